@@ -1,0 +1,31 @@
+"""The five families and their variants by name. Knows no weights; `models.py` builds them.
+
+Apart from `models.py` so that pages and the runner can offer and check names without importing torch.
+"""
+
+import re
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "VGG": ("vgg11_bn", "vgg16_bn"),
+    "ResNet": ("resnet18", "resnet50"),
+    "EfficientNet": ("efficientnet_b0", "efficientnet_b4"),
+    "GoogLeNet": ("googlenet",),
+    "ViT": ("vit_tiny", "vit_small", "vit_base"),
+}
+ARCHITECTURES = tuple(variant for variants in FAMILIES.values() for variant in variants)
+
+# Our short names for timm's; any other timm name works as it is.
+_TIMM_NAMES = {name: f"{name}_patch16_224" for name in FAMILIES["ViT"]}
+
+# What timm names look like: lower case, with an optional tag of the pretrained weights behind a dot.
+ARCHITECTURE_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,80}(\.[a-z0-9_]{1,60})?")
+
+
+def timm_name(architecture: str) -> str:
+    """What timm calls it."""
+    return _TIMM_NAMES.get(architecture, architecture)
+
+
+def family(architecture: str) -> str:
+    """`VGG`, `ResNet`, … or `other` for an expert's timm name."""
+    return next((name for name, variants in FAMILIES.items() if architecture in variants), "other")

@@ -1,0 +1,97 @@
+"""Reports: pure functions of prediction tables, by way of 4 × 4 count tables. Knows no run, no network.
+
+In every matrix rows are the truth and columns the prediction. Metrics of an ordinal grade (docs/design/evaluation.md):
+quadratic weighted kappa leads, the macro-averaged mean absolute error and the worst grade's recall keep it honest.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scalp_core.labels import GRADES
+
+Counts = npt.NDArray[np.int64]  # (4, 4): truth × prediction
+
+PROBABILITIES = ["p0", "p1", "p2", "p3"]
+_GRADES = len(GRADES)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """How good one condition's grades are in one part. NaN where the pictures cannot say.
+
+    Attributes:
+        images: labelled pictures.
+        quadratic_weighted_kappa: agreement beyond chance, errors weighted by squared distance (Cohen 1968).
+        average_mean_absolute_error: mean over true grades of the mean absolute error (Baccianella et al. 2009).
+        worst_grade_recall: recall of the grade that is recognised least; 0 shows a dead grade.
+        macro_f1: mean F1 over the grades that occur in truth or prediction.
+    """
+
+    images: int
+    quadratic_weighted_kappa: float
+    average_mean_absolute_error: float
+    worst_grade_recall: float
+    accuracy: float
+    macro_f1: float
+
+
+METRIC_NAMES = tuple(name for name in Metrics.__dataclass_fields__ if name != "images")
+
+
+def grade(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
+    """The decision on probabilities (…, 4): the most probable grade. The only place where it is taken."""
+    return np.asarray(probabilities).argmax(axis=-1)
+
+
+def count(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Counts:
+    """The confusion matrix of grades 0–3, in images."""
+    cells = np.asarray(truth, dtype=np.int64) * _GRADES + np.asarray(predicted, dtype=np.int64)
+    return np.bincount(cells, minlength=_GRADES**2).reshape(_GRADES, _GRADES)
+
+
+def measure(counts: Counts) -> Metrics:
+    """All metrics of one confusion matrix."""
+    total, truth, predicted, right = counts.sum(), counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
+    if not total:
+        return Metrics(0, *[float("nan")] * len(METRIC_NAMES))
+    present = truth > 0
+    distance = np.abs(np.subtract.outer(np.arange(_GRADES), np.arange(_GRADES)))
+    errors = (counts * distance).sum(axis=1)[present] / truth[present]
+    named = present | (predicted > 0)
+    f1 = 2 * right[named] / (truth + predicted)[named]
+    return Metrics(
+        images=int(total),
+        quadratic_weighted_kappa=quadratic_weighted_kappa(counts),
+        average_mean_absolute_error=float(errors.mean()),
+        worst_grade_recall=float((right[present] / truth[present]).min()),
+        accuracy=float(right.sum() / total),
+        macro_f1=float(f1.mean()),
+    )
+
+
+def quadratic_weighted_kappa(counts: Counts) -> float:
+    """1 − observed over expected squared distance. NaN when truth and prediction are one and the same constant."""
+    squared = np.square(np.subtract.outer(np.arange(_GRADES), np.arange(_GRADES)))
+    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
+    disagreement = float((squared * expected).sum())
+    return float(1 - (squared * counts).sum() / disagreement) if disagreement else float("nan")
+
+
+def confusion(predictions: pd.DataFrame, condition: str, part: str) -> Counts:
+    """The confusion matrix of one condition in one part of a run's prediction table."""
+    rows = predictions[(predictions["condition"] == condition) & (predictions["part"] == part)]
+    rows = rows.dropna(subset="truth")
+    return count(rows["truth"].to_numpy(dtype=np.int64), grade(rows[PROBABILITIES].to_numpy()))
+
+
+def report(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Metrics of every condition and part of a prediction table: columns condition, part and those of Metrics."""
+    pairs = predictions[["condition", "part"]].drop_duplicates().itertuples(index=False)
+    rows = [
+        {"condition": condition, "part": part, **vars(measure(confusion(predictions, condition, part)))}
+        for condition, part in pairs
+    ]
+    return pd.DataFrame(rows)

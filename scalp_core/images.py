@@ -1,0 +1,152 @@
+"""The one door for pixels: whatever arrives as bytes leaves as upright sRGB, or with a reason why not.
+
+Page, REST, bulk, training and import all come through here. Knows no labels and no network.
+"""
+
+import io
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from scalp_core.errors import ScalpError
+
+Pixels = npt.NDArray[np.uint8]  # (height, width, 3), sRGB
+
+MAX_BYTES = 20 * 2**20
+MAX_PIXELS = 40_000_000
+MAX_SIDE = 16_384
+
+# Few decoders, well tested ones. MPO, which some phones write under the name of JPEG, is opened by the JPEG one.
+FORMATS = ("JPEG", "PNG", "WEBP")
+FORMAT_NAMES = "JPEG, PNG, WebP"
+
+_RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture. `format`, `width` and `height` are the file's own, before turning it upright."""
+
+    pixels: Pixels
+    format: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a network wants its pictures. Belongs to the weights: stored in the run, read from there by everybody.
+
+    Attributes:
+        mean, std: per channel in 0–1, applied inside the network and its export.
+        interpolation: `bilinear` or `bicubic`, anti-aliased.
+        crop: `squash`: the whole picture is resized to height × width, so that evidence maps cover all of it.
+    """
+
+    height: int
+    width: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: str
+    crop: str = "squash"
+
+
+def decode(data: bytes) -> Picture:
+    """Pixels of a JPEG, PNG or WebP file: first frame, upright, ICC profile applied, alpha over white, 8 bit.
+
+    The name and the announced type of a file decide nothing; its content does.
+
+    Raises:
+        ScalpError: `too_large` (bytes or pixels over the limit), `not_a_picture` (unknown format, damaged, truncated).
+    """
+    if len(data) > MAX_BYTES:
+        raise ScalpError(
+            "too_large",
+            f"The file has {len(data) / 2**20:.1f} MB; at most {MAX_BYTES // 2**20} MB are read.",
+            f"파일 크기가 {len(data) / 2**20:.1f} MB입니다. {MAX_BYTES // 2**20} MB까지 읽을 수 있습니다.",
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the limits below are stricter than Pillow's warning
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                _check_size(image.width, image.height)
+                image.load()
+                pixels = np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+                return Picture(pixels, _format_name(image), image.width, image.height)
+    except UnidentifiedImageError as error:
+        raise _not_a_picture("its content is none of these formats", "내용이 이 형식들이 아닙니다") from error
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels() from error
+    # What Pillow's decoders raise on damaged files, besides its own error.
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError) as error:
+        raise _not_a_picture("the file is damaged or cut short", "파일이 손상되었거나 중간에 끊겼습니다") from error
+
+
+def resize(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
+    """The picture at the size a network wants, still 8 bit; the network normalises by itself."""
+    size = (preprocessing.width, preprocessing.height)
+    return np.asarray(Image.fromarray(pixels).resize(size, _RESAMPLING[preprocessing.interpolation]))
+
+
+def encode_jpeg(pixels: Pixels, quality: int = 90) -> bytes:
+    """A plain JPEG without metadata, for thumbnails and overlays."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def thumbnail(data: bytes, side: int) -> bytes:
+    """A JPEG of at most `side` pixels along the longer edge, for galleries. Raises ScalpError as `decode` does."""
+    image = Image.fromarray(decode(data).pixels)
+    image.thumbnail((side, side))
+    return encode_jpeg(np.asarray(image), quality=85)
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+        raise _too_many_pixels()
+
+
+def _format_name(image: Image.Image) -> str:
+    return "JPEG" if image.format == "MPO" else str(image.format)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if image.mode.startswith("I") or image.mode == "F":  # 16 bit grey: scaled, where Pillow would clip
+        grey = np.asarray(image, dtype=np.float64) / 257.0
+        image = Image.fromarray(grey.clip(0, 255).round().astype(np.uint8))
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    if profile and image.mode in ("RGB", "RGBA", "CMYK"):
+        image = _to_srgb(image.convert("RGB") if image.mode == "RGBA" else image, profile)
+    return image.convert("RGB")
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return image  # a broken profile says nothing about the pixels; browsers ignore it as well
+    return converted or image
+
+
+def _not_a_picture(en: str, ko: str) -> ScalpError:
+    return ScalpError(
+        "not_a_picture",
+        f"This is not a picture we can read ({FORMAT_NAMES}): {en}. Save it as JPEG or PNG and try again.",
+        f"읽을 수 있는 사진({FORMAT_NAMES})이 아닙니다: {ko}. JPEG나 PNG로 저장해서 다시 시도하십시오.",
+    )
+
+
+def _too_many_pixels() -> ScalpError:
+    return ScalpError(
+        "too_large",
+        f"The picture is too large: at most {MAX_PIXELS // 1_000_000} megapixels and {MAX_SIDE} pixels a side are read.",
+        f"사진이 너무 큽니다. {MAX_PIXELS // 1_000_000}메가픽셀, 한 변 {MAX_SIDE}픽셀까지 읽을 수 있습니다.",
+    )

@@ -1,0 +1,262 @@
+"""The network: any backbone, six conditions × four grades of evidence maps, and its export. Knows no run, no data set.
+
+feature map (N, C, h, w) of a backbone → 1×1 convolution → evidence maps (N, conditions, 4, h, w) → logits = the mean of
+each map. The logit *is* the mean of its map, so the map is the explanation, exactly, for CNN and transformer alike.
+"""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from scalp_core.architectures import ARCHITECTURES, timm_name
+from scalp_core.backbones import timm, torchvision_models
+from scalp_core.errors import ScalpError
+from scalp_core.images import Preprocessing
+from scalp_core.labels import GRADES
+
+MAX_EXPORT_DIFFERENCE = 1e-4
+
+# The published GoogLeNet weights were trained on pictures scaled to −1…1 (torchvision's `transform_input`).
+_GOOGLENET_MEAN = _GOOGLENET_STD = (0.5, 0.5, 0.5)
+_GOOGLENET_LAYERS = (
+    *("conv1", "maxpool1", "conv2", "conv3", "maxpool2", "inception3a", "inception3b", "maxpool3"),
+    *("inception4a", "inception4b", "inception4c", "inception4d", "inception4e", "maxpool4"),
+    *("inception5a", "inception5b"),
+)
+
+
+class Network(nn.Module):
+    """Backbone and evidence head for some of the conditions.
+
+    Input: (N, 3, height, width) float, 0–255, RGB; normalised inside. Output: evidence (N, conditions, 4, h, w).
+    `logits` of that output are (N, conditions, 4).
+    """
+
+    def __init__(self, backbone: nn.Module, channels: int, conditions: int, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = nn.Conv2d(channels, conditions * len(GRADES), kernel_size=1)
+        self.conditions = conditions
+        # Constants of the preprocessing, not weights: they travel in preprocessing.json.
+        self.register_buffer("mean", 255 * torch.tensor(preprocessing.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(preprocessing.std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        features = self.backbone((pixels - self.mean) / self.std)
+        maps: Tensor = self.head(features)
+        return maps.unflatten(1, (self.conditions, len(GRADES)))
+
+
+def logits(evidence: Tensor) -> Tensor:
+    """(N, conditions, 4): the mean of each evidence map (N, conditions, 4, h, w)."""
+    return evidence.mean(dim=(-2, -1))
+
+
+class _FeatureMap(nn.Module):
+    """A timm model's last feature map as (N, C, h, w), whatever layout it keeps inside."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        features: Tensor = self.model.forward_features(pixels)
+        if features.ndim == 3:  # tokens (N, prefix + h·w, C) of a transformer
+            grid = self.model.patch_embed.grid_size
+            patches = features[:, self.model.num_prefix_tokens :]
+            return patches.transpose(1, 2).unflatten(2, grid)
+        if features.shape[1] != self.model.num_features:  # (N, h, w, C), as Swin keeps it
+            return features.permute(0, 3, 1, 2)
+        return features
+
+
+class _GoogLeNet(nn.Module):
+    """torchvision's GoogLeNet up to its last feature map; timm has none. Without the auxiliary classifiers."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        for name in _GOOGLENET_LAYERS:
+            self.add_module(name, getattr(model, name))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        features = pixels
+        for name in _GOOGLENET_LAYERS:
+            features = getattr(self, name)(features)
+        return features
+
+
+def build(architecture: str, conditions: int, image_size: int, weights: str) -> tuple[Network, Preprocessing]:
+    """A network with its preprocessing; the head starts random whatever the backbone starts from.
+
+    Args:
+        architecture: a variant of the five families or any timm name.
+        weights: `none` (random), `pretrained` (downloaded by timm or torchvision) or the path of a safetensors file
+            with the backbone's weights under the names timm or torchvision gives them.
+
+    Raises:
+        ScalpError: unknown architecture, an image size it cannot take, weights that cannot be had or do not fit.
+    """
+    if architecture == "googlenet":
+        preprocessing = Preprocessing(image_size, image_size, _GOOGLENET_MEAN, _GOOGLENET_STD, "bilinear")
+        backbone: nn.Module = _GoogLeNet(_googlenet(weights))
+        channels = 1024
+    else:
+        model, preprocessing = _timm_model(architecture, image_size, weights)
+        backbone, channels = _FeatureMap(model), model.num_features
+    network = Network(backbone, channels, conditions, preprocessing)
+    _check_forward(network, architecture, preprocessing)
+    return network, preprocessing
+
+
+def _timm_model(architecture: str, image_size: int, weights: str) -> tuple[Any, Preprocessing]:
+    name = timm_name(architecture)
+    if not timm.is_model(name):
+        raise ScalpError(
+            "unknown_architecture",
+            f"timm {timm.__version__} has no architecture “{name}”. Offered are {', '.join(ARCHITECTURES)}, and every "
+            "name that timm.list_models() gives.",
+            f"timm {timm.__version__}에 “{name}” 구조가 없습니다. {', '.join(ARCHITECTURES)} 또는 timm.list_models()에 나오는 "
+            "이름을 쓰십시오.",
+        )
+    config = timm.get_pretrained_cfg(name)
+    options: dict[str, Any] = {"num_classes": 0, "pretrained": weights != "none"}
+    if config.fixed_input_size:  # transformers: position embeddings are resized to the wanted grid
+        options["img_size"] = image_size
+    if weights not in ("none", "pretrained"):
+        options["pretrained_cfg_overlay"] = {"file": str(_weights_file(weights))}
+    try:
+        model = timm.create_model(name, **options)
+    except OSError as error:
+        raise _no_weights(architecture) from error
+    except (RuntimeError, SafetensorError) as error:
+        raise _misfit(architecture, image_size, weights, error) from error
+    if isinstance(getattr(model, "pre_logits", None), timm.models.vgg.ConvMlp):
+        model.pre_logits = nn.Identity()  # VGG's fully connected head: 120 M parameters that evidence maps replace
+    interpolation = config.interpolation if config.interpolation in ("bilinear", "bicubic") else "bicubic"
+    return model, Preprocessing(image_size, image_size, config.mean, config.std, interpolation)
+
+
+def _googlenet(weights: str) -> nn.Module:
+    if weights == "none":
+        return torchvision_models.googlenet(weights=None, aux_logits=False, init_weights=True)
+    if weights == "pretrained":
+        try:
+            return torchvision_models.googlenet(weights=torchvision_models.GoogLeNet_Weights.IMAGENET1K_V1)
+        except OSError as error:
+            raise _no_weights("googlenet") from error
+    model = torchvision_models.googlenet(weights=None, aux_logits=False, init_weights=False)
+    try:
+        missing = model.load_state_dict(load_file(_weights_file(weights)), strict=False).missing_keys
+    except (RuntimeError, SafetensorError) as error:
+        raise _misfit("googlenet", 0, weights, error) from error
+    if [key for key in missing if not key.startswith("fc.")]:
+        raise _misfit("googlenet", 0, weights, KeyError(missing[0]))
+    return model
+
+
+def _check_forward(network: Network, architecture: str, preprocessing: Preprocessing) -> None:
+    """One picture through it: a size that an architecture cannot take shows here, not after the data are cached."""
+    network.eval()
+    try:
+        with torch.inference_mode():
+            network(torch.zeros(1, 3, preprocessing.height, preprocessing.width))
+    except (RuntimeError, AssertionError, AttributeError, ValueError) as error:
+        raise _misfit(architecture, preprocessing.height, "none", error) from error
+    network.train()
+
+
+def _weights_file(weights: str) -> Path:
+    path = Path(weights).expanduser()
+    if path.suffix != ".safetensors" or not path.is_file():
+        raise ScalpError(
+            "no_weights",
+            f"“{weights}” is not a safetensors file on this machine. Give “pretrained”, “none” or the path of one; "
+            "other formats can run code when opened and are not read.",
+            f"“{weights}”은(는) 이 컴퓨터에 있는 safetensors 파일이 아닙니다. “pretrained”, “none” 또는 파일 경로를 "
+            "지정하십시오. 다른 형식은 열 때 코드가 실행될 수 있어 읽지 않습니다.",
+        )
+    return path
+
+
+def _no_weights(architecture: str) -> ScalpError:
+    return ScalpError(
+        "no_download",
+        f"The pretrained weights of {architecture} could not be downloaded. Check the network and try again, start "
+        "from random weights (weights: none), or give a safetensors file you have (weights: PATH).",
+        f"{architecture}의 사전 학습 가중치를 내려받지 못했습니다. 네트워크를 확인하고 다시 시도하거나, 무작위 가중치로 시작하거나"
+        "(weights: none), 가지고 있는 safetensors 파일을 지정하십시오(weights: 경로).",
+    )
+
+
+def _misfit(architecture: str, image_size: int, weights: str, error: Exception) -> ScalpError:
+    reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+    size = f" at {image_size} × {image_size} pixels" if image_size else ""
+    return ScalpError(
+        "misfit",
+        f"{architecture} cannot be built{size} with weights “{weights}”: {reason}. Transformers with patches of 16 "
+        "need a size divisible by 16; weights must be those of the same architecture.",
+        f"{architecture} 구조를 만들 수 없습니다({image_size}픽셀, 가중치 “{weights}”): {reason}. 16픽셀 패치 트랜스포머는 "
+        "16의 배수 크기가 필요하며, 가중치는 같은 구조의 것이어야 합니다.",
+    )
+
+
+class _Exported(nn.Module):
+    """What is written to ONNX: 8-bit pixels in, probabilities and evidence maps out."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        evidence = self.network(pixels.permute(0, 3, 1, 2).float())
+        return logits(evidence).softmax(dim=-1), evidence
+
+
+def export(network: Network, preprocessing: Preprocessing, path: Path) -> float:
+    """Write the network as ONNX and check it against torch in ONNX Runtime.
+
+    Input `pixels` (N, height, width, 3) uint8; outputs `probabilities` (N, conditions, 4) and `evidence`
+    (N, conditions, 4, h, w), float32.
+
+    Returns:
+        The largest absolute difference of a probability between the two, over a few random pictures.
+
+    Raises:
+        ScalpError: they differ by more than 1e-4.
+    """
+    exported = _Exported(network).eval()
+    generator = torch.Generator().manual_seed(0)
+    shape = (3, preprocessing.height, preprocessing.width, 3)
+    pixels = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations; the check below is what counts
+        program = torch.onnx.export(
+            exported,
+            (pixels,),
+            input_names=["pixels"],
+            output_names=["probabilities", "evidence"],
+            dynamic_shapes={"pixels": {0: torch.export.Dim("pictures", min=1)}},
+            verbose=False,
+        )
+    assert program is not None
+    program.save(path)
+    with torch.inference_mode():
+        expected = exported(pixels)[0].numpy()
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    got = session.run(["probabilities"], {"pixels": pixels.numpy()})[0]
+    single = session.run(["probabilities"], {"pixels": pixels[:1].numpy()})[0]
+    difference = float(max(np.abs(got - expected).max(), np.abs(single - expected[:1]).max()))
+    if difference > MAX_EXPORT_DIFFERENCE:
+        raise ScalpError(
+            "export_differs",
+            f"The exported network differs from the trained one by {difference:.2g}; it is not used.",
+            f"내보낸 모델이 학습된 모델과 {difference:.2g}만큼 달라 사용하지 않습니다.",
+        )
+    return difference

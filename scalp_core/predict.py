@@ -1,0 +1,133 @@
+"""The single prediction path of page, REST and bulk: a picture in, six gradings out. Imports no torch.
+
+A run answers through its ONNX export, made once in a process of its own.
+"""
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from scalp_core import evaluate, images, runner
+from scalp_core.champions import champions
+from scalp_core.errors import ScalpError
+from scalp_core.images import Picture
+from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition, ScalpType, Severity, scalp_type
+from scalp_core.runs import Run
+
+INTENDED_USE = "research_only"
+
+
+@dataclass(frozen=True)
+class Grading:
+    """One condition of one picture.
+
+    Attributes:
+        probabilities: of grades 0–3, sum 1.
+        evidence: (4, h, w) float32 over the whole picture; the mean of each map is the grade's logit, exactly.
+    """
+
+    condition: Condition
+    grade: Severity
+    probabilities: tuple[float, float, float, float]
+    evidence: npt.NDArray[np.float32]
+    run: Run
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All that is said about one picture."""
+
+    picture: Picture
+    gradings: dict[Condition, Grading]
+    scalp_type: ScalpType
+
+
+def grade(data: bytes, conditions: Sequence[Condition] = CONDITIONS, threshold: int = DEFAULT_THRESHOLD) -> Answer:
+    """Grade the picture in these bytes with the champion of each condition.
+
+    Runs that answer for several conditions are passed through once. Conditions without any run are left out.
+
+    Raises:
+        ScalpError: not a picture, too large, or `no_model` when no run answers any of the conditions.
+    """
+    picture = images.decode(data)
+    answering = {condition: champion.run for condition, champion in champions().items() if condition in conditions}
+    if not answering:
+        raise ScalpError(
+            "no_model",
+            "No finished run answers for this yet. Train one from the sidebar or with python -m training.train.",
+            "아직 이 증상을 판정할 완료된 실행이 없습니다. 사이드바나 python -m training.train 으로 학습하십시오.",
+        )
+    gradings: dict[Condition, Grading] = {}
+    for run in dict.fromkeys(answering.values()):
+        known = _run_gradings(run, picture)
+        gradings |= {condition: known[condition] for condition, answers in answering.items() if answers == run}
+    ordered = {condition: gradings[condition] for condition in conditions if condition in gradings}
+    grades = {condition: int(grading.grade) for condition, grading in ordered.items()}
+    return Answer(picture, ordered, scalp_type(grades, threshold))
+
+
+def _run_gradings(run: Run, picture: Picture) -> dict[Condition, Grading]:
+    """Gradings of all conditions that a run's network knows."""
+    probabilities, evidence = _answering(run).answer(picture.pixels)
+    grades = evaluate.grade(probabilities)
+    return {
+        condition: Grading(
+            condition,
+            Severity(int(grades[number])),
+            tuple(float(p) for p in probabilities[number]),  # type: ignore[arg-type]
+            evidence[number],
+            run,
+        )
+        for number, condition in enumerate(run.recipe.conditions)
+    }
+
+
+class _Network:
+    """A run's export, loaded."""
+
+    def __init__(self, run: Run) -> None:
+        run.verify()
+        if not run.exported:
+            runner.export(run)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = os.cpu_count() or 1
+        self.preprocessing = run.preprocessing
+        self.session = onnxruntime.InferenceSession(
+            run.folder / "model.onnx", options, providers=["CPUExecutionProvider"]
+        )
+
+    def answer(self, pixels: images.Pixels) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Probabilities (conditions, 4) and evidence (conditions, 4, h, w) of one picture."""
+        batch = images.resize(pixels, self.preprocessing)[np.newaxis]
+        probabilities, evidence = self.session.run(["probabilities", "evidence"], {"pixels": batch})
+        return probabilities[0], evidence[0]
+
+
+# Loading twice at once would only cost memory; the lock makes the second caller wait for the first.
+_LOADING = threading.Lock()
+
+
+def _answering(run: Run) -> _Network:
+    with _LOADING:
+        # A finished run never changes, but one made anew under the same name is another one.
+        return _load(run, (run.folder / "manifest.json").stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _load(run: Run, _finished_ns: int) -> _Network:
+    return _Network(run)
+
+
+def warm() -> list[Run]:
+    """Load (and export where needed) every run that answers, so that the first request does not wait."""
+    runs = list(dict.fromkeys(champion.run for champion in champions().values()))
+    for run in runs:
+        _answering(run)
+    return runs

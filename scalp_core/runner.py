@@ -1,0 +1,143 @@
+"""The runner: one process that trains waiting runs one after another and ends when none is left. Knows no torch.
+
+Whoever adds a run calls `ensure`. The runner lives in a session of its own, so it outlives the server, the terminal and
+the browser tab that started it; each training is a process of its own, so whatever kills that one leaves the runner.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from scalp_core.errors import ScalpError, Text
+from scalp_core.runs import Run, State, artifacts_folder, is_locked, list_runs
+
+_ROOT = Path(__file__).resolve().parent.parent
+_LOCK = ".runner.lock"
+_MAX_DEATHS = 3  # in a row without a finished epoch between them
+_LOG_CAP = 2**20  # bytes
+
+
+def ensure() -> None:
+    """Start the runner if runs wait and none is alive. Cheap enough for every page."""
+    folder = artifacts_folder()
+    if is_locked(folder / _LOCK) or not any(run.state.waiting for run in list_runs()):
+        return
+    with (folder / "runner.log").open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "scalp_core.runner"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=_ROOT,
+            env=_environment(),
+        )
+
+
+def _environment() -> dict[str, str]:
+    # The folders are settled now: the runner may outlive a change of directory or environment.
+    from_root = os.environ.get("PYTHONPATH", "")
+    return {
+        **os.environ,
+        "SCALP_ARTIFACTS": str(artifacts_folder().resolve()),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), from_root))),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def work() -> None:
+    """Train what waits until nothing does. Returns at once when another runner is at work."""
+    while any(run.state.waiting for run in list_runs()):
+        # Looked at again after letting go: a run added in between found the lock taken and started no runner.
+        try:
+            with FileLock(artifacts_folder() / _LOCK, timeout=2):
+                _work_through()
+        except Timeout:
+            return
+
+
+def _work_through() -> None:
+    deaths: dict[tuple[str, int], int] = {}
+    while run := next((run for run in list_runs() if run.state.waiting), None):
+        _wait_for_strays()
+        code = _train(run)
+        if run.state.waiting:  # it died, without a word of its own
+            reached = (run.id, len(run.history))
+            deaths[reached] = deaths.get(reached, 0) + 1
+            if code >= 0 or deaths[reached] >= _MAX_DEATHS:
+                run.write_error(_death_sentence(code), run.log[-4000:])
+
+
+def _wait_for_strays() -> None:
+    """A killed runner's training goes on without it; two at a time would only slow each other down."""
+    while any(run.state is State.RUNNING for run in list_runs()):
+        time.sleep(1)
+
+
+def _train(run: Run) -> int:
+    log = run.folder / "log.txt"
+    if log.exists() and log.stat().st_size > _LOG_CAP:
+        log.write_bytes(log.read_bytes()[-_LOG_CAP // 2 :])
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "scalp_core.train", "train", str(run.folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd=_ROOT,
+            env=_environment(),
+            preexec_fn=_be_nice,
+        )
+        return process.wait()
+
+
+def _be_nice() -> None:
+    os.nice(10)  # pages and answers come first
+
+
+def _death_sentence(code: int) -> Text:
+    if code < 0:
+        name = signal.Signals(-code).name
+        return Text(
+            f"The training process was ended from outside ({name}) {_MAX_DEATHS} times without finishing an epoch. "
+            "Most often memory ran out: try a smaller batch_size or image_size.",
+            f"학습 프로세스가 에폭을 마치지 못하고 외부에서 {_MAX_DEATHS}번 종료되었습니다({name}). 대개 메모리 부족입니다. "
+            "batch_size나 image_size를 줄여 보십시오.",
+        )
+    return Text(
+        "The training process stopped with an unexpected error; the details are below and in the log.",
+        "학습 프로세스가 예상하지 못한 오류로 멈췄습니다. 자세한 내용은 아래와 로그에 있습니다.",
+    )
+
+
+def export(run: Run) -> None:
+    """Make `model.onnx` of a finished run in a process of its own, so that serving never imports torch.
+
+    Raises:
+        ScalpError: it could not be made; the message carries the reason.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "scalp_core.train", "export", str(run.folder.resolve())],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd=_ROOT,
+        env=_environment(),
+        check=False,
+    )
+    if done.returncode:
+        reason = (done.stdout.strip() or done.stderr.strip()).splitlines()[-1:]
+        raise ScalpError(
+            "no_export",
+            f"Run “{run.id}” could not be made ready for answering: {' '.join(reason)}",
+            f"“{run.id}” 실행을 추론용으로 준비하지 못했습니다: {' '.join(reason)}",
+        )
+
+
+if __name__ == "__main__":
+    work()

@@ -1,0 +1,442 @@
+"""Recipes and runs: a folder per training run is the whole protocol. Knows no torch, no metric, no process.
+
+State is derived from which files exist and whether the training process holds the folder's lock, so nothing can go
+stale. The table of files is in docs/design/runs.md; this is the only module that knows their names.
+"""
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from scalp_core.architectures import ARCHITECTURE_NAME
+from scalp_core.dataset import NAME, open_dataset
+from scalp_core.errors import ScalpError, Text
+from scalp_core.files import read_json, sha256, write_json, write_text
+from scalp_core.images import Preprocessing
+from scalp_core.labels import CONDITIONS, Condition
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+# What the manifest vouches for: everything that made the run, in the order of writing. The export is made from the
+# weights again at will, the log and the operating point may change later; the export carries its own check.
+_VOUCHED = ("recipe.json", "history.jsonl", "model.safetensors", "preprocessing.json", "predictions.parquet")
+_LOG_SHOWN = 20_000  # characters
+
+# Long enough that a moment's look at the lock by somebody else cannot keep its owner out.
+_LOCK_PATIENCE = 10.0  # seconds
+
+
+def artifacts_folder() -> Path:
+    """Where runs live: `SCALP_ARTIFACTS`, or `artifacts/` beside the code."""
+    return Path(os.environ.get("SCALP_ARTIFACTS") or _ROOT / "artifacts")
+
+
+class State(StrEnum):
+    """Where a run stands; derived, never stored."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"  # died by accident: the runner goes on with it
+    PAUSED = "paused"  # asked to stop: waits until asked to go on
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def waiting(self) -> bool:
+        """The runner would take it up."""
+        return self in (State.QUEUED, State.INTERRUPTED)
+
+    @property
+    def active(self) -> bool:
+        return self.waiting or self is State.RUNNING
+
+    @property
+    def text(self) -> Text:
+        return _STATE_TEXT[self]
+
+
+_STATE_TEXT = {
+    State.QUEUED: Text("queued", "대기 중"),
+    State.RUNNING: Text("running", "학습 중"),
+    State.INTERRUPTED: Text("interrupted", "중단됨"),
+    State.PAUSED: Text("paused", "일시 정지"),
+    State.FINISHED: Text("finished", "완료"),
+    State.FAILED: Text("failed", "실패"),
+    State.CANCELLED: Text("cancelled", "취소됨"),
+}
+
+
+def _asked(default: Any, en: str, ko: str, low: float | None = None, high: float | None = None) -> Any:
+    """A recipe field with its explanation (command line and sidebar show it) and its limits."""
+    return field(default=default, metadata={"help": Text(en, ko), "low": low, "high": high})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training. The flags of the command line and the sidebar's form are these fields."""
+
+    architecture: str = _asked(
+        "efficientnet_b0",
+        "one of the five families' variants, or any timm name",
+        "다섯 계열의 모델 구조 또는 timm 이름",
+    )
+    data: str = _asked("demo", "name of the data set", "데이터 세트 이름")
+    conditions: tuple[Condition, ...] = _asked(
+        CONDITIONS,
+        "conditions graded by this network: all six share one backbone, or a single one",
+        "이 모델이 판정할 증상: 여섯 가지가 한 백본을 공유하거나 하나만",
+    )
+    epochs: int = _asked(20, "passes over the training part", "학습 데이터 반복 횟수", 1, 1000)
+    image_size: int = _asked(
+        224,
+        "side of the square the network sees, pixels, divisible by 32",
+        "모델 입력 한 변 픽셀 수, 32의 배수",
+        64,
+        1024,
+    )
+    batch_size: int = _asked(32, "pictures per step", "한 단계에 쓰는 사진 수", 2, 1024)
+    lr: float = _asked(3e-4, "peak learning rate of AdamW", "AdamW 최대 학습률", 1e-7, 1.0)
+    weight_decay: float = _asked(0.05, "weight decay of AdamW", "AdamW 가중치 감쇠", 0.0, 1.0)
+    warmup_epochs: float = _asked(1.0, "epochs of rising learning rate before the cosine", "워밍업 에폭 수", 0.0, 100.0)
+    augmentation: str = _asked(
+        "standard", "“standard” (flips, small turns, crops, colour) or “none”", "“standard”(뒤집기·회전·색) 또는 “none”"
+    )
+    weights: str = _asked(
+        "pretrained",
+        "backbone to start from: “pretrained” (downloaded), “none” (random) or a safetensors file",
+        "시작 가중치: “pretrained”(내려받기), “none”(무작위) 또는 safetensors 파일",
+    )
+    seed: int = _asked(0, "seed of everything random", "난수 시드", 0, 2**31 - 1)
+
+    def check(self) -> None:
+        """Raises ScalpError at the first field that cannot be trained with; widgets' limits are not relied upon."""
+        if not ARCHITECTURE_NAME.fullmatch(self.architecture):
+            raise _bad_field("architecture", self.architecture, "a name such as efficientnet_b0 or a timm name")
+        if not self.conditions or len(set(self.conditions)) != len(self.conditions):
+            raise _bad_field("conditions", self.conditions, "one or more of the six, each once")
+        for one in fields(self):
+            value, low, high = getattr(self, one.name), one.metadata["low"], one.metadata["high"]
+            # A comparison that NaN cannot pass.
+            if low is not None and not low <= value <= high:
+                raise _bad_field(one.name, value, f"{low} to {high}")
+        if self.image_size % 32:
+            raise _bad_field("image_size", self.image_size, "divisible by 32")
+        if self.augmentation not in ("standard", "none"):
+            raise _bad_field("augmentation", self.augmentation, "“standard” or “none”")
+        open_dataset(self.data)
+
+
+def _bad_field(name: str, value: object, wanted: str) -> ScalpError:
+    return ScalpError(
+        "bad_recipe",
+        f"The recipe's {name} is “{str(value)[:80]}”; it must be {wanted}.",
+        f"레시피의 {name} 값 “{str(value)[:80]}”을(를) 쓸 수 없습니다. 가능한 값: {wanted}.",
+    )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a running training is.
+
+    Attributes:
+        phase: `preparing` (pictures are resized once), `training` or `grading`.
+        done: share of the whole training, 0–1.
+        seconds_left: estimate; None before there is one.
+    """
+
+    phase: str
+    epoch: int
+    epochs: int
+    done: float
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder. Reading it never changes it."""
+
+    folder: Path
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def recipe(self) -> Recipe:
+        return _read_recipe(self.folder / "recipe.json")[0]
+
+    @property
+    def index_hash(self) -> str:
+        """The index (labels and split) it trains on, see Dataset.index_hash."""
+        return _read_recipe(self.folder / "recipe.json")[1]["index_hash"]
+
+    @property
+    def synthetic(self) -> bool:
+        """It learned from rendered pictures."""
+        return bool(_read_recipe(self.folder / "recipe.json")[1]["synthetic"])
+
+    @property
+    def created(self) -> str:
+        """UTC, ISO 8601; orders the queue."""
+        return str(_read_recipe(self.folder / "recipe.json")[1]["created"])
+
+    @property
+    def state(self) -> State:
+        for name, state in (
+            ("manifest.json", State.FINISHED),
+            ("error.txt", State.FAILED),
+            ("cancelled", State.CANCELLED),
+        ):
+            if (self.folder / name).exists():
+                return state
+        if self.locked:
+            return State.RUNNING
+        if (self.folder / "paused").exists():
+            return State.PAUSED
+        started = (self.folder / "history.jsonl").exists() or (self.folder / "checkpoint.safetensors").exists()
+        return State.INTERRUPTED if started else State.QUEUED
+
+    @property
+    def finished(self) -> bool:
+        return self.state is State.FINISHED
+
+    @property
+    def locked(self) -> bool:
+        """A training process holds the folder. The kernel frees the lock however that process ends."""
+        return is_locked(self.folder / ".lock")
+
+    def lock(self) -> FileLock:
+        """The lock that the training process holds while it lives."""
+        return FileLock(self.folder / ".lock", timeout=_LOCK_PATIENCE)
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row a finished epoch: epoch, train_loss, valid_loss, valid_qwk, lr, seconds, and QWK by condition."""
+        path = self.folder / "history.jsonl"
+        if not path.exists():
+            return pd.DataFrame()
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return pd.DataFrame([json.loads(line) for line in lines])
+
+    @property
+    def progress(self) -> Progress | None:
+        path = self.folder / "progress.json"
+        return Progress(**read_json(path)) if path.exists() else None
+
+    @property
+    def error(self) -> tuple[Text, str]:
+        """Why it failed, for the user, and details for whoever mends it. Empty if it did not fail."""
+        path = self.folder / "error.txt"
+        if not path.exists():
+            return Text("", ""), ""
+        en, ko, details = (path.read_text(encoding="utf-8") + "\n\n").split("\n", 2)
+        return Text(en, ko), details.strip()
+
+    @property
+    def log(self) -> str:
+        """The end of what the training process printed."""
+        path = self.folder / "log.txt"
+        return path.read_text(encoding="utf-8", errors="replace")[-_LOG_SHOWN:] if path.exists() else ""
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """SHA-256 by file, versions, device, seconds, parameters, weights used. Only of a finished run."""
+        manifest: dict[str, Any] = read_json(self.folder / "manifest.json")
+        return manifest
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        values = read_json(self.folder / "preprocessing.json")
+        return Preprocessing(**values | {"mean": tuple(values["mean"]), "std": tuple(values["std"])})
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """Columns image, condition, part, truth (Int8), p0 … p3: the only record of quality. Shared: do not change."""
+        path = self.folder / "predictions.parquet"
+        return _read_predictions(path, path.stat().st_mtime_ns)
+
+    @property
+    def files(self) -> list[tuple[str, int]]:
+        """Names and bytes of what lies in the folder."""
+        present = (path for path in sorted(self.folder.iterdir()) if path.is_file() and not path.name.startswith("."))
+        return [(path.name, path.stat().st_size) for path in present]
+
+    def cancel(self) -> None:
+        """Give it up. A running training notices within a step and stops."""
+        if self.state.active or self.state is State.PAUSED:
+            write_text(self.folder / "cancelled", _now() + "\n")
+
+    def pause(self) -> None:
+        """Stop after what the last checkpoint holds and wait for `resume`."""
+        if self.state.active:
+            write_text(self.folder / "paused", _now() + "\n")
+
+    def resume(self) -> None:
+        """Make it wait for the runner again, from its last checkpoint. For paused, cancelled and failed runs."""
+        for name in ("paused", "cancelled", "error.txt"):
+            (self.folder / name).unlink(missing_ok=True)
+
+    @property
+    def asked_to_stop(self) -> bool:
+        return (self.folder / "cancelled").exists() or (self.folder / "paused").exists()
+
+    # What the training process writes, in this order.
+
+    def write_progress(self, progress: Progress) -> None:
+        write_json(self.folder / "progress.json", asdict(progress))
+
+    def write_history(self, epochs: Iterable[dict[str, Any]]) -> None:
+        """All finished epochs; rewritten whole, so that a resumed run never shows an epoch twice."""
+        write_text(self.folder / "history.jsonl", "".join(json.dumps(epoch) + "\n" for epoch in epochs))
+
+    def write_preprocessing(self, preprocessing: Preprocessing) -> None:
+        write_json(self.folder / "preprocessing.json", asdict(preprocessing))
+
+    def write_manifest(self, facts: dict[str, Any]) -> None:
+        """Vouch for the files and so declare the run finished; then tidy what only a running one needs."""
+        manifest = {"files": {name: sha256(self.folder / name) for name in _VOUCHED}, **facts}
+        write_json(self.folder / "manifest.json", manifest)
+        for name in ("checkpoint.safetensors", "progress.json", "paused", "cancelled"):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def write_error(self, sentence: Text, details: str = "") -> None:
+        write_text(self.folder / "error.txt", f"{sentence.en}\n{sentence.ko}\n\n{details}".strip() + "\n")
+        (self.folder / "progress.json").unlink(missing_ok=True)
+
+    def verify(self) -> None:
+        """Raises ScalpError unless every file is as the manifest says: flipped bits load without a murmur otherwise."""
+        for name, digest in self.manifest["files"].items():
+            path = self.folder / name
+            if not path.is_file() or sha256(path) != digest:
+                raise _damaged(self.id, name)
+
+    def write_export(self, facts: dict[str, Any]) -> None:
+        """Vouch for `model.onnx`: its own hash and that of the weights it was made from."""
+        hashes = {"model": sha256(self.folder / "model.onnx"), "weights": sha256(self.folder / "model.safetensors")}
+        write_json(self.folder / "export.json", hashes | facts)
+
+    @property
+    def exported(self) -> bool:
+        """`model.onnx` is there, whole, and made from these weights.
+
+        Raises:
+            ScalpError: it is there but not what was exported.
+        """
+        model, facts = self.folder / "model.onnx", self.folder / "export.json"
+        if not model.exists() or not facts.exists():
+            return False
+        if read_json(facts)["weights"] != self.manifest["files"]["model.safetensors"]:
+            return False
+        if read_json(facts)["model"] != sha256(model):
+            raise _damaged(self.id, "model.onnx")
+        return True
+
+
+def is_locked(path: Path) -> bool:
+    """Somebody holds the lock at `path` at this moment."""
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def _damaged(run_id: str, name: str) -> ScalpError:
+    return ScalpError(
+        "damaged",
+        f"{name} of run “{run_id}” is missing or not what was written when it finished. Restore it or train again.",
+        f"“{run_id}” 실행의 {name} 파일이 없거나 완료 당시와 다릅니다. 복원하거나 다시 학습하십시오.",
+    )
+
+
+@lru_cache(maxsize=1024)
+def _read_recipe(path: Path) -> tuple[Recipe, dict[str, Any]]:
+    values = read_json(path)
+    conditions = tuple(Condition(key) for key in values["recipe"].pop("conditions"))
+    return Recipe(**values["recipe"], conditions=conditions), values
+
+
+@lru_cache(maxsize=64)
+def _read_predictions(path: Path, _changed_ns: int) -> pd.DataFrame:
+    return pd.read_parquet(path)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def list_runs() -> list[Run]:
+    """All runs in order of creation."""
+    found = [Run(path.parent) for path in artifacts_folder().glob("*/recipe.json")]
+    return sorted(found, key=lambda run: (run.created, run.id))
+
+
+def find_run(run_id: str) -> Run:
+    """The run of that id, looked up among the known ones.
+
+    Raises:
+        ScalpError: there is none.
+    """
+    for run in list_runs():
+        if run.id == run_id:
+            return run
+    raise ScalpError("no_run", f"There is no run “{run_id[:80]}”.", f"“{run_id[:80]}” 실행이 없습니다.")
+
+
+def create_run(recipe: Recipe, run_id: str | None = None) -> Run:
+    """Ask for a training: check the recipe and write it. From then on it is queued.
+
+    Args:
+        run_id: for runs with a name of their own; otherwise architecture, time and four random digits.
+
+    Raises:
+        ScalpError: the recipe cannot be trained, the id is taken or malformed, the folder cannot be written.
+    """
+    recipe.check()
+    dataset = open_dataset(recipe.data)
+    made = run_id or _new_id(recipe.architecture)
+    if not NAME.fullmatch(made):
+        raise _bad_field("id", made, "lower-case letters, digits, “_” and “-”, at most 64")
+    folder = artifacts_folder() / made
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError as error:
+        raise ScalpError("run_exists", f"Run “{made}” exists already.", f"“{made}” 실행이 이미 있습니다.") from error
+    except OSError as error:
+        raise ScalpError(
+            "not_writable",
+            f"The folder for runs cannot be written ({error.strerror}): training needs a writable artifacts folder.",
+            f"실행 폴더에 쓸 수 없습니다({error.strerror}). 학습하려면 artifacts 폴더에 쓸 수 있어야 합니다.",
+        ) from error
+    asked = {
+        "recipe": asdict(recipe),
+        "index_hash": dataset.index_hash,
+        "synthetic": dataset.synthetic,
+        "created": _now(),
+    }
+    write_json(folder / "recipe.json", asked)
+    return Run(folder)
+
+
+def _new_id(architecture: str) -> str:
+    name = re.sub(r"[^a-z0-9_]", "-", architecture)[:38]
+    return f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def active_runs() -> list[Run]:
+    """Running and waiting ones in the order in which they are taken up."""
+    return [run for run in list_runs() if run.state.active]
