@@ -14,12 +14,13 @@ import torch
 
 def _torchvision_operators_load() -> bool:
     spec = importlib.util.find_spec("torchvision")
-    assert spec is not None and spec.origin is not None, "torchvision is not installed: see requirements.txt"
-    library = next(Path(spec.origin).parent.glob("_C.*"), None)
+    origin = spec.origin if spec else None
+    assert origin is not None, "torchvision is not installed: see requirements.txt"
+    library = next(Path(origin).parent.glob("_C.*"), None)
     if library is None:
         return False
     try:
-        torch.ops.load_library(library)
+        torch.ops.load_library(library)  # type: ignore[no-untyped-call]  # torch does not annotate these three
     except OSError:  # the loader's words for a missing libtorch_cuda
         return False
     return True
@@ -27,9 +28,10 @@ def _torchvision_operators_load() -> bool:
 
 if not _torchvision_operators_load():
     # Kept alive for the life of the process: the declarations vanish with this object.
-    _DECLARED = torch.library.Library("torchvision", "DEF")
+    _DECLARED = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for _operator in ("nms", "qnms"):
-        _DECLARED.define(f"{_operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _schema = f"{_operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+        _DECLARED.define(_schema)  # type: ignore[no-untyped-call]
 
 import timm  # noqa: E402  after the declarations above
 import timm.optim  # noqa: E402

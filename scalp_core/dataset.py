@@ -139,8 +139,8 @@ def check_name(name: str) -> None:
             "bad_name",
             f"“{name[:64]}” cannot name a data set: use lower-case letters, digits, “_” and “-”, at most 64 of them, "
             "starting with a letter or digit.",
-            f"“{name[:64]}”은(는) 데이터 세트 이름으로 쓸 수 없습니다. 영문 소문자, 숫자, “_”, “-”로 64자 이내, 첫 글자는 "
-            "영문 소문자나 숫자여야 합니다.",
+            f"“{name[:64]}”은(는) 데이터 세트 이름으로 쓸 수 없습니다. 영문 소문자, 숫자, “_”, “-”로 64자 이내, "
+            "첫 글자는 영문 소문자나 숫자여야 합니다.",
         )
 
 
@@ -204,8 +204,8 @@ def split(rows: pd.DataFrame, group: str, seed: int, shares: dict[str, float] | 
             "too_few_groups",
             f"{len(groups)} different values of “{group}” cannot fill {len(shares)} parts. Add data, or split by a "
             "finer column.",
-            f"“{group}” 값이 {len(groups)}개뿐이라 {len(shares)}개로 나눌 수 없습니다. 데이터를 늘리거나 더 세밀한 기준으로 "
-            "나누십시오.",
+            f"“{group}” 값이 {len(groups)}개뿐이라 {len(shares)}개로 나눌 수 없습니다. 데이터를 늘리거나 더 세밀한 "
+            "기준으로 나누십시오.",
         )
     counts = _group_counts(rows, members, len(groups))
     generator = np.random.default_rng(seed)
@@ -219,7 +219,7 @@ def _group_counts(rows: pd.DataFrame, members: npt.NDArray[np.intp], groups: int
     columns = [np.ones(len(rows))]
     for condition in CONDITIONS:
         for grade in GRADES:
-            columns.append((rows[condition.value] == int(grade)).fillna(False).to_numpy(dtype=float))
+            columns.append(np.asarray((rows[condition.value] == int(grade)).fillna(False), dtype=np.float64))
     return np.stack([np.bincount(members, weights=column, minlength=groups) for column in columns], axis=1)
 
 

@@ -43,7 +43,8 @@ METRIC_NAMES = tuple(name for name in Metrics.__dataclass_fields__ if name != "i
 
 def grade(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
     """The decision on probabilities (…, 4): the most probable grade. The only place where it is taken."""
-    return np.asarray(probabilities).argmax(axis=-1)
+    grades: npt.NDArray[np.int64] = np.asarray(probabilities).argmax(axis=-1)
+    return grades
 
 
 def count(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Counts:
@@ -95,3 +96,10 @@ def report(predictions: pd.DataFrame) -> pd.DataFrame:
         for condition, part in pairs
     ]
     return pd.DataFrame(rows)
+
+
+def images_in_cell(predictions: pd.DataFrame, condition: str, part: str, truth: int, predicted: int) -> list[str]:
+    """Ids of the pictures that make up one cell of `confusion`."""
+    rows = predictions[(predictions["condition"] == condition) & (predictions["part"] == part)]
+    rows = rows[(rows["truth"] == truth).fillna(False)]
+    return list(rows["image"][grade(rows[PROBABILITIES].to_numpy()) == predicted])

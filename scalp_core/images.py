@@ -147,6 +147,7 @@ def _not_a_picture(en: str, ko: str) -> ScalpError:
 def _too_many_pixels() -> ScalpError:
     return ScalpError(
         "too_large",
-        f"The picture is too large: at most {MAX_PIXELS // 1_000_000} megapixels and {MAX_SIDE} pixels a side are read.",
+        f"The picture is too large: at most {MAX_PIXELS // 1_000_000} megapixels and {MAX_SIDE} pixels a side are "
+        "read.",
         f"사진이 너무 큽니다. {MAX_PIXELS // 1_000_000}메가픽셀, 한 변 {MAX_SIDE}픽셀까지 읽을 수 있습니다.",
     )

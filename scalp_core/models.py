@@ -5,13 +5,15 @@ each map. The logit *is* the mean of its map, so the map is the explanation, exa
 """
 
 import warnings
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import torch
-from safetensors import SafetensorError
+from httpx2 import HTTPError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -39,6 +41,9 @@ class Network(nn.Module):
     `logits` of that output are (N, conditions, 4).
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, backbone: nn.Module, channels: int, conditions: int, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.backbone = backbone
@@ -50,8 +55,7 @@ class Network(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         features = self.backbone((pixels - self.mean) / self.std)
-        maps: Tensor = self.head(features)
-        return maps.unflatten(1, (self.conditions, len(GRADES)))
+        return torch.unflatten(self.head(features), 1, (self.conditions, len(GRADES)))
 
 
 def logits(evidence: Tensor) -> Tensor:
@@ -71,7 +75,7 @@ class _FeatureMap(nn.Module):
         if features.ndim == 3:  # tokens (N, prefix + h·w, C) of a transformer
             grid = self.model.patch_embed.grid_size
             patches = features[:, self.model.num_prefix_tokens :]
-            return patches.transpose(1, 2).unflatten(2, grid)
+            return torch.unflatten(patches.transpose(1, 2), 2, grid)
         if features.shape[1] != self.model.num_features:  # (N, h, w, C), as Swin keeps it
             return features.permute(0, 3, 1, 2)
         return features
@@ -118,39 +122,52 @@ def build(architecture: str, conditions: int, image_size: int, weights: str) -> 
 def _timm_model(architecture: str, image_size: int, weights: str) -> tuple[Any, Preprocessing]:
     name = timm_name(architecture)
     if not timm.is_model(name):
-        raise ScalpError(
-            "unknown_architecture",
-            f"timm {timm.__version__} has no architecture “{name}”. Offered are {', '.join(ARCHITECTURES)}, and every "
-            "name that timm.list_models() gives.",
-            f"timm {timm.__version__}에 “{name}” 구조가 없습니다. {', '.join(ARCHITECTURES)} 또는 timm.list_models()에 나오는 "
-            "이름을 쓰십시오.",
-        )
-    config = timm.get_pretrained_cfg(name)
+        raise _unknown(name)
+    try:
+        config = timm.get_pretrained_cfg(name, allow_unregistered=False)
+    except RuntimeError as error:  # the tag behind the dot is none of this architecture's
+        raise _unknown(name) from error
     options: dict[str, Any] = {"num_classes": 0, "pretrained": weights != "none"}
     if config.fixed_input_size:  # transformers: position embeddings are resized to the wanted grid
         options["img_size"] = image_size
     if weights not in ("none", "pretrained"):
-        options["pretrained_cfg_overlay"] = {"file": str(_weights_file(weights))}
+        # Some ViTs have a loader of their own for the files they were first published in.
+        options["pretrained_cfg_overlay"] = {"file": str(_weights_file(weights)), "custom_load": False}
     try:
         model = timm.create_model(name, **options)
-    except OSError as error:
+    except (OSError, HTTPError) as error:  # HTTPError: the connection broke while it was downloading
         raise _no_weights(architecture) from error
     except (RuntimeError, SafetensorError) as error:
         raise _misfit(architecture, image_size, weights, error) from error
     if isinstance(getattr(model, "pre_logits", None), timm.models.vgg.ConvMlp):
         model.pre_logits = nn.Identity()  # VGG's fully connected head: 120 M parameters that evidence maps replace
+    if weights not in ("none", "pretrained"):
+        _check_names(model, architecture, image_size, weights)
     interpolation = config.interpolation if config.interpolation in ("bilinear", "bicubic") else "bicubic"
     return model, Preprocessing(image_size, image_size, config.mean, config.std, interpolation)
 
 
+def _check_names(model: nn.Module, architecture: str, image_size: int, weights: str) -> None:
+    """timm leaves weights that a file does not have at random, without a word."""
+    with safe_open(_weights_file(weights), "pt") as file:
+        given = set(file.keys())
+    missing = [name for name in model.state_dict() if name not in given and not name.endswith("num_batches_tracked")]
+    if missing:
+        error = KeyError(f"the file has no “{missing[0]}” ({len(missing)} such)")
+        raise _misfit(architecture, image_size, weights, error)
+
+
 def _googlenet(weights: str) -> nn.Module:
+    model: nn.Module
     if weights == "none":
-        return torchvision_models.googlenet(weights=None, aux_logits=False, init_weights=True)
+        model = torchvision_models.googlenet(weights=None, aux_logits=False, init_weights=True)
+        return model
     if weights == "pretrained":
         try:
-            return torchvision_models.googlenet(weights=torchvision_models.GoogLeNet_Weights.IMAGENET1K_V1)
-        except OSError as error:
+            model = torchvision_models.googlenet(weights=torchvision_models.GoogLeNet_Weights.IMAGENET1K_V1)
+        except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError: its hash is wrong, so cut short
             raise _no_weights("googlenet") from error
+        return model
     model = torchvision_models.googlenet(weights=None, aux_logits=False, init_weights=False)
     try:
         missing = model.load_state_dict(load_file(_weights_file(weights)), strict=False).missing_keys
@@ -185,13 +202,23 @@ def _weights_file(weights: str) -> Path:
     return path
 
 
+def _unknown(name: str) -> ScalpError:
+    return ScalpError(
+        "unknown_architecture",
+        f"timm {timm.__version__} has no architecture “{name}”. Offered are {', '.join(ARCHITECTURES)}, and every "
+        "name that timm.list_models() gives.",
+        f"timm {timm.__version__}에 “{name}” 구조가 없습니다. {', '.join(ARCHITECTURES)} 또는 timm.list_models()에 "
+        "나오는 이름을 쓰십시오.",
+    )
+
+
 def _no_weights(architecture: str) -> ScalpError:
     return ScalpError(
         "no_download",
         f"The pretrained weights of {architecture} could not be downloaded. Check the network and try again, start "
         "from random weights (weights: none), or give a safetensors file you have (weights: PATH).",
-        f"{architecture}의 사전 학습 가중치를 내려받지 못했습니다. 네트워크를 확인하고 다시 시도하거나, 무작위 가중치로 시작하거나"
-        "(weights: none), 가지고 있는 safetensors 파일을 지정하십시오(weights: 경로).",
+        f"{architecture}의 사전 학습 가중치를 내려받지 못했습니다. 네트워크를 확인하고 다시 시도하거나, "
+        "무작위 가중치로 시작하거나(weights: none), 가지고 있는 safetensors 파일을 지정하십시오(weights: 경로).",
     )
 
 
@@ -202,8 +229,8 @@ def _misfit(architecture: str, image_size: int, weights: str, error: Exception) 
         "misfit",
         f"{architecture} cannot be built{size} with weights “{weights}”: {reason}. Transformers with patches of 16 "
         "need a size divisible by 16; weights must be those of the same architecture.",
-        f"{architecture} 구조를 만들 수 없습니다({image_size}픽셀, 가중치 “{weights}”): {reason}. 16픽셀 패치 트랜스포머는 "
-        "16의 배수 크기가 필요하며, 가중치는 같은 구조의 것이어야 합니다.",
+        f"{architecture} 구조를 만들 수 없습니다({image_size}픽셀, 가중치 “{weights}”): {reason}. "
+        "16픽셀 패치 트랜스포머는 16의 배수 크기가 필요하며, 가중치는 같은 구조의 것이어야 합니다.",
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from scalp_core.dataset import data_folder
 from scalp_core.errors import ScalpError, Text
 from scalp_core.runs import Run, State, artifacts_folder, is_locked, list_runs
 
@@ -45,8 +46,12 @@ def _environment() -> dict[str, str]:
     return {
         **os.environ,
         "SCALP_ARTIFACTS": str(artifacts_folder().resolve()),
+        "SCALP_DATA": str(data_folder().resolve()),
         "PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), from_root))),
         "PYTHONUNBUFFERED": "1",
+        # torch's threads spin while they wait for each other; beside any other busy process on a small machine that
+        # made a training step 6 times slower (measured, docs/design/runs.md). Sleeping costs next to nothing.
+        "OMP_WAIT_POLICY": "PASSIVE",
     }
 
 
@@ -67,9 +72,12 @@ def _work_through() -> None:
         _wait_for_strays()
         code = _train(run)
         if run.state.waiting:  # it died, without a word of its own
+            if code == 0:  # paused, and resumed before the process had ended
+                continue
             reached = (run.id, len(run.history))
             deaths[reached] = deaths.get(reached, 0) + 1
-            if code >= 0 or deaths[reached] >= _MAX_DEATHS:
+            if code > 0 or deaths[reached] >= _MAX_DEATHS:
+                del deaths[reached]  # should it be resumed
                 run.write_error(_death_sentence(code), run.log[-4000:])
 
 
@@ -106,8 +114,8 @@ def _death_sentence(code: int) -> Text:
         return Text(
             f"The training process was ended from outside ({name}) {_MAX_DEATHS} times without finishing an epoch. "
             "Most often memory ran out: try a smaller batch_size or image_size.",
-            f"학습 프로세스가 에폭을 마치지 못하고 외부에서 {_MAX_DEATHS}번 종료되었습니다({name}). 대개 메모리 부족입니다. "
-            "batch_size나 image_size를 줄여 보십시오.",
+            f"학습 프로세스가 에폭을 마치지 못하고 외부에서 {_MAX_DEATHS}번 종료되었습니다({name}). 대개 메모리 "
+            "부족입니다. batch_size나 image_size를 줄여 보십시오.",
         )
     return Text(
         "The training process stopped with an unexpected error; the details are below and in the log.",

@@ -4,6 +4,7 @@ State is derived from which files exist and whether the training process holds t
 stale. The table of files is in docs/design/runs.md; this is the only module that knows their names.
 """
 
+import fcntl
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from scalp_core.architectures import ARCHITECTURE_NAME
 from scalp_core.dataset import NAME, open_dataset
@@ -180,7 +181,7 @@ class Run:
     @property
     def index_hash(self) -> str:
         """The index (labels and split) it trains on, see Dataset.index_hash."""
-        return _read_recipe(self.folder / "recipe.json")[1]["index_hash"]
+        return str(_read_recipe(self.folder / "recipe.json")[1]["index_hash"])
 
     @property
     def synthetic(self) -> bool:
@@ -232,16 +233,19 @@ class Run:
 
     @property
     def progress(self) -> Progress | None:
-        path = self.folder / "progress.json"
-        return Progress(**read_json(path)) if path.exists() else None
+        try:
+            return Progress(**read_json(self.folder / "progress.json"))
+        except FileNotFoundError:  # before it began, or just ended
+            return None
 
     @property
     def error(self) -> tuple[Text, str]:
         """Why it failed, for the user, and details for whoever mends it. Empty if it did not fail."""
-        path = self.folder / "error.txt"
-        if not path.exists():
+        try:
+            written = (self.folder / "error.txt").read_text(encoding="utf-8")
+        except FileNotFoundError:  # it did not fail, or somebody just resumed it
             return Text("", ""), ""
-        en, ko, details = (path.read_text(encoding="utf-8") + "\n\n").split("\n", 2)
+        en, ko, details = (written + "\n\n").split("\n", 2)
         return Text(en, ko), details.strip()
 
     @property
@@ -252,8 +256,15 @@ class Run:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """SHA-256 by file, versions, device, seconds, parameters, weights used. Only of a finished run."""
-        manifest: dict[str, Any] = read_json(self.folder / "manifest.json")
+        """SHA-256 by file, versions, device, seconds, parameters, weights used. Only of a finished run.
+
+        Raises:
+            ScalpError: it cannot be read.
+        """
+        try:
+            manifest: dict[str, Any] = read_json(self.folder / "manifest.json")
+        except (OSError, ValueError) as error:
+            raise _damaged(self.id, "manifest.json") from error
         return manifest
 
     @property
@@ -317,9 +328,10 @@ class Run:
 
     def verify(self) -> None:
         """Raises ScalpError unless every file is as the manifest says: flipped bits load without a murmur otherwise."""
-        for name, digest in self.manifest["files"].items():
+        digests = self.manifest.get("files", {})
+        for name in _VOUCHED:
             path = self.folder / name
-            if not path.is_file() or sha256(path) != digest:
+            if not path.is_file() or sha256(path) != digests.get(name):
                 raise _damaged(self.id, name)
 
     def write_export(self, facts: dict[str, Any]) -> None:
@@ -348,11 +360,13 @@ def is_locked(path: Path) -> bool:
     """Somebody holds the lock at `path` at this moment."""
     if not path.exists():
         return False
-    try:
-        with FileLock(path, timeout=0):
-            return False
-    except Timeout:
-        return True
+    # A shared look: two pages that look at the same moment do not take each other for the owner.
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _damaged(run_id: str, name: str) -> ScalpError:

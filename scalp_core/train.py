@@ -9,6 +9,7 @@ import os
 import platform
 import sys
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from filelock import Timeout
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -40,11 +41,12 @@ from scalp_core.runs import Progress, Run
 
 UNLABELLED = -100  # what cross_entropy leaves out
 _GRADED_PARTS = ("valid", "calib", "test")
+_SEEDS_APART = 10_007  # more than a training has epochs: no two of them share a seed
 
 Arrays = npt.NDArray[np.uint8]  # (images, height, width, 3)
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818  asked for, so not an error
     """Somebody asked the run to stop; its last checkpoint stands."""
 
 
@@ -60,10 +62,12 @@ def train(run: Run) -> None:
     _check_unchanged(run, dataset)
     # Before the weights: they may take a download, and the first thing a page shows is that something happens.
     reporter = _Reporter(run, recipe.epochs)
+    torch.manual_seed(recipe.seed * _SEEDS_APART)  # the head, and the backbone if it starts random
     network, preprocessing = build(recipe.architecture, len(recipe.conditions), recipe.image_size, _weights(run))
     pixels = cached_pixels(dataset, preprocessing, reporter)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    loop = _Loop(run, network.to(device, memory_format=torch.channels_last), dataset, pixels, device)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # absent from torch's stubs
+    loop = _Loop(run, network, dataset, pixels, device)
     loop.restore()
     for epoch in range(loop.epochs_done + 1, recipe.epochs + 1):
         loop.run_epoch(epoch, reporter)
@@ -153,15 +157,19 @@ def _pixel_hash(index: pd.DataFrame) -> str:
 def _fill_cache(path: Path, dataset: Dataset, preprocessing: Preprocessing, reporter: "_Reporter | None") -> None:
     ids = list(dataset.index.index)
     shape = (len(ids), preprocessing.height, preprocessing.width, 3)
-    cache = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
     # Pillow lets go of the interpreter lock while it decodes and resizes, so threads are enough.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
         pictures = pool.map(lambda image_id: _small(dataset, image_id, preprocessing), ids)
-        for number, picture in enumerate(pictures):
-            cache[number] = picture
-            if reporter and number % 16 == 0:
-                reporter.tell("preparing", 0, number / len(ids), None, force=False)
-    cache.flush()
+        # Written, not mapped: a full disk is then an error that can be told, not a SIGBUS.
+        with path.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+            for number, picture in enumerate(pictures):
+                file.write(picture.tobytes())
+                if reporter:
+                    reporter.tell("preparing", 0, number / len(ids), None, force=False)
+    finally:
+        pool.shutdown(cancel_futures=True)  # whoever stops does not wait for the pictures that are left
 
 
 def _small(dataset: Dataset, image_id: str, preprocessing: Preprocessing) -> images.Pixels:
@@ -265,7 +273,7 @@ class _Loop:
 
     def _train_epoch(self, epoch: int, reporter: _Reporter) -> float:
         recipe = self.run.recipe
-        torch.manual_seed(recipe.seed * 10_007 + epoch)
+        torch.manual_seed(recipe.seed * _SEEDS_APART + epoch)
         pictures = _Pictures(self.pixels, self.parts["train"], self.labels, augmentation(recipe.augmentation))
         self.network.train()
         losses = []
@@ -282,7 +290,7 @@ class _Loop:
                     f"{epoch}번째 에폭에서 손실이 발산했습니다. lr을 {recipe.lr:g}보다 낮춰 다시 학습하십시오.",
                 )
             self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), max_norm=1.0)
             self.optimizer.step()
             losses.append(loss.detach())
@@ -451,11 +459,30 @@ def main(arguments: list[str]) -> int:
     except Stopped:
         return 0
     except ScalpError as error:
-        print(error, flush=True)
-        if task == "train":
-            run.write_error(error.text)
-        return 1
+        return _fail(task, run, error)
+    except (OSError, SafetensorError) as error:
+        traceback.print_exc()
+        return _fail(task, run, _disk_error(error))
     return 0
+
+
+def _fail(task: str, run: Run, error: ScalpError) -> int:
+    print(error, flush=True)
+    if task == "train":
+        run.write_error(error.text)
+    return 1
+
+
+def _disk_error(error: Exception) -> ScalpError:
+    """A full disk or forbidden folder: safetensors says so in an error of its own."""
+    reason = getattr(error, "strerror", None) or error
+    return ScalpError(
+        "disk",
+        f"A file could not be read or written: {reason}. Make room on the disk or mend the folder's permissions, then "
+        "resume the run; the last checkpoint is kept.",
+        f"파일을 읽거나 쓰지 못했습니다: {reason}. 디스크 공간이나 폴더 권한을 확인한 뒤 실행을 재개하십시오. 마지막 "
+        "체크포인트는 남아 있습니다.",
+    )
 
 
 if __name__ == "__main__":

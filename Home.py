@@ -1,0 +1,79 @@
+"""What this is, which run answers for each condition, and what is training now."""
+
+import pandas as pd
+import streamlit as st
+
+from scalp_core.champions import Champion, champions, score
+from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.runs import active_runs
+from ui.choices import carried
+from ui.progress import POLL_SECONDS, progress_bar
+from ui.shell import PAGES, show
+from ui.words import Say
+
+
+def home(say: Say) -> None:
+    st.markdown(say("home_intro"))
+    _doors(say)
+    _answers(say)
+    _training(say)
+    st.caption(say("home_api"))
+
+
+def _doors(say: Say) -> None:
+    with st.grid("auto", min_column_width=220):
+        for page in ("dataset", "compare", "diagnose", "runs"):
+            path, icon = PAGES[page]
+            st.page_link(path, label=say(f"home_start_{page}"), icon=icon, width="stretch", query_params=carried())
+
+
+def _answers(say: Say) -> None:
+    st.subheader(say("home_answers"))
+    answering = champions()
+    if not answering:
+        st.warning(say("none_finished"))
+        return
+    if any(champion.run.synthetic for champion in answering.values()):
+        st.warning(say("synthetic_data"), icon=":material/draw:")
+    rows = [_answer_row(say, condition, answering.get(condition)) for condition in CONDITIONS]
+    scale = st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="%.3f")
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        column_config={say("qwk_valid"): scale, say("qwk_test"): scale},
+        alt=say("home_answers"),
+    )
+    st.caption(say("home_answers_note"))
+
+
+def _answer_row(say: Say, condition: Condition, champion: Champion | None) -> dict[str, object]:
+    row: dict[str, object] = {say("condition"): say.of(condition.text)}
+    if champion is None:
+        return row
+    recipe = champion.run.recipe
+    kind = f" ({say('synthetic')})" if champion.run.synthetic else ""
+    return row | {
+        say("architecture"): recipe.architecture,
+        say("qwk_valid"): score(champion.run, condition, "valid"),
+        say("qwk_test"): score(champion.run, condition, "test"),
+        say("learned_from"): f"{recipe.data}{kind}",
+        say("run"): champion.run.id + (f" · {say('pinned')}" if champion.pinned else ""),
+    }
+
+
+def _training(say: Say) -> None:
+    st.subheader(say("home_training"))
+
+    @st.fragment(run_every=POLL_SECONDS if active_runs() else None)
+    def training() -> None:
+        runs = active_runs()
+        if not runs:
+            st.caption(say("home_idle"))
+        for run in runs:
+            st.markdown(f"**{run.recipe.architecture}** · {run.recipe.data} · `{run.id}`")
+            progress_bar(run, say)
+
+    training()
+
+
+show("home", home)

@@ -1,0 +1,129 @@
+"""Upload a picture, or take an example; six graded conditions with their reasons."""
+
+import pandas as pd
+import streamlit as st
+
+from scalp_core import predict
+from scalp_core.charts import evidence_for, grade_name, overlay, probabilities_chart
+from scalp_core.dataset import Dataset, labels_of, list_datasets
+from scalp_core.labels import Condition
+from scalp_core.predict import Answer
+from scalp_core.rest import all_answer
+from ui.choices import choose, choose_threshold
+from ui.gallery import gallery
+from ui.shell import show
+from ui.words import Say
+
+EXAMPLES = 12
+
+
+def diagnose(say: Say) -> None:
+    sources = {source: say(f"source_{source}") for source in ("upload", "example")}
+    source = choose(say("diagnose_source"), sources, "source", "upload", say.language)
+    data, labels = _uploaded(say) if source == "upload" else _example(say)
+    if data is None:
+        st.info(say("diagnose_wait"))
+        return
+    threshold = choose_threshold(say)
+    with st.spinner(say("diagnose_working")):
+        answer = predict.grade(data, threshold=threshold)
+    _overview(say, answer, labels)
+    _evidence(say, answer)
+    _provenance(say, answer)
+
+
+def _uploaded(say: Say) -> tuple[bytes | None, dict[Condition, int | None]]:
+    file = st.file_uploader(
+        say("upload"), type=["jpg", "jpeg", "png", "webp"], key="upload", help=say("upload_privacy")
+    )
+    return (file.getvalue() if file else None), {}
+
+
+def _example(say: Say) -> tuple[bytes | None, dict[Condition, int | None]]:
+    """A picture of a data set, chosen here or by `?data=…&image=…`."""
+    datasets = {dataset.name: dataset for dataset in list_datasets()}
+    if not datasets:
+        st.warning(say("no_dataset"))
+        return None, {}
+    dataset = datasets.get(st.query_params.get("data", ""), next(iter(datasets.values())))
+    chosen = st.query_params.get("image")
+    st.caption(say("example_pick", data=dataset.name))
+    examples = _examples(dataset)
+    picked = gallery(dataset, examples, [""] * len(examples), key="examples", chosen=chosen)
+    if picked and picked != chosen:
+        st.query_params["image"] = chosen = picked
+    if chosen is None:
+        return None, {}
+    return dataset.image_path(chosen).read_bytes(), labels_of(dataset.index.loc[chosen])
+
+
+def _examples(dataset: Dataset) -> list[str]:
+    """Test pictures with much to see, each from another capture."""
+    test = dataset.index[dataset.index["part"] == "test"].drop_duplicates("capture")
+    severity = test[[condition.value for condition in Condition]].fillna(0).sum(axis=1)
+    return list(test.loc[severity.sort_values(ascending=False, kind="stable").index, "id"][:EXAMPLES])
+
+
+def _overview(say: Say, answer: Answer, labels: dict[Condition, int | None]) -> None:
+    left, right = st.columns([2, 3])
+    left.image(answer.picture.pixels, width="stretch", alt=say("picture"))
+    with left:
+        _scalp_type(say, answer)
+    with right:
+        st.subheader(say("diagnose_grades"))
+        rows = []
+        for condition, grading in answer.gradings.items():
+            row = {
+                say("condition"): say.of(condition.text),
+                say("grade"): grade_name(grading.grade, say.language),
+                say("probability_of_grade"): f"{grading.probabilities[grading.grade]:.0%}",
+            }
+            if labels:
+                label = labels[condition]
+                row[say("label_known")] = say("unlabelled") if label is None else grade_name(label, say.language)
+            rows.append(row)
+        st.table(pd.DataFrame(rows).set_index(say("condition")))
+        table = pd.DataFrame(
+            [
+                {"name": say.of(condition.text), **{f"p{n}": p for n, p in enumerate(grading.probabilities)}}
+                for condition, grading in answer.gradings.items()
+            ]
+        )
+        st.altair_chart(probabilities_chart(table, say.language), alt=say("diagnose_probabilities"))
+
+
+def _scalp_type(say: Say, answer: Answer) -> None:
+    found = answer.scalp_type
+    st.subheader(say("diagnose_type", name=say.of(found.text)))
+    st.markdown(say.of(found.reason))
+    if found.tendencies:
+        st.caption(say("diagnose_tendencies", names=", ".join(say.of(one.text) for one in found.tendencies)))
+
+
+def _evidence(say: Say, answer: Answer) -> None:
+    st.subheader(say("diagnose_evidence"))
+    st.caption(say("evidence_note"))
+    opacity = st.slider(say("opacity"), 0.0, 1.0, 0.6, 0.1, key="opacity")
+    speaking = {c: evidence_for(grading.evidence, int(grading.grade)) for c, grading in answer.gradings.items()}
+    scale = max(float(abs(one).max()) for one in speaking.values())
+    with st.grid("auto", min_column_width=240):
+        for condition, values in speaking.items():
+            name = f"{say.of(condition.text)}: {grade_name(answer.gradings[condition].grade, say.language)}"
+            st.image(overlay(answer.picture.pixels, values, scale, opacity), caption=name, alt=name, width="stretch")
+
+
+def _provenance(say: Say, answer: Answer) -> None:
+    runs = list(dict.fromkeys(grading.run for grading in answer.gradings.values()))
+    if any(run.synthetic for run in runs):
+        st.warning(say("diagnose_synthetic"), icon=":material/draw:")
+    st.markdown(say("diagnose_answered", runs=", ".join(f"`{run.id}` ({run.recipe.architecture})" for run in runs)))
+    st.download_button(
+        say("download_json"),
+        all_answer(answer).model_dump_json(indent=1, exclude_none=True),
+        file_name="scalp-grades.json",
+        mime="application/json",
+        icon=":material/download:",
+    )
+
+
+show("diagnose", diagnose)

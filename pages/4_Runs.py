@@ -1,0 +1,98 @@
+"""The training queue and one run in depth."""
+
+import pandas as pd
+import streamlit as st
+
+from scalp_core import runner
+from scalp_core.charts import learning_curves
+from scalp_core.labels import CONDITIONS
+from scalp_core.runs import Run, State, list_runs
+from ui.choices import choose_from_list
+from ui.progress import POLL_SECONDS, progress_bar
+from ui.shell import show
+from ui.words import Say
+
+
+def runs_page(say: Say) -> None:
+    if not list_runs():
+        st.info(say("runs_none"))
+        return
+    active = any(run.state.active for run in list_runs())
+
+    # One fragment for all of it: while something trains, table, curves and log move together.
+    @st.fragment(run_every=POLL_SECONDS if active else None)
+    def everything() -> None:
+        runs = list_runs()[::-1]
+        st.dataframe(pd.DataFrame([_row(say, run) for run in runs]), hide_index=True, alt=say("page_runs"))
+        _in_depth(say, {run.id: run for run in runs})
+        if active and not any(run.state.active for run in runs):
+            st.rerun()
+
+    everything()
+
+
+def _row(say: Say, run: Run) -> dict[str, object]:
+    recipe, history = run.recipe, run.history
+    alone = len(recipe.conditions) < len(CONDITIONS)
+    return {
+        say("state"): say.of(run.state.text),
+        say("architecture"): recipe.architecture,
+        say("data_set"): recipe.data + (f" ({say('synthetic')})" if run.synthetic else ""),
+        say("conditions"): ", ".join(say.of(c.text) for c in recipe.conditions) if alone else say("retrain_six"),
+        say("epochs_done"): f"{len(history)} / {recipe.epochs}",
+        say("mean_qwk"): f"{history['valid_qwk'].max():.3f}" if len(history) else "–",
+        say("created"): run.created[:16].replace("T", " "),
+        say("run"): run.id,
+    }
+
+
+def _in_depth(say: Say, runs: dict[str, Run]) -> None:
+    options = {name: f"{name} · {say.of(run.state.text)}" for name, run in runs.items()}
+    name = choose_from_list(say("runs_choose"), options, "run", say.language)
+    run = runs[name]
+    state = run.state
+    if state.active:
+        progress_bar(run, say)
+    sentence, details = run.error
+    if sentence.en:
+        st.error(say.of(sentence), icon=":material/error:")
+        if details:
+            st.code(details, language=None)
+    _buttons(say, run, state)
+    _curves(say, run)
+    left, right = st.columns(2)
+    with left.expander(say("runs_recipe"), expanded=True):
+        st.json(vars(run.recipe) | {"index_hash": run.index_hash, "created": run.created}, expanded=1)
+    with right.expander(say("runs_files"), expanded=True):
+        files = [{say("file"): file, say("size_kb"): round(size / 1024, 1)} for file, size in run.files]
+        st.dataframe(pd.DataFrame(files), hide_index=True, alt=say("runs_files"))
+    with st.expander(say("runs_log")):
+        st.code(run.log or say("empty_log"), language=None, height=300)
+
+
+def _buttons(say: Say, run: Run, state: State) -> None:
+    with st.container(horizontal=True):
+        if state.active and st.button(say("pause"), key="pause", icon=":material/pause:"):
+            run.pause()
+            st.rerun()
+        if (state.active or state is State.PAUSED) and st.button(say("cancel"), key="cancel", icon=":material/stop:"):
+            run.cancel()
+            st.rerun()
+        resumable = state in (State.PAUSED, State.CANCELLED, State.FAILED)
+        if resumable and st.button(say("resume"), key="resume", icon=":material/play_arrow:"):
+            run.resume()
+            runner.ensure()
+            st.rerun()
+
+
+def _curves(say: Say, run: Run) -> None:
+    history = run.history
+    if history.empty:
+        st.caption(say("no_epoch"))
+        return
+    for column, measure in zip(st.columns(3), ("valid_qwk", "valid_loss", "train_loss"), strict=True):
+        figure = learning_curves({run.id: history}, measure, say.language).update_layout(showlegend=False, height=240)
+        column.plotly_chart(figure, key=f"depth-{measure}", alt=say("runs_curves"))
+
+
+show("runs", runs_page)

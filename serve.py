@@ -1,0 +1,82 @@
+"""Dashboard and REST in one process on one port: `python serve.py` or `streamlit run serve.py`.
+
+`PORT` (8501) and `HOST` (127.0.0.1) say where `python serve.py` listens.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import streamlit as st
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from scalp_core import rest, runner
+
+_PAGE_POLICY = "frame-ancestors 'self'; base-uri 'self'; object-src 'none'"
+HOME = Path(__file__).resolve().parent / "Home.py"
+
+
+@asynccontextmanager
+async def lifespan(app: st.App) -> AsyncIterator[None]:
+    """Take up trainings that a restart interrupted, and load the models, both beside serving."""
+    # In a thread of its own: a folder that cannot be written is no reason not to show what is in it.
+    threading.Thread(target=runner.ensure, name="ensure", daemon=True).start()
+    async with rest.answering(app):
+        yield
+
+
+class _PageHeaders:
+    """Streamlit itself sends none of these."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def framed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.setdefault("Referrer-Policy", "same-origin")
+                headers.setdefault("Content-Security-Policy", _PAGE_POLICY)
+            await send(message)
+
+        await self.app(scope, receive, framed)
+
+
+app = st.App(
+    HOME,
+    lifespan=lifespan,
+    middleware=[Middleware(_PageHeaders)],
+    # Routes, not mounts: the path arrives whole, so both set-ups have one set of addresses. GET /predict is a page's.
+    routes=[
+        Route("/api", rest.api),
+        Route("/api/{path:path}", rest.api),
+        Route("/predict_all", rest.api, methods=["POST"]),
+        Route("/predict", rest.api, methods=["POST"]),
+    ],
+)
+
+
+def main() -> None:
+    """Serve until SIGTERM or Ctrl-C."""
+    port = os.environ.get("PORT") or "8501"
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        sys.exit(f"PORT is “{port}”; it must be a number from 1 to 65535.")
+    app.run(
+        config={
+            "server.port": int(port),
+            "server.address": os.environ.get("HOST") or "127.0.0.1",
+            "server.headless": True,
+            "browser.gatherUsageStats": False,
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()

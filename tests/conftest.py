@@ -1,0 +1,106 @@
+"""What tests share: temporary folders, one small synthetic data set, one finished run on it, processes by name."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from scalp_core.dataset import Dataset
+from scalp_core.runs import Recipe, Run, create_run
+from scalp_core.synthetic import make_dataset
+
+# The same examples every time and no deadline: these machines are busy and a failure must repeat.
+settings.register_profile(
+    "tests",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("tests")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+TINY = {"architecture": "test_efficientnet", "data": "tiny", "weights": "none", "image_size": 64, "batch_size": 8}
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where this test's data sets and runs lie."""
+
+    data: Path
+    artifacts: Path
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run, what it was trained on, and one JPEG of the test part."""
+
+    run: Run
+    dataset: Dataset
+    picture: bytes
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
+    """Empty folders of its own for one test."""
+    made = Folders(tmp_path / "data", tmp_path / "artifacts")
+    for name, folder in (("SCALP_DATA", made.data), ("SCALP_ARTIFACTS", made.artifacts)):
+        folder.mkdir()
+        monkeypatch.setenv(name, str(folder))
+    return made
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """48 synthetic pictures, made once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCALP_DATA", str(tmp_path_factory.mktemp("data")))
+        return make_dataset("tiny", 48, 0, processes=2)
+
+
+@pytest.fixture
+def tiny(folders: Folders, tiny_data: Dataset, monkeypatch: pytest.MonkeyPatch) -> Dataset:
+    """The data set "tiny" together with an empty artifacts folder of this test's own."""
+    monkeypatch.setenv("SCALP_DATA", str(tiny_data.folder.parent))
+    return tiny_data
+
+
+@pytest.fixture(scope="session")
+def trained(tiny_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    """One finished run of all six conditions, in force for the whole session wherever `folders` is not used."""
+    from scalp_core.train import train
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCALP_DATA", str(tiny_data.folder.parent))
+        patch.setenv("SCALP_ARTIFACTS", str(tmp_path_factory.mktemp("artifacts")))
+        run = create_run(Recipe(**TINY, epochs=2), "tiny")
+        with run.lock():
+            train(run)
+        test_part = tiny_data.index[tiny_data.index["part"] == "test"]
+        yield Trained(run, tiny_data, tiny_data.image_path(test_part["id"].iloc[0]).read_bytes())
+
+
+def until(fact: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait for something another process does."""
+    end = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < end, f"nothing happened within {seconds} s"
+        time.sleep(0.02)
+
+
+def processes(*words: str) -> list[int]:
+    """Living processes whose command line has all these words."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if int(folder.name) != os.getpid() and all(word in line for word in words):
+            found.append(int(folder.name))
+    return found

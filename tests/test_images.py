@@ -1,0 +1,330 @@
+"""The one door for pixels: what comes in looks the same whatever file carried it, or is refused in words."""
+
+import io
+import resource
+import struct
+import time
+import zlib
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms, ImageOps
+
+from scalp_core import images
+from scalp_core.errors import ScalpError
+from scalp_core.images import MAX_BYTES, Preprocessing, decode, encode_jpeg, resize, thumbnail
+
+
+def gradient(height: int = 48, width: int = 64) -> npt.NDArray[np.uint8]:
+    """A picture without any symmetry and without sharp edges, so that JPEG keeps it."""
+    y, x = np.mgrid[0:height, 0:width]
+    pixels = np.stack([255 * x / width, 255 * y / height, 128 * (x + 2 * y) / (width + 2 * height)], axis=-1)
+    return pixels.astype(np.uint8)
+
+
+RGB = gradient()
+PICTURE = Image.fromarray(RGB)
+GREY = PICTURE.convert("L")
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def difference(data: bytes, reference: npt.NDArray[np.uint8] = RGB) -> float:
+    pixels = decode(data).pixels
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == reference.shape
+    return float(np.abs(pixels.astype(int) - reference).mean())
+
+
+# ---- what is read ----
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "name"),
+    [
+        ("JPEG", {"quality": 98, "subsampling": 0}, "JPEG"),
+        ("JPEG", {"quality": 98, "subsampling": 0, "progressive": True}, "JPEG"),
+        ("PNG", {}, "PNG"),
+        ("WEBP", {"lossless": True}, "WEBP"),
+        ("MPO", {"quality": 98, "subsampling": 0, "save_all": True, "append_images": [PICTURE]}, "JPEG"),
+    ],
+)
+def test_every_format_gives_the_same_picture(kind: str, options: dict[str, object], name: str) -> None:
+    data = saved(PICTURE, kind, **options)
+    assert difference(data) < 2
+    picture = decode(data)
+    assert (picture.format, picture.width, picture.height) == (name, 64, 48)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_exif_orientation_shows_the_same_upright_picture(orientation: int, kind: str) -> None:
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the transposition that exif_transpose will take back
+    turned = PICTURE if orientation == 1 else PICTURE.transpose(Image.Transpose(undo[orientation]))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = saved(turned, kind, exif=exif, quality=98)
+    assert np.array_equal(
+        np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(saved(turned, "PNG", exif=exif))))), RGB
+    )
+    assert difference(data) <= 2
+    assert (decode(data).width, decode(data).height) == turned.size
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "LA", "P", "RGBA"])
+def test_grey_palette_and_alpha_modes_become_rgb(mode: str) -> None:
+    reference = np.asarray(PICTURE.convert(mode).convert("RGB"))
+    assert difference(saved(PICTURE.convert(mode), "PNG"), reference) < 1
+
+
+def test_sixteen_bit_grey_is_scaled_and_not_clipped() -> None:
+    wide = np.asarray(GREY).astype(np.uint16) * 257
+    assert difference(saved(Image.fromarray(wide), "PNG"), np.asarray(GREY.convert("RGB"))) == 0
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_transparent_pixels_are_white(mode: str) -> None:
+    image = PICTURE.convert(mode)
+    alpha = Image.new("L", image.size, 255)
+    alpha.paste(0, (0, 0, 32, 48))
+    image.putalpha(alpha)
+    pixels = decode(saved(image, "PNG")).pixels
+    assert (pixels[:, :32] == 255).all()
+    assert np.array_equal(pixels[:, 32:], np.asarray(image.convert("RGB"))[:, 32:])
+
+
+def test_a_transparent_palette_colour_is_white() -> None:
+    image = Image.new("P", (8, 8), 3)
+    image.putpalette([10, 20, 30] * 256)
+    image.putpixel((0, 0), 5)
+    pixels = decode(saved(image, "PNG", transparency=5)).pixels
+    assert pixels[0, 0].tolist() == [255, 255, 255]
+    assert pixels[1, 1].tolist() == [10, 20, 30]
+
+
+def test_cmyk_jpeg_looks_as_before() -> None:
+    assert difference(saved(PICTURE.convert("CMYK"), "JPEG", quality=98, subsampling=0)) < 3
+
+
+def test_an_icc_profile_is_applied_and_a_broken_one_ignored() -> None:
+    assert difference(saved(PICTURE, "PNG", icc_profile=srgb())) <= 1
+    assert difference(saved(PICTURE, "PNG", icc_profile=b"not a profile")) == 0
+    # The same numbers under a profile with red and green exchanged mean other colours.
+    exchanged = swapped_profile()
+    pixels = decode(saved(PICTURE, "PNG", icc_profile=exchanged)).pixels
+    assert np.abs(pixels[..., [1, 0, 2]].astype(int) - RGB).mean() < 3
+
+
+def srgb() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def swapped_profile() -> bytes:
+    profile = bytearray(srgb())
+    at = {bytes(profile[p : p + 4]): p for p in range(132, 132 + 12 * struct.unpack(">I", profile[128:132])[0], 12)}
+    red, green = at[b"rXYZ"], at[b"gXYZ"]
+    profile[red : red + 4], profile[green : green + 4] = b"gXYZ", b"rXYZ"
+    return bytes(profile)
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "PNG"])
+def test_of_an_animation_the_first_frame_is_read(kind: str) -> None:
+    frames = [Image.new("RGB", (64, 48), colour) for colour in ("red", "blue")]
+    data = saved(PICTURE, kind, save_all=True, append_images=frames, duration=10, lossless=True)
+    assert difference(data) < 1
+
+
+def test_a_jpeg_under_a_strange_name_is_still_a_picture_and_metadata_is_dropped() -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "camera"
+    data = saved(PICTURE, "JPEG", exif=exif)
+    assert b"camera" in data
+    assert b"camera" not in encode_jpeg(decode(data).pixels)
+
+
+# ---- what is refused ----
+
+GIF = saved(PICTURE, "GIF")
+BMP = saved(PICTURE, "BMP")
+TIFF = saved(PICTURE, "TIFF")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [GIF, BMP, TIFF, b"", b"\0" * 100, b"<html><script>alert(1)</script></html>", b"%PDF-1.7", b"GIF89a", b"\xff\xd8"],
+    ids=["gif", "bmp", "tiff", "empty", "zeros", "html", "pdf", "gif head", "jpeg head"],
+)
+def test_other_content_is_refused_with_what_to_do(data: bytes) -> None:
+    with pytest.raises(ScalpError, match="JPEG, PNG, WebP") as caught:
+        decode(data)
+    assert caught.value.code == "not_a_picture"
+    assert "JPEG" in caught.value.text.ko
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.5, 0.9])
+def test_a_file_cut_short_is_refused(kind: str, share: float) -> None:
+    data = saved(Image.fromarray(gradient(480, 640)), kind)
+    with pytest.raises(ScalpError) as caught:
+        decode(data[: int(len(data) * share)])
+    assert caught.value.code == "not_a_picture"
+
+
+def test_more_than_twenty_megabytes_are_refused() -> None:
+    good = saved(PICTURE, "JPEG")
+    assert difference(good + b"\0" * (MAX_BYTES - len(good))) < 3
+    with pytest.raises(ScalpError, match="20 MB") as caught:
+        decode(good + b"\0" * (MAX_BYTES - len(good) + 1))
+    assert caught.value.code == "too_large"
+
+
+def png_of_size(width: int, height: int) -> bytes:
+    """A valid PNG of one colour, a few kilobytes whatever its size."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    packer = zlib.compressobj(9)
+    rows = b"".join(packer.compress(b"\0" * (width // 8 + 2)) for _ in range(min(height, 20_000))) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def webp_of_size(width: int, height: int) -> bytes:
+    """The head of a lossless WebP that claims this size."""
+    bits = 0x2F | (width - 1) << 8 | (height - 1) << 22
+    body = b"VP8L" + struct.pack("<I", 6) + struct.pack("<Q", bits)[:5] + b"\0"
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+@pytest.mark.parametrize(
+    "data",
+    [png_of_size(22_000, 22_000), png_of_size(12_000, 9_600), png_of_size(16_385, 10), webp_of_size(16_384, 16_384)],
+    ids=["484 MP", "115 MP", "long side", "webp 268 MP"],
+)
+def test_a_pixel_bomb_is_refused_at_once_and_without_memory(data: bytes) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.monotonic()
+    with pytest.raises(ScalpError) as caught:
+        decode(data)
+    assert caught.value.code in ("too_large", "not_a_picture")
+    assert time.monotonic() - started < 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024  # kilobytes
+
+
+def test_the_largest_allowed_picture_is_read() -> None:
+    assert decode(png_of_size(16_384, 2_440)).pixels.shape == (2_440, 16_384, 3)
+
+
+def test_many_text_chunks_and_a_text_bomb_are_survived_quickly() -> None:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    good = saved(PICTURE, "PNG")
+    bomb = chunk(b"zTXt", b"key\0\0" + zlib.compress(b"\0" * 200_000_000, 9))
+    started = time.monotonic()
+    for extra in (chunk(b"tEXt", b"key\0" + b"x" * 1000) * 5000, bomb):
+        outcome(good[:33] + extra + good[33:])
+    assert time.monotonic() - started < 5
+
+
+EXIF = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # turned by 90°
+SEEDS = (
+    saved(PICTURE, "JPEG", exif=Image.Exif()),
+    saved(PICTURE, "JPEG", progressive=True, icc_profile=srgb(), exif=EXIF),
+    saved(PICTURE.convert("CMYK"), "JPEG"),
+    saved(PICTURE, "PNG", icc_profile=srgb()),
+    saved(PICTURE.quantize(16), "PNG", transparency=3),
+    saved(PICTURE.convert("LA"), "PNG"),
+    saved(Image.fromarray(np.asarray(GREY).astype(np.uint16) * 257), "PNG"),
+    saved(PICTURE, "PNG", save_all=True, append_images=[Image.new("RGB", (64, 48))]),
+    saved(PICTURE.convert("RGBA"), "WEBP"),
+    saved(PICTURE, "WEBP", save_all=True, append_images=[Image.new("RGB", (64, 48))]),
+    saved(PICTURE, "MPO", save_all=True, append_images=[PICTURE]),
+)
+
+
+@st.composite
+def damaged_files(draw: st.DrawFn) -> bytes:
+    """A valid file with bytes flipped, cut out, repeated or taken from another; PNG checksums put right again."""
+    data = bytearray(draw(st.sampled_from(SEEDS)))
+    for _ in range(draw(st.integers(1, 6))):
+        at = draw(st.integers(0, max(0, len(data) - 1)))
+        # Headers are where the decisions are, so half of the changes go there.
+        at = at % 200 if draw(st.booleans()) else at
+        change = draw(st.sampled_from(["flip", "set", "cut", "repeat", "splice", "truncate"]))
+        length = draw(st.integers(1, 64))
+        if change == "flip" and at < len(data):
+            data[at] ^= 1 << draw(st.integers(0, 7))
+        elif change == "set":
+            data[at : at + length] = draw(st.binary(min_size=1, max_size=8))
+        elif change == "cut":
+            del data[at : at + length]
+        elif change == "repeat":
+            data[at:at] = data[at : at + length] * draw(st.integers(1, 20))
+        elif change == "splice":
+            data[at : at + length] = draw(st.sampled_from(SEEDS))[at : at + length]
+        elif change == "truncate":
+            del data[max(at, 8) :]
+    return with_right_checksums(bytes(data)) if draw(st.booleans()) else bytes(data)
+
+
+def with_right_checksums(data: bytes) -> bytes:
+    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return data
+    fixed, at = bytearray(data), 8
+    while at + 12 <= len(fixed):
+        end = at + 8 + struct.unpack(">I", fixed[at : at + 4])[0]
+        if end + 4 > len(fixed):
+            break
+        fixed[end : end + 4] = struct.pack(">I", zlib.crc32(fixed[at + 4 : end]))
+        at = end + 4
+    return bytes(fixed)
+
+
+@settings(max_examples=2000)
+@given(data=damaged_files())
+def test_a_damaged_file_is_a_picture_or_an_explained_error(data: bytes) -> None:
+    assert outcome(data) in ("picture", "not_a_picture", "too_large")
+
+
+def outcome(data: bytes) -> str:
+    try:
+        pixels = decode(data).pixels
+    except ScalpError as error:
+        return error.code
+    assert pixels.dtype == np.uint8
+    assert pixels.ndim == 3
+    assert pixels.shape[2] == 3
+    return "picture"
+
+
+# ---- what leaves ----
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_resizing_squashes_the_whole_picture(interpolation: str) -> None:
+    mean = (0.5, 0.5, 0.5)
+    small = resize(RGB, Preprocessing(32, 16, mean, mean, interpolation))
+    assert small.shape == (32, 16, 3)
+    assert small.dtype == np.uint8
+    assert np.abs(small.mean(axis=(0, 1)) - RGB.mean(axis=(0, 1))).max() < 1
+
+
+def test_a_thumbnail_keeps_the_shape_and_is_small() -> None:
+    data = thumbnail(saved(Image.fromarray(gradient(480, 640)), "PNG"), 160)
+    image = Image.open(io.BytesIO(data))
+    assert (image.format, image.size) == ("JPEG", (160, 120))
+    with pytest.raises(ScalpError):
+        thumbnail(GIF, 160)
+
+
+def test_pillow_itself_is_kept_from_other_formats() -> None:
+    assert images.FORMATS == ("JPEG", "PNG", "WEBP")

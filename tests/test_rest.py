@@ -1,0 +1,408 @@
+"""The REST contract, the old one and what was added, on a tiny real run."""
+
+import asyncio
+import io
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Folders, Trained, until
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from scalp_core import predict, rest
+from scalp_core.images import MAX_BYTES
+from scalp_core.labels import CONDITIONS, Condition
+
+BOTH_DOORS = ("", "/api")
+
+OLD_NAMES = {
+    "value_1": "미세각질",
+    "value_2": "피지과다",
+    "value_3": "모낭사이홍반",
+    "value_4": "모낭홍반/농포",
+    "value_5": "비듬",
+    "value_6": "탈모",
+}
+OLD_GRADES = ("양호", "경증", "중등도", "중증")
+
+
+@pytest.fixture
+def client(trained: Trained) -> Iterator[TestClient]:
+    with TestClient(rest.api, raise_server_exceptions=False) as made:
+        yield made
+
+
+def as_file(content: bytes, name: str = "scalp.jpg") -> dict[str, tuple[str, bytes]]:
+    return {"image": (name, content)}
+
+
+def refused(response: Any, status: int, code: str) -> None:
+    """The answer is an error of the one shape, in both languages."""
+    assert response.status_code == status, response.text
+    body = response.json()
+    assert set(body) == {"error", "intended_use"}
+    assert set(body["error"]) == {"code", "message", "message_ko"}
+    assert body["error"]["code"] == code
+    assert re.search("[a-z]", body["error"]["message"])
+    assert re.search("[가-힣]", body["error"]["message_ko"])
+    assert body["intended_use"] == "research_only"
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert "Traceback" not in response.text
+
+
+# The old contract.
+
+
+@pytest.mark.parametrize("door", BOTH_DOORS)
+def test_predict_all_keeps_the_old_shape_byte_for_byte(client: TestClient, trained: Trained, door: str) -> None:
+    response = client.post(f"{door}/predict_all", files=as_file(trained.picture))
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    answer = response.json()
+    assert list(answer)[:6] == list(OLD_NAMES)
+    for number, (key, name) in enumerate(OLD_NAMES.items(), start=1):
+        (only,) = answer[key]
+        assert list(only)[:5] == ["class_id", "class_name", "pr_num", "pr_name", "answer"]
+        assert type(only["class_id"]) is int
+        assert type(only["pr_num"]) is int
+        grade = OLD_GRADES[only["pr_num"]]
+        old = {
+            "class_id": number,
+            "class_name": name,
+            "pr_num": only["pr_num"],
+            "pr_name": grade,
+            "answer": f"{name}의 상태가 {grade} 입니다.",
+        }
+        assert old.items() <= only.items()
+        written = json.dumps(old, ensure_ascii=False, separators=(",", ":"))
+        assert f'"{key}":[{written[:-1]},' in response.content.decode("utf-8")
+
+
+def test_predict_answers_with_the_one_condition_and_the_same_numbers(client: TestClient, trained: Trained) -> None:
+    everything = client.post("/predict_all", files=as_file(trained.picture)).json()
+    for door in BOTH_DOORS:
+        for number in "123456":
+            one = client.post(f"{door}/predict", files=as_file(trained.picture), data={"value_num": number}).json()
+            assert list(one) == [f"value_{number}", "image", "intended_use"]
+            assert one[f"value_{number}"] == everything[f"value_{number}"]
+            assert one["image"] == everything["image"]
+
+
+# What was added.
+
+
+@pytest.mark.parametrize("door", BOTH_DOORS)
+def test_the_numbers_are_those_of_predict(client: TestClient, trained: Trained, door: str) -> None:
+    told = client.post(f"{door}/predict_all", files=as_file(trained.picture)).json()
+    known = predict.grade(trained.picture)
+    for condition, grading in known.gradings.items():
+        (only,) = told[condition.value]
+        assert only["probabilities"] == pytest.approx(grading.probabilities, abs=1e-6)
+        assert sum(only["probabilities"]) == pytest.approx(1, abs=1e-5)
+        assert only["pr_num"] == grading.grade
+        assert only["run"] == trained.run.id
+        assert only["architecture"] == trained.run.recipe.architecture
+        assert only["synthetic"] is True
+    assert told["image"] == {"format": "JPEG", "width": known.picture.width, "height": known.picture.height}
+    assert told["scalp_type"]["key"] == known.scalp_type.key
+    assert told["scalp_type"]["name"] == known.scalp_type.text.ko
+    assert told["scalp_type"]["name_en"] == known.scalp_type.text.en
+    assert told["scalp_type"]["reason"] == known.scalp_type.reason.ko
+    assert told["scalp_type"]["missing"] == []
+    assert told["intended_use"] == "research_only"
+
+
+@pytest.mark.parametrize("threshold", [1, 2, 3])
+def test_threshold_moves_the_scalp_type(client: TestClient, trained: Trained, threshold: int) -> None:
+    known = predict.grade(trained.picture, threshold=threshold).scalp_type
+    in_form = client.post("/predict_all", files=as_file(trained.picture), data={"threshold": str(threshold)})
+    in_query = client.post(f"/predict_all?threshold={threshold}", files=as_file(trained.picture))
+    for response in (in_form, in_query):
+        told = response.json()["scalp_type"]
+        assert told["threshold"] == threshold
+        assert told["key"] == known.key
+        assert told["present"] == [condition.value for condition in known.present]
+        assert told["tendencies"] == [condition.value for condition in known.tendencies]
+
+
+def test_conditions_that_no_run_knows_are_left_out(client: TestClient, trained: Trained, monkeypatch: Any) -> None:
+    only = {Condition.DANDRUFF: predict.champions()[Condition.DANDRUFF]}
+    monkeypatch.setattr(predict, "champions", lambda: only)
+    told = client.post("/predict_all", files=as_file(trained.picture)).json()
+    assert [key for key in told if key.startswith("value_")] == ["value_5"]
+    assert told["scalp_type"]["key"] == "undetermined"
+    assert told["scalp_type"]["missing"] == [condition.value for condition in CONDITIONS if condition != "value_5"]
+    refused(client.post("/predict", files=as_file(trained.picture), data={"value_num": "1"}), 503, "no_model")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "LA", "P", "1", "CMYK", "I;16"])
+def test_every_kind_of_picture_is_graded(client: TestClient, trained: Trained, mode: str) -> None:
+    picture = Image.open(io.BytesIO(trained.picture))
+    if mode == "I;16":
+        picture = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
+    buffer = io.BytesIO()
+    (picture if mode == "I;16" else picture.convert(mode)).save(buffer, "JPEG" if mode == "CMYK" else "PNG")
+    # The name lies; only the content counts.
+    response = client.post("/predict_all", files=as_file(buffer.getvalue(), "scalp.txt"))
+    assert response.status_code == 200
+    assert response.json()["image"]["format"] == ("JPEG" if mode == "CMYK" else "PNG")
+
+
+# Refusals.
+
+
+def test_missing_fields(client: TestClient, trained: Trained) -> None:
+    for door in BOTH_DOORS:
+        refused(client.post(f"{door}/predict_all"), 400, "missing_field")
+        refused(client.post(f"{door}/predict_all", data={"image": "/etc/passwd"}), 400, "missing_field")
+        refused(client.post(f"{door}/predict_all", files={"picture": ("a.jpg", b"x")}), 400, "missing_field")
+        refused(client.post(f"{door}/predict_all", files=as_file(b"", "")), 400, "missing_field")
+        refused(client.post(f"{door}/predict_all", json={"image": "http://example.org"}), 400, "missing_field")
+        refused(client.post(f"{door}/predict", files=as_file(trained.picture)), 400, "missing_field")
+        refused(client.post(f"{door}/predict", data={"value_num": "1"}), 400, "missing_field")
+
+
+def test_forms_that_cannot_be_read(client: TestClient, trained: Trained) -> None:
+    twice = [("image", ("a.jpg", trained.picture)), ("image", ("b.jpg", trained.picture))]
+    refused(client.post("/predict_all", files=twice), 400, "bad_form")
+    many = {f"field{number}": "x" for number in range(100)}
+    refused(client.post("/predict_all", files=as_file(trained.picture), data=many), 400, "bad_form")
+    refused(client.post("/predict_all", files=as_file(trained.picture), data={"note": "x" * 5000}), 400, "bad_form")
+    for kind in (
+        "multipart/form-data",
+        "multipart/form-data; boundary=x",
+        f"multipart/form-data; boundary={'x' * 60_000}",
+    ):
+        response = client.post("/predict_all", content=b"--y\r\n\r\nnonsense", headers={"content-type": kind})
+        assert response.status_code == 400
+
+
+@pytest.mark.parametrize("number", ["0", "7", "-1", "abc", "１", "٣", "1.0", "", "value_1", "1 2", "9" * 1000])
+def test_value_num_out_of_range(client: TestClient, trained: Trained, number: str) -> None:
+    response = client.post("/predict", files=as_file(trained.picture), data={"value_num": number})
+    refused(response, 422, "bad_value_num")
+
+
+@pytest.mark.parametrize("threshold", ["0", "4", "-1", "abc", "２", "2.0"])
+def test_bad_threshold(client: TestClient, trained: Trained, threshold: str) -> None:
+    asked = {"threshold": threshold}
+    refused(client.post("/predict_all", files=as_file(trained.picture), data=asked), 422, "bad_threshold")
+    refused(client.post("/api/predict_all", files=as_file(trained.picture), params=asked), 422, "bad_threshold")
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a", b"<svg/>", b"%!PS", b"\xff\xd8\xff\xe0 and then nothing"])
+def test_not_a_picture(client: TestClient, content: bytes) -> None:
+    refused(client.post("/predict_all", files=as_file(content)), 415, "not_a_picture")
+
+
+def test_a_picture_cut_short(client: TestClient, trained: Trained) -> None:
+    refused(client.post("/predict_all", files=as_file(trained.picture[:-200])), 415, "not_a_picture")
+
+
+def test_too_large(client: TestClient) -> None:
+    announced = {"content-type": "multipart/form-data; boundary=x", "content-length": "100000000000"}
+    refused(client.post("/predict_all", content=b"x", headers=announced), 413, "too_large")
+    pieces = (b"x" * 2**20 for _ in range(22))
+    chunked = {"content-type": "multipart/form-data; boundary=x"}
+    refused(client.post("/api/predict_all", content=pieces, headers=chunked), 413, "too_large")
+    # Between what the form may have and what the picture may have.
+    refused(client.post("/predict_all", files=as_file(b"\0" * (MAX_BYTES + 1))), 413, "too_large")
+
+
+def test_too_many_pixels(client: TestClient) -> None:
+    buffer = io.BytesIO()
+    Image.new("1", (7000, 7000)).save(buffer, "PNG")
+    refused(client.post("/predict_all", files=as_file(buffer.getvalue())), 413, "too_large")
+
+
+def test_a_body_that_does_not_come(monkeypatch: Any) -> None:
+    monkeypatch.setattr(rest, "_BODY_SECONDS", 0.1)
+    form = [(b"content-type", b"multipart/form-data; boundary=x"), (b"content-length", b"1000")]
+    scope = {"type": "http", "method": "POST", "path": "/predict_all", "query_string": b"", "headers": form}
+    start = iter([{"type": "http.request", "body": b"--x\r\n", "more_body": True}])
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(start, None) or await asyncio.sleep(30)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    began = time.monotonic()
+    asyncio.run(rest.api(scope, receive, send))
+    assert time.monotonic() - began < 5
+    assert sent[0]["status"] == 408
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert json.loads(sent[1]["body"])["error"]["code"] == "too_slow"
+
+
+def test_unknown_addresses_and_methods(client: TestClient) -> None:
+    refused(client.get("/api/nothing"), 404, "not_found")
+    refused(client.get("/api/docs/../../etc/passwd"), 404, "not_found")
+    refused(client.get("/api/docs/passwd"), 404, "not_found")
+    refused(client.delete("/api/health"), 405, "method_not_allowed")
+    response = client.get("/api/predict")
+    refused(response, 405, "method_not_allowed")
+    assert response.headers["allow"] == "POST"
+
+
+def test_without_a_model(client: TestClient, trained: Trained, folders: Folders) -> None:
+    response = client.post("/predict_all", files=as_file(trained.picture))
+    refused(response, 503, "no_model")
+    assert "retry-after" not in response.headers
+    refused(client.get("/api/ready"), 503, "no_model")
+    assert client.get("/api/models").json()["models"] == []
+    assert client.get("/api/health").status_code == 200
+
+
+def test_the_unexpected_is_told_without_its_traceback(client: TestClient, trained: Trained, monkeypatch: Any) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret details")
+
+    monkeypatch.setattr(predict, "grade", broken)
+    response = client.post("/predict_all", files=as_file(trained.picture))
+    refused(response, 500, "internal_error")
+    assert "secret" not in response.text
+    assert response.headers["x-request-id"] in response.json()["error"]["message"]
+    assert response.headers["cache-control"] == "no-store"
+
+
+# Headers, logs, load.
+
+
+def test_headers_and_no_cors(client: TestClient, trained: Trained) -> None:
+    responses = [
+        client.get("/api/health", headers={"Origin": "https://elsewhere.example"}),
+        client.get("/api/nothing"),
+        client.post("/predict_all", files=as_file(trained.picture)),
+        client.post("/predict_all", content=b"x", headers={"content-length": "100000000000"}),
+    ]
+    for response in responses:
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["cache-control"] == "no-store"
+        assert response.headers["content-security-policy"].startswith("default-src 'none'")
+        assert "access-control-allow-origin" not in response.headers
+    assert len({response.headers["x-request-id"] for response in responses}) == len(responses)
+
+
+def test_logs_name_no_file(client: TestClient, trained: Trained, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger=rest.__name__)
+    client.post("/predict_all", files=as_file(trained.picture, "김철수.jpg"))
+    client.post("/predict_all", files=as_file(b"GIF89a", "김철수.gif"))
+    lines = [record.getMessage() for record in caplog.records if record.name == rest.__name__]
+    assert not any("김철수" in line for line in lines)
+    assert any(re.search(r"sha256=[0-9a-f]{12} format=JPEG bytes=\d+ ms=\d+ outcome=graded", line) for line in lines)
+    assert any(re.search(r"sha256=[0-9a-f]{12} format=- bytes=6 ms=\d+ outcome=not_a_picture", line) for line in lines)
+
+
+def test_as_many_at_once_as_cores_and_health_meanwhile(client: TestClient, trained: Trained, monkeypatch: Any) -> None:
+    cores = os.cpu_count() or 1
+    going, peak, go_on, real = 0, 0, threading.Event(), predict.grade
+    counting = threading.Lock()
+
+    def slow(*asked: Any) -> predict.Answer:
+        nonlocal going, peak
+        with counting:
+            going += 1
+            peak = max(peak, going)
+        go_on.wait(30)
+        with counting:
+            going -= 1
+        return real(*asked)
+
+    monkeypatch.setattr(predict, "grade", slow)
+    with ThreadPoolExecutor(cores + 3) as clients:
+        asked = [clients.submit(client.post, "/predict_all", files=as_file(trained.picture)) for _ in range(cores + 3)]
+        until(lambda: going == cores)
+        assert client.get("/api/health").status_code == 200
+        until(lambda: rest._GRADING.statistics().tasks_waiting == 3)
+        monkeypatch.setattr(rest, "_MAX_WAITING", 3)
+        response = client.post("/predict_all", files=as_file(trained.picture))
+        refused(response, 503, "busy")
+        assert int(response.headers["retry-after"]) > 0
+        go_on.set()
+        assert {one.result().status_code for one in asked} == {200}
+    assert peak == cores
+
+
+# The service's own routes.
+
+
+def test_health_and_ready(client: TestClient, trained: Trained) -> None:
+    assert client.get("/api/health").json() == {"status": "alive", "intended_use": "research_only"}
+    until(lambda: client.get("/api/ready").status_code == 200)
+    told = client.get("/api/ready").json()
+    assert told == {"status": "ready", "runs": [trained.run.id], "intended_use": "research_only"}
+
+
+def test_not_ready_while_loading(client: TestClient, trained: Trained, monkeypatch: Any) -> None:
+    go_on, real = threading.Event(), predict.warm
+    monkeypatch.setattr(predict, "warm", lambda: go_on.wait(30) and real())
+    monkeypatch.setattr(rest, "_warmth", rest._Warmth())
+    response = client.get("/api/ready")
+    refused(response, 503, "warming")
+    assert int(response.headers["retry-after"]) > 0
+    assert client.get("/api/health").status_code == 200
+    go_on.set()
+    until(lambda: client.get("/api/ready").status_code == 200)
+
+
+def test_models(client: TestClient, trained: Trained) -> None:
+    told = client.get("/api/models").json()
+    assert told["intended_use"] == "research_only"
+    assert [model["key"] for model in told["models"]] == [condition.value for condition in CONDITIONS]
+    for model in told["models"]:
+        assert model["run"] == trained.run.id
+        assert model["data"] == "tiny"
+        assert model["synthetic"] is True
+        assert model["pinned"] is False
+        assert all(-1 <= model["quadratic_weighted_kappa"][part] <= 1 for part in ("valid", "test"))
+
+
+def test_docs_need_nothing_from_elsewhere(client: TestClient) -> None:
+    page = client.get("/api/docs")
+    assert page.status_code == 200
+    asked = re.findall(r'(?:src|href)="([^"]*)"', page.text)
+    assert len(asked) == 4
+    for address in asked:
+        assert not re.match("[a-z]+:|//", address) or address == "data:,"
+        if address != "data:,":
+            asset = client.get(f"/api/{address}")
+            assert asset.status_code == 200
+            assert asset.headers["content-type"].startswith(("text/css", "text/javascript"))
+    assert "http" not in client.get("/api/docs/start.js").text
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+    assert "script-src 'self';" in policy
+
+
+def test_openapi_describes_every_route(client: TestClient) -> None:
+    told = client.get("/api/openapi.json").json()
+    gradings = {f"{door}/{name}" for door in BOTH_DOORS for name in ("predict", "predict_all")}
+    assert set(told["paths"]) == gradings | {"/api/health", "/api/ready", "/api/models"}
+    for path in gradings:
+        route = told["paths"][path]["post"]
+        fields = route["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+        assert fields["image"]["format"] == "binary"
+        assert {"200", "400", "413", "415", "422", "503"} <= set(route["responses"])
+        assert route["summary"]
+        assert route["description"]
+
+
+def test_it_needs_neither_torch_nor_streamlit() -> None:
+    program = "import sys, scalp_core.rest; print([n for n in ('torch', 'streamlit') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,129 @@
+"""Dashboard and REST on one port: a real server, started as people start it."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+from conftest import ROOT, Folders, Trained, until
+
+from scalp_core.dataset import Dataset
+from scalp_core.runs import Recipe, create_run, is_locked
+
+
+@contextmanager
+def serving(log: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """`python serve.py` on a free port, from another folder; its address when it answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    address = f"http://127.0.0.1:{port}"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "serve.py")], cwd=log.parent, env=environment, stdout=out, stderr=out
+        )
+    try:
+        until(lambda: process.poll() is not None or _answers(address))
+        assert process.poll() is None, log.read_text()
+        yield process, address
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/api/health").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def server(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(tmp_path_factory.mktemp("serve") / "log.txt") as (_, address):
+        until(lambda: httpx.get(f"{address}/api/ready").status_code == 200)
+        yield address
+
+
+def test_pages_and_routes_share_the_port(server: str, trained: Trained) -> None:
+    assert httpx.get(f"{server}/_stcore/health").text == "ok"
+    for path in ("/", "/predict", "/predict_all", "/Compare"):
+        page = httpx.get(server + path)
+        assert page.status_code == 200
+        assert page.headers["content-type"].startswith("text/html")
+        assert page.headers["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'self'" in page.headers["content-security-policy"]
+    picture = {"image": ("scalp.jpg", trained.picture)}
+    everything = httpx.post(f"{server}/predict_all", files=picture)
+    assert everything.json() == httpx.post(f"{server}/api/predict_all", files=picture).json()
+    assert "미세각질" in everything.text
+    assert everything.headers["content-security-policy"].startswith("default-src 'none'")
+    for door in ("", "/api"):
+        one = httpx.post(f"{server}{door}/predict", files=picture, data={"value_num": "6"}).json()
+        assert one["value_6"] == everything.json()["value_6"]
+
+
+def test_what_is_under_api_is_the_interface_s(server: str) -> None:
+    for path in ("/api", "/api/", "/api/nothing"):
+        response = httpx.get(server + path)
+        assert response.status_code == 404
+        assert response.json()["error"]["code"] == "not_found"
+    assert httpx.get(f"{server}/api/docs").status_code == 200
+    assert httpx.get(f"{server}/api/docs/swagger-ui-bundle.js").status_code == 200
+    assert httpx.delete(f"{server}/api/health").status_code == 405
+    assert httpx.get(f"{server}/api/models").json()["models"]
+
+
+def test_a_stream_without_length_ends_at_the_limit(server: str) -> None:
+    connection = http.client.HTTPConnection(server.removeprefix("http://"), timeout=20)
+    connection.putrequest("POST", "/predict_all")
+    connection.putheader("Content-Type", "multipart/form-data; boundary=x")
+    connection.putheader("Transfer-Encoding", "chunked")
+    connection.endheaders()
+    head = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
+    connection.send(b"%x\r\n%b\r\n" % (len(head), head))
+    sent = 0
+    try:
+        while sent < 400:
+            connection.send(b"100000\r\n" + b"x" * 2**20 + b"\r\n")
+            sent += 1
+    except OSError:
+        assert sent < 100  # it closed the door; whether its answer still comes through is up to the sockets
+        return
+    response = connection.getresponse()
+    assert response.status == 413
+    assert json.loads(response.read())["error"]["code"] == "too_large"
+
+
+def test_a_start_takes_up_what_waits_and_a_stop_leaves_it(folders: Folders, tiny: Dataset, tmp_path: Path) -> None:
+    run = create_run(Recipe(architecture="test_efficientnet", data="tiny", weights="none", image_size=64, epochs=50))
+    runner = folders.artifacts / ".runner.lock"
+    with serving(tmp_path / "log.txt") as (process, _):
+        until(lambda: is_locked(runner))
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) in (0, -signal.SIGTERM)
+        assert time.monotonic() - began < 5
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()
+    assert is_locked(runner)
+    run.cancel()
+    until(lambda: not is_locked(runner))
+
+
+@pytest.mark.parametrize("port", ["abc", "８５０１"])
+def test_a_bad_port_is_told(port: str) -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "serve.py")], env={**os.environ, "PORT": port}, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert f"PORT is “{port}”" in done.stderr

@@ -1,0 +1,1 @@
+"""Commands: what people type to prepare data, train and predict."""

@@ -1,0 +1,102 @@
+"""Choices kept in the address, so that every view is a link that means the same in both languages. Knows no figures.
+
+Streamlit's own binding writes the shown label into the address, which here depends on the language.
+"""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from scalp_core.charts import grade_name
+from scalp_core.dataset import Dataset, list_datasets
+from scalp_core.labels import CONDITIONS, GRADES, Condition
+from ui.words import Say
+
+CARRIED = ("lang", "data", "condition")  # what a link to another page takes along
+
+
+def choose(label: str, options: Mapping[str, str], key: str, default: str, language: str) -> str:
+    """One of `options` (value in the address → what is shown) as a row of buttons."""
+    chosen = st.segmented_control(
+        label,
+        list(options),
+        default=_asked(key, options, default),
+        format_func=lambda value: options.get(value, value),
+        key=f"{key}-{language}",  # another language is another widget, which starts from the address
+        required=True,
+        wrap=True,
+    )
+    return _kept(key, chosen if chosen in options else default)
+
+
+def choose_from_list(label: str, options: Mapping[str, str], key: str, language: str) -> str:
+    """The same as a drop-down list, for many options; the first is the default."""
+    values = list(options)
+    asked = _asked(key, options, values[0])
+    chosen = st.selectbox(
+        label,
+        values,
+        index=values.index(asked),
+        format_func=lambda value: options.get(value, value),
+        key=f"{key}-{language}",
+    )
+    return _kept(key, chosen if chosen in options else values[0])
+
+
+def choose_some(label: str, options: Mapping[str, str], key: str, language: str) -> list[str]:
+    """Any number of `options`; none chosen means all of them. In the address they are separated by commas."""
+    asked = [value for value in st.query_params.get(key, "").split(",") if value in options]
+    chosen = st.pills(
+        label,
+        list(options),
+        selection_mode="multi",
+        default=asked,
+        format_func=lambda value: options.get(value, value),
+        key=f"{key}-{language}",
+        wrap=True,
+    )
+    if chosen:
+        _kept(key, ",".join(chosen))
+    elif key in st.query_params:
+        del st.query_params[key]
+    return list(chosen)
+
+
+def carried() -> dict[str, str]:
+    """What links to other pages take along from this address."""
+    return {key: st.query_params[key] for key in CARRIED if key in st.query_params}
+
+
+def _asked(key: str, options: Mapping[str, str], default: str) -> str:
+    asked = st.query_params.get(key, default)
+    return asked if asked in options else default
+
+
+def _kept(key: str, value: str) -> str:
+    if st.query_params.get(key) != value:
+        st.query_params[key] = value
+    return value
+
+
+def choose_dataset(say: Say) -> Dataset | None:
+    """The data set of `?data=`, said to be synthetic if it is; None when there is none at all."""
+    datasets = {dataset.name: dataset for dataset in list_datasets()}
+    if not datasets:
+        st.warning(say("no_dataset"))
+        return None
+    dataset = datasets[choose_from_list(say("data_set"), {name: name for name in datasets}, "data", say.language)]
+    if dataset.synthetic:
+        st.warning(say("synthetic_data"), icon=":material/draw:")
+    return dataset
+
+
+def choose_condition(say: Say) -> Condition:
+    """The condition of `?condition=`."""
+    options = {condition.value: say.of(condition.text) for condition in CONDITIONS}
+    return Condition(choose(say("condition"), options, "condition", CONDITIONS[0].value, say.language))
+
+
+def choose_threshold(say: Say) -> int:
+    """The grade from which on a condition counts as present, of `?threshold=`."""
+    options = {str(int(grade)): grade_name(grade, say.language) for grade in GRADES[1:]}
+    return int(choose(say("threshold"), options, "threshold", "2", say.language))

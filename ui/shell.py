@@ -1,0 +1,59 @@
+"""The frame around every page: navigation, language, banner, retraining. A page hands in its body and its name."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from scalp_core.errors import ScalpError
+from ui.choices import carried, choose
+from ui.retrain import retrain_panel
+from ui.words import Say
+
+PAGES = {
+    "home": ("Home.py", ":material/home:"),
+    "dataset": ("pages/1_Dataset.py", ":material/photo_library:"),
+    "compare": ("pages/2_Compare.py", ":material/grid_on:"),
+    "diagnose": ("pages/3_Diagnose.py", ":material/biotech:"),
+    "runs": ("pages/4_Runs.py", ":material/model_training:"),
+}
+
+
+def show(name: str, body: Callable[[Say], None]) -> None:
+    """Draw the page `name` of PAGES. What goes wrong in its body is said in the reader's language."""
+    with st.sidebar:
+        links = st.container()  # above the language switch, in the language it chooses
+        say = Say(_language())
+        for page, (path, icon) in PAGES.items():
+            links.page_link(path, label=say(f"page_{page}"), icon=icon, query_params=carried())
+    st.set_page_config(page_title=f"{say(f'page_{name}')} · Scalp Lab", page_icon="🔬", layout="wide")
+    _mark_language(key="page-language", data={"language": say.language})
+    st.info(say("research_only"), icon=":material/science:")
+    st.title(say(f"title_{name}"))
+    _told(say, lambda: body(say))
+    with st.sidebar:
+        _told(say, lambda: retrain_panel(say))
+
+
+def _told(say: Say, draw: Callable[[], None]) -> None:
+    try:
+        draw()
+    except ScalpError as error:
+        st.error(say.of(error.text), icon=":material/error:")
+
+
+def _language() -> str:
+    """`ko` or `en` from `?lang=`, else from the browser."""
+    browser = "ko" if (st.context.locale or "ko").startswith("ko") else "en"
+    return choose("언어 / Language", {"ko": "한국어", "en": "English"}, "lang", browser, "both")
+
+
+# Streamlit's page always says lang="en"; screen readers and fonts go by it.
+_mark_language = st.components.v2.component(
+    "scalp_page_language",
+    html="<span hidden></span>",
+    js="""
+export default function ({ data }) {
+  document.documentElement.lang = data.language
+}
+""",
+)

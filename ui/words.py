@@ -1,0 +1,243 @@
+"""Every sentence of the interface in both languages. Names of conditions, grades and states are in the core."""
+
+from dataclasses import dataclass
+
+from scalp_core.dataset import PARTS
+from scalp_core.errors import Text
+
+
+@dataclass(frozen=True)
+class Say:
+    """Says things in the reader's language."""
+
+    language: str
+
+    def __call__(self, key: str, **values: object) -> str:
+        return WORDS[key](self.language).format(**values)
+
+    def of(self, text: Text) -> str:
+        return text(self.language)
+
+    def part(self, part: str) -> str:
+        return self(f"part_{part}") if part in PARTS else part
+
+
+WORDS: dict[str, Text] = {
+    # frame
+    "research_only": Text(
+        "Research only. Not a medical device: estimated grades of pictures are no diagnosis. For a skin or hair "
+        "problem see a dermatologist.",
+        "연구용입니다. 의료기기가 아니며, 사진의 추정 등급은 의학적 판단이 아닙니다. 두피나 모발에 문제가 있으면 피부과 전문의와 "
+        "상담하십시오.",
+    ),
+    "page_home": Text("Home", "홈"),
+    "page_dataset": Text("Data set", "데이터"),
+    "page_compare": Text("Compare models", "모델 비교"),
+    "page_diagnose": Text("Grade a picture", "사진 등급 추정"),
+    "page_runs": Text("Training runs", "학습 실행"),
+    "title_home": Text("Scalp Lab", "Scalp Lab"),
+    "title_dataset": Text("Data set", "데이터 탐색"),
+    "title_compare": Text("Compare models", "모델 비교"),
+    "title_diagnose": Text("Grade a picture", "사진 등급 추정"),
+    "title_runs": Text("Training runs", "학습 실행"),
+    "part_train": Text("train", "학습"),
+    "part_valid": Text("validation", "검증"),
+    "part_calib": Text("calibration", "보정"),
+    "part_test": Text("test", "시험"),
+    "all": Text("all", "전체"),
+    "data_set": Text("Data set", "데이터 세트"),
+    "condition": Text("Condition", "증상"),
+    "grade": Text("Grade", "등급"),
+    "part": Text("Part", "분할"),
+    "run": Text("Run", "실행"),
+    "architecture": Text("Architecture", "모델 구조"),
+    "synthetic": Text("synthetic", "합성"),
+    "synthetic_data": Text(
+        "Synthetic data: these pictures are rendered by a program, not taken of people. Figures measured on them say "
+        "nothing about real scalps.",
+        "합성 데이터: 사람을 촬영한 사진이 아니라 프로그램이 그린 그림입니다. 여기서 잰 성능은 실제 두피에 대해 아무것도 말해 주지 "
+        "않습니다.",
+    ),
+    "no_dataset": Text(
+        "There is no data set yet. Make the demo one with: python -m training.prepare demo",
+        "아직 데이터 세트가 없습니다. 데모 데이터 만들기: python -m training.prepare demo",
+    ),
+    "none_finished": Text(
+        "No run has finished yet. Start one in the sidebar under “Retrain”.",
+        "아직 완료된 실행이 없습니다. 사이드바의 ‘재학습’에서 시작하십시오.",
+    ),
+    # home
+    "home_intro": Text(
+        "Explore microscope pictures of the scalp, compare five families of image models on six conditions graded "
+        "0 to 3, grade a picture of your own, and retrain.",
+        "두피 현미경 사진을 살펴보고, 0–3 등급의 여섯 가지 증상에 대해 다섯 계열의 영상 모델을 비교하고, 직접 올린 사진의 등급을 "
+        "추정하고, 다시 학습할 수 있습니다.",
+    ),
+    "home_answers": Text("Which run answers", "증상별로 답하는 실행"),
+    "home_answers_note": Text(
+        "Chosen on the validation part: the best by quadratic weighted kappa (QWK), the smallest among practical equals "
+        "(within 0.02). QWK is 1 for perfect agreement and 0 for chance; the test part took no part in the choice.",
+        "검증 분할의 이차 가중 카파(QWK)가 가장 높은 실행을 고르고, 사실상 같으면(0.02 이내) 가장 작은 모델을 씁니다. QWK는 완전 "
+        "일치가 1, 우연 수준이 0이며, 시험 분할은 선택에 쓰지 않습니다.",
+    ),
+    "learned_from": Text("Learned from", "학습 데이터"),
+    "qwk_valid": Text("QWK validation", "QWK 검증"),
+    "qwk_test": Text("QWK test", "QWK 시험"),
+    "pinned": Text("promoted", "지정됨"),
+    "home_training": Text("Training now", "지금 학습 중"),
+    "home_idle": Text("Nothing is training.", "진행 중인 학습이 없습니다."),
+    "home_start_dataset": Text("Look at the pictures and their labels", "사진과 라벨 보기"),
+    "home_start_compare": Text("See where each model errs", "모델별 오류 보기"),
+    "home_start_diagnose": Text("Upload a picture", "사진 올리기"),
+    "home_start_runs": Text("Follow the trainings", "학습 진행 보기"),
+    "home_api": Text(
+        "For programs: the REST interface is described at [/api/docs](/api/docs) on this same address.",
+        "프로그램에서 쓰기: REST 인터페이스 설명은 같은 주소의 [/api/docs](/api/docs)에 있습니다.",
+    ),
+    # dataset
+    "dataset_size": Text(
+        "{images:,} pictures of {captures:,} captures at {sites:,} sites.",
+        "사진 {images:,}장, 촬영 {captures:,}건, 기관 {sites:,}곳.",
+    ),
+    "dataset_counts": Text("Labels by condition, grade and part", "증상·등급·분할별 라벨 수"),
+    "dataset_table": Text("The same as a table", "표로 보기"),
+    "dataset_pictures": Text("Pictures", "사진"),
+    "region": Text("Region", "부위"),
+    "dataset_shown": Text("{count:,} pictures match.", "조건에 맞는 사진 {count:,}장."),
+    "dataset_none": Text(
+        "No picture matches these filters. Widen one of them.", "조건에 맞는 사진이 없습니다. 조건을 넓혀 보십시오."
+    ),
+    "dataset_pick": Text(
+        "Choose a picture above to see all its labels.", "위에서 사진을 고르면 모든 라벨을 볼 수 있습니다."
+    ),
+    "picture": Text("Picture", "사진"),
+    "label": Text("Label", "라벨"),
+    "unlabelled": Text("not labelled", "라벨 없음"),
+    "capture": Text("Capture", "촬영"),
+    "site": Text("Site", "기관"),
+    "device": Text("Device", "기기"),
+    "same_capture": Text("The same head at the same sitting", "같은 촬영의 다른 부위"),
+    "grade_this": Text("Grade this picture", "이 사진의 등급 추정"),
+    # compare
+    "compare_runs": Text("Runs side by side", "나란히 볼 실행"),
+    "compare_note": Text(
+        "Rows are the label, columns the prediction. A cell is coloured by its share of the row, on one scale for all "
+        "matrices, and holds the number of pictures. Click a cell to see them.",
+        "행은 라벨, 열은 예측입니다. 색은 행 안에서의 비율이며 모든 행렬이 같은 눈금을 씁니다. 숫자는 사진 수이고, 칸을 누르면 그 "
+        "사진들이 나옵니다.",
+    ),
+    "compare_chance": Text(
+        "With few hundred pictures, differences of a few hundredths of QWK are chance more often than not.",
+        "사진이 수백 장이면 QWK의 0.0몇 차이는 대개 우연입니다.",
+    ),
+    "compare_left_out": Text(
+        "Not comparable, as they saw other labels or another split of “{data}”: {runs}",
+        "“{data}”의 다른 라벨이나 분할로 학습되어 비교할 수 없는 실행: {runs}",
+    ),
+    "compare_none": Text(
+        "No finished run on “{data}” grades this condition. Start one in the sidebar.",
+        "“{data}”에서 이 증상을 판정하는 완료된 실행이 없습니다. 사이드바에서 시작하십시오.",
+    ),
+    "compare_cell": Text(
+        "{run}: labelled {truth}, predicted {predicted}: {count} pictures in “{part}”",
+        "{run}: 라벨 {truth}, 예측 {predicted} – ‘{part}’ 분할의 사진 {count}장",
+    ),
+    "compare_first": Text("The first {count} are shown.", "처음 {count}장만 보입니다."),
+    "compare_metrics": Text("Metrics", "지표"),
+    "compare_curves": Text("Learning curves", "학습 곡선"),
+    "compare_matrix_alt": Text(
+        "Confusion matrix of {run} for {condition}, rows label, columns prediction",
+        "{run}의 {condition} 혼동행렬, 행은 라벨, 열은 예측",
+    ),
+    "metric_images": Text("Pictures", "사진 수"),
+    "metric_quadratic_weighted_kappa": Text("QWK ↑", "QWK ↑"),
+    "metric_average_mean_absolute_error": Text("AMAE ↓", "AMAE ↓"),
+    "metric_worst_grade_recall": Text("Worst-grade recall ↑", "최저 등급 재현율 ↑"),
+    "metric_accuracy": Text("Accuracy ↑", "정확도 ↑"),
+    "metric_macro_f1": Text("Macro F1 ↑", "매크로 F1 ↑"),
+    "metric_help": Text(
+        "QWK: quadratic weighted kappa, far errors weigh more. AMAE: mean absolute error in grades, averaged over the "
+        "true grades, so that rare ones count as much. Worst-grade recall: 0 means some grade is never recognised.",
+        "QWK: 이차 가중 카파, 먼 등급의 오류를 더 크게 셉니다. AMAE: 등급별 평균 절대 오차의 평균으로, 드문 등급도 똑같이 셉니다. "
+        "최저 등급 재현율: 0이면 전혀 알아보지 못하는 등급이 있습니다.",
+    ),
+    "parameters": Text("Parameters", "매개변수 수"),
+    "training_seconds": Text("Training, s", "학습 시간, 초"),
+    # diagnose
+    "upload": Text("A picture of the scalp (JPEG, PNG or WebP, up to 20 MB)", "두피 사진 (JPEG, PNG, WebP, 20 MB까지)"),
+    "upload_privacy": Text(
+        "The picture is graded in memory and not kept.", "사진은 메모리에서만 처리하며 저장하지 않습니다."
+    ),
+    "diagnose_source": Text("Picture from", "사진 출처"),
+    "source_upload": Text("my computer", "내 컴퓨터"),
+    "source_example": Text("an example", "예시"),
+    "example_pick": Text("Example from the test part of “{data}”", "“{data}” 시험 분할의 예시"),
+    "diagnose_wait": Text("Upload a picture or choose an example.", "사진을 올리거나 예시를 고르십시오."),
+    "diagnose_working": Text("Grading …", "판정하는 중 …"),
+    "diagnose_grades": Text("Estimated grades", "추정 등급"),
+    "diagnose_probabilities": Text("Probabilities", "확률"),
+    "diagnose_type": Text("Scalp type: {name}", "두피 유형: {name}"),
+    "diagnose_tendencies": Text("Mild, below the threshold: {names}.", "기준에 못 미치는 경증: {names}."),
+    "threshold": Text("A condition counts as present from", "증상이 있다고 보는 기준"),
+    "diagnose_evidence": Text("Where the grade comes from", "등급의 근거 위치"),
+    "evidence_note": Text(
+        "Orange places speak for the estimated grade, blue ones against it, uncoloured ones for neither. The mean over "
+        "the picture is the model's score for the grade, exactly: nothing is approximated. All six share one scale.",
+        "주황색은 추정 등급을 뒷받침하는 곳, 파란색은 반대하는 곳, 색이 없으면 어느 쪽도 아닙니다. 사진 전체의 평균이 모델의 등급 "
+        "점수와 정확히 같으며 근사가 아닙니다. 여섯 그림의 눈금은 같습니다.",
+    ),
+    "opacity": Text("Strength of the colours", "색 농도"),
+    "diagnose_answered": Text("Answered by {runs}.", "판정한 실행: {runs}."),
+    "diagnose_synthetic": Text(
+        "The answering run learned from synthetic pictures. On a real scalp its grades mean nothing; they show how the "
+        "tool works. Train on your own data to change that.",
+        "판정한 실행은 합성 그림으로 학습했습니다. 실제 두피에 대한 등급은 의미가 없고, 도구의 동작을 보여 줄 뿐입니다. 직접 가진 "
+        "데이터로 학습하십시오.",
+    ),
+    "download_json": Text("Download as JSON", "JSON 내려받기"),
+    "label_known": Text("Label in the data set", "데이터 세트의 라벨"),
+    "probability_of_grade": Text("Probability", "확률"),
+    # runs
+    "runs_none": Text("There is no run yet.", "아직 실행이 없습니다."),
+    "state": Text("State", "상태"),
+    "conditions": Text("Conditions", "증상"),
+    "created": Text("Asked for (UTC)", "요청 시각 (UTC)"),
+    "epochs_done": Text("Epochs", "에폭"),
+    "mean_qwk": Text("Best QWK validation", "최고 QWK 검증"),
+    "runs_choose": Text("Run in depth", "자세히 볼 실행"),
+    "cancel": Text("Cancel", "취소"),
+    "pause": Text("Pause", "일시 정지"),
+    "resume": Text("Go on", "이어서 학습"),
+    "runs_curves": Text("Curves", "곡선"),
+    "runs_recipe": Text("Recipe", "레시피"),
+    "runs_files": Text("Files", "파일"),
+    "runs_log": Text("Log", "로그"),
+    "file": Text("File", "파일"),
+    "size_kb": Text("kB", "kB"),
+    "empty_log": Text("Nothing was printed yet.", "아직 출력이 없습니다."),
+    "no_epoch": Text("No epoch has finished yet.", "아직 끝난 에폭이 없습니다."),
+    "phase_preparing": Text("preparing pictures", "사진 준비 중"),
+    "phase_training": Text("epoch {epoch} of {epochs}", "에폭 {epoch}/{epochs}"),
+    "phase_grading": Text("grading the validation and test pictures", "검증·시험 사진 판정 중"),
+    "phase_queued": Text("waiting in the queue", "대기 중"),
+    "phase_starting": Text("starting", "시작하는 중"),
+    "time_left": Text("about {minutes} min {seconds:02d} s left", "약 {minutes}분 {seconds:02d}초 남음"),
+    # retraining
+    "retrain": Text("Retrain", "재학습"),
+    "retrain_start": Text("Start training", "학습 시작"),
+    "retrain_six": Text("all six", "여섯 가지 모두"),
+    "retrain_advanced": Text("Advanced", "고급 설정"),
+    "retrain_other": Text("Another timm architecture", "다른 timm 모델 구조"),
+    "retrain_started": Text("Asked for run {run}.", "{run} 실행을 요청했습니다."),
+    "retrain_more": Text("{count} more waiting", "{count}개 더 대기 중"),
+    "retrain_last": Text("Last: {run}: {state}", "최근: {run}: {state}"),
+    "epochs": Text("Epochs", "에폭 수"),
+    "image_size": Text("Image size, pixels", "입력 크기, 픽셀"),
+    "batch_size": Text("Batch size", "배치 크기"),
+    "lr": Text("Learning rate", "학습률"),
+    "weight_decay": Text("Weight decay", "가중치 감쇠"),
+    "warmup_epochs": Text("Warm-up epochs", "워밍업 에폭"),
+    "augmentation": Text("Augmentation", "데이터 증강"),
+    "weights": Text("Start from weights", "시작 가중치"),
+    "seed": Text("Seed", "난수 시드"),
+}
