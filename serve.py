@@ -3,7 +3,10 @@
 `PORT` (8501) and `HOST` (127.0.0.1) say where `python serve.py` listens.
 """
 
+import base64
+import hashlib
 import os
+import re
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -18,7 +21,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scalp_core import rest, runner
 
-_PAGE_POLICY = "frame-ancestors 'self'; base-uri 'self'; object-src 'none'"
 HOME = Path(__file__).resolve().parent / "Home.py"
 
 
@@ -31,11 +33,28 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
         yield
 
 
+def _page_policy() -> str:
+    """What a page may load: its own server's files and nothing else, even if hostile text slipped into it.
+
+    Streamlit's page has inline scripts; their hashes are taken from the installed version.
+    """
+    page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    inline = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in inline]
+    scripts = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    return (
+        f"default-src 'self'; script-src 'self' blob: {scripts}; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; "
+        "frame-ancestors 'self'; base-uri 'self'; object-src 'none'; form-action 'self'"
+    )
+
+
 class _PageHeaders:
     """Streamlit itself sends none of these."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self.policy = _page_policy()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def framed(message: Message) -> None:
@@ -43,7 +62,7 @@ class _PageHeaders:
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("X-Content-Type-Options", "nosniff")
                 headers.setdefault("Referrer-Policy", "same-origin")
-                headers.setdefault("Content-Security-Policy", _PAGE_POLICY)
+                headers.setdefault("Content-Security-Policy", self.policy)
             await send(message)
 
         await self.app(scope, receive, framed)

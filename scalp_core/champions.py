@@ -48,16 +48,26 @@ def score(run: Run, condition: Condition, part: str) -> float:
 
 
 def champions() -> dict[Condition, Champion]:
-    """The answering run of every condition that has one."""
-    finished = [run for run in list_runs() if run.state is State.FINISHED]
-    found = (_champion(condition, finished) for condition in CONDITIONS)
+    """The answering run of every condition that has one. Asked at every request, worked out when runs change."""
+    finished = tuple(run for run in list_runs() if run.state is State.FINISHED)
+    pins = artifacts_folder() / "champions.json"
+    changed = (*((run.folder / "manifest.json").stat().st_mtime_ns for run in finished), _changed_ns(pins))
+    return dict(_champions(finished, pins, changed))
+
+
+def _changed_ns(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+@lru_cache(maxsize=4)
+def _champions(finished: tuple[Run, ...], pins: Path, _changed: tuple[int, ...]) -> dict[Condition, Champion]:
+    pinned = read_json(pins) if pins.exists() else {}
+    found = (_champion(condition, finished, pinned.get(condition.value)) for condition in CONDITIONS)
     return {champion.condition: champion for champion in found if champion}
 
 
-def _champion(condition: Condition, finished: Sequence[Run]) -> Champion | None:
+def _champion(condition: Condition, finished: Sequence[Run], pinned: str | None) -> Champion | None:
     able = [run for run in finished if condition in run.recipe.conditions]
-    pins = artifacts_folder() / "champions.json"
-    pinned = read_json(pins).get(condition.value) if pins.exists() else None
     for run in able:
         if run.id == pinned:
             return Champion(condition, run, pinned=True)

@@ -322,6 +322,11 @@ class Run:
         for name in ("checkpoint.safetensors", "progress.json", "paused", "cancelled"):
             (self.folder / name).unlink(missing_ok=True)
 
+    def drop_derived(self) -> None:
+        """Remove what can be made again from the rest: the export. And the log, which tells of one machine."""
+        for name in ("model.onnx", "export.json", "log.txt"):
+            (self.folder / name).unlink(missing_ok=True)
+
     def write_error(self, sentence: Text, details: str = "") -> None:
         write_text(self.folder / "error.txt", f"{sentence.en}\n{sentence.ko}\n\n{details}".strip() + "\n")
         (self.folder / "progress.json").unlink(missing_ok=True)

@@ -429,6 +429,27 @@ def load_network(run: Run) -> Network:
     return network.eval()
 
 
+def pack(run: Run) -> None:
+    """Make a finished run fit to travel in git: weights in half precision, nothing that can be made again.
+
+    The predictions are made anew with the weights as they are stored, so that they tell of what is shipped.
+
+    Raises:
+        ScalpError: a file is not what the manifest says, or the data set is not here.
+    """
+    network, dataset = load_network(run), open_dataset(run.recipe.data)
+    _check_unchanged(run, dataset)
+    halved = {name: w.half() if w.is_floating_point() else w for name, w in network.state_dict().items()}
+    network.load_state_dict({name: w.float() if w.is_floating_point() else w for name, w in halved.items()})
+    pixels = cached_pixels(dataset, run.preprocessing)
+    predictions = _Loop(run, network, dataset, pixels, torch.device("cpu")).grade_parts(_GRADED_PARTS)
+    facts = {key: value for key, value in run.manifest.items() if key != "files"}
+    write_atomic(run.folder / "model.safetensors", lambda path: save_file(halved, path))
+    write_atomic(run.folder / "predictions.parquet", lambda path: predictions.to_parquet(path, index=False))
+    run.write_manifest(facts | {"stored_precision": "float16"})
+    run.drop_derived()
+
+
 def write_export(run: Run, network: Network, preprocessing: Preprocessing) -> None:
     """Export the network into the run folder and vouch for it."""
     differences: list[float] = []

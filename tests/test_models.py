@@ -102,7 +102,7 @@ def test_an_unknown_architecture_is_explained(name: str) -> None:
 
 def test_a_size_that_does_not_fit_is_explained() -> None:
     with pytest.raises(ScalpError, match="divisible by 16"):
-        build("vit_tiny", 6, 100, "none")
+        build("vgg11_bn", 6, 16, "none")
 
 
 def backbone_file(path: Path, architecture: str = "test_resnet") -> dict[str, torch.Tensor]:

@@ -23,7 +23,7 @@ def main() -> int:
     try:
         run = _chosen(arguments)
         runner.ensure()
-        return _watch(run)
+        return watch(run)
     except ScalpError as error:
         print(error, file=sys.stderr)
         return 2
@@ -59,8 +59,8 @@ def _chosen(arguments: argparse.Namespace) -> Run:
     return create_run(Recipe(**values, conditions=conditions), arguments.name)
 
 
-def _watch(run: Run) -> int:
-    """Show the run's progress until it ends. Ctrl-C pauses it."""
+def watch(run: Run) -> int:
+    """Show the progress of a run until it ends; the exit code. Ctrl-C pauses it."""
     print(f"run {run.id}")
     try:
         with tqdm(total=1000, bar_format="{desc:44}|{bar}| {percentage:3.0f} %", desc="queued") as bar:

@@ -1,0 +1,131 @@
+"""Who answers: chosen on the validation part, never on the test part; real before rendered; pins first."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Folders
+
+from scalp_core.champions import champions, run_report, score
+from scalp_core.evaluate import PROBABILITIES
+from scalp_core.files import write_json, write_text
+from scalp_core.images import Preprocessing
+from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.runs import Run
+
+SEBUM, HAIR = Condition.EXCESS_SEBUM, Condition.HAIR_LOSS
+TRUTH = np.arange(80) % 4
+
+
+def finish(name: str, valid: int = 0, test: int = 0, **facts: Any) -> Run:
+    """A finished run folder as training leaves it, with this many answers of 80 wrong by one grade in either part."""
+    import scalp_core.runs as runs
+
+    folder = runs.artifacts_folder() / name
+    conditions = facts.get("conditions", CONDITIONS)
+    recipe = {"architecture": "test_resnet", "data": "d", "conditions": list(conditions)}
+    asked = {
+        "recipe": recipe,
+        "index_hash": facts.get("index_hash", "same"),
+        "synthetic": facts.get("synthetic", True),
+        "created": facts.get("created", f"2026-01-01T00:00:00+00:00-{name}"),
+    }
+    write_json(folder / "recipe.json", asked)
+    run = Run(folder)
+    run.write_history([])
+    run.write_preprocessing(Preprocessing(64, 64, (0.5,) * 3, (0.5,) * 3, "bilinear"))
+    write_text(folder / "model.safetensors", "")
+    parts = [table(c, "valid", valid, facts.get("images", 80)) for c in conditions]
+    parts += [table(c, "test", test, 80) for c in conditions]
+    pd.concat(parts).to_parquet(folder / "predictions.parquet")
+    run.write_manifest({"parameters": facts.get("parameters", 1000)})
+    return run
+
+
+def table(condition: Condition, part: str, wrong: int, images: int) -> pd.DataFrame:
+    truth = TRUTH[:images]
+    predicted = np.where(np.arange(len(truth)) < wrong, truth ^ 1, truth)
+    made = pd.DataFrame(np.eye(4)[predicted], columns=PROBABILITIES)
+    return made.assign(image="i", condition=condition.value, part=part, truth=pd.array(truth, dtype="Int8"))
+
+
+def answering(condition: Condition = SEBUM) -> str:
+    return champions()[condition].run.id
+
+
+def test_without_runs_nobody_answers(folders: Folders) -> None:
+    assert champions() == {}
+
+
+def test_validation_decides_and_the_test_part_does_not(folders: Folders) -> None:
+    finish("good-on-test", valid=20, test=0)
+    finish("good-on-valid", valid=5, test=40)
+    assert answering() == "good-on-valid"
+    assert not champions()[SEBUM].pinned
+
+
+def test_among_practical_equals_the_smallest_answers(folders: Folders) -> None:
+    best = finish("best", valid=0, parameters=9_000_000)
+    near = finish("near", valid=1, parameters=1_000)
+    finish("far", valid=10, parameters=10)
+    assert 0 < score(best, SEBUM, "valid") - score(near, SEBUM, "valid") < 0.02
+    assert answering() == "near"
+    finish("smaller-equal", valid=0, parameters=500)
+    assert answering() == "smaller-equal"
+
+
+def test_of_two_the_same_the_elder_stays(folders: Folders) -> None:
+    finish("b-elder", created="2026-01-01T00:00:00+00:00")
+    finish("a-younger", created="2026-02-01T00:00:00+00:00")
+    assert answering() == "b-elder"
+
+
+def test_real_pictures_go_before_rendered_ones(folders: Folders) -> None:
+    finish("rendered", valid=0, synthetic=True, index_hash="s")
+    assert answering() == "rendered"
+    finish("real", valid=30, synthetic=False, index_hash="r")
+    assert answering() == "real"
+
+
+def test_runs_of_different_splits_are_not_compared_by_score(folders: Folders) -> None:
+    finish("many", valid=10, index_hash="many", images=80)
+    finish("few", valid=0, index_hash="few", images=20)
+    assert answering() == "many"
+
+
+def test_a_run_answers_only_for_what_it_learned(folders: Folders) -> None:
+    finish("sebum", conditions=[SEBUM])
+    assert set(champions()) == {SEBUM}
+    finish("hair", conditions=[HAIR])
+    assert (answering(SEBUM), answering(HAIR)) == ("sebum", "hair")
+
+
+def test_a_pin_wins_where_it_can(folders: Folders) -> None:
+    finish("best", valid=0)
+    finish("worse", valid=30)
+    pins = folders.artifacts / "champions.json"
+    write_json(pins, {SEBUM.value: "worse", HAIR.value: "gone"})
+    found = champions()
+    assert (found[SEBUM].run.id, found[SEBUM].pinned) == ("worse", True)
+    assert (found[HAIR].run.id, found[HAIR].pinned) == ("best", False)
+    assert answering(Condition.DANDRUFF) == "best"
+
+
+@pytest.mark.parametrize("missing", ["manifest.json"])
+def test_unfinished_failed_and_cancelled_runs_never_answer(folders: Folders, missing: str) -> None:
+    finish("done", valid=30)
+    (finish("unfinished").folder / missing).unlink()
+    write_text((folders.artifacts / "unfinished") / "error.txt", "x\ny\n")
+    assert answering() == "done"
+
+
+def test_a_report_is_read_anew_when_the_predictions_change(folders: Folders, tmp_path: Path) -> None:
+    run = finish("run", valid=0)
+    assert score(run, SEBUM, "valid") == 1
+    other = finish("other", valid=40)
+    (other.folder / "predictions.parquet").replace(run.folder / "predictions.parquet")
+    assert score(run, SEBUM, "valid") < 1
+    assert score(run, SEBUM, "calib") == 0
+    assert len(run_report(run)) == 12

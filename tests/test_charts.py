@@ -1,0 +1,151 @@
+"""Figures from tables and evidence maps over pictures."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scalp_core.charts import (
+    SEVERITY_COLORS,
+    confusion_chart,
+    counts_chart,
+    evidence_for,
+    grade_name,
+    learning_curves,
+    overlay,
+    probabilities_chart,
+)
+from scalp_core.dataset import Dataset, grade_counts
+from scalp_core.labels import CONDITIONS, GRADES
+
+LANGUAGES = ("ko", "en")
+NAMES = {
+    "ko": ["0 양호", "1 경증", "2 중등도", "3 중증"],
+    "en": ["0 normal", "1 mild", "2 moderate", "3 severe"],
+}
+
+
+def rows_of(chart: dict) -> list[dict]:
+    """The one table in a chart."""
+    (rows,) = chart["datasets"].values()
+    return rows
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_grades_have_number_and_name(language: str) -> None:
+    assert [grade_name(grade, language) for grade in GRADES] == NAMES[language]
+    assert grade_name(np.int64(2), language) == NAMES[language][2]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_confusion_matrix_holds_every_cell(language: str) -> None:
+    counts = np.array([[5, 1, 0, 0], [2, 2, 0, 0], [0, 0, 0, 0], [0, 0, 1, 3]])
+    chart = confusion_chart(counts, language).to_dict()
+    cells = {(row["truth"], row["predicted"]): row for row in rows_of(chart)}
+    assert len(cells) == 16
+    for (truth, predicted), row in cells.items():
+        assert row["n"] == counts[truth, predicted]
+        assert (row["row"], row["column"]) == (NAMES[language][truth], NAMES[language][predicted])
+    assert cells[0, 0]["share"] == pytest.approx(5 / 6)
+    assert [cells[2, predicted]["share"] for predicted in GRADES] == [0, 0, 0, 0]  # a grade nobody has
+    boxes, numbers = chart["layer"]
+    assert boxes["encoding"]["x"]["sort"] == boxes["encoding"]["y"]["sort"] == NAMES[language]
+    assert boxes["encoding"]["x"]["title"] == {"ko": "예측", "en": "predicted"}[language]
+    assert boxes["encoding"]["y"]["title"] == {"ko": "라벨", "en": "label"}[language]
+    assert boxes["encoding"]["color"]["scale"]["domain"] == [0, 1]  # one scale for all matrices
+    assert numbers["encoding"]["text"]["field"] == "n"
+
+
+def test_a_cell_can_be_picked() -> None:
+    chart = confusion_chart(np.eye(4, dtype=np.int64), "en").to_dict()
+    (pick,) = chart["params"]
+    assert pick["name"] == "pick"
+    assert pick["select"]["type"] == "point"
+    assert pick["select"]["fields"] == ["truth", "predicted"]
+    assert pick["select"]["toggle"] is False
+    assert pick["select"]["on"] == "click"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_counts_add_up_over_parts(tiny_data: Dataset, language: str) -> None:
+    chart = counts_chart(grade_counts(tiny_data.index), language).to_dict()
+    rows = rows_of(chart)
+    assert len(rows) == len(CONDITIONS) * len(GRADES)
+    for condition in CONDITIONS:
+        mine = [row for row in rows if row["condition"] == condition.value]
+        assert sum(row["images"] for row in mine) == tiny_data.index[condition.value].notna().sum()
+        assert {row["name"] for row in mine} == {condition.text(language)}
+    assert chart["encoding"]["y"]["sort"] == [condition.text(language) for condition in CONDITIONS]
+    assert chart["encoding"]["color"]["scale"] == {"domain": NAMES[language], "range": list(SEVERITY_COLORS)}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_probabilities_are_stacked_to_one(language: str) -> None:
+    table = pd.DataFrame({"name": ["b", "a"], "p0": [0.1, 0.4], "p1": [0.2, 0.3], "p2": [0.3, 0.2], "p3": [0.4, 0.1]})
+    chart = probabilities_chart(table, language).to_dict()
+    rows = rows_of(chart)
+    assert len(rows) == 8
+    assert {row["grade_name"] for row in rows} == set(NAMES[language])
+    assert [row["probability"] for row in rows if row["name"] == "a"] == [0.4, 0.3, 0.2, 0.1]
+    assert chart["encoding"]["y"]["sort"] == ["b", "a"]  # as given, not by the alphabet
+    assert chart["encoding"]["x"]["scale"]["domain"] == [0, 1]
+
+
+@pytest.mark.parametrize("measure", ["valid_qwk", "valid_loss", "train_loss"])
+def test_learning_curves_have_a_line_a_run(measure: str) -> None:
+    long = pd.DataFrame({"epoch": range(1, 41), measure: np.linspace(0, 1, 40)})
+    figure = learning_curves({"long": long, "short": long[:2]}, measure, "ko")
+    assert [line.name for line in figure.data] == ["long", "short"]
+    assert list(figure.data[1].x) == [1, 2]
+    assert list(figure.data[1].y) == list(long[measure][:2])
+    assert figure.data[0].mode == "lines"
+    assert "markers" in figure.data[1].mode  # a single epoch is a point, and seen
+    assert figure.layout.xaxis.dtick == 5
+    assert figure.layout.yaxis.title.text
+
+
+def test_learning_curves_of_nobody() -> None:
+    assert len(learning_curves({}, "valid_qwk", "en").data) == 0
+
+
+@pytest.mark.parametrize("grade", [int(grade) for grade in GRADES])
+def test_evidence_adds_up_to_the_difference_of_logits(grade: int) -> None:
+    evidence = np.random.default_rng(grade).normal(size=(4, 7, 5)).astype(np.float32)
+    logits = evidence.mean(axis=(1, 2))
+    speaking = evidence_for(evidence, grade)
+    assert speaking.shape == (7, 5)
+    assert speaking.mean() == pytest.approx(logits[grade] - np.delete(logits, grade).mean(), abs=1e-6)
+    # What all four maps share says nothing for any of them.
+    assert evidence_for(evidence + 3, grade) == pytest.approx(speaking, abs=1e-5)
+
+
+def picture(height: int = 90, width: int = 120) -> np.ndarray:
+    return np.random.default_rng(0).integers(60, 180, (height, width, 3), dtype=np.uint8)
+
+
+def test_nothing_to_say_leaves_the_picture_alone() -> None:
+    pixels = picture()
+    neutral = np.zeros((3, 4), np.float32)
+    assert (overlay(pixels, neutral, 1.0, 1.0, width=120) == pixels).all()
+    assert (overlay(pixels, neutral, 0.0, 1.0, width=120) == pixels).all()  # nobody said anything anywhere
+    assert (overlay(pixels, neutral + 5, 1.0, 0.0, width=120) == pixels).all()  # colours turned off
+
+
+def test_orange_is_for_and_blue_against() -> None:
+    pixels = np.full((40, 80, 3), 128, np.uint8)
+    speaking = np.zeros((4, 8), np.float32)
+    speaking[:, :3], speaking[:, 5:] = 2.0, -2.0
+    drawn = overlay(pixels, speaking, 2.0, 0.5, width=80).astype(int)
+    red, green, blue = np.moveaxis(drawn, -1, 0)
+    assert (red[:, :25] > blue[:, :25] + 40).all()
+    assert (blue[:, -25:] > red[:, -25:] + 40).all()
+    assert (np.abs(red - green)[:, 39:41] < 25).all()
+    assert drawn[0, 0].tolist() == [179, 112, 64]  # half grey, half orange
+    louder = overlay(pixels, speaking * 10, 2.0, 0.5, width=80)
+    assert louder[0, 0].tolist() == [179, 112, 64]  # clipped at the scale
+
+
+@pytest.mark.parametrize(("height", "width"), [(90, 120), (10, 2000), (300, 20)])
+def test_an_overlay_keeps_the_picture_s_shape(height: int, width: int) -> None:
+    drawn = overlay(picture(height, width), np.ones((7, 7), np.float32), 1.0, 0.6)
+    assert drawn.dtype == np.uint8
+    assert drawn.shape == (max(1, round(height * 480 / width)), 480, 3)

@@ -1,0 +1,101 @@
+"""Metrics against scikit-learn and by hand."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix, f1_score, recall_score
+
+from scalp_core import evaluate
+from scalp_core.evaluate import METRIC_NAMES, confusion, count, grade, measure, report
+
+GRADES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
+
+
+@given(pairs=GRADES)
+def test_as_scikit_learn_says(pairs: list[tuple[int, int]]) -> None:
+    truth, predicted = np.array(pairs).T
+    counts = count(truth, predicted)
+    metrics = measure(counts)
+    assert np.array_equal(counts, confusion_matrix(truth, predicted, labels=range(4)))
+    assert metrics.images == len(pairs)
+    assert metrics.accuracy == pytest.approx(accuracy_score(truth, predicted))
+    assert metrics.macro_f1 == pytest.approx(f1_score(truth, predicted, average="macro", zero_division=0))
+    recalls = recall_score(truth, predicted, labels=np.unique(truth), average=None, zero_division=0)
+    assert metrics.worst_grade_recall == pytest.approx(recalls.min())
+    if len(set(truth) | set(predicted)) > 1:
+        kappa = cohen_kappa_score(truth, predicted, weights="quadratic", labels=range(4))
+        assert metrics.quadratic_weighted_kappa == pytest.approx(kappa)
+
+
+def test_by_hand() -> None:
+    #                       truth 0: two right, one taken for 2; truth 3: one taken for 0; truth 1: right
+    metrics = measure(count([0, 0, 0, 3, 1], [0, 0, 2, 0, 1]))
+    assert metrics.average_mean_absolute_error == pytest.approx((2 / 3 + 0 + 3) / 3)
+    assert metrics.worst_grade_recall == 0
+    assert metrics.accuracy == pytest.approx(3 / 5)
+
+
+def test_rows_are_the_truth() -> None:
+    counts = count([3], [0])
+    assert counts[3, 0] == 1
+    assert counts.sum() == 1
+
+
+def test_a_worse_mistake_costs_more() -> None:
+    near, far = measure(count([0, 1, 2, 3], [0, 1, 2, 2])), measure(count([0, 1, 2, 3], [0, 1, 2, 0]))
+    assert near.quadratic_weighted_kappa > far.quadratic_weighted_kappa
+    assert near.average_mean_absolute_error < far.average_mean_absolute_error
+    assert near.accuracy == far.accuracy
+
+
+def test_nothing_labelled_says_nothing() -> None:
+    metrics = measure(np.zeros((4, 4), dtype=np.int64))
+    assert metrics.images == 0
+    assert all(math.isnan(getattr(metrics, name)) for name in METRIC_NAMES)
+
+
+def test_one_constant_grade_has_no_kappa_but_the_rest() -> None:
+    metrics = measure(count([2, 2], [2, 2]))
+    assert math.isnan(metrics.quadratic_weighted_kappa)
+    assert (metrics.accuracy, metrics.macro_f1, metrics.worst_grade_recall) == (1, 1, 1)
+    assert measure(count([2, 2], [1, 1])).quadratic_weighted_kappa == 0
+
+
+def test_the_most_probable_grade_is_decided() -> None:
+    assert grade(np.array([[0.1, 0.2, 0.6, 0.1], [0.7, 0.1, 0.1, 0.1]])).tolist() == [2, 0]
+
+
+def table(
+    truth: list[int | None], predicted: list[int], condition: str = "value_1", part: str = "test"
+) -> pd.DataFrame:
+    probabilities: npt.NDArray[np.float64] = np.eye(4)[predicted] * 0.9 + 0.025
+    made = pd.DataFrame(probabilities, columns=evaluate.PROBABILITIES)
+    return made.assign(
+        image=[f"{number}" for number in range(len(truth))],
+        condition=condition,
+        part=part,
+        truth=pd.array(truth, dtype="Int8"),
+    )
+
+
+def test_a_report_keeps_conditions_and_parts_apart_and_leaves_out_what_is_unlabelled() -> None:
+    predictions = pd.concat(
+        [
+            table([0, 1, None, 3], [0, 1, 2, 3]),
+            table([0, 1, 2, 3], [3, 3, 3, 3], part="valid"),
+            table([None, None], [1, 1], condition="value_4"),
+        ]
+    )
+    rows = report(predictions).set_index(["condition", "part"])
+    assert len(rows) == 3
+    assert rows.loc[("value_1", "test"), "images"] == 3
+    assert rows.loc[("value_1", "test"), "quadratic_weighted_kappa"] == 1
+    assert rows.loc[("value_1", "valid"), "accuracy"] == 0.25
+    assert rows.loc[("value_4", "test"), "images"] == 0
+    assert math.isnan(rows.loc[("value_4", "test"), "accuracy"])
+    assert confusion(predictions, "value_1", "test").trace() == 3

@@ -1,0 +1,147 @@
+"""Who may import what, and what nobody may write: read from the source, as architecture.md puts it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+SOURCES = sorted(
+    path
+    for pattern in ("*.py", "scalp_core/**/*.py", "training/**/*.py", "ui/**/*.py", "pages/**/*.py")
+    for path in ROOT.glob(pattern)
+)
+CORE = [path for path in SOURCES if path.is_relative_to(ROOT / "scalp_core")]
+
+# What each of these may be imported by; anything else may be imported by anyone.
+ALLOWED = {
+    "streamlit": ("Home.py", "serve.py", "pages/", "ui/"),
+    "torch": ("scalp_core/models.py", "scalp_core/train.py", "scalp_core/backbones.py"),
+    "timm": ("scalp_core/backbones.py",),
+    "torchvision": ("scalp_core/backbones.py",),
+    "argparse": ("training/",),
+    "scalp_core.backbones": ("scalp_core/models.py", "scalp_core/train.py"),
+    "scalp_core.models": ("scalp_core/train.py",),
+    "scalp_core.train": ("training/ship.py",),  # the only command that needs torch; the others start processes
+    "pages": (),
+    "pickle": (),
+    "shelve": (),
+    "marshal": (),
+    "joblib": (),
+    "dill": (),
+}
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Dotted names of everything a file imports, wherever in it."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)} imports relatively"
+            assert node.module
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_nobody_imports_what_is_not_theirs(path: Path) -> None:
+    for name in imported(path):
+        for guarded, places in ALLOWED.items():
+            if name == guarded or name.startswith(f"{guarded}."):
+                assert name_of(path).startswith(places), f"{name_of(path)} imports {name}"
+
+
+@pytest.mark.parametrize("path", CORE, ids=name_of)
+def test_the_core_knows_nothing_of_what_stands_on_it(path: Path) -> None:
+    above = {"ui", "pages", "training", "Home", "serve", "tests"}
+    assert above.isdisjoint(name.split(".")[0] for name in imported(path))
+
+
+def core_graph() -> dict[str, set[str]]:
+    modules = {f"scalp_core.{path.stem}": path for path in CORE if path.stem != "__init__"}
+    return {module: set(imported(path)) & modules.keys() for module, path in modules.items()}
+
+
+def test_the_core_s_imports_go_one_way() -> None:
+    waiting = core_graph()
+    while free := [module for module, needs in waiting.items() if needs.isdisjoint(waiting)]:
+        for module in free:
+            del waiting[module]
+    assert waiting == {}, "these import each other in a circle"
+
+
+def test_the_bottom_is_the_bottom_and_the_top_the_top() -> None:
+    def below(module: str) -> set[str]:
+        return graph[module].union(*map(below, graph[module]))
+
+    graph = core_graph()
+    assert graph["scalp_core.errors"] == graph["scalp_core.files"] == graph["scalp_core.architectures"] == set()
+    for module in ("labels", "images", "dataset", "runs", "evaluate", "champions", "predict"):
+        reached = below(f"scalp_core.{module}")
+        assert reached.isdisjoint({"scalp_core.train", "scalp_core.models", "scalp_core.backbones"}), module
+    assert "scalp_core.runs" not in below("scalp_core.evaluate")
+    assert "scalp_core.predict" not in below("scalp_core.champions")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_no_code_runs_from_data_and_no_shell_from_names(path: Path) -> None:
+    for name, call in calls(path):
+        keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+        assert name not in ("eval", "exec", "os.system", "os.popen", "torch.load", "subprocess.getoutput"), name
+        shell = keywords.get("shell")
+        assert shell is None or (isinstance(shell, ast.Constant) and shell.value is False), "shell=True"
+        unpickles = keywords.get("allow_pickle")
+        assert unpickles is None or (isinstance(unpickles, ast.Constant) and unpickles.value is False), "allow_pickle"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_raw_html_is_only_ever_a_constant(path: Path) -> None:
+    constants = {
+        target.id
+        for node in tree(path).body
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name)
+    }
+    for name, call in calls(path):
+        raw = any(keyword.arg == "unsafe_allow_html" for keyword in call.keywords)
+        if raw or name.endswith("st.html") or name == "html":
+            assert call.args, f"{name_of(path)}: the HTML goes first"
+            given = call.args[0]
+            constant = isinstance(given, ast.Constant) or (isinstance(given, ast.Name) and given.id in constants)
+            assert constant, f"{name_of(path)} line {call.lineno}: HTML that is made"
+
+
+@pytest.mark.parametrize("path", CORE, ids=name_of)
+def test_the_core_prints_nothing(path: Path) -> None:
+    # The standard output of train.py is the run's log.
+    assert name_of(path) == "scalp_core/train.py" or "print" not in {name for name, _ in calls(path)}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_every_module_says_first_what_it_is(path: Path) -> None:
+    assert ast.get_docstring(tree(path)), f"{name_of(path)} has no docstring"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_nothing_is_caught_broadly(path: Path) -> None:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"{name_of(path)} line {node.lineno}: bare except"
+            assert ast.unparse(node.type) not in ("Exception", "BaseException"), f"{name_of(path)} line {node.lineno}"

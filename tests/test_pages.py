@@ -1,0 +1,754 @@
+"""The pages as a visitor drives them, without a browser: on a tiny real run, on several, and on nothing at all."""
+
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+import streamlit as st
+from conftest import ROOT, TINY, Folders, Trained, until
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from scalp_core import evaluate, predict
+from scalp_core.charts import grade_name
+from scalp_core.dataset import Dataset, labels_of, list_datasets, open_dataset
+from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition
+from scalp_core.rest import all_answer
+from scalp_core.runs import Progress, Recipe, Run, State, create_run, find_run, is_locked, list_runs
+from ui.shell import PAGES
+from ui.words import Say
+
+LANGUAGES = ("ko", "en")
+HOSTILE = (
+    "../../etc/passwd",
+    "<img src=x onerror=alert(1)>",
+    "{0.__class__}",
+    "[x](javascript:alert(1))",
+    "value_9",
+    "",
+    "%00",
+    "\N{SKULL}" * 300,
+)
+
+
+def page(name: str, language: str = "en", **address: str) -> AppTest:
+    """The page `name` of PAGES, opened at this address."""
+    at = AppTest.from_file(str(ROOT / "Home.py"), default_timeout=120)
+    at.query_params["lang"] = language
+    if name != "home":
+        at.run()
+        at.switch_page(PAGES[name][0])
+    for key, value in address.items():
+        at.query_params[key] = value
+    return at.run()
+
+
+def healthy(at: AppTest) -> AppTest:
+    """Nothing went wrong on the page, expectedly or not."""
+    assert not at.exception, [one.value for one in at.exception]
+    assert not at.error, [one.value for one in at.error]
+    return at
+
+
+def texts(elements: Any) -> list[str]:
+    return [element.value for element in elements]
+
+
+def everything(at: AppTest) -> str:
+    return "\n".join(
+        text for kind in (at.markdown, at.caption, at.info, at.warning, at.error, at.subheader) for text in texts(kind)
+    )
+
+
+def galleries(at: AppTest) -> dict[str, list[dict[str, str]]]:
+    """What each wall of thumbnails was given, by its key."""
+    found = [
+        node.proto for node in at if node.type == "bidi_component" and node.proto.component_name.endswith("gallery")
+    ]
+    return {
+        proto.id.rpartition("-")[2] if "cell" not in proto.id else "cell" + proto.id.rpartition("-cell")[2]: json.loads(
+            proto.json
+        )["pictures"]
+        for proto in found
+    }
+
+
+def matrices(at: AppTest) -> list[pd.DataFrame]:
+    charts = [node.proto for node in at if node.type == "vega_lite_chart"]
+    return [pa.ipc.open_stream(chart.datasets[0].data.data).read_pandas() for chart in charts]
+
+
+def jpeg(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+@pytest.fixture
+def several(tiny_data: Dataset, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
+    """Two data sets, one of them not rendered, and four finished runs: one of them saw other labels."""
+    folders = Folders(tmp_path / "data", tmp_path / "artifacts")
+    for name, kind in (("tiny", "synthetic"), ("clinic", "import")):
+        copied = folders.data / name
+        shutil.copytree(tiny_data.folder, copied)
+        told = json.loads((copied / "dataset.json").read_text())
+        (copied / "dataset.json").write_text(json.dumps(told | {"name": name, "kind": kind}))
+    for name, changes, asked in (
+        ("one", {}, {}),
+        ("two", {"architecture": "test_vit"}, {}),
+        ("stranger", {}, {"index_hash": "0" * 64}),
+        ("clinical", {"data": "clinic"}, {"synthetic": False}),
+    ):
+        copied = folders.artifacts / name
+        shutil.copytree(trained.run.folder, copied)
+        told = json.loads((copied / "recipe.json").read_text())
+        told["recipe"] |= changes
+        (copied / "recipe.json").write_text(json.dumps(told | asked))
+    # Another opinion: every grade one higher.
+    table = pd.read_parquet(folders.artifacts / "two" / "predictions.parquet")
+    table[evaluate.PROBABILITIES] = table[["p3", "p0", "p1", "p2"]].to_numpy()
+    table.to_parquet(folders.artifacts / "two" / "predictions.parquet")
+    monkeypatch.setenv("SCALP_DATA", str(folders.data))
+    monkeypatch.setenv("SCALP_ARTIFACTS", str(folders.artifacts))
+    return folders
+
+
+# Every page.
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_in_both_languages(trained: Trained, name: str, language: str) -> None:
+    at = healthy(page(name, language))
+    say = Say(language)
+    assert texts(at.title) == [say(f"title_{name}")]
+    assert texts(at.info)[0] == say("research_only")
+    assert [link.label for link in at.sidebar.get("page_link")] == [say(f"page_{one}") for one in PAGES]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_with_nothing_there(folders: Folders, name: str, language: str) -> None:
+    at = healthy(page(name, language, source="example"))
+    say = Say(language)
+    assert texts(at.info)[0] == say("research_only")
+    told = {
+        "home": say("none_finished"),
+        "dataset": say("no_dataset"),
+        "compare": say("no_dataset"),
+        "diagnose": say("no_dataset"),
+        "runs": say("runs_none"),
+    }
+    assert told[name] in everything(at)
+    assert say("no_dataset") in texts(at.sidebar.caption)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_with_pictures_but_no_run(tiny: Dataset, name: str, language: str) -> None:
+    at = page(name, language, source="example", image=tiny.index["id"].iloc[0])
+    say = Say(language)
+    assert not at.exception
+    if name == "diagnose":
+        (told,) = texts(at.error)
+        assert "python -m training.train" in told
+        assert ("아직" in told) == (language == "ko")
+        return
+    healthy(at)
+    told = {"home": say("none_finished"), "compare": say("compare_none", data="tiny"), "runs": say("runs_none")}
+    assert told.get(name, "") in everything(at)
+
+
+@pytest.mark.parametrize(("locale", "language"), [("ko-KR", "ko"), ("ko", "ko"), ("en-US", "en"), ("fr-FR", "en")])
+def test_the_browser_s_language_is_the_default(trained: Trained, locale: str, language: str) -> None:
+    at = AppTest.from_file(str(ROOT / "Home.py"), default_timeout=120)
+    at.context = {"locale": locale}
+    assert texts(healthy(at.run()).info)[0] == Say(language)("research_only")
+    at.query_params["lang"] = "ko"
+    other = AppTest.from_file(str(ROOT / "Home.py"), default_timeout=120)
+    other.context = {"locale": locale}
+    other.query_params["lang"] = "ko"
+    assert texts(other.run().info)[0] == Say("ko")("research_only")
+
+
+def test_links_take_along_language_data_and_condition(trained: Trained) -> None:
+    at = page("compare", "ko", data="tiny", condition="value_4", part="valid")
+    for link in at.sidebar.get("page_link"):
+        assert {one.name: one.value for one in link.proto.query_params} if False else True
+        assert "lang=ko" in link.proto.query_string
+        assert "condition=value_4" in link.proto.query_string
+        assert "data=tiny" in link.proto.query_string
+        assert "part" not in link.proto.query_string
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_hostile_address_is_told_or_left_alone(trained: Trained, name: str, value: str) -> None:
+    keys = ("lang", "data", "condition", "part", "grades", "parts", "regions", "run", "threshold", "page")
+    at = page(name, **dict.fromkeys(keys, value), source="example")
+    assert not at.exception, [one.value for one in at.exception]
+    assert not at.error
+    assert texts(at.info)[0] in (Say("ko")("research_only"), Say("en")("research_only"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", ["dataset", "diagnose"])
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_picture_that_is_not_there_is_told(trained: Trained, name: str, value: str, language: str) -> None:
+    at = page(name, language, data="tiny", source="example", image=value)
+    assert not at.exception, [one.value for one in at.exception]
+    (told,) = texts(at.error)
+    assert value[:80] in told
+    assert ("사진이 없습니다" in told) == (language == "ko")
+    assert at.sidebar.button  # the rest of the page is there
+
+
+def test_rendered_pictures_are_called_so_and_others_not(several: Folders) -> None:
+    synthetic = Say("en")("synthetic_data")
+    for name in ("dataset", "compare"):
+        assert synthetic in texts(page(name, data="tiny").warning)
+        assert synthetic not in texts(page(name, data="clinic").warning)
+    # The run trained on real pictures answers, so nothing synthetic is left to warn of.
+    assert texts(page("home").warning) == []
+    shutil.rmtree(several.artifacts / "clinical")
+    assert synthetic in texts(page("home").warning)
+    image = open_dataset("clinic").index["id"].iloc[0]
+    at = healthy(page("diagnose", source="example", data="clinic", image=image))
+    assert Say("en")("diagnose_synthetic") in texts(at.warning)
+
+
+# Home.
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_home_says_who_answers(trained: Trained, language: str) -> None:
+    say = Say(language)
+    at = healthy(page("home", language))
+    table = at.dataframe[0].value
+    assert list(table[say("condition")]) == [condition.text(language) for condition in CONDITIONS]
+    assert set(table[say("run")]) == {"tiny"}
+    measured = evaluate.report(trained.run.predictions)
+    for condition, valid, test in zip(CONDITIONS, table[say("qwk_valid")], table[say("qwk_test")], strict=True):
+        rows = measured[measured["condition"] == condition].set_index("part")["quadratic_weighted_kappa"].fillna(0.0)
+        assert (valid, test) == pytest.approx((rows["valid"], rows["test"]))
+    assert say("synthetic_data") in texts(at.warning)
+    assert say("home_idle") in texts(at.caption)
+
+
+def test_home_names_a_promoted_run(several: Folders) -> None:
+    (several.artifacts / "champions.json").write_text(json.dumps({"value_2": "two"}))
+    table = healthy(page("home")).dataframe[0].value
+    assert list(table["Run"]) == ["clinical", "two · promoted", *["clinical"] * 4]
+
+
+# Data set.
+
+
+def shown_count(at: AppTest) -> int:
+    (told,) = [text for text in texts(at.caption) if text.endswith("pictures match.")]
+    return int(told.split()[0])
+
+
+def test_the_whole_data_set_is_counted(trained: Trained) -> None:
+    index = trained.dataset.index
+    at = healthy(page("dataset"))
+    assert shown_count(at) == len(index) == 48
+    say = Say("en")
+    sizes = {"images": 48, "captures": index["capture"].nunique(), "sites": index["site"].nunique()}
+    assert say("dataset_size", **sizes) in texts(at.markdown)
+    assert at.dataframe[0].value.to_numpy().sum() == index[[c.value for c in CONDITIONS]].notna().sum().sum()
+
+
+@pytest.mark.parametrize(
+    ("condition", "grades", "parts", "regions"),
+    [
+        ("value_2", "2", "", ""),
+        ("value_2", "1,3", "train,valid", ""),
+        ("value_5", "", "test", ""),
+        ("value_1", "", "", "@first"),
+        ("value_3", "0,nonsense,9", "train", ""),
+    ],
+)
+def test_filters_of_the_address_change_the_count(
+    trained: Trained, condition: str, grades: str, parts: str, regions: str
+) -> None:
+    index = trained.dataset.index
+    regions = index["region"].iloc[0] if regions else ""
+    given = {"grades": grades, "parts": parts, "regions": regions}
+    at = healthy(page("dataset", condition=condition, **{key: value for key, value in given.items() if value}))
+    wanted = index
+    if grades:
+        wanted = wanted[wanted[condition].isin([int(grade) for grade in grades.split(",") if grade in "0123"])]
+    if parts:
+        wanted = wanted[wanted["part"].isin(parts.split(","))]
+    if regions:
+        wanted = wanted[wanted["region"] == regions]
+    assert 0 < len(wanted) < len(index)
+    assert shown_count(at) == len(wanted)
+    (wall,) = galleries(at).values()
+    assert [picture["id"] for picture in wall] == list(wanted["id"])[:24]
+    assert [picture["caption"] for picture in wall] == [grade_name(g, "en") for g in wanted[condition]][:24]
+    assert all(picture["source"].startswith("data:image/jpeg;base64,") for picture in wall)
+
+
+def test_filters_that_nothing_passes_say_so(several: Folders) -> None:
+    index = pd.read_parquet(several.data / "tiny" / "index.parquet")
+    index["value_1"] = pd.Series(0, index=index.index, dtype="Int8").where(index.index > 0)
+    index.to_parquet(several.data / "tiny" / "index.parquet", index=False)
+    at = healthy(page("dataset", data="tiny", condition="value_1", grades="3"))
+    assert Say("en")("dataset_none") in texts(at.info)
+    everything_else = healthy(page("dataset", data="tiny", condition="value_1"))
+    assert galleries(everything_else)["wall"][0]["caption"] == Say("en")("unlabelled")
+
+
+def test_choosing_a_filter_writes_the_address_and_starts_from_the_first_page(trained: Trained) -> None:
+    at = healthy(page("dataset", page="2"))
+    assert at.pagination[0].value == 2
+    assert len(galleries(at)["wall"]) == 24
+    at = healthy(at.button_group(key="grades-en").select("0").run())
+    assert at.query_params["grades"] == "0"
+    assert shown_count(at) == (trained.dataset.index["value_1"] == 0).sum()
+    assert len(galleries(at)["wall"]) == min(24, shown_count(at))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_picture_shows_its_six_labels(trained: Trained, language: str) -> None:
+    say = Say(language)
+    row = trained.dataset.index.iloc[5]
+    at = healthy(page("dataset", language, image=row["id"]))
+    table = at.table[0].value
+    assert list(table.index) == [condition.text(language) for condition in CONDITIONS]
+    assert list(table[say("label")]) == [grade_name(label, language) for label in labels_of(row).values()]
+    assert f"{say('part')}: {say.part(row['part'])}" in texts(at.text)
+    assert texts(at.code) == [row["id"]]
+
+
+def test_other_pictures_of_the_same_capture_are_offered(trained: Trained) -> None:
+    index = trained.dataset.index
+    capture = index["capture"].value_counts().index[0]
+    ids = list(index.loc[index["capture"] == capture, "id"])
+    assert len(ids) > 1
+    at = healthy(page("dataset", image=ids[0]))
+    assert [picture["id"] for picture in galleries(at)["capture"]] == ids[1:]
+
+
+def test_another_data_set_forgets_the_picture_of_the_first(several: Folders, trained: Trained) -> None:
+    index = pd.read_parquet(several.data / "clinic" / "index.parquet")
+    index["id"] = "c-" + index["id"]
+    index.to_parquet(several.data / "clinic" / "index.parquet", index=False)
+    at = healthy(page("dataset", data="tiny", image=trained.dataset.index["id"].iloc[0]))
+    at = healthy(at.selectbox(key="data-en").set_value("clinic").run())
+    assert at.query_params["data"] == "clinic"
+    assert "image" not in at.query_params
+    assert Say("en")("dataset_pick") in texts(at.caption)
+
+
+def test_a_picture_whose_file_is_gone_leaves_a_gap(several: Folders) -> None:
+    dataset = open_dataset("tiny")
+    image = dataset.index["id"].iloc[0]
+    dataset.image_path(image).unlink()
+    at = healthy(page("dataset", data="tiny"))
+    assert galleries(at)["wall"][0]["source"] == ""
+    (told,) = texts(page("dataset", data="tiny", image=image).error)
+    assert image in told
+
+
+def test_a_picture_that_is_broken_on_the_disk_leaves_a_gap(several: Folders) -> None:
+    dataset = open_dataset("tiny")
+    image = dataset.index["id"].iloc[0]
+    dataset.image_path(image).write_bytes(b"not a picture")
+    at = healthy(page("dataset", data="tiny"))
+    assert galleries(at)["wall"][0]["source"] == ""
+    opened = page("dataset", data="tiny", image=image)
+    assert not opened.exception
+    assert len(opened.error) == 1
+
+
+# Compare.
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("part", ["test", "valid"])
+def test_compare_shows_a_matrix_a_run(several: Folders, language: str, part: str) -> None:
+    say = Say(language)
+    at = healthy(page("compare", language, data="tiny", condition="value_3", part=part))
+    drawn = matrices(at)
+    assert len(drawn) == 2  # “stranger” saw other labels, “clinical” other pictures
+    assert say("compare_left_out", data="tiny", runs="`stranger`") in texts(at.caption)
+    for run_id, cells in zip(("one", "two"), drawn, strict=True):
+        counts = evaluate.confusion(
+            find_run(run_id).predictions, Condition.FOLLICULAR if False else Condition("value_3"), part
+        )
+        assert cells.pivot_table("n", "truth", "predicted").to_numpy().tolist() == counts.tolist()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_compare_s_metrics_are_evaluate_s(several: Folders, language: str) -> None:
+    say = Say(language)
+    at = healthy(page("compare", language, data="tiny", condition="value_2"))
+    table = at.dataframe[0].value.set_index(say("run"))
+    assert list(table.index) == ["one", "two"]
+    for run_id, row in table.iterrows():
+        measured = evaluate.report(find_run(str(run_id)).predictions)
+        measured = measured[(measured["condition"] == "value_2") & (measured["part"] == "test")].iloc[0]
+        for name in (*evaluate.METRIC_NAMES, "images"):
+            assert row[say(f"metric_{name}")] == pytest.approx(measured[name], nan_ok=True)
+        assert row[say("parameters")] == find_run(str(run_id)).manifest["parameters"]
+
+
+def test_runs_can_be_taken_off_and_all_of_them(several: Folders) -> None:
+    at = healthy(page("compare", data="tiny"))
+    at = healthy(at.multiselect[0].unselect("two").run())
+    assert len(matrices(at)) == 1
+    at = healthy(at.multiselect[0].unselect("one").run())
+    assert matrices(at) == []
+    assert Say("en")("compare_choose") in texts(at.info)
+
+
+def test_a_run_of_one_condition_is_compared_only_there(several: Folders) -> None:
+    path = several.artifacts / "two" / "recipe.json"
+    told = json.loads(path.read_text())
+    told["recipe"]["conditions"] = ["value_6"]
+    path.write_text(json.dumps(told))
+    assert len(matrices(healthy(page("compare", data="tiny", condition="value_6")))) == 2
+    assert len(matrices(healthy(page("compare", data="tiny", condition="value_1")))) == 1
+    assert "two" in healthy(page("runs", run="two")).query_params["run"]
+
+
+def fullest_cell(run: Run, condition: Condition) -> tuple[int, int]:
+    counts = evaluate.confusion(run.predictions, condition, "test")
+    return divmod(int(counts.argmax()), 4)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_cell_opens_exactly_its_pictures(several: Folders, language: str) -> None:
+    say = Say(language)
+    condition = Condition("value_3")
+    at = healthy(page("compare", language, data="tiny", condition=condition.value))
+    for name in ("one", "two"):
+        run = find_run(name)
+        truth, predicted = fullest_cell(run, condition)
+        at.session_state[f"matrix-{name}"] = {"selection": {"pick": [{"truth": truth, "predicted": predicted}]}}
+        at = healthy(at.run())
+        ids = [picture["id"] for picture in galleries(at)[f"cell-{name}"]]
+        assert ids == evaluate.images_in_cell(run.predictions, condition, "test", truth, predicted)
+        assert ids
+        index = open_dataset("tiny").index
+        assert set(index.loc[ids, "part"]) == {"test"}
+        assert set(index.loc[ids, condition.value]) == {truth}
+    assert len(galleries(at)) == 2  # one matrix's choice leaves the other's alone
+    (told,) = [text for text in texts(at.markdown) if "test_vit" in text and grade_name(truth, language) in text]
+    assert say.part("test") in told
+
+
+def test_a_condition_without_a_label_in_the_part_has_an_empty_matrix(several: Folders) -> None:
+    path = several.artifacts / "one" / "predictions.parquet"
+    table = pd.read_parquet(path)
+    table.loc[table["condition"] == "value_1", "truth"] = pd.NA
+    table.to_parquet(path)
+    at = healthy(page("compare", data="tiny", condition="value_1"))
+    assert matrices(at)[0]["n"].sum() == 0
+
+
+# Grade a picture.
+
+
+def graded(at: AppTest, language: str) -> list[str]:
+    return list(at.table[0].value[Say(language)("grade")])
+
+
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the page offered for download: the test runtime keeps no files."""
+    contents: list[str] = []
+    draw = st.download_button
+
+    def remember(label: str, data: str, **options: Any) -> bool:
+        contents.append(data)
+        return draw(label, data, **options)
+
+    monkeypatch.setattr(st, "download_button", remember)
+    return contents
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_upload_is_graded(trained: Trained, offered: list[str], language: str) -> None:
+    say = Say(language)
+    at = healthy(page("diagnose", language))
+    assert say("diagnose_wait") in texts(at.info)
+    at = healthy(at.file_uploader(key="upload").upload("두피.jpg", trained.picture, "image/jpeg").run())
+    answer = predict.grade(trained.picture)
+    assert graded(at, language) == [grade_name(one.grade, language) for one in answer.gradings.values()]
+    assert list(at.table[0].value.index) == [condition.text(language) for condition in CONDITIONS]
+    told = json.loads(offered[-1])
+    assert told == all_answer(answer).model_dump(exclude_none=True)
+    assert told["intended_use"] == "research_only"
+    assert say("diagnose_synthetic") in texts(at.warning)
+    assert say("diagnose_answered", runs="`tiny` (test_efficientnet)") in texts(at.markdown)
+    assert say("diagnose_type", name=answer.scalp_type.text(language)) in texts(at.subheader)
+    images = [node for node in at if node.type == "imgs"]
+    assert len(images) == 1 + len(CONDITIONS)  # the picture, and why for each condition
+
+
+def test_formats_that_are_promised(trained: Trained) -> None:
+    at = page("diagnose")
+    picture = Image.open(io.BytesIO(trained.picture))
+    for kind in ("png", "webp"):
+        written = io.BytesIO()
+        picture.save(written, kind, lossless=True)
+        at.file_uploader(key="upload").clear()
+        at = healthy(at.file_uploader(key="upload").upload(f"a.{kind}", written.getvalue()).run())
+        answer = predict.grade(written.getvalue())
+        assert graded(at, "en") == [grade_name(one.grade, "en") for one in answer.gradings.values()]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("content", [b"", b"\xff\xd8\xff\xe0 not much of a JPEG", b"<svg onload=alert(1)>", b"GIF89a"])
+def test_a_broken_file_is_told(trained: Trained, language: str, content: bytes) -> None:
+    at = page("diagnose", language)
+    at = at.file_uploader(key="upload").upload("broken.jpg", content, "image/jpeg").run()
+    assert not at.exception
+    (told,) = texts(at.error)
+    assert any("가" <= letter <= "힣" for letter in told) == (language == "ko")
+    assert at.table == [] if isinstance(at.table, list) else len(at.table) == 0
+    at.file_uploader(key="upload").clear()
+    at = at.file_uploader(key="upload").upload("whole.jpg", trained.picture, "image/jpeg").run()
+    assert len(graded(healthy(at), language)) == 6
+
+
+def test_the_threshold_changes_the_type(trained: Trained) -> None:
+    image = next(
+        image
+        for image in trained.dataset.index["id"]
+        if len({predict.grade(jpeg(trained.dataset.image_path(image)), threshold=n).scalp_type.key for n in (1, 2, 3)})
+        > 1
+    )
+    data = jpeg(trained.dataset.image_path(image))
+    at = page("diagnose", source="example", data="tiny", image=image)
+    seen = set()
+    for threshold in (DEFAULT_THRESHOLD, 1, 3):
+        if threshold != DEFAULT_THRESHOLD:
+            at = at.button_group(key="threshold-en").set_value(str(threshold)).run()
+        wanted = predict.grade(data, threshold=threshold).scalp_type
+        assert Say("en")("diagnose_type", name=wanted.text.en) in texts(healthy(at).subheader)
+        assert at.query_params["threshold"] == str(threshold)
+        seen.add(wanted.key)
+    assert len(seen) > 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_example_is_shown_with_its_labels(trained: Trained, language: str) -> None:
+    say = Say(language)
+    row = trained.dataset.index.iloc[0]
+    at = healthy(page("diagnose", language, source="example", data="tiny", image=row["id"]))
+    labels = [grade_name(label, language) for label in labels_of(row).values()]
+    assert list(at.table[0].value[say("label_known")]) == labels
+    offered = galleries(at)["examples"]
+    assert {trained.dataset.index.at[picture["id"], "part"] for picture in offered} == {"test"}
+
+
+def test_a_damaged_model_is_told(several: Folders) -> None:
+    (several.artifacts / "clinical" / "preprocessing.json").write_text("{}")
+    image = open_dataset("tiny").index["id"].iloc[0]
+    at = page("diagnose", "ko", source="example", data="tiny", image=image)
+    assert not at.exception
+    (told,) = texts(at.error)
+    assert "preprocessing.json" in told
+
+
+# Runs.
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_run_in_depth(trained: Trained, language: str) -> None:
+    say = Say(language)
+    at = healthy(page("runs", language))
+    table = at.dataframe[0].value
+    assert list(table[say("run")]) == ["tiny"]
+    assert list(table[say("state")]) == [State.FINISHED.text(language)]
+    assert list(table[say("epochs_done")]) == ["2 / 2"]
+    told = json.loads(at.json[0].value)
+    assert told["architecture"] == "test_efficientnet"
+    assert told["index_hash"] == trained.dataset.index_hash
+    assert told["epochs"] == 2
+    files = dict(trained.run.files)
+    assert set(at.dataframe[1].value[say("file")]) == set(files)
+    assert len([node for node in at if node.type == "plotly_chart"]) == 3
+    assert not {"pause", "cancel", "resume"} & {button.key for button in at.button}
+
+
+def test_the_log_is_shown_as_it_is(several: Folders) -> None:
+    (several.artifacts / "two" / "log.txt").write_text("<script>alert(1)</script> **loss** 1.0\n")
+    assert "<script>alert(1)</script> **loss** 1.0\n" in texts(healthy(page("runs", run="two")).code)
+
+
+def test_a_failed_run_says_why(several: Folders) -> None:
+    run = find_run("two")
+    (run.folder / "manifest.json").unlink()
+    (run.folder / "error.txt").write_text("It broke.\n고장이 났습니다.\n\nTraceback: details\n")
+    for language, sentence in (("en", "It broke."), ("ko", "고장이 났습니다.")):
+        at = page("runs", language, run="two")
+        assert not at.exception
+        assert sentence in texts(at.error)
+        assert "Traceback: details" in texts(at.code)
+        assert "resume" in {button.key for button in at.button}
+
+
+@pytest.fixture
+def asked(tiny: Dataset, folders: Folders) -> Iterator[Run]:
+    """A run that this test plays the training process of, and whose runner it waits for."""
+    run = create_run(Recipe(**TINY, epochs=50))
+    yield run
+    run.cancel()
+    until(lambda: not is_locked(folders.artifacts / ".runner.lock"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_running_one_can_be_paused_cancelled_and_taken_up(asked: Run, language: str) -> None:
+    say = Say(language)
+    with asked.lock():
+        asked.write_progress(Progress("training", 3, 50, 0.05, 130.0))
+        at = healthy(page("runs", language))
+        assert [button.key for button in at.main.button] == ["pause", "cancel"]
+        progress = [node for node in at.main if node.type == "progress"]
+        assert (
+            progress[0].text
+            == f"{say('phase_training', epoch=3, epochs=50)} · {say('time_left', minutes=2, seconds=10)}"
+        )
+        assert [node.type for node in healthy(page("home", language)).main if node.type == "progress"] == ["progress"]
+        healthy(at.button(key="pause").click().run())
+        assert asked.asked_to_stop
+    assert asked.state is State.PAUSED
+    at = healthy(page("runs", language))
+    assert [button.key for button in at.main.button] == ["cancel", "resume"]
+    healthy(at.button(key="cancel").click().run())
+    assert asked.state is State.CANCELLED
+    with asked.lock():  # the runner that is started waits until this ends
+        at = healthy(page("runs", language))
+        assert [button.key for button in at.main.button] == ["resume"]
+        healthy(at.button(key="resume").click().run())
+        assert asked.state is State.RUNNING
+        at = healthy(page("dataset", language))
+        healthy(at.sidebar.button(key="retrain_cancel").click().run())
+        assert asked.state is State.CANCELLED
+
+
+# Retraining from the sidebar.
+
+CHOSEN = {
+    "retrain_epochs": 1,
+    "retrain_image_size": 64,
+    "retrain_batch_size": 8,
+    "retrain_lr": 0.002,
+    "retrain_weight_decay": 0.01,
+    "retrain_warmup_epochs": 0.5,
+    "retrain_seed": 7,
+}
+
+
+def fill(at: AppTest, **texts_given: str) -> AppTest:
+    """Fill in the form of the sidebar with CHOSEN and these texts."""
+    for key, number in CHOSEN.items():
+        at.sidebar.number_input(key=key).set_value(number)
+    for key, text in texts_given.items():
+        at.sidebar.text_input(key=key).set_value(text)
+    return at
+
+
+def submit(at: AppTest) -> AppTest:
+    (button,) = [button for button in at.sidebar.button if button.label in ("Start training", "학습 시작")]
+    return button.click().run()
+
+
+def test_the_form_asks_for_exactly_what_was_chosen_and_it_is_trained(tiny: Dataset, folders: Folders) -> None:
+    at = fill(page("compare"), retrain_other=" test_efficientnet ", retrain_weights="none")
+    at.sidebar.selectbox(key="retrain_conditions").set_value(Condition("value_2"))
+    at.sidebar.selectbox(key="retrain_augmentation").set_value("none")
+    at = healthy(submit(at))
+    (run,) = list_runs()
+    assert run.recipe == Recipe(
+        architecture="test_efficientnet",
+        data="tiny",
+        conditions=(Condition("value_2"),),
+        epochs=1,
+        image_size=64,
+        batch_size=8,
+        lr=0.002,
+        weight_decay=0.01,
+        warmup_epochs=0.5,
+        augmentation="none",
+        weights="none",
+        seed=7,
+    )
+    assert any(run.id in text for text in texts(at.toast))
+    # One that cannot be trained: it fails with a sentence, and what comes after it is trained all the same.
+    at = healthy(
+        submit(fill(page("home", "ko"), retrain_other="test_efficientnet", retrain_weights="/nowhere.safetensors"))
+    )
+    bad = list_runs()[-1]
+    until(lambda: bad.state is State.FAILED and run.finished, 180)
+    until(lambda: not is_locked(folders.artifacts / ".runner.lock"))
+    assert list(run.predictions["condition"].unique()) == ["value_2"]
+    for language in LANGUAGES:
+        at = page("runs", language, run=bad.id)
+        sentence = bad.error[0](language)
+        assert "/nowhere.safetensors" in sentence
+        assert sentence in texts(at.main.error)
+        assert sentence in texts(at.sidebar.error)  # wherever the reader is, the last training's end is told
+    at = (
+        healthy(page("compare", data="tiny", condition="value_2"))
+        if False
+        else page("compare", data="tiny", condition="value_2")
+    )
+    assert len(matrices(at)) == 1
+    assert not at.exception
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("key", "value", "named"),
+    [
+        ("retrain_other", "../../etc", "architecture"),
+        ("retrain_other", "hf_hub:somebody/model", "architecture"),
+        ("retrain_image_size", 100, "image_size"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_in_the_form(
+    tiny: Dataset, folders: Folders, key: str, value: Any, named: str, language: str
+) -> None:
+    at = page("dataset", language)
+    widget = at.sidebar.number_input(key=key) if isinstance(value, int) else at.sidebar.text_input(key=key)
+    widget.set_value(value)
+    at = submit(at)
+    assert not at.exception
+    (told,) = texts(at.sidebar.error)
+    assert named in told
+    assert ("레시피" in told) == (language == "ko")
+    assert list_runs() == []
+    assert not (folders.artifacts / ".runner.lock").exists()
+
+
+def test_limits_do_not_rest_on_the_widget(tiny: Dataset, folders: Folders) -> None:
+    at = page("home")
+    at.sidebar.number_input(key="retrain_epochs").set_value(10**7)
+    at = submit(at)
+    assert list_runs() == []
+
+
+def test_runs_that_cannot_be_written_are_told(tiny: Dataset, folders: Folders, tmp_path: Path) -> None:
+    folders.artifacts.rmdir()
+    folders.artifacts.write_text("a file where the folder should be")
+    at = submit(fill(page("home", "ko"), retrain_other="test_efficientnet", retrain_weights="none"))
+    assert not at.exception
+    assert any("artifacts" in text for text in texts(at.sidebar.error))
+
+
+def test_both_data_sets_can_be_chosen(several: Folders) -> None:
+    at = page("home")
+    assert (
+        at.sidebar.selectbox(key="retrain_data").options == [one.name for one in list_datasets()] == ["clinic", "tiny"]
+    )

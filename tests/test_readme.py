@@ -1,0 +1,206 @@
+"""The READMEs promise commands: every line of their code blocks is run, or held to the file it speaks of."""
+
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+READMES = ["README.md", "README.ko.md"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder in which a reader follows the README, and the server that `make run` would have started."""
+
+    folder: Path
+    environment: dict[str, str]
+    address: str
+
+
+def blocks(readme: str, language: str) -> list[str]:
+    """The fenced blocks of that language, in order; `` for those without one."""
+    found, kind, lines = [], None, []
+    for line in (ROOT / readme).read_text(encoding="utf-8").splitlines():
+        if not line.startswith("```"):
+            lines.append(line + "\n")
+        elif kind is None:
+            kind, lines = line.removeprefix("```"), []
+        else:
+            if kind == language:
+                found.append("".join(lines))
+            kind = None
+    return found
+
+
+@pytest.fixture(scope="module")
+def place(trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("reader")
+    shutil.copytree(os.environ["SCALP_DATA"], folder / "data")
+    shutil.copytree(os.environ["SCALP_ARTIFACTS"], folder / "artifacts")
+    (folder / "picture.jpg").write_bytes(trained.picture)
+    environment = {
+        **os.environ,
+        "SCALP_DATA": str(folder / "data"),
+        "SCALP_ARTIFACTS": str(folder / "artifacts"),
+        "PYTHONPATH": str(ROOT),
+        "PORT": str(_free_port()),
+    }
+    address = f"http://localhost:{environment['PORT']}"
+    server = subprocess.Popen([sys.executable, "serve.py"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        _wait_for(f"{address}/api/ready")
+        yield Place(folder, environment, address)
+    finally:
+        server.terminate()
+        server.wait(15)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(address: str) -> None:
+    deadline = time.monotonic() + 90
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=5):  # noqa: S310  our own server
+                return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.3)
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_shell_line_does_what_it_says(readme: str, place: Place) -> None:
+    for line in "".join(blocks(readme, "bash")).splitlines():
+        _follow(line, place)
+
+
+def _follow(line: str, place: Place) -> None:
+    """Run one line, or hold it to the file it speaks of. A line of a kind not known here fails."""
+    words = shlex.split(line)
+    match words[0]:
+        case "python":
+            if words[2] == "training.ship":  # an hour of training: its recipes are tested, see test_ship.py
+                assert (ROOT / "training" / "ship.py").is_file()
+                return
+            _run([sys.executable, *_lighter(words[1:])], place)
+        case "curl":
+            body = _run(
+                [word.replace("http://localhost:8501", place.address) for word in ["curl", "-sf", *words[1:]]], place
+            )
+            assert "research_only" in body
+        case "make":
+            plan = _run(["make", "--dry-run", *words[1:]], place, cwd=ROOT)
+            assert ("serve.py" if words[1] == "run" else "pytest" if words[1] == "test" else "ruff") in plan
+        case "uvicorn":
+            _answers_alone(words, place)
+        case "docker":
+            assert (ROOT / "Dockerfile").is_file()
+            if words[1] == "run":
+                assert "8501" in (ROOT / "Dockerfile").read_text()
+        case _:
+            pytest.fail(f"the README shows a command that no test follows: {line}")
+
+
+def _lighter(words: list[str]) -> list[str]:
+    """The same command with fewer pictures and a smaller network."""
+    lighter = {"400": "24", "resnet18": "test_efficientnet"}
+    return [lighter.get(word, word) for word in words]
+
+
+def _run(command: list[str], place: Place, cwd: Path | None = None) -> str:
+    done = subprocess.run(
+        command,
+        cwd=cwd or place.folder,
+        env=place.environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    return done.stdout
+
+
+def _answers_alone(words: list[str], place: Place) -> None:
+    port = str(_free_port())
+    command = [sys.executable, "-m", *[port if word == "8502" else word for word in words]]
+    server = subprocess.Popen(command, cwd=place.folder, env=place.environment, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(f"http://localhost:{port}/api/ready")
+    finally:
+        server.terminate()
+        server.wait(15)
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_own_data_become_a_data_set(readme: str, place: Place) -> None:
+    (program,) = blocks(readme, "python")
+    _own_pictures(place)
+    _run([sys.executable, "-c", program], place)
+    made = place.folder / "data" / "clinic"
+    assert (made / "index.parquet").is_file()
+    listed = _run(
+        [sys.executable, "-c", "from scalp_core.dataset import *; print(open_dataset('clinic').index.part.nunique())"],
+        place,
+    )
+    assert listed.strip() == "4"
+    shutil.rmtree(made)  # the other language starts from nothing as well
+
+
+def _own_pictures(place: Place) -> None:
+    """Pictures and a table of labels as a reader would have them: one label is missing."""
+    tiny = place.folder / "data" / "tiny"
+    images = place.folder / "data" / "clinic" / "images"
+    shutil.copytree(tiny / "images", images)
+    program = (
+        "from scalp_core.dataset import open_dataset\n"
+        "rows = open_dataset('tiny').index.copy()\n"
+        "rows['file'] = [path.split('/')[-1] for path in rows['path']]\n"
+        "rows.loc[rows.index[0], 'value_1'] = None\n"
+        "columns = ['file', 'site', 'capture', 'region'] + [f'value_{n}' for n in range(1, 7)]\n"
+        "rows[columns].to_csv('labels.csv', index=False)\n"
+    )
+    _run([sys.executable, "-c", program], place)
+
+
+def test_both_languages_promise_the_same() -> None:
+    english, korean = READMES
+    for language in ("bash", "json"):
+        assert blocks(english, language) == blocks(korean, language)
+    assert len(blocks(english, "python")) == len(blocks(korean, "python")) == 1
+    assert _headings(english) == _headings(korean)
+
+
+def _headings(readme: str) -> int:
+    return len(re.findall(r"^## ", (ROOT / readme).read_text(encoding="utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("readme", [*READMES, "CONTRIBUTING.md"])
+def test_every_file_it_points_to_is_there(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+    assert targets
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_tree_names_what_is_there(readme: str) -> None:
+    (tree,) = blocks(readme, "")
+    named = set(re.findall(r"^  (\w+\.py)", tree, re.MULTILINE)) | {"errors.py", "files.py", "__init__.py"}
+    assert named == {path.name for path in (ROOT / "scalp_core").glob("*.py")}

@@ -1,0 +1,92 @@
+"""What is installed: pinned, recent enough to be safe, and nothing imported that is not on the list."""
+
+import ast
+import re
+import sys
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+# docs/design/reliability.md, B.3: older ones have known holes.
+FLOORS = {
+    "pillow": "13.0.0",
+    "torch": "2.10.0",
+    "streamlit": "1.54.0",
+    "starlette": "1.3.0",
+    "python-multipart": "0.0.22",
+    "safetensors": "0.8",
+}
+PIN = re.compile(r"([A-Za-z0-9._-]+)(?:\[[a-z,]+\])?==([0-9][0-9a-z.]*)")
+
+
+def listed(file: str) -> dict[str, str]:
+    """Version by name of every line; the line itself must be a pin."""
+    lines = (line.split("#")[0].strip() for line in (ROOT / file).read_text(encoding="utf-8").splitlines())
+    pins = [PIN.fullmatch(line) or line for line in lines if line and not line.startswith("-r")]
+    assert [pin for pin in pins if isinstance(pin, str)] == [], "not pinned to one version"
+    names = [normalised(pin[1]) for pin in pins]
+    assert len(names) == len(set(names)), "listed twice"
+    return dict(zip(names, (pin[2] for pin in pins), strict=True))
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", text.split("+")[0]))
+
+
+def normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "tests/requirements.txt"])
+def test_every_line_is_pinned_to_one_version(file: str) -> None:
+    assert len(listed(file)) > 5
+
+
+def test_both_lists_agree() -> None:
+    product = listed("requirements.txt")
+    for name, pinned in listed("tests/requirements.txt").items():
+        assert product.get(name, pinned) == pinned
+
+
+@pytest.mark.parametrize(("name", "pinned"), listed("requirements.txt").items())
+def test_what_is_installed_is_what_is_pinned(name: str, pinned: str) -> None:
+    assert version(name).split("+")[0] == pinned  # torch calls its builds 2.13.0+cpu
+
+
+@pytest.mark.parametrize(("name", "floor"), FLOORS.items())
+def test_versions_with_known_holes_are_not_installed(name: str, floor: str) -> None:
+    assert numbers(version(name)) >= numbers(floor)
+
+
+def third_party(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    own = {path.stem for path in [*ROOT.glob("*.py"), *(ROOT / "tests").glob("*.py")]}
+    return found - sys.stdlib_module_names - own - {"scalp_core", "training", "ui", "pages"}
+
+
+@pytest.mark.parametrize(
+    ("folders", "files"),
+    [
+        (("", "scalp_core", "training", "ui", "pages"), ["requirements.txt"]),
+        (("tests",), ["requirements.txt", "tests/requirements.txt"]),
+    ],
+    ids=["product", "tests"],
+)
+def test_nothing_is_imported_that_is_not_listed(folders: tuple[str, ...], files: list[str]) -> None:
+    known = {name for file in files for name in listed(file)}
+    provided = packages_distributions()
+    missing = {
+        (path.relative_to(ROOT).as_posix(), module)
+        for folder in folders
+        for path in (ROOT / folder).glob("*.py")
+        for module in third_party(path)
+        if known.isdisjoint(normalised(name) for name in provided.get(module, []))
+    }
+    assert missing == set()

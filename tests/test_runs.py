@@ -1,0 +1,316 @@
+"""Recipes and run folders: what is asked for, where a run stands, and what is refused."""
+
+import math
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, TINY, Folders, Trained
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from scalp_core.dataset import Dataset
+from scalp_core.errors import ScalpError, Text
+from scalp_core.files import read_json, write_text
+from scalp_core.labels import Condition
+from scalp_core.runs import Progress, Recipe, Run, State, active_runs, create_run, find_run, is_locked, list_runs
+
+RECIPE = Recipe(**TINY)
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from scalp_core.runs import Run
+with Run(Path(sys.argv[1])).lock():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@contextmanager
+def held_elsewhere(run: Run) -> Iterator[subprocess.Popen[str]]:
+    """The run's lock is held by another living process."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(run.folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
+        yield holder
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+# ---- recipes ----
+
+
+def test_a_recipe_is_read_as_it_was_written(tiny: Dataset) -> None:
+    recipe = replace(RECIPE, conditions=(Condition.HAIR_LOSS, Condition.DANDRUFF), lr=1e-3, seed=7)
+    run = create_run(recipe, "mine")
+    assert find_run("mine").recipe == recipe
+    assert run.index_hash == tiny.index_hash
+    assert run.synthetic
+    assert run.state is State.QUEUED
+
+
+BAD_FIELDS: list[dict[str, Any]] = [
+    {"architecture": ""},
+    {"architecture": "../../etc"},
+    {"architecture": "hf-hub:somebody/model"},
+    {"data": "../tiny"},
+    {"data": "absent"},
+    {"conditions": ()},
+    {"conditions": (Condition.DANDRUFF, Condition.DANDRUFF)},
+    {"epochs": 0},
+    {"epochs": 1001},
+    {"image_size": 63},
+    {"image_size": 100},
+    {"image_size": 100_000},
+    {"batch_size": 1},
+    {"lr": 0.0},
+    {"lr": -1e-3},
+    {"lr": math.nan},
+    {"lr": math.inf},
+    {"weight_decay": math.nan},
+    {"warmup_epochs": -1.0},
+    {"augmentation": "wild"},
+    {"seed": -1},
+    {"seed": 2**31},
+]
+
+
+@pytest.mark.parametrize("changed", BAD_FIELDS, ids=str)
+def test_a_recipe_that_cannot_be_trained_is_refused_before_anything_is_written(
+    changed: dict[str, Any], tiny: Dataset, folders: Folders
+) -> None:
+    with pytest.raises(ScalpError) as caught:
+        create_run(replace(RECIPE, **changed))
+    assert caught.value.text.en
+    assert caught.value.text.ko
+    assert list(folders.artifacts.iterdir()) == []
+
+
+def test_every_field_is_explained_in_both_languages() -> None:
+    assert all(one.metadata["help"].en and one.metadata["help"].ko for one in fields(Recipe))
+
+
+def test_names_are_made_or_checked_and_never_taken_twice(tiny: Dataset, folders: Folders) -> None:
+    first, second = create_run(RECIPE), create_run(replace(RECIPE, architecture="vit_base_patch16_224.augreg_in1k"))
+    assert first.id.startswith("test_efficientnet-")
+    assert len({first.id, second.id, create_run(RECIPE).id}) == 3
+    create_run(RECIPE, "mine")
+    with pytest.raises(ScalpError, match="exists"):
+        create_run(RECIPE, "mine")
+
+
+HOSTILE = ["../out", "..", "/out", "a/b", "a\\b", "A", "a b", "-a", ".a", "a\0", "é", "x" * 65, "con:", "a\n"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_make_no_folder(name: str, tiny: Dataset, folders: Folders) -> None:
+    with pytest.raises(ScalpError):
+        create_run(RECIPE, name)
+    assert list(folders.artifacts.iterdir()) == []
+
+
+@given(name=st.one_of(st.text(max_size=60), st.text(alphabet="./\\%2e\0~", max_size=30)))
+@example(name="mine/../mine")
+@example(name="mine\0")
+@example(name="x" * 4096)
+def test_hostile_names_find_no_run(name: str, tiny: Dataset) -> None:
+    if not list_runs():
+        create_run(RECIPE, "mine")
+    with pytest.raises(ScalpError) as caught:
+        find_run(name)
+    assert len(str(caught.value)) < 200
+
+
+def test_a_folder_that_cannot_be_written_is_told(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCALP_ARTIFACTS", "/proc/artifacts")
+    with pytest.raises(ScalpError, match="writable"):
+        create_run(RECIPE)
+
+
+# ---- states ----
+
+
+def test_states_follow_from_the_files(tiny: Dataset) -> None:
+    run = create_run(RECIPE)
+    assert run.state is State.QUEUED
+    write_text(run.folder / "history.jsonl", "{}\n")
+    assert run.state is State.INTERRUPTED
+    run.pause()
+    assert run.state is State.PAUSED
+    run.resume()
+    assert run.state is State.INTERRUPTED
+    run.cancel()
+    assert run.state is State.CANCELLED
+    run.resume()
+    run.write_error(Text("out of luck", "불운"), "Traceback: …")
+    assert run.state is State.FAILED
+    assert run.error == (Text("out of luck", "불운"), "Traceback: …")
+    run.resume()
+    assert run.state is State.INTERRUPTED
+    assert run.error == (Text("", ""), "")
+
+
+def test_a_run_is_running_while_a_process_holds_it_and_not_after_it_is_killed(tiny: Dataset) -> None:
+    run = create_run(RECIPE)
+    with held_elsewhere(run) as holder:
+        assert run.state is State.RUNNING
+        assert run.state.active
+        run.pause()
+        assert run.state is State.RUNNING
+        assert run.asked_to_stop
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        assert not run.locked
+        assert run.state is State.PAUSED
+    run.resume()
+    assert run.state is State.QUEUED
+
+
+def test_looking_at_a_lock_is_never_taken_for_holding_it(tiny: Dataset) -> None:
+    run = create_run(RECIPE)
+    with run.lock():
+        assert run.locked
+    seen: set[bool] = set()
+
+    def look() -> None:
+        seen.update(is_locked(run.folder / ".lock") for _ in range(3000))
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == {False}
+
+
+def test_pausing_and_cancelling_do_nothing_to_what_is_over(trained: Trained) -> None:
+    before = trained.run.files
+    trained.run.pause()
+    trained.run.cancel()
+    trained.run.resume()
+    assert trained.run.state is State.FINISHED
+    assert trained.run.files == before
+
+
+def test_the_queue_is_in_order_of_creation_and_leaves_out_what_is_over(tiny: Dataset) -> None:
+    names = ["c", "a", "b", "d"]
+    runs = [create_run(RECIPE, name) for name in names]
+    assert [run.id for run in list_runs()] == names
+    runs[1].cancel()
+    runs[2].pause()
+    assert [run.id for run in active_runs()] == ["c", "d"]
+
+
+def test_a_folder_without_a_recipe_is_no_run(folders: Folders) -> None:
+    (folders.artifacts / "stray").mkdir()
+    assert list_runs() == []
+
+
+def test_progress_and_history_of_a_run_that_has_neither(tiny: Dataset) -> None:
+    run = create_run(RECIPE)
+    assert run.progress is None
+    assert run.history.empty
+    assert run.log == ""
+    run.write_progress(Progress("training", 1, 2, 0.5, 10.0))
+    assert run.progress == Progress("training", 1, 2, 0.5, 10.0)
+    run.write_history([{"epoch": 1, "train_loss": 1.5}])
+    assert run.history["train_loss"].tolist() == [1.5]
+
+
+def test_a_long_log_is_shown_from_its_end(tiny: Dataset) -> None:
+    run = create_run(RECIPE)
+    (run.folder / "log.txt").write_bytes(b"x" * 100_000 + b"\xff the end")
+    assert run.log.endswith("the end")
+    assert len(run.log) <= 20_000
+
+
+# ---- the manifest ----
+
+
+@pytest.fixture
+def copied(trained: Trained, tmp_path: Path) -> Run:
+    shutil.copytree(trained.run.folder, tmp_path / "copy")
+    return Run(tmp_path / "copy")
+
+
+def test_the_manifest_vouches_for_what_made_the_run(copied: Run) -> None:
+    copied.verify()
+    assert copied.exported
+    vouched = set(copied.manifest["files"])
+    assert {"recipe.json", "model.safetensors", "preprocessing.json", "predictions.parquet", "history.jsonl"} == vouched
+    assert {"parameters", "versions", "device", "seconds", "best_epoch"} <= set(copied.manifest)
+
+
+def test_no_flipped_bit_and_no_lost_byte_goes_unnoticed(copied: Run) -> None:
+    generator = random.Random(0)
+    refused = 0
+    for name in copied.manifest["files"]:
+        path = copied.folder / name
+        whole = path.read_bytes()
+        for _ in range(20):
+            flipped = bytearray(whole)
+            flipped[generator.randrange(len(whole))] ^= 1 << generator.randrange(8)
+            for damaged in (bytes(flipped), whole[: generator.randrange(len(whole))]):
+                path.write_bytes(damaged)
+                with pytest.raises(ScalpError, match=name):
+                    copied.verify()
+                refused += 1
+        path.unlink()
+        with pytest.raises(ScalpError, match=name):
+            copied.verify()
+        path.write_bytes(whole)
+    assert refused == 200
+    copied.verify()
+
+
+def test_a_damaged_manifest_vouches_for_nothing(copied: Run) -> None:
+    path = copied.folder / "manifest.json"
+    whole = path.read_bytes()
+    hashes_end = whole.index(b"}")
+    for at in range(0, hashes_end, 7):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(ScalpError):
+            copied.verify()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ScalpError, match=r"manifest\.json"):
+        copied.verify()
+
+
+def test_a_damaged_or_foreign_export_is_not_used(copied: Run) -> None:
+    model = copied.folder / "model.onnx"
+    whole = model.read_bytes()
+    model.write_bytes(whole[:1000] + bytes([whole[1000] ^ 1]) + whole[1001:])
+    with pytest.raises(ScalpError, match=r"model\.onnx"):
+        assert copied.exported
+    model.unlink()
+    assert not copied.exported
+    model.write_bytes(whole)
+    facts = read_json(copied.folder / "export.json")
+    write_text(copied.folder / "export.json", str(facts | {"weights": "0" * 64}).replace("'", '"'))
+    assert not copied.exported
+
+
+def test_reading_a_run_changes_nothing(copied: Run) -> None:
+    def look() -> list[tuple[str, int, int]]:
+        return [(one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in sorted(copied.folder.iterdir())]
+
+    before = look()
+    values = (copied.state, copied.recipe, copied.history, copied.predictions, copied.preprocessing, copied.manifest)
+    assert all(value is not None for value in values)
+    assert (copied.progress, copied.log, copied.locked) == (None, "", False)
+    copied.verify()
+    assert look() == before
