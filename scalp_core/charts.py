@@ -79,7 +79,8 @@ def confusion_chart(counts: Counts, language: str) -> alt.LayerChart:
     numbers = cells.mark_text(fontSize=14).encode(
         text="n:Q", color=alt.condition("datum.share > 0.5", alt.value("white"), alt.value("#1f2937"))
     )
-    return (boxes.add_params(pick) + numbers).properties(height=230)
+    matrix: alt.LayerChart = (boxes.add_params(pick) + numbers).properties(height=230)
+    return matrix
 
 
 def counts_chart(counted: pd.DataFrame, language: str) -> alt.Chart:
@@ -88,18 +89,23 @@ def counts_chart(counted: pd.DataFrame, language: str) -> alt.Chart:
     table = counted.groupby(["condition", "grade"], as_index=False)["images"].sum()
     table["name"] = [Condition(key).text(language) for key in table["condition"]]
     table["grade_name"] = [names[grade] for grade in table["grade"]]
-    bars = alt.Chart(table).mark_bar()
-    return bars.encode(
-        y=alt.Y("name:N", sort=_order(table["name"]), title=None, axis=_NAME_AXIS),
-        x=alt.X("images:Q", title=_AXES["images"](language)),
-        order=alt.Order("grade:O"),
-        color=_severity_color(names),
-        tooltip=[
-            alt.Tooltip("name:N", title=" "),
-            alt.Tooltip("grade_name:N", title=_AXES["grade"](language)),
-            alt.Tooltip("images:Q", title=_AXES["images"](language)),
-        ],
-    ).properties(height=alt.Step(34))
+    bars: alt.Chart = (
+        alt.Chart(table)
+        .mark_bar()
+        .encode(
+            y=alt.Y("name:N", sort=_order(table["name"]), title=None, axis=_NAME_AXIS),
+            x=alt.X("images:Q", title=_AXES["images"](language)),
+            order=alt.Order("grade:O"),
+            color=_severity_color(names),
+            tooltip=[
+                alt.Tooltip("name:N", title=" "),
+                alt.Tooltip("grade_name:N", title=_AXES["grade"](language)),
+                alt.Tooltip("images:Q", title=_AXES["images"](language)),
+            ],
+        )
+        .properties(height=alt.Step(34))
+    )
+    return bars
 
 
 def _severity_color(names: list[str]) -> alt.Color:
@@ -128,15 +134,19 @@ def probabilities_chart(probabilities: pd.DataFrame, language: str) -> alt.Chart
         ),
         order=alt.Order("grade:O"),
     )
-    bars = base.mark_bar().encode(
-        color=_severity_color(names),
-        tooltip=[
-            alt.Tooltip("name:N", title=" "),
-            alt.Tooltip("grade_name:N", title=_AXES["grade"](language)),
-            alt.Tooltip("probability:Q", title=_AXES["probability"](language), format=".1%"),
-        ],
+    bars: alt.Chart = (
+        base.mark_bar()
+        .encode(
+            color=_severity_color(names),
+            tooltip=[
+                alt.Tooltip("name:N", title=" "),
+                alt.Tooltip("grade_name:N", title=_AXES["grade"](language)),
+                alt.Tooltip("probability:Q", title=_AXES["probability"](language), format=".1%"),
+            ],
+        )
+        .properties(height=alt.Step(34))
     )
-    return bars.properties(height=alt.Step(34))
+    return bars
 
 
 def learning_curves(histories: dict[str, pd.DataFrame], measure: str, language: str) -> go.Figure:
@@ -187,4 +197,5 @@ def overlay(
     values = cv2.resize(speaking.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) / max(scale, 1e-9)
     weight = (np.abs(values).clip(0, 1) * opacity)[..., np.newaxis]
     colour = np.where(values[..., np.newaxis] > 0, _FOR, _AGAINST)
-    return (small * (1 - weight) + colour * weight).round().astype(np.uint8)
+    drawn: Pixels = (small * (1 - weight) + colour * weight).round().astype(np.uint8)
+    return drawn

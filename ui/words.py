@@ -180,8 +180,8 @@ WORDS: dict[str, Text] = {
     "diagnose_evidence": Text("Where the grade comes from", "등급의 근거 위치"),
     "evidence_note": Text(
         "Orange places speak for the estimated grade, blue ones against it, uncoloured ones for neither. The mean over "
-        "the picture is the model's score for the grade, exactly: nothing is approximated. All six share one scale.",
-        "주황색은 추정 등급을 뒷받침하는 곳, 파란색은 반대하는 곳, 색이 없으면 어느 쪽도 아닙니다. 사진 전체의 평균이 모델의 등급 "
+        "the picture is the model's score for the grade against the other three, exactly: nothing is approximated. All six share one scale.",
+        "주황색은 추정 등급을 뒷받침하는 곳, 파란색은 반대하는 곳, 색이 없으면 어느 쪽도 아닙니다. 사진 전체의 평균이 다른 세 등급에 대한 모델의 "
         "점수와 정확히 같으며 근사가 아닙니다. 여섯 그림의 눈금은 같습니다.",
     ),
     "opacity": Text("Strength of the colours", "색 농도"),
