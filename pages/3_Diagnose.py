@@ -4,11 +4,11 @@ import pandas as pd
 import streamlit as st
 
 from scalp_core import predict
+from scalp_core.answers import all_answer
 from scalp_core.charts import evidence_for, grade_name, overlay, probabilities_chart
 from scalp_core.dataset import Dataset, labels_of, list_datasets
 from scalp_core.labels import Condition
 from scalp_core.predict import Answer
-from scalp_core.rest import all_answer
 from ui.choices import choose, choose_threshold
 from ui.gallery import gallery
 from ui.shell import show
