@@ -66,6 +66,9 @@ def _in_depth(say: Say, runs: dict[str, Run]) -> None:
     with right.expander(say("runs_files"), expanded=True):
         files = [{say("file"): file, say("size_kb"): round(size / 1024, 1)} for file, size in run.files]
         st.dataframe(pd.DataFrame(files), hide_index=True, alt=say("runs_files"))
+    if state is State.FINISHED:
+        with st.expander(say("runs_manifest")):
+            st.json(run.manifest, expanded=1)
     with st.expander(say("runs_log")):
         st.code(run.log or say("empty_log"), language=None, height=300)
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from scalp_core.architectures import ARCHITECTURES, timm_name
 from scalp_core.backbones import timm, torchvision_models
 from scalp_core.errors import ScalpError
+from scalp_core.files import sha256
 from scalp_core.images import Preprocessing
 from scalp_core.labels import GRADES
 
@@ -117,6 +118,18 @@ def build(architecture: str, conditions: int, image_size: int, weights: str) -> 
     network = Network(backbone, channels, conditions, preprocessing)
     _check_forward(network, architecture, preprocessing)
     return network, preprocessing
+
+
+def weights_source(architecture: str, weights: str) -> str:
+    """Where a backbone's weights come from, for the record: hub name and tag, or a file's name and hash."""
+    if weights == "none":
+        return "random"
+    if weights != "pretrained":
+        path = _weights_file(weights)
+        return f"file {path.name} sha256:{sha256(path)}"
+    if architecture == "googlenet":
+        return f"torchvision {torchvision_models.GoogLeNet_Weights.IMAGENET1K_V1}"
+    return f"timm {timm.get_pretrained_cfg(timm_name(architecture)).hf_hub_id}"
 
 
 def _timm_model(architecture: str, image_size: int, weights: str) -> tuple[Any, Preprocessing]:

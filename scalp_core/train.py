@@ -36,7 +36,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.files import sweep, write_atomic
 from scalp_core.images import Preprocessing
 from scalp_core.labels import GRADES
-from scalp_core.models import Network, build, export, logits
+from scalp_core.models import Network, build, export, logits, weights_source
 from scalp_core.runs import Progress, Run
 
 UNLABELLED = -100  # what cross_entropy leaves out
@@ -69,6 +69,7 @@ def train(run: Run) -> None:
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # absent from torch's stubs
     loop = _Loop(run, network, dataset, pixels, device)
     loop.restore()
+    loop.weights_used = loop.weights_used or weights_source(recipe.architecture, recipe.weights)
     for epoch in range(loop.epochs_done + 1, recipe.epochs + 1):
         loop.run_epoch(epoch, reporter)
     network.load_state_dict(loop.best)
@@ -83,6 +84,7 @@ def train(run: Run) -> None:
             "seconds": round(loop.seconds_before + time.monotonic() - started, 1),
             "parameters": sum(weight.numel() for weight in network.parameters()),
             "best_epoch": loop.best_epoch,
+            "weights_used": loop.weights_used,
             "versions": {name: version(name) for name in ("torch", "torchvision", "timm", "onnx", "onnxruntime")},
             "python": platform.python_version(),
         },
@@ -240,7 +242,7 @@ class _Loop:
             lr_min=recipe.lr / 100,
             t_in_epochs=False,
         )
-        self.epochs_done, self.best_epoch, self.seconds_before = 0, 0, 0.0
+        self.epochs_done, self.best_epoch, self.seconds_before, self.weights_used = 0, 0, 0.0, ""
         self.best_score = (-1.0, float("-inf"))
         self.best: dict[str, Tensor] = self._weights()
         self.history: list[dict[str, Any]] = []
@@ -250,6 +252,8 @@ class _Loop:
         started = time.monotonic()
         train_loss = self._train_epoch(epoch, reporter)
         valid = self.grade_parts(["valid"])
+        if not np.isfinite(valid[evaluate.PROBABILITIES]).all(axis=None):  # the last step may have spoilt the weights
+            raise _diverged(epoch, self.run.recipe.lr)
         metrics = evaluate.report(valid).set_index("condition")["quadratic_weighted_kappa"]
         # A constant prediction of a constant truth agrees in nothing beyond chance.
         kappas = metrics.fillna(0.0)
@@ -283,12 +287,7 @@ class _Loop:
             self.schedule.step_update((epoch - 1) * self.steps + step)
             loss = self._loss(self._evidence(batch), labels.to(self.device))
             if not torch.isfinite(loss):
-                raise ScalpError(
-                    "diverged",
-                    f"The loss stopped being a number in epoch {epoch}. Train again with a lower lr "
-                    f"(it was {recipe.lr:g}).",
-                    f"{epoch}번째 에폭에서 손실이 발산했습니다. lr을 {recipe.lr:g}보다 낮춰 다시 학습하십시오.",
-                )
+                raise _diverged(epoch, recipe.lr)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), max_norm=1.0)
@@ -356,6 +355,7 @@ class _Loop:
             "epochs_done": self.epochs_done,
             "best_epoch": self.best_epoch,
             "best_score": self.best_score,
+            "weights_used": self.weights_used,
             "seconds": sum(line["seconds"] for line in self.history),
             "history": self.history,
         }
@@ -383,10 +383,19 @@ class _Loop:
             state.setdefault(int(number), {})[rest] = tensor
         self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
         self.epochs_done, self.best_epoch = position["epochs_done"], position["best_epoch"]
+        self.weights_used = position["weights_used"]
         self.best_score = (position["best_score"][0], position["best_score"][1])
         self.seconds_before, self.history = position["seconds"], position["history"]
         # An epoch may have been written down just before a kill kept it from the checkpoint.
         self.run.write_history(self.history)
+
+
+def _diverged(epoch: int, lr: float) -> ScalpError:
+    return ScalpError(
+        "diverged",
+        f"The loss stopped being a number in epoch {epoch}. Train again with a lower lr (it was {lr:g}).",
+        f"{epoch}번째 에폭에서 손실이 발산했습니다. lr을 {lr:g}보다 낮춰 다시 학습하십시오.",
+    )
 
 
 def _mean_loss(predictions: pd.DataFrame) -> float:

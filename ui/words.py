@@ -208,6 +208,7 @@ WORDS: dict[str, Text] = {
     "resume": Text("Go on", "이어서 학습"),
     "runs_curves": Text("Curves", "곡선"),
     "runs_recipe": Text("Recipe", "레시피"),
+    "runs_manifest": Text("Manifest: hashes, versions, device", "매니페스트: 해시, 버전, 장치"),
     "runs_files": Text("Files", "파일"),
     "runs_log": Text("Log", "로그"),
     "file": Text("File", "파일"),

@@ -1,0 +1,125 @@
+"""The single prediction path: the numbers of the network itself, one pass a run, and no torch."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT, Folders, Trained
+
+from scalp_core import images, predict
+from scalp_core.errors import ScalpError
+from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.models import logits
+from scalp_core.predict import grade, warm
+from scalp_core.train import load_network
+
+
+def test_the_answer_is_what_the_network_says(trained: Trained) -> None:
+    answer = grade(trained.picture)
+    network = load_network(trained.run)
+    pixels = images.resize(images.decode(trained.picture).pixels, trained.run.preprocessing)
+    with torch.inference_mode():
+        evidence = network(torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float())
+    expected = logits(evidence).softmax(-1)[0].numpy()
+    assert list(answer.gradings) == list(CONDITIONS)
+    for number, grading in enumerate(answer.gradings.values()):
+        assert np.abs(np.array(grading.probabilities) - expected[number]).max() < 1e-5
+        assert np.abs(grading.evidence - evidence[0, number].numpy()).max() < 1e-4
+        assert grading.grade == expected[number].argmax()
+        assert sum(grading.probabilities) == pytest.approx(1, abs=1e-5)
+        assert grading.run == trained.run
+        softmax = np.exp(grading.evidence.mean(axis=(1, 2)))
+        assert np.abs(softmax / softmax.sum() - grading.probabilities).max() < 1e-5  # the map is the explanation
+    assert set(answer.scalp_type.missing) == set()
+
+
+def test_it_agrees_with_the_predictions_the_run_recorded(trained: Trained) -> None:
+    recorded = trained.run.predictions
+    test_part = recorded[recorded["part"] == "test"]
+    answer = grade(trained.picture)
+    first = test_part[test_part["image"] == test_part["image"].iloc[0]].set_index("condition")
+    for condition, grading in answer.gradings.items():
+        expected = first.loc[condition.value, ["p0", "p1", "p2", "p3"]].to_numpy(dtype=float)
+        assert np.abs(expected - grading.probabilities).max() < 1e-4
+
+
+def test_one_pass_answers_for_all_conditions_of_a_run(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = []
+    real = predict._Network.answer
+    monkeypatch.setattr(predict._Network, "answer", lambda self, pixels: passes.append(1) or real(self, pixels))
+    grade(trained.picture)
+    assert len(passes) == 1
+
+
+def test_some_conditions_only_and_a_threshold_of_ones_own(trained: Trained) -> None:
+    wanted = (Condition.HAIR_LOSS, Condition.DANDRUFF)
+    answer = grade(trained.picture, wanted, threshold=1)
+    assert tuple(answer.gradings) == wanted
+    assert answer.scalp_type.key == "undetermined"
+    assert answer.scalp_type.threshold == 1
+    with pytest.raises(ScalpError, match="1, 2 or 3"):
+        grade(trained.picture, threshold=0)
+
+
+def test_runs_are_loaded_once(trained: Trained) -> None:
+    assert warm() == [trained.run]
+    assert predict._answering(trained.run) is predict._answering(trained.run)
+
+
+def test_without_a_run_or_a_picture_there_is_no_answer(trained: Trained, folders: Folders) -> None:
+    with pytest.raises(ScalpError, match="Train one") as caught:
+        grade(trained.picture)
+    assert caught.value.code == "no_model"
+    with pytest.raises(ScalpError) as caught:
+        grade(b"<html>")
+    assert caught.value.code == "not_a_picture"
+
+
+def test_a_damaged_run_does_not_answer(trained: Trained, folders: Folders) -> None:
+    copy = shutil.copytree(trained.run.folder, folders.artifacts / "copy")
+    weights = copy / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(ScalpError, match=r"model\.safetensors") as caught:
+        grade(trained.picture)
+    assert caught.value.code == "damaged"
+
+
+GRADE = """
+import json, sys
+from pathlib import Path
+from scalp_core.predict import grade
+answer = grade(Path(sys.argv[1]).read_bytes())
+assert not {"torch", "timm", "torchvision", "streamlit"} & set(sys.modules), "loaded what answering must not need"
+print(json.dumps([grading.probabilities for grading in answer.gradings.values()]))
+"""
+
+
+def test_answering_needs_no_torch_and_makes_a_missing_export(
+    trained: Trained, folders: Folders, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(trained.run.folder, folders.artifacts / "copy")
+    (copy / "model.onnx").unlink()
+    (copy / "export.json").unlink()
+    picture = tmp_path / "picture"
+    picture.write_bytes(trained.picture)
+    done = subprocess.run(
+        [sys.executable, "-c", GRADE, str(picture)],
+        cwd=ROOT,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (copy / "model.onnx").is_file()
+    here = [grading.probabilities for grading in grade(trained.picture).gradings.values()]
+    assert np.abs(np.array(json.loads(done.stdout)) - np.array(here)).max() < 1e-6
