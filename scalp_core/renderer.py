@@ -4,7 +4,7 @@ A frame is layered as the real ones are: what shimmers through the skin (soft, d
 surface (mottling, vessels, lace, pustules), the hair, what lies on the hair (plates, gloss), and the camera. Every
 layer has its own random stream, so that changing one severity leaves all that belongs to the others in its place
 (but oil makes the hairs of a follicle cling together).
-The figures are the measurements of public pictures collected in docs/design/domain.md, section 6.
+The figures are measurements of the public pictures of AI Hub 216 (docs/design/data.md).
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The vocabulary and the criteria table, against docs/design/domain.md and the real joint counts."""
+"""The vocabulary and the criteria table, against docs/design/data.md and the real joint counts."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Who may import what, and what nobody may write: read from the source, as architecture.md puts it."""
+"""Who may import what, and what nobody may write: read from the source, as docs/design/README.md puts it."""
 
 import ast
 from collections.abc import Iterator

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-# docs/design/reliability.md, B.3: older ones have known holes.
+# Older ones have known security holes.
 FLOORS = {
     "pillow": "13.0.0",
     "torch": "2.10.0",
