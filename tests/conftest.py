@@ -23,6 +23,9 @@ settings.register_profile(
 )
 settings.load_profile("tests")
 
+# Bit-identical weights are promised on a CPU; set the variable to try a GPU. Child processes inherit it.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 TINY = {"architecture": "test_efficientnet", "data": "tiny", "weights": "none", "image_size": 64, "batch_size": 8}
@@ -73,8 +76,11 @@ def tiny(folders: Folders, tiny_data: Dataset, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture(scope="session")
 def trained(tiny_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     """One finished run of all six conditions, in force for the whole session wherever `folders` is not used."""
+    import torch
+
     from scalp_core.train import train
 
+    torch.set_num_threads(1)  # faster for so small a network, and the same for every training compared in tests
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCALP_DATA", str(tiny_data.folder.parent))
         patch.setenv("SCALP_ARTIFACTS", str(tmp_path_factory.mktemp("artifacts")))

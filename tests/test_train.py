@@ -27,6 +27,11 @@ RECIPE = Recipe(**TINY)
 HALF = Preprocessing(64, 64, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "bilinear")
 
 
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)  # as for the run of conftest.py; training.main changes it
+
+
 def work(run: Run) -> None:
     with run.lock():
         train(run)

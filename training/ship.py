@@ -15,10 +15,22 @@ from training.train import watch
 # From random weights: nothing is downloaded, so anybody can repeat it. Transformers learn slower from so few pictures.
 RECIPES = {
     "demo-efficientnet_b0": Recipe(
-        architecture="efficientnet_b0", weights="none", image_size=128, epochs=30, lr=1e-3, warmup_epochs=2.0
+        architecture="efficientnet_b0",
+        weights="none",
+        image_size=128,
+        batch_size=16,
+        epochs=30,
+        lr=1e-3,
+        warmup_epochs=2.0,
     ),
     "demo-vit_tiny": Recipe(
-        architecture="vit_tiny", weights="none", image_size=128, epochs=40, lr=5e-4, warmup_epochs=4.0
+        architecture="vit_tiny",
+        weights="none",
+        image_size=128,
+        batch_size=16,
+        epochs=35,
+        lr=5e-4,
+        warmup_epochs=4.0,
     ),
 }
 
