@@ -129,6 +129,8 @@ class Recipe:
             raise _bad_field("conditions", self.conditions, "one or more of the six, each once")
         for one in fields(self):
             value, low, high = getattr(self, one.name), one.metadata["low"], one.metadata["high"]
+            if isinstance(one.default, int) and not isinstance(value, int):
+                raise _bad_field(one.name, value, "a whole number")
             # A comparison that NaN cannot pass.
             if low is not None and not low <= value <= high:
                 raise _bad_field(one.name, value, f"{low} to {high}")
@@ -136,7 +138,9 @@ class Recipe:
             raise _bad_field("image_size", self.image_size, "divisible by 32")
         if self.augmentation not in ("standard", "none"):
             raise _bad_field("augmentation", self.augmentation, "“standard” or “none”")
-        open_dataset(self.data)
+        parts = set(open_dataset(self.data).index["part"])
+        if not {"train", "valid"} <= parts:
+            raise _bad_field("data", self.data, "a data set with pictures to train on and to validate on")
 
 
 def _bad_field(name: str, value: object, wanted: str) -> ScalpError:
@@ -346,19 +350,13 @@ class Run:
 
     @property
     def exported(self) -> bool:
-        """`model.onnx` is there, whole, and made from these weights.
-
-        Raises:
-            ScalpError: it is there but not what was exported.
-        """
+        """`model.onnx` is there, whole, and made from these weights. What is not is simply made again."""
         model, facts = self.folder / "model.onnx", self.folder / "export.json"
         if not model.exists() or not facts.exists():
             return False
-        if read_json(facts)["weights"] != self.manifest["files"]["model.safetensors"]:
-            return False
-        if read_json(facts)["model"] != sha256(model):
-            raise _damaged(self.id, "model.onnx")
-        return True
+        hashes = read_json(facts)
+        of_these = hashes["weights"] == self.manifest["files"]["model.safetensors"]
+        return bool(of_these and hashes["model"] == sha256(model))
 
 
 def is_locked(path: Path) -> bool:

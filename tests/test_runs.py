@@ -294,8 +294,7 @@ def test_a_damaged_or_foreign_export_is_not_used(copied: Run) -> None:
     model = copied.folder / "model.onnx"
     whole = model.read_bytes()
     model.write_bytes(whole[:1000] + bytes([whole[1000] ^ 1]) + whole[1001:])
-    with pytest.raises(ScalpError, match=r"model\.onnx"):
-        assert copied.exported
+    assert not copied.exported
     model.unlink()
     assert not copied.exported
     model.write_bytes(whole)
