@@ -63,7 +63,7 @@ RUN apt-get update \
 COPY --from=packages /opt/venv /opt/venv
 
 WORKDIR /app
-# The only folder that user 10001 can write.
+# The only folder that user 10001 can write. No VOLUME: every new container would copy it (docs/design/container.md).
 COPY --from=content --chown=10001:10001 /app/artifacts artifacts
 COPY LICENSE Home.py serve.py ./
 COPY .streamlit .streamlit
@@ -71,8 +71,10 @@ COPY scalp_core scalp_core
 COPY training training
 COPY ui ui
 COPY pages pages
-# Whatever the umask of the checkout was. Compiled here because nobody may write beside the code later.
-RUN chmod -R a+rX,go-w LICENSE ./*.py .streamlit scalp_core training ui pages \
+# Whatever the checkout's umask was and whoever the builder gave the folder to. Compiled here because nobody may write
+# beside the code later.
+RUN chown root:root . \
+    && chmod -R a+rX,go-w LICENSE ./*.py .streamlit scalp_core training ui pages \
     && /opt/venv/bin/python -m compileall -q serve.py scalp_core training ui
 
 # Downloaded backbones are worth keeping: into the volume. The rest may be lost.
@@ -88,7 +90,6 @@ ENV PATH=/opt/venv/bin:$PATH \
     MPLCONFIGDIR=/tmp/matplotlib
 
 USER 10001:10001
-VOLUME /app/artifacts
 EXPOSE 8501
 
 # Without proxies: the environment's are for the outside.

@@ -1,0 +1,170 @@
+"""Dockerfile and .dockerignore keep to docs/design/container.md. Reads them; needs no engine."""
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+
+def instructions() -> list[tuple[str, str]]:
+    """Name and argument of each, continuation lines joined."""
+    lines = [line for line in DOCKERFILE.splitlines() if not line.lstrip().startswith("#")]
+    joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
+    return [(name.upper(), rest) for name, _, rest in (line.partition(" ") for line in joined.splitlines() if line)]
+
+
+def last_stage() -> list[tuple[str, str]]:
+    """What becomes the image."""
+    found = instructions()
+    last = max(number for number, (name, _) in enumerate(found) if name == "FROM")
+    return found[last:]
+
+
+def arguments(name: str) -> list[str]:
+    """Of all instructions of that name in the last stage."""
+    return [rest for one, rest in last_stage() if one == name]
+
+
+def environment() -> dict[str, str]:
+    return dict(pair.split("=", 1) for rest in arguments("ENV") for pair in rest.split())
+
+
+def ignored(path: str) -> bool:
+    """Docker's rule: the last line that matches the path or a folder above it decides."""
+    answer = False
+    for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
+        pattern = line.strip()
+        if not pattern or pattern.startswith("#"):
+            continue
+        kept = pattern.startswith("!")
+        steps = [r"(?:.*/)?" if step == "**" else _step(step) + "/" for step in pattern.lstrip("!").split("/")]
+        if re.fullmatch("".join(steps) + ".*", path + "/"):
+            answer = not kept
+    return answer
+
+
+def _step(pattern: str) -> str:
+    return "".join(char if char in "[]" else "[^/]*" if char == "*" else re.escape(char) for char in pattern)
+
+
+def test_one_base_with_its_versions_said_and_no_digest() -> None:
+    stages = {rest.split()[-1] for name, rest in instructions() if name == "FROM" and " AS " in rest}
+    bases = {rest.split()[0] for name, rest in instructions() if name == "FROM"} - stages
+    assert bases == {"python:3.11-slim-bookworm"}
+
+
+def test_only_what_every_builder_reads() -> None:
+    assert "<<" not in DOCKERFILE, "heredoc"
+    for name, rest in instructions():
+        assert name != "ADD", f"ADD {rest}: COPY takes files, pip what is elsewhere"
+        assert "--link" not in rest
+        assert "--mount" not in rest
+        assert "--start-interval" not in rest
+        assert not re.search(r"\b(curl|wget)\b", rest)
+
+
+def test_runs_as_an_ordinary_user_in_a_folder_of_its_own() -> None:
+    user = arguments("USER")[-1].split(":")[0]
+    assert user.isdecimal(), "Kubernetes can tell only from a number that it is not root"
+    assert int(user) == 10001
+    assert arguments("WORKDIR")[-1] == "/app"
+    # Only the volume is that user's.
+    assert [rest.split()[-1] for rest in arguments("COPY") if "--chown" in rest] == ["artifacts"]
+
+
+def test_runs_data_and_downloads_are_in_one_folder() -> None:
+    """The one to put a volume on; whatever else wants to write gets the temporary folder."""
+    known = environment()
+    volume = known["SCALP_ARTIFACTS"]
+    assert volume == "/app/artifacts"
+    assert not arguments("VOLUME"), "copied at every first start: 6 s and 200 MB left behind"
+    for folder in ("SCALP_DATA", "HF_HOME", "TORCH_HOME"):
+        assert known[folder].startswith(volume + "/"), folder
+    for folder in ("XDG_CACHE_HOME", "MPLCONFIGDIR"):
+        assert known[folder].startswith("/tmp/"), folder  # noqa: S108  the container's own
+
+
+def test_listens_for_everybody_and_asks_itself_how_it_is() -> None:
+    assert environment()["HOST"] == "0.0.0.0"  # noqa: S104  the port is published by whoever runs it
+    assert arguments("EXPOSE") == [environment()["PORT"]]
+    (check,) = arguments("HEALTHCHECK")
+    assert "/_stcore/health" in check
+    assert "ProxyHandler({})" in check
+
+
+def test_signals_reach_the_server() -> None:
+    (entry,), (command,) = arguments("ENTRYPOINT"), arguments("CMD")
+    assert entry.startswith('["/usr/bin/tini"')
+    assert command == '["python", "serve.py"]'
+
+
+def test_says_what_it_is_for() -> None:
+    (label,) = arguments("LABEL")
+    assert "Research and education only. Not a medical device" in label
+
+
+def test_packages_are_installed_before_any_code_is_copied() -> None:
+    """Otherwise every change of the code would install torch anew."""
+    found = instructions()
+    install = next(number for number, (name, rest) in enumerate(found) if name == "RUN" and "requirements.txt" in rest)
+    assert [rest for name, rest in found[:install] if name == "COPY"] == ["requirements.txt ./"]
+    assert "TORCH_INDEX_URL" in found[install][1]
+    assert ("ARG", 'TORCH_INDEX_URL=""') in found[:install]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".git/HEAD",
+        ".venv/bin/python",
+        "data/demo/index.parquet",
+        "docs/design/container.md",
+        "tests/conftest.py",
+        ".env",
+        ".streamlit/secrets.toml",
+        "artifacts/champions.json",
+        "artifacts/runner.log",
+        "artifacts/efficientnet_b0-20260101-000000-abcd/model.safetensors",
+        "artifacts/demo-vit_tiny/model.onnx",
+        "artifacts/demo-vit_tiny/export.json",
+        "artifacts/demo-vit_tiny/.lock",
+        "scalp_core/__pycache__/runs.cpython-311.pyc",
+        "README.md",
+    ],
+)
+def test_what_stays_outside(path: str) -> None:
+    assert ignored(path)
+
+
+@pytest.mark.parametrize("file", ["recipe.json", "history.jsonl", "model.safetensors", "preprocessing.json"])
+@pytest.mark.parametrize("run", ["demo-efficientnet_b0", "demo-vit_tiny"])
+def test_shipped_runs_are_let_in(run: str, file: str) -> None:
+    assert not ignored(f"artifacts/{run}/{file}")
+
+
+def test_everything_that_is_copied_is_let_in() -> None:
+    for name, rest in instructions():
+        if name != "COPY" or "--from" in rest:
+            continue
+        for source in rest.split()[:-1]:
+            if (ROOT / source).is_dir():
+                wanted = [path for path in (ROOT / source).iterdir() if path.suffix in (".py", ".csv", ".json")]
+                assert not [path for path in wanted if ignored(path.relative_to(ROOT).as_posix())]
+            elif source != "artifacts":
+                assert (ROOT / source).is_file(), source
+                assert not ignored(source), source
+
+
+def test_all_of_the_program_is_copied() -> None:
+    """A new folder of code is not forgotten."""
+    copied = {source for rest in arguments("COPY") if "--from" not in rest for source in rest.split()[:-1]}
+    program = {path.name for path in ROOT.glob("*.py")}
+    program |= {path.parent.name for path in ROOT.glob("*/*.py") if _is_ours(path.parent)} - {"tests"}
+    assert program <= copied
+
+
+def _is_ours(folder: Path) -> bool:
+    return not folder.name.startswith(".") and folder.name not in ("data", "artifacts", "docs")
