@@ -5,10 +5,11 @@ import math
 import pandas as pd
 import streamlit as st
 
+from scalp_core import images
 from scalp_core.charts import counts_chart, grade_name
 from scalp_core.dataset import PARTS, Dataset, grade_counts, labels_of
 from scalp_core.labels import CONDITIONS, GRADES, REGIONS
-from ui.choices import carried, choose_condition, choose_dataset, choose_some
+from ui.choices import carried, choose_condition, choose_dataset, choose_page, choose_some
 from ui.gallery import gallery
 from ui.shell import show
 from ui.words import Say
@@ -75,7 +76,7 @@ def _wall(say: Say, dataset: Dataset, shown: pd.DataFrame) -> None:
         return
     st.caption(say("dataset_shown", count=len(shown)))
     pages = math.ceil(len(shown) / PER_PAGE)
-    page = st.pagination(pages, key="page", bind="query-params")
+    page = choose_page(pages, f"{dataset.name}-{pd.util.hash_pandas_object(shown['id'], index=False).sum()}")
     rows = shown.iloc[(page - 1) * PER_PAGE : page * PER_PAGE]
     captions = [
         say("unlabelled") if pd.isna(grade) else grade_name(grade, say.language) for grade in rows["shown_grade"]
@@ -83,6 +84,7 @@ def _wall(say: Say, dataset: Dataset, shown: pd.DataFrame) -> None:
     picked = gallery(dataset, list(rows["id"]), captions, key="wall", chosen=st.query_params.get("image"))
     if picked:
         st.query_params["image"] = picked
+        st.rerun()  # the wall is drawn already, with the one chosen before marked
 
 
 def _picture(say: Say, dataset: Dataset) -> None:
@@ -90,11 +92,11 @@ def _picture(say: Say, dataset: Dataset) -> None:
     if image_id is None:
         st.caption(say("dataset_pick"))
         return
-    path = dataset.image_path(image_id)
+    picture = images.decode(dataset.image_path(image_id).read_bytes())
     row = dataset.index.loc[image_id]
     st.subheader(say("picture"))
     left, right = st.columns([3, 2])
-    left.image(str(path), width="stretch", alt=image_id)
+    left.image(picture.pixels, width="stretch", alt=image_id)
     left.code(image_id, language=None)
     with right:
         labels = labels_of(row)

@@ -28,7 +28,6 @@ def compare(say: Say) -> None:
     part = _choose_part(say)
     runs = _choose_runs(say, dataset, condition)
     if not runs:
-        st.info(say("compare_none", data=dataset.name))
         return
     _matrices(say, dataset, runs, condition, part)
     _metrics(say, runs, condition, part)
@@ -51,6 +50,9 @@ def _choose_runs(say: Say, dataset: Dataset, condition: Condition) -> list[Run]:
     others = [run.id for run in finished if run.index_hash != dataset.index_hash]
     if others:
         st.caption(say("compare_left_out", data=dataset.name, runs=", ".join(f"`{name}`" for name in others)))
+    if not able:
+        st.info(say("compare_none", data=dataset.name))
+        return []
     best = _best_by_architecture(able.values(), condition)
     chosen = st.multiselect(
         say("compare_runs"),
@@ -60,6 +62,8 @@ def _choose_runs(say: Say, dataset: Dataset, condition: Condition) -> list[Run]:
         # New runs and another data set mean other options: a fresh widget starts from its default again.
         key=f"runs-{dataset.name}-{condition}-{len(able)}",
     )
+    if not chosen:
+        st.info(say("compare_choose"))
     return [able[name] for name in chosen]
 
 

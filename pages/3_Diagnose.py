@@ -51,7 +51,8 @@ def _example(say: Say) -> tuple[bytes | None, dict[Condition, int | None]]:
     examples = _examples(dataset)
     picked = gallery(dataset, examples, [""] * len(examples), key="examples", chosen=chosen)
     if picked and picked != chosen:
-        st.query_params["image"] = chosen = picked
+        st.query_params["image"] = picked
+        st.rerun()  # the wall is drawn already, with the one chosen before marked
     if chosen is None:
         return None, {}
     return dataset.image_path(chosen).read_bytes(), labels_of(dataset.index.loc[chosen])

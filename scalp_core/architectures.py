@@ -4,6 +4,9 @@ Apart from `models.py` so that pages and the runner can offer and check names wi
 """
 
 import re
+from pathlib import Path
+
+from scalp_core.errors import ScalpError
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "VGG": ("vgg11_bn", "vgg16_bn"),
@@ -29,3 +32,31 @@ def timm_name(architecture: str) -> str:
 def family(architecture: str) -> str:
     """`VGG`, `ResNet`, … or `other` for an expert's timm name."""
     return next((name for name, variants in FAMILIES.items() if architecture in variants), "other")
+
+
+def weights_file(weights: str) -> Path:
+    """The safetensors file that a recipe's `weights` names.
+
+    Raises:
+        ScalpError: it is not there, or another kind of file.
+    """
+    path = Path(weights).expanduser()
+    if path.suffix != ".safetensors" or not path.is_file():
+        raise ScalpError(
+            "no_weights",
+            f"“{weights}” is not a safetensors file on this machine. Give “pretrained”, “none” or the path of one; "
+            "other formats can run code when opened and are not read.",
+            f"“{weights}”은(는) 이 컴퓨터에 있는 safetensors 파일이 아닙니다. “pretrained”, “none” 또는 파일 경로를 "
+            "지정하십시오. 다른 형식은 열 때 코드가 실행될 수 있어 읽지 않습니다.",
+        )
+    return path
+
+
+def _unknown(name: str) -> ScalpError:
+    return ScalpError(
+        "unknown_architecture",
+        f"timm {timm.__version__} has no architecture “{name}”. Offered are {', '.join(ARCHITECTURES)}, and every "
+        "name that timm.list_models() gives.",
+        f"timm {timm.__version__}에 “{name}” 구조가 없습니다. {', '.join(ARCHITECTURES)} 또는 timm.list_models()에 "
+        "나오는 이름을 쓰십시오.",
+    )

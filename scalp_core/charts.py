@@ -110,7 +110,7 @@ def counts_chart(counted: pd.DataFrame, language: str) -> alt.Chart:
 
 def _severity_color(names: list[str]) -> alt.Color:
     scale = alt.Scale(domain=names, range=list(SEVERITY_COLORS))
-    return alt.Color("grade_name:N", sort=names, title=None, scale=scale, legend=alt.Legend(orient="top"))
+    return alt.Color("grade_name:N", sort=names, title=None, scale=scale, legend=alt.Legend(orient="top", columns=2))
 
 
 def _order(names: pd.Series) -> list[str]:

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from scalp_core.architectures import ARCHITECTURES, timm_name
+from scalp_core.architectures import timm_name, weights_file
 from scalp_core.backbones import timm, torchvision_models
 from scalp_core.errors import ScalpError
 from scalp_core.files import sha256
@@ -125,7 +125,7 @@ def weights_source(architecture: str, weights: str) -> str:
     if weights == "none":
         return "random"
     if weights != "pretrained":
-        path = _weights_file(weights)
+        path = weights_file(weights)
         return f"file {path.name} sha256:{sha256(path)}"
     if architecture == "googlenet":
         return f"torchvision {torchvision_models.GoogLeNet_Weights.IMAGENET1K_V1}"
@@ -145,7 +145,7 @@ def _timm_model(architecture: str, image_size: int, weights: str) -> tuple[Any, 
         options["img_size"] = image_size
     if weights not in ("none", "pretrained"):
         # Some ViTs have a loader of their own for the files they were first published in.
-        options["pretrained_cfg_overlay"] = {"file": str(_weights_file(weights)), "custom_load": False}
+        options["pretrained_cfg_overlay"] = {"file": str(weights_file(weights)), "custom_load": False}
     try:
         model = timm.create_model(name, **options)
     except (OSError, HTTPError) as error:  # HTTPError: the connection broke while it was downloading
@@ -162,7 +162,7 @@ def _timm_model(architecture: str, image_size: int, weights: str) -> tuple[Any, 
 
 def _check_names(model: nn.Module, architecture: str, image_size: int, weights: str) -> None:
     """timm leaves weights that a file does not have at random, without a word."""
-    with safe_open(_weights_file(weights), "pt") as file:
+    with safe_open(weights_file(weights), "pt") as file:
         given = set(file.keys())
     missing = [name for name in model.state_dict() if name not in given and not name.endswith("num_batches_tracked")]
     if missing:
@@ -183,7 +183,7 @@ def _googlenet(weights: str) -> nn.Module:
         return model
     model = torchvision_models.googlenet(weights=None, aux_logits=False, init_weights=False)
     try:
-        missing = model.load_state_dict(load_file(_weights_file(weights)), strict=False).missing_keys
+        missing = model.load_state_dict(load_file(weights_file(weights)), strict=False).missing_keys
     except (RuntimeError, SafetensorError) as error:
         raise _misfit("googlenet", 0, weights, error) from error
     if [key for key in missing if not key.startswith("fc.")]:
@@ -200,29 +200,6 @@ def _check_forward(network: Network, architecture: str, preprocessing: Preproces
     except (RuntimeError, AssertionError, AttributeError, ValueError) as error:
         raise _misfit(architecture, preprocessing.height, "none", error) from error
     network.train()
-
-
-def _weights_file(weights: str) -> Path:
-    path = Path(weights).expanduser()
-    if path.suffix != ".safetensors" or not path.is_file():
-        raise ScalpError(
-            "no_weights",
-            f"“{weights}” is not a safetensors file on this machine. Give “pretrained”, “none” or the path of one; "
-            "other formats can run code when opened and are not read.",
-            f"“{weights}”은(는) 이 컴퓨터에 있는 safetensors 파일이 아닙니다. “pretrained”, “none” 또는 파일 경로를 "
-            "지정하십시오. 다른 형식은 열 때 코드가 실행될 수 있어 읽지 않습니다.",
-        )
-    return path
-
-
-def _unknown(name: str) -> ScalpError:
-    return ScalpError(
-        "unknown_architecture",
-        f"timm {timm.__version__} has no architecture “{name}”. Offered are {', '.join(ARCHITECTURES)}, and every "
-        "name that timm.list_models() gives.",
-        f"timm {timm.__version__}에 “{name}” 구조가 없습니다. {', '.join(ARCHITECTURES)} 또는 timm.list_models()에 "
-        "나오는 이름을 쓰십시오.",
-    )
 
 
 def _no_weights(architecture: str) -> ScalpError:

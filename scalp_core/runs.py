@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
-from scalp_core.architectures import ARCHITECTURE_NAME
+from scalp_core.architectures import ARCHITECTURE_NAME, weights_file
 from scalp_core.dataset import NAME, open_dataset
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import read_json, sha256, write_json, write_text
@@ -138,6 +138,8 @@ class Recipe:
             raise _bad_field("image_size", self.image_size, "divisible by 32")
         if self.augmentation not in ("standard", "none"):
             raise _bad_field("augmentation", self.augmentation, "“standard” or “none”")
+        if self.weights not in ("none", "pretrained"):
+            weights_file(self.weights)
         parts = set(open_dataset(self.data).index["part"])
         if not {"train", "valid"} <= parts:
             raise _bad_field("data", self.data, "a data set with pictures to train on and to validate on")

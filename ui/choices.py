@@ -23,6 +23,8 @@ def choose(label: str, options: Mapping[str, str], key: str, default: str, langu
         default=_asked(key, options, default),
         format_func=lambda value: options.get(value, value),
         key=f"{key}-{language}",  # another language is another widget, which starts from the address
+        on_change=_write,
+        args=(key, language),
         required=True,
         wrap=True,
     )
@@ -39,6 +41,8 @@ def choose_from_list(label: str, options: Mapping[str, str], key: str, language:
         index=values.index(asked),
         format_func=lambda value: options.get(value, value),
         key=f"{key}-{language}",
+        on_change=_write,
+        args=(key, language),
     )
     return _kept(key, chosen if chosen in options else values[0])
 
@@ -62,6 +66,16 @@ def choose_some(label: str, options: Mapping[str, str], key: str, language: str)
     return list(chosen)
 
 
+def choose_page(pages: int, leafed: str) -> int:
+    """The page of `?page=`. When something else is leafed through than before, it starts from the first again."""
+    if st.session_state.setdefault("leafed", leafed) != leafed:
+        st.session_state["leafed"] = leafed
+        st.query_params.pop("page", None)
+    asked = _asked("page", {str(number): "" for number in range(1, pages + 1)}, "1")
+    page = st.pagination(pages, default=int(asked), key=f"page-{leafed}")
+    return int(_kept("page", str(page)))
+
+
 def carried() -> dict[str, str]:
     """What links to other pages take along from this address."""
     return {key: st.query_params[key] for key in CARRIED if key in st.query_params}
@@ -70,6 +84,13 @@ def carried() -> dict[str, str]:
 def _asked(key: str, options: Mapping[str, str], default: str) -> str:
     asked = st.query_params.get(key, default)
     return asked if asked in options else default
+
+
+def _write(key: str, language: str) -> None:
+    # Before the page is drawn: its first links, the navigation, already take the new choice along.
+    st.query_params[key] = st.session_state[f"{key}-{language}"]
+    if key == "data":
+        st.query_params.pop("image", None)  # a picture of the other one
 
 
 def _kept(key: str, value: str) -> str:

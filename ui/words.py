@@ -136,6 +136,7 @@ WORDS: dict[str, Text] = {
         "No finished run on “{data}” grades this condition. Start one in the sidebar.",
         "“{data}”에서 이 증상을 판정하는 완료된 실행이 없습니다. 사이드바에서 시작하십시오.",
     ),
+    "compare_choose": Text("Choose at least one run.", "실행을 하나 이상 고르십시오."),
     "compare_cell": Text(
         "{run}: labelled {truth}, predicted {predicted}: {count} pictures in “{part}”",
         "{run}: 라벨 {truth}, 예측 {predicted} – ‘{part}’ 분할의 사진 {count}장",

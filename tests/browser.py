@@ -1,0 +1,141 @@
+"""A real server and a real Chromium for test_browser.py."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2 as httpx
+from conftest import ROOT, until
+from playwright.sync_api import Browser, Locator, Page, Playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+PATIENCE = 120_000  # ms; the machine may be training
+
+
+def chromium() -> str | None:
+    """Where a Chromium is, if there is one."""
+    return next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+def launch(playwright: Playwright, program: str) -> Browser:
+    return playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+
+
+@dataclass
+class Server:
+    """`python serve.py` on a free port, with folders of its own."""
+
+    data: Path
+    artifacts: Path
+    log: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        environment = {
+            **os.environ,
+            "SCALP_DATA": str(self.data),
+            "SCALP_ARTIFACTS": str(self.artifacts),
+            "PORT": str(self.port),
+            "PYTHONUNBUFFERED": "1",
+        }
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "serve.py"], cwd=ROOT, env=environment, stdout=out, stderr=out
+            )
+        until(lambda: self._ended() or self.says("health"), 120)
+        assert not self._ended(), self.log.read_text()
+
+    def kill(self) -> None:
+        """As the kernel kills: without a word."""
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def _ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+    def says(self, word: str) -> bool:
+        """`/api/health`: it answers. `/api/ready`: with a model."""
+        try:
+            return httpx.get(f"{self.address}/api/{word}").status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@dataclass
+class Visitor:
+    """One tab, and what it saw that it should not have seen."""
+
+    tab: Page
+    address: str
+    foreign: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.tab.set_default_timeout(PATIENCE)
+        self.tab.set_default_navigation_timeout(PATIENCE)
+        self.tab.on("request", lambda request: self._request(request.url))
+        self.tab.on("websocket", lambda socket: self._request(socket.url))
+        self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.tab.on("console", lambda message: self._console(message.type, message.text, message.location["url"]))
+
+    def _request(self, url: str) -> None:
+        own = (self.address + "/", self.address.replace("http", "ws", 1) + "/", "data:", "blob:")
+        if not url.startswith(own):
+            self.foreign.append(url)
+
+    def _console(self, kind: str, text: str, url: str) -> None:
+        # On a page that is not the first, Streamlit looks for itself below the page's own path too.
+        probe = "404" in text and url.endswith(("/_stcore/health", "/_stcore/host-config"))
+        if kind == "error" and not probe:
+            self.errors.append(f"{text} {url}")
+
+    def go(self, path: str) -> None:
+        self.tab.goto(self.address + path)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the page is drawn and its script at rest."""
+        self.tab.locator("h1").first.wait_for()
+        self.tab.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+
+    def gallery(self, key: str) -> Locator:
+        return self.tab.locator(f".st-key-{key} .wall button")
+
+
+@contextmanager
+def visiting(browser: Browser, address: str, **options: object) -> Iterator[Visitor]:
+    """A visitor with a fresh profile; on leaving, nothing foreign was asked for and no error was written."""
+    context = browser.new_context(**({"locale": "en-US", "viewport": {"width": 1280, "height": 900}} | options))  # type: ignore[arg-type]
+    try:
+        visitor = Visitor(context.new_page(), address)
+        yield visitor
+        assert visitor.foreign == []
+        assert visitor.errors == []
+    finally:
+        context.close()

@@ -1,0 +1,289 @@
+"""What a person does with it, in a real browser on a real server: looks, compares, grades, retrains."""
+
+import json
+import os
+import re
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import browser as chrome
+import httpx2 as httpx
+import pytest
+from browser import Server, Visitor, visiting
+from conftest import TINY, Trained, processes, until
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from scalp_core import evaluate
+from scalp_core.charts import grade_name
+from scalp_core.dataset import Dataset, labels_of, open_dataset, write_dataset
+from scalp_core.labels import CONDITIONS, Condition, Severity
+from scalp_core.runs import Recipe, Run, create_run, is_locked
+from ui.shell import PAGES
+from ui.words import Say
+
+pytestmark = pytest.mark.browser
+
+PATHS = {"home": "/", "dataset": "/Dataset", "compare": "/Compare", "diagnose": "/Diagnose", "runs": "/Runs"}
+HOSTILE_ID = "\"><img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+HOSTILE_WORD = "<b onclick=alert(1)>[x](javascript:alert(1))</b>"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    program = chrome.chromium()
+    if program is None:
+        reason = f"no Chromium on this machine (looked for {', '.join(chrome.NAMES)})"
+        if os.environ.get("SCALP_REQUIRE_BROWSER"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    expect.set_options(timeout=chrome.PATIENCE)
+    with sync_playwright() as playwright:
+        started = chrome.launch(playwright, program)
+        yield started
+        started.close()
+
+
+def hostile_dataset(tiny_data: Dataset, folder: Path) -> None:
+    """A data set whose every text tries to be markup."""
+    rows = tiny_data.index[tiny_data.index["part"] == "test"].head(4).reset_index(drop=True)
+    folder.mkdir()
+    for number, path in enumerate(rows["path"]):
+        shutil.copy(tiny_data.folder / path, folder / f"{number}.jpg")
+    rows["path"] = [f"{number}.jpg" for number in rows.index]
+    rows["id"] = [f"{number}{HOSTILE_ID}" for number in rows.index]
+    rows[["site", "device", "region"]] = HOSTILE_WORD
+    rows["capture"] = "one"
+    write_dataset(folder, "import", {}, rows)
+
+
+@pytest.fixture(scope="module")
+def server(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("browser")
+    shutil.copytree(trained.dataset.folder.parent, folder / "data")
+    shutil.copytree(trained.run.folder.parent, folder / "artifacts")
+    hostile_dataset(trained.dataset, folder / "data" / "hostile")
+    made = Server(folder / "data", folder / "artifacts", folder / "log.txt", chrome.free_port())
+    made.start()
+    until(lambda: made.says("ready"), 120)
+    yield made
+    made.kill()
+    assert "Traceback" not in made.log.read_text()
+
+
+@pytest.fixture
+def visitor(chromium: Browser, server: Server) -> Iterator[Visitor]:
+    with visiting(chromium, server.address) as made:
+        yield made
+
+
+def rows_of_table(visitor: Visitor) -> dict[str, list[str]]:
+    rows = visitor.tab.get_by_test_id("stTable").locator("tbody tr")
+    rows.first.wait_for()
+    cells = [row.locator("th, td").all_inner_texts() for row in rows.all()]
+    return {name.strip(): [text.strip() for text in rest] for name, *rest in cells}
+
+
+def test_from_home_to_the_labels_of_a_picture(visitor: Visitor, trained: Trained) -> None:
+    visitor.go("/?lang=en")
+    assert visitor.tab.title() == "Home · Scalp Lab"
+    visitor.tab.get_by_test_id("stSidebar").get_by_role("link", name="Data set").click()
+    visitor.tab.get_by_role("heading", name="Data set").wait_for()
+    visitor.tab.locator(".st-key-data-en").get_by_role("combobox").click()
+    visitor.tab.get_by_role("option", name="tiny").click()
+    thumbnails = visitor.tab.locator(".wall button")
+    thumbnails.nth(3).and_(visitor.tab.get_by_title(trained.dataset.index["id"].iloc[3], exact=True)).click()
+    expect(visitor.tab.get_by_test_id("stTable")).to_be_visible()
+    row = trained.dataset.index.iloc[3]
+    labels = {c.text.en: [grade_name(label, "en")] for c, label in labels_of(row).items() if label is not None}
+    assert rows_of_table(visitor) == labels
+    assert visitor.tab.locator('.wall button[aria-pressed="true"]').get_attribute("title") == row["id"]
+    # The address is the view: opened anew it shows the same, in the other language too.
+    visitor.go(visitor.tab.url.removeprefix(visitor.address).replace("lang=en", "lang=ko"))
+    named = {c.text.ko: [grade_name(label, "ko")] for c, label in labels_of(row).items() if label is not None}
+    assert rows_of_table(visitor) == named
+
+
+def test_thumbnails_are_reached_by_keyboard(visitor: Visitor) -> None:
+    visitor.go("/Dataset?lang=en&data=tiny")
+    second = visitor.tab.locator(".wall button").nth(1)
+    second.focus()
+    visitor.tab.keyboard.press("Enter")
+    expect(visitor.tab.get_by_test_id("stTable")).to_be_visible()
+    expect(second).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_cell_of_a_matrix_opens_its_pictures(visitor: Visitor, trained: Trained) -> None:
+    condition = Condition("value_2")
+    counts = evaluate.confusion(trained.run.predictions, condition, "test")
+    truth, predicted = divmod(int(counts.argmax()), 4)
+    visitor.go(f"/Compare?lang=en&data=tiny&condition={condition}")
+    name = f"predicted: {grade_name(predicted, 'en')}; label: {grade_name(truth, 'en')};"
+    cell = visitor.tab.locator(f'.mark-rect path[aria-label^="{name}"]')
+    cell.wait_for()
+    cell.click(position={"x": 5, "y": 5})
+    pictures = visitor.tab.locator(".wall button")
+    expect(pictures).to_have_count(int(counts[truth, predicted]))
+    ids = [picture.get_attribute("title") for picture in pictures.all()]
+    assert ids == evaluate.images_in_cell(trained.run.predictions, condition, "test", truth, predicted)
+    assert pictures.first.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    pictures.first.click()
+    visitor.tab.get_by_role("heading", name="Grade a picture").wait_for()
+    assert len(rows_of_table(visitor)) == len(CONDITIONS)
+    assert f"image={ids[0]}" in visitor.tab.url
+
+
+def test_page_routes_and_download_agree(visitor: Visitor, trained: Trained, server: Server) -> None:
+    visitor.go("/Diagnose?lang=en")
+    picture = {"name": "두피.jpg", "mimeType": "image/jpeg", "buffer": trained.picture}
+    visitor.tab.locator('input[type="file"]').set_input_files(picture)  # type: ignore[arg-type]
+    shown = rows_of_table(visitor)
+    visitor.settle()
+    with visitor.tab.expect_download() as waiting:
+        visitor.tab.get_by_role("button", name="Download as JSON").click()
+    offered = json.loads(Path(waiting.value.path()).read_text(encoding="utf-8"))
+    for door in ("", "/api"):
+        files = {"image": ("scalp.jpg", trained.picture)}
+        answered = httpx.post(f"{server.address}{door}/predict_all", files=files, timeout=60).json()
+        one = httpx.post(f"{server.address}{door}/predict", files=files, data={"value_num": "4"}, timeout=60).json()
+        assert one["value_4"][0]["probabilities"] == pytest.approx(answered["value_4"][0]["probabilities"], abs=1e-6)
+        for condition in CONDITIONS:
+            (mine,), (theirs,) = offered[condition.value], answered[condition.value]
+            assert mine["probabilities"] == pytest.approx(theirs["probabilities"], abs=1e-6)
+            assert mine["pr_num"] == theirs["pr_num"]
+            grade = Severity(theirs["pr_num"])
+            assert shown[condition.text.en] == [grade_name(grade, "en"), f"{theirs['probabilities'][grade]:.0%}"]
+        assert offered["scalp_type"] == answered["scalp_type"]
+    expect(visitor.tab.get_by_test_id("stImage").locator("img")).to_have_count(1 + len(CONDITIONS))
+
+
+def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: Server) -> None:
+    before = set(server.artifacts.glob("*/recipe.json"))
+    visitor.go("/?lang=en&data=tiny")
+    side = visitor.tab.get_by_test_id("stSidebar")
+    side.locator(".st-key-retrain_data").get_by_role("combobox").click()
+    visitor.tab.get_by_role("option", name="tiny").click()
+    side.locator(".st-key-retrain_epochs input").fill("1")
+    side.get_by_text("Advanced").click()
+    for key, value in (("other", "test_efficientnet"), ("weights", "none"), ("image_size", "64"), ("batch_size", "8")):
+        field = side.locator(f".st-key-retrain_{key} input")
+        field.fill(value)
+        field.press("Tab")
+    side.get_by_role("button", name="Start training").click()
+    until(lambda: len(set(server.artifacts.glob("*/recipe.json")) - before) == 1)
+    (run,) = (Run(path.parent) for path in set(server.artifacts.glob("*/recipe.json")) - before)
+    assert (run.recipe.epochs, run.recipe.image_size, run.recipe.data) == (1, 64, "tiny")
+    status = side.locator(".st-key-retrain_cancel")
+    status.wait_for()
+    visitor.tab.reload()
+    visitor.settle()
+    status.wait_for()
+    assert run.state.active
+    expect(side.get_by_text(f"Last: {run.id}: finished")).to_be_visible()  # without touching anything
+    assert run.finished
+    visitor.go("/Compare?lang=en&data=tiny")
+    visitor.tab.get_by_test_id("stMultiSelect").get_by_role("combobox").click()
+    visitor.tab.get_by_role("option", name=run.id).or_(
+        visitor.tab.locator(f'[aria-label*="{run.id}"]')
+    ).first.wait_for()
+
+
+def test_language_is_one_click_and_stays(visitor: Visitor) -> None:
+    visitor.go("/Compare?lang=en&data=tiny&condition=value_3")
+    assert visitor.tab.evaluate("document.documentElement.lang") == "en"
+    visitor.tab.get_by_role("radio", name="한국어").or_(visitor.tab.get_by_role("button", name="한국어")).first.click()
+    visitor.tab.get_by_role("heading", name=Say("ko")("title_compare")).wait_for()
+    visitor.tab.wait_for_function("document.documentElement.lang === 'ko'")
+    expect(visitor.tab.get_by_text(Say("ko")("research_only"))).to_be_visible()
+    visitor.settle()
+    links = visitor.tab.get_by_test_id("stSidebar").get_by_role("link")
+    assert [link.inner_text().split("\n")[-1] for link in links.all()] == [Say("ko")(f"page_{name}") for name in PAGES]
+    assert all("lang=ko" in (link.get_attribute("href") or "") for link in links.all())
+    links.nth(1).click()
+    visitor.tab.get_by_role("heading", name=Say("ko")("title_dataset")).wait_for()
+    visitor.settle()
+    assert "condition=value_3" in visitor.tab.url
+    assert visitor.tab.evaluate("document.documentElement.lang") == "ko"
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 400), ("dark", 400)])
+def test_every_page_fits_its_screen(
+    chromium: Browser, server: Server, trained: Trained, scheme: str, width: int
+) -> None:
+    size = {"width": width, "height": 900}
+    with visiting(chromium, server.address, viewport=size, color_scheme=scheme, locale="ko-KR") as visitor:
+        for name, path in PATHS.items():
+            picture = f"&image={trained.dataset.index['id'].iloc[0]}" if name in ("dataset", "diagnose") else ""
+            visitor.go(f"{path}?source=example&data=tiny{picture}")
+            visitor.tab.get_by_role("heading", level=1, name=Say("ko")(f"title_{name}")).wait_for()
+            assert visitor.tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
+            main = visitor.tab.get_by_test_id("stMain")
+            assert main.evaluate("main => main.scrollWidth - main.clientWidth") <= 0, name
+            assert visitor.tab.get_by_test_id("stException").count() == 0
+            background = visitor.tab.get_by_test_id("stApp").evaluate("app => getComputedStyle(app).backgroundColor")
+            brightness = sum(map(int, re.findall(r"\d+", background)[:3])) / 3
+            assert (brightness < 100) == (scheme == "dark")
+
+
+def test_names_from_a_folder_are_never_markup(visitor: Visitor) -> None:
+    visitor.go("/Dataset?lang=en&data=hostile")
+    first = visitor.tab.locator(".wall button").first
+    assert first.get_attribute("title") == f"0{HOSTILE_ID}"
+    first.click()
+    expect(visitor.tab.get_by_test_id("stCode").first).to_contain_text(f"0{HOSTILE_ID}")
+    expect(visitor.tab.get_by_text(f"Device: {HOSTILE_WORD}")).to_be_visible()
+    visitor.tab.get_by_role("link", name="Grade this picture").click()
+    visitor.tab.get_by_role("heading", name="Estimated grades").wait_for()
+    visitor.settle()
+    assert visitor.tab.locator('img[src="x"], b[onclick], a[href^="javascript"]').count() == 0
+    assert visitor.tab.title() == "Grade a picture · Scalp Lab"
+
+
+def kill(*words: str) -> None:
+    for process in processes(*words):
+        os.kill(process, signal.SIGKILL)
+
+
+def test_a_training_survives_kills_of_itself_and_of_the_server(
+    chromium: Browser, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifacts = tmp_path / "artifacts"
+    artifacts.mkdir()
+    monkeypatch.setenv("SCALP_ARTIFACTS", str(artifacts))
+    run = create_run(Recipe(**TINY, epochs=40))
+    assert open_dataset("tiny").index_hash == run.index_hash
+    server = Server(trained.dataset.folder.parent, artifacts, tmp_path / "log.txt", chrome.free_port())
+    training = ("scalp_core.train", str(run.folder))
+    try:
+        server.start()  # a start takes up what waits
+        until(lambda: len(run.history) >= 2, 180)
+        kill(*training)
+        until(lambda: processes(*training), 60)
+        until(lambda: len(run.history) >= 6, 180)
+        # As when the machine goes down: the server and its runner too.
+        server.kill()
+        kill_runner(artifacts)
+        kill(*training)
+        until(lambda: not run.locked)
+        reached = len(run.history)
+        assert 6 <= reached < 40
+        server.start()
+        until(lambda: run.finished, 240)
+        assert list(run.history["epoch"]) == list(range(1, 41))
+        with visiting(chromium, server.address) as visitor:
+            visitor.go("/Compare?lang=en&data=tiny")
+            expect(visitor.tab.locator(".vega-embed").first).to_be_visible()
+            expect(visitor.tab.get_by_test_id("stMain").get_by_text(run.id).first).to_be_visible()
+    finally:
+        run.cancel()
+        server.kill()
+        until(lambda: not is_locked(artifacts / ".runner.lock"), 120)
+
+
+def kill_runner(artifacts: Path) -> None:
+    """The runner of these artifacts: its folder is in its environment."""
+    wanted = f"SCALP_ARTIFACTS={artifacts.resolve()}".encode()
+    for process in processes("scalp_core.runner"):
+        if wanted in Path(f"/proc/{process}/environ").read_bytes().split(b"\0"):
+            os.kill(process, signal.SIGKILL)
