@@ -50,13 +50,3 @@ def weights_file(weights: str) -> Path:
             "지정하십시오. 다른 형식은 열 때 코드가 실행될 수 있어 읽지 않습니다.",
         )
     return path
-
-
-def _unknown(name: str) -> ScalpError:
-    return ScalpError(
-        "unknown_architecture",
-        f"timm {timm.__version__} has no architecture “{name}”. Offered are {', '.join(ARCHITECTURES)}, and every "
-        "name that timm.list_models() gives.",
-        f"timm {timm.__version__}에 “{name}” 구조가 없습니다. {', '.join(ARCHITECTURES)} 또는 timm.list_models()에 "
-        "나오는 이름을 쓰십시오.",
-    )

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from scalp_core.architectures import timm_name, weights_file
+from scalp_core.architectures import ARCHITECTURES, timm_name, weights_file
 from scalp_core.backbones import timm, torchvision_models
 from scalp_core.errors import ScalpError
 from scalp_core.files import sha256
@@ -200,6 +200,16 @@ def _check_forward(network: Network, architecture: str, preprocessing: Preproces
     except (RuntimeError, AssertionError, AttributeError, ValueError) as error:
         raise _misfit(architecture, preprocessing.height, "none", error) from error
     network.train()
+
+
+def _unknown(name: str) -> ScalpError:
+    return ScalpError(
+        "unknown_architecture",
+        f"timm {timm.__version__} has no architecture “{name}”. Offered are {', '.join(ARCHITECTURES)}, and every "
+        "name that timm.list_models() gives.",
+        f"timm {timm.__version__}에 “{name}” 구조가 없습니다. {', '.join(ARCHITECTURES)} 또는 timm.list_models()에 "
+        "나오는 이름을 쓰십시오.",
+    )
 
 
 def _no_weights(architecture: str) -> ScalpError:
