@@ -28,7 +28,7 @@ RECIPES = {
         weights="none",
         image_size=128,
         batch_size=16,
-        epochs=35,
+        epochs=28,
         lr=5e-4,
         warmup_epochs=4.0,
     ),
