@@ -28,8 +28,9 @@ lint: .venv/installed-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Only what this Makefile made: other data sets and runs are yours.
 clean:
-	rm -rf .venv data .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv data/demo .pytest_cache .mypy_cache .ruff_cache
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Scalp Lab needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another one: make run PYTHON=python3.12")'

@@ -10,7 +10,7 @@ from scalp_core.champions import run_report, score
 from scalp_core.charts import confusion_chart, grade_name, learning_curves
 from scalp_core.dataset import Dataset
 from scalp_core.labels import REGIONS, Condition
-from scalp_core.runs import Run, State, list_runs
+from scalp_core.runs import Run, finished_runs
 from ui.choices import carried, choose, choose_condition, choose_dataset
 from ui.gallery import gallery
 from ui.shell import show
@@ -42,9 +42,7 @@ def _choose_part(say: Say) -> str:
 def _choose_runs(say: Say, dataset: Dataset, condition: Condition) -> list[Run]:
     """Only runs on the same labels and split; to begin with one an architecture, the best on validation."""
     finished = [
-        run
-        for run in list_runs()
-        if run.state is State.FINISHED and run.recipe.data == dataset.name and condition in run.recipe.conditions
+        run for run in finished_runs() if run.recipe.data == dataset.name and condition in run.recipe.conditions
     ]
     able = {run.id: run for run in finished if run.index_hash == dataset.index_hash}
     others = [run.id for run in finished if run.index_hash != dataset.index_hash]
@@ -69,7 +67,7 @@ def _choose_runs(say: Say, dataset: Dataset, condition: Condition) -> list[Run]:
 
 def _best_by_architecture(runs: Sequence[Run], condition: Condition) -> list[Run]:
     best: dict[str, Run] = {}
-    for run in sorted(runs, key=lambda run: score(run, condition, "valid")):
+    for run in sorted(runs, key=lambda run: score(run, condition, "valid") or 0.0):
         best[run.recipe.architecture] = run
     return [best[name] for name in sorted(best)]
 
@@ -126,7 +124,10 @@ def _metrics(say: Say, runs: Sequence[Run], condition: Condition, part: str) -> 
     rows = []
     for run in runs:
         table = run_report(run)
-        measured = table[(table["condition"] == condition) & (table["part"] == part)].iloc[0]
+        rows_of_part = table[(table["condition"] == condition) & (table["part"] == part)]
+        if rows_of_part.empty:
+            continue
+        measured = rows_of_part.iloc[0]
         manifest = run.manifest
         rows.append(
             {say("architecture"): run.recipe.architecture}

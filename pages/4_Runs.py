@@ -55,7 +55,7 @@ def _in_depth(say: Say, runs: dict[str, Run]) -> None:
         progress_bar(run, say)
     sentence, details = run.error
     if sentence.en:
-        st.error(say.of(sentence), icon=":material/error:")
+        st.error(say.plain(sentence), icon=":material/error:")
         if details:
             st.code(details, language=None)
     _buttons(say, run, state)
@@ -66,7 +66,7 @@ def _in_depth(say: Say, runs: dict[str, Run]) -> None:
     with right.expander(say("runs_files"), expanded=True):
         files = [{say("file"): file, say("size_kb"): round(size / 1024, 1)} for file, size in run.files]
         st.dataframe(pd.DataFrame(files), hide_index=True, alt=say("runs_files"))
-    if state is State.FINISHED:
+    if state is State.FINISHED and run.complete:
         with st.expander(say("runs_manifest")):
             st.json(run.manifest, expanded=1)
     with st.expander(say("runs_log")):
@@ -74,15 +74,17 @@ def _in_depth(say: Say, runs: dict[str, Run]) -> None:
 
 
 def _buttons(say: Say, run: Run, state: State) -> None:
+    # Each run has buttons of its own: a click meant for one never reaches the next.
     with st.container(horizontal=True):
-        if state.active and st.button(say("pause"), key="pause", icon=":material/pause:"):
+        if state.active and st.button(say("pause"), key=f"pause-{run.id}", icon=":material/pause:"):
             run.pause()
             st.rerun()
-        if (state.active or state is State.PAUSED) and st.button(say("cancel"), key="cancel", icon=":material/stop:"):
+        cancellable = state.active or state is State.PAUSED
+        if cancellable and st.button(say("cancel"), key=f"cancel-{run.id}", icon=":material/stop:"):
             run.cancel()
             st.rerun()
         resumable = state in (State.PAUSED, State.CANCELLED, State.FAILED)
-        if resumable and st.button(say("resume"), key="resume", icon=":material/play_arrow:"):
+        if resumable and st.button(say("resume"), key=f"resume-{run.id}", icon=":material/play_arrow:"):
             run.resume()
             runner.ensure()
             st.rerun()

@@ -104,8 +104,8 @@ class ReadyAnswer(BaseModel):
 class Kappa(BaseModel):
     """Quadratic weighted kappa: 1 agrees with the labels, 0 is chance."""
 
-    valid: float = Field(description="On the validation part, by which runs are chosen.")
-    test: float = Field(description="On the test part, which is only reported.")
+    valid: float | None = Field(description="On the validation part, by which runs are chosen. Null: it cannot say.")
+    test: float | None = Field(description="On the test part, which is only reported.")
 
 
 class ModelAnswer(BaseModel):

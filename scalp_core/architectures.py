@@ -40,13 +40,14 @@ def weights_file(weights: str) -> Path:
     Raises:
         ScalpError: it is not there, or another kind of file.
     """
-    path = Path(weights).expanduser()
-    if path.suffix != ".safetensors" or not path.is_file():
+    # A plain path: no “~” or variables, which mean something else to the runner.
+    path = Path(weights)
+    if path.suffix != ".safetensors" or len(weights) > 1000 or not path.is_file():
         raise ScalpError(
             "no_weights",
-            f"“{weights}” is not a safetensors file on this machine. Give “pretrained”, “none” or the path of one; "
-            "other formats can run code when opened and are not read.",
-            f"“{weights}”은(는) 이 컴퓨터에 있는 safetensors 파일이 아닙니다. “pretrained”, “none” 또는 파일 경로를 "
-            "지정하십시오. 다른 형식은 열 때 코드가 실행될 수 있어 읽지 않습니다.",
+            f"“{weights[:100]}” is not a safetensors file on this machine. Give “pretrained”, “none” or the path of "
+            "one; other formats can run code when opened and are not read.",
+            f"“{weights[:100]}”은(는) 이 컴퓨터에 있는 safetensors 파일이 아닙니다. “pretrained”, “none” 또는 파일 "
+            "경로를 지정하십시오. 다른 형식은 열 때 코드가 실행될 수 있어 읽지 않습니다.",
         )
     return path

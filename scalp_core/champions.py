@@ -14,7 +14,7 @@ import pandas as pd
 from scalp_core.evaluate import report
 from scalp_core.files import read_json
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.runs import Run, State, artifacts_folder, list_runs
+from scalp_core.runs import Run, artifacts_folder, finished_runs
 
 # Runs within this distance of the best validation QWK count as its equals (docs/design/evaluation.md).
 PRACTICALLY_EQUAL = 0.02
@@ -31,27 +31,26 @@ class Champion:
 
 def run_report(run: Run) -> pd.DataFrame:
     """The report of a finished run's predictions (see evaluate.report). Shared: do not change."""
-    path = run.folder / "predictions.parquet"
-    return _run_report(path, path.stat().st_mtime_ns)
+    return _run_report(run, run.finished_ns)
 
 
 @lru_cache(maxsize=256)
-def _run_report(path: Path, _changed_ns: int) -> pd.DataFrame:
-    return report(pd.read_parquet(path))
+def _run_report(run: Run, _finished_ns: int) -> pd.DataFrame:
+    return report(run.predictions)
 
 
-def score(run: Run, condition: Condition, part: str) -> float:
-    """Quadratic weighted kappa of a run; 0 where the part cannot say."""
+def score(run: Run, condition: Condition, part: str) -> float | None:
+    """Quadratic weighted kappa of a run; None where the part cannot say."""
     table = run_report(run)
     values = table.loc[(table["condition"] == condition) & (table["part"] == part), "quadratic_weighted_kappa"]
-    return float(values.fillna(0.0).max()) if len(values) else 0.0
+    return float(values.iloc[0]) if values.notna().any() else None
 
 
 def champions() -> dict[Condition, Champion]:
     """The answering run of every condition that has one. Asked at every request, worked out when runs change."""
-    finished = tuple(run for run in list_runs() if run.state is State.FINISHED)
+    finished = tuple(finished_runs())
     pins = artifacts_folder() / "champions.json"
-    changed = (*((run.folder / "manifest.json").stat().st_mtime_ns for run in finished), _changed_ns(pins))
+    changed = (*(run.finished_ns for run in finished), _changed_ns(pins))
     return dict(_champions(finished, pins, changed))
 
 
@@ -71,23 +70,31 @@ def _champion(condition: Condition, finished: Sequence[Run], pinned: str | None)
     for run in able:
         if run.id == pinned:
             return Champion(condition, run, pinned=True)
-    rivals = _rivals(able)
-    if not rivals:
+    scores = {run: _valid_score(run, condition) for run in _rivals(able, condition)}
+    if not scores:
         return None
-    best = max(score(run, condition, "valid") for run in rivals)
-    equals = [run for run in rivals if score(run, condition, "valid") >= best - PRACTICALLY_EQUAL]
+    equals = [run for run, reached in scores.items() if reached >= max(scores.values()) - PRACTICALLY_EQUAL]
     return Champion(condition, min(equals, key=lambda run: (run.manifest["parameters"], run.created)), pinned=False)
 
 
-def _rivals(able: Sequence[Run]) -> list[Run]:
-    """Runs that may be compared: those of one index. Real pictures go before rendered ones, then most, then latest."""
-    if not able:
+def _valid_score(run: Run, condition: Condition) -> float:
+    # A constant prediction of a constant truth agrees in nothing beyond chance.
+    return score(run, condition, "valid") or 0.0
+
+
+def _rivals(able: Sequence[Run], condition: Condition) -> list[Run]:
+    """Runs that may be compared: those of one index, with pictures labelled for the condition to be judged on.
+
+    Real pictures go before rendered ones, then the index with most of them, then the latest.
+    """
+    judged = {run: images for run in able if (images := _validated(run, condition))}
+    if not judged:
         return []
-    standing = {run.index_hash: (not run.synthetic, _validated(run), run.created) for run in able}
+    standing = {run.index_hash: (not run.synthetic, images, run.created) for run, images in judged.items()}
     chosen = max(standing, key=lambda index_hash: standing[index_hash])
-    return [run for run in able if run.index_hash == chosen]
+    return [run for run in judged if run.index_hash == chosen]
 
 
-def _validated(run: Run) -> int:
+def _validated(run: Run, condition: Condition) -> int:
     table = run_report(run)
-    return int(table.loc[table["part"] == "valid", "images"].max())
+    return int(table.loc[(table["condition"] == condition) & (table["part"] == "valid"), "images"].sum())

@@ -181,17 +181,16 @@ def evidence_for(evidence: npt.NDArray[np.float32], grade: int) -> npt.NDArray[n
     return difference
 
 
-def overlay(
-    pixels: Pixels, speaking: npt.NDArray[np.float32], scale: float, opacity: float, width: int = 480
-) -> Pixels:
+def overlay(pixels: Pixels, speaking: npt.NDArray[np.float32], scale: float, opacity: float, side: int = 480) -> Pixels:
     """The picture with an evidence map on it: orange speaks for the grade, blue against it, nothing leaves it alone.
 
     Args:
         speaking: (h, w) from `evidence_for`.
         scale: value drawn with full `opacity` (0–1); larger ones are clipped.
-        width: of the result, pixels; the height follows the picture.
+        side: of the result along its longer edge, pixels.
     """
-    height = max(1, round(pixels.shape[0] * width / pixels.shape[1]))
+    factor = side / max(pixels.shape[:2])
+    height, width = (max(1, round(length * factor)) for length in pixels.shape[:2])
     small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
     # The map covers the whole picture, so stretching it to the same size puts every value over its place.
     values = cv2.resize(speaking.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) / max(scale, 1e-9)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
@@ -129,7 +129,8 @@ def open_dataset(name: str) -> Dataset:
 
 
 def _open(folder: Path) -> Dataset:
-    return Dataset(**read_json(folder / "dataset.json"), folder=folder)
+    described = read_json(folder / "dataset.json")
+    return Dataset(**described | {"name": folder.name}, folder=folder)  # a copied folder is a data set of its own
 
 
 def check_name(name: str) -> None:
@@ -153,6 +154,7 @@ def write_dataset(folder: Path, kind: str, made: dict[str, object], rows: pd.Dat
     Raises:
         ScalpError: a column is missing, an id appears twice, a part or a label is outside its range.
     """
+    check_name(folder.name)
     index = _checked(rows)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     dataset = Dataset(folder.name, kind, created, made, folder)
@@ -174,6 +176,9 @@ def _checked(rows: pd.DataFrame) -> pd.DataFrame:
     unknown = set(index["part"]) - set(PARTS)
     if unknown:
         raise _bad_index(f"unknown parts: {sorted(unknown)}", f"알 수 없는 분할: {sorted(unknown)}")
+    outside = [path for path in index["path"] if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts]
+    if outside:
+        raise _bad_index(f"the path “{outside[0]}” leaves the folder", f"경로 “{outside[0]}”이(가) 폴더를 벗어납니다")
     labels = index[list(LABEL_COLUMNS)]
     if not (labels.isna() | labels.isin([int(grade) for grade in GRADES])).all(axis=None):
         raise _bad_index("a label is outside 0–3", "0–3을 벗어난 라벨이 있습니다")

@@ -72,9 +72,9 @@ GRADES: tuple[Severity, ...] = tuple(Severity)
 # The four views of a head, by the suffix of the file name.
 REGIONS: Mapping[str, Text] = {
     "TH": Text("top of the head", "정수리"),
-    "LH": Text("left side", "왼쪽 옆"),
-    "RH": Text("right side", "오른쪽 옆"),
-    "BH": Text("back of the head", "뒤통수"),
+    "LH": Text("left side", "좌측 측두부"),
+    "RH": Text("right side", "우측 측두부"),
+    "BH": Text("back of the head", "후두부"),
 }
 
 
@@ -126,7 +126,7 @@ SCALP_TYPE_RULES: tuple[ScalpTypeRule, ...] = (
     ScalpTypeRule("alopecia", Text("alopecia", "탈모성"), frozenset({_HAIR_LOSS})),
 )
 MIXED = ScalpTypeRule("mixed", Text("mixed", "복합성"), frozenset())
-UNDETERMINED = ScalpTypeRule("undetermined", Text("undetermined", "판정 불가"), frozenset())
+UNDETERMINED = ScalpTypeRule("undetermined", Text("undetermined", "유형 미정"), frozenset())
 
 # At ≥ 1 the table leaves 47 % of the real label vectors without a type; at ≥ 2 only 9 %.
 DEFAULT_THRESHOLD = Severity.MODERATE

@@ -225,11 +225,12 @@ def _no_weights(architecture: str) -> ScalpError:
 def _misfit(architecture: str, image_size: int, weights: str, error: Exception) -> ScalpError:
     reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
     size = f" at {image_size} × {image_size} pixels" if image_size else ""
+    size_ko = f"{image_size}픽셀, " if image_size else ""
     return ScalpError(
         "misfit",
         f"{architecture} cannot be built{size} with weights “{weights}”: {reason}. Transformers with patches of 16 "
         "need a size divisible by 16; weights must be those of the same architecture.",
-        f"{architecture} 구조를 만들 수 없습니다({image_size}픽셀, 가중치 “{weights}”): {reason}. "
+        f"{architecture} 구조를 만들 수 없습니다({size_ko}가중치 “{weights[:100]}”): {reason}. "
         "16픽셀 패치 트랜스포머는 16의 배수 크기가 필요하며, 가중치는 같은 구조의 것이어야 합니다.",
     )
 

@@ -61,7 +61,7 @@ def grade(data: bytes, conditions: Sequence[Condition] = CONDITIONS, threshold: 
         raise ScalpError(
             "no_model",
             "No finished run answers for this yet. Train one from the sidebar or with python -m training.train.",
-            "아직 이 증상을 판정할 완료된 실행이 없습니다. 사이드바나 python -m training.train 으로 학습하십시오.",
+            "이 증상의 등급을 추정할 완료된 실행이 없습니다. 사이드바나 python -m training.train으로 학습하십시오.",
         )
     gradings: dict[Condition, Grading] = {}
     for run in dict.fromkeys(answering.values()):
@@ -117,7 +117,7 @@ _LOADING = threading.Lock()
 def _answering(run: Run) -> _Network:
     with _LOADING:
         # A finished run never changes, but one made anew under the same name is another one.
-        return _load(run, (run.folder / "manifest.json").stat().st_mtime_ns)
+        return _load(run, run.finished_ns)
 
 
 @lru_cache(maxsize=8)

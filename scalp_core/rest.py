@@ -279,7 +279,7 @@ class _Warmth:
             raise ScalpError(
                 "no_model",
                 "No finished run answers yet. Train one from the sidebar or with python -m training.train.",
-                "아직 판정할 완료된 실행이 없습니다. 사이드바나 python -m training.train 으로 학습하십시오.",
+                "아직 등급을 추정할 완료된 실행이 없습니다. 사이드바나 python -m training.train 으로 학습하십시오.",
             )
         if set(answering) <= set(self._loaded):
             return answering

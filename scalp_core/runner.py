@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from scalp_core.dataset import data_folder
 from scalp_core.errors import ScalpError, Text
-from scalp_core.runs import Run, State, artifacts_folder, is_locked, list_runs
+from scalp_core.runs import Run, State, artifacts_folder, is_locked, list_runs, not_writable
 
 _ROOT = Path(__file__).resolve().parent.parent
 _LOCK = ".runner.lock"
@@ -28,7 +28,11 @@ def ensure() -> None:
     folder = artifacts_folder()
     if is_locked(folder / _LOCK) or not any(run.state.waiting for run in list_runs()):
         return
-    with (folder / "runner.log").open("ab") as log:
+    try:
+        log = (folder / "runner.log").open("ab")
+    except OSError as error:
+        raise not_writable(error) from error
+    with log:
         subprocess.Popen(
             [sys.executable, "-m", "scalp_core.runner"],
             stdin=subprocess.DEVNULL,

@@ -6,6 +6,7 @@ stale. The table of files is in docs/design/runs.md; this is the only module tha
 
 import fcntl
 import json
+import logging
 import os
 import re
 import secrets
@@ -27,12 +28,14 @@ from scalp_core.files import read_json, sha256, write_json, write_text
 from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS, Condition
 
+_log = logging.getLogger(__name__)
 _ROOT = Path(__file__).resolve().parent.parent
 
 # What the manifest vouches for: everything that made the run, in the order of writing. The export is made from the
 # weights again at will, the log and the operating point may change later; the export carries its own check.
 _VOUCHED = ("recipe.json", "history.jsonl", "model.safetensors", "preprocessing.json", "predictions.parquet")
 _LOG_SHOWN = 20_000  # characters
+MAX_WAITING = 100  # runs; a sweep of thirty fits, a stuck key does not
 
 # Long enough that a moment's look at the lock by somebody else cannot keep its owner out.
 _LOCK_PATIENCE = 10.0  # seconds
@@ -97,7 +100,7 @@ class Recipe:
     conditions: tuple[Condition, ...] = _asked(
         CONDITIONS,
         "conditions graded by this network: all six share one backbone, or a single one",
-        "이 모델이 판정할 증상: 여섯 가지가 한 백본을 공유하거나 하나만",
+        "이 모델이 등급을 추정할 증상: 여섯 가지가 한 백본을 공유하거나 하나만",
     )
     epochs: int = _asked(20, "passes over the training part", "학습 데이터 반복 횟수", 1, 1000)
     image_size: int = _asked(
@@ -124,32 +127,47 @@ class Recipe:
     def check(self) -> None:
         """Raises ScalpError at the first field that cannot be trained with; widgets' limits are not relied upon."""
         if not ARCHITECTURE_NAME.fullmatch(self.architecture):
-            raise _bad_field("architecture", self.architecture, "a name such as efficientnet_b0 or a timm name")
+            raise _bad_field("architecture", self.architecture, *_ARCHITECTURE_NAMES)
         if not self.conditions or len(set(self.conditions)) != len(self.conditions):
-            raise _bad_field("conditions", self.conditions, "one or more of the six, each once")
+            raise _bad_field("conditions", self.conditions, *_SOME_CONDITIONS)
         for one in fields(self):
             value, low, high = getattr(self, one.name), one.metadata["low"], one.metadata["high"]
             if isinstance(one.default, int) and not isinstance(value, int):
-                raise _bad_field(one.name, value, "a whole number")
+                raise _bad_field(one.name, value, "a whole number", "정수")
             # A comparison that NaN cannot pass.
             if low is not None and not low <= value <= high:
-                raise _bad_field(one.name, value, f"{low} to {high}")
+                raise _bad_field(one.name, value, f"{low} to {high}", f"{low}–{high}")
         if self.image_size % 32:
-            raise _bad_field("image_size", self.image_size, "divisible by 32")
+            raise _bad_field("image_size", self.image_size, "divisible by 32", "32의 배수")
         if self.augmentation not in ("standard", "none"):
-            raise _bad_field("augmentation", self.augmentation, "“standard” or “none”")
+            raise _bad_field("augmentation", self.augmentation, "“standard” or “none”", "“standard” 또는 “none”")
         if self.weights not in ("none", "pretrained"):
             weights_file(self.weights)
-        parts = set(open_dataset(self.data).index["part"])
-        if not {"train", "valid"} <= parts:
-            raise _bad_field("data", self.data, "a data set with pictures to train on and to validate on")
+        self._check_labels()
+
+    def _check_labels(self) -> None:
+        index = open_dataset(self.data).index
+        for condition in self.conditions:
+            labelled = index.loc[index[condition.value].notna(), "part"]
+            if not {"train", "valid"} <= set(labelled):
+                raise _bad_field(
+                    "conditions",
+                    condition.value,
+                    f"conditions for which “{self.data}” has labels to train on and to validate on",
+                    f"“{self.data}”의 학습 분할과 검증 분할에 라벨이 있는 증상",
+                )
 
 
-def _bad_field(name: str, value: object, wanted: str) -> ScalpError:
+_ARCHITECTURE_NAMES = Text("a name such as efficientnet_b0 or a timm name", "efficientnet_b0 같은 이름 또는 timm 이름")
+_SOME_CONDITIONS = Text("one or more of the six, each once", "여섯 증상 가운데 하나 이상, 한 번씩")
+_ID_LETTERS = Text("lower-case letters, digits, “_” and “-”, at most 64", "영문 소문자, 숫자, “_”, “-”, 64자 이내")
+
+
+def _bad_field(name: str, value: object, en: str, ko: str) -> ScalpError:
     return ScalpError(
         "bad_recipe",
-        f"The recipe's {name} is “{str(value)[:80]}”; it must be {wanted}.",
-        f"레시피의 {name} 값 “{str(value)[:80]}”을(를) 쓸 수 없습니다. 가능한 값: {wanted}.",
+        f"The recipe's {name} is “{str(value)[:80]}”; it must be {en}.",
+        f"학습 설정 {name}의 값 “{str(value)[:80]}”은(는) 사용할 수 없습니다. 가능한 값: {ko}.",
     )
 
 
@@ -159,7 +177,7 @@ class Progress:
 
     Attributes:
         phase: `preparing` (pictures are resized once), `training` or `grading`.
-        done: share of the whole training, 0–1.
+        done: share of the training, or of the pictures while they are prepared, 0–1.
         seconds_left: estimate; None before there is one.
     """
 
@@ -182,22 +200,27 @@ class Run:
 
     @property
     def recipe(self) -> Recipe:
-        return _read_recipe(self.folder / "recipe.json")[0]
+        return self._asked[0]
+
+    @property
+    def _asked(self) -> tuple[Recipe, dict[str, Any]]:
+        path = self.folder / "recipe.json"
+        return _read_recipe(path, path.stat().st_mtime_ns)
 
     @property
     def index_hash(self) -> str:
         """The index (labels and split) it trains on, see Dataset.index_hash."""
-        return str(_read_recipe(self.folder / "recipe.json")[1]["index_hash"])
+        return str(self._asked[1]["index_hash"])
 
     @property
     def synthetic(self) -> bool:
         """It learned from rendered pictures."""
-        return bool(_read_recipe(self.folder / "recipe.json")[1]["synthetic"])
+        return bool(self._asked[1]["synthetic"])
 
     @property
     def created(self) -> str:
         """UTC, ISO 8601; orders the queue."""
-        return str(_read_recipe(self.folder / "recipe.json")[1]["created"])
+        return str(self._asked[1]["created"])
 
     @property
     def state(self) -> State:
@@ -306,6 +329,11 @@ class Run:
             (self.folder / name).unlink(missing_ok=True)
 
     @property
+    def finished_ns(self) -> int:
+        """When it finished: changes when a run is made anew under the same name."""
+        return (self.folder / "manifest.json").stat().st_mtime_ns
+
+    @property
     def asked_to_stop(self) -> bool:
         return (self.folder / "cancelled").exists() or (self.folder / "paused").exists()
 
@@ -336,6 +364,14 @@ class Run:
     def write_error(self, sentence: Text, details: str = "") -> None:
         write_text(self.folder / "error.txt", f"{sentence.en}\n{sentence.ko}\n\n{details}".strip() + "\n")
         (self.folder / "progress.json").unlink(missing_ok=True)
+
+    @property
+    def complete(self) -> bool:
+        """A finished run's manifest can be read and what it vouches for is there. `verify` looks into the files."""
+        try:
+            return all((self.folder / name).is_file() for name in self.manifest["files"])
+        except (ScalpError, LookupError, TypeError):
+            return False
 
     def verify(self) -> None:
         """Raises ScalpError unless every file is as the manifest says: flipped bits load without a murmur otherwise."""
@@ -383,7 +419,7 @@ def _damaged(run_id: str, name: str) -> ScalpError:
 
 
 @lru_cache(maxsize=1024)
-def _read_recipe(path: Path) -> tuple[Recipe, dict[str, Any]]:
+def _read_recipe(path: Path, _changed_ns: int) -> tuple[Recipe, dict[str, Any]]:
     values = read_json(path)
     conditions = tuple(Condition(key) for key in values["recipe"].pop("conditions"))
     return Recipe(**values["recipe"], conditions=conditions), values
@@ -399,9 +435,20 @@ def _now() -> str:
 
 
 def list_runs() -> list[Run]:
-    """All runs in order of creation."""
-    found = [Run(path.parent) for path in artifacts_folder().glob("*/recipe.json")]
-    return sorted(found, key=lambda run: (run.created, run.id))
+    """All runs in order of creation. A folder whose recipe somebody broke is left out, and the log says so."""
+    found = []
+    for path in artifacts_folder().glob("*/recipe.json"):
+        run = Run(path.parent)
+        try:
+            found.append((run.created, run.id, run))
+        except (OSError, ValueError, LookupError, TypeError):
+            _log.warning("recipe.json of run %s cannot be read; the run is left out", run.id)
+    return [run for _, _, run in sorted(found, key=lambda one: one[:2])]
+
+
+def finished_runs() -> list[Run]:
+    """Finished runs with all their files, in order of creation: those that can be compared and can answer."""
+    return [run for run in list_runs() if run.state is State.FINISHED and run.complete]
 
 
 def find_run(run_id: str) -> Run:
@@ -426,29 +473,40 @@ def create_run(recipe: Recipe, run_id: str | None = None) -> Run:
         ScalpError: the recipe cannot be trained, the id is taken or malformed, the folder cannot be written.
     """
     recipe.check()
+    if sum(run.state.waiting for run in list_runs()) >= MAX_WAITING:
+        raise ScalpError(
+            "queue_full",
+            f"{MAX_WAITING} runs wait already. Let some finish, or cancel some on the Training runs page.",
+            f"이미 {MAX_WAITING}개의 학습이 대기 중입니다. 끝나기를 기다리거나 학습 실행 화면에서 취소하십시오.",
+        )
     dataset = open_dataset(recipe.data)
     made = run_id or _new_id(recipe.architecture)
     if not NAME.fullmatch(made):
-        raise _bad_field("id", made, "lower-case letters, digits, “_” and “-”, at most 64")
+        raise _bad_field("id", made, *_ID_LETTERS)
     folder = artifacts_folder() / made
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError as error:
-        raise ScalpError("run_exists", f"Run “{made}” exists already.", f"“{made}” 실행이 이미 있습니다.") from error
-    except OSError as error:
-        raise ScalpError(
-            "not_writable",
-            f"The folder for runs cannot be written ({error.strerror}): training needs a writable artifacts folder.",
-            f"실행 폴더에 쓸 수 없습니다({error.strerror}). 학습하려면 artifacts 폴더에 쓸 수 있어야 합니다.",
-        ) from error
     asked = {
         "recipe": asdict(recipe),
         "index_hash": dataset.index_hash,
         "synthetic": dataset.synthetic,
         "created": _now(),
     }
-    write_json(folder / "recipe.json", asked)
+    try:
+        folder.mkdir(parents=True)
+        write_json(folder / "recipe.json", asked)
+    except FileExistsError as error:
+        raise ScalpError("run_exists", f"Run “{made}” exists already.", f"“{made}” 실행이 이미 있습니다.") from error
+    except OSError as error:
+        raise not_writable(error) from error
     return Run(folder)
+
+
+def not_writable(error: OSError) -> ScalpError:
+    """The error for whoever wants to train where nothing can be written."""
+    return ScalpError(
+        "not_writable",
+        f"The folder for runs cannot be written ({error.strerror}): training needs a writable artifacts folder.",
+        f"실행 폴더에 쓸 수 없습니다({error.strerror}). 학습하려면 artifacts 폴더에 쓸 수 있어야 합니다.",
+    )
 
 
 def _new_id(architecture: str) -> str:
@@ -457,5 +515,7 @@ def _new_id(architecture: str) -> str:
 
 
 def active_runs() -> list[Run]:
-    """Running and waiting ones in the order in which they are taken up."""
-    return [run for run in list_runs() if run.state.active]
+    """The running one, then the waiting ones in the order in which they are taken up."""
+    states = [(run, run.state) for run in list_runs()]
+    active = [(run, state) for run, state in states if state.active]
+    return [run for run, _ in sorted(active, key=lambda one: one[1] is not State.RUNNING)]

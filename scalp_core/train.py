@@ -62,6 +62,7 @@ def train(run: Run) -> None:
     _check_unchanged(run, dataset)
     # Before the weights: they may take a download, and the first thing a page shows is that something happens.
     reporter = _Reporter(run, recipe.epochs)
+    reporter.tell("preparing", 0, 0.0, None)
     torch.manual_seed(recipe.seed * _SEEDS_APART)  # the head, and the backbone if it starts random
     network, preprocessing = build(recipe.architecture, len(recipe.conditions), recipe.image_size, _weights(run))
     pixels = cached_pixels(dataset, preprocessing, reporter)
@@ -254,9 +255,9 @@ class _Loop:
         valid = self.grade_parts(["valid"])
         if not np.isfinite(valid[evaluate.PROBABILITIES]).all(axis=None):  # the last step may have spoilt the weights
             raise _diverged(epoch, self.run.recipe.lr)
-        metrics = evaluate.report(valid).set_index("condition")["quadratic_weighted_kappa"]
+        report = evaluate.report(valid).set_index("condition")
         # A constant prediction of a constant truth agrees in nothing beyond chance.
-        kappas = metrics.fillna(0.0)
+        kappas = report.loc[report["images"] > 0, "quadratic_weighted_kappa"].fillna(0.0)
         line = {
             "epoch": epoch,
             "train_loss": round(train_loss, 6),
@@ -297,7 +298,8 @@ class _Loop:
 
     def _evidence(self, batch: Tensor) -> Tensor:
         # bf16 gains on GPUs that have it and loses on CPUs that emulate it (0.4× measured).
-        gains = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+        # Grading stays in full precision, as the export answers: predictions tell of the model that is used.
+        gains = torch.is_grad_enabled() and self.device.type == "cuda" and torch.cuda.is_bf16_supported()
         with torch.autocast(self.device.type, torch.bfloat16) if gains else nullcontext():
             pixels = batch.to(self.device, non_blocking=True).float()
             evidence: Tensor = self.network(pixels.contiguous(memory_format=torch.channels_last))

@@ -174,7 +174,7 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
     until(lambda: len(set(server.artifacts.glob("*/recipe.json")) - before) == 1)
     (run,) = (Run(path.parent) for path in set(server.artifacts.glob("*/recipe.json")) - before)
     assert (run.recipe.epochs, run.recipe.image_size, run.recipe.data) == (1, 64, "tiny")
-    status = side.locator(".st-key-retrain_cancel")
+    status = side.locator("[class*=st-key-retrain_cancel]")
     status.wait_for()
     visitor.tab.reload()
     visitor.settle()

@@ -125,7 +125,32 @@ def test_a_report_is_read_anew_when_the_predictions_change(folders: Folders, tmp
     run = finish("run", valid=0)
     assert score(run, SEBUM, "valid") == 1
     other = finish("other", valid=40)
-    (other.folder / "predictions.parquet").replace(run.folder / "predictions.parquet")
+    for name in ("predictions.parquet", "manifest.json"):
+        (other.folder / name).replace(run.folder / name)
     assert score(run, SEBUM, "valid") < 1
-    assert score(run, SEBUM, "calib") == 0
+    assert score(run, SEBUM, "calib") is None
     assert len(run_report(run)) == 12
+
+
+def test_a_head_that_never_saw_a_label_answers_for_nothing(folders: Folders) -> None:
+    finish("demo", valid=20)
+    real = finish("real", valid=0, synthetic=False, index_hash="real")
+    predictions = real.predictions.copy()
+    predictions.loc[predictions["condition"] != HAIR, "truth"] = pd.NA
+    predictions.to_parquet(real.folder / "predictions.parquet")
+    real.write_manifest({"parameters": 1000})
+    assert answering(HAIR) == "real"
+    assert {champions()[condition].run.id for condition in CONDITIONS if condition != HAIR} == {"demo"}
+
+
+@pytest.mark.parametrize("damage", ["manifest.json", "predictions.parquet", "recipe.json"])
+def test_a_broken_run_does_not_silence_the_others(folders: Folders, damage: str) -> None:
+    finish("sound", valid=20)
+    assert answering() == "sound"
+    broken = finish("broken", valid=0)
+    write_text(broken.folder / "manifest.json", "{") if damage != "predictions.parquet" else None
+    if damage == "recipe.json":
+        write_text(broken.folder / damage, "{")
+    if damage == "predictions.parquet":
+        (broken.folder / damage).unlink()
+    assert answering() == "sound"

@@ -125,27 +125,29 @@ def picture(height: int = 90, width: int = 120) -> np.ndarray:
 def test_nothing_to_say_leaves_the_picture_alone() -> None:
     pixels = picture()
     neutral = np.zeros((3, 4), np.float32)
-    assert (overlay(pixels, neutral, 1.0, 1.0, width=120) == pixels).all()
-    assert (overlay(pixels, neutral, 0.0, 1.0, width=120) == pixels).all()  # nobody said anything anywhere
-    assert (overlay(pixels, neutral + 5, 1.0, 0.0, width=120) == pixels).all()  # colours turned off
+    assert (overlay(pixels, neutral, 1.0, 1.0, side=120) == pixels).all()
+    assert (overlay(pixels, neutral, 0.0, 1.0, side=120) == pixels).all()  # nobody said anything anywhere
+    assert (overlay(pixels, neutral + 5, 1.0, 0.0, side=120) == pixels).all()  # colours turned off
 
 
 def test_orange_is_for_and_blue_against() -> None:
     pixels = np.full((40, 80, 3), 128, np.uint8)
     speaking = np.zeros((4, 8), np.float32)
     speaking[:, :3], speaking[:, 5:] = 2.0, -2.0
-    drawn = overlay(pixels, speaking, 2.0, 0.5, width=80).astype(int)
+    drawn = overlay(pixels, speaking, 2.0, 0.5, side=80).astype(int)
     red, green, blue = np.moveaxis(drawn, -1, 0)
     assert (red[:, :25] > blue[:, :25] + 40).all()
     assert (blue[:, -25:] > red[:, -25:] + 40).all()
     assert (np.abs(red - green)[:, 39:41] < 25).all()
     assert drawn[0, 0].tolist() == [179, 112, 64]  # half grey, half orange
-    louder = overlay(pixels, speaking * 10, 2.0, 0.5, width=80)
+    louder = overlay(pixels, speaking * 10, 2.0, 0.5, side=80)
     assert louder[0, 0].tolist() == [179, 112, 64]  # clipped at the scale
 
 
-@pytest.mark.parametrize(("height", "width"), [(90, 120), (10, 2000), (300, 20)])
+@pytest.mark.parametrize(("height", "width"), [(90, 120), (10, 2000), (300, 20), (16_384, 1)])
 def test_an_overlay_keeps_the_picture_s_shape(height: int, width: int) -> None:
     drawn = overlay(picture(height, width), np.ones((7, 7), np.float32), 1.0, 0.6)
     assert drawn.dtype == np.uint8
-    assert drawn.shape == (max(1, round(height * 480 / width)), 480, 3)
+    longest = max(height, width)
+    # However long and thin the picture: an overlay never takes more memory than a square one.
+    assert drawn.shape == (max(1, round(height * 480 / longest)), max(1, round(width * 480 / longest)), 3)

@@ -1,5 +1,6 @@
 """The index: splitting, checking, finding; and that no name whatsoever opens a file elsewhere."""
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,22 @@ def test_a_bad_index_is_refused_and_nothing_is_written(folders: Folders, table: 
         write_dataset(folders.data / "bad", "test", {}, table)
     assert list_datasets() == []
     assert not (folders.data / "bad").exists()
+
+
+def test_a_copied_folder_is_a_data_set_of_its_own(folders: Folders) -> None:
+    made = write_dataset(folders.data / "first", "csv", {}, with_values())
+    shutil.copytree(made.folder, folders.data / "second")
+    assert [one.name for one in list_datasets()] == ["first", "second"]
+    with pytest.raises(ScalpError, match="Clinic"):
+        write_dataset(folders.data / "Clinic", "csv", {}, with_values())
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../other/picture.jpg"])
+def test_pictures_lie_in_their_data_set(folders: Folders, path: str) -> None:
+    table = with_values()
+    table.loc[0, "path"] = path
+    with pytest.raises(ScalpError, match="leaves the folder"):
+        write_dataset(folders.data / "first", "csv", {}, table)
 
 
 def test_what_is_written_is_read_again(folders: Folders) -> None:

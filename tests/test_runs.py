@@ -18,7 +18,7 @@ from conftest import ROOT, TINY, Folders, Trained
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scalp_core.dataset import Dataset
+from scalp_core.dataset import Dataset, write_dataset
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import read_json, write_text
 from scalp_core.labels import Condition
@@ -98,6 +98,25 @@ def test_a_recipe_that_cannot_be_trained_is_refused_before_anything_is_written(
     assert caught.value.text.en
     assert caught.value.text.ko
     assert list(folders.artifacts.iterdir()) == []
+
+
+def test_a_condition_without_labels_is_not_trained(
+    tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCALP_DATA", str(folders.data))
+    table = tiny.index.copy()
+    table["value_4"] = None
+    partly = write_dataset(folders.data / "partly", "csv", {}, table)
+    with pytest.raises(ScalpError, match="value_4"):
+        create_run(replace(RECIPE, data=partly.name))
+    assert create_run(replace(RECIPE, data=partly.name, conditions=(Condition.DANDRUFF,))).state is State.QUEUED
+
+
+def test_a_run_made_anew_under_its_name_is_another_one(tiny: Dataset) -> None:
+    run = create_run(RECIPE, "mine")
+    assert run.recipe.seed == RECIPE.seed
+    shutil.rmtree(run.folder)
+    assert create_run(replace(RECIPE, seed=99), "mine").recipe.seed == 99
 
 
 def test_every_field_is_explained_in_both_languages() -> None:

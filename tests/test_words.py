@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT
 
 from scalp_core.dataset import PARTS
+from scalp_core.errors import Text
 from scalp_core.evaluate import METRIC_NAMES
 from ui.shell import PAGES
 from ui.words import WORDS, Say
@@ -118,5 +119,12 @@ def test_no_word_claims_a_medical_act() -> None:
 
 
 def test_a_part_we_do_not_know_keeps_its_name() -> None:
-    assert Say("ko").part("test") == "시험"
+    assert Say("ko").part("test") == "테스트"
     assert Say("en").part("else") == "else"
+
+
+def test_what_somebody_typed_never_becomes_markup() -> None:
+    link = "[log in](https://elsewhere.example) ![](x) **b** <b> $x$ :smile:"
+    plain = Say("en").plain(Text(link, link))
+    assert re.sub(r"\\(.)", r"\1", plain) == link
+    assert not re.search(r"(?<!\\)[\[\]()*<>$:!]", plain)

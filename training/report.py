@@ -10,7 +10,7 @@ import pandas as pd
 from scalp_core import evaluate
 from scalp_core.champions import run_report
 from scalp_core.labels import Condition
-from scalp_core.runs import Run, State, list_runs
+from scalp_core.runs import Run, finished_runs
 
 _SHOWN = {
     "quadratic_weighted_kappa": "QWK",
@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--data", help="only runs on this data set")
     parser.add_argument("--json", action="store_true", help="machine-readable, with confusion matrices")
     arguments = parser.parse_args()
-    runs = [run for run in list_runs() if run.state is State.FINISHED and arguments.data in (None, run.recipe.data)]
+    runs = [run for run in finished_runs() if arguments.data in (None, run.recipe.data)]
     if not runs:
         print("No finished run to report on. Train one with: python -m training.train", file=sys.stderr)
         return 1

@@ -66,6 +66,7 @@ def watch(run: Run) -> int:
         with tqdm(total=1000, bar_format="{desc:44}|{bar}| {percentage:3.0f} %", desc="queued") as bar:
             shown = 0
             while run.state.active:
+                runner.ensure()  # should somebody have killed it meanwhile
                 shown = _show(run, bar, shown)
                 time.sleep(_POLL)
             _show(run, bar, shown)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from scalp_core.charts import grade_name
 from scalp_core.dataset import Dataset, list_datasets
-from scalp_core.labels import CONDITIONS, GRADES, Condition
+from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, GRADES, Condition
 from ui.words import Say
 
 CARRIED = ("lang", "data", "condition")  # what a link to another page takes along
@@ -120,4 +120,4 @@ def choose_condition(say: Say) -> Condition:
 def choose_threshold(say: Say) -> int:
     """The grade from which on a condition counts as present, of `?threshold=`."""
     options = {str(int(grade)): grade_name(grade, say.language) for grade in GRADES[1:]}
-    return int(choose(say("threshold"), options, "threshold", "2", say.language))
+    return int(choose(say("threshold"), options, "threshold", str(int(DEFAULT_THRESHOLD)), say.language))

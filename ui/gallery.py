@@ -68,7 +68,7 @@ def _source(dataset: Dataset, image_id: str) -> str:
 
 
 @st.cache_data(max_entries=4000, show_spinner=False)
-def _thumbnail(path: str, _sha256: str) -> str:
+def _thumbnail(path: str, sha256: str) -> str:  # the hash keys the cache
     with open(path, "rb") as file:  # noqa: PTH123  a string keys the cache
         small = images.thumbnail(file.read(), THUMBNAIL_SIDE)
     return "data:image/jpeg;base64," + base64.b64encode(small).decode()

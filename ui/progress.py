@@ -11,12 +11,15 @@ POLL_SECONDS = 2.5  # a faster poll costs the server more than it tells
 def progress_bar(run: Run, say: Say) -> None:
     """How far an active run is."""
     progress = run.progress
-    st.progress(progress.done if progress else 0.0, text=progress_words(run.state, progress, say))
+    state = run.state
+    done = progress.done if progress and not state.waiting else 0.0
+    words = say("phase_stopping") if run.asked_to_stop else progress_words(state, progress, say)
+    st.progress(done, text=words)
 
 
 def progress_words(state: State, progress: Progress | None, say: Say) -> str:
     """`epoch 3 of 20 · about 4 min 10 s left`"""
-    if state is State.QUEUED:
+    if state.waiting:  # an interrupted one may have progress of its former life
         return say("phase_queued")
     if progress is None:
         return say("phase_starting")

@@ -37,7 +37,7 @@ def _start(recipe: Recipe, say: Say) -> None:
     try:
         run = create_run(recipe)
     except ScalpError as error:
-        st.error(say.of(error.text))
+        st.error(say.plain(error.text))
         return
     runner.ensure()
     st.toast(say("retrain_started", run=run.id), icon=":material/check:")
@@ -61,7 +61,9 @@ def _fields(say: Say, names: list[str]) -> Recipe:
         help=say.of(_HELP["conditions"]),
     )
     with st.expander(say("retrain_advanced")):
-        other = st.text_input(say("retrain_other"), key="retrain_other", help=say.of(_HELP["architecture"]))
+        other = st.text_input(
+            say("retrain_other"), key="retrain_other", max_chars=150, help=say.of(_HELP["architecture"])
+        )
         return Recipe(
             architecture=other.strip() or architecture,
             data=data,
@@ -117,7 +119,7 @@ def _status(say: Say) -> None:
         progress_bar(run, say)
         if len(runs) > 1:
             st.caption(say("retrain_more", count=len(runs) - 1))
-        if st.button(say("cancel"), key="retrain_cancel", icon=":material/stop:", width="stretch"):
+        if st.button(say("cancel"), key=f"retrain_cancel-{run.id}", icon=":material/stop:", width="stretch"):
             run.cancel()
             st.rerun()
 
@@ -132,4 +134,4 @@ def _last(say: Say) -> None:
     st.caption(say("retrain_last", run=f"`{run.id}`", state=say.of(run.state.text)))
     sentence, _ = run.error
     if sentence.en:
-        st.error(say.of(sentence))
+        st.error(say.plain(sentence))

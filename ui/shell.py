@@ -38,7 +38,7 @@ def _told(say: Say, draw: Callable[[], None]) -> None:
     try:
         draw()
     except ScalpError as error:
-        st.error(say.of(error.text), icon=":material/error:")
+        st.error(say.plain(error.text), icon=":material/error:")
 
 
 def _language() -> str:

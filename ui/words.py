@@ -1,9 +1,12 @@
 """Every sentence of the interface in both languages. Names of conditions, grades and states are in the core."""
 
+import re
 from dataclasses import dataclass
 
 from scalp_core.dataset import PARTS
 from scalp_core.errors import Text
+
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+!|$~:<>]")
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,10 @@ class Say:
 
     def of(self, text: Text) -> str:
         return text(self.language)
+
+    def plain(self, text: Text) -> str:
+        """For text that may repeat what somebody typed or linked to: nothing in it becomes a link or a picture."""
+        return _MARKDOWN.sub(r"\\\g<0>", text(self.language))
 
     def part(self, part: str) -> str:
         return self(f"part_{part}") if part in PARTS else part
@@ -43,7 +50,7 @@ WORDS: dict[str, Text] = {
     "part_train": Text("train", "학습"),
     "part_valid": Text("validation", "검증"),
     "part_calib": Text("calibration", "보정"),
-    "part_test": Text("test", "시험"),
+    "part_test": Text("test", "테스트"),
     "data_set": Text("Data set", "데이터 세트"),
     "condition": Text("Condition", "증상"),
     "grade": Text("Grade", "등급"),
@@ -54,7 +61,7 @@ WORDS: dict[str, Text] = {
     "synthetic_data": Text(
         "Synthetic data: these pictures are rendered by a program, not taken of people. Figures measured on them say "
         "nothing about real scalps.",
-        "합성 데이터: 사람을 촬영한 사진이 아니라 프로그램이 그린 그림입니다. 여기서 잰 성능은 실제 두피에 대해 아무것도 말해 주지 "
+        "합성 데이터: 사람을 촬영한 사진이 아니라 프로그램이 그린 그림입니다. 여기서 측정한 성능은 실제 두피에 대해 아무것도 말해 주지 "
         "않습니다.",
     ),
     "no_dataset": Text(
@@ -69,19 +76,19 @@ WORDS: dict[str, Text] = {
     "home_intro": Text(
         "Explore microscope pictures of the scalp, compare five families of image models on six conditions graded "
         "0 to 3, grade a picture of your own, and retrain.",
-        "두피 현미경 사진을 살펴보고, 0–3 등급의 여섯 가지 증상에 대해 다섯 계열의 영상 모델을 비교하고, 직접 올린 사진의 등급을 "
+        "두피 현미경 사진을 살펴보고, 0–3 등급의 여섯 가지 증상에 대해 다섯 계열의 이미지 분류 모델을 비교하고, 직접 올린 사진의 등급을 "
         "추정하고, 다시 학습할 수 있습니다.",
     ),
-    "home_answers": Text("Which run answers", "증상별로 답하는 실행"),
+    "home_answers": Text("Which run answers", "증상별 사용 모델"),
     "home_answers_note": Text(
         "Chosen on the validation part: the best by quadratic weighted kappa (QWK), the smallest among practical equals "
         "(within 0.02). QWK is 1 for perfect agreement and 0 for chance; the test part took no part in the choice.",
         "검증 분할의 이차 가중 카파(QWK)가 가장 높은 실행을 고르고, 사실상 같으면(0.02 이내) 가장 작은 모델을 씁니다. QWK는 완전 "
-        "일치가 1, 우연 수준이 0이며, 시험 분할은 선택에 쓰지 않습니다.",
+        "일치가 1, 우연 수준이 0이며, 테스트 분할은 선택에 쓰지 않습니다.",
     ),
     "learned_from": Text("Learned from", "학습 데이터"),
-    "qwk_valid": Text("QWK validation", "QWK 검증"),
-    "qwk_test": Text("QWK test", "QWK 시험"),
+    "qwk_valid": Text("QWK validation", "검증 QWK"),
+    "qwk_test": Text("QWK test", "테스트 QWK"),
     "pinned": Text("promoted", "지정됨"),
     "home_training": Text("Training now", "지금 학습 중"),
     "home_idle": Text("Nothing is training.", "진행 중인 학습이 없습니다."),
@@ -121,12 +128,12 @@ WORDS: dict[str, Text] = {
     "compare_note": Text(
         "Rows are the label, columns the prediction. A cell is coloured by its share of the row, on one scale for all "
         "matrices, and holds the number of pictures. Click a cell to see them.",
-        "행은 라벨, 열은 예측입니다. 색은 행 안에서의 비율이며 모든 행렬이 같은 눈금을 씁니다. 숫자는 사진 수이고, 칸을 누르면 그 "
+        "행은 라벨, 열은 예측입니다. 색은 행 안에서의 비율이며 모든 행렬이 같은 색상 척도를 씁니다. 숫자는 사진 수이고, 칸을 누르면 그 "
         "사진들이 나옵니다.",
     ),
     "compare_chance": Text(
-        "With few hundred pictures, differences of a few hundredths of QWK are chance more often than not.",
-        "사진이 수백 장이면 QWK의 0.0몇 차이는 대개 우연입니다.",
+        "With a few hundred pictures, differences of a few hundredths of QWK are chance more often than not.",
+        "사진이 수백 장뿐이면 QWK 0.01–0.05의 차이는 대개 우연입니다.",
     ),
     "compare_left_out": Text(
         "Not comparable, as they saw other labels or another split of “{data}”: {runs}",
@@ -134,7 +141,7 @@ WORDS: dict[str, Text] = {
     ),
     "compare_none": Text(
         "No finished run on “{data}” grades this condition. Start one in the sidebar.",
-        "“{data}”에서 이 증상을 판정하는 완료된 실행이 없습니다. 사이드바에서 시작하십시오.",
+        "“{data}”에서 이 증상의 등급을 추정하는 완료된 실행이 없습니다. 사이드바에서 시작하십시오.",
     ),
     "compare_choose": Text("Choose at least one run.", "실행을 하나 이상 고르십시오."),
     "compare_cell": Text(
@@ -160,7 +167,7 @@ WORDS: dict[str, Text] = {
         "QWK: 이차 가중 카파, 먼 등급의 오류를 더 크게 셉니다. AMAE: 등급별 평균 절대 오차의 평균으로, 드문 등급도 똑같이 셉니다. "
         "최저 등급 재현율: 0이면 전혀 알아보지 못하는 등급이 있습니다.",
     ),
-    "parameters": Text("Parameters", "매개변수 수"),
+    "parameters": Text("Parameters", "파라미터 수"),
     "training_seconds": Text("Training, s", "학습 시간, 초"),
     # diagnose
     "upload": Text("A picture of the scalp (JPEG, PNG or WebP, up to 20 MB)", "두피 사진 (JPEG, PNG, WebP, 20 MB까지)"),
@@ -170,27 +177,29 @@ WORDS: dict[str, Text] = {
     "diagnose_source": Text("Picture from", "사진 출처"),
     "source_upload": Text("my computer", "내 컴퓨터"),
     "source_example": Text("an example", "예시"),
-    "example_pick": Text("Example from the test part of “{data}”", "“{data}” 시험 분할의 예시"),
+    "example_pick": Text("Example from the test part of “{data}”", "“{data}” 테스트 분할의 예시"),
     "diagnose_wait": Text("Upload a picture or choose an example.", "사진을 올리거나 예시를 고르십시오."),
-    "diagnose_working": Text("Grading …", "판정하는 중 …"),
+    "diagnose_working": Text("Grading …", "등급을 추정하는 중 …"),
     "diagnose_grades": Text("Estimated grades", "추정 등급"),
     "diagnose_probabilities": Text("Probabilities", "확률"),
     "diagnose_type": Text("Scalp type: {name}", "두피 유형: {name}"),
-    "diagnose_tendencies": Text("Mild, below the threshold: {names}.", "기준에 못 미치는 경증: {names}."),
+    "diagnose_tendencies": Text(
+        "Above normal but below the threshold: {names}.", "양호는 아니지만 기준에 못 미치는 증상: {names}."
+    ),
     "threshold": Text("A condition counts as present from", "증상이 있다고 보는 기준"),
     "diagnose_evidence": Text("Where the grade comes from", "등급의 근거 위치"),
     "evidence_note": Text(
         "Orange places speak for the estimated grade, blue ones against it, uncoloured ones for neither. The mean over "
-        "the picture is the model's score for the grade against the other three, exactly: nothing is approximated. All six share one scale.",
+        "the picture is the model's score for the grade against the other three, exactly: nothing is approximated. All pictures share one scale.",
         "주황색은 추정 등급을 뒷받침하는 곳, 파란색은 반대하는 곳, 색이 없으면 어느 쪽도 아닙니다. 사진 전체의 평균이 다른 세 등급에 대한 모델의 "
-        "점수와 정확히 같으며 근사가 아닙니다. 여섯 그림의 눈금은 같습니다.",
+        "점수와 정확히 같으며 근사가 아닙니다. 모든 그림은 같은 색상 척도를 씁니다.",
     ),
     "opacity": Text("Strength of the colours", "색 농도"),
-    "diagnose_answered": Text("Answered by {runs}.", "판정한 실행: {runs}."),
+    "diagnose_answered": Text("Answered by {runs}.", "추정에 사용한 모델(학습 실행): {runs}."),
     "diagnose_synthetic": Text(
         "The answering run learned from synthetic pictures. On a real scalp its grades mean nothing; they show how the "
         "tool works. Train on your own data to change that.",
-        "판정한 실행은 합성 그림으로 학습했습니다. 실제 두피에 대한 등급은 의미가 없고, 도구의 동작을 보여 줄 뿐입니다. 직접 가진 "
+        "추정에 사용한 모델은 합성 그림으로 학습했습니다. 실제 두피에 대한 등급은 의미가 없고, 도구의 동작을 보여 줄 뿐입니다. 직접 가진 "
         "데이터로 학습하십시오.",
     ),
     "download_json": Text("Download as JSON", "JSON 내려받기"),
@@ -202,13 +211,13 @@ WORDS: dict[str, Text] = {
     "conditions": Text("Conditions", "증상"),
     "created": Text("Asked for (UTC)", "요청 시각 (UTC)"),
     "epochs_done": Text("Epochs", "에폭"),
-    "mean_qwk": Text("Best QWK validation", "최고 QWK 검증"),
+    "mean_qwk": Text("Best QWK validation", "최고 검증 QWK"),
     "runs_choose": Text("Run in depth", "자세히 볼 실행"),
     "cancel": Text("Cancel", "취소"),
     "pause": Text("Pause", "일시 정지"),
     "resume": Text("Go on", "이어서 학습"),
     "runs_curves": Text("Curves", "곡선"),
-    "runs_recipe": Text("Recipe", "레시피"),
+    "runs_recipe": Text("Recipe", "학습 설정"),
     "runs_manifest": Text("Manifest: hashes, versions, device", "매니페스트: 해시, 버전, 장치"),
     "runs_files": Text("Files", "파일"),
     "runs_log": Text("Log", "로그"),
@@ -218,7 +227,8 @@ WORDS: dict[str, Text] = {
     "no_epoch": Text("No epoch has finished yet.", "아직 끝난 에폭이 없습니다."),
     "phase_preparing": Text("preparing pictures", "사진 준비 중"),
     "phase_training": Text("epoch {epoch} of {epochs}", "에폭 {epoch}/{epochs}"),
-    "phase_grading": Text("grading the validation and test pictures", "검증·시험 사진 판정 중"),
+    "phase_grading": Text("grading the validation and test pictures", "검증·테스트 사진 등급 추정 중"),
+    "phase_stopping": Text("stopping", "멈추는 중"),
     "phase_queued": Text("waiting in the queue", "대기 중"),
     "phase_starting": Text("starting", "시작하는 중"),
     "time_left": Text("about {minutes} min {seconds:02d} s left", "약 {minutes}분 {seconds:02d}초 남음"),
