@@ -96,7 +96,7 @@ class _Network:
         if not run.exported:
             runner.export(run)
         options = onnxruntime.SessionOptions()
-        # One thread a picture and as many pictures as cores: two threads a picture lose under load (measured).
+        # One thread a picture and as many pictures as cores: more only take turns under load.
         options.intra_op_num_threads = 1
         self.preprocessing = run.preprocessing
         self.session = onnxruntime.InferenceSession(

@@ -39,6 +39,7 @@ from scalp_core.labels import GRADES
 from scalp_core.models import Network, build, export, logits, weights_source
 from scalp_core.runs import Progress, Run
 
+_EXPORT_PATIENCE = 600.0  # seconds
 UNLABELLED = -100  # what cross_entropy leaves out
 _GRADED_PARTS = ("valid", "calib", "test")
 _SEEDS_APART = 10_007  # more than a training has epochs: no two of them share a seed
@@ -478,7 +479,8 @@ def main(arguments: list[str]) -> int:
     task, run = arguments[0], Run(Path(arguments[1]))
     _prepare_process()
     try:
-        with run.lock():
+        # An export that somebody else is making is worth waiting for; a training that somebody else does is not.
+        with run.lock().acquire(timeout=_EXPORT_PATIENCE if task == "export" else None):
             if task == "export":
                 if not run.exported:
                     write_export(run, load_network(run), run.preprocessing)

@@ -15,6 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from scalp_core.champions import score
+from scalp_core.labels import CONDITIONS
+from scalp_core.runs import finished_runs
+
 ROOT = Path(__file__).resolve().parent.parent
 READMES = ["README.md", "README.ko.md"]
 
@@ -204,3 +208,17 @@ def test_the_tree_names_what_is_there(readme: str) -> None:
     (tree,) = blocks(readme, "")
     named = set(re.findall(r"^  (\w+\.py)", tree, re.MULTILINE)) | {"errors.py", "files.py", "__init__.py"}
     assert named == {path.name for path in (ROOT / "scalp_core").glob("*.py")}
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_table_of_results_is_what_the_report_says(readme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SCALP_ARTIFACTS", raising=False)  # the shipped runs, not those of a test
+    shipped = {run.id: run for run in finished_runs()}
+    lines = (ROOT / readme).read_text(encoding="utf-8").splitlines()
+    (start,) = [number for number, line in enumerate(lines) if line.startswith("| QWK |")]
+    names = [cell.strip(" `") for cell in lines[start].split("|")[2:-1]]
+    assert names == ["demo-efficientnet_b0", "demo-vit_tiny"]
+    for condition, line in zip(CONDITIONS, lines[start + 2 :], strict=False):
+        said = [cell.strip() for cell in line.split("|")[2:-1]]
+        assert condition.value in line
+        assert said == [f"{score(shipped[name], condition, 'test'):.2f}" for name in names]
