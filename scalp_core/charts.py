@@ -77,7 +77,7 @@ def confusion_chart(counts: Counts, language: str) -> alt.LayerChart:
         ],
     )
     numbers = cells.mark_text(fontSize=14).encode(
-        text="n:Q", color=alt.condition("datum.share > 0.5", alt.value("white"), alt.value("#1f2937"))
+        text="n:Q", color=alt.condition("datum.share > 0.6", alt.value("white"), alt.value("#1f2937"))
     )
     matrix: alt.LayerChart = (boxes.add_params(pick) + numbers).properties(height=230)
     return matrix

@@ -185,8 +185,9 @@ def _reason(
         )
     if not present:
         return Text(f"No condition is {from_en}.", f"{from_ko}인 증상이 없습니다.")
+    names = _list(present, "en")
     sentence = Text(
-        f"{_list(present, 'en')} {'is' if len(present) == 1 else 'are'} {from_en}.",
+        f"{names[0].upper()}{names[1:]} {'is' if len(present) == 1 else 'are'} {from_en}.",
         f"{from_ko}인 증상: {_list(present, 'ko')}.",
     )
     if rule is MIXED:

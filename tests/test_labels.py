@@ -100,7 +100,7 @@ def test_every_type_is_explained() -> None:
     assert sebum_and_hair.key == "mixed"
     assert sebum_and_hair.present == (Condition.EXCESS_SEBUM, Condition.HAIR_LOSS)
     assert sebum_and_hair.tendencies == (Condition.FINE_SCALING,)
-    assert "excess sebum and hair loss are “moderate” or worse" in sebum_and_hair.reason.en
+    assert "Excess sebum and hair loss are “moderate” or worse" in sebum_and_hair.reason.en
     assert "No single type" in sebum_and_hair.reason.en
     assert "피지과다, 탈모" in sebum_and_hair.reason.ko
     assert scalp_type(grades(0, 0, 0, 0, 0, 0)).reason.en == "No condition is “moderate” or worse."
