@@ -39,6 +39,10 @@ _AXES = {
 _NAME_AXIS = alt.Axis(labelLimit=220, labelOverlap=False)
 
 
+# The rows beside it carry the names; three matrices in a row leave no room for them twice.
+_NUMBER_AXIS = alt.Axis(labelAngle=0, labelOverlap=False, labelExpr="split(datum.label, ' ')[0]")
+
+
 def grade_name(grade: int, language: str) -> str:
     """`2 moderate`, `2 중등도`."""
     return f"{int(grade)} {Severity(grade).text(language)}"
@@ -61,7 +65,7 @@ def confusion_chart(counts: Counts, language: str) -> alt.LayerChart:
     )
     pick = alt.selection_point(name="pick", fields=["truth", "predicted"], on="click", toggle=False)
     cells = alt.Chart(table).encode(
-        x=alt.X("column:N", sort=names, title=_AXES["predicted"](language), axis=alt.Axis(labelAngle=0)),
+        x=alt.X("column:N", sort=names, title=_AXES["predicted"](language), axis=_NUMBER_AXIS),
         y=alt.Y("row:N", sort=names, title=_AXES["truth"](language)),
     )
     # Chosen cells are outlined: fading the others turns them grey on dark.
