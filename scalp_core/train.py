@@ -329,9 +329,11 @@ class _Loop:
         pictures = _Pictures(self.pixels, rows, self.labels)
         self.network.eval()
         with torch.inference_mode():
-            batches = [
-                logits(self._evidence(batch)).softmax(dim=-1).cpu() for batch, _ in self._batches(pictures, 64, False)
-            ]
+            batches = []
+            for batch, _ in self._batches(pictures, 64, shuffle=False):
+                if self.run.asked_to_stop:
+                    raise Stopped
+                batches.append(logits(self._evidence(batch)).softmax(dim=-1).cpu())
         probabilities = torch.cat(batches or [torch.empty(0, len(recipe.conditions), len(GRADES))]).numpy()
         ids = self.dataset.index["id"].to_numpy()[rows]
         tables = []
