@@ -99,9 +99,7 @@ class _Network:
         # One thread a picture and as many pictures as cores: more only take turns under load.
         options.intra_op_num_threads = 1
         self.preprocessing = run.preprocessing
-        self.session = onnxruntime.InferenceSession(
-            run.folder / "model.onnx", options, providers=["CPUExecutionProvider"]
-        )
+        self.session = onnxruntime.InferenceSession(run.export_path, options, providers=["CPUExecutionProvider"])
 
     def answer(self, pixels: images.Pixels) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Probabilities (conditions, 4) and evidence (conditions, 4, h, w) of one picture."""

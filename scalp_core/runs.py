@@ -235,7 +235,7 @@ class Run:
             return State.RUNNING
         if (self.folder / "paused").exists():
             return State.PAUSED
-        started = (self.folder / "history.jsonl").exists() or (self.folder / "checkpoint.safetensors").exists()
+        started = (self.folder / "history.jsonl").exists() or self.checkpoint_path.exists()
         return State.INTERRUPTED if started else State.QUEUED
 
     @property
@@ -304,8 +304,26 @@ class Run:
     @property
     def predictions(self) -> pd.DataFrame:
         """Columns image, condition, part, truth (Int8), p0 … p3: the only record of quality. Shared: do not change."""
-        path = self.folder / "predictions.parquet"
+        path = self.predictions_path
         return _read_predictions(path, path.stat().st_mtime_ns)
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """Where a training goes on from; gone when it has finished."""
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def weights_path(self) -> Path:
+        return self.folder / "model.safetensors"
+
+    @property
+    def export_path(self) -> Path:
+        """The ONNX file that answers; `exported` says whether it may."""
+        return self.folder / "model.onnx"
+
+    @property
+    def predictions_path(self) -> Path:
+        return self.folder / "predictions.parquet"
 
     @property
     def files(self) -> list[tuple[str, int]]:
@@ -383,13 +401,13 @@ class Run:
 
     def write_export(self, facts: dict[str, Any]) -> None:
         """Vouch for `model.onnx`: its own hash and that of the weights it was made from."""
-        hashes = {"model": sha256(self.folder / "model.onnx"), "weights": sha256(self.folder / "model.safetensors")}
+        hashes = {"model": sha256(self.export_path), "weights": sha256(self.weights_path)}
         write_json(self.folder / "export.json", hashes | facts)
 
     @property
     def exported(self) -> bool:
         """`model.onnx` is there, whole, and made from these weights. What is not is simply made again."""
-        model, facts = self.folder / "model.onnx", self.folder / "export.json"
+        model, facts = self.export_path, self.folder / "export.json"
         if not model.exists() or not facts.exists():
             return False
         hashes = read_json(facts)
@@ -448,7 +466,7 @@ def list_runs() -> list[Run]:
 
 def finished_runs() -> list[Run]:
     """Finished runs with all their files, in order of creation: those that can be compared and can answer."""
-    return [run for run in list_runs() if run.state is State.FINISHED and run.complete]
+    return [run for run in list_runs() if run.finished and run.complete]
 
 
 def find_run(run_id: str) -> Run:

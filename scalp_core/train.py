@@ -105,7 +105,7 @@ def _check_unchanged(run: Run, dataset: Dataset) -> None:
 
 def _weights(run: Run) -> str:
     """A resumed run brings its own weights: nothing is downloaded twice."""
-    return "none" if (run.folder / "checkpoint.safetensors").exists() else run.recipe.weights
+    return "none" if run.checkpoint_path.exists() else run.recipe.weights
 
 
 def _device_name(device: torch.device) -> str:
@@ -367,11 +367,11 @@ class _Loop:
         # Transformers keep some weights transposed in memory, which the format does not store.
         tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
         metadata = {"position": json.dumps(position)}
-        write_atomic(self.run.folder / "checkpoint.safetensors", lambda path: save_file(tensors, path, metadata))
+        write_atomic(self.run.checkpoint_path, lambda path: save_file(tensors, path, metadata))
 
     def restore(self) -> None:
         """Go on from the last checkpoint, if there is one."""
-        path = self.run.folder / "checkpoint.safetensors"
+        path = self.run.checkpoint_path
         if not path.exists():
             return
         with safe_open(path, "pt") as checkpoint:
@@ -419,12 +419,12 @@ def _finish(
     run: Run, network: Network, preprocessing: Preprocessing, predictions: pd.DataFrame, facts: dict[str, Any]
 ) -> None:
     weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
-    write_atomic(run.folder / "model.safetensors", lambda path: save_file(weights, path))
+    write_atomic(run.weights_path, lambda path: save_file(weights, path))
     run.write_preprocessing(preprocessing)
     write_export(run, network.cpu(), preprocessing)
     if run.asked_to_stop:
         raise Stopped
-    write_atomic(run.folder / "predictions.parquet", lambda path: predictions.to_parquet(path, index=False))
+    write_atomic(run.predictions_path, lambda path: predictions.to_parquet(path, index=False))
     run.write_manifest(facts)
 
 
@@ -437,7 +437,7 @@ def load_network(run: Run) -> Network:
     run.verify()
     recipe = run.recipe
     network, _ = build(recipe.architecture, len(recipe.conditions), recipe.image_size, "none")
-    weights = load_file(run.folder / "model.safetensors")
+    weights = load_file(run.weights_path)
     # Shipped runs store half precision; counters stay integers.
     network.load_state_dict({name: w.float() if w.is_floating_point() else w for name, w in weights.items()})
     return network.eval()
@@ -458,8 +458,8 @@ def pack(run: Run) -> None:
     pixels = cached_pixels(dataset, run.preprocessing)
     predictions = _Loop(run, network, dataset, pixels, torch.device("cpu")).grade_parts(_GRADED_PARTS)
     facts = {key: value for key, value in run.manifest.items() if key != "files"}
-    write_atomic(run.folder / "model.safetensors", lambda path: save_file(halved, path))
-    write_atomic(run.folder / "predictions.parquet", lambda path: predictions.to_parquet(path, index=False))
+    write_atomic(run.weights_path, lambda path: save_file(halved, path))
+    write_atomic(run.predictions_path, lambda path: predictions.to_parquet(path, index=False))
     run.write_manifest(facts | {"stored_precision": "float16"})
     run.drop_derived()
 
@@ -467,7 +467,7 @@ def pack(run: Run) -> None:
 def write_export(run: Run, network: Network, preprocessing: Preprocessing) -> None:
     """Export the network into the run folder and vouch for it."""
     differences: list[float] = []
-    write_atomic(run.folder / "model.onnx", lambda path: differences.append(export(network, preprocessing, path)))
+    write_atomic(run.export_path, lambda path: differences.append(export(network, preprocessing, path)))
     run.write_export({"largest_difference": differences[0], "onnxruntime": version("onnxruntime")})
 
 

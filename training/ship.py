@@ -5,33 +5,21 @@ CPU cores.
 """
 
 import sys
+from dataclasses import replace
 
 from scalp_core import runner
 from scalp_core.errors import ScalpError
-from scalp_core.runs import Recipe, Run, State, create_run, list_runs
+from scalp_core.runs import Recipe, Run, create_run, list_runs
 from scalp_core.train import pack
 from training.train import watch
 
-# From random weights: nothing is downloaded, so anybody can repeat it. Transformers learn slower from so few pictures.
+# From random weights: nothing is downloaded, so anybody can repeat it.
+_FROM_SCRATCH = Recipe(weights="none", image_size=128, batch_size=16)
 RECIPES = {
-    "demo-efficientnet_b0": Recipe(
-        architecture="efficientnet_b0",
-        weights="none",
-        image_size=128,
-        batch_size=16,
-        epochs=30,
-        lr=1e-3,
-        warmup_epochs=2.0,
+    "demo-efficientnet_b0": replace(
+        _FROM_SCRATCH, architecture="efficientnet_b0", epochs=30, lr=1e-3, warmup_epochs=2.0
     ),
-    "demo-vit_tiny": Recipe(
-        architecture="vit_tiny",
-        weights="none",
-        image_size=128,
-        batch_size=16,
-        epochs=28,
-        lr=5e-4,
-        warmup_epochs=4.0,
-    ),
+    "demo-vit_tiny": replace(_FROM_SCRATCH, architecture="vit_tiny", epochs=28, lr=5e-4, warmup_epochs=4.0),
 }
 
 
@@ -39,7 +27,7 @@ def main() -> int:
     try:
         for name, recipe in RECIPES.items():
             run = _wanted(name, recipe)
-            if run.state is not State.FINISHED:
+            if not run.finished:
                 runner.ensure()
                 if code := watch(run):
                     return code
