@@ -55,7 +55,7 @@ def _example(say: Say) -> tuple[bytes | None, dict[Condition, int | None]]:
         st.rerun()  # the wall is drawn already, with the one chosen before marked
     if chosen is None:
         return None, {}
-    return dataset.image_path(chosen).read_bytes(), labels_of(dataset.index.loc[chosen])
+    return dataset.read(chosen), labels_of(dataset.index.loc[chosen])
 
 
 def _examples(dataset: Dataset) -> list[str]:

@@ -1,5 +1,6 @@
 """Writing so that a reader sees the old file or the new one, never half of one. Knows nothing of what is written."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -56,3 +57,21 @@ def sweep(folder: Path) -> None:
     """Remove what a killed writer left in `folder`. Only for whoever holds the folder's lock."""
     for leftover in folder.glob(f"{TEMPORARY}*"):
         leftover.unlink(missing_ok=True)
+
+
+def is_locked(path: Path) -> bool:
+    """Somebody holds the lock at `path` at this moment."""
+    if not path.exists():
+        return False
+    # A shared look: two pages that look at the same moment do not take each other for the owner.
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def formula_safe(cell: str) -> str:
+    """Text that no spreadsheet takes for a formula (OWASP: CSV injection)."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

@@ -15,9 +15,10 @@ from filelock import FileLock, Timeout
 
 from scalp_core.dataset import data_folder
 from scalp_core.errors import ScalpError, Text
-from scalp_core.runs import Run, State, artifacts_folder, is_locked, list_runs, not_writable
+from scalp_core.files import is_locked
+from scalp_core.runs import Run, State, artifacts_folder, list_runs, not_writable
 
-_ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 _LOCK = ".runner.lock"
 _MAX_DEATHS = 3  # in a row without a finished epoch between them
 _LOG_CAP = 2**20  # bytes
@@ -39,19 +40,20 @@ def ensure() -> None:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            cwd=_ROOT,
-            env=_environment(),
+            cwd=ROOT,
+            env=environment(),
         )
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """What processes of ours start with."""
     # The folders are settled now: the runner may outlive a change of directory or environment.
     from_root = os.environ.get("PYTHONPATH", "")
     return {
         **os.environ,
         "SCALP_ARTIFACTS": str(artifacts_folder().resolve()),
         "SCALP_DATA": str(data_folder().resolve()),
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), from_root))),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), from_root))),
         "PYTHONUNBUFFERED": "1",
         # torch's threads spin while they wait for each other; beside any other busy process on a small machine that
         # made a training step 6 times slower (measured, docs/design/runs.md). Sleeping costs next to nothing.
@@ -101,8 +103,8 @@ def _train(run: Run) -> int:
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
-            cwd=_ROOT,
-            env=_environment(),
+            cwd=ROOT,
+            env=environment(),
             preexec_fn=_be_nice,
         )
         return process.wait()
@@ -141,8 +143,8 @@ def export(run: Run) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        cwd=_ROOT,
-        env=_environment(),
+        cwd=ROOT,
+        env=environment(),
         check=False,
     )
     if done.returncode:

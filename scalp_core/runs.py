@@ -4,7 +4,6 @@ State is derived from which files exist and whether the training process holds t
 stale. The table of files is in docs/design/runs.md; this is the only module that knows their names.
 """
 
-import fcntl
 import json
 import logging
 import os
@@ -24,7 +23,7 @@ from filelock import FileLock
 from scalp_core.architectures import ARCHITECTURE_NAME, weights_file
 from scalp_core.dataset import NAME, open_dataset
 from scalp_core.errors import ScalpError, Text
-from scalp_core.files import read_json, sha256, write_json, write_text
+from scalp_core.files import is_locked, read_json, sha256, write_json, write_text
 from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS, Condition
 
@@ -413,19 +412,6 @@ class Run:
         hashes = read_json(facts)
         of_these = hashes["weights"] == self.manifest["files"]["model.safetensors"]
         return bool(of_these and hashes["model"] == sha256(model))
-
-
-def is_locked(path: Path) -> bool:
-    """Somebody holds the lock at `path` at this moment."""
-    if not path.exists():
-        return False
-    # A shared look: two pages that look at the same moment do not take each other for the owner.
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 def _damaged(run_id: str, name: str) -> ScalpError:

@@ -6,14 +6,8 @@ real ones, so that all that reads the real data can be tried on it; but they are
 
 import hashlib
 import json
-import multiprocessing
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -22,7 +16,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from scalp_core.dataset import (
     LABEL_COLUMNS,
@@ -30,7 +23,9 @@ from scalp_core.dataset import (
     TEXT_COLUMNS,
     Dataset,
     check_name,
+    claimed,
     data_folder,
+    name_taken,
     open_dataset,
     split,
     write_dataset,
@@ -39,6 +34,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.files import TEMPORARY, read_json, sha256, sweep, write_json
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.renderer import CASTS, Camera, Scene, render
+from scalp_core.workers import share_out
 
 # Raised whenever the same seed gives other names, labels or pixels than before.
 GENERATOR_VERSION = 1
@@ -155,22 +151,13 @@ def make_dataset(
         "images": images,
         "seed": seed,
     }
-    folder = data_folder() / name
-    if (folder / "index.parquet").is_file():
+    if (data_folder() / name / "index.parquet").is_file():
         dataset = open_dataset(name)
         if dataset.made == settings:
             return dataset
-        raise _name_taken(name)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder.with_name(f".{name}.lock"), timeout=0):
-            return _make(folder, settings, processes or os.cpu_count() or 1, progress or _silent)
-    except Timeout as error:
-        raise ScalpError(
-            "already_making",
-            f"Another command is just making data set “{name}”. Wait for it, or choose another --name.",
-            f"다른 명령이 데이터 세트 “{name}”을(를) 만들고 있습니다. 기다리거나 다른 --name을 고르십시오.",
-        ) from error
+        raise name_taken(name)
+    with claimed(name) as folder:
+        return _make(folder, settings, processes or os.cpu_count() or 1, progress or _silent)
 
 
 def _make(folder: Path, settings: dict[str, object], processes: int, progress: Progress) -> Dataset:
@@ -199,25 +186,15 @@ def _check_number(images: int) -> None:
         )
 
 
-def _name_taken(name: str) -> ScalpError:
-    return ScalpError(
-        "name_taken",
-        f"Another data set stands under the name “{name}”. Choose another --name, or remove {data_folder() / name} "
-        "first.",
-        f"“{name}” 이름의 다른 데이터 세트가 이미 있습니다. 다른 --name을 고르거나 먼저 {data_folder() / name} 폴더를 "
-        "지우십시오.",
-    )
-
-
 def _claim(folder: Path, settings: dict[str, object]) -> None:
     """Begin or resume in `folder`; never in one that holds something else."""
     marker = folder / MAKING
     if marker.is_file():
         if read_json(marker) != settings:
-            raise _name_taken(folder.name)
+            raise name_taken(folder.name)
         return
     if folder.exists() and any(not path.name.startswith(TEMPORARY) for path in folder.iterdir()):
-        raise _name_taken(folder.name)
+        raise name_taken(folder.name)
     write_json(marker, settings)
 
 
@@ -369,17 +346,9 @@ def _render_all(folder: Path, pictures: list[Picture], seed: int, processes: int
     hashes: dict[int, str] = {}
     progress(0, len(pictures))
     try:
-        for done in map(work, chunks) if processes == 1 else _in_workers(work, chunks, processes):
+        for done in share_out(work, chunks, min(processes, len(chunks))):
             hashes |= done
             progress(len(hashes), len(pictures))
-    except BrokenProcessPool as error:
-        raise ScalpError(
-            "worker_died",
-            "A rendering process was ended from outside, perhaps for lack of memory. Start the same command again: it "
-            "goes on where it stopped; with --processes 1 it needs least memory.",
-            "렌더링 프로세스가 외부에서 종료되었습니다 (메모리 부족일 수 있음). 같은 명령을 다시 실행하면 이어서 "
-            "진행되며, --processes 1이면 메모리를 가장 적게 씁니다.",
-        ) from error
     except OSError as error:
         raise ScalpError(
             "cannot_write",
@@ -389,48 +358,6 @@ def _render_all(folder: Path, pictures: list[Picture], seed: int, processes: int
             "바꾼 뒤 같은 명령을 다시 실행하십시오.",
         ) from error
     return hashes
-
-
-def _in_workers(
-    work: Callable[[list[Picture]], dict[int, str]], chunks: list[list[Picture]], processes: int
-) -> Iterator[dict[int, str]]:
-    """Results as they come. Spawned, because a fork of a process with threads (OpenCV, a test) may hang."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(processes, len(chunks)), context, initializer=_start_worker)
-    try:
-        with _deaf_to_interrupts():
-            waiting = {pool.submit(work, chunk) for chunk in chunks}
-        while waiting:
-            finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in finished)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Workers started in here inherit that they ignore Ctrl-C, and leave it to their parent from the first moment."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may change, and only it receives, signals
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _start_worker() -> None:
-    """A worker uses one core and does not outlive its parent."""
-    cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)  # nobody is left to hand a result or an error to
 
 
 def _render_chunk(folder: Path, seed: int, pictures: list[Picture]) -> dict[int, str]:

@@ -178,7 +178,7 @@ def _fill_cache(path: Path, dataset: Dataset, preprocessing: Preprocessing, repo
 
 def _small(dataset: Dataset, image_id: str, preprocessing: Preprocessing) -> images.Pixels:
     try:
-        return images.resize(images.decode(dataset.image_path(image_id).read_bytes()).pixels, preprocessing)
+        return images.resize(images.decode(dataset.read(image_id)).pixels, preprocessing)
     except ScalpError as error:
         en, ko = error.text
         raise ScalpError(error.code, f"Picture {image_id}: {en}", f"사진 {image_id}: {ko}") from error

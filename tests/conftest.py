@@ -88,7 +88,7 @@ def trained(tiny_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Ite
         with run.lock():
             train(run)
         test_part = tiny_data.index[tiny_data.index["part"] == "test"]
-        yield Trained(run, tiny_data, tiny_data.image_path(test_part["id"].iloc[0]).read_bytes())
+        yield Trained(run, tiny_data, tiny_data.read(test_part["id"].iloc[0]))
 
 
 def until(fact: Callable[[], object], seconds: float = 60.0) -> None:

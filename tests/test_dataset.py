@@ -221,7 +221,7 @@ def test_hostile_names_never_open_a_file_outside(name: str, hostile_ground: tupl
         with pytest.raises(ScalpError):
             open_dataset(name)
         with pytest.raises(ScalpError):
-            mine.image_path(name)
+            mine.read(name)
     finally:
         OPENED.watch = False
     assert [path for path in OPENED.paths if not Path(path).resolve().is_relative_to(root)] == []
@@ -242,9 +242,9 @@ def test_a_picture_that_is_gone_is_named(folders: Folders) -> None:
     mine = write_dataset(folders.data / "mine", "test", {}, with_values())
     (mine.folder / "images").mkdir()
     (mine.folder / "images" / "p0001.jpg").write_bytes(b"x")
-    assert mine.image_path("p0001").read_bytes() == b"x"
+    assert mine.read("p0001") == b"x"
     with pytest.raises(ScalpError, match="p0002"):
-        mine.image_path("p0002")
+        mine.read("p0002")
 
 
 def test_folders_default_to_beside_the_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ from conftest import TINY, Folders, processes, until
 
 from scalp_core import runner
 from scalp_core.dataset import Dataset
-from scalp_core.runs import Recipe, Run, State, create_run, is_locked, list_runs
+from scalp_core.files import is_locked
+from scalp_core.runs import Recipe, Run, State, create_run, list_runs
 
 RECIPE = Recipe(**TINY, conditions=Recipe.conditions[:1])
 

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from scalp_core.dataset import Dataset, write_dataset
 from scalp_core.errors import ScalpError, Text
-from scalp_core.files import read_json, write_text
+from scalp_core.files import is_locked, read_json, write_text
 from scalp_core.labels import Condition
-from scalp_core.runs import Progress, Recipe, Run, State, active_runs, create_run, find_run, is_locked, list_runs
+from scalp_core.runs import Progress, Recipe, Run, State, active_runs, create_run, find_run, list_runs
 
 RECIPE = Recipe(**TINY)
 

@@ -64,7 +64,7 @@ def test_label_files_have_exactly_the_real_keys(small: Dataset) -> None:
 
 def test_images_are_640_by_480_jpegs_with_the_hash_of_the_index(small: Dataset) -> None:
     for row in small.index.head(4).itertuples():
-        path = small.image_path(str(row.id))
+        path = small.folder / str(row.path)
         assert cv2.imread(str(path)).shape == (480, 640, 3)
         assert sha256(path) == row.sha256
 

@@ -165,7 +165,7 @@ def test_the_picture_cache_holds_the_pictures_in_order_and_is_made_once(tiny: Da
     pixels = cached_pixels(tiny, HALF)
     assert pixels.shape == (48, 64, 64, 3)
     for row in (0, 17, 47):
-        data = tiny.image_path(tiny.index["id"].iloc[row]).read_bytes()
+        data = tiny.read(tiny.index["id"].iloc[row])
         assert np.array_equal(pixels[row], resize(decode(data).pixels, HALF))
     made = [path.stat().st_mtime_ns for path in (tiny.folder / "cache").iterdir()]
     cached_pixels(tiny, HALF)
@@ -193,7 +193,7 @@ def failure(run: Run) -> str:
 
 def test_a_picture_that_is_missing_or_broken_is_named(own_copy: Dataset) -> None:
     image_id = own_copy.index["id"].iloc[5]
-    path = own_copy.image_path(image_id)
+    path = own_copy.folder / own_copy.index.at[image_id, "path"]
     data = path.read_bytes()
     path.unlink()
     assert image_id in failure(create_run(RECIPE))

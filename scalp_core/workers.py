@@ -1,0 +1,82 @@
+"""Work shared out among processes, one a core, that end with their parent. Knows nothing of the work."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import islice
+from typing import TypeVar
+
+import cv2
+
+from scalp_core.errors import ScalpError
+
+Work = TypeVar("Work")
+Result = TypeVar("Result")
+
+
+def share_out(work: Callable[[Work], Result], items: Iterable[Work], processes: int | None = None) -> Iterator[Result]:
+    """`work(item)` of every item, in whatever order they are done; few items are taken ahead of the workers.
+
+    Args:
+        work: a function that can be sent to another process, as its items and results.
+        processes: None takes one a core; 1 works in this process.
+
+    Raises:
+        ScalpError: `worker_died`, besides whatever `work` raises.
+    """
+    processes = processes or os.cpu_count() or 1
+    if processes == 1:
+        yield from map(work, items)
+        return
+    # Spawned, because a fork of a process with threads (OpenCV, a test) may hang.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, context, initializer=_start_worker)
+    left = iter(items)
+    try:
+        with _deaf_to_interrupts():
+            waiting: set[Future[Result]] = {pool.submit(work, item) for item in islice(left, 2 * processes)}
+        while waiting:
+            finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            waiting |= {pool.submit(work, item) for item in islice(left, len(finished))}
+            yield from (future.result() for future in finished)
+    except BrokenProcessPool as error:
+        raise ScalpError(
+            "worker_died",
+            "A working process was ended from outside, perhaps for lack of memory. Start the same command again: it "
+            "goes on where it stopped; with --processes 1 it needs least memory.",
+            "작업 프로세스가 외부에서 종료되었습니다 (메모리 부족일 수 있음). 같은 명령을 다시 실행하면 이어서 "
+            "진행되며, --processes 1이면 메모리를 가장 적게 씁니다.",
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Workers started in here inherit that they ignore Ctrl-C, and leave it to their parent from the first moment."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may change, and only it receives, signals
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _start_worker() -> None:
+    """A worker uses one core and does not outlive its parent."""
+    cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # nobody is left to hand a result or an error to
