@@ -1,0 +1,406 @@
+"""What an audit can find, and the words for it in both languages. Knows no data set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+import pandas as pd
+
+from scalp_core.errors import Text
+
+
+class FindingSeverity(StrEnum):
+    """How much a finding matters, least first."""
+
+    OK = "ok"
+    NOTE = "note"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def text(self) -> Text:
+        return _SEVERITY_TEXT[self]
+
+    @property
+    def rank(self) -> int:
+        """0 for what is in order … 3 for an error."""
+        return list(FindingSeverity).index(self)
+
+
+_SEVERITY_TEXT = {
+    FindingSeverity.OK: Text("in order", "이상 없음"),
+    FindingSeverity.NOTE: Text("note", "참고"),
+    FindingSeverity.WARNING: Text("warning", "주의"),
+    FindingSeverity.ERROR: Text("error", "오류"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        key: names the check, the same in every audit.
+        text: one or two sentences with the figures.
+        images: ids that show it, most telling first; not necessarily all.
+        count: of everything that shows it: images, or captures, grades, conditions and devices where the text says so.
+        figures: a small table behind the sentence.
+    """
+
+    key: str
+    severity: FindingSeverity
+    text: Text
+    images: tuple[str, ...] = ()
+    count: int = 0
+    figures: pd.DataFrame | None = field(default=None, compare=False)
+
+    @property
+    def title(self) -> Text:
+        return _WORDS[self.key].title
+
+
+def finding(
+    key: str,
+    severity: FindingSeverity,
+    *,
+    images: tuple[str, ...] = (),
+    count: int = 0,
+    figures: pd.DataFrame | None = None,
+    **values: Text | int | float | str,
+) -> Finding:
+    """A finding in the words of its key, with `count` and `values` filled in."""
+    words = _WORDS[key].fine if severity is FindingSeverity.OK else _WORDS[key].found
+    return Finding(key, severity, _filled(words, values | {"count": count}), images, count, figures)
+
+
+def unmeasured(key: str, dataset: str) -> Finding:
+    """The note that a check needs measures which the index does not have yet."""
+    return Finding(key, FindingSeverity.NOTE, _filled(_UNMEASURED, {"dataset": dataset}))
+
+
+def unknown(key: str) -> Finding:
+    """The note that a check is about something that is known of no image."""
+    return Finding(key, FindingSeverity.NOTE, _UNKNOWN)
+
+
+def as_json(found: Finding) -> dict[str, object]:
+    """A finding as JSON holds it; figures that are not numbers become null."""
+    figures = found.figures if found.figures is not None else pd.DataFrame()
+    return {
+        "key": found.key,
+        "severity": found.severity.value,
+        "title": found.title._asdict(),
+        "text": found.text._asdict(),
+        "count": found.count,
+        "images": list(found.images),
+        "figures": figures.astype(object).where(figures.notna(), None).to_dict("records"),
+    }
+
+
+def percent(count: float, total: float) -> Text:
+    """A share in words; something is never called 0.0 %."""
+    share = 100 * count / total if total else 0.0
+    if 0 < share < 0.1:
+        return Text("under 0.1 %", "0.1 % 미만")
+    return Text(f"{share:.1f} %", f"{share:.1f} %")
+
+
+def listed(names: Sequence[Text], most: int = 6) -> Text:
+    """The names with commas, and how many more there are."""
+    more = len(names) - most
+    en, ko = (", ".join(name(language) for name in names[:most]) for language in ("en", "ko"))
+    return Text(f"{en} and {more:,} more", f"{ko} 외 {more:,}개") if more > 0 else Text(en, ko)
+
+
+def _filled(words: Text, values: dict[str, Text | int | float | str]) -> Text:
+    def spoken(language: str) -> dict[str, object]:
+        return {key: value(language) if isinstance(value, Text) else value for key, value in values.items()}
+
+    return Text(words.en.format(**spoken("en")), words.ko.format(**spoken("ko")))
+
+
+class _Words(NamedTuple):
+    """Of one check: its name, what it says when all is in order, and what otherwise."""
+
+    title: Text
+    fine: Text
+    found: Text
+
+
+_UNMEASURED = Text(
+    "Not checked: the pictures have not been measured yet. Run: python -m training.prepare inspect {dataset}",
+    "확인하지 못했습니다. 아직 사진을 측정하지 않았습니다. 실행할 명령: python -m training.prepare inspect {dataset}",
+)
+_UNKNOWN = Text("Not checked: it is not known of any image.", "확인하지 못했습니다. 이 정보가 있는 이미지가 없습니다.")
+
+_WORDS = {
+    "overlap_content": _Words(
+        Text("The same file in two parts", "여러 분할에 있는 같은 파일"),
+        Text("No file lies in two parts.", "둘 이상의 분할에 걸친 파일이 없습니다."),
+        Text(
+            "The same file lies in an earlier part as well: {shares}. What is measured on these images looks better "
+            "than it is.",
+            "같은 파일이 앞선 분할에도 있습니다: {shares}. 이 이미지로 측정한 성능은 실제보다 좋게 나옵니다.",
+        ),
+    ),
+    "overlap_look_alikes": _Words(
+        Text("Near-duplicates in two parts", "여러 분할에 있는 거의 같은 사진"),
+        Text("No near-duplicates lie in two parts.", "둘 이상의 분할에 걸친 거의 같은 사진이 없습니다."),
+        Text(
+            "A near-duplicate lies in an earlier part: {shares}. What is measured on these images looks better than "
+            "it is.",
+            "거의 같은 사진이 앞선 분할에도 있습니다: {shares}. 이 이미지로 측정한 성능은 실제보다 좋게 나옵니다.",
+        ),
+    ),
+    "overlap_capture": _Words(
+        Text("Captures in two parts", "여러 분할에 있는 촬영"),
+        Text("No capture lies in two parts.", "둘 이상의 분할에 걸친 촬영이 없습니다."),
+        Text(
+            "Images of the same capture lie in an earlier part: {shares}. What is measured on these images looks "
+            "better than it is.",
+            "같은 촬영의 이미지가 앞선 분할에도 있습니다: {shares}. 이 이미지로 측정한 성능은 실제보다 좋게 나옵니다.",
+        ),
+    ),
+    "overlap_site": _Words(
+        Text("Sites in two parts", "여러 분할에 있는 기관"),
+        Text("No site lies in two parts.", "둘 이상의 분할에 걸친 기관이 없습니다."),
+        Text(
+            "Images of the same site lie in an earlier part: {shares}. What is measured on these images says little "
+            "about a new site.",
+            "같은 기관의 이미지가 앞선 분할에도 있습니다: {shares}. 이 이미지로 측정한 성능은 새로운 기관에 대해 말해 "
+            "주는 것이 적습니다.",
+        ),
+    ),
+    "official_overlap": _Words(
+        Text("The publisher's own split", "배포처의 원래 분할"),
+        Text(
+            "The publisher's validation images share nothing with the training images.",
+            "배포처의 검증 이미지는 학습 이미지와 겹치는 것이 없습니다.",
+        ),
+        Text(
+            "The publisher's {total:,} validation images overlap the training images: {shares}. Results on that split, "
+            "published ones too, look better than they are.",
+            "배포처의 검증 이미지 {total:,}장이 학습 이미지와 겹칩니다: {shares}. 이 분할로 측정한 결과는 공개된 "
+            "수치를 포함하여 실제보다 좋게 나옵니다.",
+        ),
+    ),
+    "normal_images": _Words(
+        Text("What grade 0 means", "등급 0의 의미"),
+        Text(
+            "Grade 0 means that one condition is absent: among its images are some with another condition present.",
+            "등급 0은 해당 증상만 없다는 뜻입니다. 등급 0 이미지 가운데 다른 증상이 있는 사진이 있습니다.",
+        ),
+        Text(
+            "Images of grade 0 are normal in everything else as well, all or nearly all of them: {conditions}. A model "
+            "never sees such a condition absent while another is present, and will take one for the other.",
+            "등급 0 이미지가 거의 모두 다른 증상까지 ‘양호’입니다: {conditions}. 모델은 해당 증상 없이 다른 증상만 "
+            "있는 사진을 보지 못하므로 다른 증상을 이 증상으로 오인하게 됩니다.",
+        ),
+    ),
+    "folder_labels": _Words(
+        Text("Labels from folder names", "폴더 이름에서 읽은 라벨"),
+        Text("The labels were read from label files.", "라벨을 라벨 파일에서 읽었습니다."),
+        Text(
+            "The labels were read from folder names. Grade 0 often means “healthy in everything” there, and what else "
+            "an image shows is not known. Add the label files if there are any.",
+            "라벨을 폴더 이름에서 읽었습니다. 이 경우 등급 0은 흔히 ‘모든 증상이 양호’를 뜻하며, 이미지의 다른 증상은 "
+            "알 수 없습니다. 라벨 파일이 있으면 추가하십시오.",
+        ),
+    ),
+    "empty_parts": _Words(
+        Text("Parts without images", "이미지가 없는 분할"),
+        Text("All four parts have images.", "네 분할 모두 이미지가 있습니다."),
+        Text(
+            "Without images: {parts}. Training needs all four parts: divide the data set anew, or add images.",
+            "이미지가 없는 분할: {parts}. 학습에는 네 분할이 모두 필요합니다. 데이터 세트를 다시 나누거나 "
+            "이미지를 추가하십시오.",
+        ),
+    ),
+    "absent_grades": _Words(
+        Text("Grades absent from a part", "분할에 없는 등급"),
+        Text("Every grade that occurs is in every part.", "존재하는 모든 등급이 모든 분할에 있습니다."),
+        Text(
+            "There is no image of: {grades}. Nothing can be learned or said about them there.",
+            "이미지가 없는 등급: {grades}. 해당 분할에서는 그 등급을 학습하거나 평가할 수 없습니다.",
+        ),
+    ),
+    "rare_grades": _Words(
+        Text("Grades with few images or of one site", "이미지가 적거나 한 기관에만 있는 등급"),
+        Text(
+            "Every grade has at least {fewest} images, and not of one site only, wherever it is.",
+            "모든 등급이 분할마다 {fewest}장 이상이며 한 기관에 치우치지 않습니다.",
+        ),
+        Text(
+            "There are fewer than {fewest} images, or those of one site only, of: {grades}. Figures about them are "
+            "little more than chance.",
+            "이미지가 {fewest}장 미만이거나 한 기관의 것뿐인 등급: {grades}. 이에 대한 수치는 우연에 크게 좌우됩니다.",
+        ),
+    ),
+    "unlabelled": _Words(
+        Text("Missing labels", "빠진 라벨"),
+        Text("Every image has a label for all six conditions.", "모든 이미지에 여섯 증상의 라벨이 있습니다."),
+        Text(
+            "{count:,} of {total:,} images lack a label: {conditions}. They are left out of training and evaluation of "
+            "that condition.",
+            "이미지 {total:,}장 중 {count:,}장에 빠진 라벨이 있습니다: {conditions}. 해당 증상의 학습과 평가에서 "
+            "제외됩니다.",
+        ),
+    ),
+    "constant_conditions": _Words(
+        Text("Conditions of one grade only", "등급이 하나뿐인 증상"),
+        Text("Every labelled condition has several grades.", "라벨이 있는 모든 증상에 여러 등급이 있습니다."),
+        Text(
+            "All images have the same grade: {conditions}. There is nothing to learn.",
+            "모든 이미지의 등급이 같은 증상: {conditions}. 학습할 것이 없습니다.",
+        ),
+    ),
+    "unused_grades": _Words(
+        Text("Grades that no image has", "어떤 이미지에도 없는 등급"),
+        Text("No grade of a condition is without images.", "이미지가 하나도 없는 등급은 없습니다."),
+        Text(
+            "No image has: {grades}. A model will not give these grades.",
+            "이미지가 하나도 없는 등급: {grades}. 모델은 이 등급을 예측하지 않습니다.",
+        ),
+    ),
+    "capture_disagreement": _Words(
+        Text("Different grades within a capture", "한 촬영 안의 등급 차이"),
+        Text(
+            "Within none of {compared:,} captures do grades differ by {apart} or more.",
+            "촬영 {compared:,}건 모두 등급 차이가 {apart} 미만입니다.",
+        ),
+        Text(
+            "In {count:,} of {compared:,} captures the grades of a condition differ by {apart} or more, most often: "
+            "{condition} ({share}). Regions of a head may truly differ.",
+            "촬영 {compared:,}건 중 {count:,}건에서 한 증상의 등급이 {apart} 이상 차이 납니다. 가장 잦은 증상: "
+            "{condition} ({share}). 부위에 따라 실제로 다를 수 있습니다.",
+        ),
+    ),
+    "region_disagreement": _Words(
+        Text("Different grades of one region in a capture", "한 촬영, 같은 부위의 등급 차이"),
+        Text(
+            "Of {compared:,} regions taken more than once in a capture, none has grades that differ by {apart} or "
+            "more.",
+            "한 촬영에서 여러 번 찍은 부위 {compared:,}곳 모두 등급 차이가 {apart} 미만입니다.",
+        ),
+        Text(
+            "Of {compared:,} regions taken more than once in a capture, {count:,} have grades of a condition that "
+            "differ by {apart} or more, most often: {condition} ({share}). One of the labels may be wrong.",
+            "한 촬영에서 여러 번 찍은 부위 {compared:,}곳 중 {count:,}곳에서 한 증상의 등급이 {apart} 이상 차이 "
+            "납니다. 가장 잦은 증상: {condition} ({share}). 라벨 중 하나가 잘못되었을 수 있습니다.",
+        ),
+    ),
+    "quality": _Words(
+        Text("Quality of the pictures", "사진 품질"),
+        Text("The pictures are measured.", "사진을 측정했습니다."),
+        Text("The pictures are not measured.", "사진을 측정하지 않았습니다."),
+    ),
+    "unreadable": _Words(
+        Text("Unreadable pictures", "읽을 수 없는 사진"),
+        Text("All pictures can be read.", "모든 사진을 읽을 수 있습니다."),
+        Text(
+            "{count:,} of {total:,} pictures cannot be read: they are gone, damaged or cut short. Training would stop "
+            "at them.",
+            "사진 {total:,}장 중 {count:,}장을 읽을 수 없습니다. 파일이 없거나 손상되었거나 중간에 끊겼으며, 학습이 "
+            "여기서 멈추게 됩니다.",
+        ),
+    ),
+    "blurred": _Words(
+        Text("Blurred pictures", "흐린 사진"),
+        Text(
+            "No picture is blurred (sharpness under {limit:.0f}; median {median:.0f}).",
+            "흐린 사진이 없습니다 (선명도 {limit:.0f} 미만, 중앙값 {median:.0f}).",
+        ),
+        Text(
+            "{count:,} of {total:,} pictures ({share}) are blurred (sharpness under {limit:.0f}; median {median:.0f}).",
+            "사진 {total:,}장 중 {count:,}장({share})이 흐립니다 (선명도 {limit:.0f} 미만, 중앙값 {median:.0f}).",
+        ),
+    ),
+    "dark": _Words(
+        Text("Dark pictures", "어두운 사진"),
+        Text(
+            "No picture is dark (lightness under {limit:.0f}; median {median:.0f}).",
+            "어두운 사진이 없습니다 (명도 {limit:.0f} 미만, 중앙값 {median:.0f}).",
+        ),
+        Text(
+            "{count:,} of {total:,} pictures ({share}) are dark (lightness under {limit:.0f}; median {median:.0f}).",
+            "사진 {total:,}장 중 {count:,}장({share})이 어둡습니다 (명도 {limit:.0f} 미만, 중앙값 {median:.0f}).",
+        ),
+    ),
+    "bright": _Words(
+        Text("Bright pictures", "지나치게 밝은 사진"),
+        Text(
+            "No picture is too bright (lightness over {limit:.0f}; median {median:.0f}).",
+            "지나치게 밝은 사진이 없습니다 (명도 {limit:.0f} 초과, 중앙값 {median:.0f}).",
+        ),
+        Text(
+            "{count:,} of {total:,} pictures ({share}) are too bright (lightness over {limit:.0f}; median "
+            "{median:.0f}).",
+            "사진 {total:,}장 중 {count:,}장({share})이 지나치게 밝습니다 (명도 {limit:.0f} 초과, 중앙값 "
+            "{median:.0f}).",
+        ),
+    ),
+    "clipped": _Words(
+        Text("Clipped pictures", "명암이 손실된 사진"),
+        Text(
+            "No picture is plain black or white on more than {limit:.1%} of its area.",
+            "면적의 {limit:.1%}를 넘게 검거나 희게 뭉개진 사진이 없습니다.",
+        ),
+        Text(
+            "{count:,} of {total:,} pictures ({share}) are plain black or white on more than {limit:.1%} of their "
+            "area.",
+            "사진 {total:,}장 중 {count:,}장({share})이 면적의 {limit:.1%}를 넘게 검거나 희게 뭉개져 있습니다.",
+        ),
+    ),
+    "odd_size": _Words(
+        Text("Pictures of another size", "크기가 다른 사진"),
+        Text(
+            "All pictures have {width} × {height} pixels.",
+            "모든 사진의 크기가 {width} × {height} 픽셀입니다.",
+        ),
+        Text(
+            "{count:,} of {total:,} pictures ({share}) have another size than the usual {width} × {height} pixels.",
+            "사진 {total:,}장 중 {count:,}장({share})의 크기가 가장 흔한 {width} × {height} 픽셀과 다릅니다.",
+        ),
+    ),
+    "device_cast": _Words(
+        Text("Colour cast by device", "기기별 색조"),
+        Text(
+            "The colours of no device differ from those of all by more than {off:.0f} units of CIE a*, b* (devices of "
+            "{fewest} images or more).",
+            "전체와 CIE a*, b* 단위로 {off:.0f} 넘게 색이 다른 기기가 없습니다 (이미지 {fewest}장 이상인 기기 기준).",
+        ),
+        Text(
+            "The colours of {differing:,} of {total:,} devices differ from those of all by more than {off:.0f} units "
+            "of CIE a*, b*: {devices}. Some of the redness or yellowness there is the device's.",
+            "기기 {total:,}대 중 {differing:,}대의 색이 전체와 CIE a*, b* 단위로 {off:.0f} 넘게 다릅니다: {devices}. "
+            "붉은 기나 노란 기의 일부는 기기 때문입니다.",
+        ),
+    ),
+    "device_association": _Words(
+        Text("Grades by device", "기기별 등급"),
+        Text(
+            "The device tells little about any grade (Cramér's V at most {limit}).",
+            "기기로 등급을 짐작하기 어렵습니다 (크라메르 V {limit} 이하).",
+        ),
+        Text(
+            "The device tells much about a grade (Cramér's V): {conditions}. A model may learn the device instead of "
+            "the scalp.",
+            "기기만으로도 등급을 상당히 짐작할 수 있습니다 (크라메르 V): {conditions}. 모델이 두피 대신 기기를 학습할 "
+            "수 있습니다.",
+        ),
+    ),
+    "site_association": _Words(
+        Text("Grades by site", "기관별 등급"),
+        Text(
+            "The site tells little about any grade (Cramér's V at most {limit}).",
+            "기관으로 등급을 짐작하기 어렵습니다 (크라메르 V {limit} 이하).",
+        ),
+        Text(
+            "The site tells much about a grade (Cramér's V): {conditions}. A model may learn the site instead of the "
+            "scalp.",
+            "기관만으로도 등급을 상당히 짐작할 수 있습니다 (크라메르 V): {conditions}. 모델이 두피 대신 기관을 학습할 "
+            "수 있습니다.",
+        ),
+    ),
+}
