@@ -1,0 +1,83 @@
+"""The benchmark: that it measures what it says, at sizes where that takes a moment; never how long something takes."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from conftest import Folders
+
+from scalp_core.dataset import LABEL_COLUMNS, PARTS
+from scalp_core.explore import Filters, filterable, measured, select, size, spearman
+from training import benchmark
+
+
+@pytest.mark.parametrize("rows", [7, 3000])
+def test_the_rows_look_like_imported_ones(folders: Folders, rows: int) -> None:
+    dataset = benchmark.write_rows(folders.data / "made", rows, 0)
+    index = dataset.index
+    assert (dataset.images, len(index), dataset.synthetic) == (rows, rows, True)
+    assert index["id"].str.fullmatch(r"\d{4}_A2LEBJJDE\d{4}[AB]_\d{13}_[2-6]").all()
+    assert (index["id"].str.rsplit("_", n=1).str[0] == index["capture"]).all()
+    assert (index.groupby("capture")[["site", "device", "part"]].nunique() == 1).all(axis=None)
+    assert (index.groupby("site")["part"].nunique() == 1).all()
+    assert {"sharpness", "lightness"} <= set(measured(dataset))
+    assert {"meta_gender", "official"} <= set(filterable(dataset))
+    assert index["sha256"].str.fullmatch("[0-9a-f]{64}").all()
+    assert index["sha256"].is_unique
+
+
+def test_rows_by_the_thousand_have_what_the_real_ones_have(folders: Folders) -> None:
+    dataset = benchmark.write_rows(folders.data / "made", 6000, 1)
+    everything = select(dataset, Filters())
+    told = size(dataset, everything)
+    assert told.sites == 190
+    assert 3.2 < told.images / told.captures < 4.6
+    assert set(dataset.index["part"]) == set(PARTS)
+    assert 0 < dataset.index[list(LABEL_COLUMNS)].isna().any(axis=1).sum() < 200
+    assert spearman(dataset, everything).loc["value_1", "value_2"] == pytest.approx(-0.6, abs=0.06)
+    alike = dataset.index["look_alikes"].value_counts()
+    assert 0 < alike.sum() < 200
+    assert set(alike) <= {1, 2}
+
+
+def test_a_seed_gives_the_same_rows(folders: Folders) -> None:
+    first, again, other = (
+        benchmark.write_rows(folders.data / name, 500, seed) for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    )
+    assert first.index_hash == again.index_hash != other.index_hash
+
+
+def test_interactions_are_measured_first_and_then_again() -> None:
+    calls: list[int] = []
+    seconds = benchmark.measure({"once more": calls.append})
+    assert calls == list(range(6))
+    assert set(seconds) == {"once more"}
+    assert all(math.isfinite(value) and value >= 0 for value in seconds["once more"].values())
+
+
+def test_the_dataset_page_is_measured_at_every_size(
+    folders: Folders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "figures.json"
+    assert benchmark.main(["dataset-page", "--rows", "1000", "500", "--json", str(written)]) == 0
+    figures = json.loads(written.read_text(encoding="utf-8"))
+    assert figures["synthetic"] is True
+    assert figures["machine"]["cores"] >= 1
+    assert [one["rows"] for one in figures["sizes"]] == [500, 1000]
+    for one in figures["sizes"]:
+        assert {"counts", "Spearman", "sort by sharpness", "open the page"} <= set(one["seconds"])
+        assert all(took["first"] > 0 and took["median"] > 0 for took in one["seconds"].values())
+        assert one["memory"]["page"]["peak"] >= one["memory"]["page"]["resident"] > 0
+        assert one["index_mebibytes"] > 0
+    printed = capsys.readouterr().out
+    for word in ("SYNTHETIC", "cores", "1,000", "500", "open the page", "× for 10 × rows", "MiB"):
+        assert word in printed
+    assert list(folders.data.iterdir()) == []  # it measures on a folder of its own
+
+
+def test_a_page_that_fails_is_not_measured(folders: Folders) -> None:
+    dataset = benchmark.write_rows(folders.data / "made", 50, 0)
+    (dataset.folder / "index.parquet").write_bytes(b"broken")
+    with pytest.raises(RuntimeError, match="page failed"):
+        benchmark.open_page(dataset, {})

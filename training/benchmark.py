@@ -1,0 +1,340 @@
+"""`python -m training.benchmark`: how time and memory grow with the data. The only place that measures seconds.
+
+Figures are for comparing sizes and ways within one run; on another machine, or a busy one, they differ.
+"""
+
+import argparse
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scalp_core import explore
+from scalp_core.dataset import LABEL_COLUMNS, PART_SHARES, Dataset, open_dataset, write_dataset
+from scalp_core.explore import Filters
+from scalp_core.synthetic import CAPTURE_SIZES, FIRST_EPOCH_MS, FRAMES, LAST_EPOCH_MS, REAL_SITES, REGION_OF_FRAME
+
+_ROOT = Path(__file__).resolve().parent.parent
+_SIZES = (10_000, 100_000, 1_000_000)
+_NAME, _SEED = "benchmark", 0
+_REPEATS = 5
+_BATCH = 65_536  # rows
+_PER_PAGE = 24
+_MEBIBYTE = 2**20
+
+Measured = dict[str, dict[str, float]]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    options.command(options)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training.benchmark", description="Measure time and memory.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    page = commands.add_parser("dataset-page", help="seconds of every interaction of the Dataset page, by rows")
+    page.add_argument("--rows", type=int, nargs="+", default=_SIZES, help="sizes (default 10,000 100,000 1,000,000)")
+    page.add_argument("--json", type=Path, help="write the figures to this file as well")
+    page.set_defaults(command=_dataset_page)
+
+    # Started by the one above: a process of its own for every size.
+    inner = commands.add_parser("dataset-page-measure")
+    inner.add_argument("--json", type=Path, required=True)
+    inner.set_defaults(command=_measure_dataset_page)
+    return parser
+
+
+def _write_json(path: Path, figures: dict[str, Any]) -> None:
+    path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "processor": platform.processor() or platform.machine(),
+        "python": platform.python_version(),
+    }
+
+
+def memory() -> dict[str, float]:
+    """MiB that this process holds, and held at most. Only Linux tells."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return {"resident": math.nan, "peak": math.nan}
+    told = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+    # Not ru_maxrss: a new process inherits that from the one that started it.
+    return {name: int(told[key].split()[0]) / 1024 for name, key in (("resident", "VmRSS"), ("peak", "VmHWM"))}
+
+
+# --- An index without pictures --------------------------------------------------------------------------------------
+
+
+def write_rows(folder: Path, rows: int, seed: int) -> Dataset:
+    """A data set of `rows` synthetic rows that look like the imported real ones; its pictures do not exist.
+
+    190 sites, captures of about four, labels as often together as in the real data, one row in a hundred unlabelled,
+    quality, answers of a questionnaire and a few look-alikes. Written in batches: memory stays flat.
+    """
+    made: dict[str, object] = {"generator": "training.benchmark", "rows": rows, "seed": seed}
+    return write_dataset(folder, "synthetic", made, _batches(rows, seed))
+
+
+def _batches(rows: int, seed: int) -> Iterator[pd.DataFrame]:
+    generator = np.random.default_rng(seed)
+    sites = min(REAL_SITES, rows)
+    ends = np.linspace(0, rows, sites + 1).astype(int)
+    waiting: list[pd.DataFrame] = []
+    written = 0
+    for site, images in enumerate(np.diff(ends)):
+        waiting.append(_site_rows(site, int(images), generator))
+        if site == sites - 1 or ends[site + 1] - written >= _BATCH:
+            yield _with_columns(pd.concat(waiting, ignore_index=True), written, generator)
+            waiting, written = [], ends[site + 1]
+
+
+def _site_rows(site: int, images: int, generator: np.random.Generator) -> pd.DataFrame:
+    """Who and where, in the order of ids: site, device, moment, frame."""
+    devices = np.sort(generator.integers(2, size=images))  # at most one capture an image
+    moments = np.sort(generator.choice(LAST_EPOCH_MS - FIRST_EPOCH_MS, images, replace=False)) + FIRST_EPOCH_MS
+    sizes = generator.choice(len(CAPTURE_SIZES), images, p=CAPTURE_SIZES) + 1
+    chance = generator.random((images, len(FRAMES)))
+    capture, frame = np.nonzero(chance.argsort(axis=1).argsort(axis=1) < sizes[:, np.newaxis])
+    capture, frames = capture[:images], np.array(FRAMES)[frame[:images]]
+    serials = np.array([f"A2LEBJJDE{site:04d}{letter}" for letter in "AB"])[devices]
+    captures = np.array([f"{site:04d}_{serial}_{moment}" for serial, moment in zip(serials, moments, strict=True)])
+    part = generator.choice(list(PART_SHARES), p=list(PART_SHARES.values()))
+    table = pd.DataFrame({"site": f"{site:04d}", "device": serials[capture], "capture": captures[capture]})
+    table["region"] = pd.Series(frames).map(REGION_OF_FRAME)
+    table["id"] = table["capture"] + "_" + frames.astype(str)
+    return table.assign(part=part, path="images/" + table["id"] + "_" + table["region"] + ".jpg")
+
+
+def _with_columns(rows: pd.DataFrame, first: int, generator: np.random.Generator) -> pd.DataFrame:
+    """Labels, quality and answers; `first` is the place of the first row, which numbers the look-alikes."""
+    count = len(rows)
+    vectors, folders, chances = _label_vectors()
+    drawn = generator.choice(len(vectors), count, p=chances)
+    labels = pd.DataFrame(vectors[drawn], columns=list(LABEL_COLUMNS), dtype="Int8")
+    labels[generator.random(count) < 0.01] = pd.NA
+    hashes = generator.bytes(32 * count).hex()
+    few = generator.random(count) < 0.01
+    columns: dict[str, Any] = {
+        "sha256": [hashes[place : place + 64] for place in range(0, len(hashes), 64)],
+        "official": generator.choice(["train", "valid", "both"], count, p=(0.74, 0.21, 0.05)),
+        "folders": folders[drawn],
+        "bytes": generator.integers(220_000, 250_000, count),
+        "width": 640,
+        "height": 480,
+        "sharpness": generator.lognormal(4.6, 0.5, count),
+        "lightness": generator.normal(64, 5, count),
+        "clipped": generator.beta(1, 40, count),
+        "cast_red": generator.normal(4, 6, count),
+        "cast_yellow": generator.normal(6, 4, count),
+        "look": generator.integers(2**63, size=count, dtype=np.uint64),
+        "look_alikes": pd.Series(first + (np.cumsum(few) - 1) // 2, dtype="Int32").where(few),
+        "meta_gender": generator.choice(["남", "여"], count),
+        "meta_age": generator.choice(["20대", "30대", "40대", "50대"], count),
+        "meta_answers1": generator.choice(["매일", "이틀에 한 번", "사흘에 한 번"], count),
+    }
+    return pd.concat([rows, labels], axis=1).assign(**columns)
+
+
+def _label_vectors() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_], npt.NDArray[np.float64]]:
+    """The label vectors that occur in the real data, the class folders they lie in, and how likely each is."""
+    table = pd.read_csv(_ROOT / "scalp_core" / "label_joint_counts.csv")
+    vectors = table[list(LABEL_COLUMNS)].to_numpy(np.int64)
+    folders = [
+        " ".join(f"{name}/{grade}" for name, grade in zip(LABEL_COLUMNS, vector, strict=True) if grade)
+        for vector in vectors
+    ]
+    return vectors, np.array(folders, dtype=object), (table["n"] / table["n"].sum()).to_numpy(np.float64)
+
+
+# --- The Dataset page -----------------------------------------------------------------------------------------------
+
+
+def _dataset_page(options: argparse.Namespace) -> None:
+    found = [_in_own_process(rows) for rows in sorted(options.rows)]
+    figures = {"benchmark": "dataset-page", "synthetic": True, "machine": machine(), "sizes": found}
+    _print(figures)
+    if options.json:
+        _write_json(options.json, figures)
+
+
+def _in_own_process(rows: int) -> dict[str, Any]:
+    """Figures for one size: read by a fresh process, so that its memory is all that size's."""
+    with tempfile.TemporaryDirectory(prefix="scalp-benchmark-") as temporary:
+        folder = Path(temporary)
+        print(f"{rows:,} rows: writing and measuring …", file=sys.stderr)
+        dataset = write_rows(folder / "data" / _NAME, rows, _SEED)
+        environment = {
+            **os.environ,
+            "SCALP_DATA": str(folder / "data"),
+            "SCALP_ARTIFACTS": str(folder / "artifacts"),
+            "STREAMLIT_LOGGER_LEVEL": "error",  # it warns that there is no browser
+        }
+        command = [sys.executable, "-m", "training.benchmark", "dataset-page-measure", "--json", f"{folder}/found.json"]
+        subprocess.run(command, check=True, cwd=_ROOT, env=environment)
+        found: dict[str, Any] = json.loads((folder / "found.json").read_text(encoding="utf-8"))
+        return {"rows": rows, "index_mebibytes": _mebibytes(dataset.folder / "index.parquet")} | found
+
+
+def _mebibytes(path: Path) -> float:
+    return path.stat().st_size / _MEBIBYTE
+
+
+def _measure_dataset_page(options: argparse.Namespace) -> None:
+    dataset = open_dataset(_NAME)
+    before = memory()
+    seconds = measure(_interactions(dataset))
+    of_functions = memory()
+    seconds |= measure(_openings(dataset))
+    figures = {"seconds": seconds, "memory": {"start": before, "functions": of_functions, "page": memory()}}
+    _write_json(options.json, figures)
+
+
+def measure(interactions: dict[str, Callable[[int], object]]) -> Measured:
+    """Seconds of each: the first time in this process, and the median of the next five.
+
+    Each is called with the number of the repetition, so that it need not ask twice for what is kept.
+    """
+    seconds = {}
+    for name, interaction in interactions.items():
+        first, *others = [_seconds(interaction, repeat) for repeat in range(_REPEATS + 1)]
+        seconds[name] = {"first": first, "median": median(others)}
+    return seconds
+
+
+def _seconds(interaction: Callable[[int], object], repeat: int) -> float:
+    start = time.perf_counter()
+    interaction(repeat)
+    return time.perf_counter() - start
+
+
+def _interactions(dataset: Dataset) -> dict[str, Callable[[int], object]]:
+    """What the page asks for, by name; on all rows, or on those that filters leave."""
+    everything = np.arange(dataset.images)
+
+    def one_filter(repeat: int) -> Filters:
+        return Filters.of({"value_2": ["2", "3"]}, text="" if repeat == 0 else f"_{repeat + 1}")
+
+    def three_filters(repeat: int) -> Filters:
+        return Filters.of({"value_2": ["2"], "part": ["train"]}, {"sharpness": (50 + repeat, math.inf)})
+
+    def gallery_page(repeat: int) -> list[str]:
+        shown = explore.sort(dataset, everything, "sharpness")
+        begin = min(500 + repeat, len(shown) // _PER_PAGE) * _PER_PAGE
+        return dataset.column("id").iloc[shown[begin : begin + _PER_PAGE]].tolist()
+
+    return {
+        "choices of all filters": lambda _: [explore.choices(dataset, name) for name in explore.filterable(dataset)],
+        "select, one filter and text": lambda repeat: explore.select(dataset, one_filter(repeat)),
+        "select, three filters": lambda repeat: explore.select(dataset, three_filters(repeat)),
+        "size": lambda _: explore.size(dataset, everything),
+        "counts": lambda _: explore.counts(dataset, everything),
+        "Spearman": lambda _: explore.spearman(dataset, everything),
+        "co-occurrence": lambda _: explore.cooccurrence(dataset, everything),
+        "grades by region": lambda _: explore.by_field(dataset, everything, "region", "value_2"),
+        "grades by site": lambda _: explore.by_field(dataset, everything, "site", "value_2"),
+        "sort by sharpness": lambda _: explore.sort(dataset, everything, "sharpness"),
+        "page 500 of the gallery": gallery_page,
+        "row of an id": lambda repeat: dataset.row(str(dataset.column("id").iloc[-1 - repeat])),
+        "neighbours": lambda repeat: explore.neighbours(dataset, str(dataset.column("id").iloc[-1 - repeat])),
+        "CSV of three filters": lambda repeat: _length(dataset, explore.select(dataset, three_filters(repeat))),
+        "CSV of everything": lambda _: _length(dataset, everything),
+    }
+
+
+def _length(dataset: Dataset, rows: explore.Rows) -> int:
+    return sum(map(len, explore.to_csv(dataset, rows)))
+
+
+def _openings(dataset: Dataset) -> dict[str, Callable[[int], object]]:
+    """The page itself, each time for a visitor who was not there before."""
+
+    def filters(repeat: int) -> Filters:
+        return Filters.of({"value_2": ["2", "3"], "part": ["train"]}, {"sharpness": (50 + repeat, math.inf)})
+
+    return {
+        "open the page": lambda _: open_page(dataset, {}),
+        "open it with three filters": lambda repeat: open_page(dataset, filters(repeat).to_address()),
+    }
+
+
+def open_page(dataset: Dataset, address: dict[str, str]) -> None:
+    """Run the Dataset page as a browser's first visit does; without a browser's own part.
+
+    Raises:
+        RuntimeError: the page failed, so its time means nothing.
+    """
+    from streamlit.testing.v1 import AppTest
+
+    visit = AppTest.from_file(str(_ROOT / "Home.py"), default_timeout=600)
+    visit.switch_page("pages/1_Dataset.py")
+    for key, value in ({"lang": "en", "data": dataset.name} | address).items():
+        visit.query_params[key] = value
+    visit.run()
+    if visit.exception or visit.error:
+        raise RuntimeError(f"the page failed: {[one.value for one in (*visit.exception, *visit.error)]}")
+
+
+def _print(figures: dict[str, Any]) -> None:
+    sizes = figures["sizes"]
+    told = figures["machine"]
+    print(f"Seconds on the Dataset page over SYNTHETIC rows without pictures; {told['cores']} cores, Python", end=" ")
+    print(f"{told['python']}, load {told['load']}. First: nothing read yet. Then: the median of {_REPEATS}.")
+    for kind, title in (("first", "first"), ("median", "then")):
+        print("\n" + _table(sizes, title, lambda size, name, kind=kind: float(size["seconds"][name][kind])))
+    print("\n" + _memory_table(sizes))
+
+
+def _table(sizes: list[dict[str, Any]], title: str, value: Callable[[dict[str, Any], str], float]) -> str:
+    names = list(sizes[0]["seconds"])
+    table = pd.DataFrame({f"{size['rows']:,}": [value(size, name) for name in names] for size in sizes}, names)
+    growth = [_growth(sizes, row) for row in table.to_numpy()]
+    shown = table.map("{:.4f}".format).assign(**{"× for 10 × rows": growth})
+    return str(shown.rename_axis(columns=f"{title}, seconds").to_string())
+
+
+def _growth(sizes: list[dict[str, Any]], seconds: npt.NDArray[np.float64]) -> str:
+    """By how much the last step multiplies the time, per tenfold rows: 10 is proportional."""
+    if len(sizes) < 2 or sizes[-1]["rows"] == sizes[-2]["rows"]:
+        return "–"
+    steps = math.log10(sizes[-1]["rows"] / sizes[-2]["rows"])
+    return f"{(seconds[-1] / seconds[-2]) ** (1 / steps):.1f}"
+
+
+def _memory_table(sizes: list[dict[str, Any]]) -> str:
+    columns = {
+        f"{size['rows']:,}": {
+            "index.parquet": size["index_mebibytes"],
+            **{
+                f"{when}, {what}": mebibytes
+                for when, told in size["memory"].items()
+                for what, mebibytes in told.items()
+            },
+        }
+        for size in sizes
+    }
+    return str(pd.DataFrame(columns).map("{:.0f}".format).rename_axis(columns="memory, MiB").to_string())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
