@@ -1,4 +1,4 @@
-"""Dashboard and REST in one process on one port: `python serve.py` or `streamlit run serve.py`.
+"""Dashboard, its thumbnails and REST in one process on one port: `python serve.py` or `streamlit run serve.py`.
 
 `PORT` (8501) and `HOST` (127.0.0.1) say where `python serve.py` listens.
 """
@@ -14,14 +14,23 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
+from anyio import CapacityLimiter, to_thread
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scalp_core import rest, runner
+from scalp_core.errors import ScalpError
+from scalp_core.thumbnails import thumbnail_at
 
 HOME = Path(__file__).resolve().parent / "Home.py"
+
+# As many at once as there are cores; a page of two hundred takes turns and leaves the pages' own threads alone.
+_MAKING_THUMBNAILS = CapacityLimiter(os.cpu_count() or 1)
+_KEEP = {"Cache-Control": "private, max-age=31536000, immutable", "Cross-Origin-Resource-Policy": "same-origin"}
 
 
 @asynccontextmanager
@@ -68,6 +77,16 @@ class _PageHeaders:
         await self.app(scope, receive, framed)
 
 
+async def thumbnail(request: Request) -> Response:
+    """The picture behind an address that `scalp_core.thumbnails` gave; 404 for every other."""
+    path = f"thumbnails/{request.path_params['picture']}"
+    try:
+        small = await to_thread.run_sync(thumbnail_at, path, limiter=_MAKING_THUMBNAILS)
+    except ScalpError:
+        return Response(status_code=404, headers={"Cache-Control": "no-store"})
+    return Response(small, media_type="image/webp", headers=_KEEP)
+
+
 app = st.App(
     HOME,
     lifespan=lifespan,
@@ -78,6 +97,8 @@ app = st.App(
         Route("/api/{path:path}", rest.api),
         Route("/predict_all", rest.api, methods=["POST"]),
         Route("/predict", rest.api, methods=["POST"]),
+        # Streamlit serves its pages below server.baseUrlPath, whatever that is, and so does this.
+        Route("/{base:path}thumbnails/{picture:path}", thumbnail),
     ],
 )
 

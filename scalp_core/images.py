@@ -4,6 +4,7 @@ Page, REST, bulk, training and import all come through here. Knows no labels and
 """
 
 import io
+import struct
 import warnings
 from dataclasses import dataclass
 
@@ -85,6 +86,48 @@ def decode(data: bytes) -> Picture:
         raise _not_a_picture("the file is damaged or cut short", "파일이 손상되었거나 중간에 끊겼습니다") from error
 
 
+def size_from_header(head: bytes) -> tuple[int, int] | None:
+    """Width and height from the first few thousand bytes of a file, without decoding; None where they are not in them.
+
+    Raises:
+        ScalpError: as `decode`, for what these bytes already tell.
+    """
+    size = _jpeg_size(head) if head.startswith(b"\xff\xd8\xff") else _other_size(head)
+    if size:
+        _check_size(*size)
+    return size
+
+
+def _jpeg_size(head: bytes) -> tuple[int, int] | None:
+    """From the frame header, ITU-T T.81 B.2.2. Pillow's reading of a header takes ten times as long."""
+    place, end = 2, len(head) - _SEGMENT.size
+    while place <= end:
+        marker, length, height, width = _SEGMENT.unpack_from(head, place)
+        if marker in _FRAME_HEADERS:
+            return width, height
+        place += 2 + length
+    return None
+
+
+# Marker, length, and in a frame header the precision (passed over), height and width.
+_SEGMENT = struct.Struct(">HHxHH")
+_FRAME_HEADERS = {0xFF00 + code for code in range(0xC0, 0xD0)} - {0xFFC4, 0xFFC8, 0xFFCC}
+
+
+def _other_size(head: bytes) -> tuple[int, int]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(head), formats=FORMATS) as image:
+                return image.size
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels() from error
+    except UnidentifiedImageError as error:
+        raise _not_a_picture("its content is none of these formats", "내용이 이 형식들이 아닙니다") from error
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+        raise _not_a_picture("the file is damaged or cut short", "파일이 손상되었거나 중간에 끊겼습니다") from error
+
+
 def resize(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     """The picture at the size a network wants, still 8 bit; the network normalises by itself."""
     size = (preprocessing.width, preprocessing.height)
@@ -92,17 +135,36 @@ def resize(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
 
 
 def encode_jpeg(pixels: Pixels, quality: int = 90) -> bytes:
-    """A plain JPEG without metadata, for thumbnails and overlays."""
+    """A plain JPEG without metadata, for overlays."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 
 def thumbnail(data: bytes, side: int) -> bytes:
-    """A JPEG of at most `side` pixels along the longer edge, for galleries. Raises ScalpError as `decode` does."""
-    image = Image.fromarray(decode(data).pixels)
+    """A WebP of at most `side` pixels along the longer edge, for galleries. Raises ScalpError as `decode` does."""
+    image = _draft(data, side) or Image.fromarray(decode(data).pixels)
     image.thumbnail((side, side))
-    return encode_jpeg(np.asarray(image), quality=85)
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=75, method=2)  # more effort: twice the time for 5 % fewer bytes
+    return buffer.getvalue()
+
+
+def _draft(data: bytes, side: int) -> Image.Image | None:
+    """A JPEG decoded at the half, quarter or eighth of its size that `side` allows; None where only `decode` knows."""
+    if len(data) > MAX_BYTES:
+        return None
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+            _check_size(image.width, image.height)
+            image.draft(None, (side, side))
+            image.load()
+            return _to_rgb(ImageOps.exif_transpose(image))
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels() from error
+    # Another format, or damaged: `decode` says which.
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError):
+        return None
 
 
 def _check_size(width: int, height: int) -> None:

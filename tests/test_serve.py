@@ -1,4 +1,4 @@
-"""Dashboard and REST on one port: a real server, started as people start it."""
+"""Dashboard, thumbnails and REST on one port: a real server, started as people start it."""
 
 import http.client
 import json
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +18,9 @@ import pytest
 from conftest import ROOT, Folders, Trained, until
 
 from scalp_core.dataset import Dataset
-from scalp_core.runs import Recipe, create_run, is_locked
+from scalp_core.files import is_locked
+from scalp_core.runs import Recipe, create_run
+from scalp_core.thumbnails import address, thumbnail
 
 
 @contextmanager
@@ -82,6 +85,48 @@ def test_what_is_under_api_is_the_interface_s(server: str) -> None:
     assert httpx.get(f"{server}/api/docs/swagger-ui-bundle.js").status_code == 200
     assert httpx.delete(f"{server}/api/health").status_code == 405
     assert httpx.get(f"{server}/api/models").json()["models"]
+
+
+@pytest.mark.parametrize("base", ["", "lab/scalp/"])
+def test_thumbnails_have_addresses_of_their_own(server: str, trained: Trained, base: str) -> None:
+    response = httpx.get(f"{server}/{base}{address(trained.dataset, 3)}")
+    assert response.status_code == 200
+    assert response.content == thumbnail(trained.dataset, 3)
+    headers = response.headers
+    assert headers["content-type"] == "image/webp"
+    assert headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "tiny",
+        "tiny/3-00000000.webp",
+        "nothing/3-00000000.webp",
+        "tiny/" + "9" * 5000 + "-00000000.webp",
+        "tiny/dataset.json",
+    ],
+)
+def test_nothing_else_is_below_their_address(server: str, path: str) -> None:
+    response = httpx.get(f"{server}/thumbnails/{path}")
+    assert (response.status_code, response.content) == (404, b"")
+    assert response.headers["cache-control"] == "no-store"  # what is mended must be seen
+
+
+@pytest.mark.parametrize("path", ["tiny/%2e%2e/dataset.json", "..%2f..%2fetc%2fpasswd", "tiny/3-%00.webp"])
+def test_no_path_leaves_the_data(server: str, path: str) -> None:
+    assert httpx.get(f"{server}/thumbnails/{path}").status_code in (400, 404)
+
+
+def test_a_wall_of_thumbnails_comes_at_once(server: str, trained: Trained) -> None:
+    addresses = [f"{server}/{address(trained.dataset, row)}" for row in range(48)]
+    with ThreadPoolExecutor(12) as visitors:
+        answers = list(visitors.map(httpx.get, addresses * 2))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 48
 
 
 def test_a_stream_without_length_ends_at_the_limit(server: str) -> None:

@@ -1,15 +1,15 @@
-"""A wall of thumbnails that can be clicked or reached by keyboard. Knows no filters."""
+"""A wall of thumbnails that can be clicked or reached by keyboard. Knows no filters.
 
-import base64
+The pictures come from the route of serve.py; where a page runs without it, the wall shows gaps.
+"""
+
 from collections.abc import Sequence
 
 import streamlit as st
 
-from scalp_core import images
+from scalp_core.charts import SEVERITY_COLORS
 from scalp_core.dataset import Dataset
-from scalp_core.errors import ScalpError
-
-THUMBNAIL_SIDE = 220  # pixels
+from scalp_core.thumbnails import address
 
 _HTML = "<div class='wall'></div>"
 _CSS = """
@@ -18,42 +18,75 @@ button { all: unset; cursor: pointer; border-radius: var(--st-base-radius); over
   border: 2px solid var(--st-border-color); background: var(--st-secondary-background-color);
   color: var(--st-text-color); font: 12px/1.35 var(--st-font); }
 button:hover, button:focus-visible { border-color: var(--st-primary-color); }
+button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
 button[aria-pressed="true"] { border-color: var(--st-primary-color); box-shadow: 0 0 0 2px var(--st-primary-color); }
-img { width: 100%; aspect-ratio: 4 / 3; object-fit: cover; display: block; }
-span { display: block; padding: 4px 6px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.frame { display: block; aspect-ratio: 4 / 3; }
+img { width: 100%; height: 100%; object-fit: cover; display: block; }
+.caption { display: block; padding: 4px 6px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.badge { display: inline-block; width: 9px; height: 9px; margin-right: 5px; border-radius: 50%;
+  box-shadow: 0 0 0 1px var(--st-text-color); }
 """
 # Text goes in through textContent and attributes only: a name from somebody's folder is never markup.
 _JS = """
+function element(kind, name, ...inside) {
+  const made = document.createElement(kind)
+  made.className = name
+  made.append(...inside)
+  return made
+}
+
+function draw(picture) {
+  const image = element("img", "")
+  image.loading = "lazy"
+  image.alt = ""
+  image.onerror = () => image.remove()  // a gap; opening the picture says what is wrong with it
+  image.src = picture.source
+  const caption = element("span", "caption", picture.caption)
+  if (picture.badge) {
+    const badge = element("span", "badge")
+    badge.style.background = picture.badge
+    caption.prepend(badge)
+  }
+  const button = element("button", "", element("span", "frame", image), caption)
+  button.type = "button"
+  button.setAttribute("aria-label", picture.id + " " + picture.caption)
+  button.title = picture.id
+  return button
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const wall = parentElement.querySelector(".wall")
-  wall.replaceChildren(...data.pictures.map((picture) => {
-    const button = document.createElement("button")
-    button.type = "button"
+  const pictures = JSON.stringify(data.pictures)
+  if (wall.pictures !== pictures) {  // otherwise a click would throw the focus away
+    wall.replaceChildren(...data.pictures.map(draw))
+    wall.pictures = pictures
+  }
+  data.pictures.forEach((picture, number) => {
+    const button = wall.children[number]
     button.setAttribute("aria-pressed", String(picture.id === data.chosen))
-    button.setAttribute("aria-label", picture.id + " " + picture.caption)
-    button.title = picture.id
-    const image = document.createElement("img")
-    image.loading = "lazy"
-    image.alt = ""
-    image.src = picture.source
-    const caption = document.createElement("span")
-    caption.textContent = picture.caption
-    button.append(image, caption)
     button.onclick = () => setTriggerValue("picked", picture.id)
-    return button
-  }))
+  })
 }
 """
 _wall = st.components.v2.component("scalp_gallery", html=_HTML, css=_CSS, js=_JS)
 
 
 def gallery(
-    dataset: Dataset, ids: Sequence[str], captions: Sequence[str], key: str, chosen: str | None = None
+    dataset: Dataset,
+    ids: Sequence[str],
+    captions: Sequence[str],
+    key: str,
+    chosen: str | None = None,
+    grades: Sequence[int | None] | None = None,
 ) -> str | None:
-    """Show these pictures; the id of the one that was just clicked, else None."""
+    """Show these pictures; the id of the one that was just clicked, else None.
+
+    Args:
+        grades: 0–3 puts a dot of the severity's colour before the caption, which should name the grade in words.
+    """
     pictures = [
-        {"id": image_id, "caption": caption, "source": _source(dataset, image_id)}
-        for image_id, caption in zip(ids, captions, strict=True)
+        {"id": image_id, "caption": caption, "source": _source(dataset, image_id), "badge": _color(grade)}
+        for image_id, caption, grade in zip(ids, captions, grades or [None] * len(ids), strict=True)
     ]
     result = _wall(key=key, data={"pictures": pictures, "chosen": chosen or ""}, on_picked_change=lambda: None)
     picked: str | None = result.picked
@@ -61,14 +94,12 @@ def gallery(
 
 
 def _source(dataset: Dataset, image_id: str) -> str:
-    try:
-        return _thumbnail(str(dataset.image_path(image_id)), str(dataset.index.at[image_id, "sha256"]))
-    except ScalpError:
-        return ""  # a gap on the wall; opening the picture says what is wrong with it
+    row = dataset.row(image_id)
+    if row < 0:
+        return ""  # an old prediction table knows pictures that the index no longer has
+    base = str(st.get_option("server.baseUrlPath")).strip("/")
+    return f"/{base}/{address(dataset, row)}" if base else f"/{address(dataset, row)}"
 
 
-@st.cache_data(max_entries=4000, show_spinner=False)
-def _thumbnail(path: str, sha256: str) -> str:  # the hash keys the cache
-    with open(path, "rb") as file:  # noqa: PTH123  a string keys the cache
-        small = images.thumbnail(file.read(), THUMBNAIL_SIDE)
-    return "data:image/jpeg;base64," + base64.b64encode(small).decode()
+def _color(grade: int | None) -> str:
+    return "" if grade is None else SEVERITY_COLORS[grade]
