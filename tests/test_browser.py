@@ -19,7 +19,8 @@ from scalp_core import evaluate
 from scalp_core.charts import grade_name
 from scalp_core.dataset import Dataset, labels_of, open_dataset, write_dataset
 from scalp_core.labels import CONDITIONS, Condition, Severity
-from scalp_core.runs import Recipe, Run, create_run, is_locked
+from scalp_core.files import is_locked
+from scalp_core.runs import Recipe, Run, create_run
 from ui.shell import PAGES
 from ui.words import Say
 

@@ -21,7 +21,8 @@ from scalp_core.answers import all_answer
 from scalp_core.charts import grade_name
 from scalp_core.dataset import Dataset, labels_of, list_datasets, open_dataset
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition
-from scalp_core.runs import Progress, Recipe, Run, State, create_run, find_run, is_locked, list_runs
+from scalp_core.files import is_locked
+from scalp_core.runs import Progress, Recipe, Run, State, create_run, find_run, list_runs
 from ui.shell import PAGES
 from ui.words import Say
 
@@ -330,7 +331,7 @@ def test_another_data_set_forgets_the_picture_of_the_first(several: Folders, tra
 def test_a_picture_whose_file_is_gone_leaves_a_gap(several: Folders) -> None:
     dataset = open_dataset("tiny")
     image = dataset.index["id"].iloc[0]
-    dataset.image_path(image).unlink()
+    (dataset.folder / dataset.index.at[image, "path"]).unlink()
     at = healthy(page("dataset", data="tiny"))
     assert galleries(at)["wall"][0]["source"] == ""
     (told,) = texts(page("dataset", data="tiny", image=image).error)
@@ -340,7 +341,7 @@ def test_a_picture_whose_file_is_gone_leaves_a_gap(several: Folders) -> None:
 def test_a_picture_that_is_broken_on_the_disk_leaves_a_gap(several: Folders) -> None:
     dataset = open_dataset("tiny")
     image = dataset.index["id"].iloc[0]
-    dataset.image_path(image).write_bytes(b"not a picture")
+    (dataset.folder / dataset.index.at[image, "path"]).write_bytes(b"not a picture")
     at = healthy(page("dataset", data="tiny"))
     assert galleries(at)["wall"][0]["source"] == ""
     opened = page("dataset", data="tiny", image=image)
@@ -501,15 +502,9 @@ def test_the_threshold_changes_the_type(trained: Trained) -> None:
     image = next(
         image
         for image in trained.dataset.index["id"]
-        if len(
-            {
-                predict.grade(trained.dataset.image_path(image).read_bytes(), threshold=n).scalp_type.key
-                for n in (1, 2, 3)
-            }
-        )
-        > 1
+        if len({predict.grade(trained.dataset.read(image), threshold=n).scalp_type.key for n in (1, 2, 3)}) > 1
     )
-    data = trained.dataset.image_path(image).read_bytes()
+    data = trained.dataset.read(image)
     at = page("diagnose", source="example", data="tiny", image=image)
     seen = set()
     for threshold in (DEFAULT_THRESHOLD, 1, 3):

@@ -1,6 +1,7 @@
 """`python -m training.prepare`: data sets from the command line. Knows how to ask and report, not how they are made."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +11,16 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from scalp_core.dataset import PARTS, Dataset
+from scalp_core.audit import audit
+from scalp_core.dataset import PARTS, Dataset, open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.files import write_atomic
+from scalp_core.findings import as_json
+from scalp_core.importer import FAULT_LIST, FAULTS, WARNINGS, Order, import_tree, read_report
+from scalp_core.inspection import inspect
+from scalp_core.label_tables import FIELDS
 from scalp_core.labels import CONDITIONS, GRADES, Condition
+from scalp_core.parts import OVERLAPS, WAYS, deal_anew
 from scalp_core.renderer import CASTS, Camera, Scene, render
 from scalp_core.synthetic import make_dataset
 
@@ -51,11 +58,66 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
     demo.set_defaults(command=_make_demo, images=DEMO_IMAGES, seed=DEMO_SEED, name=DEMO_NAME)
 
+    aihub = commands.add_parser("aihub", help="import the AI Hub 216 tree as it was delivered, zips or unpacked")
+    aihub.add_argument("folder", type=Path, help="the folder that holds Training and Validation, in any spelling")
+    _import_options(aihub)
+    aihub.set_defaults(command=lambda options: _import(options, "aihub", options.folder))
+
+    folders = commands.add_parser("folders", help="import class folders <condition>/<grade>/…")
+    folders.add_argument("folder", type=Path)
+    _import_options(folders)
+    folders.set_defaults(command=lambda options: _import(options, "folders", options.folder))
+
+    table = commands.add_parser("csv", help="import a table of labels beside a folder of pictures")
+    table.add_argument("file", type=Path, help="CSV with a header; columns are found by name")
+    table.add_argument("--images", type=Path, required=True, help="the folder of the pictures")
+    table.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        type=_mapping,
+        metavar="FIELD=COLUMN",
+        help=f"say which column holds a field: {', '.join(FIELDS)}, value_1 … value_6; may be given several times",
+    )
+    _import_options(table)
+    table.set_defaults(command=lambda options: _import(options, "csv", options.images))
+
+    parts = commands.add_parser("split", help="deal the pictures of a data set to train, valid, calib and test anew")
+    parts.add_argument("name")
+    parts.add_argument("--by", choices=list(WAYS), default="site", help="what never lies in two parts (default site)")
+    parts.add_argument("--seed", type=_seed, default=0)
+    parts.set_defaults(command=_split)
+
+    audited = commands.add_parser("audit", help="leaks, gaps, contradictions and bad pictures of a data set")
+    audited.add_argument("name")
+    audited.add_argument("--json", action="store_true", help="for programs")
+    audited.set_defaults(command=_audit)
+
+    inspected = commands.add_parser("inspect", help="measure quality and near-duplicates of a data set that lacks them")
+    inspected.add_argument("name")
+    inspected.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
+    inspected.set_defaults(command=_inspect)
+
     sheet = commands.add_parser("contact-sheet", help="draw every grade of every condition into one picture")
     sheet.add_argument("--out", type=Path, required=True, help="a .jpg or .png file")
     sheet.add_argument("--seed", type=_seed, default=0)
     sheet.set_defaults(command=_write_contact_sheet)
     return parser
+
+
+def _import_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", required=True, help="name of the data set")
+    parser.add_argument("--by", choices=list(WAYS), default="", help="how to split (default: by site where possible)")
+    parser.add_argument("--seed", type=_seed, default=0, help="of the split (default 0)")
+    parser.add_argument("--extract", action="store_true", help="copy the pictures instead of reading them in place")
+    parser.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
+
+
+def _mapping(text: str) -> tuple[str, str]:
+    field, _, column = text.partition("=")
+    if not field or not column:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=COLUMN")
+    return field, column
 
 
 def _seed(text: str) -> int:
@@ -95,14 +157,79 @@ def _make_demo(options: argparse.Namespace) -> None:
 
 
 def _report(dataset: Dataset) -> None:
-    index = dataset.index
-    print(f"Data set “{dataset.name}”: {len(index)} images of {index['site'].nunique()} sites in {dataset.folder}")
-    for part in PARTS:
-        of_part = index[index["part"] == part]
-        print(f"  {part:<5} {len(of_part):>6} images, {of_part['site'].nunique():>3} sites")
+    part, site = dataset.column("part"), dataset.column("site")
+    print(f"Data set “{dataset.name}”: {dataset.images} images of {site.nunique()} sites in {dataset.folder}")
+    for one in PARTS:
+        print(f"  {one:<5} {(part == one).sum():>6} images, {site[part == one].nunique():>3} sites")
     if dataset.synthetic:
         print("These pictures are synthetic: drawn by a program, not taken of people. What is measured on them says")
         print("nothing about real scalps.")
+
+
+def _import(options: argparse.Namespace, kind: str, source: Path) -> None:
+    table, columns = (str(options.file), dict(options.map)) if kind == "csv" else ("", {})
+    order = Order(kind, str(source), table, columns, options.by, options.seed, options.extract)
+    with _Bars() as bars:
+        dataset = import_tree(order, options.name, processes=options.processes, progress=bars)
+    _report(dataset)
+    report = read_report(dataset) or {}
+    for warning in report["warnings"]:
+        print(f"Warning: {WARNINGS[warning].en}")
+    for kind_of_fault, count in report["counts"].items():
+        print(f"{count:>8,}  {FAULTS[kind_of_fault].en}")
+    if report["counts"]:
+        print(f"Each is listed in {dataset.folder / FAULT_LIST}")
+
+
+class _Bars:
+    """A progress bar a stage, with the time that is left."""
+
+    def __init__(self) -> None:
+        self.stage, self.bar = "", tqdm(disable=True)
+
+    def __enter__(self) -> "_Bars":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage != self.stage:
+            self.bar.close()
+            self.stage, self.bar = stage, tqdm(total=total, desc=stage, unit=" files", dynamic_ncols=True)
+        self.bar.update(done - self.bar.n)
+
+
+def _split(options: argparse.Namespace) -> None:
+    dataset = deal_anew(open_dataset(options.name), options.by, options.seed)
+    _report(dataset)
+    print(f"Split {WAYS[options.by].en} (seed {options.seed}).")
+    if dataset.parts.get("leaky"):
+        shares = ", ".join(f"{100 * share:.1f} % {OVERLAPS[key].en}" for key, share in dataset.parts["overlap"].items())
+        print(f"This split LEAKS. Of the test pictures, training has {shares}.")
+    print("Runs that learned from the former split are no longer compared with new ones.")
+
+
+def _audit(options: argparse.Namespace) -> None:
+    findings = audit(open_dataset(options.name))
+    if options.json:
+        print(json.dumps([as_json(finding) for finding in findings], ensure_ascii=False, indent=1))
+        return
+    for finding in findings:
+        print(f"[{finding.severity.text.en}] {finding.title.en}: {finding.text.en}")
+        if finding.images:
+            print(f"    {', '.join(finding.images[:3])}{' …' if finding.count > 3 else ''}")
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    with _Bars() as bars:
+        dataset = inspect(
+            open_dataset(options.name),
+            processes=options.processes,
+            progress=lambda done, total: bars("inspecting", done, total),
+        )
+    alike = int(dataset.column("look_alikes").notna().sum())
+    print(f"Data set “{dataset.name}”: {dataset.images:,} pictures measured, {alike:,} of them have near-duplicates.")
 
 
 def _write_contact_sheet(options: argparse.Namespace) -> None:

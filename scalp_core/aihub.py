@@ -1,0 +1,273 @@
+"""What file names, folder names and label files of AI Hub's scalp pictures say, and of class folders named like them.
+
+Pure text and parsed JSON: knows no files, no zip archives and no index.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+from unicodedata import normalize
+
+from scalp_core.dataset import META
+from scalp_core.errors import Text
+from scalp_core.labels import CONDITIONS, GRADES, Condition, Severity
+
+Official = Literal["train", "valid"]
+Role = Literal["images", "labels"]
+
+# ---- encodings ----
+
+# One syllable alone may be chance: “Ä” and “r” of a German name happen to be one in cp949.
+_KOREAN = re.compile("[가-힣]{2}")
+_ESCAPED = re.compile("[\udc80-\udcff]")
+
+
+def readable(raw: bytes | str, utf8: bool = False) -> str:
+    """A name as whoever gave it meant it, in composed form (NFC).
+
+    Archives made on Korean Windows hold cp949 and do not say so; programs that unpack them take it for something else
+    and leave names such as `┼╗╕≡` for 탈모. Such a text is turned back only if that makes Korean of it.
+
+    Args:
+        raw: the bytes of a zip member's name; or text, as a file system gives it.
+        utf8: the zip member says that its name is UTF-8. Has no meaning for text.
+    """
+    if isinstance(raw, str) and (raw.isascii() or not _ESCAPED.search(raw)):
+        return raw if raw.isascii() else _repaired(normalize("NFC", raw))
+    stored = raw if isinstance(raw, bytes) else raw.encode("utf-8", "surrogateescape")
+    return _repaired(normalize("NFC", _decoded(stored, utf8)))
+
+
+def _decoded(stored: bytes, utf8: bool) -> str:
+    for encoding in ("utf-8",) if utf8 else ("utf-8", "cp949"):
+        try:
+            return stored.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return stored.decode("cp437")  # what zip means where it says nothing; there is no byte that it does not know
+
+
+def _repaired(name: str) -> str:
+    if name.isascii() or _KOREAN.search(name):
+        return name
+    for taken_for in ("cp437", "latin-1"):
+        for meant in ("utf-8", "cp949"):
+            try:
+                repaired = normalize("NFC", name.encode(taken_for).decode(meant))
+            except UnicodeError:
+                continue
+            if _KOREAN.search(repaired):
+                return repaired
+    return name
+
+
+# ---- file names ----
+
+
+@dataclass(frozen=True, slots=True)
+class PictureName:
+    """What the file name of a picture says.
+
+    Attributes:
+        site: the four-digit number of a place, not of a person.
+        device: the serial of the microscope.
+        capture: one head at one sitting: site, device and time.
+        frame: the number of the picture in its capture.
+        region: `TH`, `LH`, `RH` or `BH`.
+        image_id: capture and frame, as label files call the picture.
+    """
+
+    site: str
+    device: str
+    capture: str
+    frame: int
+    region: str
+    image_id: str
+
+
+# Some times have nine digits instead of the thirteen of milliseconds.
+_PICTURE = re.compile(r"(((\d{4})_([A-Z0-9]{15})_\d{9,13})_(\d))_([TLRB]H)", re.ASCII)
+
+
+def picture_name(stem: str) -> PictureName | None:
+    """The parts of a name such as `0013_A2LEBJJDE00060O_1602578303771_2_TH`, upper case; None for any other name."""
+    found = _PICTURE.fullmatch(stem.upper())
+    if not found:
+        return None
+    image_id, capture, site, device, frame, region = found.groups()
+    return PictureName(site, device, capture, int(frame), region, image_id)
+
+
+# ---- folder names ----
+
+
+@dataclass(frozen=True)
+class FolderName:
+    """What the folders above a file say; None where they say nothing.
+
+    Attributes:
+        official: the part of the publisher's own split.
+        role: whether it is the place for pictures or for label files; only a hint.
+    """
+
+    condition: Condition | None
+    grade: int | None
+    official: Official | None
+    role: Role | None
+
+
+def _loose(name: str) -> str:
+    """A pattern of the letters of `name` with any separators between them: 피지 과다, hair-loss, 모낭홍반_농포."""
+    return r"[\W_]*".join(re.findall(r"[^\W_]", name))
+
+
+def _names(condition: Condition) -> str:
+    more = {
+        Condition.PUSTULES: ("모낭홍반", "농포", "follicular erythema"),
+        Condition.HAIR_LOSS: ("alopecia",),
+    }
+    korean = (condition.text.ko, *more.get(condition, ()))
+    names = sorted({*korean, condition.text.en, condition.code}, key=len, reverse=True)
+    return "|".join([rf"{_loose(condition.value)}(?!\d)", *map(_loose, names)])
+
+
+# A name inside a longer English word is not meant: “interfollicular erythema” is not “follicular erythema”.
+_CONDITION = re.compile("(?<![a-z])(?:" + "|".join(f"(?P<{c.name}>{_names(c)})" for c in CONDITIONS) + ")")
+
+# Longer ones first: 중증 is severe, 중증도 a misspelt 중등도; 위증 is a misspelt 경증.
+_GRADE_WORDS = {
+    "양호": Severity.NORMAL,
+    "정상": Severity.NORMAL,
+    "경증": Severity.MILD,
+    "위증": Severity.MILD,
+    "중증도": Severity.MODERATE,
+    "중등도": Severity.MODERATE,
+    "중등": Severity.MODERATE,
+    "중증": Severity.SEVERE,
+    **{severity.text.en: severity for severity in Severity},
+}
+# No pattern here goes back over separators again: zip files can hold hostile names of 65,000 characters.
+_GRADE_WORD = re.compile(f"(?<![a-z])(?P<word>{'|'.join(map(_loose, _GRADE_WORDS))})(?![a-z])")
+_GRADE_DIGIT = re.compile(r"(?<![0-9a-z])(?:(?:grade|severity)[\W_]*)?(?P<digit>[0-3])(?![0-9])")
+# A folder that is a grade and nothing else, as `3`, `0.양호`, `2등급`, `grade 1`, `mild`; without its separators.
+_GRADE_ALONE = re.compile(
+    rf"(?:grade|severity|등급)?(?P<digit>[0-3])?(?:등급|단계)?(?P<word>{'|'.join(_GRADE_WORDS)})?(?:zip(?:file)?)?"
+)
+# What browsers add to the name of a file that they have saved before.
+_COPY = re.compile(r"\s\(\d+\)\s*$")
+
+_OFFICIAL = re.compile(r"(?<![a-z])(?:(?P<train>train)|(?P<valid>valid|val(?![a-z])))")
+_ROLE = re.compile(
+    r"(?P<labels>라벨|레이블|(?<![a-z])(?:label|annotation))|(?P<images>원천|(?<![a-z])(?:image|source)|\Adata\Z)"
+)
+
+
+def folder_name(parts: Sequence[str]) -> FolderName:
+    """What the names of folders and zip files above a file say, all spellings seen in the wild; the innermost counts.
+
+    A grade is read from the name that holds the condition, or from the one right below it; its digit beats its word.
+
+    Args:
+        parts: from the outermost in: folders, the zip file, folders in the zip file.
+    """
+    names = [readable(part).lower() for part in parts]
+    condition, grade = _condition_and_grade(names)
+    official, role = _innermost(_OFFICIAL, names), _innermost(_ROLE, names)
+    return FolderName(condition, grade, cast(Official | None, official), cast(Role | None, role))
+
+
+def _innermost(pattern: re.Pattern[str], names: Sequence[str]) -> str | None:
+    """The name of the group that matched in the last of the names in which any did."""
+    return next((found.lastgroup for name in reversed(names) if (found := pattern.search(name))), None)
+
+
+def _condition_and_grade(names: Sequence[str]) -> tuple[Condition | None, int | None]:
+    for place in reversed(range(len(names))):
+        found = _CONDITION.search(names[place])
+        if not found:
+            continue
+        condition = Condition[str(found.lastgroup)]
+        grade = _grade_beside(names[place], found.start())
+        if grade is None and place + 1 < len(names):
+            grade = _grade_of(_GRADE_ALONE.fullmatch(_squeezed(names[place + 1])))
+        return condition, grade
+    return None, None
+
+
+def _grade_beside(name: str, start: int) -> int | None:
+    """The grade in a name whose condition begins at `start`; a number before that counts conditions, not grades."""
+    rest = _CONDITION.sub(" ", _COPY.sub("", name[start:]))
+    grade = _grade_of(_GRADE_DIGIT.search(rest))
+    return _grade_of(_GRADE_WORD.search(name)) if grade is None else grade
+
+
+def _grade_of(found: re.Match[str] | None) -> int | None:
+    said = found.groupdict() if found else {}
+    if said.get("digit"):
+        return int(said["digit"])
+    return int(_GRADE_WORDS[_squeezed(said["word"])]) if said.get("word") else None
+
+
+def _squeezed(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name)
+
+
+# ---- label files ----
+
+_GRADES = {str(int(grade)): int(grade) for grade in GRADES}
+_VALUE = re.compile(r"([0-3])(?:\.0)?", re.ASCII)
+
+
+def label_values(document: object) -> tuple[dict[Condition, int | None], list[str]]:
+    """The six grades of a parsed label file or table row, by key, and what was wrong with them, as `value_2 = 7`.
+
+    Numbers and texts are taken alike; a grade that is missing, null or blank is None and nothing wrong.
+    """
+    if not isinstance(document, Mapping):
+        return dict.fromkeys(CONDITIONS), [f"{type(document).__name__} instead of an object"]
+    values: dict[Condition, int | None] = {}
+    problems = []
+    for condition in CONDITIONS:
+        said = document.get(condition)
+        if type(said) is str and said in _GRADES:  # as good as always, and a hundred thousand times
+            values[condition] = _GRADES[said]
+            continue
+        text = _plain(said)
+        found = _VALUE.fullmatch(text)
+        values[condition] = int(found[1]) if found else None
+        if text and not found:
+            problems.append(f"{condition} = {text[:40]}")
+    return values, problems
+
+
+# The keys of `…_META.json`. What the publisher asked in the last two is not documented.
+META_FIELDS: Mapping[str, Text] = {
+    "gender": Text("gender", "성별"),
+    "age": Text("age group", "연령대"),
+    "location": Text("location", "촬영 위치"),
+    "answers1": Text("shampoo frequency", "샴푸 사용 빈도"),
+    "answers2": Text("perm", "펌 주기"),
+    "answers3": Text("hair dye", "염색 주기"),
+    "answers4": Text("hair state", "모발 상태"),
+    "answers5": Text("hair products", "사용 제품"),
+    "answers6": Text("answer 6", "문항 6"),
+    "answers7": Text("answer 7", "문항 7"),
+}
+
+
+def meta_values(document: object) -> dict[str, str]:
+    """What a parsed `…_META.json` says, by names of index columns such as `meta_gender`; blanks are left out."""
+    if not isinstance(document, Mapping):
+        return {}
+    texts = {META + key: _plain(document.get(key)) for key in META_FIELDS}
+    return {name: text for name, text in texts.items() if text}
+
+
+def _plain(said: object) -> str:
+    """A text or number as text; blank for null; for anything else what it is, which no grade is spelt like."""
+    if isinstance(said, str | int | float) or said is None:
+        # Half a surrogate pair, which JSON may escape, can be stored nowhere.
+        text = "" if said is None else str(said).encode("utf-8", "replace").decode()
+        return normalize("NFC", text).strip()
+    return type(said).__name__

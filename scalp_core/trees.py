@@ -1,0 +1,267 @@
+"""Files of a folder tree and of the zip files in it, found without unpacking anything. Knows no conditions.
+
+Members of a zip are read by the place of their bytes; nothing is ever written under a name from an archive, and nothing
+is inflated beyond what a picture or a label may have.
+"""
+
+import hashlib
+import mmap
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from scalp_core.aihub import readable
+from scalp_core.dataset import quote_path, unquote_path
+from scalp_core.images import MAX_BYTES
+
+MAX_MEMBERS = 500_000  # of one zip file; the real ones have up to 28,061
+# Deflating a photograph saves a few per cent, a label file shrinks to a third; a thousandfold is no file of ours.
+_MAX_RATIO = 200
+_RATIO_FROM = 2**20  # bytes
+_USUAL_BYTES = 100_000  # of a file in a zip, to tell large zips from small ones before they are opened
+_IGNORED_NAMES = {".ds_store", "thumbs.db", "desktop.ini"}
+_LONGEST_IGNORED = 12
+_IGNORED_FOLDERS = {"__macosx", ".git", "@eadir"}
+USUAL_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".json"}
+_PARTIAL = (".crdownload", ".part", ".partial", ".download", ".!ut")
+_STORED, _DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
+_LOCAL_HEADER = struct.Struct("<26xHH")
+_ENCRYPTED = 0x1
+_UTF8_NAME = 0x800
+
+
+@dataclass(frozen=True)
+class Container:
+    """A folder with files, or a zip file.
+
+    Attributes:
+        path: relative to the tree, as `dataset.quote_path` writes it; empty for the tree's own folder.
+        stamp: changes when anything in it does, as far as names, sizes and times tell.
+        files: how many there are in a folder; about how many in a zip file.
+    """
+
+    path: str
+    is_zip: bool
+    stamp: str
+    files: int
+
+
+class Member(NamedTuple):
+    """One file in a container.
+
+    Attributes:
+        parts: folders from the tree down, zip files among them, readable and without `.zip`.
+        name: readable file name.
+        ending: its last part in lower case, such as `.jpg`; empty where there is none.
+        path: the file, or the zip file it is in, relative to the tree.
+        size: bytes of content.
+        stamp: the CRC of a zip's member, the time of change (ns) of a file.
+        offset, length, deflated: where its bytes lie in the zip file; None for a file of its own.
+    """
+
+    parts: tuple[str, ...]
+    name: str
+    ending: str
+    path: str
+    size: int
+    stamp: int
+    offset: int | None = None
+    length: int | None = None
+    deflated: bool = False
+
+    @property
+    def where(self) -> str:
+        """For people: the whole path, through the zip file."""
+        return "/".join((*self.parts, self.name))
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something in a tree that cannot be used as it is; kinds are in `importer.FAULTS`."""
+
+    kind: str
+    name: str
+    where: str
+    detail: str = ""
+
+
+def containers(root: Path) -> Iterator[Container | Fault]:
+    """Every folder with files and every zip file below `root`, in the order of names. Links are not followed."""
+    folders = [os.fspath(root)]
+    while folders:
+        folder = folders.pop()
+        digest, files = hashlib.blake2b(digest_size=16), 0
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            yield Fault("unreadable", Path(folder).name, _relative(root, folder), error.strerror or "")
+            continue
+        below = []
+        for entry in entries:
+            if entry.is_symlink():
+                yield Fault("unsafe_name", readable(entry.name), _readable_path(root, folder), "a link")
+            elif entry.is_dir():
+                if entry.name.casefold() not in _IGNORED_FOLDERS:
+                    below.append(entry.path)
+            elif _is_zip(entry.name):
+                status = entry.stat()
+                stamp, files = f"{status.st_size}-{status.st_mtime_ns}", 1 + status.st_size // _USUAL_BYTES
+                yield Container(_relative(root, entry.path), True, stamp, files)
+            elif not _ignored(entry.name):
+                status = entry.stat()
+                digest.update(f"{os.fsencode(entry.name)!r} {status.st_size} {status.st_mtime_ns}\n".encode())
+                files += 1
+        if files:
+            yield Container(_relative(root, folder), False, digest.hexdigest(), files)
+        folders += reversed(below)
+
+
+class Reader:
+    """Reads members of one container, keeping its zip file mapped."""
+
+    def __init__(self, root: Path, container: Container) -> None:
+        self.root = root
+        self.zip = _mapped(root / unquote_path(container.path)) if container.is_zip else None
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if isinstance(self.zip, mmap.mmap):
+            self.zip.close()
+
+    def members(self, container: Container) -> Iterator[Member | Fault]:
+        """What is in the container, in the order it is stored."""
+        return _in_folder(self.root, container) if self.zip is None else _in_zip(self.root, container, self.zip)
+
+    def read(self, member: Member, most: int) -> bytes:
+        """The content, or its first `most` bytes.
+
+        Raises:
+            OSError, zlib.error: it is gone or damaged.
+        """
+        if self.zip is None:
+            with (self.root / unquote_path(member.path)).open("rb") as file:
+                return file.read(most)
+        assert member.offset is not None  # noqa: S101  every member of a zip lies somewhere
+        stored = self.zip[member.offset : member.offset + min(member.length or 0, most)]
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, most) if member.deflated else stored
+
+
+def _in_folder(root: Path, container: Container) -> Iterator[Member | Fault]:
+    folder = root / unquote_path(container.path)
+    parts = _readable_parts(container.path)
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.is_symlink() or not entry.is_file() or _is_zip(entry.name) or _ignored(entry.name):
+            continue
+        name = readable(entry.name)
+        ending = _ending(name)
+        if ending not in USUAL_ENDINGS and _is_partial(name):
+            yield Fault("partial_download", name, "/".join(parts))
+            continue
+        status = entry.stat()
+        path = f"{container.path}/" if container.path else ""
+        yield Member(parts, name, ending, path + quote_path(entry.name), status.st_size, status.st_mtime_ns)
+
+
+def _mapped(path: Path) -> mmap.mmap | bytes:
+    with path.open("rb") as file:
+        # Nothing can be mapped of an empty file.
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
+
+
+def _in_zip(root: Path, container: Container, content: mmap.mmap | bytes) -> Iterator[Member | Fault]:
+    path = root / unquote_path(container.path)
+    *above, name = _readable_parts(container.path)
+    outer = (*above, name[:-4])
+    where = "/".join((*above, name))
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = archive.infolist()
+        if len(infos) > MAX_MEMBERS:
+            yield Fault("too_large", name, where, f"{len(infos):,} members; at most {MAX_MEMBERS:,} are read")
+            return
+        for info in infos:
+            if found := _member(info, content, container.path, outer, where):
+                yield found
+    # What zipfile raises on what is no archive or half of one.
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
+        yield Fault("bad_zip", name, where, str(error))
+
+
+def _member(
+    info: zipfile.ZipInfo, content: mmap.mmap | bytes, path: str, outer: tuple[str, ...], where: str
+) -> Member | Fault | None:
+    whole = info.orig_filename
+    if not whole.isascii():
+        whole = readable(whole if info.flag_bits & _UTF8_NAME else whole.encode("cp437"))
+    *folders, name = [part for part in whole.replace("\\", "/").split("/") if part] or [""]
+    if info.is_dir() or _ignored(name) or any(folder.casefold() in _IGNORED_FOLDERS for folder in folders):
+        return None
+    ending = _ending(name)
+    kind, detail = _refused(info, whole, [*folders, name], ending)
+    if kind:
+        return Fault(kind, name, f"{where}/{'/'.join(folders)}".rstrip("/"), detail)
+    at = info.header_offset
+    if at + _LOCAL_HEADER.size > len(content) or content[at : at + 4] != b"PK\x03\x04":
+        return Fault("bad_zip", name, where, "the member is not where the directory says")
+    name_length, extra_length = _LOCAL_HEADER.unpack_from(content, at)
+    start = at + _LOCAL_HEADER.size + name_length + extra_length
+    parts = (*outer, *folders) if folders else outer
+    deflated = info.compress_type == _DEFLATED
+    return Member(parts, name, ending, path, info.file_size, info.CRC, start, info.compress_size, deflated)
+
+
+def _refused(info: zipfile.ZipInfo, whole: str, parts: list[str], ending: str) -> tuple[str, str]:
+    """The kind of fault that keeps a member out, and its details; empty for one that may be read."""
+    if whole.startswith(("/", "\\")) or ".." in parts or whole[1:2] == ":" or "\0" in whole:
+        return "unsafe_name", "the name leads out of the archive"
+    if info.flag_bits & _ENCRYPTED:
+        return "encrypted", ""
+    if ending == ".zip":
+        return "nested_zip", "unpack it once and import again"
+    if ending not in USUAL_ENDINGS and _is_partial(parts[-1]):
+        return "partial_download", ""
+    if info.compress_type not in (_STORED, _DEFLATED):
+        return "bad_zip", f"compression method {info.compress_type} is not read"
+    if info.file_size > MAX_BYTES:
+        return "too_large", f"{info.file_size:,} bytes"
+    if info.file_size > _RATIO_FROM and info.file_size > _MAX_RATIO * max(1, info.compress_size):
+        return "too_large", f"{info.compress_size:,} bytes that claim to be {info.file_size:,}"
+    return "", ""
+
+
+def _ending(name: str) -> str:
+    dot = name.rfind(".")
+    return name[dot:].lower() if dot >= 0 else ""
+
+
+def _is_zip(name: str) -> bool:
+    return name.casefold().endswith(".zip")
+
+
+def _is_partial(name: str) -> bool:
+    lower = name.casefold()
+    return lower.endswith(_PARTIAL) or (".part" in lower and lower.rpartition(".part")[2].isdecimal())
+
+
+def _ignored(name: str) -> bool:
+    return name.startswith("._") or (len(name) < _LONGEST_IGNORED and name.casefold() in _IGNORED_NAMES)
+
+
+def _relative(root: Path, path: str) -> str:
+    relative = os.path.relpath(path, root)
+    return "" if relative == "." else quote_path(relative)
+
+
+def _readable_parts(path: str) -> tuple[str, ...]:
+    return tuple(readable(part) for part in unquote_path(path).split("/") if part)
+
+
+def _readable_path(root: Path, path: str) -> str:
+    return "/".join(_readable_parts(_relative(root, path)))
