@@ -404,3 +404,35 @@ _WORDS = {
         ),
     ),
 }
+
+
+# Columns of the tables behind findings.
+FIGURE_TEXT = {
+    "another_present": Text("with another condition", "다른 증상 있음"),
+    "by": Text("what is shared", "겹치는 것"),
+    "cast_red": Text("red cast (a*)", "붉은 기 (a*)"),
+    "cast_yellow": Text("yellow cast (b*)", "노란 기 (b*)"),
+    "compared": Text("compared", "비교한 수"),
+    "condition": Text("condition", "증상"),
+    "cramers_v": Text("Cramér's V", "크라메르 V"),
+    "device": Text("device", "기기"),
+    "difference": Text("off by", "차이"),
+    "disagreeing": Text("disagreeing", "불일치"),
+    "grade": Text("grade", "등급"),
+    "grade_0": Text("grade 0", "0등급"),
+    "grade_1": Text("grade 1", "1등급"),
+    "grade_2": Text("grade 2", "2등급"),
+    "grade_3": Text("grade 3", "3등급"),
+    "height": Text("height", "높이"),
+    "images": Text("pictures", "사진 수"),
+    "limit": Text("limit", "기준값"),
+    "measure": Text("measure", "측정값"),
+    "median": Text("median", "중앙값"),
+    "normal": Text("grade 0", "0등급"),
+    "part": Text("part", "분할"),
+    "share": Text("share", "비율"),
+    "shared": Text("shared", "겹침"),
+    "sites": Text("sites", "기관 수"),
+    "unlabelled": Text("not labelled", "라벨 없음"),
+    "width": Text("width", "너비"),
+}

@@ -4,7 +4,7 @@ Knows no labels and no parts.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
 
@@ -266,8 +266,19 @@ def _inspect_chunk(chunk: tuple[Dataset, int, list[str]]) -> tuple[int, npt.NDAr
             measures = measure(dataset.read(image_id))
         except ScalpError:
             continue
-        records[number] = (True, *(getattr(measures, name) for name in _MEASURED))
+        records[number] = _record(measures)
     return first, records
+
+
+def columns_of(measured: Sequence[Measures]) -> pd.DataFrame:
+    """The columns that `inspect` writes, of pictures that are measured already."""
+    records = np.array([_record(measures) for measures in measured], dtype=_RECORD)
+    contents = np.array([measures.sha256 for measures in measured])
+    return pd.DataFrame(_columns(records, look_alikes(records["look"], contents)))
+
+
+def _record(measures: Measures) -> tuple[object, ...]:
+    return True, *(getattr(measures, name) for name in _MEASURED)
 
 
 def _columns(records: npt.NDArray[np.void], sets: npt.NDArray[np.int32]) -> dict[str, pd.Series]:

@@ -4,7 +4,6 @@ Knows nothing of how a frame is drawn (renderer.py) nor of training. Pictures an
 real ones, so that all that reads the real data can be tried on it; but they are drawings, and say nothing about people.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -31,7 +30,8 @@ from scalp_core.dataset import (
     write_dataset,
 )
 from scalp_core.errors import ScalpError
-from scalp_core.files import TEMPORARY, read_json, sha256, sweep, write_json
+from scalp_core.files import TEMPORARY, read_json, sweep, write_json
+from scalp_core.inspection import Measures, columns_of, measure
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.renderer import CASTS, Camera, Scene, render
 from scalp_core.workers import share_out
@@ -198,10 +198,12 @@ def _claim(folder: Path, settings: dict[str, object]) -> None:
     write_json(marker, settings)
 
 
-def _rows(pictures: list[Picture], hashes: dict[int, str]) -> pd.DataFrame:
-    texts = pd.DataFrame([_texts(picture, hashes[picture.number]) for picture in pictures], columns=list(TEXT_COLUMNS))
-    labels = pd.DataFrame([picture.grades for picture in pictures], columns=list(LABEL_COLUMNS))
-    return pd.concat([texts, labels], axis=1)
+def _rows(pictures: list[Picture], measured: dict[int, Measures]) -> pd.DataFrame:
+    measures = [measured[picture.number] for picture in pictures]
+    texts = [_texts(picture, one.sha256) for picture, one in zip(pictures, measures, strict=True)]
+    labels = [picture.grades for picture in pictures]
+    columns = [pd.DataFrame(texts, columns=list(TEXT_COLUMNS)), pd.DataFrame(labels, columns=list(LABEL_COLUMNS))]
+    return pd.concat([*columns, columns_of(measures)], axis=1)
 
 
 def _texts(picture: Picture, content: str) -> tuple[str, ...]:
@@ -336,19 +338,21 @@ def draw_picture(picture: Picture, seed: int) -> npt.NDArray[np.uint8]:
     return render(scene, generator)
 
 
-def _render_all(folder: Path, pictures: list[Picture], seed: int, processes: int, progress: Progress) -> dict[int, str]:
-    """Every file on disk; their SHA-256 by picture number."""
+def _render_all(
+    folder: Path, pictures: list[Picture], seed: int, processes: int, progress: Progress
+) -> dict[int, Measures]:
+    """Every file on disk; what is measured on them by picture number."""
     for kind in ("images", "labels"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
         sweep(folder / kind)
     chunks = [pictures[start : start + CHUNK] for start in range(0, len(pictures), CHUNK)]
     work = partial(_render_chunk, folder, seed)
-    hashes: dict[int, str] = {}
+    measured: dict[int, Measures] = {}
     progress(0, len(pictures))
     try:
         for done in share_out(work, chunks, min(processes, len(chunks))):
-            hashes |= done
-            progress(len(hashes), len(pictures))
+            measured |= done
+            progress(len(measured), len(pictures))
     except OSError as error:
         raise ScalpError(
             "cannot_write",
@@ -357,25 +361,25 @@ def _render_all(folder: Path, pictures: list[Picture], seed: int, processes: int
             f"{folder}에 사진을 쓸 수 없습니다: {error.strerror or error}. 공간을 확보하거나 SCALP_DATA를 다른 폴더로 "
             "바꾼 뒤 같은 명령을 다시 실행하십시오.",
         ) from error
-    return hashes
+    return measured
 
 
-def _render_chunk(folder: Path, seed: int, pictures: list[Picture]) -> dict[int, str]:
+def _render_chunk(folder: Path, seed: int, pictures: list[Picture]) -> dict[int, Measures]:
     return {picture.number: _render_one(folder, seed, picture) for picture in pictures}
 
 
-def _render_one(folder: Path, seed: int, picture: Picture) -> str:
-    """The SHA-256 of the picture's file, which is drawn unless it is there."""
+def _render_one(folder: Path, seed: int, picture: Picture) -> Measures:
+    """What is measured on the picture's file, which is drawn unless it is there."""
     path = folder / picture.path
     label = folder / "labels" / f"{picture.stem}.json"
     if label.is_file() and _whole(path):
-        return sha256(path)
+        return measure(path.read_bytes())
     pixels = draw_picture(picture, seed)
     flags = [value for flag in JPEG for value in flag]
     encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), flags)[1].tobytes()
     _write_quickly(path, encoded)
     _write_quickly(label, json.dumps(_label_file(picture, path.name), ensure_ascii=False).encode())
-    return hashlib.sha256(encoded).hexdigest()
+    return measure(encoded)
 
 
 def _label_file(picture: Picture, file_name: str) -> dict[str, str]:

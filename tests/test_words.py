@@ -13,6 +13,8 @@ from conftest import ROOT
 from scalp_core.dataset import PARTS
 from scalp_core.errors import Text
 from scalp_core.evaluate import METRIC_NAMES
+from scalp_core.explore import MEASURED, NAMED
+from scalp_core.importer import KINDS
 from ui.shell import PAGES
 from ui.words import WORDS, Say
 
@@ -28,6 +30,11 @@ FAMILIES = {
     "metric_{}": (*METRIC_NAMES, "images"),
     "phase_{}": PHASES,
     "source_{}": ("upload", "example"),
+    "field_{}": ("id", *NAMED, *MEASURED, "look_alikes"),
+    "official_{}": ("train", "valid", "both"),
+    "count_{}": ("images", "captures", "sites"),
+    "view_{}": ("pictures", "labels", "map", "audit", "import"),
+    "import_kind_{}": KINDS,
 }
 
 

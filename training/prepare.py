@@ -144,6 +144,9 @@ def _make(options: argparse.Namespace) -> None:
         dataset = make_dataset(options.name, options.images, options.seed, processes=options.processes, progress=show)
         show(options.images, options.images)
     _report(dataset)
+    if "look" not in dataset.columns:  # an older version made it
+        options.name = dataset.name
+        _inspect(options)
 
 
 def _make_demo(options: argparse.Namespace) -> None:

@@ -1,0 +1,33 @@
+"""Names of index columns and of their values, in the reader's language. Knows no widget."""
+
+from scalp_core.aihub import META_FIELDS
+from scalp_core.charts import grade_name
+from scalp_core.dataset import LABEL_COLUMNS, META
+from scalp_core.explore import NONE
+from scalp_core.labels import REGIONS, Condition
+from ui.words import Say
+
+
+def field_name(column: str, say: Say) -> str:
+    """What a column is called: a condition, a fact of the label files, or one of ours."""
+    if column in LABEL_COLUMNS:
+        return say.of(Condition(column).text)
+    if column.startswith(META):
+        known = META_FIELDS.get(column.removeprefix(META))
+        return say.of(known) if known else column.removeprefix(META)
+    return say(f"field_{column}")
+
+
+def value_name(column: str, value: str, say: Say) -> str:
+    """What a value of a column is called; values from somebody's files are shown as they are."""
+    if value == NONE:
+        return say("unlabelled" if column in LABEL_COLUMNS else "unknown")
+    if column in LABEL_COLUMNS:
+        return grade_name(int(value), say.language)
+    if column == "part":
+        return say.part(value)
+    if column == "region" and value in REGIONS:
+        return say.of(REGIONS[value])
+    if column == "official" and value in ("train", "valid", "both"):
+        return say(f"official_{value}")
+    return value or say("unknown")
