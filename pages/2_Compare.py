@@ -109,7 +109,7 @@ def _cell(say: Say, dataset: Dataset, run: Run, condition: Condition, part: str,
     if len(ids) > SHOWN_PICTURES:
         st.caption(say("compare_first", count=SHOWN_PICTURES))
     shown = list(ids[:SHOWN_PICTURES])
-    known = dataset.index.reindex(shown)["region"]
+    known = dataset.column("region").iloc[[dataset.row(image_id) for image_id in shown]]
     regions = [say.of(REGIONS[region]) if region in REGIONS else "" for region in known]
     picked = gallery(dataset, shown, regions, key=f"cell-{run.id}")
     if picked:

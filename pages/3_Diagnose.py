@@ -1,13 +1,15 @@
 """Upload a picture, or take an example; six graded conditions with their reasons."""
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from scalp_core import predict
 from scalp_core.answers import all_answer
 from scalp_core.charts import evidence_for, grade_name, overlay, probabilities_chart
-from scalp_core.dataset import Dataset, labels_of, list_datasets
-from scalp_core.labels import Condition
+from scalp_core.dataset import Dataset, list_datasets
+from scalp_core.explore import Filters, grades, labels_of, select
+from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.predict import Answer
 from ui.choices import choose, choose_threshold
 from ui.gallery import gallery
@@ -55,14 +57,15 @@ def _example(say: Say) -> tuple[bytes | None, dict[Condition, int | None]]:
         st.rerun()  # the wall is drawn already, with the one chosen before marked
     if chosen is None:
         return None, {}
-    return dataset.read(chosen), labels_of(dataset.index.loc[chosen])
+    return dataset.read(chosen), labels_of(dataset, dataset.row(chosen))
 
 
 def _examples(dataset: Dataset) -> list[str]:
     """Test pictures with much to see, each from another capture."""
-    test = dataset.index[dataset.index["part"] == "test"].drop_duplicates("capture")
-    severity = test[[condition.value for condition in Condition]].fillna(0).sum(axis=1)
-    return list(test.loc[severity.sort_values(ascending=False, kind="stable").index, "id"][:EXAMPLES])
+    rows = select(dataset, Filters.of({"part": ["test"]}))
+    rows = rows[~dataset.column("capture").iloc[rows].duplicated().to_numpy()]
+    severity = np.sum([grades(dataset, condition)[rows].clip(0) for condition in CONDITIONS], axis=0)
+    return dataset.column("id").iloc[rows[np.argsort(-severity, kind="stable")[:EXAMPLES]]].tolist()
 
 
 def _overview(say: Say, answer: Answer, labels: dict[Condition, int | None]) -> None:

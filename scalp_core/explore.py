@@ -23,7 +23,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from scalp_core.dataset import LABEL_COLUMNS, META, PARTS, Dataset
-from scalp_core.labels import GRADES, REGIONS
+from scalp_core.labels import CONDITIONS, GRADES, REGIONS, Condition
 
 Rows = npt.NDArray[np.intp]
 Array = TypeVar("Array", bound=npt.NDArray[np.generic])
@@ -165,6 +165,12 @@ class _Coded:
 def grades(dataset: Dataset, condition: str) -> npt.NDArray[np.int8]:
     """(rows,) the grade of every picture in a condition, -1 where unlabelled; not to be written to."""
     return np.asarray(_coded(_version(dataset), condition).codes, np.int8)
+
+
+def labels_of(dataset: Dataset, row: int) -> dict[Condition, int | None]:
+    """The six labels of one picture, None where unlabelled."""
+    found = {condition: int(grades(dataset, condition)[row]) for condition in CONDITIONS}
+    return {condition: None if grade < 0 else grade for condition, grade in found.items()}
 
 
 @lru_cache(maxsize=64)

@@ -105,6 +105,7 @@ _OFFICIAL_TEST = ("valid", "both")
 # What a tested picture may share with one that was trained on.
 OVERLAPS = {
     "file": Text("the same file", "같은 파일"),
+    "sha256": Text("the same content", "같은 내용"),
     "look_alikes": Text("a near-duplicate", "거의 같은 사진"),
     "capture": Text("a picture of the same capture", "같은 촬영의 사진"),
     "site": Text("a picture of the same site", "같은 기관의 사진"),

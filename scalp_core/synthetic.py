@@ -26,13 +26,13 @@ from scalp_core.dataset import (
     data_folder,
     name_taken,
     open_dataset,
-    split,
     write_dataset,
 )
 from scalp_core.errors import ScalpError
 from scalp_core.files import TEMPORARY, read_json, sweep, write_json
 from scalp_core.inspection import Measures, columns_of, measure
 from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.parts import deal
 from scalp_core.renderer import CASTS, Camera, Scene, render
 from scalp_core.workers import share_out
 
@@ -165,8 +165,8 @@ def _make(folder: Path, settings: dict[str, object], processes: int, progress: P
     images, seed = int(str(settings["images"])), int(str(settings["seed"]))
     pictures = plan_pictures(images, seed)
     rows = _rows(pictures, _render_all(folder, pictures, seed, processes, progress))
-    rows["part"] = split(rows, "site", seed)
-    dataset = write_dataset(folder, "synthetic", settings, rows)
+    dealt = deal(rows, "site", seed)
+    dataset = write_dataset(folder, "synthetic", settings, rows.assign(part=dealt.parts), parts=dealt.described)
     (folder / MAKING).unlink(missing_ok=True)
     return dataset
 

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from scalp_core.audit import audit
 from scalp_core.dataset import PARTS, Dataset, open_dataset
 from scalp_core.errors import ScalpError
+from scalp_core.explore import counts
 from scalp_core.files import write_atomic
 from scalp_core.findings import as_json
 from scalp_core.importer import FAULT_LIST, FAULTS, WARNINGS, Order, import_tree, read_report
@@ -161,9 +162,15 @@ def _make_demo(options: argparse.Namespace) -> None:
 
 def _report(dataset: Dataset) -> None:
     part, site = dataset.column("part"), dataset.column("site")
-    print(f"Data set “{dataset.name}”: {dataset.images} images of {site.nunique()} sites in {dataset.folder}")
+    print(f"Data set “{dataset.name}”: {dataset.images:,} images of {site.nunique():,} sites in {dataset.folder}")
     for one in PARTS:
-        print(f"  {one:<5} {(part == one).sum():>6} images, {site[part == one].nunique():>3} sites")
+        print(f"  {one:<5} {(part == one).sum():>7,} images, {site[part == one].nunique():>5,} sites")
+    print("Images of grade 0 / 1 / 2 / 3 by part:")
+    counted = counts(dataset, np.arange(dataset.images)).dropna(subset="grade")
+    for (condition, one), images in counted.groupby(["condition", "part"], sort=False)["images"]:
+        if one in PARTS:
+            name = f"{Condition(condition).code:<13}" if one == PARTS[0] else " " * 13
+            print(f"  {name} {one:<5} {' / '.join(f'{number:>6,}' for number in images)}")
     if dataset.synthetic:
         print("These pictures are synthetic: drawn by a program, not taken of people. What is measured on them says")
         print("nothing about real scalps.")

@@ -10,6 +10,7 @@ import streamlit as st
 from scalp_core.charts import grade_name
 from scalp_core.dataset import Dataset, list_datasets
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, GRADES, Condition
+from scalp_core.parts import OVERLAPS
 from ui.words import Say
 
 CARRIED = ("lang", "data", "condition")  # what a link to another page takes along
@@ -100,7 +101,7 @@ def _kept(key: str, value: str) -> str:
 
 
 def choose_dataset(say: Say) -> Dataset | None:
-    """The data set of `?data=`, said to be synthetic if it is; None when there is none at all."""
+    """The data set of `?data=`, said to be synthetic or split with leaks if it is; None when there is none at all."""
     datasets = {dataset.name: dataset for dataset in list_datasets()}
     if not datasets:
         st.warning(say("no_dataset"))
@@ -108,7 +109,16 @@ def choose_dataset(say: Say) -> Dataset | None:
     dataset = datasets[choose_from_list(say("data_set"), {name: name for name in datasets}, "data", say.language)]
     if dataset.synthetic:
         st.warning(say("synthetic_data"), icon=":material/draw:")
+    _tell_leak(dataset, say)
     return dataset
+
+
+def _tell_leak(dataset: Dataset, say: Say) -> None:
+    """What is measured on a split that leaks must never be taken for more than it is."""
+    overlap = dataset.parts.get("overlap")
+    if isinstance(overlap, dict):
+        shares = ", ".join(f"{say.of(OVERLAPS[key])} {100 * share:.1f} %" for key, share in overlap.items())
+        st.error(say("split_leaks", shares=shares), icon=":material/error:")
 
 
 def choose_condition(say: Say) -> Condition:

@@ -8,7 +8,7 @@ from scalp_core.dataset import Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.import_task import STAGES, Import
 from scalp_core.importer import FAULT_LIST, FAULTS, KINDS, WARNINGS, Order, read_report
-from scalp_core.parts import OVERLAPS, WAYS
+from scalp_core.parts import WAYS
 from ui.progress import POLL_SECONDS
 from ui.words import Say
 
@@ -76,10 +76,6 @@ def _split(dataset: Dataset, say: Say) -> None:
         return
     st.subheader(say("split_how"))
     st.markdown(f"{say.of(WAYS[way])} · {say('seed')} {dataset.parts.get('seed')}")
-    overlap = dataset.parts.get("overlap")
-    if isinstance(overlap, dict):
-        shares = ", ".join(f"{say.of(OVERLAPS[key])} {100 * share:.1f} %" for key, share in overlap.items())
-        st.error(say("split_leaks", shares=shares), icon=":material/error:")
     st.caption(say("split_anew"))
     st.code(f"python -m training.prepare split {dataset.name} --by site --seed 0", language="bash")
 

@@ -10,8 +10,8 @@ from scalp_core import images
 from scalp_core.charts import grade_name
 from scalp_core.dataset import META, Dataset
 from scalp_core.errors import ScalpError
-from scalp_core.explore import Filters, Rows, grades, measured, neighbours, sort, sortable
-from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.explore import Filters, Rows, grades, labels_of, measured, neighbours, sort, sortable
+from scalp_core.labels import Condition
 from ui.choices import carried, choose_from_list, choose_page
 from ui.fields import field_name, value_name
 from ui.gallery import gallery
@@ -104,9 +104,9 @@ def _beside(dataset: Dataset, rows: Rows, key: str, say: Say) -> None:
 
 
 def _labels(dataset: Dataset, row: int, say: Say) -> None:
-    found = [int(grades(dataset, condition)[row]) for condition in CONDITIONS]
-    names = [say("unlabelled") if grade < 0 else grade_name(grade, say.language) for grade in found]
-    table = {say("condition"): [say.of(condition.text) for condition in CONDITIONS], say("label"): names}
+    labels = labels_of(dataset, row)
+    names = [say("unlabelled") if grade is None else grade_name(grade, say.language) for grade in labels.values()]
+    table = {say("condition"): [say.of(condition.text) for condition in labels], say("label"): names}
     st.table(pd.DataFrame(table).set_index(say("condition")))
 
 
