@@ -15,6 +15,7 @@ from scalp_core import synthetic
 from scalp_core.dataset import LABEL_COLUMNS, PARTS, Dataset, open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.files import TEMPORARY, sha256
+from scalp_core.inspection import measure
 from scalp_core.labels import CONDITIONS
 from scalp_core.synthetic import MAKING, Picture, make_dataset, plan_pictures
 
@@ -121,6 +122,14 @@ def test_a_killed_call_is_resumed(small: Dataset, tmp_path: Path, monkeypatch: p
     assert not (tmp_path / "small" / MAKING).exists()
 
 
+def test_pictures_are_measured_as_they_are_drawn(small: Dataset) -> None:
+    for image_id in small.column("id").iloc[::7]:
+        row, measures = small.row(image_id), measure(small.read(image_id))
+        assert small.column("sharpness").iloc[row] == pytest.approx(measures.sharpness, rel=1e-6)
+        assert small.column("look").iloc[row] == measures.look
+    assert small.parts["by"] == "site"
+
+
 def test_a_whole_data_set_is_returned_at_once(small: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCALP_DATA", str(small.folder.parent))
     monkeypatch.setattr(synthetic, "plan_pictures", lambda *_: pytest.fail("it was planned again"))
@@ -129,14 +138,14 @@ def test_a_whole_data_set_is_returned_at_once(small: Dataset, monkeypatch: pytes
 
 def test_another_data_set_is_never_overwritten(small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCALP_DATA", str(small.folder.parent))
-    with pytest.raises(ScalpError, match="--name") as caught:
+    with pytest.raises(ScalpError, match="another name") as caught:
         make_dataset("small", IMAGES, 6)
     assert caught.value.code == "name_taken"
 
     monkeypatch.setenv("SCALP_DATA", str(tmp_path))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "precious.txt").write_text("a user's own")
-    with pytest.raises(ScalpError, match="--name"):
+    with pytest.raises(ScalpError, match="another name"):
         make_dataset("mine", IMAGES, 5)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["precious.txt"]
 
