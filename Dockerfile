@@ -77,13 +77,15 @@ RUN chown root:root . \
     && chmod -R a+rX,go-w LICENSE ./*.py .streamlit scalp_core training ui pages \
     && /opt/venv/bin/python -m compileall -q serve.py scalp_core training ui
 
-# Downloaded backbones are worth keeping: into the volume. The rest may be lost.
+# Downloaded backbones are worth keeping: into the volume. The rest may be lost. Pages import only from what somebody
+# mounts at /import.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HOST=0.0.0.0 \
     PORT=8501 \
     SCALP_ARTIFACTS=/app/artifacts \
     SCALP_DATA=/app/artifacts/data \
+    SCALP_IMPORT_FROM=/import \
     HF_HOME=/app/artifacts/cache/huggingface \
     TORCH_HOME=/app/artifacts/cache/torch \
     XDG_CACHE_HOME=/tmp/cache \

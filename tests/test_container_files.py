@@ -87,6 +87,17 @@ def test_runs_data_and_downloads_are_in_one_folder() -> None:
         assert known[folder].startswith("/tmp/"), folder  # noqa: S108  the container's own
 
 
+def test_pages_import_only_from_what_is_mounted_for_it() -> None:
+    """Whoever reaches the page may start an import: it must not reach what is in the image or the volume."""
+    asked = Path(environment()["SCALP_IMPORT_FROM"])
+    assert asked.is_absolute()
+    for ours in ("/app", "/opt", "/tmp", environment()["SCALP_DATA"]):  # noqa: S108  the container's own
+        assert not Path(ours).is_relative_to(asked)
+        assert not asked.is_relative_to(ours)
+    described = (ROOT / "docs" / "design" / "container.md").read_text(encoding="utf-8")
+    assert f":{asked}:ro" in described
+
+
 def test_listens_for_everybody_and_asks_itself_how_it_is() -> None:
     assert environment()["HOST"] == "0.0.0.0"  # noqa: S104  the port is published by whoever runs it
     assert arguments("EXPOSE") == [environment()["PORT"]]

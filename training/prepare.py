@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nInterrupted. What is rendered stays; start the same command again and it goes on.", file=sys.stderr)
+        print("\nInterrupted. What is done stays; start the same command again and it goes on.", file=sys.stderr)
         return 130
     return 0
 
@@ -161,8 +162,10 @@ def _make_demo(options: argparse.Namespace) -> None:
 
 
 def _report(dataset: Dataset) -> None:
-    part, site = dataset.column("part"), dataset.column("site")
-    print(f"Data set “{dataset.name}”: {dataset.images:,} images of {site.nunique():,} sites in {dataset.folder}")
+    part = dataset.column("part")
+    site = dataset.column("site")
+    site = site.where(site != "")  # unknown ones are not one site
+    print(f"Data set “{dataset.name}”: {dataset.images:,} images of {site.nunique():,} known sites in {dataset.folder}")
     for one in PARTS:
         print(f"  {one:<5} {(part == one).sum():>7,} images, {site[part == one].nunique():>5,} sites")
     print("Images of grade 0 / 1 / 2 / 3 by part:")
@@ -213,7 +216,7 @@ class _Bars:
 def _split(options: argparse.Namespace) -> None:
     dataset = deal_anew(open_dataset(options.name), options.by, options.seed)
     _report(dataset)
-    print(f"Split {WAYS[options.by].en} (seed {options.seed}).")
+    print(f"How it is split: {WAYS[options.by].en} (seed {options.seed}).")
     if dataset.parts.get("leaky"):
         shares = ", ".join(f"{100 * share:.1f} % {OVERLAPS[key].en}" for key, share in dataset.parts["overlap"].items())
         print(f"This split LEAKS. Of the test pictures, training has {shares}.")
@@ -276,4 +279,5 @@ def _thumbnail(row: int, grade: int, seed: int) -> npt.NDArray[np.uint8]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `… | head` is no error
     sys.exit(main())
