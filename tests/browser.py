@@ -1,6 +1,7 @@
 """A real server and a real Chromium for test_browser.py."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -123,6 +124,12 @@ class Visitor:
         """Wait until the page is drawn and its script at rest."""
         self.tab.locator("h1").first.wait_for()
         self.tab.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+
+    def choose(self, combobox: Locator, option: str | re.Pattern[str]) -> None:
+        """By keyboard: a click that has to scroll first closes the list again."""
+        combobox.focus()
+        self.tab.keyboard.press("ArrowDown")
+        self.tab.get_by_role("option", name=option).click()
 
     def gallery(self, key: str) -> Locator:
         return self.tab.locator(f".st-key-{key} .wall button")

@@ -11,6 +11,7 @@ from pathlib import Path
 import browser as chrome
 import httpx2 as httpx
 import pytest
+from aihub_tree import build_tree
 from browser import Server, Visitor, visiting
 from conftest import TINY, Trained, processes, until
 from playwright.sync_api import Browser, expect, sync_playwright
@@ -18,8 +19,9 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from scalp_core import evaluate
 from scalp_core.charts import grade_name
 from scalp_core.dataset import Dataset, labels_of, open_dataset, write_dataset
-from scalp_core.labels import CONDITIONS, Condition, Severity
 from scalp_core.files import is_locked
+from scalp_core.importer import FAULTS
+from scalp_core.labels import CONDITIONS, Condition, Severity
 from scalp_core.runs import Recipe, Run, create_run
 from ui.shell import PAGES
 from ui.words import Say
@@ -56,6 +58,7 @@ def hostile_dataset(tiny_data: Dataset, folder: Path) -> None:
     rows["id"] = [f"{number}{HOSTILE_ID}" for number in rows.index]
     rows[["site", "device", "region"]] = HOSTILE_WORD
     rows["capture"] = "one"
+    rows[f"meta_Meta {HOSTILE_WORD}"] = [f"{number} {HOSTILE_WORD}" for number in rows.index]
     write_dataset(folder, "import", {}, rows)
 
 
@@ -93,26 +96,149 @@ def test_from_home_to_the_labels_of_a_picture(visitor: Visitor, trained: Trained
     visitor.tab.get_by_role("heading", name="Data set").wait_for()
     visitor.tab.locator(".st-key-data-en").get_by_role("combobox").click()
     visitor.tab.get_by_role("option", name="tiny").click()
-    thumbnails = visitor.tab.locator(".wall button")
-    thumbnails.nth(3).and_(visitor.tab.get_by_title(trained.dataset.index["id"].iloc[3], exact=True)).click()
-    expect(visitor.tab.get_by_test_id("stTable")).to_be_visible()
     row = trained.dataset.index.iloc[3]
+    thumbnails = visitor.gallery("wall")
+    thumbnails.nth(3).and_(visitor.tab.get_by_title(row["id"], exact=True)).click()
+    opened = visitor.tab.get_by_role("dialog")
+    expect(opened.get_by_test_id("stCode")).to_contain_text(row["id"])
     labels = {c.text.en: [grade_name(label, "en")] for c, label in labels_of(row).items() if label is not None}
     assert rows_of_table(visitor) == labels
-    assert visitor.tab.locator('.wall button[aria-pressed="true"]').get_attribute("title") == row["id"]
+    visitor.settle()
+    assert f"image={row['id']}" in visitor.tab.url
     # The address is the view: opened anew it shows the same, in the other language too.
     visitor.go(visitor.tab.url.removeprefix(visitor.address).replace("lang=en", "lang=ko"))
     named = {c.text.ko: [grade_name(label, "ko")] for c, label in labels_of(row).items() if label is not None}
     assert rows_of_table(visitor) == named
 
 
-def test_thumbnails_are_reached_by_keyboard(visitor: Visitor) -> None:
+def test_a_picture_is_closed_and_the_address_forgets_it(visitor: Visitor, trained: Trained) -> None:
+    index = trained.dataset.index
+    image = index["id"].iloc[0]
+    visitor.go(f"/Dataset?lang=en&data=tiny&value_2=0,1,2,3&image={image}")
+    opened = visitor.tab.get_by_role("dialog")
+    expect(opened.get_by_test_id("stCode")).to_contain_text(image)
+    visitor.tab.keyboard.press("Escape")
+    expect(opened).to_have_count(0)
+    visitor.tab.wait_for_function("() => !location.search.includes('image=')")
+    visitor.settle()
+    assert "value_2=0%2C1%2C2%2C3" in visitor.tab.url
+    # The same picture opens again, and stays closed after something else on the page.
+    thumbnail = visitor.tab.get_by_title(image, exact=True)
+    thumbnail.click()
+    expect(opened.get_by_test_id("stCode")).to_contain_text(image)
+    visitor.settle()
+    opened.get_by_label("Close").click()
+    expect(opened).to_have_count(0)
+    visitor.tab.locator(".st-key-view-en").get_by_text("Labels").click()
+    visitor.tab.get_by_role("heading", name="Rank correlation of the labels").wait_for()
+    visitor.settle()
+    expect(opened).to_have_count(0)
+    assert "image=" not in visitor.tab.url
+
+
+def test_another_region_of_the_head_is_one_click_away(visitor: Visitor, trained: Trained) -> None:
+    index = trained.dataset.index
+    here, there, *_ = index[index["capture"].duplicated(keep=False)].sort_values(["capture", "id"])["id"]
+    visitor.go(f"/Dataset?lang=en&data=tiny&image={here}")
+    opened = visitor.tab.get_by_role("dialog")
+    expect(opened.get_by_test_id("stCode")).to_contain_text(here)
+    beside = visitor.gallery("same_capture").and_(visitor.tab.get_by_title(there, exact=True))
+    assert beside.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    beside.click()
+    expect(opened.get_by_test_id("stCode")).to_contain_text(there)
+    expect(opened).to_have_count(1)
+    visitor.tab.wait_for_function("image => location.search.includes(`image=${image}`)", arg=there)
+    labels = {c.text.en: [grade_name(label, "en")] for c, label in labels_of(index.loc[there]).items()}
+    assert rows_of_table(visitor) == labels
+
+
+FOCUSED = """() => {
+  let focused = document.activeElement
+  while (focused.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement
+  return focused.closest(".wall") ? focused.title : ""
+}"""
+
+
+def test_a_picture_is_opened_and_closed_by_keyboard(visitor: Visitor, trained: Trained) -> None:
     visitor.go("/Dataset?lang=en&data=tiny")
-    second = visitor.tab.locator(".wall button").nth(1)
-    second.focus()
+    visitor.tab.locator(".st-key-order-en").get_by_role("combobox").focus()
+    for _ in range(10):
+        visitor.tab.keyboard.press("Tab")
+        if visitor.tab.evaluate(FOCUSED):
+            break
+    visitor.tab.keyboard.press("Tab")
+    image = visitor.tab.evaluate(FOCUSED)
+    assert image == trained.dataset.index["id"].iloc[1]
     visitor.tab.keyboard.press("Enter")
-    expect(visitor.tab.get_by_test_id("stTable")).to_be_visible()
-    expect(second).to_have_attribute("aria-pressed", "true")
+    opened = visitor.tab.get_by_role("dialog")
+    expect(opened.get_by_test_id("stCode")).to_contain_text(image)
+    expect(visitor.tab.locator('.wall button[aria-pressed="true"]')).to_have_attribute("title", image)
+    visitor.tab.keyboard.press("Escape")
+    expect(opened).to_have_count(0)
+
+
+def test_filters_are_chosen_one_after_another(visitor: Visitor, trained: Trained) -> None:
+    index = trained.dataset.index
+    visitor.go("/Dataset?lang=en&data=tiny")
+    visitor.tab.get_by_text("Filters", exact=True).click()
+    for label, option, chosen in (
+        ("Part", "train", index["part"] == "train"),
+        ("excess sebum", "2 moderate", index["value_2"] == 2),
+    ):
+        index = index[chosen.loc[index.index]]
+        visitor.choose(visitor.tab.get_by_role("combobox", name=label), re.compile(f"^{option}"))
+        visitor.tab.keyboard.press("Escape")
+        expect(visitor.gallery("wall")).to_have_count(len(index))  # the panel stays open for the next one
+    visitor.settle()
+    assert "part=train" in visitor.tab.url
+    assert "value_2=2" in visitor.tab.url
+    expect(visitor.tab.get_by_text("Filters (2 active)")).to_be_visible()
+    visitor.tab.get_by_role("button", name="Clear all filters").click()
+    expect(visitor.gallery("wall")).to_have_count(trained.dataset.images)
+    visitor.settle()
+    assert "part=" not in visitor.tab.url
+
+
+def test_a_box_on_the_map_shows_the_pictures_in_it(visitor: Visitor, trained: Trained) -> None:
+    visitor.go("/Dataset?lang=en&data=tiny&view=map&value_2=0,1,2,3")
+    points = visitor.tab.locator(".vega-embed .mark-symbol.role-mark path")
+    expect(points).to_have_count(trained.dataset.images)
+    frame = visitor.tab.locator(".vega-embed .mark-group.role-frame path.background").first
+    frame.evaluate("frame => frame.scrollIntoView({block: 'center'})")
+    plot = frame.bounding_box()
+    assert plot
+    visitor.tab.mouse.move(plot["x"] + 2, plot["y"] + 2)
+    visitor.tab.mouse.down()
+    visitor.tab.mouse.move(plot["x"] + plot["width"] / 2, plot["y"] + plot["height"] - 2, steps=8)
+    visitor.tab.mouse.up()
+    pictures = visitor.gallery("map-wall")
+    pictures.first.wait_for()
+    visitor.settle()
+    assert 0 < pictures.count() < trained.dataset.images
+    image = pictures.first.get_attribute("title")
+    pictures.first.click()
+    expect(visitor.tab.get_by_role("dialog").get_by_test_id("stCode")).to_contain_text(str(image))
+
+
+def test_a_tree_is_imported_from_the_page(visitor: Visitor, server: Server, tmp_path: Path) -> None:
+    tree = tmp_path / "트리"
+    tree.mkdir()
+    truth = build_tree(tree, sites=12)
+    visitor.go("/Dataset?lang=ko&data=tiny&view=import")
+    for label, text in (("서버의 폴더", str(tree)), ("데이터 세트 이름", "from-page")):
+        visitor.tab.get_by_role("textbox", name=label).fill(text)
+    visitor.tab.get_by_test_id("stMain").get_by_test_id("stFormSubmitButton").get_by_role("button").click()
+    until(lambda: (server.data / "from-page" / "index.parquet").is_file())
+    expect(visitor.tab.locator("[class*=st-key-import-stop]")).to_have_count(0)  # told without touching anything
+    visitor.choose(visitor.tab.locator(".st-key-data-ko").get_by_role("combobox"), "from-page")
+    visitor.tab.get_by_role("heading", name=Say("ko")("import_report")).wait_for()
+    expect(visitor.tab.get_by_text(str(tree), exact=True)).to_be_visible()
+    for kind in truth.faults:
+        expect(visitor.tab.get_by_text(FAULTS[kind].ko).first).to_be_visible()
+    visitor.go("/Dataset?lang=ko&data=from-page")
+    pictures = visitor.gallery("wall")
+    assert pictures.first.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    assert pictures.first.get_attribute("title") == truth.rows["id"].iloc[0]
 
 
 def test_a_cell_of_a_matrix_opens_its_pictures(visitor: Visitor, trained: Trained) -> None:
@@ -213,14 +339,18 @@ def test_every_page_fits_its_screen(
     chromium: Browser, server: Server, trained: Trained, scheme: str, width: int
 ) -> None:
     size = {"width": width, "height": 900}
+    image = trained.dataset.column("id").iloc[0]
+    asked = {name: f"{path}?source=example&data=tiny" for name, path in PATHS.items()}
+    asked |= {f"dataset {view}": f"/Dataset?data=tiny&view={view}" for view in ("labels", "map", "audit", "import")}
+    asked |= {f"{name} with a picture": f"{asked[name]}&image={image}" for name in ("dataset", "diagnose")}
     with visiting(chromium, server.address, viewport=size, color_scheme=scheme, locale="ko-KR") as visitor:
-        for name, path in PATHS.items():
-            picture = f"&image={trained.dataset.index['id'].iloc[0]}" if name in ("dataset", "diagnose") else ""
-            visitor.go(f"{path}?source=example&data=tiny{picture}")
-            visitor.tab.get_by_role("heading", level=1, name=Say("ko")(f"title_{name}")).wait_for()
+        for name, address in asked.items():
+            visitor.go(address)
+            title = Say("ko")(f"title_{name.split()[0]}")
+            visitor.tab.get_by_role("heading", level=1, name=title, include_hidden=True).wait_for()
             assert visitor.tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
-            main = visitor.tab.get_by_test_id("stMain")
-            assert main.evaluate("main => main.scrollWidth - main.clientWidth") <= 0, name
+            for part in (visitor.tab.get_by_test_id("stMain"), *visitor.tab.get_by_role("dialog").all()):
+                assert part.evaluate("part => part.scrollWidth - part.clientWidth") <= 0, name
             assert visitor.tab.get_by_test_id("stException").count() == 0
             background = visitor.tab.get_by_test_id("stApp").evaluate("app => getComputedStyle(app).backgroundColor")
             brightness = sum(map(int, re.findall(r"\d+", background)[:3])) / 3
@@ -228,16 +358,24 @@ def test_every_page_fits_its_screen(
 
 
 def test_names_from_a_folder_are_never_markup(visitor: Visitor) -> None:
+    markup = visitor.tab.locator('img[src="x"], b[onclick], a[href^="javascript"]')
+    for view in ("labels&by=device", "audit", "import"):
+        visitor.go(f"/Dataset?lang=en&data=hostile&view={view}")
+        assert markup.count() == 0
     visitor.go("/Dataset?lang=en&data=hostile")
-    first = visitor.tab.locator(".wall button").first
+    visitor.tab.get_by_text("Filters", exact=True).click()
+    expect(visitor.tab.get_by_text(f"Meta {HOSTILE_WORD}", exact=True)).to_be_visible()
+    first = visitor.gallery("wall").first
     assert first.get_attribute("title") == f"0{HOSTILE_ID}"
     first.click()
-    expect(visitor.tab.get_by_test_id("stCode").first).to_contain_text(f"0{HOSTILE_ID}")
-    expect(visitor.tab.get_by_text(f"Device: {HOSTILE_WORD}")).to_be_visible()
-    visitor.tab.get_by_role("link", name="Grade this picture").click()
+    opened = visitor.tab.get_by_role("dialog")
+    expect(opened.get_by_test_id("stCode")).to_contain_text(f"0{HOSTILE_ID}")
+    expect(opened.get_by_text(f"Device: {HOSTILE_WORD}")).to_be_visible()
+    assert markup.count() == 0
+    opened.get_by_role("link", name="Grade this picture").click()
     visitor.tab.get_by_role("heading", name="Estimated grades").wait_for()
     visitor.settle()
-    assert visitor.tab.locator('img[src="x"], b[onclick], a[href^="javascript"]').count() == 0
+    assert markup.count() == 0
     assert visitor.tab.title() == "Grade a picture · Scalp Lab"
 
 

@@ -2,17 +2,16 @@
 
 import io
 import json
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pytest
 import streamlit as st
 from conftest import ROOT, TINY, Folders, Trained, until
+from headless import HOSTILE, LANGUAGES, charted, everything, galleries, healthy, page, texts
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -20,53 +19,11 @@ from scalp_core import evaluate, predict
 from scalp_core.answers import all_answer
 from scalp_core.charts import grade_name
 from scalp_core.dataset import Dataset, labels_of, list_datasets, open_dataset
-from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition
 from scalp_core.files import is_locked
+from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition
 from scalp_core.runs import Progress, Recipe, Run, State, create_run, find_run, list_runs
 from ui.shell import PAGES
 from ui.words import Say
-
-LANGUAGES = ("ko", "en")
-HOSTILE = ("../../etc/passwd", "<img src=x onerror=alert(1)>", "{0.__class__}", "", "%00", "\N{SKULL}" * 300)
-
-
-def page(name: str, language: str = "en", **address: str) -> AppTest:
-    """The page `name` of PAGES, opened at this address."""
-    at = AppTest.from_file(str(ROOT / "Home.py"), default_timeout=120)
-    at.query_params["lang"] = language
-    at.switch_page(PAGES[name][0])
-    for key, value in address.items():
-        at.query_params[key] = value
-    return at.run()
-
-
-def healthy(at: AppTest) -> AppTest:
-    """Nothing went wrong on the page, expectedly or not."""
-    assert not at.exception, [one.value for one in at.exception]
-    assert not at.error, [one.value for one in at.error]
-    return at
-
-
-def texts(elements: Any) -> list[str]:
-    """What a reader reads: the backslashes that keep names from becoming markup are not shown."""
-    return [re.sub(r"\\([^a-zA-Z0-9\s])", r"\1", element.value) for element in elements]
-
-
-def everything(at: AppTest) -> str:
-    return "\n".join(
-        text for kind in (at.markdown, at.caption, at.info, at.warning, at.error, at.subheader) for text in texts(kind)
-    )
-
-
-def galleries(at: AppTest) -> dict[str, list[dict[str, str]]]:
-    """What each wall of thumbnails was given, by its key."""
-    walls = [node.proto for node in at if node.type == "bidi_component" and "gallery" in node.proto.component_name]
-    return {wall.id.split("-", 2)[2]: json.loads(wall.json)["pictures"] for wall in walls}
-
-
-def matrices(at: AppTest) -> list[pd.DataFrame]:
-    charts = [node.proto for node in at if node.type == "vega_lite_chart"]
-    return [pa.ipc.open_stream(chart.datasets[0].data.data).read_pandas() for chart in charts]
 
 
 @pytest.fixture
@@ -170,7 +127,7 @@ def test_links_take_along_language_data_and_condition(trained: Trained) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_hostile_address_is_left_alone(trained: Trained, name: str) -> None:
-    keys = ("lang", "data", "condition", "part", "grades", "parts", "regions", "run", "threshold", "page")
+    keys = ("lang", "data", "condition", "part", "view", "run", "threshold", "page")
     for value in HOSTILE:
         at = healthy(page(name, **dict.fromkeys((*keys, "source"), value)))
         assert len(at.title) == 1
@@ -226,129 +183,6 @@ def test_home_names_a_promoted_run(several: Folders) -> None:
     assert list(table["Run"]) == ["clinical", "two · promoted", *["clinical"] * 4]
 
 
-# Data set.
-
-
-def shown_count(at: AppTest) -> int:
-    (told,) = [text for text in texts(at.caption) if text.endswith("pictures match.")]
-    return int(told.split()[0])
-
-
-def test_the_whole_data_set_is_counted(trained: Trained) -> None:
-    index = trained.dataset.index
-    at = healthy(page("dataset"))
-    assert shown_count(at) == len(index) == 48
-    say = Say("en")
-    sizes = {"images": 48, "captures": index["capture"].nunique(), "sites": index["site"].nunique()}
-    assert say("dataset_size", **sizes) in texts(at.markdown)
-    assert at.dataframe[0].value.to_numpy().sum() == index[[c.value for c in CONDITIONS]].notna().sum().sum()
-
-
-@pytest.mark.parametrize(
-    ("condition", "grades", "parts", "regions"),
-    [
-        ("value_2", "2", "", ""),
-        ("value_2", "1,3", "train,valid", ""),
-        ("value_5", "", "test", ""),
-        ("value_1", "", "", "@first"),
-        ("value_3", "0,nonsense,9", "train", ""),
-    ],
-)
-def test_filters_of_the_address_change_the_count(
-    trained: Trained, condition: str, grades: str, parts: str, regions: str
-) -> None:
-    index = trained.dataset.index
-    regions = index["region"].iloc[0] if regions else ""
-    given = {"grades": grades, "parts": parts, "regions": regions}
-    at = healthy(page("dataset", condition=condition, **{key: value for key, value in given.items() if value}))
-    wanted = index
-    if grades:
-        wanted = wanted[wanted[condition].isin([int(grade) for grade in grades.split(",") if grade in "0123"])]
-    if parts:
-        wanted = wanted[wanted["part"].isin(parts.split(","))]
-    if regions:
-        wanted = wanted[wanted["region"] == regions]
-    assert 0 < len(wanted) < len(index)
-    assert shown_count(at) == len(wanted)
-    (wall,) = galleries(at).values()
-    assert [picture["id"] for picture in wall] == list(wanted["id"])[:24]
-    assert [picture["caption"] for picture in wall] == [grade_name(g, "en") for g in wanted[condition]][:24]
-    assert all(picture["source"].startswith("data:image/jpeg;base64,") for picture in wall)
-
-
-def test_filters_that_nothing_passes_say_so(several: Folders) -> None:
-    index = pd.read_parquet(several.data / "tiny" / "index.parquet")
-    index["value_1"] = pd.Series(0, index=index.index, dtype="Int8").where(index.index > 0)
-    index.to_parquet(several.data / "tiny" / "index.parquet", index=False)
-    at = healthy(page("dataset", data="tiny", condition="value_1", grades="3"))
-    assert Say("en")("dataset_none") in texts(at.info)
-    everything_else = healthy(page("dataset", data="tiny", condition="value_1"))
-    assert galleries(everything_else)["wall"][0]["caption"] == Say("en")("unlabelled")
-
-
-def test_choosing_a_filter_writes_the_address_and_starts_from_the_first_page(trained: Trained) -> None:
-    at = healthy(page("dataset", page="2"))
-    assert at.pagination[0].value == 2
-    assert len(galleries(at)["wall"]) == 24
-    at = healthy(at.button_group(key="grades-en").select("0").run())
-    assert at.query_params["grades"] == "0"
-    assert shown_count(at) == (trained.dataset.index["value_1"] == 0).sum()
-    assert len(galleries(at)["wall"]) == min(24, shown_count(at))
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_picture_shows_its_six_labels(trained: Trained, language: str) -> None:
-    say = Say(language)
-    row = trained.dataset.index.iloc[5]
-    at = healthy(page("dataset", language, image=row["id"]))
-    table = at.table[0].value
-    assert list(table.index) == [condition.text(language) for condition in CONDITIONS]
-    assert list(table[say("label")]) == [grade_name(label, language) for label in labels_of(row).values()]
-    assert f"{say('part')}: {say.part(row['part'])}" in texts(at.text)
-    assert texts(at.code) == [row["id"]]
-
-
-def test_other_pictures_of_the_same_capture_are_offered(trained: Trained) -> None:
-    index = trained.dataset.index
-    capture = index["capture"].value_counts().index[0]
-    ids = list(index.loc[index["capture"] == capture, "id"])
-    assert len(ids) > 1
-    at = healthy(page("dataset", image=ids[0]))
-    assert [picture["id"] for picture in galleries(at)["capture"]] == ids[1:]
-
-
-def test_another_data_set_forgets_the_picture_of_the_first(several: Folders, trained: Trained) -> None:
-    index = pd.read_parquet(several.data / "clinic" / "index.parquet")
-    index["id"] = "c-" + index["id"]
-    index.to_parquet(several.data / "clinic" / "index.parquet", index=False)
-    at = healthy(page("dataset", data="tiny", image=trained.dataset.index["id"].iloc[0]))
-    at = healthy(at.selectbox(key="data-en").set_value("clinic").run())
-    assert at.query_params["data"] == "clinic"
-    assert "image" not in at.query_params
-    assert Say("en")("dataset_pick") in texts(at.caption)
-
-
-def test_a_picture_whose_file_is_gone_leaves_a_gap(several: Folders) -> None:
-    dataset = open_dataset("tiny")
-    image = dataset.index["id"].iloc[0]
-    (dataset.folder / dataset.index.at[image, "path"]).unlink()
-    at = healthy(page("dataset", data="tiny"))
-    assert galleries(at)["wall"][0]["source"] == ""
-    (told,) = texts(page("dataset", data="tiny", image=image).error)
-    assert image in told
-
-
-def test_a_picture_that_is_broken_on_the_disk_leaves_a_gap(several: Folders) -> None:
-    dataset = open_dataset("tiny")
-    image = dataset.index["id"].iloc[0]
-    (dataset.folder / dataset.index.at[image, "path"]).write_bytes(b"not a picture")
-    at = healthy(page("dataset", data="tiny"))
-    assert galleries(at)["wall"][0]["source"] == ""
-    opened = page("dataset", data="tiny", image=image)
-    assert not opened.exception
-    assert len(opened.error) == 1
-
-
 # Compare.
 
 
@@ -357,7 +191,7 @@ def test_a_picture_that_is_broken_on_the_disk_leaves_a_gap(several: Folders) -> 
 def test_compare_shows_a_matrix_a_run(several: Folders, language: str, part: str) -> None:
     say = Say(language)
     at = healthy(page("compare", language, data="tiny", condition="value_3", part=part))
-    drawn = matrices(at)
+    drawn = charted(at)
     assert len(drawn) == 2  # “stranger” saw other labels, “clinical” other pictures
     assert say("compare_left_out", data="tiny", runs="`stranger`") in texts(at.caption)
     for run_id, cells in zip(("one", "two"), drawn, strict=True):
@@ -382,9 +216,9 @@ def test_compare_s_metrics_are_evaluate_s(several: Folders, language: str) -> No
 def test_runs_can_be_taken_off_and_all_of_them(several: Folders) -> None:
     at = healthy(page("compare", data="tiny"))
     at = healthy(at.multiselect[0].unselect("two").run())
-    assert len(matrices(at)) == 1
+    assert len(charted(at)) == 1
     at = healthy(at.multiselect[0].unselect("one").run())
-    assert matrices(at) == []
+    assert charted(at) == []
     assert Say("en")("compare_choose") in texts(at.info)
 
 
@@ -393,8 +227,8 @@ def test_a_run_of_one_condition_is_compared_only_there(several: Folders) -> None
     told = json.loads(path.read_text())
     told["recipe"]["conditions"] = ["value_6"]
     path.write_text(json.dumps(told))
-    assert len(matrices(healthy(page("compare", data="tiny", condition="value_6")))) == 2
-    assert len(matrices(healthy(page("compare", data="tiny", condition="value_1")))) == 1
+    assert len(charted(healthy(page("compare", data="tiny", condition="value_6")))) == 2
+    assert len(charted(healthy(page("compare", data="tiny", condition="value_1")))) == 1
     assert "two" in healthy(page("runs", run="two")).query_params["run"]
 
 
@@ -430,7 +264,7 @@ def test_a_condition_without_a_label_in_the_part_has_an_empty_matrix(several: Fo
     table.loc[table["condition"] == "value_1", "truth"] = pd.NA
     table.to_parquet(path)
     at = healthy(page("compare", data="tiny", condition="value_1"))
-    assert matrices(at)[0]["n"].sum() == 0
+    assert charted(at)[0]["n"].sum() == 0
 
 
 # Grade a picture.
@@ -680,7 +514,7 @@ def test_the_form_asks_for_exactly_what_was_chosen_and_it_is_trained(tiny: Datas
         assert sentence in texts(at.main.error)
         assert sentence in texts(at.sidebar.error)  # wherever the reader is, the last training's end is told
     at = page("compare", data="tiny", condition="value_2")
-    assert len(matrices(at)) == 1
+    assert len(charted(at)) == 1
     assert not at.exception
 
 

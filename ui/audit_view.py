@@ -35,7 +35,7 @@ def show_audit(dataset: Dataset, condition: Condition, say: Say) -> None:
 
 # A hundred thousand rows take a third of a second: once for each version of the index is enough.
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _findings(_folder: str, _version: int, _dataset: Dataset) -> list[Finding]:
+def _findings(folder: str, version: int, _dataset: Dataset) -> list[Finding]:
     return audit(_dataset)
 
 

@@ -3,6 +3,7 @@
 from scalp_core.aihub import META_FIELDS
 from scalp_core.charts import grade_name
 from scalp_core.dataset import LABEL_COLUMNS, META
+from scalp_core.errors import Text
 from scalp_core.explore import NONE
 from scalp_core.labels import REGIONS, Condition
 from ui.words import Say
@@ -16,6 +17,12 @@ def field_name(column: str, say: Say) -> str:
         known = META_FIELDS.get(column.removeprefix(META))
         return say.of(known) if known else column.removeprefix(META)
     return say(f"field_{column}")
+
+
+def field_label(column: str, say: Say) -> str:
+    """The same over a widget, where a heading of somebody's table would otherwise be read as markup."""
+    name = field_name(column, say)
+    return say.plain(Text(name, name))
 
 
 def value_name(column: str, value: str, say: Say) -> str:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from scalp_core.dataset import LABEL_COLUMNS, Dataset
 from scalp_core.explore import Filters, choices, filterable, measured
-from ui.fields import field_name, value_name
+from ui.fields import field_label, field_name, value_name
 from ui.words import Say
 
 # Captures and file sizes are for links and sorting: nobody chooses among thousands.
@@ -27,6 +27,8 @@ def choose_filters(dataset: Dataset, say: Say) -> Filters:
         if many:
             st.button(say("filters_clear"), icon=":material/filter_alt_off:", on_click=_clear, args=(asked,))
     _write(dataset, filters)
+    if filters != asked:
+        st.rerun()  # the title above, drawn before, says what was chosen
     return filters
 
 
@@ -43,7 +45,7 @@ def _panel(dataset: Dataset, asked: Filters, place: str, say: Say) -> Filters:
             continue
         with columns[number % len(columns)]:
             chosen[name] = st.multiselect(
-                field_name(name, say),
+                field_label(name, say),
                 options,
                 default=asked.values(name),
                 format_func=lambda value, name=name, values=values: (
@@ -72,7 +74,7 @@ def _range(dataset: Dataset, name: str, asked: Filters, place: str, say: Say) ->
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _ends(_folder: str, _version: int, name: str, _dataset: Dataset) -> tuple[float, float]:
+def _ends(folder: str, version: int, name: str, _dataset: Dataset) -> tuple[float, float]:
     numbers = _dataset.column(name).to_numpy(dtype=np.float64, na_value=math.nan)
     if np.isnan(numbers).all():
         return 0.0, 0.0

@@ -1,5 +1,7 @@
 """Importing somebody's pictures from a folder of the server: a form, what is being imported, and what came of it."""
 
+from pathlib import Path
+
 import pandas as pd
 import streamlit as st
 
@@ -133,6 +135,10 @@ def _form(say: Say) -> None:
 
 
 def _start(order: Order, name: str, say: Say) -> None:
+    paths = (order.source, order.table) if order.kind == "csv" else (order.source,)
+    if not all(Path(path).is_absolute() for path in paths):
+        st.error(say("import_whole_path"), icon=":material/error:")  # a part of one would lead into our own folder
+        return
     try:
         import_task.start(order, name)
     except ScalpError as error:

@@ -75,10 +75,11 @@ def _values(dataset: Dataset, rows: Rows, name: str, say: Say):  # noqa: ANN202 
 def _chosen(dataset: Dataset, table: pd.DataFrame, selection: dict, condition: Condition, say: Say) -> None:
     """The pictures in the box, or else the one that was clicked."""
     box, picked = selection.get("box") or {}, selection.get("pick") or []
-    inside = table
+    # One that was clicked before the filters left it out is not in the table any longer.
+    inside = table if box else table[table["id"].isin([one["id"] for one in picked])]
     for axis, ends in box.items():
         inside = inside[inside[axis].between(min(ends), max(ends))]
-    ids = list(inside["id"]) if box else [one["id"] for one in picked]
+    ids = list(inside["id"])
     if not ids:
         st.caption(say("map_pick"))
         return

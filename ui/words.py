@@ -230,6 +230,10 @@ WORDS: dict[str, Text] = {
         "The whole path. For AI Hub the folder with Training and Validation in it.",
         "전체 경로. AI Hub는 Training과 Validation이 들어 있는 폴더입니다.",
     ),
+    "import_whole_path": Text(
+        "Give the whole path of the folder, and of the CSV file if there is one.",
+        "폴더의 전체 경로를 입력하십시오. CSV 파일이 있으면 그 파일도 전체 경로로 입력하십시오.",
+    ),
     "import_table": Text("CSV file on the server", "서버의 CSV 파일"),
     "import_columns": Text("Columns, where their names do not tell", "열 지정 (이름으로 알 수 없을 때)"),
     "import_columns_help": Text(

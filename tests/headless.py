@@ -1,0 +1,117 @@
+"""Pages driven without a browser, and what a reader sees of them: for the tests of pages."""
+
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+import streamlit as st
+from conftest import ROOT
+from streamlit.elements.widgets.button import ButtonMixin
+from streamlit.testing.v1 import AppTest
+
+from ui.shell import PAGES
+
+LANGUAGES = ("ko", "en")
+HOSTILE = ("../../etc/passwd", "<img src=x onerror=alert(1)>", "{0.__class__}", "", "%00", "\N{SKULL}" * 300)
+
+
+def page(name: str, language: str = "en", **address: str) -> AppTest:
+    """The page `name` of PAGES, opened at this address."""
+    at = AppTest.from_file(str(ROOT / "Home.py"), default_timeout=120)
+    at.query_params["lang"] = language
+    at.switch_page(PAGES[name][0])
+    for key, value in address.items():
+        at.query_params[key] = value
+    return at.run()
+
+
+def healthy(at: AppTest) -> AppTest:
+    """Nothing went wrong on the page, expectedly or not."""
+    assert not at.exception, [one.value for one in at.exception]
+    assert not at.error, [one.value for one in at.error]
+    return at
+
+
+def unescaped(text: str) -> str:
+    """As a reader reads it: the backslashes that keep names from becoming markup are not shown."""
+    return re.sub(r"\\([^a-zA-Z0-9\s])", r"\1", text)
+
+
+def texts(elements: Any) -> list[str]:
+    return [unescaped(element.value) for element in elements]
+
+
+def everything(at: AppTest) -> str:
+    return "\n".join(
+        text for kind in (at.markdown, at.caption, at.info, at.warning, at.error, at.subheader) for text in texts(kind)
+    )
+
+
+_NO_WORDS = ("bidi_component", "vega_lite_chart", "code")
+
+
+def spoken(block: Any) -> Iterator[str]:
+    """All words in this part of the page: labels, options, texts, heads and cells of tables, captions of pictures."""
+    for element in block.children.values():
+        label = getattr(element, "label", "")
+        yield label if isinstance(label, str) else ""
+        options = getattr(element, "options", None)
+        yield from map(str, options or ())
+        # What a choice is called stands among its options; code is for copying.
+        value = None if options or element.type in _NO_WORDS else getattr(element, "value", None)
+        if isinstance(value, pd.DataFrame):
+            table = value.reset_index()
+            yield from map(
+                str, [*value.columns, *(one for name in table for one in table[name] if isinstance(one, str))]
+            )
+        elif isinstance(value, str):
+            yield value
+        if getattr(element, "children", None):
+            yield from spoken(element)
+
+
+def galleries(at: AppTest) -> dict[str, list[dict[str, str]]]:
+    """What each wall of thumbnails was given, by its key."""
+    walls = [node.proto for node in at if node.type == "bidi_component" and "gallery" in node.proto.component_name]
+    return {wall.id.split("-", 2)[2]: json.loads(wall.json)["pictures"] for wall in walls}
+
+
+def charted(at: AppTest) -> list[pd.DataFrame]:
+    """The data behind each chart."""
+    charts = [node.proto for node in at if node.type == "vega_lite_chart"]
+    return [pa.ipc.open_stream(chart.datasets[0].data.data).read_pandas() for chart in charts]
+
+
+def widget(elements: Any, label: str) -> Any:
+    (found,) = (one for one in elements if unescaped(one.label) == label)
+    return found
+
+
+@dataclass
+class Downloads:
+    """What the page offered, by file name: the test runtime keeps no files."""
+
+    offered: dict[str, Callable[[], bytes]] = field(default_factory=dict)
+
+    def table(self, name: str) -> pd.DataFrame:
+        return pd.read_csv(io.BytesIO(self.offered[name]()), dtype=str, keep_default_na=False)
+
+
+def remembered(monkeypatch: pytest.MonkeyPatch) -> Downloads:
+    """From now on, what pages offer for download."""
+    found = Downloads()
+    draw = ButtonMixin.download_button
+
+    def remember(block: Any, label: str, data: Callable[[], bytes], file_name: str, *rest: Any, **options: Any) -> bool:
+        found.offered[file_name] = data
+        return draw(block, label, data, file_name, *rest, **options)
+
+    monkeypatch.setattr(ButtonMixin, "download_button", remember)
+    monkeypatch.setattr(st, "download_button", lambda *given, **options: remember(st._main, *given, **options))
+    return found
