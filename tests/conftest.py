@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 
 from scalp_core.dataset import Dataset
+from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs import Recipe, Run, create_run
 from scalp_core.synthetic import make_dataset
 
@@ -89,6 +91,11 @@ def trained(tiny_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Ite
             train(run)
         test_part = tiny_data.index[tiny_data.index["part"] == "test"]
         yield Trained(run, tiny_data, tiny_data.read(test_part["id"].iloc[0]))
+
+
+def labels_of(row: pd.Series) -> dict[Condition, int | None]:
+    """The six labels of one row of an index, None where unlabelled."""
+    return {c: None if pd.isna(row[c.value]) else int(row[c.value]) for c in CONDITIONS}
 
 
 def until(fact: Callable[[], object], seconds: float = 60.0) -> None:

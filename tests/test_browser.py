@@ -13,12 +13,12 @@ import httpx2 as httpx
 import pytest
 from aihub_tree import build_tree
 from browser import Server, Visitor, visiting
-from conftest import TINY, Trained, processes, until
+from conftest import TINY, Trained, labels_of, processes, until
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from scalp_core import evaluate
 from scalp_core.charts import grade_name
-from scalp_core.dataset import Dataset, labels_of, open_dataset, write_dataset
+from scalp_core.dataset import Dataset, open_dataset, write_dataset
 from scalp_core.files import is_locked
 from scalp_core.importer import FAULTS
 from scalp_core.labels import CONDITIONS, Condition, Severity

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Folders
+from conftest import Folders, labels_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -18,8 +18,6 @@ from scalp_core.dataset import (
     PART_SHARES,
     PARTS,
     Dataset,
-    grade_counts,
-    labels_of,
     list_datasets,
     open_dataset,
     split,
@@ -63,7 +61,8 @@ def test_no_group_is_in_two_parts_and_shares_are_near_the_wished(group: str, see
 def test_every_grade_of_every_condition_is_in_every_part() -> None:
     table = rows(1000, 50)
     table["part"] = split(table, "site", 0)
-    assert grade_counts(table)["images"].min() > 0
+    for column in LABEL_COLUMNS:
+        assert table.groupby(["part", column]).size().unstack(fill_value=0).to_numpy().min() > 0
 
 
 def test_a_split_is_the_same_for_the_same_seed_only() -> None:
@@ -168,15 +167,6 @@ def test_a_data_set_without_index_is_none_and_real_ones_come_first(folders: Fold
     assert [one.name for one in list_datasets()] == ["zz", "aa"]
     with pytest.raises(ScalpError, match="known: aa, zz"):
         open_dataset("half")
-
-
-def test_grade_counts_are_complete_and_leave_out_what_is_unlabelled() -> None:
-    table = with_values(value_1=[0, 0, 1, 3, 3, 3, pd.NA, pd.NA])
-    counts = grade_counts(table)
-    assert len(counts) == 6 * 4 * 4
-    of_first = counts[(counts["condition"] == "value_1") & (counts["part"] == "train")].set_index("grade")["images"]
-    assert of_first.to_dict() == {0: 2, 1: 1, 2: 0, 3: 3}
-    assert (counts.loc[counts["part"] == "test", "images"] == 0).all()
 
 
 # ---- names that mean harm ----

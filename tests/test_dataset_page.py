@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Folders, Trained
+from conftest import Folders, Trained, labels_of
 from headless import (
     HOSTILE,
     LANGUAGES,
@@ -28,7 +28,7 @@ from streamlit.testing.v1 import AppTest
 
 from scalp_core.audit import audit
 from scalp_core.charts import grade_name
-from scalp_core.dataset import LABEL_COLUMNS, Dataset, change_columns, labels_of, write_dataset
+from scalp_core.dataset import LABEL_COLUMNS, Dataset, change_columns, write_dataset
 from scalp_core.errors import ScalpError, Text
 from scalp_core.explore import MEASURED
 from scalp_core.findings import FindingSeverity

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import streamlit as st
-from conftest import ROOT, TINY, Folders, Trained, until
+from conftest import ROOT, TINY, Folders, Trained, labels_of, until
 from headless import HOSTILE, LANGUAGES, charted, everything, galleries, healthy, page, texts
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from scalp_core import evaluate, predict
 from scalp_core.answers import all_answer
 from scalp_core.charts import grade_name
-from scalp_core.dataset import Dataset, labels_of, list_datasets, open_dataset
+from scalp_core.dataset import Dataset, list_datasets, open_dataset
 from scalp_core.files import is_locked
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition
 from scalp_core.runs import Progress, Recipe, Run, State, create_run, find_run, list_runs
