@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Literal, cast
 from unicodedata import normalize
 
-from scalp_core.dataset import META
 from scalp_core.errors import Text
-from scalp_core.labels import CONDITIONS, GRADES, Condition, Severity
+from scalp_core.labels import CONDITIONS, GRADES, META, Condition, Severity
 
 Official = Literal["train", "valid"]
 Role = Literal["images", "labels"]
@@ -97,6 +96,12 @@ def picture_name(stem: str) -> PictureName | None:
         return None
     image_id, capture, site, device, frame, region = found.groups()
     return PictureName(site, device, capture, int(frame), region, image_id)
+
+
+def published_name(stem: str) -> str | None:
+    """The whole of such a name in upper case, which is how two of them compare; None for any other name."""
+    upper = stem.upper()
+    return upper if _PICTURE.fullmatch(upper) else None
 
 
 # ---- folder names ----

@@ -1,11 +1,12 @@
 """The index of a data set: one row an image. Reading, writing, splitting. Knows no pixels and no network.
 
-A data set is a folder `data/<name>/` with `dataset.json` (what it is and where it came from), `index.parquet` and,
+A data set is a folder `data/<name>/` with `index.parquet`, which also says what it is and where it came from, and,
 for what we render ourselves, the pictures; somebody's own pictures stay where they are, in folders or zip files.
 `index.parquet` is written last: without it there is no data set.
 """
 
 import hashlib
+import json
 import os
 import re
 import zlib
@@ -17,7 +18,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
-from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +27,8 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from scalp_core.errors import ScalpError
-from scalp_core.files import is_locked, read_json, write_atomic, write_json
-from scalp_core.labels import CONDITIONS, GRADES, Condition
+from scalp_core.files import is_locked, read_json, unquote_path, write_atomic, write_json
+from scalp_core.labels import CONDITIONS, GRADES, META
 
 PARTS = ("train", "valid", "calib", "test")
 # Shares of images; calib is where operating points are fitted, test is only ever reported.
@@ -56,7 +56,6 @@ OPTIONAL_COLUMNS = {
     "look": "UInt64",
     "look_alikes": "Int32",
 }
-META = "meta_"
 # Few different values over many rows: read as categories, so that a filter compares small numbers.
 _CATEGORIES = ("site", "device", "capture", "region", "part", "official", "folders")
 _ROW_GROUP = 65_536  # rows
@@ -195,21 +194,6 @@ def read_stored(path: Path, offset: int, length: int, deflated: bool) -> bytes:
     return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, _MOST_BYTES) if deflated else stored
 
 
-def quote_path(path: Path | str) -> str:
-    """A relative path as text of the index. Names that are no UTF-8, as old archives leave them, survive as %XX."""
-    raw = os.fsencode(path)
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return quote_from_bytes(raw, safe="/ ")
-    return text.replace("%", "%25")
-
-
-def unquote_path(text: str) -> str:
-    """The path behind `quote_path`, as this system's file functions take it."""
-    return os.fsdecode(unquote_to_bytes(text))
-
-
 @lru_cache(maxsize=8)
 def _read_index(path: Path, _changed_ns: int) -> pd.DataFrame:
     return pd.read_parquet(path).set_index("id", drop=False).rename_axis(None)
@@ -223,7 +207,8 @@ def _schema(path: Path, _changed_ns: int) -> pa.Schema:
 @lru_cache(maxsize=96)
 def _read_column(path: Path, _changed_ns: int, name: str) -> pd.Series:
     categories = [name] if name in _CATEGORIES or name.startswith(META) else None
-    table = pq.read_table(path, columns=[name], read_dictionary=categories)
+    # Half the time of pq.read_table, which would look for a whole folder of files.
+    table = pq.ParquetFile(path, read_dictionary=categories).read([name])
     # A hash of 64 bits does not survive as a floating-point number, which a null would make of it.
     types = {pa.uint64(): pd.UInt64Dtype()}
     column: pd.Series = table.unify_dictionaries().column(0).to_pandas(types_mapper=types.get)
@@ -265,15 +250,19 @@ def open_dataset(name: str) -> Dataset:
     known = ", ".join(path.parent.name for path in sorted(data_folder().glob("*/index.parquet"))) or "–"
     raise ScalpError(
         "no_dataset",
-        f"There is no data set “{name}” (known: {known}). Make one with: python -m training.prepare synthetic --name "
-        f"{name}",
-        f"데이터 세트 “{name}”이(가) 없습니다 (있는 것: {known}). 만들기: python -m training.prepare synthetic --name "
-        f"{name}",
+        f"There is no data set “{name}” (known: {known}). Import your own or make a synthetic one: "
+        "python -m training.prepare --help",
+        f"데이터 세트 “{name}”이(가) 없습니다 (있는 것: {known}). 가져오거나 합성 데이터를 만드십시오: "
+        "python -m training.prepare --help",
     )
 
 
 def _open(folder: Path) -> Dataset:
-    described = read_json(folder / "dataset.json")
+    path = folder / "index.parquet"
+    written = (_schema(path, path.stat().st_mtime_ns).metadata or {}).get(_DESCRIPTION)
+    # Index and description are one file, so that nobody reads the one with the other's predecessor; dataset.json is
+    # the same for people, and all there is beside an index of an earlier version.
+    described = json.loads(written) if written else read_json(folder / "dataset.json")
     return Dataset(**described | {"name": folder.name}, folder=folder)  # a copied folder is a data set of its own
 
 
@@ -331,7 +320,8 @@ def check_name(name: str) -> None:
 
 
 _HASHED = ("id", "part", *LABEL_COLUMNS)
-_HASH = b"index_hash"
+# Keys of the file's metadata.
+_HASH, _DESCRIPTION = b"index_hash", b"dataset"
 
 
 class _Digest:
@@ -374,16 +364,17 @@ def write_dataset(
     dataset = Dataset(folder.name, kind, created, made, folder, source, parts or {})
     batches = [_checked(_sorted(rows))] if isinstance(rows, pd.DataFrame) else map(_checked, rows)
 
+    described = {key: value for key, value in asdict(dataset).items() if key != "folder"}
+
     def write(temporary: Path) -> None:
-        _write_index(temporary, batches)
-        described = {key: value for key, value in asdict(dataset).items() if key != "folder"}
+        _write_index(temporary, batches, json.dumps(described))
         write_json(folder / "dataset.json", described)
 
     write_atomic(folder / "index.parquet", write)
     return dataset
 
 
-def _write_index(path: Path, batches: Iterable[pd.DataFrame]) -> None:
+def _write_index(path: Path, batches: Iterable[pd.DataFrame], described: str) -> None:
     digest, last, writer = _Digest(), "", None
     try:
         for batch in batches:
@@ -396,7 +387,7 @@ def _write_index(path: Path, batches: Iterable[pd.DataFrame]) -> None:
             writer.write_table(table, row_group_size=_ROW_GROUP)
         if writer is None:
             raise _bad_index("it has no rows", "행이 없습니다")
-        writer.add_key_value_metadata({_HASH.decode(): digest.text})
+        writer.add_key_value_metadata({_HASH: digest.text, _DESCRIPTION: described})
     finally:
         if writer:
             writer.close()
@@ -497,7 +488,7 @@ def split(rows: pd.DataFrame, group: str, seed: int, shares: dict[str, float] | 
 
 def joined_groups(rows: pd.DataFrame, group: str) -> npt.NDArray[np.intp]:
     """A number from 0 for each row: the same for rows of one group, and for groups that share look-alikes."""
-    _, members = np.unique(rows[group].to_numpy(dtype=str), return_inverse=True)
+    members = pd.factorize(rows[group].astype("object"), sort=True, use_na_sentinel=False)[0].astype(np.intp)
     if "look_alikes" not in rows:
         return members
     like = rows["look_alikes"].notna().to_numpy()
@@ -544,18 +535,3 @@ def _split_cost(parts: npt.NDArray[np.intp], counts: npt.NDArray[np.float64], sh
     got = np.stack([counts[parts == part].sum(axis=0) for part in range(len(shares))])[:, seen] / totals[seen]
     wanted = np.array(shares)[:, None] / sum(shares)
     return float(np.abs(got - wanted).mean() + (got == 0).sum())
-
-
-def grade_counts(index: pd.DataFrame) -> pd.DataFrame:
-    """Images by condition, grade and part: columns condition, grade, part, images. Unlabelled ones are left out."""
-    long = index.melt(id_vars=["part"], value_vars=list(LABEL_COLUMNS), var_name="condition", value_name="grade")
-    counted = long.dropna(subset="grade").groupby(["condition", "grade", "part"]).size()
-    every = pd.MultiIndex.from_product(
-        [LABEL_COLUMNS, [int(grade) for grade in GRADES], PARTS], names=["condition", "grade", "part"]
-    )
-    return counted.reindex(every, fill_value=0).rename("images").reset_index()
-
-
-def labels_of(row: pd.Series) -> dict[Condition, int | None]:
-    """The six labels of one index row, None where unlabelled."""
-    return {c: None if pd.isna(row[c.value]) else int(row[c.value]) for c in CONDITIONS}

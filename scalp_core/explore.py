@@ -22,8 +22,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from scalp_core.dataset import LABEL_COLUMNS, META, PARTS, Dataset
-from scalp_core.labels import CONDITIONS, GRADES, REGIONS, Condition
+from scalp_core.dataset import LABEL_COLUMNS, PARTS, Dataset
+from scalp_core.labels import CONDITIONS, GRADES, META, REGIONS, Condition
 
 Rows = npt.NDArray[np.intp]
 Array = TypeVar("Array", bound=npt.NDArray[np.generic])

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 TEMPORARY = ".tmp-"
 
@@ -75,3 +76,18 @@ def is_locked(path: Path) -> bool:
 def formula_safe(cell: str) -> str:
     """Text that no spreadsheet takes for a formula (OWASP: CSV injection)."""
     return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+def quote_path(path: Path | str) -> str:
+    """A relative path as text of the index. Names that are no UTF-8, as old archives leave them, survive as %XX."""
+    raw = os.fsencode(path)
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return quote_from_bytes(raw, safe="/ ")
+    return text.replace("%", "%25")
+
+
+def unquote_path(text: str) -> str:
+    """The path behind `quote_path`, as this system's file functions take it."""
+    return os.fsdecode(unquote_to_bytes(text))

@@ -178,19 +178,26 @@ class _Teller:
 def main() -> None:
     """`python -m scalp_core.import_task NAME`: do what `import.json` asks for."""
     folder = data_folder() / sys.argv[1]
-    order = Order(**read_json(folder / _ASKED)["order"])
+    asked = _read(folder / _ASKED)
+    if not asked:  # put away before it began
+        _clear(folder)
+        return
     os.nice(5)  # pages and answers come first
     try:
-        import_tree(order, folder.name, progress=_Teller(folder))
+        import_tree(Order(**asked["order"]), folder.name, progress=_Teller(folder))
     except ScalpError as error:
         if error.code == "stopped":
-            if not (folder / "index.parquet").is_file():
-                shutil.rmtree(folder)
-            return
-        if error.code != "already_making":
+            _clear(folder)
+        elif error.code != "already_making":
             _tell_error(folder, error.text)
         return
     dismiss(folder.name)
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an unwanted import has made, unless it is a data set or somebody has asked for it again."""
+    if not any((folder / name).is_file() for name in ("index.parquet", _ASKED)):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -31,13 +31,12 @@ from scalp_core.dataset import (
     name_taken,
     open_dataset,
     read_stored,
-    unquote_path,
     write_dataset,
 )
 from scalp_core.errors import ScalpError, Text
-from scalp_core.files import TEMPORARY, formula_safe, read_json, sweep, write_atomic, write_json
+from scalp_core.files import TEMPORARY, formula_safe, read_json, sweep, unquote_path, write_atomic, write_json
 from scalp_core.images import MAX_BYTES
-from scalp_core.journal import MEASURES, Contents, Journal, Label, Pending
+from scalp_core.journal import MEASURES, Contents, Journal, Pending, Place
 from scalp_core.label_tables import columns_of, read_table
 from scalp_core.parts import COLUMNS, best_way, deal
 from scalp_core.settle import batches, settle
@@ -49,7 +48,8 @@ REPORT, FAULT_LIST = "import_report.json", "import_faults.csv"
 LISTED = 1000  # faults of a kind in the report; the list beside it has all
 _CHUNK = 32  # pictures a worker looks at between two looks of ours
 _TABLE_ROWS = 20_000  # rows of a table that are kept at once
-_FILES_FOR_WORKERS = 4000  # fewer are read sooner than another process is started
+_ROWS = 16_384  # rows of the index that are kept at once
+_FILES_FOR_WORKERS = 40_000  # fewer are read sooner than other processes are started
 _PICTURES_FOR_WORKERS = 400
 
 # What may be wrong in a tree. Nothing of it stops an import.
@@ -141,7 +141,7 @@ class Order:
         if self.kind not in KINDS or bool(self.table) != (self.kind == "csv"):
             raise _bad_order(f"kind “{self.kind}”", f"종류 “{self.kind}”")
         folder = Path(self.source)
-        if not folder.is_dir():
+        if not self.source or not folder.is_dir():
             raise ScalpError(
                 "no_source",
                 f"There is no folder {self.source} on the machine where this runs.",
@@ -201,11 +201,16 @@ def check_free(order: Order, name: str) -> None:
         made = open_dataset(name).made
         if {key: made.get(key) for key in order.made} != order.made:
             raise name_taken(name)
-    elif folder.is_dir() and {path.name for path in folder.iterdir()} - _OWN:
+    elif folder.is_dir() and not all(map(_is_own, folder.iterdir())):
         raise name_taken(name)
 
 
 _OWN = {"cache", "images", REPORT, FAULT_LIST, "import.json", "progress.json", "error.json", "log.txt", "dataset.json"}
+
+
+def _is_own(path: Path) -> bool:
+    """Whether an import that has not ended, or was killed, may have left it."""
+    return path.name in _OWN or path.name.startswith(TEMPORARY)
 
 
 def _disk(folder: Path, error: OSError) -> ScalpError:
@@ -259,7 +264,7 @@ def _read(order: Order, journal: Journal, processes: int | None, progress: Progr
     journal.forget([*gone, *(address for address in changed if address in known)])
     faults = [one for one in (found[address] for address in changed) if isinstance(one, Fault)]
     for fault in faults:
-        journal.add(Contents(Container(_address(fault), False, _stamp(fault), 0), [], [], [], [], [fault], []))
+        journal.add(Contents(Container(_address(fault), False, _stamp(fault), 0), faults=[fault]))
     _read_trees(
         order, root, journal, [one for a in changed if isinstance(one := found[a], Container)], processes, progress
     )
@@ -304,12 +309,12 @@ def _read_rows(table: Path, columns: Mapping[str, str], journal: Journal, whole:
     rows = read_table(table, columns_of(table, columns))
     number = 0
     while some := list(islice(rows, _TABLE_ROWS)):
-        labels = [one for one in some if isinstance(one, Label)]
+        place = Place(f"{table.name}:", labels=[one for one in some if not isinstance(one, Fault)])
         faults = [one for one in some if isinstance(one, Fault)]
-        journal.add(Contents(Container(f"{_TABLE}/{number}", False, "", 0), [], [], labels, [], faults, []))
+        journal.add(Contents(Container(f"{_TABLE}/{number}", False, "", 0), [place], faults=faults))
         number += 1
     # Last: without it a killed reading is begun anew.
-    journal.add(Contents(Container(_TABLE, False, _stamp(whole), 0), [], [], [], [], [], []))
+    journal.add(Contents(Container(_TABLE, False, _stamp(whole), 0)))
 
 
 def _check_found(order: Order, journal: Journal) -> None:
@@ -386,8 +391,8 @@ def _write(
         if not images:
             _report(order, folder, journal, 0, warnings, started)
             raise _nothing_readable(folder)
-        rows = pd.read_parquet(staged, columns=[*COLUMNS, "official", "look", "sha256"])
-        alike = pd.Series(inspection.look_alikes(rows["look"].to_numpy(np.uint64), rows["sha256"].to_numpy()))
+        rows = _for_dealing(staged)
+        alike = pd.Series(inspection.look_alikes(rows["look"].to_numpy(np.uint64)))
         rows["look_alikes"] = alike.astype("Int32").mask(alike < 0)
         way = order.by or str(before.parts["by"] if before else best_way(rows))
         dealt = deal(rows, way, int(str(before.parts["seed"])) if before and not order.by else order.seed)
@@ -428,9 +433,18 @@ def _stage(path: Path, frames: Iterable[pd.DataFrame], images: int, progress: Pr
             writer.close()
 
 
+def _for_dealing(staged: Path) -> pd.DataFrame:
+    """What parts are dealt by. All rows at once, the only time that they are: as little of each as will do."""
+    table = pq.read_table(
+        staged, columns=[*COLUMNS, "official", "look"], read_dictionary=["site", "capture", "official"]
+    )
+    rows: pd.DataFrame = table.unify_dictionaries().to_pandas()
+    return rows
+
+
 def _dealt(staged: Path, parts: pd.Series, alike: pd.Series) -> Iterator[pd.DataFrame]:
     start = 0
-    for batch in pq.ParquetFile(staged).iter_batches():
+    for batch in pq.ParquetFile(staged).iter_batches(_ROWS):
         frame = batch.to_pandas()
         end = start + len(frame)
         yield frame.assign(part=parts.iloc[start:end].to_numpy(), look_alikes=alike.iloc[start:end].to_numpy())
@@ -440,6 +454,8 @@ def _dealt(staged: Path, parts: pd.Series, alike: pd.Series) -> Iterator[pd.Data
 def _extracted(order: Order, folder: Path, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     """The same rows with their pictures copied into the data set, under the hash of their content."""
     root = Path(order.source)
+    for below in (folder / "images").glob("*"):
+        sweep(below)
     for frame in frames:
         # Plain numbers and None instead of pandas' own.
         names = ["path", "offset", "length", "deflated", "sha256"]
@@ -469,7 +485,7 @@ def _label_source(order: Order, journal: Journal) -> str:
 
 def _warnings(journal: Journal) -> list[str]:
     labels = next(journal.rows("SELECT 1 FROM label LIMIT 1"), None)
-    folders = next(journal.rows("SELECT 1 FROM copy WHERE condition IS NOT NULL LIMIT 1"), None)
+    folders = next(journal.rows("SELECT 1 FROM placed WHERE condition IS NOT NULL LIMIT 1"), None)
     return ["folder_labels_only"] if folders and not labels else []
 
 

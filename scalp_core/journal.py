@@ -6,15 +6,13 @@ time only. Knows what is kept, not what it means.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scalp_core.labels import CONDITIONS
 from scalp_core.trees import Container, Fault
 
-_VERSION = 1  # raised when the tables or what is read into them change: older journals are begun anew
-VALUES = ", ".join(condition.value for condition in CONDITIONS)
+_VERSION = 2  # raised when the tables or what is read into them change: older journals are begun anew
 # In the order of inspection.Measures; `look` as a signed number, which is all that SQLite has.
 MEASURES = (
     "sha256",
@@ -31,23 +29,28 @@ MEASURES = (
 _TABLES = f"""
 CREATE TABLE about (about TEXT NOT NULL, written INTEGER NOT NULL);
 CREATE TABLE container (number INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, stamp TEXT NOT NULL, ignored INTEGER);
+CREATE TABLE place (
+    number INTEGER PRIMARY KEY, container INTEGER NOT NULL, location TEXT NOT NULL, path TEXT NOT NULL,
+    condition TEXT, grade INTEGER, official TEXT);
 CREATE TABLE copy (
-    container INTEGER NOT NULL, identity TEXT NOT NULL, joins TEXT NOT NULL, name TEXT NOT NULL,
-    location TEXT NOT NULL, path TEXT NOT NULL, offset INTEGER, length INTEGER, deflated INTEGER,
-    bytes INTEGER NOT NULL, stamp INTEGER NOT NULL, condition TEXT, grade INTEGER, official TEXT);
+    place INTEGER NOT NULL, identity TEXT NOT NULL, joins TEXT NOT NULL, name TEXT NOT NULL, file TEXT,
+    offset INTEGER, length INTEGER, deflated INTEGER, bytes INTEGER NOT NULL, stamp INTEGER NOT NULL);
 CREATE TABLE label (
-    container INTEGER NOT NULL, joins TEXT NOT NULL, name TEXT NOT NULL, location TEXT NOT NULL, {VALUES}, extra TEXT);
-CREATE TABLE meta (container INTEGER NOT NULL, joins TEXT NOT NULL, extra TEXT NOT NULL);
+    place INTEGER NOT NULL, joins TEXT NOT NULL, name TEXT NOT NULL, row INTEGER, grades TEXT NOT NULL, extra TEXT);
+CREATE TABLE meta (place INTEGER NOT NULL, joins TEXT NOT NULL, extra TEXT NOT NULL);
 CREATE TABLE fault (container INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT, location TEXT, detail TEXT);
 CREATE TABLE picture (
     path TEXT NOT NULL, offset INTEGER NOT NULL, bytes INTEGER NOT NULL, stamp INTEGER NOT NULL, error TEXT,
     {", ".join(f"m_{name}" for name in MEASURES)}, PRIMARY KEY (path, offset, bytes, stamp)) WITHOUT ROWID;
-CREATE INDEX copy_container ON copy (container);
-CREATE INDEX label_container ON label (container);
-CREATE INDEX meta_container ON meta (container);
-CREATE INDEX fault_container ON fault (container);
+CREATE VIEW placed AS
+    SELECT c.rowid AS number, identity, joins, name, location || name AS location, path || coalesce(file, '') AS path,
+        offset, length, deflated, bytes, stamp, condition, grade, official
+    FROM copy c JOIN place ON place.number = c.place;
+CREATE VIEW told AS
+    SELECT joins, name, location || coalesce(row, name) AS location, grades, extra
+    FROM label JOIN place ON place.number = label.place;
 PRAGMA user_version = {_VERSION};
-"""
+"""  # noqa: S608  constants
 # A picture is the same as long as it lies at the same place with the same size and stamp.
 _SAME = "p.path = c.path AND p.offset = coalesce(c.offset, -1) AND p.bytes = c.bytes AND p.stamp = c.stamp"
 
@@ -73,30 +76,59 @@ class Copy(NamedTuple):
     official: str | None
 
 
-class Label(NamedTuple):
-    """One label file or row of a table: six values in the order of CONDITIONS, a JSON object of further fields."""
+# Rows as they are found, plain tuples because hundreds of thousands of them pass from process to process.
+# identity, joins, name, file (see trees.Member), offset, length, deflated, bytes, stamp
+CopyRow = tuple[str, str, str, str | None, int | None, int | None, bool, int, int]
+# joins, name, number of the row of a table, six grades as `grades_text`, JSON object of further fields
+LabelRow = tuple[str, str, int | None, str, str | None]
+# joins, JSON object
+MetaRow = tuple[str, str]
 
-    joins: str
-    name: str
+_UNKNOWN = "-"
+
+
+def grades_text(grades: Iterable[int | None]) -> str:
+    """Six grades in the order of CONDITIONS as six characters, such as `0130-2`."""
+    return "".join(_UNKNOWN if grade is None else str(grade) for grade in grades)
+
+
+def grades_of(text: str) -> list[int | None]:
+    """The grades behind `grades_text`."""
+    return [None if letter == _UNKNOWN else int(letter) for letter in text]
+
+
+@dataclass(frozen=True)
+class Place:
+    """What lies in one folder, of the tree or of a zip file, or stands in a table.
+
+    Attributes:
+        location: what the locations of all that is in it begin with; the name or the number of the row follows.
+        path: what their paths begin with; the path itself of everything in a zip file.
+        condition, grade, official: what the names of folders say; see aihub.FolderName.
+    """
+
     location: str
-    values: tuple[int | None, ...]
-    extra: str | None
+    path: str = ""
+    condition: str | None = None
+    grade: int | None = None
+    official: str | None = None
+    copies: list[CopyRow] = field(default_factory=list)
+    labels: list[LabelRow] = field(default_factory=list)
+    metas: list[MetaRow] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Contents:
     """Everything found in one container.
 
-    `spoilt` are pictures whose first bytes are enough to know that they cannot be read; metas are (joins, JSON object).
+    `spoilt` are pictures whose first bytes are enough to know that they cannot be read, and why.
     """
 
     container: Container
-    copies: list[Copy]
-    spoilt: list[tuple["Pending", str]]
-    labels: list[Label]
-    metas: list[tuple[str, str]]
-    faults: list[Fault]
-    ignored: list[str]
+    places: list[Place] = field(default_factory=list)
+    spoilt: list[tuple["Pending", str]] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
 
 
 class Pending(NamedTuple):
@@ -164,39 +196,52 @@ class Journal:
 
     def forget(self, paths: Iterable[str]) -> None:
         """Containers that are gone or changed, with all that was in them."""
-        self.database.execute("BEGIN")
-        self.database.execute("UPDATE about SET written = 0")
-        for path in paths:
-            found = self.database.execute("SELECT number FROM container WHERE path = ?", (path,)).fetchone()
-            if found:
-                for table in ("copy", "label", "meta", "fault"):
-                    self.database.execute(f"DELETE FROM {table} WHERE container = ?", found)  # noqa: S608  constants
-                self.database.execute("DELETE FROM container WHERE number = ?", found)
-        self.database.execute("COMMIT")
+        database = self.database
+        containers = "(SELECT number FROM container WHERE path IN gone)"
+        places = f"(SELECT number FROM place WHERE container IN {containers})"  # noqa: S608  a constant
+        database.execute("BEGIN")
+        database.execute("UPDATE about SET written = 0")
+        database.execute("CREATE TEMPORARY TABLE gone (path TEXT PRIMARY KEY)")
+        database.executemany("INSERT INTO gone VALUES (?)", ((path,) for path in paths))
+        # Without indexes, which would cost every first import more than one look through the tables costs here.
+        for table in ("copy", "label", "meta"):
+            database.execute(f"DELETE FROM {table} WHERE place IN {places}")  # noqa: S608  constants
+        for table in ("place", "fault"):
+            database.execute(f"DELETE FROM {table} WHERE container IN {containers}")  # noqa: S608  constants
+        database.execute("DELETE FROM container WHERE path IN gone")
+        database.execute("DROP TABLE gone")
+        database.execute("COMMIT")
 
     def add(self, contents: Contents) -> None:
         """A container that is read whole."""
         self.database.execute("BEGIN")
         self.database.execute("UPDATE about SET written = 0")
         container = contents.container
-        (number,) = self.database.execute(
-            "INSERT INTO container (path, stamp, ignored) VALUES (?, ?, ?) RETURNING number",
-            (container.path, container.stamp, len(contents.ignored)),
-        ).fetchone()
-        self._insert("copy", ((number, *copy) for copy in contents.copies), 14)
-        self._insert(
-            "label",
-            ((number, one.joins, one.name, one.location, *one.values, one.extra) for one in contents.labels),
-            11,
-        )
-        self._insert("meta", ((number, *meta) for meta in contents.metas), 3)
-        self._insert("fault", ((number, one.kind, one.name, one.where, one.detail) for one in contents.faults), 5)
+        number = self._new("container (path, stamp, ignored)", (container.path, container.stamp, len(contents.ignored)))
+        for place in contents.places:
+            self._add_place(number, place)
+        self._insert("fault", number, [(one.kind, one.name, one.where, one.detail) for one in contents.faults])
         self._add_pictures((one, error, ()) for one, error in contents.spoilt)
         self.database.execute("COMMIT")
 
-    def _insert(self, table: str, rows: Iterable[Sequence[object]], width: int) -> None:
-        marks = ", ".join("?" * width)
-        self.database.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608  constants
+    def _add_place(self, container: int, place: Place) -> None:
+        number = self._new(
+            "place (container, location, path, condition, grade, official)",
+            (container, place.location, place.path, place.condition, place.grade, place.official),
+        )
+        self._insert("copy", number, place.copies)
+        self._insert("label", number, place.labels)
+        self._insert("meta", number, place.metas)
+
+    def _new(self, table: str, row: Sequence[object]) -> int:
+        marks = ", ".join("?" * len(row))
+        query = f"INSERT INTO {table} VALUES ({marks}) RETURNING number"  # noqa: S608  constants
+        return int(self.database.execute(query, row).fetchone()[0])
+
+    def _insert(self, table: str, whose: int, rows: Sequence[Sequence[object]]) -> None:
+        if rows:
+            marks = ", ".join("?" * len(rows[0]))
+            self.database.executemany(f"INSERT INTO {table} VALUES ({whose:d}, {marks})", rows)  # noqa: S608
 
     # ---- pictures ----
 
@@ -210,19 +255,19 @@ class Journal:
         One of each name and size at first. Where none of those is readable, the other copies of that name follow.
         """
         first = f"""
-            SELECT c.rowid, min(c.path || printf(' %015d', coalesce(c.offset, 0)))
-            FROM copy c LEFT JOIN picture p ON {_SAME}
+            SELECT c.number, min(c.path || printf(' %015d', coalesce(c.offset, 0)))
+            FROM placed c LEFT JOIN picture p ON {_SAME}
             GROUP BY c.identity, c.bytes HAVING count(p.path) = 0"""  # noqa: S608  constants
         others = f"""
-            SELECT c.rowid FROM copy c LEFT JOIN picture p ON {_SAME} WHERE p.path IS NULL AND c.identity IN (
-                SELECT c.identity FROM copy c LEFT JOIN picture p ON {_SAME}
+            SELECT c.number FROM placed c LEFT JOIN picture p ON {_SAME} WHERE p.path IS NULL AND c.identity IN (
+                SELECT c.identity FROM placed c LEFT JOIN picture p ON {_SAME}
                 GROUP BY c.identity HAVING count(p.m_sha256) = 0)"""  # noqa: S608  constants
         found = [row for (row, _) in self.database.execute(first)]
         return found or [row for (row,) in self.database.execute(others)]
 
     def copies(self, rowids: Sequence[int]) -> list[Pending]:
         marks = ", ".join("?" * len(rowids))
-        query = f"SELECT path, offset, length, deflated, bytes, stamp FROM copy WHERE rowid IN ({marks})"  # noqa: S608
+        query = f"SELECT path, offset, length, deflated, bytes, stamp FROM placed WHERE number IN ({marks})"  # noqa: S608
         return [Pending(*row) for row in self.database.execute(query, rowids)]
 
     def add_pictures(self, seen: Iterable[tuple[Pending, str | None, Sequence[object]]]) -> None:
@@ -246,7 +291,7 @@ class Journal:
         """Forget pictures that are no longer in the tree."""
         self.database.execute(
             "DELETE FROM picture WHERE (path, offset, bytes, stamp) NOT IN "
-            "(SELECT path, coalesce(offset, -1), bytes, stamp FROM copy)"
+            "(SELECT path, coalesce(offset, -1), bytes, stamp FROM placed)"
         )
 
     def found_copies(self) -> Iterator[tuple[Any, ...]]:
@@ -254,6 +299,6 @@ class Journal:
         measures = ", ".join(f"p.m_{name}" for name in MEASURES)
         copy = ", ".join(f"c.{name}" for name in Copy._fields)
         return self.rows(
-            f"SELECT {copy}, p.error, {measures} FROM copy c LEFT JOIN picture p ON {_SAME} "  # noqa: S608
+            f"SELECT {copy}, p.error, {measures} FROM placed c LEFT JOIN picture p ON {_SAME} "  # noqa: S608
             "ORDER BY c.identity, c.bytes DESC, c.path, c.offset"
         )

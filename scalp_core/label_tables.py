@@ -10,10 +10,9 @@ from unicodedata import normalize
 
 from scalp_core.aihub import label_values
 from scalp_core.contents import PICTURES, join_of, stem
-from scalp_core.dataset import META
 from scalp_core.errors import ScalpError
-from scalp_core.journal import Label
-from scalp_core.labels import CONDITIONS, GRADES, Condition
+from scalp_core.journal import LabelRow, grades_text
+from scalp_core.labels import CONDITIONS, GRADES, META, Condition
 from scalp_core.trees import Fault
 
 # Fields of a row besides the six conditions, with the column names that mean them.
@@ -66,14 +65,16 @@ def columns_of(table: Path, given: Mapping[str, str]) -> dict[str, str]:
         return found | {f"{META}{name}": name for name in free[:_MOST_META]}
 
 
-def read_table(table: Path, columns: Mapping[str, str]) -> Iterator[Label | Fault]:
+def read_table(table: Path, columns: Mapping[str, str]) -> Iterator[LabelRow | Fault]:
     """The rows of a table as labels, one by one."""
     with _opened(table) as (reader, _):
         for number, row in enumerate(reader, start=2):
-            yield from _read_row(row, columns, f"{table.name}:{number}")
+            yield from _read_row(row, columns, number, f"{table.name}:{number}")
 
 
-def _read_row(row: Mapping[str, str | None], columns: Mapping[str, str], where: str) -> Iterator[Label | Fault]:
+def _read_row(
+    row: Mapping[str, str | None], columns: Mapping[str, str], number: int, where: str
+) -> Iterator[LabelRow | Fault]:
     cells = {field: normalize("NFC", row.get(column) or "").strip() for field, column in columns.items()}
     image = cells["image"].replace("\\", "/")
     if not image:
@@ -90,7 +91,7 @@ def _read_row(row: Mapping[str, str | None], columns: Mapping[str, str], where: 
     text = json.dumps(extra, ensure_ascii=False, sort_keys=True)
     name = image.rpartition("/")[2]
     own = stem(name) if name.casefold().endswith(PICTURES) else name
-    yield Label(join_of(own), image, where, tuple(values[condition] for condition in CONDITIONS), text)
+    yield join_of(own), image, number, grades_text(values.values()), text
 
 
 def _without_ending(image: str) -> str:

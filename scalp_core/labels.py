@@ -69,6 +69,9 @@ _CONDITION_TEXT = {
 CONDITIONS: tuple[Condition, ...] = tuple(Condition)
 GRADES: tuple[Severity, ...] = tuple(Severity)
 
+# How the names of index columns begin that hold further facts, such as answers of a questionnaire.
+META = "meta_"
+
 # The four views of a head, by the suffix of the file name.
 REGIONS: Mapping[str, Text] = {
     "TH": Text("top of the head", "정수리"),

@@ -15,8 +15,9 @@ import pandas as pd
 
 from scalp_core.aihub import picture_name
 from scalp_core.contents import stem
-from scalp_core.dataset import LABEL_COLUMNS, META
-from scalp_core.journal import MEASURES, VALUES, Copy, Journal
+from scalp_core.dataset import LABEL_COLUMNS
+from scalp_core.journal import MEASURES, Copy, Journal, grades_of
+from scalp_core.labels import META
 from scalp_core.trees import Fault
 
 _ENTRY = (
@@ -81,7 +82,7 @@ def settle(journal: Journal) -> None:
     database.execute("CREATE INDEX entry_id ON entry (id)")
     _tell_odd_sizes(journal)
     database.execute(
-        "INSERT INTO fault SELECT 0, 'label_without_picture', name, location, '' FROM label "
+        "INSERT INTO fault SELECT 0, 'label_without_picture', name, location, '' FROM told "
         "WHERE joins NOT IN (SELECT joins FROM copy) GROUP BY joins"
     )
     database.execute("COMMIT")
@@ -179,9 +180,8 @@ def _tell_odd_sizes(journal: Journal) -> None:
 
 
 def _tell(journal: Journal, faults: Iterable[Fault]) -> None:
-    journal.database.executemany(
-        "INSERT INTO fault VALUES (0, ?, ?, ?, ?)", ((one.kind, one.name, one.where, one.detail) for one in faults)
-    )
+    if told := [(one.kind, one.name, one.where, one.detail) for one in faults]:
+        journal.database.executemany("INSERT INTO fault VALUES (0, ?, ?, ?, ?)", told)
 
 
 # ---- rows ----
@@ -207,8 +207,8 @@ def _rows(journal: Journal) -> Iterator[_Row]:
     entries = journal.rows(f"SELECT {', '.join(_ENTRY)} FROM entry WHERE keeper = id ORDER BY id")  # noqa: S608
     labels = _Following(
         journal.rows(
-            f"SELECT e.keeper, e.location, l.location, {VALUES}, l.extra FROM entry e "  # noqa: S608  constants
-            "JOIN label l ON l.joins = e.joins ORDER BY e.keeper"
+            "SELECT e.keeper, e.location, l.location, l.grades, l.extra FROM entry e "
+            "JOIN told l ON l.joins = e.joins ORDER BY e.keeper"
         )
     )
     metas = _Following(
@@ -251,7 +251,7 @@ def _values(entry: Entry, joined: Sequence[tuple[Any, ...]]) -> tuple[tuple[int 
     folders = [folder.split("/") for folder in entry.folders.split()]
     said: dict[str, set[int]] = {column: set() for column in LABEL_COLUMNS}
     for row in joined:
-        for column, value in zip(LABEL_COLUMNS, row[3:9], strict=True):
+        for column, value in zip(LABEL_COLUMNS, grades_of(row[3]), strict=True):
             if value is not None:
                 said[column].add(value)
     faults = []
@@ -284,15 +284,18 @@ def _extra_columns(journal: Journal) -> list[str]:
     return [key for (key,) in keys if key.startswith(META)]
 
 
-_TEXTS = ("site", "device", "capture", "region")
+_TEXTS = ("id", "path", "site", "device", "capture", "region")
 
 
 def _frame(rows: Sequence[_Row], metas: Sequence[str]) -> pd.DataFrame:
-    columns: dict[str, Any] = {
-        "id": [row.entry.id for row in rows],
-        "path": [row.entry.path for row in rows],
+    # Types are told rather than found: a batch may happen to know nothing where the next one knows something.
+    texts: dict[str, list[str | None]] = {
+        name: [row.extra.get(name) or getattr(row.entry, name) for row in rows] for name in _TEXTS
     }
-    columns |= {name: [row.extra.get(name) or getattr(row.entry, name) for row in rows] for name in _TEXTS}
+    texts["official"] = [row.extra.get("official") or row.entry.official or None for row in rows]
+    texts["folders"] = [row.entry.folders or None for row in rows]
+    texts |= {name: [row.extra.get(name) for row in rows] for name in metas}
+    columns: dict[str, Any] = {name: pd.array(values, dtype="string") for name, values in texts.items()}
     columns |= {
         column: pd.array([row.values[place] for row in rows], dtype="Int8")
         for place, column in enumerate(LABEL_COLUMNS)
@@ -301,11 +304,8 @@ def _frame(rows: Sequence[_Row], metas: Sequence[str]) -> pd.DataFrame:
         "offset": pd.array([row.entry.offset for row in rows], dtype="Int64"),
         "length": pd.array([row.entry.length for row in rows], dtype="Int64"),
         "deflated": [bool(row.entry.deflated) for row in rows],
-        "official": [row.extra.get("official") or row.entry.official or None for row in rows],
-        "folders": [row.entry.folders or None for row in rows],
     }
     for place, name in enumerate(MEASURES):
         values = [row.entry.measures[place] for row in rows]
         columns[name] = np.array(values, dtype=np.int64).view(np.uint64) if name == "look" else values
-    columns |= {name: [row.extra.get(name) for row in rows] for name in metas}
     return pd.DataFrame(columns)

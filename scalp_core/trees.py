@@ -16,21 +16,24 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scalp_core.aihub import readable
-from scalp_core.dataset import quote_path, unquote_path
+from scalp_core.files import quote_path, unquote_path
 from scalp_core.images import MAX_BYTES
 
 MAX_MEMBERS = 500_000  # of one zip file; the real ones have up to 28,061
 # Deflating a photograph saves a few per cent, a label file shrinks to a third; a thousandfold is no file of ours.
 _MAX_RATIO = 200
 _RATIO_FROM = 2**20  # bytes
-_USUAL_BYTES = 100_000  # of a file in a zip, to tell large zips from small ones before they are opened
 _IGNORED_NAMES = {".ds_store", "thumbs.db", "desktop.ini"}
 _LONGEST_IGNORED = 12
 _IGNORED_FOLDERS = {"__macosx", ".git", "@eadir"}
 USUAL_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".json"}
 _PARTIAL = (".crdownload", ".part", ".partial", ".download", ".!ut")
 _STORED, _DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
-_LOCAL_HEADER = struct.Struct("<26xHH")
+_CODE_BYTES = 1024  # a block of deflated data begins with the code that it is in, at most a few hundred bytes
+_LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, lengths of the name and of the extra field
+_LOCAL_SIGNATURE = b"PK\x03\x04"
+_END_SIGNATURE, _END_BYTES, _LONGEST_COMMENT = b"PK\x05\x06", 22, 2**16 - 1
+_MEMBERS_AT = 10  # where the end of a zip file says how many members there are
 _ENCRYPTED = 0x1
 _UTF8_NAME = 0x800
 
@@ -40,9 +43,9 @@ class Container:
     """A folder with files, or a zip file.
 
     Attributes:
-        path: relative to the tree, as `dataset.quote_path` writes it; empty for the tree's own folder.
+        path: relative to the tree, as `files.quote_path` writes it; empty for the tree's own folder.
         stamp: changes when anything in it does, as far as names, sizes and times tell.
-        files: how many there are in a folder; about how many in a zip file.
+        files: how many there are; for a zip file what its last bytes say, so only good for planning.
     """
 
     path: str
@@ -58,7 +61,7 @@ class Member(NamedTuple):
         parts: folders from the tree down, zip files among them, readable and without `.zip`.
         name: readable file name.
         ending: its last part in lower case, such as `.jpg`; empty where there is none.
-        path: the file, or the zip file it is in, relative to the tree.
+        file: of a file of its own the name as `files.quote_path` writes it; None in a zip file.
         size: bytes of content.
         stamp: the CRC of a zip's member, the time of change (ns) of a file.
         offset, length, deflated: where its bytes lie in the zip file; None for a file of its own.
@@ -67,17 +70,12 @@ class Member(NamedTuple):
     parts: tuple[str, ...]
     name: str
     ending: str
-    path: str
+    file: str | None
     size: int
     stamp: int
     offset: int | None = None
     length: int | None = None
     deflated: bool = False
-
-    @property
-    def where(self) -> str:
-        """For people: the whole path, through the zip file."""
-        return "/".join((*self.parts, self.name))
 
 
 @dataclass(frozen=True)
@@ -110,8 +108,8 @@ def containers(root: Path) -> Iterator[Container | Fault]:
                     below.append(entry.path)
             elif _is_zip(entry.name):
                 status = entry.stat()
-                stamp, files = f"{status.st_size}-{status.st_mtime_ns}", 1 + status.st_size // _USUAL_BYTES
-                yield Container(_relative(root, entry.path), True, stamp, files)
+                stamp = f"{status.st_size}-{status.st_mtime_ns}"
+                yield Container(_relative(root, entry.path), True, stamp, _members_said(Path(entry.path)))
             elif not _ignored(entry.name):
                 status = entry.stat()
                 digest.update(f"{os.fsencode(entry.name)!r} {status.st_size} {status.st_mtime_ns}\n".encode())
@@ -121,12 +119,25 @@ def containers(root: Path) -> Iterator[Container | Fault]:
         folders += reversed(below)
 
 
+def _members_said(path: Path) -> int:
+    """How many members a zip file says it has, 1 for what says nothing: an empty one, a damaged one, no zip file."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _END_BYTES - _LONGEST_COMMENT))
+            last = file.read()
+    except OSError:
+        return 1  # whoever reads it will say why not
+    at = last.rfind(_END_SIGNATURE)
+    return int.from_bytes(last[at + _MEMBERS_AT : at + _MEMBERS_AT + 2], "little") or 1 if at >= 0 else 1
+
+
 class Reader:
     """Reads members of one container, keeping its zip file mapped."""
 
     def __init__(self, root: Path, container: Container) -> None:
         self.root = root
-        self.zip = _mapped(root / unquote_path(container.path)) if container.is_zip else None
+        self.path = root / unquote_path(container.path)
+        self.zip = _mapped(self.path) if container.is_zip else None
 
     def __enter__(self) -> "Reader":
         return self
@@ -145,12 +156,22 @@ class Reader:
         Raises:
             OSError, zlib.error: it is gone or damaged.
         """
-        if self.zip is None:
-            with (self.root / unquote_path(member.path)).open("rb") as file:
-                return file.read(most)
-        assert member.offset is not None  # noqa: S101  every member of a zip lies somewhere
-        stored = self.zip[member.offset : member.offset + min(member.length or 0, most)]
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, most) if member.deflated else stored
+        if self.zip is None or member.offset is None or member.length is None:
+            # No more than it has: to provide a mebibyte for every label takes longer than to read it.
+            return _first_bytes(f"{self.path}/{unquote_path(member.file or '')}", min(member.size, most))
+        if not member.deflated:
+            return self.zip[member.offset : member.offset + min(member.length, most)]
+        stored = self.zip[member.offset : member.offset + min(member.length, most + _CODE_BYTES)]
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, most)
+
+
+def _first_bytes(path: str, most: int) -> bytes:
+    # Without a file object around it, which would take three times as long as reading a label does.
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(file, most)
+    finally:
+        os.close(file)
 
 
 def _in_folder(root: Path, container: Container) -> Iterator[Member | Fault]:
@@ -165,8 +186,7 @@ def _in_folder(root: Path, container: Container) -> Iterator[Member | Fault]:
             yield Fault("partial_download", name, "/".join(parts))
             continue
         status = entry.stat()
-        path = f"{container.path}/" if container.path else ""
-        yield Member(parts, name, ending, path + quote_path(entry.name), status.st_size, status.st_mtime_ns)
+        yield Member(parts, name, ending, quote_path(entry.name), status.st_size, status.st_mtime_ns)
 
 
 def _mapped(path: Path) -> mmap.mmap | bytes:
@@ -187,7 +207,7 @@ def _in_zip(root: Path, container: Container, content: mmap.mmap | bytes) -> Ite
             yield Fault("too_large", name, where, f"{len(infos):,} members; at most {MAX_MEMBERS:,} are read")
             return
         for info in infos:
-            if found := _member(info, content, container.path, outer, where):
+            if found := _member(info, content, outer, where):
                 yield found
     # What zipfile raises on what is no archive or half of one.
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
@@ -195,37 +215,45 @@ def _in_zip(root: Path, container: Container, content: mmap.mmap | bytes) -> Ite
 
 
 def _member(
-    info: zipfile.ZipInfo, content: mmap.mmap | bytes, path: str, outer: tuple[str, ...], where: str
+    info: zipfile.ZipInfo, content: mmap.mmap | bytes, outer: tuple[str, ...], where: str
 ) -> Member | Fault | None:
     whole = info.orig_filename
     if not whole.isascii():
         whole = readable(whole if info.flag_bits & _UTF8_NAME else whole.encode("cp437"))
-    *folders, name = [part for part in whole.replace("\\", "/").split("/") if part] or [""]
+    folders, name = list[str](), whole
+    if "/" in whole or "\\" in whole:
+        *folders, name = [part for part in whole.replace("\\", "/").split("/") if part] or [""]
     if info.is_dir() or _ignored(name) or any(folder.casefold() in _IGNORED_FOLDERS for folder in folders):
         return None
     ending = _ending(name)
-    kind, detail = _refused(info, whole, [*folders, name], ending)
+    kind, detail = _refused(info, whole, folders, ending)
     if kind:
         return Fault(kind, name, f"{where}/{'/'.join(folders)}".rstrip("/"), detail)
-    at = info.header_offset
-    if at + _LOCAL_HEADER.size > len(content) or content[at : at + 4] != b"PK\x03\x04":
+    start = _begin(content, info.header_offset)
+    if start is None:
         return Fault("bad_zip", name, where, "the member is not where the directory says")
-    name_length, extra_length = _LOCAL_HEADER.unpack_from(content, at)
-    start = at + _LOCAL_HEADER.size + name_length + extra_length
     parts = (*outer, *folders) if folders else outer
     deflated = info.compress_type == _DEFLATED
-    return Member(parts, name, ending, path, info.file_size, info.CRC, start, info.compress_size, deflated)
+    return Member(parts, name, ending, None, info.file_size, info.CRC, start, info.compress_size, deflated)
 
 
-def _refused(info: zipfile.ZipInfo, whole: str, parts: list[str], ending: str) -> tuple[str, str]:
+def _begin(content: mmap.mmap | bytes, at: int) -> int | None:
+    """Where the bytes of the member begin whose local header is at `at`; None where there is no header."""
+    if not 0 <= at <= len(content) - _LOCAL_HEADER.size:
+        return None
+    signature, name_length, extra_length = _LOCAL_HEADER.unpack_from(content, at)
+    return at + _LOCAL_HEADER.size + name_length + extra_length if signature == _LOCAL_SIGNATURE else None
+
+
+def _refused(info: zipfile.ZipInfo, whole: str, folders: list[str], ending: str) -> tuple[str, str]:
     """The kind of fault that keeps a member out, and its details; empty for one that may be read."""
-    if whole.startswith(("/", "\\")) or ".." in parts or whole[1:2] == ":" or "\0" in whole:
+    if whole.startswith(("/", "\\")) or ".." in folders or whole[1:2] == ":" or "\0" in whole:
         return "unsafe_name", "the name leads out of the archive"
     if info.flag_bits & _ENCRYPTED:
         return "encrypted", ""
     if ending == ".zip":
         return "nested_zip", "unpack it once and import again"
-    if ending not in USUAL_ENDINGS and _is_partial(parts[-1]):
+    if ending not in USUAL_ENDINGS and _is_partial(whole):
         return "partial_download", ""
     if info.compress_type not in (_STORED, _DEFLATED):
         return "bad_zip", f"compression method {info.compress_type} is not read"

@@ -3,15 +3,15 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
+from types import ModuleType
 from typing import TypeVar
-
-import cv2
 
 from scalp_core.errors import ScalpError
 
@@ -23,7 +23,8 @@ def share_out(work: Callable[[Work], Result], items: Iterable[Work], processes: 
     """`work(item)` of every item, in whatever order they are done; few items are taken ahead of the workers.
 
     Args:
-        work: a function that can be sent to another process, as its items and results.
+        work: a function of a module other than the main one, which can be sent to another process, as its items and
+            results.
         processes: None takes one a core; 1 works in this process.
 
     Raises:
@@ -38,7 +39,7 @@ def share_out(work: Callable[[Work], Result], items: Iterable[Work], processes: 
     pool = ProcessPoolExecutor(processes, context, initializer=_start_worker)
     left = iter(items)
     try:
-        with _deaf_to_interrupts():
+        with _deaf_to_interrupts(), _without_main_module():
             waiting: set[Future[Result]] = {pool.submit(work, item) for item in islice(left, 2 * processes)}
         while waiting:
             finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -69,9 +70,23 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Workers started in here import what their work needs, and not the command or page that started them as well.
+
+    A spawned process runs the main module again, which takes a command's imports a second.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 def _start_worker() -> None:
     """A worker uses one core and does not outlive its parent."""
-    cv2.setNumThreads(1)
+    os.environ["OPENCV_FOR_THREADS_NUM"] = "1"  # read when OpenCV is imported, which not all work needs
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

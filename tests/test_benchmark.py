@@ -9,7 +9,9 @@ from conftest import Folders
 
 from scalp_core.dataset import LABEL_COLUMNS, PARTS
 from scalp_core.explore import Filters, filterable, measured, select, size, spearman
+from scalp_core.importer import Order, import_tree, read_report
 from training import benchmark
+from training.benchmark_import import LAYOUTS, write_tree
 
 
 @pytest.mark.parametrize("rows", [7, 3000])
@@ -81,3 +83,43 @@ def test_a_page_that_fails_is_not_measured(folders: Folders) -> None:
     (dataset.folder / "index.parquet").write_bytes(b"broken")
     with pytest.raises(RuntimeError, match="page failed"):
         benchmark.open_page(dataset, {})
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_tree_is_as_delivered(folders: Folders, tmp_path: Path, layout: str) -> None:
+    pictures = write_tree(tmp_path / "tree", 500, layout)
+    dataset = import_tree(Order("aihub", str(tmp_path / "tree")), "made", processes=1)
+    report = read_report(dataset)
+    assert report
+    assert dataset.images == pictures == dataset.index["sha256"].nunique()
+    assert report["counts"] == {}
+    assert report["files"] == report["labels"]
+    assert 500 <= report["labels"] < 506
+    assert 2 < report["labels"] / pictures < 2.8
+    assert dataset.index[list(LABEL_COLUMNS)].notna().all(axis=None)
+    assert set(dataset.index["official"]) == {"train", "valid"}
+    lies_in = dataset.index["folders"].str.split().str.len()
+    assert lies_in.sum() == report["files"]
+
+
+def test_an_import_is_measured_beside_plain_reading(
+    folders: Folders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "figures.json"
+    assert benchmark.main(["import", "--labels", "60", "--repeats", "1", "--json", str(written)]) == 0
+    figures = json.loads(written.read_text(encoding="utf-8"))
+    assert (figures["synthetic"], figures["layout"]) == (True, "zips")
+    (size,) = figures["sizes"]
+    assert size["labels"] == 60
+    assert size["opening"]["rows"] == size["pictures"]
+    for name in ("plain, 1", "reading, 1", "again"):
+        assert size[name]["seconds"] > 0
+        assert size[name]["peak"] > 0
+    assert size["whole"]["seconds"] == pytest.approx(
+        sum(size["whole"][name] for name in ("reading", "inspecting", "writing"))
+    )
+    assert min(size["inspection"].values()) > 0
+    printed = capsys.readouterr().out
+    for word in ("SYNTHETIC", "cores", "zips", "60 labels", "times as fast as plain", "peak MiB"):
+        assert word in printed
+    assert list(folders.data.iterdir()) == []  # it measures on a folder of its own

@@ -152,6 +152,22 @@ def test_the_hash_follows_labels_and_parts_but_not_the_order_or_the_pixels(folde
     assert hash_of("e", table.assign(part="test")) != reference
 
 
+def test_an_index_and_what_it_is_are_one_file(folders: Folders) -> None:
+    written = write_dataset(folders.data / "mine", "aihub", {"from": "/a"}, with_values(), parts={"by": "site"})
+    # A kill between the two files of a renewal leaves the new one beside the old one.
+    (written.folder / "dataset.json").write_text('{"kind": "synthetic", "made": {}, "created": "", "name": "mine"}')
+    assert open_dataset("mine") == written
+    assert [one.kind for one in list_datasets()] == ["aihub"]
+
+
+def test_an_index_of_an_earlier_version_is_described_by_the_file_beside_it(folders: Folders) -> None:
+    written = write_dataset(folders.data / "mine", "csv", {"from": "/a"}, with_values())
+    written.index.reset_index(drop=True).to_parquet(written.folder / "index.parquet")
+    opened = open_dataset("mine")
+    assert (opened.kind, opened.made, opened.images) == ("csv", {"from": "/a"}, 8)
+    assert opened.index_hash == written.index_hash
+
+
 def test_a_changed_index_is_read_anew(folders: Folders) -> None:
     write_dataset(folders.data / "mine", "test", {}, with_values())
     assert open_dataset("mine").index["part"].iloc[0] == "train"

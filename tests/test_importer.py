@@ -19,9 +19,11 @@ import pytest
 from aihub_tree import TOP, Truth, build_tree, csv_table, folders_tree, jpeg, write_zip
 from conftest import ROOT, Folders, until
 
-from scalp_core.dataset import LABEL_COLUMNS, META, PARTS, Dataset, list_datasets, open_dataset
+from scalp_core import settle
+from scalp_core.dataset import LABEL_COLUMNS, PARTS, Dataset, list_datasets, open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.importer import FAULT_LIST, FAULTS, REPORT, WARNINGS, Order, import_tree
+from scalp_core.labels import META
 
 
 def of_tree(source: Path, name: str = "mine") -> Dataset:
@@ -268,6 +270,23 @@ def test_no_label_file_whatsoever_stops_an_import(folders: Folders, tmp_path: Pa
     assert sum(report(dataset)["counts"].values()) > 0
 
 
+def test_a_batch_of_rows_may_know_less_than_the_next(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settle, "_BATCH", 3)
+    for number in range(12):
+        folder = tmp_path / "tree" / ("비듬" if number < 6 else "Training/탈모_2")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number:02d}.jpg").write_bytes(jpeg(number))
+    (tmp_path / "tree" / "비듬" / "00.json").write_text('{"value_5": 1}', encoding="utf-8")
+    (tmp_path / "tree" / "Training" / "탈모_2" / "11_META.json").write_text('{"age": "20대"}', encoding="utf-8")
+    index = of_tree(tmp_path / "tree").index
+    assert index["official"].fillna("").tolist() == [""] * 6 + ["train"] * 6
+    assert index["folders"].fillna("").tolist() == [""] * 6 + ["value_6/2"] * 6
+    assert index["meta_age"].fillna("").tolist() == [""] * 11 + ["20대"]
+    assert index["value_5"].isna().tolist() == [False] + [True] * 11
+
+
 # ---- again ----
 
 
@@ -408,11 +427,81 @@ def test_a_killed_import_goes_on_to_the_same_index(folders: Folders, tmp_path: P
     assert seen < len(truth.rows)
 
     assert start(tree, "killed").wait() == 0, log_of(tree).read_text()
-    again = open_dataset("killed")
-    pd.testing.assert_frame_equal(again.index, calm.index)
-    assert again.index_hash == calm.index_hash
-    assert report(again)["counts"] == report(calm)["counts"]
-    assert files(killed) == files(calm.folder)
+    assert_same(open_dataset("killed"), calm)
+
+
+# An import that ends as if killed from outside, at a chosen moment.
+KILLED_AT = """
+import os, signal, sys
+from pathlib import Path
+from scalp_core import importer, journal
+
+moment, source, extract = sys.argv[1:]
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def tell(stage, done, total):
+    if stage == moment and done:
+        die()
+
+def replace(self, target, really=Path.replace):
+    if Path(target).name == moment or Path(target).suffix == moment:
+        die()
+    return really(self, target)
+
+Path.replace = replace
+if moment == "written":
+    journal.Journal.mark_written = die
+importer.import_tree(
+    importer.Order("aihub", source, extract=bool(extract)), "killed", processes=1, progress=tell
+)
+"""
+
+
+def kill_at(moment: str, source: Path, extract: bool = False) -> None:
+    command = [sys.executable, "-c", KILLED_AT, moment, str(source), "extract" if extract else ""]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+
+@pytest.mark.parametrize("moment", ["reading", "writing", "dataset.json", "index.parquet", "written"])
+def test_killed_at_any_moment_the_next_import_makes_the_same(folders: Folders, tmp_path: Path, moment: str) -> None:
+    build_tree(tmp_path / "tree", styles=("stored",), damaged=False, sites=3)
+    (tmp_path / "tree" / "broken.zip").write_bytes(b"PK")
+    kill_at(moment, tmp_path / "tree")
+    assert [one.name for one in list_datasets()] == (["killed"] if moment == "written" else [])
+    assert_same(of_tree(tmp_path / "tree", "killed"), of_tree(tmp_path / "tree", "calm"))
+
+
+@pytest.mark.parametrize("moment", ["writing", "index.parquet"])
+def test_a_killed_renewal_leaves_the_old_pictures_readable(folders: Folders, tmp_path: Path, moment: str) -> None:
+    tree = tmp_path / "tree"
+    truth = build_tree(tree, styles=("stored",), damaged=False, sites=9)
+    of_tree(tree, "killed")
+    added = "0077_A2LEBJJDE00077O_1602578303771_2"
+    write_zip(tree / TOP / "Training" / "[원천]탈모_3.더.zip", [(f"{added}_TH.jpg", jpeg(77))])
+    kill_at(moment, tree)
+    old = open_dataset("killed")
+    assert {image_id: old.read(image_id) for image_id in old.index["id"]} == truth.contents
+    assert_same(of_tree(tree, "killed"), of_tree(tree, "calm"))
+
+
+def test_a_killed_extraction_leaves_nothing_behind(folders: Folders, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    build_tree(tree, styles=("stored",), damaged=False, sites=3)
+    kill_at(".jpg", tree, extract=True)
+    order = Order("aihub", str(tree), extract=True)
+    assert list(folders.data.rglob(".tmp-*.jpg"))
+    assert_same(import_tree(order, "killed", processes=1), import_tree(order, "calm", processes=1))
+
+
+def assert_same(one: Dataset, other: Dataset) -> None:
+    """Two data sets with nothing that differs but their names, and nothing left over."""
+    pd.testing.assert_frame_equal(one.index, other.index)
+    assert (one.index_hash, one.parts) == (other.index_hash, other.parts)
+    assert report(one)["counts"] == report(other)["counts"]
+    assert files(one.folder) == files(other.folder)
 
 
 def files(folder: Path) -> set[str]:

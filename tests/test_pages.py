@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from scalp_core import evaluate, predict
 from scalp_core.answers import all_answer
 from scalp_core.charts import grade_name
-from scalp_core.dataset import Dataset, list_datasets, open_dataset
+from scalp_core.dataset import Dataset, list_datasets, open_dataset, write_dataset
 from scalp_core.files import is_locked
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition
 from scalp_core.runs import Progress, Recipe, Run, State, create_run, find_run, list_runs
@@ -33,8 +33,7 @@ def several(tiny_data: Dataset, trained: Trained, tmp_path: Path, monkeypatch: p
     for name, kind in (("tiny", "synthetic"), ("clinic", "import")):
         copied = folders.data / name
         shutil.copytree(tiny_data.folder, copied)
-        told = json.loads((copied / "dataset.json").read_text())
-        (copied / "dataset.json").write_text(json.dumps(told | {"name": name, "kind": kind}))
+        write_dataset(copied, kind, tiny_data.made, tiny_data.index.reset_index(drop=True))
     for name, changes, asked in (
         ("one", {}, {}),
         ("two", {"architecture": "test_vit"}, {}),

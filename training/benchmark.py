@@ -7,7 +7,6 @@ import argparse
 import json
 import math
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -25,8 +24,9 @@ from scalp_core import explore
 from scalp_core.dataset import LABEL_COLUMNS, PART_SHARES, Dataset, open_dataset, write_dataset
 from scalp_core.explore import Filters
 from scalp_core.synthetic import CAPTURE_SIZES, FIRST_EPOCH_MS, FRAMES, LAST_EPOCH_MS, REAL_SITES, REGION_OF_FRAME
+from training import benchmark_import
+from training.measuring import ROOT, label_vectors, machine, memory, write_json
 
-_ROOT = Path(__file__).resolve().parent.parent
 _SIZES = (10_000, 100_000, 1_000_000)
 _NAME, _SEED = "benchmark", 0
 _REPEATS = 5
@@ -52,35 +52,13 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument("--json", type=Path, help="write the figures to this file as well")
     page.set_defaults(command=_dataset_page)
 
-    # Started by the one above: a process of its own for every size.
+    benchmark_import.add_commands(commands)
+
+    # Started by the first: a process of its own for every size.
     inner = commands.add_parser("dataset-page-measure")
     inner.add_argument("--json", type=Path, required=True)
     inner.set_defaults(command=_measure_dataset_page)
     return parser
-
-
-def _write_json(path: Path, figures: dict[str, Any]) -> None:
-    path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    return {
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 1),
-        "processor": platform.processor() or platform.machine(),
-        "python": platform.python_version(),
-    }
-
-
-def memory() -> dict[str, float]:
-    """MiB that this process holds, and held at most. Only Linux tells."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return {"resident": math.nan, "peak": math.nan}
-    told = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
-    # Not ru_maxrss: a new process inherits that from the one that started it.
-    return {name: int(told[key].split()[0]) / 1024 for name, key in (("resident", "VmRSS"), ("peak", "VmHWM"))}
 
 
 # --- An index without pictures --------------------------------------------------------------------------------------
@@ -129,7 +107,7 @@ def _site_rows(site: int, images: int, generator: np.random.Generator) -> pd.Dat
 def _with_columns(rows: pd.DataFrame, first: int, generator: np.random.Generator) -> pd.DataFrame:
     """Labels, quality and answers; `first` is the place of the first row, which numbers the look-alikes."""
     count = len(rows)
-    vectors, folders, chances = _label_vectors()
+    vectors, folders, chances = label_vectors()
     drawn = generator.choice(len(vectors), count, p=chances)
     labels = pd.DataFrame(vectors[drawn], columns=list(LABEL_COLUMNS), dtype="Int8")
     labels[generator.random(count) < 0.01] = pd.NA
@@ -156,17 +134,6 @@ def _with_columns(rows: pd.DataFrame, first: int, generator: np.random.Generator
     return pd.concat([rows, labels], axis=1).assign(**columns)
 
 
-def _label_vectors() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_], npt.NDArray[np.float64]]:
-    """The label vectors that occur in the real data, the class folders they lie in, and how likely each is."""
-    table = pd.read_csv(_ROOT / "scalp_core" / "label_joint_counts.csv")
-    vectors = table[list(LABEL_COLUMNS)].to_numpy(np.int64)
-    folders = [
-        " ".join(f"{name}/{grade}" for name, grade in zip(LABEL_COLUMNS, vector, strict=True) if grade)
-        for vector in vectors
-    ]
-    return vectors, np.array(folders, dtype=object), (table["n"] / table["n"].sum()).to_numpy(np.float64)
-
-
 # --- The Dataset page -----------------------------------------------------------------------------------------------
 
 
@@ -175,7 +142,7 @@ def _dataset_page(options: argparse.Namespace) -> None:
     figures = {"benchmark": "dataset-page", "synthetic": True, "machine": machine(), "sizes": found}
     _print(figures)
     if options.json:
-        _write_json(options.json, figures)
+        write_json(options.json, figures)
 
 
 def _in_own_process(rows: int) -> dict[str, Any]:
@@ -191,7 +158,7 @@ def _in_own_process(rows: int) -> dict[str, Any]:
             "STREAMLIT_LOGGER_LEVEL": "error",  # it warns that there is no browser
         }
         command = [sys.executable, "-m", "training.benchmark", "dataset-page-measure", "--json", f"{folder}/found.json"]
-        subprocess.run(command, check=True, cwd=_ROOT, env=environment)
+        subprocess.run(command, check=True, cwd=ROOT, env=environment)
         found: dict[str, Any] = json.loads((folder / "found.json").read_text(encoding="utf-8"))
         return {"rows": rows, "index_mebibytes": _mebibytes(dataset.folder / "index.parquet")} | found
 
@@ -207,7 +174,7 @@ def _measure_dataset_page(options: argparse.Namespace) -> None:
     of_functions = memory()
     seconds |= measure(_openings(dataset))
     figures = {"seconds": seconds, "memory": {"start": before, "functions": of_functions, "page": memory()}}
-    _write_json(options.json, figures)
+    write_json(options.json, figures)
 
 
 def measure(interactions: dict[str, Callable[[int], object]]) -> Measured:
@@ -286,7 +253,7 @@ def open_page(dataset: Dataset, address: dict[str, str]) -> None:
     """
     from streamlit.testing.v1 import AppTest
 
-    visit = AppTest.from_file(str(_ROOT / "Home.py"), default_timeout=600)
+    visit = AppTest.from_file(str(ROOT / "Home.py"), default_timeout=600)
     visit.switch_page("pages/1_Dataset.py")
     for key, value in ({"lang": "en", "data": dataset.name} | address).items():
         visit.query_params[key] = value
