@@ -204,6 +204,12 @@ def _schema(path: Path, _changed_ns: int) -> pa.Schema:
     return pq.read_schema(path)
 
 
+@lru_cache(maxsize=256)
+def _told(path: Path, _changed_ns: int) -> dict[bytes, bytes]:
+    """What the file says about itself, besides its columns."""
+    return dict(pq.read_metadata(path).metadata or {})
+
+
 @lru_cache(maxsize=96)
 def _read_column(path: Path, _changed_ns: int, name: str) -> pd.Series:
     categories = [name] if name in _CATEGORIES or name.startswith(META) else None
@@ -222,7 +228,7 @@ def _ids(path: Path, _changed_ns: int) -> pa.Array:
 
 @lru_cache(maxsize=16)
 def _index_hash(path: Path, changed_ns: int) -> str:
-    written = (_schema(path, changed_ns).metadata or {}).get(_HASH)
+    written = _told(path, changed_ns).get(_HASH)
     if written:
         return str(written.decode("ascii"))
     # Written before the hash stood in the file.
@@ -259,7 +265,7 @@ def open_dataset(name: str) -> Dataset:
 
 def _open(folder: Path) -> Dataset:
     path = folder / "index.parquet"
-    written = (_schema(path, path.stat().st_mtime_ns).metadata or {}).get(_DESCRIPTION)
+    written = _told(path, path.stat().st_mtime_ns).get(_DESCRIPTION)
     # Index and description are one file, so that nobody reads the one with the other's predecessor; dataset.json is
     # the same for people, and all there is beside an index of an earlier version.
     described = json.loads(written) if written else read_json(folder / "dataset.json")

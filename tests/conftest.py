@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 
-from scalp_core.dataset import Dataset
+from scalp_core.dataset import Dataset, write_dataset
+from scalp_core.inspection import Measures
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs import Recipe, Run, create_run
 from scalp_core.synthetic import make_dataset
@@ -91,6 +92,15 @@ def trained(tiny_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Ite
             train(run)
         test_part = tiny_data.index[tiny_data.index["part"] == "test"]
         yield Trained(run, tiny_data, tiny_data.read(test_part["id"].iloc[0]))
+
+
+def without_measures(dataset: Dataset) -> Dataset:
+    """The same data set as an earlier version wrote it, before pictures were measured."""
+    rows = dataset.index.reset_index(drop=True)
+    rows = rows.drop(
+        columns=[name for name in rows if name in (*Measures.__dataclass_fields__, "look_alikes") and name != "sha256"]
+    )
+    return write_dataset(dataset.folder, dataset.kind, dataset.made, rows, parts=dataset.parts)
 
 
 def labels_of(row: pd.Series) -> dict[Condition, int | None]:

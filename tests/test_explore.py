@@ -2,14 +2,15 @@
 
 import io
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Folders
+from conftest import Folders, without_measures
 
-from scalp_core.dataset import LABEL_COLUMNS, PARTS, Dataset, change_columns, write_dataset
+from scalp_core.dataset import LABEL_COLUMNS, PARTS, Dataset, change_columns, open_dataset, write_dataset
 from scalp_core.explore import (
     ALL_PARTS,
     NONE,
@@ -162,8 +163,14 @@ def test_columns_to_choose_from(mixed: Dataset, tiny_data: Dataset) -> None:
     assert set(filterable(mixed)) == {*LABEL_COLUMNS, "site", "device", "capture", "region", "part", "meta_gender"}
     assert set(measured(mixed)) == {"sharpness", "bytes"}
     assert set(sortable(mixed)) == {"id", "look_alikes", *filterable(mixed), *measured(mixed)}
-    assert measured(tiny_data) == []
-    assert Filters.from_address({"alike": "1", "sharpness": "1..2"}, tiny_data) == EVERYTHING
+    assert "sharpness" in measured(tiny_data)
+
+
+def test_what_was_not_measured_cannot_be_asked_for(tiny_data: Dataset, folders: Folders) -> None:
+    shutil.copytree(tiny_data.folder, folders.data / "older")
+    older = without_measures(open_dataset("older"))
+    assert measured(older) == []
+    assert Filters.from_address({"alike": "1", "sharpness": "1..2"}, older) == EVERYTHING
 
 
 def test_choices_count_every_value_in_the_order_to_show(mixed: Dataset, index: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from conftest import Folders
+from conftest import Folders, without_measures
 
 from scalp_core.dataset import OPTIONAL_COLUMNS, Dataset, open_dataset
 from scalp_core.errors import ScalpError
@@ -194,7 +194,7 @@ def copied(folders: Folders, tiny_data: Dataset) -> Dataset:
     """A data set of this test's own: its second picture is the first one compressed anew, its third cut short, its
     fourth gone."""
     shutil.copytree(tiny_data.folder, folders.data / "mine")
-    dataset = open_dataset("mine")
+    dataset = without_measures(open_dataset("mine"))
     paths = [dataset.folder / path for path in dataset.column("path")[:4]]
     paths[1].write_bytes(encode_jpeg(decode(paths[0].read_bytes()).pixels, 70))
     paths[2].write_bytes(paths[2].read_bytes()[:9000])

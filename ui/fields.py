@@ -2,10 +2,10 @@
 
 from scalp_core.aihub import META_FIELDS
 from scalp_core.charts import grade_name
-from scalp_core.dataset import LABEL_COLUMNS, META
+from scalp_core.dataset import LABEL_COLUMNS
 from scalp_core.errors import Text
 from scalp_core.explore import NONE
-from scalp_core.labels import REGIONS, Condition
+from scalp_core.labels import META, REGIONS, Condition
 from ui.words import Say
 
 

@@ -8,10 +8,10 @@ import streamlit as st
 
 from scalp_core import images
 from scalp_core.charts import grade_name
-from scalp_core.dataset import META, Dataset
+from scalp_core.dataset import Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.explore import Filters, Rows, grades, labels_of, measured, neighbours, sort, sortable
-from scalp_core.labels import Condition
+from scalp_core.labels import META, Condition
 from ui.choices import carried, choose_from_list, choose_page
 from ui.fields import field_name, value_name
 from ui.gallery import gallery
