@@ -56,7 +56,8 @@ def _size(dataset: Dataset, rows: Rows, filters: Filters, say: Say) -> None:
     left.markdown(words if found.images == whole else f"{words} {say('dataset_of', whole=whole)}")
     right.download_button(
         say("export_csv"),
-        lambda: b"".join(to_csv(dataset, rows)),
+        # Chosen again when it is asked for: the index may be another one by then, and rows are positions in it.
+        lambda: b"".join(to_csv(dataset, select(dataset, filters))),
         f"{dataset.name}.csv" if filters == Filters() else f"{dataset.name}-filtered.csv",
         "text/csv",
         icon=":material/download:",

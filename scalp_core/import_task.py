@@ -5,7 +5,6 @@ somebody works on it says the lock of the data set. Knows no Streamlit.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -61,7 +60,8 @@ def start(order: Order, name: str) -> None:
         ScalpError: as import_tree, as far as can be told at once; or a folder outside `allowed_folder`.
     """
     for asked in filter(None, (order.source, order.table)):
-        if not Path(asked).resolve().is_relative_to(allowed_folder().resolve()):
+        # Not Path.resolve, which raises for names that are too long.
+        if not Path(os.path.realpath(asked)).is_relative_to(allowed_folder().resolve()):
             raise ScalpError(
                 "not_allowed",
                 f"Only folders below {allowed_folder()} may be imported from this page. Whoever runs the server sets "
@@ -83,13 +83,16 @@ def start(order: Order, name: str) -> None:
 
 def imports() -> list[Import]:
     """All that were asked for and have not ended well, by name."""
-    return [_import(path.parent) for path in sorted(data_folder().glob(f"*/{_ASKED}"))]
+    found = (_import(path.parent) for path in sorted(data_folder().glob(f"*/{_ASKED}")))
+    return [one for one in found if one]
 
 
 def ensure() -> None:
     """Go on with what was interrupted. Cheap enough for every look at the page."""
     for path in data_folder().glob(f"*/{_ASKED}"):
-        asked = read_json(path)
+        asked = _read(path)
+        if not asked:  # it has just ended
+            continue
         quiet = not is_claimed(path.parent.name) and not (path.parent / _ERROR).is_file()
         if not quiet or time.time() - asked["started"] < _START_SECONDS:
             continue
@@ -128,8 +131,10 @@ def _launch(folder: Path, order: Order, starts: int) -> None:
         )
 
 
-def _import(folder: Path) -> Import:
+def _import(folder: Path) -> Import | None:
     asked, progress, error = (_read(folder / name) for name in (_ASKED, _PROGRESS, _ERROR))
+    if not asked:  # it has just ended
+        return None
     done, total = int(progress.get("done", 0)), int(progress.get("total", 0))
     passed = float(progress.get("seconds", 0.0))
     return Import(
@@ -180,24 +185,26 @@ def main() -> None:
     folder = data_folder() / sys.argv[1]
     asked = _read(folder / _ASKED)
     if not asked:  # put away before it began
-        _clear(folder)
+        _tidy(folder)
         return
     os.nice(5)  # pages and answers come first
     try:
         import_tree(Order(**asked["order"]), folder.name, progress=_Teller(folder))
     except ScalpError as error:
         if error.code == "stopped":
-            _clear(folder)
+            _tidy(folder)
         elif error.code != "already_making":
             _tell_error(folder, error.text)
         return
     dismiss(folder.name)
 
 
-def _clear(folder: Path) -> None:
-    """Remove what an unwanted import has made, unless it is a data set or somebody has asked for it again."""
-    if not any((folder / name).is_file() for name in ("index.parquet", _ASKED)):
-        shutil.rmtree(folder, ignore_errors=True)
+def _tidy(folder: Path) -> None:
+    """Leave of an unwanted import only what the next one need not read again, if it has read anything."""
+    for file in (_LOG, _PROGRESS):
+        (folder / file).unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 if __name__ == "__main__":

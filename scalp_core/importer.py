@@ -6,6 +6,9 @@ the tree is only ever read. Knows the order of things, not how any of them is do
 """
 
 import csv
+import hashlib
+import os
+import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -38,7 +41,7 @@ from scalp_core.files import TEMPORARY, formula_safe, read_json, sweep, unquote_
 from scalp_core.images import MAX_BYTES
 from scalp_core.journal import MEASURES, Contents, Journal, Pending, Place
 from scalp_core.label_tables import columns_of, read_table
-from scalp_core.parts import COLUMNS, best_way, deal
+from scalp_core.parts import COLUMNS, best_way, deal, possible
 from scalp_core.settle import batches, settle
 from scalp_core.trees import Container, Fault, containers
 from scalp_core.workers import share_out
@@ -141,7 +144,8 @@ class Order:
         if self.kind not in KINDS or bool(self.table) != (self.kind == "csv"):
             raise _bad_order(f"kind “{self.kind}”", f"종류 “{self.kind}”")
         folder = Path(self.source)
-        if not self.source or not folder.is_dir():
+        # Not Path.is_dir, which raises for names that are too long and folders that are closed to us.
+        if not self.source or not os.path.isdir(folder):  # noqa: PTH112
             raise ScalpError(
                 "no_source",
                 f"There is no folder {self.source} on the machine where this runs.",
@@ -184,6 +188,10 @@ def import_tree(order: Order, name: str, *, processes: int | None = None, progre
             return _import(order, folder, processes, progress or _silent)
         except OSError as error:
             raise _disk(folder, error) from error
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                journal_path(folder).unlink(missing_ok=True)  # a cache: the next import reads anew
+            raise _disk(folder, error) from error
 
 
 def _silent(_stage: str, _done: int, _total: int) -> None:
@@ -213,8 +221,8 @@ def _is_own(path: Path) -> bool:
     return path.name in _OWN or path.name.startswith(TEMPORARY)
 
 
-def _disk(folder: Path, error: OSError) -> ScalpError:
-    reason = error.strerror or str(error)
+def _disk(folder: Path, error: OSError | sqlite3.DatabaseError) -> ScalpError:
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return ScalpError(
         "cannot_write",
         f"The data set cannot be written to {folder}: {reason}. Make room or set SCALP_DATA to another folder, then "
@@ -224,9 +232,14 @@ def _disk(folder: Path, error: OSError) -> ScalpError:
     )
 
 
+def journal_path(folder: Path) -> Path:
+    """Where the journal of a data set's import lies."""
+    return folder / "cache" / "import.sqlite"
+
+
 def _import(order: Order, folder: Path, processes: int | None, progress: Progress) -> Dataset:
     started = time.monotonic()
-    with Journal(folder / "cache" / "import.sqlite", repr(sorted(order.made.items()))) as journal:
+    with Journal(journal_path(folder), repr(sorted(order.made.items()))) as journal:
         _read(order, journal, processes, progress)
         before = open_dataset(folder.name) if (folder / "index.parquet").is_file() else None
         if before and journal.written and _as_ordered(order, before):
@@ -394,10 +407,10 @@ def _write(
         rows = _for_dealing(staged)
         alike = pd.Series(inspection.look_alikes(rows["look"].to_numpy(np.uint64)))
         rows["look_alikes"] = alike.astype("Int32").mask(alike < 0)
-        way = order.by or str(before.parts["by"] if before else best_way(rows))
-        dealt = deal(rows, way, int(str(before.parts["seed"])) if before and not order.by else order.seed)
+        way, seed = _way(order, before, rows)
+        dealt = deal(rows, way, seed)
         _report(order, folder, journal, int(images), warnings + _warnings_of_split(rows, way), started)
-        return write_dataset(
+        dataset = write_dataset(
             folder,
             order.kind,
             order.made | {"labels": _label_source(order, journal)},
@@ -405,8 +418,19 @@ def _write(
             source="" if order.extract else str(Path(order.source).resolve()),
             parts=dealt.described,
         )
+        _remove_others(dataset)
+        return dataset
     finally:
         staged.unlink(missing_ok=True)
+
+
+def _way(order: Order, before: Dataset | None, rows: pd.DataFrame) -> tuple[str, int]:
+    """As ordered, else as before where that is still possible, else the safest way."""
+    if order.by:
+        return order.by, order.seed
+    if before and before.parts["by"] != "all" and possible(rows, str(before.parts["by"])):
+        return str(before.parts["by"]), int(str(before.parts["seed"]))
+    return best_way(rows), order.seed
 
 
 def _nothing_readable(folder: Path) -> ScalpError:
@@ -472,8 +496,19 @@ def _copy(
     to = f"images/{sha256[:2]}/{sha256}.jpg"  # browsers and decoders go by content, not by the ending
     if not (folder / to).is_file():
         content = _content_at(root / unquote_path(path), offset, length, deflated)
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise OSError(f"{unquote_path(path)} has changed since it was looked at")
         write_atomic(folder / to, lambda temporary: temporary.write_bytes(content))
     return to
+
+
+def _remove_others(dataset: Dataset) -> None:
+    """Copies of pictures that are no longer in the index: somebody may have taken them out of the tree for a reason."""
+    copies = list((dataset.folder / "images").glob("*/*"))
+    kept = set() if dataset.source or not copies else set(dataset.column("path"))
+    for path in copies:
+        if path.relative_to(dataset.folder).as_posix() not in kept:
+            path.unlink()
 
 
 def _label_source(order: Order, journal: Journal) -> str:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from scalp_core.trees import Container, Fault
 
-_VERSION = 2  # raised when the tables or what is read into them change: older journals are begun anew
+_VERSION = 3  # raised when the tables or what is read into them change: older journals are begun anew
 # In the order of inspection.Measures; `look` as a signed number, which is all that SQLite has.
 MEASURES = (
     "sha256",

@@ -48,6 +48,13 @@ def best_way(rows: pd.DataFrame) -> str:
     return "all"
 
 
+def possible(rows: pd.DataFrame, by: str) -> bool:
+    """Whether these rows have groups, or tested pictures, enough for one of WAYS."""
+    if by == "official":
+        return "official" in rows and bool(rows["official"].isin(_OFFICIAL_TEST).any())
+    return by == "all" or int(joined_groups(rows, by).max(initial=-1)) + 1 >= len(PART_SHARES)
+
+
 def deal(rows: pd.DataFrame, by: str, seed: int) -> Deal:
     """Parts by one of WAYS.
 
@@ -121,5 +128,6 @@ def overlap(rows: pd.DataFrame, tested: Sequence[bool] | np.ndarray) -> dict[str
         if column in rows:
             # Whatever lies in both parts of the publisher is a training picture as well.
             seen = pd.concat([train[column], test.loc[test["official"] == "both", column]]).dropna()
-            shares[column] = float(test[column].isin(seen).mean())
+            known = test[column].notna() & (test[column] != "")  # what nobody knows is shared by nobody
+            shares[column] = float((test[column].isin(seen) & known).mean())
     return {name: round(share, 4) for name, share in shares.items()}

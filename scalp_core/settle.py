@@ -243,7 +243,11 @@ class _Following:
 def _fits(location: str, extra: str | None) -> bool:
     """Whether a row of a table means this picture: one that gives folders means the picture in these folders."""
     image = json.loads(extra).get("image", "") if extra else ""
-    return "/" not in image or f"/{stem(location)}".endswith(f"/{image.strip('/')}") or image.startswith("/")
+    told = [part for part in image.split("/") if part not in ("", ".", "..")]
+    there = stem(location).split("/")
+    # A table may count from further up than the tree does: `images/1`, `../images/1`, `/data/images/1`, `C:/images/1`.
+    both = min(len(told), len(there))
+    return not both or told[-both:] == there[-both:]
 
 
 def _values(entry: Entry, joined: Sequence[tuple[Any, ...]]) -> tuple[tuple[int | None, ...], list[Fault]]:

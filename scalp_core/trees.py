@@ -63,7 +63,7 @@ class Member(NamedTuple):
         ending: its last part in lower case, such as `.jpg`; empty where there is none.
         file: of a file of its own the name as `files.quote_path` writes it; None in a zip file.
         size: bytes of content.
-        stamp: the CRC of a zip's member, the time of change (ns) of a file.
+        stamp: the CRC of a zip's member, the time (ns) when a file or its permissions changed.
         offset, length, deflated: where its bytes lie in the zip file; None for a file of its own.
     """
 
@@ -106,17 +106,24 @@ def containers(root: Path) -> Iterator[Container | Fault]:
             elif entry.is_dir():
                 if entry.name.casefold() not in _IGNORED_FOLDERS:
                     below.append(entry.path)
-            elif _is_zip(entry.name):
-                status = entry.stat()
-                stamp = f"{status.st_size}-{status.st_mtime_ns}"
-                yield Container(_relative(root, entry.path), True, stamp, _members_said(Path(entry.path)))
-            elif not _ignored(entry.name):
-                status = entry.stat()
-                digest.update(f"{os.fsencode(entry.name)!r} {status.st_size} {status.st_mtime_ns}\n".encode())
-                files += 1
+            elif stamp := "" if _ignored(entry.name) else _stamp(entry):
+                if _is_zip(entry.name):
+                    yield Container(_relative(root, entry.path), True, stamp, _members_said(Path(entry.path)))
+                else:
+                    digest.update(f"{os.fsencode(entry.name)!r} {stamp}\n".encode())
+                    files += 1
         if files:
             yield Container(_relative(root, folder), False, digest.hexdigest(), files)
         folders += reversed(below)
+
+
+def _stamp(entry: os.DirEntry[str]) -> str:
+    """Changes with the content and with who may read it; empty for a file that has just gone."""
+    try:
+        status = entry.stat()
+    except OSError:
+        return ""
+    return f"{status.st_size}-{status.st_ctime_ns}"
 
 
 def _members_said(path: Path) -> int:
@@ -186,7 +193,7 @@ def _in_folder(root: Path, container: Container) -> Iterator[Member | Fault]:
             yield Fault("partial_download", name, "/".join(parts))
             continue
         status = entry.stat()
-        yield Member(parts, name, ending, quote_path(entry.name), status.st_size, status.st_mtime_ns)
+        yield Member(parts, name, ending, quote_path(entry.name), status.st_size, status.st_ctime_ns)
 
 
 def _mapped(path: Path) -> mmap.mmap | bytes:
@@ -257,8 +264,8 @@ def _refused(info: zipfile.ZipInfo, whole: str, folders: list[str], ending: str)
         return "partial_download", ""
     if info.compress_type not in (_STORED, _DEFLATED):
         return "bad_zip", f"compression method {info.compress_type} is not read"
-    if info.file_size > MAX_BYTES:
-        return "too_large", f"{info.file_size:,} bytes"
+    if max(info.file_size, info.compress_size) > MAX_BYTES:
+        return "too_large", f"{max(info.file_size, info.compress_size):,} bytes"
     if info.file_size > _RATIO_FROM and info.file_size > _MAX_RATIO * max(1, info.compress_size):
         return "too_large", f"{info.compress_size:,} bytes that claim to be {info.file_size:,}"
     return "", ""

@@ -488,12 +488,18 @@ def test_a_field_is_chosen_and_stands_in_the_address(mine: Dataset) -> None:
     assert set(charted(at)[-1]["value"]) == set(mine.index["device"])
 
 
+@pytest.mark.parametrize("key", ["value_1", "site", "device"])
+def test_an_address_may_ask_for_what_there_is_none_of(trained: Trained, key: str) -> None:
+    at = healthy(page("dataset", **{key: "none"}))
+    assert Say("en")("dataset_none") in texts(at.info)
+
+
 # The map.
 
 
 def chosen_on_the_map(at: AppTest, **selection: Any) -> AppTest:
     colour, sample = at.query_params["colour"], at.query_params["sample"]
-    at.session_state[f"map-{at.query_params['run']}-{colour}-{sample}"] = {
+    at.session_state[f"map-{at.query_params['data']}-{at.query_params['run']}-{colour}-{sample}"] = {
         "selection": {"pick": [], "box": {}} | selection
     }
     return healthy(at.run())

@@ -13,7 +13,7 @@ from scalp_core import import_task
 from scalp_core.dataset import is_claimed, list_datasets, open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.import_task import Import, allowed_folder, dismiss, ensure, imports, start
-from scalp_core.importer import Order
+from scalp_core.importer import Order, import_tree
 
 MANY = 400  # pictures of the real size, which take a second or two to look at
 
@@ -151,14 +151,17 @@ def test_one_that_fails_says_why_until_it_is_put_away(folders: Folders, tmp_path
     assert open_dataset("mine").images == 1
 
 
-def test_a_running_one_is_stopped_and_nothing_is_left(folders: Folders, long: Order) -> None:
+def test_a_running_one_is_stopped_and_the_next_goes_on_from_there(folders: Folders, long: Order) -> None:
     start(long, "mine")
     wait_for_pictures()
     dismiss("mine")
     assert imports() == []
     until(lambda: not workers("mine") and not is_claimed("mine"))
-    assert [path.name for path in folders.data.glob("[!.]*")] == []
+    assert [path.name for path in (folders.data / "mine").iterdir()] == ["cache"]
     assert list_datasets() == []
+    left: list[int] = []
+    import_tree(long, "mine", processes=1, progress=lambda _stage, _done, total: left.append(total))
+    assert 0 < left[0] < open_dataset("mine").images
 
 
 def test_stopping_a_renewal_leaves_the_data_set(folders: Folders, small: Order, long: Order) -> None:

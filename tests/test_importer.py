@@ -14,10 +14,13 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 
+import numpy as np
 import pandas as pd
 import pytest
 from aihub_tree import TOP, Truth, build_tree, csv_table, folders_tree, jpeg, write_zip
 from conftest import ROOT, Folders, until
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from scalp_core import settle
 from scalp_core.dataset import LABEL_COLUMNS, PARTS, Dataset, list_datasets, open_dataset
@@ -214,6 +217,62 @@ def test_a_table_names_pictures_and_grades(folders: Folders, tmp_path: Path) -> 
     dataset = import_tree(order, "mine", processes=1)
     assert_found(dataset, truth, "sha256")
     assert reported(dataset) == truth.faults
+
+
+@pytest.mark.parametrize(
+    "written", ["{}.jpg", "pictures/{}.jpg", "./{}.jpg", "../x/pictures/{}.jpg", r"C:\x\pictures\{}.jpg"]
+)
+def test_a_table_may_count_paths_from_further_up(folders: Folders, tmp_path: Path, written: str) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(4):
+        (pictures / f"{number}.jpg").write_bytes(jpeg(number))
+    rows = "".join(f"{written.format(number)},{number}\n" for number in range(4))
+    (tmp_path / "labels.csv").write_text(f"file,value_6\n{rows}")
+    dataset = import_tree(Order("csv", str(pictures), str(tmp_path / "labels.csv")), "mine")
+    assert dict(zip(dataset.index["id"], dataset.index["value_6"], strict=True)) == {str(n): n for n in range(4)}
+
+
+@pytest.mark.parametrize("ending", [".png", ".webp"])
+def test_pictures_of_every_format_are_taken(folders: Folders, tmp_path: Path, ending: str) -> None:
+    for grade in range(4):
+        place = tmp_path / "tree" / "hair_loss" / str(grade) / f"p{grade}{ending}"
+        place.parent.mkdir(parents=True)
+        noise = np.random.default_rng(grade).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+        note = PngInfo()
+        note.add_text("comment", "x" * 4000)
+        Image.fromarray(noise).save(place, **({"pnginfo": note} if ending == ".png" else {}))
+    dataset = import_tree(Order("folders", str(tmp_path / "tree")), "mine")
+    assert (dataset.images, reported(dataset)) == (4, {})
+
+
+def test_a_tree_that_shrinks_is_split_as_far_as_it_can_be(folders: Folders, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    build_tree(tree, styles=("folder",), damaged=False, sites=10)
+    assert of_tree(tree).parts["by"] == "site"
+    sites = sorted(set(open_dataset("mine").index["site"]))
+    for path in tree.rglob("*"):
+        if path.is_file() and not path.name.startswith(tuple(sites[:2])):
+            path.unlink()
+    smaller = of_tree(tree)
+    assert smaller.parts["by"] != "site"
+    assert set(smaller.index["site"]) <= set(sites[:2])
+
+
+def test_a_damaged_journal_is_begun_anew(folders: Folders, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    build_tree(tree, styles=("folder",), damaged=False, sites=8)
+    first = of_tree(tree).index
+    journal = folders.data / "mine" / "cache" / "import.sqlite"
+    content = bytearray(journal.read_bytes())
+    half = len(content) // 2  # its first pages say that all is well
+    content[half:] = b"\x5a" * (len(content) - half)
+    journal.write_bytes(content)
+    (tree / "new.jpg").write_bytes(jpeg(999))
+    with pytest.raises(ScalpError, match="start the same import again"):
+        of_tree(tree)
+    (tree / "new.jpg").unlink()
+    pd.testing.assert_frame_equal(of_tree(tree).index, first)
 
 
 def test_a_table_without_the_named_column_is_refused(folders: Folders, tmp_path: Path) -> None:

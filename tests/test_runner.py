@@ -143,7 +143,7 @@ def test_folders_given_relative_to_here_are_the_same_in_the_runner(
     monkeypatch.chdir(ground.artifacts.parent)
     monkeypatch.setenv("SCALP_ARTIFACTS", "artifacts")
     monkeypatch.setenv("SCALP_DATA", "data")
-    environment = runner._environment()
+    environment = runner.environment()
     assert environment["SCALP_ARTIFACTS"] == str(ground.artifacts)
     assert environment["SCALP_DATA"] == str(ground.data)
 

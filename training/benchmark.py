@@ -242,6 +242,9 @@ def _openings(dataset: Dataset) -> dict[str, Callable[[int], object]]:
     return {
         "open the page": lambda _: open_page(dataset, {}),
         "open it with three filters": lambda repeat: open_page(dataset, filters(repeat).to_address()),
+        "page 9 by sharpness": lambda _: open_page(dataset, {"sort": "sharpness", "page": "9"}),
+        "its label statistics": lambda repeat: open_page(dataset, {"view": "labels"} | filters(repeat).to_address()),
+        "its audit": lambda _: open_page(dataset, {"view": "audit"}),
     }
 
 

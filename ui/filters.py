@@ -41,6 +41,8 @@ def _panel(dataset: Dataset, asked: Filters, place: str, say: Say) -> Filters:
         if name not in LABEL_COLUMNS and len(values) < 2 and not asked.values(name):
             continue  # nothing to choose
         options = list(values.index) if len(values) <= _MOST_CHOICES else list(asked.values(name))
+        # An address may ask for what this data set has none of, such as pictures without a label.
+        options += [value for value in asked.values(name) if value not in options]
         if not options:
             continue
         with columns[number % len(columns)]:

@@ -51,7 +51,8 @@ def show_map(dataset: Dataset, rows: Rows, condition: Condition, say: Say) -> No
     table["colour"], kind = _values(dataset, kept, colour, say)
     st.caption(say("map_note", count=len(kept), run=run.id, first=explained[0], second=explained[1]))
     chart = map_chart(table, say.language, kind)
-    event = st.altair_chart(chart, on_select="rerun", key=f"map-{run.id}-{colour}-{most}", alt=say("map_alt"))
+    key = f"map-{dataset.name}-{run.id}-{colour}-{most}"
+    event = st.altair_chart(chart, on_select="rerun", key=key, alt=say("map_alt"))
     _chosen(dataset, table, event["selection"], condition, say)
 
 
