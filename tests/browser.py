@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx2 as httpx
 from conftest import ROOT, until
 from playwright.sync_api import Browser, Locator, Page, Playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
@@ -127,9 +128,17 @@ class Visitor:
 
     def choose(self, combobox: Locator, option: str | re.Pattern[str]) -> None:
         """By keyboard: a click that has to scroll first closes the list again."""
-        combobox.focus()
-        self.tab.keyboard.press("ArrowDown")
-        self.tab.get_by_role("option", name=option).click()
+        wanted = self.tab.get_by_role("option", name=option)
+        for _ in range(6):
+            combobox.focus()
+            self.tab.keyboard.press("ArrowDown")
+            try:
+                wanted.click(timeout=5_000)
+            except PlaywrightTimeout:  # the page was just being drawn anew, which closes the list
+                self.tab.keyboard.press("Escape")
+                continue
+            return
+        wanted.click()
 
     def gallery(self, key: str) -> Locator:
         return self.tab.locator(f".st-key-{key} .wall button")
