@@ -161,6 +161,8 @@ FOCUSED = """() => {
 
 def test_a_picture_is_opened_and_closed_by_keyboard(visitor: Visitor, trained: Trained) -> None:
     visitor.go("/Dataset?lang=en&data=tiny")
+    expect(visitor.gallery("wall").nth(1)).to_be_visible()  # it comes after the rest of the page is drawn
+    visitor.settle()
     visitor.tab.locator(".st-key-order-en").get_by_role("combobox").focus()
     for _ in range(10):
         visitor.tab.keyboard.press("Tab")
