@@ -23,6 +23,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from scalp_core.dataset import LABEL_COLUMNS, PARTS, Dataset
+from scalp_core.files import FORMULA_STARTS
 from scalp_core.labels import CONDITIONS, GRADES, META, REGIONS, Condition
 
 Rows = npt.NDArray[np.intp]
@@ -418,8 +419,6 @@ def by_field(dataset: Dataset, rows: Rows, name: str, condition: str) -> pd.Data
 # --- Export ---------------------------------------------------------------------------------------------------------
 
 _NOT_EXPORTED = ("offset", "length", "deflated")  # where in a zip file: of no use without it
-# A spreadsheet runs text that begins so as a formula (OWASP, CSV Injection); full-width letters are read as well.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # without it Excel takes Korean for another encoding
 _BATCH = 65_536  # rows
 
@@ -455,7 +454,7 @@ def _csv_lines(table: pa.Table) -> bytes:
 def _without_formulas(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return column
-    begins = pc.is_in(pc.utf8_slice_codeunits(column, 0, 1), value_set=pa.array(_FORMULA, column.type))
+    begins = pc.is_in(pc.utf8_slice_codeunits(column, 0, 1), value_set=pa.array(FORMULA_STARTS, column.type))
     if not pc.any(begins).as_py():
         return column
     apostrophe, between = (pa.scalar(text, column.type) for text in ("'", ""))

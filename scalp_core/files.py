@@ -73,9 +73,13 @@ def is_locked(path: Path) -> bool:
     return False
 
 
+# A spreadsheet runs text that begins so as a formula (OWASP, CSV Injection); full-width letters are read as well.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
 def formula_safe(cell: str) -> str:
-    """Text that no spreadsheet takes for a formula (OWASP: CSV injection)."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
 def quote_path(path: Path | str) -> str:

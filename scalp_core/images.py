@@ -131,13 +131,6 @@ def resize(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize(size, _RESAMPLING[preprocessing.interpolation]))
 
 
-def encode_jpeg(pixels: Pixels, quality: int = 90) -> bytes:
-    """A plain JPEG without metadata, for overlays."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()
-
-
 def thumbnail(data: bytes, side: int) -> bytes:
     """A WebP of at most `side` pixels along the longer edge, for galleries. Raises ScalpError as `decode` does."""
     image = _draft(data, side) or Image.fromarray(decode(data).pixels)

@@ -20,10 +20,6 @@ from scalp_core.journal import MEASURES, Copy, Journal, grades_of
 from scalp_core.labels import META
 from scalp_core.trees import Fault
 
-_ENTRY = (
-    "identity", "id", "longer", "keeper", "joins", "name", "location", "path", "offset", "length", "deflated",
-    "folders", "official", "site", "device", "capture", "region", *(f"m_{name}" for name in MEASURES),
-)  # fmt: skip
 _BATCH = 8192  # rows
 
 
@@ -48,6 +44,10 @@ class Entry(NamedTuple):
     capture: str
     region: str
     measures: tuple[Any, ...]
+
+
+# Columns of the journal's table of entries: the fields above, each measure by itself.
+_ENTRY = (*Entry._fields[:-1], *(f"m_{name}" for name in MEASURES))
 
 
 class Found(NamedTuple):

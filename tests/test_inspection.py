@@ -1,5 +1,6 @@
 """What is measured on a picture, which pictures are taken for near-duplicates, and a whole data set inspected."""
 
+import io
 import shutil
 from collections.abc import Callable
 
@@ -9,13 +10,20 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 from conftest import Folders, without_measures
+from PIL import Image
 
 from scalp_core.dataset import OPTIONAL_COLUMNS, Dataset, open_dataset
 from scalp_core.errors import ScalpError
-from scalp_core.images import Pixels, decode, encode_jpeg
+from scalp_core.images import Pixels, decode
 from scalp_core.inspection import FEATURELESS, MOST_BITS_APART, inspect, look_alikes, measure, measure_pixels
 
 Change = Callable[[Pixels], Pixels]
+
+
+def encode_jpeg(pixels: Pixels, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
 
 
 def plain(colour: tuple[int, int, int]) -> Pixels:

@@ -48,25 +48,6 @@ def choose_from_list(label: str, options: Mapping[str, str], key: str, language:
     return _kept(key, chosen if chosen in options else values[0])
 
 
-def choose_some(label: str, options: Mapping[str, str], key: str, language: str) -> list[str]:
-    """Any number of `options`; none chosen means all of them. In the address they are separated by commas."""
-    asked = [value for value in st.query_params.get(key, "").split(",") if value in options]
-    chosen = st.pills(
-        label,
-        list(options),
-        selection_mode="multi",
-        default=asked,
-        format_func=lambda value: options.get(value, value),
-        key=f"{key}-{language}",
-        wrap=True,
-    )
-    if chosen:
-        _kept(key, ",".join(chosen))
-    elif key in st.query_params:
-        del st.query_params[key]
-    return list(chosen)
-
-
 def choose_page(pages: int, leafed: str) -> int:
     """The page of `?page=`. When something else is leafed through than before, it starts from the first again."""
     if st.session_state.setdefault("leafed", leafed) != leafed:
