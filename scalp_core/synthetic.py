@@ -28,12 +28,13 @@ from scalp_core.dataset import (
     open_dataset,
     write_dataset,
 )
+from scalp_core.drawing.frame import render
+from scalp_core.drawing.scene import CASTS, Camera, Scene
 from scalp_core.errors import ScalpError
 from scalp_core.files import TEMPORARY, read_json, sweep, write_json
 from scalp_core.inspection import Measures, columns_of, measure
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.parts import deal
-from scalp_core.renderer import CASTS, Camera, Scene, render
 from scalp_core.workers import share_out
 
 # Raised whenever the same seed gives other names, labels or pixels than before.

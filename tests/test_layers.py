@@ -74,7 +74,8 @@ def test_the_core_knows_nothing_of_what_stands_on_it(path: Path) -> None:
 
 
 def core_graph() -> dict[str, set[str]]:
-    modules = {f"scalp_core.{path.stem}": path for path in CORE if path.stem != "__init__"}
+    named = [path for path in CORE if path.stem != "__init__"]
+    modules = {name_of(path).removesuffix(".py").replace("/", "."): path for path in named}
     return {module: set(imported(path)) & modules.keys() for module, path in modules.items()}
 
 

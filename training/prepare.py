@@ -14,6 +14,8 @@ from tqdm import tqdm
 
 from scalp_core.audit import audit
 from scalp_core.dataset import PARTS, Dataset, open_dataset
+from scalp_core.drawing.frame import render
+from scalp_core.drawing.scene import CASTS, Camera, Scene
 from scalp_core.errors import ScalpError
 from scalp_core.explore import counts
 from scalp_core.files import write_atomic
@@ -23,7 +25,6 @@ from scalp_core.inspection import inspect
 from scalp_core.label_tables import FIELDS
 from scalp_core.labels import CONDITIONS, GRADES, Condition
 from scalp_core.parts import OVERLAPS, WAYS, deal_anew
-from scalp_core.renderer import CASTS, Camera, Scene, render
 from scalp_core.synthetic import make_dataset
 
 # What the demonstration and the documentation are made with: about a minute on two cores.

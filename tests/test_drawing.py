@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.renderer import CASTS, Camera, Scene, plan_hair, render
+from scalp_core.drawing.frame import render
+from scalp_core.drawing.hair import plan_hair
+from scalp_core.drawing.scene import CASTS, Camera, Scene
 
 SEEDS = range(6)
 Frame = np.ndarray
