@@ -156,3 +156,12 @@ def ragged(centre: Points, radius: float, generator: np.random.Generator) -> Poi
     lobes = 1.0 + 0.28 * np.cos(2 * angles + twofold) + 0.16 * np.cos(3 * angles + threefold)
     radii = radius * lobes * generator.uniform(0.7, 1.15, corners)
     return np.asarray(centre + np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii[:, None])
+
+
+def window(centre: Points, reach: float, width: int, height: int) -> tuple[slice, slice, Field, Field]:
+    """The rows and columns within `reach` of a point, and how far each of their pixels is from it across and down."""
+    left, top = (max(0, math.floor(float(middle) - reach)) for middle in centre)
+    right, bottom = (max(0, math.ceil(float(middle) + reach) + 1) for middle in centre)
+    rows, columns = slice(top, min(bottom, height)), slice(left, min(right, width))
+    y, x = np.mgrid[rows, columns].astype(np.float32)
+    return rows, columns, x - np.float32(centre[0]), y - np.float32(centre[1])

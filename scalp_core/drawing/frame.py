@@ -27,8 +27,8 @@ def render(scene: Scene, generator: np.random.Generator) -> Pixels:
 
     lab = soft_skin(scene, skin)
     redden(lab, level[Condition.ERYTHEMA], redness)
-    add_halos(lab, pustules)
     shade_under_hair(lab, hair)
+    add_halos(lab, pustules)  # inflamed skin hides the blue of a root
     wet_skin(lab, level[Condition.EXCESS_SEBUM], wet, gloss)
     frame = skin_surface(lab, vessel_mask(level[Condition.ERYTHEMA], redness), scene.direction, skin)
     frame = draw_stains(frame, scene.confusers, stains)
@@ -38,7 +38,7 @@ def render(scene: Scene, generator: np.random.Generator) -> Pixels:
     draw_pustules(frame, pustules, spots)
     draw_plugs(frame, level[Condition.EXCESS_SEBUM], hair, gloss)
     above = draw_hair(frame, hair, hairs)
-    frame = add_plates(frame, level[Condition.DANDRUFF], above, flakes)
     frame = add_gloss(frame, wet, gloss)
+    frame = add_plates(frame, level[Condition.DANDRUFF], hair, above, flakes)  # dry flakes lie on the oil
     frame = draw_before_lens(frame, scene.confusers, stains)
     return photograph(frame, scene, camera)

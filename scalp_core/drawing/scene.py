@@ -21,11 +21,11 @@ class Cast:
 
 
 CASTS: tuple[Cast, ...] = (
-    Cast("teal", 65.0, -9.5, 0.5),
-    Cast("blue-grey", 64.0, 0.5, -1.5),
-    Cast("yellow", 67.0, 1.5, 13.0),
-    Cast("apricot", 66.0, 7.0, 12.0),
-    Cast("pink", 63.5, 10.5, 5.0),
+    Cast("teal", 66.0, -9.0, 1.0),
+    Cast("blue-grey", 65.5, -0.5, 0.2),
+    Cast("yellow", 68.5, 2.5, 13.0),
+    Cast("apricot", 67.5, 8.5, 11.5),
+    Cast("pink", 65.5, 12.5, 4.5),
 )
 
 
@@ -36,14 +36,18 @@ class Camera:
     Attributes:
         gains: factor for red, green and blue (the white balance).
         gamma: exponent of the tone curve.
-        noise: standard deviation of a channel in grey levels.
+        noise: standard deviation in grey levels, before the device smooths it.
         vignette: lightness lost in the corners, in L*.
+        blur: px that a point is smeared at best focus.
+        sharpening: how much the device overdoes edges afterwards, 0 for not at all.
     """
 
     gains: Colour = (1.0, 1.0, 1.0)
     gamma: float = 1.0
     noise: float = 3.0
     vignette: float = 5.0
+    blur: float = 0.85
+    sharpening: float = 0.3
 
 
 # What may be in a picture whatever its labels are, and how often it is (docs/design/synthetic.md).
@@ -82,12 +86,29 @@ class Scene:
 
 @dataclass(frozen=True)
 class Shaft:
-    """One hair: points along it from the root, its width at each, its colour, and whether it lies on the flakes."""
+    """One hair.
+
+    Attributes:
+        path: points along it from the root, and `widths` its width at each.
+        above: whether it lies on the flakes.
+        edge: px over which its rim fades; more where it is out of focus.
+        regrown: px from the root that have not been dyed and still are `root_colour`.
+    """
 
     path: Points
     widths: Points
     colour: Colour
     above: bool
+    edge: float = 1.6
+    opacity: float = 1.0
+    regrown: float = 0.0
+    root_colour: Colour = (0.0, 0.0, 0.0)
+
+    @cached_property
+    def along(self) -> Points:
+        """How far each point is from the root along the shaft, in px."""
+        steps = np.linalg.norm(np.diff(self.path, axis=0), axis=1)
+        return np.concatenate([[0.0], np.cumsum(steps)])
 
     @cached_property
     def normals(self) -> Points:
@@ -98,11 +119,10 @@ class Shaft:
         steps /= np.sqrt((steps**2).sum(axis=1, keepdims=True))
         return np.stack([-steps[:, 1], steps[:, 0]], axis=1)
 
-    def outline(self, width: float = 1.0, offset: float = 0.0, part: slice = slice(None)) -> Points:
-        """The polygon about a part of the shaft; `width` and `offset` to the side are shares of the shaft's width."""
-        across = self.normals[part] * self.widths[part, None]
-        middle, half = self.path[part] + across * offset, across * (width / 2)
-        return np.concatenate([middle + half, (middle - half)[::-1]])
+    def outline(self, trim: float = 0.0) -> Points:
+        """The polygon about the shaft, `trim` px narrower than it is."""
+        half = self.normals * (np.maximum(self.widths - trim, 0.0)[:, None] / 2)
+        return np.concatenate([self.path + half, (self.path - half)[::-1]])
 
 
 @dataclass(frozen=True)
@@ -122,9 +142,22 @@ class Hair:
 
 @dataclass(frozen=True)
 class Pustule:
-    """A red halo about a follicle; `dome` is the radius of the white-yellow head, 0 where there is none."""
+    """An inflamed follicle.
+
+    Attributes:
+        centre: the follicle.
+        halo: radius of the red halo about it.
+        redness: share, 0–1, of what a fully inflamed one shows.
+        head: middle of the white-yellow dome.
+        dome: radius of the dome, 0 where there is none.
+        crust: whether dried secretion lies on it.
+        phases: two angles that decide how it differs from a circle.
+    """
 
     centre: Points
     halo: float
+    redness: float
+    head: Points
     dome: float
     crust: bool
+    phases: Points
