@@ -1,16 +1,18 @@
 """Architectures side by side on one data set and condition: confusion matrices, metrics, learning curves."""
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 
 from scalp_core import evaluate
-from scalp_core.champions import run_report, score
+from scalp_core.champions import judged_on, run_report, score
 from scalp_core.charts import confusion_chart, grade_name, learning_curves
 from scalp_core.dataset import Dataset
 from scalp_core.labels import REGIONS, Condition
 from scalp_core.runs import Run, finished_runs
+from scalp_core.truth import ceiling
 from ui.choices import carried, choose, choose_condition, choose_dataset
 from ui.gallery import gallery
 from ui.shell import show
@@ -30,7 +32,7 @@ def compare(say: Say) -> None:
     if not runs:
         return
     _matrices(say, dataset, runs, condition, part)
-    _metrics(say, runs, condition, part)
+    _metrics(say, dataset, runs, condition, part)
     _curves(say, runs)
 
 
@@ -40,12 +42,13 @@ def _choose_part(say: Say) -> str:
 
 
 def _choose_runs(say: Say, dataset: Dataset, condition: Condition) -> list[Run]:
-    """Only runs on the same labels and split; to begin with one an architecture, the best on validation."""
-    finished = [
-        run for run in finished_runs() if run.recipe.data == dataset.name and condition in run.recipe.conditions
+    """Only runs judged on the same pictures; to begin with one an architecture, the best on validation."""
+    able = {run.id: run for run in judged_on(dataset) if condition in run.recipe.conditions}
+    others = [
+        run.id
+        for run in finished_runs()
+        if run.recipe.data == dataset.name and condition in run.recipe.conditions and run.id not in able
     ]
-    able = {run.id: run for run in finished if run.index_hash == dataset.index_hash}
-    others = [run.id for run in finished if run.index_hash != dataset.index_hash]
     if others:
         st.caption(say("compare_left_out", data=dataset.name, runs=", ".join(f"`{name}`" for name in others)))
     if not able:
@@ -119,7 +122,7 @@ def _cell(say: Say, dataset: Dataset, run: Run, condition: Condition, part: str,
         )
 
 
-def _metrics(say: Say, runs: Sequence[Run], condition: Condition, part: str) -> None:
+def _metrics(say: Say, dataset: Dataset, runs: Sequence[Run], condition: Condition, part: str) -> None:
     st.subheader(say("compare_metrics"))
     rows = []
     for run in runs:
@@ -140,6 +143,9 @@ def _metrics(say: Say, runs: Sequence[Run], condition: Condition, part: str) -> 
         )
     numbers = {say(f"metric_{name}"): st.column_config.NumberColumn(format="%.3f") for name in evaluate.METRIC_NAMES}
     st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=numbers, alt=say("compare_metrics"))
+    best = ceiling(dataset, part).get(condition, math.nan)
+    if not math.isnan(best):
+        st.caption(say("compare_ceiling", ceiling=f"{best:.3f}"))
     st.caption(say("metric_help"))
     st.caption(say("compare_chance"))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from scalp_core.dataset import Dataset
 from scalp_core.evaluate import report
 from scalp_core.files import read_json
 from scalp_core.labels import CONDITIONS, Condition
@@ -44,6 +45,12 @@ def score(run: Run, condition: Condition, part: str) -> float | None:
     table = run_report(run)
     values = table.loc[(table["condition"] == condition) & (table["part"] == part), "quadratic_weighted_kappa"]
     return float(values.iloc[0]) if values.notna().any() else None
+
+
+def judged_on(dataset: Dataset) -> list[Run]:
+    """Finished runs that were judged on the pictures of this data set, whatever else they learned from."""
+    # The index's own hash stands for both in runs of an earlier version.
+    return [run for run in finished_runs() if run.evaluation_hash in (dataset.evaluation_hash, dataset.index_hash)]
 
 
 def champions() -> dict[Condition, Champion]:
@@ -83,16 +90,16 @@ def _valid_score(run: Run, condition: Condition) -> float:
 
 
 def _rivals(able: Sequence[Run], condition: Condition) -> list[Run]:
-    """Runs that may be compared: those of one index, with pictures labelled for the condition to be judged on.
+    """Runs that may be compared: those judged on the same pictures, some of them labelled for the condition.
 
-    Real pictures go before rendered ones, then the index with most of them, then the latest.
+    Real pictures go before rendered ones, then the runs judged on most of them, then the latest.
     """
     judged = {run: images for run in able if (images := _validated(run, condition))}
     if not judged:
         return []
-    standing = {run.index_hash: (not run.synthetic, images, run.created) for run, images in judged.items()}
-    chosen = max(standing, key=lambda index_hash: standing[index_hash])
-    return [run for run in judged if run.index_hash == chosen]
+    standing = {run.evaluation_hash: (not run.synthetic, images, run.created) for run, images in judged.items()}
+    chosen = max(standing, key=lambda pictures: standing[pictures])
+    return [run for run in judged if run.evaluation_hash == chosen]
 
 
 def _validated(run: Run, condition: Condition) -> int:

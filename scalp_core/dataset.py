@@ -55,6 +55,10 @@ OPTIONAL_COLUMNS = {
     "cast_yellow": "float32",
     "look": "UInt64",
     "look_alikes": "Int32",
+    # What is known of pictures that we draw (scalp_core.truth): never a training input.
+    **{f"severity_{number}": "float32" for number in range(1, len(CONDITIONS) + 1)},
+    **{f"clean_{number}": "Int8" for number in range(1, len(CONDITIONS) + 1)},
+    "confusers": "string",
 }
 # Few different values over many rows: read as categories, so that a filter compares small numbers.
 _CATEGORIES = ("site", "device", "capture", "region", "part", "official", "folders")
@@ -139,12 +143,21 @@ class Dataset:
 
     @property
     def index_hash(self) -> str:
-        """SHA-256 over ids, parts and labels: two runs are comparable if they agree on this.
+        """SHA-256 over ids, parts and labels: what a run was asked to learn from and be judged on.
 
         Pixels are left out on purpose: the same seed gives the same scene everywhere, but JPEG encoders of different
         builds may differ in the last bit. Each file's own hash is in the index.
         """
-        return _index_hash(self._index_path, self.version)
+        return _index_hash(self._index_path, self.version, _INDEX_HASH)
+
+    @property
+    def evaluation_hash(self) -> str:
+        """SHA-256 over ids, parts and labels of all pictures but those to train on.
+
+        Runs may be compared if they agree on this: they were judged on the same pictures, however many others each of
+        them learned from.
+        """
+        return _index_hash(self._index_path, self.version, _EVALUATION_HASH)
 
     def read(self, image_id: str) -> bytes:
         """The file of one picture, out of its folder or zip file.
@@ -226,15 +239,15 @@ def _ids(path: Path, _changed_ns: int) -> pa.Array:
     return pq.read_table(path, columns=["id"]).column(0).combine_chunks()
 
 
-@lru_cache(maxsize=16)
-def _index_hash(path: Path, changed_ns: int) -> str:
-    written = _told(path, changed_ns).get(_HASH)
+@lru_cache(maxsize=32)
+def _index_hash(path: Path, changed_ns: int, key: bytes) -> str:
+    written = _told(path, changed_ns).get(key)
     if written:
         return str(written.decode("ascii"))
-    # Written before the hash stood in the file.
-    digest = _Digest()
-    digest.add(pd.read_parquet(path, columns=list(_HASHED)))
-    return digest.text
+    # Written before this hash stood in the file.
+    hashes = _Hashes()
+    hashes.add(pd.read_parquet(path, columns=list(_HASHED)))
+    return hashes.texts[key]
 
 
 def list_datasets() -> list[Dataset]:
@@ -327,21 +340,26 @@ def check_name(name: str) -> None:
 
 _HASHED = ("id", "part", *LABEL_COLUMNS)
 # Keys of the file's metadata.
-_HASH, _DESCRIPTION = b"index_hash", b"dataset"
+_INDEX_HASH, _EVALUATION_HASH, _DESCRIPTION = b"index_hash", b"evaluation_hash", b"dataset"
 
 
-class _Digest:
-    """The index hash of rows in the order of ids, batch by batch."""
+class _Hashes:
+    """Both hashes of rows in the order of ids, batch by batch."""
 
     def __init__(self) -> None:
-        self._sha = hashlib.sha256(",".join(_HASHED).encode() + b"\n")
+        begun = hashlib.sha256(",".join(_HASHED).encode() + b"\n")
+        self._running = {_INDEX_HASH: begun, _EVALUATION_HASH: begun.copy()}
 
     def add(self, rows: pd.DataFrame) -> None:
-        self._sha.update(rows[list(_HASHED)].to_csv(index=False, header=False, lineterminator="\n").encode())
+        self._update(_INDEX_HASH, rows)
+        self._update(_EVALUATION_HASH, rows[rows["part"] != "train"])
+
+    def _update(self, key: bytes, rows: pd.DataFrame) -> None:
+        self._running[key].update(rows[list(_HASHED)].to_csv(index=False, header=False, lineterminator="\n").encode())
 
     @property
-    def text(self) -> str:
-        return self._sha.hexdigest()
+    def texts(self) -> dict[bytes, str]:
+        return {key: running.hexdigest() for key, running in self._running.items()}
 
 
 def write_dataset(
@@ -381,19 +399,19 @@ def write_dataset(
 
 
 def _write_index(path: Path, batches: Iterable[pd.DataFrame], described: str) -> None:
-    digest, last, writer = _Digest(), "", None
+    hashes, last, writer = _Hashes(), "", None
     try:
         for batch in batches:
             if len(batch) and batch["id"].iloc[0] <= last:
                 raise _twice(batch["id"].iloc[0])
             last = batch["id"].iloc[-1] if len(batch) else last
-            digest.add(batch)
+            hashes.add(batch)
             table = pa.Table.from_pandas(batch, preserve_index=False)
             writer = writer or pq.ParquetWriter(path, table.schema)
             writer.write_table(table, row_group_size=_ROW_GROUP)
         if writer is None:
             raise _bad_index("it has no rows", "행이 없습니다")
-        writer.add_key_value_metadata({_HASH: digest.text, _DESCRIPTION: described})
+        writer.add_key_value_metadata(hashes.texts | {_DESCRIPTION: described})
     finally:
         if writer:
             writer.close()

@@ -4,6 +4,7 @@ In every matrix rows are the truth and columns the prediction. Metrics of an ord
 quadratic weighted kappa leads, the macro-averaged mean absolute error and the worst grade's recall keep it honest.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,19 +74,72 @@ def measure(counts: Counts) -> Metrics:
     )
 
 
-def quadratic_weighted_kappa(counts: Counts) -> float:
+def quadratic_weighted_kappa(counts: npt.NDArray[np.integer]) -> float:
     """1 − observed over expected squared distance. NaN when truth and prediction are one and the same constant."""
+    return float(_kappas(np.asarray(counts)))
+
+
+def _kappas(counts: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:
+    """Quadratic weighted kappa of matrices (…, 4, 4)."""
     squared = np.square(np.subtract.outer(np.arange(_GRADES), np.arange(_GRADES)))
-    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
-    disagreement = float((squared * expected).sum())
-    return float(1 - (squared * counts).sum() / disagreement) if disagreement else float("nan")
+    total = counts.sum(axis=(-2, -1))
+    marginals = counts.sum(axis=-1)[..., :, None] * counts.sum(axis=-2)[..., None, :]
+    observed = (squared * counts).sum(axis=(-2, -1)) * total
+    expected = (squared * marginals).sum(axis=(-2, -1))
+    known = expected > 0
+    return np.where(known, 1 - observed / np.where(known, expected, 1), np.nan)
+
+
+REPLICATES = 2000
+_REPLICATES_AT_ONCE = 200  # bounds the memory that many groups take
+
+
+def kappa_interval(counts: Counts, seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval of quadratic weighted kappa, by resampling whole groups (percentile bootstrap).
+
+    Images of one head or site are alike; resampling them one by one would promise too much (docs/design/evaluation.md).
+
+    Args:
+        counts: (groups, 4, 4), one matrix a group; see `counts_by_group`.
+
+    Returns:
+        Lowest and highest; NaN where a resample has nothing to agree on in most replicates.
+    """
+    groups = len(counts)
+    if not groups:
+        return float("nan"), float("nan")
+    generator, drawn = np.random.default_rng(seed), []
+    for _ in range(REPLICATES // _REPLICATES_AT_ONCE):
+        weights = generator.multinomial(groups, np.full(groups, 1 / groups), size=_REPLICATES_AT_ONCE)
+        drawn.append(_kappas((weights @ counts.reshape(groups, -1)).reshape(-1, _GRADES, _GRADES)))
+    kappas = np.concatenate(drawn)
+    if np.isnan(kappas).mean() > 0.5:
+        return float("nan"), float("nan")
+    low, high = np.nanpercentile(kappas, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def counts_by_group(predictions: pd.DataFrame, condition: str, part: str, groups: Mapping[str, object]) -> Counts:
+    """One confusion matrix a group, (groups, 4, 4); `groups` names the group of each image id."""
+    rows = _labelled(predictions, condition, part)
+    codes, names = pd.factorize(rows["image"].map(groups), sort=True)
+    cells = codes * _GRADES**2 + rows["truth"].to_numpy(dtype=np.int64) * _GRADES + _predicted(rows)
+    return np.bincount(cells, minlength=len(names) * _GRADES**2).reshape(-1, _GRADES, _GRADES)
 
 
 def confusion(predictions: pd.DataFrame, condition: str, part: str) -> Counts:
     """The confusion matrix of one condition in one part of a run's prediction table."""
+    rows = _labelled(predictions, condition, part)
+    return count(rows["truth"].to_numpy(dtype=np.int64), _predicted(rows))
+
+
+def _labelled(predictions: pd.DataFrame, condition: str, part: str) -> pd.DataFrame:
     rows = predictions[(predictions["condition"] == condition) & (predictions["part"] == part)]
-    rows = rows.dropna(subset="truth")
-    return count(rows["truth"].to_numpy(dtype=np.int64), grade(rows[PROBABILITIES].to_numpy()))
+    return rows.dropna(subset="truth")
+
+
+def _predicted(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
+    return grade(rows[PROBABILITIES].to_numpy())
 
 
 def report(predictions: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ A run answers through its ONNX export, made once in a process of its own.
 """
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -129,3 +130,15 @@ def warm() -> list[Run]:
     for run in runs:
         _answering(run)
     return runs
+
+
+def time_of_grading(run: Run, repeats: int = 15) -> float:
+    """Milliseconds that a run needs for one picture on one core, decoded already: the median of some."""
+    network = _answering(run)
+    frame = np.zeros((480, 640, 3), dtype=np.uint8)
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        network.answer(frame)
+        seconds.append(time.perf_counter() - started)
+    return 1000 * float(np.median(seconds))

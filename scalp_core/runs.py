@@ -86,6 +86,10 @@ def _asked(default: Any, en: str, ko: str, low: float | None = None, high: float
     return field(default=default, metadata={"help": Text(en, ko), "low": low, "high": high})
 
 
+# Fields that take one of a few words.
+CHOICES = {"augmentation": ("standard", "none"), "precision": ("auto", "full", "bfloat16")}
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides a training. The flags of the command line and the sidebar's form are these fields."""
@@ -116,6 +120,13 @@ class Recipe:
     augmentation: str = _asked(
         "standard", "“standard” (flips, small turns, crops, colour) or “none”", "“standard”(뒤집기·회전·색) 또는 “none”"
     )
+    precision: str = _asked(
+        "auto",
+        "of the training steps: “auto” (bfloat16 on GPUs that have it), “full” or “bfloat16” (on a CPU with "
+        "instructions for it up to twice as fast, on others slower)",
+        "학습 단계의 연산 정밀도: “auto”(지원하는 GPU에서 bfloat16), “full” 또는 “bfloat16”(전용 명령어가 있는 CPU에서 "
+        "최대 두 배 빠르고, 없으면 느림)",
+    )
     weights: str = _asked(
         "pretrained",
         "backbone to start from: “pretrained” (downloaded), “none” (random) or a safetensors file",
@@ -138,8 +149,10 @@ class Recipe:
                 raise _bad_field(one.name, value, f"{low} to {high}", f"{low}–{high}")
         if self.image_size % 32:
             raise _bad_field("image_size", self.image_size, "divisible by 32", "32의 배수")
-        if self.augmentation not in ("standard", "none"):
-            raise _bad_field("augmentation", self.augmentation, "“standard” or “none”", "“standard” 또는 “none”")
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                listed = ", ".join(f"“{one}”" for one in known)
+                raise _bad_field(name, getattr(self, name), f"one of {listed}", listed)
         if self.weights not in ("none", "pretrained"):
             weights_file(self.weights)
         self._check_labels()
@@ -210,6 +223,12 @@ class Run:
     def index_hash(self) -> str:
         """The index (labels and split) it trains on, see Dataset.index_hash."""
         return str(self._asked[1]["index_hash"])
+
+    @property
+    def evaluation_hash(self) -> str:
+        """The pictures it is judged on, see Dataset.evaluation_hash; runs that share it may be compared."""
+        asked = self._asked[1]
+        return str(asked.get("evaluation_hash", asked["index_hash"]))  # asked for before there was one: only its like
 
     @property
     def synthetic(self) -> bool:
@@ -491,6 +510,7 @@ def create_run(recipe: Recipe, run_id: str | None = None) -> Run:
     asked = {
         "recipe": asdict(recipe),
         "index_hash": dataset.index_hash,
+        "evaluation_hash": dataset.evaluation_hash,
         "synthetic": dataset.synthetic,
         "created": _now(),
     }

@@ -7,29 +7,22 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
+from scalp_core.aihub_tree import write_aihub_tree
 from scalp_core.audit import audit
 from scalp_core.dataset import PARTS, Dataset, open_dataset
-from scalp_core.drawing.frame import render
-from scalp_core.drawing.scene import CASTS, Camera, Scene
 from scalp_core.errors import ScalpError
 from scalp_core.explore import counts
-from scalp_core.files import write_atomic
 from scalp_core.findings import as_json
 from scalp_core.importer import FAULT_LIST, FAULTS, WARNINGS, Order, import_tree, read_report
 from scalp_core.inspection import inspect
 from scalp_core.label_tables import FIELDS
-from scalp_core.labels import CONDITIONS, GRADES, Condition
+from scalp_core.labels import Condition
 from scalp_core.parts import OVERLAPS, WAYS, deal_anew
-from scalp_core.synthetic import make_dataset
-
-# What the demonstration and the documentation are made with: about a minute on two cores.
-DEMO_NAME, DEMO_IMAGES, DEMO_SEED = "demo", 3000, 20260101
-THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT, CAPTION = 240, 180, 20
+from scalp_core.synthetic import PRIORS, make_dataset
+from training import demo
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,15 +44,37 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     synthetic = commands.add_parser("synthetic", help="render a synthetic data set")
-    synthetic.add_argument("--images", type=int, default=DEMO_IMAGES, help="how many pictures (default %(default)s)")
+    synthetic.add_argument("--images", type=int, default=3000, help="how many pictures (default %(default)s)")
+    synthetic.add_argument("--evaluation", type=int, help="how many of them to be judged on (default: 40 %%)")
     synthetic.add_argument("--seed", type=_seed, default=0, help="the same seed gives the same data (default 0)")
+    synthetic.add_argument(
+        "--prior",
+        choices=list(PRIORS),
+        default="tempered",
+        help="grades to train on as rare as they really are, or rare ones more often (default %(default)s); pictures "
+        "to be judged on always have the real imbalance",
+    )
     synthetic.add_argument("--name", default="synthetic", help="name of the data set (default %(default)s)")
+    synthetic.add_argument(
+        "--as-aihub",
+        type=Path,
+        metavar="FOLDER",
+        help="also write the pictures as an AI Hub 216 tree into this new folder, to try the importer on",
+    )
     synthetic.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
     synthetic.set_defaults(command=_make)
 
-    demo = commands.add_parser("demo", help=f"render the demonstration data set ({DEMO_IMAGES} pictures)")
-    demo.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
-    demo.set_defaults(command=_make_demo, images=DEMO_IMAGES, seed=DEMO_SEED, name=DEMO_NAME)
+    shown = commands.add_parser("demo", help=f"render the demonstration data set ({demo.IMAGES} pictures)")
+    shown.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
+    shown.set_defaults(
+        command=_make_demo,
+        images=demo.IMAGES,
+        evaluation=demo.EVALUATION,
+        seed=demo.SEED,
+        prior="tempered",
+        name=demo.NAME,
+        as_aihub=None,
+    )
 
     aihub = commands.add_parser("aihub", help="import the AI Hub 216 tree as it was delivered, zips or unpacked")
     aihub.add_argument("folder", type=Path, help="the folder that holds Training and Validation, in any spelling")
@@ -100,11 +115,6 @@ def _parser() -> argparse.ArgumentParser:
     inspected.add_argument("name")
     inspected.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
     inspected.set_defaults(command=_inspect)
-
-    sheet = commands.add_parser("contact-sheet", help="draw every grade of every condition into one picture")
-    sheet.add_argument("--out", type=Path, required=True, help="a .jpg or .png file")
-    sheet.add_argument("--seed", type=_seed, default=0)
-    sheet.set_defaults(command=_write_contact_sheet)
     return parser
 
 
@@ -144,12 +154,27 @@ def _make(options: argparse.Namespace) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        dataset = make_dataset(options.name, options.images, options.seed, processes=options.processes, progress=show)
+        dataset = make_dataset(
+            options.name,
+            options.images,
+            options.seed,
+            evaluation=options.evaluation,
+            prior=options.prior,
+            processes=options.processes,
+            progress=show,
+        )
         show(options.images, options.images)
     _report(dataset)
-    if "look" not in dataset.columns:  # an older version made it
-        options.name = dataset.name
-        _inspect(options)
+    if options.as_aihub:
+        _write_tree(dataset, options)
+
+
+def _write_tree(dataset: Dataset, options: argparse.Namespace) -> None:
+    with _Bars() as bars:
+        tree = write_aihub_tree(
+            dataset, options.as_aihub, options.seed, lambda done, total: bars("writing", done, total)
+        )
+    print(f"Written as an AI Hub tree to {options.as_aihub}: {tree}")
 
 
 def _make_demo(options: argparse.Namespace) -> None:
@@ -159,7 +184,7 @@ def _make_demo(options: argparse.Namespace) -> None:
     except ScalpError as error:
         if error.code != "name_taken":
             raise
-        print(f"Data set “{DEMO_NAME}” was made by another version and is kept. To renew it, remove its folder first.")
+        print(f"Data set “{demo.NAME}” was made by another version and is kept. To renew it, remove its folder first.")
 
 
 def _report(dataset: Dataset) -> None:
@@ -244,39 +269,6 @@ def _inspect(options: argparse.Namespace) -> None:
         )
     alike = int(dataset.column("look_alikes").notna().sum())
     print(f"Data set “{dataset.name}”: {dataset.images:,} pictures measured, {alike:,} of them have near-duplicates.")
-
-
-def _write_contact_sheet(options: argparse.Namespace) -> None:
-    sheet = cv2.cvtColor(contact_sheet(options.seed), cv2.COLOR_RGB2BGR)
-    suffix = options.out.suffix.lower()
-    if suffix not in (".jpg", ".png"):
-        raise ScalpError(
-            "bad_suffix",
-            f"“{options.out}” must end in .jpg or .png.",
-            f"“{options.out}” 파일 이름은 .jpg 또는 .png로 끝나야 합니다.",
-        )
-    encoded = cv2.imencode(suffix, sheet, [cv2.IMWRITE_JPEG_QUALITY, 86] if suffix == ".jpg" else [])[1]
-    write_atomic(options.out, lambda temporary: temporary.write_bytes(encoded.tobytes()))
-    print(f"Written: {options.out}")
-
-
-def contact_sheet(seed: int) -> npt.NDArray[np.uint8]:
-    """One row a condition, one column a grade, everything else normal; RGB."""
-    rows = [np.hstack([_thumbnail(row, grade, seed) for grade in GRADES]) for row in range(len(CONDITIONS))]
-    return np.asarray(np.vstack(rows), dtype=np.uint8)
-
-
-def _thumbnail(row: int, grade: int, seed: int) -> npt.NDArray[np.uint8]:
-    condition = CONDITIONS[row]
-    severities: dict[Condition, float] = dict.fromkeys(CONDITIONS, 0.0) | {condition: float(grade)}
-    cast = CASTS[(row + seed) % len(CASTS)]
-    frame = render(Scene(severities, cast, Camera(), direction=2.2), np.random.default_rng([seed, row]))
-    small = cv2.resize(frame, (THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT), interpolation=cv2.INTER_AREA)
-    tile = np.full((THUMBNAIL_HEIGHT + CAPTION, THUMBNAIL_WIDTH, 3), 255, dtype=np.uint8)
-    tile[CAPTION:] = small
-    caption = f"{condition.value} {condition.code} {grade}"
-    cv2.putText(tile, caption, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (20, 20, 20), 1, cv2.LINE_AA)
-    return tile
 
 
 if __name__ == "__main__":

@@ -1,16 +1,21 @@
-"""Metrics and confusion matrices of finished runs: `python -m training.report [--data NAME] [--json]`."""
+"""Metrics and confusion matrices of finished runs: `python -m training.report [--data NAME] [--json | --markdown]`."""
 
 import argparse
 import json
 import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
 from scalp_core import evaluate
-from scalp_core.champions import run_report
-from scalp_core.labels import Condition
+from scalp_core.champions import judged_on, run_report
+from scalp_core.dataset import Dataset, open_dataset
+from scalp_core.errors import ScalpError
+from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.predict import time_of_grading
 from scalp_core.runs import Run, finished_runs
+from scalp_core.truth import ceiling
 
 _SHOWN = {
     "quadratic_weighted_kappa": "QWK",
@@ -23,18 +28,33 @@ _SHOWN = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.report", description=__doc__)
-    parser.add_argument("--data", help="only runs on this data set")
-    parser.add_argument("--json", action="store_true", help="machine-readable, with confusion matrices")
-    arguments = parser.parse_args()
-    runs = [run for run in finished_runs() if arguments.data in (None, run.recipe.data)]
+    parser.add_argument("--data", help="only runs that were judged on the pictures of this data set")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="machine-readable, with confusion matrices")
+    form.add_argument("--markdown", action="store_true", help="the tables of the README: needs --data")
+    options = parser.parse_args()
+    if options.markdown and not options.data:
+        parser.error("--markdown needs --data")
+    try:
+        return _report(options)
+    except ScalpError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _report(options: argparse.Namespace) -> int:
+    dataset = open_dataset(options.data) if options.data else None
+    runs = judged_on(dataset) if dataset else finished_runs()
     if not runs:
         print("No finished run to report on. Train one with: python -m training.train", file=sys.stderr)
         return 1
-    if arguments.json:
+    if options.json:
         print(json.dumps([_as_json(run) for run in runs], indent=1))
-        return 0
-    for run in runs:
-        _print(run)
+    elif options.markdown and dataset:
+        print(markdown(dataset, runs, [time_of_grading(run) for run in runs]))
+    else:
+        for run in runs:
+            _print(run)
     return 0
 
 
@@ -50,6 +70,7 @@ def _as_json(run: Run) -> dict[str, Any]:
         "data": run.recipe.data,
         "synthetic": run.synthetic,
         "index_hash": run.index_hash,
+        "evaluation_hash": run.evaluation_hash,
         "metrics": rows,
     }
 
@@ -62,6 +83,64 @@ def _print(run: Run) -> None:
     table["condition"] = [Condition(key).code for key in table["condition"]]
     with pd.option_context("display.width", 140, "display.max_columns", None):
         print(table.to_string(index=False, float_format="{:.3f}".format))
+
+
+# ---- the README's tables ----
+
+
+def markdown(dataset: Dataset, runs: Sequence[Run], milliseconds: Sequence[float]) -> str:
+    """Two tables of the test part, a row a run: QWK with its 95 % interval; AMAE and the worst grade's recall."""
+    images = int((dataset.column("part") == "test").sum())
+    captures = dataset.column("capture")[dataset.column("part") == "test"].nunique()
+    kind = "**SYNTHETIC**" if dataset.synthetic else "the"
+    return "\n\n".join(
+        (
+            f"{images:,} {kind} test pictures of {captures:,} captures; intervals from resampling captures.",
+            f"Quadratic weighted kappa, with its 95 % interval\n\n{_kappas(dataset, runs)}",
+            "AMAE · recall of the worst grade; parameters; milliseconds a picture on one core\n\n"
+            + _others(runs, milliseconds),
+        )
+    )
+
+
+def _kappas(dataset: Dataset, runs: Sequence[Run]) -> str:
+    groups = dict(zip(dataset.column("id"), dataset.column("capture"), strict=True))
+    rows = [[f"`{run.id}`", *(_kappa(run, condition, groups) for condition in CONDITIONS)] for run in runs]
+    best = ceiling(dataset, "test")
+    if best:
+        rows.append(["best reachable with these labels", *(f"{best[condition]:.2f}" for condition in CONDITIONS)])
+    return _table(["QWK", *_NAMES], rows)
+
+
+def _kappa(run: Run, condition: Condition, groups: dict[str, object]) -> str:
+    if condition not in run.recipe.conditions:
+        return "–"
+    counts = evaluate.counts_by_group(run.predictions, condition, "test", groups)
+    low, high = evaluate.kappa_interval(counts)
+    return f"{evaluate.quadratic_weighted_kappa(counts.sum(axis=0)):.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _others(runs: Sequence[Run], milliseconds: Sequence[float]) -> str:
+    rows = []
+    for run, needed in zip(runs, milliseconds, strict=True):
+        cells = [_errors(run, condition) for condition in CONDITIONS]
+        rows.append([f"`{run.id}`", *cells, f"{run.manifest['parameters'] / 1e6:.1f} M", f"{needed:.0f}"])
+    return _table(["AMAE · recall", *_NAMES, "parameters", "ms"], rows)
+
+
+def _errors(run: Run, condition: Condition) -> str:
+    if condition not in run.recipe.conditions:
+        return "–"
+    measured = evaluate.measure(evaluate.confusion(run.predictions, condition, "test"))
+    return f"{measured.average_mean_absolute_error:.2f} · {measured.worst_grade_recall:.2f}"
+
+
+_NAMES = [condition.code.replace("_", " ") for condition in CONDITIONS]
+
+
+def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 if __name__ == "__main__":

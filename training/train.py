@@ -6,6 +6,7 @@ The flags are the fields of Recipe. The run itself belongs to the runner, exactl
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import fields
 
 from tqdm import tqdm
@@ -16,6 +17,7 @@ from scalp_core.labels import CONDITIONS, find_condition
 from scalp_core.runs import Recipe, Run, State, create_run, find_run
 
 _POLL = 0.5  # seconds
+INTERRUPTED = 130  # exit code, as shells have it
 
 
 def main() -> int:
@@ -31,32 +33,42 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
-    for one in fields(Recipe):
-        explained = one.metadata["help"].en.replace("%", "%%")
-        if one.name == "conditions":
-            parser.add_argument("--conditions", nargs="+", metavar="CONDITION", help=f"{explained} (default: all six)")
-            continue
-        kind = type(one.default)
-        parser.add_argument(
-            f"--{one.name.replace('_', '-')}",
-            type=kind,
-            default=one.default,
-            help=f"{explained} (default: {one.default})",
-        )
+    add_recipe(parser)
     parser.add_argument("--name", help="the run's own name; otherwise made of architecture and time")
     parser.add_argument("--resume", metavar="RUN", help="go on with a paused, cancelled or failed run instead")
     return parser
 
 
-def _chosen(arguments: argparse.Namespace) -> Run:
-    if arguments.resume:
-        run = find_run(arguments.resume)
+def add_recipe(parser: argparse.ArgumentParser, leave_out: Sequence[str] = ()) -> None:
+    """One option for every field of a recipe."""
+    for one in fields(Recipe):
+        if one.name in leave_out:
+            continue
+        explained = one.metadata["help"].en.replace("%", "%%")
+        if one.name == "conditions":
+            parser.add_argument("--conditions", nargs="+", metavar="CONDITION", help=f"{explained} (default: all six)")
+            continue
+        parser.add_argument(
+            f"--{one.name.replace('_', '-')}",
+            type=type(one.default),
+            default=one.default,
+            help=f"{explained} (default: {one.default})",
+        )
+
+
+def chosen_recipe(options: argparse.Namespace, **others: object) -> Recipe:
+    """The recipe that the options of `add_recipe` say, with those left out given here."""
+    values = {one.name: others.get(one.name, getattr(options, one.name, None)) for one in fields(Recipe)}
+    names = values.pop("conditions")
+    return Recipe(**values, conditions=tuple(map(find_condition, names)) if names else CONDITIONS)
+
+
+def _chosen(options: argparse.Namespace) -> Run:
+    if options.resume:
+        run = find_run(options.resume)
         run.resume()
         return run
-    values = {one.name: getattr(arguments, one.name) for one in fields(Recipe)}
-    names = values.pop("conditions")
-    conditions = tuple(find_condition(name) for name in names) if names else CONDITIONS
-    return create_run(Recipe(**values, conditions=conditions), arguments.name)
+    return create_run(chosen_recipe(options), options.name)
 
 
 def watch(run: Run) -> int:
@@ -73,7 +85,7 @@ def watch(run: Run) -> int:
     except KeyboardInterrupt:
         run.pause()
         print(f"\nPaused. Finished epochs are kept. Go on with: python -m training.train --resume {run.id}")
-        return 130
+        return INTERRUPTED
     return _tell(run)
 
 

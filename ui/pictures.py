@@ -12,6 +12,7 @@ from scalp_core.dataset import Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.explore import Filters, Rows, grades, labels_of, measured, neighbours, sort, sortable
 from scalp_core.labels import META, Condition
+from scalp_core.truth import truth_of
 from ui.choices import carried, choose_from_list, choose_page
 from ui.fields import field_name, value_name
 from ui.gallery import gallery
@@ -107,6 +108,10 @@ def _labels(dataset: Dataset, row: int, say: Say) -> None:
     labels = labels_of(dataset, row)
     names = [say("unlabelled") if grade is None else grade_name(grade, say.language) for grade in labels.values()]
     table = {say("condition"): [say.of(condition.text) for condition in labels], say("label"): names}
+    if drawn := truth_of(dataset, row):
+        table[say("drawn_as")] = [
+            f"{grade_name(clean, say.language)} ({severity:.2f})" for clean, severity in drawn.values()
+        ]
     st.table(pd.DataFrame(table).set_index(say("condition")))
 
 
@@ -119,6 +124,8 @@ def _facts(dataset: Dataset, row: int, say: Say) -> None:
     if {"width", "height", "bytes"} <= known.keys():
         lines.append(f"{known['width']} × {known['height']} px, {known['bytes'] / 1000:.0f} kB")
     lines += [f"{field_name(name, say)}: {known[name]:.3g}" for name in _MEASURES if name in known]
+    if "confusers" in dataset.columns and (confusers := dataset.column("confusers").iloc[row]):
+        lines.append(f"{say('confusers')}: {', '.join(say(f'confuser_{name}') for name in confusers.split())}")
     st.text("\n".join(lines))
 
 

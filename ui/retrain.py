@@ -9,7 +9,7 @@ from scalp_core.architectures import ARCHITECTURES
 from scalp_core.dataset import list_datasets
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.runs import Recipe, active_runs, create_run, list_runs
+from scalp_core.runs import CHOICES, Recipe, active_runs, create_run, list_runs
 from ui.progress import POLL_SECONDS, progress_bar
 from ui.words import Say
 
@@ -77,12 +77,8 @@ def _fields(say: Say, names: list[str]) -> Recipe:
             lr=_number("lr", say),
             weight_decay=_number("weight_decay", say),
             warmup_epochs=_number("warmup_epochs", say),
-            augmentation=st.selectbox(
-                say("augmentation"),
-                ["standard", "none"],
-                key="retrain_augmentation",
-                help=say.of(_HELP["augmentation"]),
-            ),
+            augmentation=_choice("augmentation", say),
+            precision=_choice("precision", say),
             seed=_number("seed", say),
         )
 
@@ -100,6 +96,10 @@ def _number(name: str, say: Say, step: int | None = None):  # noqa: ANN202  int 
         key=f"retrain_{name}",
         help=say.of(_HELP[name]),
     )
+
+
+def _choice(name: str, say: Say) -> str:
+    return st.selectbox(say(name), CHOICES[name], key=f"retrain_{name}", help=say.of(_HELP[name]))
 
 
 def _status(say: Say) -> None:

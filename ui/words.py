@@ -156,6 +156,16 @@ WORDS: dict[str, Text] = {
     "field_device": Text("Device", "기기"),
     "field_site": Text("Site", "기관"),
     "field_capture": Text("Capture", "촬영"),
+    "drawn_as": Text("Drawn as (severity)", "실제로 그린 등급 (심각도)"),
+    "confusers": Text("Also in the picture", "사진에 함께 있는 것"),
+    "confuser_bubbles": Text("bubbles", "기포"),
+    "confuser_motion": Text("motion blur", "흔들림"),
+    "confuser_defocus": Text("out of focus", "초점 흐림"),
+    "confuser_dye": Text("dye stains", "염색약 얼룩"),
+    "confuser_blood": Text("blood, crusts", "핏자국·딱지"),
+    "confuser_over_exposed": Text("an over-exposed corner", "과다 노출된 모서리"),
+    "confuser_front_hair": Text("a hair before the lens", "렌즈 앞의 머리카락"),
+    "confuser_full_of_hair": Text("hair all over", "화면을 덮은 머리카락"),
     "field_official": Text("Publisher's split", "배포처 분할"),
     "field_sharpness": Text("Sharpness", "선명도"),
     "field_lightness": Text("Lightness (L*)", "명도 (L*)"),
@@ -272,6 +282,11 @@ WORDS: dict[str, Text] = {
         "With a few hundred pictures, differences of a few hundredths of QWK are chance more often than not.",
         "사진이 수백 장뿐이면 QWK 0.01–0.05의 차이는 대개 우연입니다.",
     ),
+    "compare_ceiling": Text(
+        "The best QWK that any grader can reach here is **{ceiling}**: these synthetic labels have the noise of a rater "
+        "in them, and how much is known.",
+        "여기서 도달할 수 있는 최고 QWK는 **{ceiling}**입니다. 합성 라벨에는 판정자의 오차가 들어 있고, 그 크기를 알고 있습니다.",
+    ),
     "compare_left_out": Text(
         "Not comparable, as they saw other labels or another split of “{data}”: {runs}",
         "“{data}”의 다른 라벨이나 분할로 학습되어 비교할 수 없는 실행: {runs}",
@@ -385,6 +400,7 @@ WORDS: dict[str, Text] = {
     "weight_decay": Text("Weight decay", "가중치 감쇠"),
     "warmup_epochs": Text("Warm-up epochs", "워밍업 에폭"),
     "augmentation": Text("Augmentation", "데이터 증강"),
+    "precision": Text("Precision", "연산 정밀도"),
     "weights": Text("Start from weights", "시작 가중치"),
     "seed": Text("Seed", "난수 시드"),
 }
