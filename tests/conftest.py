@@ -15,6 +15,7 @@ from scalp_core.inspection import Measures
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs import Recipe, Run, create_run
 from scalp_core.synthetic import make_dataset
+from scalp_core.truth import CLEAN_COLUMNS, SEVERITY_COLUMNS
 
 # The same examples every time and no deadline: these machines are busy and a failure must repeat.
 settings.register_profile(
@@ -101,6 +102,14 @@ def without_measures(dataset: Dataset) -> Dataset:
         columns=[name for name in rows if name in (*Measures.__dataclass_fields__, "look_alikes") and name != "sha256"]
     )
     return write_dataset(dataset.folder, dataset.kind, dataset.made, rows, parts=dataset.parts)
+
+
+def without_truth(dataset: Dataset, folder: Path) -> Dataset:
+    """The same pictures in `folder` as if somebody had taken them."""
+    rows = dataset.index.reset_index(drop=True)
+    rows = rows.drop(columns=[*CLEAN_COLUMNS, *SEVERITY_COLUMNS, "confusers"])
+    folder.mkdir(parents=True)
+    return write_dataset(folder, "csv", {}, rows, source=str(dataset.folder), parts=dataset.parts)
 
 
 def labels_of(row: pd.Series) -> dict[Condition, int | None]:

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from conftest import Folders
 
-from scalp_core.champions import champions, run_report, score
+from scalp_core.champions import champions, judged_on, run_report, score
+from scalp_core.dataset import Dataset
 from scalp_core.evaluate import PROBABILITIES
 from scalp_core.files import write_json, write_text
 from scalp_core.images import Preprocessing
@@ -29,6 +30,7 @@ def finish(name: str, valid: int = 0, test: int = 0, **facts: Any) -> Run:
     asked = {
         "recipe": recipe,
         "index_hash": facts.get("index_hash", "same"),
+        **{name: facts[name] for name in ("evaluation_hash",) if name in facts},
         "synthetic": facts.get("synthetic", True),
         "created": facts.get("created", f"2026-01-01T00:00:00+00:00-{name}"),
     }
@@ -93,6 +95,22 @@ def test_runs_of_different_splits_are_not_compared_by_score(folders: Folders) ->
     finish("many", valid=10, index_hash="many", images=80)
     finish("few", valid=0, index_hash="few", images=20)
     assert answering() == "many"
+
+
+def test_runs_that_learned_from_more_are_compared_on_the_same_pictures(folders: Folders) -> None:
+    finish("small", valid=10, index_hash="small", evaluation_hash="judged")
+    finish("large", valid=0, index_hash="large", evaluation_hash="judged")
+    finish("other", valid=0, index_hash="other", evaluation_hash="others", images=20)
+    assert answering() == "large"
+
+
+def test_a_data_set_knows_the_runs_that_were_judged_on_it(tiny: Dataset) -> None:
+    here = {"evaluation_hash": tiny.evaluation_hash}
+    finish("here", index_hash=tiny.index_hash, **here)
+    finish("more", index_hash="more to learn from", **here)
+    finish("old", index_hash=tiny.index_hash)  # asked for by an earlier version
+    finish("elsewhere", index_hash=tiny.index_hash, evaluation_hash="elsewhere")
+    assert {run.id for run in judged_on(tiny)} == {"here", "more", "old"}
 
 
 def test_a_run_answers_only_for_what_it_learned(folders: Folders) -> None:

@@ -1,7 +1,8 @@
-"""`python -m training.train` and `python -m training.report` as a user types them."""
+"""`python -m training.train`, `training.sweep` and `training.report` as a user types them."""
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,9 +10,12 @@ import sys
 import pytest
 from conftest import ROOT, Folders, processes, until
 
+from scalp_core.architectures import FAMILIES, family
 from scalp_core.dataset import Dataset
+from scalp_core.labels import CONDITIONS
 from scalp_core.runs import State, find_run, list_runs
-from training import report, train
+from scalp_core.synthetic import plan_pictures
+from training import demo, report, train
 
 TINY_FLAGS = ["--data", "tiny", "--architecture", "test_efficientnet", "--weights", "none", "--image-size", "64"]
 
@@ -76,6 +80,7 @@ WRONG = [
     ["--data", "../tiny"],
     ["--architecture", "a/b"],
     ["--augmentation", "wild"],
+    ["--precision", "double"],
     ["--name", "../mine"],
     ["--resume", "absent"],
     ["--no-such-flag"],
@@ -127,3 +132,59 @@ def test_a_report_for_people_says_that_the_pictures_are_synthetic(
     assert "SYNTHETIC" in told
     assert "QWK" in told
     assert "hair_loss" in told
+
+
+def test_a_sweep_trains_every_architecture_and_repeats_none(tiny: Dataset) -> None:
+    words = ["training.sweep", *TINY_FLAGS[:2], *TINY_FLAGS[4:], "--epochs", "1", "--prefix", "all"]
+    words += ["--architectures", "test_efficientnet", "test_resnet", "--conditions", "dandruff"]
+    command = start(*words)
+    _, errors = command.communicate(timeout=180)
+    assert command.returncode == 0, errors
+    runs = {run.id: run for run in list_runs()}
+    assert set(runs) == {"all-test_efficientnet", "all-test_resnet"}
+    assert all(run.state is State.FINISHED and run.recipe.epochs == 1 for run in runs.values())
+    finished = {name: run.finished_ns for name, run in runs.items()}
+
+    command = start(*words)
+    command.communicate(timeout=60)
+    assert command.returncode == 0
+    assert {run.id: run.finished_ns for run in list_runs()} == finished
+
+    command = start(*words, "--seed", "5")
+    _, errors = command.communicate(timeout=60)
+    assert command.returncode == 2
+    assert "--prefix" in errors
+
+
+def test_the_shipped_runs_are_one_of_each_family_on_the_demonstration_s_pictures() -> None:
+    recipes = demo.RECIPES
+    assert [family(recipe.architecture) for recipe in recipes.values()] == list(FAMILIES)
+    for recipe in recipes.values():
+        assert (recipe.data, recipe.conditions, recipe.weights) == (demo.TRAINING_NAME, CONDITIONS, "none")
+    shown = plan_pictures(demo.IMAGES, demo.SEED, evaluation=demo.EVALUATION)
+    learned = plan_pictures(demo.TRAINING_IMAGES, demo.SEED, evaluation=demo.EVALUATION)
+    assert shown == learned[: len(shown)]
+    assert sum(picture.part != "train" for picture in learned) == demo.EVALUATION
+
+
+@pytest.mark.usefixtures("trained")
+def test_the_tables_of_the_readme_have_an_interval_and_a_ceiling(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["training.report", "--data", "tiny", "--markdown"])
+    assert report.main() == 0
+    told = capsys.readouterr().out
+    assert "SYNTHETIC" in told
+    rows = [line.split("|")[1:-1] for line in told.splitlines() if line.startswith("|")]
+    assert all(len(row) == 7 for row in rows[:4])
+    assert re.fullmatch(r" -?\d\.\d\d \[-?\d\.\d\d, -?\d\.\d\d\] | nan \[nan, nan\] ", rows[2][2])
+    assert rows[3][0].strip() == "best reachable with these labels"
+    assert float(rows[-1][-1]) > 0  # milliseconds
+
+
+def test_tables_need_a_data_set(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["training.report", "--markdown"])
+    with pytest.raises(SystemExit) as end:
+        report.main()
+    assert end.value.code == 2
+    assert "--data" in capsys.readouterr().err

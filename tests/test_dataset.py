@@ -152,6 +152,26 @@ def test_the_hash_follows_labels_and_parts_but_not_the_order_or_the_pixels(folde
     assert hash_of("e", table.assign(part="test")) != reference
 
 
+def test_the_hash_of_what_is_judged_on_ignores_what_is_learned_from(folders: Folders) -> None:
+    def dataset_of(name: str, table: pd.DataFrame) -> Dataset:
+        return write_dataset(folders.data / name, "test", {}, table)
+
+    table = with_values(part=["train", "valid", "calib", "test"] * 2)
+    learned = table["part"] == "train"
+    changed = (table["value_1"] + 1) % 4
+    reference = dataset_of("a", table)
+    fewer = dataset_of("b", table[~learned])
+    relabelled = dataset_of("c", table.assign(value_1=changed.where(learned, table["value_1"])))
+    judged_anew = dataset_of("d", table.assign(value_1=changed.where(~learned, table["value_1"])))
+    assert reference.evaluation_hash == fewer.evaluation_hash == relabelled.evaluation_hash
+    assert len({one.index_hash for one in (reference, fewer, relabelled)}) == 3
+    assert judged_anew.evaluation_hash != reference.evaluation_hash
+    # An index that was written before the hash stood in it.
+    written = reference.evaluation_hash
+    reference.index.reset_index(drop=True).to_parquet(reference.folder / "index.parquet")
+    assert open_dataset("a").evaluation_hash == written
+
+
 def test_an_index_and_what_it_is_are_one_file(folders: Folders) -> None:
     written = write_dataset(folders.data / "mine", "aihub", {"from": "/a"}, with_values(), parts={"by": "site"})
     # A kill between the two files of a renewal leaves the new one beside the old one.

@@ -23,7 +23,7 @@ ALLOWED = {
     "argparse": ("training/",),
     "scalp_core.backbones": ("scalp_core/models.py", "scalp_core/train.py"),
     "scalp_core.models": ("scalp_core/train.py",),
-    "scalp_core.train": ("training/ship.py",),  # the only command that needs torch; the others start processes
+    "scalp_core.train": ("training/sweep.py",),  # the only command that needs torch; the others start processes
     "pages": (),
     "pickle": (),
     "shelve": (),

@@ -28,17 +28,22 @@ from ui.words import Say
 
 @pytest.fixture
 def several(tiny_data: Dataset, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
-    """Two data sets, one of them not rendered, and four finished runs: one of them saw other labels."""
+    """Two data sets, one of them not rendered, and four finished runs: one of them was judged elsewhere."""
     folders = Folders(tmp_path / "data", tmp_path / "artifacts")
+    hashes = {}
     for name, kind in (("tiny", "synthetic"), ("clinic", "import")):
         copied = folders.data / name
         shutil.copytree(tiny_data.folder, copied)
-        write_dataset(copied, kind, tiny_data.made, tiny_data.index.reset_index(drop=True))
+        rows = tiny_data.index.reset_index(drop=True)
+        if name == "clinic":  # graded by somebody else
+            rows["value_1"] = (rows["value_1"] + 1) % 4
+        written = write_dataset(copied, kind, tiny_data.made, rows)
+        hashes[name] = {"index_hash": written.index_hash, "evaluation_hash": written.evaluation_hash}
     for name, changes, asked in (
         ("one", {}, {}),
         ("two", {"architecture": "test_vit"}, {}),
-        ("stranger", {}, {"index_hash": "0" * 64}),
-        ("clinical", {"data": "clinic"}, {"synthetic": False}),
+        ("stranger", {}, {"index_hash": "0" * 64, "evaluation_hash": "0" * 64}),
+        ("clinical", {"data": "clinic"}, {"synthetic": False} | hashes["clinic"]),
     ):
         copied = folders.artifacts / name
         shutil.copytree(trained.run.folder, copied)
@@ -229,6 +234,18 @@ def test_a_run_of_one_condition_is_compared_only_there(several: Folders) -> None
     assert len(charted(healthy(page("compare", data="tiny", condition="value_6")))) == 2
     assert len(charted(healthy(page("compare", data="tiny", condition="value_1")))) == 1
     assert "two" in healthy(page("runs", run="two")).query_params["run"]
+
+
+def test_a_run_that_learned_from_more_pictures_is_compared_too(several: Folders) -> None:
+    path = several.artifacts / "two" / "recipe.json"
+    told = json.loads(path.read_text())
+    told["recipe"]["data"] = "tiny-and-more"  # not on this machine
+    path.write_text(json.dumps(told | {"index_hash": "1" * 64}))
+    at = healthy(page("compare", data="tiny", condition="value_3"))
+    assert list(at.dataframe[0].value["Run"]) == ["one", "two"]
+    assert any("best QWK that any grader can reach" in text for text in texts(at.caption))
+    for view in ("home", "runs"):
+        healthy(page(view, run="two"))
 
 
 def fullest_cell(run: Run, condition: Condition) -> tuple[int, int]:

@@ -8,14 +8,12 @@ import sys
 import time
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pandas as pd
 import pytest
 from aihub_tree import build_tree, csv_table, folders_tree
 from conftest import Folders
 
-from scalp_core.dataset import OPTIONAL_COLUMNS, Dataset, open_dataset
+from scalp_core.dataset import LABEL_COLUMNS, OPTIONAL_COLUMNS, Dataset, open_dataset
 from training import prepare
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,12 +74,15 @@ def test_an_interrupted_command_says_how_to_go_on(tmp_path: Path) -> None:
     assert "Traceback" not in errors
 
 
-def test_contact_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert prepare.main(["contact-sheet", "--out", str(tmp_path / "sheet.jpg")]) == 0
-    sheet = cv2.imdecode(np.fromfile(tmp_path / "sheet.jpg", dtype=np.uint8), cv2.IMREAD_COLOR)
-    assert sheet.shape == (6 * 200, 4 * 240, 3)
-    assert prepare.main(["contact-sheet", "--out", str(tmp_path / "sheet.txt")]) == 2
-    assert "sheet.txt" in capsys.readouterr().err
+def test_a_synthetic_tree_is_imported_again(folders: Folders, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    command = ["synthetic", "--images", IMAGES, "--name", "drawn", "--prior", "real", "--as-aihub", str(tree)]
+    assert prepare.main([*command, "--processes", "1"]) == 0
+    assert prepare.main(["aihub", str(tree), "--name", "mine", "--processes", "1"]) == 0
+    drawn, mine = open_dataset("drawn").index, open_dataset("mine").index
+    shared = ["sha256", "site", "device", "capture", "region", *LABEL_COLUMNS, "meta_gender", "meta_answers3"]
+    pd.testing.assert_frame_equal(drawn[shared], mine[shared], check_dtype=False)
+    assert "severity_1" not in mine  # the truth stays with what was drawn
 
 
 # ---- somebody's own pictures ----

@@ -18,9 +18,10 @@ from scalp_core.files import TEMPORARY, sha256
 from scalp_core.inspection import measure
 from scalp_core.labels import CONDITIONS
 from scalp_core.synthetic import MAKING, Picture, make_dataset, plan_pictures
+from scalp_core.truth import CLEAN_COLUMNS, SEVERITY_COLUMNS
 
 # The names of all 91,156 real images.
-REAL_NAME = re.compile(r"(\d{4})_((?:A2LEBJJDE|A1LCAIHDH|A2LCBJCAC)\w{6})_(\d{13})_([2-6])_(TH|LH|RH|BH)\.jpg")
+REAL_NAME = re.compile(r"(\d{4})_((?:A2LEBJJDE|A1LCAIHDH|A2LCBJCAC)\w{6})_(\d{13}|\d{9})_([2-6])_(TH|LH|RH|BH)\.jpg")
 REGIONS = {"2": "TH", "3": "TH", "4": "LH", "5": "RH", "6": "BH"}
 IMAGES = 24
 
@@ -34,12 +35,12 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 @pytest.fixture(scope="module")
 def plan() -> list[Picture]:
-    return plan_pictures(3000, 1)
+    return plan_pictures(5000, 1, evaluation=3000, prior="tempered")
 
 
 def table(pictures: list[Picture]) -> pd.DataFrame:
-    rows = [(picture.image_id, picture.capture, picture.region, *picture.grades) for picture in pictures]
-    return pd.DataFrame(rows, columns=["id", "capture", "region", *LABEL_COLUMNS])
+    rows = [(p.image_id, p.part, p.capture, p.region, p.frame, *p.labels) for p in pictures]
+    return pd.DataFrame(rows, columns=["id", "part", "capture", "region", "frame", *LABEL_COLUMNS])
 
 
 def test_names_are_those_of_the_real_images(small: Dataset, plan: list[Picture]) -> None:
@@ -93,13 +94,13 @@ def test_another_seed_gives_other_pictures() -> None:
 
 def test_a_killed_call_is_resumed(small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCALP_DATA", str(tmp_path))
-    drawn: list[int] = []
+    drawn: list[str] = []
     draw = synthetic.draw_picture
 
     def draw_until_killed(picture: Picture, seed: int) -> np.ndarray:
         if len(drawn) == IMAGES // 2:
             raise KeyboardInterrupt
-        drawn.append(picture.number)
+        drawn.append(picture.image_id)
         return draw(picture, seed)
 
     monkeypatch.setattr(synthetic, "draw_picture", draw_until_killed)
@@ -111,9 +112,9 @@ def test_a_killed_call_is_resumed(small: Dataset, tmp_path: Path, monkeypatch: p
     files[0].write_bytes(files[0].read_bytes()[:1000])  # what a power cut may leave
     (images / f"{TEMPORARY}1-half.jpg").write_bytes(b"half")
 
-    resumed: list[int] = []
+    resumed: list[str] = []
     monkeypatch.setattr(
-        synthetic, "draw_picture", lambda picture, seed: (resumed.append(picture.number), draw(picture, seed))[1]
+        synthetic, "draw_picture", lambda picture, seed: (resumed.append(picture.image_id), draw(picture, seed))[1]
     )
     dataset = make_dataset("small", IMAGES, 5, processes=1)
     assert len(resumed) == IMAGES // 2 + 1
@@ -157,13 +158,22 @@ def test_two_commands_do_not_make_the_same_data_set_at_once(tmp_path: Path, monk
     assert caught.value.code == "already_making"
 
 
-@pytest.mark.parametrize(("name", "images", "code"), [("../out", IMAGES, "bad_name"), ("tiny", 3, "too_few_images")])
+@pytest.mark.parametrize(
+    ("name", "images", "more", "code"),
+    [
+        ("../out", IMAGES, {}, "bad_name"),
+        ("tiny", 3, {}, "too_few_images"),
+        ("all", IMAGES, {"evaluation": IMAGES}, "bad_evaluation"),
+        ("none", IMAGES, {"evaluation": 0}, "bad_evaluation"),
+        ("odd", IMAGES, {"prior": "flat"}, "bad_prior"),
+    ],
+)
 def test_bad_wishes_are_explained(
-    name: str, images: int, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, images: int, more: dict, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCALP_DATA", str(tmp_path))
     with pytest.raises(ScalpError) as caught:
-        make_dataset(name, images, 0)
+        make_dataset(name, images, 0, **more)
     assert caught.value.code == code
     assert list(tmp_path.iterdir()) == []
 
@@ -183,34 +193,117 @@ def test_captures_are_one_to_five_images_of_different_frames(plan: list[Picture]
     assert 3.7 < len(plan) / len(frames) < 4.3
 
 
+def test_a_head_has_one_hair_and_one_person_s_answers(plan: list[Picture]) -> None:
+    heads: dict[str, set[tuple[object, ...]]] = {}
+    for picture in plan:
+        heads.setdefault(picture.capture, set()).add((picture.hair, picture.answers, picture.device))
+    assert all(len(facts) == 1 for facts in heads.values())
+    dye = list(synthetic.ANSWERS).index("answers3")
+    assert "하지 않음" not in {picture.answers[dye] for picture in plan if picture.hair == "dyed"}
+
+
 def test_sites_have_one_or_two_devices(plan: list[Picture]) -> None:
     devices: dict[str, set[str]] = {}
     for picture in plan:
         devices.setdefault(picture.site, set()).add(picture.device)
     assert Counter(len(serials) for serials in devices.values()).keys() == {1, 2}
-    assert len(devices) == 60
+    assert 80 < len(devices) < 125
 
 
-def test_every_grade_is_usable(plan: list[Picture]) -> None:
+def test_some_names_carry_nine_digits() -> None:
+    stamps = [picture.capture.rsplit("_", 1)[1] for picture in plan_pictures(5000, 2)]
+    assert {len(stamp) for stamp in stamps} == {9, 13}
+    assert sum(len(stamp) == 9 for stamp in stamps) < 100
+
+
+# How often each grade occurs among the 91,156 real images.
+REAL = {
+    "value_1": (0.828, 0.063, 0.077, 0.032),
+    "value_2": (0.199, 0.397, 0.350, 0.054),
+    "value_3": (0.324, 0.430, 0.185, 0.061),
+    "value_4": (0.953, 0.031, 0.011, 0.005),
+    "value_5": (0.598, 0.235, 0.135, 0.032),
+    "value_6": (0.741, 0.193, 0.054, 0.012),
+}
+
+
+@pytest.fixture(scope="module")
+def judged() -> pd.DataFrame:
+    """Labels of many pictures to be judged on."""
+    labels = table(plan_pictures(12_000, 3, evaluation=11_900))
+    return labels[labels["part"] != "train"]
+
+
+@pytest.mark.parametrize("column", LABEL_COLUMNS)
+def test_what_is_judged_on_has_the_real_imbalance(column: str, judged: pd.DataFrame) -> None:
+    shares = judged[column].value_counts(normalize=True).reindex(range(4), fill_value=0.0)
+    for grade, real in enumerate(REAL[column]):
+        assert shares[grade] == pytest.approx(real, abs=0.03 + 0.2 * real), grade
+
+
+@pytest.mark.parametrize("part", ["valid", "calib", "test"])
+def test_every_grade_is_in_every_part(part: str, plan: list[Picture]) -> None:
     labels = table(plan)
     for column in LABEL_COLUMNS:
-        assert labels[column].value_counts(normalize=True).reindex(range(4), fill_value=0).min() >= 0.04, column
+        assert set(labels.loc[labels["part"] == part, column]) == {0, 1, 2, 3}, column
 
 
-def test_scaling_and_sebum_exclude_each_other(plan: list[Picture]) -> None:
-    assert table(plan)["value_1"].corr(table(plan)["value_2"], method="spearman") < -0.3
+def test_the_tempered_prior_shows_rare_grades_more_often(plan: list[Picture]) -> None:
+    learned = table(plan).query("part == 'train'")
+    real = table(plan_pictures(5000, 1, evaluation=3000, prior="real")).query("part == 'train'")
+    for column in LABEL_COLUMNS:
+        assert (learned[column] == 3).mean() > 1.3 * (real[column] == 3).mean(), column
+        assert learned[column].value_counts(normalize=True).reindex(range(4), fill_value=0).min() > 0.02, column
 
 
-def test_regions_of_a_capture_resemble_each_other(plan: list[Picture]) -> None:
-    labels = table(plan)
-    pairs = labels.merge(labels, on="capture").query("id_x < id_y")
+def test_a_larger_data_set_contains_the_smaller_one(plan: list[Picture]) -> None:
+    smaller = {picture.image_id: picture for picture in plan_pictures(3400, 1, evaluation=3000, prior="tempered")}
+    larger = {picture.image_id: picture for picture in plan}
+    assert len(larger) == len(plan)
+    assert all(larger[image_id] == picture for image_id, picture in smaller.items())
+
+
+def test_labels_are_the_drawn_grades_with_a_rater_s_errors(plan: list[Picture]) -> None:
+    labelled = np.array([picture.labels for picture in plan])
+    clean = np.array([picture.clean for picture in plan])
+    severities = np.array([picture.severities for picture in plan])
+    assert (abs(severities - clean) <= 0.5).all()
+    present = clean > 0
+    for place, condition in enumerate(CONDITIONS):
+        wrong = (labelled != clean)[present[:, place], place].mean()
+        assert 0.08 < wrong < 0.24, condition
+    assert (abs(labelled - clean) > 1).mean() < 0.002
+
+
+def test_the_index_knows_its_truth(small: Dataset) -> None:
+    planned = {picture.image_id: picture for picture in plan_pictures(IMAGES, 5)}
+    for row in small.index.itertuples():
+        picture = planned[row.id]
+        assert tuple(getattr(row, name) for name in CLEAN_COLUMNS) == picture.clean
+        assert [getattr(row, name) for name in SEVERITY_COLUMNS] == pytest.approx(picture.severities, abs=1e-6)
+        assert row.confusers == " ".join(sorted(picture.confusers))
+        assert row.meta_gender in ("남", "여")
+
+
+def test_scaling_and_sebum_exclude_each_other(judged: pd.DataFrame) -> None:
+    assert judged["value_1"].corr(judged["value_2"], method="spearman") < -0.45
+
+
+def test_regions_of_a_capture_resemble_each_other(judged: pd.DataFrame) -> None:
+    pairs = judged.merge(judged, on="capture").query("id_x < id_y and region_x != region_y")
     for condition in CONDITIONS:
         correlation = pairs[f"{condition}_x"].corr(pairs[f"{condition}_y"])
         assert (0.05 if condition == "value_4" else 0.3) < correlation < 0.6, condition
 
 
-def test_the_top_of_the_head_is_oilier_and_less_red(plan: list[Picture]) -> None:
-    labels = table(plan)
-    top, rest = labels[labels["region"] == "TH"], labels[labels["region"] != "TH"]
-    assert top["value_2"].mean() > rest["value_2"].mean() + 0.1
-    assert top["value_3"].mean() < rest["value_3"].mean() - 0.1
+def test_two_frames_of_a_region_show_the_same(judged: pd.DataFrame) -> None:
+    pairs = judged.merge(judged, on=["capture", "region"]).query("id_x < id_y")
+    assert len(pairs) > 500
+    for condition in CONDITIONS:
+        assert (abs(pairs[f"{condition}_x"] - pairs[f"{condition}_y"]) > 1).mean() < 0.01, condition
+
+
+def test_the_top_of_the_head_is_oilier_and_less_red(judged: pd.DataFrame) -> None:
+    top, rest = judged[judged["region"] == "TH"], judged[judged["region"] != "TH"]
+    assert top["value_2"].mean() > rest["value_2"].mean() + 0.15
+    assert top["value_3"].mean() < rest["value_3"].mean() - 0.2

@@ -20,6 +20,7 @@ from scalp_core.backbones import timm
 from scalp_core.dataset import LABEL_COLUMNS, Dataset, open_dataset, write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.images import Preprocessing, decode, resize
+from scalp_core.models import Network
 from scalp_core.runs import Recipe, Run, State, create_run
 from scalp_core.train import Stopped, cached_pixels, load_network, train
 
@@ -125,6 +126,27 @@ def test_a_resumed_run_ends_exactly_as_an_uninterrupted_one(
     assert straight.history[columns].equals(broken.history[columns])
     work(reseeded)
     assert not same(weights_of(straight), weights_of(reseeded))
+
+
+def test_half_precision_learns_and_is_graded_in_full(coloured: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "write_export", lambda *_: None)  # slow, and not what this is about
+    seen: set[tuple[bool, torch.dtype]] = set()
+    forward = Network.forward
+
+    def watched(self: Network, pixels: torch.Tensor) -> torch.Tensor:
+        evidence = forward(self, pixels)
+        seen.add((self.training, evidence.dtype))
+        return evidence
+
+    monkeypatch.setattr(Network, "forward", watched)
+    recipe = replace(RECIPE, data="coloured", epochs=4, lr=1e-2, augmentation="none", batch_size=16)
+    run = create_run(replace(recipe, precision="bfloat16"))
+    work(run)
+    assert (True, torch.bfloat16) in seen
+    assert {kind for learning, kind in seen if not learning} == {torch.float32}
+    losses = run.history["train_loss"]
+    assert losses.iloc[-1] < 0.95 * losses.iloc[0]
+    assert {weight.dtype for weight in load_network(run).parameters()} == {torch.float32}
 
 
 def test_cancelling_stops_within_a_step_and_keeps_what_was_finished(tiny: Dataset) -> None:

@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT
 
 from scalp_core.dataset import PARTS
+from scalp_core.drawing.scene import CONFUSERS
 from scalp_core.errors import Text
 from scalp_core.evaluate import METRIC_NAMES
 from scalp_core.explore import MEASURED, NAMED
@@ -31,6 +32,7 @@ FAMILIES = {
     "phase_{}": PHASES,
     "source_{}": ("upload", "example"),
     "field_{}": ("id", *NAMED, *MEASURED, "look_alikes"),
+    "confuser_{}": tuple(CONFUSERS),
     "official_{}": ("train", "valid", "both"),
     "count_{}": ("images", "captures", "sites"),
     "view_{}": ("pictures", "labels", "map", "audit", "import"),
@@ -63,11 +65,11 @@ def said() -> Iterator[Said]:
 
 
 def looped(path: Path) -> Iterator[str]:
-    """Keys that reach say(…) through a variable: of `for key, … in ((key, …), …)` and of `_number(key, say)`."""
+    """Keys that reach say(…) by a variable: of `for key, … in ((key, …), …)`, `_number(key, say)`, `_choice(key, say)`."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.For) and isinstance(node.iter, ast.Tuple):
             yield from (key_of(one.elts[0]) or "" for one in node.iter.elts if isinstance(one, ast.Tuple))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "_number":
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("_number", "_choice"):
             yield key_of(node.args[0]) or ""
 
 

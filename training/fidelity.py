@@ -1,0 +1,49 @@
+"""How far the drawn frames are from real pictures, as a table: `python -m training.fidelity [--seeds N] [--markdown]`.
+
+Exit code 1 where a figure lies outside its range.
+"""
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+
+from scalp_core.fidelity import Check, checks
+
+HEADER = ("cue", "grade or cast", "target", "ours", "verdict")
+DEFAULT_SEEDS = 20
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.fidelity", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=DEFAULT_SEEDS, help="frames a figure (default %(default)s)")
+    parser.add_argument("--markdown", action="store_true", help="a table for the documentation")
+    options = parser.parse_args(arguments)
+    if options.seeds < 1:
+        parser.error("--seeds must be at least 1")
+    found = checks(options.seeds)
+    rows = [HEADER, *(row_of(check) for check in found)]
+    print(as_markdown(rows) if options.markdown else as_text(rows))
+    failed = sum(not check.ok for check in found)
+    print(f"\n{len(found) - failed} of {len(found)} figures lie in their range.")
+    return int(failed > 0)
+
+
+def row_of(check: Check) -> tuple[str, ...]:
+    high = "" if math.isinf(check.high) else f"{check.high:.3g}"
+    target = f"{check.low:.3g} – {high}" if high else f"≥ {check.low:.3g}"
+    return check.cue, check.grade_or_cast, target, f"{check.measured:.3g}", "ok" if check.ok else "OUTSIDE"
+
+
+def as_text(rows: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def as_markdown(rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(HEADER) + "|", *lines[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
