@@ -65,7 +65,7 @@ def said() -> Iterator[Said]:
 
 
 def looped(path: Path) -> Iterator[str]:
-    """Keys that reach say(…) by a variable: of `for key, … in ((key, …), …)`, `_number(key, say)`, `_choice(key, say)`."""
+    """Keys that reach say(…) by a variable: of `for key, … in ((key, …), …)`, `_number(key, …)`, `_choice(key, …)`."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.For) and isinstance(node.iter, ast.Tuple):
             yield from (key_of(one.elts[0]) or "" for one in node.iter.elts if isinstance(one, ast.Tuple))

@@ -3,14 +3,14 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from scalp_core import evaluate
 from scalp_core.champions import judged_on, run_report
-from scalp_core.dataset import Dataset, open_dataset
+from scalp_core.dataset import open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.predict import time_of_grading
@@ -51,7 +51,8 @@ def _report(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([_as_json(run) for run in runs], indent=1))
     elif options.markdown and dataset:
-        print(markdown(dataset, runs, [time_of_grading(run) for run in runs]))
+        captures = dict(zip(dataset.column("id"), dataset.column("capture"), strict=True))
+        print(markdown(runs, captures, ceiling(dataset, "test"), [time_of_grading(run) for run in runs]))
     else:
         for run in runs:
             _print(run)
@@ -88,34 +89,44 @@ def _print(run: Run) -> None:
 # ---- the README's tables ----
 
 
-def markdown(dataset: Dataset, runs: Sequence[Run], milliseconds: Sequence[float]) -> str:
-    """Two tables of the test part, a row a run: QWK with its 95 % interval; AMAE and the worst grade's recall."""
-    images = int((dataset.column("part") == "test").sum())
-    captures = dataset.column("capture")[dataset.column("part") == "test"].nunique()
-    kind = "**SYNTHETIC**" if dataset.synthetic else "the"
+def markdown(
+    runs: Sequence[Run],
+    captures: Mapping[str, object],
+    best: Mapping[Condition, float],
+    milliseconds: Sequence[float],
+) -> str:
+    """Two tables of the test part, a row a run: QWK with its 95 % interval; AMAE and the worst grade's recall.
+
+    Args:
+        captures: of every image id.
+        best: the ceiling of each condition; empty where no truth is known.
+        milliseconds: a picture, of each run.
+    """
+    predictions = runs[0].predictions
+    tested = predictions.loc[predictions["part"] == "test", "image"].unique()
+    groups = len({captures[image] for image in tested})
+    kind = "**SYNTHETIC** " if runs[0].synthetic else ""
     return "\n\n".join(
         (
-            f"{images:,} {kind} test pictures of {captures:,} captures; intervals from resampling captures.",
-            f"Quadratic weighted kappa, with its 95 % interval\n\n{_kappas(dataset, runs)}",
-            "AMAE · recall of the worst grade; parameters; milliseconds a picture on one core\n\n"
-            + _others(runs, milliseconds),
+            f"{len(tested):,} {kind}test pictures of {groups:,} captures. Quadratic weighted kappa, 95 % interval:",
+            _kappas(runs, captures, best),
+            "AMAE · recall of the worst grade; parameters; milliseconds a picture on one core:",
+            _others(runs, milliseconds),
         )
     )
 
 
-def _kappas(dataset: Dataset, runs: Sequence[Run]) -> str:
-    groups = dict(zip(dataset.column("id"), dataset.column("capture"), strict=True))
-    rows = [[f"`{run.id}`", *(_kappa(run, condition, groups) for condition in CONDITIONS)] for run in runs]
-    best = ceiling(dataset, "test")
+def _kappas(runs: Sequence[Run], captures: Mapping[str, object], best: Mapping[Condition, float]) -> str:
+    rows = [[f"`{run.id}`", *(_kappa(run, condition, captures) for condition in CONDITIONS)] for run in runs]
     if best:
-        rows.append(["best reachable with these labels", *(f"{best[condition]:.2f}" for condition in CONDITIONS)])
+        rows.append(["best reachable", *(f"{best[condition]:.2f}" for condition in CONDITIONS)])
     return _table(["QWK", *_NAMES], rows)
 
 
-def _kappa(run: Run, condition: Condition, groups: dict[str, object]) -> str:
+def _kappa(run: Run, condition: Condition, captures: Mapping[str, object]) -> str:
     if condition not in run.recipe.conditions:
         return "–"
-    counts = evaluate.counts_by_group(run.predictions, condition, "test", groups)
+    counts = evaluate.counts_by_group(run.predictions, condition, "test", captures)
     low, high = evaluate.kappa_interval(counts)
     return f"{evaluate.quadratic_weighted_kappa(counts.sum(axis=0)):.2f} [{low:.2f}, {high:.2f}]"
 

@@ -12,44 +12,25 @@ import numpy as np
 import numpy.typing as npt
 
 WIDTH, HEIGHT = 640, 480
-
-
 AREA = WIDTH * HEIGHT
-
 
 # What is blurred anyway is drawn small and enlarged once: it makes a frame several times cheaper.
 SOFT = 4
-
-
 SOFT_WIDTH, SOFT_HEIGHT = WIDTH // SOFT, HEIGHT // SOFT
-
-
 HALF = 2
-
 
 # OpenCV takes polygon corners as whole numbers; four bits behind the point give sub-pixel edges.
 SHIFT = 4
 
-
 # By severity 0–3, read off with np.interp for anything between.
 GRADES = (0.0, 1.0, 2.0, 3.0)
 
-
 Field = npt.NDArray[np.float32]
-
-
 Pixels = npt.NDArray[np.uint8]
-
-
 Points = npt.NDArray[np.float64]
-
-
 Colour = tuple[float, float, float]
 
-
 ROWS, COLUMNS = np.mgrid[0:SOFT_HEIGHT, 0:SOFT_WIDTH].astype(np.float32)
-
-
 FROM_CENTRE = np.hypot((COLUMNS / SOFT_WIDTH - 0.5) * 2, (ROWS / SOFT_HEIGHT - 0.5) * 2)
 
 

@@ -70,7 +70,7 @@ class Scene:
     """All that decides a frame apart from chance.
 
     Attributes:
-        severities: 0.0–3.0 for each condition; a label is the nearest whole number.
+        severities: 0.0–3.0 for each condition; the grade is the nearest whole number.
         direction: where most hairs point, in radians.
         hair: one of HAIR_COLOURS.
         confusers: some of CONFUSERS.
@@ -89,7 +89,8 @@ class Shaft:
     """One hair.
 
     Attributes:
-        path: points along it from the root, and `widths` its width at each.
+        path: points along it from the root.
+        widths: its width at each of them, px.
         above: whether it lies on the flakes.
         edge: px over which its rim fades; more where it is out of focus.
         regrown: px from the root that have not been dyed and still are `root_colour`.
