@@ -18,7 +18,7 @@ run: .venv/installed prepare
 # Both return at once when there is nothing left to do.
 prepare: .venv/installed
 	$(BIN)/python -m training.prepare demo
-	$(BIN)/python -m training.export
+	$(BIN)/python -m training.export --answering
 
 test: .venv/installed-tests
 	$(BIN)/python -m pytest $(ARGS)

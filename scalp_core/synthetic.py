@@ -454,6 +454,12 @@ def draw_picture(picture: Picture, seed: int) -> npt.NDArray[np.uint8]:
     return render(scene, np.random.default_rng([seed, 3, *picture.key]))
 
 
+def encode(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """A frame as the JPEG that is written."""
+    flags = [value for flag in JPEG for value in flag]
+    return cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), flags)[1].tobytes()
+
+
 def _render_all(
     folder: Path, pictures: list[Picture], seed: int, processes: int, progress: Progress
 ) -> dict[str, Measures]:
@@ -490,9 +496,7 @@ def _render_one(folder: Path, seed: int, picture: Picture) -> Measures:
     label = folder / "labels" / f"{picture.stem}.json"
     if label.is_file() and _whole(path):
         return measure(path.read_bytes())
-    pixels = draw_picture(picture, seed)
-    flags = [value for flag in JPEG for value in flag]
-    encoded = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), flags)[1].tobytes()
+    encoded = encode(draw_picture(picture, seed))
     _write_quickly(path, encoded)
     _write_quickly(label, json.dumps(_label_file(picture, path.name), ensure_ascii=False).encode())
     return measure(encoded)

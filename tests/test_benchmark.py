@@ -123,3 +123,14 @@ def test_an_import_is_measured_beside_plain_reading(
     for word in ("SYNTHETIC", "cores", "zips", "60 labels", "times as fast as plain", "peak MiB"):
         assert word in printed
     assert list(folders.data.iterdir()) == []  # it measures on a folder of its own
+
+
+def test_drawing_is_measured_beside_decoding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written = tmp_path / "figures.json"
+    assert benchmark.main(["drawing", "--frames", "3", "--json", str(written)]) == 0
+    figures = json.loads(written.read_text(encoding="utf-8"))
+    stages = [figures[stage] for stage in ("drawing", "encoding", "measuring")]
+    assert min(stages) > 0
+    assert figures["frames_per_second"] == pytest.approx(1000 / sum(stages))
+    assert figures["against_decoding"] == pytest.approx(sum(stages) / figures["decoding"])
+    assert "a second a core" in capsys.readouterr().out

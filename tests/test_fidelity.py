@@ -207,6 +207,14 @@ def test_the_table_shows_target_and_ours(
     assert printed.startswith("| cue |") == bool(style)
 
 
+@pytest.mark.parametrize("seeds", ["0", "-3", "many"])
+def test_nothing_is_measured_on_no_frames(seeds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        command.main(["--seeds", seeds])
+    assert stopped.value.code == 2
+    assert "--seeds" in capsys.readouterr().err
+
+
 def test_sheets_are_stamped_and_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert contact_sheets.main(["--folder", str(tmp_path), "--seed", "2"]) == 0
     written = {path.stem: path for path in tmp_path.iterdir()}

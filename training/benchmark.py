@@ -23,9 +23,9 @@ import pandas as pd
 from scalp_core import explore
 from scalp_core.dataset import LABEL_COLUMNS, PART_SHARES, Dataset, open_dataset, write_dataset
 from scalp_core.explore import Filters
-from scalp_core.synthetic import CAPTURE_SIZES, FIRST_EPOCH_MS, FRAMES, LAST_EPOCH_MS, REAL_SITES, REGION_OF_FRAME
-from training import benchmark_import
-from training.measuring import ROOT, label_vectors, machine, memory, write_json
+from scalp_core.synthetic import CAPTURE_SIZES, FIRST_EPOCH_MS, FRAMES, LAST_EPOCH_MS, REGION_OF_FRAME
+from training import benchmark_drawing, benchmark_import
+from training.measuring import REAL_SITES, ROOT, label_vectors, machine, memory, write_json
 
 _SIZES = (10_000, 100_000, 1_000_000)
 _NAME, _SEED = "benchmark", 0
@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     page.set_defaults(command=_dataset_page)
 
     benchmark_import.add_commands(commands)
+    benchmark_drawing.add_commands(commands)
 
     # Started by the first: a process of its own for every size.
     inner = commands.add_parser("dataset-page-measure")

@@ -30,8 +30,8 @@ from scalp_core import inspection
 from scalp_core.dataset import LABEL_COLUMNS, open_dataset
 from scalp_core.importer import Order, import_tree
 from scalp_core.labels import CONDITIONS, GRADES
-from scalp_core.synthetic import FIRST_EPOCH_MS, REAL_SITES, REGION_OF_FRAME
-from training.measuring import ROOT, label_vectors, machine, memory, write_json
+from scalp_core.synthetic import FIRST_EPOCH_MS, REGION_OF_FRAME
+from training.measuring import REAL_SITES, ROOT, label_vectors, machine, memory, write_json
 
 _SIZES = (10_000, 100_000)  # label files
 LAYOUTS = ("zips", "folders")

@@ -17,6 +17,7 @@ import pandas as pd
 from scalp_core.dataset import LABEL_COLUMNS
 
 ROOT = Path(__file__).resolve().parent.parent
+REAL_SITES = 190  # that took the 91,156 real pictures
 
 
 def machine() -> dict[str, Any]:

@@ -174,7 +174,11 @@ def _write_tree(dataset: Dataset, options: argparse.Namespace) -> None:
         tree = write_aihub_tree(
             dataset, options.as_aihub, options.seed, lambda done, total: bars("writing", done, total)
         )
-    print(f"Written as an AI Hub tree to {options.as_aihub}: {tree}")
+    print(f"Written as an AI Hub tree to {options.as_aihub}: {tree.images:,} pictures in {tree.files:,} files of zips.")
+    print(
+        f"Its official split, which leaks: {tree.only_training:,} pictures only in Training, {tree.only_validation:,} "
+        f"only in Validation, {tree.both:,} in both."
+    )
 
 
 def _make_demo(options: argparse.Namespace) -> None:
