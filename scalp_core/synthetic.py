@@ -174,8 +174,8 @@ def make_dataset(
     """Render `images` pictures into `data/<name>/`, or go on where an earlier call was killed.
 
     The same arguments give the same labels and scenes, whatever the number of processes; a data set that is there
-    already is returned as it is. With the same `evaluation` and seed, a larger data set contains the smaller one: the
-    same pictures to be judged on, more of them to learn from.
+    already is returned as it is. With the same `evaluation` and seed, a larger data set contains the smaller one, once
+    that has 150 pictures to learn from: the same ones to be judged on, more of them to learn from.
 
     Args:
         images: at least 16.
@@ -188,7 +188,7 @@ def make_dataset(
         ScalpError: a bad name or number; another data set stands under this name; a worker or the disk failed.
     """
     check_name(name)
-    judged = round(images * (1 - PART_SHARES["train"])) if evaluation is None else evaluation
+    judged = _judged(images, evaluation)
     _check(images, judged, prior)
     settings: dict[str, object] = {
         "generator": "scalp_core.synthetic",
@@ -212,6 +212,10 @@ def make_dataset(
         dataset = write_dataset(folder, "synthetic", settings, _rows(pictures, measured), parts=dealt)
         (folder / MAKING).unlink(missing_ok=True)
         return dataset
+
+
+def _judged(images: int, evaluation: int | None) -> int:
+    return round(images * (1 - PART_SHARES["train"])) if evaluation is None else evaluation
 
 
 def _check(images: int, evaluation: int, prior: str) -> None:
@@ -285,7 +289,7 @@ EVALUATION, TRAINING = 0, 1  # the first number of a picture's key
 
 def plan_pictures(images: int, seed: int, *, evaluation: int | None = None, prior: str = "tempered") -> list[Picture]:
     """All pictures of a data set without their pixels; the same for the same arguments, see `make_dataset`."""
-    judged = round(images * (1 - PART_SHARES["train"])) if evaluation is None else evaluation
+    judged = _judged(images, evaluation)
     tested = _plan_sites(EVALUATION, judged, seed, "real")
     return _dealt(tested, seed) + _plan_sites(TRAINING, images - judged, seed, prior)
 
