@@ -62,7 +62,11 @@ def _in_depth(say: Say, runs: dict[str, Run]) -> None:
     _curves(say, run)
     left, right = st.columns(2)
     with left.expander(say("runs_recipe"), expanded=True):
-        st.json(vars(run.recipe) | {"index_hash": run.index_hash, "created": run.created}, expanded=1)
+        st.json(
+            vars(run.recipe)
+            | {"index_hash": run.index_hash, "evaluation_hash": run.evaluation_hash, "created": run.created},
+            expanded=1,
+        )
     with right.expander(say("runs_files"), expanded=True):
         files = [{say("file"): file, say("size_kb"): round(size / 1024, 1)} for file, size in run.files]
         st.dataframe(pd.DataFrame(files), hide_index=True, alt=say("runs_files"))

@@ -24,6 +24,7 @@ from scalp_core.dataset import LABEL_COLUMNS, Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.files import TEMPORARY
 from scalp_core.labels import CONDITIONS, GRADES, META, Condition, Severity
+from scalp_core.workers import untold
 
 TOP = "유형별 두피 이미지"
 PART_FOLDERS: Mapping[Official, str] = {"train": "Training", "valid": "Validation"}
@@ -102,21 +103,17 @@ def write_aihub_tree(dataset: Dataset, folder: Path, seed: int, progress: Progre
     index = dataset.index
     folders = assign_folders(index["capture"].tolist(), index[list(LABEL_COLUMNS)].to_numpy(np.int64), seed)
     try:
-        _check_folder(folder)
+        check_folder(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         _check_room(folder.parent, _bytes_needed(dataset, folders))
         # It goes with whatever is in it, even on Ctrl-C.
         with TemporaryDirectory(prefix=TEMPORARY, dir=folder.parent) as temporary:
             whole = Path(temporary) / "tree"
-            files = _write_zips(dataset, whole / TOP, folders, progress or _silent)
+            files = _write_zips(dataset, whole / TOP, folders, progress or untold)
             whole.replace(folder)
     except OSError as error:
         raise _cannot_write(folder, error) from error
     return _summary(folders, files)
-
-
-def _silent(_done: int, _total: int) -> None:
-    """For whoever does not want to know."""
 
 
 def _summary(folders: Sequence[Sequence[ClassFolder]], files: int) -> TreeSummary:
@@ -258,7 +255,8 @@ def _check_synthetic(dataset: Dataset) -> None:
         )
 
 
-def _check_folder(folder: Path) -> None:
+def check_folder(folder: Path) -> None:
+    """Raises ScalpError unless a tree may be written there: where nothing is, or an empty folder."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ScalpError(
             "folder_taken",

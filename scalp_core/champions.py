@@ -4,7 +4,7 @@ A promoted run if one is pinned in `artifacts/champions.json`; otherwise the bes
 the smallest among those practically equal to it. The test part is never used to choose.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -97,9 +97,19 @@ def _rivals(able: Sequence[Run], condition: Condition) -> list[Run]:
     judged = {run: images for run in able if (images := _validated(run, condition))}
     if not judged:
         return []
-    standing = {run.evaluation_hash: (not run.synthetic, images, run.created) for run, images in judged.items()}
-    chosen = max(standing, key=lambda pictures: standing[pictures])
-    return [run for run in judged if run.evaluation_hash == chosen]
+    pictures = _pictures_of(judged)
+    standing = {pictures[run]: (not run.synthetic, images, run.created) for run, images in judged.items()}
+    chosen = max(standing, key=lambda one: standing[one])
+    return [run for run in judged if pictures[run] == chosen]
+
+
+def _pictures_of(runs: Iterable[Run]) -> dict[Run, str]:
+    """The hash of the pictures that each run was judged on.
+
+    Runs of an earlier version know their index alone; a run of this version on the same index knows what it stands for.
+    """
+    known = {run.index_hash: run.evaluation_hash for run in runs if run.evaluation_hash != run.index_hash}
+    return {run: known.get(run.evaluation_hash, run.evaluation_hash) for run in runs}
 
 
 def _validated(run: Run, condition: Condition) -> int:

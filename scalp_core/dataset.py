@@ -148,7 +148,7 @@ class Dataset:
         Pixels are left out on purpose: the same seed gives the same scene everywhere, but JPEG encoders of different
         builds may differ in the last bit. Each file's own hash is in the index.
         """
-        return _index_hash(self._index_path, self.version, _INDEX_HASH)
+        return _hash(self._index_path, self.version, _INDEX_HASH)
 
     @property
     def evaluation_hash(self) -> str:
@@ -157,7 +157,7 @@ class Dataset:
         Runs may be compared if they agree on this: they were judged on the same pictures, however many others each of
         them learned from.
         """
-        return _index_hash(self._index_path, self.version, _EVALUATION_HASH)
+        return _hash(self._index_path, self.version, _EVALUATION_HASH)
 
     def read(self, image_id: str) -> bytes:
         """The file of one picture, out of its folder or zip file.
@@ -240,7 +240,7 @@ def _ids(path: Path, _changed_ns: int) -> pa.Array:
 
 
 @lru_cache(maxsize=32)
-def _index_hash(path: Path, changed_ns: int, key: bytes) -> str:
+def _hash(path: Path, changed_ns: int, key: bytes) -> str:
     written = _told(path, changed_ns).get(key)
     if written:
         return str(written.decode("ascii"))

@@ -13,7 +13,7 @@ import pandas as pd
 
 from scalp_core.labels import GRADES
 
-Counts = npt.NDArray[np.int64]  # (4, 4): truth × prediction
+Counts = npt.NDArray[np.int64]  # (4, 4), or (groups, 4, 4): truth × prediction
 
 PROBABILITIES = ["p0", "p1", "p2", "p3"]
 _GRADES = len(GRADES)
@@ -103,10 +103,11 @@ def kappa_interval(counts: Counts, seed: int = 0) -> tuple[float, float]:
         counts: (groups, 4, 4), one matrix a group; see `counts_by_group`.
 
     Returns:
-        Lowest and highest; NaN where a resample has nothing to agree on in most replicates.
+        Lowest and highest; NaN for fewer than two groups, or where most resamples have nothing to agree on. (Of the
+        others, those are left out.)
     """
     groups = len(counts)
-    if not groups:
+    if groups < 2:
         return float("nan"), float("nan")
     generator, drawn = np.random.default_rng(seed), []
     for _ in range(REPLICATES // _REPLICATES_AT_ONCE):
@@ -120,9 +121,9 @@ def kappa_interval(counts: Counts, seed: int = 0) -> tuple[float, float]:
 
 
 def counts_by_group(predictions: pd.DataFrame, condition: str, part: str, groups: Mapping[str, object]) -> Counts:
-    """One confusion matrix a group, (groups, 4, 4); `groups` names the group of each image id."""
+    """One confusion matrix a group, (groups, 4, 4); `groups` names the group of each image id, or it is its own."""
     rows = _labelled(predictions, condition, part)
-    codes, names = pd.factorize(rows["image"].map(groups), sort=True)
+    codes, names = pd.factorize(rows["image"].map(groups).fillna(rows["image"]).astype(str), sort=True)
     cells = codes * _GRADES**2 + rows["truth"].to_numpy(dtype=np.int64) * _GRADES + _predicted(rows)
     return np.bincount(cells, minlength=len(names) * _GRADES**2).reshape(-1, _GRADES, _GRADES)
 

@@ -44,7 +44,7 @@ from scalp_core.label_tables import columns_of, read_table
 from scalp_core.parts import COLUMNS, best_way, deal, possible
 from scalp_core.settle import batches, settle
 from scalp_core.trees import Container, Fault, containers
-from scalp_core.workers import share_out
+from scalp_core.workers import share_out, untold
 
 KINDS = ("aihub", "folders", "csv")
 REPORT, FAULT_LIST = "import_report.json", "import_faults.csv"
@@ -185,17 +185,13 @@ def import_tree(order: Order, name: str, *, processes: int | None = None, progre
     with claimed(name) as folder:
         sweep(folder)
         try:
-            return _import(order, folder, processes, progress or _silent)
+            return _import(order, folder, processes, progress or untold)
         except OSError as error:
             raise _disk(folder, error) from error
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 journal_path(folder).unlink(missing_ok=True)  # a cache: the next import reads anew
             raise _disk(folder, error) from error
-
-
-def _silent(_stage: str, _done: int, _total: int) -> None:
-    """For whoever does not want to know."""
 
 
 def check_free(order: Order, name: str) -> None:

@@ -37,7 +37,7 @@ from scalp_core.files import TEMPORARY, read_json, sweep, write_json
 from scalp_core.inspection import Measures, columns_of, measure
 from scalp_core.labels import CONDITIONS, META, Condition
 from scalp_core.truth import CLEAN_COLUMNS, SEVERITY_COLUMNS, clean_grades, draw_labels
-from scalp_core.workers import share_out
+from scalp_core.workers import share_out, untold
 
 # Raised whenever the same seed gives other names, labels or pixels than before.
 GENERATOR_VERSION = 2
@@ -174,8 +174,8 @@ def make_dataset(
     """Render `images` pictures into `data/<name>/`, or go on where an earlier call was killed.
 
     The same arguments give the same labels and scenes, whatever the number of processes; a data set that is there
-    already is returned as it is. With the same `evaluation` and seed, a larger data set contains the smaller one, once
-    that has 150 pictures to learn from: the same ones to be judged on, more of them to learn from.
+    already is returned as it is. With the same `evaluation` and seed, a larger data set contains a smaller one of 150 to
+    some 125,000 pictures to learn from: the same ones to be judged on, more to learn from.
 
     Args:
         images: at least 16.
@@ -206,7 +206,7 @@ def make_dataset(
     with claimed(name) as folder:
         _claim(folder, settings)
         pictures = plan_pictures(images, seed, evaluation=judged, prior=prior)
-        measured = _render_all(folder, pictures, seed, processes or os.cpu_count() or 1, progress or _silent)
+        measured = _render_all(folder, pictures, seed, processes or os.cpu_count() or 1, progress or untold)
         sites = len({picture.site for picture in pictures})
         dealt = {"by": "site", "seed": seed, "leaky": False, "values": sites, "groups": sites}
         dataset = write_dataset(folder, "synthetic", settings, _rows(pictures, measured), parts=dealt)
@@ -240,10 +240,6 @@ def _check(images: int, evaluation: int, prior: str) -> None:
             f"There is no label prior “{prior[:40]}”; known are {', '.join(PRIORS)}.",
             f"“{prior[:40]}” 라벨 분포가 없습니다. 가능한 값: {', '.join(PRIORS)}.",
         )
-
-
-def _silent(_done: int, _total: int) -> None:
-    """For whoever does not want to know."""
 
 
 def _claim(folder: Path, settings: dict[str, object]) -> None:
@@ -313,7 +309,7 @@ def _plan_sites(kind: int, images: int, seed: int, prior: str) -> list[Picture]:
 
 
 def _dealt(pictures: list[Picture], seed: int) -> list[Picture]:
-    """The pictures to be judged on with their parts: whole sites, every grade in every part if any deal can do it."""
+    """The pictures to be judged on with their parts: whole sites, every grade in every part if a deal is found."""
     rows = pd.DataFrame([picture.labels for picture in pictures], columns=list(LABEL_COLUMNS))
     shares = {part: share for part, share in PART_SHARES.items() if part != "train"}
     parts = split(rows.assign(site=[picture.site for picture in pictures]), "site", seed, shares)

@@ -299,12 +299,12 @@ class _Loop:
 
     def _evidence(self, batch: Tensor) -> Tensor:
         # Grading stays in full precision, as the export answers: predictions tell of the model that is used.
-        with torch.autocast(self.device.type, torch.bfloat16) if self._halves() else nullcontext():
+        with torch.autocast(self.device.type, torch.bfloat16) if self._in_bfloat16() else nullcontext():
             pixels = batch.to(self.device, non_blocking=True).float()
             evidence: Tensor = self.network(pixels.contiguous(memory_format=torch.channels_last))
         return evidence.float()
 
-    def _halves(self) -> bool:
+    def _in_bfloat16(self) -> bool:
         """Whether this step computes in bfloat16 where that is safe."""
         precision = self.run.recipe.precision
         if precision == "auto":  # CPUs without instructions for it emulate it (0.4× measured)

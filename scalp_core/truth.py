@@ -114,7 +114,7 @@ def truth_of(dataset: Dataset, row: int) -> dict[Condition, tuple[int, float]]:
 
 
 def ceiling(dataset: Dataset, part: str) -> dict[Condition, float]:
-    """The best reachable quadratic weighted kappa of each condition on a part; empty where no truth is known.
+    """The best quadratic weighted kappa to be expected in each condition on a part; empty where no truth is known.
 
     Taken over the pictures that have a label, as what it is compared with.
     """

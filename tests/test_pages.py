@@ -243,7 +243,7 @@ def test_a_run_that_learned_from_more_pictures_is_compared_too(several: Folders)
     path.write_text(json.dumps(told | {"index_hash": "1" * 64}))
     at = healthy(page("compare", data="tiny", condition="value_3"))
     assert list(at.dataframe[0].value["Run"]) == ["one", "two"]
-    assert any("best QWK that any grader can reach" in text for text in texts(at.caption))
+    assert any("best QWK to be expected" in text for text in texts(at.caption))
     for view in ("home", "runs"):
         healthy(page(view, run="two"))
 

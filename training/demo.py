@@ -13,7 +13,7 @@ NAME, IMAGES, EVALUATION, SEED = "demo", 2400, 1700, 20260101
 # What the shipped runs learned from: the same seed, so the same pictures and more.
 TRAINING_NAME, TRAINING_IMAGES = "demo-training", 5700
 
-# For two CPU cores in about 75 minutes. From random weights: nothing is downloaded, so anybody can repeat it.
+# For two CPU cores in an hour and a half. From random weights: nothing is downloaded, so anybody can repeat it.
 _FROM_SCRATCH = Recipe(data=TRAINING_NAME, weights="none", image_size=128, batch_size=16, warmup_epochs=1.0)
 _RECIPES = (
     replace(_FROM_SCRATCH, architecture="vgg11_bn", epochs=5, lr=5e-4, precision="bfloat16"),

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from scalp_core.aihub_tree import write_aihub_tree
+from scalp_core.aihub_tree import check_folder, write_aihub_tree
 from scalp_core.audit import audit
-from scalp_core.dataset import PARTS, Dataset, open_dataset
+from scalp_core.dataset import PARTS, Dataset, data_folder, open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.explore import counts
 from scalp_core.findings import as_json
@@ -148,6 +148,8 @@ def _at_least(text: str, least: int) -> int:
 
 
 def _make(options: argparse.Namespace) -> None:
+    if options.as_aihub:
+        check_folder(options.as_aihub)  # before an hour of drawing
     with tqdm(total=options.images, unit=" images", desc=options.name, dynamic_ncols=True) as bar:
 
         def show(done: int, total: int) -> None:
@@ -186,9 +188,12 @@ def _make_demo(options: argparse.Namespace) -> None:
     try:
         _make(options)
     except ScalpError as error:
-        if error.code != "name_taken":
+        if error.code != "name_taken" or not (data_folder() / demo.NAME / "index.parquet").is_file():
             raise
-        print(f"Data set “{demo.NAME}” was made by another version and is kept. To renew it, remove its folder first.")
+        print(
+            f"Data set “{demo.NAME}” was made by another version and is kept. The shipped runs were judged on the new one"
+        )
+        print(f"and are not compared with it. To renew it, remove {data_folder() / demo.NAME} and start again.")
 
 
 def _report(dataset: Dataset) -> None:
@@ -250,7 +255,7 @@ def _split(options: argparse.Namespace) -> None:
     if dataset.parts.get("leaky"):
         shares = ", ".join(f"{100 * share:.1f} % {OVERLAPS[key].en}" for key, share in dataset.parts["overlap"].items())
         print(f"This split LEAKS. Of the test pictures, training has {shares}.")
-    print("Runs that learned from the former split are no longer compared with new ones.")
+    print("Runs that were judged on the former split are no longer compared with new ones.")
 
 
 def _audit(options: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -119,7 +120,7 @@ def markdown(
 def _kappas(runs: Sequence[Run], captures: Mapping[str, object], best: Mapping[Condition, float]) -> str:
     rows = [[f"`{run.id}`", *(_kappa(run, condition, captures) for condition in CONDITIONS)] for run in runs]
     if best:
-        rows.append(["best reachable", *(f"{best[condition]:.2f}" for condition in CONDITIONS)])
+        rows.append(["best to be expected", *(_figure(best[condition]) for condition in CONDITIONS)])
     return _table(["QWK", *_NAMES], rows)
 
 
@@ -127,8 +128,12 @@ def _kappa(run: Run, condition: Condition, captures: Mapping[str, object]) -> st
     if condition not in run.recipe.conditions:
         return "–"
     counts = evaluate.counts_by_group(run.predictions, condition, "test", captures)
-    low, high = evaluate.kappa_interval(counts)
-    return f"{evaluate.quadratic_weighted_kappa(counts.sum(axis=0)):.2f} [{low:.2f}, {high:.2f}]"
+    kappa, (low, high) = evaluate.quadratic_weighted_kappa(counts.sum(axis=0)), evaluate.kappa_interval(counts)
+    return _figure(kappa) if math.isnan(low) else f"{kappa:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _figure(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.2f}"
 
 
 def _others(runs: Sequence[Run], milliseconds: Sequence[float]) -> str:
@@ -143,7 +148,7 @@ def _errors(run: Run, condition: Condition) -> str:
     if condition not in run.recipe.conditions:
         return "–"
     measured = evaluate.measure(evaluate.confusion(run.predictions, condition, "test"))
-    return f"{measured.average_mean_absolute_error:.2f} · {measured.worst_grade_recall:.2f}"
+    return f"{_figure(measured.average_mean_absolute_error)} · {_figure(measured.worst_grade_recall)}"
 
 
 _NAMES = [condition.code.replace("_", " ") for condition in CONDITIONS]

@@ -8,6 +8,8 @@ import argparse
 import sys
 from dataclasses import replace
 
+from tqdm import tqdm
+
 from scalp_core import runner
 from scalp_core.architectures import FAMILIES
 from scalp_core.errors import ScalpError
@@ -28,6 +30,9 @@ def main() -> int:
     except ScalpError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # while pictures were drawn
+        print("\nInterrupted. What is done stays; start the same command again and it goes on.", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"what to train (default: {' '.join(_ARCHITECTURES)})",
     )
     parser.add_argument(
-        "--prefix", help="runs are called PREFIX-ARCHITECTURE (default: the data set); those there are not repeated"
+        "--prefix", help="runs are called PREFIX-ARCHITECTURE (default: sweep-DATA); those there are not repeated"
     )
     add_recipe(parser, leave_out=("architecture",))
     return parser
@@ -57,8 +62,14 @@ def _recipes(options: argparse.Namespace) -> dict[str, Recipe]:
 
 
 def _ship() -> int:
-    print(f"Rendering {demo.TRAINING_IMAGES} pictures, unless they are there")
-    make_dataset(demo.TRAINING_NAME, demo.TRAINING_IMAGES, demo.SEED, evaluation=demo.EVALUATION)
+    with tqdm(total=demo.TRAINING_IMAGES, unit=" images", desc=demo.TRAINING_NAME) as bar:
+        make_dataset(
+            demo.TRAINING_NAME,
+            demo.TRAINING_IMAGES,
+            demo.SEED,
+            evaluation=demo.EVALUATION,
+            progress=lambda done, _: bar.update(done - bar.n),
+        )
     if code := _sweep(demo.RECIPES):
         return code
     for run in list_runs():
@@ -80,6 +91,7 @@ def _sweep(recipes: dict[str, Recipe]) -> int:
         if code == INTERRUPTED:  # whoever interrupts one means all
             for waiting in runs[number + 1 :]:
                 waiting.pause()
+            print("The others of the sweep are paused as well. Start the same command again and it goes on.")
             return code
         worst = max(worst, code)
     return worst
@@ -94,8 +106,8 @@ def _wanted(run_id: str, recipe: Recipe) -> Run:
     if run.recipe != recipe:
         raise ScalpError(
             "run_exists",
-            f"Run “{run_id}” exists with another recipe. Choose another --prefix or remove its folder.",
-            f"“{run_id}” 실행이 다른 설정으로 이미 있습니다. 다른 --prefix를 고르거나 그 폴더를 지우십시오.",
+            f"Run “{run_id}” exists with another recipe. Remove its folder or choose another --prefix.",
+            f"“{run_id}” 실행이 다른 설정으로 이미 있습니다. 그 폴더를 지우거나 다른 --prefix를 고르십시오.",
         )
     if run.state in (State.PAUSED, State.FAILED, State.CANCELLED):
         run.resume()

@@ -283,17 +283,18 @@ WORDS: dict[str, Text] = {
         "사진이 수백 장뿐이면 QWK 0.01–0.05의 차이는 대개 우연입니다.",
     ),
     "compare_ceiling": Text(
-        "The best QWK that any grader can reach here is **{ceiling}**: these synthetic labels have the noise of a rater "
-        "in them, and how much is known.",
-        "여기서 도달할 수 있는 최고 QWK는 **{ceiling}**입니다. 합성 라벨에는 판정자의 오차가 들어 있고, 그 크기를 알고 있습니다.",
+        "The best QWK to be expected of any grader here is **{ceiling}**: these synthetic labels have a rater's errors in "
+        "them, and how many is known. On few pictures chance may lift a run above it.",
+        "여기서 기대할 수 있는 최고 QWK는 **{ceiling}**입니다. 합성 라벨에는 판정자의 오차가 들어 있고, 그 크기를 알고 있습니다. "
+        "사진이 적으면 우연히 넘을 수도 있습니다.",
     ),
     "compare_left_out": Text(
-        "Not comparable, as they saw other labels or another split of “{data}”: {runs}",
-        "“{data}”의 다른 라벨이나 분할로 학습되어 비교할 수 없는 실행: {runs}",
+        "Not comparable, as they were judged on other pictures or labels than those of “{data}” now: {runs}",
+        "지금의 “{data}”와 다른 사진이나 라벨로 평가되어 비교할 수 없는 실행: {runs}",
     ),
     "compare_none": Text(
-        "No finished run on “{data}” grades this condition. Start one in the sidebar.",
-        "“{data}”에서 이 증상의 등급을 추정하는 완료된 실행이 없습니다. 사이드바에서 시작하십시오.",
+        "No finished run that grades this condition was judged on “{data}”. Start one in the sidebar.",
+        "이 증상의 등급을 추정하는 실행 가운데 “{data}”로 평가된 것이 없습니다. 사이드바에서 시작하십시오.",
     ),
     "compare_choose": Text("Choose at least one run.", "실행을 하나 이상 고르십시오."),
     "compare_cell": Text(
