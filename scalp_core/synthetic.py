@@ -174,7 +174,7 @@ def make_dataset(
     """Render `images` pictures into `data/<name>/`, or go on where an earlier call was killed.
 
     The same arguments give the same labels and scenes, whatever the number of processes; a data set that is there
-    already is returned as it is. With the same `evaluation` and seed, a larger data set contains a smaller one of 150 to
+    already is returned as it is. With the same `evaluation` and seed a larger data set contains a smaller one of 150 to
     some 125,000 pictures to learn from: the same ones to be judged on, more to learn from.
 
     Args:

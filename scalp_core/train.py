@@ -10,8 +10,9 @@ import platform
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -199,6 +200,17 @@ class _Pictures(TorchDataset[tuple[Tensor, Tensor]]):
         return (self.augment(picture) if self.augment else picture), self.labels[row]
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """For work on small pictures, one after another: two threads that wait for each other take twice as long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def augmentation(name: str) -> Any:
     """What a microscope allows: any side may be up, colour follows the lamp, the crop stays close to the whole."""
     if name == "none":
@@ -319,11 +331,17 @@ class _Loop:
         )
         return total / (labels != UNLABELLED).sum().clamp(min=1)
 
-    def _batches(self, pictures: _Pictures, batch_size: int, shuffle: bool) -> DataLoader[tuple[Tensor, Tensor]]:
+    def _batches(self, pictures: _Pictures, batch_size: int, shuffle: bool) -> Iterator[tuple[Tensor, Tensor]]:
         # On a CPU the network needs every core; beside a GPU the cores would idle.
         workers = min(8, (os.cpu_count() or 2) // 2) if self.device.type == "cuda" else 0
         full = shuffle and len(pictures) >= batch_size  # a last batch of one breaks batch normalisation
-        return DataLoader(pictures, batch_size, shuffle=shuffle, drop_last=full, num_workers=workers)
+        batches = iter(DataLoader(pictures, batch_size, shuffle=shuffle, drop_last=full, num_workers=workers))
+        while True:
+            with _one_thread():
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch[0], batch[1]
 
     def grade_parts(self, parts: list[str] | tuple[str, ...]) -> pd.DataFrame:
         """The prediction table of these parts, with the network as it is now."""

@@ -14,13 +14,13 @@ NAME, IMAGES, EVALUATION, SEED = "demo", 2400, 1700, 20260101
 TRAINING_NAME, TRAINING_IMAGES = "demo-training", 5700
 
 # For two CPU cores in an hour and a half. From random weights: nothing is downloaded, so anybody can repeat it.
-_FROM_SCRATCH = Recipe(data=TRAINING_NAME, weights="none", image_size=128, batch_size=16, warmup_epochs=1.0)
+_FROM_SCRATCH = Recipe(data=TRAINING_NAME, weights="none", image_size=128, batch_size=32, warmup_epochs=1.0)
 _RECIPES = (
-    replace(_FROM_SCRATCH, architecture="vgg11_bn", epochs=5, lr=5e-4, precision="bfloat16"),
+    replace(_FROM_SCRATCH, architecture="vgg11_bn", epochs=5, lr=5e-4, batch_size=16, precision="bfloat16"),
     replace(_FROM_SCRATCH, architecture="resnet18", epochs=10, lr=1e-3, precision="bfloat16"),
-    replace(_FROM_SCRATCH, architecture="efficientnet_b0", epochs=9, lr=1e-3, precision="full"),
-    replace(_FROM_SCRATCH, architecture="googlenet", epochs=10, lr=1e-3, precision="bfloat16"),
-    replace(_FROM_SCRATCH, architecture="vit_tiny", epochs=11, lr=5e-4, precision="bfloat16"),
+    replace(_FROM_SCRATCH, architecture="efficientnet_b0", epochs=8, lr=1e-3, precision="full"),
+    replace(_FROM_SCRATCH, architecture="googlenet", epochs=9, lr=1e-3, precision="bfloat16"),
+    replace(_FROM_SCRATCH, architecture="vit_tiny", epochs=10, lr=5e-4, precision="bfloat16"),
 )
 # By the ids of the runs.
 RECIPES = {f"demo-{recipe.architecture}": recipe for recipe in _RECIPES}

@@ -190,10 +190,8 @@ def _make_demo(options: argparse.Namespace) -> None:
     except ScalpError as error:
         if error.code != "name_taken" or not (data_folder() / demo.NAME / "index.parquet").is_file():
             raise
-        print(
-            f"Data set “{demo.NAME}” was made by another version and is kept. The shipped runs were judged on the new one"
-        )
-        print(f"and are not compared with it. To renew it, remove {data_folder() / demo.NAME} and start again.")
+        print(f"Data set “{demo.NAME}” was made by another version and is kept; the shipped runs were judged on a new")
+        print(f"one and are not compared with it. To renew it, remove {data_folder() / demo.NAME} and start again.")
 
 
 def _report(dataset: Dataset) -> None:
