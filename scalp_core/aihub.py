@@ -260,6 +260,32 @@ META_FIELDS: Mapping[str, Text] = {
     "answers7": Text("answer 7", "문항 7"),
 }
 
+# Answers in the reader's language, as far as they are known; any other is shown as it was written.
+META_ANSWERS: Mapping[str, Text] = {
+    text.ko: text
+    for text in (
+        Text("male", "남"),
+        Text("female", "여"),
+        Text("teens", "10대"),
+        *(Text(f"{decade}s", f"{decade}대") for decade in (20, 30, 40, 50)),
+        Text("60s and over", "60대 이상"),
+        *(Text(*place) for place in (("Seoul", "서울"), ("Gyeonggi", "경기"), ("Busan", "부산"), ("Daegu", "대구"))),
+        Text("Gwangju", "광주"),
+        Text("once a day", "1일 1회"),
+        Text("twice a day", "1일 2회"),
+        Text("once in 2–3 days", "2~3일에 1회"),
+        Text("never", "하지 않음"),
+        Text("1–2 times a year", "1년에 1~2회"),
+        Text("3 times a year or more", "1년에 3회 이상"),
+        Text("healthy", "건강"),
+        Text("damaged", "손상"),
+        Text("badly damaged", "심한 손상"),
+        Text("shampoo", "샴푸"),
+        Text("shampoo, conditioner", "샴푸, 린스"),
+        Text("shampoo, treatment, essence", "샴푸, 트리트먼트, 에센스"),
+    )
+}
+
 
 def meta_values(document: object) -> dict[str, str]:
     """What a parsed `…_META.json` says, by names of index columns such as `meta_gender`; blanks are left out."""

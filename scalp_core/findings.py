@@ -279,7 +279,7 @@ _WORDS = {
     "region_disagreement": _Words(
         Text("Different grades of one region in a capture", "한 촬영, 같은 부위의 등급 차이"),
         Text(
-            "Of {compared:,} regions taken more than once in a capture, none has grades that differ by {apart} or "
+            "Of {compared:,} regions taken more than once in a capture, not one has grades that differ by {apart} or "
             "more.",
             "한 촬영에서 여러 번 찍은 부위 {compared:,}곳 모두 등급 차이가 {apart} 미만입니다.",
         ),

@@ -12,6 +12,7 @@ import pytest
 from filelock import FileLock
 
 from scalp_core import synthetic
+from scalp_core.aihub import META_ANSWERS
 from scalp_core.dataset import LABEL_COLUMNS, PARTS, Dataset, open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.files import TEMPORARY, sha256
@@ -200,6 +201,11 @@ def test_a_head_has_one_hair_and_one_person_s_answers(plan: list[Picture]) -> No
     assert all(len(facts) == 1 for facts in heads.values())
     dye = list(synthetic.ANSWERS).index("answers3")
     assert "하지 않음" not in {picture.answers[dye] for picture in plan if picture.hair == "dyed"}
+
+
+def test_every_answer_can_be_read_in_both_languages() -> None:
+    for answers in synthetic.ANSWERS.values():
+        assert all(META_ANSWERS[answer].en.isascii() or "–" in META_ANSWERS[answer].en for answer in answers)
 
 
 def test_sites_have_one_or_two_devices(plan: list[Picture]) -> None:

@@ -1,6 +1,6 @@
 """Names of index columns and of their values, in the reader's language. Knows no widget."""
 
-from scalp_core.aihub import META_FIELDS
+from scalp_core.aihub import META_ANSWERS, META_FIELDS
 from scalp_core.charts import grade_name
 from scalp_core.dataset import LABEL_COLUMNS
 from scalp_core.errors import Text
@@ -26,7 +26,7 @@ def field_label(column: str, say: Say) -> str:
 
 
 def value_name(column: str, value: str, say: Say) -> str:
-    """What a value of a column is called; values from somebody's files are shown as they are."""
+    """What a value of a column is called; values from somebody's files that are not known are shown as they are."""
     if value == NONE:
         return say("unlabelled" if column in LABEL_COLUMNS else "unknown")
     if column in LABEL_COLUMNS:
@@ -37,4 +37,6 @@ def value_name(column: str, value: str, say: Say) -> str:
         return say.of(REGIONS[value])
     if column == "official" and value in ("train", "valid", "both"):
         return say(f"official_{value}")
+    if column.startswith(META) and value in META_ANSWERS:
+        return say.of(META_ANSWERS[value])
     return value or say("unknown")
