@@ -19,8 +19,8 @@ _RECIPES = (
     replace(_FROM_SCRATCH, architecture="vgg11_bn", epochs=5, lr=5e-4, batch_size=16, precision="bfloat16"),
     replace(_FROM_SCRATCH, architecture="resnet18", epochs=10, lr=1e-3, precision="bfloat16"),
     replace(_FROM_SCRATCH, architecture="efficientnet_b0", epochs=8, lr=1e-3, precision="full"),
-    replace(_FROM_SCRATCH, architecture="googlenet", epochs=9, lr=1e-3, precision="bfloat16"),
-    replace(_FROM_SCRATCH, architecture="vit_tiny", epochs=10, lr=5e-4, precision="bfloat16"),
+    replace(_FROM_SCRATCH, architecture="googlenet", epochs=8, lr=1e-3, precision="bfloat16"),
+    replace(_FROM_SCRATCH, architecture="vit_tiny", epochs=8, lr=5e-4, precision="bfloat16"),
 )
 # By the ids of the runs.
 RECIPES = {f"demo-{recipe.architecture}": recipe for recipe in _RECIPES}
