@@ -55,7 +55,7 @@ class Check:
         cue: what was measured, with its unit.
         grade_or_cast: a severity such as "2", a cast such as "teal", or what else the figure is of.
         low: least that is allowed.
-        high: most that is allowed; infinite where only the least counts.
+        high: most that is allowed.
         measured: mean over the seeds; NaN where there was nothing to measure.
     """
 

@@ -207,11 +207,18 @@ def make_dataset(
         _claim(folder, settings)
         pictures = plan_pictures(images, seed, evaluation=judged, prior=prior)
         measured = _render_all(folder, pictures, seed, processes or os.cpu_count() or 1, progress or untold)
-        sites = len({picture.site for picture in pictures})
-        dealt = {"by": "site", "seed": seed, "leaky": False, "values": sites, "groups": sites}
-        dataset = write_dataset(folder, "synthetic", settings, _rows(pictures, measured), parts=dealt)
-        (folder / MAKING).unlink(missing_ok=True)
-        return dataset
+        return _whole_set(folder, settings, pictures, measured)
+
+
+def _whole_set(
+    folder: Path, settings: dict[str, object], pictures: list[Picture], measured: dict[str, Measures]
+) -> Dataset:
+    sites = len({picture.site for picture in pictures})
+    dealt: dict[str, object] = {"by": "site", "seed": settings["seed"], "leaky": False}
+    dealt |= {"values": sites, "groups": sites}
+    dataset = write_dataset(folder, "synthetic", settings, _rows(pictures, measured), parts=dealt)
+    (folder / MAKING).unlink(missing_ok=True)
+    return dataset
 
 
 def _judged(images: int, evaluation: int | None) -> int:

@@ -23,6 +23,7 @@ from scalp_core.files import is_locked
 from scalp_core.importer import FAULTS
 from scalp_core.labels import CONDITIONS, Condition, Severity
 from scalp_core.runs import Recipe, Run, create_run
+from scalp_core.truth import truth_of
 from ui.shell import PAGES
 from ui.words import Say
 
@@ -101,14 +102,26 @@ def test_from_home_to_the_labels_of_a_picture(visitor: Visitor, trained: Trained
     thumbnails.nth(3).and_(visitor.tab.get_by_title(row["id"], exact=True)).click()
     opened = visitor.tab.get_by_role("dialog")
     expect(opened.get_by_test_id("stCode")).to_contain_text(row["id"])
-    labels = {c.text.en: [grade_name(label, "en")] for c, label in labels_of(row).items() if label is not None}
-    assert rows_of_table(visitor) == labels
+    assert rows_of_table(visitor) == labels_and_truth(trained.dataset, row["id"], "en")
     visitor.settle()
     assert f"image={row['id']}" in visitor.tab.url
     # The address is the view: opened anew it shows the same, in the other language too.
     visitor.go(visitor.tab.url.removeprefix(visitor.address).replace("lang=en", "lang=ko"))
-    named = {c.text.ko: [grade_name(label, "ko")] for c, label in labels_of(row).items() if label is not None}
-    assert rows_of_table(visitor) == named
+    assert rows_of_table(visitor) == labels_and_truth(trained.dataset, row["id"], "ko")
+
+
+def labels_and_truth(dataset: Dataset, image_id: str, language: str) -> dict[str, list[str]]:
+    """Of every condition the grade that a rater wrote, and what was drawn."""
+    row = dataset.row(image_id)
+    drawn = truth_of(dataset, row)
+    return {
+        getattr(condition.text, language): [
+            grade_name(label, language),
+            f"{grade_name(drawn[condition][0], language)} ({drawn[condition][1]:.2f})",
+        ]
+        for condition, label in labels_of(dataset.index.iloc[row]).items()
+        if label is not None
+    }
 
 
 def test_a_picture_is_closed_and_the_address_forgets_it(visitor: Visitor, trained: Trained) -> None:
@@ -148,8 +161,7 @@ def test_another_region_of_the_head_is_one_click_away(visitor: Visitor, trained:
     expect(opened.get_by_test_id("stCode")).to_contain_text(there)
     expect(opened).to_have_count(1)
     visitor.tab.wait_for_function("image => location.search.includes(`image=${image}`)", arg=there)
-    labels = {c.text.en: [grade_name(label, "en")] for c, label in labels_of(index.loc[there]).items()}
-    assert rows_of_table(visitor) == labels
+    assert rows_of_table(visitor) == labels_and_truth(trained.dataset, there, "en")
 
 
 FOCUSED = """() => {

@@ -198,11 +198,11 @@ def test_a_verdict_is_strict() -> None:
 def test_the_table_shows_target_and_ours(
     measured: float, code: int, style: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = (Check("gloss", "2", 1.0, 2.0, measured), Check("redness", "3", 0.6, math.inf, 0.7))
+    rows = (Check("gloss", "2", 1.0, 2.0, measured), Check("redness", "3", 0.6, 1.0, 0.7))
     monkeypatch.setattr(command, "checks", lambda _seeds: rows)
     assert command.main([*style, "--seeds", "3"]) == code
     printed = capsys.readouterr().out
-    assert all(part in printed for part in ("gloss", "1 – 2", f"{measured:.3g}", "≥ 0.6"))
+    assert all(part in printed for part in ("gloss", "1 – 2", f"{measured:.3g}", "0.6 – 1"))
     assert ("OUTSIDE" in printed) == bool(code)
     assert printed.startswith("| cue |") == bool(style)
 

@@ -4,11 +4,11 @@ Exit code 1 where a figure lies outside its range.
 """
 
 import argparse
-import math
 import sys
 from collections.abc import Sequence
 
 from scalp_core.fidelity import Check, checks
+from training.measuring import markdown_table
 
 HEADER = ("cue", "grade or cast", "target", "ours", "verdict")
 DEFAULT_SEEDS = 20
@@ -23,26 +23,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--seeds must be at least 1")
     found = checks(options.seeds)
     rows = [HEADER, *(row_of(check) for check in found)]
-    print(as_markdown(rows) if options.markdown else as_text(rows))
+    print(markdown_table(rows) if options.markdown else as_text(rows))
     failed = sum(not check.ok for check in found)
     print(f"\n{len(found) - failed} of {len(found)} figures lie in their range.")
     return int(failed > 0)
 
 
 def row_of(check: Check) -> tuple[str, ...]:
-    high = "" if math.isinf(check.high) else f"{check.high:.3g}"
-    target = f"{check.low:.3g} – {high}" if high else f"≥ {check.low:.3g}"
+    target = f"{check.low:.3g} – {check.high:.3g}"
     return check.cue, check.grade_or_cast, target, f"{check.measured:.3g}", "ok" if check.ok else "OUTSIDE"
 
 
 def as_text(rows: Sequence[tuple[str, ...]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-
-
-def as_markdown(rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([lines[0], "|---" * len(HEADER) + "|", *lines[1:]])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every benchmark needs: the machine, the memory of a process, and labels as often together as in the real data.
+"""What benchmarks and reports need: the machine, the memory of a process, likely labels, tables of Markdown.
 
 Knows nothing of what is measured.
 """
@@ -7,6 +7,7 @@ import json
 import math
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,3 +54,9 @@ def label_vectors() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_], npt
 
 def write_json(path: Path, figures: dict[str, Any]) -> None:
     path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """A table of Markdown; the first row is its heading."""
+    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -4,7 +4,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -17,6 +17,7 @@ from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.predict import time_of_grading
 from scalp_core.runs import Run, finished_runs
 from scalp_core.truth import ceiling
+from training.measuring import markdown_table
 
 _SHOWN = {
     "quadratic_weighted_kappa": "QWK",
@@ -121,7 +122,7 @@ def _kappas(runs: Sequence[Run], captures: Mapping[str, object], best: Mapping[C
     rows = [[f"`{run.id}`", *(_kappa(run, condition, captures) for condition in CONDITIONS)] for run in runs]
     if best:
         rows.append(["best to be expected", *(_figure(best[condition]) for condition in CONDITIONS)])
-    return _table(["QWK", *_NAMES], rows)
+    return markdown_table([["QWK", *_NAMES], *rows])
 
 
 def _kappa(run: Run, condition: Condition, captures: Mapping[str, object]) -> str:
@@ -141,7 +142,7 @@ def _others(runs: Sequence[Run], milliseconds: Sequence[float]) -> str:
     for run, needed in zip(runs, milliseconds, strict=True):
         cells = [_errors(run, condition) for condition in CONDITIONS]
         rows.append([f"`{run.id}`", *cells, f"{run.manifest['parameters'] / 1e6:.1f} M", f"{needed:.0f}"])
-    return _table(["AMAE · recall", *_NAMES, "parameters", "ms"], rows)
+    return markdown_table([["AMAE · recall", *_NAMES, "parameters", "ms"], *rows])
 
 
 def _errors(run: Run, condition: Condition) -> str:
@@ -152,11 +153,6 @@ def _errors(run: Run, condition: Condition) -> str:
 
 
 _NAMES = [condition.code.replace("_", " ") for condition in CONDITIONS]
-
-
-def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heading, ["---"] * len(heading), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 if __name__ == "__main__":
