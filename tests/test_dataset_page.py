@@ -319,15 +319,19 @@ def test_a_picture_tells_all_that_is_known_of_it(mine: Dataset, language: str) -
     assert list(table[say("label")]) == [grade_name(label, language) for label in labels_of(row).values()]
     assert texts(at.code) == [row["id"]]
     (facts,) = texts(at.text)
-    gender, shampoo = ("성별", "샴푸 사용 빈도") if language == "ko" else ("gender", "shampoo frequency")
+    gender, shampoo = (
+        ("성별: 여", "샴푸 사용 빈도: 1일 1회")
+        if language == "ko"
+        else ("gender: female", "shampoo frequency: once a day")
+    )
     for fact in (
         f"{say('field_site')}: {row['site']}",
         f"{say('field_device')}: {row['device']}",
         f"{say('field_region')}: {say.of(REGIONS[row['region']])}",
         f"{say('field_part')}: {say.part(row['part'])}",
         f"{say('field_official')}: {say('official_valid')}",
-        f"{gender}: 여",
-        f"{shampoo}: 1일 1회",
+        gender,
+        shampoo,
         f"{row['width']} × {row['height']} px, {row['bytes'] / 1000:.0f} kB",
         f"{say('field_sharpness')}: {row['sharpness']:.3g}",
         f"{say('field_cast_red')}: {row['cast_red']:.3g}",
