@@ -38,7 +38,7 @@ def render(scene: Scene, generator: np.random.Generator) -> Pixels:
     draw_pustules(frame, pustules, spots)
     draw_plugs(frame, level[Condition.EXCESS_SEBUM], hair, gloss)
     above = draw_hair(frame, hair, hairs)
-    frame = add_gloss(frame, wet, gloss)
+    frame = add_gloss(frame, wet)
     frame = add_plates(frame, level[Condition.DANDRUFF], hair, above, flakes)  # dry flakes lie on the oil
     frame = draw_before_lens(frame, scene.confusers, stains)
     return photograph(frame, scene, camera)

@@ -201,7 +201,8 @@ def draw_plugs(frame: Pixels, severity: float, hair: Hair, generator: np.random.
             blend_spot(frame, place - radius * 0.22, radius * 0.55, PLUG_TOP_COLOUR, 0.6, 0.2, flatness)
 
 
-def add_gloss(frame: Pixels, oil: Oil, generator: np.random.Generator) -> Pixels:
+def add_gloss(frame: Pixels, oil: Oil) -> Pixels:
+    """The highlights over all that lies under them."""
     if float(oil.gloss.max()) < 0.05:
         return frame
     alpha = cv2.resize(oil.gloss, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
