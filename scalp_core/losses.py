@@ -1,0 +1,99 @@
+"""The losses a recipe can choose: what a distribution over the four grades costs. Knows no network and no data set.
+
+Each is a 4 × 4 matrix, a row a true grade, times what the probability of every grade costs. That is linear in the
+target, so pictures mixed of two need no case of their own.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from scalp_core.labels import GRADES
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+Matrix = npt.NDArray[np.float64]  # (4, 4): true grade × grade
+
+_GRADES = len(GRADES)
+_SMOOTHING = 0.1  # as Szegedy et al. 2016 and most since
+# An inner grade gives 5 % to each neighbour: labels that are off by one grade are 10 to 15 in a hundred.
+_TRIANGULAR_SHARE = 0.05
+# The grade of the lowest expected |distance|^alpha becomes the most probable one: at 2 that is the error quadratic
+# weighted kappa charges. The paper tries more, but at 5 a far grade weighs 3^5 = 243 times a neighbour: its chance of a
+# wrong label then moves every answer to the middle, and the ends are where the rare grades are.
+DISTANCE_POWER = 2.0
+
+
+def loss_of(name: str) -> Loss:
+    """The loss that a recipe names: cross_entropy, smoothed, triangular, beta or distance_weighted.
+
+    Returns:
+        A function of logits (n, 4), targets (n, 4), probabilities over the grades, and weights (n,), to the sum of the
+        weighted losses, a scalar in float32. It does not divide.
+
+    Raises:
+        KeyError: there is no such loss.
+    """
+    matrix = torch.from_numpy(_MATRICES[name]()).float()
+    costs = _costs_of_probability if name == "distance_weighted" else _costs_of_improbability
+
+    def loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        each = ((targets @ matrix.to(targets.device)) * costs(logits.float())).sum(dim=-1)
+        return (each * weights).sum()
+
+    return loss
+
+
+def _costs_of_improbability(logits: Tensor) -> Tensor:
+    """−log p of every grade."""
+    return -logits.log_softmax(dim=-1)
+
+
+def _costs_of_probability(logits: Tensor) -> Tensor:
+    """−log(1 − p) of every grade, as the log-sum of the others: 1 − p itself is 0 once p is nearly 1."""
+    itself = torch.eye(_GRADES, dtype=torch.bool, device=logits.device)
+    others = logits.log_softmax(dim=-1).unsqueeze(-2).masked_fill(itself, -torch.inf)
+    return -others.logsumexp(dim=-1)
+
+
+def _untouched() -> Matrix:
+    return np.eye(_GRADES)
+
+
+def _smoothed() -> Matrix:
+    return (1 - _SMOOTHING) * np.eye(_GRADES) + _SMOOTHING / _GRADES
+
+
+def _triangular() -> Matrix:
+    """Vargas et al. 2023: mass only on the true grade and its neighbours."""
+    # Its statistics take a second to import, which only the recipes that want them pay.
+    from dlordinal.soft_labelling import get_triangular_soft_labels
+
+    labels: Matrix = get_triangular_soft_labels(_GRADES, alpha2=_TRIANGULAR_SHARE)
+    # As published, grade 3 keeps more than grade 0 does; nothing tells our two ends apart.
+    return (labels + labels[::-1, ::-1]) / 2
+
+
+def _beta() -> Matrix:
+    """Vargas et al. 2022: beta distributions, unimodal, with more on the neighbours than the triangular ones."""
+    from dlordinal.soft_labelling import get_beta_soft_labels
+
+    labels: Matrix = get_beta_soft_labels(_GRADES)
+    return np.asarray(labels / labels.sum(axis=1, keepdims=True))  # they sum to one but for 1e-8
+
+
+def _distances() -> Matrix:
+    """|i − c|^alpha: class distance weighted cross-entropy (Polat et al. 2022)."""
+    grades = np.arange(_GRADES)
+    return np.asarray(np.abs(np.subtract.outer(grades, grades)) ** DISTANCE_POWER)
+
+
+_MATRICES: dict[str, Callable[[], Matrix]] = {
+    "cross_entropy": _untouched,
+    "smoothed": _smoothed,
+    "triangular": _triangular,
+    "beta": _beta,
+    "distance_weighted": _distances,
+}
