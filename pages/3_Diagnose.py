@@ -10,7 +10,8 @@ from scalp_core.charts import evidence_for, grade_name, overlay, probabilities_c
 from scalp_core.dataset import Dataset, list_datasets
 from scalp_core.explore import Filters, grades, labels_of, select
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.predict import Answer
+from scalp_core.operating_point import COVERAGE
+from scalp_core.predict import Answer, Grading
 from ui.choices import choose, choose_threshold
 from ui.gallery import gallery
 from ui.shell import show
@@ -75,18 +76,23 @@ def _overview(say: Say, answer: Answer, labels: dict[Condition, int | None]) -> 
         _scalp_type(say, answer)
     with right:
         st.subheader(say("diagnose_grades"))
-        rows = []
+        rows, share = [], f"{COVERAGE:.0%}"
+        promised = any(grading.grade_set for grading in answer.gradings.values())
         for condition, grading in answer.gradings.items():
             row = {
                 say("condition"): say.of(condition.text),
                 say("grade"): grade_name(grading.grade, say.language),
                 say("probability_of_grade"): f"{grading.probabilities[grading.grade]:.0%}",
             }
+            if promised:
+                row[say("grade_set", coverage=share)] = _grade_set(say, grading)
             if labels:
                 label = labels[condition]
                 row[say("label_known")] = say("unlabelled") if label is None else grade_name(label, say.language)
             rows.append(row)
         st.table(pd.DataFrame(rows).set_index(say("condition")))
+        if promised:
+            st.caption(say("grade_set_note", coverage=share))
         table = pd.DataFrame(
             [
                 {"name": say.of(condition.text), **{f"p{n}": p for n, p in enumerate(grading.probabilities)}}
@@ -94,6 +100,14 @@ def _overview(say: Say, answer: Answer, labels: dict[Condition, int | None]) -> 
             ]
         )
         st.altair_chart(probabilities_chart(table, say.language), alt=say("diagnose_probabilities"))
+
+
+def _grade_set(say: Say, grading: Grading) -> str:
+    """“mild to moderate”; one name where one grade is enough, a dash where nothing is promised."""
+    if grading.grade_set is None:
+        return "–"
+    low, high = (say.of(grade.text) for grade in grading.grade_set)
+    return low if low == high else say("grade_range", low=low, high=high)
 
 
 def _scalp_type(say: Say, answer: Answer) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from scalp_core.labels import ScalpType
+from scalp_core.operating_point import COVERAGE
 from scalp_core.predict import INTENDED_USE, Answer, Grading
 
 IntendedUse = Annotated[str, Field(json_schema_extra={"const": INTENDED_USE})]
@@ -22,7 +23,17 @@ class GradeAnswer(BaseModel):
     pr_name: str = Field(description="Name of the grade, Korean.", examples=["양호"])
     answer: str = Field(description="Both in a sentence, Korean.", examples=["미세각질의 상태가 양호 입니다."])
     probabilities: list[float] = Field(
-        description="Of grades 0–3, sum 1.", min_length=4, max_length=4, examples=[[0.7, 0.2, 0.07, 0.03]]
+        description="Of grades 0–3, sum 1; calibrated where `grade_set` is known.",
+        min_length=4,
+        max_length=4,
+        examples=[[0.7, 0.2, 0.07, 0.03]],
+    )
+    grade_set: list[int] | None = Field(
+        description=f"Lowest and highest grade. The truth lies within in {COVERAGE:.0%} of pictures like those the run "
+        "was calibrated on, `pr_num` always. Null: the run was not calibrated for this condition.",
+        min_length=2,
+        max_length=2,
+        examples=[[0, 1]],
     )
     run: str = Field(description="The training run that answered.", examples=["demo-efficientnet_b0"])
     architecture: str = Field(description="Its network.", examples=["efficientnet_b0"])
@@ -154,6 +165,7 @@ def _grade_answer(grading: Grading) -> GradeAnswer:
         pr_name=grade,
         answer=f"{condition}의 상태가 {grade} 입니다.",
         probabilities=list(grading.probabilities),
+        grade_set=[int(grade) for grade in grading.grade_set] if grading.grade_set else None,
         run=grading.run.id,
         architecture=grading.run.recipe.architecture,
         synthetic=grading.run.synthetic,

@@ -42,12 +42,6 @@ class Metrics:
 METRIC_NAMES = tuple(name for name in Metrics.__dataclass_fields__ if name != "images")
 
 
-def grade(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
-    """The decision on probabilities (…, 4): the most probable grade. The only place where it is taken."""
-    grades: npt.NDArray[np.int64] = np.asarray(probabilities).argmax(axis=-1)
-    return grades
-
-
 def count(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Counts:
     """The confusion matrix of grades 0–3, in images."""
     cells = np.asarray(truth, dtype=np.int64) * _GRADES + np.asarray(predicted, dtype=np.int64)
@@ -68,7 +62,7 @@ def measure(counts: Counts) -> Metrics:
         images=int(total),
         quadratic_weighted_kappa=quadratic_weighted_kappa(counts),
         average_mean_absolute_error=float(errors.mean()),
-        worst_grade_recall=float((right[present] / truth[present]).min()),
+        worst_grade_recall=float(worst_recalls(counts)),
         accuracy=float(right.sum() / total),
         macro_f1=float(f1.mean()),
     )
@@ -76,11 +70,11 @@ def measure(counts: Counts) -> Metrics:
 
 def quadratic_weighted_kappa(counts: npt.NDArray[np.integer]) -> float:
     """1 − observed over expected squared distance. NaN when truth and prediction are one and the same constant."""
-    return float(_kappas(np.asarray(counts)))
+    return float(kappas(np.asarray(counts)))
 
 
-def _kappas(counts: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:
-    """Quadratic weighted kappa of matrices (…, 4, 4)."""
+def kappas(counts: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:
+    """Quadratic weighted kappa (…) of many matrices (…, 4, 4)."""
     squared = np.square(np.subtract.outer(np.arange(_GRADES), np.arange(_GRADES)))
     total = counts.sum(axis=(-2, -1))
     marginals = counts.sum(axis=-1)[..., :, None] * counts.sum(axis=-2)[..., None, :]
@@ -88,6 +82,14 @@ def _kappas(counts: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:
     expected = (squared * marginals).sum(axis=(-2, -1))
     known = expected > 0
     return np.where(known, 1 - observed / np.where(known, expected, 1), np.nan)
+
+
+def worst_recalls(counts: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:
+    """Recall (…) of the grade that is recognised least, of many matrices (…, 4, 4); every one has a truth."""
+    truth = counts.sum(axis=-1)
+    right = np.diagonal(counts, axis1=-2, axis2=-1)
+    worst: npt.NDArray[np.float64] = np.where(truth > 0, right / truth.clip(1), np.inf).min(axis=-1)
+    return worst
 
 
 REPLICATES = 2000
@@ -112,11 +114,11 @@ def kappa_interval(counts: Counts, seed: int = 0) -> tuple[float, float]:
     generator, drawn = np.random.default_rng(seed), []
     for _ in range(REPLICATES // _REPLICATES_AT_ONCE):
         weights = generator.multinomial(groups, np.full(groups, 1 / groups), size=_REPLICATES_AT_ONCE)
-        drawn.append(_kappas((weights @ counts.reshape(groups, -1)).reshape(-1, _GRADES, _GRADES)))
-    kappas = np.concatenate(drawn)
-    if np.isnan(kappas).mean() > 0.5:
+        drawn.append(kappas((weights @ counts.reshape(groups, -1)).reshape(-1, _GRADES, _GRADES)))
+    replicates = np.concatenate(drawn)
+    if np.isnan(replicates).mean() > 0.5:
         return float("nan"), float("nan")
-    low, high = np.nanpercentile(kappas, (2.5, 97.5))
+    low, high = np.nanpercentile(replicates, (2.5, 97.5))
     return float(low), float(high)
 
 
@@ -140,7 +142,7 @@ def _labelled(predictions: pd.DataFrame, condition: str, part: str) -> pd.DataFr
 
 
 def _predicted(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
-    return grade(rows[PROBABILITIES].to_numpy())
+    return rows["grade"].to_numpy(dtype=np.int64)
 
 
 def report(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -157,4 +159,74 @@ def images_in_cell(predictions: pd.DataFrame, condition: str, part: str, truth: 
     """Ids of the pictures that make up one cell of `confusion`."""
     rows = predictions[(predictions["condition"] == condition) & (predictions["part"] == part)]
     rows = rows[(rows["truth"] == truth).fillna(False)]
-    return list(rows["image"][grade(rows[PROBABILITIES].to_numpy()) == predicted])
+    return list(rows["image"][_predicted(rows) == predicted])
+
+
+# What the probabilities and grade sets are worth. These need the pictures themselves, not their counts.
+
+BINS = 15
+
+
+def reliability(predictions: pd.DataFrame, condition: str, part: str, bins: int = BINS) -> pd.DataFrame:
+    """How sure and how right: one row a bin of about as many pictures, the least sure first.
+
+    Returns:
+        confidence (mean probability of the most probable grade), accuracy (share in which it is the true one), images.
+        The most probable grade and not the decided one: so the figure is about probabilities alone, whatever the rule.
+    """
+    probabilities, truth = _probabilities_and_truth(predictions, condition, part)
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+    parts = np.array_split(np.argsort(confidence, kind="stable"), bins)
+    rows = [(confidence[one].mean(), right[one].mean(), len(one)) for one in parts if len(one)]
+    return pd.DataFrame(rows, columns=["confidence", "accuracy", "images"])
+
+
+def expected_calibration_error(predictions: pd.DataFrame, condition: str, part: str, bins: int = BINS) -> float:
+    """Mean distance between confidence and accuracy over bins of equal mass (Guo et al. 2017; Nguyen & O'Connor 2015).
+
+    Never 0 in practice: with forty pictures a bin chance alone makes 0.03–0.06. NaN where nothing is labelled.
+    """
+    table = reliability(predictions, condition, part, bins)
+    if table.empty:
+        return float("nan")
+    return float(np.average((table["confidence"] - table["accuracy"]).abs(), weights=table["images"]))
+
+
+def ranked_probability_score(predictions: pd.DataFrame, condition: str, part: str) -> float:
+    """Mean squared distance of the cumulated probabilities from the truth's: 0 is best, 1 worst (Epstein 1969)."""
+    probabilities, truth = _probabilities_and_truth(predictions, condition, part)
+    if not len(truth):
+        return float("nan")
+    reached = truth[:, np.newaxis] <= np.arange(_GRADES - 1)
+    return float(np.square(probabilities.cumsum(axis=1)[:, :-1] - reached).mean())
+
+
+def _probabilities_and_truth(
+    predictions: pd.DataFrame, condition: str, part: str
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    rows = _labelled(predictions, condition, part)
+    return rows[PROBABILITIES].to_numpy(dtype=np.float64), rows["truth"].to_numpy(dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class SetQuality:
+    """What grade sets keep. NaN where there are none.
+
+    Attributes:
+        images: labelled pictures with a set.
+        coverage: share of them whose set holds the truth.
+        size: mean number of grades in a set.
+    """
+
+    images: int
+    coverage: float
+    size: float
+
+
+def measure_sets(predictions: pd.DataFrame, condition: str, part: str) -> SetQuality:
+    """Coverage and size of one condition's grade sets (columns low and high) in one part."""
+    rows = _labelled(predictions, condition, part).dropna(subset=["low", "high"])
+    if rows.empty:
+        return SetQuality(0, float("nan"), float("nan"))
+    truth, low, high = (rows[name].to_numpy(dtype=np.int64) for name in ("truth", "low", "high"))
+    return SetQuality(len(rows), float(((low <= truth) & (truth <= high)).mean()), float((high - low + 1).mean()))

@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from scalp_core import evaluate, images, runner
+from scalp_core import images, runner
 from scalp_core.champions import champions
 from scalp_core.errors import ScalpError
 from scalp_core.images import Picture
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition, ScalpType, Severity, scalp_type
+from scalp_core.operating_point import Decision, PerGrade, per_grade
 from scalp_core.runs import Run
 
 INTENDED_USE = "research_only"
@@ -28,13 +29,18 @@ class Grading:
     """One condition of one picture.
 
     Attributes:
-        probabilities: of grades 0–3, sum 1.
-        evidence: (4, h, w) float32 over the whole picture; the mean of each map is the grade's logit, exactly.
+        grade: decided at the run's operating point.
+        grade_set: lowest and highest grade that the truth lies between in 90 of 100 pictures; None where the operating
+            point was not fitted, so that nothing can be promised.
+        probabilities: of grades 0–3, sum 1, calibrated.
+        evidence: (4, h, w) float32 over the whole picture; the mean of each map is the network's logit of that
+            grade, exactly, before calibration.
     """
 
     condition: Condition
     grade: Severity
-    probabilities: tuple[float, float, float, float]
+    grade_set: tuple[Severity, Severity] | None
+    probabilities: PerGrade
     evidence: npt.NDArray[np.float32]
     run: Run
 
@@ -75,18 +81,32 @@ def grade(data: bytes, conditions: Sequence[Condition] = CONDITIONS, threshold: 
 
 def _run_gradings(run: Run, picture: Picture) -> dict[Condition, Grading]:
     """Gradings of all conditions that a run's network knows."""
-    probabilities, evidence = _answering(run).answer(picture.pixels)
-    grades = evaluate.grade(probabilities)
+    said, evidence = _answering(run).answer(picture.pixels)
+    point = run.operating_point  # read anew each time: it may be replaced while the network stays loaded
     return {
-        condition: Grading(
-            condition,
-            Severity(int(grades[number])),
-            tuple(float(p) for p in probabilities[number]),  # type: ignore[arg-type]
-            evidence[number],
-            run,
-        )
+        condition: _grading(run, condition, point.decision(condition), said[number], evidence[number])
         for number, condition in enumerate(run.recipe.conditions)
     }
+
+
+def _grading(
+    run: Run,
+    condition: Condition,
+    decision: Decision,
+    said: npt.NDArray[np.float32],
+    evidence: npt.NDArray[np.float32],
+) -> Grading:
+    """What one condition's decision makes of the network's probabilities (4,)."""
+    calibrated = decision.calibrated(said)
+    low, high = decision.grade_set(calibrated)
+    return Grading(
+        condition=condition,
+        grade=Severity(int(decision.grade(calibrated))),
+        grade_set=(Severity(int(low)), Severity(int(high))) if decision.fitted else None,
+        probabilities=per_grade(calibrated),
+        evidence=evidence,
+        run=run,
+    )
 
 
 class _Network:
@@ -115,7 +135,7 @@ _LOADING = threading.Lock()
 
 def _answering(run: Run) -> _Network:
     with _LOADING:
-        # A finished run never changes, but one made anew under the same name is another one.
+        # A finished run's network never changes, but one made anew under the same name is another one.
         return _load(run, run.finished_ns)
 
 

@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -21,11 +21,12 @@ import pandas as pd
 from filelock import FileLock
 
 from scalp_core.architectures import ARCHITECTURE_NAME, weights_file
-from scalp_core.dataset import NAME, open_dataset
+from scalp_core.dataset import NAME, Dataset, open_dataset
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import is_locked, read_json, sha256, write_json, write_text
 from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.operating_point import OperatingPoint, as_json, from_json
 
 _log = logging.getLogger(__name__)
 _ROOT = Path(__file__).resolve().parent.parent
@@ -87,7 +88,24 @@ def _asked(default: Any, en: str, ko: str, low: float | None = None, high: float
 
 
 # Fields that take one of a few words.
-CHOICES = {"augmentation": ("standard", "none"), "precision": ("auto", "full", "bfloat16")}
+CHOICES = {
+    "learns": ("everything", "head"),
+    "loss": ("cross_entropy", "smoothed", "triangular", "beta", "distance_weighted"),
+    "sampling": ("none", "square_root", "full"),
+    "grade_weights": ("none", "square_root", "full"),
+    "colours": ("auto", "plain", "whitened"),
+    "augmentation": ("standard", "none"),
+    "precision": ("auto", "full", "bfloat16"),
+}
+
+# What recipes written before a field existed were trained with.
+_BEFORE = {
+    "loss": "cross_entropy",
+    "sampling": "none",
+    "colours": "plain",
+    "ema": 0.0,
+    "patience": 0,
+}
 
 
 @dataclass(frozen=True)
@@ -120,6 +138,84 @@ class Recipe:
     augmentation: str = _asked(
         "standard", "“standard” (flips, small turns, crops, colour) or “none”", "“standard”(뒤집기·회전·색) 또는 “none”"
     )
+    learns: str = _asked(
+        "everything",
+        "what learns: “everything”, or the “head” alone on features computed once, which takes seconds",
+        "학습할 부분: “everything”(전체) 또는 한 번 계산한 특징 위의 “head”(출력층만, 몇 초면 끝남)",
+    )
+    frozen_epochs: int = _asked(
+        0,
+        "first epochs in which the head learns alone; spares pretrained weights its first, blind steps",
+        "출력층만 학습하는 처음 에폭 수. 사전 학습 가중치를 초기의 무작위 갱신에서 보호",
+        0,
+        1000,
+    )
+    layer_decay: float = _asked(
+        1.0,
+        "learning rate of each layer as a share of the next one's; below 1 spares pretrained early layers",
+        "앞 층의 학습률을 다음 층의 몇 배로 할지. 1보다 작으면 사전 학습된 앞 층이 덜 바뀜",
+        0.1,
+        1.0,
+    )
+    loss: str = _asked(
+        "triangular",
+        "“cross_entropy”; “smoothed” labels; soft labels that lean to the neighbouring grades, “triangular” or “beta”; "
+        "or “distance_weighted”: far errors cost more (CDW-CE)",
+        "손실 함수: “cross_entropy”, “smoothed”(라벨 스무딩), 이웃 등급에 확률을 나누는 “triangular”·“beta”, 먼 오류에 "
+        "더 큰 벌점을 주는 “distance_weighted”(CDW-CE)",
+    )
+    sampling: str = _asked(
+        "square_root",
+        "how much oftener pictures with rare grades are drawn: “none”, “square_root” or “full” balance",
+        "드문 등급의 사진을 더 자주 뽑는 정도: “none”(없음), “square_root”(제곱근), “full”(완전 균형)",
+    )
+    grade_weights: str = _asked(
+        "none",
+        "how much more labels of rare grades weigh in the loss: “none”, “square_root” or “full” balance",
+        "드문 등급의 라벨에 손실 가중치를 더 주는 정도: “none”, “square_root”, “full”",
+    )
+    condition_weights: tuple[float, ...] = _asked(
+        (),
+        "weight of each condition in the loss of the shared network, in their order; empty: all alike",
+        "공유 모델의 손실에서 증상별 가중치(순서대로). 비우면 모두 같음",
+        0.0,
+        100.0,
+    )
+    mixup: float = _asked(
+        0.0,
+        "mix-up: pairs of pictures are blended, with Beta(mixup, mixup); 0 is off",
+        "믹스업: 사진 두 장을 Beta(mixup, mixup) 비율로 섞음. 0이면 사용하지 않음",
+        0.0,
+        10.0,
+    )
+    ema: float = _asked(
+        0.99,
+        "decay a step of the moving average of the weights, which is what is validated and kept; 0 is none",
+        "가중치 이동 평균의 단계별 감쇠. 평균된 가중치를 검증하고 저장함. 0이면 사용하지 않음",
+        0.0,
+        0.9999,
+    )
+    patience: int = _asked(
+        8,
+        "epochs without a better validation QWK after which it stops early; 0 is never",
+        "검증 QWK가 나아지지 않을 때 일찍 멈추기까지의 에폭 수. 0이면 끝까지",
+        0,
+        1000,
+    )
+    recall_floor: float = _asked(
+        0.2,
+        "recall that the decision rule has to keep for the worst grade, on the calibration part",
+        "판정 규칙이 보정 분할에서 가장 약한 등급에 대해 지켜야 할 최소 재현율",
+        0.0,
+        1.0,
+    )
+    colours: str = _asked(
+        "auto",
+        "“whitened” evens out how much the colours vary, so that a faint red counts as much as light and shade; "
+        "“plain” scales each channel, as pretrained weights want it; “auto” whitens where weights start random",
+        "“whitened”는 색 변화의 크기를 고르게 하여 옅은 붉은색도 명암만큼 보이게 함. “plain”은 채널별 정규화(사전 학습 "
+        "가중치용). “auto”는 무작위 가중치로 시작할 때만 whitened",
+    )
     precision: str = _asked(
         "auto",
         "of the training steps: “auto” (bfloat16 on GPUs that have it), “full” or “bfloat16” (on a CPU with "
@@ -129,8 +225,9 @@ class Recipe:
     )
     weights: str = _asked(
         "pretrained",
-        "backbone to start from: “pretrained” (downloaded), “none” (random) or a safetensors file",
-        "시작 가중치: “pretrained”(내려받기), “none”(무작위) 또는 safetensors 파일",
+        "what to start from: “pretrained” (downloaded), “none” (random), a safetensors file of the backbone, or "
+        "“run:NAME”, a finished run",
+        "시작 가중치: “pretrained”(내려받기), “none”(무작위), 백본의 safetensors 파일, 또는 완료된 실행 “run:이름”",
     )
     seed: int = _asked(0, "seed of everything random", "난수 시드", 0, 2**31 - 1)
 
@@ -145,17 +242,37 @@ class Recipe:
             if isinstance(one.default, int) and not isinstance(value, int):
                 raise _bad_field(one.name, value, "a whole number", "정수")
             # A comparison that NaN cannot pass.
-            if low is not None and not low <= value <= high:
+            numbers = value if isinstance(value, tuple) else (value,)
+            if low is not None and not all(low <= number <= high for number in numbers):
                 raise _bad_field(one.name, value, f"{low} to {high}", f"{low}–{high}")
+        if self.condition_weights and len(self.condition_weights) != len(self.conditions):
+            raise _bad_field("condition_weights", self.condition_weights, *_WEIGHT_EACH)
+        if self.condition_weights and not any(self.condition_weights):
+            raise _bad_field("condition_weights", self.condition_weights, *_WEIGHT_SOME)
         if self.image_size % 32:
             raise _bad_field("image_size", self.image_size, "divisible by 32", "32의 배수")
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 listed = ", ".join(f"“{one}”" for one in known)
                 raise _bad_field(name, getattr(self, name), f"one of {listed}", listed)
-        if self.weights not in ("none", "pretrained"):
-            weights_file(self.weights)
+        self._check_weights()
+        if self.learns == "head" and self.weights == "none":
+            raise _bad_field("learns", self.learns, *_NOTHING_LEARNED)
         self._check_labels()
+
+    @property
+    def source(self) -> "Run | None":
+        """The run whose weights it starts from, of `weights="run:NAME"`. Raises ScalpError if there is no such run."""
+        return find_run(self.weights.removeprefix(_RUN)) if self.weights.startswith(_RUN) else None
+
+    def _check_weights(self) -> None:
+        if self.weights in ("none", "pretrained"):
+            return
+        source = self.source
+        if source is None:
+            weights_file(self.weights)
+        elif not source.finished or source.recipe.architecture != self.architecture:
+            raise _bad_field("weights", self.weights, *_SUCH_A_RUN)
 
     def _check_labels(self) -> None:
         index = open_dataset(self.data).index
@@ -172,6 +289,11 @@ class Recipe:
 
 _ARCHITECTURE_NAMES = Text("a name such as efficientnet_b0 or a timm name", "efficientnet_b0 같은 이름 또는 timm 이름")
 _SOME_CONDITIONS = Text("one or more of the six, each once", "여섯 증상 가운데 하나 이상, 한 번씩")
+_WEIGHT_EACH = Text("empty or one number a condition", "비우거나 증상마다 숫자 하나")
+_WEIGHT_SOME = Text("above 0 for some condition", "하나 이상의 증상에서 0보다 큰 값")
+_SUCH_A_RUN = Text("a finished run of the same architecture", "같은 구조로 완료된 실행")
+_NOTHING_LEARNED = Text("“everything” when weights start random", "무작위 가중치로 시작할 때는 “everything”")
+_RUN = "run:"
 _ID_LETTERS = Text("lower-case letters, digits, “_” and “-”, at most 64", "영문 소문자, 숫자, “_”, “-”, 64자 이내")
 
 
@@ -317,13 +439,39 @@ class Run:
     @property
     def preprocessing(self) -> Preprocessing:
         values = read_json(self.folder / "preprocessing.json")
-        return Preprocessing(**values | {"mean": tuple(values["mean"]), "std": tuple(values["std"])})
+        tuples = {name: tuple(one) for name, one in values.items() if isinstance(one, list)}
+        return Preprocessing(**values | tuples)
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """Columns image, condition, part, truth (Int8), p0 … p3: the only record of quality. Shared: do not change."""
+        """Columns image, condition, part, truth, p0 … p3, grade, low, high at the operating point. Shared: never change.
+
+        p0 … p3 are calibrated probabilities; low and high bound the grade set (see OperatingPoint.apply).
+        """
+        return _apply(self, self.predictions_path.stat().st_mtime_ns, _changed_ns(self.operating_point_path))
+
+    @property
+    def raw_predictions(self) -> pd.DataFrame:
+        """Columns image, condition, part, truth (Int8), p0 … p3: what the network says. Shared: do not change."""
         path = self.predictions_path
         return _read_predictions(path, path.stat().st_mtime_ns)
+
+    @property
+    def operating_point(self) -> OperatingPoint:
+        """How probabilities become grades; the plain one where none was fitted."""
+        return _read_operating_point(self.operating_point_path, _changed_ns(self.operating_point_path))
+
+    @property
+    def operating_point_path(self) -> Path:
+        return self.folder / "operating_point.json"
+
+    def write_operating_point(self, point: OperatingPoint) -> None:
+        """Decide by `point` from now on. The one before is kept beside it under the moment it was made."""
+        path = self.operating_point_path
+        if path.exists():
+            made = re.sub(r"[^0-9T]", "", self.operating_point.made)[:21]
+            write_text(self.folder / f"operating_point-{made}.json", path.read_text(encoding="utf-8"))
+        write_json(path, as_json(point))
 
     @property
     def checkpoint_path(self) -> Path:
@@ -368,6 +516,11 @@ class Run:
     def finished_ns(self) -> int:
         """When it finished: changes when a run is made anew under the same name."""
         return (self.folder / "manifest.json").stat().st_mtime_ns
+
+    @property
+    def changed_ns(self) -> int:
+        """Changes when it is made anew or decides otherwise: until then, what its predictions say is valid."""
+        return max(self.finished_ns, _changed_ns(self.operating_point_path))
 
     @property
     def asked_to_stop(self) -> bool:
@@ -444,13 +597,44 @@ def _damaged(run_id: str, name: str) -> ScalpError:
 @lru_cache(maxsize=1024)
 def _read_recipe(path: Path, _changed_ns: int) -> tuple[Recipe, dict[str, Any]]:
     values = read_json(path)
-    conditions = tuple(Condition(key) for key in values["recipe"].pop("conditions"))
-    return Recipe(**values["recipe"], conditions=conditions), values
+    return recipe_from(_BEFORE | values.pop("recipe")), values
+
+
+def recipe_from(values: Mapping[str, Any]) -> Recipe:
+    """The recipe of which `asdict` and JSON made these values."""
+    tuples = {
+        "conditions": tuple(Condition(key) for key in values["conditions"]),
+        "condition_weights": tuple(float(weight) for weight in values.get("condition_weights", ())),
+    }
+    return Recipe(**{**values, **tuples})
 
 
 @lru_cache(maxsize=64)
 def _read_predictions(path: Path, _changed_ns: int) -> pd.DataFrame:
     return pd.read_parquet(path)
+
+
+@lru_cache(maxsize=64)
+def _apply(run: Run, _predicted_ns: int, _decided_ns: int) -> pd.DataFrame:
+    return run.operating_point.apply(run.raw_predictions)
+
+
+@lru_cache(maxsize=1024)
+def _read_operating_point(path: Path, changed_ns: int) -> OperatingPoint:
+    if not changed_ns:
+        return OperatingPoint()
+    try:
+        return from_json(read_json(path))
+    except (ValueError, LookupError, TypeError) as error:
+        raise _damaged(path.parent.name, path.name) from error
+
+
+def _changed_ns(path: Path) -> int:
+    """0 where there is no such file."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _now() -> str:
@@ -489,6 +673,9 @@ def find_run(run_id: str) -> Run:
 def create_run(recipe: Recipe, run_id: str | None = None) -> Run:
     """Ask for a training: check the recipe and write it. From then on it is queued.
 
+    Without an id of its own, what is asked for twice is made once: while a run of the same recipe on the same index
+    waits or trains, that one is returned.
+
     Args:
         run_id: for runs with a name of their own; otherwise architecture, time and four random digits.
 
@@ -496,17 +683,35 @@ def create_run(recipe: Recipe, run_id: str | None = None) -> Run:
         ScalpError: the recipe cannot be trained, the id is taken or malformed, the folder cannot be written.
     """
     recipe.check()
+    made = run_id or _new_id(recipe.architecture)
+    if not NAME.fullmatch(made):
+        raise _bad_field("id", made, *_ID_LETTERS)
+    dataset, folder = open_dataset(recipe.data), artifacts_folder() / made
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.parent / ".create.lock"):  # looking and making are one step
+            same = None if run_id else _same_active(recipe, dataset.index_hash)
+            return same or _make_run(folder, recipe, dataset)
+    except OSError as error:
+        raise not_writable(error) from error
+
+
+def _same_active(recipe: Recipe, index_hash: str) -> Run | None:
+    return next((run for run in active_runs() if run.recipe == recipe and run.index_hash == index_hash), None)
+
+
+def _make_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
     if sum(run.state.waiting for run in list_runs()) >= MAX_WAITING:
         raise ScalpError(
             "queue_full",
             f"{MAX_WAITING} runs wait already. Let some finish, or cancel some on the Training runs page.",
             f"이미 {MAX_WAITING}개의 학습이 대기 중입니다. 끝나기를 기다리거나 학습 실행 화면에서 취소하십시오.",
         )
-    dataset = open_dataset(recipe.data)
-    made = run_id or _new_id(recipe.architecture)
-    if not NAME.fullmatch(made):
-        raise _bad_field("id", made, *_ID_LETTERS)
-    folder = artifacts_folder() / made
+    try:
+        folder.mkdir()
+    except FileExistsError as error:
+        made = folder.name
+        raise ScalpError("run_exists", f"Run “{made}” exists already.", f"“{made}” 실행이 이미 있습니다.") from error
     asked = {
         "recipe": asdict(recipe),
         "index_hash": dataset.index_hash,
@@ -514,13 +719,7 @@ def create_run(recipe: Recipe, run_id: str | None = None) -> Run:
         "synthetic": dataset.synthetic,
         "created": _now(),
     }
-    try:
-        folder.mkdir(parents=True)
-        write_json(folder / "recipe.json", asked)
-    except FileExistsError as error:
-        raise ScalpError("run_exists", f"Run “{made}” exists already.", f"“{made}” 실행이 이미 있습니다.") from error
-    except OSError as error:
-        raise not_writable(error) from error
+    write_json(folder / "recipe.json", asked)
     return Run(folder)
 
 

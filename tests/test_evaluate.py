@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix, f1_score, recall_score
 
 from scalp_core import evaluate
-from scalp_core.evaluate import METRIC_NAMES, confusion, count, grade, measure, report
+from scalp_core.evaluate import METRIC_NAMES, confusion, count, measure, report
 
 GRADES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
 
@@ -66,10 +66,6 @@ def test_one_constant_grade_has_no_kappa_but_the_rest() -> None:
     assert measure(count([2, 2], [1, 1])).quadratic_weighted_kappa == 0
 
 
-def test_the_most_probable_grade_is_decided() -> None:
-    assert grade(np.array([[0.1, 0.2, 0.6, 0.1], [0.7, 0.1, 0.1, 0.1]])).tolist() == [2, 0]
-
-
 def table(
     truth: list[int | None], predicted: list[int], condition: str = "value_1", part: str = "test"
 ) -> pd.DataFrame:
@@ -80,6 +76,7 @@ def table(
         condition=condition,
         part=part,
         truth=pd.array(truth, dtype="Int8"),
+        grade=pd.array(predicted, dtype="Int8"),
     )
 
 
@@ -101,16 +98,90 @@ def test_a_report_keeps_conditions_and_parts_apart_and_leaves_out_what_is_unlabe
     assert confusion(predictions, "value_1", "test").trace() == 3
 
 
+def test_the_grade_is_what_was_decided_and_not_the_most_probable() -> None:
+    decided = table([2, 1, 0], [0, 1, 0]).assign(grade=pd.array([2, 1, 1], dtype="Int8"))
+    assert confusion(decided, "value_1", "test")[2, 2] == 1
+    assert evaluate.images_in_cell(decided, "value_1", "test", 2, 2) == ["0"]
+    assert evaluate.images_in_cell(decided, "value_1", "test", 0, 1) == ["2"]
+    assert report(decided)["accuracy"].item() == pytest.approx(2 / 3)
+
+
+@given(pairs=st.lists(GRADES, min_size=1, max_size=5))
+def test_many_matrices_at_once_are_measured_like_each(pairs: list[list[tuple[int, int]]]) -> None:
+    counts = np.stack([count(*np.array(one).T) for one in pairs])
+    kappas, recalls = evaluate.kappas(counts), evaluate.worst_recalls(counts)
+    for number, one in enumerate(counts):
+        metrics = measure(one)
+        assert kappas[number] == pytest.approx(metrics.quadratic_weighted_kappa, nan_ok=True)
+        assert recalls[number] == pytest.approx(metrics.worst_grade_recall)
+
+
+# Probabilities and grade sets.
+
+
+def probable(probabilities: npt.ArrayLike, truth: list[int | None]) -> pd.DataFrame:
+    made = table(truth, [0] * len(truth))
+    made[evaluate.PROBABILITIES] = np.asarray(probabilities, dtype=np.float64)
+    return made
+
+
+def test_calibration_error_by_hand() -> None:
+    sure, unsure = [0.9, 0.1, 0.0, 0.0], [0.4, 0.6, 0.0, 0.0]
+    predictions = probable([sure] * 4 + [unsure] * 4, [0, 0, 0, 1, 1, 1, 1, 1])
+    assert evaluate.reliability(predictions, "value_1", "test", bins=2).to_numpy().tolist() == [
+        pytest.approx([0.6, 1.0, 4]),
+        pytest.approx([0.9, 0.75, 4]),
+    ]
+    error = evaluate.expected_calibration_error(predictions, "value_1", "test", bins=2)
+    assert error == pytest.approx((0.4 + 0.15) / 2)
+
+
+def test_who_says_how_sure_they_are_has_nearly_no_calibration_error() -> None:
+    generator = np.random.default_rng(0)
+    honest = generator.dirichlet([1, 1, 1, 1], size=20000)
+    truth = [int(one) for one in (honest.cumsum(axis=1) < generator.random(20000)[:, None]).sum(axis=1).clip(max=3)]
+    boasting = honest**2 / (honest**2).sum(axis=1, keepdims=True)
+    errors = [evaluate.expected_calibration_error(probable(p, truth), "value_1", "test") for p in (honest, boasting)]
+    assert errors[0] < 0.015
+    assert errors[1] > 0.1
+    scores = [evaluate.ranked_probability_score(probable(p, truth), "value_1", "test") for p in (honest, boasting)]
+    assert scores[0] < scores[1]
+
+
+def test_ranked_probability_score_by_hand() -> None:
+    def score(probabilities: list[float], truth: int) -> float:
+        return evaluate.ranked_probability_score(probable([probabilities], [truth]), "value_1", "test")
+
+    assert score([0, 1, 0, 0], 1) == 0
+    assert score([1, 0, 0, 0], 3) == 1
+    assert score([0, 0, 1, 0], 3) == pytest.approx(1 / 3)
+    assert score([0.5, 0, 0.5, 0], 1) == pytest.approx((0.25 + 0.25) / 3)
+
+
+def test_sets_are_counted() -> None:
+    predictions = table([0, 1, 3, None, 2], [0, 0, 2, 1, 2]).assign(
+        low=pd.array([0, 0, 1, 0, None], dtype="Int8"), high=pd.array([0, 1, 2, 3, None], dtype="Int8")
+    )
+    quality = evaluate.measure_sets(predictions, "value_1", "test")
+    assert (quality.images, quality.coverage, quality.size) == (3, pytest.approx(2 / 3), pytest.approx(5 / 3))
+
+
+def test_of_nothing_labelled_nothing_is_said() -> None:
+    nothing = table([None], [1]).assign(low=pd.array([1], dtype="Int8"), high=pd.array([1], dtype="Int8"))
+    assert math.isnan(evaluate.expected_calibration_error(nothing, "value_1", "test"))
+    assert math.isnan(evaluate.ranked_probability_score(nothing, "value_1", "test"))
+    assert evaluate.measure_sets(nothing, "value_1", "test").images == 0
+    assert evaluate.reliability(nothing, "value_1", "test").empty
+
+
 def grouped(sizes: np.ndarray, generator: np.random.Generator) -> pd.DataFrame:
     """Predictions of groups whose images share most of their error."""
     rows = []
     for group, size in enumerate(sizes):
         truth, error = generator.integers(0, 4, size), generator.integers(-1, 2)
         given = np.clip(truth + error, 0, 3)
-        probabilities = np.eye(4)[given]
         rows += [
-            {"image": f"{group}-{n}", "condition": "value_1", "part": "test", "truth": truth[n]}
-            | dict(zip(evaluate.PROBABILITIES, probabilities[n], strict=True))
+            {"image": f"{group}-{n}", "condition": "value_1", "part": "test", "truth": truth[n], "grade": given[n]}
             for n in range(size)
         ]
     return pd.DataFrame(rows)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from conftest import ROOT, Folders, Trained
@@ -16,7 +17,9 @@ from scalp_core import images, predict
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.models import logits
+from scalp_core.operating_point import Decision, OperatingPoint
 from scalp_core.predict import grade, warm
+from scalp_core.runs import Run
 from scalp_core.train import load_network
 
 
@@ -55,6 +58,52 @@ def test_one_pass_answers_for_all_conditions_of_a_run(trained: Trained, monkeypa
     monkeypatch.setattr(predict._Network, "answer", lambda self, pixels: passes.append(1) or real(self, pixels))
     grade(trained.picture)
     assert len(passes) == 1
+
+
+POINT = OperatingPoint(
+    {
+        Condition.PUSTULES: Decision(temperature=2.0, shift=(0.0, 0.0, 1.0, 3.0), set_threshold=0.5, images=100),
+        Condition.DANDRUFF: Decision(rule="median", tau=0.5, prior=(0.7, 0.1, 0.1, 0.1), images=100),
+    },
+    made="2026-01-01T00:00:00+00:00",
+)
+
+
+def test_a_new_operating_point_decides_at_once_and_reloads_nothing(
+    trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
+    (run.folder / "operating_point.json").unlink(missing_ok=True)
+    before = grade(trained.picture).gradings
+    assert {grading.grade_set for grading in before.values()} == {None}, "nothing promised that was not fitted"
+    network = predict._answering(run)
+    run.write_operating_point(POINT)
+    after = grade(trained.picture).gradings
+    assert predict._answering(run) is network
+    for condition, grading in after.items():
+        decision = POINT.decision(condition)
+        expected = decision.calibrated(before[condition].probabilities)
+        assert grading.probabilities == pytest.approx(expected.tolist())
+        assert grading.grade == decision.grade(expected)
+        assert (grading.grade_set is not None) == decision.fitted
+        if grading.grade_set:
+            assert grading.grade_set == decision.grade_set(expected)
+            assert grading.grade_set[0] <= grading.grade <= grading.grade_set[1]
+        assert (grading.evidence == before[condition].evidence).all()
+    assert after[Condition.PUSTULES].grade == 3 != before[Condition.PUSTULES].grade
+
+
+def test_what_is_answered_is_what_the_table_of_predictions_says(trained: Trained, folders: Folders) -> None:
+    run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
+    run.write_operating_point(POINT)
+    recorded = run.predictions[run.predictions["part"] == "test"]
+    first = recorded[recorded["image"] == recorded["image"].iloc[0]].set_index("condition")
+    for condition, grading in grade(trained.picture).gradings.items():
+        row = first.loc[condition.value]
+        assert np.abs(row[["p0", "p1", "p2", "p3"]].to_numpy(dtype=float) - grading.probabilities).max() < 1e-4
+        assert grading.grade == row["grade"]
+        recorded_set = None if row["low"] is pd.NA else (row["low"], row["high"])
+        assert grading.grade_set == recorded_set
 
 
 def test_some_conditions_only_and_a_threshold_of_ones_own(trained: Trained) -> None:

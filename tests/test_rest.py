@@ -6,12 +6,14 @@ import json
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,8 @@ from PIL import Image
 from scalp_core import predict, rest
 from scalp_core.images import MAX_BYTES
 from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.operating_point import Decision, OperatingPoint
+from scalp_core.runs import Run
 
 BOTH_DOORS = ("", "/api")
 
@@ -112,6 +116,7 @@ def test_the_numbers_are_those_of_predict(client: TestClient, trained: Trained, 
         assert only["probabilities"] == pytest.approx(grading.probabilities, abs=1e-6)
         assert sum(only["probabilities"]) == pytest.approx(1, abs=1e-5)
         assert only["pr_num"] == grading.grade
+        assert only["grade_set"] == (list(grading.grade_set) if grading.grade_set else None)
         assert only["run"] == trained.run.id
         assert only["architecture"] == trained.run.recipe.architecture
         assert only["synthetic"] is True
@@ -122,6 +127,26 @@ def test_the_numbers_are_those_of_predict(client: TestClient, trained: Trained, 
     assert told["scalp_type"]["reason"] == known.scalp_type.reason.ko
     assert told["scalp_type"]["missing"] == []
     assert told["intended_use"] == "research_only"
+
+
+@pytest.mark.parametrize("door", BOTH_DOORS)
+def test_a_calibrated_run_answers_with_a_grade_set(
+    client: TestClient, trained: Trained, folders: Folders, door: str
+) -> None:
+    run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
+    decision = Decision(temperature=2.0, set_threshold=0.5, images=100)
+    run.write_operating_point(OperatingPoint({Condition.PUSTULES: decision}))
+    told = client.post(f"{door}/predict_all", files=as_file(trained.picture)).json()
+    known = predict.grade(trained.picture).gradings
+    for condition, grading in known.items():
+        (only,) = told[condition.value]
+        assert only["probabilities"] == pytest.approx(grading.probabilities, abs=1e-6)
+        if condition is Condition.PUSTULES:
+            low, high = only["grade_set"]
+            assert (low, high) == grading.grade_set
+            assert low <= only["pr_num"] <= high
+    one = client.post(f"{door}/predict", files=as_file(trained.picture), data={"value_num": "4"}).json()
+    assert one["value_4"] == told["value_4"]
 
 
 @pytest.mark.parametrize("threshold", [1, 2, 3])
@@ -400,6 +425,8 @@ def test_openapi_describes_every_route(client: TestClient) -> None:
         assert {"200", "400", "413", "415", "422", "503"} <= set(route["responses"])
         assert route["summary"]
         assert route["description"]
+    grade = told["components"]["schemas"]["GradeAnswer"]
+    assert "90%" in grade["properties"]["grade_set"]["description"]
 
 
 def test_it_needs_neither_torch_nor_streamlit() -> None:

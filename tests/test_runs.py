@@ -126,10 +126,57 @@ def test_every_field_is_explained_in_both_languages() -> None:
 def test_names_are_made_or_checked_and_never_taken_twice(tiny: Dataset, folders: Folders) -> None:
     first, second = create_run(RECIPE), create_run(replace(RECIPE, architecture="vit_base_patch16_224.augreg_in1k"))
     assert first.id.startswith("test_efficientnet-")
-    assert len({first.id, second.id, create_run(RECIPE).id}) == 3
+    assert len({first.id, second.id, create_run(replace(RECIPE, seed=1)).id}) == 3
     create_run(RECIPE, "mine")
     with pytest.raises(ScalpError, match="exists"):
         create_run(RECIPE, "mine")
+
+
+def test_what_is_asked_for_twice_is_made_once(tiny: Dataset, folders: Folders) -> None:
+    run = create_run(RECIPE)
+    assert create_run(RECIPE) == run
+    with run.lock():
+        assert create_run(RECIPE) == run
+    assert create_run(RECIPE, "by-name") != run  # somebody who names it wants one of its own
+    for one in list_runs():
+        one.cancel()
+    assert create_run(RECIPE) not in (run, find_run("by-name"))  # nobody works on those any more
+
+
+ASKER = """
+import sys
+from scalp_core.runs import Recipe, create_run
+recipe = Recipe(architecture="test_efficientnet", data="tiny", weights="none", image_size=64, batch_size=8)
+print("ready", flush=True)
+sys.stdin.readline()
+print(create_run(recipe).id)
+"""
+
+
+def test_of_many_who_ask_at_the_same_moment_all_get_one_run(tiny: Dataset, folders: Folders) -> None:
+    askers = [
+        subprocess.Popen(
+            [sys.executable, "-c", ASKER], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    for asker in askers:
+        assert asker.stdout
+        assert asker.stdout.readline() == "ready\n"
+    ids: list[str] = []
+    threads = [threading.Thread(target=lambda: ids.append(create_run(RECIPE).id)) for _ in range(8)]
+    for asker in askers:
+        assert asker.stdin
+        asker.stdin.write("go\n")
+        asker.stdin.flush()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ids += [asker.communicate()[0].strip() for asker in askers]
+    assert len(ids) == 11
+    assert set(ids) == {run.id for run in list_runs()}
+    assert len(list_runs()) == 1
 
 
 HOSTILE = ["../out", "..", "/out", "a/b", "a\\b", "A", "a b", "-a", ".a", "a\0", "é", "x" * 65, "con:", "a\n"]

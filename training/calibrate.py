@@ -1,0 +1,104 @@
+"""Fit the operating point of finished runs anew: `python -m training.calibrate RUN [RUN …]`. Trains nothing.
+
+What decides the grades changes at once, on the page and in REST; the point before is kept beside the new one.
+"""
+
+import argparse
+import sys
+
+import pandas as pd
+
+from scalp_core import evaluate
+from scalp_core.errors import ScalpError
+from scalp_core.labels import Condition
+from scalp_core.operating_point import MIN_IMAGES, fit
+from scalp_core.runs import Run, find_run
+
+# The calibration part flatters, as everything was fitted on it; the validation part was not looked at.
+_PARTS = ("calib", "valid")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.calibrate", description=__doc__)
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="finished runs")
+    parser.add_argument(
+        "--recall-floor",
+        type=_share,
+        help="recall that the worst grade has to keep on the calibration part, 0–1 (default: as the recipe says)",
+    )
+    parser.add_argument("--why", default="python -m training.calibrate", help="the occasion, kept with the point")
+    options = parser.parse_args()
+    try:
+        for run in [_finished(name) for name in options.runs]:
+            _calibrate(run, options.recall_floor, options.why)
+    except ScalpError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value <= 1:  # a comparison that NaN cannot pass
+        raise argparse.ArgumentTypeError(f"“{text}” is not a number from 0 to 1")
+    return value
+
+
+def _finished(name: str) -> Run:
+    """That run, whole. Raises ScalpError if there is none, it has not finished, or its files are damaged."""
+    run = find_run(name)
+    if not run.finished:
+        raise ScalpError(
+            "not_finished",
+            f"Run “{name}” has not finished ({run.state.text.en}): only finished runs can be calibrated.",
+            f"“{name}” 실행이 아직 완료되지 않았습니다({run.state.text.ko}). 완료된 실행만 보정할 수 있습니다.",
+        )
+    run.verify()
+    return run
+
+
+def _calibrate(run: Run, recall_floor: float | None, why: str) -> None:
+    before = run.predictions
+    floor = run.recipe.recall_floor if recall_floor is None else recall_floor
+    point = fit(run.raw_predictions, floor, why)
+    run.write_operating_point(point)
+    print(f"\n{run.id}: decided on the calibration part, worst-grade recall at least {floor:g}")
+    after = run.predictions
+    for condition in run.recipe.conditions:
+        decision = point.decision(condition)
+        if not decision.fitted:
+            print(
+                f"{condition.code}: left as it was trained. Fitting needs {MIN_IMAGES} labelled pictures, two grades."
+            )
+            continue
+        print(f"{condition.code}: temperature {decision.temperature:.2f}, {decision.rule}, tau {decision.tau:g}")
+        print(_table(before, after, condition).to_string(index=False))
+
+
+def _table(before: pd.DataFrame, after: pd.DataFrame, condition: Condition) -> pd.DataFrame:
+    """A row a part: what was reached until now → with the new point."""
+    rows = []
+    for part in _PARTS:
+        was, now = _reached(before, condition, part), _reached(after, condition, part)
+        sets = evaluate.measure_sets(after, condition, part)
+        changes = {name: f"{was[name]:.3f} → {now[name]:.3f}" for name in now}
+        rows.append(
+            {"part": part, "images": sets.images, **changes, "in set": f"{sets.coverage:.1%} of {sets.size:.2f}"}
+        )
+    return pd.DataFrame(rows)
+
+
+def _reached(predictions: pd.DataFrame, condition: Condition, part: str) -> dict[str, float]:
+    metrics = evaluate.measure(evaluate.confusion(predictions, condition, part))
+    return {
+        "QWK": metrics.quadratic_weighted_kappa,
+        "worst recall": metrics.worst_grade_recall,
+        "calibration error": evaluate.expected_calibration_error(predictions, condition, part),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
