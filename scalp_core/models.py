@@ -5,6 +5,7 @@ each map. The logit *is* the mean of its map, so the map is the explanation, exa
 """
 
 import warnings
+from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ from scalp_core.backbones import timm, torchvision_models
 from scalp_core.errors import ScalpError
 from scalp_core.files import sha256
 from scalp_core.images import Preprocessing
-from scalp_core.labels import GRADES
+from scalp_core.labels import GRADES, Condition
 
 MAX_EXPORT_DIFFERENCE = 1e-4
+_POSITIONS = "backbone.model.pos_embed"
 
 # The published GoogLeNet weights were trained on pictures scaled to −1…1 (torchvision's `transform_input`).
 _GOOGLENET_MEAN = _GOOGLENET_STD = (0.5, 0.5, 0.5)
@@ -43,7 +45,7 @@ class Network(nn.Module):
     """
 
     mean: Tensor
-    std: Tensor
+    scale: Tensor
 
     def __init__(self, backbone: nn.Module, channels: int, conditions: int, preprocessing: Preprocessing) -> None:
         super().__init__()
@@ -51,12 +53,37 @@ class Network(nn.Module):
         self.head = nn.Conv2d(channels, conditions * len(GRADES), kernel_size=1)
         self.conditions = conditions
         # Constants of the preprocessing, not weights: they travel in preprocessing.json.
-        self.register_buffer("mean", 255 * torch.tensor(preprocessing.mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", 255 * torch.tensor(preprocessing.std).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.zeros(1, 3, 1, 1), persistent=False)
+        self.register_buffer("scale", torch.zeros(3, 3, 1, 1), persistent=False)
+        self.normalise(preprocessing)
+
+    def normalise(self, preprocessing: Preprocessing) -> None:
+        """Take pixels as `preprocessing` says from now on."""
+        scale = torch.diag(1 / torch.tensor(preprocessing.std))
+        if preprocessing.whitening:
+            scale = torch.tensor(preprocessing.whitening).view(3, 3)
+        self.mean.copy_(255 * torch.tensor(preprocessing.mean).view(1, 3, 1, 1))
+        self.scale.copy_(scale.view(3, 3, 1, 1) / 255)
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """(N, C, h, w): what the backbone makes of the pixels."""
+        features: Tensor = self.backbone(nn.functional.conv2d(pixels - self.mean, self.scale))
+        return features
 
     def forward(self, pixels: Tensor) -> Tensor:
-        features = self.backbone((pixels - self.mean) / self.std)
-        return torch.unflatten(self.head(features), 1, (self.conditions, len(GRADES)))
+        return evidence(self.head, self.features(pixels))
+
+    def layers(self) -> dict[str, int]:
+        """How deep each parameter lies: from 0, next to the pixels, to the head."""
+        depths: dict[str, int] = self.backbone.layers()  # type: ignore[operator]  # both of ours have it
+        names = [name for name, _ in self.named_parameters() if name.startswith("head.")]
+        prefixed = {f"backbone.{name}": depth for name, depth in depths.items()}
+        return prefixed | dict.fromkeys(names, max(depths.values()) + 1)
+
+
+def evidence(head: nn.Conv2d, features: Tensor) -> Tensor:
+    """(N, conditions, 4, h, w) of a head on features (N, C, h, w)."""
+    return torch.unflatten(head(features), 1, (head.out_channels // len(GRADES), len(GRADES)))
 
 
 def logits(evidence: Tensor) -> Tensor:
@@ -81,6 +108,11 @@ class _FeatureMap(nn.Module):
             return features.permute(0, 3, 1, 2)
         return features
 
+    def layers(self) -> dict[str, int]:
+        """The depth of each parameter, as timm groups them."""
+        grouped = timm.models.group_parameters(self.model, self.model.group_matcher(coarse=False), reverse=True)
+        return {f"model.{name}": int(depth) for name, depth in grouped.items()}
+
 
 class _GoogLeNet(nn.Module):
     """torchvision's GoogLeNet up to its last feature map; timm has none. Without the auxiliary classifiers."""
@@ -95,6 +127,10 @@ class _GoogLeNet(nn.Module):
         for name in _GOOGLENET_LAYERS:
             features = getattr(self, name)(features)
         return features
+
+    def layers(self) -> dict[str, int]:
+        """The depth of each parameter, by the block it lies in."""
+        return {name: _GOOGLENET_LAYERS.index(name.split(".")[0]) for name, _ in self.named_parameters()}
 
 
 def build(architecture: str, conditions: int, image_size: int, weights: str) -> tuple[Network, Preprocessing]:
@@ -118,6 +154,31 @@ def build(architecture: str, conditions: int, image_size: int, weights: str) -> 
     network = Network(backbone, channels, conditions, preprocessing)
     _check_forward(network, architecture, preprocessing)
     return network, preprocessing
+
+
+def adopt(
+    network: Network, architecture: str, weights: Path, conditions: Sequence[Condition], known: Sequence[Condition]
+) -> None:
+    """Take over the weights of a finished run: its backbone, and its head for the conditions that both grade.
+
+    Args:
+        conditions, known: what this network grades, and what the network of these weights does, in their order.
+
+    Raises:
+        ScalpError: they do not fit.
+    """
+    state = {name: w.float() if w.is_floating_point() else w for name, w in load_file(weights).items()}
+    try:
+        for name, fresh in network.head.state_dict(prefix="head.").items():
+            by_condition = fresh.clone().view(len(conditions), len(GRADES), *fresh.shape[1:])
+            learned = state[name].view(len(known), len(GRADES), *fresh.shape[1:])
+            for place, condition in enumerate(conditions):
+                if condition in known:
+                    by_condition[place] = learned[known.index(condition)]
+            state[name] = by_condition.view_as(fresh)
+        network.load_state_dict(state)
+    except (RuntimeError, KeyError) as error:
+        raise _misfit(architecture, 0, weights.parent.name, error) from error
 
 
 def weights_source(architecture: str, weights: str) -> str:
@@ -243,8 +304,8 @@ class _Exported(nn.Module):
         self.network = network
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        evidence = self.network(pixels.permute(0, 3, 1, 2).float())
-        return logits(evidence).softmax(dim=-1), evidence
+        maps = self.network(pixels.permute(0, 3, 1, 2).float())
+        return logits(maps).softmax(dim=-1), maps
 
 
 def export(network: Network, preprocessing: Preprocessing, path: Path) -> float:

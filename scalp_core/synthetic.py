@@ -37,7 +37,7 @@ from scalp_core.files import TEMPORARY, read_json, sweep, write_json
 from scalp_core.inspection import Measures, columns_of, measure
 from scalp_core.labels import CONDITIONS, META, Condition
 from scalp_core.truth import CLEAN_COLUMNS, SEVERITY_COLUMNS, clean_grades, draw_labels
-from scalp_core.workers import share_out, untold
+from scalp_core.workers import cores, share_out, untold
 
 # Raised whenever the same seed gives other names, labels or pixels than before.
 GENERATOR_VERSION = 2
@@ -206,7 +206,7 @@ def make_dataset(
     with claimed(name) as folder:
         _claim(folder, settings)
         pictures = plan_pictures(images, seed, evaluation=judged, prior=prior)
-        measured = _render_all(folder, pictures, seed, processes or os.cpu_count() or 1, progress or untold)
+        measured = _render_all(folder, pictures, seed, processes or cores(), progress or untold)
         return _whole_set(folder, settings, pictures, measured)
 
 

@@ -1,19 +1,17 @@
-"""Training of one run: the torch data set, the loop, the checkpoint. Knows no queue and no page.
+"""Training of one run, from its recipe to its manifest, and its export. Knows no queue and no page.
 
-Every epoch starts from a seed of its own (recipe seed and epoch), so a checkpoint at an epoch's end needs no random
-states and a resumed training repeats exactly what an uninterrupted one would have done.
+`python -m scalp_core.train train|export FOLDER` is the process of one run; `… speed` measures a recipe.
 """
 
+import copy
+import hashlib
 import json
-import os
 import platform
 import sys
 import time
 import traceback
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,37 +21,42 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from filelock import Timeout
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
-from torch import Tensor
-from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader
-from torch.utils.data import Dataset as TorchDataset
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
-from scalp_core import evaluate, images
-from scalp_core.backbones import timm, transforms
+from scalp_core import operating_point
 from scalp_core.dataset import Dataset, open_dataset
 from scalp_core.errors import ScalpError
-from scalp_core.files import sweep, write_atomic
-from scalp_core.images import Preprocessing
-from scalp_core.labels import GRADES
-from scalp_core.models import Network, build, export, logits, weights_source
-from scalp_core.runs import Progress, Run
+from scalp_core.files import sha256, sweep, write_atomic
+from scalp_core.images import Preprocessing, whitened
+from scalp_core.loop import (
+    GRADED_PARTS,
+    SEEDS_APART,
+    Inputs,
+    Loop,
+    Reporter,
+    Stopped,
+    no_memory,
+    out_of_memory,
+)
+from scalp_core.models import Network, adopt, build, evidence, export, weights_source
+from scalp_core.pixel_cache import cached_features, cached_pixels
+from scalp_core.runs import Recipe, Run, recipe_from
+from scalp_core.workers import cores
 
 _EXPORT_PATIENCE = 600.0  # seconds
-UNLABELLED = -100  # what cross_entropy leaves out
-_GRADED_PARTS = ("valid", "calib", "test")
-_SEEDS_APART = 10_007  # more than a training has epochs: no two of them share a seed
-
-Arrays = npt.NDArray[np.uint8]  # (images, height, width, 3)
-
-
-class Stopped(Exception):  # noqa: N818  asked for, so not an error
-    """Somebody asked the run to stop; its last checkpoint stands."""
+_WHITENED_BY = 500  # pictures are enough to know how colours vary
+_AT_ONCE = 64  # pictures, where nothing is learned
+_TIMED = 3  # steps, of which the median counts
+_LEAST_SPREAD = 1e-6  # of a feature that is the same everywhere
 
 
-def train(run: Run) -> None:
+def train(run: Run, at_once: int | None = None) -> None:
     """Train `run` from its recipe or its last checkpoint to its manifest.
+
+    Args:
+        at_once: no more pictures than these pass through together, as the last try died of its memory.
 
     Raises:
         ScalpError: why it cannot be trained, for the user.
@@ -63,30 +66,42 @@ def train(run: Run) -> None:
     recipe, dataset = run.recipe, open_dataset(run.recipe.data)
     _check_unchanged(run, dataset)
     # Before the weights: they may take a download, and the first thing a page shows is that something happens.
-    reporter = _Reporter(run, recipe.epochs)
+    reporter = Reporter(run)
     reporter.tell("preparing", 0, 0.0, None)
-    torch.manual_seed(recipe.seed * _SEEDS_APART)  # the head, and the backbone if it starts random
-    network, preprocessing = build(recipe.architecture, len(recipe.conditions), recipe.image_size, _weights(run))
-    pixels = cached_pixels(dataset, preprocessing, reporter)
+    torch.manual_seed(recipe.seed * SEEDS_APART)  # the head, and the backbone if it starts random
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network, pixels, weights_used = _start(run, dataset, reporter)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # absent from torch's stubs
-    loop = _Loop(run, network, dataset, pixels, device)
+    if recipe.learns == "head":
+        features = _features(run, network, dataset, pixels, weights_used, reporter)
+        head = _HeadAlone(network.head, features[dataset.index["part"] == "train"]).to(device)
+        alike = dict.fromkeys(dict(head.named_parameters()), 0)
+        loop = Loop(run, recipe, head, alike, dataset, features[:, None, None], device)
+    else:
+        loop = Loop(run, recipe, network, network.layers(), dataset, pixels, device)
+    loop.weights_used = weights_used
     loop.restore()
-    loop.weights_used = loop.weights_used or weights_source(recipe.architecture, recipe.weights)
-    for epoch in range(loop.epochs_done + 1, recipe.epochs + 1):
-        loop.run_epoch(epoch, reporter)
-    network.load_state_dict(loop.best)
-    reporter.tell("grading", recipe.epochs, 1.0, None)
+    if at_once:
+        loop.take_at_most(at_once, "The system ended the last try because memory ran out")
+    while not loop.ended:
+        loop.run_epoch(reporter)
+    loop.judged.load_state_dict(loop.best)
+    reporter.tell("grading", loop.epochs_done, 1.0, None)
+    predictions = loop.grade_parts(GRADED_PARTS)
+    if isinstance(loop.judged, _HeadAlone):
+        loop.judged.give_back(network.head)
+    else:
+        network.load_state_dict(loop.best)
     _finish(
         run,
         network,
-        preprocessing,
-        loop.grade_parts(_GRADED_PARTS),
+        predictions,
         {
             "device": _device_name(device),
             "seconds": round(loop.seconds_before + time.monotonic() - started, 1),
             "parameters": sum(weight.numel() for weight in network.parameters()),
             "best_epoch": loop.best_epoch,
+            "at_once": loop.at_once,
             "weights_used": loop.weights_used,
             "versions": {name: version(name) for name in ("torch", "torchvision", "timm", "onnx", "onnxruntime")},
             "python": platform.python_version(),
@@ -104,351 +119,118 @@ def _check_unchanged(run: Run, dataset: Dataset) -> None:
         )
 
 
-def _weights(run: Run) -> str:
-    """A resumed run brings its own weights: nothing is downloaded twice."""
-    return "none" if run.checkpoint_path.exists() else run.recipe.weights
-
-
 def _device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
 
 
-class _Reporter:
-    """Tells the run folder how far we are, at most once a second, and notices when we are asked to stop."""
-
-    def __init__(self, run: Run, epochs: int) -> None:
-        self.run, self.epochs, self.told = run, epochs, 0.0
-        self.begun: tuple[float, float] | None = None
-
-    def tell(self, phase: str, epoch: int, done: float, seconds_left: float | None, force: bool = True) -> None:
-        if self.run.asked_to_stop:
-            raise Stopped
-        if force or time.monotonic() - self.told > 1:
-            self.told = time.monotonic()
-            self.run.write_progress(Progress(phase, epoch, self.epochs, round(done, 4), seconds_left))
-
-    def step(self, epoch: int, done: float) -> None:
-        """`done` is the share of the whole training; what this process did itself gives the estimate."""
-        now = time.monotonic()
-        self.begun = self.begun or (now, done)
-        since, at = self.begun
-        left = (now - since) / (done - at) * (1 - done) if done > at else None
-        self.tell("training", epoch, done, None if left is None else round(left), force=False)
+# ---- the start ----
 
 
-# ---- pixels ----
+def _start(run: Run, dataset: Dataset, reporter: Reporter) -> tuple[Network, Inputs, str]:
+    """The network as it begins, the pictures as it wants them, and where its weights come from."""
+    recipe = run.recipe
+    if run.checkpoint_path.exists() and recipe.learns == "everything":  # its own weights: nothing is downloaded twice
+        network, _ = build(recipe.architecture, len(recipe.conditions), recipe.image_size, "none")
+        network.normalise(run.preprocessing)
+        return network, cached_pixels(dataset, run.preprocessing, reporter.prepared), ""
+    network, preprocessing, weights_used = _first(recipe)
+    pixels = cached_pixels(dataset, preprocessing, reporter.prepared)
+    if recipe.colours == "whitened" or (recipe.colours == "auto" and recipe.weights == "none"):
+        learned = np.flatnonzero(dataset.index["part"] == "train")
+        chosen = learned[:: max(1, len(learned) // _WHITENED_BY)]
+        preprocessing = whitened(preprocessing, pixels[chosen])
+        network.normalise(preprocessing)
+    run.write_preprocessing(preprocessing)
+    return network, pixels, weights_used
 
 
-def cached_pixels(dataset: Dataset, preprocessing: Preprocessing, reporter: "_Reporter | None" = None) -> Arrays:
-    """All pictures of the data set, resized, in the order of the index; decoded once and then memory-mapped.
-
-    Raises:
-        ScalpError: a picture of the index is gone or cannot be read; its name is in the message.
-    """
-    index = dataset.index
-    name = f"{preprocessing.height}x{preprocessing.width}-{preprocessing.interpolation}-{_pixel_hash(index)}.npy"
-    path = dataset.folder / "cache" / name
-    if not path.exists():
-        sweep(path.parent)  # only one training runs at a time, so whatever lies there is a killed one's
-        write_atomic(path, lambda temporary: _fill_cache(temporary, dataset, preprocessing, reporter))
-    array: Arrays = np.load(path, mmap_mode="r")
-    return array
+def _first(recipe: Recipe) -> tuple[Network, Preprocessing, str]:
+    source, conditions = recipe.source, recipe.conditions
+    if source is None:
+        built = build(recipe.architecture, len(conditions), recipe.image_size, recipe.weights)
+        return *built, weights_source(recipe.architecture, recipe.weights)
+    source.verify()
+    network, _ = build(recipe.architecture, len(conditions), recipe.image_size, "none")
+    adopt(network, recipe.architecture, source.weights_path, conditions, source.recipe.conditions)
+    preprocessing = replace(source.preprocessing, height=recipe.image_size, width=recipe.image_size)
+    network.normalise(preprocessing)
+    return network, preprocessing, f"run {source.id} sha256:{sha256(source.weights_path)}"
 
 
-def _pixel_hash(index: pd.DataFrame) -> str:
-    return f"{pd.util.hash_pandas_object(index[['id', 'sha256']], index=False).sum():016x}"
+# ---- the head alone ----
 
 
-def _fill_cache(path: Path, dataset: Dataset, preprocessing: Preprocessing, reporter: "_Reporter | None") -> None:
-    ids = list(dataset.index.index)
-    shape = (len(ids), preprocessing.height, preprocessing.width, 3)
-    # Pillow lets go of the interpreter lock while it decodes and resizes, so threads are enough.
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        pictures = pool.map(lambda image_id: _small(dataset, image_id, preprocessing), ids)
-        # Written, not mapped: a full disk is then an error that can be told, not a SIGBUS.
-        with path.open("wb") as file:
-            np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-            for number, picture in enumerate(pictures):
-                file.write(picture.tobytes())
-                if reporter:
-                    reporter.tell("preparing", 0, number / len(ids), None, force=False)
-    finally:
-        pool.shutdown(cancel_futures=True)  # whoever stops does not wait for the pictures that are left
+def _features(
+    run: Run, network: Network, dataset: Dataset, pixels: Inputs, weights_used: str, reporter: Reporter
+) -> npt.NDArray[np.float32]:
+    """(images, channels): the features of each picture, averaged over it."""
+    device = network.mean.device
+    whose = f"{weights_used} {asdict(run.preprocessing)}"
 
-
-def _small(dataset: Dataset, image_id: str, preprocessing: Preprocessing) -> images.Pixels:
-    try:
-        return images.resize(images.decode(dataset.read(image_id)).pixels, preprocessing)
-    except ScalpError as error:
-        en, ko = error.text
-        raise ScalpError(error.code, f"Picture {image_id}: {en}", f"사진 {image_id}: {ko}") from error
-
-
-class _Pictures(TorchDataset[tuple[Tensor, Tensor]]):
-    """Rows of the pixel cache with their labels: ((3, h, w) uint8, (conditions,) int64 with UNLABELLED)."""
-
-    def __init__(self, pixels: Arrays, rows: npt.NDArray[np.intp], labels: Tensor, augment: Any = None) -> None:
-        self.pixels, self.rows, self.labels, self.augment = pixels, rows, labels, augment
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
-        row = int(self.rows[number])
-        picture = torch.from_numpy(np.array(self.pixels[row])).permute(2, 0, 1)
-        return (self.augment(picture) if self.augment else picture), self.labels[row]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """For work on small pictures, one after another: two threads that wait for each other take twice as long."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def augmentation(name: str) -> Any:
-    """What a microscope allows: any side may be up, colour follows the lamp, the crop stays close to the whole."""
-    if name == "none":
-        return None
-    return transforms.Compose(
-        [
-            transforms.RandomHorizontalFlip(),
-            transforms.RandomVerticalFlip(),
-            transforms.RandomAffine(degrees=10, translate=(0.06, 0.06), scale=(0.95, 1.15), fill=128),
-            transforms.ColorJitter(brightness=0.15, contrast=0.15, saturation=0.15, hue=0.02),
-        ]
-    )
-
-
-# ---- the loop ----
-
-
-@dataclass
-class _Loop:
-    """One training in progress: network, optimiser and what has been reached."""
-
-    run: Run
-    network: Network
-    dataset: Dataset
-    pixels: Arrays
-    device: torch.device
-
-    def __post_init__(self) -> None:
-        recipe = self.run.recipe
-        index = self.dataset.index
-        columns = [condition.value for condition in recipe.conditions]
-        self.labels = torch.from_numpy(index[columns].fillna(UNLABELLED).to_numpy(dtype=np.int64))
-        self.parts = {part: np.flatnonzero(index["part"] == part) for part in (*_GRADED_PARTS, "train")}
-        self.steps = max(1, len(self.parts["train"]) // recipe.batch_size)
-        self.optimizer = timm.optim.create_optimizer_v2(
-            self.network, opt="adamw", lr=recipe.lr, weight_decay=recipe.weight_decay
-        )
-        self.schedule = timm.scheduler.CosineLRScheduler(
-            self.optimizer,
-            t_initial=recipe.epochs * self.steps,
-            warmup_t=min(int(recipe.warmup_epochs * self.steps), recipe.epochs * self.steps - 1),
-            warmup_lr_init=recipe.lr / 100,
-            lr_min=recipe.lr / 100,
-            t_in_epochs=False,
-        )
-        self.epochs_done, self.best_epoch, self.seconds_before, self.weights_used = 0, 0, 0.0, ""
-        self.best_score = (-1.0, float("-inf"))
-        self.best: dict[str, Tensor] = self._weights()
-        self.history: list[dict[str, Any]] = []
-
-    def run_epoch(self, epoch: int, reporter: _Reporter) -> None:
-        """Train one epoch, validate it, remember it if it is the best so far, and write it all down."""
-        started = time.monotonic()
-        train_loss = self._train_epoch(epoch, reporter)
-        valid = self.grade_parts(["valid"])
-        if not np.isfinite(valid[evaluate.PROBABILITIES]).all(axis=None):  # the last step may have spoilt the weights
-            raise _diverged(epoch, self.run.recipe.lr)
-        report = evaluate.report(valid).set_index("condition")
-        # A constant prediction of a constant truth agrees in nothing beyond chance.
-        kappas = report.loc[report["images"] > 0, "quadratic_weighted_kappa"].fillna(0.0)
-        line = {
-            "epoch": epoch,
-            "train_loss": round(train_loss, 6),
-            "valid_loss": round(_mean_loss(valid), 6),
-            "valid_qwk": round(float(kappas.mean()), 6),
-            **{f"qwk_{condition}": round(float(kappas[condition]), 6) for condition in kappas.index},
-            "lr": self.optimizer.param_groups[0]["lr"],
-            "seconds": round(time.monotonic() - started, 2),
-        }
-        self.history.append(line)
-        score = (line["valid_qwk"], -line["valid_loss"])
-        if score > self.best_score:
-            self.best_score, self.best_epoch, self.best = score, epoch, self._weights()
-        self.epochs_done = epoch
-        self.run.write_history(self.history)
-        self._save_checkpoint()
-        print(json.dumps(line), flush=True)
-
-    def _train_epoch(self, epoch: int, reporter: _Reporter) -> float:
-        recipe = self.run.recipe
-        torch.manual_seed(recipe.seed * _SEEDS_APART + epoch)
-        pictures = _Pictures(self.pixels, self.parts["train"], self.labels, augmentation(recipe.augmentation))
-        self.network.train()
-        losses = []
-        for step, (batch, labels) in enumerate(self._batches(pictures, recipe.batch_size, shuffle=True)):
-            done = ((epoch - 1) * self.steps + step) / (recipe.epochs * self.steps)
-            reporter.step(epoch, done)
-            self.schedule.step_update((epoch - 1) * self.steps + step)
-            loss = self._loss(self._evidence(batch), labels.to(self.device))
-            if not torch.isfinite(loss):
-                raise _diverged(epoch, recipe.lr)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), max_norm=1.0)
-            self.optimizer.step()
-            losses.append(loss.detach())
-        return float(torch.stack(losses).mean())
-
-    def _evidence(self, batch: Tensor) -> Tensor:
-        # Grading stays in full precision, as the export answers: predictions tell of the model that is used.
-        with torch.autocast(self.device.type, torch.bfloat16) if self._in_bfloat16() else nullcontext():
-            pixels = batch.to(self.device, non_blocking=True).float()
-            evidence: Tensor = self.network(pixels.contiguous(memory_format=torch.channels_last))
-        return evidence.float()
-
-    def _in_bfloat16(self) -> bool:
-        """Whether this step computes in bfloat16 where that is safe."""
-        precision = self.run.recipe.precision
-        if precision == "auto":  # CPUs without instructions for it emulate it (0.4× measured)
-            precision = "bfloat16" if self.device.type == "cuda" and torch.cuda.is_bf16_supported() else "full"
-        return torch.is_grad_enabled() and precision == "bfloat16"
-
-    def _loss(self, evidence: Tensor, labels: Tensor) -> Tensor:
-        """Mean over labelled conditions of the cross-entropy; unlabelled ones are masked."""
-        # The sum with a floor of one: a batch without any label gives 0, not NaN.
-        total = cross_entropy(
-            logits(evidence).flatten(0, 1), labels.flatten(), ignore_index=UNLABELLED, reduction="sum"
-        )
-        return total / (labels != UNLABELLED).sum().clamp(min=1)
-
-    def _batches(self, pictures: _Pictures, batch_size: int, shuffle: bool) -> Iterator[tuple[Tensor, Tensor]]:
-        # On a CPU the network needs every core; beside a GPU the cores would idle.
-        workers = min(8, (os.cpu_count() or 2) // 2) if self.device.type == "cuda" else 0
-        full = shuffle and len(pictures) >= batch_size  # a last batch of one breaks batch normalisation
-        batches = iter(DataLoader(pictures, batch_size, shuffle=shuffle, drop_last=full, num_workers=workers))
-        while True:
-            with _one_thread():
-                batch = next(batches, None)
-            if batch is None:
-                return
-            yield batch[0], batch[1]
-
-    def grade_parts(self, parts: list[str] | tuple[str, ...]) -> pd.DataFrame:
-        """The prediction table of these parts, with the network as it is now."""
-        return pd.concat([self._grade_part(part) for part in parts], ignore_index=True)
-
-    def _grade_part(self, part: str) -> pd.DataFrame:
-        recipe, rows = self.run.recipe, self.parts[part]
-        pictures = _Pictures(self.pixels, rows, self.labels)
-        self.network.eval()
+    def compute() -> npt.NDArray[np.float32]:
+        found = []
+        network.eval()
         with torch.inference_mode():
-            batches = []
-            for batch, _ in self._batches(pictures, 64, shuffle=False):
-                if self.run.asked_to_stop:
-                    raise Stopped
-                batches.append(logits(self._evidence(batch)).softmax(dim=-1).cpu())
-        probabilities = torch.cat(batches or [torch.empty(0, len(recipe.conditions), len(GRADES))]).numpy()
-        ids = self.dataset.index["id"].to_numpy()[rows]
-        tables = []
-        for number, condition in enumerate(recipe.conditions):
-            table = pd.DataFrame(probabilities[:, number], columns=evaluate.PROBABILITIES)
-            table.insert(0, "image", ids)
-            table.insert(1, "condition", condition.value)
-            table.insert(2, "part", part)
-            table.insert(3, "truth", self.dataset.index[condition.value].to_numpy()[rows])
-            tables.append(table)
-        return pd.concat(tables, ignore_index=True)
+            for start in range(0, len(pixels), _AT_ONCE):
+                reporter.prepared(start / len(pixels))
+                batch = torch.from_numpy(np.array(pixels[start : start + _AT_ONCE])).to(device).permute(0, 3, 1, 2).float()
+                found.append(network.features(batch).mean(dim=(-2, -1)).cpu().numpy())
+        return np.concatenate(found)
 
-    # ---- checkpoint: one safetensors file, position and history in its header ----
-
-    def _weights(self) -> dict[str, Tensor]:
-        return {name: tensor.detach().cpu().clone() for name, tensor in self.network.state_dict().items()}
-
-    def _save_checkpoint(self) -> None:
-        tensors = {f"network/{name}": tensor for name, tensor in self._weights().items()}
-        tensors |= {f"best/{name}": tensor for name, tensor in self.best.items()}
-        for number, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer/{number}/{name}": tensor.cpu() for name, tensor in state.items()}
-        position = {
-            "epochs_done": self.epochs_done,
-            "best_epoch": self.best_epoch,
-            "best_score": self.best_score,
-            "weights_used": self.weights_used,
-            "seconds": sum(line["seconds"] for line in self.history),
-            "history": self.history,
-        }
-        # Transformers keep some weights transposed in memory, which the format does not store.
-        tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
-        metadata = {"position": json.dumps(position)}
-        write_atomic(self.run.checkpoint_path, lambda path: save_file(tensors, path, metadata))
-
-    def restore(self) -> None:
-        """Go on from the last checkpoint, if there is one."""
-        path = self.run.checkpoint_path
-        if not path.exists():
-            return
-        with safe_open(path, "pt") as checkpoint:
-            position = json.loads(checkpoint.metadata()["position"])
-        groups: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "optimizer": {}}
-        for name, tensor in load_file(path).items():
-            group, _, rest = name.partition("/")
-            groups[group][rest] = tensor
-        self.network.load_state_dict(groups["network"])
-        self.best = groups["best"]
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in groups["optimizer"].items():
-            number, _, rest = name.partition("/")
-            state.setdefault(int(number), {})[rest] = tensor
-        self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
-        self.epochs_done, self.best_epoch = position["epochs_done"], position["best_epoch"]
-        self.weights_used = position["weights_used"]
-        self.best_score = (position["best_score"][0], position["best_score"][1])
-        self.seconds_before, self.history = position["seconds"], position["history"]
-        # An epoch may have been written down just before a kill kept it from the checkpoint.
-        self.run.write_history(self.history)
+    return cached_features(dataset, hashlib.sha256(whose.encode()).hexdigest()[:16], compute)
 
 
-def _diverged(epoch: int, lr: float) -> ScalpError:
-    return ScalpError(
-        "diverged",
-        f"The loss stopped being a number in epoch {epoch}. Train again with a lower lr (it was {lr:g}).",
-        f"{epoch}번째 에폭에서 손실이 발산했습니다. lr을 {lr:g}보다 낮춰 다시 학습하십시오.",
-    )
+class _HeadAlone(nn.Module):
+    """The head on features averaged over each picture. A logit is the mean of evidence, so this learns the same.
+
+    The features are standardised, so that one learning rate suits every backbone; `give_back` undoes it.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, head: nn.Conv2d, features: npt.NDArray[np.float32]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.from_numpy(features.mean(axis=0)), persistent=False)
+        self.register_buffer("scale", torch.from_numpy(features.std(axis=0) + _LEAST_SPREAD), persistent=False)
+        self.head = copy.deepcopy(head)
+        with torch.no_grad():
+            _bias(self.head).add_((head.weight[..., 0, 0] * self.mean).sum(dim=1))
+            self.head.weight *= self.scale[:, None, None]
+
+    def forward(self, features: Tensor) -> Tensor:
+        standardised = (features - self.mean[:, None, None]) / self.scale[:, None, None]
+        return evidence(self.head, standardised)
+
+    def give_back(self, head: nn.Conv2d) -> None:
+        """Let `head`, which takes features as they are, say the same."""
+        with torch.no_grad():
+            head.weight.copy_(self.head.weight / self.scale[:, None, None])
+            _bias(head).copy_(_bias(self.head) - (head.weight[..., 0, 0] * self.mean).sum(dim=1))
 
 
-def _mean_loss(predictions: pd.DataFrame) -> float:
-    """Cross-entropy of a prediction table over its labelled rows; 0 when there are none."""
-    rows = predictions.dropna(subset="truth")
-    if rows.empty:
-        return 0.0
-    chosen = rows[evaluate.PROBABILITIES].to_numpy()[np.arange(len(rows)), rows["truth"].to_numpy(dtype=np.int64)]
-    return float(-np.log(np.clip(chosen, 1e-12, None)).mean())
+def _bias(head: nn.Conv2d) -> Tensor:
+    assert head.bias is not None
+    return head.bias
 
 
 # ---- the end ----
 
 
-def _finish(
-    run: Run, network: Network, preprocessing: Preprocessing, predictions: pd.DataFrame, facts: dict[str, Any]
-) -> None:
+def _finish(run: Run, network: Network, predictions: pd.DataFrame, facts: dict[str, Any]) -> None:
     weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
     write_atomic(run.weights_path, lambda path: save_file(weights, path))
-    run.write_preprocessing(preprocessing)
-    write_export(run, network.cpu(), preprocessing)
+    write_export(run, network.cpu(), run.preprocessing)
     if run.asked_to_stop:
         raise Stopped
-    write_atomic(run.predictions_path, lambda path: predictions.to_parquet(path, index=False))
+    run.operating_point_path.unlink(missing_ok=True)  # of a try that was killed before its last word
+    _write_predictions(run, predictions, "fitted when the training ended")
     run.write_manifest(facts)
+
+
+def _write_predictions(run: Run, predictions: pd.DataFrame, why: str) -> None:
+    write_atomic(run.predictions_path, lambda path: predictions.to_parquet(path, index=False))
+    run.write_operating_point(operating_point.fit(predictions, run.recipe.recall_floor, why))
 
 
 def load_network(run: Run) -> Network:
@@ -460,9 +242,8 @@ def load_network(run: Run) -> Network:
     run.verify()
     recipe = run.recipe
     network, _ = build(recipe.architecture, len(recipe.conditions), recipe.image_size, "none")
-    weights = load_file(run.weights_path)
-    # Shipped runs store half precision; counters stay integers.
-    network.load_state_dict({name: w.float() if w.is_floating_point() else w for name, w in weights.items()})
+    network.normalise(run.preprocessing)
+    adopt(network, recipe.architecture, run.weights_path, recipe.conditions, recipe.conditions)
     return network.eval()
 
 
@@ -479,10 +260,12 @@ def pack(run: Run) -> None:
     halved = {name: w.half() if w.is_floating_point() else w for name, w in network.state_dict().items()}
     network.load_state_dict({name: w.float() if w.is_floating_point() else w for name, w in halved.items()})
     pixels = cached_pixels(dataset, run.preprocessing)
-    predictions = _Loop(run, network, dataset, pixels, torch.device("cpu")).grade_parts(_GRADED_PARTS)
+    recipe = replace(run.recipe, ema=0.0)  # these are the weights to be judged
+    loop = Loop(run, recipe, network, network.layers(), dataset, pixels, torch.device("cpu"))
     facts = {key: value for key, value in run.manifest.items() if key != "files"}
+    predictions = loop.grade_parts(GRADED_PARTS)
     write_atomic(run.weights_path, lambda path: save_file(halved, path))
-    write_atomic(run.predictions_path, lambda path: predictions.to_parquet(path, index=False))
+    _write_predictions(run, predictions, "fitted when the weights were packed")
     run.write_manifest(facts | {"stored_precision": "float16"})
     run.drop_derived()
 
@@ -494,15 +277,48 @@ def write_export(run: Run, network: Network, preprocessing: Preprocessing) -> No
     run.write_export({"largest_difference": differences[0], "onnxruntime": version("onnxruntime")})
 
 
+# ---- how fast a recipe is here ----
+
+
+def speed(recipe: Recipe) -> dict[str, float]:
+    """Pictures a second that this machine learns from and grades by a recipe; its weights and pixels do not matter.
+
+    Raises:
+        ScalpError: the recipe cannot be trained.
+    """
+    dataset, device = open_dataset(recipe.data), torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network, _ = build(recipe.architecture, len(recipe.conditions), recipe.image_size, "none")
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    blank = np.zeros((len(dataset.index), recipe.image_size, recipe.image_size, 3), dtype=np.uint8)
+    loop = Loop(Run(Path()), recipe, network, network.layers(), dataset, blank, device)
+    rows = torch.from_numpy(np.resize(loop.parts["train"], recipe.batch_size))
+    loop.step(rows, 0)  # the first one also lays out memory
+    learned = [_seconds(lambda: loop.step(rows, 0).item()) for _ in range(_TIMED)]
+    graded = [_seconds(lambda: loop.probabilities(rows.numpy())) for _ in range(_TIMED)]
+    pictures = recipe.batch_size
+    return {"learned": pictures / float(np.median(learned)), "graded": pictures / float(np.median(graded))}
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+# ---- the process ----
+
+
 def _prepare_process() -> None:
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(cores())
     torch.use_deterministic_algorithms(True, warn_only=True)
 
 
 def main(arguments: list[str]) -> int:
-    """The process of one training, or of one export: `python -m scalp_core.train train|export FOLDER`."""
-    task, run = arguments[0], Run(Path(arguments[1]))
+    """The process of one training, or of one export: `python -m scalp_core.train train|export FOLDER [AT_ONCE]`."""
     _prepare_process()
+    if arguments == ["speed"]:
+        return _tell_speed()
+    task, run = arguments[0], Run(Path(arguments[1]))
     try:
         # An export that somebody else is making is worth waiting for; a training that somebody else does is not.
         with run.lock().acquire(timeout=_EXPORT_PATIENCE if task == "export" else None):
@@ -511,7 +327,7 @@ def main(arguments: list[str]) -> int:
                     write_export(run, load_network(run), run.preprocessing)
                 return 0
             sweep(run.folder)
-            train(run)
+            train(run, *map(int, arguments[2:]))
     except Timeout:
         print("Another process works on this run.", flush=True)
         return 3
@@ -519,16 +335,31 @@ def main(arguments: list[str]) -> int:
         return 0
     except ScalpError as error:
         return _fail(task, run, error)
-    except (OSError, SafetensorError) as error:
-        traceback.print_exc()
-        return _fail(task, run, _disk_error(error))
+    except (OSError, SafetensorError, RuntimeError, MemoryError) as error:
+        if out_of_memory(error):
+            return _fail(task, run, no_memory(), error)
+        if isinstance(error, RuntimeError):  # a mistake of ours: the runner tells of it, with the log
+            raise
+        return _fail(task, run, _disk_error(error), error)
     return 0
 
 
-def _fail(task: str, run: Run, error: ScalpError) -> int:
-    print(error, flush=True)
+def _tell_speed() -> int:
+    """A recipe on standard input, its speed on standard output, both JSON."""
+    try:
+        print(json.dumps(speed(recipe_from(json.load(sys.stdin)))))
+    except ScalpError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _fail(task: str, run: Run, error: ScalpError, cause: Exception | None = None) -> int:
     if task == "train":
-        run.write_error(error.text)
+        run.write_error(error.text)  # before the log, which a full disk does not take
+    if cause:
+        traceback.print_exception(cause)
+    print(error, flush=True)
     return 1
 
 

@@ -19,6 +19,11 @@ Work = TypeVar("Work")
 Result = TypeVar("Result")
 
 
+def cores() -> int:
+    """Cores this process may use: fewer than the machine has where a scheduler or a container pins it to some."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
 def share_out(work: Callable[[Work], Result], items: Iterable[Work], processes: int | None = None) -> Iterator[Result]:
     """`work(item)` of every item, in whatever order they are done; few items are taken ahead of the workers.
 
@@ -30,7 +35,7 @@ def share_out(work: Callable[[Work], Result], items: Iterable[Work], processes: 
     Raises:
         ScalpError: `worker_died`, besides whatever `work` raises.
     """
-    processes = processes or os.cpu_count() or 1
+    processes = processes or cores()
     if processes == 1:
         yield from map(work, items)
         return

@@ -15,7 +15,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from scalp_core import images
 from scalp_core.errors import ScalpError
-from scalp_core.images import MAX_BYTES, Preprocessing, decode, resize, thumbnail
+from scalp_core.images import MAX_BYTES, Preprocessing, decode, resize, thumbnail, whitened
 
 
 def gradient(height: int = 48, width: int = 64) -> npt.NDArray[np.uint8]:
@@ -316,6 +316,46 @@ def test_resizing_squashes_the_whole_picture(interpolation: str) -> None:
     assert small.shape == (32, 16, 3)
     assert small.dtype == np.uint8
     assert np.abs(small.mean(axis=(0, 1)) - RGB.mean(axis=(0, 1))).max() < 1
+
+
+HALF = (0.5, 0.5, 0.5)
+PLAIN = Preprocessing(32, 32, HALF, HALF, "bilinear")
+
+
+def scalps(pictures: int, noise: float = 4.0) -> npt.NDArray[np.uint8]:
+    """Pictures that vary mostly in light, each lit by a lamp of another colour, with little colour in them."""
+    generator = np.random.default_rng(0)
+    lamp = generator.normal(128, 20, (pictures, 1, 1, 3))
+    light = generator.normal(0, 25, (pictures, 32, 32, 1))
+    return (lamp + light + generator.normal(0, noise, (pictures, 32, 32, 3))).clip(0, 255).astype(np.uint8)
+
+
+def within(preprocessing: Preprocessing, pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """(3, 3): covariance of the whitened channels within pictures."""
+    centred = pictures.reshape(len(pictures), -1, 3) / 255 - np.array(preprocessing.mean)
+    mixed = centred @ np.array(preprocessing.whitening).reshape(3, 3).T
+    return np.mean([np.cov(picture.T, bias=True) for picture in mixed], axis=0)
+
+
+def test_whitened_every_direction_of_colour_varies_by_one_within_a_picture() -> None:
+    pictures = scalps(40)
+    made = whitened(PLAIN, pictures)
+    assert np.abs(within(made, pictures) - np.eye(3)).max() < 0.01
+    assert np.array(made.mean) == pytest.approx(pictures.mean(axis=(0, 1, 2)) / 255, abs=1e-4)
+    assert (made.height, made.width, made.interpolation, made.crop) == (32, 32, "bilinear", "squash")
+    # It says the same of the same pictures in another order, and of whoever asks again.
+    assert whitened(PLAIN, pictures) == made == whitened(PLAIN, pictures[::-1])
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (120, 80, 60)])
+def test_pictures_without_any_variation_do_not_blow_up(colour: tuple[int, int, int]) -> None:
+    made = whitened(PLAIN, np.full((3, 32, 32, 3), colour, dtype=np.uint8))
+    assert np.isfinite(made.whitening).all()
+    assert np.abs(made.whitening).max() <= 255.1
+    grey = np.repeat(scalps(5)[..., :1], 3, axis=-1)  # varies in light, in no colour
+    assert np.abs(whitened(PLAIN, grey).whitening).max() <= 255.1
+    single = whitened(PLAIN, scalps(1))
+    assert np.isfinite(single.whitening).all()
 
 
 def test_a_thumbnail_keeps_the_shape_and_is_small() -> None:

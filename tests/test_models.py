@@ -22,7 +22,9 @@ from scalp_core.architectures import ARCHITECTURES
 from scalp_core.backbones import timm, torchvision_models
 from scalp_core.errors import ScalpError
 from scalp_core.files import sha256
-from scalp_core.models import Network, build, export, logits
+from scalp_core.images import Preprocessing, whitened
+from scalp_core.labels import CONDITIONS
+from scalp_core.models import Network, adopt, build, export, logits
 
 
 def pictures(count: int, size: int) -> torch.Tensor:
@@ -59,6 +61,87 @@ def test_normalisation_is_inside_the_network() -> None:
             network(mean.expand(1, 3, 64, 64)),
             network.head(network.backbone(torch.zeros(1, 3, 64, 64))).unflatten(1, (6, 4)),
         )
+
+
+def coloured_whitening(preprocessing: Preprocessing) -> Preprocessing:
+    """A whitening that mixes the channels."""
+    generator = np.random.default_rng(0)
+    light, colour = generator.integers(0, 200, (4, 32, 32, 1)), generator.integers(0, 50, (4, 32, 32, 3))
+    return whitened(preprocessing, (light + colour).astype(np.uint8))
+
+
+def test_whitening_is_inside_the_network_and_its_export(tmp_path: Path) -> None:
+    network, plain = build("test_resnet", 6, 64, "none")
+    network.eval()
+    batch = pictures(3, 64)
+    with torch.inference_mode():
+        before = network(batch)
+        preprocessing = coloured_whitening(plain)
+        network.normalise(preprocessing)
+        after = network(batch)
+        assert preprocessing.whitening is not None
+        matrix = torch.tensor(preprocessing.whitening).view(3, 3)
+        mixed = torch.einsum("oc,nchw->nohw", matrix, batch / 255 - torch.tensor(preprocessing.mean).view(1, 3, 1, 1))
+        expected = network.head(network.backbone(mixed)).unflatten(1, (6, 4))
+    assert torch.allclose(after, expected, atol=1e-4)
+    assert not torch.allclose(after, before, atol=1e-2)
+    assert export(network, preprocessing, tmp_path / "model.onnx") < 1e-4
+    network.normalise(plain)
+    with torch.inference_mode():
+        assert torch.equal(network(batch), before)
+
+
+@pytest.mark.parametrize("architecture", ["vgg11_bn", "googlenet", "resnet18", "efficientnet_b0", "vit_tiny"])
+def test_layers_count_from_the_pixels_to_the_head(architecture: str) -> None:
+    network, _ = build(architecture, 2, 64, "none")
+    layers = network.layers()
+    assert set(layers) == {name for name, _ in network.named_parameters()}
+    assert min(layers.values()) == 0
+    assert [name for name, depth in layers.items() if depth == max(layers.values())] == ["head.weight", "head.bias"]
+    depths = list(layers.values())
+    assert len(set(depths)) == max(depths) + 1 or len(set(depths)) >= 5
+    first = next(name for name, weight in network.named_parameters() if weight.ndim == 4)
+    assert layers[first] == 0
+    assert np.corrcoef(depths, range(len(depths)))[0, 1] > 0.9
+
+
+def saved(network: Network, path: Path) -> Path:
+    save_file({name: one.contiguous() for name, one in network.state_dict().items()}, path)
+    return path
+
+
+def test_a_finished_network_is_adopted_condition_by_condition(tmp_path: Path) -> None:
+    known = (CONDITIONS[3], CONDITIONS[0])
+    given, _ = build("test_resnet", 2, 64, "none")
+    weights = saved(given, tmp_path / "model.safetensors")
+    wanted = (CONDITIONS[0], CONDITIONS[5], CONDITIONS[3])
+    network, _ = build("test_resnet", 3, 64, "none")
+    fresh = network.head.weight[4:8].clone()
+    adopt(network, "test_resnet", weights, wanted, known)
+    with torch.inference_mode():
+        one, other = given.eval()(pictures(2, 64)), network.eval()(pictures(2, 64))
+    assert torch.allclose(other[:, 0], one[:, 1], atol=1e-5)
+    assert torch.allclose(other[:, 2], one[:, 0], atol=1e-5)
+    assert torch.equal(network.head.weight[4:8], fresh)
+
+
+def test_half_precision_is_adopted_as_what_it_says(tmp_path: Path) -> None:
+    given, _ = build("test_resnet", 6, 64, "none")
+    weights = saved(given.half(), tmp_path / "model.safetensors")
+    network, _ = build("test_resnet", 6, 64, "none")
+    adopt(network, "test_resnet", weights, CONDITIONS, CONDITIONS)
+    assert {one.dtype for one in network.parameters()} == {torch.float32}
+    assert torch.equal(network.head.weight, given.head.weight.float())
+
+
+def test_what_cannot_be_adopted_is_told(tmp_path: Path) -> None:
+    given, _ = build("test_vit", 6, 64, "none")
+    weights = saved(given, tmp_path / "model.safetensors")
+    for architecture, size in (("test_vit", 96), ("test_resnet", 64), ("googlenet", 64)):
+        network, _ = build(architecture, 6, size, "none")
+        with pytest.raises(ScalpError, match="weights") as caught:
+            adopt(network, architecture, weights, CONDITIONS, CONDITIONS)
+        assert caught.value.code == "misfit"
 
 
 def test_evidence_is_where_the_picture_is() -> None:

@@ -1,69 +1,40 @@
-"""Training of one run, in this process and with real data: it learns, resumes exactly, stops and fails in words."""
+"""Training of one run, in this process and with real data: it finishes whole, starts from another, fails in words."""
 
+import os
 import resource
 import shutil
+import subprocess
+import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
+import onnxruntime
 import pytest
 import torch
-from conftest import TINY, Folders, Trained, until
-from PIL import Image
-from safetensors.torch import load_file, save_file
+from conftest import ROOT, Folders, Trained, until
+from safetensors.torch import save_file
+from test_models import backbone_file, hub
+from trainings import HEAD_ALONE, RECIPE, same, weights_of, with_source, work
 
 import scalp_core.runs
+from scalp_core import files, loop, pixel_cache
 from scalp_core import train as training
 from scalp_core.backbones import timm
-from scalp_core.dataset import LABEL_COLUMNS, Dataset, open_dataset, write_dataset
+from scalp_core.dataset import Dataset, open_dataset, write_dataset
 from scalp_core.errors import ScalpError
-from scalp_core.images import Preprocessing, decode, resize
-from scalp_core.models import Network
-from scalp_core.runs import Recipe, Run, State, create_run
-from scalp_core.train import Stopped, cached_pixels, load_network, train
-
-RECIPE = Recipe(**TINY)
-HALF = Preprocessing(64, 64, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "bilinear")
+from scalp_core.labels import CONDITIONS
+from scalp_core.loop import Stopped
+from scalp_core.pixel_cache import cached_pixels
+from scalp_core.runs import Run, State, create_run
+from scalp_core.train import load_network
 
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)  # as for the run of conftest.py; training.main changes it
-
-
-def work(run: Run) -> None:
-    with run.lock():
-        train(run)
-
-
-def weights_of(run: Run) -> dict[str, torch.Tensor]:
-    return load_file(run.folder / "model.safetensors")
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(weight, other[name]) for name, weight in one.items())
-
-
-@pytest.fixture
-def coloured(folders: Folders) -> Dataset:
-    """64 small pictures whose colours say what the first three labels are; the last three half of them lack."""
-    generator = np.random.default_rng(0)
-    folder = folders.data / "coloured"
-    (folder / "images").mkdir(parents=True)
-    rows = []
-    for number in range(64):
-        grades = generator.integers(0, 4, 3)
-        pixels = np.full((64, 64, 3), 40, dtype=np.uint8) + (grades * 60).astype(np.uint8)
-        name = f"p{number:02d}"
-        Image.fromarray(pixels).save(folder / "images" / f"{name}.png")
-        row = dict.fromkeys(("sha256", "device", "capture", "region"), name) | {"id": name, "site": str(number % 16)}
-        others = [None if number % 16 < 8 else 0] * 3
-        labels = dict(zip(LABEL_COLUMNS, [*grades.tolist(), *others], strict=True))
-        part = ("train", "train", "valid", "calib", "train", "test", "train", "train")[number % 8]
-        rows.append(row | {"path": f"images/{name}.png", "part": part} | labels)
-    return write_dataset(folder, "test", {}, pd.DataFrame(rows))
 
 
 def test_a_finished_run_is_whole(trained: Trained) -> None:
@@ -83,74 +54,8 @@ def test_a_finished_run_is_whole(trained: Trained) -> None:
     assert run.manifest["parameters"] == sum(weight.numel() for weight in load_network(run).parameters())
 
 
-def test_it_learns_and_labels_that_are_missing_are_masked(coloured: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "write_export", lambda *_: None)  # slow, and not what this is about
-    recipe = replace(RECIPE, data="coloured", epochs=8, lr=1e-2, augmentation="none", image_size=64, batch_size=16)
-    run = create_run(recipe)
-    work(run)
-    losses = run.history["train_loss"]
-    assert losses.iloc[-1] < 0.75 * losses.iloc[0]
-    assert np.isfinite(run.history["valid_loss"]).all()
-    predictions = run.predictions
-    unlabelled = predictions["image"].str[1:].astype(int) % 16 < 8
-    unknown = predictions["condition"].isin(["value_4", "value_5", "value_6"]) & unlabelled
-    assert list(predictions["truth"].isna()) == list(unknown)
-    assert predictions[["p0", "p1", "p2", "p3"]].notna().all(axis=None)
-
-
-def test_a_resumed_run_ends_exactly_as_an_uninterrupted_one(
-    trained: Trained, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe = replace(RECIPE, epochs=2)
-    straight, broken, reseeded = trained.run, create_run(recipe, "broken"), create_run(replace(recipe, seed=1), "other")
-    assert straight.recipe == recipe
-
-    def interrupt(self: training._Loop, epoch: int, reporter: training._Reporter) -> None:
-        if epoch == 2:
-            raise Stopped
-        real_epoch(self, epoch, reporter)
-
-    real_epoch = training._Loop.run_epoch
-    with monkeypatch.context() as patch:
-        patch.setattr(training._Loop, "run_epoch", interrupt)
-        with pytest.raises(Stopped):
-            work(broken)
-    assert broken.state is State.INTERRUPTED
-    assert len(broken.history) == 1
-    torch.rand(1000)
-    monkeypatch.setattr(training, "write_export", lambda *_: None)  # slow, and not what this is about
-    work(broken)
-    assert same(weights_of(straight), weights_of(broken))
-    assert straight.predictions.equals(broken.predictions)
-    columns = ["epoch", "train_loss", "valid_loss", "valid_qwk", "lr"]
-    assert straight.history[columns].equals(broken.history[columns])
-    work(reseeded)
-    assert not same(weights_of(straight), weights_of(reseeded))
-
-
-def test_half_precision_learns_and_is_graded_in_full(coloured: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "write_export", lambda *_: None)  # slow, and not what this is about
-    seen: set[tuple[bool, torch.dtype]] = set()
-    forward = Network.forward
-
-    def watched(self: Network, pixels: torch.Tensor) -> torch.Tensor:
-        evidence = forward(self, pixels)
-        seen.add((self.training, evidence.dtype))
-        return evidence
-
-    monkeypatch.setattr(Network, "forward", watched)
-    recipe = replace(RECIPE, data="coloured", epochs=4, lr=1e-2, augmentation="none", batch_size=16)
-    run = create_run(replace(recipe, precision="bfloat16"))
-    work(run)
-    assert (True, torch.bfloat16) in seen
-    assert {kind for learning, kind in seen if not learning} == {torch.float32}
-    losses = run.history["train_loss"]
-    assert losses.iloc[-1] < 0.95 * losses.iloc[0]
-    assert {weight.dtype for weight in load_network(run).parameters()} == {torch.float32}
-
-
 def test_cancelling_stops_within_a_step_and_keeps_what_was_finished(tiny: Dataset) -> None:
-    run = create_run(replace(RECIPE, epochs=1000))
+    run = create_run(replace(RECIPE, epochs=1000, patience=0))
     stopped: list[BaseException] = []
 
     def target() -> None:
@@ -170,28 +75,6 @@ def test_cancelling_stops_within_a_step_and_keeps_what_was_finished(tiny: Datase
     assert run.state is State.CANCELLED
     assert len(run.history) <= epochs + 1
     assert (run.folder / "checkpoint.safetensors").exists()
-
-
-def test_cancelling_while_pictures_are_prepared_stops_at_once(tiny: Dataset, folders: Folders) -> None:
-    run = create_run(RECIPE)
-    run.cancel()
-    reporter = training._Reporter(run, 1)
-    odd_size = replace(HALF, height=33)
-    with pytest.raises(Stopped):
-        cached_pixels(tiny, odd_size, reporter)
-    assert not list((tiny.folder / "cache").glob("33x*"))
-    assert not list((tiny.folder / "cache").glob(".tmp-*"))
-
-
-def test_the_picture_cache_holds_the_pictures_in_order_and_is_made_once(tiny: Dataset) -> None:
-    pixels = cached_pixels(tiny, HALF)
-    assert pixels.shape == (48, 64, 64, 3)
-    for row in (0, 17, 47):
-        data = tiny.read(tiny.index["id"].iloc[row])
-        assert np.array_equal(pixels[row], resize(decode(data).pixels, HALF))
-    made = [path.stat().st_mtime_ns for path in (tiny.folder / "cache").iterdir()]
-    cached_pixels(tiny, HALF)
-    assert [path.stat().st_mtime_ns for path in (tiny.folder / "cache").iterdir()] == made
 
 
 # ---- what fails, through the process's own door ----
@@ -243,17 +126,77 @@ def test_an_architecture_that_does_not_exist_fails_in_words(tiny: Dataset) -> No
     assert "no_such_net" in failure(create_run(replace(RECIPE, architecture="no_such_net")))
 
 
-def test_a_full_disk_fails_in_words_and_keeps_the_last_checkpoint(tiny: Dataset) -> None:
-    cached_pixels(tiny, replace(HALF, interpolation="bicubic"))
-    run = create_run(replace(RECIPE, epochs=3))
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, limits[1]))  # pictures fit, a checkpoint does not
-    try:
-        message = failure(run)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert "Make room" in message
+# Every file that a training writes.
+WRITTEN = (
+    *("progress.json", "64x64", "preprocessing.json", "history.jsonl", "checkpoint.safetensors", "model.safetensors"),
+    *("predictions.parquet", "operating_point.json", "manifest.json"),
+)
+
+
+def full_disk_at(name: str, monkeypatch: pytest.MonkeyPatch, times: int = 1) -> None:
+    """Let the system itself refuse to write the file whose name begins so, the last of so many times."""
+    real, hard = files.write_atomic, resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    written: list[Path] = []
+
+    def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
+        if path.name.startswith(name):
+            written.append(path)
+        if not path.name.startswith(name) or len(written) < times:
+            real(path, write)
+            return
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+        try:
+            real(path, write)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+    for module in (files, loop, pixel_cache, training):
+        monkeypatch.setattr(module, "write_atomic", write_atomic)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_full_disk_fails_in_words_and_once_there_is_room_it_ends_as_if_nothing_had_been(
+    name: str, trained: Trained, own_copy: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "write_export", lambda *_: None)
+    monkeypatch.setattr(training, "_prepare_process", lambda: None)  # as many threads as the other run
+    run = create_run(replace(RECIPE, epochs=2))
+    with monkeypatch.context() as patch:
+        full_disk_at(name, patch, times=2 if name in ("history.jsonl", "checkpoint.safetensors") else 1)
+        assert "Make room" in failure(run)
     assert not list(run.folder.glob(".tmp-*"))
+    assert not list((own_copy.folder / "cache").glob(".tmp-*"))
+    assert run.checkpoint_path.exists() == (name not in WRITTEN[:3])
+    run.resume()
+    assert training.main(["train", str(run.folder)]) == 0
+    assert same(weights_of(trained.run), weights_of(run))
+    assert trained.run.raw_predictions.equals(run.raw_predictions)
+    assert trained.run.history.drop(columns="seconds").equals(run.history.drop(columns="seconds"))
+    run.verify()
+
+
+def test_a_full_disk_while_exporting_fails_in_words(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = create_run(replace(RECIPE, epochs=1))
+    with monkeypatch.context() as patch:
+        full_disk_at("model.onnx", patch)
+        assert "Make room" in failure(run)
+    assert not list(run.folder.glob(".tmp-*"))
+    assert run.checkpoint_path.exists()
+
+
+def test_a_full_disk_while_features_are_kept_fails_in_words(
+    trained: Trained, own_copy: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "write_export", lambda *_: None)
+    with_source(trained, folders)
+    run = create_run(replace(HEAD_ALONE, epochs=1))
+    with monkeypatch.context() as patch:
+        full_disk_at("features", patch)
+        assert "Make room" in failure(run)
+    assert not list((own_copy.folder / "cache").glob(".tmp-*"))
+    run.resume()
+    assert training.main(["train", str(run.folder)]) == 0
+    assert run.finished
 
 
 def test_two_processes_never_train_the_same_run(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,3 +223,112 @@ def test_the_network_of_a_damaged_run_is_not_loaded(trained: Trained, tmp_path: 
     weights.write_bytes(data)
     with pytest.raises(ScalpError, match=r"model\.safetensors"):
         load_network(copy)
+
+
+# ---- starting from another run ----
+
+
+def test_the_head_alone_learns_in_seconds_and_the_export_says_what_was_predicted(
+    trained: Trained, tiny: Dataset, folders: Folders
+) -> None:
+    source = with_source(trained, folders)
+    run = create_run(replace(HEAD_ALONE, epochs=30, patience=0))
+    work(run)
+    assert run.history["seconds"].sum() < 10
+    before, after = weights_of(source), weights_of(run)
+    assert before.keys() == after.keys()
+    assert all(torch.equal(one, before[name]) for name, one in after.items() if not name.startswith("head."))
+    assert not torch.equal(before["head.weight"], after["head.weight"])
+    assert run.manifest["weights_used"].startswith("run source sha256:")
+    session = onnxruntime.InferenceSession(run.export_path, providers=["CPUExecutionProvider"])
+    answers = session.run(["probabilities"], {"pixels": cached_pixels(tiny, run.preprocessing)})[0]
+    of_fourth = run.raw_predictions[lambda table: table["condition"] == "value_4"]
+    rows = tiny.index.index.get_indexer(of_fourth["image"])
+    assert np.abs(answers[rows, 3] - of_fourth[["p0", "p1", "p2", "p3"]].to_numpy()).max() < 1e-4
+
+
+@pytest.mark.parametrize("learns", ["everything", "head"])
+def test_conditions_that_the_source_lacks_start_fresh_and_the_others_go_on(
+    learns: str, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "write_export", lambda *_: None)
+    source = create_run(replace(RECIPE, conditions=CONDITIONS[:2], epochs=1), "source")
+    work(source)
+    recipe = replace(RECIPE, weights="run:source", learns=learns, epochs=1, lr=1e-7, ema=0.0)
+    for conditions in (CONDITIONS, CONDITIONS[1:4], CONDITIONS[4:]):
+        run = create_run(replace(recipe, conditions=conditions))
+        work(run)
+        assert run.finished
+        assert set(run.predictions["condition"]) == {condition.value for condition in conditions}
+        if CONDITIONS[1] in conditions:  # at next to no learning rate it still says what the source says
+            before, after = (
+                one.raw_predictions[lambda table: table["condition"] == "value_2"][["p0", "p1", "p2", "p3"]]
+                for one in (source, run)
+            )
+            assert np.abs(before.to_numpy() - after.to_numpy()).max() < 0.05
+
+
+def test_a_source_that_is_gone_or_does_not_fit_is_told(
+    trained: Trained, tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "write_export", lambda *_: None)
+    source = with_source(trained, folders)
+    with pytest.raises(ScalpError, match="same architecture"):
+        create_run(replace(RECIPE, weights="run:source", architecture="test_resnet"))
+    with pytest.raises(ScalpError, match="nobody"):
+        create_run(replace(RECIPE, weights="run:nobody"))
+    run, damaged = (create_run(replace(RECIPE, weights="run:source")) for _ in range(2))
+    weights = bytearray(source.weights_path.read_bytes())
+    weights[-1] ^= 1
+    source.weights_path.write_bytes(weights)
+    assert "model.safetensors" in failure(damaged)
+    shutil.rmtree(source.folder)
+    assert "no run “source”" in failure(run)
+
+
+def test_once_begun_it_needs_its_source_no_more(
+    trained: Trained, tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "write_export", lambda *_: None)
+    source = with_source(trained, folders)
+    run = create_run(replace(RECIPE, weights="run:source", epochs=2))
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Loop, "ended", property(lambda self: self.epochs_done == 1))
+        patch.setattr(training, "_finish", lambda *_: None)
+        work(run)
+    shutil.rmtree(source.folder)
+    work(run)
+    assert run.finished
+    assert run.manifest["weights_used"].startswith("run source sha256:")
+
+
+def test_a_transformer_at_another_size_than_its_source_is_told(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "write_export", lambda *_: None)
+    recipe = replace(RECIPE, architecture="test_vit", epochs=1)
+    work(create_run(recipe, "source"))
+    message = failure(create_run(replace(recipe, weights="run:source", image_size=96)))
+    assert "pos_embed" in message or "size" in message
+    assert "source" in message
+
+
+def test_the_head_alone_learns_on_published_weights(tiny: Dataset, tmp_path: Path) -> None:
+    published = backbone_file(tmp_path / "published.safetensors")
+    run = create_run(replace(HEAD_ALONE, weights="pretrained", architecture="test_resnet", epochs=1))
+    with hub(tmp_path / "published.safetensors") as (address, _):
+        quiet = {name: value for name, value in os.environ.items() if "proxy" not in name.lower() and "HF_" not in name}
+        done = subprocess.run(
+            [sys.executable, "-m", "scalp_core.train", "train", str(run.folder)],
+            cwd=ROOT,
+            env=quiet | {"HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": address},
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    learned = weights_of(run)
+    kept = [name for name in published if f"backbone.model.{name}" in learned]
+    assert len(kept) > 10
+    assert all(torch.equal(published[name], learned[f"backbone.model.{name}"]) for name in kept)
+    assert run.manifest["weights_used"].startswith("timm ")
+    assert run.preprocessing.whitening is None
