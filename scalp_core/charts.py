@@ -57,6 +57,10 @@ _AXES = {
     "unlabelled": Text("unlabelled", "라벨 없음"),
     "unknown": Text("unknown", "알 수 없음"),
     "others": Text("others", "기타"),
+    "quadratic_weighted_kappa": Text("quadratic weighted kappa", "이차 가중 카파"),
+    "worst_grade_recall": Text("worst-grade recall", "최저 등급 재현율"),
+    "step": Text("step", "단계"),
+    "interval": Text("95 % interval", "95% 구간"),
 }
 
 
@@ -362,6 +366,53 @@ def learning_curves(histories: dict[str, pd.DataFrame], measure: str, language: 
         showlegend=True,
     )
     return figure
+
+
+# Apart for every eye, and by shape.
+_LADDER = {"quadratic_weighted_kappa": ("#2a9d8f", "circle"), "worst_grade_recall": ("#e66101", "diamond")}
+
+
+def ablation_chart(table: pd.DataFrame, language: str) -> alt.LayerChart:
+    """Quadratic weighted kappa and worst-grade recall of every step, with their 95 % intervals; what stands aside pale.
+
+    Args:
+        table: of ablation.table, and `name`, what each step is called. Those that wait keep their place.
+    """
+    points = _ladder_points(table, language)
+    titles = [_AXES[measure](language) for measure in _LADDER]
+    colors, shapes = zip(*_LADDER.values(), strict=True)
+    marks = alt.Chart(points).encode(
+        y=alt.Y("name:N", sort=_order(table["name"]), title=None, axis=_NAME_AXIS),
+        yOffset=alt.YOffset("title:N", sort=titles),
+        color=alt.Color("title:N", sort=titles, title=None, scale=alt.Scale(domain=titles, range=list(colors))),
+        opacity=alt.condition("datum.side", alt.value(0.5), alt.value(1)),
+        tooltip=[
+            alt.Tooltip("name:N", title=_AXES["step"](language)),
+            alt.Tooltip("title:N", title=" "),
+            alt.Tooltip("value:Q", title=_AXES["value"](language), format=".3f"),
+            alt.Tooltip("interval:N", title=_AXES["interval"](language)),
+        ],
+    )
+    reach = alt.X("low:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
+    intervals = marks.mark_rule(strokeWidth=2).encode(x=reach, x2="high:Q")
+    values = marks.mark_point(filled=True, size=70).encode(
+        x="value:Q",
+        shape=alt.Shape("title:N", sort=titles, title=None, scale=alt.Scale(domain=titles, range=list(shapes))),
+    )
+    chart: alt.LayerChart = (intervals + values).properties(height=alt.Step(18)).configure_legend(orient="top")
+    return chart
+
+
+def _ladder_points(table: pd.DataFrame, language: str) -> pd.DataFrame:
+    """A row a step and measure: name, side, title, value, low, high, interval."""
+    points = []
+    for measure in _LADDER:
+        columns = {f"{measure}{end}": name for end, name in (("", "value"), ("_low", "low"), ("_high", "high"))}
+        figures = table.reindex(columns=["name", "side", *columns]).rename(columns=columns)
+        points.append(figures.assign(title=_AXES[measure](language)))
+    made = pd.concat(points, ignore_index=True)
+    ends = zip(made["low"], made["high"], strict=True)
+    return made.assign(interval=["–" if pd.isna(low) else f"{low:.3f} – {high:.3f}" for low, high in ends])
 
 
 def evidence_for(evidence: npt.NDArray[np.float32], grade: int) -> npt.NDArray[np.float32]:

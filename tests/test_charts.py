@@ -6,6 +6,7 @@ import pytest
 
 from scalp_core.charts import (
     SEVERITY_COLORS,
+    ablation_chart,
     by_field_chart,
     confusion_chart,
     cooccurrence_chart,
@@ -227,6 +228,34 @@ def test_learning_curves_have_a_line_a_run(measure: str) -> None:
 
 def test_learning_curves_of_nobody() -> None:
     assert len(learning_curves({}, "valid_qwk", "en").data) == 0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_ladder_shows_kappa_and_worst_recall_of_every_step_with_intervals(language: str) -> None:
+    reached = {
+        **{"quadratic_weighted_kappa": 0.5, "quadratic_weighted_kappa_low": 0.4, "quadratic_weighted_kappa_high": 0.6},
+        **{"worst_grade_recall": 0.0, "worst_grade_recall_low": 0.0, "worst_grade_recall_high": 0.1},
+    }
+    steps = [{"name": "one", "side": False} | reached, {"name": "waits", "side": False}]
+    chart = ablation_chart(pd.DataFrame([*steps, {"name": "aside", "side": True} | reached]), language).to_dict()
+    rows = {(row["name"], row["title"]): row for row in rows_of(chart)}
+    assert len(rows) == 6
+    titles = {"ko": ["이차 가중 카파", "최저 등급 재현율"], "en": ["quadratic weighted kappa", "worst-grade recall"]}
+    kappa, recall = (rows["one", title] for title in titles[language])
+    assert (kappa["value"], kappa["low"], kappa["high"], kappa["interval"]) == (0.5, 0.4, 0.6, "0.400 – 0.600")
+    assert (recall["value"], recall["high"]) == (0, 0.1)
+    assert rows["waits", titles[language][0]]["value"] is None
+    assert [layer["mark"]["type"] for layer in chart["layer"]] == ["rule", "point"]
+    for layer in chart["layer"]:
+        assert layer["encoding"]["y"]["sort"] == ["one", "waits", "aside"]  # those that wait keep their place
+        assert layer["encoding"]["opacity"]["condition"] == {"test": "datum.side", "value": 0.5}
+
+
+def test_a_ladder_of_nobody_has_its_steps() -> None:
+    table = pd.DataFrame({"name": ["one", "two"], "side": [False, False]})
+    rows = rows_of(ablation_chart(table, "en").to_dict())
+    assert [row["name"] for row in rows] == ["one", "two"] * 2
+    assert {row["value"] for row in rows} == {None}
 
 
 @pytest.mark.parametrize("grade", [int(grade) for grade in GRADES])

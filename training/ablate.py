@@ -1,0 +1,186 @@
+"""Which measure against losing rare grades does what: `python -m training.ablate --condition value_4`.
+
+Trains the ladder from plain cross-entropy to the recipe that the flags say, one network a condition (or `--shared`,
+all six in one) and seed, and prints what each step adds to the one before. Runs that are there already are used.
+"""
+
+import argparse
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from scalp_core import ablation
+from scalp_core.compare import Verdict
+from scalp_core.dataset import Dataset, open_dataset
+from scalp_core.errors import ScalpError
+from scalp_core.estimate import duration, estimate, measure
+from scalp_core.labels import CONDITIONS, Condition, find_condition
+from scalp_core.runs import Recipe
+from training.measuring import markdown_table
+from training.train import INTERRUPTED, add_recipe, chosen_recipe, train_all
+
+_FIGURES = (".svg", ".png")
+_HEADINGS = {
+    "quadratic_weighted_kappa": "QWK ↑",
+    "average_mean_absolute_error": "AMAE ↓",
+    "worst_grade_recall": "worst recall ↑",
+}
+
+
+def main() -> int:
+    parser = _parser()
+    options = parser.parse_args()
+    if options.figure and options.figure.suffix not in _FIGURES:
+        parser.error(f"--figure takes a file that ends with {' or '.join(_FIGURES)}")
+    if options.seeds < 1:
+        parser.error("--seeds takes 1 or more")
+    try:
+        return _ablate(options)
+    except ScalpError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:  # while a speed was measured or tables were made
+        print("\nInterrupted. Start the same command again and it goes on.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training.ablate", description=__doc__)
+    parser.add_argument("--condition", required=True, help="whose grades are judged: key, name or number")
+    parser.add_argument("--shared", action="store_true", help="networks of all six conditions, not of that one alone")
+    parser.add_argument("--seeds", type=int, default=3, help="networks a step, seeds 0, 1, … (default: 3)")
+    parser.add_argument("--plan", action="store_true", help="only say what is there and what would be trained")
+    parser.add_argument("--markdown", action="store_true", help="the table in Markdown")
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="draw it as well, as .svg or .png")
+    add_recipe(parser, leave_out=("conditions", "seed"))
+    return parser
+
+
+def _ablate(options: argparse.Namespace) -> int:
+    condition, seeds = find_condition(options.condition), range(options.seeds)
+    graded = CONDITIONS if options.shared else (condition,)
+    base = chosen_recipe(options, conditions=graded, seed=seeds[0])
+    base.check()
+    print(_plan(base, seeds), file=sys.stdout if options.plan else sys.stderr)
+    if options.plan:
+        return 0
+    code = train_all(ablation.ask(base, seeds))
+    if code == INTERRUPTED:
+        return code
+    dataset = open_dataset(base.data)
+    captures = dict(zip(dataset.column("id"), dataset.column("capture"), strict=True))
+    table = ablation.table(base, seeds, condition, captures)
+    names = {step.key: step.name.en for step in ablation.ladder(base)}
+    print(_heading(dataset, condition, captures, base, len(seeds)) + "\n")
+    print(markdown(table, names) if options.markdown else _plain(table, names))
+    if options.figure:
+        kind = "SYNTHETIC pictures" if dataset.synthetic else "pictures"
+        draw(table, names, options.figure, f"{condition.code}, {base.architecture}, {kind} “{base.data}”")
+    return code
+
+
+# ---- words and tables ----
+
+
+def _plan(base: Recipe, seeds: Sequence[int]) -> str:
+    """What every step changes, how many of its networks are there; the time that the others take."""
+    trainings, rows = ablation.plan(base, seeds), [["step", "changes", "finished"]]
+    for step in ablation.ladder(base):
+        its = [training for training in trainings if step.key in training.steps]
+        finished = sum(training.run is not None and training.run.finished for training in its)
+        changes = ", ".join(f"{name} = {value}" for name, value in step.changes.items()) or "the same networks"
+        rows.append([step.name.en, changes, f"{finished} of {len(its)}"])
+    missing = [one.recipe for one in trainings if one.run is None or not one.run.finished]
+    seconds = sum((estimate(recipe) or measure(recipe)).seconds for recipe in missing)
+    time = f": {duration(seconds).en} at most" if missing else ""
+    return (
+        f"{markdown_table(rows)}\n\n{len(trainings)} networks of {base.architecture}, {len(missing)} to train{time}.\n"
+    )
+
+
+def _heading(
+    dataset: Dataset, condition: Condition, captures: Mapping[str, object], base: Recipe, networks: int
+) -> str:
+    tested = dataset.index[(dataset.index["part"] == ablation.PART) & dataset.index[condition.value].notna()]["id"]
+    kind = "SYNTHETIC " if dataset.synthetic else ""
+    alone = "all six conditions" if len(base.conditions) > 1 else "this condition alone"
+    return (
+        f"{condition.value} ({condition.code}): {len(tested):,} {kind}test pictures of "
+        f"{len({captures[image] for image in tested}):,} captures, {base.architecture} for {alone}, mean of {networks} "
+        "seeds. Differences are to the step before (of those aside, to the last step), with the 95 % interval of the "
+        "paired bootstrap over captures; the verdict is by QWK."
+    )
+
+
+def markdown(table: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """A row a step: what it reaches and what it adds, with intervals.
+
+    Args:
+        table: of ablation.table.
+        names: of the steps by their keys.
+    """
+    return markdown_table(_cells(table, names))
+
+
+def _plain(table: pd.DataFrame, names: Mapping[str, str]) -> str:
+    heading, *rows = _cells(table, names)
+    return str(pd.DataFrame(rows, columns=heading).to_string(index=False))
+
+
+def _cells(table: pd.DataFrame, names: Mapping[str, str]) -> list[list[str]]:
+    differences = [f"Δ {heading}" for heading in _HEADINGS.values()]
+    return [["step", *_HEADINGS.values(), "calibration error ↓", *differences, "verdict"], *_rows(table, names)]
+
+
+def _rows(table: pd.DataFrame, names: Mapping[str, str]) -> list[list[str]]:
+    rows = []
+    for row in table.to_dict("records"):
+        name = f"({names[row['step']]})" if row["side"] else names[row["step"]]
+        if row["seeds"] < row["asked"]:
+            name = f"{name}, waiting: {row['seeds']} of {row['asked']}"
+        reached = [_figure(row, metric, ".3f") for metric in _HEADINGS]
+        added = [_figure(row, f"{metric}_difference", "+.3f") for metric in _HEADINGS]
+        verdict = "–" if pd.isna(row["verdict"]) else Verdict(row["verdict"]).text.en
+        rows.append([name, *reached, _number(row.get(ablation.ERROR, math.nan), ".3f"), *added, verdict])
+    return rows
+
+
+def _figure(row: Mapping[str, float], name: str, form: str) -> str:
+    value, low, high = (row.get(f"{name}{end}", math.nan) for end in ("", "_low", "_high"))
+    return _number(value, form) if math.isnan(low) else f"{value:{form}} [{low:{form}}, {high:{form}}]"
+
+
+def _number(value: float, form: str) -> str:
+    return "–" if math.isnan(value) else f"{value:{form}}"
+
+
+# ---- the printed figure ----
+
+
+def draw(table: pd.DataFrame, names: Mapping[str, str], path: Path, title: str) -> None:
+    """Kappa and worst-grade recall by step with their intervals, as a file; what stands aside is hollow."""
+    import seaborn  # a second to import, for this alone
+    from matplotlib.figure import Figure
+
+    shown = ("quadratic_weighted_kappa", "worst_grade_recall")
+    with seaborn.axes_style("whitegrid"):
+        figure = Figure(figsize=(9, 1 + 0.4 * len(table)), layout="constrained")
+        panels = figure.subplots(1, len(shown), sharey=True)
+    for panel, metric, color in zip(panels, shown, seaborn.color_palette("colorblind"), strict=False):
+        for place, row in enumerate(table.to_dict("records")):
+            value, low, high = (row.get(f"{metric}{end}", math.nan) for end in ("", "_low", "_high"))
+            panel.plot([low, high], [place, place], color=color, linewidth=2)
+            panel.plot(value, place, "o", color=color, markerfacecolor="white" if row["side"] else color)
+        panel.set_xlabel(_HEADINGS[metric])
+    panels[0].set_yticks(range(len(table)), [names[key] for key in table["step"]])
+    panels[0].invert_yaxis()
+    figure.suptitle(title)
+    seaborn.despine(fig=figure, left=True)
+    figure.savefig(path, dpi=150)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
