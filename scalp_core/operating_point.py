@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from scalp_core import evaluate
@@ -206,6 +205,9 @@ def _fit_calibration(raw: Probabilities, truth: Grades) -> tuple[float, npt.NDAr
     is nothing: it pulls at a shift of s as s pictures would. But a rare grade has three, or none: its likelihood alone
     would send the shift to minus infinity, and the grade would be dead for good.
     """
+    # Pages and answers apply what was fitted and never fit: they need not wait for it.
+    from scipy.optimize import minimize
+
     logarithms, labels = np.log(raw.clip(_LEAST)), np.eye(_N)[truth]
 
     def loss(values: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:

@@ -444,7 +444,7 @@ class Run:
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """Columns image, condition, part, truth, p0 … p3, grade, low, high at the operating point. Shared: never change.
+        """Columns image, condition, part, truth, p0 … p3, grade, low, high at the operating point. Shared: do not edit.
 
         p0 … p3 are calibrated probabilities; low and high bound the grade set (see OperatingPoint.apply).
         """

@@ -173,8 +173,10 @@ def _features(
         with torch.inference_mode():
             for start in range(0, len(pixels), _AT_ONCE):
                 reporter.prepared(start / len(pixels))
-                batch = torch.from_numpy(np.array(pixels[start : start + _AT_ONCE])).to(device).permute(0, 3, 1, 2).float()
-                found.append(network.features(batch).mean(dim=(-2, -1)).cpu().numpy())
+                batch = torch.from_numpy(np.array(pixels[start : start + _AT_ONCE])).to(
+                    device
+                )  # mapped ones are read-only
+                found.append(network.features(batch.permute(0, 3, 1, 2).float()).mean(dim=(-2, -1)).cpu().numpy())
         return np.concatenate(found)
 
     return cached_features(dataset, hashlib.sha256(whose.encode()).hexdigest()[:16], compute)
@@ -289,7 +291,8 @@ def speed(recipe: Recipe) -> dict[str, float]:
     dataset, device = open_dataset(recipe.data), torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network, _ = build(recipe.architecture, len(recipe.conditions), recipe.image_size, "none")
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    blank = np.zeros((len(dataset.index), recipe.image_size, recipe.image_size, 3), dtype=np.uint8)
+    shape = (len(dataset.index), recipe.image_size, recipe.image_size, 3)
+    blank = np.broadcast_to(np.uint8(0), shape)  # one pixel for all of them
     loop = Loop(Run(Path()), recipe, network, network.layers(), dataset, blank, device)
     rows = torch.from_numpy(np.resize(loop.parts["train"], recipe.batch_size))
     loop.step(rows, 0)  # the first one also lays out memory

@@ -5,12 +5,15 @@ import math
 from pathlib import Path
 
 import pytest
-from conftest import Folders
+import torch
+from conftest import TINY, Folders, labels_of
 
-from scalp_core.dataset import LABEL_COLUMNS, PARTS
+from scalp_core.dataset import LABEL_COLUMNS, PARTS, Dataset
 from scalp_core.explore import Filters, filterable, measured, select, size, spearman
+from scalp_core.images import Preprocessing
 from scalp_core.importer import Order, import_tree, read_report
-from training import benchmark
+from scalp_core.runs import Recipe
+from training import benchmark, benchmark_train
 from training.benchmark_import import LAYOUTS, write_tree
 
 
@@ -134,3 +137,41 @@ def test_drawing_is_measured_beside_decoding(tmp_path: Path, capsys: pytest.Capt
     assert figures["frames_per_second"] == pytest.approx(1000 / sum(stages))
     assert figures["against_decoding"] == pytest.approx(sum(stages) / figures["decoding"])
     assert "a second a core" in capsys.readouterr().out
+
+
+def test_training_is_measured_beside_a_plain_loop(
+    folders: Folders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "figures.json"
+    words = ["train", "--architectures", "test_efficientnet", "--images", "24", "--image-size", "64"]
+    words += ["--batch-size", "4", "--steps", "1", "--rounds", "1", "--against", "timm", "torchvision"]
+    assert benchmark.main([*words, "--json", str(written)]) == 0
+    figures = json.loads(written.read_text(encoding="utf-8"))
+    assert figures["synthetic"] is True
+    assert figures["machine"]["device"]
+    (one,) = figures["architectures"]
+    speeds = one["pictures_a_second"]
+    assert {"ours", "ours, step alone", "plain, step alone", "ours, bfloat16", "timm, 0 workers"} <= set(speeds)
+    assert all(math.isfinite(speed) and speed > 0 for speed in (*speeds.values(), one["prepared"]))
+    assert one["recipe"]["precision"] == "full"
+    for style in ("timm", "torchvision"):
+        best = max(speed for way, speed in speeds.items() if way.startswith(style))
+        assert one["against"][style]["ours_times_as_fast"] == pytest.approx(speeds["ours"] / best)
+    printed = capsys.readouterr().out
+    for word in ("SYNTHETIC", "cores", "test_efficientnet", "step alone", "ours against timm, geometric mean"):
+        assert word in printed
+    assert list(folders.data.iterdir()) == list(folders.artifacts.iterdir()) == []  # folders of its own
+
+
+@pytest.mark.parametrize("style", benchmark_train.PLAIN)
+def test_the_plain_loop_learns_from_the_files(tiny: Dataset, style: str) -> None:
+    wanted = Preprocessing(64, 64, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), "bilinear")
+    files = benchmark_train.files_of(tiny, benchmark_train.PLAIN[style][0](wanted))
+    assert len(files) == (tiny.index["part"] == "train").sum()
+    pixels, labels = files[0]
+    assert (pixels.shape, pixels.dtype) == ((3, 64, 64), torch.float32)
+    assert -2 <= pixels.min() < pixels.max() <= 2  # normalised
+    first = tiny.index[tiny.index["part"] == "train"].iloc[0]
+    assert labels.tolist() == [-1 if grade is None else grade for grade in labels_of(first).values()]
+    batches = list(benchmark_train.loaded(files, Recipe(**TINY), 0, torch.device("cpu"))(3))
+    assert [tuple(pixels.shape) for pixels, _ in batches] == [(8, 3, 64, 64)] * 3

@@ -1,21 +1,26 @@
 """`python -m training.train`, `training.sweep` and `training.report` as a user types them."""
 
+import argparse
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+from dataclasses import fields, replace
 
+import numpy as np
 import pytest
-from conftest import ROOT, Folders, processes, until
+from conftest import ROOT, TINY, Folders, processes, until
 
 from scalp_core.architectures import FAMILIES, family
-from scalp_core.dataset import Dataset
-from scalp_core.labels import CONDITIONS
-from scalp_core.runs import State, find_run, list_runs
+from scalp_core.dataset import NAME, Dataset
+from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.runs import Recipe, State, find_run, list_runs
 from scalp_core.synthetic import plan_pictures
-from training import demo, report, train
+from training import demo, report, sweep, train
+
+_PATIENCE = 600.0  # seconds; several processes that import torch, perhaps on a busy machine
 
 TINY_FLAGS = ["--data", "tiny", "--architecture", "test_efficientnet", "--weights", "none", "--image-size", "64"]
 
@@ -33,7 +38,19 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 
 def test_train_interrupt_resume_and_report(tiny: Dataset, folders: Folders) -> None:
-    command = start("training.train", *TINY_FLAGS, "--epochs", "25", "--conditions", "dandruff", "6", "--name", "mine")
+    command = start(
+        "training.train",
+        *TINY_FLAGS,
+        "--epochs",
+        "25",
+        "--patience",
+        "0",
+        "--conditions",
+        "dandruff",
+        "6",
+        "--name",
+        "mine",
+    )
     until(lambda: list_runs() and len(find_run("mine").history) >= 1)
     os.killpg(command.pid, signal.SIGINT)  # as Ctrl-C does: to everything of that terminal
     output, errors = command.communicate(timeout=30)
@@ -81,6 +98,12 @@ WRONG = [
     ["--architecture", "a/b"],
     ["--augmentation", "wild"],
     ["--precision", "double"],
+    ["--loss", "absolute"],
+    ["--condition-weights", "1", "2"],
+    ["--condition-weights", "1", "1", "1", "1", "1", "-1"],
+    ["--weights", "run:absent"],
+    ["--weights", "none", "--learns", "head"],
+    ["--lr", "nan", "--estimate"],
     ["--name", "../mine"],
     ["--resume", "absent"],
     ["--no-such-flag"],
@@ -111,7 +134,53 @@ def test_help_names_every_field_of_a_recipe(
         train.main()
     assert end.value.code == 0
     told = capsys.readouterr().out
-    assert all(flag in told for flag in ("--architecture", "--image-size", "--lr", "--weights", "--resume"))
+    assert all(f"--{one.name.replace('_', '-')} " in told for one in fields(Recipe))
+    assert "{none,square_root,full}" in told
+
+
+def options(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    train.add_recipe(parser)
+    return parser.parse_args(words)
+
+
+def test_no_flag_is_the_recipe_s_default_and_lists_are_tuples() -> None:
+    assert train.chosen_recipe(options()) == Recipe()
+    weighed = train.chosen_recipe(options("--condition-weights", "1", "2.5", "--conditions", "dandruff", "value_4"))
+    assert weighed == Recipe(conditions=(Condition.DANDRUFF, Condition.PUSTULES), condition_weights=(1.0, 2.5))
+    assert train.chosen_recipe(options(), architecture="resnet18") == Recipe(architecture="resnet18")
+
+
+def test_before_it_starts_it_shows_what_will_be_drawn(tiny: Dataset) -> None:
+    table = train.drawn(Recipe(**TINY, sampling="full"))
+    assert list(table.index) == [condition.code for condition in CONDITIONS]
+    shares = [[float(share.strip("% ")) for share in cell.split("→")] for cell in table.to_numpy().ravel()]
+    before, after = (np.array(one).reshape(table.shape) for one in zip(*shares, strict=True))
+    labels = tiny.index.loc[tiny.index["part"] == "train", "value_1"].dropna()
+    assert before[0] == pytest.approx([100 * (labels == grade).mean() for grade in range(4)], abs=0.051)
+    assert after.sum(axis=1) == pytest.approx(100, abs=0.3)
+    assert (after[:, 0] < before[:, 0]).any()
+
+
+def test_estimate_measures_and_trains_nothing(tiny: Dataset) -> None:
+    command = start("training.train", *TINY_FLAGS, "--estimate", "--sampling", "square_root")
+    output, errors = command.communicate(timeout=_PATIENCE)
+    assert command.returncode == 0, errors
+    assert re.search(r"It takes about \d+ (s|min), less if it stops early \(start \d+ s, ", output)
+    assert "pustules" in output
+    assert list_runs() == []
+
+
+def test_epochs_tell_the_best_so_far_how_patient_it_is_and_smaller_pieces() -> None:
+    epochs = [
+        {"epoch": n, "train_loss": 1.0, "valid_loss": 1.0, "valid_qwk": kappa, "seconds": 3.0, "at_once": 8}
+        for n, kappa in enumerate((0.1, 0.3, 0.2, 0.3), start=1)
+    ]
+    recipe = Recipe(**TINY, patience=5)
+    assert "best 0.300 in epoch 2, patience 2 of 5" in train._epoch_line(epochs, recipe)
+    assert "patience" not in train._epoch_line(epochs, replace(recipe, patience=0))
+    assert "pieces" not in train._epoch_line(epochs, recipe)
+    assert "in pieces of 8 pictures" in train._epoch_line(epochs, replace(recipe, batch_size=16))
 
 
 def test_a_report_without_runs_says_what_to_do(
@@ -134,26 +203,96 @@ def test_a_report_for_people_says_that_the_pictures_are_synthetic(
     assert "hair_loss" in told
 
 
-def test_a_sweep_trains_every_architecture_and_repeats_none(tiny: Dataset) -> None:
-    words = ["training.sweep", *TINY_FLAGS[:2], *TINY_FLAGS[4:], "--epochs", "1", "--prefix", "all"]
-    words += ["--architectures", "test_efficientnet", "test_resnet", "--conditions", "dandruff"]
+SWEEP = ["training.sweep", *TINY_FLAGS[:2], *TINY_FLAGS[4:], "--prefix", "all", "--conditions", "dandruff", "6"]
+
+
+def test_a_sweep_plans_trains_and_repeats_nothing(tiny: Dataset) -> None:
+    words = [*SWEEP, "--epochs", "1", "--architectures", "test_efficientnet", "--seeds", "2"]
+    command = start(*words, "--plan")
+    output, errors = command.communicate(timeout=_PATIENCE)
+    assert command.returncode == 0, errors
+    assert re.search(r"all-test_efficientnet-s1 +to train, about \d+ (s|min)", output)
+    assert "2 runs, 0 there, 2 to train: about" in output
+    assert list_runs() == []
+
     command = start(*words)
-    _, errors = command.communicate(timeout=180)
+    output, errors = command.communicate(timeout=_PATIENCE)
     assert command.returncode == 0, errors
     runs = {run.id: run for run in list_runs()}
-    assert set(runs) == {"all-test_efficientnet", "all-test_resnet"}
+    assert set(runs) == {"all-test_efficientnet-s0", "all-test_efficientnet-s1"}
+    assert [run.recipe.seed for run in runs.values()] == [0, 1]
     assert all(run.state is State.FINISHED and run.recipe.epochs == 1 for run in runs.values())
+    results = re.findall(r"(\S+) +valid QWK -?\d\.\d{3}  test QWK -?\d\.\d{3}", output)
+    assert results == list(runs)
     finished = {name: run.finished_ns for name, run in runs.items()}
 
     command = start(*words)
-    command.communicate(timeout=60)
+    output, _ = command.communicate(timeout=_PATIENCE)
     assert command.returncode == 0
     assert {run.id: run.finished_ns for run in list_runs()} == finished
+    assert "2 runs, 2 there, 0 to train." in output
 
-    command = start(*words, "--seed", "5")
-    _, errors = command.communicate(timeout=60)
+    command = start(*words, "--lr", "0.01")
+    _, errors = command.communicate(timeout=_PATIENCE)
     assert command.returncode == 2
     assert "--prefix" in errors
+
+
+def test_a_sweep_that_is_interrupted_pauses_all_and_goes_on(tiny: Dataset) -> None:
+    words = [*SWEEP, "--epochs", "25", "--patience", "0", "--architectures", "test_efficientnet", "--per-condition"]
+    command = start(*words)
+    until(lambda: len(list_runs()) == 2 and len(list_runs()[0].history) >= 1, _PATIENCE)
+    os.killpg(command.pid, signal.SIGINT)  # as Ctrl-C does: to everything of that terminal
+    output, errors = command.communicate(timeout=_PATIENCE)
+    assert command.returncode == 130
+    assert "The others are paused as well" in output
+    assert "Traceback" not in errors
+    first, second = list_runs()
+    until(lambda: first.state is State.PAUSED, _PATIENCE)
+    assert second.state is State.PAUSED
+    assert [first.id, second.id] == ["all-test_efficientnet-dandruff-s0", "all-test_efficientnet-hair_loss-s0"]
+    done = len(first.history)
+    assert 1 <= done < 25
+    assert second.history.empty
+
+    command = start(*words)
+    output, errors = command.communicate(timeout=_PATIENCE)
+    assert command.returncode == 0, errors
+    assert f"paused after epoch {done}" in output
+    assert [len(run.history) for run in (first, second)] == [25, 25]
+    assert first.finished
+    assert second.finished
+
+
+def swept(*words: str) -> dict[str, Recipe]:
+    return sweep._recipes(sweep._parser().parse_args(words))
+
+
+def test_the_old_design_is_one_flag() -> None:
+    recipes = swept("--data", "mine", "--per-condition")
+    assert len(recipes) == 30
+    assert {(recipe.architecture, recipe.conditions) for recipe in recipes.values()} == {
+        (variants[0], (condition,)) for variants in FAMILIES.values() for condition in CONDITIONS
+    }
+    assert "sweep-mine-vgg11_bn-pustules-s0" in recipes
+    assert len(swept("--per-condition", "--seeds", "3", "--seed", "5")) == 90
+
+
+def test_ids_of_a_sweep_stay_apart_however_long_the_names() -> None:
+    names = [f"vit_base_patch16_clip_quickgelu_224.openai_{end}" for end in ("ft_in12k", "ft_in1k")]
+    recipes = swept("--architectures", *names, "--per-condition", "--data", "a-rather-long-name-of-a-set")
+    assert len(recipes) == 12
+    assert all(NAME.fullmatch(run_id) for run_id in recipes)
+
+
+def test_a_sweep_too_long_for_the_queue_asks_for_nothing(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["training.sweep", *TINY_FLAGS[:2], *TINY_FLAGS[4:], "--seeds", "21"]
+    monkeypatch.setattr(sys, "argv", words)
+    assert sweep.main() == 2
+    assert "105 runs would wait" in capsys.readouterr().err
+    assert list_runs() == []
 
 
 def test_the_shipped_runs_are_one_of_each_family_on_the_demonstration_s_pictures() -> None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalp_core import explore
+from scalp_core.architectures import FAMILIES
 from scalp_core.dataset import LABEL_COLUMNS, PART_SHARES, Dataset, open_dataset, write_dataset
 from scalp_core.explore import Filters
 from scalp_core.synthetic import CAPTURE_SIZES, FIRST_EPOCH_MS, FRAMES, LAST_EPOCH_MS, REGION_OF_FRAME
@@ -54,12 +56,49 @@ def _parser() -> argparse.ArgumentParser:
 
     benchmark_import.add_commands(commands)
     benchmark_drawing.add_commands(commands)
+    _add_training(commands)
 
     # Started by the first: a process of its own for every size.
     inner = commands.add_parser("dataset-page-measure")
     inner.add_argument("--json", type=Path, required=True)
     inner.set_defaults(command=_measure_dataset_page)
     return parser
+
+
+# --- Training, which alone needs torch ------------------------------------------------------------------------------
+
+
+def _add_training(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    smallest = [variants[0] for variants in FAMILIES.values()]
+    train = commands.add_parser("train", help="pictures a second of our training, beside a plain loop")
+    train.add_argument("--architectures", nargs="+", default=smallest, help=f"(default: {' '.join(smallest)})")
+    train.set_defaults(command=lambda options: _training().compare(options))
+
+    # Started by the one above, once for every architecture.
+    inner = commands.add_parser("train-measure")
+    inner.add_argument("architecture")
+    inner.set_defaults(command=lambda options: _training().measure(options))
+
+    for parser in (train, inner):
+        parser.add_argument("--images", type=int, default=400, help="synthetic JPEGs that are drawn (default 400)")
+        parser.add_argument("--image-size", type=int, default=128, help="what the network sees (default 128)")
+        parser.add_argument("--batch-size", type=int, default=32, help="pictures a step (default 32)")
+        parser.add_argument("--steps", type=int, default=8, help="a round (default 8)")
+        parser.add_argument("--rounds", type=int, default=5, help="of all ways in turn; medians count (default 5)")
+        parser.add_argument(
+            "--against",
+            nargs="+",
+            choices=("timm", "torchvision"),
+            default=["timm"],
+            help="what plain is: timm's train.py (default), torchvision's references/classification, or both",
+        )
+        parser.add_argument("--json", type=Path, help="write the figures to this file as well")
+
+
+def _training() -> ModuleType:
+    from training import benchmark_train  # some seconds and 300 MB, which the other figures do without
+
+    return benchmark_train
 
 
 # --- An index without pictures --------------------------------------------------------------------------------------

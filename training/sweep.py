@@ -1,36 +1,47 @@
-"""Train several architectures on one data set, one after another: `python -m training.sweep`.
+"""Train several architectures on one data set, one after another: `python -m training.sweep --data NAME --seeds 3`.
+
+`--per-condition` trains a network for each condition instead of one for all six. First it says what is there, what
+will be trained and how long that takes; what is finished is not repeated, so the same command goes on after a break.
 
 `--demo` makes the runs again that travel in git: it renders their data set, trains what is missing, resumes what was
 interrupted, and packs the weights in half precision. An hour and a half on two CPU cores.
 """
 
 import argparse
+import hashlib
+import math
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tqdm import tqdm
 
-from scalp_core import runner
 from scalp_core.architectures import FAMILIES
+from scalp_core.champions import run_report
 from scalp_core.errors import ScalpError
-from scalp_core.runs import Recipe, Run, State, create_run, list_runs
+from scalp_core.estimate import duration, estimate, measure
+from scalp_core.runs import MAX_WAITING, Recipe, Run, State, create_run, finished_runs, list_runs
 from scalp_core.synthetic import make_dataset
 from scalp_core.train import pack
 from training import demo
-from training.train import INTERRUPTED, add_recipe, chosen_recipe, watch
+from training.train import INTERRUPTED, add_recipe, chosen_recipe, train_all
 
 # The smallest variant of each family.
 _ARCHITECTURES = tuple(variants[0] for variants in FAMILIES.values())
+_LONGEST_ID = 64  # characters
 
 
 def main() -> int:
-    options = _parser().parse_args()
+    parser = _parser()
+    options = parser.parse_args()
+    if options.seeds < 1:
+        parser.error("--seeds takes 1 or more")
     try:
-        return _ship() if options.demo else _sweep(_recipes(options))
+        return _ship() if options.demo else _sweep(_recipes(options), options.plan)
     except ScalpError as error:
         print(error, file=sys.stderr)
         return 2
-    except KeyboardInterrupt:  # while pictures were drawn
+    except KeyboardInterrupt:  # while pictures were drawn, or a speed measured
         print("\nInterrupted. What is done stays; start the same command again and it goes on.", file=sys.stderr)
         return INTERRUPTED
 
@@ -46,19 +57,42 @@ def _parser() -> argparse.ArgumentParser:
         help=f"what to train (default: {' '.join(_ARCHITECTURES)})",
     )
     parser.add_argument(
-        "--prefix", help="runs are called PREFIX-ARCHITECTURE (default: sweep-DATA); those there are not repeated"
+        "--seeds", type=int, default=1, help="runs of each, with --seed and those after it (default: 1)"
+    )
+    parser.add_argument("--per-condition", action="store_true", help="a network for each of the conditions, not of all")
+    parser.add_argument("--plan", action="store_true", help="only say what would be trained and how long it takes")
+    parser.add_argument(
+        "--prefix",
+        help="runs are called PREFIX-ARCHITECTURE-sSEED, or PREFIX-ARCHITECTURE-CONDITION-sSEED (default: sweep-DATA)",
     )
     add_recipe(parser, leave_out=("architecture",))
     return parser
 
 
 def _recipes(options: argparse.Namespace) -> dict[str, Recipe]:
-    recipe = chosen_recipe(options, architecture=options.architectures[0])
-    prefix = options.prefix or f"sweep-{options.data}"
-    return {
-        f"{prefix}-{architecture.replace('.', '-')}": replace(recipe, architecture=architecture)
-        for architecture in options.architectures
-    }
+    """By the ids of their runs."""
+    base, prefix = (
+        chosen_recipe(options, architecture=options.architectures[0]),
+        options.prefix or f"sweep-{options.data}",
+    )
+    graded = [(one,) for one in base.conditions] if options.per_condition else [base.conditions]
+    recipes = {}
+    for architecture in options.architectures:
+        for conditions in graded:
+            for seed in range(base.seed, base.seed + options.seeds):
+                recipe = replace(base, architecture=architecture, conditions=conditions, seed=seed)
+                words = [conditions[0].code] if options.per_condition else []
+                recipes[_run_id(prefix, architecture, [*words, f"s{seed}"])] = recipe
+    return recipes
+
+
+def _run_id(prefix: str, architecture: str, words: Sequence[str]) -> str:
+    """A readable id; of a long timm name its beginning and four digits of its hash."""
+    name = architecture.replace(".", "-")
+    room = _LONGEST_ID - len("-".join([prefix, "", *words]))
+    if len(name) > room:
+        name = f"{name[: max(0, room - 5)]}-{hashlib.sha256(name.encode()).hexdigest()[:4]}"
+    return "-".join([prefix, name, *words])
 
 
 def _ship() -> int:
@@ -70,8 +104,12 @@ def _ship() -> int:
             evaluation=demo.EVALUATION,
             progress=lambda done, _: bar.update(done - bar.n),
         )
-    if code := _sweep(demo.RECIPES):
-        return code
+    finished = {run.id for run in finished_runs()}
+    begun_with = {recipe.weights for run_id, recipe in demo.RECIPES.items() if run_id not in finished}
+    starts = {run_id: recipe for run_id, recipe in demo.STARTS.items() if f"run:{run_id}" in begun_with}
+    for recipes in (starts, demo.RECIPES):  # one after the other: a run can only start from one that has finished
+        if code := train_all(_wanted(recipes)):
+            return code
     for run in list_runs():
         if run.id in demo.RECIPES and "stored_precision" not in run.manifest:
             pack(run)
@@ -79,39 +117,82 @@ def _ship() -> int:
     return 0
 
 
-def _sweep(recipes: dict[str, Recipe]) -> int:
-    """Ask for all of them at once, then watch them one after another; the worst exit code."""
-    runs = [_wanted(run_id, recipe) for run_id, recipe in recipes.items()]
-    worst = 0
-    for number, run in enumerate(runs):
-        if run.finished:
-            continue
-        runner.ensure()
-        code = watch(run)
-        if code == INTERRUPTED:  # whoever interrupts one means all
-            for waiting in runs[number + 1 :]:
-                waiting.pause()
-            print("The others of the sweep are paused as well. Start the same command again and it goes on.")
-            return code
-        worst = max(worst, code)
-    return worst
+def _sweep(recipes: Mapping[str, Recipe], only_plan: bool) -> int:
+    """Say what is to come, ask for all of it at once, watch it run by run; the worst exit code."""
+    known = _known(recipes)
+    _tell_plan(recipes, known)
+    if only_plan:
+        return 0
+    runs = _wanted(recipes)
+    code = train_all(runs)
+    _tell_results([run for run in runs if run.finished])
+    return code
 
 
-def _wanted(run_id: str, recipe: Recipe) -> Run:
-    """The run of that id, asked for or taken up again; never another recipe's."""
-    known = {run.id: run for run in list_runs()}
-    if run_id not in known:
-        return create_run(recipe, run_id)
-    run = known[run_id]
-    if run.recipe != recipe:
+# ---- before: what is there, what is to be trained ----
+
+
+def _known(recipes: Mapping[str, Recipe]) -> dict[str, Run]:
+    """The runs of these ids that are there. Raises ScalpError where one has another recipe, or there are too many."""
+    runs = list_runs()
+    known = {run.id: run for run in runs if run.id in recipes}
+    for run_id, run in known.items():
+        if run.recipe != recipes[run_id]:
+            raise ScalpError(
+                "run_exists",
+                f"Run “{run_id}” exists with another recipe. Remove its folder or choose another --prefix.",
+                f"“{run_id}” 실행이 다른 설정으로 이미 있습니다. 그 폴더를 지우거나 다른 --prefix를 고르십시오.",
+            )
+    waiting = len(recipes) - len(known) + sum(run.state.waiting for run in runs)
+    if waiting > MAX_WAITING:
         raise ScalpError(
-            "run_exists",
-            f"Run “{run_id}” exists with another recipe. Remove its folder or choose another --prefix.",
-            f"“{run_id}” 실행이 다른 설정으로 이미 있습니다. 그 폴더를 지우거나 다른 --prefix를 고르십시오.",
+            "queue_full",
+            f"With these, {waiting} runs would wait; at most {MAX_WAITING} may. Sweep fewer --architectures, "
+            "--conditions or --seeds at a time.",
+            f"이 실행들을 더하면 대기 중인 실행이 {waiting}개가 되어 한도 {MAX_WAITING}개를 넘습니다. --architectures, "
+            "--conditions, --seeds를 나누어 실행하십시오.",
         )
-    if run.state in (State.PAUSED, State.FAILED, State.CANCELLED):
-        run.resume()
-    return run
+    return known
+
+
+def _tell_plan(recipes: Mapping[str, Recipe], known: Mapping[str, Run]) -> None:
+    """A line a run and the time of all. Each new speed is measured, once an architecture."""
+    seconds, early = 0.0, ""
+    for run_id, recipe in recipes.items():
+        state = known[run_id].state if run_id in known else State.QUEUED
+        if state is State.FINISHED:
+            print(f"{run_id:<{_LONGEST_ID}}  is there")
+            continue
+        recipe.check()
+        expected = estimate(recipe) or measure(recipe)
+        seconds += expected.seconds
+        early = ", less where runs stop early" if expected.may_end_early else early
+        done = f", {state.text.en} after epoch {len(known[run_id].history)}" if run_id in known else ""
+        print(f"{run_id:<{_LONGEST_ID}}  to train, {duration(expected.seconds).en}{done}", flush=True)
+    missing = sum(run_id not in known or not known[run_id].finished for run_id in recipes)
+    print(f"{len(recipes)} runs, {len(recipes) - missing} there, {missing} to train", end="")
+    print(f": {duration(seconds).en}{early}." if missing else ".", flush=True)
+
+
+def _wanted(recipes: Mapping[str, Recipe]) -> list[Run]:
+    """The runs of these ids, asked for or taken up again; never another recipe's."""
+    known = _known(recipes)
+    runs = [known.get(run_id) or create_run(recipe, run_id) for run_id, recipe in recipes.items()]
+    for run in runs:
+        if run.state in (State.PAUSED, State.FAILED, State.CANCELLED):
+            run.resume()
+    return runs
+
+
+# ---- after ----
+
+
+def _tell_results(runs: Sequence[Run]) -> None:
+    """Mean kappa over the conditions, on the part that chooses and on the one that reports."""
+    for run in runs:
+        means = run_report(run).groupby("part")["quadratic_weighted_kappa"].mean()
+        valid, test = (means.get(part, math.nan) for part in ("valid", "test"))
+        print(f"{run.id:<{_LONGEST_ID}}  valid QWK {valid:.3f}  test QWK {test:.3f}")
 
 
 if __name__ == "__main__":

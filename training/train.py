@@ -1,20 +1,27 @@
 """Train one run and watch it: `python -m training.train --architecture efficientnet_b0 --data demo --epochs 5`.
 
 The flags are the fields of Recipe. The run itself belongs to the runner, exactly as if the sidebar had started it.
+Before it starts: which grades will be drawn how often, and how long it will take if this machine's speed is known.
 """
 
 import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import Field, fields
+from typing import Any
 
+import numpy as np
+import pandas as pd
 from tqdm import tqdm
 
 from scalp_core import runner
+from scalp_core.balancing import drawn_shares, picture_weights
+from scalp_core.dataset import open_dataset
 from scalp_core.errors import ScalpError
-from scalp_core.labels import CONDITIONS, find_condition
-from scalp_core.runs import Recipe, Run, State, create_run, find_run
+from scalp_core.estimate import Estimate, estimate, measure
+from scalp_core.labels import GRADES, find_condition
+from scalp_core.runs import CHOICES, Recipe, Run, State, create_run, find_run
 
 _POLL = 0.5  # seconds
 INTERRUPTED = 130  # exit code, as shells have it
@@ -23,9 +30,10 @@ INTERRUPTED = 130  # exit code, as shells have it
 def main() -> int:
     arguments = _parser().parse_args()
     try:
-        run = _chosen(arguments)
-        runner.ensure()
-        return watch(run)
+        if arguments.estimate:
+            _tell_before(chosen_recipe(arguments), measured=True)
+            return 0
+        return watch(_chosen(arguments))
     except ScalpError as error:
         print(error, file=sys.stderr)
         return 2
@@ -36,31 +44,35 @@ def _parser() -> argparse.ArgumentParser:
     add_recipe(parser)
     parser.add_argument("--name", help="the run's own name; otherwise made of architecture and time")
     parser.add_argument("--resume", metavar="RUN", help="go on with a paused, cancelled or failed run instead")
+    parser.add_argument("--estimate", action="store_true", help="measure how long it would take, and do not train")
     return parser
 
 
 def add_recipe(parser: argparse.ArgumentParser, leave_out: Sequence[str] = ()) -> None:
     """One option for every field of a recipe."""
     for one in fields(Recipe):
-        if one.name in leave_out:
-            continue
-        explained = one.metadata["help"].en.replace("%", "%%")
-        if one.name == "conditions":
-            parser.add_argument("--conditions", nargs="+", metavar="CONDITION", help=f"{explained} (default: all six)")
-            continue
-        parser.add_argument(
-            f"--{one.name.replace('_', '-')}",
-            type=type(one.default),
-            default=one.default,
-            help=f"{explained} (default: {one.default})",
-        )
+        if one.name not in leave_out:
+            parser.add_argument(f"--{one.name.replace('_', '-')}", default=one.default, **_option(one))
+
+
+def _option(one: "Field[Any]") -> dict[str, Any]:
+    """What argparse is told of a field. Several values make a tuple; conditions are looked up by name later."""
+    explained = one.metadata["help"].en.replace("%", "%%")
+    if one.name in CHOICES:
+        return {"choices": CHOICES[one.name], "help": f"{explained} (default: {one.default})"}
+    if not isinstance(one.default, tuple):
+        return {"type": type(one.default), "help": f"{explained} (default: {one.default})"}
+    if one.name == "conditions":
+        return {"nargs": "+", "metavar": "CONDITION", "help": f"{explained} (default: all six)"}
+    return {"nargs": "*", "type": float, "metavar": "NUMBER", "help": explained}
 
 
 def chosen_recipe(options: argparse.Namespace, **others: object) -> Recipe:
     """The recipe that the options of `add_recipe` say, with those left out given here."""
-    values = {one.name: others.get(one.name, getattr(options, one.name, None)) for one in fields(Recipe)}
-    names = values.pop("conditions")
-    return Recipe(**values, conditions=tuple(map(find_condition, names)) if names else CONDITIONS)
+    values = {one.name: others.get(one.name, getattr(options, one.name, one.default)) for one in fields(Recipe)}
+    values["conditions"] = tuple(map(find_condition, values["conditions"]))
+    values["condition_weights"] = tuple(values["condition_weights"])
+    return Recipe(**values)
 
 
 def _chosen(options: argparse.Namespace) -> Run:
@@ -68,7 +80,58 @@ def _chosen(options: argparse.Namespace) -> Run:
         run = find_run(options.resume)
         run.resume()
         return run
-    return create_run(chosen_recipe(options), options.name)
+    recipe = chosen_recipe(options)
+    recipe.check()
+    _tell_before(recipe, measured=False)
+    return create_run(recipe, options.name)
+
+
+# ---- before it starts ----
+
+
+def _tell_before(recipe: Recipe, measured: bool) -> None:
+    """What the recipe would draw and how long it would take; that is measured, or told if it is known already."""
+    expected = measure(recipe) if measured else estimate(recipe)
+    if recipe.sampling != "none":
+        print(f"Drawn of the training part, {recipe.sampling} sampling (share of each grade, as it is → as drawn):")
+        print(drawn(recipe).to_string())
+    if expected:
+        print(told(expected))
+
+
+def drawn(recipe: Recipe) -> pd.DataFrame:
+    """A row a condition, a column a grade: its share of the labels as they are, and as the recipe draws them."""
+    index = open_dataset(recipe.data).index
+    columns = [condition.value for condition in recipe.conditions]
+    labels = index.loc[index["part"] == "train", columns].to_numpy(dtype=np.float64, na_value=np.nan)
+    before, after = (drawn_shares(labels, picture_weights(labels, how)) for how in ("none", recipe.sampling))
+    cells = [[f"{a:5.1%} → {b:5.1%}" for a, b in zip(*rows, strict=True)] for rows in zip(before, after, strict=True)]
+    return pd.DataFrame(cells, [condition.code for condition in recipe.conditions], [grade.text.en for grade in GRADES])
+
+
+def told(expected: Estimate) -> str:
+    """One line: how long, of what pieces, measured when."""
+    pieces = ", ".join(f"{piece.what.en} {piece.seconds:.0f} s" for piece in expected.pieces)
+    return f"It takes {expected.text.en} ({pieces}; speed of this machine as of {expected.measured[:10]})."
+
+
+# ---- while it trains ----
+
+
+def train_all(runs: Sequence[Run]) -> int:
+    """Watch them one after another; the worst exit code. Whoever interrupts one pauses all."""
+    worst = 0
+    for number, run in enumerate(runs):
+        if run.finished:
+            continue
+        code = watch(run)
+        if code == INTERRUPTED:
+            for waiting in runs[number + 1 :]:
+                waiting.pause()
+            print("The others are paused as well. Start the same command again and it goes on.")
+            return code
+        worst = max(worst, code)
+    return worst
 
 
 def watch(run: Run) -> int:
@@ -78,7 +141,7 @@ def watch(run: Run) -> int:
         with tqdm(total=1000, bar_format="{desc:44}|{bar}| {percentage:3.0f} %", desc="queued") as bar:
             shown = 0
             while run.state.active:
-                runner.ensure()  # should somebody have killed it meanwhile
+                runner.ensure()  # starts it, and again should somebody have killed it
                 shown = _show(run, bar, shown)
                 time.sleep(_POLL)
             _show(run, bar, shown)
@@ -91,17 +154,31 @@ def watch(run: Run) -> int:
 
 def _show(run: Run, bar: "tqdm[None]", shown: int) -> int:
     history = run.history
-    for line in history.iloc[shown:].to_dict("records"):
-        bar.write(
-            f"epoch {line['epoch']:3d}  train loss {line['train_loss']:.4f}  valid loss {line['valid_loss']:.4f}  "
-            f"valid QWK {line['valid_qwk']:.3f}  {line['seconds']:.0f} s"
-        )
+    lines = history.to_dict("records")
+    for number in range(shown, len(lines)):
+        bar.write(_epoch_line(lines[: number + 1], run.recipe))
     if progress := run.progress:
         seconds = progress.seconds_left
         bar.n = round(1000 * progress.done)
         left = "" if seconds is None else f", {seconds // 60:.0f} min {seconds % 60:02.0f} s left"
         bar.set_description_str(f"{progress.phase}, epoch {progress.epoch} of {progress.epochs}{left}")
     return len(history)
+
+
+def _epoch_line(epochs: Sequence[dict[str, Any]], recipe: Recipe) -> str:
+    """The last of these epochs, beside the best of them."""
+    last = epochs[-1]
+    best = max(epochs, key=lambda one: (one["valid_qwk"], -one["valid_loss"]))
+    line = (
+        f"epoch {last['epoch']:3d}  train loss {last['train_loss']:.4f}  valid loss {last['valid_loss']:.4f}  "
+        f"valid QWK {last['valid_qwk']:.3f}  {last['seconds']:.0f} s"
+    )
+    if recipe.patience:
+        waited = last["epoch"] - best["epoch"]
+        line += f"  best {best['valid_qwk']:.3f} in epoch {best['epoch']}, patience {waited} of {recipe.patience}"
+    if last.get("at_once", recipe.batch_size) < recipe.batch_size:
+        line += f"  in pieces of {last['at_once']:.0f} pictures: memory is short"
+    return line
 
 
 def _tell(run: Run) -> int:
