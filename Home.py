@@ -8,6 +8,7 @@ from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs import active_runs
 from ui.choices import carried
 from ui.progress import POLL_SECONDS, progress_bar
+from ui.promote import tell_broken_pins
 from ui.shell import PAGES, show
 from ui.words import Say
 
@@ -29,6 +30,7 @@ def _doors(say: Say) -> None:
 
 def _answers(say: Say) -> None:
     st.subheader(say("home_answers"))
+    tell_broken_pins(say)
     answering = champions()
     if not answering:
         st.warning(say("none_finished"))

@@ -7,16 +7,26 @@ from scalp_core import runner
 from scalp_core.charts import learning_curves
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs import Run, State, list_runs
+from ui.ablation_view import show_ablation
 from ui.choices import choose_from_list
-from ui.progress import POLL_SECONDS, progress_bar
+from ui.point_view import show_point
+from ui.progress import POLL_SECONDS, live_words, progress_bar
+from ui.promote import show_verdict
+from ui.settings import special
 from ui.shell import show
+from ui.told import told
 from ui.words import Say
 
 
 def runs_page(say: Say) -> None:
-    if not list_runs():
+    if list_runs():
+        _runs(say)
+    else:
         st.info(say("runs_none"))
-        return
+    show_ablation(say)
+
+
+def _runs(say: Say) -> None:
     active = any(run.state.active for run in list_runs())
 
     # One fragment for all of it: while something trains, table, curves and log move together.
@@ -24,7 +34,8 @@ def runs_page(say: Say) -> None:
     def everything() -> None:
         runs = list_runs()[::-1]
         st.dataframe(pd.DataFrame([_row(say, run) for run in runs]), hide_index=True, alt=say("page_runs"))
-        _in_depth(say, {run.id: run for run in runs})
+        with told(say):
+            _in_depth(say, {run.id: run for run in runs})
         if active and not any(run.state.active for run in runs):
             st.rerun()
 
@@ -53,28 +64,41 @@ def _in_depth(say: Say, runs: dict[str, Run]) -> None:
     state = run.state
     if state.active:
         progress_bar(run, say)
+        st.caption(live_words(run, say))
     sentence, details = run.error
     if sentence.en:
         st.error(say.plain(sentence), icon=":material/error:")
         if details:
             st.code(details, language=None)
     _buttons(say, run, state)
+    whole = state is State.FINISHED and run.complete
+    if whole:
+        show_verdict(run, say)
+        show_point(run, say)
     _curves(say, run)
     left, right = st.columns(2)
-    with left.expander(say("runs_recipe"), expanded=True):
-        st.json(
-            vars(run.recipe)
-            | {"index_hash": run.index_hash, "evaluation_hash": run.evaluation_hash, "created": run.created},
-            expanded=1,
-        )
+    with left:
+        _recipe(say, run)
     with right.expander(say("runs_files"), expanded=True):
         files = [{say("file"): file, say("size_kb"): round(size / 1024, 1)} for file, size in run.files]
         st.dataframe(pd.DataFrame(files), hide_index=True, alt=say("runs_files"))
-    if state is State.FINISHED and run.complete:
+    if whole:
         with st.expander(say("runs_manifest")):
             st.json(run.manifest, expanded=1)
     with st.expander(say("runs_log")):
         st.code(run.log or say("empty_log"), language=None, height=300)
+
+
+def _recipe(say: Say, run: Run) -> None:
+    st.markdown(f"**{say('runs_special')}**")
+    rows = special(run.recipe, say)
+    if rows.empty:
+        st.caption(say("runs_nothing_special"))
+    else:
+        st.table(rows.set_index(say("setting")), alt=say("runs_special"))
+    with st.expander(say("runs_recipe_whole")):
+        hashes = {"index_hash": run.index_hash, "evaluation_hash": run.evaluation_hash, "created": run.created}
+        st.json(vars(run.recipe) | hashes, expanded=1)
 
 
 def _buttons(say: Say, run: Run, state: State) -> None:

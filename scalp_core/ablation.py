@@ -249,18 +249,28 @@ def _known(data: str) -> dict[Recipe, Run]:
     return {run.recipe: run for run in sorted(whole, key=lambda run: _STATES.index(states[run]), reverse=True)}
 
 
-def plan(base: Recipe, seeds: Sequence[int]) -> list[Training]:
-    """Every training that the ladder needs, once, in its order; with the run where there is one."""
+def ends(base: Recipe) -> tuple[str, str]:
+    """The keys of the first step and of the last."""
+    upwards = [step.key for step in ladder(base) if not step.side]
+    return upwards[0], upwards[-1]
+
+
+def plan(base: Recipe, seeds: Sequence[int], only: Sequence[str] = ()) -> list[Training]:
+    """Every training that the ladder needs, once, in its order; with the run where there is one.
+
+    Args:
+        only: keys of the steps that matter; none means all.
+    """
     known = _known(base.data)
     steps: dict[Recipe, list[str]] = {}
     for key, wanted in recipes(base, seeds).items():
-        for recipe in wanted:
+        for recipe in wanted if key in only or not only else ():
             steps.setdefault(recipe, []).append(key)
     return [Training(tuple(keys), recipe, known.get(recipe)) for recipe, keys in steps.items()]
 
 
-def ask(base: Recipe, seeds: Sequence[int]) -> list[Run]:
-    """Ask for what is missing and take up what was given up; all runs of the ladder in its order.
+def ask(base: Recipe, seeds: Sequence[int], only: Sequence[str] = ()) -> list[Run]:
+    """Ask for what is missing and take up what was given up; all runs of the ladder, or of `only` some steps.
 
     Raises:
         ScalpError: a recipe cannot be trained, too many runs wait, or nothing can be written.
@@ -268,7 +278,7 @@ def ask(base: Recipe, seeds: Sequence[int]) -> list[Run]:
     try:
         artifacts_folder().mkdir(parents=True, exist_ok=True)
         with FileLock(artifacts_folder() / ".ablation.lock"):  # two clicks make one ladder
-            return [_wanted(training) for training in plan(base, seeds)]
+            return [_wanted(training) for training in plan(base, seeds, only)]
     except OSError as error:
         raise not_writable(error) from error
 
@@ -320,6 +330,24 @@ def table(base: Recipe, seeds: Sequence[int], condition: Condition, groups: Mapp
         row = {"step": step.key, "against": before, "side": step.side, "seeds": len(judged[step.key])}
         rows.append(row | {"asked": len(seeds)} | _reached(judged[step.key]) | _added(judged, step.key, before))
         before = before if step.side else step.key
+    return pd.DataFrame(rows)
+
+
+def altogether(base: Recipe, seeds: Sequence[int], groups: Mapping[str, object]) -> pd.DataFrame:
+    """What the whole ladder brings on the test part: a row a condition of `base`, its last step against its first.
+
+    Returns:
+        `condition`; for the last step the columns of `table`, and those that say what it reaches once more for the
+        first one, with `first_` before their names.
+    """
+    known, asked = _known(base.data), recipes(base, seeds)
+    decided = {step.key: step.decided for step in ladder(base)}
+    first, last = ends(base)
+    rows = []
+    for condition in base.conditions:
+        judged = {key: dict(_judged(known, asked[key], decided[key], condition, groups)) for key in (first, last)}
+        begun = {f"first_{name}": value for name, value in _reached(judged[first]).items()}
+        rows.append({"condition": condition} | begun | _reached(judged[last]) | _added(judged, last, first))
     return pd.DataFrame(rows)
 
 

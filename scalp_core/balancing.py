@@ -79,6 +79,12 @@ def _rarity(counts: Weights, strength: str) -> Weights:
     return np.asarray(ratios ** _POWERS[strength])
 
 
+def before_and_after(labels: Labels, strength: str) -> tuple[Weights, Weights]:
+    """What sampling does to the grades: `drawn_shares` of the pictures as they are, and as they are drawn."""
+    before, after = (drawn_shares(labels, picture_weights(labels, one)) for one in ("none", strength))
+    return before, after
+
+
 def _one_hot(labels: Labels) -> Weights:
     """(pictures, conditions, 4); zeros where there is no label, as NaN equals no grade."""
     return np.asarray(labels[..., None] == np.arange(len(GRADES)), dtype=np.float64)

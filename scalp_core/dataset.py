@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 
 from scalp_core.errors import ScalpError
 from scalp_core.files import is_locked, read_json, unquote_path, write_atomic, write_json
-from scalp_core.labels import CONDITIONS, GRADES, META
+from scalp_core.labels import CONDITIONS, GRADES, META, Condition
 
 PARTS = ("train", "valid", "calib", "test")
 # Shares of images; calib is where operating points are fitted, test is only ever reported.
@@ -134,6 +134,12 @@ class Dataset:
         Shared between callers, as `index` is.
         """
         return _read_column(self._index_path, self.version, name)
+
+    def grades(self, conditions: Sequence[Condition], part: str | None = None) -> npt.NDArray[np.float64]:
+        """(images, conditions) labels in the order of ids, of all images or one part; NaN where unlabelled."""
+        columns = (self.column(condition.value).to_numpy(dtype=np.float64, na_value=np.nan) for condition in conditions)
+        labels = np.stack(list(columns), axis=1)
+        return labels if part is None else labels[(self.column("part") == part).to_numpy()]
 
     def row(self, image_id: str) -> int:
         """The position of an id in the index, -1 where there is none."""

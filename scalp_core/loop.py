@@ -75,11 +75,6 @@ class Reporter:
         self.tell("training", epoch, done, None if left is None else round(left), force=False)
 
 
-def labels_of(index: pd.DataFrame, recipe: Recipe) -> npt.NDArray[np.float64]:
-    """(images, conditions) grades of the recipe's conditions, NaN where unlabelled."""
-    return index[[condition.value for condition in recipe.conditions]].to_numpy(dtype=np.float64, na_value=np.nan)
-
-
 @dataclass
 class Loop:
     """One training in progress: the network that learns, its optimiser and what has been reached.
@@ -98,7 +93,7 @@ class Loop:
 
     def __post_init__(self) -> None:
         recipe, index = self.recipe, self.dataset.index
-        labels = labels_of(index, recipe)
+        labels = self.dataset.grades(recipe.conditions)
         self.labels = torch.from_numpy(np.nan_to_num(labels, nan=_UNLABELLED)).long()
         self.parts = {part: np.flatnonzero(index["part"] == part) for part in (*GRADED_PARTS, "train")}
         learned = labels[self.parts["train"]]

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -21,7 +22,10 @@ from scalp_core.runs import Run, State, artifacts_folder, list_runs, not_writabl
 ROOT = Path(__file__).resolve().parent.parent
 _LOCK = ".runner.lock"
 _MAX_DEATHS = 3  # in a row without a finished epoch between them
+_FEWEST_AT_ONCE = 2
 _LOG_CAP = 2**20  # bytes
+_OWN_GROUP = Path("/proc/self/cgroup")  # Linux alone has these
+_GROUPS = Path("/sys/fs/cgroup")
 
 
 def ensure() -> None:
@@ -74,17 +78,56 @@ def work() -> None:
 
 def _work_through() -> None:
     deaths: dict[tuple[str, int], int] = {}
+    at_once: dict[str, int] = {}  # of runs that the kernel ended for their memory
     while run := next((run for run in list_runs() if run.state.waiting), None):
         _wait_for_strays()
-        code = _train(run)
-        if run.state.waiting:  # it died, without a word of its own
-            if code == 0:  # paused, and resumed before the process had ended
-                continue
-            reached = (run.id, len(run.history))
-            deaths[reached] = deaths.get(reached, 0) + 1
-            if code > 0 or deaths[reached] >= _MAX_DEATHS:
-                del deaths[reached]  # should it be resumed
-                run.write_error(_death_sentence(code), run.log[-4000:])
+        kills = _memory_kills()
+        code = _train(run, at_once.get(run.id))
+        if not run.state.waiting or code == 0:  # 0: paused, and resumed before the process had ended
+            continue
+        # It died, without a word of its own.
+        tried = min(at_once.get(run.id, run.recipe.batch_size), _reached_at_once(run))
+        if _memory_kills() > kills and tried > _FEWEST_AT_ONCE:
+            at_once[run.id] = (tried + 1) // 2
+            continue
+        reached = (run.id, len(run.history))
+        deaths[reached] = deaths.get(reached, 0) + 1
+        if code > 0 or deaths[reached] >= _MAX_DEATHS:
+            del deaths[reached]  # should it be resumed
+            run.write_error(_death_sentence(code), run.log[-4000:])
+
+
+def _reached_at_once(run: Run) -> int:
+    """How many pictures passed through together in its last epoch; training itself may have made it fewer."""
+    history = run.history
+    return int(history["at_once"].iloc[-1]) if "at_once" in history else run.recipe.batch_size
+
+
+def _memory_kills() -> int:
+    """How often the kernel has ended a process of our control group because memory ran out; 0 where it does not tell.
+
+    Source: the kernel's documentation, admin-guide/cgroup-v2 (memory.events) and cgroup-v1/memory (memory.oom_control).
+    """
+    for path in _counters():
+        try:
+            lines = path.read_text(encoding="ascii").splitlines()
+        except OSError:
+            continue
+        return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
+    return 0
+
+
+def _counters() -> Iterator[Path]:
+    """Where the counter may be. Inside a container the group's path is the host's, and its own group is the root."""
+    try:
+        groups = [line.split(":", 2) for line in _OWN_GROUP.read_text(encoding="utf-8").splitlines()]
+    except OSError:
+        return
+    for _, controllers, path in groups:
+        if "memory" in controllers.split(","):
+            yield from (_GROUPS / "memory" / one / "memory.oom_control" for one in (path.lstrip("/"), ""))
+        elif not controllers:
+            yield from (_GROUPS / one / "memory.events" for one in (path.lstrip("/"), ""))
 
 
 def _wait_for_strays() -> None:
@@ -93,13 +136,13 @@ def _wait_for_strays() -> None:
         time.sleep(1)
 
 
-def _train(run: Run) -> int:
+def _train(run: Run, at_once: int | None = None) -> int:
     log = run.folder / "log.txt"
     if log.exists() and log.stat().st_size > _LOG_CAP:
         log.write_bytes(log.read_bytes()[-_LOG_CAP // 2 :])
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "scalp_core.train", "train", str(run.folder)],
+            [sys.executable, "-m", "scalp_core.train", "train", str(run.folder), *([str(at_once)] if at_once else [])],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,

@@ -462,6 +462,12 @@ class Run:
         return _read_operating_point(self.operating_point_path, _changed_ns(self.operating_point_path))
 
     @property
+    def earlier_operating_points(self) -> list[OperatingPoint]:
+        """Those that were replaced, the latest first."""
+        paths = sorted(self.folder.glob("operating_point-*.json"), reverse=True)
+        return [_read_operating_point(path, _changed_ns(path)) for path in paths]
+
+    @property
     def operating_point_path(self) -> Path:
         return self.folder / "operating_point.json"
 

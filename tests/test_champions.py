@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 from conftest import Folders
 
-from scalp_core.champions import champions, judged_on, run_report, score
+from scalp_core.champions import against, champions, changes, judged_on, pins, promote, run_report, score, unpin
+from scalp_core.compare import Verdict
 from scalp_core.dataset import Dataset
+from scalp_core.errors import ScalpError
 from scalp_core.evaluate import PROBABILITIES
 from scalp_core.files import write_json, write_text
 from scalp_core.images import Preprocessing
@@ -182,3 +184,88 @@ def test_a_broken_run_does_not_silence_the_others(folders: Folders, damage: str)
     if damage == "predictions.parquet":
         (broken.folder / damage).unlink()
     assert answering() == "sound"
+
+
+# ---- promotion ----
+
+
+def test_a_promoted_run_answers_until_it_is_taken_back(folders: Folders) -> None:
+    finish("best", valid=0)
+    worse = finish("worse", valid=30)
+    promote(SEBUM, worse, "it is smaller")
+    assert (answering(SEBUM), answering(HAIR)) == ("worse", "best")
+    assert pins() == {SEBUM: "worse"}
+    promote(HAIR, worse)
+    assert pins() == {SEBUM: "worse", HAIR: "worse"}
+    unpin(SEBUM, "it was not better")
+    assert (answering(SEBUM), answering(HAIR)) == ("best", "worse")
+    assert pins() == {HAIR: "worse"}
+
+
+def test_every_change_is_kept_and_nothing_else(folders: Folders) -> None:
+    finish("best", valid=0)
+    worse = finish("worse", valid=30)
+    assert changes() == []
+    promote(SEBUM, worse, "작아서")
+    promote(SEBUM, worse, "again")
+    unpin(HAIR)  # nothing was promoted
+    unpin(SEBUM)
+    told = [(one.condition, one.before, one.after, one.pinned, one.why) for one in changes()]
+    assert told == [(SEBUM, "worse", "best", False, ""), (SEBUM, "best", "worse", True, "작아서")]
+    assert changes()[0].time > changes()[1].time
+
+
+def test_only_a_finished_run_of_the_condition_is_promoted(folders: Folders) -> None:
+    finish("best")
+    sebum = finish("sebum", conditions=[SEBUM])
+    with pytest.raises(ScalpError, match="cannot answer"):
+        promote(HAIR, sebum)
+    (sebum.folder / "manifest.json").unlink()
+    with pytest.raises(ScalpError, match="cannot answer"):
+        promote(SEBUM, sebum)
+    assert pins() == {}
+    assert changes() == []
+
+
+@pytest.mark.parametrize("broken", ["{", "[]", "3", '{"dandruff": "x"}', "\0"])
+def test_broken_pins_are_told_and_nobody_is_silenced(folders: Folders, broken: str) -> None:
+    best, worse = finish("best", valid=0), finish("worse", valid=30)
+    promote(SEBUM, worse)
+    (folders.artifacts / "champions.json").write_text(broken)
+    assert answering() == best.id
+    for touch in (pins, lambda: promote(SEBUM, worse), lambda: unpin(SEBUM)):
+        with pytest.raises(ScalpError, match=r"champions\.json"):
+            touch()
+    assert (folders.artifacts / "champions.json").read_text() == broken  # somebody may mend it
+
+
+def test_a_broken_line_of_the_log_hides_no_other(folders: Folders) -> None:
+    promote(SEBUM, finish("one"), "first")
+    with (folders.artifacts / "champions.jsonl").open("a") as log:
+        log.write('{"half\n{"condition": "value_9"}\n')
+    unpin(SEBUM, "second")
+    assert [change.why for change in changes()] == ["second", "first"]
+
+
+def test_where_nothing_can_be_written_promotion_says_so(folders: Folders) -> None:
+    run = finish("one")
+    (folders.artifacts / "champions.jsonl").mkdir()
+    with pytest.raises(ScalpError, match="cannot be written"):
+        promote(SEBUM, run)
+
+
+def test_a_challenger_is_compared_on_the_validation_pictures(tiny: Dataset) -> None:
+    here = {"evaluation_hash": tiny.evaluation_hash, "index_hash": tiny.index_hash}
+    good, poor = finish("good", valid=0, test=60, **here), finish("poor", valid=60, test=0, **here)
+    assert against(good, poor, SEBUM).quadratic_weighted_kappa.value > 0
+    assert against(poor, good, SEBUM).quadratic_weighted_kappa.value < 0
+    assert against(good, good, SEBUM).verdict in (Verdict.PRACTICALLY_EQUAL, Verdict.UNDECIDED)
+
+
+def test_only_runs_judged_on_the_same_pictures_are_compared(tiny: Dataset) -> None:
+    here = finish("here", index_hash=tiny.index_hash, evaluation_hash=tiny.evaluation_hash)
+    gone, like_gone = (finish(name, index_hash="gone", evaluation_hash="gone") for name in ("gone", "like-gone"))
+    with pytest.raises(ScalpError, match="other pictures"):
+        against(here, gone, SEBUM)
+    with pytest.raises(ScalpError, match="not on this machine"):
+        against(gone, like_gone, SEBUM)

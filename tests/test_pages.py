@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,19 @@ import pandas as pd
 import pytest
 import streamlit as st
 from conftest import ROOT, TINY, Folders, Trained, labels_of, until
+from filelock import FileLock
 from headless import HOSTILE, LANGUAGES, charted, everything, galleries, healthy, page, texts
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from scalp_core import evaluate, predict
+from scalp_core import ablation, champions, evaluate, predict
 from scalp_core.answers import all_answer
 from scalp_core.charts import grade_name
 from scalp_core.dataset import Dataset, list_datasets, open_dataset, write_dataset
+from scalp_core.estimate import measure
 from scalp_core.files import is_locked
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition
+from scalp_core.operating_point import MIN_IMAGES
 from scalp_core.runs import Progress, Recipe, Run, State, create_run, find_run, list_runs
 from ui.shell import PAGES
 from ui.words import Say
@@ -408,7 +412,8 @@ def test_a_run_in_depth(trained: Trained, language: str) -> None:
     assert told["index_hash"] == trained.dataset.index_hash
     assert told["epochs"] == 2
     files = dict(trained.run.files)
-    assert set(at.dataframe[1].value[say("file")]) == set(files)
+    (listed,) = [one.value[say("file")] for one in at.dataframe if say("file") in one.value]
+    assert set(listed) == set(files)
     assert len([node for node in at if node.type == "plotly_chart"]) == 3
     assert not {"pause", "cancel", "resume"} & set(actions(at))
 
@@ -478,28 +483,44 @@ CHOSEN = {
     "retrain_lr": 0.002,
     "retrain_weight_decay": 0.01,
     "retrain_warmup_epochs": 0.5,
+    "retrain_layer_decay": 0.9,
+    "retrain_ema": 0.5,
+    "retrain_mixup": 0.2,
+    "retrain_patience": 3,
+    "retrain_recall_floor": 0.1,
     "retrain_seed": 7,
+}
+WORDED = {
+    "loss": "distance_weighted",
+    "sampling": "full",
+    "grade_weights": "square_root",
+    "colours": "plain",
+    "augmentation": "none",
+    "precision": "full",
 }
 
 
-def fill(at: AppTest, **texts_given: str) -> AppTest:
-    """Fill in the form of the sidebar with CHOSEN and these texts."""
+def fill(at: AppTest, architecture: str) -> AppTest:
+    """Choose CHOSEN in the sidebar, this architecture, and random weights."""
     for key, number in CHOSEN.items():
         at.sidebar.number_input(key=key).set_value(number)
-    for key, text in texts_given.items():
-        at.sidebar.text_input(key=key).set_value(text)
+    at.sidebar.text_input(key="retrain_other").set_value(architecture)
+    at.sidebar.selectbox(key="retrain_weights").set_value("none")
     return at
 
 
 def submit(at: AppTest) -> AppTest:
-    (button,) = [button for button in at.sidebar.button if button.label in ("Start training", "학습 시작")]
-    return button.click().run()
+    return at.sidebar.button(key="retrain_start").click().run()
 
 
 def test_the_form_asks_for_exactly_what_was_chosen_and_it_is_trained(tiny: Dataset, folders: Folders) -> None:
-    at = fill(page("compare"), retrain_other=" test_efficientnet ", retrain_weights="none")
+    at = fill(page("compare"), " test_efficientnet ")
     at.sidebar.selectbox(key="retrain_conditions").set_value(Condition("value_2"))
-    at.sidebar.selectbox(key="retrain_augmentation").set_value("none")
+    for name, choice in WORDED.items():
+        at.sidebar.selectbox(key=f"retrain_{name}").set_value(choice)
+    # Another size of pictures was chosen after the weights, which propose one.
+    at = healthy(at.run())
+    at.sidebar.number_input(key="retrain_image_size").set_value(64)
     at = healthy(submit(at))
     (run,) = list_runs()
     assert run.recipe == Recipe(
@@ -512,13 +533,19 @@ def test_the_form_asks_for_exactly_what_was_chosen_and_it_is_trained(tiny: Datas
         lr=0.002,
         weight_decay=0.01,
         warmup_epochs=0.5,
-        augmentation="none",
+        frozen_epochs=0,
+        layer_decay=0.9,
+        ema=0.5,
+        mixup=0.2,
+        patience=3,
+        recall_floor=0.1,
         weights="none",
         seed=7,
+        **WORDED,
     )
     assert any(run.id in text for text in texts(at.toast))
     # One that cannot be trained: it fails with a sentence, and what comes after it is trained all the same.
-    at = healthy(submit(fill(page("home", "ko"), retrain_other="no_such_network", retrain_weights="none")))
+    at = healthy(submit(fill(page("home", "ko"), "no_such_network")))
     bad = list_runs()[-1]
     until(lambda: bad.state is State.FAILED and run.finished, 180)
     until(lambda: not is_locked(folders.artifacts / ".runner.lock"))
@@ -541,6 +568,7 @@ def test_the_form_asks_for_exactly_what_was_chosen_and_it_is_trained(tiny: Datas
         ("retrain_other", "../../etc", "architecture"),
         ("retrain_other", "hf_hub:somebody/model", "architecture"),
         ("retrain_image_size", 100, "image_size"),
+        ("retrain_condition_weights", "1, 2", "condition_weights"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_in_the_form(
@@ -559,9 +587,8 @@ def test_what_cannot_be_trained_is_refused_in_the_form(
 
 
 def test_runs_that_cannot_be_written_are_told(tiny: Dataset, folders: Folders, tmp_path: Path) -> None:
-    folders.artifacts.rmdir()
-    folders.artifacts.write_text("a file where the folder should be")
-    at = submit(fill(page("home", "ko"), retrain_other="test_efficientnet", retrain_weights="none"))
+    (folders.artifacts / ".create.lock").mkdir()  # whoever the tests run as, this cannot be opened for writing
+    at = submit(fill(page("home", "ko"), "test_efficientnet"))
     assert not at.exception
     assert any("artifacts" in text for text in texts(at.sidebar.error))
 
@@ -571,3 +598,194 @@ def test_both_data_sets_can_be_chosen(several: Folders) -> None:
     assert (
         at.sidebar.selectbox(key="retrain_data").options == [one.name for one in list_datasets()] == ["clinic", "tiny"]
     )
+
+
+def test_two_clicks_in_two_tabs_make_one_run(tiny: Dataset, asked: Run) -> None:
+    with asked.lock():
+        tabs = [fill(page("home", language), "test_efficientnet").run() for language in LANGUAGES]
+        toasts = [toast for at in tabs for toast in texts(healthy(submit(at)).toast)]
+        first, second = [run for run in list_runs() if run != asked] * 2
+        assert toasts == [Say("ko")("retrain_started", run=first.id), Say("en")("retrain_already", run=second.id)]
+        first.cancel()
+
+
+def test_a_run_to_start_from_decides_architecture_and_size(several: Folders) -> None:
+    at = page("home")
+    at = healthy(at.sidebar.selectbox(key="retrain_weights").set_value("run:two").run())
+    assert at.sidebar.number_input(key="retrain_image_size").value == 64
+    chosen = at.sidebar.selectbox(key="retrain_architecture-two")
+    assert (chosen.value, chosen.disabled) == ("test_vit", True)
+    assert "retrain_other" not in {one.key for one in at.sidebar.text_input}
+    at = healthy(at.sidebar.selectbox(key="retrain_weights").set_value("pretrained").run())
+    assert at.sidebar.number_input(key="retrain_image_size").value == Recipe().image_size
+    at.sidebar.selectbox(key="retrain_weights").set_value("run:one").run()
+    at.sidebar.number_input(key="retrain_epochs").set_value(1)
+    at.sidebar.selectbox(key="retrain_learns").set_value("head")
+    with FileLock(several.artifacts / ".runner.lock"):
+        at = healthy(submit(at))
+        recipe = list_runs()[-1].recipe
+        list_runs()[-1].cancel()
+    assert recipe == Recipe(
+        architecture="test_efficientnet", data="clinic", epochs=1, image_size=64, weights="run:one", learns="head"
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_will_be_drawn_is_shown_before(trained: Trained, language: str) -> None:
+    say = Say(language)
+    at = healthy(page("home", language))
+    index = trained.dataset.index
+    labels = index.loc[index["part"] == "train", "value_5"].dropna()
+    at = at.sidebar.selectbox(key="retrain_sampling").set_value("none").run()
+    (table,) = [one.value for one in at.table if CONDITIONS[0].text(language) in one.value.index]
+    assert list(table.index) == [condition.text(language) for condition in CONDITIONS]
+    shares = [f"{100 * (labels == grade).mean():.0f}" for grade in range(4)]
+    assert list(table.loc[Condition("value_5").text(language)]) == shares
+    assert say("drawn_same") in texts(at.sidebar.caption)
+    at.sidebar.selectbox(key="retrain_conditions").set_value(Condition("value_5"))
+    at = at.sidebar.selectbox(key="retrain_sampling").set_value("full").run()
+    (row,) = at.table[0].value.to_numpy().tolist()
+    present = sum(share != "0" for share in shares)
+    assert [cell.rpartition(" ")[2] for cell in row] == [f"{100 / present:.0f}" if s != "0" else "0" for s in shares]
+    assert say("drawn_note") in texts(at.sidebar.caption)
+
+
+def test_how_long_it_takes_is_said_once_it_was_measured(tiny: Dataset, folders: Folders) -> None:
+    say = Say("en")
+    at = healthy(fill(page("home"), "test_efficientnet").run())
+    assert say("estimate_unknown") in texts(at.sidebar.caption)
+    measure(Recipe(**TINY | {"batch_size": 8}, precision="full"))
+    at.sidebar.selectbox(key="retrain_precision").set_value("full")
+    at.sidebar.number_input(key="retrain_image_size").set_value(64)
+    at = healthy(at.run())
+    assert say("estimate_unknown") not in texts(at.sidebar.caption)
+    assert any(text.endswith("on this machine") for text in texts(at.sidebar.caption))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_training_is_followed_live(asked: Run, language: str) -> None:
+    say = Say(language)
+    epochs = [(0.4, 1.0), (0.6, 0.8), (0.6, 0.9), (0.5, 0.7)]
+    lines = [
+        {"epoch": n, "train_loss": 1.0, "valid_loss": loss, "valid_qwk": qwk, "at_once": 4}
+        for n, (qwk, loss) in enumerate(epochs, start=1)
+    ]
+    with asked.lock():
+        assert say("live_patience", count=8) not in everything(page("runs", language))
+        asked.write_history(lines)
+        told = [
+            say("live_reached", qwk="0.500", best="0.600", epoch=2, loss="0.700"),
+            say("live_patience", count=asked.recipe.patience - 2),
+            say("live_at_once", count=4),
+        ]
+        at = healthy(page("runs", language))
+        for place in (at.main, at.sidebar):
+            assert " · ".join(told) in texts(place.caption)
+
+
+# Who answers, how grades are decided, and which measure did what.
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_run_is_promoted_and_taken_back(several: Folders, language: str) -> None:
+    say = Say(language)
+    at = healthy(page("runs", language, run="one"))
+    assert any("clinical" in text and "one" in text for text in texts(at.markdown))  # other pictures: no verdict
+    shutil.rmtree(several.artifacts / "clinical")
+    shutil.rmtree(several.artifacts / "stranger")
+    at = healthy(page("runs", language, run="two"))
+    verdicts = [text for text in texts(at.markdown) if "`one`" in text]
+    assert len(verdicts) == len(CONDITIONS)
+    at = healthy(at.button(key="promote-value_2-two").click().run())
+    assert champions.champions()[Condition("value_2")].run.id == "two"
+    name = Condition("value_2").text(language)
+    assert say("promote_done", run="two", condition=name) in texts(at.toast)
+    assert f"**{name}** · {say('verdict_promoted')}" in texts(at.markdown)
+    (change,) = champions.changes()
+    assert change.why in verdicts[1].replace("*", "").replace("`", "")
+    at = healthy(at.button(key="unpin-value_2-two").click().run())
+    assert champions.champions()[Condition("value_2")].run.id == "one"
+    (log,) = [one.value for one in at.dataframe if say("promote_before") in one.value]
+    assert list(log[say("promote_kind")]) == [say("promote_unpinned"), say("promote_pinned")]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_broken_promotions_are_told(several: Folders, language: str) -> None:
+    (several.artifacts / "champions.json").write_text("{")
+    for name in ("home", "runs"):
+        at = healthy(page(name, language))
+        assert any("champions.json" in text for text in texts(at.warning))
+    at = page("runs", language, run="two").button(key="promote-value_2-two").click().run()
+    assert not at.exception
+    assert any("champions.json" in text for text in texts(at.error))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_operating_point_is_shown_and_fitted_anew(several: Folders, language: str) -> None:
+    say = Say(language)
+    run = find_run("two")
+    table = run.raw_predictions.copy()
+    table["part"] = table["part"].where(table["part"] != "test", "calib")  # enough to fit on
+    table = pd.concat([table, *[table[table["part"] == "calib"]] * 3])
+    table.to_parquet(run.predictions_path)
+    run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
+    at = healthy(page("runs", language, run="two"))
+    assert any(say("point_none", count=MIN_IMAGES) in text for text in texts(at.caption))
+    at.number_input(key="floor-two").set_value(0.35)
+    at = healthy(at.button(key="fit-two").click().run())
+    assert run.operating_point.fitted
+    assert run.operating_point.recall_floor == 0.35
+    assert say("point_fitted") in texts(at.toast)
+    (shown,) = [one.value for one in at.dataframe if say("point_rule") in one.value]
+    rules = [run.operating_point.decision(condition).rule for condition in CONDITIONS if condition in fitted(run)]
+    assert [rule for rule in shown[say("point_rule")] if rule != say("point_unfitted")] == [
+        say(f"rule_{rule}") for rule in rules
+    ]
+    after = evaluate.measure(evaluate.confusion(run.predictions, CONDITIONS[0], "valid")).quadratic_weighted_kappa
+    assert shown[say("metric_quadratic_weighted_kappa")][0].endswith("–" if pd.isna(after) else f"{after:.3f}")
+    (versions,) = [one.value for one in at.dataframe if say("point_made") in one.value]
+    assert list(versions[say("recall_floor")]) == ["0.35", "0.2"]
+
+
+def fitted(run: Run) -> set[Condition]:
+    return set(run.operating_point.decisions)
+
+
+def test_what_is_special_about_a_run_comes_first(trained: Trained) -> None:
+    say = Say("en")
+    (table,) = [one.value for one in healthy(page("runs")).main.table]
+    assert dict(table[say("setting_here")]) == {
+        say("architecture"): "test_efficientnet",
+        say("data_set"): "tiny",
+        say("epochs"): "2",
+        say("image_size"): "64",
+        say("batch_size"): "8",
+        say("retrain_start_from"): say("retrain_random"),
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_ladder_is_planned_and_asked_for(trained: Trained, language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    say = Say(language)
+    at = AppTest.from_function(_ladder, default_timeout=120, args=(language,)).run()
+    at = at.selectbox(key="ablate_like").set_value("tiny").run()
+    assert not at.error
+    base = replace(trained.run.recipe, conditions=CONDITIONS, seed=0)
+    steps = ablation.ladder(base)
+    table = at.table[0].value
+    assert list(table[say("ablation_does")]) == [step.text(language) for step in steps]
+    plan = ablation.plan(base, range(3))
+    missing = sum(training.run is None for training in plan)
+    assert say("ablation_plan", networks=len(plan), missing=missing) in texts(at.markdown)
+    assert trained.run in [training.run for training in plan]
+    (reached,) = [one.value for one in at.dataframe]  # the run that is there is judged already
+    assert "1 / 3" in list(reached[say("ablation_done")])
+    assert len(charted(at)) == 1
+
+
+def _ladder(language: str) -> None:
+    from scalp_core.dataset import list_datasets
+    from ui.ablation_view import _ladder
+    from ui.words import Say
+
+    _ladder(Say(language), [dataset.name for dataset in list_datasets()])

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from pathlib import Path
 from string import Formatter
 from typing import NamedTuple
@@ -16,6 +17,9 @@ from scalp_core.errors import Text
 from scalp_core.evaluate import METRIC_NAMES
 from scalp_core.explore import MEASURED, NAMED
 from scalp_core.importer import KINDS
+from scalp_core.operating_point import RULES
+from scalp_core.runs import CHOICES, Recipe
+from ui.settings import setting_name, setting_value, special
 from ui.shell import PAGES
 from ui.words import WORDS, Say
 
@@ -37,6 +41,8 @@ FAMILIES = {
     "count_{}": ("images", "captures", "sites"),
     "view_{}": ("pictures", "labels", "map", "audit", "import"),
     "import_kind_{}": KINDS,
+    "choice_{}": tuple(f"{name}_{choice}" for name, choices in CHOICES.items() for choice in choices),
+    "rule_{}": RULES,
 }
 
 
@@ -69,7 +75,7 @@ def looped(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.For) and isinstance(node.iter, ast.Tuple):
             yield from (key_of(one.elts[0]) or "" for one in node.iter.elts if isinstance(one, ast.Tuple))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("_number", "_choice"):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("_number", "_choice", "_typed"):
             yield key_of(node.args[0]) or ""
 
 
@@ -137,3 +143,19 @@ def test_what_somebody_typed_never_becomes_markup() -> None:
     plain = Say("en").plain(Text(link, link))
     assert re.sub(r"\\(.)", r"\1", plain) == link
     assert not re.search(r"(?<!\\)[\[\]()*<>$:!]", plain)
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_every_setting_and_what_it_is_set_to_has_a_name(language: str) -> None:
+    say, recipe = Say(language), Recipe()
+    names = [setting_name(one.name, say) for one in fields(Recipe)]
+    assert len(set(names)) == len(names)
+    for one in fields(Recipe):
+        assert setting_value(one.name, getattr(recipe, one.name), say)
+    assert special(recipe, say).empty
+    changed = special(replace(recipe, loss="beta", weights="run:mine", condition_weights=(1.0, 2.0)), say)
+    assert list(changed[say("setting_here")]) == [
+        say("choice_loss_beta"),
+        "1, 2",
+        say("retrain_of_run", run="mine"),
+    ]

@@ -49,7 +49,11 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.ablate", description=__doc__)
-    parser.add_argument("--condition", required=True, help="whose grades are judged: key, name or number")
+    judged = parser.add_mutually_exclusive_group(required=True)
+    judged.add_argument("--condition", help="whose grades are judged: key, name or number")
+    judged.add_argument(
+        "--altogether", action="store_true", help="the last step against the first alone, for each of six conditions"
+    )
     parser.add_argument("--shared", action="store_true", help="networks of all six conditions, not of that one alone")
     parser.add_argument("--seeds", type=int, default=3, help="networks a step, seeds 0, 1, … (default: 3)")
     parser.add_argument("--plan", action="store_true", help="only say what is there and what would be trained")
@@ -60,18 +64,25 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _ablate(options: argparse.Namespace) -> int:
-    condition, seeds = find_condition(options.condition), range(options.seeds)
-    graded = CONDITIONS if options.shared else (condition,)
+    seeds = range(options.seeds)
+    shared = options.shared or options.altogether
+    graded = CONDITIONS if shared else (find_condition(options.condition),)
     base = chosen_recipe(options, conditions=graded, seed=seeds[0])
     base.check()
-    print(_plan(base, seeds), file=sys.stdout if options.plan else sys.stderr)
+    only = ablation.ends(base) if options.altogether else ()
+    print(_plan(base, seeds, only), file=sys.stdout if options.plan else sys.stderr)
     if options.plan:
         return 0
-    code = train_all(ablation.ask(base, seeds))
+    code = train_all(ablation.ask(base, seeds, only))
     if code == INTERRUPTED:
         return code
     dataset = open_dataset(base.data)
     captures = dict(zip(dataset.column("id"), dataset.column("capture"), strict=True))
+    if options.altogether:
+        print(_heading(dataset, None, captures, base, len(seeds)) + "\n")
+        print(markdown_table(_altogether(ablation.altogether(base, seeds, captures))))
+        return code
+    condition = find_condition(options.condition)
     table = ablation.table(base, seeds, condition, captures)
     names = {step.key: step.name.en for step in ablation.ladder(base)}
     print(_heading(dataset, condition, captures, base, len(seeds)) + "\n")
@@ -85,10 +96,10 @@ def _ablate(options: argparse.Namespace) -> int:
 # ---- words and tables ----
 
 
-def _plan(base: Recipe, seeds: Sequence[int]) -> str:
+def _plan(base: Recipe, seeds: Sequence[int], only: Sequence[str]) -> str:
     """What every step changes, how many of its networks are there; the time that the others take."""
-    trainings, rows = ablation.plan(base, seeds), [["step", "changes", "finished"]]
-    for step in ablation.ladder(base):
+    trainings, rows = ablation.plan(base, seeds, only), [["step", "changes", "finished"]]
+    for step in (step for step in ablation.ladder(base) if step.key in only or not only):
         its = [training for training in trainings if step.key in training.steps]
         finished = sum(training.run is not None and training.run.finished for training in its)
         changes = ", ".join(f"{name} = {value}" for name, value in step.changes.items()) or "the same networks"
@@ -102,17 +113,34 @@ def _plan(base: Recipe, seeds: Sequence[int]) -> str:
 
 
 def _heading(
-    dataset: Dataset, condition: Condition, captures: Mapping[str, object], base: Recipe, networks: int
+    dataset: Dataset, condition: Condition | None, captures: Mapping[str, object], base: Recipe, networks: int
 ) -> str:
-    tested = dataset.index[(dataset.index["part"] == ablation.PART) & dataset.index[condition.value].notna()]["id"]
+    index = dataset.index[dataset.index["part"] == ablation.PART]
+    tested = index["id"] if condition is None else index.loc[index[condition.value].notna(), "id"]
     kind = "SYNTHETIC " if dataset.synthetic else ""
     alone = "all six conditions" if len(base.conditions) > 1 else "this condition alone"
-    return (
-        f"{condition.value} ({condition.code}): {len(tested):,} {kind}test pictures of "
-        f"{len({captures[image] for image in tested}):,} captures, {base.architecture} for {alone}, mean of {networks} "
-        "seeds. Differences are to the step before (of those aside, to the last step), with the 95 % interval of the "
-        "paired bootstrap over captures; the verdict is by QWK."
+    judged = (
+        "First step → last step, and their difference,"
+        if condition is None
+        else ("Differences are to the step before (of those aside, to the last step),")
     )
+    return (
+        f"{f'{condition.value} ({condition.code}): ' if condition else ''}{len(tested):,} {kind}test pictures of "
+        f"{len({captures[image] for image in tested}):,} captures, {base.architecture} for {alone}, mean of {networks} "
+        f"seeds. {judged} with the 95 % interval of the paired bootstrap over captures; the verdict is by QWK."
+    )
+
+
+def _altogether(table: pd.DataFrame) -> list[list[str]]:
+    rows = [["condition", *_HEADINGS.values(), "calibration error ↓", "Δ QWK", "verdict"]]
+    for row in table.to_dict("records"):
+        reached = [f"{_figure(row, f'first_{metric}', '.2f')} → {_figure(row, metric, '.2f')}" for metric in _HEADINGS]
+        errors = f"{row.get(f'first_{ablation.ERROR}', math.nan):.3f} → {row.get(ablation.ERROR, math.nan):.3f}"
+        verdict = "–" if pd.isna(row["verdict"]) else Verdict(row["verdict"]).text.en
+        condition = Condition(row["condition"])
+        name = f"{condition.value} {condition.code.replace('_', ' ')}"
+        rows.append([name, *reached, errors, _figure(row, "quadratic_weighted_kappa_difference", "+.2f"), verdict])
+    return rows
 
 
 def markdown(table: pd.DataFrame, names: Mapping[str, str]) -> str:

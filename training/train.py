@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from dataclasses import Field, fields
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from scalp_core import runner
-from scalp_core.balancing import drawn_shares, picture_weights
+from scalp_core.balancing import before_and_after
 from scalp_core.dataset import open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.estimate import Estimate, estimate, measure
@@ -101,10 +100,8 @@ def _tell_before(recipe: Recipe, measured: bool) -> None:
 
 def drawn(recipe: Recipe) -> pd.DataFrame:
     """A row a condition, a column a grade: its share of the labels as they are, and as the recipe draws them."""
-    index = open_dataset(recipe.data).index
-    columns = [condition.value for condition in recipe.conditions]
-    labels = index.loc[index["part"] == "train", columns].to_numpy(dtype=np.float64, na_value=np.nan)
-    before, after = (drawn_shares(labels, picture_weights(labels, how)) for how in ("none", recipe.sampling))
+    labels = open_dataset(recipe.data).grades(recipe.conditions, "train")
+    before, after = before_and_after(labels, recipe.sampling)
     cells = [[f"{a:5.1%} → {b:5.1%}" for a, b in zip(*rows, strict=True)] for rows in zip(before, after, strict=True)]
     return pd.DataFrame(cells, [condition.code for condition in recipe.conditions], [grade.text.en for grade in GRADES])
 

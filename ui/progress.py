@@ -1,4 +1,4 @@
-"""One training's progress as a bar with words, redrawn while it lasts. Knows no form and no table."""
+"""One training's progress as a bar with words, redrawn while it lasts, and what it reached. Knows no form, no table."""
 
 import streamlit as st
 
@@ -28,3 +28,29 @@ def progress_words(state: State, progress: Progress | None, say: Say) -> str:
         return words
     minutes, seconds = divmod(round(progress.seconds_left), 60)
     return f"{words} · {say('time_left', minutes=minutes, seconds=seconds)}"
+
+
+def live_words(run: Run, say: Say) -> str:
+    """What the last epoch reached beside the best one, how much patience is left, and whether memory ran short."""
+    history = run.history
+    if history.empty:
+        return ""
+    last = history.iloc[-1]
+    # As the training ranks epochs: by kappa, then by loss, the earlier of equals.
+    best = history.sort_values(["valid_qwk", "valid_loss"], ascending=[False, True], kind="stable").iloc[0]
+    epoch = int(best["epoch"])
+    told = [
+        say(
+            "live_reached",
+            qwk=f"{last['valid_qwk']:.3f}",
+            best=f"{best['valid_qwk']:.3f}",
+            epoch=epoch,
+            loss=f"{last['valid_loss']:.3f}",
+        )
+    ]
+    if run.recipe.patience:
+        told.append(say("live_patience", count=max(0, run.recipe.patience - len(history) + epoch)))
+    at_once = last.get("at_once", run.recipe.batch_size)  # earlier versions did not write it
+    if at_once < run.recipe.batch_size:
+        told.append(say("live_at_once", count=int(at_once)))
+    return " · ".join(told)

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from scalp_core.errors import ScalpError
 from ui.choices import carried, choose
 from ui.retrain import retrain_panel
+from ui.told import told
 from ui.words import Say
 
 PAGES = {
@@ -29,16 +29,10 @@ def show(name: str, body: Callable[[Say], None]) -> None:
     _mark_language(key="page-language", data={"language": say.language})
     st.info(say("research_only"), icon=":material/science:")
     st.title(say(f"title_{name}"))
-    _told(say, lambda: body(say))
-    with st.sidebar:
-        _told(say, lambda: retrain_panel(say))
-
-
-def _told(say: Say, draw: Callable[[], None]) -> None:
-    try:
-        draw()
-    except ScalpError as error:
-        st.error(say.plain(error.text), icon=":material/error:")
+    with told(say):
+        body(say)
+    with st.sidebar, told(say):
+        retrain_panel(say)
 
 
 def _language() -> str:
