@@ -305,9 +305,11 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
     side = visitor.tab.get_by_test_id("stSidebar")
     side.locator(".st-key-retrain_data").get_by_role("combobox").click()
     visitor.tab.get_by_role("option", name="tiny").click()
+    side.locator(".st-key-retrain_weights").get_by_role("combobox").click()
+    visitor.tab.get_by_role("option", name="random weights").click()
     side.locator(".st-key-retrain_epochs input").fill("1")
     side.get_by_text("Advanced").click()
-    for key, value in (("other", "test_efficientnet"), ("weights", "none"), ("image_size", "64"), ("batch_size", "8")):
+    for key, value in (("other", "test_efficientnet"), ("image_size", "64"), ("batch_size", "8")):
         field = side.locator(f".st-key-retrain_{key} input")
         field.fill(value)
         field.press("Tab")
@@ -404,7 +406,7 @@ def test_a_training_survives_kills_of_itself_and_of_the_server(
     artifacts = tmp_path / "artifacts"
     artifacts.mkdir()
     monkeypatch.setenv("SCALP_ARTIFACTS", str(artifacts))
-    run = create_run(Recipe(**TINY, epochs=40))
+    run = create_run(Recipe(**TINY, epochs=40, patience=0))
     assert open_dataset("tiny").index_hash == run.index_hash
     server = Server(trained.dataset.folder.parent, artifacts, tmp_path / "log.txt", chrome.free_port())
     training = ("scalp_core.train", str(run.folder))

@@ -299,7 +299,9 @@ def test_the_shipped_runs_are_one_of_each_family_on_the_demonstration_s_pictures
     recipes = demo.RECIPES
     assert [family(recipe.architecture) for recipe in recipes.values()] == list(FAMILIES)
     for recipe in recipes.values():
-        assert (recipe.data, recipe.conditions, recipe.weights) == (demo.TRAINING_NAME, CONDITIONS, "none")
+        assert (recipe.data, recipe.conditions) == (demo.TRAINING_NAME, CONDITIONS)
+        start = demo.STARTS[recipe.weights.removeprefix("run:")]
+        assert (start.architecture, start.data, start.weights) == (recipe.architecture, demo.TRAINING_NAME, "none")
     shown = plan_pictures(demo.IMAGES, demo.SEED, evaluation=demo.EVALUATION)
     learned = plan_pictures(demo.TRAINING_IMAGES, demo.SEED, evaluation=demo.EVALUATION)
     assert shown == learned[: len(shown)]
@@ -319,7 +321,8 @@ def test_the_tables_of_the_readme_have_an_interval_and_a_ceiling(
     assert any(re.fullmatch(r" -?\d\.\d\d \[-?\d\.\d\d, -?\d\.\d\d\] ", cell) for cell in rows[2])
     assert rows[3][0].strip() == "best to be expected"
     assert any(re.fullmatch(r" 0\.\d\d ", cell) for cell in rows[3])
-    assert float(rows[-1][-1]) > 0  # milliseconds
+    assert float(rows[6][-1]) > 0  # milliseconds
+    assert all(re.fullmatch(r" 0\.\d\d → 0\.\d\d; (\d\.\d\d \(\d\.\d\)|no sets) ", cell) for cell in rows[9][1:])
 
 
 def test_tables_need_a_data_set(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -346,7 +346,7 @@ def test_a_broken_file_is_told(trained: Trained, language: str) -> None:
         assert not at.exception
         (told,) = texts(at.error)
         assert any("가" <= letter <= "힣" for letter in told) == (language == "ko")
-        assert len(at.table) == 0
+        assert len(at.main.table) == 0
         at.file_uploader(key="upload").clear()
     at = at.file_uploader(key="upload").upload("whole.jpg", trained.picture, "image/jpeg").run()
     assert len(graded(healthy(at), language)) == 6

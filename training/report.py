@@ -14,6 +14,7 @@ from scalp_core.champions import judged_on, run_report
 from scalp_core.dataset import open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.operating_point import COVERAGE, OperatingPoint
 from scalp_core.predict import time_of_grading
 from scalp_core.runs import Run, finished_runs
 from scalp_core.truth import ceiling
@@ -97,7 +98,8 @@ def markdown(
     best: Mapping[Condition, float],
     milliseconds: Sequence[float],
 ) -> str:
-    """Two tables of the test part, a row a run: QWK with its 95 % interval; AMAE and the worst grade's recall.
+    """Three tables of the test part, a row a run: QWK with its 95 % interval; AMAE and the worst grade's recall;
+    calibration and grade sets.
 
     Args:
         captures: of every image id.
@@ -114,6 +116,9 @@ def markdown(
             _kappas(runs, captures, best),
             "AMAE · recall of the worst grade; parameters; milliseconds a picture on one core:",
             _others(runs, milliseconds),
+            "Expected calibration error of the network → at the operating point; share of pictures whose "
+            f"{COVERAGE:.0%} grade set holds the truth (grades in a set, on average):",
+            _calibration(runs),
         )
     )
 
@@ -150,6 +155,21 @@ def _errors(run: Run, condition: Condition) -> str:
         return "–"
     measured = evaluate.measure(evaluate.confusion(run.predictions, condition, "test"))
     return f"{_figure(measured.average_mean_absolute_error)} · {_figure(measured.worst_grade_recall)}"
+
+
+def _calibration(runs: Sequence[Run]) -> str:
+    rows = [[f"`{run.id}`", *(_calibrated(run, condition) for condition in CONDITIONS)] for run in runs]
+    return markdown_table([["calibration", *_NAMES], *rows])
+
+
+def _calibrated(run: Run, condition: Condition) -> str:
+    if condition not in run.recipe.conditions:
+        return "–"
+    plain = OperatingPoint().apply(run.raw_predictions)
+    before, after = (evaluate.expected_calibration_error(one, condition, "test") for one in (plain, run.predictions))
+    sets = evaluate.measure_sets(run.predictions, condition, "test")
+    promised = f"{sets.coverage:.2f} ({sets.size:.1f})" if sets.images else "no sets"
+    return f"{_figure(before)} → {_figure(after)}; {promised}"
 
 
 _NAMES = [condition.code.replace("_", " ") for condition in CONDITIONS]
