@@ -326,11 +326,11 @@ class Loop:
     # ---- checkpoint: one safetensors file, position and history in its header ----
 
     def _save_checkpoint(self) -> None:
-        states = {"network": _state(self.learner), "best": self.best}
+        states: dict[str, dict[str, Tensor]] = {"network": self.learner.state_dict(), "best": self.best}
         if self.average is not None:
-            states["average"] = _state(self.average.module)
+            states["average"] = self.average.module.state_dict()
         for number, state in self.optimizer.state_dict()["state"].items():
-            states[f"optimizer/{number}"] = {name: tensor.cpu() for name, tensor in state.items()}
+            states[f"optimizer/{number}"] = state
         position = {
             "epochs_done": self.epochs_done,
             "best_epoch": self.best_epoch,
@@ -342,7 +342,7 @@ class Loop:
         }
         # Transformers keep some weights transposed in memory, which the format does not store.
         tensors = {
-            f"{group}/{name}": one.contiguous() for group, state in states.items() for name, one in state.items()
+            f"{group}/{name}": one.cpu().contiguous() for group, state in states.items() for name, one in state.items()
         }
         metadata = {"position": json.dumps(position)}
         write_atomic(self.run.checkpoint_path, lambda path: save_file(tensors, path, metadata))

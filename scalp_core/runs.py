@@ -553,7 +553,8 @@ class Run:
 
     def drop_derived(self) -> None:
         """Remove what can be made again from the rest: the export. And the log, which tells of one machine."""
-        for name in ("model.onnx", "export.json", "log.txt"):
+        earlier = (path.name for path in self.folder.glob("operating_point-*.json"))
+        for name in ("model.onnx", "export.json", "log.txt", *earlier):
             (self.folder / name).unlink(missing_ok=True)
 
     def write_error(self, sentence: Text, details: str = "") -> None:

@@ -97,7 +97,7 @@ def test_a_run_added_while_the_runner_is_ending_is_not_forgotten(
     """Between its last look at the queue and letting go of the lock, nobody else can start a runner."""
     taken: list[str] = []
 
-    def instead_of_training(run: Run) -> int:
+    def instead_of_training(run: Run, at_once: int | None) -> int:
         taken.append(run.id)
         run.cancel()
         return 0
@@ -122,7 +122,7 @@ def test_the_queue_is_worked_through_in_order_and_what_is_paused_waits(
 ) -> None:
     taken: list[str] = []
 
-    def instead_of_training(run: Run) -> int:
+    def instead_of_training(run: Run, at_once: int | None) -> int:
         taken.append(run.id)
         run.cancel()
         return 0
@@ -154,3 +154,101 @@ def test_without_waiting_runs_no_runner_starts(ground: Folders) -> None:
     run.pause()
     runner.ensure()
     assert not (ground.artifacts / "runner.log").exists()
+
+
+# ---- where the kernel ends a training for its memory ----
+
+WORDS = "under_oom 0\noom_kill_disable 0\noom 7\noom_kill {}\noom_group_kill 5\n"
+
+
+@pytest.mark.parametrize(
+    ("own_group", "counter"),
+    [
+        ("0::/user.slice/app\n", "user.slice/app/memory.events"),
+        ("0::/host/path/of/a/container\n", "memory.events"),
+        ("3:cpu:/elsewhere\n2:memory:/docker/1a\n0::/\n", "memory/docker/1a/memory.oom_control"),
+        ("5:cpuset,memory:/host/path\n0::/\n", "memory/memory.oom_control"),
+    ],
+    ids=["v2", "v2 in a container", "v1", "v1 in a container"],
+)
+def test_the_kernels_count_is_found(
+    own_group: str, counter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own").write_text(own_group)
+    monkeypatch.setattr(runner, "_OWN_GROUP", tmp_path / "own")
+    monkeypatch.setattr(runner, "_GROUPS", tmp_path / "groups")
+    assert runner._memory_kills() == 0
+    (tmp_path / "groups" / counter).parent.mkdir(parents=True)
+    (tmp_path / "groups" / counter).write_text(WORDS.format(3))
+    assert runner._memory_kills() == 3
+    monkeypatch.setattr(runner, "_OWN_GROUP", tmp_path / "absent")
+    assert runner._memory_kills() == 0
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A counter that looks like the kernel's."""
+    counter = tmp_path / "groups" / "memory.events"
+    counter.parent.mkdir()
+    counter.write_text(WORDS.format(4))
+    (tmp_path / "own").write_text("0::/\n")
+    monkeypatch.setattr(runner, "_OWN_GROUP", tmp_path / "own")
+    monkeypatch.setattr(runner, "_GROUPS", counter.parent)
+    return counter
+
+
+def test_after_the_kernel_ended_it_for_its_memory_it_goes_on_with_half_the_batch_and_says_so(
+    ground: Folders, kernel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each process is ended by a signal; twice the kernel's counter says by whom, then a person did it."""
+    tries: list[int | None] = []
+    real = runner._train
+
+    def ended(run: Run, at_once: int | None) -> int:
+        tries.append(at_once)
+        if len(tries) == 4:
+            return real(run, at_once)
+        if len(tries) < 3:
+            kernel.write_text(WORDS.format(4 + len(tries)))
+        (run.folder / "history.jsonl").touch()
+        return -signal.SIGKILL
+
+    monkeypatch.setattr(runner, "_train", ended)
+    run = create_run(replace(RECIPE, epochs=1))
+    runner.work()
+    assert tries == [None, 4, 2, 2]
+    assert run.state is State.FINISHED, run.error
+    assert run.history["at_once"].tolist() == [2]
+    assert run.manifest["at_once"] == 2
+    assert "memory ran out; batches now pass in pieces of 2 pictures" in run.log
+
+
+def test_it_fails_in_words_when_the_kernel_ends_it_even_with_two_pictures(
+    ground: Folders, kernel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int | None] = []
+
+    def ended(run: Run, at_once: int | None) -> int:
+        tries.append(at_once)
+        kernel.write_text(WORDS.format(4 + len(tries)))
+        return -signal.SIGKILL
+
+    monkeypatch.setattr(runner, "_train", ended)
+    run = create_run(RECIPE)
+    runner.work()
+    assert tries == [None, 4, 2, 2, 2]
+    assert run.state is State.FAILED
+    assert "memory" in run.error[0].en
+
+
+def test_what_a_person_kills_keeps_its_batch(ground: Folders, kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[int | None] = []
+
+    def ended(run: Run, at_once: int | None) -> int:
+        tries.append(at_once)
+        return -signal.SIGKILL
+
+    monkeypatch.setattr(runner, "_train", ended)
+    create_run(RECIPE)
+    runner.work()
+    assert tries == [None, None, None]

@@ -322,7 +322,7 @@ def test_the_head_alone_learns_on_published_weights(tiny: Dataset, tmp_path: Pat
             env=quiet | {"HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": address},
             capture_output=True,
             text=True,
-            timeout=200,
+            timeout=900,
             check=False,
         )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -4,7 +4,7 @@
 will be trained and how long that takes; what is finished is not repeated, so the same command goes on after a break.
 
 `--demo` makes the runs again that travel in git: it renders their data set, trains what is missing, resumes what was
-interrupted, and packs the weights in half precision. An hour and a half on two CPU cores.
+interrupted, and packs the weights in half precision. Two hours of one CPU core, about as long with two.
 """
 
 import argparse

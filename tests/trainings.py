@@ -1,0 +1,88 @@
+"""What the tests of training share: recipes, a training in this process, and whether two runs ended the same."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+from conftest import TINY, Folders, Trained
+from PIL import Image
+from safetensors.torch import load_file
+
+from scalp_core.dataset import LABEL_COLUMNS, Dataset, write_dataset
+from scalp_core.runs import Recipe, Run
+from scalp_core.train import train
+
+RECIPE = Recipe(**TINY)
+
+# All that has a memory of its own from step to step, at once.
+EVERYTHING = replace(
+    RECIPE,
+    epochs=3,
+    lr=3e-3,
+    loss="triangular",
+    sampling="square_root",
+    grade_weights="square_root",
+    condition_weights=(1.0, 2.0, 1.0, 0.0, 1.0, 0.5),
+    ema=0.9,
+    mixup=0.3,
+    frozen_epochs=1,
+    layer_decay=0.8,
+    patience=2,
+    colours="whitened",
+)
+HEAD_ALONE = replace(EVERYTHING, weights="run:source", learns="head", frozen_epochs=0, layer_decay=1.0, colours="auto")
+
+
+def work(run: Run) -> None:
+    """Train it here, as its process would."""
+    with run.lock():
+        train(run)
+
+
+def weights_of(run: Run) -> dict[str, torch.Tensor]:
+    return load_file(run.weights_path)
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(weight, other[name]) for name, weight in one.items())
+
+
+def assert_ended_alike(one: Run, other: Run) -> None:
+    """Bit for bit: weights, predictions, history but for its seconds, and what is decided by them."""
+    assert one.finished
+    assert other.finished
+    assert same(weights_of(one), weights_of(other))
+    assert one.raw_predictions.equals(other.raw_predictions)
+    assert one.history.drop(columns="seconds").equals(other.history.drop(columns="seconds"))
+    assert one.operating_point.decisions == other.operating_point.decisions
+    assert one.preprocessing == other.preprocessing
+    told = ("parameters", "best_epoch", "at_once", "weights_used", "versions")
+    assert [one.manifest[name] for name in told] == [other.manifest[name] for name in told]
+    assert {name for name, _ in one.files} - {"log.txt"} == {name for name, _ in other.files} - {"log.txt"}
+
+
+def with_source(trained: Trained, folders: Folders) -> Run:
+    """A copy of the finished run, to start from, under the name `source`."""
+    shutil.copytree(trained.run.folder, folders.artifacts / "source")
+    return Run(folders.artifacts / "source")
+
+
+def coloured_dataset(folders: Folders, pictures: int = 64) -> Dataset:
+    """Small pictures whose colours say what the first three labels are; the last three half of them lack."""
+    generator = np.random.default_rng(0)
+    folder = folders.data / "coloured"
+    (folder / "images").mkdir(parents=True)
+    rows = []
+    for number in range(pictures):
+        grades = generator.integers(0, 4, 3)
+        pixels = np.full((64, 64, 3), 40, dtype=np.uint8) + (grades * 60).astype(np.uint8)
+        name = f"p{number:02d}"
+        Image.fromarray(pixels).save(folder / "images" / f"{name}.png")
+        row = dict.fromkeys(("sha256", "device", "capture", "region"), name) | {"id": name, "site": str(number % 16)}
+        others = [None if number % 16 < 8 else 0] * 3
+        labels = dict(zip(LABEL_COLUMNS, [*grades.tolist(), *others], strict=True))
+        part = ("train", "train", "valid", "calib", "train", "test", "train", "train")[number % 8]
+        rows.append(row | {"path": f"images/{name}.png", "part": part} | labels)
+    return write_dataset(folder, "test", {}, pd.DataFrame(rows))
