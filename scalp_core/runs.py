@@ -558,8 +558,8 @@ class Run:
             (self.folder / name).unlink(missing_ok=True)
 
     def write_error(self, sentence: Text, details: str = "") -> None:
+        (self.folder / "progress.json").unlink(missing_ok=True)  # first: on a full disk this makes the room to say why
         write_text(self.folder / "error.txt", f"{sentence.en}\n{sentence.ko}\n\n{details}".strip() + "\n")
-        (self.folder / "progress.json").unlink(missing_ok=True)
 
     @property
     def complete(self) -> bool:

@@ -263,12 +263,12 @@ def test_another_data_set_forgets_what_it_does_not_have(mine: Dataset, tiny_data
     shutil.copytree(tiny_data.folder, folders.data / "tiny")
     image = mine.column("id").iloc[0]
     at = healthy(page("dataset", data="mine", image=image, official="valid", value_2="1"))
-    assert len(at.table) == 1
+    assert len(at.main.table) == 1
     at = healthy(at.selectbox(key="data-en").set_value("tiny").run())
     assert at.query_params["data"] == "tiny"
     assert "image" not in at.query_params
     assert wall(at) == list(tiny_data.index.query("value_2 == 1")["id"])
-    assert len(at.table) == 0
+    assert len(at.main.table) == 0
 
 
 # The wall.
@@ -314,7 +314,7 @@ def test_pages_are_leafed_through_and_start_anew_with_another_order(mine: Datase
 def test_a_picture_tells_all_that_is_known_of_it(mine: Dataset, language: str) -> None:
     say, row = Say(language), mine.index.iloc[1]
     at = healthy(page("dataset", language, image=row["id"]))
-    table = at.table[0].value
+    table = at.main.table[0].value
     assert list(table.index) == [condition.text(language) for condition in CONDITIONS]
     assert list(table[say("label")]) == [grade_name(label, language) for label in labels_of(row).values()]
     assert texts(at.code) == [row["id"]]
@@ -345,7 +345,7 @@ def test_what_is_not_known_of_a_picture_is_not_listed(mine: Dataset) -> None:
     row = mine.index.iloc[0]
     assert pd.isna(row["value_1"])
     at = healthy(page("dataset", image=row["id"]))
-    assert at.table[0].value["Label"].iloc[0] == "not labelled"
+    assert at.main.table[0].value["Label"].iloc[0] == "not labelled"
     (facts,) = texts(at.text)
     assert "gender" not in facts
     assert "nan" not in facts.lower()

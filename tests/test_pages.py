@@ -291,7 +291,7 @@ def test_a_condition_without_a_label_in_the_part_has_an_empty_matrix(several: Fo
 
 
 def graded(at: AppTest, language: str) -> list[str]:
-    return list(at.table[0].value[Say(language)("grade")])
+    return list(at.main.table[0].value[Say(language)("grade")])
 
 
 @pytest.fixture
@@ -316,7 +316,7 @@ def test_an_upload_is_graded(trained: Trained, offered: list[str], language: str
     at = healthy(at.file_uploader(key="upload").upload("두피.jpg", trained.picture, "image/jpeg").run())
     answer = predict.grade(trained.picture)
     assert graded(at, language) == [grade_name(one.grade, language) for one in answer.gradings.values()]
-    assert list(at.table[0].value.index) == [condition.text(language) for condition in CONDITIONS]
+    assert list(at.main.table[0].value.index) == [condition.text(language) for condition in CONDITIONS]
     told = json.loads(offered[-1])
     assert told == all_answer(answer).model_dump(exclude_none=True)
     assert told["intended_use"] == "research_only"
@@ -377,7 +377,7 @@ def test_an_example_is_shown_with_its_labels(trained: Trained, language: str) ->
     row = trained.dataset.index.iloc[0]
     at = healthy(page("diagnose", language, source="example", data="tiny", image=row["id"]))
     labels = [grade_name(label, language) for label in labels_of(row).values()]
-    assert list(at.table[0].value[say("label_known")]) == labels
+    assert list(at.main.table[0].value[say("label_known")]) == labels
     offered = galleries(at)["examples"]
     assert {trained.dataset.index.at[picture["id"], "part"] for picture in offered} == {"test"}
 
@@ -637,14 +637,14 @@ def test_what_will_be_drawn_is_shown_before(trained: Trained, language: str) -> 
     index = trained.dataset.index
     labels = index.loc[index["part"] == "train", "value_5"].dropna()
     at = at.sidebar.selectbox(key="retrain_sampling").set_value("none").run()
-    (table,) = [one.value for one in at.table if CONDITIONS[0].text(language) in one.value.index]
+    (table,) = [one.value for one in at.main.table if CONDITIONS[0].text(language) in one.value.index]
     assert list(table.index) == [condition.text(language) for condition in CONDITIONS]
     shares = [f"{100 * (labels == grade).mean():.0f}" for grade in range(4)]
     assert list(table.loc[Condition("value_5").text(language)]) == shares
     assert say("drawn_same") in texts(at.sidebar.caption)
     at.sidebar.selectbox(key="retrain_conditions").set_value(Condition("value_5"))
     at = at.sidebar.selectbox(key="retrain_sampling").set_value("full").run()
-    (row,) = at.table[0].value.to_numpy().tolist()
+    (row,) = at.main.table[0].value.to_numpy().tolist()
     present = sum(share != "0" for share in shares)
     assert [cell.rpartition(" ")[2] for cell in row] == [f"{100 / present:.0f}" if s != "0" else "0" for s in shares]
     assert say("drawn_note") in texts(at.sidebar.caption)
@@ -772,7 +772,7 @@ def test_the_ladder_is_planned_and_asked_for(trained: Trained, language: str, mo
     assert not at.error
     base = replace(trained.run.recipe, conditions=CONDITIONS, seed=0)
     steps = ablation.ladder(base)
-    table = at.table[0].value
+    table = at.main.table[0].value
     assert list(table[say("ablation_does")]) == [step.text(language) for step in steps]
     plan = ablation.plan(base, range(3))
     missing = sum(training.run is None for training in plan)
