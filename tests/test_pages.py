@@ -637,14 +637,14 @@ def test_what_will_be_drawn_is_shown_before(trained: Trained, language: str) -> 
     index = trained.dataset.index
     labels = index.loc[index["part"] == "train", "value_5"].dropna()
     at = at.sidebar.selectbox(key="retrain_sampling").set_value("none").run()
-    (table,) = [one.value for one in at.main.table if CONDITIONS[0].text(language) in one.value.index]
+    (table,) = [one.value for one in at.sidebar.table if CONDITIONS[0].text(language) in one.value.index]
     assert list(table.index) == [condition.text(language) for condition in CONDITIONS]
     shares = [f"{100 * (labels == grade).mean():.0f}" for grade in range(4)]
     assert list(table.loc[Condition("value_5").text(language)]) == shares
     assert say("drawn_same") in texts(at.sidebar.caption)
     at.sidebar.selectbox(key="retrain_conditions").set_value(Condition("value_5"))
     at = at.sidebar.selectbox(key="retrain_sampling").set_value("full").run()
-    (row,) = at.main.table[0].value.to_numpy().tolist()
+    (row,) = at.sidebar.table[0].value.to_numpy().tolist()
     present = sum(share != "0" for share in shares)
     assert [cell.rpartition(" ")[2] for cell in row] == [f"{100 / present:.0f}" if s != "0" else "0" for s in shares]
     assert say("drawn_note") in texts(at.sidebar.caption)
