@@ -25,6 +25,7 @@ from headless import (
     widget,
 )
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Table
 
 from scalp_core.audit import audit
 from scalp_core.charts import grade_name
@@ -259,16 +260,21 @@ def test_filters_that_nothing_passes_say_so(mine: Dataset, view: str, language: 
     assert say("filters_clear") in [one.label for one in at.button]
 
 
+def dialog_tables(at: AppTest) -> list[Table]:
+    """Tables of the picture's dialog, which belongs to neither the page's main part nor the sidebar."""
+    return list(at.table)[len(at.sidebar.table) :]
+
+
 def test_another_data_set_forgets_what_it_does_not_have(mine: Dataset, tiny_data: Dataset, folders: Folders) -> None:
     shutil.copytree(tiny_data.folder, folders.data / "tiny")
     image = mine.column("id").iloc[0]
     at = healthy(page("dataset", data="mine", image=image, official="valid", value_2="1"))
-    assert len(at.main.table) == 1
+    assert len(dialog_tables(at)) == 1
     at = healthy(at.selectbox(key="data-en").set_value("tiny").run())
     assert at.query_params["data"] == "tiny"
     assert "image" not in at.query_params
     assert wall(at) == list(tiny_data.index.query("value_2 == 1")["id"])
-    assert len(at.main.table) == 0
+    assert len(dialog_tables(at)) == 0
 
 
 # The wall.
@@ -314,7 +320,7 @@ def test_pages_are_leafed_through_and_start_anew_with_another_order(mine: Datase
 def test_a_picture_tells_all_that_is_known_of_it(mine: Dataset, language: str) -> None:
     say, row = Say(language), mine.index.iloc[1]
     at = healthy(page("dataset", language, image=row["id"]))
-    table = at.main.table[0].value
+    table = dialog_tables(at)[0].value
     assert list(table.index) == [condition.text(language) for condition in CONDITIONS]
     assert list(table[say("label")]) == [grade_name(label, language) for label in labels_of(row).values()]
     assert texts(at.code) == [row["id"]]
@@ -345,7 +351,7 @@ def test_what_is_not_known_of_a_picture_is_not_listed(mine: Dataset) -> None:
     row = mine.index.iloc[0]
     assert pd.isna(row["value_1"])
     at = healthy(page("dataset", image=row["id"]))
-    assert at.main.table[0].value["Label"].iloc[0] == "not labelled"
+    assert dialog_tables(at)[0].value["Label"].iloc[0] == "not labelled"
     (facts,) = texts(at.text)
     assert "gender" not in facts
     assert "nan" not in facts.lower()
