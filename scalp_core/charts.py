@@ -1,7 +1,4 @@
-"""Figures from tables, and evidence maps over pictures; pure. Knows no run and no page.
-
-One place for colours: severities grow from light to dark, so they read in print and by colour-blind eyes.
-"""
+"""Figures from tables, and evidence maps over pictures; pure. Knows no run and no page."""
 
 from typing import Literal
 
@@ -12,24 +9,15 @@ import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
+from scalp_core.colours import CATEGORY_COLORS, DIVERGING, MATRIX_COLORS, SELECTED, SEVERITY_COLORS, UNKNOWN
 from scalp_core.errors import Text
 from scalp_core.evaluate import Counts
 from scalp_core.explore import ALL_PARTS
 from scalp_core.images import Pixels
 from scalp_core.labels import CONDITIONS, GRADES, Condition, Severity
 
-SEVERITY_COLORS = ("#bfe3dc", "#f3c969", "#dd7a33", "#8f2317")
-_MATRIX_COLORS = ["#f1f7f6", "#0f5f59"]
-_SELECTED = "#e11d48"
-_UNKNOWN = "#9ca3af"  # unlabelled, or a value that is missing
-_DIVERGING = ["#2166ac", "#f7f7f7", "#e66101"]  # below nought, nought, above
 _MOST_BARS = 20
-# Tableau 10 without its grey, which is for the rest.
-_CATEGORY_COLORS = (
-    *("#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f"),
-    *("#edc948", "#b07aa1", "#ff9da7", "#9c755f", "#1b1b3a"),
-)
-_MOST_COLORS = len(_CATEGORY_COLORS)
+_MOST_COLORS = len(CATEGORY_COLORS)
 
 _FOR, _AGAINST = np.array([230, 97, 1]), np.array([33, 102, 172])  # orange and blue, apart for every eye
 
@@ -99,8 +87,8 @@ def confusion_chart(counts: Counts, language: str) -> alt.LayerChart:
     )
     # Chosen cells are outlined: fading the others turns them grey on dark.
     boxes = cells.mark_rect(cursor="pointer").encode(
-        color=alt.Color("share:Q", scale=alt.Scale(range=_MATRIX_COLORS, domain=[0, 1]), legend=None),
-        stroke=alt.value(_SELECTED),
+        color=alt.Color("share:Q", scale=alt.Scale(range=list(MATRIX_COLORS), domain=[0, 1]), legend=None),
+        stroke=alt.value(SELECTED),
         strokeWidth=alt.condition(pick, alt.value(3), alt.value(0), empty=False),
         tooltip=[
             alt.Tooltip("row:N", title=_AXES["truth"](language)),
@@ -197,7 +185,7 @@ def _largest(table: pd.DataFrame, language: str) -> pd.DataFrame:
 
 def _severity_color(names: list[str]) -> alt.Color:
     """Grades in their colours; a fifth name is what is unlabelled."""
-    scale = alt.Scale(domain=names, range=[*SEVERITY_COLORS, _UNKNOWN][: len(names)])
+    scale = alt.Scale(domain=names, range=[*SEVERITY_COLORS, UNKNOWN][: len(names)])
     return alt.Color("grade_name:N", sort=names, title=None, scale=scale, legend=alt.Legend(orient="top", columns=2))
 
 
@@ -205,7 +193,9 @@ def spearman_chart(matrix: pd.DataFrame, language: str) -> alt.LayerChart:
     """Rank correlations of the conditions, from explore.spearman: orange together, blue apart, white neither."""
     table = matrix.rename_axis("condition").reset_index().melt("condition", var_name="other", value_name="correlation")
     table["text"] = [_short(value) for value in table["correlation"]]
-    color = alt.Color("correlation:Q", scale=alt.Scale(domain=[-1, 0, 1], range=_DIVERGING, clamp=True), legend=None)
+    color = alt.Color(
+        "correlation:Q", scale=alt.Scale(domain=[-1, 0, 1], range=list(DIVERGING), clamp=True), legend=None
+    )
     tooltip = [alt.Tooltip("correlation:Q", title=_AXES["spearman"](language), format=".3f")]
     return _condition_matrix(table, color, tooltip, "abs(datum.correlation) > 0.7", language)
 
@@ -218,7 +208,7 @@ def _short(value: float) -> str:
 def cooccurrence_chart(table: pd.DataFrame, language: str) -> alt.LayerChart:
     """Of the images with the row's condition, the share that has the column's too; from explore.cooccurrence."""
     table = table.assign(text=["–" if pd.isna(share) else f"{share:.0%}" for share in table["share"]])
-    color = alt.Color("share:Q", scale=alt.Scale(range=_MATRIX_COLORS, domain=[0, 1]), legend=None)
+    color = alt.Color("share:Q", scale=alt.Scale(range=list(MATRIX_COLORS), domain=[0, 1]), legend=None)
     tooltip = [
         alt.Tooltip("images:Q", title=_AXES["together"](language)),
         alt.Tooltip("share:Q", title=_AXES["given"](language), format=".1%"),
@@ -269,7 +259,7 @@ def map_chart(points: pd.DataFrame, language: str, kind: Literal["grade", "categ
             y=alt.Y("y:Q", title=_AXES["second"](language), axis=plain, scale=alt.Scale(zero=False)),
             color=_map_color(table["colour"], language, kind),
             opacity=alt.condition(box, alt.value(0.85), alt.value(0.15)),
-            stroke=alt.value(_SELECTED),
+            stroke=alt.value(SELECTED),
             strokeWidth=alt.condition(pick, alt.value(2.5), alt.value(0), empty=False),
             tooltip=[
                 alt.Tooltip("id:N", title=_AXES["picture"](language)),
@@ -279,7 +269,7 @@ def map_chart(points: pd.DataFrame, language: str, kind: Literal["grade", "categ
         .add_params(pick, box)
         .properties(height=420)
         # Numbers that are missing would be left out.
-        .configure_scale(invalid=alt.ScaleInvalidDataConfig(color={"value": _UNKNOWN}))
+        .configure_scale(invalid=alt.ScaleInvalidDataConfig(color={"value": UNKNOWN}))
     )
     return chart
 
@@ -307,9 +297,9 @@ def _map_color(colours: pd.Series, language: str, kind: str) -> alt.Color:
     known = sorted(set(colours).difference(unknown))
     colors = dict(zip((grade_name(grade, language) for grade in GRADES), SEVERITY_COLORS, strict=True))
     if kind == "category":
-        colors = dict(zip(known, _CATEGORY_COLORS, strict=False))
+        colors = dict(zip(known, CATEGORY_COLORS, strict=False))
     domain = [*known, *(name for name in unknown if name in set(colours))]
-    scale = alt.Scale(domain=domain, range=[colors.get(name, _UNKNOWN) for name in domain])
+    scale = alt.Scale(domain=domain, range=[colors.get(name, UNKNOWN) for name in domain])
     legend = alt.Legend(orient="top", columns=2, symbolOpacity=1, symbolStrokeWidth=0, labelLimit=160)
     return alt.Color("colour:N", sort=domain, title=None, scale=scale, legend=legend)
 

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from scalp_core.charts import (
-    SEVERITY_COLORS,
     ablation_chart,
     by_field_chart,
     confusion_chart,
@@ -19,6 +18,7 @@ from scalp_core.charts import (
     probabilities_chart,
     spearman_chart,
 )
+from scalp_core.colours import SEVERITY_COLORS
 from scalp_core.dataset import Dataset
 from scalp_core.explore import Filters, by_field, cooccurrence, counts, select, spearman
 from scalp_core.labels import CONDITIONS, GRADES

@@ -7,7 +7,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from scalp_core.charts import SEVERITY_COLORS
+from scalp_core.colours import SEVERITY_COLORS
 from scalp_core.dataset import Dataset
 from scalp_core.thumbnails import address, thumbnail_at
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from scalp_core.charts import SEVERITY_COLORS
+from scalp_core.colours import SEVERITY_COLORS
 from scalp_core.dataset import Dataset
 from scalp_core.thumbnails import address
 

@@ -1,0 +1,44 @@
+"""One place for colours: what a colour means is the same on every page and in print, light and dark.
+
+Severities grow from light to dark, so they read in print and by colour-blind eyes; families of networks have the
+colours of Okabe & Ito (2008), which every eye tells apart, and a shape each beside.
+"""
+
+from scalp_core.architectures import family
+
+SEVERITY_COLORS = ("#bfe3dc", "#f3c969", "#dd7a33", "#8f2317")
+MATRIX_COLORS = ("#f1f7f6", "#0f5f59")  # shares, 0 to 1
+DIVERGING = ("#2166ac", "#f7f7f7", "#e66101")  # below nought, nought, above
+SELECTED = "#e11d48"
+UNKNOWN = "#9ca3af"  # unlabelled, or a value that is missing
+# Tableau 10 without its grey, which is for the rest.
+CATEGORY_COLORS = (
+    *("#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f"),
+    *("#edc948", "#b07aa1", "#ff9da7", "#9c755f", "#1b1b3a"),
+)
+_FAMILY_COLORS = {
+    "VGG": "#e69f00",
+    "ResNet": "#0072b2",
+    "EfficientNet": "#009e73",
+    "GoogLeNet": "#d55e00",
+    "ViT": "#cc79a7",
+    "other": "#7f8c8d",
+}
+_FAMILY_SHAPES = {
+    "VGG": "square",
+    "ResNet": "circle",
+    "EfficientNet": "diamond",
+    "GoogLeNet": "triangle-up",
+    "ViT": "cross",
+    "other": "triangle-down",
+}
+
+
+def architecture_color(architecture: str) -> str:
+    """The colour of its family, whatever else is shown beside it."""
+    return _FAMILY_COLORS[family(architecture)]
+
+
+def architecture_shape(architecture: str) -> str:
+    """The shape of its family's points, by Vega's names."""
+    return _FAMILY_SHAPES[family(architecture)]
