@@ -4,15 +4,19 @@ In every matrix rows are the truth and columns the prediction. Metrics of an ord
 quadratic weighted kappa leads, the macro-averaged mean absolute error and the worst grade's recall keep it honest.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scalp_core.errors import Text
 from scalp_core.labels import GRADES
 
+Matrices = npt.NDArray[np.number]  # (…, 4, 4): truth × prediction
+Values = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]  # (4, 4), or (groups, 4, 4): truth × prediction
 
 PROBABILITIES = ["p0", "p1", "p2", "p3"]
@@ -20,26 +24,20 @@ _GRADES = len(GRADES)
 
 
 @dataclass(frozen=True)
-class Metrics:
-    """How good one condition's grades are in one part. NaN where the pictures cannot say.
+class Metric:
+    """A figure of merit of one condition's grades.
 
     Attributes:
-        images: labelled pictures.
-        quadratic_weighted_kappa: agreement beyond chance, errors weighted by squared distance (Cohen 1968).
-        average_mean_absolute_error: mean over true grades of the mean absolute error (Baccianella et al. 2009).
-        worst_grade_recall: recall of the grade that is recognised least; 0 shows a dead grade.
-        macro_f1: mean F1 over the grades that occur in truth or prediction.
+        text: its name in full.
+        short: its name where there is little room.
+        of: of count matrices (…, 4, 4), truth × prediction, to (…); NaN where the pictures cannot say. None where the
+            counts are not enough, which is for what is about probabilities.
     """
 
-    images: int
-    quadratic_weighted_kappa: float
-    average_mean_absolute_error: float
-    worst_grade_recall: float
-    accuracy: float
-    macro_f1: float
-
-
-METRIC_NAMES = tuple(name for name in Metrics.__dataclass_fields__ if name != "images")
+    text: Text
+    short: Text
+    higher_is_better: bool
+    of: Callable[[Matrices], Values] | None
 
 
 def count(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Counts:
@@ -48,78 +46,160 @@ def count(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Counts:
     return np.bincount(cells, minlength=_GRADES**2).reshape(_GRADES, _GRADES)
 
 
+def kappas(counts: Matrices) -> Values:
+    """Quadratic weighted kappa: agreement beyond chance, 1 − observed over expected squared distance (Cohen 1968).
+
+    NaN when truth and prediction are one and the same constant.
+    """
+    total = counts.sum(axis=(-2, -1))
+    marginals = counts.sum(axis=-1)[..., :, None] * counts.sum(axis=-2)[..., None, :]
+    observed = (_SQUARED * counts).sum(axis=(-2, -1)) * total
+    expected = (_SQUARED * marginals).sum(axis=(-2, -1))
+    return 1 - _share(observed, expected)
+
+
+def average_mean_absolute_errors(counts: Matrices) -> Values:
+    """Mean over the true grades of their mean absolute error (Baccianella, Esuli & Sebastiani 2009)."""
+    return _mean(_share((counts * _DISTANCE).sum(axis=-1), counts.sum(axis=-1)))
+
+
+def worst_recalls(counts: Matrices) -> Values:
+    """Recall of the grade that is recognised least, of those that occur; 0 shows a dead grade."""
+    recalls = grade_recalls(counts)
+    lowest: Values = np.where(np.isnan(recalls), np.inf, recalls).min(axis=-1)
+    return np.where(np.isinf(lowest), np.nan, lowest)
+
+
+def grade_recalls(counts: Matrices) -> Values:
+    """Recall of every grade, (…, 4)."""
+    return _share(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-1))
+
+
+def accuracies(counts: Matrices) -> Values:
+    """Share of the pictures whose grade is right."""
+    return _share(np.trace(counts, axis1=-2, axis2=-1), counts.sum(axis=(-2, -1)))
+
+
+def macro_f1(counts: Matrices) -> Values:
+    """Mean F1 over the grades that occur in truth or prediction."""
+    right = np.diagonal(counts, axis1=-2, axis2=-1)
+    return _mean(_share(2 * right, counts.sum(axis=-1) + counts.sum(axis=-2)))
+
+
+def within_one_accuracies(counts: Matrices) -> Values:
+    """Share of the pictures whose grade is right or next to it."""
+    return _share((counts * (_DISTANCE <= 1)).sum(axis=(-2, -1)), counts.sum(axis=(-2, -1)))
+
+
+def far_error_shares(counts: Matrices) -> Values:
+    """Share of the errors that are two grades or more off; 0 where there is no error."""
+    wrong = (counts * (_DISTANCE > 0)).sum(axis=(-2, -1))
+    shares = _share((counts * (_DISTANCE > 1)).sum(axis=(-2, -1)), wrong)
+    return np.where((wrong == 0) & (counts.sum(axis=(-2, -1)) > 0), 0.0, shares)
+
+
+def sensitivities(counts: Matrices) -> Values:
+    """Share of the pictures of grade 2 or 3 that are said to be."""
+    return _share(counts[..., _CLEAR:, _CLEAR:].sum(axis=(-2, -1)), counts[..., _CLEAR:, :].sum(axis=(-2, -1)))
+
+
+def specificities(counts: Matrices) -> Values:
+    """Share of the pictures of grade 0 or 1 that are said to be."""
+    return _share(counts[..., :_CLEAR, :_CLEAR].sum(axis=(-2, -1)), counts[..., :_CLEAR, :].sum(axis=(-2, -1)))
+
+
+def _share(part: npt.NDArray[np.number], whole: npt.NDArray[np.number]) -> Values:
+    """part / whole, NaN where the whole is nothing."""
+    known = whole > 0
+    return np.where(known, part / np.where(known, whole, 1), np.nan)
+
+
+def _mean(values: Values) -> Values:
+    """Over the last axis, of what is known there; NaN where nothing is."""
+    known = ~np.isnan(values)
+    return _share(np.where(known, values, 0.0).sum(axis=-1), known.sum(axis=-1))
+
+
+_SQUARED = np.square(np.subtract.outer(np.arange(_GRADES), np.arange(_GRADES)))
+_DISTANCE = np.abs(np.subtract.outer(np.arange(_GRADES), np.arange(_GRADES)))
+_CLEAR = 2  # from this grade on nobody overlooks it
+
+# The headline first, then its partners; accuracy and macro F1 only for comparison with what others publish.
+METRICS: dict[str, Metric] = {
+    "quadratic_weighted_kappa": Metric(
+        Text("quadratic weighted kappa", "이차 가중 카파"), Text("QWK", "QWK"), True, kappas
+    ),
+    "average_mean_absolute_error": Metric(
+        Text("average mean absolute error", "등급별 평균 절대 오차의 평균"),
+        Text("AMAE", "AMAE"),
+        False,
+        average_mean_absolute_errors,
+    ),
+    "worst_grade_recall": Metric(
+        Text("worst-grade recall", "최저 등급 재현율"), Text("worst recall", "최저 재현율"), True, worst_recalls
+    ),
+    "ranked_probability_score": Metric(
+        Text("ranked probability score", "순위 확률 점수"), Text("RPS", "RPS"), False, None
+    ),
+    "accuracy": Metric(Text("accuracy", "정확도"), Text("accuracy", "정확도"), True, accuracies),
+    "macro_f1": Metric(Text("macro F1", "매크로 F1"), Text("macro F1", "매크로 F1"), True, macro_f1),
+    "within_one_accuracy": Metric(
+        Text("accuracy within one grade", "한 등급 이내 정확도"),
+        Text("within one", "한 등급 이내"),
+        True,
+        within_one_accuracies,
+    ),
+    "far_error_share": Metric(
+        Text("share of errors of two grades or more", "두 등급 이상 벗어난 오류 비율"),
+        Text("far errors", "큰 오류"),
+        False,
+        far_error_shares,
+    ),
+    "sensitivity": Metric(
+        Text("sensitivity at grade 2 or more", "2등급 이상 민감도"), Text("sensitivity", "민감도"), True, sensitivities
+    ),
+    "specificity": Metric(
+        Text("specificity at grade 2 or more", "2등급 이상 특이도"), Text("specificity", "특이도"), True, specificities
+    ),
+}
+
+
+# Those that counts are enough for.
+COUNTED = {name: metric.of for name, metric in METRICS.items() if metric.of}
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """How good one condition's grades are in one part; the names are those of METRICS. NaN where the pictures cannot
+    say.
+
+    Attributes:
+        images: labelled pictures.
+    """
+
+    images: int
+    quadratic_weighted_kappa: float
+    average_mean_absolute_error: float
+    worst_grade_recall: float
+    accuracy: float
+    macro_f1: float
+    within_one_accuracy: float
+    far_error_share: float
+    sensitivity: float
+    specificity: float
+
+
+METRIC_NAMES = tuple(COUNTED)
+
+
 def measure(counts: Counts) -> Metrics:
-    """All metrics of one confusion matrix."""
-    total, truth, predicted, right = counts.sum(), counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
-    if not total:
-        return Metrics(0, *[float("nan")] * len(METRIC_NAMES))
-    present = truth > 0
-    distance = np.abs(np.subtract.outer(np.arange(_GRADES), np.arange(_GRADES)))
-    errors = (counts * distance).sum(axis=1)[present] / truth[present]
-    named = present | (predicted > 0)
-    f1 = 2 * right[named] / (truth + predicted)[named]
-    return Metrics(
-        images=int(total),
-        quadratic_weighted_kappa=quadratic_weighted_kappa(counts),
-        average_mean_absolute_error=float(errors.mean()),
-        worst_grade_recall=float(worst_recalls(counts)),
-        accuracy=float(right.sum() / total),
-        macro_f1=float(f1.mean()),
-    )
+    """All metrics of one confusion matrix (4, 4)."""
+    return Metrics(int(counts.sum()), **{name: float(of(counts)) for name, of in COUNTED.items()})
 
 
 def quadratic_weighted_kappa(counts: npt.NDArray[np.integer]) -> float:
-    """1 − observed over expected squared distance. NaN when truth and prediction are one and the same constant."""
+    """Of one matrix; see `kappas`."""
     return float(kappas(np.asarray(counts)))
-
-
-def kappas(counts: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:
-    """Quadratic weighted kappa (…) of many matrices (…, 4, 4)."""
-    squared = np.square(np.subtract.outer(np.arange(_GRADES), np.arange(_GRADES)))
-    total = counts.sum(axis=(-2, -1))
-    marginals = counts.sum(axis=-1)[..., :, None] * counts.sum(axis=-2)[..., None, :]
-    observed = (squared * counts).sum(axis=(-2, -1)) * total
-    expected = (squared * marginals).sum(axis=(-2, -1))
-    known = expected > 0
-    return np.where(known, 1 - observed / np.where(known, expected, 1), np.nan)
-
-
-def worst_recalls(counts: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:
-    """Recall (…) of the grade that is recognised least, of many matrices (…, 4, 4); every one has a truth."""
-    truth = counts.sum(axis=-1)
-    right = np.diagonal(counts, axis1=-2, axis2=-1)
-    worst: npt.NDArray[np.float64] = np.where(truth > 0, right / truth.clip(1), np.inf).min(axis=-1)
-    return worst
-
-
-REPLICATES = 2000
-_REPLICATES_AT_ONCE = 200  # bounds the memory that many groups take
-
-
-def kappa_interval(counts: Counts, seed: int = 0) -> tuple[float, float]:
-    """The 95 % interval of quadratic weighted kappa, by resampling whole groups (percentile bootstrap).
-
-    Images of one head or site are alike; resampling them one by one would promise too much (docs/design/evaluation.md).
-
-    Args:
-        counts: (groups, 4, 4), one matrix a group; see `counts_by_group`.
-
-    Returns:
-        Lowest and highest; NaN for fewer than two groups, or where most resamples have nothing to agree on. (Of the
-        others, those are left out.)
-    """
-    groups = len(counts)
-    if groups < 2:
-        return float("nan"), float("nan")
-    generator, drawn = np.random.default_rng(seed), []
-    for _ in range(REPLICATES // _REPLICATES_AT_ONCE):
-        weights = generator.multinomial(groups, np.full(groups, 1 / groups), size=_REPLICATES_AT_ONCE)
-        drawn.append(kappas((weights @ counts.reshape(groups, -1)).reshape(-1, _GRADES, _GRADES)))
-    replicates = np.concatenate(drawn)
-    if np.isnan(replicates).mean() > 0.5:
-        return float("nan"), float("nan")
-    low, high = np.nanpercentile(replicates, (2.5, 97.5))
-    return float(low), float(high)
 
 
 def counts_by_group(predictions: pd.DataFrame, condition: str, part: str, groups: Mapping[str, object]) -> Counts:
@@ -168,13 +248,21 @@ BINS = 15
 
 
 def reliability(predictions: pd.DataFrame, condition: str, part: str, bins: int = BINS) -> pd.DataFrame:
+    """How sure and how right one condition's probabilities are in one part; see `reliability_of`."""
+    return reliability_of(*_probabilities_and_truth(predictions, condition, part), bins)
+
+
+def reliability_of(probabilities: Values, truth: npt.NDArray[np.integer], bins: int = BINS) -> pd.DataFrame:
     """How sure and how right: one row a bin of about as many pictures, the least sure first.
+
+    Args:
+        probabilities: (n, 4).
+        truth: (n,), every picture labelled.
 
     Returns:
         confidence (mean probability of the most probable grade), accuracy (share in which it is the true one), images.
         The most probable grade and not the decided one: so the figure is about probabilities alone, whatever the rule.
     """
-    probabilities, truth = _probabilities_and_truth(predictions, condition, part)
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     parts = np.array_split(np.argsort(confidence, kind="stable"), bins)
     rows = [(confidence[one].mean(), right[one].mean(), len(one)) for one in parts if len(one)]
@@ -182,23 +270,39 @@ def reliability(predictions: pd.DataFrame, condition: str, part: str, bins: int 
 
 
 def expected_calibration_error(predictions: pd.DataFrame, condition: str, part: str, bins: int = BINS) -> float:
+    """Of one condition in one part; see `calibration_error_of`."""
+    return calibration_error_of(reliability(predictions, condition, part, bins))
+
+
+def calibration_error_of(table: pd.DataFrame) -> float:
     """Mean distance between confidence and accuracy over bins of equal mass (Guo et al. 2017; Nguyen & O'Connor 2015).
 
     Never 0 in practice: with forty pictures a bin chance alone makes 0.03–0.06. NaN where nothing is labelled.
+
+    Args:
+        table: of `reliability_of`.
     """
-    table = reliability(predictions, condition, part, bins)
     if table.empty:
-        return float("nan")
+        return math.nan
     return float(np.average((table["confidence"] - table["accuracy"]).abs(), weights=table["images"]))
 
 
 def ranked_probability_score(predictions: pd.DataFrame, condition: str, part: str) -> float:
-    """Mean squared distance of the cumulated probabilities from the truth's: 0 is best, 1 worst (Epstein 1969)."""
-    probabilities, truth = _probabilities_and_truth(predictions, condition, part)
-    if not len(truth):
-        return float("nan")
+    """Mean over one condition's labelled pictures in one part; see `ranked_probability_scores`. NaN without any."""
+    scores = ranked_probability_scores(*_probabilities_and_truth(predictions, condition, part))
+    return float(scores.mean()) if len(scores) else math.nan
+
+
+def ranked_probability_scores(probabilities: Values, truth: npt.NDArray[np.integer]) -> Values:
+    """(n,): mean squared distance of the cumulated probabilities from the truth's: 0 is best, 1 worst (Epstein 1969).
+
+    Args:
+        probabilities: (n, 4).
+        truth: (n,).
+    """
     reached = truth[:, np.newaxis] <= np.arange(_GRADES - 1)
-    return float(np.square(probabilities.cumsum(axis=1)[:, :-1] - reached).mean())
+    scores: Values = np.square(probabilities.cumsum(axis=1)[:, :-1] - reached).mean(axis=1)
+    return scores
 
 
 def _probabilities_and_truth(

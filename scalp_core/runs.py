@@ -7,6 +7,7 @@ stale. The table of files is in docs/design/runs.md; this is the only module tha
 import json
 import logging
 import os
+import platform
 import re
 import secrets
 from collections.abc import Iterable, Mapping
@@ -552,9 +553,9 @@ class Run:
             (self.folder / name).unlink(missing_ok=True)
 
     def drop_derived(self) -> None:
-        """Remove what can be made again from the rest: the export. And the log, which tells of one machine."""
+        """Remove what can be made again from the rest: the export. And speed and log, which tell of one machine."""
         earlier = (path.name for path in self.folder.glob("operating_point-*.json"))
-        for name in ("model.onnx", "export.json", "log.txt", *earlier):
+        for name in ("model.onnx", "export.json", "speed.json", "log.txt", *earlier):
             (self.folder / name).unlink(missing_ok=True)
 
     def write_error(self, sentence: Text, details: str = "") -> None:
@@ -583,6 +584,22 @@ class Run:
         write_json(self.folder / "export.json", hashes | facts)
 
     @property
+    def milliseconds(self) -> float | None:
+        """What one picture takes it on one core of this machine; None where that was not measured here."""
+        try:
+            written = read_json(self.folder / "speed.json")
+        except FileNotFoundError:
+            return None
+        return float(written["milliseconds"]) if written["machine"] == _machine() else None
+
+    def write_milliseconds(self, milliseconds: float) -> None:
+        """Keep that. Raises ScalpError where the folder cannot be written."""
+        try:
+            write_json(self.folder / "speed.json", {"milliseconds": milliseconds, "machine": _machine()})
+        except OSError as error:
+            raise not_writable(error) from error
+
+    @property
     def exported(self) -> bool:
         """`model.onnx` is there, whole, and made from these weights. What is not is simply made again."""
         model, facts = self.export_path, self.folder / "export.json"
@@ -591,6 +608,11 @@ class Run:
         hashes = read_json(facts)
         of_these = hashes["weights"] == self.manifest["files"]["model.safetensors"]
         return bool(of_these and hashes["model"] == sha256(model))
+
+
+def _machine() -> str:
+    """Folders are copied to other machines, which are faster or slower."""
+    return f"{platform.node()}, {os.cpu_count()} cores"
 
 
 def _damaged(run_id: str, name: str) -> ScalpError:

@@ -21,7 +21,7 @@ ALLOWED = {
     "streamlit": ("Home.py", "serve.py", "pages/", "ui/", "training/benchmark.py"),  # it times the pages
     "torch": (*_TRAINING, "scalp_core/backbones.py", "scalp_core/losses.py", "scalp_core/augment.py"),
     "dlordinal": ("scalp_core/losses.py",),
-    "scipy": ("scalp_core/operating_point.py",),
+    "scipy": ("scalp_core/operating_point.py", "scalp_core/compare.py"),
     "timm": ("scalp_core/backbones.py",),
     "torchvision": ("scalp_core/backbones.py",),
     "argparse": ("training/",),
