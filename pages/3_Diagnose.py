@@ -6,14 +6,15 @@ import streamlit as st
 
 from scalp_core import predict
 from scalp_core.answers import all_answer
-from scalp_core.charts import evidence_for, grade_name, overlay, probabilities_chart
+from scalp_core.charts import evidence_for, grade_name, probabilities_chart
 from scalp_core.dataset import Dataset, list_datasets
 from scalp_core.explore import Filters, grades, labels_of, select
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.operating_point import COVERAGE
-from scalp_core.predict import Answer, Grading
+from scalp_core.predict import Answer
 from ui.choices import choose, choose_threshold
 from ui.gallery import gallery
+from ui.gradings import grade_set_name, show_evidence
 from ui.shell import show
 from ui.words import Say
 
@@ -85,7 +86,7 @@ def _overview(say: Say, answer: Answer, labels: dict[Condition, int | None]) -> 
                 say("probability_of_grade"): f"{grading.probabilities[grading.grade]:.0%}",
             }
             if promised:
-                row[say("grade_set", coverage=share)] = _grade_set(say, grading)
+                row[say("grade_set", coverage=share)] = grade_set_name(grading.grade_set, say)
             if labels:
                 label = labels[condition]
                 row[say("label_known")] = say("unlabelled") if label is None else grade_name(label, say.language)
@@ -102,14 +103,6 @@ def _overview(say: Say, answer: Answer, labels: dict[Condition, int | None]) -> 
         st.altair_chart(probabilities_chart(table, say.language), alt=say("diagnose_probabilities"))
 
 
-def _grade_set(say: Say, grading: Grading) -> str:
-    """“mild to moderate”; one name where one grade is enough, a dash where nothing is promised."""
-    if grading.grade_set is None:
-        return "–"
-    low, high = (say.of(grade.text) for grade in grading.grade_set)
-    return low if low == high else say("grade_range", low=low, high=high)
-
-
 def _scalp_type(say: Say, answer: Answer) -> None:
     found = answer.scalp_type
     st.subheader(say("diagnose_type", name=say.of(found.text)))
@@ -120,14 +113,11 @@ def _scalp_type(say: Say, answer: Answer) -> None:
 
 def _evidence(say: Say, answer: Answer) -> None:
     st.subheader(say("diagnose_evidence"))
-    st.caption(say("evidence_note"))
-    opacity = st.slider(say("opacity"), 0.0, 1.0, 0.6, 0.1, key="opacity")
-    speaking = {c: evidence_for(grading.evidence, int(grading.grade)) for c, grading in answer.gradings.items()}
-    scale = max(float(abs(one).max()) for one in speaking.values())
-    with st.grid("auto", min_column_width=240):
-        for condition, values in speaking.items():
-            name = f"{say.of(condition.text)}: {grade_name(answer.gradings[condition].grade, say.language)}"
-            st.image(overlay(answer.picture.pixels, values, scale, opacity), caption=name, alt=name, width="stretch")
+    speaking = {}
+    for condition, grading in answer.gradings.items():
+        name = f"{say.of(condition.text)}: {grade_name(grading.grade, say.language)}"
+        speaking[name] = evidence_for(grading.evidence, int(grading.grade))
+    show_evidence(answer.picture.pixels, speaking, say)
 
 
 def _provenance(say: Say, answer: Answer) -> None:

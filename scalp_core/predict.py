@@ -72,15 +72,19 @@ def grade(data: bytes, conditions: Sequence[Condition] = CONDITIONS, threshold: 
         )
     gradings: dict[Condition, Grading] = {}
     for run in dict.fromkeys(answering.values()):
-        known = _run_gradings(run, picture)
+        known = answer_by(run, picture)
         gradings |= {condition: known[condition] for condition, answers in answering.items() if answers == run}
     ordered = {condition: gradings[condition] for condition in conditions if condition in gradings}
     grades = {condition: int(grading.grade) for condition, grading in ordered.items()}
     return Answer(picture, ordered, scalp_type(grades, threshold))
 
 
-def _run_gradings(run: Run, picture: Picture) -> dict[Condition, Grading]:
-    """Gradings of all conditions that a run's network knows."""
+def answer_by(run: Run, picture: Picture) -> dict[Condition, Grading]:
+    """What this run says of a picture, champion or not: all conditions that its network knows, in one pass.
+
+    Raises:
+        ScalpError: the run is damaged, or cannot be exported.
+    """
     said, evidence = _answering(run).answer(picture.pixels)
     point = run.operating_point  # read anew each time: it may be replaced while the network stays loaded
     return {

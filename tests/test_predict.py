@@ -18,7 +18,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.models import logits
 from scalp_core.operating_point import Decision, OperatingPoint
-from scalp_core.predict import grade, warm
+from scalp_core.predict import answer_by, grade, warm
 from scalp_core.runs import Run
 from scalp_core.train import load_network
 
@@ -114,6 +114,21 @@ def test_some_conditions_only_and_a_threshold_of_ones_own(trained: Trained) -> N
     assert answer.scalp_type.threshold == 1
     with pytest.raises(ScalpError, match="1, 2 or 3"):
         grade(trained.picture, threshold=0)
+
+
+def test_any_run_can_be_asked_whoever_is_champion(trained: Trained, folders: Folders) -> None:
+    champion = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "champion")))
+    other = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "other")))
+    other.write_operating_point(POINT)
+    picture = images.decode(trained.picture)
+    plain = answer_by(champion, picture)
+    decided = answer_by(other, picture)
+    assert list(decided) == list(CONDITIONS)
+    for condition, grading in decided.items():
+        assert grading.run == other
+        assert (grading.evidence == plain[condition].evidence).all()
+        expected = POINT.decision(condition).calibrated(plain[condition].probabilities)
+        assert grading.probabilities == pytest.approx(expected.tolist())
 
 
 def test_runs_are_loaded_once(trained: Trained) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from scalp_core.colours import SEVERITY_COLORS
 from scalp_core.dataset import Dataset
-from scalp_core.thumbnails import address
+from ui.components import ELEMENTS, THUMBNAIL_STYLE, thumbnail_source
 
 _HTML = "<div class='wall'></div>"
 _CSS = """
@@ -20,34 +20,19 @@ button { all: unset; cursor: pointer; border-radius: var(--st-base-radius); over
 button:hover, button:focus-visible { border-color: var(--st-primary-color); }
 button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 2px; }
 button[aria-pressed="true"] { border-color: var(--st-primary-color); box-shadow: 0 0 0 2px var(--st-primary-color); }
-.frame { display: block; aspect-ratio: 4 / 3; }
-img { width: 100%; height: 100%; object-fit: cover; display: block; }
 .caption { display: block; padding: 4px 6px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .badge { display: inline-block; width: 9px; height: 9px; margin-right: 5px; border-radius: 50%;
   box-shadow: 0 0 0 1px var(--st-text-color); }
 """
-# Text goes in through textContent and attributes only: a name from somebody's folder is never markup.
 _JS = """
-function element(kind, name, ...inside) {
-  const made = document.createElement(kind)
-  made.className = name
-  made.append(...inside)
-  return made
-}
-
 function draw(picture) {
-  const image = element("img", "")
-  image.loading = "lazy"
-  image.alt = ""
-  image.onerror = () => image.remove()  // a gap; opening the picture says what is wrong with it
-  image.src = picture.source
   const caption = element("span", "caption", picture.caption)
   if (picture.badge) {
     const badge = element("span", "badge")
     badge.style.background = picture.badge
     caption.prepend(badge)
   }
-  const button = element("button", "", element("span", "frame", image), caption)
+  const button = element("button", "", thumbnail(picture.source), caption)
   button.type = "button"
   button.setAttribute("aria-label", picture.id + " " + picture.caption)
   button.title = picture.id
@@ -68,7 +53,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   })
 }
 """
-_wall = st.components.v2.component("scalp_gallery", html=_HTML, css=_CSS, js=_JS)
+_wall = st.components.v2.component("scalp_gallery", html=_HTML, css=THUMBNAIL_STYLE + _CSS, js=ELEMENTS + _JS)
 
 
 def gallery(
@@ -85,20 +70,12 @@ def gallery(
         grades: 0–3 puts a dot of the severity's colour before the caption, which should name the grade in words.
     """
     pictures = [
-        {"id": image_id, "caption": caption, "source": _source(dataset, image_id), "badge": _color(grade)}
+        {"id": image_id, "caption": caption, "source": thumbnail_source(dataset, image_id), "badge": _color(grade)}
         for image_id, caption, grade in zip(ids, captions, grades or [None] * len(ids), strict=True)
     ]
     result = _wall(key=key, data={"pictures": pictures, "chosen": chosen or ""}, on_picked_change=lambda: None)
     picked: str | None = result.picked
     return picked if picked in ids else None
-
-
-def _source(dataset: Dataset, image_id: str) -> str:
-    row = dataset.row(image_id)
-    if row < 0:
-        return ""  # an old prediction table knows pictures that the index no longer has
-    base = str(st.get_option("server.baseUrlPath")).strip("/")
-    return f"/{base}/{address(dataset, row)}" if base else f"/{address(dataset, row)}"
 
 
 def _color(grade: int | None) -> str:

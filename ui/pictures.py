@@ -1,6 +1,7 @@
 """Pictures of a data set: the wall of those that were chosen, and one with all that is known. Knows no counts."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -9,13 +10,13 @@ import streamlit as st
 from scalp_core import images
 from scalp_core.charts import grade_name
 from scalp_core.dataset import Dataset
-from scalp_core.errors import ScalpError
 from scalp_core.explore import Filters, Rows, grades, labels_of, measured, neighbours, sort, sortable
 from scalp_core.labels import META, Condition
 from scalp_core.truth import truth_of
 from ui.choices import carried, choose_from_list, choose_page
 from ui.fields import field_name, value_name
 from ui.gallery import gallery
+from ui.told import told
 from ui.words import Say
 
 PER_PAGE = 60
@@ -57,16 +58,19 @@ def _clicked(image_id: str | None) -> None:
 
 def show_picture(dataset: Dataset, say: Say) -> None:
     """The picture of the address, over the page: its labels, where it is from, and what belongs to it."""
+    show_over_page(lambda image_id: _picture(dataset, image_id, say), say)
+
+
+def show_over_page(draw: Callable[[str], None], say: Say) -> None:
+    """What `draw` shows of the picture of the address, over the page; closing it clears the address."""
     image_id = st.query_params.get("image")
     if image_id is None:
         return
 
     @st.dialog(say("picture"), width="large", on_dismiss=_close)
     def opened() -> None:
-        try:
-            _picture(dataset, image_id, say)
-        except ScalpError as error:  # a dialog draws itself, after the page has asked what went wrong
-            st.error(say.plain(error.text), icon=":material/error:")
+        with told(say):  # a dialog draws itself, after the page has asked what went wrong
+            draw(image_id)
 
     opened()
 
@@ -86,17 +90,22 @@ def _picture(dataset: Dataset, image_id: str, say: Say) -> None:
     with right:
         _labels(dataset, row, say)
         _facts(dataset, row, say)
-        st.page_link(
-            "pages/3_Diagnose.py",
-            label=say("grade_this"),
-            icon=":material/biotech:",
-            query_params=carried() | {"source": "example", "image": image_id},
-        )
+        link_to_grading(image_id, say)
     same_capture, alike = neighbours(dataset, image_id)
     for key, others in (("same_capture", same_capture), ("look_alikes", alike)):
         if len(others):
             st.markdown(f"**{say(key)}**")
             _beside(dataset, others[:PER_PAGE], key, say)
+
+
+def link_to_grading(image_id: str, say: Say) -> None:
+    """To the same picture on the page that grades one."""
+    st.page_link(
+        "pages/3_Diagnose.py",
+        label=say("grade_this"),
+        icon=":material/biotech:",
+        query_params=carried() | {"source": "example", "image": image_id},
+    )
 
 
 def _beside(dataset: Dataset, rows: Rows, key: str, say: Say) -> None:
