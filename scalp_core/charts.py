@@ -21,7 +21,7 @@ _MOST_COLORS = len(CATEGORY_COLORS)
 
 _FOR, _AGAINST = np.array([230, 97, 1]), np.array([33, 102, 172])  # orange and blue, apart for every eye
 
-_AXES = {
+AXES = {
     "truth": Text("label", "라벨"),
     "predicted": Text("predicted", "예측"),
     "images": Text("images", "사진 수"),
@@ -53,7 +53,7 @@ _AXES = {
 
 
 # Every row keeps its name, however narrow the screen.
-_NAME_AXIS = alt.Axis(labelLimit=220, labelOverlap=False)
+NAME_AXIS = alt.Axis(labelLimit=220, labelOverlap=False)
 
 
 # The rows beside it carry the names; three matrices in a row leave no room for them twice.
@@ -82,8 +82,8 @@ def confusion_chart(counts: Counts, language: str) -> alt.LayerChart:
     )
     pick = alt.selection_point(name="pick", fields=["truth", "predicted"], on="click", toggle=False)
     cells = alt.Chart(table).encode(
-        x=alt.X("column:N", sort=names, title=_AXES["predicted"](language), axis=_NUMBER_AXIS),
-        y=alt.Y("row:N", sort=names, title=_AXES["truth"](language)),
+        x=alt.X("column:N", sort=names, title=AXES["predicted"](language), axis=_NUMBER_AXIS),
+        y=alt.Y("row:N", sort=names, title=AXES["truth"](language)),
     )
     # Chosen cells are outlined: fading the others turns them grey on dark.
     boxes = cells.mark_rect(cursor="pointer").encode(
@@ -91,10 +91,10 @@ def confusion_chart(counts: Counts, language: str) -> alt.LayerChart:
         stroke=alt.value(SELECTED),
         strokeWidth=alt.condition(pick, alt.value(3), alt.value(0), empty=False),
         tooltip=[
-            alt.Tooltip("row:N", title=_AXES["truth"](language)),
-            alt.Tooltip("column:N", title=_AXES["predicted"](language)),
-            alt.Tooltip("n:Q", title=_AXES["images"](language)),
-            alt.Tooltip("share:Q", title=_AXES["share"](language), format=".0%"),
+            alt.Tooltip("row:N", title=AXES["truth"](language)),
+            alt.Tooltip("column:N", title=AXES["predicted"](language)),
+            alt.Tooltip("n:Q", title=AXES["images"](language)),
+            alt.Tooltip("share:Q", title=AXES["share"](language), format=".0%"),
         ],
     )
     numbers = cells.mark_text(fontSize=14).encode(
@@ -111,7 +111,7 @@ def counts_chart(
 
     Images are stacked. A capture or site may show several grades, so those bars stand beside each other.
     """
-    names = [*(grade_name(grade, language) for grade in GRADES), _AXES["unlabelled"](language)]
+    names = [*(grade_name(grade, language) for grade in GRADES), AXES["unlabelled"](language)]
     table = counted[counted["part"] == ALL_PARTS].astype({"grade": "Int8"})
     table = table[table["grade"].notna() | (table["images"] > 0)].fillna({"grade": len(GRADES)})
     table["name"] = [Condition(key).text(language) for key in table["condition"]]
@@ -120,14 +120,14 @@ def counts_chart(
         alt.Chart(table)
         .mark_bar()
         .encode(
-            y=alt.Y("name:N", sort=_order(table["name"]), title=None, axis=_NAME_AXIS),
-            x=alt.X(f"{measure}:Q", title=_AXES[measure](language), axis=alt.Axis(labelOverlap=True, tickCount=5)),
+            y=alt.Y("name:N", sort=_order(table["name"]), title=None, axis=NAME_AXIS),
+            x=alt.X(f"{measure}:Q", title=AXES[measure](language), axis=alt.Axis(labelOverlap=True, tickCount=5)),
             order=alt.Order("grade:O"),
             color=_severity_color([name for name in names if name in set(table["grade_name"])]),
             tooltip=[
                 alt.Tooltip("name:N", title=" "),
-                alt.Tooltip("grade_name:N", title=_AXES["grade"](language)),
-                *(alt.Tooltip(f"{one}:Q", title=_AXES[one](language)) for one in ("images", "captures", "sites")),
+                alt.Tooltip("grade_name:N", title=AXES["grade"](language)),
+                *(alt.Tooltip(f"{one}:Q", title=AXES[one](language)) for one in ("images", "captures", "sites")),
             ],
         )
         .properties(height=alt.Step(34 if measure == "images" else 9))
@@ -150,20 +150,20 @@ def by_field_chart(table: pd.DataFrame, language: str) -> alt.Chart:
         alt.Chart(bars)
         .mark_bar()
         .encode(
-            y=alt.Y("name:N", sort=_order(bars["name"]), title=None, axis=_NAME_AXIS),
+            y=alt.Y("name:N", sort=_order(bars["name"]), title=None, axis=NAME_AXIS),
             x=alt.X(
                 "share:Q",
                 scale=alt.Scale(domain=[0, 1]),
                 axis=alt.Axis(format="%", tickCount=5),
-                title=_AXES["share_of_images"](language),
+                title=AXES["share_of_images"](language),
             ),
             order=alt.Order("grade:O"),
             color=_severity_color(names),
             tooltip=[
                 alt.Tooltip("name:N", title=" "),
-                alt.Tooltip("grade_name:N", title=_AXES["grade"](language)),
-                alt.Tooltip("images:Q", title=_AXES["images"](language)),
-                alt.Tooltip("share:Q", title=_AXES["share_of_images"](language), format=".1%"),
+                alt.Tooltip("grade_name:N", title=AXES["grade"](language)),
+                alt.Tooltip("images:Q", title=AXES["images"](language)),
+                alt.Tooltip("share:Q", title=AXES["share_of_images"](language), format=".1%"),
             ],
         )
         .properties(height=alt.Step(24))
@@ -196,7 +196,7 @@ def spearman_chart(matrix: pd.DataFrame, language: str) -> alt.LayerChart:
     color = alt.Color(
         "correlation:Q", scale=alt.Scale(domain=[-1, 0, 1], range=list(DIVERGING), clamp=True), legend=None
     )
-    tooltip = [alt.Tooltip("correlation:Q", title=_AXES["spearman"](language), format=".3f")]
+    tooltip = [alt.Tooltip("correlation:Q", title=AXES["spearman"](language), format=".3f")]
     return _condition_matrix(table, color, tooltip, "abs(datum.correlation) > 0.7", language)
 
 
@@ -210,8 +210,8 @@ def cooccurrence_chart(table: pd.DataFrame, language: str) -> alt.LayerChart:
     table = table.assign(text=["–" if pd.isna(share) else f"{share:.0%}" for share in table["share"]])
     color = alt.Color("share:Q", scale=alt.Scale(range=list(MATRIX_COLORS), domain=[0, 1]), legend=None)
     tooltip = [
-        alt.Tooltip("images:Q", title=_AXES["together"](language)),
-        alt.Tooltip("share:Q", title=_AXES["given"](language), format=".1%"),
+        alt.Tooltip("images:Q", title=AXES["together"](language)),
+        alt.Tooltip("share:Q", title=AXES["given"](language), format=".1%"),
     ]
     return _condition_matrix(table, color, tooltip, "datum.share > 0.6", language)
 
@@ -225,7 +225,7 @@ def _condition_matrix(
     axis = alt.Axis(orient="top", labelAngle=0, labelOverlap=False, labelExpr="split(datum.label, ' ')[0]")
     cells = alt.Chart(table).encode(
         x=alt.X("column:N", sort=list(names.values()), title=None, axis=axis),
-        y=alt.Y("row:N", sort=list(names.values()), title=None, axis=_NAME_AXIS),
+        y=alt.Y("row:N", sort=list(names.values()), title=None, axis=NAME_AXIS),
     )
     ends = [alt.Tooltip("row:N", title=" "), alt.Tooltip("column:N", title="  ")]
     boxes = cells.mark_rect().encode(color=color, tooltip=[*ends, *tooltip])
@@ -255,15 +255,15 @@ def map_chart(points: pd.DataFrame, language: str, kind: Literal["grade", "categ
         alt.Chart(table)
         .mark_circle(size=40, cursor="pointer", invalid=None)
         .encode(
-            x=alt.X("x:Q", title=_AXES["first"](language), axis=plain, scale=alt.Scale(zero=False)),
-            y=alt.Y("y:Q", title=_AXES["second"](language), axis=plain, scale=alt.Scale(zero=False)),
+            x=alt.X("x:Q", title=AXES["first"](language), axis=plain, scale=alt.Scale(zero=False)),
+            y=alt.Y("y:Q", title=AXES["second"](language), axis=plain, scale=alt.Scale(zero=False)),
             color=_map_color(table["colour"], language, kind),
             opacity=alt.condition(box, alt.value(0.85), alt.value(0.15)),
             stroke=alt.value(SELECTED),
             strokeWidth=alt.condition(pick, alt.value(2.5), alt.value(0), empty=False),
             tooltip=[
-                alt.Tooltip("id:N", title=_AXES["picture"](language)),
-                alt.Tooltip(kind_of, title=_AXES["value"](language)),
+                alt.Tooltip("id:N", title=AXES["picture"](language)),
+                alt.Tooltip(kind_of, title=AXES["value"](language)),
             ],
         )
         .add_params(pick, box)
@@ -279,15 +279,15 @@ def _colours(values: pd.Series, language: str, kind: str) -> pd.Series:
     if kind == "number":
         return values.astype("float64")
     if kind == "grade":
-        unlabelled = _AXES["unlabelled"](language)
+        unlabelled = AXES["unlabelled"](language)
         return values.map(lambda grade: unlabelled if pd.isna(grade) else grade_name(grade, language)).astype(object)
-    texts = values.astype(object).where(values.notna(), _AXES["unknown"](language)).astype(str)
+    texts = values.astype(object).where(values.notna(), AXES["unknown"](language)).astype(str)
     commonest = texts.value_counts().index[: _MOST_COLORS - 1]
-    return texts if texts.nunique() <= _MOST_COLORS else texts.where(texts.isin(commonest), _AXES["others"](language))
+    return texts if texts.nunique() <= _MOST_COLORS else texts.where(texts.isin(commonest), AXES["others"](language))
 
 
 def _unknown_names(language: str) -> list[str]:
-    return [_AXES[name](language) for name in ("others", "unknown", "unlabelled")]
+    return [AXES[name](language) for name in ("others", "unknown", "unlabelled")]
 
 
 def _map_color(colours: pd.Series, language: str, kind: str) -> alt.Color:
@@ -315,13 +315,13 @@ def probabilities_chart(probabilities: pd.DataFrame, language: str) -> alt.Chart
     names = [grade_name(grade, language) for grade in GRADES]
     long["grade_name"] = [names[grade] for grade in long["grade"]]
     base = alt.Chart(long).encode(
-        y=alt.Y("name:N", sort=_order(probabilities["name"]), title=None, axis=_NAME_AXIS),
+        y=alt.Y("name:N", sort=_order(probabilities["name"]), title=None, axis=NAME_AXIS),
         x=alt.X(
             "probability:Q",
             stack="zero",
             scale=alt.Scale(domain=[0, 1]),
             axis=alt.Axis(format="%", tickCount=5),
-            title=_AXES["probability"](language),
+            title=AXES["probability"](language),
         ),
         order=alt.Order("grade:O"),
     )
@@ -331,8 +331,8 @@ def probabilities_chart(probabilities: pd.DataFrame, language: str) -> alt.Chart
             color=_severity_color(names),
             tooltip=[
                 alt.Tooltip("name:N", title=" "),
-                alt.Tooltip("grade_name:N", title=_AXES["grade"](language)),
-                alt.Tooltip("probability:Q", title=_AXES["probability"](language), format=".1%"),
+                alt.Tooltip("grade_name:N", title=AXES["grade"](language)),
+                alt.Tooltip("probability:Q", title=AXES["probability"](language), format=".1%"),
             ],
         )
         .properties(height=alt.Step(34))
@@ -348,8 +348,8 @@ def learning_curves(histories: dict[str, pd.DataFrame], measure: str, language: 
         mode = "lines+markers" if len(history) < 30 else "lines"
         figure.add_scatter(x=history["epoch"], y=history[measure], name=name, mode=mode)
     figure.update_layout(
-        xaxis={"title": _AXES["epoch"](language), "tickformat": "d", "dtick": max(1, longest // 8)},
-        yaxis_title=_AXES[measure](language),
+        xaxis={"title": AXES["epoch"](language), "tickformat": "d", "dtick": max(1, longest // 8)},
+        yaxis_title=AXES[measure](language),
         height=320,
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
         legend={"orientation": "h", "y": -0.25},
@@ -369,18 +369,18 @@ def ablation_chart(table: pd.DataFrame, language: str) -> alt.LayerChart:
         table: of ablation.table, and `name`, what each step is called. Those that wait keep their place.
     """
     points = _ladder_points(table, language)
-    titles = [_AXES[measure](language) for measure in _LADDER]
+    titles = [AXES[measure](language) for measure in _LADDER]
     colors, shapes = zip(*_LADDER.values(), strict=True)
     marks = alt.Chart(points).encode(
-        y=alt.Y("name:N", sort=_order(table["name"]), title=None, axis=_NAME_AXIS),
+        y=alt.Y("name:N", sort=_order(table["name"]), title=None, axis=NAME_AXIS),
         yOffset=alt.YOffset("title:N", sort=titles),
         color=alt.Color("title:N", sort=titles, title=None, scale=alt.Scale(domain=titles, range=list(colors))),
         opacity=alt.condition("datum.side", alt.value(0.5), alt.value(1)),
         tooltip=[
-            alt.Tooltip("name:N", title=_AXES["step"](language)),
+            alt.Tooltip("name:N", title=AXES["step"](language)),
             alt.Tooltip("title:N", title=" "),
-            alt.Tooltip("value:Q", title=_AXES["value"](language), format=".3f"),
-            alt.Tooltip("interval:N", title=_AXES["interval"](language)),
+            alt.Tooltip("value:Q", title=AXES["value"](language), format=".3f"),
+            alt.Tooltip("interval:N", title=AXES["interval"](language)),
         ],
     )
     reach = alt.X("low:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
@@ -399,7 +399,7 @@ def _ladder_points(table: pd.DataFrame, language: str) -> pd.DataFrame:
     for measure in _LADDER:
         columns = {f"{measure}{end}": name for end, name in (("", "value"), ("_low", "low"), ("_high", "high"))}
         figures = table.reindex(columns=["name", "side", *columns]).rename(columns=columns)
-        points.append(figures.assign(title=_AXES[measure](language)))
+        points.append(figures.assign(title=AXES[measure](language)))
     made = pd.concat(points, ignore_index=True)
     ends = zip(made["low"], made["high"], strict=True)
     return made.assign(interval=["–" if pd.isna(low) else f"{low:.3f} – {high:.3f}" for low, high in ends])
