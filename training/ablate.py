@@ -88,8 +88,8 @@ def _ablate(options: argparse.Namespace) -> int:
     print(_heading(dataset, condition, captures, base, len(seeds)) + "\n")
     print(markdown(table, names) if options.markdown else _plain(table, names))
     if options.figure:
-        kind = "SYNTHETIC pictures" if dataset.synthetic else "pictures"
-        draw(table, names, options.figure, f"{condition.code}, {base.architecture}, {kind} “{base.data}”")
+        title = f"{condition.text.en}, {base.architecture}, pictures “{base.data}”"
+        draw(table, names, options.figure, title, dataset.synthetic)
     return code
 
 
@@ -187,27 +187,19 @@ def _number(value: float, form: str) -> str:
 
 # ---- the printed figure ----
 
+_DRAWN = ("quadratic_weighted_kappa", "worst_grade_recall")
 
-def draw(table: pd.DataFrame, names: Mapping[str, str], path: Path, title: str) -> None:
-    """Kappa and worst-grade recall by step with their intervals, as a file; what stands aside is hollow."""
-    import seaborn  # a second to import, for this alone
-    from matplotlib.figure import Figure
 
-    shown = ("quadratic_weighted_kappa", "worst_grade_recall")
-    with seaborn.axes_style("whitegrid"):
-        figure = Figure(figsize=(9, 1 + 0.4 * len(table)), layout="constrained")
-        panels = figure.subplots(1, len(shown), sharey=True)
-    for panel, metric, color in zip(panels, shown, seaborn.color_palette("colorblind"), strict=False):
-        for place, row in enumerate(table.to_dict("records")):
-            value, low, high = (row.get(f"{metric}{end}", math.nan) for end in ("", "_low", "_high"))
-            panel.plot([low, high], [place, place], color=color, linewidth=2)
-            panel.plot(value, place, "o", color=color, markerfacecolor="white" if row["side"] else color)
-        panel.set_xlabel(_HEADINGS[metric])
-    panels[0].set_yticks(range(len(table)), [names[key] for key in table["step"]])
-    panels[0].invert_yaxis()
-    figure.suptitle(title)
-    seaborn.despine(fig=figure, left=True)
-    figure.savefig(path, dpi=150)
+def draw(table: pd.DataFrame, names: Mapping[str, str], path: Path, title: str, synthetic: bool) -> None:
+    """Kappa and worst-grade recall by step with their intervals, as a file; see figures.ladder."""
+    from scalp_core import figures  # seaborn takes a second to import, for this alone
+
+    headings = {metric: _HEADINGS[metric] for metric in _DRAWN}
+    figure = figures.ladder(table, names, headings, title, synthetic=synthetic)
+    if path.suffix == ".svg":
+        path.write_text(figures.as_svg(figure), encoding="utf-8")
+    else:
+        path.write_bytes(figures.as_png(figure))
 
 
 if __name__ == "__main__":

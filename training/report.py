@@ -1,22 +1,30 @@
-"""Metrics and confusion matrices of finished runs: `python -m training.report [--data NAME] [--json | --markdown]`."""
+"""Metrics and confusion matrices of finished runs: `python -m training.report [--data NAME] [--json | --markdown]`; a
+whole comparison, to print and to keep: `python -m training.report --html FILE --data NAME`.
+"""
 
 import argparse
 import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from scalp_core import evaluate
+from scalp_core.aligned import align, arrange
 from scalp_core.champions import judged_on, run_report
-from scalp_core.dataset import open_dataset
-from scalp_core.errors import ScalpError
+from scalp_core.compare import Comparison, compare
+from scalp_core.comparison import LeftOut, Side, candidates
+from scalp_core.dataset import Dataset, open_dataset
+from scalp_core.errors import ScalpError, Text
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.operating_point import COVERAGE, OperatingPoint
 from scalp_core.predict import time_of_grading
-from scalp_core.runs import Run, finished_runs
+from scalp_core.runs import Run, find_run, finished_runs
 from scalp_core.truth import ceiling
 from training.measuring import markdown_table
 
@@ -30,19 +38,31 @@ _SHOWN = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m training.report", description=__doc__)
-    parser.add_argument("--data", help="only runs that were judged on the pictures of this data set")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="machine-readable, with confusion matrices")
-    form.add_argument("--markdown", action="store_true", help="the tables of the README: needs --data")
+    parser = _parser()
     options = parser.parse_args()
-    if options.markdown and not options.data:
-        parser.error("--markdown needs --data")
+    if (options.markdown or options.html) and not options.data:
+        parser.error("--markdown and --html need --data")
+    if options.runs and not options.html:
+        parser.error("--runs goes with --html")
     try:
         return _report(options)
     except ScalpError as error:
         print(error, file=sys.stderr)
         return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training.report", description=__doc__)
+    parser.add_argument("--data", help="only runs that were judged on the pictures of this data set")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="machine-readable, with confusion matrices")
+    form.add_argument("--markdown", action="store_true", help="the tables of the README: needs --data")
+    form.add_argument("--html", type=Path, metavar="FILE", help="the whole comparison with its figures: needs --data")
+    html = parser.add_argument_group("with --html")
+    html.add_argument("--part", choices=("test", "valid", "calib"), default="test", help="judged on (default: test)")
+    html.add_argument("--runs", nargs="+", metavar="ID", help="only these (default: all that can be compared)")
+    html.add_argument("--language", choices=("en", "ko"), default="en")
+    return parser
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -53,6 +73,8 @@ def _report(options: argparse.Namespace) -> int:
         return 1
     if options.json:
         print(json.dumps([_as_json(run) for run in runs], indent=1))
+    elif options.html and dataset:
+        _write_html(options.html, dataset, options.part, options.runs, options.language)
     elif options.markdown and dataset:
         captures = dict(zip(dataset.column("id"), dataset.column("capture"), strict=True))
         print(markdown(runs, captures, ceiling(dataset, "test"), [time_of_grading(run) for run in runs]))
@@ -60,6 +82,58 @@ def _report(options: argparse.Namespace) -> int:
         for run in runs:
             _print(run)
     return 0
+
+
+# ---- the comparison to print ----
+
+
+def _write_html(path: Path, dataset: Dataset, part: str, run_ids: Sequence[str] | None, language: str) -> None:
+    from scalp_core import printed  # seaborn takes a second to import, for this alone
+
+    if not path.parent.is_dir():  # before all is drawn
+        raise _not_written(path, Text("there is no such folder", "폴더가 없습니다"))
+    sides, left_out = candidates(dataset)
+    if run_ids:
+        sides = _chosen(sides, left_out, run_ids)
+    text = printed.report(dataset, sides, left_out, part, language, f"{date.today():%Y-%m-%d}")
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _not_written(path, Text(str(error.strerror), str(error.strerror))) from error
+    print(path)
+
+
+def _not_written(path: Path, why: Text) -> ScalpError:
+    return ScalpError(
+        "report_not_written", f"{path} cannot be written: {why.en}.", f"{path} 파일에 쓸 수 없습니다: {why.ko}."
+    )
+
+
+def _chosen(sides: Sequence[Side], left_out: Sequence[LeftOut], run_ids: Sequence[str]) -> list[Side]:
+    """The sides with these runs alone.
+
+    Raises:
+        ScalpError: there is no such run, or it cannot be compared.
+    """
+    known = {run.id for side in sides for run in side.runs}
+    for run_id in run_ids:
+        if run_id not in known:
+            raise _not_comparable(find_run(run_id), left_out)
+    kept = [(side, tuple(run for run in side.runs if run.id in run_ids)) for side in sides]
+    return [replace(side, key=runs[0].id, runs=runs) for side, runs in kept if runs]
+
+
+def _not_comparable(run: Run, left_out: Sequence[LeftOut]) -> ScalpError:
+    unfinished = Text("it has not finished", "완료되지 않았습니다")
+    reason = next((one.reason for one in left_out if one.run == run), unfinished)
+    return ScalpError(
+        "not_comparable",
+        f"Run “{run.id}” cannot be compared: {reason.en}.",
+        f"“{run.id}” 실행은 비교할 수 없습니다: {reason.ko}.",
+    )
+
+
+# ---- figures for people and programs ----
 
 
 def _as_json(run: Run) -> dict[str, Any]:
@@ -124,18 +198,19 @@ def markdown(
 
 
 def _kappas(runs: Sequence[Run], captures: Mapping[str, object], best: Mapping[Condition, float]) -> str:
-    rows = [[f"`{run.id}`", *(_kappa(run, condition, captures) for condition in CONDITIONS)] for run in runs]
+    answers = {run.id: arrange(run.predictions, "test") for run in runs}
+    compared = compare(align(answers, captures), {run.id: [run.id] for run in runs})
+    rows = [[f"`{run.id}`", *(_kappa(compared, run, condition) for condition in CONDITIONS)] for run in runs]
     if best:
         rows.append(["best to be expected", *(_figure(best[condition]) for condition in CONDITIONS)])
     return markdown_table([["QWK", *_NAMES], *rows])
 
 
-def _kappa(run: Run, condition: Condition, captures: Mapping[str, object]) -> str:
+def _kappa(compared: Comparison, run: Run, condition: Condition) -> str:
     if condition not in run.recipe.conditions:
         return "–"
-    counts = evaluate.counts_by_group(run.predictions, condition, "test", captures)
-    kappa, (low, high) = evaluate.quadratic_weighted_kappa(counts.sum(axis=0)), evaluate.kappa_interval(counts)
-    return _figure(kappa) if math.isnan(low) else f"{kappa:.2f} [{low:.2f}, {high:.2f}]"
+    found = compared.estimate("quadratic_weighted_kappa", run.id, condition)
+    return _figure(found.value) if math.isnan(found.low) else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
 
 
 def _figure(value: float) -> str:
