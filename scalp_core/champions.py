@@ -107,11 +107,21 @@ def _champion(condition: Condition, finished: Sequence[Run], pinned: str | None)
     for run in able:
         if run.id == pinned:
             return Champion(condition, run, pinned=True)
-    scores = {run: _valid_score(run, condition) for run in _rivals(able, condition)}
-    if not scores:
-        return None
-    equals = [run for run, reached in scores.items() if reached >= max(scores.values()) - PRACTICALLY_EQUAL]
-    return Champion(condition, min(equals, key=lambda run: (run.manifest["parameters"], run.created)), pinned=False)
+    chosen = equals(_rivals(able, condition), condition)
+    return Champion(condition, chosen[0], pinned=False) if chosen else None
+
+
+def equals(runs: Iterable[Run], condition: Condition) -> list[Run]:
+    """Those that nobody would tell apart from the best of these runs on the validation part; the smallest first.
+
+    By size and not by time, so that the same runs answer on every machine.
+
+    Args:
+        runs: judged on the same pictures.
+    """
+    scores = {run: _valid_score(run, condition) for run in runs}
+    near = [run for run, reached in scores.items() if reached >= max(scores.values()) - PRACTICALLY_EQUAL]
+    return sorted(near, key=lambda run: (run.manifest["parameters"], run.created))
 
 
 def _valid_score(run: Run, condition: Condition) -> float:

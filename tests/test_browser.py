@@ -10,11 +10,12 @@ from pathlib import Path
 
 import browser as chrome
 import httpx2 as httpx
+import pandas as pd
 import pytest
 from aihub_tree import build_tree
 from browser import Server, Visitor, visiting
 from conftest import TINY, Trained, labels_of, processes, until
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, expect, sync_playwright
 
 from scalp_core import evaluate
 from scalp_core.charts import grade_name
@@ -255,24 +256,103 @@ def test_a_tree_is_imported_from_the_page(visitor: Visitor, server: Server, tmp_
     assert pictures.first.get_attribute("title") == truth.rows["id"].iloc[0]
 
 
-def test_a_cell_of_a_matrix_opens_its_pictures(visitor: Visitor, trained: Trained) -> None:
+@pytest.fixture
+def rival(server: Server) -> Iterator[Run]:
+    """A second model, of another opinion: every grade one higher. The first one answers whatever it reaches."""
+    first, second = (server.artifacts / name for name in ("tiny", "rival"))
+    shutil.copytree(first, second)
+    told = json.loads((second / "recipe.json").read_text())
+    told["recipe"]["architecture"] = "test_vit"
+    (second / "recipe.json").write_text(json.dumps(told))
+    run = Run(second)
+    table = pd.read_parquet(run.predictions_path)
+    table[evaluate.PROBABILITIES] = table[["p3", "p0", "p1", "p2"]].to_numpy()
+    table.to_parquet(run.predictions_path)
+    run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
+    kept = (first / "operating_point.json").read_text()
+    (server.artifacts / "champions.json").write_text(json.dumps({condition.value: "tiny" for condition in CONDITIONS}))
+    yield run
+    (server.artifacts / "champions.json").unlink()
+    (first / "operating_point.json").write_text(kept)
+    shutil.rmtree(second)
+
+
+def cards(visitor: Visitor) -> Locator:
+    return visitor.tab.locator(".st-key-wall-pictures .card button")
+
+
+def cell(visitor: Visitor, run: Run, truth: int, predicted: int) -> Locator:
+    return visitor.tab.locator(f'.matrix[data-side="{run.id}"] button[data-place="{truth}.{predicted}"]')
+
+
+def test_from_a_cell_to_its_pictures_from_model_to_model(visitor: Visitor, server: Server, rival: Run) -> None:
+    first, condition = Run(server.artifacts / "tiny"), Condition("value_2")
+    visitor.go(f"/Compare?lang=en&data=tiny&view=wall&condition={condition}")
+    for run in (first, rival):  # by mouse, then by keyboard
+        counts = evaluate.confusion(run.predictions, condition, "test")
+        truth, predicted = divmod(int(counts.argmax()), 4)
+        button = cell(visitor, run, truth, predicted)
+        expect(button).to_have_text(str(counts[truth, predicted]))
+        if run is first:
+            button.click()
+        else:
+            button.focus()
+            visitor.tab.keyboard.press("Enter")
+        expect(button).to_have_attribute("aria-pressed", "true")
+        expect(cards(visitor)).to_have_count(int(counts[truth, predicted]))
+        ids = [card.get_attribute("title") for card in cards(visitor).all()]
+        assert ids == sorted(evaluate.images_in_cell(run.predictions, condition, "test", truth, predicted))
+        expect(visitor.tab.locator(".answer")).to_have_count(2 * len(ids))  # what either model says
+        visitor.settle()
+        assert f"cell={run.id}.{truth}.{predicted}" in visitor.tab.url
+    assert cards(visitor).first.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    visitor.tab.get_by_text("difference from one model").click()
+    counts = [evaluate.confusion(run.predictions, condition, "test") for run in (first, rival)]
+    shares = [one / one.sum(axis=1, keepdims=True).clip(1) for one in counts]
+    points = round(100 * float((shares[1] - shares[0])[truth, predicted]))
+    shown = cell(visitor, rival, truth, predicted)
+    expect(shown).to_have_text(re.compile(rf"[+−]?{abs(points)}\b"))
+    assert ("−" in shown.inner_text()) == (points < 0)
+    visitor.go(visitor.tab.url.removeprefix(visitor.address))  # the address is the view
+    expect(cards(visitor)).to_have_count(len(ids))
+
+
+def test_a_picture_of_a_cell_opens_with_every_answer(visitor: Visitor, server: Server) -> None:
     condition = Condition("value_2")
-    counts = evaluate.confusion(trained.run.predictions, condition, "test")
+    counts = evaluate.confusion(Run(server.artifacts / "tiny").predictions, condition, "test")
     truth, predicted = divmod(int(counts.argmax()), 4)
-    visitor.go(f"/Compare?lang=en&data=tiny&condition={condition}")
-    name = f"predicted: {grade_name(predicted, 'en')}; label: {grade_name(truth, 'en')};"
-    cell = visitor.tab.locator(f'.mark-rect path[aria-label^="{name}"]')
-    cell.wait_for()
-    cell.click(position={"x": 5, "y": 5})
-    pictures = visitor.tab.locator(".wall button")
-    expect(pictures).to_have_count(int(counts[truth, predicted]))
-    ids = [picture.get_attribute("title") for picture in pictures.all()]
-    assert ids == evaluate.images_in_cell(trained.run.predictions, condition, "test", truth, predicted)
-    assert pictures.first.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
-    pictures.first.click()
+    visitor.go(f"/Compare?lang=en&data=tiny&view=wall&condition={condition}&cell=tiny.{truth}.{predicted}")
+    image = cards(visitor).first.get_attribute("title")
+    cards(visitor).first.click()
+    opened = visitor.tab.get_by_role("dialog")
+    expect(opened.get_by_test_id("stCode")).to_contain_text(str(image))
+    expect(opened.get_by_test_id("stImage").locator("img")).to_have_count(2)  # the picture, and why
+    opened.get_by_role("link", name="Grade this picture").click()
     visitor.tab.get_by_role("heading", name="Grade a picture").wait_for()
     assert len(rows_of_table(visitor)) == len(CONDITIONS)
-    assert f"image={ids[0]}" in visitor.tab.url
+    assert f"image={image}" in visitor.tab.url
+
+
+def test_a_decision_is_tried_saved_and_followed(visitor: Visitor, server: Server, trained: Trained, rival: Run) -> None:
+    condition = Condition("value_2")
+    files = {"image": ("scalp.jpg", trained.picture)}
+
+    def graded() -> int:
+        answered = httpx.post(f"{server.address}/predict_all", files=files, timeout=60).json()
+        return int(answered[condition.value][0]["pr_num"])
+
+    before = graded()
+    wanted = 3 if before != 3 else 0
+    costs = ",".join("0" if number % 4 == wanted else "9" for number in range(16))
+    visitor.go(
+        f"/Compare?lang=en&data=tiny&view=decision&condition={condition}&run=tiny&rule=expected_cost&cost={costs}"
+    )
+    assert graded() == before  # trying changes nothing
+    visitor.tab.get_by_role("textbox", name="Who").fill("홍길동")
+    visitor.tab.get_by_role("button", name=Say("en")("lab_save_button")).click()
+    expect(visitor.tab.get_by_text(Say("en")("lab_same"))).to_be_visible()
+    assert Run(server.artifacts / "tiny").operating_point.who == "홍길동"
+    assert graded() == wanted
 
 
 def test_page_routes_and_download_agree(visitor: Visitor, trained: Trained, server: Server) -> None:

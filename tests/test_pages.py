@@ -194,39 +194,48 @@ def test_home_names_a_promoted_run(several: Folders) -> None:
 # Compare.
 
 
+VIEWS = ("leaderboard", "wall", "differences", "decision", "best")
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_of_the_comparison(several: Folders, view: str, language: str) -> None:
+    say = Say(language)
+    at = healthy(page("compare", language, data="tiny", condition="value_3", view=view))
+    assert at.multiselect[0].value == ["one", "two"]  # “stranger” saw other labels, “clinical” other pictures
+    assert say("compare_left_out", count=2) in [box.label for box in at.main.expander]
+    left_out = next(frame.value for frame in at.main.dataframe if say("compare_reason") in frame.value)
+    assert set(left_out[say("run")]) == {"stranger", "clinical"}
+    assert say("synthetic_data") in texts(at.warning)
+    assert say("compare_report") in [button.label for button in at.main.get("download_button")]
+
+
 @pytest.mark.parametrize("part", ["test", "valid"])
-def test_compare_shows_a_matrix_a_run(several: Folders, language: str, part: str) -> None:
-    say = Say(language)
-    at = healthy(page("compare", language, data="tiny", condition="value_3", part=part))
-    drawn = charted(at)
-    assert len(drawn) == 2  # “stranger” saw other labels, “clinical” other pictures
-    assert say("compare_left_out", data="tiny", runs="`stranger`") in texts(at.caption)
-    for run_id, cells in zip(("one", "two"), drawn, strict=True):
-        counts = evaluate.confusion(find_run(run_id).predictions, Condition("value_3"), part)
-        assert cells.pivot_table("n", "truth", "predicted").to_numpy().tolist() == counts.tolist()
+def test_the_leaderboard_says_what_evaluate_says(several: Folders, part: str) -> None:
+    say = Say("en")
+    at = healthy(page("compare", data="tiny", condition="value_2", part=part))
+    assert (say("compare_not_test") in texts(at.caption)) == (part == "valid")
+    told = everything(at)
+    for run_id in ("one", "two"):
+        measured = evaluate.measure(evaluate.confusion(find_run(run_id).predictions, "value_2", part))
+        assert f"{measured.quadratic_weighted_kappa:.3f}" in told
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_compare_s_metrics_are_evaluate_s(several: Folders, language: str) -> None:
-    say = Say(language)
-    at = healthy(page("compare", language, data="tiny", condition="value_2"))
-    table = at.dataframe[0].value.set_index(say("run"))
-    assert list(table.index) == ["one", "two"]
-    for run_id, row in table.iterrows():
-        measured = evaluate.report(find_run(str(run_id)).predictions)
-        measured = measured[(measured["condition"] == "value_2") & (measured["part"] == "test")].iloc[0]
-        for name in (*evaluate.METRIC_NAMES, "images"):
-            assert row[say(f"metric_{name}")] == pytest.approx(measured[name], nan_ok=True)
-        assert row[say("parameters")] == find_run(str(run_id)).manifest["parameters"]
-
-
-def test_runs_can_be_taken_off_and_all_of_them(several: Folders) -> None:
-    at = healthy(page("compare", data="tiny"))
+def test_models_can_be_taken_off_and_all_of_them(several: Folders) -> None:
+    at = healthy(page("compare", data="tiny", view="best"))
+    candidates = [text for text in texts(at.main.markdown) if "QWK on validation" in text]
+    assert len(candidates) == 2
     at = healthy(at.multiselect[0].unselect("two").run())
-    assert len(charted(at)) == 1
+    assert at.query_params["runs"] == "one"
+    assert len([text for text in texts(at.main.markdown) if "QWK on validation" in text]) == 1
     at = healthy(at.multiselect[0].unselect("one").run())
-    assert charted(at) == []
+    assert Say("en")("compare_choose") in texts(at.info)
+
+
+def test_a_link_names_its_models(several: Folders) -> None:
+    at = healthy(page("compare", data="tiny", runs="two,gone"))
+    assert at.multiselect[0].value == ["two"]
+    at = healthy(page("compare", data="tiny", runs=""))
     assert Say("en")("compare_choose") in texts(at.info)
 
 
@@ -235,8 +244,11 @@ def test_a_run_of_one_condition_is_compared_only_there(several: Folders) -> None
     told = json.loads(path.read_text())
     told["recipe"]["conditions"] = ["value_6"]
     path.write_text(json.dumps(told))
-    assert len(charted(healthy(page("compare", data="tiny", condition="value_6")))) == 2
-    assert len(charted(healthy(page("compare", data="tiny", condition="value_1")))) == 1
+    candidates = {}
+    for condition in ("value_6", "value_1"):
+        at = healthy(page("compare", data="tiny", condition=condition, view="best"))
+        candidates[condition] = len([text for text in texts(at.main.markdown) if "QWK on validation" in text])
+    assert candidates == {"value_6": 2, "value_1": 1}
     assert "two" in healthy(page("runs", run="two")).query_params["run"]
 
 
@@ -246,45 +258,29 @@ def test_a_run_that_learned_from_more_pictures_is_compared_too(several: Folders)
     told["recipe"]["data"] = "tiny-and-more"  # not on this machine
     path.write_text(json.dumps(told | {"index_hash": "1" * 64}))
     at = healthy(page("compare", data="tiny", condition="value_3"))
-    assert list(at.dataframe[0].value["Run"]) == ["one", "two"]
-    assert any("best QWK to be expected" in text for text in texts(at.caption))
+    assert at.multiselect[0].value == ["one", "two"]
     for view in ("home", "runs"):
         healthy(page(view, run="two"))
 
 
-def fullest_cell(run: Run, condition: Condition) -> tuple[int, int]:
-    counts = evaluate.confusion(run.predictions, condition, "test")
-    return divmod(int(counts.argmax()), 4)
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_cell_opens_exactly_its_pictures(several: Folders, language: str) -> None:
-    say = Say(language)
-    condition = Condition("value_3")
-    at = healthy(page("compare", language, data="tiny", condition=condition.value))
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_condition_without_a_label_is_compared_without_a_word_too_much(several: Folders, view: str) -> None:
     for name in ("one", "two"):
-        run = find_run(name)
-        truth, predicted = fullest_cell(run, condition)
-        at.session_state[f"matrix-{name}"] = {"selection": {"pick": [{"truth": truth, "predicted": predicted}]}}
-        at = healthy(at.run())
-        ids = [picture["id"] for picture in galleries(at)[f"cell-{name}"]]
-        assert ids == evaluate.images_in_cell(run.predictions, condition, "test", truth, predicted)
-        assert ids
-        index = open_dataset("tiny").index
-        assert set(index.loc[ids, "part"]) == {"test"}
-        assert set(index.loc[ids, condition.value]) == {truth}
-    assert len(galleries(at)) == 2  # one matrix's choice leaves the other's alone
-    (told,) = [text for text in texts(at.markdown) if "test_vit" in text and grade_name(truth, language) in text]
-    assert say.part("test") in told
+        path = several.artifacts / name / "predictions.parquet"
+        table = pd.read_parquet(path)
+        table.loc[table["condition"] == "value_1", "truth"] = pd.NA
+        table.to_parquet(path)
+    healthy(page("compare", data="tiny", condition="value_1", view=view))
 
 
-def test_a_condition_without_a_label_in_the_part_has_an_empty_matrix(several: Folders) -> None:
-    path = several.artifacts / "one" / "predictions.parquet"
-    table = pd.read_parquet(path)
-    table.loc[table["condition"] == "value_1", "truth"] = pd.NA
-    table.to_parquet(path)
-    at = healthy(page("compare", data="tiny", condition="value_1"))
-    assert charted(at)[0]["n"].sum() == 0
+def test_the_best_is_promoted_and_taken_back(several: Folders) -> None:
+    at = healthy(page("compare", data="tiny", condition="value_2", view="best"))
+    at = healthy(at.button(key="promote-value_2-two").click().run())
+    assert champions.pins() == {Condition("value_2"): "two"}
+    assert "two · promoted" in list(at.main.dataframe[0].value["Answers now"])
+    assert "QWK on validation" in champions.changes()[0].why
+    healthy(at.button(key="unpin-value_2-two").click().run())
+    assert champions.pins() == {}
 
 
 # Grade a picture.

@@ -14,7 +14,6 @@ from conftest import ROOT
 from scalp_core.dataset import PARTS
 from scalp_core.drawing.scene import CONFUSERS
 from scalp_core.errors import Text
-from scalp_core.evaluate import METRIC_NAMES
 from scalp_core.explore import MEASURED, NAMED
 from scalp_core.importer import KINDS
 from scalp_core.operating_point import RULES
@@ -32,14 +31,24 @@ FAMILIES = {
     "title_{}": PAGES,
     "home_start_{}": ("dataset", "compare", "diagnose", "runs"),
     "part_{}": PARTS,
-    "metric_{}": (*METRIC_NAMES, "images"),
     "phase_{}": PHASES,
     "source_{}": ("upload", "example"),
     "field_{}": ("id", *NAMED, *MEASURED, "look_alikes"),
     "confuser_{}": tuple(CONFUSERS),
     "official_{}": ("train", "valid", "both"),
     "count_{}": ("images", "captures", "sites"),
-    "view_{}": ("pictures", "labels", "map", "audit", "import"),
+    "view_{}": (
+        "pictures",
+        "labels",
+        "map",
+        "audit",
+        "import",
+        "leaderboard",
+        "wall",
+        "differences",
+        "decision",
+        "best",
+    ),
     "import_kind_{}": KINDS,
     "choice_{}": tuple(f"{name}_{choice}" for name, choices in CHOICES.items() for choice in choices),
     "rule_{}": RULES,

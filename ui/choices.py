@@ -3,7 +3,7 @@
 Streamlit's own binding writes the shown label into the address, which here depends on the language.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -46,6 +46,29 @@ def choose_from_list(label: str, options: Mapping[str, str], key: str, language:
         args=(key, language),
     )
     return _kept(key, chosen if chosen in options else values[0])
+
+
+def choose_some(label: str, options: Mapping[str, str], key: str, default: Sequence[str], language: str) -> list[str]:
+    """Several of `options`, in their order; none of them is an answer too. The address keeps them behind commas, and
+    keeps nothing while it is the default.
+    """
+    written = st.query_params.get(key)
+    usual = [value for value in options if value in default]
+    asked = usual if written is None else [value for value in options if value in written.split(",")]
+    chosen = st.multiselect(
+        label,
+        list(options),
+        default=asked,
+        format_func=lambda value: options.get(value, value),
+        # Other options or another language are another widget, which starts from the address.
+        key=f"{key}-{language}-{hash(tuple(options))}",
+    )
+    kept = [value for value in options if value in chosen]
+    if kept == usual:
+        st.query_params.pop(key, None)
+    elif written != ",".join(kept):
+        st.query_params[key] = ",".join(kept)
+    return kept
 
 
 def choose_page(pages: int, leafed: str) -> int:

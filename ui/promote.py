@@ -35,8 +35,8 @@ def show_verdict(run: Run, say: Say) -> None:
         words = _verdict(run, condition, champion, say)
         told.markdown(f"**{say.of(condition.text)}** · {words}")
         with buttons.container(horizontal=True):
-            _buttons(run, condition, champion, words, say)
-    _show_changes(say)
+            promotion_buttons(run, condition, champion, words, say)
+    show_changes(say)
 
 
 def _verdict(run: Run, condition: Condition, champion: Champion | None, say: Say) -> str:
@@ -62,7 +62,8 @@ def _figure(difference: Difference) -> str:
     return f"{difference.value:+.3f} ({difference.low:+.3f} … {difference.high:+.3f})"
 
 
-def _buttons(run: Run, condition: Condition, champion: Champion | None, words: str, say: Say) -> None:
+def promotion_buttons(run: Run, condition: Condition, champion: Champion | None, words: str, say: Say) -> None:
+    """Promote this run, or take its promotion back; `words` say what the decision rested on."""
     key = f"{condition.value}-{run.id}"
     why, name = words.replace("*", "").replace("`", ""), say.of(condition.text)
     promoted = champion is not None and champion.pinned
@@ -78,7 +79,8 @@ def _buttons(run: Run, condition: Condition, champion: Champion | None, words: s
         st.rerun()
 
 
-def _show_changes(say: Say) -> None:
+def show_changes(say: Say) -> None:
+    """What was promoted and taken back so far."""
     changes = champions.changes()
     if not changes:
         return
