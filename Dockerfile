@@ -51,10 +51,10 @@ LABEL org.opencontainers.image.title="Scalp Lab" \
     intended-use="Research and education only. Not a medical device: not for diagnosis, triage, choice of treatment or product advice. The shipped models learned from rendered pictures." \
     intended-use.ko="연구·교육 전용. 의료기기가 아니며 진단, 분류, 치료 선택, 제품 추천에 쓸 수 없습니다. 함께 제공되는 모델은 합성 사진으로 학습했습니다."
 
-# tini passes signals on and clears away trainings whose parent has gone. Nothing is installed after this and nobody
+# tini passes signals on and clears away trainings whose parent has gone; Nanum draws the Korean of printed figures. Nothing is installed after this and nobody
 # changes identity, so pip and set-user-id bits go.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends "tini=0.19.0-*" \
+    && apt-get install -y --no-install-recommends "tini=0.19.0-*" fonts-nanum \
     && rm -rf /var/lib/apt/lists/* \
     && python -m pip uninstall --yes --quiet --root-user-action=ignore pip setuptools wheel \
     && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
