@@ -1,11 +1,12 @@
 """The operating point: how a run's probabilities become grades and grade sets. Fitted on the calibration part after
-training and stored in the run. Knows no run, no file, no network.
+training, or chosen by hand, and stored in the run. Knows no run, no file, no network.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +14,14 @@ import pandas as pd
 from scipy.special import log_softmax, softmax
 
 from scalp_core import evaluate
-from scalp_core.evaluate import PROBABILITIES
+from scalp_core.errors import ScalpError, Text
+from scalp_core.evaluate import PROBABILITIES, SetQuality
 from scalp_core.labels import GRADES, Condition
 
 Grades = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float64]
 PerGrade = tuple[float, float, float, float]
+Cost = tuple[PerGrade, PerGrade, PerGrade, PerGrade]  # rows truth, columns prediction
 
 PART = "calib"
 COVERAGE = 0.9  # of the grade sets
@@ -31,7 +34,70 @@ MIN_IMAGES = 30
 _HAIR = 0.005
 _LEAST = 1e-12  # probability: its logarithm has to be finite
 _N = len(GRADES)
-_COST = np.square(np.subtract.outer(np.arange(_N), np.arange(_N))).astype(np.float64)
+_DISTANCE = np.abs(np.subtract.outer(np.arange(_N), np.arange(_N))).astype(np.float64)
+
+
+def per_grade(values: npt.NDArray[np.float64]) -> PerGrade:
+    """Four numbers of an array (4,) as a value of its own."""
+    first, second, third, fourth = (float(value) for value in values)
+    return first, second, third, fourth
+
+
+def _cost(matrix: npt.NDArray[np.float64]) -> Cost:
+    first, second, third, fourth = (per_grade(row) for row in matrix)
+    return first, second, third, fourth
+
+
+SQUARED_DISTANCE = _cost(np.square(_DISTANCE))  # what quadratic weighted kappa charges
+LARGEST_COST = 1000.0
+
+
+class NamedCost(NamedTuple):
+    """Costs worth beginning from."""
+
+    text: Text
+    cost: Cost
+
+
+COSTS = {
+    "squared": NamedCost(Text("squared distance", "제곱 거리"), SQUARED_DISTANCE),
+    "absolute": NamedCost(Text("absolute distance", "절대 거리"), _cost(_DISTANCE)),
+    "severe": NamedCost(
+        Text("squared, missing a severe grade costs double", "제곱 거리, 중증을 놓치면 두 배"),
+        _cost(np.square(_DISTANCE) * [[1], [1], [1], [2]]),
+    ),
+}
+
+
+def cost_of(values: npt.ArrayLike) -> Cost:
+    """Sixteen numbers, rows the truth and columns the prediction, as costs.
+
+    Raises:
+        ScalpError: they are not sixteen numbers from 0 to LARGEST_COST; a mistake would be cheaper than being right; or
+            nothing costs more than anything else.
+    """
+    try:
+        cost = _cost(np.asarray(values, dtype=np.float64).reshape(_N, _N))
+    except (ValueError, TypeError, OverflowError):
+        cost = _cost(np.full((_N, _N), math.nan))
+    if not _sensible(cost):
+        raise ScalpError(
+            "bad_cost",
+            f"Costs are sixteen numbers from 0 to {LARGEST_COST:g}. In no row may a mistake cost less than the right "
+            "grade, and at least one mistake has to cost more.",
+            f"비용은 0부터 {LARGEST_COST:g}까지의 숫자 16개입니다. 어느 행에서도 틀린 등급의 비용이 맞는 등급보다 "
+            "작을 수 없고, 하나 이상은 더 커야 합니다.",
+        )
+    return cost
+
+
+def _sensible(cost: Cost) -> bool:
+    """Numbers, of which the right grade is the cheapest of every row and not everywhere as dear as the rest."""
+    matrix = np.array(cost)
+    if matrix.shape != (_N, _N) or not ((matrix >= 0) & (matrix <= LARGEST_COST)).all():  # NaN passes neither
+        return False
+    regret = matrix - np.diag(matrix)[:, np.newaxis]
+    return bool((regret >= 0).all() and regret.any())
 
 
 @dataclass(frozen=True)
@@ -44,6 +110,7 @@ class Decision:
             (Bias-corrected temperature scaling: Alexandari, Kundaje & Shrikumar 2020.)
         rule: one of RULES.
         tau: strength of the logit adjustment p · prior^-tau in favour of rare grades (Menon et al. 2021); 0 = none.
+        cost: what is charged for each grade (column) where another is true (row), by the rule "expected_cost" alone.
         prior: shares of the four grades in the calibration part, smoothed.
         set_threshold: mass up to which a grade set grows (see `grade_set`); 1 = always all four grades.
         images: labelled pictures that it was fitted on; 0 = not fitted.
@@ -60,10 +127,17 @@ class Decision:
     images: int = 0
     quadratic_weighted_kappa: float | None = None
     worst_grade_recall: float | None = None
+    cost: Cost = SQUARED_DISTANCE
 
     def __post_init__(self) -> None:
-        if self.rule not in RULES or not self.temperature > 0 or len(self.shift) != _N or min(self.prior) <= 0:
+        known = self.rule in RULES and math.isfinite(self.tau) and _sensible(self.cost)
+        if not known or not self.temperature > 0 or len(self.shift) != _N or min(self.prior) <= 0:
             raise ValueError(f"not a decision: {self}")
+
+    @property
+    def way(self) -> tuple[str, float, Cost | None]:
+        """Rule, tau, and the costs where the rule asks for them: what of it may be chosen by hand."""
+        return self.rule, self.tau, self.cost if self.rule == "expected_cost" else None
 
     @property
     def fitted(self) -> bool:
@@ -80,7 +154,7 @@ class Decision:
     def grade(self, calibrated: npt.ArrayLike) -> Grades:
         """The decided grades (…) of calibrated probabilities (…, 4). The only place where they are decided."""
         adjusted = _adjusted(np.asarray(calibrated, dtype=np.float64), self.prior, self.tau)
-        return _decide(adjusted, self.rule)
+        return _decide(adjusted, self.rule, self.cost)
 
     def grade_set(self, calibrated: npt.ArrayLike) -> tuple[Grades, Grades]:
         """Lowest and highest grade of contiguous sets that hold the truth in 90 of 100 pictures; both (…).
@@ -103,12 +177,14 @@ class OperatingPoint:
         recall_floor: worst-grade recall that was asked for.
         made: UTC, ISO 8601; empty when nothing was ever fitted.
         why: the occasion, in words.
+        who: who decided it, as they call themselves; empty for a fit.
     """
 
     decisions: Mapping[Condition, Decision] = field(default_factory=dict)
     recall_floor: float = RECALL_FLOOR
     made: str = ""
     why: str = ""
+    who: str = ""
 
     @property
     def fitted(self) -> bool:
@@ -164,19 +240,23 @@ def fit(raw: pd.DataFrame, recall_floor: float = RECALL_FLOOR, why: str = "") ->
     return OperatingPoint(decisions, recall_floor, datetime.now(UTC).isoformat(), why)
 
 
-def _fit_decision(raw: Probabilities, truth: Grades, recall_floor: float) -> Decision:
-    temperature, shift = _fit_calibration(raw, truth)
-    calibrated = _calibrated(raw, temperature, shift)
+def _fit_decision(said: Probabilities, truth: Grades, recall_floor: float) -> Decision:
+    temperature, shift = _fit_calibration(said, truth)
+    calibrated = _calibrated(said, temperature, shift)
     prior = (np.bincount(truth, minlength=_N) + 1) / (len(truth) + _N)
     rule, tau = _choose_rule(calibrated, truth, prior, recall_floor)
-    grades = _decide(_adjusted(calibrated, prior, tau), rule)
+    shares = per_grade(prior)
+    decision = Decision(temperature=temperature, shift=per_grade(shift), rule=rule, tau=tau, prior=shares)
+    return _measured(decision, said, truth)
+
+
+def _measured(decision: Decision, said: Probabilities, truth: Grades) -> Decision:
+    """The decision with the sets that go with it, and what it reached: all on the calibration part."""
+    calibrated = decision.calibrated(said)
+    grades = decision.grade(calibrated)
     reached = evaluate.measure(evaluate.count(truth, grades))
-    return Decision(
-        temperature=temperature,
-        shift=per_grade(shift),
-        rule=rule,
-        tau=tau,
-        prior=per_grade(prior),
+    return replace(
+        decision,
         set_threshold=_fit_set_threshold(calibrated, grades, truth),
         images=len(truth),
         quadratic_weighted_kappa=reached.quadratic_weighted_kappa,
@@ -184,10 +264,88 @@ def _fit_decision(raw: Probabilities, truth: Grades, recall_floor: float) -> Dec
     )
 
 
-def per_grade(values: npt.NDArray[np.float64]) -> PerGrade:
-    """Four numbers of an array (4,) as a value of its own."""
-    first, second, third, fourth = (float(value) for value in values)
-    return first, second, third, fourth
+# By hand.
+
+
+class Labelled(NamedTuple):
+    """The labelled pictures of one part, for one condition.
+
+    Attributes:
+        images: ids, (n,).
+        said: what the network says, (n, 4), not calibrated.
+        truth: (n,).
+    """
+
+    images: npt.NDArray[np.object_]
+    said: Probabilities
+    truth: Grades
+
+
+def labelled(raw: pd.DataFrame, condition: str, part: str) -> Labelled:
+    """Those of a raw prediction table."""
+    rows = raw[(raw["condition"] == condition) & (raw["part"] == part) & raw["truth"].notna()]
+    said = rows[PROBABILITIES].to_numpy(dtype=np.float64)
+    return Labelled(rows["image"].to_numpy(dtype=object), said, rows["truth"].to_numpy(dtype=np.int64))
+
+
+def by_hand(fitted: Decision, calibration: Labelled, rule: str, tau: float, cost: Cost = SQUARED_DISTANCE) -> Decision:
+    """`fitted` with another rule: calibrated as it was, its sets and what is told of it measured anew.
+
+    A set begins with the decided grade, so another rule needs another threshold to keep its promise. What was not
+    fitted still promises nothing.
+
+    Args:
+        calibration: the labelled pictures of PART.
+    """
+    chosen = replace(fitted, rule=rule, tau=tau, cost=cost)
+    return _measured(chosen, calibration.said, calibration.truth) if fitted.fitted else chosen
+
+
+def optimum(decision: Decision, calibration: Labelled, recall_floor: float) -> Decision:
+    """`decision` as `fit` would have it decide: calibrated as it is, rule and tau chosen, sets measured anew."""
+    calibrated, prior = decision.calibrated(calibration.said), np.array(decision.prior)
+    rule, tau = _choose_rule(calibrated, calibration.truth, prior, recall_floor)
+    return by_hand(decision, calibration, rule, tau)
+
+
+def over_taus(decision: Decision, shown: Labelled) -> pd.DataFrame:
+    """What its rule and costs reach with every tau: columns tau, quadratic_weighted_kappa, worst_grade_recall."""
+    calibrated = decision.calibrated(shown.said)
+    counts = [evaluate.count(shown.truth, replace(decision, tau=tau).grade(calibrated)) for tau in TAUS]
+    kappas, recalls = evaluate.kappas(np.stack(counts)), evaluate.worst_recalls(np.stack(counts))
+    return pd.DataFrame({"tau": TAUS, "quadratic_weighted_kappa": kappas, "worst_grade_recall": recalls})
+
+
+def decided(decision: Decision, shown: Labelled) -> Grades:
+    """The grades (n,) of these pictures."""
+    return decision.grade(decision.calibrated(shown.said))
+
+
+def set_quality(decision: Decision, shown: Labelled) -> SetQuality:
+    """Coverage and size of the grade sets of these pictures; nothing where nothing is promised."""
+    if not decision.fitted or not len(shown.truth):
+        return SetQuality(0, math.nan, math.nan)
+    low, high = decision.grade_set(decision.calibrated(shown.said))
+    held = (low <= shown.truth) & (shown.truth <= high)
+    return SetQuality(len(held), float(held.mean()), float((high - low + 1).mean()))
+
+
+LONGEST_WHO, LONGEST_WHY = 80, 300  # letters
+
+
+def signed(point: OperatingPoint, who: str, why: str) -> OperatingPoint:
+    """The same decisions as a version of its own, made now; of overlong words the beginning."""
+    now = datetime.now(UTC).isoformat()
+    return replace(point, made=now, who=_line(who)[:LONGEST_WHO], why=_line(why)[:LONGEST_WHY])
+
+
+def with_decision(point: OperatingPoint, condition: str, decision: Decision, who: str, why: str) -> OperatingPoint:
+    """The point with one condition decided otherwise."""
+    return signed(replace(point, decisions={**point.decisions, Condition(condition): decision}), who, why)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 # Calibration.
@@ -232,15 +390,15 @@ def _adjusted(calibrated: Probabilities, prior: npt.ArrayLike, tau: float) -> Pr
     return weighed
 
 
-def _decide(probabilities: Probabilities, rule: str) -> Grades:
-    """The most probable grade, the median, or the grade of the least expected squared distance."""
+def _decide(probabilities: Probabilities, rule: str, cost: Cost = SQUARED_DISTANCE) -> Grades:
+    """The most probable grade, the median, or the grade of the least expected cost."""
     if rule == "argmax":
         grades: Grades = probabilities.argmax(axis=-1)
     elif rule == "median":
         # The tolerance: a half that float addition missed by a hair is a half.
         grades = (probabilities.cumsum(axis=-1) >= 0.5 - 1e-9).argmax(axis=-1)
     else:
-        grades = (probabilities @ _COST).argmin(axis=-1)
+        grades = (probabilities @ np.array(cost)).argmin(axis=-1)
     return grades
 
 
@@ -311,8 +469,11 @@ def from_json(values: Mapping[str, Any]) -> OperatingPoint:
     Raises:
         ValueError, LookupError, TypeError: the values are not a point.
     """
-    decisions = {
-        Condition(key): Decision(**one | {"shift": tuple(one["shift"]), "prior": tuple(one["prior"])})
-        for key, one in values["decisions"].items()
-    }
+    decisions = {Condition(key): _decision_from(one) for key, one in values["decisions"].items()}
     return OperatingPoint(**{**values, "decisions": decisions})
+
+
+def _decision_from(values: Mapping[str, Any]) -> Decision:
+    cost = values.get("cost", SQUARED_DISTANCE)  # of an earlier version: it knew no other
+    tuples = {"shift": tuple(values["shift"]), "prior": tuple(values["prior"]), "cost": tuple(map(tuple, cost))}
+    return Decision(**{**values, **tuples})

@@ -4,13 +4,14 @@ State is derived from which files exist and whether the training process holds t
 stale. The table of files is in docs/design/runs.md; this is the only module that knows their names.
 """
 
+import itertools
 import json
 import logging
 import os
 import platform
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -465,20 +466,57 @@ class Run:
     @property
     def earlier_operating_points(self) -> list[OperatingPoint]:
         """Those that were replaced, the latest first."""
-        paths = sorted(self.folder.glob("operating_point-*.json"), reverse=True)
-        return [_read_operating_point(path, _changed_ns(path)) for path in paths]
+        paths = sorted(self.folder.glob("operating_point-*.json"), key=lambda path: path.stem, reverse=True)
+        kept, in_force = [_read_operating_point(path, _changed_ns(path)) for path in paths], self.operating_point
+        return [point for point in kept if point != in_force]  # whoever was killed while replacing it left it twice
 
     @property
     def operating_point_path(self) -> Path:
         return self.folder / "operating_point.json"
 
     def write_operating_point(self, point: OperatingPoint) -> None:
-        """Decide by `point` from now on. The one before is kept beside it under the moment it was made."""
-        path = self.operating_point_path
+        """Decide by `point` from now on. The one before is kept beside it under the moment it was made.
+
+        Raises:
+            OSError: it cannot be written; the one before stays in force.
+        """
+        with self._deciding():
+            self._replace_operating_point(point)
+
+    def change_operating_point(self, change: Callable[[OperatingPoint], OperatingPoint]) -> None:
+        """Decide from now on by what `change` makes of the point in force, as `write_operating_point` does.
+
+        Of two who change something else at the same moment neither takes back what the other did.
+
+        Raises:
+            ScalpError: it cannot be written; the one before stays in force. A file is damaged.
+        """
+        try:
+            with self._deciding():
+                self._replace_operating_point(change(self.operating_point))
+        except OSError as error:
+            raise not_writable(error) from error
+
+    def _deciding(self) -> FileLock:
+        # One for all runs, beside them: shipped runs travel in git without it.
+        return FileLock(self.folder.parent / ".operating_points.lock")
+
+    def _replace_operating_point(self, point: OperatingPoint) -> None:
+        path, before = self.operating_point_path, _changed_ns(self.operating_point_path)
         if path.exists():
-            made = re.sub(r"[^0-9T]", "", self.operating_point.made)[:21]
-            write_text(self.folder / f"operating_point-{made}.json", path.read_text(encoding="utf-8"))
+            self._keep(path.read_text(encoding="utf-8"), self.operating_point.made)
         write_json(path, as_json(point))
+        # The clock of files ticks every few milliseconds: within a tick readers would keep what they had.
+        later = max(before, _changed_ns(self.folder / "manifest.json")) + 1
+        if _changed_ns(path) < later:
+            os.utime(path, ns=(later, later))
+
+    def _keep(self, written: str, made: str) -> None:
+        """A version that is about to be replaced, under a name that no other version has."""
+        name = "operating_point-" + re.sub(r"[^0-9T]", "", made)[:21]
+        again = (f"-{number:03d}" if number > 1 else "" for number in itertools.count(1))
+        paths = (self.folder / f"{name}{suffix}.json" for suffix in again)
+        write_text(next(path for path in paths if not path.exists() or path.read_text("utf-8") == written), written)
 
     @property
     def checkpoint_path(self) -> Path:

@@ -1,4 +1,6 @@
-"""Calibration, decision rules and grade sets on problems whose truth is known; the command that fits them anew."""
+"""Calibration, decision rules, costs and grade sets on problems whose truth is known; decisions chosen by hand; the
+command that fits them anew.
+"""
 
 import json
 import shutil
@@ -11,22 +13,39 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 from conftest import Folders, Trained
+from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scalp_core import evaluate
+from scalp_core import evaluate, rest
+from scalp_core.errors import ScalpError
 from scalp_core.evaluate import PROBABILITIES
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.operating_point import (
+    COSTS,
     COVERAGE,
+    LONGEST_WHO,
+    LONGEST_WHY,
     MIN_IMAGES,
+    PART,
     RULES,
+    SQUARED_DISTANCE,
+    TAUS,
     Decision,
     OperatingPoint,
     as_json,
+    by_hand,
+    cost_of,
+    decided,
     fit,
     from_json,
+    labelled,
+    optimum,
+    over_taus,
     per_grade,
+    set_quality,
+    signed,
+    with_decision,
 )
 from scalp_core.runs import Run
 from training import calibrate
@@ -199,6 +218,187 @@ def test_what_cannot_be_fitted_stays_plain() -> None:
     assert fit(few.iloc[:0]).apply(few.iloc[:0]).empty
 
 
+# Costs.
+
+
+def test_costs_by_hand() -> None:
+    probabilities = np.array([0.5, 0.1, 0.1, 0.3])
+
+    def told(cost: npt.ArrayLike) -> int:
+        return int(Decision(rule="expected_cost", cost=cost_of(cost)).grade(probabilities))
+
+    assert told(1 - np.eye(4)) == 0, "all mistakes alike: the most probable grade"
+    assert told(np.abs(np.subtract.outer(range(4), range(4)))) == 0, "the median"
+    assert told(SQUARED_DISTANCE) == 1, "expected: 3.2 of grade 0, 1.8 of 1, 2.4 of 2, 5.0 of 3"
+    missed = 1 - np.eye(4)
+    missed[3] *= 2
+    assert told(missed) == 3, "0.5 of grade 0 and 0.6 of 3 weighed: rows are the truth"
+    assert told(missed.T) == 0, "columns the prediction"
+
+
+def test_the_cost_of_a_point_without_one_is_the_squared_distance_to_the_bit() -> None:
+    probabilities, _ = drawn(2000)
+    decision = Decision(rule="expected_cost")
+    squared = np.square(np.subtract.outer(np.arange(4), np.arange(4))).astype(np.float64)
+    assert decision.cost == SQUARED_DISTANCE == COSTS["squared"].cost
+    assert (decision.grade(probabilities) == (probabilities @ squared).argmin(axis=1)).all()
+
+
+@pytest.mark.parametrize("rule", ["argmax", "median"])
+def test_costs_are_for_their_rule_alone(rule: str) -> None:
+    probabilities, _ = drawn(500)
+    plain, dear = Decision(rule=rule), Decision(rule=rule, cost=COSTS["severe"].cost)
+    assert (plain.grade(probabilities) == dear.grade(probabilities)).all()
+    assert plain.way == dear.way
+
+
+def test_missing_a_severe_grade_at_twice_the_cost_misses_fewer() -> None:
+    probabilities, truth = drawn(4000, noise=1.2)
+    severe = [
+        np.mean(Decision(rule="expected_cost", cost=COSTS[name].cost).grade(probabilities)[truth == 3] == 3)
+        for name in ("squared", "severe")
+    ]
+    assert severe[0] < severe[1]
+
+
+GOOD_COSTS = st.lists(st.floats(0, 1000), min_size=12, max_size=12).map(
+    lambda numbers: np.insert(np.array([*numbers[:-1], 1.0]), [0, 4, 8, 12], 0.0)
+)
+
+
+@given(numbers=GOOD_COSTS)
+def test_any_cost_of_mistakes_from_nought_will_do(numbers: npt.NDArray[np.float64]) -> None:
+    cost = cost_of(numbers)
+    assert np.array(cost).ravel().tolist() == numbers.tolist()
+    assert Decision(cost=cost).cost == cost_of(np.array(cost))
+    assert (Decision(rule="expected_cost", cost=cost).grade(np.eye(4)) >= 0).all()
+
+
+def changed(row: int, column: int, cost: object) -> list[list[object]]:
+    rows: list[list[object]] = [list(one) for one in SQUARED_DISTANCE]
+    rows[row][column] = cost
+    return rows
+
+
+@pytest.mark.parametrize(
+    "costs",
+    [
+        *(changed(1, 2, one) for one in (-1, float("nan"), float("inf"), 1000.1, None, "much", 10**400)),
+        *(changed(0, 0, 2), np.zeros((4, 4)), np.ones((4, 4)), np.eye(4), [], [1, 2, 3], np.ones(17), [[0, 1], [1]]),
+    ],
+)
+def test_costs_that_nobody_can_decide_by_are_refused(costs: object) -> None:
+    with pytest.raises(ScalpError) as caught:
+        cost_of(costs)  # type: ignore[arg-type]
+    assert caught.value.code == "bad_cost"
+    assert "1000" in caught.value.text.ko
+
+
+# By hand.
+
+
+def calibration_of(*problem: object, **more: object) -> tuple[pd.DataFrame, Decision]:
+    raw = table(*drawn(*problem, **more))  # type: ignore[arg-type]
+    return raw, fit(raw).decision(PUSTULES)
+
+
+@pytest.mark.parametrize(("rule", "tau"), [("argmax", 0.0), ("median", 1.0), ("expected_cost", 1.5)])
+def test_a_decision_by_hand_is_whole(rule: str, tau: float) -> None:
+    raw, before = calibration_of(900, noise=1.1)
+    part = labelled(raw, PUSTULES, PART)
+    decision = by_hand(before, part, rule, tau, COSTS["severe"].cost)
+    assert (decision.rule, decision.tau, decision.cost) == (rule, tau, COSTS["severe"].cost)
+    assert (decision.temperature, decision.shift, decision.prior) == (before.temperature, before.shift, before.prior)
+    told = evaluate.measure(evaluate.count(part.truth, decided(decision, part)))
+    assert decision.images == told.images == 900
+    assert decision.quadratic_weighted_kappa == told.quadratic_weighted_kappa
+    assert decision.worst_grade_recall == told.worst_grade_recall
+    fresh = labelled(table(*drawn(6000, noise=1.1), part="test"), PUSTULES, "test")
+    quality = set_quality(decision, fresh)
+    assert quality.images == 6000
+    assert quality.coverage > COVERAGE - 0.03, "its sets keep what they promise, whatever they begin with"
+
+
+def test_what_a_decision_by_hand_decides_is_what_the_point_will() -> None:
+    raw, before = calibration_of(400)
+    decision = by_hand(before, labelled(raw, PUSTULES, PART), "median", 0.75)
+    other = pd.concat([raw, table(*drawn(300), part="valid"), table(*drawn(200), part="valid", condition="value_1")])
+    told = OperatingPoint({PUSTULES: decision}).apply(other)
+    part = labelled(other, PUSTULES, "valid")
+    rows = told[(told["part"] == "valid") & (told["condition"] == PUSTULES)].set_index("image")
+    assert (rows.loc[list(part.images), "grade"].to_numpy(dtype=int) == decided(decision, part)).all()
+    kept = evaluate.measure_sets(told, PUSTULES, "valid")
+    assert set_quality(decision, part) == kept
+
+
+def test_by_hand_and_back_is_as_fitted() -> None:
+    raw, before = calibration_of(900, noise=1.1)
+    part = labelled(raw, PUSTULES, PART)
+    away = by_hand(before, part, "argmax", 0.0)
+    assert away != before
+    assert optimum(away, part, fit(raw).recall_floor) == before
+    assert by_hand(away, part, before.rule, before.tau, before.cost) == before
+
+
+def test_what_was_not_fitted_promises_nothing_by_hand_either() -> None:
+    part = labelled(table(*drawn(50)), PUSTULES, PART)
+    decision = by_hand(Decision(), part, "median", 0.5)
+    assert (decision.rule, decision.tau, decision.fitted) == ("median", 0.5, False)
+    assert set_quality(decision, part).images == 0
+
+
+def test_only_labelled_pictures_of_the_part_are_looked_at_by_hand() -> None:
+    labels = pd.array([0, None, 3], dtype="Int8")
+    raw = table(np.full((3, 4), 0.25), [0, 1, 2]).assign(truth=labels)
+    raw = pd.concat([raw, table(*drawn(5), part="test"), table(*drawn(5), condition="value_1")])
+    part = labelled(raw, PUSTULES, PART)
+    assert list(part.images) == ["calib-0", "calib-2"]
+    assert part.truth.tolist() == [0, 3]
+    assert part.said.shape == (2, 4)
+    assert labelled(raw, "value_6", PART).said.shape == (0, 4)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_over_the_taus(rule: str) -> None:
+    raw, before = calibration_of(500, noise=1.1)
+    part = labelled(raw, PUSTULES, PART)
+    curves = over_taus(replace(before, rule=rule), part)
+    assert tuple(curves["tau"]) == TAUS
+    for row in curves.itertuples():
+        chosen = by_hand(before, part, rule, row.tau)
+        assert row.quadratic_weighted_kappa == chosen.quadratic_weighted_kappa
+        assert row.worst_grade_recall == chosen.worst_grade_recall
+
+
+def test_one_condition_is_decided_otherwise_and_signed() -> None:
+    before = OperatingPoint({PUSTULES: Decision(tau=1.0), Condition.DANDRUFF: Decision()}, 0.3, "2026", "fitted", "we")
+    after = with_decision(before, "value_5", Decision(rule="median"), " 김\n서연 ", "why\tnot " + 999 * "!")
+    assert after.decisions == {**before.decisions, Condition.DANDRUFF: Decision(rule="median")}
+    assert (after.recall_floor, after.who) == (0.3, "김 서연")
+    assert after.why.startswith("why not !!!")
+    assert len(after.why) == LONGEST_WHY
+    assert after.made > before.made
+    assert len(signed(after, 999 * "x", "").who) == LONGEST_WHO
+    assert signed(after, "", "").decisions == after.decisions
+
+
+def test_rest_follows_a_saved_decision_from_the_next_request(trained: Trained, folders: Folders) -> None:
+    run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
+    always_severe = Decision(rule="expected_cost", cost=cost_of(np.outer([0, 0, 0, 1], [1, 1, 1, 0])))
+
+    def told(client: TestClient) -> dict[str, int]:
+        answer = client.post("/predict_all", files={"image": ("scalp.jpg", trained.picture)}).json()
+        return {condition: answer[condition][0]["pr_num"] for condition in CONDITIONS}
+
+    with TestClient(rest.api) as client:
+        before = told(client)
+        run.change_operating_point(lambda point: with_decision(point, PUSTULES, always_severe, "me", "try"))
+        assert told(client) == before | {PUSTULES: 3}
+        (earlier, *_) = [*run.earlier_operating_points, OperatingPoint()]
+        run.change_operating_point(lambda _: signed(earlier, "me", "back"))
+        assert told(client) == before
+
+
 # Grade sets.
 
 
@@ -241,6 +441,7 @@ DECISIONS = st.builds(
     tau=st.floats(0, 1.5),
     prior=PRIORS,
     set_threshold=st.floats(0, 1),
+    cost=GOOD_COSTS.map(cost_of),
 )
 
 
@@ -277,13 +478,30 @@ def test_one_picture_is_decided_like_many(rows: list[list[float]], decision: Dec
 
 @given(decision=DECISIONS)
 def test_what_is_stored_comes_back(decision: Decision) -> None:
-    point = OperatingPoint({PUSTULES: replace(decision, images=7)}, 0.25, "2026-01-01T00:00:00+00:00", "왜")
+    point = OperatingPoint({PUSTULES: replace(decision, images=7)}, 0.25, "2026-01-01T00:00:00+00:00", "왜", "누구")
     assert from_json(json.loads(json.dumps(as_json(point)))) == point
     assert from_json(json.loads(json.dumps(as_json(OperatingPoint())))) == OperatingPoint()
 
 
+def test_a_point_of_an_earlier_version_decides_as_it_did() -> None:
+    raw = table(*drawn(900, noise=1.1))
+    point = replace(fit(raw), who="")
+    stored = json.loads(json.dumps(as_json(point)))
+    del stored["who"]
+    for decision in stored["decisions"].values():
+        del decision["cost"]
+    assert from_json(stored) == point
+    assert from_json(stored).apply(raw).equals(point.apply(raw))
+
+
 @pytest.mark.parametrize(
-    "change", [{"rule": "mean"}, {"temperature": 0.0}, {"temperature": float("nan")}, {"shift": (0.0, 0.0)}, {"x": 1}]
+    "change",
+    [
+        *({"rule": "mean"}, {"temperature": 0.0}, {"temperature": float("nan")}, {"shift": (0.0, 0.0)}, {"x": 1}),
+        *({"tau": float("nan")}, {"cost": 1}, {"cost": [1, 2]}, {"cost": [[0, 1], [1]]}, {"cost": [["a"] * 4] * 4}),
+        *({"cost": [[0.0] * 4] * 4}, {"cost": [[float("nan")] * 4] * 4}),
+    ],
+    ids=str,
 )
 def test_what_is_no_point_is_not_taken_for_one(change: dict[str, object]) -> None:
     stored = as_json(OperatingPoint({PUSTULES: Decision()}))

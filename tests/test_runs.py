@@ -1,13 +1,15 @@
 """Recipes and run folders: what is asked for, where a run stands, and what is refused."""
 
 import math
+import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
@@ -21,7 +23,8 @@ from hypothesis import strategies as st
 from scalp_core.dataset import Dataset, write_dataset
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import is_locked, read_json, write_text
-from scalp_core.labels import Condition
+from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.operating_point import Decision, OperatingPoint, signed, with_decision
 from scalp_core.runs import Progress, Recipe, Run, State, active_runs, create_run, find_run, list_runs
 
 RECIPE = Recipe(**TINY)
@@ -379,3 +382,112 @@ def test_reading_a_run_changes_nothing(copied: Run) -> None:
     assert (copied.progress, copied.log, copied.locked) == (None, "", False)
     copied.verify()
     assert look() == before
+
+
+# ---- the operating point ----
+
+
+@pytest.fixture
+def undecided(copied: Run) -> Run:
+    copied.operating_point_path.unlink(missing_ok=True)
+    return copied
+
+
+def by_condition(condition: Condition, tau: float, who: str = "me") -> Callable[[OperatingPoint], OperatingPoint]:
+    return lambda point: with_decision(point, condition, Decision(tau=tau), who, f"τ {tau:g}")
+
+
+def test_who_decided_what_and_when_is_kept(undecided: Run) -> None:
+    taus = (0.25, 0.5, 0.75)
+    for tau in taus:
+        undecided.change_operating_point(by_condition(Condition.DANDRUFF, tau, f"person {tau:g}"))
+    points = [undecided.operating_point, *undecided.earlier_operating_points]
+    assert [point.decision("value_5").tau for point in points] == [0.75, 0.5, 0.25]
+    assert [point.who for point in points] == ["person 0.75", "person 0.5", "person 0.25"]
+    assert [point.why for point in points] == ["τ 0.75", "τ 0.5", "τ 0.25"]
+    assert [point.made for point in points] == sorted((point.made for point in points), reverse=True)
+    undecided.verify()  # the manifest does not vouch for what may be replaced
+
+
+def test_what_is_brought_back_is_a_version_of_its_own(undecided: Run) -> None:
+    for tau in (0.25, 0.5):
+        undecided.change_operating_point(by_condition(Condition.DANDRUFF, tau))
+    (first,) = undecided.earlier_operating_points
+    undecided.change_operating_point(lambda _: signed(first, "you", "back"))
+    assert undecided.operating_point.decisions == first.decisions
+    assert (undecided.operating_point.who, undecided.operating_point.why) == ("you", "back")
+    assert [point.decision("value_5").tau for point in undecided.earlier_operating_points] == [0.5, 0.25]
+
+
+def test_versions_of_the_same_moment_are_all_kept(undecided: Run) -> None:
+    for tau in range(12):
+        undecided.write_operating_point(OperatingPoint({Condition.DANDRUFF: Decision(tau=tau)}))
+    points = [undecided.operating_point, *undecided.earlier_operating_points]
+    assert [point.decision("value_5").tau for point in points] == list(range(11, -1, -1))
+
+
+def test_of_many_who_decide_at_once_nobody_takes_back_what_another_did(undecided: Run) -> None:
+    together = threading.Barrier(len(CONDITIONS))
+
+    def decide(condition: Condition) -> None:
+        together.wait()
+        for tau in (0.25, 0.5):
+            undecided.change_operating_point(by_condition(condition, tau, condition.code))
+
+    threads = [threading.Thread(target=decide, args=(condition,)) for condition in CONDITIONS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {condition: undecided.operating_point.decision(condition).tau for condition in CONDITIONS} == dict.fromkeys(
+        CONDITIONS, 0.5
+    )
+    assert len(undecided.earlier_operating_points) == 2 * len(CONDITIONS) - 1
+
+
+def test_a_change_is_seen_even_within_one_tick_of_the_clock_of_files(undecided: Run) -> None:
+    later = 2**62  # nanoseconds: the file is dated after all that follow
+    for tau in (0.25, 0.5, 0.75):
+        before = undecided.operating_point, undecided.changed_ns
+        undecided.change_operating_point(by_condition(Condition.DANDRUFF, tau))
+        assert undecided.operating_point.decision("value_5").tau == tau
+        assert undecided.operating_point != before[0]
+        assert undecided.changed_ns > before[1]
+        if tau == 0.25:
+            os.utime(undecided.operating_point_path, ns=(later, later))
+
+
+def test_where_a_point_cannot_be_written_nothing_is_lost(undecided: Run) -> None:
+    undecided.change_operating_point(by_condition(Condition.DANDRUFF, 0.25))
+    before = undecided.operating_point
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))  # as good as full
+    try:
+        with pytest.raises(ScalpError) as caught:
+            undecided.change_operating_point(by_condition(Condition.DANDRUFF, 0.5))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.code == "not_writable"
+    assert undecided.operating_point == before
+    assert undecided.earlier_operating_points == []
+    assert not list(undecided.folder.glob(".tmp-*"))
+    undecided.change_operating_point(by_condition(Condition.DANDRUFF, 0.75))
+    assert undecided.earlier_operating_points == [before]
+
+
+def test_a_folder_closed_to_us_is_told(undecided: Run, tmp_path: Path) -> None:
+    (tmp_path / ".operating_points.lock").mkdir()  # forbidden even to root
+    with pytest.raises(ScalpError, match="writable") as caught:
+        undecided.change_operating_point(by_condition(Condition.DANDRUFF, 0.25))
+    assert caught.value.code == "not_writable"
+    assert undecided.operating_point == OperatingPoint()
+
+
+def test_who_was_killed_while_replacing_a_point_left_nothing_twice(undecided: Run) -> None:
+    undecided.change_operating_point(by_condition(Condition.DANDRUFF, 0.25))
+    written = undecided.operating_point_path.read_text()
+    undecided.change_operating_point(by_condition(Condition.DANDRUFF, 0.5))
+    undecided.operating_point_path.write_text(written)  # kept already, not replaced yet
+    assert undecided.earlier_operating_points == []
+    undecided.change_operating_point(by_condition(Condition.DANDRUFF, 0.75))
+    assert [point.decision("value_5").tau for point in undecided.earlier_operating_points] == [0.25]

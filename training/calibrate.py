@@ -64,7 +64,7 @@ def _calibrate(run: Run, recall_floor: float | None, why: str) -> None:
     before = run.predictions
     floor = run.recipe.recall_floor if recall_floor is None else recall_floor
     point = fit(run.raw_predictions, floor, why)
-    run.write_operating_point(point)
+    run.change_operating_point(lambda _: point)
     print(f"\n{run.id}: decided on the calibration part, worst-grade recall at least {floor:g}")
     after = run.predictions
     for condition in run.recipe.conditions:

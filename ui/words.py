@@ -271,57 +271,352 @@ WORDS: dict[str, Text] = {
     "same_capture": Text("The same head at the same sitting", "같은 촬영의 다른 부위"),
     "grade_this": Text("Grade this picture", "이 사진의 등급 추정"),
     # compare
-    "compare_runs": Text("Runs side by side", "나란히 볼 실행"),
-    "compare_note": Text(
-        "Rows are the label, columns the prediction. A cell is coloured by its share of the row, on one scale for all "
-        "matrices, and holds the number of pictures. Click a cell to see them.",
-        "행은 라벨, 열은 예측입니다. 색은 행 안에서의 비율이며 모든 행렬이 같은 색상 척도를 씁니다. 숫자는 사진 수이고, 칸을 누르면 그 "
-        "사진들이 나옵니다.",
+    "compare_runs": Text("Models side by side", "나란히 볼 모델"),
+    "compare_metric": Text("Metric", "지표"),
+    "compare_view": Text("View", "보기"),
+    "view_leaderboard": Text("Leaderboard", "순위표"),
+    "view_wall": Text("Confusion wall", "혼동행렬 모음"),
+    "view_differences": Text("Differences", "모델 간 차이"),
+    "view_decision": Text("Decision lab", "판정 실험실"),
+    "view_best": Text("Best per condition", "증상별 최선"),
+    "compare_not_test": Text(
+        "Models were chosen, stopped or calibrated on this part, so their figures here flatter them. Report the test part.",
+        "이 분할은 모델 선택·조기 종료·보정에 쓰였으므로 여기의 수치는 실제보다 좋게 나옵니다. 보고에는 테스트 분할을 쓰십시오.",
     ),
-    "compare_chance": Text(
-        "With a few hundred pictures, differences of a few hundredths of QWK are chance more often than not.",
-        "사진이 수백 장뿐이면 QWK 0.01–0.05의 차이는 대개 우연입니다.",
+    "compare_left_out": Text("{count} finished runs cannot be compared here", "여기서 비교할 수 없는 완료된 실행 {count}개"),
+    "compare_reason": Text("Why not", "이유"),
+    "compare_report": Text("Printable report (HTML)", "인쇄용 보고서 (HTML)"),
+    "compare_report_note": Text(
+        "The whole comparison of these models on this part: all figures, tables, recipes and hashes, and the command that "
+        "makes it again.",
+        "이 분할에서 이 모델들을 비교한 전체 내용입니다. 모든 그림과 표, 학습 설정, 해시, 같은 보고서를 다시 만드는 명령이 들어 있습니다.",
     ),
-    "compare_ceiling": Text(
-        "The best QWK to be expected of any grader here is **{ceiling}**: these synthetic labels have a rater's errors in "
-        "them, and how many is known. On few pictures chance may lift a run above it.",
-        "여기서 기대할 수 있는 최고 QWK는 **{ceiling}**입니다. 합성 라벨에는 판정자의 오차가 들어 있고, 그 크기를 알고 있습니다. "
-        "사진이 적으면 우연히 넘을 수도 있습니다.",
+    "best_note": Text(
+        "Chosen on the validation part by QWK: of the models within {margin} of the best, the smallest. The test part only "
+        "reports what was chosen, with its 95 % interval.",
+        "검증 분할의 QWK로 고릅니다. 최고와의 차이가 {margin} 이내인 모델 가운데 가장 작은 것을 택합니다. 테스트 분할은 고른 결과를 95% "
+        "구간과 함께 보고하는 데에만 씁니다.",
     ),
-    "compare_left_out": Text(
-        "Not comparable, as they were judged on other pictures or labels than those of “{data}” now: {runs}",
-        "지금의 “{data}”와 다른 사진이나 라벨로 평가되어 비교할 수 없는 실행: {runs}",
-    ),
+    "best_chosen": Text("Chosen", "선택된 모델"),
+    "best_tied": Text("Tied with", "동률"),
+    "best_time": Text("Time a picture", "사진당 시간"),
+    "best_answers": Text("Answers now", "현재 응답하는 실행"),
+    "best_for": Text("Candidates for {condition}", "{condition} 후보"),
+    "best_candidate": Text("QWK on validation {valid}, on test {test}", "QWK 검증 {valid}, 테스트 {test}"),
     "compare_none": Text(
         "No finished run that grades this condition was judged on “{data}”. Start one in the sidebar.",
         "이 증상의 등급을 추정하는 실행 가운데 “{data}”로 평가된 것이 없습니다. 사이드바에서 시작하십시오.",
     ),
     "compare_choose": Text("Choose at least one run.", "실행을 하나 이상 고르십시오."),
-    "compare_cell": Text(
-        "{run}: labelled {truth}, predicted {predicted}: {count} pictures in “{part}”",
-        "{run}: 라벨 {truth}, 예측 {predicted} – ‘{part}’ 분할의 사진 {count}장",
-    ),
     "compare_first": Text("The first {count} are shown.", "처음 {count}장만 보입니다."),
     "compare_metrics": Text("Metrics", "지표"),
     "compare_curves": Text("Learning curves", "학습 곡선"),
-    "compare_matrix_alt": Text(
-        "Confusion matrix of {run} for {condition}, rows label, columns prediction",
-        "{run}의 {condition} 혼동행렬, 행은 라벨, 열은 예측",
-    ),
     "metric_images": Text("Pictures", "사진 수"),
     "metric_quadratic_weighted_kappa": Text("QWK ↑", "QWK ↑"),
     "metric_average_mean_absolute_error": Text("AMAE ↓", "AMAE ↓"),
     "metric_worst_grade_recall": Text("Worst-grade recall ↑", "최저 등급 재현율 ↑"),
-    "metric_accuracy": Text("Accuracy ↑", "정확도 ↑"),
-    "metric_macro_f1": Text("Macro F1 ↑", "매크로 F1 ↑"),
-    "metric_help": Text(
-        "QWK: quadratic weighted kappa, far errors weigh more. AMAE: mean absolute error in grades, averaged over the "
-        "true grades, so that rare ones count as much. Worst-grade recall: 0 means some grade is never recognised.",
-        "QWK: 이차 가중 카파, 먼 등급의 오류를 더 크게 셉니다. AMAE: 등급별 평균 절대 오차의 평균으로, 드문 등급도 똑같이 셉니다. "
-        "최저 등급 재현율: 0이면 전혀 알아보지 못하는 등급이 있습니다.",
-    ),
     "parameters": Text("Parameters", "파라미터 수"),
-    "training_seconds": Text("Training, s", "학습 시간, 초"),
+    # compare: leaderboard and differences
+    "leaderboard_alt": Text(
+        "{metric} of every model (rows) in every condition (columns) with 95 % intervals",
+        "모델(행)과 증상(열)별 {metric}, 95% 구간 포함",
+    ),
+    "leaderboard_legend": Text(
+        "Each cell: {metric} ({direction}) and below it the 95 % interval, from resampling {captures} captures. Dark is "
+        "good, palest is what guessing reaches. Grey: not graded, or nothing can be said.",
+        "각 칸은 {metric}({direction})이고, 그 아래는 촬영 {captures}건을 재표집해 얻은 95% 구간입니다. 진할수록 좋으며, 가장 옅은 "
+        "색은 찍어서 맞히는 수준입니다. 회색은 추정하지 않거나 말할 수 없는 칸입니다.",
+    ),
+    "leaderboard_letters": Text(
+        "Letters compare within a column: a is the best and whatever is not told apart from it, b the best of the rest "
+        "and whatever is not told apart from that, and so on. Below the line: what needs no network, what can be "
+        "expected at most, and what others published; the protocols are in the table.",
+        "글자는 같은 열 안에서의 비교입니다. a는 가장 좋은 모델과 그와 구별되지 않는 모델, b는 나머지 중 가장 좋은 모델과 그와 "
+        "구별되지 않는 모델이며, c부터도 같습니다. 선 아래는 모델 없이 얻는 값, 기대할 수 있는 최고값, 발표된 값이며 산출 방법은 "
+        "표에 있습니다.",
+    ),
+    "leaderboard_more": Text("more is better", "클수록 좋음"),
+    "leaderboard_less": Text("less is better", "작을수록 좋음"),
+    "leaderboard_table": Text("The same as a table", "표로 보기"),
+    "leaderboard_caption": Text(
+        "{metric} on the {part} part, 95 % intervals; a: not told apart from the best of its condition",
+        "{part} 분할의 {metric}, 95% 구간; a: 그 증상의 최고값과 구별되지 않음",
+    ),
+    "leaderboard_model": Text("Model", "모델"),
+    "leaderboard_value": Text("Value", "값"),
+    "leaderboard_low": Text("95 % from", "95% 하한"),
+    "leaderboard_high": Text("95 % to", "95% 상한"),
+    "leaderboard_tied": Text("Letter", "글자"),
+    "leaderboard_seeds": Text("Seeds", "시드 수"),
+    "leaderboard_lowest": Text("Lowest seed", "시드 최저"),
+    "leaderboard_highest": Text("Highest seed", "시드 최고"),
+    "leaderboard_references": Text("References and how they come about", "기준값과 산출 방법"),
+    "leaderboard_reference": Text("Reference", "기준값"),
+    "leaderboard_protocol": Text("How", "산출 방법"),
+    "figure": Text("Figure", "그림"),
+    "figure_forest": Text("Differences", "차이"),
+    "figure_recall": Text("Recall by grade", "등급별 재현율"),
+    "figure_reliability": Text("Reliability", "확률 신뢰도"),
+    "figure_curves": Text("Learning curves", "학습 곡선"),
+    "figure_pareto": Text("Cost", "비용"),
+    "forest_reference": Text("Compared with", "비교 기준"),
+    "forest_alt": Text(
+        "Difference in {metric} of every model from {reference}, with corrected 95 % intervals",
+        "{reference} 대비 모델별 {metric} 차이, 보정한 95% 구간 포함",
+    ),
+    "forest_note": Text(
+        "Intervals are corrected for all pairs of models (Holm) and come from resampling {captures} captures, the same "
+        "for all models. Grey band: differences within {negligible}, which nobody would notice. To begin with the models are "
+        "compared with the best on validation.",
+        "구간은 모든 모델 쌍에 대해 보정(Holm)한 것이며, 모든 모델에 똑같이 촬영 {captures}건을 재표집해 얻었습니다. 회색 띠는 "
+        "체감할 수 없는 {negligible} 이내의 차이입니다. 처음 비교 기준은 검증 분할에서 가장 좋은 모델입니다.",
+    ),
+    "pairs_title": Text("Pairs of models", "모델 쌍"),
+    "pairs_first": Text("Model", "모델"),
+    "pairs_second": Text("against", "비교 대상"),
+    "pairs_difference": Text("Difference", "차이"),
+    "pairs_interval": Text("95 % interval (Holm)", "95% 구간 (Holm)"),
+    "pairs_verdict": Text("Verdict", "판단"),
+    "pairs_p": Text("p (Holm)", "p값 (Holm)"),
+    "pairs_only": Text("Only one right", "한쪽만 맞은 사진"),
+    "pairs_mcnemar": Text("p (McNemar)", "p값 (McNemar)"),
+    "pairs_note": Text(
+        "“Only one right”: pictures whose grade only the first or only the second model has right. McNemar's test goes by "
+        "these; it is a secondary figure, as it takes every picture for another head, and so its p is too small.",
+        "‘한쪽만 맞은 사진’은 앞 모델만 맞힌 사진 / 뒤 모델만 맞힌 사진의 수입니다. McNemar 검정은 이 수로 계산하는 보조 "
+        "지표입니다. 사진을 모두 다른 사람의 것으로 보기 때문에 p가 실제보다 작게 나옵니다.",
+    ),
+    "pairs_seeds": Text(
+        "Of models trained with several seeds, McNemar's test takes the first run.",
+        "여러 시드로 학습한 모델은 첫 실행으로 McNemar 검정을 합니다.",
+    ),
+    "ranks_title": Text("How stable the order is", "순위의 안정성"),
+    "ranks_rank": Text("Rank", "순위"),
+    "ranks_range": Text("95 % of resamples", "재표집 95% 범위"),
+    "ranks_best": Text("Best in", "1위 비율"),
+    "ranks_note": Text(
+        "The range of ranks in 95 % of the resamples, and the share of resamples in which the model is the best.",
+        "재표집의 95%에서 나온 순위 범위와, 그 모델이 1위인 재표집의 비율입니다.",
+    ),
+    "recall": Text("Recall", "재현율"),
+    "recall_alt": Text(
+        "Recall of every grade of {condition} by model, with 95 % intervals",
+        "{condition}의 등급별·모델별 재현율, 95% 구간 포함",
+    ),
+    "recall_note": Text(
+        "Of the pictures labelled with a grade (n), the share that the model gives it. 95 % Wilson intervals: they take "
+        "every picture for another head and are a little too narrow. A grade at 0 % is never recognised.",
+        "그 등급으로 라벨된 사진(n장) 가운데 모델이 같은 등급을 준 비율입니다. 95% Wilson 구간은 사진을 모두 다른 사람의 것으로 보므로 "
+        "실제보다 조금 좁습니다. 0%인 등급은 한 번도 알아보지 못한 것입니다.",
+    ),
+    "reliability_alt": Text(
+        "Accuracy against confidence by model for {condition}", "{condition}의 모델별 확신도 대비 정확도"
+    ),
+    "reliability_note": Text(
+        "Each point is one of {bins} groups of about as many pictures, the least sure first. On the dashed line a model is as sure "
+        "as it is right; below it, too sure. “Error” is the mean distance from the line (expected calibration error), "
+        "which chance alone keeps above 0.",
+        "점 하나는 사진의 1/{bins}이며, 확신이 낮은 사진부터 묶었습니다. 점선 위에 있으면 확신한 만큼 맞은 것이고, 그 아래는 "
+        "지나치게 확신한 것입니다. ‘오차’는 점선과의 평균 거리(기대 보정 오차)이며, 우연만으로도 0보다 큽니다.",
+    ),
+    "reliability_confidence": Text("Confidence", "확신도"),
+    "reliability_accuracy": Text("Share that is right", "맞은 비율"),
+    "curves_note": Text(
+        "On the validation part, as the mean over all conditions that the run grades.",
+        "검증 분할에서, 실행이 추정하는 모든 증상의 평균입니다.",
+    ),
+    "cost": Text("Cost", "비용"),
+    "cost_milliseconds": Text("Milliseconds a picture", "사진당 밀리초"),
+    "cost_unknown": Text("Not measured on this machine yet: {names}.", "이 컴퓨터에서 아직 재지 않은 모델: {names}."),
+    "cost_measure": Text("Measure on this machine", "이 컴퓨터에서 재기"),
+    "cost_measuring": Text("Measuring…", "재는 중…"),
+    "pareto_alt": Text("{metric} of every model against {cost}", "모델별 {metric}, {cost} 기준"),
+    "pareto_note": Text(
+        "Along the dashed steps nothing is both cheaper and better. Where intervals overlap, the order in height may be "
+        "chance. Times are of one picture on one core of this machine.",
+        "점선 계단 위의 모델보다 더 싸면서 더 좋은 모델은 없습니다. 구간이 겹치면 위아래 순서는 우연일 수 있습니다. 시간은 이 "
+        "컴퓨터의 코어 하나로 사진 한 장을 처리하는 시간입니다.",
+    ),
+    # compare: export
+    "export_table": Text("Table", "표"),
+    "export_table_note": Text(
+        "As CSV for a spreadsheet, or as LaTeX for a paper (package booktabs).",
+        "스프레드시트용 CSV 또는 논문용 LaTeX(booktabs 패키지)로 내려받습니다.",
+    ),
+    "export_figure": Text("Figure", "그림"),
+    "export_figure_note": Text(
+        "Drawn for print when you ask for it: SVG with real text, or PNG with 200 pixels an inch.",
+        "누르면 인쇄용으로 새로 그립니다. SVG는 글자가 글자로 남고, PNG는 인치당 200픽셀입니다.",
+    ),
+    # compare: wall
+    "wall_cells": Text("Cells show", "칸에 표시할 값"),
+    "wall_cells_shares": Text("pictures", "사진 수"),
+    "wall_cells_difference": Text("difference from one model", "기준 모델과의 차이"),
+    "wall_reference": Text("Reference model", "기준 모델"),
+    "wall_note": Text(
+        "{condition}, part “{part}”. Rows are the label, columns the prediction. Click a cell to see its pictures; by "
+        "keyboard, Tab leads into a matrix, the arrow keys through it, and Enter picks.",
+        "{condition}, ‘{part}’ 분할. 행은 라벨, 열은 예측입니다. 칸을 누르면 해당 사진이 나옵니다. 키보드로는 Tab으로 행렬에 들어가 "
+        "화살표 키로 옮기고 Enter로 고릅니다.",
+    ),
+    "wall_difference_note": Text(
+        "Each cell: its share of the row minus the same share of {name}, in percentage points; the matrix of {name} "
+        "itself shows pictures. On the diagonal more is better, elsewhere less.",
+        "각 칸은 행 안에서의 비율에서 {name}의 같은 비율을 뺀 값(%p)이며, {name}의 행렬은 사진 수를 그대로 보여 줍니다. "
+        "대각선에서는 클수록, 다른 칸에서는 작을수록 좋습니다.",
+    ),
+    "wall_rows": Text("label ↓", "라벨 ↓"),
+    "wall_columns": Text("predicted →", "예측 →"),
+    "wall_matrix": Text(
+        "Confusion matrix of {name}: rows label, columns prediction", "{name}의 혼동행렬: 행은 라벨, 열은 예측"
+    ),
+    "wall_cell": Text(
+        "label {truth}, predicted {predicted}: {count} pictures, {share} of the row",
+        "라벨 {truth}, 예측 {predicted}: 사진 {count}장, 행의 {share}",
+    ),
+    "wall_cell_against": Text("{cell}; {points} points against the reference", "{cell}, 기준 모델 대비 {points}%p"),
+    "wall_cell_empty": Text(
+        "label {truth}, predicted {predicted}: no picture has this label",
+        "라벨 {truth}, 예측 {predicted}: 이 라벨의 사진 없음",
+    ),
+    "wall_legend_shares": Text("of the row", "(행 안에서의 비율)"),
+    "wall_legend_difference": Text("points against {name}", "%p ({name} 대비)"),
+    "wall_legend_far": Text("wrong by two grades or more", "두 등급 이상 틀림"),
+    "wall_legend_chosen": Text("chosen cell", "고른 칸"),
+    "wall_seeds": Text("mean of {count} seeds", "시드 {count}개의 평균"),
+    "wall_not_graded": Text("Does not grade this condition.", "이 증상의 등급은 추정하지 않는 모델입니다."),
+    "wall_only": Text("Pictures", "볼 사진"),
+    "wall_only_cell": Text("of the chosen cell", "고른 칸의 사진"),
+    "wall_only_all_wrong": Text("all models wrong", "모든 모델이 틀림"),
+    "wall_only_right": Text("only one model right", "한 모델만 맞음"),
+    "wall_only_apart": Text("answers two or more grades apart", "답이 두 등급 이상 갈림"),
+    "wall_who": Text("Model", "모델"),
+    "wall_pick": Text(
+        "Click a cell of a matrix to see the pictures in it.", "행렬의 칸을 누르면 그 칸의 사진이 여기에 나옵니다."
+    ),
+    "wall_of_cell": Text("{name}: label {truth}, predicted {predicted}.", "{name}: 라벨 {truth}, 예측 {predicted}."),
+    "wall_of_all_wrong": Text("No model has the label.", "라벨을 맞힌 모델이 없음."),
+    "wall_of_only_right": Text("Only {name} has the label.", "{name}만 라벨을 맞힘."),
+    "wall_of_apart": Text(
+        "The lowest and the highest answer are two grades apart or more.",
+        "가장 낮은 답과 가장 높은 답이 두 등급 이상 차이 남.",
+    ),
+    "wall_count": Text(
+        "{count:,} of the {whole:,} pictures of “{part}”.", "‘{part}’ 분할의 사진 {whole:,}장 중 {count:,}장."
+    ),
+    "wall_strip": Text(
+        "Squares: the models' answers, from the left {names}. A ring marks those that agree with the label.",
+        "네모는 모델의 답이며 왼쪽부터 {names}입니다. 테두리가 있으면 라벨과 같은 답입니다.",
+    ),
+    "wall_first_run": Text(
+        "Of models trained with several seeds, pictures and answers are those of the first run: {runs}.",
+        "여러 시드로 학습한 모델은 첫 실행의 사진과 답을 보여 줍니다: {runs}.",
+    ),
+    "wall_card": Text("{image}, label {truth}", "{image}, 라벨 {truth}"),
+    "wall_answer": Text("{name}: {grade}, probability {probability}", "{name}: {grade}, 확률 {probability}"),
+    "answers_error": Text("Against the label", "라벨과 비교"),
+    "answers_right": Text("right", "맞음"),
+    "answers_high": Text("{count} too high", "{count}등급 높음"),
+    "answers_low": Text("{count} too low", "{count}등급 낮음"),
+    "answers_working": Text("Looking at the picture with {name} …", "{name} 모델로 사진을 보는 중 …"),
+    "answers_evidence": Text("Evidence for", "근거를 볼 등급"),
+    "answers_evidence_label": Text("the grade of the label", "라벨의 등급"),
+    "answers_evidence_decided": Text("the grade each model decided", "각 모델이 고른 등급"),
+    # compare: decision lab
+    "lab_note": Text(
+        "Try how probabilities become grades; figures follow at once, and nothing is kept until you save. Choose on the "
+        "calibration part and check on the validation part. The test part is not offered: tuned on it, a run could no "
+        "longer be judged by it.",
+        "확률을 등급으로 바꾸는 방법을 바꿔 보면 수치가 바로 따라 바뀝니다. 저장하기 전에는 아무것도 남지 않습니다. 보정 분할에서 고르고 검증 "
+        "분할에서 확인하십시오. 테스트 분할은 고를 수 없습니다. 테스트 분할에 맞춰 조정하면 더는 그 분할로 성능을 평가할 수 없기 때문입니다.",
+    ),
+    "lab_nobody": Text(
+        "None of the chosen runs grades this condition.", "고른 실행 가운데 이 증상의 등급을 추정하는 것이 없습니다."
+    ),
+    "lab_side": Text("Model", "모델"),
+    "lab_seed": Text("seed {seed} · {run}", "시드 {seed} · {run}"),
+    "lab_unlabelled": Text(
+        "No picture of this part has a label for this condition.", "이 분할에는 이 증상의 라벨이 있는 사진이 없습니다."
+    ),
+    "lab_tau_help": Text(
+        "Divides the probabilities by the grades' shares to the power τ: the higher, the more often rare grades are named.",
+        "확률을 등급 비율의 τ제곱으로 나눕니다. 값이 클수록 드문 등급을 더 자주 고릅니다.",
+    ),
+    "lab_cost": Text("What each mistake costs", "오류별 비용"),
+    "lab_cost_note": Text(
+        "Rows are the label, columns the prediction. The grade that costs least on average is decided; only proportions "
+        "matter.",
+        "행은 라벨, 열은 예측입니다. 평균 비용이 가장 작은 등급을 고르며, 비용은 비율만 의미가 있습니다.",
+    ),
+    "lab_truth": Text("label ↓ prediction →", "라벨 ↓ 예측 →"),
+    "lab_no_optimum": Text(
+        "Nothing was fitted for this condition: τ changes nothing and no range is promised.",
+        "이 증상에는 맞춘 판정 기준이 없어 τ를 바꿔도 달라지지 않으며, 범위도 제시하지 않습니다.",
+    ),
+    "lab_to_optimum": Text("Back to the fitted optimum", "맞춘 최적값으로"),
+    "lab_to_stored": Text("Back to what is in force", "사용 중인 기준으로"),
+    "lab_images": Text(
+        "{images:,} labelled pictures in “{part}”, {rarest:,} of the rarest grade: small differences are chance.",
+        "‘{part}’ 분할의 라벨 있는 사진 {images:,}장, 가장 드문 등급은 {rarest:,}장입니다. 작은 차이는 우연일 수 있습니다.",
+    ),
+    "lab_here": Text("Chosen here", "지금 선택"),
+    "lab_plain": Text("As trained", "학습된 그대로"),
+    "lab_plain_help": Text(
+        "The most probable grade, from probabilities that are not calibrated.", "보정하지 않은 확률에서 가장 높은 등급"
+    ),
+    "lab_in_force": Text("In force", "사용 중"),
+    "lab_coverage": Text("{coverage} coverage", "{coverage} 범위 포함률"),
+    "lab_size": Text("range size", "범위 크기"),
+    "lab_cell": Text(
+        "{side}: labelled {truth}, predicted {predicted}: {count} pictures",
+        "{side}: 라벨 {truth}, 예측 {predicted} – 사진 {count}장",
+    ),
+    "lab_curves": Text(
+        "With the rule chosen here, over the strength for rare grades, on the part shown. Decisions by another rule lie "
+        "off the lines. The optimum is that of the calibration part: best QWK among those that keep the recall asked "
+        "for (dashed).",
+        "지금 고른 규칙으로 드문 등급 보강을 바꿨을 때 표시된 분할에서의 값입니다. 다른 규칙의 판정은 선에서 벗어납니다. 최적값은 보정 "
+        "분할에서, 재현율 하한(점선)을 지키는 것 가운데 QWK가 가장 높은 것입니다.",
+    ),
+    "lab_curves_alt": Text(
+        "QWK and worst-grade recall over the strength for rare grades", "드문 등급 보강에 따른 QWK와 최저 등급 재현율"
+    ),
+    "lab_save": Text("Save as operating point", "판정 기준으로 저장"),
+    "lab_saves": Text(
+        "Run {run} will decide {condition} by: {way}. Its other conditions stay as they are. Earlier versions are kept "
+        "and can be brought back.",
+        "{run} 실행의 {condition} 판정을 다음으로 바꿉니다: {way}. 다른 증상은 그대로입니다. 이전 버전은 보관되며 되돌릴 수 있습니다.",
+    ),
+    "lab_answers": Text(
+        "This run answers for {condition} now: the page “Grade a picture” and REST decide by it from the next request on.",
+        "지금 {condition}에 사용 중인 실행입니다. ‘사진 등급 추정’ 화면과 REST는 다음 요청부터 이 기준으로 판정합니다.",
+    ),
+    "lab_waits": Text(
+        "Another run answers for {condition} now: comparisons change at once, the page “Grade a picture” and REST as soon "
+        "as this run answers.",
+        "지금 {condition}에는 다른 실행을 사용 중입니다. 비교 화면은 바로 바뀌고, ‘사진 등급 추정’ 화면과 REST는 이 실행을 사용하게 되면 "
+        "바뀝니다.",
+    ),
+    "lab_same": Text(
+        "This is what is in force: there is nothing to save.", "이미 사용 중인 기준이라 저장할 것이 없습니다."
+    ),
+    "lab_why_default": Text("{condition} by hand: {way}", "{condition} 직접 선택: {way}"),
+    "lab_save_button": Text("Save", "저장"),
+    "lab_saved": Text(
+        "Saved: {condition} is decided by it from now on.",
+        "저장했습니다. 이제 {condition}은(는) 이 기준으로 판정합니다.",
+    ),
+    "point_who": Text("Who", "결정한 사람"),
+    "point_what": Text("What", "내용"),
+    "point_first": Text("first version", "첫 버전"),
+    "point_changed": Text("{count} conditions", "증상 {count}개"),
+    "point_own_cost": Text("costs of one's own", "직접 정한 비용"),
+    "point_earlier": Text("Earlier version", "이전 버전"),
+    "point_bring_back": Text("Bring back", "되돌리기"),
+    "point_brought_back": Text("brought back: {made}, {why}", "되돌림: {made}, {why}"),
+    "point_back": Text(
+        "Brought back. Grades are decided by it from now on.", "되돌렸습니다. 이제 이 기준으로 판정합니다."
+    ),
     # diagnose
     "upload": Text("A picture of the scalp (JPEG, PNG or WebP, up to 20 MB)", "두피 사진 (JPEG, PNG, WebP, 20 MB까지)"),
     "upload_privacy": Text(
@@ -342,9 +637,9 @@ WORDS: dict[str, Text] = {
     "threshold": Text("A condition counts as present from", "증상이 있다고 보는 기준"),
     "diagnose_evidence": Text("Where the grade comes from", "등급의 근거 위치"),
     "evidence_note": Text(
-        "Orange places speak for the estimated grade, blue ones against it, uncoloured ones for neither. The mean over "
+        "Orange places speak for the grade named below, blue ones against it, uncoloured ones for neither. The mean over "
         "the picture is the model's score for the grade against the other three, exactly: nothing is approximated. All pictures share one scale.",
-        "주황색은 추정 등급을 뒷받침하는 곳, 파란색은 반대하는 곳, 색이 없으면 어느 쪽도 아닙니다. 사진 전체의 평균이 다른 세 등급에 대한 모델의 "
+        "주황색은 아래에 적힌 등급을 뒷받침하는 곳, 파란색은 반대하는 곳, 색이 없으면 어느 쪽도 아닙니다. 사진 전체의 평균이 다른 세 등급에 대한 모델의 "
         "점수와 정확히 같으며 근사가 아닙니다. 모든 그림은 같은 색상 척도를 씁니다.",
     ),
     "opacity": Text("Strength of the colours", "색 농도"),
@@ -434,7 +729,7 @@ WORDS: dict[str, Text] = {
     ),
     "point_why": Text("fitted anew on the Training runs page", "학습 실행 화면에서 다시 맞춤"),
     "point_versions": Text("Versions", "버전"),
-    "point_made": Text("Fitted (UTC)", "맞춘 시각 (UTC)"),
+    "point_made": Text("Made (UTC)", "정한 시각 (UTC)"),
     "point_occasion": Text("Occasion", "계기"),
     "point_now": Text("in force", "사용 중"),
     "ablation": Text("Which measure does what", "어떤 조치가 무엇을 바꾸는가"),
