@@ -300,12 +300,22 @@ def test_the_shipped_runs_are_one_of_each_family_on_the_demonstration_s_pictures
     assert [family(recipe.architecture) for recipe in recipes.values()] == list(FAMILIES)
     for recipe in recipes.values():
         assert (recipe.data, recipe.conditions) == (demo.TRAINING_NAME, CONDITIONS)
-        start = demo.STARTS[recipe.weights.removeprefix("run:")]
-        assert (start.architecture, start.data, start.weights) == (recipe.architecture, demo.TRAINING_NAME, "none")
     shown = plan_pictures(demo.IMAGES, demo.SEED, evaluation=demo.EVALUATION)
     learned = plan_pictures(demo.TRAINING_IMAGES, demo.SEED, evaluation=demo.EVALUATION)
     assert shown == learned[: len(shown)]
     assert sum(picture.part != "train" for picture in learned) == demo.EVALUATION
+
+
+def test_what_the_shipped_runs_go_on_from_is_trained_before_them() -> None:
+    there: set[str] = set()
+    for run_id, recipe in demo.to_train(()).items():
+        assert recipe.data == demo.TRAINING_NAME
+        assert recipe.weights == "none" or recipe.weights.removeprefix("run:") in there
+        there.add(run_id)
+    assert demo.RECIPES.keys() <= there
+    missing = demo.to_train(demo.RECIPES.keys() - {"demo-googlenet"})
+    assert {recipe.architecture for recipe in missing.values()} == {"googlenet"}
+    assert demo.to_train(demo.RECIPES) == {}
 
 
 @pytest.mark.usefixtures("trained")

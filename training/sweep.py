@@ -104,11 +104,9 @@ def _ship() -> int:
             evaluation=demo.EVALUATION,
             progress=lambda done, _: bar.update(done - bar.n),
         )
-    finished = {run.id for run in finished_runs()}
-    begun_with = {recipe.weights for run_id, recipe in demo.RECIPES.items() if run_id not in finished}
-    starts = {run_id: recipe for run_id, recipe in demo.STARTS.items() if f"run:{run_id}" in begun_with}
-    for recipes in (starts, demo.RECIPES):  # one after the other: a run can only start from one that has finished
-        if code := train_all(_wanted(recipes)):
+    # One by one: a run can only start from one that has finished.
+    for run_id, recipe in demo.to_train({run.id for run in finished_runs()}).items():
+        if code := train_all(_wanted({run_id: recipe})):
             return code
     for run in list_runs():
         if run.id in demo.RECIPES and "stored_precision" not in run.manifest:
