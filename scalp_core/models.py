@@ -176,9 +176,21 @@ def adopt(
                 if condition in known:
                     by_condition[place] = learned[known.index(condition)]
             state[name] = by_condition.view_as(fresh)
-        network.load_state_dict(state)
+        network.load_state_dict(_with_positions_of(network, state))
     except (RuntimeError, KeyError) as error:
         raise _misfit(architecture, 0, weights.parent.name, error) from error
+
+
+def _with_positions_of(network: Network, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same weights with a transformer's position embeddings on the grid of this network's pictures."""
+    wanted, given = network.state_dict().get(_POSITIONS), state.get(_POSITIONS)
+    if wanted is None or given is None or wanted.shape == given.shape:
+        return state
+    model: Any = network.backbone.model
+    resized: Tensor = timm.layers.resample_abs_pos_embed(
+        given, list(model.patch_embed.grid_size), num_prefix_tokens=model.num_prefix_tokens
+    )
+    return {**state, _POSITIONS: resized}
 
 
 def weights_source(architecture: str, weights: str) -> str:
