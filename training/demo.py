@@ -41,7 +41,7 @@ _PLANS = (
         (replace(_FROM_SCRATCH, lr=4e-4), replace(_AT_FULL_SIZE, image_size=96, epochs=2, lr=3e-4)),
     ),
     ("resnet18", "bfloat16", (replace(_FROM_SCRATCH, lr=7e-4), _AT_FULL_SIZE)),
-    ("efficientnet_b0", "full", (replace(_FROM_SCRATCH, lr=7e-4), replace(_AT_FULL_SIZE, epochs=8))),
+    ("efficientnet_b0", "full", (replace(_FROM_SCRATCH, lr=7e-4), _AT_FULL_SIZE)),
     ("googlenet", "bfloat16", (replace(_FROM_SCRATCH, lr=7e-4), replace(_AT_FULL_SIZE, epochs=9), _FOR_HAIR)),
     ("vit_tiny", "bfloat16", (replace(_FROM_SCRATCH, lr=4e-4), replace(_AT_FULL_SIZE, epochs=6, lr=3e-4))),
 )
