@@ -38,7 +38,7 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Take up trainings that a restart interrupted, and load the models, both beside serving."""
     # In a thread of its own: a folder that cannot be written is no reason not to show what is in it.
     threading.Thread(target=runner.ensure, name="ensure", daemon=True).start()
-    async with rest.answering(app):
+    async with rest.answering(rest.api):
         yield
 
 

@@ -5,13 +5,43 @@ REST answers with these, the page offers them for download, /api/docs shows thei
 
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, Field
 
+from scalp_core.evidence import AGAINST, FOR, data_url, speaking_for
 from scalp_core.labels import ScalpType
 from scalp_core.operating_point import COVERAGE
 from scalp_core.predict import INTENDED_USE, Answer, Grading
 
 IntendedUse = Annotated[str, Field(json_schema_extra={"const": INTENDED_USE})]
+
+
+class OperatingPointAnswer(BaseModel):
+    """What turned the network's probabilities into this grade."""
+
+    made: str | None = Field(
+        description="When the run's operating point was fitted or chosen: UTC, ISO 8601. Null: it never was.",
+        examples=["2026-11-02T09:30:00+00:00"],
+    )
+    fitted: bool = Field(
+        description="It was fitted for this condition: `probabilities` are calibrated and `grade_set` is known. "
+        "Otherwise the most probable grade was decided."
+    )
+
+
+class EvidenceAnswer(BaseModel):
+    """Where in the picture the network sees its reasons for `pr_num` rather than the other grades."""
+
+    png: str = Field(
+        description="Data URL of a PNG to be laid over the whole upright picture, stretched to its size. "
+        f"Orange ({FOR}) speaks for the grade, blue ({AGAINST}) against it; the more opaque, the more. Where it is "
+        "transparent, the picture says neither.",
+        examples=["data:image/png;base64,iVBORw0KGgo…"],
+    )
+    scale: float = Field(
+        description="Logits drawn fully opaque: the largest of this answer, the same for all its conditions.",
+        examples=[3.2],
+    )
 
 
 class GradeAnswer(BaseModel):
@@ -38,6 +68,8 @@ class GradeAnswer(BaseModel):
     run: str = Field(description="The training run that answered.", examples=["demo-efficientnet_b0"])
     architecture: str = Field(description="Its network.", examples=["efficientnet_b0"])
     synthetic: bool = Field(description="It learned from rendered pictures, so its grades mean nothing for real ones.")
+    operating_point: OperatingPointAnswer
+    evidence: EvidenceAnswer | None = Field(default=None, description="Only where it was asked for.")
 
 
 class ImageAnswer(BaseModel):
@@ -89,6 +121,8 @@ class OneAnswer(_Grades):
 
 
 class ErrorText(BaseModel):
+    """What went wrong, for programs and for people."""
+
     code: str = Field(description="For programs; stays the same.", examples=["not_a_picture"])
     message: str = Field(description="What went wrong and what to do about it.")
     message_ko: str
@@ -98,6 +132,25 @@ class ErrorAnswer(BaseModel):
     """Every answer with a status of 400 and above."""
 
     error: ErrorText
+    intended_use: IntendedUse
+    request_id: str = Field(
+        description="Of this request, also in the header X-Request-ID and in the server's log.",
+        examples=["9f86d081884c7d65"],
+    )
+
+
+class BatchEntry(BaseModel):
+    """What became of one picture: `answer` with status 200, otherwise `error`."""
+
+    status: int = Field(description="The status that this picture alone would have had.", examples=[200])
+    answer: AllAnswer | None = None
+    error: ErrorText | None = None
+
+
+class BatchAnswer(BaseModel):
+    """One entry a picture, in the order in which they were sent."""
+
+    results: list[BatchEntry]
     intended_use: IntendedUse
 
 
@@ -138,22 +191,38 @@ class ModelsAnswer(BaseModel):
     intended_use: IntendedUse
 
 
-def all_answer(answer: Answer) -> AllAnswer:
+def all_answer(answer: Answer, evidence: bool = False) -> AllAnswer:
     """What `/predict_all` says of an answer; the page offers the same for download."""
     scalp_type = _scalp_type_answer(answer.scalp_type)
-    return AllAnswer.model_validate(_grades(answer) | {"scalp_type": scalp_type, "intended_use": INTENDED_USE})
+    return AllAnswer.model_validate(
+        _grades(answer, evidence) | {"scalp_type": scalp_type, "intended_use": INTENDED_USE}
+    )
 
 
-def one_answer(answer: Answer) -> OneAnswer:
+def one_answer(answer: Answer, evidence: bool = False) -> OneAnswer:
     """What `/predict` says of an answer that holds one condition."""
-    return OneAnswer.model_validate(_grades(answer) | {"intended_use": INTENDED_USE})
+    return OneAnswer.model_validate(_grades(answer, evidence) | {"intended_use": INTENDED_USE})
 
 
-def _grades(answer: Answer) -> dict[str, Any]:
+def _grades(answer: Answer, evidence: bool) -> dict[str, Any]:
     picture = answer.picture
     image = ImageAnswer(format=picture.format, width=picture.width, height=picture.height)
-    grades = {condition.value: [_grade_answer(grading)] for condition, grading in answer.gradings.items()}
-    return {**grades, "image": image}
+    grades = {condition.value: _grade_answer(grading) for condition, grading in answer.gradings.items()}
+    if evidence:
+        for key, map_of_it in _evidence(answer).items():
+            grades[key].evidence = map_of_it
+    return {**{key: [grade] for key, grade in grades.items()}, "image": image}
+
+
+def _evidence(answer: Answer) -> dict[str, EvidenceAnswer]:
+    """By key of the condition, all on one scale."""
+    maps = {condition.value: speaking_for(grading) for condition, grading in answer.gradings.items()}
+    scale = max(float(np.abs(speaking).max()) for speaking in maps.values())
+    height, width = answer.picture.pixels.shape[:2]
+    return {
+        key: EvidenceAnswer(png=data_url(speaking, scale, width / height), scale=scale)
+        for key, speaking in maps.items()
+    }
 
 
 def _grade_answer(grading: Grading) -> GradeAnswer:
@@ -169,6 +238,9 @@ def _grade_answer(grading: Grading) -> GradeAnswer:
         run=grading.run.id,
         architecture=grading.run.recipe.architecture,
         synthetic=grading.run.synthetic,
+        operating_point=OperatingPointAnswer(
+            made=grading.run.operating_point.made or None, fitted=grading.grade_set is not None
+        ),
     )
 
 

@@ -24,6 +24,12 @@ MAX_SIDE = 16_384
 FORMATS = ("JPEG", "PNG", "WEBP")
 FORMAT_NAMES = "JPEG, PNG, WebP"
 
+# What Pillow's decoders raise on damaged files, besides its own error.
+_DAMAGED = (
+    *(OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError),
+    struct.error,  # an orientation among tags that cannot be written back
+)
+
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 
@@ -83,8 +89,7 @@ def decode(data: bytes) -> Picture:
         raise _not_a_picture("its content is none of these formats", "내용이 이 형식들이 아닙니다") from error
     except Image.DecompressionBombError as error:
         raise _too_many_pixels() from error
-    # What Pillow's decoders raise on damaged files, besides its own error.
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError) as error:
+    except _DAMAGED as error:
         raise _not_a_picture("the file is damaged or cut short", "파일이 손상되었거나 중간에 끊겼습니다") from error
 
 
@@ -183,8 +188,7 @@ def _draft(data: bytes, side: int) -> Image.Image | None:
             return _to_rgb(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError as error:
         raise _too_many_pixels() from error
-    # Another format, or damaged: `decode` says which.
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError):
+    except _DAMAGED:  # or another format: `decode` says which
         return None
 
 

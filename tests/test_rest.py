@@ -1,16 +1,12 @@
 """The REST contract, the old one and what was added, on a tiny real run."""
 
-import asyncio
 import io
 import json
-import logging
-import os
 import re
 import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asking import as_file, refused
 from conftest import Folders, Trained, until
 from fastapi.testclient import TestClient
 from PIL import Image
@@ -47,25 +44,6 @@ def client(trained: Trained) -> Iterator[TestClient]:
         yield made
 
 
-def as_file(content: bytes, name: str = "scalp.jpg") -> dict[str, tuple[str, bytes]]:
-    return {"image": (name, content)}
-
-
-def refused(response: Any, status: int, code: str) -> None:
-    """The answer is an error of the one shape, in both languages."""
-    assert response.status_code == status, response.text
-    body = response.json()
-    assert set(body) == {"error", "intended_use"}
-    assert set(body["error"]) == {"code", "message", "message_ko"}
-    assert body["error"]["code"] == code
-    assert re.search("[a-z]", body["error"]["message"])
-    assert re.search("[가-힣]", body["error"]["message_ko"])
-    assert body["intended_use"] == "research_only"
-    assert response.headers["content-type"] == "application/json"
-    assert response.headers["x-content-type-options"] == "nosniff"
-    assert "Traceback" not in response.text
-
-
 # The old contract.
 
 
@@ -92,6 +70,41 @@ def test_predict_all_keeps_the_old_shape_byte_for_byte(client: TestClient, train
         assert old.items() <= only.items()
         written = json.dumps(old, ensure_ascii=False, separators=(",", ":"))
         assert f'"{key}":[{written[:-1]},' in response.content.decode("utf-8")
+
+
+def test_what_was_there_before_comes_first_and_unchanged(client: TestClient, trained: Trained) -> None:
+    """To the byte, so that nobody's client sees another answer than with the version before."""
+    known = predict.grade(trained.picture)
+    made = json.dumps(trained.run.operating_point.made or None)
+    objects = {}
+    for condition, grading in known.gradings.items():
+        name, grade = condition.text.ko, grading.grade.text.ko
+        members = {
+            "class_id": condition.number,
+            "class_name": name,
+            "pr_num": int(grading.grade),
+            "pr_name": grade,
+            "answer": f"{name}의 상태가 {grade} 입니다.",
+            "probabilities": list(grading.probabilities),
+            "grade_set": [int(end) for end in grading.grade_set] if grading.grade_set else None,
+            "run": trained.run.id,
+            "architecture": "test_efficientnet",
+            "synthetic": True,
+        }
+        added = f',"operating_point":{{"made":{made},"fitted":{json.dumps(grading.grade_set is not None)}}}}}'
+        objects[condition.value] = written(members)[:-1] + added
+    picture = '"image":{"format":"JPEG","width":640,"height":480}'
+    for condition, said in objects.items():
+        one = client.post("/predict", files=as_file(trained.picture), data={"value_num": condition[-1]}).text
+        assert one == f'{{"{condition}":[{said}],{picture},"intended_use":"research_only"}}'
+    told = ",".join(f'"{condition}":[{said}]' for condition, said in objects.items())
+    response = client.post("/predict_all", files=as_file(trained.picture)).text
+    assert response.startswith(f'{{{told},{picture},"scalp_type":{{"key":"')
+    assert response.endswith('"},"intended_use":"research_only"}')
+
+
+def written(members: dict[str, Any]) -> str:
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":"))
 
 
 def test_predict_answers_with_the_one_condition_and_the_same_numbers(client: TestClient, trained: Trained) -> None:
@@ -252,27 +265,6 @@ def test_too_many_pixels(client: TestClient) -> None:
     refused(client.post("/predict_all", files=as_file(buffer.getvalue())), 413, "too_large")
 
 
-def test_a_body_that_does_not_come(monkeypatch: Any) -> None:
-    monkeypatch.setattr(rest, "_BODY_SECONDS", 0.1)
-    form = [(b"content-type", b"multipart/form-data; boundary=x"), (b"content-length", b"1000")]
-    scope = {"type": "http", "method": "POST", "path": "/predict_all", "query_string": b"", "headers": form}
-    start = iter([{"type": "http.request", "body": b"--x\r\n", "more_body": True}])
-    sent: list[Any] = []
-
-    async def receive() -> Any:
-        return next(start, None) or await asyncio.sleep(30)
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    began = time.monotonic()
-    asyncio.run(rest.api(scope, receive, send))
-    assert time.monotonic() - began < 5
-    assert sent[0]["status"] == 408
-    assert (b"connection", b"close") in sent[0]["headers"]
-    assert json.loads(sent[1]["body"])["error"]["code"] == "too_slow"
-
-
 def test_unknown_addresses_and_methods(client: TestClient) -> None:
     refused(client.get("/api/nothing"), 404, "not_found")
     refused(client.get("/api/docs/../../etc/passwd"), 404, "not_found")
@@ -301,6 +293,7 @@ def test_the_unexpected_is_told_without_its_traceback(client: TestClient, traine
     refused(response, 500, "internal_error")
     assert "secret" not in response.text
     assert response.headers["x-request-id"] in response.json()["error"]["message"]
+    assert 'scalp_requests_total{route="/predict_all",status="500"}' in client.get("/api/metrics").text
     assert response.headers["cache-control"] == "no-store"
 
 
@@ -322,18 +315,7 @@ def test_headers_and_no_cors(client: TestClient, trained: Trained) -> None:
     assert len({response.headers["x-request-id"] for response in responses}) == len(responses)
 
 
-def test_logs_name_no_file(client: TestClient, trained: Trained, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, logger=rest.__name__)
-    client.post("/predict_all", files=as_file(trained.picture, "김철수.jpg"))
-    client.post("/predict_all", files=as_file(b"GIF89a", "김철수.gif"))
-    lines = [record.getMessage() for record in caplog.records if record.name == rest.__name__]
-    assert not any("김철수" in line for line in lines)
-    assert any(re.search(r"sha256=[0-9a-f]{12} format=JPEG bytes=\d+ ms=\d+ outcome=graded", line) for line in lines)
-    assert any(re.search(r"sha256=[0-9a-f]{12} format=- bytes=6 ms=\d+ outcome=not_a_picture", line) for line in lines)
-
-
-def test_as_many_at_once_as_cores_and_health_meanwhile(client: TestClient, trained: Trained, monkeypatch: Any) -> None:
-    cores = os.cpu_count() or 1
+def test_as_many_at_once_as_there_are_places_and_health_meanwhile(trained: Trained, monkeypatch: Any) -> None:
     going, peak, go_on, real = 0, 0, threading.Event(), predict.grade
     counting = threading.Lock()
 
@@ -348,18 +330,19 @@ def test_as_many_at_once_as_cores_and_health_meanwhile(client: TestClient, train
         return real(*asked)
 
     monkeypatch.setattr(predict, "grade", slow)
-    with ThreadPoolExecutor(cores + 3) as clients:
-        asked = [clients.submit(client.post, "/predict_all", files=as_file(trained.picture)) for _ in range(cores + 3)]
-        until(lambda: going == cores)
+    crowded = rest.application(rest.Limits(gradings=2, waiting=3))
+    with TestClient(crowded) as client, ThreadPoolExecutor(5) as clients:
+        asked = [clients.submit(client.post, "/predict_all", files=as_file(trained.picture)) for _ in range(5)]
+        until(lambda: going == 2)
         assert client.get("/api/health").status_code == 200
-        until(lambda: rest._GRADING.statistics().tasks_waiting == 3)
-        monkeypatch.setattr(rest, "_MAX_WAITING", 3)
+        until(lambda: not crowded.state.service.turns.free)
         response = client.post("/predict_all", files=as_file(trained.picture))
         refused(response, 503, "busy")
         assert int(response.headers["retry-after"]) > 0
         go_on.set()
         assert {one.result().status_code for one in asked} == {200}
-    assert peak == cores
+        assert client.post("/predict_all", files=as_file(trained.picture)).status_code == 200
+    assert peak == 2
 
 
 # The service's own routes.
@@ -372,16 +355,16 @@ def test_health_and_ready(client: TestClient, trained: Trained) -> None:
     assert told == {"status": "ready", "runs": [trained.run.id], "intended_use": "research_only"}
 
 
-def test_not_ready_while_loading(client: TestClient, trained: Trained, monkeypatch: Any) -> None:
+def test_not_ready_while_loading(trained: Trained, monkeypatch: Any) -> None:
     go_on, real = threading.Event(), predict.warm
     monkeypatch.setattr(predict, "warm", lambda: go_on.wait(30) and real())
-    monkeypatch.setattr(rest, "_warmth", rest._Warmth())
-    response = client.get("/api/ready")
-    refused(response, 503, "warming")
-    assert int(response.headers["retry-after"]) > 0
-    assert client.get("/api/health").status_code == 200
-    go_on.set()
-    until(lambda: client.get("/api/ready").status_code == 200)
+    with TestClient(rest.application()) as another:
+        response = another.get("/api/ready")
+        refused(response, 503, "warming")
+        assert int(response.headers["retry-after"]) > 0
+        assert another.get("/api/health").status_code == 200
+        go_on.set()
+        until(lambda: another.get("/api/ready").status_code == 200)
 
 
 def test_models(client: TestClient, trained: Trained) -> None:
@@ -417,16 +400,23 @@ def test_docs_need_nothing_from_elsewhere(client: TestClient) -> None:
 def test_openapi_describes_every_route(client: TestClient) -> None:
     told = client.get("/api/openapi.json").json()
     gradings = {f"{door}/{name}" for door in BOTH_DOORS for name in ("predict", "predict_all")}
-    assert set(told["paths"]) == gradings | {"/api/health", "/api/ready", "/api/models"}
-    for path in gradings:
+    service = {f"/api/{name}" for name in ("health", "ready", "models", "metrics")}
+    assert set(told["paths"]) == gradings | service | {"/api/predict_batch"}
+    for path in gradings | {"/api/predict_batch"}:
         route = told["paths"][path]["post"]
         fields = route["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
-        assert fields["image"]["format"] == "binary"
-        assert {"200", "400", "413", "415", "422", "503"} <= set(route["responses"])
+        image = fields["image"]
+        assert image.get("items", image)["format"] == "binary"
+        assert {parameter["name"] for parameter in route["parameters"]} == {"run", "evidence", "X-Request-ID"}
+        assert {"200", "400", "404", "408", "413", "422", "503"} <= set(route["responses"])
         assert route["summary"]
         assert route["description"]
-    grade = told["components"]["schemas"]["GradeAnswer"]
-    assert "90%" in grade["properties"]["grade_set"]["description"]
+    schemas = told["components"]["schemas"]
+    assert "90%" in schemas["GradeAnswer"]["properties"]["grade_set"]["description"]
+    drawn = schemas["EvidenceAnswer"]["properties"]["png"]["description"]
+    assert "#e66101" in drawn
+    assert "#2166ac" in drawn
+    assert "#e66101" in told["info"]["description"]
 
 
 def test_it_needs_neither_torch_nor_streamlit() -> None:

@@ -1,0 +1,43 @@
+"""Evidence maps as small pictures that clients lay over their own. Knows no route."""
+
+import base64
+import io
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from scalp_core.colours import DIVERGING
+from scalp_core.predict import Grading
+
+AGAINST, _, FOR = DIVERGING
+_SIDE = 160  # pixels along the longer edge: a map has a few cells a side, so more would show nothing more
+
+
+def speaking_for(grading: Grading) -> npt.NDArray[np.float32]:
+    """(h, w): where the picture speaks for the decided grade rather than the others, in logits."""
+    from scalp_core.charts import evidence_for  # 45 MB of plotting come with it, for those alone who ask for maps
+
+    return evidence_for(grading.evidence, int(grading.grade))
+
+
+def data_url(speaking: npt.NDArray[np.float32], scale: float, aspect: float) -> str:
+    """A PNG of one map, transparent where nothing speaks, as a data URL of a few kilobytes.
+
+    Args:
+        speaking: (h, w) from `speaking_for`.
+        scale: value drawn opaque; larger ones are clipped.
+        aspect: width of the picture by its height. The map covers all of it, whatever shape its own cells have.
+    """
+    size = (_SIDE, max(1, round(_SIDE / aspect))) if aspect >= 1 else (max(1, round(_SIDE * aspect)), _SIDE)
+    values = np.asarray(Image.fromarray(speaking.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
+    drawn = np.empty((*values.shape, 4), dtype=np.uint8)
+    drawn[..., :3] = np.where(values[..., np.newaxis] > 0, _rgb(FOR), _rgb(AGAINST))
+    drawn[..., 3] = (np.abs(values) / max(scale, 1e-9)).clip(0, 1) * 255
+    buffer = io.BytesIO()
+    Image.fromarray(drawn).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _rgb(colour: str) -> list[int]:
+    return list(bytes.fromhex(colour.removeprefix("#")))
