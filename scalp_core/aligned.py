@@ -107,7 +107,8 @@ def align(answers: Mapping[str, Answers], groups: Mapping[str, object]) -> Align
     """The answers of these runs side by side.
 
     Args:
-        groups: of every image id, what resampling keeps together; an image that it does not name is one of its own.
+        groups: of every image id, what resampling keeps together; an image of which nothing is known is a group of its
+            own.
 
     Raises:
         ValueError: there is none, or they are not about the same pictures with the same labels.
@@ -120,7 +121,8 @@ def align(answers: Mapping[str, Answers], groups: Mapping[str, object]) -> Align
         if not np.array_equal(first.images, other.images):
             raise ValueError("only what was judged on the same pictures can be compared")
         truth = _joined(truth, other.truth)
-    codes, _ = pd.factorize(np.array([str(groups.get(image, image)) for image in first.images], dtype=object))
+    named = pd.Series([groups.get(image) for image in first.images], dtype=object)
+    codes, _ = pd.factorize(named.where(named.notna(), first.images).astype(str))
     stacked = {
         name: np.stack([getattr(one, name) for one in answers.values()])
         for name in ("grades", "low", "high", "probabilities")
@@ -149,7 +151,7 @@ def tallies(aligned: Aligned) -> Tallies:
             cells = groups * CELLS + truth * _GRADES + aligned.grades[run, condition, chosen]
             counts = np.bincount(cells, minlength=shape[0] * CELLS).reshape(-1, CELLS)
             laid[:, run, condition, :CELLS] = counts
-            scores = ranked_probability_scores(aligned.probabilities[run, condition, chosen].astype(np.float64), truth)
+            scores = ranked_probability_scores(aligned.probabilities[run, condition, chosen], truth)
             laid[:, run, condition, CELLS] = np.bincount(groups, scores, minlength=shape[0])
     return laid
 

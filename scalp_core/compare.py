@@ -2,32 +2,31 @@
 
 A side of a comparison is one network, or several that differ only in their seed: its figure is their mean. The same
 resample of groups goes to every side and condition, so what makes a head easy for one and for the other cancels out.
-Source: Efron & Tibshirani 1993; groups instead of pictures, because pictures of one head are alike
-(docs/design/evaluation.md).
+Groups and not pictures, because pictures of one head are alike (docs/design/evaluation.md).
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import combinations
+from string import ascii_lowercase
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import bdtr, ndtr, ndtri
+from scipy.special import bdtr, ndtri
 
 from scalp_core.aligned import CELLS, TALLIES, Aligned, tallies
+from scalp_core.chance import LEVEL, REPLICATES, Sample, deviation, holm, percentiles, resample, sample, together
 from scalp_core.errors import Text
-from scalp_core.evaluate import COUNTED, METRICS, Counts, Values
+from scalp_core.evaluate import COUNTED, METRICS, Counts, Matrices, Values
 from scalp_core.labels import GRADES, Condition
 
-REPLICATES = 2000
 # A difference in quadratic weighted kappa that nobody would notice (docs/design/evaluation.md).
-PRACTICALLY_EQUAL = 0.02
+PRACTICALLY_EQUAL = METRICS["quadratic_weighted_kappa"].negligible
 
-_LEVEL = 0.05  # of wrong verdicts; intervals hold 95 %
 _GRADES = len(GRADES)
-_REPLICATES_AT_ONCE = 100  # bounds the memory that many groups take
 _OFTEN = 0.8  # “four in five cases” of `detectable`
 
 
@@ -68,58 +67,17 @@ _VERDICT_TEXT = {
 }
 
 
-def verdict(difference: Difference) -> Verdict:
-    """Of a difference of which more is better. Too small to matter goes before certainly larger than nothing."""
-    if difference.low >= -PRACTICALLY_EQUAL and difference.high <= PRACTICALLY_EQUAL:
+def verdict(difference: Difference, negligible: float = PRACTICALLY_EQUAL) -> Verdict:
+    """Of a difference of which more is better. Too small to matter goes before certainly larger than nothing.
+
+    Args:
+        negligible: a difference that nobody would notice; see evaluate.Metric.
+    """
+    if difference.low >= -negligible and difference.high <= negligible:
         return Verdict.PRACTICALLY_EQUAL
     if difference.low > 0:
         return Verdict.BETTER
     return Verdict.WORSE if difference.high < 0 else Verdict.UNDECIDED
-
-
-# ---- the resamples ----
-
-
-def resample(sums: npt.NDArray[np.float32], replicates: int = REPLICATES, seed: int = 0) -> npt.NDArray[np.float32]:
-    """Sums over groups drawn with replacement, as many as there are: (replicates, …) of (groups, …).
-
-    The draws depend on the number of groups and the seed alone: whatever is resampled apart is paired all the same.
-    Single precision counts pictures exactly up to 16 million.
-    """
-    groups, flat = len(sums), sums.reshape(len(sums), math.prod(sums.shape[1:]))
-    generator, drawn = np.random.default_rng(seed), np.empty((replicates, flat.shape[1]), dtype=np.float32)
-    for start in range(0, replicates, _REPLICATES_AT_ONCE):
-        block = drawn[start : start + _REPLICATES_AT_ONCE]
-        # Counting drawn places is many times faster than numpy's multinomial, and the same distribution.
-        weights = [np.bincount(generator.integers(0, groups, groups), minlength=groups) for _ in block]
-        np.matmul(np.array(weights, dtype=np.float32), flat, out=block)
-    return drawn.reshape(replicates, *sums.shape[1:])
-
-
-def _ends(replicates: Values, level: float = _LEVEL) -> tuple[Values, Values]:
-    """Percentile interval along the first axis. NaN where most resamples have nothing to agree on; of the others,
-    those are left out.
-    """
-    if not len(replicates):
-        nothing = np.full(replicates.shape[1:], math.nan)
-        return nothing, nothing
-    ordered = np.sort(replicates, axis=0)  # NaN last
-    known = len(ordered) - np.isnan(ordered).sum(axis=0)
-    low, high = (_at(ordered, known, share) for share in (level / 2, 1 - level / 2))
-    enough = known * 2 >= len(ordered)
-    return np.where(enough, low, math.nan), np.where(enough, high, math.nan)
-
-
-def _at(ordered: Values, known: npt.NDArray[np.intp], share: float) -> Values:
-    """The percentile of the first `known` values along the first axis, interpolated linearly as numpy does."""
-    place = share * np.maximum(known - 1, 0)
-    below = np.floor(place).astype(np.intp)
-    first, second = (
-        np.take_along_axis(ordered, np.minimum(one, len(ordered) - 1)[np.newaxis], axis=0)[0]
-        for one in (below, np.ceil(place).astype(np.intp))
-    )
-    between: Values = first + (place - below) * (second - first)
-    return between
 
 
 # ---- many sides ----
@@ -139,22 +97,22 @@ def compare(
     """
     if not sides or not all(sides.values()):
         raise ValueError("every side needs a run")
-    sums = tallies(aligned)
-    drawn = resample(sums, replicates if len(sums) > 1 else 0, seed)
     members = [[aligned.run(run_id) for run_id in runs] for runs in sides.values()]
-    of_runs = _figures(sums.sum(axis=0, dtype=np.float64))
-    counts = sums.sum(axis=0, dtype=np.float64)[..., :CELLS].reshape(*sums.shape[1:3], _GRADES, _GRADES)
+    sums = tallies(replace(aligned, groups=together(aligned.groups)))
+    whole = sums.sum(axis=0, dtype=np.float64)
+    counts = whole[..., :CELLS].reshape(*whole.shape[:2], _GRADES, _GRADES)
     return Comparison(
         sides=tuple(sides),
         conditions=aligned.conditions,
         images=(aligned.truth >= 0).sum(axis=1),
-        groups=len(sums),
+        groups=int(aligned.groups.max(initial=-1)) + 1,
         counts=np.stack([counts[places].mean(axis=0) for places in members]),
-        of_runs={name: tuple(values[places] for places in members) for name, values in of_runs.items()},
+        of_runs={name: tuple(values[places] for places in members) for name, values in _figures(whole).items()},
         replicates={
             name: np.stack([values[:, places].mean(axis=1) for places in members], axis=1)
-            for name, values in _figures(drawn).items()
+            for name, values in _figures(resample(sums, replicates, seed)).items()
         },
+        samples=_samples(sums),
     )
 
 
@@ -162,9 +120,22 @@ def _figures(sums: npt.NDArray[np.floating]) -> dict[str, Values]:
     """Every metric (…) of sums (…, 17) of tallies."""
     # In double precision, as kappa multiplies counts with each other.
     counts = sums[..., :CELLS].astype(np.float64).reshape(*sums.shape[:-1], _GRADES, _GRADES)
-    images = counts.sum(axis=(-2, -1))
+    images = np.einsum("...ij->...", counts)
     scores = np.where(images > 0, sums[..., TALLIES - 1] / np.maximum(images, 1), math.nan)
     return {name: COUNTED[name](counts) if name in COUNTED else scores for name in METRICS}
+
+
+def _samples(sums: npt.NDArray[np.float32]) -> dict[str, tuple[Sample, ...]]:
+    """Of each metric and condition, how much the groups tell of chance; of tallies (groups, runs, conditions, 17)."""
+    truths = sums[..., :CELLS].reshape(*sums.shape[:3], _GRADES, _GRADES).sum(axis=4).max(axis=1)
+    return {name: tuple(_sample(name, truths[:, place]) for place in range(truths.shape[1])) for name in METRICS}
+
+
+def _sample(metric: str, truths: Matrices) -> Sample:
+    """Of one metric, with how many pictures of each true grade every group has (groups, 4)."""
+    carried = np.array([(truths[:, list(part)] > 0).any(axis=1).sum() for part in METRICS[metric].parts])
+    carried = carried[carried > 0]
+    return sample(carried[carried == carried.min()][:1] if METRICS[metric].worst and len(carried) else carried)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,6 +150,7 @@ class Comparison:
         counts: (S, C, 4, 4), truth × prediction, the mean over the side's runs.
         of_runs: of each metric and side (runs, C).
         replicates: of each metric (replicates, S, C); none where there are fewer than two groups.
+        samples: of each metric (C,), how much the groups tell of chance.
     """
 
     sides: tuple[str, ...]
@@ -188,6 +160,7 @@ class Comparison:
     counts: Values
     of_runs: Mapping[str, Sequence[Values]]
     replicates: Mapping[str, Values]
+    samples: Mapping[str, Sequence[Sample]]
 
     def values(self, metric: str) -> Values:
         """(S, C); NaN where a side does not grade a condition or nothing is labelled."""
@@ -196,7 +169,8 @@ class Comparison:
     def estimate(self, metric: str, side: str, condition: Condition) -> Estimate:
         """The value with its 95 % interval."""
         number, place = self._place(side, condition)
-        low, high = _ends(self.replicates[metric][:, number, place])
+        level = self.samples[metric][place].percentile_level
+        low, high = percentiles(self.replicates[metric][:, number, place], level)
         return Estimate(float(self.values(metric)[number, place]), float(low), float(high))
 
     def spread(self, metric: str, side: str, condition: Condition) -> tuple[float, float]:
@@ -223,59 +197,53 @@ class Comparison:
     def pairs(self, metric: str, condition: Condition) -> pd.DataFrame:
         """Every side against every other.
 
-        Differences of figures of hundreds of pictures are nearly normal, so interval and p value come from the standard
-        deviation of the resampled differences: percentiles so far out would need tens of thousands of resamples. Both
-        are corrected over all pairs (Holm 1979), not only those with the best side: which one that is, the same
-        pictures have decided.
+        Differences of figures of hundreds of pictures are nearly normal, so interval and p value are of Student's t
+        with the standard deviation of the resampled differences: percentiles so far out would need tens of thousands
+        of resamples. Both are corrected over all pairs (Holm 1979), not only those with the best side: which one that
+        is, the same pictures have decided.
 
         Returns:
             side, other, difference (side − other), low, high, p, p_holm, verdict (of side). NaN where chance is
             unknown.
         """
-        sides = self.graded(condition, metric)
-        values, drawn = self._oriented(metric, condition)
-        places = [self.sides.index(side) for side in sides]
-        couples = [(first, second) for at, first in enumerate(places) for second in places[at + 1 :]]
-        differences = np.array([values[first] - values[second] for first, second in couples])
-        deviations = np.array([_deviation(drawn[:, first] - drawn[:, second]) for first, second in couples])
-        p = _p_values(differences, deviations)
+        couples, differences, deviations = self._couples(metric, condition)
+        known = self._sample(metric, condition)
+        p = known.p_values(differences, deviations)
         corrected, levels = holm(p)
-        reach = -ndtri(levels / 2) * deviations
+        reach = known.half_widths(deviations, levels)
         rows = [
             row
-            for (first, second), *figures in zip(couples, differences, reach, p, corrected, strict=True)
-            for row in self._both_ways(metric, first, second, *figures)
+            for couple, *figures in zip(couples, differences, reach, p, corrected, strict=True)
+            for row in _both_ways(metric, couple, *figures)
         ]
-        return pd.DataFrame(rows, columns=["side", "other", "difference", "low", "high", "p", "p_holm", "verdict"])
+        table = pd.DataFrame(rows, columns=["side", "other", "difference", "low", "high", "p", "p_holm", "verdict"])
+        # As it is, not as the text that pandas makes of it.
+        return table.assign(verdict=pd.Series([row[-1] for row in rows], dtype=object))
 
-    def _both_ways(
-        self, metric: str, first: int, second: int, difference: float, reach: float, p: float, p_holm: float
-    ) -> list[tuple[object, ...]]:
-        """Two rows of `pairs`. The difference is oriented; what is shown is the metric's own."""
-        sign, rows = (1 if METRICS[metric].higher_is_better else -1), []
-        for one, other, found in ((first, second, difference), (second, first, -difference)):
-            shown = sorted((sign * (found - reach), sign * (found + reach)))
-            said = verdict(Difference(found, found - reach, found + reach))
-            rows.append((self.sides[one], self.sides[other], sign * found, *shown, p, p_holm, said))
-        return rows
+    def _couples(self, metric: str, condition: Condition) -> tuple[list[tuple[str, str]], Values, Values]:
+        """Every two sides, how far the first is ahead, and the standard deviation of that."""
+        values, drawn = self._oriented(metric, condition)
+        at = {side: self.sides.index(side) for side in self.graded(condition, metric)}
+        couples = list(combinations(at, 2))
+        differences = [values[at[one]] - values[at[other]] for one, other in couples]
+        deviations = [deviation(drawn[:, at[one]] - drawn[:, at[other]]) for one, other in couples]
+        return couples, np.array(differences), np.array(deviations)
 
     def tied(self, metric: str, condition: Condition) -> dict[str, str]:
         """A letter for every side, the best first.
 
-        “a” have the best and all that are not told apart from it; “b” the best of the rest and those not told apart
-        from that one, and so on.
+        “a” have the best and all that are not told apart from it; “b” the best of the rest and those of the rest that
+        are not told apart from that one, and so on. A side may so stand behind one of a later letter: from the best it
+        is not told apart, as its difference is the less certain one.
         """
         pairs = self.pairs(metric, condition)
-        worse = {(row.side, row.other) for row in pairs.itertuples() if row.verdict is Verdict.WORSE}
+        worse = set(pairs.loc[pairs["verdict"] == Verdict.WORSE, ["side", "other"]].itertuples(index=False, name=None))
+        ranked = self._ranked(metric, condition)
         letters: dict[str, str] = {}
-        left = self._ranked(metric, condition)
-        for letter in "abcdefghijklmnopqrstuvwxyz":
-            joined = [side for side in left if (side, left[0]) not in worse]
-            letters |= dict.fromkeys(joined, letter)
-            left = [side for side in left if side not in letters]
-            if not left:
-                break
-        return letters | dict.fromkeys(left, "z")
+        for letter in ascii_lowercase:
+            left = [side for side in ranked if side not in letters]
+            letters |= {side: letter for side in left if (side, left[0]) not in worse}
+        return {side: letters.get(side, "z") for side in ranked}
 
     def best_share(self, metric: str, condition: Condition) -> dict[str, float]:
         """In what share of the resamples each side is the best."""
@@ -290,43 +258,46 @@ class Comparison:
             best; sides that are equal there share it); the best first.
         """
         sides = self._ranked(metric, condition)
-        places = [self.sides.index(side) for side in sides]
-        drawn = self._oriented(metric, condition)[1][:, places]
-        drawn = drawn[~np.isnan(drawn).any(axis=1)]
+        values, drawn = self._of_sides(metric, condition, sides)
         above = (drawn[:, np.newaxis, :] > drawn[:, :, np.newaxis]).sum(axis=2) + 1.0
-        low, high = _ends(above)
+        low, high = percentiles(above)
         first = above == 1
-        shares = (first / np.maximum(first.sum(axis=1, keepdims=True), 1)).mean(axis=0) if len(drawn) else low
-        return pd.DataFrame(
-            {"side": sides, "rank": np.arange(len(sides)) + 1, "low": low, "high": high, "best_share": shares}
-        )
+        shares = (first / first.sum(axis=1, keepdims=True)).mean(axis=0) if len(drawn) else low
+        ranks = (values > values[:, np.newaxis]).sum(axis=1) + 1
+        return pd.DataFrame({"side": sides, "rank": ranks, "low": low, "high": high, "best_share": shares})
 
     def detectable(self, metric: str, condition: Condition) -> tuple[float, float]:
         """True differences that `pairs` would call certain in about half of the cases, and in four of five.
 
         Of the middle pair, at the first step of the correction. NaN where chance is unknown.
         """
-        drawn = self._oriented(metric, condition)[1]
-        places = [self.sides.index(side) for side in self.graded(condition, metric)]
-        deviations = [
-            _deviation(drawn[:, first] - drawn[:, second])
-            for at, first in enumerate(places)
-            for second in places[at + 1 :]
-        ]
-        if not deviations:
+        _, _, deviations = self._couples(metric, condition)
+        if not len(deviations):
             return math.nan, math.nan
-        middle, certain = float(np.median(deviations)), -float(ndtri(_LEVEL / 2 / len(deviations)))
-        return certain * middle, (certain + float(ndtri(_OFTEN))) * middle
+        known, middle = self._sample(metric, condition), float(np.median(deviations))
+        certain = float(known.reach(LEVEL / len(deviations)))
+        return certain * middle, (certain + float(ndtri(_OFTEN)) * math.sqrt(known.shortfall)) * middle
 
     def chance_spread(self, metric: str, condition: Condition) -> float:
         """How far the best of these sides would lie above the worst if all were equally good, on average."""
-        drawn = self._oriented(metric, condition)[1]
-        drawn = drawn[:, [self.sides.index(side) for side in self.graded(condition, metric)]]
-        drawn = drawn[~np.isnan(drawn).any(axis=1)]
+        _, drawn = self._of_sides(metric, condition, self.graded(condition, metric))
         if drawn.size == 0:
             return math.nan
         around = drawn - drawn.mean(axis=0)
         return float((around.max(axis=1) - around.min(axis=1)).mean())
+
+    def _of_sides(self, metric: str, condition: Condition, sides: Sequence[str]) -> tuple[Values, Values]:
+        """Values (s,) and resamples (replicates, s) of these sides, more is better. Resamples in which one of them
+        cannot say are left out; where these are most, or too few groups, all are.
+        """
+        places = [self.sides.index(side) for side in sides]
+        values, drawn = self._oriented(metric, condition)
+        known = drawn[~np.isnan(drawn[:, places]).any(axis=1)][:, places]
+        enough = 2 * len(known) >= len(drawn) and not math.isnan(self._sample(metric, condition).freedom)
+        return values[places], known if enough else known[:0]
+
+    def _sample(self, metric: str, condition: Condition) -> Sample:
+        return self.samples[metric][self.conditions.index(condition)]
 
     def _oriented(self, metric: str, condition: Condition) -> tuple[Values, Values]:
         """Values (S,) and resamples (replicates, S), turned so that more is better."""
@@ -337,36 +308,17 @@ class Comparison:
         return self.sides.index(side), self.conditions.index(condition)
 
 
-def _deviation(differences: Values) -> float:
-    """Standard deviation of resampled differences; NaN where most have nothing to agree on."""
-    known = differences[~np.isnan(differences)]
-    return float(known.std(ddof=1)) if len(known) > max(1, len(differences) // 2) else math.nan
-
-
-def _p_values(differences: Values, deviations: Values) -> Values:
-    """Two-sided, of no difference. Where resampling never moves a difference there is no chance in it."""
-    steady = deviations == 0
-    distances = np.abs(differences) / np.where(steady, 1, deviations)
-    return np.where(steady, np.where(differences == 0, 1.0, 0.0), 2 * ndtr(-distances))
-
-
-def holm(p: Values) -> tuple[Values, Values]:
-    """Holm's step-down correction (Holm 1979) of p values (m,).
-
-    Returns:
-        Corrected p values, and the level of each one's interval, such that interval and p value agree: those behind the
-        first that is not certain are held to its level. NaN where p is.
-    """
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    corrected, levels = np.full(len(p), math.nan), np.full(len(p), math.nan)
-    highest, level = 0.0, 0.0
-    for step, place in enumerate(order):
-        if highest < _LEVEL:
-            level = _LEVEL / (len(order) - step)
-        highest = max(highest, min(1.0, (len(order) - step) * float(p[place])))
-        corrected[place], levels[place] = highest, level
-    return corrected, levels
+def _both_ways(
+    metric: str, couple: tuple[str, str], difference: float, reach: float, p: float, p_holm: float
+) -> list[tuple[object, ...]]:
+    """Two rows of `pairs`. The difference is how far the first is ahead; what is shown is the metric's own."""
+    better, rows = METRICS[metric], []
+    sign = 1 if better.higher_is_better else -1
+    for (one, other), found in ((couple, difference), (couple[::-1], -difference)):
+        shown = sorted((sign * (found - reach), sign * (found + reach)))
+        said = verdict(Difference(found, found - reach, found + reach), better.negligible)
+        rows.append((one, other, sign * found, *shown, p, p_holm, said))
+    return rows
 
 
 # ---- right and wrong answers, one by one ----
@@ -445,24 +397,25 @@ def difference(side: Counts, other: Counts) -> Differences:
         raise ValueError("only what was judged on the same labels of the same groups can be compared")
     return Differences(
         *(
-            Difference(*_interval(value - others, replicates - resampled))
-            for (value, replicates), (others, resampled) in zip(_one_by_one(side), _one_by_one(other), strict=True)
+            Difference(*_interval(value - others, drawn - drawn_others, level))
+            for (value, drawn, level), (others, drawn_others, _) in zip(
+                _one_by_one(side), _one_by_one(other), strict=True
+            )
         )
     )
 
 
-def _one_by_one(side: Counts) -> list[tuple[float, Values]]:
-    """Value and resamples (replicates,) of every metric of Estimates: the mean over the seeds."""
-    sums = side.transpose(1, 0, 2, 3).astype(np.float32)
-    drawn = resample(sums, REPLICATES if len(sums) > 1 else 0).astype(np.float64)
-    whole = side.sum(axis=1)
-    found = []
-    for name in Estimates.__dataclass_fields__:
-        of = COUNTED[name]
-        found.append((float(of(whole).mean()), of(drawn).mean(axis=-1)))
-    return found
+def _one_by_one(side: Counts) -> list[tuple[float, Values, float]]:
+    """Value, resamples (replicates,) and level of percentiles of every metric of Estimates: the mean over the seeds."""
+    drawn = resample(side.transpose(1, 0, 2, 3).astype(np.float32)).astype(np.float64)
+    whole, truths = side.sum(axis=1), side[0].sum(axis=-1)
+    of = {name: COUNTED[name] for name in Estimates.__dataclass_fields__}
+    return [
+        (float(one(whole).mean()), one(drawn).mean(axis=-1), _sample(name, truths).percentile_level)
+        for name, one in of.items()
+    ]
 
 
-def _interval(value: float, replicates: Values) -> tuple[float, float, float]:
-    low, high = _ends(replicates)
+def _interval(value: float, replicates: Values, level: float) -> tuple[float, float, float]:
+    low, high = percentiles(replicates, level)
     return value, float(low), float(high)

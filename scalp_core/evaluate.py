@@ -32,12 +32,19 @@ class Metric:
         short: its name where there is little room.
         of: of count matrices (…, 4, 4), truth × prediction, to (…); NaN where the pictures cannot say. None where the
             counts are not enough, which is for what is about probabilities.
+        parts: the true grades of the pictures that it averages over, apart from each other; its chance depends on how
+            many groups carry each part.
+        worst: it is one of the parts' figures and not their mean.
+        negligible: a difference that nobody would notice.
     """
 
     text: Text
     short: Text
     higher_is_better: bool
     of: Callable[[Matrices], Values] | None
+    parts: tuple[tuple[int, ...], ...] = (tuple(GRADES),)
+    worst: bool = False
+    negligible: float = 0.02
 
 
 def count(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Counts:
@@ -51,16 +58,14 @@ def kappas(counts: Matrices) -> Values:
 
     NaN when truth and prediction are one and the same constant.
     """
-    total = counts.sum(axis=(-2, -1))
-    marginals = counts.sum(axis=-1)[..., :, None] * counts.sum(axis=-2)[..., None, :]
-    observed = (_SQUARED * counts).sum(axis=(-2, -1)) * total
-    expected = (_SQUARED * marginals).sum(axis=(-2, -1))
+    observed = _weighted(counts, _SQUARED) * _total(counts)
+    expected = np.einsum("...j,...j->...", _truths(counts) @ _SQUARED, _answers(counts))
     return 1 - _share(observed, expected)
 
 
 def average_mean_absolute_errors(counts: Matrices) -> Values:
     """Mean over the true grades of their mean absolute error (Baccianella, Esuli & Sebastiani 2009)."""
-    return _mean(_share((counts * _DISTANCE).sum(axis=-1), counts.sum(axis=-1)))
+    return _mean(_share(np.einsum("...ij,ij->...i", counts, _DISTANCE), _truths(counts)))
 
 
 def worst_recalls(counts: Matrices) -> Values:
@@ -72,40 +77,61 @@ def worst_recalls(counts: Matrices) -> Values:
 
 def grade_recalls(counts: Matrices) -> Values:
     """Recall of every grade, (…, 4)."""
-    return _share(np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(axis=-1))
+    return _share(np.diagonal(counts, axis1=-2, axis2=-1), _truths(counts))
 
 
 def accuracies(counts: Matrices) -> Values:
     """Share of the pictures whose grade is right."""
-    return _share(np.trace(counts, axis1=-2, axis2=-1), counts.sum(axis=(-2, -1)))
+    return _share(np.einsum("...ii->...", counts), _total(counts))
 
 
 def macro_f1(counts: Matrices) -> Values:
     """Mean F1 over the grades that occur in truth or prediction."""
     right = np.diagonal(counts, axis1=-2, axis2=-1)
-    return _mean(_share(2 * right, counts.sum(axis=-1) + counts.sum(axis=-2)))
+    return _mean(_share(2 * right, _truths(counts) + _answers(counts)))
 
 
 def within_one_accuracies(counts: Matrices) -> Values:
     """Share of the pictures whose grade is right or next to it."""
-    return _share((counts * (_DISTANCE <= 1)).sum(axis=(-2, -1)), counts.sum(axis=(-2, -1)))
+    return _share(_weighted(counts, _DISTANCE <= 1), _total(counts))
 
 
 def far_error_shares(counts: Matrices) -> Values:
     """Share of the errors that are two grades or more off; 0 where there is no error."""
-    wrong = (counts * (_DISTANCE > 0)).sum(axis=(-2, -1))
-    shares = _share((counts * (_DISTANCE > 1)).sum(axis=(-2, -1)), wrong)
-    return np.where((wrong == 0) & (counts.sum(axis=(-2, -1)) > 0), 0.0, shares)
+    wrong = _weighted(counts, _DISTANCE > 0)
+    shares = _share(_weighted(counts, _DISTANCE > 1), wrong)
+    return np.where((wrong == 0) & (_total(counts) > 0), 0.0, shares)
 
 
 def sensitivities(counts: Matrices) -> Values:
     """Share of the pictures of grade 2 or 3 that are said to be."""
-    return _share(counts[..., _CLEAR:, _CLEAR:].sum(axis=(-2, -1)), counts[..., _CLEAR:, :].sum(axis=(-2, -1)))
+    return _share(_total(counts[..., _CLEAR:, _CLEAR:]), _total(counts[..., _CLEAR:, :]))
 
 
 def specificities(counts: Matrices) -> Values:
     """Share of the pictures of grade 0 or 1 that are said to be."""
-    return _share(counts[..., :_CLEAR, :_CLEAR].sum(axis=(-2, -1)), counts[..., :_CLEAR, :].sum(axis=(-2, -1)))
+    return _share(_total(counts[..., :_CLEAR, :_CLEAR]), _total(counts[..., :_CLEAR, :]))
+
+
+# Over axes so short einsum is many times faster than sum.
+
+
+def _weighted(counts: Matrices, weights: npt.NDArray[np.generic]) -> npt.NDArray[np.number]:
+    return np.asarray(np.einsum("...ij,ij->...", counts, weights.astype(counts.dtype)))
+
+
+def _total(counts: Matrices) -> npt.NDArray[np.number]:
+    return np.asarray(np.einsum("...ij->...", counts))
+
+
+def _truths(counts: Matrices) -> npt.NDArray[np.number]:
+    """Pictures of every true grade, (…, 4)."""
+    return np.asarray(np.einsum("...ij->...i", counts))
+
+
+def _answers(counts: Matrices) -> npt.NDArray[np.number]:
+    """Pictures said to be of every grade, (…, 4)."""
+    return np.asarray(np.einsum("...ij->...j", counts))
 
 
 def _share(part: npt.NDArray[np.number], whole: npt.NDArray[np.number]) -> Values:
@@ -117,12 +143,15 @@ def _share(part: npt.NDArray[np.number], whole: npt.NDArray[np.number]) -> Value
 def _mean(values: Values) -> Values:
     """Over the last axis, of what is known there; NaN where nothing is."""
     known = ~np.isnan(values)
-    return _share(np.where(known, values, 0.0).sum(axis=-1), known.sum(axis=-1))
+    return _share(
+        np.einsum("...i->...", np.where(known, values, 0.0)), np.einsum("...i->...", known.astype(np.float64))
+    )
 
 
 _SQUARED = np.square(np.subtract.outer(np.arange(_GRADES), np.arange(_GRADES)))
 _DISTANCE = np.abs(np.subtract.outer(np.arange(_GRADES), np.arange(_GRADES)))
 _CLEAR = 2  # from this grade on nobody overlooks it
+_EACH_GRADE = tuple((int(grade),) for grade in GRADES)
 
 # The headline first, then its partners; accuracy and macro F1 only for comparison with what others publish.
 METRICS: dict[str, Metric] = {
@@ -134,15 +163,26 @@ METRICS: dict[str, Metric] = {
         Text("AMAE", "AMAE"),
         False,
         average_mean_absolute_errors,
+        _EACH_GRADE,
     ),
     "worst_grade_recall": Metric(
-        Text("worst-grade recall", "최저 등급 재현율"), Text("worst recall", "최저 재현율"), True, worst_recalls
+        Text("worst-grade recall", "최저 등급 재현율"),
+        Text("worst recall", "최저 재현율"),
+        True,
+        worst_recalls,
+        _EACH_GRADE,
+        worst=True,
     ),
     "ranked_probability_score": Metric(
-        Text("ranked probability score", "순위 확률 점수"), Text("RPS", "RPS"), False, None
+        # Where kappa differs by 0.02 it differs by about this: it is small wherever grade 0 is common.
+        Text("ranked probability score", "순위 확률 점수"),
+        Text("RPS", "RPS"),
+        False,
+        None,
+        negligible=0.005,
     ),
     "accuracy": Metric(Text("accuracy", "정확도"), Text("accuracy", "정확도"), True, accuracies),
-    "macro_f1": Metric(Text("macro F1", "매크로 F1"), Text("macro F1", "매크로 F1"), True, macro_f1),
+    "macro_f1": Metric(Text("macro F1", "매크로 F1"), Text("macro F1", "매크로 F1"), True, macro_f1, _EACH_GRADE),
     "within_one_accuracy": Metric(
         Text("accuracy within one grade", "한 등급 이내 정확도"),
         Text("within one", "한 등급 이내"),
@@ -156,14 +196,23 @@ METRICS: dict[str, Metric] = {
         far_error_shares,
     ),
     "sensitivity": Metric(
-        Text("sensitivity at grade 2 or more", "2등급 이상 민감도"), Text("sensitivity", "민감도"), True, sensitivities
+        Text("sensitivity at grade 2 or more", "2등급 이상 민감도"),
+        Text("sensitivity", "민감도"),
+        True,
+        sensitivities,
+        (tuple(GRADES[_CLEAR:]),),
     ),
     "specificity": Metric(
-        Text("specificity at grade 2 or more", "2등급 이상 특이도"), Text("specificity", "특이도"), True, specificities
+        Text("specificity at grade 2 or more", "2등급 이상 특이도"),
+        Text("specificity", "특이도"),
+        True,
+        specificities,
+        (tuple(GRADES[:_CLEAR]),),
     ),
 }
 
 
+HEADLINE = "quadratic_weighted_kappa"
 # Those that counts are enough for.
 COUNTED = {name: metric.of for name, metric in METRICS.items() if metric.of}
 
@@ -205,7 +254,8 @@ def quadratic_weighted_kappa(counts: npt.NDArray[np.integer]) -> float:
 def counts_by_group(predictions: pd.DataFrame, condition: str, part: str, groups: Mapping[str, object]) -> Counts:
     """One confusion matrix a group, (groups, 4, 4); `groups` names the group of each image id, or it is its own."""
     rows = _labelled(predictions, condition, part)
-    codes, names = pd.factorize(rows["image"].map(groups).fillna(rows["image"]).astype(str), sort=True)
+    named = rows["image"].map(groups).astype(object)
+    codes, names = pd.factorize(named.where(named.notna(), rows["image"]).astype(str), sort=True)
     cells = codes * _GRADES**2 + rows["truth"].to_numpy(dtype=np.int64) * _GRADES + _predicted(rows)
     return np.bincount(cells, minlength=len(names) * _GRADES**2).reshape(-1, _GRADES, _GRADES)
 
@@ -293,16 +343,18 @@ def ranked_probability_score(predictions: pd.DataFrame, condition: str, part: st
     return float(scores.mean()) if len(scores) else math.nan
 
 
-def ranked_probability_scores(probabilities: Values, truth: npt.NDArray[np.integer]) -> Values:
+def ranked_probability_scores(probabilities: npt.NDArray[np.floating], truth: npt.NDArray[np.integer]) -> Values:
     """(n,): mean squared distance of the cumulated probabilities from the truth's: 0 is best, 1 worst (Epstein 1969).
 
     Args:
         probabilities: (n, 4).
         truth: (n,).
     """
-    reached = truth[:, np.newaxis] <= np.arange(_GRADES - 1)
-    scores: Values = np.square(probabilities.cumsum(axis=1)[:, :-1] - reached).mean(axis=1)
-    return scores
+    cumulated, scores = np.zeros_like(probabilities[:, 0]), np.zeros(len(truth))
+    for grade in range(_GRADES - 1):  # column by column: a fourth of the time of numpy's cumsum over so short an axis
+        cumulated = cumulated + probabilities[:, grade]
+        scores += np.square(cumulated - (truth <= grade))
+    return scores / (_GRADES - 1)
 
 
 def _probabilities_and_truth(

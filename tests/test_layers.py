@@ -18,10 +18,10 @@ _TRAINING = ("scalp_core/models.py", "scalp_core/loop.py", "scalp_core/train.py"
 
 # What each of these may be imported by; anything else may be imported by anyone.
 ALLOWED = {
-    "streamlit": ("Home.py", "serve.py", "pages/", "ui/", "training/benchmark.py"),  # it times the pages
+    "streamlit": ("Home.py", "serve.py", "pages/", "ui/", "training/benchmark"),  # they time the pages
     "torch": (*_TRAINING, "scalp_core/backbones.py", "scalp_core/losses.py", "scalp_core/augment.py"),
     "dlordinal": ("scalp_core/losses.py",),
-    "scipy": ("scalp_core/operating_point.py", "scalp_core/compare.py"),
+    "scipy": ("scalp_core/operating_point.py", "scalp_core/compare.py", "scalp_core/chance.py"),
     "timm": ("scalp_core/backbones.py",),
     "torchvision": ("scalp_core/backbones.py",),
     "argparse": ("training/",),

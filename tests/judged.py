@@ -1,0 +1,45 @@
+"""What tests of comparing share: prediction tables as runs keep them, of grades that the test chooses."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scalp_core.aligned import Aligned, align, arrange
+from scalp_core.evaluate import PROBABILITIES
+from scalp_core.labels import Condition
+
+Column = Sequence[int | None] | npt.NDArray[np.integer]
+
+SEBUM, DANDRUFF = Condition.EXCESS_SEBUM, Condition.DANDRUFF
+
+
+def table(
+    truth: Column, grades: Column, condition: Condition = SEBUM, part: str = "test", images: Sequence[str] = ()
+) -> pd.DataFrame:
+    """One condition's answers; images are called 000, 001, … unless they have names."""
+    decided = np.array(grades, dtype=np.int64)
+    made = pd.DataFrame(0.1 + 0.6 * np.eye(4)[decided], columns=PROBABILITIES)
+    return made.assign(
+        image=list(images) or [f"{number:03d}" for number in range(len(decided))],
+        condition=condition.value,
+        part=part,
+        truth=pd.array(list(truth), dtype="Int8"),
+        grade=pd.array(decided, dtype="Int8"),
+        low=pd.array(np.maximum(decided - 1, 0), dtype="Int8"),
+        high=pd.array(decided, dtype="Int8"),
+    )
+
+
+def lined_up(tables: Mapping[str, pd.DataFrame], in_group: int = 1) -> Aligned:
+    """The runs' answers; so many images in a row are one group."""
+    answers = {name: arrange(one, "test") for name, one in tables.items()}
+    images = next(iter(answers.values())).images
+    return align(answers, {image: f"capture {number // in_group}" for number, image in enumerate(images)})
+
+
+def noisy(truth: npt.NDArray[np.int64], share: float, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """The truth with that share of answers one grade off."""
+    moved = np.where(truth == 0, 1, truth - 1)
+    return np.where(generator.random(len(truth)) < share, moved, truth)
