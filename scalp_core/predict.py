@@ -5,7 +5,7 @@ A run answers through its ONNX export, made once in a process of its own.
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,7 +18,7 @@ from scalp_core.champions import champions
 from scalp_core.errors import ScalpError
 from scalp_core.images import Picture
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition, ScalpType, Severity, scalp_type
-from scalp_core.operating_point import Decision, PerGrade, per_grade
+from scalp_core.operating_point import Decision, OperatingPoint, PerGrade, per_grade
 from scalp_core.runs import Run
 
 INTENDED_USE = "research_only"
@@ -54,29 +54,82 @@ class Answer:
     scalp_type: ScalpType
 
 
-def grade(data: bytes, conditions: Sequence[Condition] = CONDITIONS, threshold: int = DEFAULT_THRESHOLD) -> Answer:
-    """Grade the picture in these bytes with the champion of each condition.
+@dataclass(frozen=True)
+class Graders:
+    """The run that grades each condition and how it decides, as both stood at one moment.
 
-    Runs that answer for several conditions are passed through once. Conditions without any run are left out.
+    Whoever is promoted and whatever is fitted afterwards changes nothing of it, so that a table of many pictures is
+    graded alike from the first to the last.
+    """
+
+    runs: Mapping[Condition, Run]
+    points: Mapping[Run, OperatingPoint]
+
+    def load(self) -> None:
+        """Load, and export where needed, every run of them, so that `answer` has nothing left to fail at.
+
+        Raises:
+            ScalpError: a run is damaged, or cannot be exported.
+        """
+        for run in self.points:
+            _answering(run)
+
+    def answer(self, picture: Picture, threshold: int = DEFAULT_THRESHOLD) -> Answer:
+        """All that they say about a picture. Runs that answer for several conditions are passed through once.
+
+        Raises:
+            ScalpError: a run is damaged, or cannot be exported; the threshold is not 1, 2 or 3.
+        """
+        known = {run: _gradings(run, point, picture) for run, point in self.points.items()}
+        gradings = {condition: known[run][condition] for condition, run in self.runs.items()}
+        grades = {condition: int(grading.grade) for condition, grading in gradings.items()}
+        return Answer(picture, gradings, scalp_type(grades, threshold))
+
+
+def graders(conditions: Sequence[Condition] = CONDITIONS, run: Run | None = None) -> Graders:
+    """Who answers for these conditions now; those that nobody answers for are left out.
+
+    Args:
+        run: finished; answers in place of the champions.
+
+    Raises:
+        ScalpError: `no_model` when no run answers any of the conditions, `not_graded` when `run` grades none of them.
+    """
+    if run:
+        answering = dict.fromkeys(run.recipe.conditions, run)
+    else:
+        answering = {condition: champion.run for condition, champion in champions().items()}
+    runs = {condition: answering[condition] for condition in conditions if condition in answering}
+    if not runs:
+        raise _not_graded(run, conditions) if run else _no_model()
+    return Graders(runs, {one: one.operating_point for one in runs.values()})
+
+
+def _no_model() -> ScalpError:
+    return ScalpError(
+        "no_model",
+        "No finished run answers for this yet. Train one from the sidebar or with python -m training.train.",
+        "이 증상의 등급을 추정할 완료된 실행이 없습니다. 사이드바나 python -m training.train으로 학습하십시오.",
+    )
+
+
+def _not_graded(run: Run, conditions: Sequence[Condition]) -> ScalpError:
+    en, ko = (", ".join(condition.text(language) for condition in conditions) for language in ("en", "ko"))
+    return ScalpError(
+        "not_graded",
+        f"Run “{run.id}” does not grade “{en}”.",
+        f"“{run.id}” 실행은 ‘{ko}’의 등급을 추정하지 않습니다.",
+    )
+
+
+def grade(data: bytes, conditions: Sequence[Condition] = CONDITIONS, threshold: int = DEFAULT_THRESHOLD) -> Answer:
+    """Grade the picture in these bytes with the champion of each condition; see `graders`.
 
     Raises:
         ScalpError: not a picture, too large, or `no_model` when no run answers any of the conditions.
     """
     picture = images.decode(data)
-    answering = {condition: champion.run for condition, champion in champions().items() if condition in conditions}
-    if not answering:
-        raise ScalpError(
-            "no_model",
-            "No finished run answers for this yet. Train one from the sidebar or with python -m training.train.",
-            "이 증상의 등급을 추정할 완료된 실행이 없습니다. 사이드바나 python -m training.train으로 학습하십시오.",
-        )
-    gradings: dict[Condition, Grading] = {}
-    for run in dict.fromkeys(answering.values()):
-        known = answer_by(run, picture)
-        gradings |= {condition: known[condition] for condition, answers in answering.items() if answers == run}
-    ordered = {condition: gradings[condition] for condition in conditions if condition in gradings}
-    grades = {condition: int(grading.grade) for condition, grading in ordered.items()}
-    return Answer(picture, ordered, scalp_type(grades, threshold))
+    return graders(conditions).answer(picture, threshold)
 
 
 def answer_by(run: Run, picture: Picture) -> dict[Condition, Grading]:
@@ -85,8 +138,12 @@ def answer_by(run: Run, picture: Picture) -> dict[Condition, Grading]:
     Raises:
         ScalpError: the run is damaged, or cannot be exported.
     """
+    # Read anew each time: it may be replaced while the network stays loaded.
+    return _gradings(run, run.operating_point, picture)
+
+
+def _gradings(run: Run, point: OperatingPoint, picture: Picture) -> dict[Condition, Grading]:
     said, evidence = _answering(run).answer(picture.pixels)
-    point = run.operating_point  # read anew each time: it may be replaced while the network stays loaded
     return {
         condition: _grading(run, condition, point.decision(condition), said[number], evidence[number])
         for number, condition in enumerate(run.recipe.conditions)

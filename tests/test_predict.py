@@ -14,11 +14,12 @@ import torch
 from conftest import ROOT, Folders, Trained
 
 from scalp_core import images, predict
+from scalp_core.champions import promote
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.models import logits
 from scalp_core.operating_point import Decision, OperatingPoint
-from scalp_core.predict import answer_by, grade, warm
+from scalp_core.predict import answer_by, grade, graders, warm
 from scalp_core.runs import Run
 from scalp_core.train import load_network
 
@@ -129,6 +130,33 @@ def test_any_run_can_be_asked_whoever_is_champion(trained: Trained, folders: Fol
         assert (grading.evidence == plain[condition].evidence).all()
         expected = POINT.decision(condition).calibrated(plain[condition].probabilities)
         assert grading.probabilities == pytest.approx(expected.tolist())
+
+
+def test_graders_stay_as_they_were_chosen(trained: Trained, folders: Folders) -> None:
+    first = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "first")))
+    chosen, picture = graders(), images.decode(trained.picture)
+    before = chosen.answer(picture)
+    later = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "later")))
+    promote(Condition.DANDRUFF, later)
+    first.write_operating_point(POINT)
+    after = chosen.answer(picture)
+    for condition, grading in after.gradings.items():
+        assert grading.run == first
+        assert grading.probabilities == before.gradings[condition].probabilities
+    now = grade(trained.picture).gradings
+    assert now[Condition.DANDRUFF].run == later
+    assert now[Condition.PUSTULES].grade == 3 != after.gradings[Condition.PUSTULES].grade
+
+
+def test_graders_of_a_run_know_its_conditions(trained: Trained, folders: Folders) -> None:
+    run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "some")))
+    recipe = json.loads((run.folder / "recipe.json").read_text())
+    recipe["recipe"]["conditions"] = ["value_5"]
+    (run.folder / "recipe.json").write_text(json.dumps(recipe))
+    assert list(graders(run=run).runs) == [Condition.DANDRUFF]
+    with pytest.raises(ScalpError, match="does not grade “hair loss”") as caught:
+        graders([Condition.HAIR_LOSS], run)
+    assert caught.value.code == "not_graded"
 
 
 def test_runs_are_loaded_once(trained: Trained) -> None:

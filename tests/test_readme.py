@@ -116,7 +116,12 @@ def _wait_for(address: str) -> None:
 
 @pytest.mark.parametrize("readme", READMES)
 def test_every_shell_line_does_what_it_says(readme: str, place: Place) -> None:
-    for made in (*(Path("data", name) for name in place.own), Path("drawn-tree"), Path("artifacts", "first")):
+    for made in (
+        *(Path("data", name) for name in place.own),
+        Path("drawn-tree"),
+        Path("graded"),
+        Path("artifacts", "first"),
+    ):
         shutil.rmtree(place.folder / made, ignore_errors=True)  # the other language starts from nothing as well
     for line in "".join(blocks(readme, "bash")).splitlines():
         _follow(line, place)

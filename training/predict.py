@@ -1,0 +1,158 @@
+"""Grade many pictures into one table: `python -m training.predict PATH … --out results.parquet`.
+
+Stopped or killed, it goes on when the same command is started again.
+"""
+
+import argparse
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from scalp_core.bulk import Order, Outcome, grade_all
+from scalp_core.errors import ScalpError
+from scalp_core.labels import CONDITIONS, Condition, find_condition
+from scalp_core.predict import Graders, graders
+from scalp_core.runs import Run, find_run
+from scalp_core.sources import Listing, find
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0 something was graded, 1 nothing, 2 a mistake that was explained, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _predict(options)
+    except ScalpError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nInterrupted. What is graded stays; start the same command again and it goes on.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training.predict", description=__doc__)
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="pictures, folders with everything below them, zip files, patterns"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="TABLE", help="the table: .parquet or .csv")
+    parser.add_argument(
+        "--conditions",
+        nargs="+",
+        type=_condition,
+        default=list(CONDITIONS),
+        metavar="CONDITION",
+        help="by key, number or name, such as value_5, 5 or dandruff (default: all six)",
+    )
+    parser.add_argument("--run", help="a finished run that grades in place of the champions")
+    parser.add_argument(
+        "--jobs", "--processes", type=_jobs, metavar="N", help="processes, each on one core (default: one a core)"
+    )
+    parser.add_argument(
+        "--restart", action="store_true", help="grade again, and replace a table of other pictures or by other runs"
+    )
+    return parser
+
+
+def _condition(name: str) -> Condition:
+    try:
+        return find_condition(name)
+    except ScalpError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return int(text)
+
+
+def _predict(options: argparse.Namespace) -> int:
+    chosen = graders(_in_order(options.conditions), _finished(options.run) if options.run else None)
+    listing = find(options.paths)
+    _tell_what_is_left_out(listing, options.conditions, chosen)
+    if not listing.sources:
+        print(f"There are no pictures in {shlex.join(options.paths)}.", file=sys.stderr)
+        return 1
+    started = time.monotonic()
+    with _Bar() as bar:
+        order = Order(listing.sources, chosen, options.out)
+        outcome = grade_all(order, jobs=options.jobs, restart=options.restart, progress=bar)
+    _tell(outcome, chosen, options.out, time.monotonic() - started)
+    return 0 if outcome.graded else 1
+
+
+class _Bar:
+    """A progress bar with the time that is left; appears when grading begins."""
+
+    def __init__(self) -> None:
+        self.bar = tqdm(disable=True)
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+    def __call__(self, done: int, total: int) -> None:
+        if self.bar.disable:  # what was graded before says nothing about the speed
+            self.bar = tqdm(total=total, initial=done, unit=" pictures", desc="grading", dynamic_ncols=True)
+        self.bar.update(done - self.bar.n)
+
+
+def _in_order(conditions: Sequence[Condition]) -> list[Condition]:
+    return [condition for condition in CONDITIONS if condition in conditions]
+
+
+def _finished(name: str) -> Run:
+    run = find_run(name)
+    if not run.finished:
+        raise ScalpError(
+            "not_finished",
+            f"Run “{name}” has not finished ({run.state.text.en}): only finished runs can grade.",
+            f"“{name}” 실행이 아직 완료되지 않았습니다({run.state.text.ko}). 완료된 실행만 사용할 수 있습니다.",
+        )
+    return run
+
+
+def _tell_what_is_left_out(listing: Listing, wanted: Sequence[Condition], chosen: Graders) -> None:
+    if listing.others:
+        print(f"Left out, being no pictures by their names: {_counts(listing.others)}.", file=sys.stderr)
+    if missing := [condition.text.en for condition in _in_order(wanted) if condition not in chosen.runs]:
+        print(f"No run grades {', '.join(missing)}: the table has no columns for that.", file=sys.stderr)
+
+
+def _tell(outcome: Outcome, chosen: Graders, out: Path, seconds: float) -> None:
+    graded_now = outcome.pictures - outcome.before
+    if not graded_now:
+        print(f"{out} is there already, of these pictures by these runs. Grade again with --restart.")
+    elif outcome.before:
+        print(f"Gone on with: {outcome.before:,} of the pictures were graded before.")
+    speed = f" ({graded_now / seconds:.1f} a second)" if graded_now else ""
+    print(f"{outcome.graded:,} of {outcome.pictures:,} pictures graded{speed}: {out}, and beside it {out.name}.json")
+    bad = {status: count for status, count in outcome.statuses.items() if status != "ok"}
+    if bad:
+        print(f"Not graded: {_counts(bad)}. Their rows in the table say why; the first of them:")
+        for path, message in outcome.faults:
+            print(f"  {path}: {message}")
+    for run, point in chosen.points.items():
+        names = ", ".join(condition.text.en for condition, one in chosen.runs.items() if one == run)
+        print(f"{run.id} graded {names}{f'; operating point of {point.made[:10]}' if point.made else ''}.")
+    if any(run.synthetic for run in chosen.points):
+        print(
+            "These runs learned from synthetic pictures, drawn by a program: their grades mean nothing for real ones."
+        )
+    print("Research only: not a medical device, not for diagnosis.")
+
+
+def _counts(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in numbers.items())
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `… | head` is no error
+    sys.exit(main())
