@@ -67,6 +67,26 @@ def _run_report(run: Run, _changed_ns: int) -> pd.DataFrame:
     return report(run.predictions)
 
 
+def readable(runs: Iterable[Run]) -> list[Run]:
+    """Those of these finished runs that can be judged. A damaged one is left out, and the log says so."""
+    found = []
+    for run in runs:
+        try:
+            check_readable(run)
+        except ScalpError as error:
+            _log.warning("%s", error)
+        else:
+            found.append(run)
+    return found
+
+
+def check_readable(run: Run) -> None:
+    """Raises ScalpError, which names the file, unless all that judging a finished run takes can be read."""
+    run.check_complete()
+    _ = run.predictions, run.parameters
+    run_report(run)
+
+
 def score(run: Run, condition: Condition, part: str) -> float | None:
     """Quadratic weighted kappa of a run; None where the part cannot say."""
     table = run_report(run)
@@ -82,7 +102,7 @@ def judged_on(dataset: Dataset) -> list[Run]:
 
 def champions() -> dict[Condition, Champion]:
     """The answering run of every condition that has one. Asked at every request, worked out when runs change."""
-    finished = tuple(finished_runs())
+    finished = tuple(readable(finished_runs()))
     changed = (*(run.changed_ns for run in finished), _changed_ns(_pins_path()))
     return dict(_champions(finished, _pins_path(), changed))
 
@@ -121,7 +141,7 @@ def equals(runs: Iterable[Run], condition: Condition) -> list[Run]:
     """
     scores = {run: _valid_score(run, condition) for run in runs}
     near = [run for run, reached in scores.items() if reached >= max(scores.values()) - PRACTICALLY_EQUAL]
-    return sorted(near, key=lambda run: (run.manifest["parameters"], run.created))
+    return sorted(near, key=lambda run: (run.parameters, run.created))
 
 
 def _valid_score(run: Run, condition: Condition) -> float:

@@ -353,9 +353,12 @@ def _learning(one: _Report) -> str:
         for side in one.sides
         for run in side.runs
     }
+    known = {name: history for name, history in histories.items() if {"epoch", *_CURVES} <= set(history)}
+    if not known:
+        return ""
     drawn = (
         _figure(
-            figures.curves(histories, measure, one.language, synthetic=one.dataset.synthetic),
+            figures.curves(known, measure, one.language, synthetic=one.dataset.synthetic),
             one.say("curves_of", measure=one.say(measure)),
         )
         for measure in _CURVES
@@ -402,8 +405,9 @@ def _files(one: _Report) -> str:
 
 def _made(run: Run) -> list[str]:
     manifest = run.manifest
-    versions = ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
-    return [run.id, f"{manifest['seconds']:,.0f} s", str(run.recipe.seed), str(manifest["device"]), versions]
+    versions = ", ".join(f"{name} {version}" for name, version in manifest.get("versions", {}).items())
+    seconds = f"{manifest['seconds']:,.0f} s" if "seconds" in manifest else "–"
+    return [run.id, seconds, str(run.recipe.seed), str(manifest.get("device", "–")), versions or "–"]
 
 
 def _hashes(run: Run) -> dict[str, str]:

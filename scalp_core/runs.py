@@ -21,10 +21,12 @@ from typing import Any
 
 import pandas as pd
 from filelock import FileLock
+from pyarrow import ArrowException
 
 from scalp_core.architectures import ARCHITECTURE_NAME, weights_file
 from scalp_core.dataset import NAME, Dataset, open_dataset
 from scalp_core.errors import ScalpError, Text
+from scalp_core.evaluate import PROBABILITIES
 from scalp_core.files import is_locked, read_json, sha256, write_json, write_text
 from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS, Condition
@@ -36,6 +38,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 # What the manifest vouches for: everything that made the run, in the order of writing. The export is made from the
 # weights again at will, the log and the operating point may change later; the export carries its own check.
 _VOUCHED = ("recipe.json", "history.jsonl", "model.safetensors", "preprocessing.json", "predictions.parquet")
+_PREDICTED = {"image", "condition", "part", "truth", *PROBABILITIES}  # columns of a prediction table
 _LOG_SHOWN = 20_000  # characters
 MAX_WAITING = 100  # runs; a sweep of thirty fits, a stuck key does not
 
@@ -395,12 +398,19 @@ class Run:
 
     @property
     def history(self) -> pd.DataFrame:
-        """One row a finished epoch: epoch, train_loss, valid_loss, valid_qwk, lr, seconds, and QWK by condition."""
+        """One row a finished epoch: epoch, train_loss, valid_loss, valid_qwk, lr, seconds, and QWK by condition.
+
+        Raises:
+            ScalpError: it cannot be read.
+        """
         path = self.folder / "history.jsonl"
         if not path.exists():
             return pd.DataFrame()
         lines = path.read_text(encoding="utf-8").splitlines()
-        return pd.DataFrame([json.loads(line) for line in lines])
+        try:
+            return pd.DataFrame([json.loads(line) for line in lines])
+        except ValueError as error:
+            raise _damaged(self.id, path.name) from error
 
     @property
     def progress(self) -> Progress | None:
@@ -439,6 +449,14 @@ class Run:
         return manifest
 
     @property
+    def parameters(self) -> int:
+        """Of its network. Raises ScalpError if the manifest does not say."""
+        try:
+            return int(self.manifest["parameters"])
+        except (LookupError, ValueError, TypeError) as error:
+            raise _damaged(self.id, "manifest.json") from error
+
+    @property
     def preprocessing(self) -> Preprocessing:
         values = read_json(self.folder / "preprocessing.json")
         tuples = {name: tuple(one) for name, one in values.items() if isinstance(one, list)}
@@ -454,7 +472,11 @@ class Run:
 
     @property
     def raw_predictions(self) -> pd.DataFrame:
-        """Columns image, condition, part, truth (Int8), p0 … p3: what the network says. Shared: do not change."""
+        """Columns image, condition, part, truth (Int8), p0 … p3: what the network says. Shared: do not change.
+
+        Raises:
+            ScalpError: they cannot be read.
+        """
         path = self.predictions_path
         return _read_predictions(path, path.stat().st_mtime_ns)
 
@@ -604,9 +626,19 @@ class Run:
     def complete(self) -> bool:
         """A finished run's manifest can be read and what it vouches for is there. `verify` looks into the files."""
         try:
-            return all((self.folder / name).is_file() for name in self.manifest["files"])
-        except (ScalpError, LookupError, TypeError):
+            self.check_complete()
+        except ScalpError:
             return False
+        return True
+
+    def check_complete(self) -> None:
+        """Raises ScalpError, which names the file, unless it is complete."""
+        try:
+            missing = [name for name in self.manifest["files"] if not (self.folder / name).is_file()]
+        except (LookupError, TypeError) as error:
+            raise _damaged(self.id, "manifest.json") from error
+        if missing:
+            raise _damaged(self.id, missing[0])
 
     def verify(self) -> None:
         """Raises ScalpError unless every file is as the manifest says: flipped bits load without a murmur otherwise."""
@@ -626,9 +658,9 @@ class Run:
         """What one picture takes it on one core of this machine; None where that was not measured here."""
         try:
             written = read_json(self.folder / "speed.json")
-        except FileNotFoundError:
+            return float(written["milliseconds"]) if written["machine"] == _machine() else None
+        except (FileNotFoundError, ValueError, LookupError, TypeError):  # what is broken is measured again
             return None
-        return float(written["milliseconds"]) if written["machine"] == _machine() else None
 
     def write_milliseconds(self, milliseconds: float) -> None:
         """Keep that. Raises ScalpError where the folder cannot be written."""
@@ -678,7 +710,13 @@ def recipe_from(values: Mapping[str, Any]) -> Recipe:
 
 @lru_cache(maxsize=64)
 def _read_predictions(path: Path, _changed_ns: int) -> pd.DataFrame:
-    return pd.read_parquet(path)
+    try:
+        table = pd.read_parquet(path)
+    except (ArrowException, OSError, ValueError) as error:
+        raise _damaged(path.parent.name, path.name) from error
+    if not set(table) >= _PREDICTED or not set(table["condition"].unique()) <= set(CONDITIONS):
+        raise _damaged(path.parent.name, path.name)
+    return table
 
 
 @lru_cache(maxsize=64)
@@ -791,11 +829,11 @@ def _make_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
 
 
 def not_writable(error: OSError) -> ScalpError:
-    """The error for whoever wants to train where nothing can be written."""
+    """The error for whoever wants to train, promote or save where nothing can be written."""
     return ScalpError(
         "not_writable",
-        f"The folder for runs cannot be written ({error.strerror}): training needs a writable artifacts folder.",
-        f"실행 폴더에 쓸 수 없습니다({error.strerror}). 학습하려면 artifacts 폴더에 쓸 수 있어야 합니다.",
+        f"The folder for runs cannot be written ({error.strerror}): the artifacts folder must be writable.",
+        f"실행 폴더에 쓸 수 없습니다({error.strerror}). artifacts 폴더에 쓰기 권한이 필요합니다.",
     )
 
 

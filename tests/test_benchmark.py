@@ -2,19 +2,28 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import sklearn.metrics
 import torch
 from conftest import TINY, Folders, labels_of
+from judged import lined_up, noisy, table
 
+from scalp_core.aligned import confusion
+from scalp_core.compare import compare
 from scalp_core.dataset import LABEL_COLUMNS, PARTS, Dataset
+from scalp_core.evaluate import kappas
 from scalp_core.explore import Filters, filterable, measured, select, size, spearman
 from scalp_core.images import Preprocessing
 from scalp_core.importer import Order, import_tree, read_report
+from scalp_core.labels import Condition
 from scalp_core.runs import Recipe
-from training import benchmark, benchmark_train
+from training import benchmark, benchmark_compare, benchmark_compare_page, benchmark_train
 from training.benchmark_import import LAYOUTS, write_tree
+from training.simulation import World, draw, error_for, shares_of, true_values
 
 
 @pytest.mark.parametrize("rows", [7, 3000])
@@ -175,3 +184,104 @@ def test_the_plain_loop_learns_from_the_files(tiny: Dataset, style: str) -> None
     assert labels.tolist() == [-1 if grade is None else grade for grade in labels_of(first).values()]
     batches = list(benchmark_train.loaded(files, Recipe(**TINY), 0, torch.device("cpu"))(3))
     assert [tuple(pixels.shape) for pixels, _ in batches] == [(8, 3, 64, 64)] * 3
+
+
+def test_coverage_is_counted_for_heads_and_for_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written = tmp_path / "figures.json"
+    words = ["--groups", "30", "--conditions", "value_2", "--repetitions", "60", "--replicates", "200"]
+    assert benchmark.main(["coverage", *words, "--json", str(written)]) == 0
+    figures = json.loads(written.read_text(encoding="utf-8"))
+    assert figures["synthetic"] is True
+    rows = {row["metric"]: row for row in figures["rows"]}
+    accuracy = rows["accuracy"]
+    assert (accuracy["condition"], accuracy["heads"]) == ("excess_sebum", 30)
+    assert 0.5 < accuracy["truth"] < 0.9
+    # Pictures of one head err together: taken one by one they promise too much.
+    assert accuracy["heads resampled"] > accuracy["pictures resampled"]
+    assert accuracy["difference of two, heads"] > 0.8
+    printed = capsys.readouterr().out
+    for word in ("SIMULATED", "60 repetitions", "200 resamples", "pictures resampled", "excess_sebum"):
+        assert word in printed
+
+
+def test_verdicts_are_counted_where_all_are_equal_and_where_one_is_better(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "figures.json"
+    words = ["--groups", "150", "--conditions", "value_2", "--repetitions", "12", "--replicates", "200"]
+    assert benchmark.main(["verdicts", *words, "--json", str(written)]) == 0
+    (row,) = json.loads(written.read_text(encoding="utf-8"))["rows"]
+    shares = {name: value for name, value in row.items() if name not in ("condition", "heads")}
+    assert all(0 <= value <= 1 for value in shares.values())
+    assert row["uncorrected"] <= row["silent quadratic_weighted_kappa"]
+    assert row["seen against all"] <= row["seen"] <= row["first"]
+    assert row["detectable in half"] < row["detectable in four of five"]
+    assert "SIMULATED" in capsys.readouterr().out
+
+
+def test_a_simulated_world_is_as_asked() -> None:
+    world = World(shares_of(Condition.EXCESS_SEBUM), (0.35, 0.35, 0.1))
+    drawn = draw(world, 3000, np.random.default_rng(0))
+    assert drawn.truth.shape == (6, 15_000)
+    assert (np.bincount(drawn.groups) == 5).all()
+    assert np.bincount(drawn.truth.ravel()) / drawn.truth.size == pytest.approx(world.shares, abs=0.01)
+    first, second, best = kappas(confusion(drawn)).mean(axis=1)
+    assert first == pytest.approx(second, abs=0.01)
+    assert best > first + 0.02
+    for gain in (0.03, -0.05):
+        gained = true_values(replace(world, errors=(error_for(world, gain),)))["quadratic_weighted_kappa"]
+        assert gained - true_values(world)["quadratic_weighted_kappa"] == pytest.approx(gain, abs=0.005)
+    with pytest.raises(ValueError, match="share"):
+        error_for(world, 0.5)
+
+
+def test_a_comparison_is_measured_beside_a_loop(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = tmp_path / "figures.json"
+    assert benchmark.main(["compare", "--images", "1000", "--repeats", "1", "--json", str(written)]) == 0
+    figures = json.loads(written.read_text(encoding="utf-8"))
+    assert figures["synthetic"] is True
+    assert [(one["images"], one["groups"]) for one in figures["sizes"]] == [(1000, 200)]
+    for one in figures["sizes"]:
+        assert min(one["seconds"].values()) > 0
+        assert {"arrange a run", "line up", "matrices", "compare"} <= set(one["seconds"])
+        assert one["memory"]["peak"] >= one["memory"]["before"] > 0
+        assert one["plain"]["replicates"] >= 1
+    printed = capsys.readouterr().out
+    for word in ("SYNTHETIC", "cores", "1,000 pictures", "scaled to 2,000", "times as long"):
+        assert word in printed
+    monkeypatch.setattr(benchmark_compare.importlib, "import_module", lambda name: __import__(f"{name}.missing"))
+    assert benchmark_compare.plain_way(lined_up({"one": table([0, 1, 2], [0, 1, 1])}), 1) is None
+
+
+def test_the_loop_beside_it_finds_the_same_figures() -> None:
+    generator = np.random.default_rng(0)
+    truth = generator.integers(0, 4, 300)
+    aligned = lined_up({"one": table(truth, noisy(truth, 0.4, generator))}, in_group=5)
+    place = aligned.condition(Condition.EXCESS_SEBUM)
+    found = compare(aligned, {"one": ["one"]})
+    of = (aligned.truth[place], aligned.grades[0, place], aligned.probabilities[0, place])
+    for name, value in benchmark_compare.plain_metrics(sklearn.metrics, *of).items():
+        assert found.values(name)[0, place] == pytest.approx(value), name
+
+
+def test_clicks_on_the_compare_page_are_measured(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = benchmark.write_rows(folders.data / "benchmark", 600, 0)
+    runs = benchmark_compare_page.write_runs(dataset, folders.artifacts)
+    assert all(run.finished and run.complete for run in runs)
+    monkeypatch.setattr(benchmark, "_REPEATS", 1)
+    clicks = benchmark_compare_page._clicks(dataset)
+    some = {name: clicks[name] for name in ("leaderboard", "wall, a cell", "lab, another τ")}
+    monkeypatch.setattr(benchmark_compare_page, "_clicks", lambda _: some)
+    seconds = benchmark_compare_page.measure_clicks(dataset)
+    assert set(seconds) == {*some, "leaderboard, after a decision was saved"}
+    assert all(took["first"] > 0 and took["median"] > 0 for took in seconds.values())
+
+
+def test_a_click_that_fails_is_not_measured(folders: Folders) -> None:
+    dataset = benchmark.write_rows(folders.data / "benchmark", 300, 0)
+    benchmark_compare_page.write_runs(dataset, folders.artifacts)
+    (dataset.folder / "index.parquet").write_bytes(b"broken")
+    with pytest.raises(RuntimeError, match="page failed"):
+        benchmark_compare_page.measure_clicks(dataset)

@@ -1,5 +1,6 @@
 """Who answers: chosen on the validation part, never on the test part; real before rendered; pins first."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,17 @@ def test_a_broken_run_does_not_silence_the_others(folders: Folders, damage: str)
         write_text(broken.folder / damage, "{")
     if damage == "predictions.parquet":
         (broken.folder / damage).unlink()
+    assert answering() == "sound"
+
+
+@pytest.mark.parametrize("damage", ["predictions.parquet", "operating_point.json", "manifest.json"])
+def test_a_run_whose_files_say_nonsense_does_not_silence_the_others(folders: Folders, damage: str) -> None:
+    finish("sound", valid=20)
+    broken = finish("broken", valid=0)
+    assert answering() == "broken"
+    files = dict.fromkeys(broken.manifest["files"], "")
+    nonsense = {"manifest.json": json.dumps({"files": files, "parameters": "many"})}
+    write_text(broken.folder / damage, nonsense.get(damage, "PAR1 {"))
     assert answering() == "sound"
 
 

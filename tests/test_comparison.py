@@ -12,6 +12,7 @@ from judged import noisy, table
 from scalp_core.compare import Verdict
 from scalp_core.comparison import Reference, aligned, candidates, compared, references
 from scalp_core.dataset import LABEL_COLUMNS, Dataset, write_dataset
+from scalp_core.errors import ScalpError
 from scalp_core.evaluate import COUNTED, METRICS
 from scalp_core.files import write_json, write_text
 from scalp_core.images import Preprocessing
@@ -219,3 +220,38 @@ def test_where_the_part_cannot_say_there_is_no_reference(folders: Folders) -> No
     rows.loc[rows["part"] != "calib", SEBUM.value] = 0  # healthy heads alone
     found = references(write_dataset(dataset.folder, "csv", {}, rows), "test")[SEBUM]
     assert {one.metric for one in found} == set(METRICS) - {KAPPA, "sensitivity"}
+
+
+@pytest.mark.parametrize(
+    "damage", ["predictions.parquet", "operating_point.json", "manifest.json", "model.safetensors"]
+)
+def test_a_damaged_run_is_left_out_by_name_and_the_others_are_compared(folders: Folders, damage: str) -> None:
+    dataset = heads(folders)
+    sound, broken = finish("sound", dataset, 0.2), finish("broken", dataset, 0.3, replace(RECIPE, lr=0.01))
+    path = broken.folder / damage
+    path.unlink(missing_ok=True) if damage == "model.safetensors" else write_text(path, "PAR1 {")
+    sides, left_out = candidates(dataset)
+    assert [side.runs for side in sides] == [(sound,)]
+    (told,) = left_out
+    assert told.run == broken
+    assert damage in told.reason.en
+    assert damage in told.reason.ko
+
+
+def test_tables_that_are_not_about_the_same_labels_are_told_in_words(folders: Folders) -> None:
+    dataset = heads(folders)
+    one, other = finish("one", dataset, 0.2), finish("other", dataset, 0.3, replace(RECIPE, lr=0.01))
+    table = other.raw_predictions.copy()
+    table["truth"] = (table["truth"] + 1) % 4
+    table.to_parquet(other.predictions_path)
+    with pytest.raises(ScalpError) as caught:
+        aligned(dataset, [one, other], "valid")
+    assert caught.value.code == "not_alike"
+    assert "one, other" in caught.value.text.ko
+
+
+def test_a_time_that_cannot_be_read_is_not_known(folders: Folders) -> None:
+    run = finish("one", heads(folders), 0.2)
+    for written in ("{", "[]", '{"machine": 1}'):
+        write_text(run.folder / "speed.json", written)
+        assert run.milliseconds is None

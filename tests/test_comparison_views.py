@@ -122,7 +122,7 @@ def test_what_is_shown_can_be_taken_along(three: Folders, monkeypatch: pytest.Mo
     assert list(got.columns) == list(shown.columns)
     assert got.astype(str).equals(shown.astype(str))
     for figure in FIGURES:
-        view("differences", figure=figure, cost="parameters")
+        view("differences", figure=figure, axis="parameters")
     kinds = {name.split("-")[0] for name in downloads.offered if name.endswith(".svg")}
     assert kinds == {"leaderboard", "differences", "recall", "reliability", "curves", "parameters"}
     for name, make in downloads.offered.items():
@@ -135,7 +135,7 @@ def test_differences_begin_with_the_best_on_validation(three: Folders) -> None:
     sides = candidates(dataset)[0]
     best = compared(dataset, sides, "valid").best(KAPPA, Condition("value_2"))
     at = view("differences")
-    assert at.query_params["reference"] == best
+    assert at.selectbox[0].value == best
     assert set(forest(at)["other"]) == {best}
     pairs, ranks = (table.value for table in at.dataframe)
     assert len(pairs) == 3
@@ -156,7 +156,7 @@ def test_another_reference_is_in_the_address(three: Folders) -> None:
 @pytest.mark.parametrize("name", ["alone", "bare"])
 def test_where_there_is_nothing_to_compare_a_sentence_stands(three: Folders, figure: str, name: str) -> None:
     condition = {"alone": ALONE, "bare": BARE}[name]
-    at = view("differences", condition=condition.value, figure=figure, cost="parameters")
+    at = view("differences", condition=condition.value, figure=figure, axis="parameters")
     first = texts(at.markdown)
     drawn = len(charted(at))
     if figure == "curves":
@@ -193,3 +193,11 @@ def test_times_are_measured_when_asked_for(three: Folders) -> None:
     at = view("differences", sides="vgg11_bn,resnet18", figure="pareto")
     assert not at.info
     assert not at.button
+
+
+def test_histories_that_say_nothing_are_no_curves(three: Folders) -> None:
+    for name, written in (("vgg11_bn", ""), ("resnet18", '{"epoch": 1}\n')):
+        (three.artifacts / f"run-{name}" / "history.jsonl").write_text(written)
+    at = view("differences", figure="curves")
+    assert len(charted(at)) == 2
+    assert {"vit_tiny"} == set(charted(at)[0]["name"])

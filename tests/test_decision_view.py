@@ -161,7 +161,7 @@ def test_a_malformed_address_is_as_none(run: Run, asked: dict[str, str]) -> None
     assert at.button(key="lab-to-stored").disabled
     assert address(at, "rule") == stored(run).rule
     assert address(at, "tau") == f"{stored(run).tau:g}"
-    assert address(at, "lab_part") == PART
+    assert address(at, "lab_part") in (None, PART)
 
 
 def test_figures_curve_and_address_move_with_the_choice(run: Run) -> None:

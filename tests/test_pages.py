@@ -283,6 +283,22 @@ def test_the_best_is_promoted_and_taken_back(several: Folders) -> None:
     assert champions.pins() == {}
 
 
+@pytest.mark.parametrize("view", VIEWS)
+def test_one_damaged_run_does_not_take_the_comparison_away(several: Folders, view: str) -> None:
+    (several.artifacts / "two" / "predictions.parquet").write_bytes(b"PAR1 damaged")
+    at = healthy(page("compare", "ko", data="tiny", condition="value_3", view=view))
+    assert at.multiselect[0].value == ["one"]
+    reasons = next(frame.value for frame in at.main.dataframe if Say("ko")("compare_reason") in frame.value)
+    assert any("predictions.parquet" in reason for reason in reasons[Say("ko")("compare_reason")])
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_nothing_is_written_into_the_address_that_nobody_chose(several: Folders, view: str) -> None:
+    """What is written while a page is drawn, browsers keep as a page of its own to go back to."""
+    at = healthy(page("compare", data="tiny", view=view))
+    assert set(at.query_params) == {"lang", "data", "view"}
+
+
 # Grade a picture.
 
 
@@ -362,7 +378,7 @@ def test_the_threshold_changes_the_type(trained: Trained) -> None:
             at = at.button_group(key="threshold-en").set_value(str(threshold)).run()
         wanted = predict.grade(data, threshold=threshold).scalp_type
         assert Say("en")("diagnose_type", name=wanted.text.en) in texts(healthy(at).subheader)
-        assert at.query_params["threshold"] == str(threshold)
+        assert at.query_params.get("threshold", str(DEFAULT_THRESHOLD)) == str(threshold)
         seen.add(wanted.key)
     assert len(seen) > 1
 

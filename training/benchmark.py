@@ -26,7 +26,7 @@ from scalp_core.architectures import FAMILIES
 from scalp_core.dataset import LABEL_COLUMNS, PART_SHARES, Dataset, open_dataset, write_dataset
 from scalp_core.explore import Filters
 from scalp_core.synthetic import CAPTURE_SIZES, FIRST_EPOCH_MS, FRAMES, LAST_EPOCH_MS, REGION_OF_FRAME
-from training import benchmark_drawing, benchmark_import
+from training import benchmark_compare, benchmark_drawing, benchmark_import
 from training.measuring import REAL_SITES, ROOT, label_vectors, machine, memory, write_json
 
 _SIZES = (10_000, 100_000, 1_000_000)
@@ -56,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
 
     benchmark_import.add_commands(commands)
     benchmark_drawing.add_commands(commands)
+    benchmark_compare.add_commands(commands)
+    _add_compare_page(commands)
     _add_training(commands)
 
     # Started by the first: a process of its own for every size.
@@ -63,6 +65,27 @@ def _parser() -> argparse.ArgumentParser:
     inner.add_argument("--json", type=Path, required=True)
     inner.set_defaults(command=_measure_dataset_page)
     return parser
+
+
+# --- The Compare page, whose benchmark begins with the rows made here -----------------------------------------------
+
+
+def _add_compare_page(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    page = commands.add_parser("compare-page", help="seconds of every click on the Compare page, with five models")
+    page.add_argument("--pictures", type=int, nargs="+", default=(10_000, 100_000), help="that are judged")
+    page.set_defaults(command=lambda options: _compare_page().run(options))
+
+    # Started by the one above, once for every size.
+    inner = commands.add_parser("compare-page-measure")
+    inner.set_defaults(command=lambda options: _compare_page().measure_page(options))
+    for parser in (page, inner):
+        parser.add_argument("--json", type=Path, required=parser is inner, help="write the figures to this file")
+
+
+def _compare_page() -> ModuleType:
+    from training import benchmark_compare_page
+
+    return benchmark_compare_page
 
 
 # --- Training, which alone needs torch ------------------------------------------------------------------------------

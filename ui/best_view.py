@@ -28,7 +28,10 @@ def show_best(one: Compared, say: Say) -> None:
     answering = champions.champions()
     rows = [_row(one, condition, valid, test, answering.get(condition), say) for condition in CONDITIONS]
     table = pd.DataFrame(rows)
-    st.dataframe(table, hide_index=True, alt=say("view_best"))
+    # Left to itself the column is as narrow as its head, and names are cut.
+    longest = max(len(str(row.get(say("best_tied"), ""))) for row in rows)
+    wide = {say("best_tied"): st.column_config.TextColumn(width=min(300, 40 + 7 * longest))}
+    st.dataframe(table, hide_index=True, column_config=wide, alt=say("view_best"))
     offer_table(table, "best", say, say("view_best"), synthetic=one.dataset.synthetic)
     st.subheader(say("best_for", condition=say.of(one.condition.text)))
     _candidates(one, valid, test, answering.get(one.condition), say)
@@ -76,7 +79,7 @@ def _candidates(one: Compared, valid: Comparison, test: Comparison, champion: Ch
     """Every model that grades the condition, the best on validation first."""
     able = [side for side in one.sides if one.condition in side.recipe.conditions]
     if not able:
-        st.info(say("compare_none", data=one.dataset.name))
+        st.info(say("lab_nobody"))
         return
     place = valid.conditions.index(one.condition)
     reached = dict(zip(valid.sides, valid.values(HEADLINE)[:, place], strict=True))

@@ -1,9 +1,14 @@
 """Choices kept in the address, so that every view is a link that means the same in both languages. Knows no figures.
 
 Streamlit's own binding writes the shown label into the address, which here depends on the language.
+
+What is written while a page is drawn, the browser keeps as a page of its own to go back to. So only choices that
+somebody made are written: what the address does not say is the default. And whoever goes back changes the address
+behind the widgets' backs: then they follow it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import streamlit as st
 
@@ -18,34 +23,36 @@ CARRIED = ("lang", "data", "condition")  # what a link to another page takes alo
 
 def choose(label: str, options: Mapping[str, str], key: str, default: str, language: str) -> str:
     """One of `options` (value in the address → what is shown) as a row of buttons."""
+    widget = f"{key}-{language}"  # another language is another widget, which starts from the address
+    asked = _asked(key, options, default)
     chosen = st.segmented_control(
         label,
         list(options),
-        default=_asked(key, options, default),
+        default=None if _followed(key, widget, asked) else asked,
         format_func=lambda value: options.get(value, value),
-        key=f"{key}-{language}",  # another language is another widget, which starts from the address
+        key=widget,
         on_change=_write,
         args=(key, language),
         required=True,
         wrap=True,
     )
-    return _kept(key, chosen if chosen in options else default)
+    return _kept(key, chosen if chosen in options else default, default)
 
 
 def choose_from_list(label: str, options: Mapping[str, str], key: str, language: str) -> str:
     """The same as a drop-down list, for many options; the first is the default."""
-    values = list(options)
+    values, widget = list(options), f"{key}-{language}"
     asked = _asked(key, options, values[0])
     chosen = st.selectbox(
         label,
         values,
-        index=values.index(asked),
+        index=0 if _followed(key, widget, asked) else values.index(asked),
         format_func=lambda value: options.get(value, value),
-        key=f"{key}-{language}",
+        key=widget,
         on_change=_write,
         args=(key, language),
     )
-    return _kept(key, chosen if chosen in options else values[0])
+    return _kept(key, chosen if chosen in options else values[0], values[0])
 
 
 def choose_some(label: str, options: Mapping[str, str], key: str, default: Sequence[str], language: str) -> list[str]:
@@ -55,19 +62,21 @@ def choose_some(label: str, options: Mapping[str, str], key: str, default: Seque
     written = st.query_params.get(key)
     usual = [value for value in options if value in default]
     asked = usual if written is None else [value for value in options if value in written.split(",")]
+    # Other options or another language are another widget, which starts from the address.
+    widget = f"{key}-{language}-{hash(tuple(options))}"
     chosen = st.multiselect(
         label,
         list(options),
-        default=asked,
+        default=None if _followed(key, widget, asked) else asked,
         format_func=lambda value: options.get(value, value),
-        # Other options or another language are another widget, which starts from the address.
-        key=f"{key}-{language}-{hash(tuple(options))}",
+        key=widget,
     )
     kept = [value for value in options if value in chosen]
     if kept == usual:
         st.query_params.pop(key, None)
     elif written != ",".join(kept):
         st.query_params[key] = ",".join(kept)
+    settle(key)
     return kept
 
 
@@ -75,10 +84,11 @@ def choose_page(pages: int, leafed: str) -> int:
     """The page of `?page=`. When something else is leafed through than before, it starts from the first again."""
     if st.session_state.setdefault("leafed", leafed) != leafed:
         st.session_state["leafed"] = leafed
-        st.query_params.pop("page", None)
-    asked = _asked("page", {str(number): "" for number in range(1, pages + 1)}, "1")
-    page = st.pagination(pages, default=int(asked), key=f"page-{leafed}")
-    return int(_kept("page", str(page)))
+        if not moved("page"):
+            write_address({"page": None})
+    asked, widget = _asked("page", {str(number): "" for number in range(1, pages + 1)}, "1"), f"page-{leafed}"
+    page = st.pagination(pages, default=1 if _followed("page", widget, int(asked)) else int(asked), key=widget)
+    return int(_kept("page", str(page), "1"))
 
 
 def carried() -> dict[str, str]:
@@ -91,16 +101,67 @@ def _asked(key: str, options: Mapping[str, str], default: str) -> str:
     return asked if asked in options else default
 
 
+def write_address(changes: Mapping[str, str | None]) -> None:
+    """All at once, which is one page to go back to; None takes a key away."""
+    before = st.query_params.to_dict()
+    after = {key: value for key, value in (before | changes).items() if value is not None}
+    if after != before:
+        st.query_params.from_dict(after)
+    settle(*changes)
+
+
+@contextmanager
+def following() -> Iterator[None]:
+    """Within, and not in fragments drawn later, widgets follow an address that moved while the page was at rest.
+
+    A click that comes while the page is still being drawn brings along the address from before: that is no going back.
+    """
+    st.session_state[_FOLLOWING] = st.session_state.get(_RESTED, True)
+    st.session_state[_RESTED] = False
+    yield
+    st.session_state[_FOLLOWING] = False
+    st.session_state[_RESTED] = True
+
+
+def moved(*keys: str) -> bool:
+    """The address says otherwise of these than when they were last settled: somebody went back, forward, or along a
+    link to this page.
+    """
+    if not st.session_state.get(_FOLLOWING, True):
+        return False
+    return any(st.session_state.get(_SEEN + key, _NEVER) not in (_NEVER, st.query_params.get(key)) for key in keys)
+
+
+def settle(*keys: str) -> None:
+    """What the address says of these is what the page shows."""
+    for key in keys:
+        st.session_state[_SEEN + key] = st.query_params.get(key)
+
+
+_SEEN, _NEVER = "address-", object()
+_FOLLOWING, _RESTED = "following-address", "rested"
+
+
+def _followed(key: str, widget: str, asked: object) -> bool:
+    """The widget was moved to what the address asks for; a default besides would be one too many."""
+    if not moved(key) or widget not in st.session_state:
+        return False
+    st.session_state[widget] = asked
+    return True
+
+
 def _write(key: str, language: str) -> None:
     # Before the page is drawn: its first links, the navigation, already take the new choice along.
     st.query_params[key] = st.session_state[f"{key}-{language}"]
+    settle(key)
     if key == "data":
         st.query_params.pop("image", None)  # a picture of the other one
 
 
-def _kept(key: str, value: str) -> str:
-    if st.query_params.get(key) != value:
+def _kept(key: str, value: str, default: str) -> str:
+    if st.query_params.get(key, default) != value:
         st.query_params[key] = value
+    settle(key)
     return value
 
 

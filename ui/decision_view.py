@@ -41,7 +41,7 @@ from scalp_core.operating_point import (
     with_decision,
 )
 from scalp_core.runs import Run
-from ui.choices import carried, choose, choose_from_list
+from ui.choices import carried, choose, choose_from_list, moved, settle, write_address
 from ui.compared import Compared
 from ui.gallery import gallery
 from ui.later import say_later
@@ -54,6 +54,7 @@ PARTS = (PART, "valid")
 SHOWN_PICTURES = 24
 _SIDES = ("here", "stored")
 _COST_RULE = "expected_cost"
+_DECIDING = ("rule", "tau", "cost")  # of the address
 
 
 def show_decision(one: Compared, say: Say) -> None:
@@ -163,10 +164,14 @@ def _choose_bench(one: Compared, say: Say) -> _Bench | None:
 
 def _begin_anew(bench: _Bench) -> None:
     """What was tried on another run or condition means nothing for this one. A link opened afresh keeps its choices."""
+    came = moved(*_DECIDING, "lab_cell")
     if st.session_state.setdefault("lab_of", bench.id) != bench.id:
         st.session_state["lab_of"] = bench.id
-        for key in ("rule", "tau", "cost", "lab_cell"):
-            st.query_params.pop(key, None)
+        if not came:
+            write_address(dict.fromkeys((*_DECIDING, "lab_cell")))
+    if moved(*_DECIDING):
+        _begin_afresh()
+    settle(*_DECIDING, "lab_cell")
 
 
 def _asked(stored: Decision) -> Decision:
@@ -190,17 +195,23 @@ def _asked_cost(stored: Decision) -> Cost:
 
 
 def _keep(decision: Decision, stored: Decision) -> None:
-    """Write it into the address."""
-    st.query_params["rule"], st.query_params["tau"] = decision.rule, f"{decision.tau:g}"
-    if decision.rule == _COST_RULE or decision.cost != stored.cost:
-        st.query_params["cost"] = ",".join(f"{cost:g}" for row in decision.cost for cost in row)
-    else:
-        st.query_params.pop("cost", None)
+    """Write it into the address, unless that says nothing and nothing was chosen."""
+    same = decision.way == stored.way and decision.cost == stored.cost
+    if same and not any(key in st.query_params for key in _DECIDING):
+        return
+    costs = ",".join(f"{cost:g}" for row in decision.cost for cost in row)
+    tried = decision.rule == _COST_RULE or decision.cost != stored.cost
+    write_address({"rule": decision.rule, "tau": f"{decision.tau:g}", "cost": costs if tried else None})
 
 
 def _begin_from(decision: Decision, stored: Decision) -> None:
     """When a button is pressed, before all is drawn: its widgets start afresh from this decision."""
     _keep(decision, stored)
+    _begin_afresh()
+
+
+def _begin_afresh() -> None:
+    """The next widgets are others, which start from the address."""
     st.session_state["lab_version"] = st.session_state.get("lab_version", 0) + 1
 
 
@@ -342,6 +353,7 @@ def _table(bench: _Bench, chosen: Decision, say: Say) -> None:
     numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in table}
     numbers[say("lab_plain")]["help"] = say("lab_plain_help")
     table.index.name = say("compare_metrics")
+    numbers[table.index.name] = st.column_config.Column(width=130)  # “90 % coverage” has to fit
     st.dataframe(table, column_config=numbers, height="content", placeholder="–", alt=say("compare_metrics"))
 
 

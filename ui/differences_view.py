@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BINS = 10  # fewer than for the error alone: a line through forty pictures a point is mostly chance
+_MEASURES = ("valid_qwk", "valid_loss")  # over the epochs
 
 
 def show_differences(one: Compared, say: Say) -> None:
@@ -257,12 +258,12 @@ def _reliability_of(one: Compared, side: Side) -> pd.DataFrame:
 
 def _curves(one: Compared, say: Say) -> None:
     histories = {_run_name(side, run.recipe.seed): run.history for side in one.sides for run in side.runs}
-    histories = {name: history for name, history in histories.items() if len(history)}
+    histories = {name: history for name, history in histories.items() if {"epoch", *_MEASURES} <= set(history)}
     if not histories:
         st.info(say("no_epoch"))
         return
     st.caption(say("curves_note"))
-    for column, measure in zip(st.columns(2), ("valid_qwk", "valid_loss"), strict=True):
+    for column, measure in zip(st.columns(2), _MEASURES, strict=True):
         with column:
             st.altair_chart(curves_chart(histories, measure, say.language), alt=say("compare_curves"))
             _offer_curves(one, histories, measure, say)
@@ -286,7 +287,7 @@ def _offer_curves(one: Compared, histories: Mapping[str, pd.DataFrame], measure:
 
 def _pareto(one: Compared, say: Say) -> None:
     options = {"milliseconds": say("cost_milliseconds"), "parameters": say("parameters")}
-    cost = choose(say("cost"), options, "cost", "milliseconds", say.language)
+    cost = choose(say("cost"), options, "axis", "milliseconds", say.language)
     if cost == "milliseconds":
         _measure(one, say)
     table = _costs(one)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from ui.choices import carried, choose
+from ui.choices import carried, choose, following
 from ui.retrain import retrain_panel
 from ui.told import told
 from ui.words import Say
@@ -20,6 +20,11 @@ PAGES = {
 
 def show(name: str, body: Callable[[Say], None]) -> None:
     """Draw the page `name` of PAGES. What goes wrong in its body is said in the reader's language."""
+    with following():
+        _show(name, body)
+
+
+def _show(name: str, body: Callable[[Say], None]) -> None:
     with st.sidebar:
         links = st.container()  # above the language switch, in the language it chooses
         say = Say(_language())

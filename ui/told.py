@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import streamlit as st
 
-from scalp_core.errors import ScalpError
+from scalp_core.errors import ScalpError, Text
 from ui.words import Say
 
 
@@ -16,3 +17,10 @@ def told(say: Say) -> Iterator[None]:
         yield
     except ScalpError as error:
         st.error(say.plain(error.text), icon=":material/error:")
+    except FileNotFoundError as error:  # a run or data set was removed since the page, or a part of it, looked
+        st.error(say.plain(_gone(Path(error.filename or ""))), icon=":material/error:")
+
+
+def _gone(path: Path) -> Text:
+    name = f"{path.parent.name}/{path.name}"
+    return Text(f"“{name}” is gone. Load the page anew.", f"“{name}” 파일이 없어졌습니다. 페이지를 다시 여십시오.")

@@ -283,7 +283,9 @@ WORDS: dict[str, Text] = {
         "Models were chosen, stopped or calibrated on this part, so their figures here flatter them. Report the test part.",
         "이 분할은 모델 선택·조기 종료·보정에 쓰였으므로 여기의 수치는 실제보다 좋게 나옵니다. 보고에는 테스트 분할을 쓰십시오.",
     ),
-    "compare_left_out": Text("{count} finished runs cannot be compared here", "여기서 비교할 수 없는 완료된 실행 {count}개"),
+    "compare_left_out": Text(
+        "{count} finished runs cannot be compared here", "완료되었지만 여기서 비교할 수 없는 실행 {count}개"
+    ),
     "compare_reason": Text("Why not", "이유"),
     "compare_report": Text("Printable report (HTML)", "인쇄용 보고서 (HTML)"),
     "compare_report_note": Text(
@@ -302,12 +304,12 @@ WORDS: dict[str, Text] = {
     "best_time": Text("Time a picture", "사진당 시간"),
     "best_answers": Text("Answers now", "현재 응답하는 실행"),
     "best_for": Text("Candidates for {condition}", "{condition} 후보"),
-    "best_candidate": Text("QWK on validation {valid}, on test {test}", "QWK 검증 {valid}, 테스트 {test}"),
+    "best_candidate": Text("QWK on validation {valid}, on test {test}", "QWK: 검증 {valid}, 테스트 {test}"),
     "compare_none": Text(
         "No finished run that grades this condition was judged on “{data}”. Start one in the sidebar.",
         "이 증상의 등급을 추정하는 실행 가운데 “{data}”로 평가된 것이 없습니다. 사이드바에서 시작하십시오.",
     ),
-    "compare_choose": Text("Choose at least one run.", "실행을 하나 이상 고르십시오."),
+    "compare_choose": Text("Choose at least one model.", "모델을 하나 이상 고르십시오."),
     "compare_first": Text("The first {count} are shown.", "처음 {count}장만 보입니다."),
     "compare_metrics": Text("Metrics", "지표"),
     "compare_curves": Text("Learning curves", "학습 곡선"),
@@ -531,7 +533,7 @@ WORDS: dict[str, Text] = {
         "분할에서 확인하십시오. 테스트 분할은 고를 수 없습니다. 테스트 분할에 맞춰 조정하면 더는 그 분할로 성능을 평가할 수 없기 때문입니다.",
     ),
     "lab_nobody": Text(
-        "None of the chosen runs grades this condition.", "고른 실행 가운데 이 증상의 등급을 추정하는 것이 없습니다."
+        "None of the chosen models grades this condition.", "고른 모델 가운데 이 증상의 등급을 추정하는 것이 없습니다."
     ),
     "lab_side": Text("Model", "모델"),
     "lab_seed": Text("seed {seed} · {run}", "시드 {seed} · {run}"),
@@ -604,7 +606,7 @@ WORDS: dict[str, Text] = {
     "lab_save_button": Text("Save", "저장"),
     "lab_saved": Text(
         "Saved: {condition} is decided by it from now on.",
-        "저장했습니다. 이제 {condition}은(는) 이 기준으로 판정합니다.",
+        "저장했습니다. 이제 {condition} 등급은 이 기준으로 판정합니다.",
     ),
     "point_who": Text("Who", "결정한 사람"),
     "point_what": Text("What", "내용"),
@@ -686,11 +688,11 @@ WORDS: dict[str, Text] = {
         "{run} 대비 {difference}. 촬영이 너무 적어 구간을 계산할 수 없음",
     ),
     "verdict_unlabelled": Text(
-        "no labels in the validation part to compare with {run} on", "검증 분할에 {run}과(와) 비교할 라벨이 없음"
+        "no labels in the validation part to compare with {run} on", "검증 분할에 {run} 실행과 비교할 라벨이 없음"
     ),
     "promote": Text("Promote", "이 실행으로 지정"),
     "promote_back": Text("Back to the automatic choice", "자동 선택으로 되돌리기"),
-    "promote_done": Text("{run} answers for {condition} from now on.", "이제 {condition}에는 {run}을(를) 사용합니다."),
+    "promote_done": Text("{run} answers for {condition} from now on.", "이제 {condition}에는 {run} 실행을 사용합니다."),
     "promote_automatic": Text("{condition}: back to the automatic choice.", "{condition}: 자동 선택으로 되돌렸습니다."),
     "promote_log": Text("Promotions so far", "지정 기록"),
     "promote_time": Text("Time (UTC)", "시각 (UTC)"),
