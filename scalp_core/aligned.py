@@ -2,7 +2,7 @@
 compared is compared fast. Knows no run folder, no metric.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -169,10 +169,3 @@ def in_cell(aligned: Aligned, run_id: str, condition: Condition, truth: int, pre
     """Places (k,) of the pictures that make up one cell of a run's confusion matrix."""
     place = aligned.condition(condition)
     return np.flatnonzero((aligned.truth[place] == truth) & (aligned.grades[aligned.run(run_id), place] == predicted))
-
-
-def only(aligned: Aligned, run_ids: Sequence[str]) -> Aligned:
-    """The same pictures with these runs alone, in this order."""
-    places = [aligned.run(run_id) for run_id in run_ids]
-    kept = {name: getattr(aligned, name)[places] for name in ("grades", "low", "high", "probabilities")}
-    return Aligned(tuple(run_ids), aligned.conditions, aligned.images, aligned.groups, aligned.truth, **kept)

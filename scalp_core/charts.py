@@ -11,7 +11,6 @@ import plotly.graph_objects as go
 
 from scalp_core.colours import CATEGORY_COLORS, DIVERGING, MATRIX_COLORS, SELECTED, SEVERITY_COLORS, UNKNOWN
 from scalp_core.errors import Text
-from scalp_core.evaluate import Counts
 from scalp_core.explore import ALL_PARTS
 from scalp_core.images import Pixels
 from scalp_core.labels import CONDITIONS, GRADES, Condition, Severity
@@ -56,52 +55,9 @@ AXES = {
 NAME_AXIS = alt.Axis(labelLimit=220, labelOverlap=False)
 
 
-# The rows beside it carry the names; three matrices in a row leave no room for them twice.
-_NUMBER_AXIS = alt.Axis(labelAngle=0, labelOverlap=False, labelExpr="split(datum.label, ' ')[0]")
-
-
 def grade_name(grade: int, language: str) -> str:
     """`2 moderate`, `2 중등도`."""
     return f"{int(grade)} {Severity(grade).text(language)}"
-
-
-def confusion_chart(counts: Counts, language: str) -> alt.LayerChart:
-    """A confusion matrix: rows the truth, columns the prediction, colour the share of the row, images in the cells.
-
-    Clicking a cell selects it under the name `pick` with its `truth` and `predicted`.
-    """
-    rows = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(counts, rows, out=np.zeros(counts.shape), where=rows > 0)
-    names = [grade_name(grade, language) for grade in GRADES]
-    table = pd.DataFrame(
-        [
-            {"truth": t, "predicted": p, "row": names[t], "column": names[p], "n": counts[t, p], "share": shares[t, p]}
-            for t in GRADES
-            for p in GRADES
-        ]
-    )
-    pick = alt.selection_point(name="pick", fields=["truth", "predicted"], on="click", toggle=False)
-    cells = alt.Chart(table).encode(
-        x=alt.X("column:N", sort=names, title=AXES["predicted"](language), axis=_NUMBER_AXIS),
-        y=alt.Y("row:N", sort=names, title=AXES["truth"](language)),
-    )
-    # Chosen cells are outlined: fading the others turns them grey on dark.
-    boxes = cells.mark_rect(cursor="pointer").encode(
-        color=alt.Color("share:Q", scale=alt.Scale(range=list(MATRIX_COLORS), domain=[0, 1]), legend=None),
-        stroke=alt.value(SELECTED),
-        strokeWidth=alt.condition(pick, alt.value(3), alt.value(0), empty=False),
-        tooltip=[
-            alt.Tooltip("row:N", title=AXES["truth"](language)),
-            alt.Tooltip("column:N", title=AXES["predicted"](language)),
-            alt.Tooltip("n:Q", title=AXES["images"](language)),
-            alt.Tooltip("share:Q", title=AXES["share"](language), format=".0%"),
-        ],
-    )
-    numbers = cells.mark_text(fontSize=14).encode(
-        text="n:Q", color=alt.condition("datum.share > 0.6", alt.value("white"), alt.value("#1f2937"))
-    )
-    matrix: alt.LayerChart = (boxes.add_params(pick) + numbers).properties(height=230)
-    return matrix
 
 
 def counts_chart(

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from judged import DANDRUFF, SEBUM, lined_up, noisy, table
 
-from scalp_core.aligned import align, arrange, confusion, in_cell, only, tallies
+from scalp_core.aligned import align, arrange, confusion, in_cell, tallies
 from scalp_core.evaluate import confusion as confusion_of_table
 from scalp_core.evaluate import ranked_probability_score
 from scalp_core.labels import CONDITIONS
@@ -85,13 +85,6 @@ def test_a_picture_without_a_capture_is_a_group_of_its_own() -> None:
     aligned = align(answers, {"000": "a", "001": None, "002": float("nan"), "003": "a"})
     assert aligned.groups.tolist() == [0, 1, 2, 0]
     assert align(answers, {}).groups.tolist() == [0, 1, 2, 3]
-
-
-def test_some_of_the_runs() -> None:
-    aligned = lined_up(two_runs())
-    chosen = only(aligned, ["two"])
-    assert chosen.runs == ("two",)
-    assert np.array_equal(confusion(chosen)[0], confusion(aligned)[1])
 
 
 def test_other_pictures_or_labels_are_refused() -> None:

@@ -7,7 +7,6 @@ import pytest
 from scalp_core.charts import (
     ablation_chart,
     by_field_chart,
-    confusion_chart,
     cooccurrence_chart,
     counts_chart,
     evidence_for,
@@ -40,35 +39,6 @@ def rows_of(chart: dict) -> list[dict]:
 def test_grades_have_number_and_name(language: str) -> None:
     assert [grade_name(grade, language) for grade in GRADES] == NAMES[language]
     assert grade_name(np.int64(2), language) == NAMES[language][2]
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_confusion_matrix_holds_every_cell(language: str) -> None:
-    counts = np.array([[5, 1, 0, 0], [2, 2, 0, 0], [0, 0, 0, 0], [0, 0, 1, 3]])
-    chart = confusion_chart(counts, language).to_dict()
-    cells = {(row["truth"], row["predicted"]): row for row in rows_of(chart)}
-    assert len(cells) == 16
-    for (truth, predicted), row in cells.items():
-        assert row["n"] == counts[truth, predicted]
-        assert (row["row"], row["column"]) == (NAMES[language][truth], NAMES[language][predicted])
-    assert cells[0, 0]["share"] == pytest.approx(5 / 6)
-    assert [cells[2, predicted]["share"] for predicted in GRADES] == [0, 0, 0, 0]  # a grade nobody has
-    boxes, numbers = chart["layer"]
-    assert boxes["encoding"]["x"]["sort"] == boxes["encoding"]["y"]["sort"] == NAMES[language]
-    assert boxes["encoding"]["x"]["title"] == {"ko": "예측", "en": "predicted"}[language]
-    assert boxes["encoding"]["y"]["title"] == {"ko": "라벨", "en": "label"}[language]
-    assert boxes["encoding"]["color"]["scale"]["domain"] == [0, 1]  # one scale for all matrices
-    assert numbers["encoding"]["text"]["field"] == "n"
-
-
-def test_a_cell_can_be_picked() -> None:
-    chart = confusion_chart(np.eye(4, dtype=np.int64), "en").to_dict()
-    (pick,) = chart["params"]
-    assert pick["name"] == "pick"
-    assert pick["select"]["type"] == "point"
-    assert pick["select"]["fields"] == ["truth", "predicted"]
-    assert pick["select"]["toggle"] is False
-    assert pick["select"]["on"] == "click"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
