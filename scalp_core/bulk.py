@@ -4,7 +4,6 @@ Until all is graded it lies in parts in a folder beside the table, so that whoev
 part and ends with the same table. All pictures of a table are graded by the same runs at the same operating points.
 """
 
-import csv
 import hashlib
 import json
 import shutil
@@ -23,16 +22,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from scalp_core import __version__, images
+from scalp_core import __version__
+from scalp_core.answer_table import ENCODING, OK, row, schema, write_csv
 from scalp_core.errors import ScalpError, Text
-from scalp_core.files import formula_safe, read_json, sha256, sweep, write_atomic, write_json
-from scalp_core.labels import GRADES, Condition
-from scalp_core.predict import INTENDED_USE, Graders
+from scalp_core.files import read_json, sha256, sweep, write_atomic, write_json
+from scalp_core.labels import Condition
+from scalp_core.predict import INTENDED_USE, Answer, Graders
 from scalp_core.runs import Run
 from scalp_core.sources import Source, contents
 from scalp_core.workers import cores, share_out, untold
 
-OK = "ok"  # status of a graded picture; of any other it is the code of what went wrong
 _ENDINGS = (".parquet", ".csv")
 _CHUNK = 16  # pictures in a part: what a kill costs, for each job
 _PICTURES_FOR_WORKERS = 100  # fewer are graded sooner than other processes have started
@@ -119,21 +118,6 @@ def _made(order: Order, parts: Path, facts: Facts, jobs: int | None, progress: P
         made = {"made": datetime.now(UTC).isoformat(), "sha256": sha256(order.table)}
         write_json(_beside(order.table), facts | made | {"statuses": statuses, "faults": faults})
     return Outcome(statuses, faults, before)
-
-
-def schema(conditions: Sequence[Condition]) -> pa.Schema:
-    """The columns of a table: path, status, message, scalp_type, and eight of each condition.
-
-    `value_1_grade`, `value_1_p0` … `value_1_p3` (calibrated, sum 1), `value_1_low` and `value_1_high` (the grade set,
-    empty where the run promises none), `value_1_run`. All but path, status and message are empty where the status is
-    not OK.
-    """
-    fields = [(name, pa.string()) for name in ("path", "status", "message", "scalp_type")]
-    for condition in conditions:
-        fields.append((f"{condition}_grade", pa.int8()))
-        fields += [(f"{condition}_p{int(grade)}", pa.float64()) for grade in GRADES]
-        fields += [(f"{condition}_low", pa.int8()), (f"{condition}_high", pa.int8()), (f"{condition}_run", pa.string())]
-    return pa.schema(fields)
 
 
 # ---- what the table is of, and whether it may be written ----
@@ -278,34 +262,20 @@ def _grade_parts(order: Order, parts: Path, jobs: int | None, progress: Progress
 def _grade_part(graders: Graders, work: tuple[Path, Sequence[Source]]) -> int:
     """Grade these into that part; how many they were."""
     part, sources = work
-    rows = [_row(graders, source.path, content) for source, content in contents(sources)]
+    rows = [row(source.path, _said(graders, content)) for source, content in contents(sources)]
     table = pa.Table.from_pylist(rows, schema(list(graders.runs)))
     with _writing(part.parent):
         write_atomic(part, lambda path: _write_part(path, table))
     return len(rows)
 
 
-def _row(graders: Graders, path: str, content: bytes | ScalpError) -> dict[str, object]:
+def _said(graders: Graders, content: bytes | ScalpError) -> Answer | ScalpError:
     if isinstance(content, ScalpError):
-        return _bad(path, content)
+        return content
     try:
-        picture = images.decode(content)
+        return graders.grade(content)
     except ScalpError as error:
-        return _bad(path, error)
-    answer = graders.answer(picture)
-    row: dict[str, object] = {"path": path, "status": OK, "scalp_type": answer.scalp_type.key}
-    for condition, grading in answer.gradings.items():
-        low, high = grading.grade_set or (None, None)
-        row |= {f"{condition}_p{grade}": probability for grade, probability in enumerate(grading.probabilities)}
-        row |= {
-            f"{condition}_{name}": value for name, value in (("grade", grading.grade), ("low", low), ("high", high))
-        }
-        row[f"{condition}_run"] = grading.run.id
-    return row
-
-
-def _bad(path: str, error: ScalpError) -> dict[str, object]:
-    return {"path": path, "status": error.code, "message": error.text.en}
+        return error
 
 
 # ---- files ----
@@ -363,13 +333,8 @@ def _join(order: Order, parts: Path, facts: Facts, path: Path) -> None:
 
 
 def _write_csv(path: Path, names: Sequence[str], tables: Iterable[pa.Table]) -> None:
-    """UTF-8 with byte order mark, as spreadsheets want it; text that begins like a formula gets an apostrophe."""
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(names)
-        for table in tables:
-            for row in table.to_pylist():
-                writer.writerow(formula_safe(cell) if isinstance(cell, str) else cell for cell in row.values())
+    with path.open("w", encoding=ENCODING, newline="") as file:
+        write_csv(file, names, (one for table in tables for one in table.to_pylist()))
 
 
 @contextmanager

@@ -5,21 +5,18 @@ Knows no page and no torch: features come out of the run's ONNX export.
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnx
-import onnxruntime
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scalp_core import images, runner
+from scalp_core import images, predict
 from scalp_core.dataset import Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.files import write_atomic
@@ -108,41 +105,6 @@ def project(values: Features) -> tuple[Features, npt.NDArray[np.float64]]:
 _COMPUTING = threading.Lock()
 
 
-class _Network:
-    """A run's export, cut off before its evidence maps."""
-
-    def __init__(self, run: Run) -> None:
-        run.verify()
-        if not run.exported:
-            runner.export(run)
-        model = onnx.load(run.export_path)
-        self.output = _feature_map(model.graph)
-        del model.graph.output[:]
-        model.graph.output.append(onnx.ValueInfoProto(name=self.output))
-        self.preprocessing = run.preprocessing
-        self.session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-
-    def features(self, pictures: Sequence[images.Pixels]) -> Features:
-        """(pictures, channels) of pictures at the network's size."""
-        (maps,) = self.session.run([self.output], {"pixels": np.stack(pictures)})
-        pooled: Features = maps.mean(axis=(2, 3))
-        return pooled
-
-
-def _feature_map(graph: onnx.GraphProto) -> str:
-    """Name of what goes into the convolution that makes the output `evidence`."""
-    makers = {output: node for node in graph.node for output in node.output}
-    node = makers["evidence"]
-    while node.op_type != "Conv":  # in between, channels are only dealt to conditions and grades
-        node = makers[node.input[0]]
-    return str(node.input[0])
-
-
-@lru_cache(maxsize=2)
-def _network(run: Run, _finished_ns: int) -> _Network:
-    return _Network(run)
-
-
 def _compute(
     run: Run,
     dataset: Dataset,
@@ -152,15 +114,16 @@ def _compute(
     progress: Progress | None,
 ) -> None:
     """Add the features of the wanted pictures, content → row, to those known, and keep all."""
-    network, ids = _network(run, run.finished_ns), dataset.column("id")
+    preprocessing, ids = run.preprocessing, dataset.column("id")
     before, left, done = len(known), iter(wanted.items()), 0
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             while chunk := dict(islice(left, _CHUNK)):
-                read = pool.map(lambda row: _small(dataset, str(ids.iloc[row]), network.preprocessing), chunk.values())
+                read = pool.map(lambda row: _small(dataset, str(ids.iloc[row]), preprocessing), chunk.values())
                 pictures = {content: small for content, small in zip(chunk, read, strict=True) if small is not None}
                 if pictures:
-                    known |= zip(pictures, network.features(list(pictures.values())), strict=True)
+                    found = predict.outputs(run, np.stack(list(pictures.values()))).features
+                    known |= zip(pictures, found, strict=True)
                 done += len(chunk)
                 if progress:
                     progress(done, len(wanted))

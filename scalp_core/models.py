@@ -309,22 +309,26 @@ def _misfit(architecture: str, image_size: int, weights: str, error: Exception) 
 
 
 class _Exported(nn.Module):
-    """What is written to ONNX: 8-bit pixels in, probabilities and evidence maps out."""
+    """What is written to ONNX: 8-bit pixels in; probabilities, evidence maps and the mean feature map out."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        maps = self.network(pixels.permute(0, 3, 1, 2).float())
-        return logits(maps).softmax(dim=-1), maps
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        features = self.network.features(pixels.permute(0, 3, 1, 2).float())
+        maps = evidence(self.network.head, features)
+        return logits(maps).softmax(dim=-1), maps, features.mean(dim=(-2, -1))
 
 
-def export(network: Network, preprocessing: Preprocessing, path: Path) -> float:
+def export(network: Network, preprocessing: Preprocessing, path: Path, outputs: Sequence[str]) -> float:
     """Write the network as ONNX and check it against torch in ONNX Runtime.
 
-    Input `pixels` (N, height, width, 3) uint8; outputs `probabilities` (N, conditions, 4) and `evidence`
-    (N, conditions, 4, h, w), float32.
+    Input `pixels` (N, height, width, 3) uint8; outputs, float32: probabilities (N, conditions, 4), evidence
+    (N, conditions, 4, h, w) and features (N, C), the mean of the feature map that the evidence is made of.
+
+    Args:
+        outputs: their names.
 
     Returns:
         The largest absolute difference of a probability between the two, over a few random pictures.
@@ -342,7 +346,7 @@ def export(network: Network, preprocessing: Preprocessing, path: Path) -> float:
             exported,
             (pixels,),
             input_names=["pixels"],
-            output_names=["probabilities", "evidence"],
+            output_names=list(outputs),
             dynamic_shapes={"pixels": {0: torch.export.Dim("pictures", min=1)}},
             verbose=False,
         )
@@ -351,8 +355,8 @@ def export(network: Network, preprocessing: Preprocessing, path: Path) -> float:
     with torch.inference_mode():
         expected = exported(pixels)[0].numpy()
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    got = session.run(["probabilities"], {"pixels": pixels.numpy()})[0]
-    single = session.run(["probabilities"], {"pixels": pixels[:1].numpy()})[0]
+    got = session.run(outputs[:1], {"pixels": pixels.numpy()})[0]
+    single = session.run(outputs[:1], {"pixels": pixels[:1].numpy()})[0]
     difference = float(max(np.abs(got - expected).max(), np.abs(single - expected[:1]).max()))
     if difference > MAX_EXPORT_DIFFERENCE:
         raise ScalpError(

@@ -3,25 +3,36 @@
 A run answers through its ONNX export, made once in a process of its own.
 """
 
+import multiprocessing
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from scalp_core import images, runner
+from scalp_core import gate, images, runner
 from scalp_core.champions import champions
 from scalp_core.errors import ScalpError
+from scalp_core.gate import Gate, Reason
 from scalp_core.images import Picture
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition, ScalpType, Severity, scalp_type
 from scalp_core.operating_point import Decision, OperatingPoint, PerGrade, per_grade
-from scalp_core.runs import Run
+from scalp_core.runs import OUTPUTS, Run, Serving
+from scalp_core.workers import cores
+
+Floats = npt.NDArray[np.float32]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 INTENDED_USE = "research_only"
+_EXACT = Serving()
 
 
 @dataclass(frozen=True)
@@ -41,17 +52,31 @@ class Grading:
     grade: Severity
     grade_set: tuple[Severity, Severity] | None
     probabilities: PerGrade
-    evidence: npt.NDArray[np.float32]
+    evidence: Floats
     run: Run
 
 
 @dataclass(frozen=True)
 class Answer:
-    """All that is said about one picture."""
+    """All that is said about one picture.
+
+    Attributes:
+        picture: as the run that answers most conditions saw it, perhaps with fewer pixels than the file has.
+        reasons: why it should not be graded; empty where nothing speaks against it, None where nobody checked, because
+            that run has no gate.
+        features: (C,) of each run: the mean of the feature map that its evidence is made of.
+    """
 
     picture: Picture
     gradings: dict[Condition, Grading]
     scalp_type: ScalpType
+    reasons: tuple[Reason, ...] | None
+    features: Mapping[Run, Floats]
+
+    @property
+    def gradable(self) -> bool | None:
+        """None where nobody checked."""
+        return None if self.reasons is None else not self.reasons
 
 
 @dataclass(frozen=True)
@@ -60,30 +85,48 @@ class Graders:
 
     Whoever is promoted and whatever is fitted afterwards changes nothing of it, so that a table of many pictures is
     graded alike from the first to the last.
+
+    Attributes:
+        gate: of the run that answers most conditions.
     """
 
     runs: Mapping[Condition, Run]
     points: Mapping[Run, OperatingPoint]
+    serving: Mapping[Run, Serving]
+    gate: Gate | None
+
+    @property
+    def main(self) -> Run:
+        """The run that answers most conditions; the first of several."""
+        return Counter(self.runs.values()).most_common(1)[0][0]
 
     def load(self) -> None:
-        """Load, and export where needed, every run of them, so that `answer` has nothing left to fail at.
+        """Load, and export where needed, every run of them, so that `grade` has nothing left to fail at.
 
         Raises:
             ScalpError: a run is damaged, or cannot be exported.
         """
-        for run in self.points:
-            _answering(run)
+        for run, serving in self.serving.items():
+            _network(run, serving)
 
-    def answer(self, picture: Picture, threshold: int = DEFAULT_THRESHOLD) -> Answer:
-        """All that they say about a picture. Runs that answer for several conditions are passed through once.
+    def grade(self, data: bytes, threshold: int = DEFAULT_THRESHOLD) -> Answer:
+        """All that they say about the picture in these bytes. A run that answers for several conditions sees it once.
 
         Raises:
-            ScalpError: a run is damaged, or cannot be exported; the threshold is not 1, 2 or 3.
+            ScalpError: not a picture, too large; a run is damaged, or cannot be exported; the threshold is not 1, 2, 3.
         """
-        known = {run: _gradings(run, point, picture) for run, point in self.points.items()}
+        networks = {run: _network(run, serving) for run, serving in self.serving.items()}
+        # Each run's pixels depend on that run alone: it answers the same whoever answers beside it.
+        decoded = {least: images.decode(data, least) for least in {network.least for network in networks.values()}}
+        passes = _side_by_side(lambda network: network.answer(decoded[network.least].pixels), networks.values())
+        outputs = dict(zip(networks, passes, strict=True))
+        known = {run: _gradings(run, self.points[run], said) for run, said in outputs.items()}
         gradings = {condition: known[run][condition] for condition, run in self.runs.items()}
         grades = {condition: int(grading.grade) for condition, grading in gradings.items()}
-        return Answer(picture, gradings, scalp_type(grades, threshold))
+        features = {run: said.features for run, said in outputs.items()}
+        picture = decoded[networks[self.main].least]
+        reasons = self.gate.check(picture, features[self.main]) if self.gate else None
+        return Answer(picture, gradings, scalp_type(grades, threshold), reasons, features)
 
 
 def graders(conditions: Sequence[Condition] = CONDITIONS, run: Run | None = None) -> Graders:
@@ -102,7 +145,14 @@ def graders(conditions: Sequence[Condition] = CONDITIONS, run: Run | None = None
     runs = {condition: answering[condition] for condition in conditions if condition in answering}
     if not runs:
         raise _not_graded(run, conditions) if run else _no_model()
-    return Graders(runs, {one: one.operating_point for one in runs.values()})
+    several = dict.fromkeys(runs.values())
+    points = {one: one.operating_point for one in several}
+    chosen = Graders(runs, points, {one: one.serving for one in several}, None)
+    return replace(chosen, gate=_gate_of(chosen.main))
+
+
+def _gate_of(run: Run) -> Gate | None:
+    return gate.read(run.gate_path, run.manifest["files"]["model.safetensors"])
 
 
 def _no_model() -> ScalpError:
@@ -128,24 +178,23 @@ def grade(data: bytes, conditions: Sequence[Condition] = CONDITIONS, threshold: 
     Raises:
         ScalpError: not a picture, too large, or `no_model` when no run answers any of the conditions.
     """
-    picture = images.decode(data)
-    return graders(conditions).answer(picture, threshold)
+    return graders(conditions).grade(data, threshold)
 
 
-def answer_by(run: Run, picture: Picture) -> dict[Condition, Grading]:
+def answer_by(run: Run, data: bytes) -> dict[Condition, Grading]:
     """What this run says of a picture, champion or not: all conditions that its network knows, in one pass.
 
     Raises:
-        ScalpError: the run is damaged, or cannot be exported.
+        ScalpError: not a picture, too large; the run is damaged, or cannot be exported.
     """
-    # Read anew each time: it may be replaced while the network stays loaded.
-    return _gradings(run, run.operating_point, picture)
+    return graders(run=run).grade(data).gradings
 
 
-def _gradings(run: Run, point: OperatingPoint, picture: Picture) -> dict[Condition, Grading]:
-    said, evidence = _answering(run).answer(picture.pixels)
+def _gradings(run: Run, point: OperatingPoint, said: "Outputs") -> dict[Condition, Grading]:
     return {
-        condition: _grading(run, condition, point.decision(condition), said[number], evidence[number])
+        condition: _grading(
+            run, condition, point.decision(condition), said.probabilities[number], said.evidence[number]
+        )
         for number, condition in enumerate(run.recipe.conditions)
     }
 
@@ -170,52 +219,110 @@ def _grading(
     )
 
 
-class _Network:
-    """A run's export, loaded."""
+class Outputs(NamedTuple):
+    """What a network says of pictures, before any operating point; without the first axis of a single one.
 
-    def __init__(self, run: Run) -> None:
+    Attributes:
+        probabilities: (N, conditions, 4).
+        evidence: (N, conditions, 4, h, w).
+        features: (N, C).
+    """
+
+    probabilities: Floats
+    evidence: Floats
+    features: Floats
+
+
+def outputs(run: Run, pictures: npt.NDArray[np.uint8], serving: Serving = _EXACT) -> Outputs:
+    """What the run's network says of pictures (N, height, width, 3) at its own size, without short cuts unless asked.
+
+    Raises:
+        ScalpError: the run is damaged, or cannot be exported.
+    """
+    return _network(run, serving).outputs(pictures)
+
+
+class _Network:
+    """A run's export, loaded.
+
+    Attributes:
+        least: pixels to decode for it, width and height; None: all.
+    """
+
+    def __init__(self, run: Run, serving: Serving, threads: int) -> None:
         run.verify()
         if not run.exported:
             runner.export(run)
         options = onnxruntime.SessionOptions()
-        # One thread a picture and as many pictures as cores: more only take turns under load.
-        options.intra_op_num_threads = 1
+        options.intra_op_num_threads = threads
+        # Threads that wait by turning round take the core from those who would use it.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        path = run.int8_path if serving.int8 else run.export_path
         self.preprocessing = run.preprocessing
-        self.session = onnxruntime.InferenceSession(run.export_path, options, providers=["CPUExecutionProvider"])
+        self.least = (self.preprocessing.width, self.preprocessing.height) if serving.reduced else None
+        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
-    def answer(self, pixels: images.Pixels) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Probabilities (conditions, 4) and evidence (conditions, 4, h, w) of one picture."""
-        batch = images.resize(pixels, self.preprocessing)[np.newaxis]
-        probabilities, evidence = self.session.run(["probabilities", "evidence"], {"pixels": batch})
-        return probabilities[0], evidence[0]
+    def outputs(self, pictures: npt.NDArray[np.uint8]) -> Outputs:
+        return Outputs(*self.session.run(OUTPUTS, {"pixels": pictures}))
+
+    def answer(self, pixels: images.Pixels) -> Outputs:
+        """Of one picture of any size."""
+        said = self.outputs(images.resize(pixels, self.preprocessing)[np.newaxis])
+        return Outputs(*(values[0] for values in said))
 
 
-# Loading twice at once would only cost memory; the lock makes the second caller wait for the first.
-_LOADING = threading.Lock()
+def _threads() -> int:
+    """Of a session: what is left of the cores where several runs answer side by side; see docs/design/serving.md."""
+    if multiprocessing.parent_process():
+        return 1  # a worker has one core
+    answering = {champion.run for champion in champions().values()}
+    return max(1, min(_MOST_THREADS, cores() // max(1, len(answering))))
 
 
-def _answering(run: Run) -> _Network:
-    with _LOADING:
+_MOST_THREADS = 4  # more divide so little work that they wait for each other
+
+
+def _side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """`work` of each: on several cores where there are several of them."""
+    several = list(items)
+    if len(several) == 1 or multiprocessing.parent_process():
+        return [work(one) for one in several]
+    return list(_passes().map(work, several))
+
+
+@lru_cache(maxsize=1)
+def _passes() -> ThreadPoolExecutor:
+    """For all pictures that are graded at the same time: never more passes at once than cores."""
+    return ThreadPoolExecutor(cores(), thread_name_prefix="pass")
+
+
+# Loading a run twice at once would only cost memory; its lock makes the second caller wait for the first.
+_LOADING: dict[Run, threading.Lock] = {}
+
+
+def _network(run: Run, serving: Serving) -> _Network:
+    with _LOADING.setdefault(run, threading.Lock()):
         # A finished run's network never changes, but one made anew under the same name is another one.
-        return _load(run, run.finished_ns)
+        return _load(run, serving, run.finished_ns)
 
 
 @lru_cache(maxsize=8)
-def _load(run: Run, _finished_ns: int) -> _Network:
-    return _Network(run)
+def _load(run: Run, serving: Serving, _finished_ns: int) -> _Network:
+    return _Network(run, serving, _threads())
 
 
 def warm() -> list[Run]:
     """Load (and export where needed) every run that answers, so that the first request does not wait."""
-    runs = list(dict.fromkeys(champion.run for champion in champions().values()))
-    for run in runs:
-        _answering(run)
-    return runs
+    if not champions():
+        return []
+    answering = graders()
+    answering.load()
+    return list(answering.points)
 
 
 def time_of_grading(run: Run, repeats: int = 15) -> float:
     """Milliseconds that a run needs for one picture on one core, decoded already: the median of some."""
-    network = _answering(run)
+    network = _Network(run, run.serving, threads=1)
     frame = np.zeros((480, 640, 3), dtype=np.uint8)
     seconds = []
     for _ in range(repeats):

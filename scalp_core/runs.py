@@ -38,6 +38,8 @@ _ROOT = Path(__file__).resolve().parent.parent
 # What the manifest vouches for: everything that made the run, in the order of writing. The export is made from the
 # weights again at will, the log and the operating point may change later; the export carries its own check.
 _VOUCHED = ("recipe.json", "history.jsonl", "model.safetensors", "preprocessing.json", "predictions.parquet")
+# What the exported network gives for a picture, in this order.
+OUTPUTS = ("probabilities", "evidence", "features")
 _PREDICTED = {"image", "condition", "part", "truth", *PROBABILITIES}  # columns of a prediction table
 _LOG_SHOWN = 20_000  # characters
 MAX_WAITING = 100  # runs; a sweep of thirty fits, a stuck key does not
@@ -49,6 +51,19 @@ _LOCK_PATIENCE = 10.0  # seconds
 def artifacts_folder() -> Path:
     """Where runs live: `SCALP_ARTIFACTS`, or `artifacts/` beside the code."""
     return Path(os.environ.get("SCALP_ARTIFACTS") or _ROOT / "artifacts")
+
+
+@dataclass(frozen=True)
+class Serving:
+    """By which short cuts a run answers; each was checked to leave its grades what they are (scalp_core.serving).
+
+    Attributes:
+        reduced: JPEGs are decoded with no more pixels than the network needs.
+        int8: the network computes with 8-bit numbers.
+    """
+
+    reduced: bool = False
+    int8: bool = False
 
 
 class State(StrEnum):
@@ -555,6 +570,16 @@ class Run:
         return self.folder / "model.onnx"
 
     @property
+    def int8_path(self) -> Path:
+        """The ONNX file that answers where `serving` says int8."""
+        return self.folder / "model-int8.onnx"
+
+    @property
+    def gate_path(self) -> Path:
+        """What tells pictures that this run can grade from others; see scalp_core.gate."""
+        return self.folder / "gate.safetensors"
+
+    @property
     def predictions_path(self) -> Path:
         return self.folder / "predictions.parquet"
 
@@ -615,7 +640,7 @@ class Run:
     def drop_derived(self) -> None:
         """Remove what can be made again from the rest: the export. And speed and log, which tell of one machine."""
         earlier = (path.name for path in self.folder.glob("operating_point-*.json"))
-        for name in ("model.onnx", "export.json", "speed.json", "log.txt", *earlier):
+        for name in ("model.onnx", "export.json", "model-int8.onnx", "serving.json", "speed.json", "log.txt", *earlier):
             (self.folder / name).unlink(missing_ok=True)
 
     def write_error(self, sentence: Text, details: str = "") -> None:
@@ -651,7 +676,29 @@ class Run:
     def write_export(self, facts: dict[str, Any]) -> None:
         """Vouch for `model.onnx`: its own hash and that of the weights it was made from."""
         hashes = {"model": sha256(self.export_path), "weights": sha256(self.weights_path)}
-        write_json(self.folder / "export.json", hashes | facts)
+        write_json(self.folder / "export.json", hashes | {"outputs": OUTPUTS} | facts)
+
+    @property
+    def export_difference(self) -> float | None:
+        """The largest difference of a probability between the export and torch; None where it was not exported."""
+        path = self.folder / "export.json"
+        return float(read_json(path)["largest_difference"]) if path.exists() else None
+
+    def write_serving(self, serving: Serving, facts: dict[str, Any]) -> None:
+        """Let it answer so from now on; what was checked for that travels along."""
+        hashes = {"weights": self.manifest["files"]["model.safetensors"]}
+        if serving.int8:
+            hashes["model"] = sha256(self.int8_path)
+        write_json(self._serving_path, asdict(serving) | hashes | facts)
+
+    @property
+    def serving(self) -> Serving:
+        """How it answers: without short cuts unless they were checked with these very weights."""
+        return _read_serving(self, self.finished_ns, _changed_ns(self._serving_path), _changed_ns(self.int8_path))
+
+    @property
+    def _serving_path(self) -> Path:
+        return self.folder / "serving.json"
 
     @property
     def milliseconds(self) -> float | None:
@@ -676,8 +723,9 @@ class Run:
         if not model.exists() or not facts.exists():
             return False
         hashes = read_json(facts)
-        of_these = hashes["weights"] == self.manifest["files"]["model.safetensors"]
-        return bool(of_these and hashes["model"] == sha256(model))
+        if hashes["weights"] != self.manifest["files"]["model.safetensors"] or hashes.get("outputs") != [*OUTPUTS]:
+            return False
+        return bool(hashes["model"] == sha256(model))
 
 
 def _machine() -> str:
@@ -732,6 +780,21 @@ def _read_operating_point(path: Path, changed_ns: int) -> OperatingPoint:
         return from_json(read_json(path))
     except (ValueError, LookupError, TypeError) as error:
         raise _damaged(path.parent.name, path.name) from error
+
+
+@lru_cache(maxsize=64)
+def _read_serving(run: Run, _finished_ns: int, changed_ns: int, int8_changed_ns: int) -> Serving:
+    if not changed_ns:
+        return Serving()
+    try:
+        told = read_json(run.folder / "serving.json")
+        if told["weights"] != run.manifest["files"]["model.safetensors"]:
+            return Serving()
+        # The 8-bit network is made from the others' weights and stays behind when a run travels.
+        int8 = bool(told["int8"]) and int8_changed_ns > 0 and told["model"] == sha256(run.int8_path)
+        return Serving(bool(told["reduced"]), int8)
+    except (ValueError, LookupError, TypeError) as error:
+        raise _damaged(run.id, "serving.json") from error
 
 
 def _changed_ns(path: Path) -> int:

@@ -42,7 +42,7 @@ from scalp_core.loop import (
 )
 from scalp_core.models import Network, adopt, build, evidence, export, weights_source
 from scalp_core.pixel_cache import cached_features, cached_pixels
-from scalp_core.runs import Recipe, Run, recipe_from
+from scalp_core.runs import OUTPUTS, Recipe, Run, recipe_from
 from scalp_core.workers import cores
 
 _EXPORT_PATIENCE = 600.0  # seconds
@@ -275,7 +275,7 @@ def pack(run: Run) -> None:
 def write_export(run: Run, network: Network, preprocessing: Preprocessing) -> None:
     """Export the network into the run folder and vouch for it."""
     differences: list[float] = []
-    write_atomic(run.export_path, lambda path: differences.append(export(network, preprocessing, path)))
+    write_atomic(run.export_path, lambda path: differences.append(export(network, preprocessing, path, OUTPUTS)))
     run.write_export({"largest_difference": differences[0], "onnxruntime": version("onnxruntime")})
 
 

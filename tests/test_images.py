@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from scalp_core import images
 from scalp_core.errors import ScalpError
@@ -356,6 +356,32 @@ def test_pictures_without_any_variation_do_not_blow_up(colour: tuple[int, int, i
     assert np.abs(whitened(PLAIN, grey).whitening).max() <= 255.1
     single = whitened(PLAIN, scalps(1))
     assert np.isfinite(single.whitening).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    ("least", "expected"),
+    [((640, 480), (640, 480)), ((300, 200), (320, 240)), ((100, 61), (160, 120)), ((1, 1), (80, 60))],
+)
+def test_fewer_pixels_where_they_are_enough(
+    orientation: int, least: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    width, height = expected
+    if orientation >= 5:  # what is asked for is upright, whatever way the camera was held
+        least, width, height = least[::-1], height, width
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    data = saved(Image.fromarray(gradient(480, 640)), "JPEG", exif=exif)
+    whole, fewer = decode(data), decode(data, least)
+    assert fewer.pixels.shape == (height, width, 3)
+    assert (fewer.format, fewer.width, fewer.height) == ("JPEG", 640, 480), "the file's own size is told"
+    shrunk = Image.fromarray(whole.pixels).resize((width, height), Image.Resampling.BOX)
+    assert np.abs(np.asarray(shrunk).astype(int) - fewer.pixels).mean() < 1.5
+
+
+def test_only_a_jpeg_comes_with_fewer_pixels() -> None:
+    data = saved(Image.fromarray(gradient(480, 640)), "PNG")
+    assert (decode(data, (8, 8)).pixels == decode(data).pixels).all()
 
 
 def test_a_thumbnail_keeps_the_shape_and_is_small() -> None:

@@ -25,6 +25,7 @@ from scalp_core.files import sha256
 from scalp_core.images import Preprocessing, whitened
 from scalp_core.labels import CONDITIONS
 from scalp_core.models import Network, adopt, build, export, logits
+from scalp_core.runs import OUTPUTS
 
 
 def pictures(count: int, size: int) -> torch.Tensor:
@@ -85,7 +86,7 @@ def test_whitening_is_inside_the_network_and_its_export(tmp_path: Path) -> None:
         expected = network.head(network.backbone(mixed)).unflatten(1, (6, 4))
     assert torch.allclose(after, expected, atol=1e-4)
     assert not torch.allclose(after, before, atol=1e-2)
-    assert export(network, preprocessing, tmp_path / "model.onnx") < 1e-4
+    assert export(network, preprocessing, tmp_path / "model.onnx", OUTPUTS) < 1e-4
     network.normalise(plain)
     with torch.inference_mode():
         assert torch.equal(network(batch), before)
@@ -175,7 +176,7 @@ def test_evidence_is_where_the_picture_is() -> None:
 def test_the_export_says_what_the_network_says(architecture: str, tmp_path: Path) -> None:
     network, preprocessing = build(architecture, 6, 64, "none")
     network.eval()
-    assert export(network, preprocessing, tmp_path / "model.onnx") < 1e-5
+    assert export(network, preprocessing, tmp_path / "model.onnx", OUTPUTS) < 1e-5
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     for count in (1, 2, 5):
         batch = pictures(count, 64)

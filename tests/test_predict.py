@@ -20,7 +20,7 @@ from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.models import logits
 from scalp_core.operating_point import Decision, OperatingPoint
 from scalp_core.predict import answer_by, grade, graders, warm
-from scalp_core.runs import Run
+from scalp_core.runs import Run, Serving
 from scalp_core.train import load_network
 
 
@@ -77,10 +77,10 @@ def test_a_new_operating_point_decides_at_once_and_reloads_nothing(
     (run.folder / "operating_point.json").unlink(missing_ok=True)
     before = grade(trained.picture).gradings
     assert {grading.grade_set for grading in before.values()} == {None}, "nothing promised that was not fitted"
-    network = predict._answering(run)
+    network = predict._network(run, run.serving)
     run.write_operating_point(POINT)
     after = grade(trained.picture).gradings
-    assert predict._answering(run) is network
+    assert predict._network(run, run.serving) is network
     for condition, grading in after.items():
         decision = POINT.decision(condition)
         expected = decision.calibrated(before[condition].probabilities)
@@ -121,9 +121,8 @@ def test_any_run_can_be_asked_whoever_is_champion(trained: Trained, folders: Fol
     champion = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "champion")))
     other = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "other")))
     other.write_operating_point(POINT)
-    picture = images.decode(trained.picture)
-    plain = answer_by(champion, picture)
-    decided = answer_by(other, picture)
+    plain = answer_by(champion, trained.picture)
+    decided = answer_by(other, trained.picture)
     assert list(decided) == list(CONDITIONS)
     for condition, grading in decided.items():
         assert grading.run == other
@@ -132,14 +131,55 @@ def test_any_run_can_be_asked_whoever_is_champion(trained: Trained, folders: Fol
         assert grading.probabilities == pytest.approx(expected.tolist())
 
 
+def test_several_runs_answer_side_by_side_as_each_does_alone(trained: Trained, folders: Folders) -> None:
+    runs = [Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / name))) for name in ("a", "b", "c")]
+    runs[1].write_serving(Serving(reduced=True), {})
+    for condition, run in zip(CONDITIONS, runs * 2, strict=True):
+        promote(condition, run)
+    together = grade(trained.picture)
+    assert graders().main == runs[0]
+    assert {condition: grading.run for condition, grading in together.gradings.items()} == dict(
+        zip(CONDITIONS, runs * 2, strict=True)
+    )
+    for run in runs:
+        alone = answer_by(run, trained.picture)
+        for condition, grading in together.gradings.items():
+            if grading.run == run:
+                assert grading.probabilities == pytest.approx(alone[condition].probabilities, abs=1e-6)
+
+
+def test_a_short_cut_is_taken_where_the_run_says_so(trained: Trained, folders: Folders) -> None:
+    run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
+    whole = grade(trained.picture)
+    assert whole.picture.pixels.shape[:2] == (whole.picture.height, whole.picture.width)
+    run.write_serving(Serving(reduced=True), {})
+    fewer = grade(trained.picture)
+    assert fewer.picture.pixels.size < whole.picture.pixels.size
+    assert (fewer.picture.width, fewer.picture.height) == (whole.picture.width, whole.picture.height)
+    for condition, grading in fewer.gradings.items():
+        probabilities = whole.gradings[condition].probabilities
+        assert grading.probabilities != probabilities
+        assert grading.probabilities == pytest.approx(probabilities, abs=0.1)
+
+
+def test_the_evidence_is_made_of_the_features_that_are_told(trained: Trained) -> None:
+    answer = grade(trained.picture)
+    head = load_network(trained.run).head
+    with torch.inference_mode():
+        logits_of_mean = head(torch.from_numpy(answer.features[trained.run])[None, :, None, None])
+    expected = logits_of_mean.view(len(CONDITIONS), 4).numpy()
+    for number, grading in enumerate(answer.gradings.values()):
+        assert np.abs(grading.evidence.mean(axis=(1, 2)) - expected[number]).max() < 1e-4
+
+
 def test_graders_stay_as_they_were_chosen(trained: Trained, folders: Folders) -> None:
     first = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "first")))
-    chosen, picture = graders(), images.decode(trained.picture)
-    before = chosen.answer(picture)
+    chosen = graders()
+    before = chosen.grade(trained.picture)
     later = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "later")))
     promote(Condition.DANDRUFF, later)
     first.write_operating_point(POINT)
-    after = chosen.answer(picture)
+    after = chosen.grade(trained.picture)
     for condition, grading in after.gradings.items():
         assert grading.run == first
         assert grading.probabilities == before.gradings[condition].probabilities
@@ -161,16 +201,20 @@ def test_graders_of_a_run_know_its_conditions(trained: Trained, folders: Folders
 
 def test_runs_are_loaded_once(trained: Trained) -> None:
     assert warm() == [trained.run]
-    assert predict._answering(trained.run) is predict._answering(trained.run)
+    loaded = predict._network(trained.run, trained.run.serving)
+    assert predict._network(trained.run, trained.run.serving) is loaded
 
 
-def test_without_a_run_or_a_picture_there_is_no_answer(trained: Trained, folders: Folders) -> None:
-    with pytest.raises(ScalpError, match="Train one") as caught:
-        grade(trained.picture)
-    assert caught.value.code == "no_model"
+def test_without_a_picture_there_is_no_answer(trained: Trained) -> None:
     with pytest.raises(ScalpError) as caught:
         grade(b"<html>")
     assert caught.value.code == "not_a_picture"
+
+
+def test_without_a_run_there_is_no_answer(trained: Trained, folders: Folders) -> None:
+    with pytest.raises(ScalpError, match="Train one") as caught:
+        grade(trained.picture)
+    assert caught.value.code == "no_model"
 
 
 def test_a_damaged_run_does_not_answer(trained: Trained, folders: Folders) -> None:

@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 
 from scalp_core.dataset import Dataset, write_dataset
 from scalp_core.errors import ScalpError, Text
-from scalp_core.files import is_locked, read_json, write_text
+from scalp_core.files import is_locked, read_json, write_json, write_text
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.operating_point import Decision, OperatingPoint, signed, with_decision
-from scalp_core.runs import Progress, Recipe, Run, State, active_runs, create_run, find_run, list_runs
+from scalp_core.runs import Progress, Recipe, Run, Serving, State, active_runs, create_run, find_run, list_runs
 
 RECIPE = Recipe(**TINY)
 
@@ -368,8 +368,31 @@ def test_a_damaged_or_foreign_export_is_not_used(copied: Run) -> None:
     assert not copied.exported
     model.write_bytes(whole)
     facts = read_json(copied.folder / "export.json")
-    write_text(copied.folder / "export.json", str(facts | {"weights": "0" * 64}).replace("'", '"'))
+    write_json(copied.folder / "export.json", facts | {"outputs": facts["outputs"][:2]})
+    assert not copied.exported, "one of an earlier version, which gave less"
+    write_json(copied.folder / "export.json", facts | {"weights": "0" * 64})
     assert not copied.exported
+
+
+def test_short_cuts_are_taken_only_with_the_weights_they_were_checked_with(copied: Run) -> None:
+    assert copied.serving == Serving()
+    copied.write_serving(Serving(reduced=True), {"checked": "here"})
+    assert copied.serving == Serving(reduced=True)
+    copied.int8_path.write_bytes(b"a network")
+    copied.write_serving(Serving(reduced=True, int8=True), {})
+    assert copied.serving == Serving(reduced=True, int8=True)
+    copied.int8_path.write_bytes(b"another network")
+    assert copied.serving == Serving(reduced=True), "not the one that was checked"
+    copied.int8_path.unlink()
+    assert copied.serving == Serving(reduced=True), "left behind when the folder was copied"
+    manifest = copied.manifest
+    write_json(
+        copied.folder / "manifest.json", manifest | {"files": manifest["files"] | {"model.safetensors": "0" * 64}}
+    )
+    assert copied.serving == Serving(), "trained anew"
+    write_text(copied.folder / "serving.json", "{")
+    with pytest.raises(ScalpError, match=r"serving\.json"):
+        _ = copied.serving
 
 
 def test_reading_a_run_changes_nothing(copied: Run) -> None:

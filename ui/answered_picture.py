@@ -11,9 +11,10 @@ import streamlit as st
 
 from scalp_core import images
 from scalp_core.aligned import Aligned
-from scalp_core.charts import evidence_for, grade_name, probabilities_chart
+from scalp_core.charts import grade_name, probabilities_chart
 from scalp_core.comparison import Side
 from scalp_core.errors import ScalpError
+from scalp_core.evidence import evidence_for
 from scalp_core.images import Picture
 from scalp_core.labels import GRADES, Condition, Severity
 from scalp_core.operating_point import COVERAGE
@@ -34,6 +35,7 @@ class _Opened:
     one: Compared
     graded: Sequence[Side]
     image_id: str
+    data: bytes
     picture: Picture
     place: int
 
@@ -59,7 +61,8 @@ def show_answered_picture(one: Compared, graded: Sequence[Side], image_id: str, 
     Raises:
         ScalpError: the picture is gone, cannot be read, or is not of this part.
     """
-    opened = _Opened(one, graded, image_id, images.decode(one.dataset.read(image_id)), _place(one, image_id))
+    data = one.dataset.read(image_id)
+    opened = _Opened(one, graded, image_id, data, images.decode(data), _place(one, image_id))
     if one.dataset.synthetic:
         st.caption(say("synthetic_data"))
     left, right = st.columns([2, 3])
@@ -144,12 +147,12 @@ def _evidence(opened: _Opened, say: Say) -> None:
 def _maps_of(opened: _Opened, run: Run) -> npt.NDArray[np.float32]:
     dataset = opened.one.dataset
     content = f"{dataset.folder} {dataset.version} {opened.image_id}"
-    return _maps(str(run.folder), run.finished_ns, content, opened.one.condition.value, run, opened.picture)
+    return _maps(str(run.folder), run.finished_ns, content, opened.one.condition.value, run, opened.data)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _maps(
-    folder: str, finished_ns: int, content: str, condition: str, _run: Run, _picture: Picture
+    folder: str, finished_ns: int, content: str, condition: str, _run: Run, _data: bytes
 ) -> npt.NDArray[np.float32]:
     """Evidence (4, h, w), kept: every move of the slider asks for it anew."""
-    return answer_by(_run, _picture)[Condition(condition)].evidence
+    return answer_by(_run, _data)[Condition(condition)].evidence
