@@ -5,6 +5,7 @@ import streamlit as st
 
 from scalp_core import runner
 from scalp_core.charts import learning_curves
+from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs import Run, State, list_runs
 from ui.ablation_view import show_ablation
@@ -43,18 +44,28 @@ def _runs(say: Say) -> None:
 
 
 def _row(say: Say, run: Run) -> dict[str, object]:
-    recipe, history = run.recipe, run.history
+    recipe = run.recipe
+    state, epochs, kappa = _so_far(say, run)
     alone = len(recipe.conditions) < len(CONDITIONS)
     return {
-        say("state"): say.of(run.state.text),
+        say("state"): state,
         say("architecture"): recipe.architecture,
         say("data_set"): recipe.data + (f" ({say('synthetic')})" if run.synthetic else ""),
         say("conditions"): ", ".join(say.of(c.text) for c in recipe.conditions) if alone else say("retrain_six"),
-        say("epochs_done"): f"{len(history)} / {recipe.epochs}",
-        say("mean_qwk"): f"{history['valid_qwk'].max():.3f}" if len(history) else "–",
+        say("epochs_done"): f"{epochs} / {recipe.epochs}",
+        say("mean_qwk"): kappa,
         say("created"): run.created[:16].replace("T", " "),
         say("run"): run.id,
     }
+
+
+def _so_far(say: Say, run: Run) -> tuple[str, str, str]:
+    """State, finished epochs and best kappa. One damaged run does not take the others from the table."""
+    try:
+        history = run.history
+    except ScalpError:  # what is wrong is said where the run is opened
+        return say("runs_damaged"), "–", "–"
+    return say.of(run.state.text), str(len(history)), f"{history['valid_qwk'].max():.3f}" if len(history) else "–"
 
 
 def _in_depth(say: Say, runs: dict[str, Run]) -> None:

@@ -285,13 +285,6 @@ def report(predictions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def images_in_cell(predictions: pd.DataFrame, condition: str, part: str, truth: int, predicted: int) -> list[str]:
-    """Ids of the pictures that make up one cell of `confusion`."""
-    rows = predictions[(predictions["condition"] == condition) & (predictions["part"] == part)]
-    rows = rows[(rows["truth"] == truth).fillna(False)]
-    return list(rows["image"][_predicted(rows) == predicted])
-
-
 # What the probabilities and grade sets are worth. These need the pictures themselves, not their counts.
 
 BINS = 15

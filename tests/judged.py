@@ -43,3 +43,9 @@ def noisy(truth: npt.NDArray[np.int64], share: float, generator: np.random.Gener
     """The truth with that share of answers one grade off."""
     moved = np.where(truth == 0, 1, truth - 1)
     return np.where(generator.random(len(truth)) < share, moved, truth)
+
+
+def images_in_cell(predictions: pd.DataFrame, condition: str, part: str, truth: int, predicted: int) -> list[str]:
+    """Ids of the pictures that make up one cell of a confusion matrix, picture by picture."""
+    rows = predictions[(predictions["condition"] == condition) & (predictions["part"] == part)]
+    return list(rows["image"][(rows["truth"] == truth).fillna(False) & (rows["grade"] == predicted).fillna(False)])

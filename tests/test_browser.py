@@ -15,6 +15,7 @@ import pytest
 from aihub_tree import build_tree
 from browser import Server, Visitor, visiting
 from conftest import TINY, Trained, labels_of, processes, until
+from judged import images_in_cell
 from playwright.sync_api import Browser, Locator, expect, sync_playwright
 
 from scalp_core import evaluate
@@ -301,7 +302,7 @@ def test_from_a_cell_to_its_pictures_from_model_to_model(visitor: Visitor, serve
         expect(button).to_have_attribute("aria-pressed", "true")
         expect(cards(visitor)).to_have_count(int(counts[truth, predicted]))
         ids = [card.get_attribute("title") for card in cards(visitor).all()]
-        assert ids == sorted(evaluate.images_in_cell(run.predictions, condition, "test", truth, predicted))
+        assert ids == sorted(images_in_cell(run.predictions, condition, "test", truth, predicted))
         expect(visitor.tab.locator(".answer")).to_have_count(2 * len(ids))  # what either model says
         visitor.settle()
         assert f"cell={run.id}.{truth}.{predicted}" in visitor.tab.url

@@ -406,6 +406,16 @@ def test_a_damaged_model_is_told(several: Folders) -> None:
 # Runs.
 
 
+def test_one_damaged_run_leaves_the_others_in_the_table(several: Folders) -> None:
+    (several.artifacts / "two" / "history.jsonl").write_text("{cut short")
+    at = healthy(page("runs", run="one"))
+    states = at.main.dataframe[0].value.set_index("Run")["State"]
+    assert states["two"] == "damaged"
+    assert states["one"] == "finished"
+    opened = page("runs", run="two")
+    assert any("history.jsonl" in text for text in texts(opened.error))
+
+
 def actions(at: AppTest) -> list[str]:
     """What the buttons of the page's main part do; each key ends with the run it is for."""
     return [button.key.partition("-")[0] for button in at.main.button]

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT, Folders, Trained
 from headless import HOSTILE, LANGUAGES, charted, everything, healthy, texts
+from judged import images_in_cell
 from streamlit.testing.v1 import AppTest
 
 from scalp_core import evaluate
@@ -162,7 +163,7 @@ def test_a_cell_in_the_address_shows_exactly_its_pictures(wall: Wall, language: 
     for key, name in (("two", "Network B"), ("one", "Network A")):
         truth, predicted = fullest(key)
         at = healthy(wall.open(language, cell=f"{key}.{truth}.{predicted}"))
-        wanted = evaluate.images_in_cell(find_run(key).predictions, CONDITION, "test", truth, predicted)
+        wanted = images_in_cell(find_run(key).predictions, CONDITION, "test", truth, predicted)
         assert wanted
         assert shown(at) == sorted(wanted)
         told = component(at, "scalp_matrices")

@@ -620,16 +620,7 @@ WORDS: dict[str, Text] = {
         "Brought back. Grades are decided by it from now on.", "되돌렸습니다. 이제 이 기준으로 판정합니다."
     ),
     # diagnose
-    "upload": Text("A picture of the scalp (JPEG, PNG or WebP, up to 20 MB)", "두피 사진 (JPEG, PNG, WebP, 20 MB까지)"),
-    "upload_privacy": Text(
-        "The picture is graded in memory and not kept.", "사진은 메모리에서만 처리하며 저장하지 않습니다."
-    ),
     "diagnose_source": Text("Picture from", "사진 출처"),
-    "source_upload": Text("my computer", "내 컴퓨터"),
-    "source_example": Text("an example", "예시"),
-    "example_pick": Text("Example from the test part of “{data}”", "“{data}” 테스트 분할의 예시"),
-    "diagnose_wait": Text("Upload a picture or choose an example.", "사진을 올리거나 예시를 고르십시오."),
-    "diagnose_working": Text("Grading …", "등급을 추정하는 중 …"),
     "diagnose_grades": Text("Estimated grades", "추정 등급"),
     "diagnose_probabilities": Text("Probabilities", "확률"),
     "diagnose_type": Text("Scalp type: {name}", "두피 유형: {name}"),
@@ -646,17 +637,154 @@ WORDS: dict[str, Text] = {
     ),
     "opacity": Text("Strength of the colours", "색 농도"),
     "diagnose_answered": Text("Answered by {runs}.", "추정에 사용한 모델(학습 실행): {runs}."),
+    "label_known": Text("Label in the data set", "데이터 세트의 라벨"),
+    "probability_of_grade": Text("Probability", "확률"),
+    # diagnose: page
+    "upload": Text(
+        "Pictures of the scalp: JPEG, PNG, WebP, or zip files of them (up to {most} pictures)",
+        "두피 사진: JPEG, PNG, WebP 또는 이를 묶은 zip 파일 ({most}장까지)",
+    ),
+    "upload_folder": Text(
+        "A folder of pictures: JPEG, PNG, WebP (up to {most} pictures)",
+        "사진이 든 폴더: JPEG, PNG, WebP ({most}장까지)",
+    ),
+    "upload_privacy": Text(
+        "Nothing is stored: pictures and grades stay in this server's memory for this session only. At most {most} "
+        "pictures of {size} MB together; for more there is `python -m training.predict`.",
+        "아무것도 저장하지 않습니다. 사진과 등급은 이 세션 동안만 서버 메모리에 있습니다. 한 번에 {most}장, 모두 합해 {size} MB까지이며, "
+        "더 많으면 `python -m training.predict`를 쓰십시오.",
+    ),
+    "camera": Text("Take a picture", "사진 찍기"),
+    "camera_help": Text(
+        "A microscope that the computer takes for a camera works as well. Browsers allow cameras only on https "
+        "addresses and on localhost.",
+        "컴퓨터가 카메라로 인식하는 현미경도 쓸 수 있습니다. 브라우저는 https 주소나 localhost에서만 카메라를 허용합니다.",
+    ),
+    "source_upload": Text("my files", "내 파일"),
+    "source_folder": Text("a folder", "폴더"),
+    "source_camera": Text("the camera", "카메라"),
+    "source_example": Text("an example", "예시"),
+    "source_capture": Text("a whole capture", "촬영 한 건"),
+    "example_pick": Text("Example from the test part of “{data}”", "“{data}” 테스트 분할의 예시"),
+    "capture_pick": Text("Capture from the test part of “{data}”", "“{data}” 테스트 분할의 촬영"),
+    "diagnose_wait": Text(
+        "Hand in one picture or several, take one, or choose an example.",
+        "사진을 한 장 또는 여러 장 올리거나, 찍거나, 예시를 고르십시오.",
+    ),
+    "diagnose_progress": Text("Grading: {done} of {total}", "등급 추정 중: {total}장 중 {done}장"),
     "diagnose_synthetic": Text(
-        "The answering run learned from synthetic pictures. On a real scalp its grades mean nothing; they show how the "
+        "A run that answers learned from synthetic pictures. On a real scalp its grades mean nothing; they show how the "
         "tool works. Train on your own data to change that.",
         "추정에 사용한 모델은 합성 그림으로 학습했습니다. 실제 두피에 대한 등급은 의미가 없고, 도구의 동작을 보여 줄 뿐입니다. 직접 가진 "
         "데이터로 학습하십시오.",
     ),
+    # diagnose: several pictures
+    "overview": Text("All pictures with their grades", "모든 사진과 등급"),
+    "overview_count": Text("{count} graded", "추정 {count}장"),
+    "overview_withheld": Text(
+        "{count} not graded, as the quality check advises against it", "품질 검사에서 걸려 보류 {count}장"
+    ),
+    "overview_bad": Text("{count} could not be read", "읽을 수 없음 {count}개"),
+    "overview_capture": Text("Capture {capture}", "촬영 {capture}"),
+    "overview_rest": Text("Other pictures", "그 밖의 사진"),
+    "overview_highest": Text("highest of the regions", "부위별 최고"),
+    "overview_open": Text("Open {name}", "{name} 열기"),
+    "overview_choose": Text("Click a picture to see its reasons.", "사진을 누르면 근거를 볼 수 있습니다."),
+    "overview_not_graded": Text("not graded; open it to see why", "등급 보류; 열어서 이유를 확인하십시오"),
+    "overview_ringed": Text("as labelled", "라벨과 일치"),
+    "grid_cell": Text("{name}: {grade}, {probability}", "{name}: {grade}, {probability}"),
+    # diagnose: the check before grading
+    "gate_too_small": Text("too small", "너무 작음"),
+    "gate_blurred": Text("blurred", "흐림"),
+    "gate_over_exposed": Text("over-exposed", "과다 노출"),
+    "gate_too_dark": Text("too dark", "너무 어두움"),
+    "gate_not_a_scalp": Text("not like a scalp", "두피와 다름"),
+    "gate_passed": Text(
+        "✓ Quality check passed: sharp and bright enough, and like the pictures that the model learned from.",
+        "✓ 품질 검사 통과: 선명도와 밝기가 충분하고, 모델이 학습한 사진들과 비슷합니다.",
+    ),
+    "gate_unchecked": Text(
+        "Nobody checked whether this picture can be graded: the run that answers has no quality check. Run "
+        "`python -m training.calibrate` to give it one.",
+        "이 사진의 등급을 추정해도 되는지 검사하지 않았습니다. 응답하는 실행에 품질 검사가 없습니다. `python -m training.calibrate`로 "
+        "만들 수 있습니다.",
+    ),
+    "gate_advises": Text(
+        "This picture should not be graded. Its grades would most likely be wrong.",
+        "이 사진은 등급을 추정하지 않는 편이 좋습니다. 추정하더라도 틀릴 가능성이 큽니다.",
+    ),
+    "gate_insist": Text("Grade it nevertheless", "그래도 등급 추정"),
+    "gate_insisted": Text(
+        "Graded although the quality check advises against it. Do not rely on these grades.",
+        "품질 검사에서 걸렸으나 요청에 따라 추정했습니다. 이 등급은 신뢰하지 마십시오.",
+    ),
+    # diagnose: evidence
+    "evidence_against": Text("against the grade", "등급에 반대"),
+    "evidence_for": Text("for the grade", "등급을 뒷받침"),
+    "evidence_scale": Text(
+        "Logits: the grade's score at this place, less the mean of the other three grades' scores.",
+        "로짓: 그 위치에서 해당 등급의 점수에서 나머지 세 등급 점수의 평균을 뺀 값입니다.",
+    ),
+    # diagnose: beside the answer
+    "agreement": Text("What all architectures say of this picture", "모든 모델 구조의 의견"),
+    "agreement_note": Text(
+        "The best finished run of each architecture, each by its own operating point. Beside the number: the calibrated "
+        "probability of that grade.",
+        "모델 구조마다 가장 좋은 실행이 각자의 운영점으로 판정한 등급입니다. 숫자 아래는 그 등급의 보정된 확률입니다.",
+    ),
+    "agreement_ringed": Text("answers for this condition", "이 증상에 응답하는 모델"),
+    "agreement_of": Text("{agreeing} of {others} others agree", "다른 {others}개 중 {agreeing}개 일치"),
+    "nearest": Text(
+        "The most similar pictures of the data set, with labels", "데이터 세트에서 가장 비슷한 사진과 라벨"
+    ),
+    "nearest_note": Text(
+        "The pictures of “{data}” whose features lie nearest to those of this picture, as {run} sees them, among a "
+        "sample of {count:,}. Distance: 1 − cosine, 0 is the same direction.",
+        "“{data}”에서 뽑은 {count:,}장 가운데 {run}의 특징 공간에서 이 사진과 가장 가까운 사진입니다. 거리는 1 − 코사인이며, 0이면 방향이 "
+        "같습니다.",
+    ),
+    "nearest_this": Text("This picture", "이 사진"),
+    "nearest_this_note": Text("estimated grades", "추정 등급"),
+    "nearest_labels": Text("The nearest, with their labels", "가까운 사진과 그 라벨"),
+    "nearest_distance": Text("distance {distance} · {part}", "거리 {distance} · {part}"),
+    "nearest_none": Text("The data set has no other picture to compare with.", "비교할 다른 사진이 없습니다."),
+    # diagnose: taken along
+    "parity_working": Text("Asking REST about the same picture …", "같은 사진을 REST로 확인하는 중 …"),
+    "parity_rest": Text(
+        "Same answer from REST (largest difference of a probability: {difference}).",
+        "REST의 답과 같습니다 (확률의 최대 차이: {difference}).",
+    ),
+    "parity_rest_other": Text(
+        "REST decides otherwise (largest difference of a probability: {difference}).",
+        "REST의 판정과 다릅니다 (확률의 최대 차이: {difference}).",
+    ),
+    "parity_torch": Text(
+        "The export that answers differs from the trained network by {difference}.",
+        "응답하는 내보낸 모델과 학습된 모델의 차이는 {difference}입니다.",
+    ),
+    "parity_untold": Text(
+        "How far the export lies from the trained network was not written down.",
+        "내보낸 모델과 학습된 모델의 차이는 기록되어 있지 않습니다.",
+    ),
+    "parity_refused": Text("REST could not be compared:", "REST와 비교하지 못했습니다:"),
     "download_json": Text("Download as JSON", "JSON 내려받기"),
-    "label_known": Text("Label in the data set", "데이터 세트의 라벨"),
-    "probability_of_grade": Text("Probability", "확률"),
+    "download_csv": Text("CSV", "CSV"),
+    "download_report": Text("Printable report (HTML)", "인쇄용 보고서 (HTML)"),
+    "download_csv_all": Text("All as CSV", "전체 CSV"),
+    "download_report_all": Text("All as a printable report (HTML)", "전체 인쇄용 보고서 (HTML)"),
+    "download_note": Text(
+        "Files are made when you ask for them. The report holds the picture itself; nothing of it stays here.",
+        "파일은 요청할 때 만들어집니다. 보고서에는 사진이 들어 있으며 서버에는 남지 않습니다.",
+    ),
+    "client": Text("What a program gets", "프로그램이 받는 응답"),
+    "client_note": Text(
+        "The same answer by REST. `?strict=1` refuses pictures that should not be graded, `?evidence=1` adds the maps.",
+        "REST로도 같은 답을 받습니다. `?strict=1`이면 추정하지 않는 편이 좋은 사진을 거절하고, `?evidence=1`이면 근거 지도를 함께 "
+        "보냅니다.",
+    ),
     # runs
     "runs_none": Text("There is no run yet.", "아직 실행이 없습니다."),
+    "runs_damaged": Text("damaged", "손상됨"),
     "state": Text("State", "상태"),
     "conditions": Text("Conditions", "증상"),
     "created": Text("Asked for (UTC)", "요청 시각 (UTC)"),
