@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from scalp_core import predict
+from scalp_core import runtime
 from scalp_core.aligned import Aligned, Answers, align, arrange
 from scalp_core.champions import check_readable, judged_on
 from scalp_core.compare import Comparison, compare
@@ -57,7 +57,7 @@ class Side:
         Raises:
             ScalpError: the run is damaged or cannot be exported; the folder for runs cannot be written.
         """
-        self.runs[0].write_milliseconds(predict.time_of_grading(self.runs[0]))
+        self.runs[0].write_milliseconds(runtime.milliseconds(self.runs[0]))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scalp_core import images, predict
+from scalp_core import images, runtime
 from scalp_core.dataset import Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.files import write_atomic
@@ -122,7 +122,7 @@ def _compute(
                 read = pool.map(lambda row: _small(dataset, str(ids.iloc[row]), preprocessing), chunk.values())
                 pictures = {content: small for content, small in zip(chunk, read, strict=True) if small is not None}
                 if pictures:
-                    found = predict.outputs(run, np.stack(list(pictures.values()))).features
+                    found = runtime.outputs(run, np.stack(list(pictures.values()))).features
                     known |= zip(pictures, found, strict=True)
                 done += len(chunk)
                 if progress:

@@ -308,7 +308,7 @@ def _misfit(architecture: str, image_size: int, weights: str, error: Exception) 
     )
 
 
-class _Exported(nn.Module):
+class Exported(nn.Module):
     """What is written to ONNX: 8-bit pixels in; probabilities, evidence maps and the mean feature map out."""
 
     def __init__(self, network: Network) -> None:
@@ -336,7 +336,7 @@ def export(network: Network, preprocessing: Preprocessing, path: Path, outputs: 
     Raises:
         ScalpError: they differ by more than 1e-4.
     """
-    exported = _Exported(network).eval()
+    exported = Exported(network).eval()
     generator = torch.Generator().manual_seed(0)
     shape = (3, preprocessing.height, preprocessing.width, 3)
     pixels = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)

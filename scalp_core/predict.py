@@ -1,38 +1,23 @@
-"""The single prediction path of page, REST and bulk: a picture in, six gradings out. Imports no torch.
+"""The single prediction path of page, REST and bulk: a picture in, six gradings out. Imports no torch."""
 
-A run answers through its ONNX export, made once in a process of its own.
-"""
-
-import multiprocessing
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
-from scalp_core import gate, images, runner
+from scalp_core import gate, images, runtime
 from scalp_core.champions import champions
 from scalp_core.errors import ScalpError
 from scalp_core.gate import Gate, Reason
 from scalp_core.images import Picture
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition, ScalpType, Severity, scalp_type
 from scalp_core.operating_point import Decision, OperatingPoint, PerGrade, per_grade
-from scalp_core.runs import OUTPUTS, Run, Serving
-from scalp_core.workers import cores
-
-Floats = npt.NDArray[np.float32]
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+from scalp_core.runs import Run, Serving
+from scalp_core.runtime import Floats, Outputs
 
 INTENDED_USE = "research_only"
-_EXACT = Serving()
 
 
 @dataclass(frozen=True)
@@ -107,7 +92,7 @@ class Graders:
             ScalpError: a run is damaged, or cannot be exported.
         """
         for run, serving in self.serving.items():
-            _network(run, serving)
+            runtime.load(run, serving)
 
     def grade(self, data: bytes, threshold: int = DEFAULT_THRESHOLD) -> Answer:
         """All that they say about the picture in these bytes. A run that answers for several conditions sees it once.
@@ -115,10 +100,10 @@ class Graders:
         Raises:
             ScalpError: not a picture, too large; a run is damaged, or cannot be exported; the threshold is not 1, 2, 3.
         """
-        networks = {run: _network(run, serving) for run, serving in self.serving.items()}
+        networks = {run: runtime.load(run, serving) for run, serving in self.serving.items()}
         # Each run's pixels depend on that run alone: it answers the same whoever answers beside it.
         decoded = {least: images.decode(data, least) for least in {network.least for network in networks.values()}}
-        passes = _side_by_side(lambda network: network.answer(decoded[network.least].pixels), networks.values())
+        passes = runtime.side_by_side(lambda one: one.answer(decoded[one.least].pixels), networks.values())
         outputs = dict(zip(networks, passes, strict=True))
         known = {run: _gradings(run, self.points[run], said) for run, said in outputs.items()}
         gradings = {condition: known[run][condition] for condition, run in self.runs.items()}
@@ -190,7 +175,7 @@ def answer_by(run: Run, data: bytes) -> dict[Condition, Grading]:
     return graders(run=run).grade(data).gradings
 
 
-def _gradings(run: Run, point: OperatingPoint, said: "Outputs") -> dict[Condition, Grading]:
+def _gradings(run: Run, point: OperatingPoint, said: Outputs) -> dict[Condition, Grading]:
     return {
         condition: _grading(
             run, condition, point.decision(condition), said.probabilities[number], said.evidence[number]
@@ -219,98 +204,6 @@ def _grading(
     )
 
 
-class Outputs(NamedTuple):
-    """What a network says of pictures, before any operating point; without the first axis of a single one.
-
-    Attributes:
-        probabilities: (N, conditions, 4).
-        evidence: (N, conditions, 4, h, w).
-        features: (N, C).
-    """
-
-    probabilities: Floats
-    evidence: Floats
-    features: Floats
-
-
-def outputs(run: Run, pictures: npt.NDArray[np.uint8], serving: Serving = _EXACT) -> Outputs:
-    """What the run's network says of pictures (N, height, width, 3) at its own size, without short cuts unless asked.
-
-    Raises:
-        ScalpError: the run is damaged, or cannot be exported.
-    """
-    return _network(run, serving).outputs(pictures)
-
-
-class _Network:
-    """A run's export, loaded.
-
-    Attributes:
-        least: pixels to decode for it, width and height; None: all.
-    """
-
-    def __init__(self, run: Run, serving: Serving, threads: int) -> None:
-        run.verify()
-        if not run.exported:
-            runner.export(run)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        # Threads that wait by turning round take the core from those who would use it.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        path = run.int8_path if serving.int8 else run.export_path
-        self.preprocessing = run.preprocessing
-        self.least = (self.preprocessing.width, self.preprocessing.height) if serving.reduced else None
-        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-    def outputs(self, pictures: npt.NDArray[np.uint8]) -> Outputs:
-        return Outputs(*self.session.run(OUTPUTS, {"pixels": pictures}))
-
-    def answer(self, pixels: images.Pixels) -> Outputs:
-        """Of one picture of any size."""
-        said = self.outputs(images.resize(pixels, self.preprocessing)[np.newaxis])
-        return Outputs(*(values[0] for values in said))
-
-
-def _threads() -> int:
-    """Of a session: what is left of the cores where several runs answer side by side; see docs/design/serving.md."""
-    if multiprocessing.parent_process():
-        return 1  # a worker has one core
-    answering = {champion.run for champion in champions().values()}
-    return max(1, min(_MOST_THREADS, cores() // max(1, len(answering))))
-
-
-_MOST_THREADS = 4  # more divide so little work that they wait for each other
-
-
-def _side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """`work` of each: on several cores where there are several of them."""
-    several = list(items)
-    if len(several) == 1 or multiprocessing.parent_process():
-        return [work(one) for one in several]
-    return list(_passes().map(work, several))
-
-
-@lru_cache(maxsize=1)
-def _passes() -> ThreadPoolExecutor:
-    """For all pictures that are graded at the same time: never more passes at once than cores."""
-    return ThreadPoolExecutor(cores(), thread_name_prefix="pass")
-
-
-# Loading a run twice at once would only cost memory; its lock makes the second caller wait for the first.
-_LOADING: dict[Run, threading.Lock] = {}
-
-
-def _network(run: Run, serving: Serving) -> _Network:
-    with _LOADING.setdefault(run, threading.Lock()):
-        # A finished run's network never changes, but one made anew under the same name is another one.
-        return _load(run, serving, run.finished_ns)
-
-
-@lru_cache(maxsize=8)
-def _load(run: Run, serving: Serving, _finished_ns: int) -> _Network:
-    return _Network(run, serving, _threads())
-
-
 def warm() -> list[Run]:
     """Load (and export where needed) every run that answers, so that the first request does not wait."""
     if not champions():
@@ -318,15 +211,3 @@ def warm() -> list[Run]:
     answering = graders()
     answering.load()
     return list(answering.points)
-
-
-def time_of_grading(run: Run, repeats: int = 15) -> float:
-    """Milliseconds that a run needs for one picture on one core, decoded already: the median of some."""
-    network = _Network(run, run.serving, threads=1)
-    frame = np.zeros((480, 640, 3), dtype=np.uint8)
-    seconds = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        network.answer(frame)
-        seconds.append(time.perf_counter() - started)
-    return 1000 * float(np.median(seconds))

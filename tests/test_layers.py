@@ -14,21 +14,23 @@ SOURCES = sorted(
 )
 CORE = [path for path in SOURCES if path.is_relative_to(ROOT / "scalp_core")]
 
-_TRAINING = ("scalp_core/models.py", "scalp_core/loop.py", "scalp_core/train.py", "training/benchmark_train.py")
+_BENCHMARKS = ("training/benchmark_train.py", "training/benchmark_predict.py")
+_TRAINING = ("scalp_core/models.py", "scalp_core/loop.py", "scalp_core/train.py", *_BENCHMARKS)
+_TORCH_ANSWERS = "scalp_core/torch_runtime.py"
 
 # What each of these may be imported by; anything else may be imported by anyone.
 ALLOWED = {
     "streamlit": ("Home.py", "serve.py", "pages/", "ui/", "training/benchmark"),  # they time the pages
-    "torch": (*_TRAINING, "scalp_core/backbones.py", "scalp_core/losses.py", "scalp_core/augment.py"),
+    "torch": (*_TRAINING, _TORCH_ANSWERS, "scalp_core/backbones.py", "scalp_core/losses.py", "scalp_core/augment.py"),
     "dlordinal": ("scalp_core/losses.py",),
     "scipy": ("scalp_core/operating_point.py", "scalp_core/compare.py", "scalp_core/chance.py"),
     "timm": ("scalp_core/backbones.py",),
     "torchvision": ("scalp_core/backbones.py",),
-    "argparse": ("training/",),
+    "argparse": ("training/", "scalp_core/standalone.py"),  # commands
     "scalp_core.backbones": _TRAINING,
-    "scalp_core.models": _TRAINING,
+    "scalp_core.models": (*_TRAINING, _TORCH_ANSWERS),
     "scalp_core.loop": _TRAINING,
-    "scalp_core.train": ("training/sweep.py",),  # the only command that needs torch; the others start processes
+    "scalp_core.train": ("training/sweep.py", _TORCH_ANSWERS),  # other commands start processes
     "pages": (),
     "pickle": (),
     "shelve": (),

@@ -13,7 +13,7 @@ import pytest
 import torch
 from conftest import ROOT, Folders, Trained
 
-from scalp_core import images, predict
+from scalp_core import images, runtime
 from scalp_core.champions import promote
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS, Condition
@@ -55,8 +55,8 @@ def test_it_agrees_with_the_predictions_the_run_recorded(trained: Trained) -> No
 
 def test_one_pass_answers_for_all_conditions_of_a_run(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     passes = []
-    real = predict._Network.answer
-    monkeypatch.setattr(predict._Network, "answer", lambda self, pixels: passes.append(1) or real(self, pixels))
+    real = runtime.Loaded.answer
+    monkeypatch.setattr(runtime.Loaded, "answer", lambda self, pixels: passes.append(1) or real(self, pixels))
     grade(trained.picture)
     assert len(passes) == 1
 
@@ -77,10 +77,10 @@ def test_a_new_operating_point_decides_at_once_and_reloads_nothing(
     (run.folder / "operating_point.json").unlink(missing_ok=True)
     before = grade(trained.picture).gradings
     assert {grading.grade_set for grading in before.values()} == {None}, "nothing promised that was not fitted"
-    network = predict._network(run, run.serving)
+    network = runtime.load(run, run.serving)
     run.write_operating_point(POINT)
     after = grade(trained.picture).gradings
-    assert predict._network(run, run.serving) is network
+    assert runtime.load(run, run.serving) is network
     for condition, grading in after.items():
         decision = POINT.decision(condition)
         expected = decision.calibrated(before[condition].probabilities)
@@ -162,6 +162,27 @@ def test_a_short_cut_is_taken_where_the_run_says_so(trained: Trained, folders: F
         assert grading.probabilities == pytest.approx(probabilities, abs=0.1)
 
 
+def test_torch_says_the_same(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_onnxruntime = grade(trained.picture)
+    monkeypatch.setenv("SCALP_RUNTIME", "torch")
+    by_torch = grade(trained.picture)
+    for condition, grading in by_torch.gradings.items():
+        other = by_onnxruntime.gradings[condition]
+        assert grading.probabilities == pytest.approx(other.probabilities, abs=1e-4)
+        assert np.abs(grading.evidence - other.evidence).max() < 1e-3
+    assert by_torch.features[trained.run] == pytest.approx(by_onnxruntime.features[trained.run], abs=1e-3)
+    assert any(
+        grading.probabilities != by_onnxruntime.gradings[condition].probabilities
+        for condition, grading in by_torch.gradings.items()
+    ), "it was asked"
+
+
+def test_an_unknown_runtime_is_told(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCALP_RUNTIME", "tensorrt")
+    with pytest.raises(ScalpError, match="onnxruntime, torch"):
+        grade(trained.picture)
+
+
 def test_the_evidence_is_made_of_the_features_that_are_told(trained: Trained) -> None:
     answer = grade(trained.picture)
     head = load_network(trained.run).head
@@ -201,8 +222,8 @@ def test_graders_of_a_run_know_its_conditions(trained: Trained, folders: Folders
 
 def test_runs_are_loaded_once(trained: Trained) -> None:
     assert warm() == [trained.run]
-    loaded = predict._network(trained.run, trained.run.serving)
-    assert predict._network(trained.run, trained.run.serving) is loaded
+    loaded = runtime.load(trained.run, trained.run.serving)
+    assert runtime.load(trained.run, trained.run.serving) is loaded
 
 
 def test_without_a_picture_there_is_no_answer(trained: Trained) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from scalp_core import evaluate
+from scalp_core import evaluate, runtime
 from scalp_core.aligned import align, arrange
 from scalp_core.champions import judged_on, run_report
 from scalp_core.compare import Comparison, compare
@@ -23,7 +23,6 @@ from scalp_core.dataset import Dataset, open_dataset
 from scalp_core.errors import ScalpError, Text
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.operating_point import COVERAGE, OperatingPoint
-from scalp_core.predict import time_of_grading
 from scalp_core.runs import Run, find_run, finished_runs
 from scalp_core.truth import ceiling
 from training.measuring import markdown_table
@@ -77,7 +76,7 @@ def _report(options: argparse.Namespace) -> int:
         _write_html(options.html, dataset, options.part, options.runs, options.language)
     elif options.markdown and dataset:
         captures = dict(zip(dataset.column("id"), dataset.column("capture"), strict=True))
-        print(markdown(runs, captures, ceiling(dataset, "test"), [time_of_grading(run) for run in runs]))
+        print(markdown(runs, captures, ceiling(dataset, "test"), [runtime.milliseconds(run) for run in runs]))
     else:
         for run in runs:
             _print(run)
