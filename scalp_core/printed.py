@@ -21,6 +21,7 @@ from scalp_core.aligned import Aligned
 from scalp_core.compare import Comparison, Estimate, Verdict
 from scalp_core.comparison import LeftOut, Side, aligned, compared, references
 from scalp_core.dataset import Dataset
+from scalp_core.document import RESEARCH, document, heading, paragraph, table
 from scalp_core.errors import Text
 from scalp_core.evaluate import METRICS, reliability_of
 from scalp_core.files import sha256
@@ -39,10 +40,6 @@ _WORDS = {
         "SYNTHETIC: these pictures were drawn by a program. What is measured on them says nothing about real scalps.",
         "합성(SYNTHETIC) 데이터: 프로그램이 그린 사진입니다. 여기서 잰 값으로 실제 두피에 대해 말할 수 있는 것은 "
         "없습니다.",
-    ),
-    "research": Text(
-        "Research only. Not a medical device; nothing here is a medical finding.",
-        "연구용입니다. 의료기기가 아니며, 이 문서의 어떤 내용도 의학적 판단이 아닙니다.",
     ),
     "compared": Text("What was compared", "비교 대상"),
     "data": Text("Data set", "데이터 세트"),
@@ -170,7 +167,7 @@ def report(
         _left_out(one, left_out),
         _again(one),
     )
-    return _document(language, one.say("title", data=dataset.name), "\n".join(chapters))
+    return document(language, one.say("title", data=dataset.name), "\n".join(chapters), _STYLE)
 
 
 # ---- chapters ----
@@ -193,15 +190,15 @@ def _heading(one: _Report, date: str) -> str:
         "date": date,
     }
     rows = "".join(f"<dt>{escape(one.say(key))}</dt><dd>{escape(value)}</dd>" for key, value in facts.items())
-    marks = [_paragraph(one.say("synthetic"), "synthetic")] if one.dataset.synthetic else []
+    marks = [paragraph(one.say("synthetic"), "synthetic")] if one.dataset.synthetic else []
     if language_of_figures(one.language) != one.language:
-        marks.append(_paragraph(one.of(NO_KOREAN_FONT), "note"))
+        marks.append(paragraph(one.of(NO_KOREAN_FONT), "note"))
     return "\n".join(
         (
             f"<h1>{escape(one.say('title', data=one.dataset.name))}</h1>",
-            _paragraph(one.say("research"), "research"),
+            paragraph(RESEARCH(one.language), "research"),
             *marks,
-            _title(one.say("compared")),
+            heading(one.say("compared")),
             f"<dl>{rows}</dl>",
         )
     )
@@ -209,7 +206,7 @@ def _heading(one: _Report, date: str) -> str:
 
 def _short(one: _Report) -> str:
     items = (f"<li>{escape(' '.join(_opening(one, condition)))}</li>" for condition in CONDITIONS)
-    return f"{_title(one.say('short'))}<ul>{''.join(items)}</ul>"
+    return f"{heading(one.say('short'))}<ul>{''.join(items)}</ul>"
 
 
 def _opening(one: _Report, condition: Condition) -> list[str]:
@@ -232,8 +229,8 @@ def _leaderboard(one: _Report, metric: str) -> str:
     return _chapter(
         title,
         _figure(drawn, one.say("board")),
-        _table([one.say("model"), *(one.of(condition.text) for condition in CONDITIONS)], rows, "whole"),
-        _paragraph(one.say("intervals", groups=f"{one.comparison.groups:,}"), "note"),
+        table([one.say("model"), *(one.of(condition.text) for condition in CONDITIONS)], rows, "whole"),
+        paragraph(one.say("intervals", groups=f"{one.comparison.groups:,}"), "note"),
     )
 
 
@@ -251,7 +248,7 @@ def _number(value: float, form: str = "z.3f") -> str:
 def _condition(one: _Report, condition: Condition) -> str:
     title = f"{condition.number} · {one.of(condition.text)}"
     graded = one.comparison.graded(condition, LEADING)
-    told = _paragraph(" ".join(_opening(one, condition)))
+    told = paragraph(" ".join(_opening(one, condition)))
     if not graded:
         return _chapter(title, told)
     known = (say_of(one.comparison, condition, LEADING) for say_of in (sentences.luck, sentences.power))
@@ -259,7 +256,7 @@ def _condition(one: _Report, condition: Condition) -> str:
     return _chapter(
         title,
         told,
-        _paragraph(chance, "note") if chance else "",
+        paragraph(chance, "note") if chance else "",
         _wall(one, condition),
         *(_differences(one, condition) if len(graded) > 1 else ()),
         _recall(one, condition),
@@ -289,7 +286,7 @@ def _differences(one: _Report, condition: Condition) -> Iterable[str]:
     ]
     metric = one.say("difference", metric=one.of(METRICS[LEADING].short))
     heads = [one.say("model"), one.say("against"), metric, "p (Holm)", one.say("verdict")]
-    yield _table(heads, rows, "whole")
+    yield table(heads, rows, "whole")
 
 
 def _difference(row: Mapping[object, float]) -> str:
@@ -332,7 +329,7 @@ def _costs(one: _Report) -> str:
     timed = all(side.milliseconds is not None for side in one.sides)
     judged = [condition for condition in CONDITIONS if one.comparison.graded(condition, LEADING)]
     drawn = (_pareto(one, condition, "milliseconds" if timed else "parameters") for condition in judged)
-    return _chapter(one.say("costs"), _paragraph(one.say("cost_of_time" if timed else "cost_of_size")), *drawn)
+    return _chapter(one.say("costs"), paragraph(one.say("cost_of_time" if timed else "cost_of_size")), *drawn)
 
 
 def _pareto(one: _Report, condition: Condition, cost: str) -> str:
@@ -370,7 +367,7 @@ def _recipes(one: _Report) -> str:
     recipes = {side.name: _plain(side) for side in one.sides}
     keys = [key for key in next(iter(recipes.values())) if len({recipe[key] for recipe in recipes.values()}) > 1]
     rows = [[key, *(recipe[key] for recipe in recipes.values())] for key in keys]
-    differing = _table([one.say("field"), *recipes], rows) if rows else _paragraph(one.say("alike"))
+    differing = table([one.say("field"), *recipes], rows) if rows else paragraph(one.say("alike"))
     whole = (
         f"<details><summary>{escape(one.say('whole', run=run.id))}</summary>"
         f"<pre>{escape(_as_json(asdict(run.recipe)))}</pre></details>"
@@ -397,9 +394,9 @@ def _files(one: _Report) -> str:
     hashes = [[run.id, name, digest] for run in runs for name, digest in _hashes(run).items()]
     return _chapter(
         one.say("files"),
-        _table([one.say(key) for key in ("run", "trained", "seed", "device", "versions")], map(_made, runs)),
-        _paragraph(one.say("files_note"), "note"),
-        _table([one.say("run"), one.say("file"), "SHA-256"], hashes, "hashes"),
+        table([one.say(key) for key in ("run", "trained", "seed", "device", "versions")], map(_made, runs)),
+        paragraph(one.say("files_note"), "note"),
+        table([one.say("run"), one.say("file"), "SHA-256"], hashes, "hashes"),
     )
 
 
@@ -417,12 +414,12 @@ def _hashes(run: Run) -> dict[str, str]:
 
 def _left_out(one: _Report, left_out: Sequence[LeftOut]) -> str:
     rows = [[each.run.id, one.of(each.reason)] for each in left_out]
-    listed = _table([one.say("run"), one.say("reason")], rows) if rows else _paragraph(one.say("nobody"))
-    return f"{_title(one.say('left_out'))}{listed}"
+    listed = table([one.say("run"), one.say("reason")], rows) if rows else paragraph(one.say("nobody"))
+    return f"{heading(one.say('left_out'))}{listed}"
 
 
 def _again(one: _Report) -> str:
-    return f"{_title(one.say('again'))}<pre>{escape(command(one.dataset, one.sides, one.part, one.language))}</pre>"
+    return f"{heading(one.say('again'))}<pre>{escape(command(one.dataset, one.sides, one.part, one.language))}</pre>"
 
 
 def command(dataset: Dataset, sides: Sequence[Side], part: str, language: str) -> str:
@@ -435,28 +432,8 @@ def command(dataset: Dataset, sides: Sequence[Side], part: str, language: str) -
 # ---- HTML ----
 
 
-def _title(text: str) -> str:
-    return f"<h2>{escape(text)}</h2>"
-
-
-def _paragraph(text: str, kind: str = "") -> str:
-    return f'<p class="{kind}">{escape(text)}</p>'
-
-
 def _chapter(title: str, *parts: str) -> str:
-    return f"<section>{_title(title)}{''.join(parts)}</section>"
-
-
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]], kind: str = "") -> str:
-    """The first column names the row."""
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
-    body = "".join(f"<tr>{_row(*cells)}</tr>" for cells in rows)
-    table = f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return f'<div class="wide" tabindex="0">{table}</div>'
-
-
-def _row(name: str, *cells: str) -> str:
-    return f'<th scope="row">{escape(name)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    return f"<section>{heading(title)}{''.join(parts)}</section>"
 
 
 def _figure(drawn: Figure, words: str) -> str:
@@ -471,69 +448,23 @@ def _inline(svg: str, words: str) -> str:
     return unnamed.replace("<svg ", f'<svg role="img" aria-label="{escape(words)}" ', 1)
 
 
-def _document(language: str, title: str, body: str) -> str:
-    return f"""<!DOCTYPE html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{escape(title)}</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
-
-
 _STYLE = """
-:root { color-scheme: light; }
-body { margin: 0; background: #fff; color: #1f2937;
-  font: 15px/1.55 system-ui, "Noto Sans KR", "Noto Sans CJK KR", "Malgun Gothic", "Apple SD Gothic Neo", sans-serif; }
-main { max-width: 56rem; margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.7rem; line-height: 1.25; }
-h2 { font-size: 1.25rem; margin: 2rem 0 .6rem; border-bottom: 2px solid #0f5f59; padding-bottom: .2rem; }
-h3 { font-size: 1rem; }
-h1, h2, dd, li, td, th, figcaption, p { word-break: keep-all; overflow-wrap: break-word; }
-dd, .hashes td { overflow-wrap: anywhere; }
-.research, .synthetic { padding: .5rem .8rem; border-left: 4px solid #0f5f59; background: #f1f7f6; }
-.synthetic { border-color: #8f2317; background: #fdf0ee; font-weight: 600; }
-.note { color: #4b5563; font-size: .9em; }
-dl { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: .25rem 1rem; }
-dt { color: #4b5563; }
-dd { margin: 0; }
+.hashes td { overflow-wrap: anywhere; }
 figure { margin: 1.2rem 0; break-inside: avoid; }
-figcaption { color: #4b5563; font-size: .9em; }
-.wide { overflow-x: auto; }
 svg { display: block; width: 100%; min-width: 34rem; height: auto; }
-table { border-collapse: collapse; width: 100%; margin: .8rem 0; font-size: .85em; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .5rem; border-bottom: 1px solid #d1d5db; text-align: left; vertical-align: top;
-  min-width: 4.5rem; }
-thead th { border-bottom: 2px solid #6b7280; }
-tr, .whole { break-inside: avoid; }
+.whole { break-inside: avoid; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f3f4f6; padding: .6rem; font-size: .85em; }
 summary { cursor: pointer; }
 .hashes td:last-child { font-family: ui-monospace, monospace; font-size: .85em; min-width: 16rem; }
 @media print {
-  @page { size: A4; margin: 15mm; }
-  body { font-size: 10.5pt; }
-  main { max-width: none; padding: 0; }
   section { break-before: page; }
   section > h2 { margin-top: 0; }
   figure { margin: .6rem 0; }
-  h2, h3, summary { break-after: avoid; }
-  .wide { overflow: visible; }
-  svg, th, td, .hashes td:last-child { min-width: 0; }
-  th, td { padding: .25rem .3rem; }
-  table { font-size: .78em; }
+  summary { break-after: avoid; }
+  svg, .hashes td:last-child { min-width: 0; }
   .hashes { font-size: .7em; }
   pre { font-size: .7em; }
   details { break-inside: avoid; }
   details::details-content { content-visibility: visible; display: block; block-size: auto; opacity: 1; }
-  * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 }
 """

@@ -6,8 +6,9 @@ Nothing is unpacked, and what cannot be had is told in its place. Knows neither 
 import glob
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from scalp_core.aihub import readable
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import quote_path, unquote_path
 from scalp_core.images import MAX_BYTES
-from scalp_core.trees import Container, Fault, Member, Reader, containers
+from scalp_core.trees import Container, Fault, Member, Reader, containers, content_of, members_of
 
 # A file without any ending is tried, its content decides. Pictures of kinds that we cannot read are taken as well, for
 # nobody should have to find out that they were passed over.
@@ -103,18 +104,45 @@ def contents(sources: Iterable[Source]) -> Iterator[tuple[Source, bytes | ScalpE
 
 
 def _content(reader: Reader, source: Source) -> bytes | ScalpError:
-    member = source.member
-    if member is None:
+    if source.member is None:
         return source.fault or _fault("unreadable")
+    return _read(reader.read, source.member, source.container.is_zip)
+
+
+def packed(archive: bytes, name: str) -> list[tuple[str, Member | ScalpError]]:
+    """What is in a zip file that was sent: the pictures, and what cannot be had. Nothing is unpacked yet.
+
+    Args:
+        name: of the zip file, told where it cannot be read as a whole.
+
+    Returns:
+        The path inside of each, with the member to be `unpacked` or the reason why it cannot be.
+    """
+    found: list[tuple[str, Member | ScalpError]] = []
+    for one in members_of(archive, name):
+        ending = Path(one.name).suffix.lower()
+        if isinstance(one, Member):
+            found += [("/".join((*one.parts, one.name)), one)] if ending in _TRIED else []
+        elif ending in _TRIED or ending == ".zip" or one.kind in _ALWAYS_TOLD:
+            found.append((f"{one.where}/{one.name}".strip("/"), _fault_of(one)))
+    return found
+
+
+def unpacked(archive: bytes, member: Member) -> bytes | ScalpError:
+    """The bytes of one of `packed`, or why there are none."""
+    return _read(partial(content_of, archive), member, zipped=True)
+
+
+def _read(read: Callable[[Member, int], bytes], member: Member, zipped: bool) -> bytes | ScalpError:
     if member.size > MAX_BYTES:
         return _fault("too_large", f"{member.size / 2**20:.1f} MB; at most {MAX_BYTES // 2**20} MB are read")
     try:
-        content = reader.read(member, MAX_BYTES)
+        content = read(member, MAX_BYTES)
     except OSError as error:
         return _fault("unreadable", error.strerror or "")
     except zlib.error as error:
         return _fault("bad_zip", str(error))
-    if source.container.is_zip and zlib.crc32(content) != member.stamp:
+    if zipped and zlib.crc32(content) != member.stamp:
         return _fault("bad_zip", "its checksum is another one")
     return content
 

@@ -5,6 +5,7 @@ is inflated beyond what a picture or a label may have.
 """
 
 import hashlib
+import io
 import mmap
 import os
 import struct
@@ -166,10 +167,30 @@ class Reader:
         if self.zip is None or member.offset is None or member.length is None:
             # No more than it has: to provide a mebibyte for every label takes longer than to read it.
             return _first_bytes(f"{self.path}/{unquote_path(member.file or '')}", min(member.size, most))
-        if not member.deflated:
-            return self.zip[member.offset : member.offset + min(member.length, most)]
-        stored = self.zip[member.offset : member.offset + min(member.length, most + _CODE_BYTES)]
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, most)
+        return _stored(self.zip, member.offset, member.length, member.deflated, most)
+
+
+def members_of(archive: bytes, name: str) -> Iterator[Member | Fault]:
+    """What is in a zip file that was sent, in the order it is stored; as `Reader.members` of one that lies somewhere.
+
+    Args:
+        name: of the zip file; only told, and only where it is the fault's.
+    """
+    return _listed(io.BytesIO(archive), archive, name, (), "")
+
+
+def content_of(archive: bytes, member: Member, most: int) -> bytes:
+    """The content of one of `members_of`, or its first `most` bytes. Raises zlib.error if it is damaged."""
+    if member.offset is None or member.length is None:
+        raise ValueError(f"{member.name} lies in no zip file")
+    return _stored(archive, member.offset, member.length, member.deflated, most)
+
+
+def _stored(content: mmap.mmap | bytes, offset: int, length: int, deflated: bool, most: int) -> bytes:
+    if not deflated:
+        return content[offset : offset + min(length, most)]
+    stored = content[offset : offset + min(length, most + _CODE_BYTES)]
+    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, most)
 
 
 def _first_bytes(path: str, most: int) -> bytes:
@@ -203,12 +224,16 @@ def _mapped(path: Path) -> mmap.mmap | bytes:
 
 
 def _in_zip(root: Path, container: Container, content: mmap.mmap | bytes) -> Iterator[Member | Fault]:
-    path = root / unquote_path(container.path)
     *above, name = _readable_parts(container.path)
-    outer = (*above, name[:-4])
-    where = "/".join((*above, name))
+    outer, where = (*above, name[:-4]), "/".join((*above, name))
+    yield from _listed(root / unquote_path(container.path), content, name, outer, where)
+
+
+def _listed(
+    file: Path | io.BytesIO, content: mmap.mmap | bytes, name: str, outer: tuple[str, ...], where: str
+) -> Iterator[Member | Fault]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             infos = archive.infolist()
         if len(infos) > MAX_MEMBERS:
             yield Fault("too_large", name, where, f"{len(infos):,} members; at most {MAX_MEMBERS:,} are read")
