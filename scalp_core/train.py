@@ -25,7 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from scalp_core import operating_point
+from scalp_core import gate_fitting, operating_point
 from scalp_core.dataset import Dataset, open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.files import sha256, sweep, write_atomic
@@ -235,6 +235,14 @@ def _write_predictions(run: Run, predictions: pd.DataFrame, why: str) -> None:
     run.write_operating_point(operating_point.fit(predictions, run.recipe.recall_floor, why))
 
 
+def fit_gate(run: Run) -> None:
+    """Fit the gate of a run that has finished already: whatever comes of it, the log tells, and the run stands."""
+    try:
+        gate_fitting.renew(run)
+    except (ScalpError, OSError, SafetensorError, MemoryError) as error:
+        print(f"The run has no gate: {error}", flush=True)
+
+
 def load_network(run: Run) -> Network:
     """The network of a finished run with its weights (float32, in evaluation mode).
 
@@ -269,6 +277,8 @@ def pack(run: Run) -> None:
     write_atomic(run.weights_path, lambda path: save_file(halved, path))
     _write_predictions(run, predictions, "fitted when the weights were packed")
     run.write_manifest(facts | {"stored_precision": "float16"})
+    write_export(run, network, run.preprocessing)
+    fit_gate(run)  # it belongs to these very weights
     run.drop_derived()
 
 
@@ -331,6 +341,7 @@ def main(arguments: list[str]) -> int:
                 return 0
             sweep(run.folder)
             train(run, *map(int, arguments[2:]))
+            fit_gate(run)
     except Timeout:
         print("Another process works on this run.", flush=True)
         return 3

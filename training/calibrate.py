@@ -1,4 +1,4 @@
-"""Fit the operating point of finished runs anew: `python -m training.calibrate RUN [RUN …]`. Trains nothing.
+"""Fit operating point and gate of finished runs anew: `python -m training.calibrate RUN [RUN …]`. Trains nothing.
 
 What decides the grades changes at once, on the page and in REST; the point before is kept beside the new one.
 """
@@ -8,11 +8,11 @@ import sys
 
 import pandas as pd
 
-from scalp_core import evaluate
+from scalp_core import evaluate, gate_fitting
 from scalp_core.errors import ScalpError
 from scalp_core.labels import Condition
 from scalp_core.operating_point import MIN_IMAGES, fit
-from scalp_core.runs import Run, find_run
+from scalp_core.runs import Run, find_run, not_writable
 
 # The calibration part flatters, as everything was fitted on it; the validation part was not looked at.
 _PARTS = ("calib", "valid")
@@ -31,6 +31,7 @@ def main() -> int:
     try:
         for run in [_finished(name) for name in options.runs]:
             _calibrate(run, options.recall_floor, options.why)
+            _fit_gate(run)
     except ScalpError as error:
         print(error, file=sys.stderr)
         return 2
@@ -76,6 +77,23 @@ def _calibrate(run: Run, recall_floor: float | None, why: str) -> None:
             continue
         print(f"{condition.code}: temperature {decision.temperature:.2f}, {decision.rule}, tau {decision.tau:g}")
         print(_table(before, after, condition).to_string(index=False))
+
+
+def _fit_gate(run: Run) -> None:
+    """Needs the pictures; where they are not here, or too few, the operating point is fitted all the same."""
+    try:
+        gate = gate_fitting.renew(run)
+    except ScalpError as error:
+        print(f"gate: {error}")
+        return
+    except OSError as error:
+        raise not_writable(error) from error
+    facts, limits = gate.facts, gate.limits
+    print(
+        f"gate: fitted on {facts['trained_on']} training and {facts['calibrated_on']} calibration pictures of "
+        f"“{facts['data']}”; distance up to {limits.distance:.2f}, sharpness from {limits.sharpness:.2f}, burnt up to "
+        f"{limits.burnt:.1%}, light from {limits.light:.0f}"
+    )
 
 
 def _table(before: pd.DataFrame, after: pd.DataFrame, condition: Condition) -> pd.DataFrame:

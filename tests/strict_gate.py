@@ -1,0 +1,32 @@
+"""A gate that only asks how sharp a picture is, for tests of what follows when it advises against one."""
+
+import numpy as np
+
+from scalp_core import gate
+from scalp_core.gate import FARTHEST, Cloud, Gate, Limits
+from scalp_core.glance import glance
+from scalp_core.predict import graders
+from scalp_core.runs import Run
+
+
+def sharpness_of(run: Run, data: bytes) -> float:
+    """As the gate of this run measures it."""
+    return glance(graders(run=run).grade(data).picture.pixels).sharpness
+
+
+def put_gate(run: Run, channels: int, sharpness: float) -> None:
+    """From now on this run's gate advises against every picture that is less sharp.
+
+    Args:
+        channels: of the run's features.
+    """
+    looks = len(glance(np.zeros((64, 64, 3), dtype=np.uint8)).looks)
+    limits = Limits(pixels=1, sharpness=sharpness, burnt=1.0, light=0.0, distance=FARTHEST)
+    facts = {"version": gate.VERSION, "weights": run.manifest["files"]["model.safetensors"]}
+    gate.write(Gate(limits, _everywhere(channels), _everywhere(looks), facts), run.gate_path)
+
+
+def _everywhere(size: int) -> Cloud:
+    """Nothing is far from it."""
+    zeros = np.zeros((1, size), dtype=np.float32)
+    return Cloud(zeros[0], zeros[0] + 1, zeros, np.ones(1, dtype=np.float32), rest=1e12)
