@@ -3,12 +3,14 @@
 REST answers with these, the page offers them for download, /api/docs shows their descriptions. Knows no route.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, Field
 
 from scalp_core.evidence import AGAINST, FOR, data_url, speaking_for
+from scalp_core.gate import Reason
 from scalp_core.labels import ScalpType
 from scalp_core.operating_point import COVERAGE
 from scalp_core.predict import INTENDED_USE, Answer, Grading
@@ -94,6 +96,22 @@ class ScalpTypeAnswer(BaseModel):
     reason_en: str
 
 
+class ReasonAnswer(BaseModel):
+    """Why the picture should not be graded."""
+
+    code: str = Field(description="For programs; stays the same.", examples=["blurred"])
+    message: str = Field(description="What is wrong, with its figures, and what to do about it.")
+    message_ko: str
+
+
+_GRADABLE = Field(
+    description="False: the picture is not one that the answering run can grade, see `reasons`, and its grades mean "
+    "nothing. Null: nobody checked, because the run has no gate.",
+    examples=[True],
+)
+_REASONS = Field(description="Why it should not be graded; empty where nothing speaks against it.", examples=[[]])
+
+
 class _Grades(BaseModel):
     value_1: list[GradeAnswer] | None = Field(None, description="Fine scaling, 미세각질.", max_length=1)
     value_2: list[GradeAnswer] | None = Field(None, description="Excess sebum, 피지과다.", max_length=1)
@@ -111,6 +129,8 @@ class AllAnswer(_Grades):
     image: ImageAnswer
     scalp_type: ScalpTypeAnswer
     intended_use: IntendedUse
+    gradable: bool | None = _GRADABLE
+    reasons: list[ReasonAnswer] = _REASONS
 
 
 class OneAnswer(_Grades):
@@ -118,6 +138,8 @@ class OneAnswer(_Grades):
 
     image: ImageAnswer
     intended_use: IntendedUse
+    gradable: bool | None = _GRADABLE
+    reasons: list[ReasonAnswer] = _REASONS
 
 
 class ErrorText(BaseModel):
@@ -126,6 +148,9 @@ class ErrorText(BaseModel):
     code: str = Field(description="For programs; stays the same.", examples=["not_a_picture"])
     message: str = Field(description="What went wrong and what to do about it.")
     message_ko: str
+    reasons: list[ReasonAnswer] = Field(
+        default=[], description="Only with `not_gradable`: what the gate has against it."
+    )
 
 
 class ErrorAnswer(BaseModel):
@@ -195,13 +220,22 @@ def all_answer(answer: Answer, evidence: bool = False) -> AllAnswer:
     """What `/predict_all` says of an answer; the page offers the same for download."""
     scalp_type = _scalp_type_answer(answer.scalp_type)
     return AllAnswer.model_validate(
-        _grades(answer, evidence) | {"scalp_type": scalp_type, "intended_use": INTENDED_USE}
+        _grades(answer, evidence) | {"scalp_type": scalp_type, "intended_use": INTENDED_USE} | _gate(answer)
     )
 
 
 def one_answer(answer: Answer, evidence: bool = False) -> OneAnswer:
     """What `/predict` says of an answer that holds one condition."""
-    return OneAnswer.model_validate(_grades(answer, evidence) | {"intended_use": INTENDED_USE})
+    return OneAnswer.model_validate(_grades(answer, evidence) | {"intended_use": INTENDED_USE} | _gate(answer))
+
+
+def reason_answers(reasons: Sequence[Reason]) -> list[ReasonAnswer]:
+    """The gate's reasons as members of an answer."""
+    return [ReasonAnswer(code=one.code, message=one.text.en, message_ko=one.text.ko) for one in reasons]
+
+
+def _gate(answer: Answer) -> dict[str, Any]:
+    return {"gradable": answer.gradable, "reasons": reason_answers(answer.reasons or ())}
 
 
 def _grades(answer: Answer, evidence: bool) -> dict[str, Any]:

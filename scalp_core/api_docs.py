@@ -21,6 +21,8 @@ not for diagnosis. 두피 사진의 여섯 가지 증상 등급을 추정합니�
 
 * Who answers: for each condition the run that does best on the validation part or that somebody promoted
   (`/api/models`); with `?run=` another finished one. Every grade names its run and when its operating point was made.
+* Is it gradable at all? Every answer says so in `gradable` and `reasons`: unsharp, over-exposed or too small a
+  picture, or no scalp, is graded and marked; with `?strict=1` it is refused (422).
 * Evidence maps (`?evidence=1`): orange `{FOR}` speaks for the decided grade, blue `{AGAINST}` against it, the more
   opaque the more; transparent is neither.
 * Requests have an id: yours from the header `X-Request-ID` (1–64 letters, digits, `-`, `_`), otherwise one of ours. It
@@ -62,6 +64,12 @@ _PARAMETERS = [
         "evidence",
         {"type": "string", "enum": ["0", "1"], "default": "0"},
         "1: with a map of the evidence for each decided grade.",
+    ),
+    _query(
+        "strict",
+        {"type": "string", "enum": ["0", "1"], "default": "0"},
+        "1: a picture that is not gradable is refused, 422 `not_gradable` with the reasons, instead of graded and "
+        "marked. What nobody could check is graded.",
     ),
     {
         "name": "X-Request-ID",
@@ -108,7 +116,8 @@ PICTURE_REFUSALS = refusals(
     on_408="The request did not arrive in time.",
     on_413="Too many bytes, pixels or pictures.",
     on_415="Not a picture we read.",
-    on_422="value_num is not 1–6, threshold is not 1–3, evidence is not 0 or 1, or `run` does not grade the condition.",
+    on_422="value_num is not 1–6, threshold is not 1–3, evidence or strict is not 0 or 1, `run` does not grade the "
+    "condition; with strict=1, the picture is not gradable.",
     on_500="Something unexpected.",
     on_503="No run answers, too many wait already, or the run is being made ready.",
     on_504="Grading took too long.",

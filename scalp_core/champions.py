@@ -12,18 +12,22 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from filelock import FileLock
 
-from scalp_core import compare
-from scalp_core.compare import PRACTICALLY_EQUAL, Differences
 from scalp_core.dataset import Dataset, list_datasets, open_dataset
 from scalp_core.errors import ScalpError
-from scalp_core.evaluate import counts_by_group, report
+from scalp_core.evaluate import METRICS, counts_by_group, report
 from scalp_core.files import read_json, write_json, write_text
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs import Run, artifacts_folder, finished_runs, not_writable
+
+if TYPE_CHECKING:
+    from scalp_core.compare import Differences
+
+_KAPPA = METRICS["quadratic_weighted_kappa"]
 
 _log = logging.getLogger(__name__)
 
@@ -140,7 +144,7 @@ def equals(runs: Iterable[Run], condition: Condition) -> list[Run]:
         runs: judged on the same pictures.
     """
     scores = {run: _valid_score(run, condition) for run in runs}
-    near = [run for run, reached in scores.items() if reached >= max(scores.values()) - PRACTICALLY_EQUAL]
+    near = [run for run, reached in scores.items() if reached >= max(scores.values()) - _KAPPA.negligible]
     return sorted(near, key=lambda run: (run.parameters, run.created))
 
 
@@ -271,7 +275,7 @@ def changes() -> list[Change]:
     return found[::-1]
 
 
-def against(run: Run, incumbent: Run, condition: Condition) -> Differences:
+def against(run: Run, incumbent: Run, condition: Condition) -> "Differences":
     """What `run` reaches beyond `incumbent` on the validation part: paired bootstrap over captures (see compare).
 
     Raises:
@@ -303,7 +307,12 @@ def _dataset_of(run: Run, pictures: str) -> Dataset:
 
 
 @lru_cache(maxsize=256)
-def _against(run: Run, incumbent: Run, condition: Condition, data: str, _changed: tuple[int, int, int]) -> Differences:
+def _against(
+    run: Run, incumbent: Run, condition: Condition, data: str, _changed: tuple[int, int, int]
+) -> "Differences":
+    # Answers are given without it: scipy, which comes along, takes 0.2 s that a server's start need not wait for.
+    from scalp_core import compare
+
     dataset = open_dataset(data)
     captures: Mapping[str, object] = dict(zip(dataset.column("id"), dataset.column("capture"), strict=True))
     sides = (counts_by_group(one.predictions, condition, "valid", captures)[None] for one in (run, incumbent))

@@ -361,25 +361,11 @@ def _ladder_points(table: pd.DataFrame, language: str) -> pd.DataFrame:
     return made.assign(interval=["–" if pd.isna(low) else f"{low:.3f} – {high:.3f}" for low, high in ends])
 
 
-def evidence_for(evidence: npt.NDArray[np.float32], grade: int) -> npt.NDArray[np.float32]:
-    """(h, w): where the picture speaks for `grade` rather than the other three, in logits.
-
-    A softmax sees only differences of logits, so the map of the mean over the others is taken off. The mean of the
-    result is the grade's logit minus the mean of the others', exactly.
-
-    Args:
-        evidence: (4, h, w) of one condition.
-    """
-    others = np.delete(evidence, grade, axis=0).mean(axis=0)
-    difference: npt.NDArray[np.float32] = evidence[grade] - others
-    return difference
-
-
 def overlay(pixels: Pixels, speaking: npt.NDArray[np.float32], scale: float, opacity: float, side: int = 480) -> Pixels:
     """The picture with an evidence map on it: orange speaks for the grade, blue against it, nothing leaves it alone.
 
     Args:
-        speaking: (h, w) from `evidence_for`.
+        speaking: (h, w) from `scalp_core.evidence.evidence_for`.
         scale: value drawn with full `opacity` (0–1); larger ones are clipped.
         side: of the result along its longer edge, pixels.
     """

@@ -1,4 +1,4 @@
-"""Evidence maps as small pictures that clients lay over their own. Knows no route."""
+"""What speaks for a grade, and such maps as small pictures that clients lay over their own. Knows no route."""
 
 import base64
 import io
@@ -14,10 +14,22 @@ AGAINST, _, FOR = DIVERGING
 _SIDE = 160  # pixels along the longer edge: a map has a few cells a side, so more would show nothing more
 
 
+def evidence_for(evidence: npt.NDArray[np.float32], grade: int) -> npt.NDArray[np.float32]:
+    """(h, w): where the picture speaks for `grade` rather than the other three, in logits.
+
+    A softmax sees only differences of logits, so the map of the mean over the others is taken off. The mean of the
+    result is the grade's logit minus the mean of the others', exactly.
+
+    Args:
+        evidence: (4, h, w) of one condition.
+    """
+    others = np.delete(evidence, grade, axis=0).mean(axis=0)
+    difference: npt.NDArray[np.float32] = evidence[grade] - others
+    return difference
+
+
 def speaking_for(grading: Grading) -> npt.NDArray[np.float32]:
     """(h, w): where the picture speaks for the decided grade rather than the others, in logits."""
-    from scalp_core.charts import evidence_for  # 45 MB of plotting come with it, for those alone who ask for maps
-
     return evidence_for(grading.evidence, int(grading.grade))
 
 

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import log_softmax, softmax
 
 from scalp_core import evaluate
 from scalp_core.errors import ScalpError, Text
@@ -352,8 +351,12 @@ def _line(text: str) -> str:
 
 
 def _calibrated(raw: Probabilities, temperature: float, shift: npt.NDArray[np.float64]) -> Probabilities:
-    result: Probabilities = softmax(np.log(raw.clip(_LEAST)) / temperature + shift, axis=-1)
-    return result
+    return _softmax(np.log(raw.clip(_LEAST)) / temperature + shift)
+
+
+def _softmax(scores: npt.NDArray[np.float64]) -> Probabilities:
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
 def _fit_calibration(raw: Probabilities, truth: Grades) -> tuple[float, npt.NDArray[np.float64]]:
@@ -365,6 +368,7 @@ def _fit_calibration(raw: Probabilities, truth: Grades) -> tuple[float, npt.NDAr
     """
     # Pages and answers apply what was fitted and never fit: they need not wait for it.
     from scipy.optimize import minimize
+    from scipy.special import log_softmax
 
     logarithms, labels = np.log(raw.clip(_LEAST)), np.eye(_N)[truth]
 

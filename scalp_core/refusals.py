@@ -1,6 +1,7 @@
 """Refusals over HTTP: always the same shape, in both languages, under the request's id. Knows no route."""
 
 import logging
+from collections.abc import Sequence
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
@@ -8,8 +9,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from scalp_core.answers import ErrorAnswer, ErrorText
+from scalp_core.answers import ErrorAnswer, ErrorText, reason_answers
 from scalp_core.errors import ScalpError
+from scalp_core.gate import Reason
 from scalp_core.predict import INTENDED_USE
 
 _log = logging.getLogger(__name__)
@@ -26,8 +28,10 @@ _STATUS = {
     "too_many_pictures": 413,
     "not_a_picture": 415,
     "bad_evidence": 422,
+    "bad_strict": 422,
     "bad_threshold": 422,
     "bad_value_num": 422,
+    "not_gradable": 422,
     "not_graded": 422,
     "no_model": 503,
     "no_export": 503,
@@ -40,6 +44,18 @@ _STATUS = {
 _RETRY_AFTER = {"warming": 5, "busy": 2, "too_long": 10}
 
 
+class NotGradableError(ScalpError):
+    """What a client gets who wants no grades of a picture that the gate has something against."""
+
+    def __init__(self, reasons: Sequence[Reason]) -> None:
+        super().__init__(
+            "not_gradable",
+            " ".join(["This picture was not graded.", *(reason.text.en for reason in reasons)]),
+            " ".join(["이 사진은 등급을 추정하지 않았습니다.", *(reason.text.ko for reason in reasons)]),
+        )
+        self.reasons = reasons
+
+
 def status_of(error: ScalpError) -> int:
     """500 for codes that nobody thought of."""
     return _STATUS.get(error.code, 500)
@@ -47,7 +63,8 @@ def status_of(error: ScalpError) -> int:
 
 def error_text(error: ScalpError) -> ErrorText:
     """An error as a member of an answer."""
-    return ErrorText(code=error.code, message=error.text.en, message_ko=error.text.ko)
+    reasons = {"reasons": reason_answers(error.reasons)} if isinstance(error, NotGradableError) else {}
+    return ErrorText(code=error.code, message=error.text.en, message_ko=error.text.ko, **reasons)
 
 
 def refusal(error: ScalpError, request_id: str, status: int | None = None) -> JSONResponse:
@@ -59,7 +76,7 @@ def refusal(error: ScalpError, request_id: str, status: int | None = None) -> JS
         headers["Retry-After"] = str(_RETRY_AFTER[error.code])
     if status in (408, 413):
         headers["Connection"] = "close"  # the rest of the body is not wanted
-    return JSONResponse(body.model_dump(), status, headers)
+    return JSONResponse(body.model_dump(exclude_unset=True), status, headers)
 
 
 def set_headers(headers: MutableHeaders, request_id: str) -> None:

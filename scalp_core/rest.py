@@ -1,6 +1,6 @@
 """REST: bytes → predict → JSON. Translates and decides nothing; knows no streamlit and no torch.
 
-`uvicorn scalp_core.rest:api` serves it alone, `serve.py` beside the dashboard on one port; the addresses are the same.
+`python -m scalp_core.rest` serves it alone, `serve.py` beside the dashboard on one port; the addresses are the same.
 
 Two doors lead to the same functions. `POST /predict_all` and `POST /predict` keep the addresses, names and types of the
 older system for its clients; everything lives under `/api` as well, where errors, documentation and health are at home.
@@ -24,7 +24,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from anyio import to_thread
@@ -33,7 +33,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from scalp_core import __version__, api_docs, images, predict, traffic
+from scalp_core import __version__, api_docs, predict, traffic
 from scalp_core.answers import (
     AllAnswer,
     BatchAnswer,
@@ -52,10 +52,11 @@ from scalp_core.entrance import Body, BodyGuard, Entrance, Visit
 from scalp_core.entrance import log as request_log
 from scalp_core.errors import ScalpError
 from scalp_core.images import MAX_BYTES
-from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition, scalp_type
+from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition
 from scalp_core.predict import INTENDED_USE, Answer
 from scalp_core.readiness import Readiness, no_model
 from scalp_core.refusals import (
+    NotGradableError,
     error_text,
     on_anything_else,
     on_disconnect,
@@ -65,6 +66,7 @@ from scalp_core.refusals import (
 )
 from scalp_core.runs import Run
 from scalp_core.turns import Turns
+from scalp_core.workers import cores, end_with_parent
 
 Said = TypeVar("Said")
 
@@ -74,12 +76,17 @@ _MAX_PICTURES = 16
 _BATCH = "/api/predict_batch"
 
 
+def _places() -> int:
+    """This process's share of the cores: uvicorn's workers know by this name how many they are."""
+    return max(1, cores() // int(os.environ.get("WEB_CONCURRENCY") or 1))
+
+
 @dataclass(frozen=True)
 class Limits:
     """What an application takes on at once.
 
     Attributes:
-        gradings: at once, each on one thread. More than cores only take turns (docs/design/rest.md).
+        gradings: at once. More than cores only take turns (docs/design/rest.md).
         waiting: for a place among these.
         answer_seconds: within which a request is graded once it has arrived, or refused.
         body_seconds: within which the body with one picture has to arrive.
@@ -87,7 +94,7 @@ class Limits:
         batch_seconds: within which its body has to arrive.
     """
 
-    gradings: int = os.cpu_count() or 1
+    gradings: int = field(default_factory=_places)
     waiting: int = 64
     answer_seconds: float = 60.0
     body_seconds: float = 30.0
@@ -120,6 +127,7 @@ async def answering(app: FastAPI) -> AsyncIterator[None]:
     request_log.setLevel(logging.INFO)
     if not request_log.hasHandlers():
         request_log.addHandler(logging.StreamHandler())
+    end_with_parent()
     app.state.service.readiness.start()
     yield
 
@@ -159,8 +167,6 @@ async def predict_one(request: Request) -> OneAnswer:
         image = await _picture(form)
         condition = _condition(form.get("value_num"))
         asked = await _asked(request)
-    if asked.run and condition not in asked.run.recipe.conditions:
-        raise _not_graded(asked.run, condition)
     return await _graded(request, image, [condition], asked, one_answer)
 
 
@@ -308,11 +314,13 @@ class _Asked:
     Attributes:
         run: that answers instead of the champions.
         evidence: with evidence maps.
+        strict: not at all where the gate has something against the picture.
         threshold: of the scalp type.
     """
 
     run: Run | None
     evidence: bool
+    strict: bool
     threshold: int
 
 
@@ -352,11 +360,11 @@ async def _asked(request: Request, form: FormData | None = None) -> _Asked:
     query = request.query_params
     field = form.get("threshold") if form else None
     threshold = _threshold(field if isinstance(field, str) else query.get("threshold", ""))
-    evidence = _evidence(query.get("evidence", ""))
+    evidence, strict = (_switch(name, query.get(name, "")) for name in ("evidence", "strict"))
     if not query.get("run"):
-        return _Asked(None, evidence, threshold)
+        return _Asked(None, evidence, strict, threshold)
     run = await to_thread.run_sync(_service(request).readiness.run, query["run"])
-    return _Asked(run, evidence, threshold)
+    return _Asked(run, evidence, strict, threshold)
 
 
 def _condition(number: UploadFile | str | None) -> Condition:
@@ -385,12 +393,12 @@ def _threshold(text: str) -> int:
     return int(text)
 
 
-def _evidence(text: str) -> bool:
+def _switch(name: str, text: str) -> bool:
     if text not in ("", "0", "1"):
         raise ScalpError(
-            "bad_evidence",
-            f"evidence is “{text[:20]}”; it must be 0 or 1.",
-            f"evidence 값이 “{text[:20]}”입니다. 0이나 1이어야 합니다.",
+            f"bad_{name}",
+            f"{name} is “{text[:20]}”; it must be 0 or 1.",
+            f"{name} 값이 “{text[:20]}”입니다. 0이나 1이어야 합니다.",
         )
     return text == "1"
 
@@ -425,21 +433,28 @@ async def _graded(
     except ScalpError as error:
         noted["outcome"] = error.code
         raise
-    noted |= {"format": answer.picture.format, "outcome": "graded"}
+    _note_gate(service, noted, answer)
     visit.runs = sorted({*visit.runs, *(grading.run.id for grading in answer.gradings.values())})
+    if asked.strict and answer.reasons:
+        noted["outcome"] = "not_gradable"
+        raise NotGradableError(answer.reasons)
+    noted["outcome"] = "graded"
     service.traffic.graded((condition, grading.grade) for condition, grading in answer.gradings.items())
     return said
 
 
+def _note_gate(service: _Service, noted: dict[str, Any], answer: Answer) -> None:
+    """By codes alone: a reason's words hold figures of the picture."""
+    codes = None if answer.reasons is None else [reason.code for reason in answer.reasons]
+    service.traffic.checked(codes)
+    noted["format"] = answer.picture.format
+    if codes:
+        noted["reasons"] = codes
+
+
 def _grade(image: bytes, conditions: Sequence[Condition], asked: _Asked) -> Answer:
     """By the champions, or by the run asked for: those conditions that it knows."""
-    if asked.run is None:
-        return predict.grade(image, conditions, asked.threshold)
-    picture = images.decode(image)
-    known = predict.answer_by(asked.run, picture)
-    gradings = {condition: known[condition] for condition in conditions if condition in known}
-    grades = {condition: int(grading.grade) for condition, grading in gradings.items()}
-    return Answer(picture, gradings, scalp_type(grades, asked.threshold))
+    return predict.graders(conditions, asked.run).grade(image, asked.threshold)
 
 
 # What requests are refused for.
@@ -471,9 +486,7 @@ def _too_many(pictures: int) -> ScalpError:
     )
 
 
-def _not_graded(run: Run, condition: Condition) -> ScalpError:
-    return ScalpError(
-        "not_graded",
-        f"Run “{run.id}” does not grade “{condition.text.en}”.",
-        f"“{run.id}” 실행은 ‘{condition.text.ko}’의 등급을 추정하지 않습니다.",
-    )
+if __name__ == "__main__":
+    from scalp_core import standalone
+
+    standalone.main("scalp_core.rest:api", "python -m scalp_core.rest")

@@ -1,7 +1,7 @@
 """Counters of an application, for Prometheus: requests, how long they took, what was graded. Knows no route.
 
-Every application has a registry of its own, for a process may serve several. Labels are routes, statuses, conditions
-and grades: few, and never a word that came from outside.
+Every application has a registry of its own, for a process may serve several. Labels are routes, statuses, conditions,
+grades and the gate's codes: few, and never a word that came from outside.
 """
 
 from collections.abc import Iterable
@@ -35,6 +35,12 @@ class Traffic:
             ["condition", "grade"],
             registry=self._registry,
         )
+        self._gate = Counter(
+            "scalp_gate", "Pictures by what the gate said of them.", ["gradable"], registry=self._registry
+        )
+        self._reasons = Counter(
+            "scalp_gate_reasons", "Why pictures should not be graded.", ["code"], registry=self._registry
+        )
         ProcessCollector(registry=self._registry)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
@@ -46,6 +52,17 @@ class Traffic:
         """A picture was graded."""
         for condition, grade in grades:
             self._gradings.labels(condition.value, str(int(grade))).inc()
+
+    def checked(self, reasons: Iterable[str] | None) -> None:
+        """The gate saw a picture.
+
+        Args:
+            reasons: its codes; None: there is no gate.
+        """
+        codes = list(reasons or ())
+        self._gate.labels("unknown" if reasons is None else "no" if codes else "yes").inc()
+        for code in codes:
+            self._reasons.labels(code).inc()
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""

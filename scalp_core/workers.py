@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
+from multiprocessing.process import BaseProcess
 from types import ModuleType
 from typing import TypeVar
 
@@ -92,14 +93,18 @@ def _without_main_module() -> Iterator[None]:
 def _start_worker() -> None:
     """A worker uses one core and does not outlive its parent."""
     os.environ["OPENCV_FOR_THREADS_NUM"] = "1"  # read when OpenCV is imported, which not all work needs
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)  # nobody is left to hand a result or an error to
+def end_with_parent() -> None:
+    """Have this process end at once when the one that started it does, however that came; does nothing in a first."""
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_end_after, args=(parent,), name="parent", daemon=True).start()
+
+
+def _end_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)  # nobody is left to hand a result or an error to
 
 
 def untold(*_: object) -> None:

@@ -9,7 +9,6 @@ from scalp_core.charts import (
     by_field_chart,
     cooccurrence_chart,
     counts_chart,
-    evidence_for,
     grade_name,
     learning_curves,
     map_chart,
@@ -19,6 +18,7 @@ from scalp_core.charts import (
 )
 from scalp_core.colours import SEVERITY_COLORS
 from scalp_core.dataset import Dataset
+from scalp_core.evidence import evidence_for
 from scalp_core.explore import Filters, by_field, cooccurrence, counts, select, spearman
 from scalp_core.labels import CONDITIONS, GRADES
 

@@ -93,7 +93,7 @@ def test_what_fails_is_told_as_well(
     def broken(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(predict, "grade", broken)
+    monkeypatch.setattr(predict.Graders, "grade", broken)
     caplog.set_level(logging.INFO, logger="scalp_core.entrance")
     response = client.post("/predict_all", files=as_file(trained.picture), headers={"X-Request-ID": "mine"})
     refused(response, 500, "internal_error")
@@ -170,15 +170,15 @@ def test_a_body_that_does_not_come(path: str) -> None:
 
 
 def test_a_grading_that_does_not_end_is_given_up(trained: Trained, monkeypatch: Any) -> None:
-    real = predict.grade
-    monkeypatch.setattr(predict, "grade", lambda *asked: time.sleep(0.5) or real(*asked))
+    real = predict.Graders.grade
+    monkeypatch.setattr(predict.Graders, "grade", lambda *asked: time.sleep(0.5) or real(*asked))
     impatient = rest.application(rest.Limits(gradings=1, answer_seconds=0.1))
     with TestClient(impatient) as client:
         refused(client.post("/predict_all", files=as_file(trained.picture)), 504, "too_long")
         response = client.post("/predict_all", files=as_file(trained.picture))
         refused(response, 503, "busy")
         assert int(response.headers["retry-after"]) > 0
-        monkeypatch.setattr(predict, "grade", real)
+        monkeypatch.setattr(predict.Graders, "grade", real)
         until(lambda: client.post("/predict_all", files=as_file(trained.picture)).status_code == 200)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from asking import as_file, refused
-from conftest import Folders, Trained, until
+from conftest import ROOT, Folders, Trained, until
 from fastapi.testclient import TestClient
 from PIL import Image
 
@@ -94,13 +94,14 @@ def test_what_was_there_before_comes_first_and_unchanged(client: TestClient, tra
         added = f',"operating_point":{{"made":{made},"fitted":{json.dumps(grading.grade_set is not None)}}}}}'
         objects[condition.value] = written(members)[:-1] + added
     picture = '"image":{"format":"JPEG","width":640,"height":480}'
+    gate = '"gradable":null,"reasons":[]'
     for condition, said in objects.items():
         one = client.post("/predict", files=as_file(trained.picture), data={"value_num": condition[-1]}).text
-        assert one == f'{{"{condition}":[{said}],{picture},"intended_use":"research_only"}}'
+        assert one == f'{{"{condition}":[{said}],{picture},"intended_use":"research_only",{gate}}}'
     told = ",".join(f'"{condition}":[{said}]' for condition, said in objects.items())
     response = client.post("/predict_all", files=as_file(trained.picture)).text
     assert response.startswith(f'{{{told},{picture},"scalp_type":{{"key":"')
-    assert response.endswith('"},"intended_use":"research_only"}')
+    assert response.endswith(f'"}},"intended_use":"research_only",{gate}}}')
 
 
 def written(members: dict[str, Any]) -> str:
@@ -112,7 +113,7 @@ def test_predict_answers_with_the_one_condition_and_the_same_numbers(client: Tes
     for door in BOTH_DOORS:
         for number in "123456":
             one = client.post(f"{door}/predict", files=as_file(trained.picture), data={"value_num": number}).json()
-            assert list(one) == [f"value_{number}", "image", "intended_use"]
+            assert list(one) == [f"value_{number}", "image", "intended_use", "gradable", "reasons"]
             assert one[f"value_{number}"] == everything[f"value_{number}"]
             assert one["image"] == everything["image"]
 
@@ -288,7 +289,7 @@ def test_the_unexpected_is_told_without_its_traceback(client: TestClient, traine
     def broken(*_: object) -> None:
         raise RuntimeError("secret details")
 
-    monkeypatch.setattr(predict, "grade", broken)
+    monkeypatch.setattr(predict.Graders, "grade", broken)
     response = client.post("/predict_all", files=as_file(trained.picture))
     refused(response, 500, "internal_error")
     assert "secret" not in response.text
@@ -316,7 +317,7 @@ def test_headers_and_no_cors(client: TestClient, trained: Trained) -> None:
 
 
 def test_as_many_at_once_as_there_are_places_and_health_meanwhile(trained: Trained, monkeypatch: Any) -> None:
-    going, peak, go_on, real = 0, 0, threading.Event(), predict.grade
+    going, peak, go_on, real = 0, 0, threading.Event(), predict.Graders.grade
     counting = threading.Lock()
 
     def slow(*asked: Any) -> predict.Answer:
@@ -329,7 +330,7 @@ def test_as_many_at_once_as_there_are_places_and_health_meanwhile(trained: Train
             going -= 1
         return real(*asked)
 
-    monkeypatch.setattr(predict, "grade", slow)
+    monkeypatch.setattr(predict.Graders, "grade", slow)
     crowded = rest.application(rest.Limits(gradings=2, waiting=3))
     with TestClient(crowded) as client, ThreadPoolExecutor(5) as clients:
         asked = [clients.submit(client.post, "/predict_all", files=as_file(trained.picture)) for _ in range(5)]
@@ -407,7 +408,7 @@ def test_openapi_describes_every_route(client: TestClient) -> None:
         fields = route["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
         image = fields["image"]
         assert image.get("items", image)["format"] == "binary"
-        assert {parameter["name"] for parameter in route["parameters"]} == {"run", "evidence", "X-Request-ID"}
+        assert {parameter["name"] for parameter in route["parameters"]} == {"run", "evidence", "strict", "X-Request-ID"}
         assert {"200", "400", "404", "408", "413", "422", "503"} <= set(route["responses"])
         assert route["summary"]
         assert route["description"]
@@ -419,7 +420,22 @@ def test_openapi_describes_every_route(client: TestClient) -> None:
     assert "#e66101" in told["info"]["description"]
 
 
-def test_it_needs_neither_torch_nor_streamlit() -> None:
-    program = "import sys, scalp_core.rest; print([n for n in ('torch', 'streamlit') if n in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+def test_answering_needs_nothing_that_trains_fits_or_draws(trained: Trained, tmp_path: Path) -> None:
+    """With maps and counters, from the start to the answer: these alone would double the time and the memory."""
+    (tmp_path / "scalp.jpg").write_bytes(trained.picture)
+    program = """
+import sys
+from pathlib import Path
+from fastapi.testclient import TestClient
+from scalp_core import rest
+
+with TestClient(rest.api) as client:
+    files = {"image": Path(sys.argv[1]).read_bytes()}
+    assert client.post("/predict_all?evidence=1", files=files).json()["value_6"]
+    assert client.get("/api/metrics").is_success
+heavy = "torch torchvision timm onnx streamlit altair plotly matplotlib seaborn scipy"
+print([name for name in heavy.split() if name in sys.modules])
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "scalp.jpg")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

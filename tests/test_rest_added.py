@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from scalp_core import predict, rest
-from scalp_core.charts import evidence_for
+from scalp_core.evidence import evidence_for
 from scalp_core.images import MAX_BYTES
 from scalp_core.labels import Condition
 from scalp_core.operating_point import Decision, OperatingPoint
@@ -132,7 +132,7 @@ def test_a_batch_without_a_model(folders: Any, trained: Trained) -> None:
 def test_a_run_that_does_not_answer_otherwise(served: Served, trained: Trained, door: str) -> None:
     picture = trained.dataset.read(trained.dataset.column("id")[0])
     told = served.client.post(f"{door}/predict_all?run=part", files=as_file(picture)).json()
-    known = predict.answer_by(served.part, predict.grade(picture).picture)[Condition.DANDRUFF]
+    known = predict.answer_by(served.part, picture)[Condition.DANDRUFF]
     assert [key for key in told if key.startswith("value_")] == ["value_5"]
     (only,) = told["value_5"]
     assert only["run"] == "part"
@@ -181,7 +181,7 @@ def test_a_run_never_exported_is_made_ready_meanwhile(served: Served, trained: T
 
 def test_evidence_maps_lie_over_the_picture(served: Served, trained: Trained) -> None:
     told = served.client.post("/predict_all?evidence=1&run=whole", files=as_file(trained.picture)).json()
-    known = predict.answer_by(served.whole, predict.grade(trained.picture).picture)
+    known = predict.answer_by(served.whole, trained.picture)
     speaking = {key: evidence_for(one.evidence, int(one.grade)) for key, one in known.items()}
     scale = max(float(abs(values).max()) for values in speaking.values())
     for condition, values in speaking.items():

@@ -1,0 +1,159 @@
+"""An application served alone, by one process or several: the command behind `python -m scalp_core.rest`.
+
+uvicorn does the serving. What it lacks is here: deadlines for connections that say nothing, or listen to nothing, and
+words for a port that cannot be had. Knows no route.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import socket
+import sys
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.supervisors import Multiprocess
+
+_log = logging.getLogger("uvicorn.error")  # which uvicorn sets up, where its own lines go
+
+_MOST_WORKERS = 64
+_CONNECTIONS = 512  # of a worker; whoever comes then is answered 503 at once
+_STOP_SECONDS = 30  # for requests that are under way
+_BACKLOG = 1024  # connections that wait to be accepted
+
+
+class Impatient(H11Protocol):
+    """HTTP/1.1 as uvicorn speaks it, for clients that say what they want and take what they get.
+
+    Attributes:
+        head_seconds: within which the head of a request has to be there, from its first byte or the connection on.
+        read_seconds: within which a client has to take some of an answer that waits for it.
+    """
+
+    head_seconds = 10.0
+    read_seconds = 30.0
+
+    _head: asyncio.TimerHandle | None = None
+    _reading: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        for timer in (self._head, self._reading):
+            if timer:
+                timer.cancel()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._reading:
+            self._reading.cancel()
+
+    def _watch_head(self) -> None:
+        """Between requests uvicorn's own keep-alive counts; a body's time is the application's."""
+        waiting = self.conn.their_state is h11.IDLE
+        if waiting and self._head is None:
+            self._head = self.loop.call_later(self.head_seconds, self.transport.close)
+        if not waiting and self._head:
+            self._head.cancel()
+            self._head = None
+
+    def _watch_reading(self) -> None:
+        waits = self.transport.get_write_buffer_size()
+        self._reading = self.loop.call_later(self.read_seconds, self._check_reading, waits)
+
+    def _check_reading(self, waited: int) -> None:
+        if self.transport.get_write_buffer_size() < waited:
+            self._watch_reading()
+        else:
+            self.transport.abort()
+
+
+def main(application: str, command: str) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    Args:
+        application: `module:attribute`; every worker imports it for itself.
+        command: how people call this.
+    """
+    options = _parser(command).parse_args()
+    try:
+        listening = listen(options.host, options.port)
+    except OSError as error:
+        where = f"{options.host}, port {options.port}"
+        sys.exit(f"Cannot listen on {where}: {error.strerror}. Choose another --host or --port.")
+    os.environ["WEB_CONCURRENCY"] = str(options.workers)  # by this name uvicorn, and whoever shares out cores, knows
+    config = uvicorn.Config(
+        application,
+        http=Impatient,
+        ws="none",
+        workers=options.workers,
+        access_log=False,  # the application has its own, which names no query
+        server_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
+    _log.info("Listening on http://%s:%d, %d at work", options.host, options.port, options.workers)
+    if options.workers == 1:
+        uvicorn.Server(config).run([listening])
+    else:
+        Multiprocess(config, [listening]).run()
+
+
+def _parser(command: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=command, description="Serve the REST interface alone, without the dashboard.")
+    host, port = os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT") or "8502"
+    parser.add_argument("--host", default=host, help="address to listen on (default: HOST or 127.0.0.1)")
+    parser.add_argument("--port", type=_port, default=port, help="to listen on (default: PORT or 8502)")
+    parser.add_argument(
+        "--workers", type=_workers, default="1", help="processes that answer, each with its own runs (default 1)"
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    return _number(text, 65535, "the port")
+
+
+def _workers(text: str) -> int:
+    return _number(text, _MOST_WORKERS, "the number of workers")
+
+
+def _number(text: str, most: int, what: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= most):
+        raise argparse.ArgumentTypeError(f"{what} is “{text}”; it must be a number from 1 to {most}.")
+    return int(text)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket on which connections may arrive, for one process or several.
+
+    Raises:
+        OSError: no such host, not an address of this machine, taken, not allowed.
+    """
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    # Named as TCP, for otherwise asyncio leaves Nagle's algorithm on, and every answer waits 40 ms for the client's
+    # system to say that it got the head.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(_BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    return listening
