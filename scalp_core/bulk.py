@@ -63,11 +63,13 @@ class Outcome:
     Attributes:
         statuses: how many of each status, the most frequent first.
         faults: path and message of the first few that could not be graded.
+        not_gradable: how many the gate objects to; they are graded all the same, and their rows say why.
         before: how many had been graded before; all of them where the table was there already.
     """
 
     statuses: Mapping[str, int]
     faults: Sequence[tuple[str, str]]
+    not_gradable: int
     before: int
 
     @property
@@ -114,10 +116,10 @@ def _made(order: Order, parts: Path, facts: Facts, jobs: int | None, progress: P
     before = _grade_parts(order, parts, jobs, progress)
     with _writing(order.table):
         write_atomic(order.table, lambda path: _join(order, parts, facts, path))
-        statuses, faults = _counted(order, parts)
+        outcome = _counted(order, parts, before)
         made = {"made": datetime.now(UTC).isoformat(), "sha256": sha256(order.table)}
-        write_json(_beside(order.table), facts | made | {"statuses": statuses, "faults": faults})
-    return Outcome(statuses, faults, before)
+        write_json(_beside(order.table), facts | made | {name: getattr(outcome, name) for name in _COUNTED})
+    return outcome
 
 
 # ---- what the table is of, and whether it may be written ----
@@ -137,6 +139,7 @@ def _facts(order: Order) -> Facts:
         "note": f"{_NOTE} {_SYNTHETIC_NOTE}" if synthetic else _NOTE,
         "pictures": {"count": len(order.sources), "sha256": digest.hexdigest()},
         "conditions": conditions,
+        "gate": {"run": graders.main.id, "sha256": sha256(graders.main.gate_path)} if graders.gate else None,
         "versions": {"scalp_lab": __version__} | {name: version(name) for name in ("onnxruntime", "pillow", "numpy")},
     }
     return dict(json.loads(json.dumps(facts)))
@@ -152,6 +155,7 @@ def _described(graders: Graders, condition: Condition, run: Run) -> Facts:
         "synthetic": run.synthetic,
         "weights_sha256": run.manifest["files"]["model.safetensors"],
         "operating_point": {"made": point.made, **asdict(point.decision(condition))},
+        "serving": asdict(graders.serving[run]),
     }
 
 
@@ -192,8 +196,10 @@ def _check(table: Path, facts: Facts, restart: bool) -> None:
 _CHANGED = {
     "pictures": Text("the pictures are others, or have changed", "사진 목록이나 내용이 다릅니다"),
     "conditions": Text(
-        "other runs answer now, or they decide otherwise", "응답하는 실행이나 그 판정 기준(운영점)이 다릅니다"
+        "other runs answer now, or they decide or compute otherwise",
+        "응답하는 실행이나 그 판정 기준(운영점), 계산 방식이 다릅니다",
     ),
+    "gate": Text("pictures are checked otherwise before grading", "판정 전 사진 검사 기준이 다릅니다"),
     "versions": Text("the program or its libraries have another version", "프로그램이나 라이브러리 버전이 다릅니다"),
 }
 _EDITED = Text("the file was changed afterwards", "파일이 나중에 수정되었습니다")
@@ -213,7 +219,8 @@ def _outcome_of(table: Path, facts: Facts) -> Outcome | None:
     told = _read(_beside(table)) if table.exists() else {}
     if not told or any(told.get(key) != value for key, value in facts.items()) or told.get("sha256") != sha256(table):
         return None
-    return Outcome(told["statuses"], [(path, message) for path, message in told["faults"]], facts["pictures"]["count"])
+    faults = [(path, message) for path, message in told["faults"]]
+    return Outcome(told["statuses"], faults, told["not_gradable"], facts["pictures"]["count"])
 
 
 @contextmanager
@@ -309,15 +316,20 @@ def _read_parts(order: Order, parts: Path, columns: Sequence[str] | None = None)
         yield pa.concat_tables(some)
 
 
-def _counted(order: Order, parts: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """How many of each status there are, and the first few that were not graded."""
+# What is kept of an outcome beside the table.
+_COUNTED = ("statuses", "faults", "not_gradable")
+
+
+def _counted(order: Order, parts: Path, before: int) -> Outcome:
     statuses: Counter[str] = Counter()
     faults: list[tuple[str, str]] = []
-    for table in _read_parts(order, parts, ("path", "status", "message")):
+    not_gradable = 0
+    for table in _read_parts(order, parts, ("path", "status", "message", "gradable")):
         statuses.update(table["status"].to_pylist())
+        not_gradable += table["gradable"].to_pylist().count(False)
         bad = (row for row in table.to_pylist() if row["status"] != OK)
         faults += [(row["path"], row["message"]) for row in islice(bad, _FAULTS_TOLD - len(faults))]
-    return dict(statuses.most_common()), faults
+    return Outcome(dict(statuses.most_common()), faults, not_gradable, before)
 
 
 def _join(order: Order, parts: Path, facts: Facts, path: Path) -> None:

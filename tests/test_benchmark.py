@@ -21,7 +21,7 @@ from scalp_core.images import Preprocessing
 from scalp_core.importer import Order, import_tree, read_report
 from scalp_core.labels import Condition
 from scalp_core.runs import Recipe
-from training import benchmark, benchmark_compare, benchmark_compare_page, benchmark_train
+from training import benchmark, benchmark_compare, benchmark_compare_page, benchmark_predict, benchmark_train
 from training.benchmark_import import LAYOUTS, write_tree
 from training.simulation import World, draw, error_for, shares_of, true_values
 
@@ -285,3 +285,40 @@ def test_a_click_that_fails_is_not_measured(folders: Folders) -> None:
     (dataset.folder / "index.parquet").write_bytes(b"broken")
     with pytest.raises(RuntimeError, match="page failed"):
         benchmark_compare_page.measure_clicks(dataset)
+
+
+def test_grading_is_measured_beside_the_old_way(
+    folders: Folders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "figures.json"
+    assert benchmark.main(["predict", "--quick", "--json", str(written)]) == 0
+    figures = json.loads(written.read_text(encoding="utf-8"))
+    assert figures["synthetic"] is True
+    (one,) = figures["found"]
+    ways = {"old way", "shared, eager", "ours", "ours, reduced", "ours, reduced, 8 bit"}
+    assert set(one["cores 1"]) == ways | {"network", "peak"}
+    assert min(one["cores 1"].values()) > 0
+    assert one["operations"] > 1e6
+    assert one["memory"]["ours"] > 50
+    printed = capsys.readouterr().out
+    for word in ("SYNTHETIC", "quicken", "GFLOP/s", "× ours", "Median of 1", "MiB"):
+        assert word in printed
+    assert list(folders.artifacts.iterdir()) == []
+
+
+def test_bulk_grading_is_measured_beside_a_plain_loop(folders: Folders, capsys: pytest.CaptureFixture[str]) -> None:
+    assert benchmark.main(["bulk", "--quick"]) == 0
+    printed = capsys.readouterr().out
+    for word in ("SYNTHETIC", "24 JPEGs", "plain", "× ours", "Starting the workers"):
+        assert word in printed
+    assert list(folders.artifacts.iterdir()) == []
+
+
+def test_the_old_way_is_six_networks_and_ours_grades_the_same_pictures(folders: Folders, tmp_path: Path) -> None:
+    (content,) = (path.read_bytes() for path in benchmark_predict.write_pictures(tmp_path / "pictures", 1))
+    preprocessing = Preprocessing(64, 64, (0.5,) * 3, (0.25,) * 3, "bicubic")
+    answers = np.array(benchmark_predict.old_way("test_efficientnet", preprocessing)(content))
+    assert answers.shape == (6, 4)
+    assert answers.sum(axis=1) == pytest.approx(np.ones(6), abs=1e-5)
+    assert len({tuple(row) for row in answers}) == 6, "each network has weights of its own"
+    assert np.shape(benchmark_predict.shared_eager("test_efficientnet", 64)(content)) == (1, 6, 4)

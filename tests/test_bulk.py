@@ -27,7 +27,7 @@ from scalp_core.images import MAX_BYTES
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.operating_point import Decision, OperatingPoint
 from scalp_core.predict import graders
-from scalp_core.runs import Run
+from scalp_core.runs import Run, Serving
 from scalp_core.sources import contents, find
 from training.predict import main
 
@@ -108,6 +108,19 @@ def test_grade_sets_where_the_run_promises_them(own_run: Run, pictures: Path, tm
     assert (table["value_5_low"] <= table["value_5_grade"]).all()
     assert (table["value_5_grade"] <= table["value_5_high"]).all()
     assert table[["value_1_low", "value_1_high"]].isna().all(axis=None)
+
+
+def test_other_short_cuts_make_another_table(own_run: Run, pictures: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.parquet"
+    graded([pictures], table)
+    own_run.write_serving(Serving(reduced=True), {})
+    with pytest.raises(ScalpError, match="decide or compute otherwise"):
+        graded([pictures], table)
+    graded([pictures], table, restart=True)
+    page = predict.grade((pictures / "00.jpg").read_bytes())
+    said = pd.read_parquet(table).iloc[0]
+    for condition, grading in page.gradings.items():
+        assert said[[f"{condition}_p{grade}" for grade in range(4)]].tolist() == pytest.approx(grading.probabilities)
 
 
 def test_six_runs_of_one_condition_each(own_run: Run, folders: Folders, pictures: Path, tmp_path: Path) -> None:
@@ -326,7 +339,7 @@ def test_other_pictures_or_graders_replace_nothing_unless_asked(own_run: Run, pi
     assert graded([pictures], table, restart=True).before == 0
 
     own_run.write_operating_point(OperatingPoint({Condition.DANDRUFF: Decision(temperature=2.0, images=100)}))
-    with pytest.raises(ScalpError, match="other runs answer now, or they decide otherwise"):
+    with pytest.raises(ScalpError, match="other runs answer now, or they decide or compute otherwise"):
         graded([pictures], table)
     graded([pictures], table, restart=True)
     assert pd.read_parquet(table)["value_5_low"].notna().all()

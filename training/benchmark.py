@@ -59,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     benchmark_compare.add_commands(commands)
     _add_compare_page(commands)
     _add_training(commands)
+    _add_predicting(commands)
+    _add_rest(commands)
 
     # Started by the first: a process of its own for every size.
     inner = commands.add_parser("dataset-page-measure")
@@ -122,6 +124,96 @@ def _training() -> ModuleType:
     from training import benchmark_train  # some seconds and 300 MB, which the other figures do without
 
     return benchmark_train
+
+
+# --- Grading, whose old way needs torch ------------------------------------------------------------------------------
+
+
+def _add_predicting(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    smallest = [variants[0] for variants in FAMILIES.values()]
+    one = commands.add_parser("predict", help="milliseconds and memory of grading a picture, beside the old way")
+    one.set_defaults(command=lambda options: _predicting().predict_command(_quick(options)), rounds=7)
+    one.add_argument("--cores", type=int, nargs="+", help="that may be used (default: one, and all)")
+    many = commands.add_parser("bulk", help="pictures a second into a table, beside the old way's plain loop")
+    many.add_argument("--pictures", type=int, default=320, help="how many (default 320)")
+    many.set_defaults(command=lambda options: _predicting().bulk_command(_quick(options)), rounds=1)
+    for parser in (one, many):
+        parser.add_argument("--architectures", nargs="+", default=smallest, help=f"(default: {' '.join(smallest)})")
+        parser.add_argument("--image-sizes", type=int, nargs="+", default=[128, 224], help="(default: 128 224)")
+        parser.add_argument(
+            "--rounds", type=int, help="of all ways in turn; medians count (default: predict 7, bulk 1)"
+        )
+        parser.add_argument("--quick", action="store_true", help="one small network, one round: to see that it runs")
+        parser.add_argument("--json", type=Path, help="write the figures to this file as well")
+
+    # Started by the two above, each time in a process of its own.
+    for name in ("predict-measure", "predict-memory", "bulk-measure"):
+        inner = commands.add_parser(name)
+        inner.set_defaults(command=lambda options, name=name: _measured(name)(options))
+        for flag in ("--run", "--way"):
+            inner.add_argument(flag, default="")
+        for flag in ("--cores", "--rounds"):
+            inner.add_argument(flag, type=int, required=True)
+        for flag in ("--folder", "--json"):
+            inner.add_argument(flag, type=Path, required=True)
+
+
+def _quick(options: argparse.Namespace) -> argparse.Namespace:
+    if options.quick:
+        options.architectures, options.image_sizes, options.rounds = ["test_efficientnet"], [64], 1
+        options.pictures = 24
+    return options
+
+
+def _measured(name: str) -> Callable[[argparse.Namespace], None]:
+    module = _predicting()
+    found: dict[str, Callable[[argparse.Namespace], None]] = {
+        "predict-measure": module.measure,
+        "predict-memory": module.measure_memory,
+        "bulk-measure": module.measure_bulk,
+    }
+    return found[name]
+
+
+def _predicting() -> ModuleType:
+    from training import benchmark_predict
+
+    return benchmark_predict
+
+
+# --- REST, likewise -------------------------------------------------------------------------------------------------
+
+
+def _add_rest(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    rest = commands.add_parser("rest", help="requests a second of the REST interface, beside the old way's server")
+    rest.add_argument("--architecture", default="efficientnet_b0", help="(default efficientnet_b0)")
+    rest.add_argument("--image-size", type=int, default=224, help="what the network sees (default 224)")
+    rest.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64], help="at once (default 1 8 64)")
+    rest.add_argument("--turn", type=float, default=10, help="seconds of each server under each load (default 10)")
+    rest.add_argument("--rounds", type=int, default=2, help="of all servers in turn (default 2)")
+    rest.add_argument("--seconds", type=float, default=60, help="of ours alone with the most clients (default 60)")
+    rest.add_argument("--quick", action="store_true", help="a small network and some seconds: to see that it runs")
+    rest.add_argument("--json", type=Path, help="write the figures to this file as well")
+    rest.set_defaults(command=lambda options: _rest().rest_command(_quick_rest(options)))
+
+    # Started by the one above.
+    old = commands.add_parser("rest-old")
+    old.add_argument("--folder", type=Path, required=True)
+    old.add_argument("--port", type=int, required=True)
+    old.set_defaults(command=lambda options: _rest().serve_old(options))
+
+
+def _quick_rest(options: argparse.Namespace) -> argparse.Namespace:
+    if options.quick:
+        options.architecture, options.image_size = "test_efficientnet", 64
+        options.clients, options.turn, options.rounds, options.seconds = [1, 4], 1.0, 1, 2.0
+    return options
+
+
+def _rest() -> ModuleType:
+    from training import benchmark_rest
+
+    return benchmark_rest
 
 
 # --- An index without pictures --------------------------------------------------------------------------------------

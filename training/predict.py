@@ -139,6 +139,13 @@ def _tell(outcome: Outcome, chosen: Graders, out: Path, seconds: float) -> None:
         print(f"Not graded: {_counts(bad)}. Their rows in the table say why; the first of them:")
         for path, message in outcome.faults:
             print(f"  {path}: {message}")
+    if outcome.not_gradable:
+        print(
+            f"{outcome.not_gradable:,} of these are probably not gradable: their column “reasons” says why, and their "
+            "grades are not to be relied upon."
+        )
+    elif chosen.gate is None:
+        print("Whether pictures can be graded was not checked: the run has no gate.")
     for run, point in chosen.points.items():
         names = ", ".join(condition.text.en for condition, one in chosen.runs.items() if one == run)
         print(f"{run.id} graded {names}{f'; operating point of {point.made[:10]}' if point.made else ''}.")
