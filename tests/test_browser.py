@@ -17,8 +17,9 @@ from browser import Server, Visitor, visiting
 from conftest import TINY, Trained, labels_of, processes, until
 from judged import images_in_cell
 from playwright.sync_api import Browser, Locator, expect, sync_playwright
+from strict_gate import put_gate
 
-from scalp_core import evaluate
+from scalp_core import evaluate, predict
 from scalp_core.charts import grade_name
 from scalp_core.dataset import Dataset, open_dataset, write_dataset
 from scalp_core.files import is_locked
@@ -443,6 +444,83 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
     visitor.tab.get_by_role("option", name=run.id).or_(
         visitor.tab.locator(f'[aria-label*="{run.id}"]')
     ).first.wait_for()
+
+
+def test_a_damaged_file_takes_no_other_along(visitor: Visitor, trained: Trained) -> None:
+    visitor.go("/Diagnose?lang=en")
+    files = [
+        {"name": "whole.jpg", "mimeType": "image/jpeg", "buffer": trained.picture},
+        {"name": "<b>damaged.jpg", "mimeType": "image/jpeg", "buffer": trained.picture[:900]},
+    ]
+    visitor.tab.locator('input[type="file"]').set_input_files(files)  # type: ignore[arg-type]
+    overview = visitor.tab.locator(".st-key-overview")
+    expect(overview.get_by_text("the file is damaged or cut short")).to_be_visible()
+    expect(overview.get_by_text("<b>damaged.jpg")).to_be_visible()
+    visitor.settle()
+    # By keyboard: Tab reaches a row, Enter opens it.
+    row = overview.get_by_role("button", name="Open whole.jpg")
+    row.focus()
+    visitor.tab.keyboard.press("Enter")
+    shown = rows_of_table(visitor)
+    visitor.settle()
+    expect(row).to_have_attribute("aria-pressed", "true")
+    expect(row).to_be_focused()
+    answer = predict.grade(trained.picture)
+    told = [cell.get_attribute("aria-label") for cell in overview.locator("tr.chosen .cell").all()]
+    for (condition, grading), said in zip(answer.gradings.items(), told, strict=True):
+        grade = grade_name(grading.grade, "en")
+        assert shown[condition.text.en][0] == grade
+        assert said is not None
+        assert said.startswith(f"{condition.text.en}: {grade}")
+    assert all(image.get_attribute("alt") for image in visitor.tab.get_by_test_id("stImage").locator("img").all())
+
+
+@pytest.fixture
+def strict(server: Server, trained: Trained) -> Iterator[None]:
+    """While it lasts no picture is sharp enough."""
+    run = Run(server.artifacts / "tiny")
+    put_gate(run, len(next(iter(predict.grade(trained.picture).features.values()))), sharpness=1e6)
+    yield
+    run.gate_path.unlink()
+
+
+@pytest.mark.usefixtures("strict")
+def test_somebody_insists_on_grades_that_are_advised_against(visitor: Visitor, trained: Trained) -> None:
+    visitor.go("/Diagnose?lang=en")
+    picture = {"name": "whole.jpg", "mimeType": "image/jpeg", "buffer": trained.picture}
+    visitor.tab.locator('input[type="file"]').set_input_files(picture)  # type: ignore[arg-type]
+    expect(visitor.tab.get_by_text(Say("en")("gate_advises"))).to_be_visible()
+    visitor.settle()
+    assert visitor.tab.get_by_test_id("stTable").count() == 0
+    visitor.tab.get_by_role("button", name=Say("en")("gate_insist")).click()
+    assert len(rows_of_table(visitor)) == len(CONDITIONS)
+    expect(visitor.tab.get_by_text(Say("en")("gate_insisted"))).to_be_visible()
+    visitor.settle()
+    with visitor.tab.expect_download() as waiting:
+        visitor.tab.get_by_role("button", name="Download as JSON").click()
+    told = json.loads(Path(waiting.value.path()).read_text(encoding="utf-8"))
+    assert told["gradable"] is False
+    assert [reason["code"] for reason in told["reasons"]] == ["blurred"]
+
+
+def test_a_picture_is_taken_with_the_camera(chromium: Browser, server: Server) -> None:
+    camera = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    other = chromium.browser_type.launch(executable_path=chrome.chromium(), args=[*chrome.FLAGS, *camera])
+    try:
+        with visiting(other, server.address) as visitor:
+            visitor.go("/Diagnose?lang=en&source=camera")
+            take, clear = (visitor.tab.get_by_role("button", name=name) for name in ("Take Photo", "Clear photo"))
+            for _ in range(20):  # until the camera runs a click does nothing
+                take.click()
+                visitor.tab.wait_for_timeout(500)
+                if clear.count():
+                    break
+            # A test pattern is no scalp: it is graded, or there is a word on why not.
+            said = visitor.tab.get_by_text(Say("en")("gate_advises"))
+            expect(visitor.tab.get_by_role("heading", name="Estimated grades").or_(said)).to_be_visible()
+            visitor.settle()
+    finally:
+        other.close()
 
 
 def test_language_is_one_click_and_stays(visitor: Visitor) -> None:

@@ -1,6 +1,5 @@
 """The pages as a visitor drives them, without a browser: on a tiny real run, on several, and on nothing at all."""
 
-import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -10,20 +9,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import streamlit as st
-from conftest import ROOT, TINY, Folders, Trained, labels_of, until
+from conftest import ROOT, TINY, Folders, Trained, until
 from filelock import FileLock
-from headless import HOSTILE, LANGUAGES, charted, everything, galleries, healthy, page, texts
-from PIL import Image
+from headless import HOSTILE, LANGUAGES, charted, everything, healthy, page, texts
 from streamlit.testing.v1 import AppTest
 
-from scalp_core import ablation, champions, evaluate, predict
-from scalp_core.answers import all_answer
-from scalp_core.charts import grade_name
+from scalp_core import ablation, champions, evaluate
 from scalp_core.dataset import Dataset, list_datasets, open_dataset, write_dataset
 from scalp_core.estimate import measure
 from scalp_core.files import is_locked
-from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition
+from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.operating_point import MIN_IMAGES
 from scalp_core.runs import Progress, Recipe, Run, State, create_run, find_run, list_runs
 from ui.shell import PAGES
@@ -297,110 +292,6 @@ def test_nothing_is_written_into_the_address_that_nobody_chose(several: Folders,
     """What is written while a page is drawn, browsers keep as a page of its own to go back to."""
     at = healthy(page("compare", data="tiny", view=view))
     assert set(at.query_params) == {"lang", "data", "view"}
-
-
-# Grade a picture.
-
-
-def graded(at: AppTest, language: str) -> list[str]:
-    return list(at.main.table[0].value[Say(language)("grade")])
-
-
-@pytest.fixture
-def offered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the page offered for download: the test runtime keeps no files."""
-    contents: list[str] = []
-    draw = st.download_button
-
-    def remember(label: str, data: str, **options: Any) -> bool:
-        contents.append(data)
-        return draw(label, data, **options)
-
-    monkeypatch.setattr(st, "download_button", remember)
-    return contents
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_an_upload_is_graded(trained: Trained, offered: list[str], language: str) -> None:
-    say = Say(language)
-    at = healthy(page("diagnose", language))
-    assert say("diagnose_wait") in texts(at.info)
-    at = healthy(at.file_uploader(key="upload").upload("두피.jpg", trained.picture, "image/jpeg").run())
-    answer = predict.grade(trained.picture)
-    assert graded(at, language) == [grade_name(one.grade, language) for one in answer.gradings.values()]
-    assert list(at.main.table[0].value.index) == [condition.text(language) for condition in CONDITIONS]
-    told = json.loads(offered[-1])
-    assert told == all_answer(answer).model_dump(exclude_none=True)
-    assert told["intended_use"] == "research_only"
-    assert say("diagnose_synthetic") in texts(at.warning)
-    assert say("diagnose_answered", runs="`tiny` (test_efficientnet)") in texts(at.markdown)
-    assert say("diagnose_type", name=answer.scalp_type.text(language)) in texts(at.subheader)
-    assert len(at.image) == 1 + len(CONDITIONS)  # the picture, and why for each condition
-
-
-def test_formats_that_are_promised(trained: Trained) -> None:
-    at = page("diagnose")
-    picture = Image.open(io.BytesIO(trained.picture))
-    for kind in ("png", "webp"):
-        written = io.BytesIO()
-        picture.save(written, kind, lossless=True)
-        at.file_uploader(key="upload").clear()
-        at = healthy(at.file_uploader(key="upload").upload(f"a.{kind}", written.getvalue()).run())
-        answer = predict.grade(written.getvalue())
-        assert graded(at, "en") == [grade_name(one.grade, "en") for one in answer.gradings.values()]
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_broken_file_is_told(trained: Trained, language: str) -> None:
-    at = page("diagnose", language)
-    for content in (b"", b"\xff\xd8\xff\xe0 not much of a JPEG", b"<svg onload=alert(1)>"):
-        at = at.file_uploader(key="upload").upload("broken.jpg", content, "image/jpeg").run()
-        assert not at.exception
-        (told,) = texts(at.error)
-        assert any("가" <= letter <= "힣" for letter in told) == (language == "ko")
-        assert len(at.main.table) == 0
-        at.file_uploader(key="upload").clear()
-    at = at.file_uploader(key="upload").upload("whole.jpg", trained.picture, "image/jpeg").run()
-    assert len(graded(healthy(at), language)) == 6
-
-
-def test_the_threshold_changes_the_type(trained: Trained) -> None:
-    image = next(
-        image
-        for image in trained.dataset.index["id"]
-        if len({predict.grade(trained.dataset.read(image), threshold=n).scalp_type.key for n in (1, 2, 3)}) > 1
-    )
-    data = trained.dataset.read(image)
-    at = page("diagnose", source="example", data="tiny", image=image)
-    seen = set()
-    for threshold in (DEFAULT_THRESHOLD, 1, 3):
-        if threshold != DEFAULT_THRESHOLD:
-            at = at.button_group(key="threshold-en").set_value(str(threshold)).run()
-        wanted = predict.grade(data, threshold=threshold).scalp_type
-        assert Say("en")("diagnose_type", name=wanted.text.en) in texts(healthy(at).subheader)
-        assert at.query_params.get("threshold", str(DEFAULT_THRESHOLD)) == str(threshold)
-        seen.add(wanted.key)
-    assert len(seen) > 1
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_an_example_is_shown_with_its_labels(trained: Trained, language: str) -> None:
-    say = Say(language)
-    row = trained.dataset.index.iloc[0]
-    at = healthy(page("diagnose", language, source="example", data="tiny", image=row["id"]))
-    labels = [grade_name(label, language) for label in labels_of(row).values()]
-    assert list(at.main.table[0].value[say("label_known")]) == labels
-    offered = galleries(at)["examples"]
-    assert {trained.dataset.index.at[picture["id"], "part"] for picture in offered} == {"test"}
-
-
-def test_a_damaged_model_is_told(several: Folders) -> None:
-    (several.artifacts / "clinical" / "preprocessing.json").write_text("{}")
-    image = open_dataset("tiny").index["id"].iloc[0]
-    at = page("diagnose", "ko", source="example", data="tiny", image=image)
-    assert not at.exception
-    (told,) = texts(at.error)
-    assert "preprocessing.json" in told
 
 
 # Runs.

@@ -7,9 +7,34 @@ import numpy.typing as npt
 import streamlit as st
 
 from scalp_core.charts import overlay
+from scalp_core.colours import DIVERGING
 from scalp_core.images import Pixels
 from scalp_core.labels import Severity
+from ui.components import ELEMENTS, channels
 from ui.words import Say
+
+_AGAINST, _, _FOR = DIVERGING
+_HTML = "<div class='scale'></div>"
+_CSS = """
+.scale { display: flex; flex-wrap: wrap; align-items: center; gap: 3px 10px; color: var(--st-text-color);
+  font: 13px/1.4 var(--st-font); margin-bottom: 2px; }
+.end { display: inline-flex; align-items: baseline; gap: 6px; }
+.end b { font-weight: 600; font-variant-numeric: tabular-nums; }
+.bar { flex: 1 1 140px; max-width: 300px; height: 14px; border-radius: 4px;
+  box-shadow: inset 0 0 0 1px var(--st-border-color); }
+.note { flex-basis: 100%; opacity: 0.8; font-size: 12px; }
+"""
+_JS = """
+export default function ({ data, parentElement }) {
+  const bar = element("span", "bar")
+  bar.style.background = "linear-gradient(to right, " + data.colors.join(", ") + ")"
+  parentElement.querySelector(".scale").replaceChildren(
+    element("span", "end", data.against, element("b", "", "−" + data.scale)), bar,
+    element("span", "end", element("b", "", "+" + data.scale), data.speaks),
+    element("span", "note", data.note))
+}
+"""
+_scale = st.components.v2.component("scalp_evidence_scale", html=_HTML, css=_CSS, js=ELEMENTS + _JS)
 
 
 def grade_set_name(ends: tuple[Severity, Severity] | None, say: Say) -> str:
@@ -27,8 +52,28 @@ def show_evidence(pixels: Pixels, speaking: Mapping[str, npt.NDArray[np.float32]
         speaking: (h, w) from charts.evidence_for, by what is written below: it names the grade.
     """
     st.caption(say("evidence_note"))
-    opacity = st.slider(say("opacity"), 0.0, 1.0, 0.6, 0.1, key="opacity")
+    left, right = st.columns([3, 2], vertical_alignment="center", gap="medium")
+    with right:
+        opacity = st.slider(say("opacity"), 0.0, 1.0, 0.6, 0.1, key="opacity")
     scale = max(float(abs(values).max()) for values in speaking.values())
+    with left:
+        _legend(scale, opacity, say)
     with st.grid("auto", min_column_width=240):
         for name, values in speaking.items():
             st.image(overlay(pixels, values, scale, opacity), caption=name, alt=name, width="stretch")
+
+
+def _legend(scale: float, opacity: float, say: Say) -> None:
+    """The colours as they lie on the picture: none in the middle, at the ends as strong as the slider says."""
+    ends = [f"rgba({', '.join(map(str, channels(color)))}, {opacity})" for color in (_AGAINST, _FOR)]
+    clear = [f"rgba({', '.join(map(str, channels(color)))}, 0)" for color in (_AGAINST, _FOR)]
+    _scale(
+        key="evidence-scale",
+        data={
+            "colors": [ends[0], f"{clear[0]} 50%", f"{clear[1]} 50%", ends[1]],
+            "scale": f"{scale:.1f}",
+            "against": say("evidence_against"),
+            "speaks": say("evidence_for"),
+            "note": say("evidence_scale"),
+        },
+    )

@@ -690,9 +690,8 @@ WORDS: dict[str, Text] = {
     "overview_highest": Text("highest of the regions", "부위별 최고"),
     "overview_open": Text("Open {name}", "{name} 열기"),
     "overview_choose": Text("Click a picture to see its reasons.", "사진을 누르면 근거를 볼 수 있습니다."),
-    "overview_not_graded": Text("not graded; open it to see why", "등급 보류; 열어서 이유를 확인하십시오"),
+    "overview_not_graded": Text("not graded; open it to see why", "등급 보류. 눌러서 이유를 확인하십시오."),
     "overview_ringed": Text("as labelled", "라벨과 일치"),
-    "grid_cell": Text("{name}: {grade}, {probability}", "{name}: {grade}, {probability}"),
     # diagnose: the check before grading
     "gate_too_small": Text("too small", "너무 작음"),
     "gate_blurred": Text("blurred", "흐림"),
@@ -710,8 +709,8 @@ WORDS: dict[str, Text] = {
         "만들 수 있습니다.",
     ),
     "gate_advises": Text(
-        "This picture should not be graded. Its grades would most likely be wrong.",
-        "이 사진은 등급을 추정하지 않는 편이 좋습니다. 추정하더라도 틀릴 가능성이 큽니다.",
+        "The quality check advises against grading this picture.",
+        "품질 검사에서 걸린 사진입니다. 등급을 추정하지 않는 편이 좋습니다.",
     ),
     "gate_insist": Text("Grade it nevertheless", "그래도 등급 추정"),
     "gate_insisted": Text(
@@ -768,7 +767,7 @@ WORDS: dict[str, Text] = {
     ),
     "parity_refused": Text("REST could not be compared:", "REST와 비교하지 못했습니다:"),
     "download_json": Text("Download as JSON", "JSON 내려받기"),
-    "download_csv": Text("CSV", "CSV"),
+    "download_csv": Text("Download as CSV", "CSV 내려받기"),
     "download_report": Text("Printable report (HTML)", "인쇄용 보고서 (HTML)"),
     "download_csv_all": Text("All as CSV", "전체 CSV"),
     "download_report_all": Text("All as a printable report (HTML)", "전체 인쇄용 보고서 (HTML)"),
