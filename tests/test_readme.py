@@ -133,6 +133,8 @@ def _follow(line: str, place: Place) -> None:
     """Run one line, or hold it to the file it speaks of. A line of a kind not known here fails."""
     words = shlex.split(line)
     match words[0]:
+        case "python" if words[2] == "scalp_core.rest":
+            _answers_alone(words, place)
         case "python":
             if words[2:] == ["training.sweep", "--demo"]:  # more than an hour; its recipes and runs are tested below
                 return
@@ -145,8 +147,6 @@ def _follow(line: str, place: Place) -> None:
         case "make":
             plan = _run(["make", "--dry-run", *words[1:]], place, cwd=ROOT)
             assert ("serve.py" if words[1] == "run" else "pytest" if words[1] == "test" else "ruff") in plan
-        case "uvicorn":
-            _answers_alone(words, place)
         case "docker":
             assert (ROOT / "Dockerfile").is_file()
             if words[1] == "run":
@@ -177,7 +177,7 @@ def _run(command: list[str], place: Place, cwd: Path | None = None) -> str:
 
 def _answers_alone(words: list[str], place: Place) -> None:
     port = str(_free_port())
-    command = [sys.executable, "-m", *[port if word == "8502" else word for word in words]]
+    command = [sys.executable, *[port if word == "8502" else word for word in words[1:]]]
     server = subprocess.Popen(command, cwd=place.folder, env=place.environment, stderr=subprocess.DEVNULL)
     try:
         _wait_for(f"http://localhost:{port}/api/ready")
