@@ -16,6 +16,8 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
 
+from scalp_core.workers import deaf_to_interrupts
+
 _log = logging.getLogger("uvicorn.error")  # which uvicorn sets up, where its own lines go
 
 _MOST_WORKERS = 64
@@ -81,6 +83,14 @@ class Impatient(H11Protocol):
             self.transport.abort()
 
 
+class _Workers(Multiprocess):
+    """uvicorn's, who leave Ctrl-C to the first process until they serve: in the midst of imports it is a traceback."""
+
+    def init_processes(self) -> None:
+        with deaf_to_interrupts():
+            super().init_processes()
+
+
 def main(application: str, command: str) -> None:
     """Serve until SIGTERM or Ctrl-C.
 
@@ -111,7 +121,7 @@ def main(application: str, command: str) -> None:
     if options.workers == 1:
         uvicorn.Server(config).run([listening])
     else:
-        Multiprocess(config, [listening]).run()
+        _Workers(config, [listening]).run()
 
 
 def _parser(command: str) -> argparse.ArgumentParser:

@@ -45,7 +45,7 @@ def share_out(work: Callable[[Work], Result], items: Iterable[Work], processes: 
     pool = ProcessPoolExecutor(processes, context, initializer=_start_worker)
     left = iter(items)
     try:
-        with _deaf_to_interrupts(), _without_main_module():
+        with deaf_to_interrupts(), _without_main_module():
             waiting: set[Future[Result]] = {pool.submit(work, item) for item in islice(left, 2 * processes)}
         while waiting:
             finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -64,7 +64,7 @@ def share_out(work: Callable[[Work], Result], items: Iterable[Work], processes: 
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
+def deaf_to_interrupts() -> Iterator[None]:
     """Workers started in here inherit that they ignore Ctrl-C, and leave it to their parent from the first moment."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may change, and only it receives, signals
