@@ -1,6 +1,7 @@
 """Many pictures into one table: the numbers of page and REST, every source and fault, and going on after a kill."""
 
 import csv
+import io
 import json
 import os
 import resource
@@ -19,10 +20,13 @@ import pytest
 from conftest import ROOT, Folders, Trained, until
 from fastapi.testclient import TestClient
 from filelock import FileLock
+from PIL import Image
 
-from scalp_core import bulk, champions, predict, rest
+from scalp_core import bulk, champions, gate, predict, rest
 from scalp_core.bulk import Order, Outcome, grade_all
 from scalp_core.errors import ScalpError
+from scalp_core.gate import FARTHEST, VERSION, Cloud, Gate, Limits
+from scalp_core.glance import LOOKS
 from scalp_core.images import MAX_BYTES
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.operating_point import Decision, OperatingPoint
@@ -108,6 +112,45 @@ def test_grade_sets_where_the_run_promises_them(own_run: Run, pictures: Path, tm
     assert (table["value_5_low"] <= table["value_5_grade"]).all()
     assert (table["value_5_grade"] <= table["value_5_high"]).all()
     assert table[["value_1_low", "value_1_high"]].isna().all(axis=None)
+
+
+def gate_that_wants_light(run: Run, least: float) -> Gate:
+    """It lets through whatever is light enough."""
+    sizes = {"features": len(predict.grade(encode(255)).features[run]), "looks": LOOKS}
+    clouds = {
+        name: Cloud(np.zeros(size), np.ones(size), np.zeros((1, size)), np.ones(1), 1.0) for name, size in sizes.items()
+    }
+    facts = {"version": VERSION, "weights": run.manifest["files"]["model.safetensors"]}
+    return Gate(Limits(1, 0.0, 1.0, least, FARTHEST), **clouds, facts=facts)
+
+
+def encode(grey: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (160, 120), (grey, grey, grey)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_what_the_gate_objects_to_is_graded_marked_and_told(
+    own_run: Run, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pictures / "11.jpg").write_bytes(encode(0))
+    (pictures / "12.jpg").write_text("no picture")
+    table = tmp_path / "table.parquet"
+    graded([pictures], table)
+    assert pd.read_parquet(table)[["gradable", "reasons"]].isna().all(axis=None), "nobody checked"
+
+    gate.write(gate_that_wants_light(own_run, 20), own_run.gate_path)
+    with pytest.raises(ScalpError, match="checked otherwise before grading"):
+        graded([pictures], table)
+    code, out, _ = run_command(capsys, pictures, "--out", table, "--jobs", "1", "--restart")
+    assert code == 0
+    assert "1 of these are probably not gradable" in out
+    rows = pd.read_parquet(table)
+    assert rows["gradable"].tolist() == [True] * 11 + [False, None]
+    assert rows["reasons"].fillna("not graded").tolist() == [""] * 11 + ["too_dark", "not graded"]
+    assert rows.loc[11, PROBABILITIES].notna().all()
+    assert json.loads((tmp_path / "table.parquet.json").read_text())["not_gradable"] == 1
+    assert graded([pictures], table).not_gradable == 1, "the table is there already"
 
 
 def test_other_short_cuts_make_another_table(own_run: Run, pictures: Path, tmp_path: Path) -> None:

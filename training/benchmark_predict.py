@@ -433,7 +433,11 @@ def _rates(order: bulk.Order) -> tuple[float, float]:
     """Pictures a second from the first part of the table on, and from the command on."""
     seen: list[tuple[float, int]] = []
     started = time.perf_counter()
-    outcome = bulk.grade_all(order, jobs=cores(), progress=lambda done, _: seen.append((time.perf_counter(), done)))
+
+    def tell(done: int, _: int) -> None:
+        seen.append((time.perf_counter(), done))
+
+    outcome = bulk.grade_all(order, jobs=cores(), restart=True, progress=tell)
     ended = time.perf_counter()
     if outcome.graded != len(order.sources):
         raise RuntimeError(f"only {outcome.graded} of {len(order.sources)} pictures were graded: {outcome.faults}")
