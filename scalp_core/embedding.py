@@ -134,7 +134,7 @@ def _compute(
 
 def _small(dataset: Dataset, image_id: str, preprocessing: images.Preprocessing) -> images.Pixels | None:
     try:
-        return images.resize(images.decode(dataset.read(image_id)).pixels, preprocessing)
+        return images.seen(dataset.read(image_id), preprocessing)
     except ScalpError:
         return None
 

@@ -142,7 +142,7 @@ def see(run: Run, dataset: Dataset, rows: Rows) -> Seen:
 
 def _look(run: Run, dataset: Dataset, image: str) -> tuple[Glance, images.Pixels] | None:
     try:
-        pixels = images.decode(dataset.read(image)).pixels
+        pixels = images.decode(dataset.read(image), run.preprocessing.least).pixels
     except ScalpError:
         return None
     return glance(pixels), images.resize(pixels, run.preprocessing)

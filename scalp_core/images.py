@@ -58,6 +58,7 @@ class Preprocessing:
         interpolation: `bilinear` or `bicubic`, anti-aliased.
         crop: `squash`: the whole picture is resized to height × width, so that evidence maps cover all of it.
         whitening: 3 × 3 matrix, row by row, that mixes the channels in place of the division by `std`; see `whitened`.
+        reduced: JPEGs are decoded with no more pixels than are needed; see `decode`. Runs of earlier versions had all.
     """
 
     height: int
@@ -67,6 +68,12 @@ class Preprocessing:
     interpolation: str
     crop: str = "squash"
     whitening: tuple[float, ...] | None = None
+    reduced: bool = False
+
+    @property
+    def least(self) -> tuple[int, int] | None:
+        """Width and height that are enough to decode; None: all."""
+        return (self.width, self.height) if self.reduced else None
 
 
 def decode(data: bytes, least: tuple[int, int] | None = None) -> Picture:
@@ -76,7 +83,8 @@ def decode(data: bytes, least: tuple[int, int] | None = None) -> Picture:
 
     Args:
         least: width and height that are enough. A JPEG is then decoded at a half, quarter or eighth of its size, which
-            is faster and gives other pixels than shrinking all of them: for networks that were checked with it.
+            is faster and gives other pixels than shrinking all of them: for networks that learned from such pixels, or
+            were checked with them.
 
     Raises:
         ScalpError: `too_large` (bytes or pixels over the limit), `not_a_picture` (unknown format, damaged, truncated).
@@ -149,6 +157,15 @@ def _other_size(head: bytes) -> tuple[int, int] | None:
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return None
     raise _not_a_picture("its content is none of these formats", "내용이 이 형식들이 아닙니다")
+
+
+def seen(data: bytes, preprocessing: Preprocessing) -> Pixels:
+    """What a network sees of the picture in these bytes, the same when it learns, is judged and answers.
+
+    Raises:
+        ScalpError: as `decode`.
+    """
+    return resize(decode(data, preprocessing.least).pixels, preprocessing)
 
 
 def resize(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:

@@ -145,7 +145,7 @@ def build(architecture: str, conditions: int, image_size: int, weights: str) -> 
         ScalpError: unknown architecture, an image size it cannot take, weights that cannot be had or do not fit.
     """
     if architecture == "googlenet":
-        preprocessing = Preprocessing(image_size, image_size, _GOOGLENET_MEAN, _GOOGLENET_STD, "bilinear")
+        preprocessing = Preprocessing(image_size, image_size, _GOOGLENET_MEAN, _GOOGLENET_STD, "bilinear", reduced=True)
         backbone: nn.Module = _GoogLeNet(_googlenet(weights))
         channels = 1024
     else:
@@ -230,7 +230,7 @@ def _timm_model(architecture: str, image_size: int, weights: str) -> tuple[Any, 
     if weights not in ("none", "pretrained"):
         _check_names(model, architecture, image_size, weights)
     interpolation = config.interpolation if config.interpolation in ("bilinear", "bicubic") else "bicubic"
-    return model, Preprocessing(image_size, image_size, config.mean, config.std, interpolation)
+    return model, Preprocessing(image_size, image_size, config.mean, config.std, interpolation, reduced=True)
 
 
 def _check_names(model: nn.Module, architecture: str, image_size: int, weights: str) -> None:

@@ -26,7 +26,8 @@ def cached_pixels(dataset: Dataset, preprocessing: Preprocessing, tell: Tell | N
     Raises:
         ScalpError: a picture of the index is gone or cannot be read; its name is in the message.
     """
-    name = f"{preprocessing.height}x{preprocessing.width}-{preprocessing.interpolation}"
+    scale = "-reduced" if preprocessing.reduced else ""
+    name = f"{preprocessing.height}x{preprocessing.width}-{preprocessing.interpolation}{scale}"
     path = _made(_path(dataset, name), lambda temporary: _fill(temporary, dataset, preprocessing, tell))
     array: Arrays = np.load(path, mmap_mode="r")
     return array
@@ -78,7 +79,7 @@ def _fill(path: Path, dataset: Dataset, preprocessing: Preprocessing, tell: Tell
 
 def _small(dataset: Dataset, image_id: str, preprocessing: Preprocessing) -> images.Pixels:
     try:
-        return images.resize(images.decode(dataset.read(image_id)).pixels, preprocessing)
+        return images.seen(dataset.read(image_id), preprocessing)
     except ScalpError as error:
         en, ko = error.text
         raise ScalpError(error.code, f"Picture {image_id}: {en}", f"사진 {image_id}: {ko}") from error

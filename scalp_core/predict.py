@@ -102,14 +102,15 @@ class Graders:
         """
         networks = {run: runtime.load(run, serving) for run, serving in self.serving.items()}
         # Each run's pixels depend on that run alone: it answers the same whoever answers beside it.
-        decoded = {least: images.decode(data, least) for least in {network.least for network in networks.values()}}
-        passes = runtime.side_by_side(lambda one: one.answer(decoded[one.least].pixels), networks.values())
+        least = {run: network.preprocessing.least for run, network in networks.items()}
+        decoded = {one: images.decode(data, one) for one in set(least.values())}
+        passes = runtime.side_by_side(lambda run: networks[run].answer(decoded[least[run]].pixels), networks)
         outputs = dict(zip(networks, passes, strict=True))
         known = {run: _gradings(run, self.points[run], said) for run, said in outputs.items()}
         gradings = {condition: known[run][condition] for condition, run in self.runs.items()}
         grades = {condition: int(grading.grade) for condition, grading in gradings.items()}
         features = {run: said.features for run, said in outputs.items()}
-        picture = decoded[networks[self.main].least]
+        picture = decoded[least[self.main]]
         reasons = self.gate.check(picture, features[self.main]) if self.gate else None
         return Answer(picture, gradings, scalp_type(grades, threshold), reasons, features)
 

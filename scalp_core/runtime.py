@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
@@ -21,7 +22,7 @@ import onnxruntime
 from scalp_core import images, runner
 from scalp_core.champions import champions
 from scalp_core.errors import ScalpError
-from scalp_core.images import Pixels
+from scalp_core.images import Pixels, Preprocessing
 from scalp_core.runs import OUTPUTS, Run, Serving
 from scalp_core.workers import cores
 
@@ -57,7 +58,7 @@ class Loaded:
     """A run's network, ready to answer.
 
     Attributes:
-        least: pixels that are enough to decode for it, width and height; None: all.
+        preprocessing: how it sees pictures.
         outputs: of pictures at its own size.
     """
 
@@ -65,14 +66,18 @@ class Loaded:
 
     def __init__(self, run: Run, serving: Serving, threads: int, runtime: str = RUNTIMES[0]) -> None:
         run.verify()
-        self.preprocessing = run.preprocessing
-        self.least = (self.preprocessing.width, self.preprocessing.height) if serving.reduced else None
+        self.preprocessing = with_short_cuts(run, serving)
         self.outputs = _by_torch(run) if runtime == "torch" else _by_onnxruntime(run, serving, threads)
 
     def answer(self, pixels: Pixels) -> Outputs:
         """Of one picture of any size."""
         said = self.outputs(images.resize(pixels, self.preprocessing)[np.newaxis])
         return Outputs(*(values[0] for values in said))
+
+
+def with_short_cuts(run: Run, serving: Serving) -> Preprocessing:
+    """How the run's network sees pictures when it answers so."""
+    return replace(run.preprocessing, reduced=run.preprocessing.reduced or serving.reduced)
 
 
 def load(run: Run, serving: Serving) -> Loaded:

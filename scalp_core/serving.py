@@ -32,6 +32,7 @@ from scalp_core.gate import Gate
 from scalp_core.labels import Condition
 from scalp_core.operating_point import MIN_IMAGES, PART
 from scalp_core.runs import OUTPUTS, Run, Serving, not_writable
+from scalp_core.runtime import with_short_cuts
 from scalp_core.workers import cores, untold
 
 EXACT = Serving()
@@ -209,8 +210,7 @@ def _typical(run: Run, dataset: Dataset) -> npt.NDArray[np.uint8]:
     part = "train" if (parts == "train").any() else PART
     ids = dataset.column("id")[(parts == part).to_numpy()].to_numpy(dtype=object)
     some = ids[:: max(1, len(ids) // _RANGES_FROM)][:_RANGES_FROM]
-    pixels = (images.decode(dataset.read(str(one))).pixels for one in some)
-    return np.stack([images.resize(one, run.preprocessing) for one in pixels])
+    return np.stack([images.seen(dataset.read(str(one)), run.preprocessing) for one in some])
 
 
 # ---- what each way makes of the calibration part ----
@@ -234,8 +234,8 @@ class _Answering:
     gate: Gate | None
 
     def seen(self, data: bytes) -> tuple[images.Picture, images.Pixels]:
-        wanted = self.run.preprocessing
-        picture = images.decode(data, (wanted.width, wanted.height) if self.serving.reduced else None)
+        wanted = with_short_cuts(self.run, self.serving)
+        picture = images.decode(data, wanted.least)
         return picture, images.resize(picture.pixels, wanted)
 
     def say(self, seen: Sequence[tuple[images.Picture, images.Pixels]]) -> _Said:
@@ -248,7 +248,9 @@ class _Answering:
 def _tried(
     run: Run, dataset: Dataset, ids: Sequence[str], networks: Mapping[bool, Path], progress: Progress
 ) -> tuple[Way, ...]:
-    servings = [Serving(reduced, int8) for int8 in networks for reduced in (False, True)]
+    # Whoever learned from pictures at reduced scale sees no others.
+    scales = (False,) if run.preprocessing.reduced else (False, True)
+    servings = [Serving(reduced, int8) for int8 in networks for reduced in scales]
     found = gate.read(run.gate_path, run.manifest["files"]["model.safetensors"])
     ways = [_Answering(run, one, _session(networks[one.int8], cores()), found) for one in servings]
     said = _said(ways, dataset, ids, progress)

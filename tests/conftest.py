@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -93,6 +93,12 @@ def trained(tiny_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Ite
             train(run)
         test_part = tiny_data.index[tiny_data.index["part"] == "test"]
         yield Trained(run, tiny_data, tiny_data.read(test_part["id"].iloc[0]))
+
+
+def with_all_pixels(run: Run) -> None:
+    """Make a copied run one of an earlier version, which had JPEGs decoded at their full size."""
+    run.write_preprocessing(replace(run.preprocessing, reduced=False))
+    run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
 
 
 def without_measures(dataset: Dataset) -> Dataset:

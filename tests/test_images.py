@@ -5,6 +5,7 @@ import resource
 import struct
 import time
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -377,6 +378,14 @@ def test_fewer_pixels_where_they_are_enough(
     assert (fewer.format, fewer.width, fewer.height) == ("JPEG", 640, 480), "the file's own size is told"
     shrunk = Image.fromarray(whole.pixels).resize((width, height), Image.Resampling.BOX)
     assert np.abs(np.asarray(shrunk).astype(int) - fewer.pixels).mean() < 1.5
+
+
+def test_a_network_sees_what_its_preprocessing_says() -> None:
+    data = saved(Image.fromarray(gradient(480, 640)), "JPEG")
+    whole, fewer = (images.seen(data, replace(PLAIN, reduced=reduced)) for reduced in (False, True))
+    assert (whole == resize(decode(data).pixels, PLAIN)).all()
+    assert (fewer == resize(decode(data, (32, 32)).pixels, PLAIN)).all()
+    assert 0 < np.abs(whole.astype(int) - fewer).mean() < 2
 
 
 def test_only_a_jpeg_comes_with_fewer_pixels() -> None:

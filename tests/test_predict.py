@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import ROOT, Folders, Trained
+from conftest import ROOT, Folders, Trained, with_all_pixels
 
 from scalp_core import images, runtime
 from scalp_core.champions import promote
@@ -27,7 +27,7 @@ from scalp_core.train import load_network
 def test_the_answer_is_what_the_network_says(trained: Trained) -> None:
     answer = grade(trained.picture)
     network = load_network(trained.run)
-    pixels = images.resize(images.decode(trained.picture).pixels, trained.run.preprocessing)
+    pixels = images.seen(trained.picture, trained.run.preprocessing)
     with torch.inference_mode():
         evidence = network(torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float())
     expected = logits(evidence).softmax(-1)[0].numpy()
@@ -133,6 +133,8 @@ def test_any_run_can_be_asked_whoever_is_champion(trained: Trained, folders: Fol
 
 def test_several_runs_answer_side_by_side_as_each_does_alone(trained: Trained, folders: Folders) -> None:
     runs = [Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / name))) for name in ("a", "b", "c")]
+    for run in runs[1:]:
+        with_all_pixels(run)
     runs[1].write_serving(Serving(reduced=True), {})
     for condition, run in zip(CONDITIONS, runs * 2, strict=True):
         promote(condition, run)
@@ -150,6 +152,7 @@ def test_several_runs_answer_side_by_side_as_each_does_alone(trained: Trained, f
 
 def test_a_short_cut_is_taken_where_the_run_says_so(trained: Trained, folders: Folders) -> None:
     run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
+    with_all_pixels(run)
     whole = grade(trained.picture)
     assert whole.picture.pixels.shape[:2] == (whole.picture.height, whole.picture.width)
     run.write_serving(Serving(reduced=True), {})

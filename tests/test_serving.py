@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, Folders, Trained
+from conftest import ROOT, Folders, Trained, with_all_pixels
 from scipy.special import softmax
 from sklearn.metrics import cohen_kappa_score
 
@@ -42,7 +42,7 @@ def run(trained: Trained, judged: Dataset, folders: Folders) -> Run:
     path = made.folder / "recipe.json"
     asked = json.loads(path.read_text())
     path.write_text(json.dumps(asked | {"evaluation_hash": judged.evaluation_hash}))
-    made.write_manifest({key: value for key, value in made.manifest.items() if key != "files"})
+    with_all_pixels(made)
     return made
 
 

@@ -46,9 +46,9 @@ from scalp_core.workers import cores
 from training.measuring import ROOT, machine, markdown_table, memory, write_json
 
 _SEED = 0
-_OLD, _SHARED, _OURS, _REDUCED, _INT8 = "old way", "shared, eager", "ours", "ours, reduced", "ours, reduced, 8 bit"
-# The last two only where `python -m training.quicken` finds that the grades stay what they are.
-_SERVINGS = {_OURS: Serving(), _REDUCED: Serving(reduced=True), _INT8: Serving(reduced=True, int8=True)}
+_OLD, _SHARED, _OURS, _INT8 = "old way", "shared, eager", "ours", "ours, 8 bit"
+# The last one only where `python -m training.quicken` finds that the grades stay what they are.
+_SERVINGS = {_OURS: Serving(), _INT8: Serving(int8=True)}
 _WAYS = (_OLD, _SHARED, *_SERVINGS)
 _DIFFERENT = 8  # pictures
 _LONGEST = 20.0  # seconds that one process measures, before its last round
@@ -349,7 +349,9 @@ def predict_report(told: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-_NOTE = "“Reduced” and “8 bit” are only for runs that python -m training.quicken passes."
+_NOTE = (
+    "Ours decodes at reduced scale, as runs learn; “8 bit” is only for those that python -m training.quicken passes."
+)
 
 
 def _heading(told: Mapping[str, Any]) -> str:
@@ -422,7 +424,7 @@ def measure_bulk(options: argparse.Namespace) -> None:
         rates.setdefault(_OLD, []).append(1000 / median(_milliseconds(lambda one=one: old(one)) for one in contents))
         for name, how in _SERVINGS.items():
             graders = replace(answering, serving={run: how})
-            table = options.folder / f"{run.id}-{number}-{how.reduced}-{how.int8}.parquet"
+            table = options.folder / f"{run.id}-{number}-{how.int8}.parquet"
             steady, whole = _rates(bulk.Order(listing.sources, graders, table))
             rates.setdefault(name, []).append(steady)
             rates.setdefault(f"{name}, with starting", []).append(whole)
