@@ -166,8 +166,7 @@ def _too_small(picture: Picture, shorter: int, limit: int) -> Reason:
 def _blurred(sharpness: float, limit: float) -> Reason:
     text = Text(
         f"Blurred: sharpness {sharpness:.2f}, at least {limit:.2f} is needed. Focus, hold still and take it again.",
-        f"사진이 흐립니다. 선명도는 {sharpness:.2f}이고 최소 {limit:.2f}가 필요합니다. 초점을 맞추고 흔들리지 않게 "
-        "다시 촬영하십시오.",
+        f"사진이 흐립니다. 선명도: {sharpness:.2f}(최소 {limit:.2f}). 초점을 맞추고 흔들리지 않게 다시 촬영하십시오.",
     )
     return Reason("blurred", text, sharpness, limit)
 
@@ -186,8 +185,8 @@ def _too_dark(light: float, limit: float) -> Reason:
     text = Text(
         f"Too dark: its light parts reach a grey level of {light:.0f} of 255, at least {limit:.0f} is needed. Switch "
         "the lamp on or raise the exposure.",
-        f"사진이 너무 어둡습니다. 밝은 부분의 밝기가 255 가운데 {light:.0f}이고 최소 {limit:.0f}이 필요합니다. 조명을 "
-        "켜거나 노출을 높이십시오.",
+        f"사진이 너무 어둡습니다. 밝은 부분의 밝기: {light:.0f}(0–255, 최소 {limit:.0f}). 조명을 켜거나 "
+        "노출을 높이십시오.",
     )
     return Reason("too_dark", text, light, limit)
 
@@ -196,7 +195,7 @@ def _not_a_scalp(distance: float, limit: float) -> Reason:
     text = Text(
         f"Not like a scalp: distance {distance:.1f} from the pictures that the network learned from, beyond "
         f"{limit:.1f}. So are {FALSE_ALARMS:.0%} of scalp pictures; if this is one, look at its grades with doubt.",
-        f"두피 사진과 다릅니다. 학습한 사진들과의 거리가 {distance:.1f}로 기준 {limit:.1f}보다 멉니다. 두피 사진도 "
+        f"두피 사진과 다릅니다. 학습한 사진들과의 거리: {distance:.1f}(기준 {limit:.1f} 이하). 두피 사진도 "
         f"{FALSE_ALARMS:.0%}는 이 기준을 넘습니다. 두피 사진이 맞다면 등급을 신중하게 해석하십시오.",
     )
     return Reason("not_a_scalp", text, distance, limit)

@@ -51,11 +51,12 @@ def test_the_table_names_every_kind(
     assert not_scalp.main(["own", "--pictures", "1"]) == 0
     table = capsys.readouterr().out
     assert table.startswith("| SYNTHETIC pictures | n | own |")
-    for kind in (*not_scalp.SPOILT, *KINDS, *(f"{kind}, in the colours of a scalp" for kind in KINDS)):
+    for kind in (*not_scalp.CHANGED, *KINDS, *(f"{kind}, in the colours of a scalp" for kind in KINDS)):
         assert f"| {kind.replace('_', ' ')} | 1 | " in table
     assert "| scalps, calib part | " in table
 
 
-def test_the_sheet_shows_every_kind(tmp_path: Path) -> None:
+def test_the_sheet_shows_every_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(not_scalp, "COLUMNS", 1)
     assert not_scalp.main(["--sheet", str(tmp_path / "sheet.png")]) == 0
     assert opened((tmp_path / "sheet.png").read_bytes()).shape[0] == not_scalp.TILE[1] * len(KINDS)

@@ -26,7 +26,7 @@ from scalp_core.gate import Gate
 from scalp_core.gate_fitting import drawn, fitting_data
 from scalp_core.runs import Run, find_run, finished_runs
 from scalp_core.workers import share_out
-from training.not_scalp_drawing import KINDS, draw, encoded, in_colours_of, opened
+from training.not_scalp_drawing import KINDS, draw, drawing_of, encoded, in_colours_of, opened
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -35,7 +35,7 @@ IN_SCALP_COLOURS = "in the colours of a scalp"
 CHUNK = 32  # pictures passed through a network at once
 COLOURS_APART = 7  # training pictures from one whose colours are taken to the next
 
-Spoil = Callable[[Pixels], Pixels]
+Change = Callable[[Pixels], Pixels]
 
 
 def _times(pixels: Pixels, gain: float) -> Pixels:
@@ -51,7 +51,7 @@ def _shrunk(pixels: Pixels, side: int) -> Pixels:
 
 
 # What may have gone wrong with a scalp picture of 640 × 480.
-SPOILT: Mapping[str, Spoil] = {
+SPOILT: Mapping[str, Change] = {
     "blurred, 4 px": partial(_blurred, deviation=4),
     "blurred, 6 px": partial(_blurred, deviation=6),
     "blurred, 10 px": partial(_blurred, deviation=10),
@@ -61,6 +61,34 @@ SPOILT: Mapping[str, Spoil] = {
     "light × 0.25": partial(_times, gain=0.25),
     "80 × 60 px": partial(_shrunk, side=80),
 }
+
+
+def _zoomed(pixels: Pixels) -> Pixels:
+    height, width = pixels.shape[:2]
+    middle = pixels[height // 6 : -height // 6, width // 6 : -width // 6]
+    return np.asarray(cv2.resize(middle, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+
+
+def _warmer(pixels: Pixels) -> Pixels:
+    return np.asarray(np.clip(pixels * np.array([1.08, 1.0, 0.92]), 0, 255), dtype=np.uint8)
+
+
+def _coarsely_kept(pixels: Pixels) -> Pixels:
+    return opened(encoded(pixels, 40))
+
+
+def _upright(pixels: Pixels) -> Pixels:
+    return np.ascontiguousarray(np.rot90(pixels))
+
+
+# Still scalps that can be graded, seen in ways that the data set does not know: every one flagged is a false alarm.
+SEEN_OTHERWISE: Mapping[str, Change] = {
+    "scalps held upright": _upright,
+    "scalps from nearer, × 1.5": _zoomed,
+    "scalps in a warmer light": _warmer,
+    "scalps at JPEG quality 40": _coarsely_kept,
+}
+CHANGED = {**SEEN_OTHERWISE, **SPOILT}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -104,45 +132,39 @@ def measure(gates: Mapping[Run, Gate], dataset: Dataset, pictures: int, seed: in
 
     Args:
         dataset: whose calibration and test pictures are the scalps.
-        pictures: drawn of each kind, and spoilt in each way.
+        pictures: drawn of each kind, and changed in each way.
     """
     rows: list[dict[str, object]] = []
     left = iter(tqdm(_pictures(dataset, pictures, seed), total=_total(dataset, pictures), desc="pictures"))
     while chunk := list(islice(left, CHUNK)):
-        opened_ones = [images.decode(data) for _, data in chunk]
         for run, one in gates.items():
-            small = np.stack([images.resize(picture.pixels, run.preprocessing) for picture in opened_ones])
-            features = runtime.outputs(run, small).features
-            for (kind, _), picture, seen in zip(chunk, opened_ones, features, strict=True):
-                codes = {reason.code for reason in one.check(picture, seen)}
+            seen = [images.decode(data, run.preprocessing.least) for _, data in chunk]
+            small = np.stack([images.resize(picture.pixels, run.preprocessing) for picture in seen])
+            for (kind, _), picture, features in zip(chunk, seen, runtime.outputs(run, small).features, strict=True):
+                codes = {reason.code for reason in one.check(picture, features)}
                 rows.append({"kind": kind, "run": run.id, "not_a_scalp": "not_a_scalp" in codes, "any": bool(codes)})
     return pd.DataFrame(rows)
 
 
 def _total(dataset: Dataset, pictures: int) -> int:
     own = sum(len(drawn(dataset, part)) for part in OWN)
-    return own + min(pictures, len(drawn(dataset, "test"))) * len(SPOILT) + 2 * pictures * len(KINDS)
+    return own + min(pictures, len(drawn(dataset, "test"))) * len(CHANGED) + 2 * pictures * len(KINDS)
 
 
 def _pictures(dataset: Dataset, pictures: int, seed: int) -> Iterator[tuple[str, bytes]]:
-    """Kind and file of each: first those of the data set, then spoilt ones, then what is no scalp."""
+    """Kind and file of each: first those of the data set, then changed ones, then what is no scalp."""
     ids = dataset.column("id")
     for part in OWN:
         yield from ((f"scalps, {part} part", dataset.read(str(ids.iloc[row]))) for row in drawn(dataset, part))
     tested, trained = drawn(dataset, "test"), drawn(dataset, "train")
     for number in np.linspace(0, len(tested) - 1, min(pictures, len(tested))).astype(int):
         pixels = opened(dataset.read(str(ids.iloc[tested[number]])))
-        yield from ((name, encoded(spoil(pixels), 90)) for name, spoil in SPOILT.items())
+        yield from ((name, encoded(change(pixels), 90)) for name, change in CHANGED.items())
     wanted = [(kind, seed + number) for kind in KINDS for number in range(pictures)]
-    for kind, number, data in share_out(_drawn, wanted):
+    for kind, number, data in share_out(drawing_of, wanted):
         yield kind, data
         like = dataset.read(str(ids.iloc[trained[COLOURS_APART * number % len(trained)]]))
         yield f"{kind}, {IN_SCALP_COLOURS}", in_colours_of(data, like)
-
-
-def _drawn(wanted: tuple[str, int]) -> tuple[str, int, bytes]:
-    kind, seed = wanted
-    return kind, seed, draw(kind, seed)
 
 
 # ---- telling ----
@@ -161,10 +183,10 @@ def markdown(measured: pd.DataFrame) -> str:
 
 
 def _ordered(kinds: Iterable[str]) -> list[str]:
-    """Scalps, spoilt ones, each kind as it was drawn, each in the colours of a scalp; workers finish in any order."""
+    """Scalps, changed ones, each kind as it was drawn, each in the colours of a scalp; workers finish in any order."""
     known = [
         *(f"scalps, {part} part" for part in OWN),
-        *SPOILT,
+        *CHANGED,
         *KINDS,
         *(f"{kind}, {IN_SCALP_COLOURS}" for kind in KINDS),
     ]

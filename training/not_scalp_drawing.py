@@ -49,6 +49,11 @@ def draw(kind: str, seed: int) -> bytes:
     return encoded(finished, int(chance.integers(*JPEG_QUALITIES)))
 
 
+def drawing_of(wanted: tuple[str, int]) -> tuple[str, int, bytes]:
+    """Kind, seed and file, for workers, which send them back in whatever order."""
+    return *wanted, draw(*wanted)
+
+
 def in_colours_of(data: bytes, other: bytes) -> bytes:
     """The picture with mean and deviation of lightness and both colours of another one (Reinhard et al. 2001).
 
