@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from scalp_core.images import GLANCED_AT as SIDE
 from scalp_core.images import Pixels
 
 Floats = npt.NDArray[np.float32]
 
-SIDE = 160  # px
 _BURNT = 250  # a channel from here on has left the range of the sensor
 _LIGHT_SHARE = 0.95
 _TONES = (0.02, 0.25, 0.75, 0.98)

@@ -24,6 +24,8 @@ MAX_SIDE = 16_384
 FORMATS = ("JPEG", "PNG", "WEBP")
 FORMAT_NAMES = "JPEG, PNG, WebP"
 
+GLANCED_AT = 160  # px along the longer side: the scale at which sharpness and light compare (scalp_core.glance)
+
 # What Pillow's decoders raise on damaged files, besides its own error.
 _DAMAGED = (
     *(OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError),
@@ -72,8 +74,8 @@ class Preprocessing:
 
     @property
     def least(self) -> tuple[int, int] | None:
-        """Width and height that are enough to decode; None: all."""
-        return (self.width, self.height) if self.reduced else None
+        """Width and height that are enough to decode, for the network and for a glance at it; None: all."""
+        return (max(self.width, GLANCED_AT), max(self.height, GLANCED_AT)) if self.reduced else None
 
 
 def decode(data: bytes, least: tuple[int, int] | None = None) -> Picture:

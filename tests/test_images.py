@@ -384,7 +384,7 @@ def test_a_network_sees_what_its_preprocessing_says() -> None:
     data = saved(Image.fromarray(gradient(480, 640)), "JPEG")
     whole, fewer = (images.seen(data, replace(PLAIN, reduced=reduced)) for reduced in (False, True))
     assert (whole == resize(decode(data).pixels, PLAIN)).all()
-    assert (fewer == resize(decode(data, (32, 32)).pixels, PLAIN)).all()
+    assert (fewer == resize(decode(data, (160, 160)).pixels, PLAIN)).all()
     assert 0 < np.abs(whole.astype(int) - fewer).mean() < 2
 
 

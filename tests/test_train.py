@@ -20,16 +20,17 @@ from test_models import backbone_file, hub
 from trainings import HEAD_ALONE, RECIPE, same, weights_of, with_source, work
 
 import scalp_core.runs
-from scalp_core import files, loop, pixel_cache
+from scalp_core import files, gate, gate_fitting, loop, pixel_cache
 from scalp_core import train as training
 from scalp_core.backbones import timm
 from scalp_core.dataset import Dataset, open_dataset, write_dataset
 from scalp_core.errors import ScalpError
+from scalp_core.evaluate import PROBABILITIES
 from scalp_core.labels import CONDITIONS
 from scalp_core.loop import Stopped
 from scalp_core.pixel_cache import cached_pixels
 from scalp_core.runs import Run, State, create_run
-from scalp_core.train import load_network
+from scalp_core.train import load_network, pack
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +53,21 @@ def test_a_finished_run_is_whole(trained: Trained) -> None:
     of_fourth = joined[joined["condition"] == "value_4"]
     assert (of_fourth["truth"] == of_fourth["value_4"]).all()
     assert run.manifest["parameters"] == sum(weight.numel() for weight in load_network(run).parameters())
+
+
+def test_a_packed_run_is_half_as_large_and_still_itself(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate_fitting, "FEWEST", 3)
+    run = Run(Path(shutil.copytree(trained.run.folder, tmp_path / "packed")))
+    before, bytes_before = run.predictions, run.weights_path.stat().st_size
+    pack(run)
+    assert run.weights_path.stat().st_size < 0.6 * bytes_before
+    assert not run.export_path.exists()
+    run.verify()
+    difference = run.predictions[PROBABILITIES].to_numpy() - before[PROBABILITIES].to_numpy()
+    assert 0 < np.abs(difference).max() < 0.05
+    assert gate.read(run.gate_path, run.manifest["files"]["model.safetensors"]) is not None
 
 
 def test_cancelling_stops_within_a_step_and_keeps_what_was_finished(tiny: Dataset) -> None:
