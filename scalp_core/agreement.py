@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scalp_core.champions import check_readable, score
-from scalp_core.comparison import LeftOut
+from scalp_core.champions import score
+from scalp_core.comparison import LeftOut, sound
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.predict import Grading, answer_by
@@ -73,9 +73,9 @@ def speakers() -> tuple[list[Speaker], list[LeftOut]]:
     on the validation part; what it does not grade, the next best one speaks about. Runs that learned from rendered
     pictures speak only where none learned from real ones.
     """
-    sound, damaged = _sound()
-    real = [run for run in sound if not run.synthetic]
-    ranked = sorted(real or sound, key=_standing, reverse=True)
+    able, damaged = sound(run for run in list_runs() if run.finished)
+    real = [run for run in able if not run.synthetic]
+    ranked = sorted(real or able, key=_standing, reverse=True)
     spoken: dict[str, set[Condition]] = {}
     found = []
     for run in ranked:
@@ -84,20 +84,6 @@ def speakers() -> tuple[list[Speaker], list[LeftOut]]:
         before.update(new)
         found += [Speaker(run, new)] if new else []
     return sorted(found, key=lambda one: (one.name, one.conditions)), damaged
-
-
-def _sound() -> tuple[list[Run], list[LeftOut]]:
-    sound, damaged = [], []
-    for run in list_runs():
-        if not run.finished:
-            continue
-        try:
-            check_readable(run)
-        except ScalpError as error:
-            damaged.append(LeftOut(run, error.text))
-        else:
-            sound.append(run)
-    return sound, damaged
 
 
 def _standing(run: Run) -> tuple[int, float, str]:

@@ -245,11 +245,6 @@ class Comparison:
             letters |= {side: letter for side in left if (side, left[0]) not in worse}
         return {side: letters.get(side, "z") for side in ranked}
 
-    def best_share(self, metric: str, condition: Condition) -> dict[str, float]:
-        """In what share of the resamples each side is the best."""
-        table = self.ranks(metric, condition)
-        return dict(zip(table["side"], table["best_share"], strict=True))
-
     def ranks(self, metric: str, condition: Condition) -> pd.DataFrame:
         """How stable the order is.
 

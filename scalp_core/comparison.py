@@ -70,7 +70,7 @@ class LeftOut:
 
 def candidates(dataset: Dataset) -> tuple[list[Side], list[LeftOut]]:
     """What may be compared on the pictures of this data set, by architecture; and what may not."""
-    finished, damaged = _sound(run for run in list_runs() if run.finished)
+    finished, damaged = sound(run for run in list_runs() if run.finished)
     on_these = judged_on(dataset)
     judged = [run for run in finished if run in on_these]
     by_recipe: dict[tuple[Recipe, str], dict[int, list[Run]]] = {}
@@ -85,7 +85,7 @@ def candidates(dataset: Dataset) -> tuple[list[Side], list[LeftOut]]:
     return sorted(sides, key=lambda side: side.name), left_out
 
 
-def _sound(runs: Iterable[Run]) -> tuple[list[Run], list[LeftOut]]:
+def sound(runs: Iterable[Run]) -> tuple[list[Run], list[LeftOut]]:
     """Those that can be read, and those that cannot: one damaged run must not keep the others from being compared."""
     sound, damaged = [], []
     for run in runs:

@@ -238,9 +238,6 @@ class Metrics:
     specificity: float
 
 
-METRIC_NAMES = tuple(COUNTED)
-
-
 def measure(counts: Counts) -> Metrics:
     """All metrics of one confusion matrix (4, 4)."""
     return Metrics(int(counts.sum()), **{name: float(of(counts)) for name, of in COUNTED.items()})
@@ -328,12 +325,6 @@ def calibration_error_of(table: pd.DataFrame) -> float:
     if table.empty:
         return math.nan
     return float(np.average((table["confidence"] - table["accuracy"]).abs(), weights=table["images"]))
-
-
-def ranked_probability_score(predictions: pd.DataFrame, condition: str, part: str) -> float:
-    """Mean over one condition's labelled pictures in one part; see `ranked_probability_scores`. NaN without any."""
-    scores = ranked_probability_scores(*_probabilities_and_truth(predictions, condition, part))
-    return float(scores.mean()) if len(scores) else math.nan
 
 
 def ranked_probability_scores(probabilities: npt.NDArray[np.floating], truth: npt.NDArray[np.integer]) -> Values:

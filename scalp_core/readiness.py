@@ -6,7 +6,7 @@ import threading
 from scalp_core import predict, runner
 from scalp_core.champions import champions
 from scalp_core.errors import ScalpError
-from scalp_core.runs import Run, find_run
+from scalp_core.runs import Run, find_finished
 
 _log = logging.getLogger(__name__)
 
@@ -62,13 +62,7 @@ class Readiness:
         Raises:
             ScalpError: `no_run`, `run_not_finished`; `warming` while it is exported, or why that failed.
         """
-        run = find_run(run_id)
-        if not (run.finished and run.complete):
-            raise ScalpError(
-                "run_not_finished",
-                f"Run “{run.id}” has not finished, so it cannot answer.",
-                f"“{run.id}” 실행은 아직 완료되지 않아 등급을 추정할 수 없습니다.",
-            )
+        run = find_finished(run_id)
         self._require_export(run, (run, run.finished_ns))
         return run
 

@@ -838,6 +838,23 @@ def find_run(run_id: str) -> Run:
     raise ScalpError("no_run", f"There is no run “{run_id[:80]}”.", f"“{run_id[:80]}” 실행이 없습니다.")
 
 
+def find_finished(run_id: str) -> Run:
+    """As `find_run`, for whoever wants to use it.
+
+    Raises:
+        ScalpError: `no_run`; `run_not_finished`, or finished and not whole any more.
+    """
+    run = find_run(run_id)
+    if not run.finished:
+        raise ScalpError(
+            "run_not_finished",
+            f"Run “{run.id}” has not finished ({run.state.text.en}); only finished runs can be used.",
+            f"“{run.id}” 실행이 아직 완료되지 않았습니다({run.state.text.ko}). 완료된 실행만 사용할 수 있습니다.",
+        )
+    run.check_complete()
+    return run
+
+
 def create_run(recipe: Recipe, run_id: str | None = None) -> Run:
     """Ask for a training: check the recipe and write it. From then on it is queued.
 

@@ -270,7 +270,7 @@ def test_values_and_estimates_are_those_of_the_tables() -> None:
     assert "narrow" not in found.tied(KAPPA, DANDRUFF)
     assert found.best(KAPPA, CONDITIONS[0]) is None
     assert found.pairs(KAPPA, CONDITIONS[0]).empty
-    assert found.tied(KAPPA, CONDITIONS[0]) == found.best_share(KAPPA, CONDITIONS[0]) == {}
+    assert found.tied(KAPPA, CONDITIONS[0]) == {}
     assert np.isnan([*found.detectable(KAPPA, CONDITIONS[0]), found.chance_spread(KAPPA, CONDITIONS[0])]).all()
 
 
@@ -380,8 +380,8 @@ def test_a_less_certain_side_keeps_the_best_letter_behind_a_certain_one() -> Non
 def test_ranks_and_shares_are_counted_over_the_resamples() -> None:
     found = alone(judged({"one": 0.3, "two": 0.32, "three": 0.34}))
     drawn = found.replicates[ERROR][:, :, found.conditions.index(SEBUM)]
-    shares = found.best_share(ERROR, SEBUM)
-    assert sum(shares.values()) == pytest.approx(1)
+    shares = found.ranks(ERROR, SEBUM).set_index("side")["best_share"]
+    assert shares.sum() == pytest.approx(1)
     ties = (drawn == drawn.min(axis=1, keepdims=True)).sum(axis=1)
     for place, side in enumerate(found.sides):
         expected = ((drawn[:, place] == drawn.min(axis=1)) / ties).mean()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix, f1_score, recall_score
 
 from scalp_core import evaluate
-from scalp_core.evaluate import METRIC_NAMES, confusion, count, measure, report
+from scalp_core.evaluate import COUNTED, confusion, count, measure, report
 
 GRADES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
 
@@ -56,7 +56,7 @@ def test_a_worse_mistake_costs_more() -> None:
 def test_nothing_labelled_says_nothing() -> None:
     metrics = measure(np.zeros((4, 4), dtype=np.int64))
     assert metrics.images == 0
-    assert all(math.isnan(getattr(metrics, name)) for name in METRIC_NAMES)
+    assert all(math.isnan(getattr(metrics, name)) for name in COUNTED)
 
 
 def test_one_constant_grade_has_no_kappa_but_the_rest() -> None:
@@ -143,13 +143,13 @@ def test_who_says_how_sure_they_are_has_nearly_no_calibration_error() -> None:
     errors = [evaluate.expected_calibration_error(probable(p, truth), "value_1", "test") for p in (honest, boasting)]
     assert errors[0] < 0.015
     assert errors[1] > 0.1
-    scores = [evaluate.ranked_probability_score(probable(p, truth), "value_1", "test") for p in (honest, boasting)]
+    scores = [evaluate.ranked_probability_scores(p, np.array(truth)).mean() for p in (honest, boasting)]
     assert scores[0] < scores[1]
 
 
 def test_ranked_probability_score_by_hand() -> None:
     def score(probabilities: list[float], truth: int) -> float:
-        return evaluate.ranked_probability_score(probable([probabilities], [truth]), "value_1", "test")
+        return float(evaluate.ranked_probability_scores(np.array([probabilities]), np.array([truth]))[0])
 
     assert score([0, 1, 0, 0], 1) == 0
     assert score([1, 0, 0, 0], 3) == 1
@@ -168,7 +168,6 @@ def test_sets_are_counted() -> None:
 def test_of_nothing_labelled_nothing_is_said() -> None:
     nothing = table([None], [1]).assign(low=pd.array([1], dtype="Int8"), high=pd.array([1], dtype="Int8"))
     assert math.isnan(evaluate.expected_calibration_error(nothing, "value_1", "test"))
-    assert math.isnan(evaluate.ranked_probability_score(nothing, "value_1", "test"))
     assert evaluate.measure_sets(nothing, "value_1", "test").images == 0
     assert evaluate.reliability(nothing, "value_1", "test").empty
 

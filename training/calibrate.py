@@ -12,7 +12,7 @@ from scalp_core import evaluate, gate_fitting
 from scalp_core.errors import ScalpError
 from scalp_core.labels import Condition
 from scalp_core.operating_point import MIN_IMAGES, fit
-from scalp_core.runs import Run, find_run, not_writable
+from scalp_core.runs import Run, find_finished, not_writable
 
 # The calibration part flatters, as everything was fitted on it; the validation part was not looked at.
 _PARTS = ("calib", "valid")
@@ -50,13 +50,7 @@ def _share(text: str) -> float:
 
 def _finished(name: str) -> Run:
     """That run, whole. Raises ScalpError if there is none, it has not finished, or its files are damaged."""
-    run = find_run(name)
-    if not run.finished:
-        raise ScalpError(
-            "not_finished",
-            f"Run “{name}” has not finished ({run.state.text.en}): only finished runs can be calibrated.",
-            f"“{name}” 실행이 아직 완료되지 않았습니다({run.state.text.ko}). 완료된 실행만 보정할 수 있습니다.",
-        )
+    run = find_finished(name)
     run.verify()
     return run
 

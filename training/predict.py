@@ -17,7 +17,7 @@ from scalp_core.bulk import Order, Outcome, grade_all
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS, Condition, find_condition
 from scalp_core.predict import Graders, graders
-from scalp_core.runs import Run, find_run
+from scalp_core.runs import find_finished
 from scalp_core.sources import Listing, find
 
 
@@ -72,7 +72,7 @@ def _jobs(text: str) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    chosen = graders(_in_order(options.conditions), _finished(options.run) if options.run else None)
+    chosen = graders(_in_order(options.conditions), find_finished(options.run) if options.run else None)
     listing = find(options.paths)
     _tell_what_is_left_out(listing, options.conditions, chosen)
     if not listing.sources:
@@ -106,17 +106,6 @@ class _Bar:
 
 def _in_order(conditions: Sequence[Condition]) -> list[Condition]:
     return [condition for condition in CONDITIONS if condition in conditions]
-
-
-def _finished(name: str) -> Run:
-    run = find_run(name)
-    if not run.finished:
-        raise ScalpError(
-            "not_finished",
-            f"Run “{name}” has not finished ({run.state.text.en}): only finished runs can grade.",
-            f"“{name}” 실행이 아직 완료되지 않았습니다({run.state.text.ko}). 완료된 실행만 사용할 수 있습니다.",
-        )
-    return run
 
 
 def _tell_what_is_left_out(listing: Listing, wanted: Sequence[Condition], chosen: Graders) -> None:

@@ -14,7 +14,7 @@ from scalp_core import serving
 from scalp_core.champions import judged_on
 from scalp_core.dataset import Dataset, list_datasets
 from scalp_core.errors import ScalpError
-from scalp_core.runs import Run, Serving, find_run, finished_runs
+from scalp_core.runs import Run, Serving, find_finished, finished_runs
 from scalp_core.serving import MOST_REFLAGGED, TOLERANCE, Checked, Way
 from training.measuring import markdown_table
 
@@ -34,22 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failed = False
     for name in names:
         try:
-            _quicken(_finished(name), options.int8)
+            _quicken(find_finished(name), options.int8)
         except ScalpError as error:
             print(error, file=sys.stderr)
             failed = True
     return 2 if failed else 0
-
-
-def _finished(name: str) -> Run:
-    run = find_run(name)
-    if not run.finished:
-        raise ScalpError(
-            "not_finished",
-            f"Run “{name}” has not finished ({run.state.text.en}): only finished runs answer.",
-            f"“{name}” 실행이 아직 완료되지 않았습니다({run.state.text.ko}). 완료된 실행만 응답합니다.",
-        )
-    return run
 
 
 def _judged_on(run: Run) -> Dataset:

@@ -31,12 +31,7 @@ _CSS = """
 _JS = """
 function square(answer) {
   const drawn = element("span", answer.right ? "answer right" : "answer", answer.text)
-  drawn.style.background = answer.color
-  drawn.style.color = answer.ink
-  drawn.title = answer.said
-  drawn.setAttribute("role", "img")
-  drawn.setAttribute("aria-label", answer.said)
-  return element("li", "", drawn)
+  return element("li", "", coloured(drawn, answer))
 }
 
 function draw(card) {

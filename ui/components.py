@@ -14,6 +14,16 @@ function element(kind, name, ...inside) {
   return made
 }
 
+// A coloured mark is a picture with a name to those who do not see it.
+function coloured(mark, {color, ink, said}) {
+  mark.style.background = color
+  mark.style.color = ink
+  mark.title = said
+  mark.setAttribute("role", "img")
+  mark.setAttribute("aria-label", said)
+  return mark
+}
+
 function thumbnail(source) {
   const image = element("img", "")
   image.loading = "lazy"

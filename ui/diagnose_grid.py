@@ -81,12 +81,7 @@ function cellOf(cell) {
   if (!cell.color) return element("td", "text", cell.text)
   const drawn = element("span", cell.ringed ? "cell ringed" : "cell", cell.text)
   if (cell.note) drawn.append(element("small", "", cell.note))
-  drawn.style.background = cell.color
-  drawn.style.color = cell.ink
-  drawn.title = cell.said
-  drawn.setAttribute("role", "img")
-  drawn.setAttribute("aria-label", cell.said)
-  return element("td", "", drawn)
+  return element("td", "", coloured(drawn, cell))
 }
 
 function headOf(row) {
