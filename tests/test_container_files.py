@@ -140,6 +140,7 @@ def test_packages_are_installed_before_any_code_is_copied() -> None:
         "artifacts/runner.log",
         "artifacts/efficientnet_b0-20260101-000000-abcd/model.safetensors",
         "artifacts/demo-vit_tiny/model.onnx",
+        "artifacts/demo-vit_tiny/model-int8.onnx",
         "artifacts/demo-vit_tiny/export.json",
         "artifacts/demo-vit_tiny/.lock",
         "scalp_core/__pycache__/runs.cpython-311.pyc",
