@@ -97,6 +97,8 @@ def decode(data: bytes, least: tuple[int, int] | None = None) -> Picture:
             f"The file has {len(data) / 2**20:.1f} MB; at most {MAX_BYTES // 2**20} MB are read.",
             f"파일 크기가 {len(data) / 2**20:.1f} MB입니다. {MAX_BYTES // 2**20} MB까지 읽을 수 있습니다.",
         )
+    if not data:
+        raise _not_a_picture("the file is empty", "파일이 비어 있습니다")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the limits below are stricter than Pillow's warning

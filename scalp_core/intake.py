@@ -123,7 +123,8 @@ def _names(paths: Sequence[str]) -> list[str]:
         shown, number = wanted, 1
         while shown in used:
             number += 1
-            shown = f"{wanted} ({number})"
+            stem, dot, ending = wanted.rpartition(".")
+            shown = f"{stem} ({number}).{ending}" if dot else f"{wanted} ({number})"
         used.add(shown)
         names.append(shown)
     return names

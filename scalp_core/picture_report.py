@@ -132,7 +132,10 @@ def html(graded: Sequence[Graded], language: str, made: datetime) -> str:
 
 
 def csv(graded: Sequence[Graded]) -> bytes:
-    """A row a picture, with the columns of answer_table.schema and the picture's name as `path`."""
+    """A row a picture, with the columns of answer_table.schema and the picture's name as `path`.
+
+    Where grades are withheld, the status is `withheld` and the message says why.
+    """
     answers = [one.answer for one in graded if isinstance(one.answer, Answer)]
     known = {condition for answer in answers for condition in answer.gradings}
     names = answer_table.schema([condition for condition in CONDITIONS if condition in known]).names
@@ -143,8 +146,13 @@ def csv(graded: Sequence[Graded]) -> bytes:
 
 def _row(one: Graded) -> answer_table.Row:
     row = answer_table.row(one.name, one.answer)
-    kept = ("path", "status", "message", "gradable", "reasons")
-    return {name: row.get(name) for name in kept} if one.withheld else row
+    if not one.withheld or isinstance(one.answer, ScalpError):
+        return row
+    message = " ".join(reason.text.en for reason in one.answer.reasons or ())
+    return {name: row.get(name) for name in ("path", "gradable", "reasons")} | {
+        "status": "withheld",
+        "message": message,
+    }
 
 
 class _Report(NamedTuple):

@@ -172,7 +172,7 @@ def test_an_example_is_shown_with_its_labels(trained: Trained, language: str) ->
     row = trained.dataset.index.iloc[0]
     at = healthy(page("diagnose", language, source="example", data="tiny", image=row["id"]))
     labels = [grade_name(label, language) for label in labels_of(row).values()]
-    assert list(at.main.table[0].value[say("label_known")]) == labels
+    assert list(at.main.table[0].value[say("label")]) == labels
     offered = galleries(at)["examples"]
     assert {trained.dataset.index.at[picture["id"], "part"] for picture in offered} == {"test"}
 

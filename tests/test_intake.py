@@ -103,7 +103,7 @@ def test_files_of_one_name_are_told_apart() -> None:
         "monday/x.jpg",
         "tuesday/x.jpg",
         "y.jpg",
-        "x.jpg (2)",
+        "x (2).jpg",
     ]
     assert names([("one.zip", packed([("x.jpg", b"1")])), ("two.zip", packed([("x.jpg", b"2")]))]) == [
         "one/x.jpg",

@@ -210,7 +210,7 @@ def test_csv_comes_back_as_it_was(trained: Trained, answer: Answer) -> None:
     table = pd.read_csv(io.BytesIO(content))
     assert table.columns.tolist() == schema(CONDITIONS).names
     assert table["path"].tolist() == [one.name for one in graded[:-1]] + ["'=cmd()"]
-    assert table["status"].tolist() == ["ok"] * 4 + ["not_a_picture"] * 2
+    assert table["status"].tolist() == ["ok"] * 3 + ["withheld"] + ["not_a_picture"] * 2
     assert table["gradable"].tolist()[:4] == [True, pytest.approx(np.nan, nan_ok=True), False, False]
     assert table["reasons"].tolist()[2:4] == ["blurred", "blurred"]
     for condition, grading in answer.gradings.items():

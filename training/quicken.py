@@ -15,7 +15,7 @@ from scalp_core.champions import judged_on
 from scalp_core.dataset import Dataset, list_datasets
 from scalp_core.errors import ScalpError
 from scalp_core.runs import Run, Serving, find_finished, finished_runs
-from scalp_core.serving import MOST_REFLAGGED, TOLERANCE, Checked, Way
+from scalp_core.serving import EXACT, LEAST_GAIN, MOST_REFLAGGED, TOLERANCE, Checked, Way
 from training.measuring import markdown_table
 
 
@@ -64,7 +64,14 @@ def _quicken(run: Run, int8: bool) -> None:
         checked = serving.quicken(run, dataset, int8, tell)
     print(f"\n{run.id}: {_heading(dataset, checked)}\n")
     print(_table(run, checked))
-    print(f"\nFrom now on: {_name(checked.chosen)}.")
+    print(f"\nFrom now on: {_name(checked.chosen)}.{_why(checked)}")
+
+
+def _why(checked: Checked) -> str:
+    """Why nothing was taken although something passed."""
+    passed = any(way.passed() for way in checked.ways[1:])
+    gain = f"{LEAST_GAIN - 1:.0%}"
+    return f" What passed is not {gain} faster." if passed and checked.chosen == EXACT else ""
 
 
 def _heading(dataset: Dataset, checked: Checked) -> str:

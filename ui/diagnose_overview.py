@@ -37,6 +37,8 @@ def show_overview(graded: Sequence[Graded], chosen: Shot | None, say: Say) -> No
     offer_all(graded, say)
     if chosen is None:
         st.info(say("overview_choose"), icon=":material/touch_app:")
+    else:
+        st.caption(say("overview_chosen"))
 
 
 def _counts(graded: Sequence[Graded], say: Say) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -95,6 +96,8 @@ def _grades(answer: Answer, shot: Shot, say: Say) -> None:
     _table(answer, shot, promised, say)
     if promised:
         st.caption(say("grade_set_note", coverage=f"{COVERAGE:.0%}"))
+    if any(one.grade != int(np.argmax(one.probabilities)) for one in answer.gradings.values()):
+        st.caption(say("grade_by_rule"))
     _chart(answer, say)
 
 
@@ -106,7 +109,7 @@ def _table(answer: Answer, shot: Shot, promised: bool, say: Say) -> None:
         ]
     ).set_index(say("condition"))
     colours = {grade_name(grade, say.language): color for grade, color in enumerate(SEVERITY_COLORS)}
-    graded: list[Hashable] = [name for name in (say("grade"), say("label_known")) if name in rows]
+    graded: list[Hashable] = [name for name in (say("grade"), say("label")) if name in rows]
     st.table(rows.style.map(lambda name: _style(colours.get(name)), subset=graded))
 
 
@@ -119,12 +122,12 @@ def _row(grading: Grading, label: int | None, promised: bool, labelled: bool, sa
     if promised:
         row[say("grade_set", coverage=f"{COVERAGE:.0%}")] = grade_set_name(grading.grade_set, say)
     if labelled:
-        row[say("label_known")] = say("unlabelled") if label is None else grade_name(label, say.language)
+        row[say("label")] = say("unlabelled") if label is None else grade_name(label, say.language)
     return row
 
 
 def _style(color: str | None) -> str:
-    return f"background-color: {color}; color: {ink(color)}; white-space: nowrap" if color else ""
+    return f"background-color: {color}; color: {ink(color)}" if color else ""
 
 
 def _chart(answer: Answer, say: Say) -> None:

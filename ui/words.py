@@ -637,7 +637,11 @@ WORDS: dict[str, Text] = {
     ),
     "opacity": Text("Strength of the colours", "색 농도"),
     "diagnose_answered": Text("Answered by {runs}.", "추정에 사용한 모델(학습 실행): {runs}."),
-    "label_known": Text("Label in the data set", "데이터 세트의 라벨"),
+    "grade_by_rule": Text(
+        "Not always the most probable grade: the run's decision rule weighs how far off a mistake would be, so that rare "
+        "grades are not given up.",
+        "가장 확률이 높은 등급과 다를 수 있습니다. 실행의 판정 규칙은 드문 등급을 놓치지 않도록 오류의 크기도 함께 고려합니다.",
+    ),
     "probability_of_grade": Text("Probability", "확률"),
     # diagnose: page
     "upload": Text(
@@ -689,6 +693,7 @@ WORDS: dict[str, Text] = {
     "overview_rest": Text("Other pictures", "그 밖의 사진"),
     "overview_highest": Text("highest of the regions", "부위별 최고"),
     "overview_open": Text("Open {name}", "{name} 열기"),
+    "overview_chosen": Text("The picture you chose is shown below.", "선택한 사진은 아래에 있습니다."),
     "overview_choose": Text("Click a picture to see its reasons.", "사진을 누르면 근거를 볼 수 있습니다."),
     "overview_not_graded": Text("not graded; open it to see why", "등급 보류. 눌러서 이유를 확인하십시오."),
     "overview_ringed": Text("as labelled", "라벨과 일치"),
