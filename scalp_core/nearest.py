@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scalp_core.dataset import Dataset
-from scalp_core.embedding import Features, Progress, Rows, sample
+from scalp_core.embedding import Features, Progress, sample
 from scalp_core.embedding import features as features_of
 from scalp_core.runs import Run
 
@@ -32,7 +32,6 @@ def nearest(
     count: int = 8,
     most: int = 2000,
     progress: Progress | None = None,
-    part: str | None = None,
     without: str = "",
 ) -> list[Near]:
     """The nearest of a sample of the data set's pictures, the nearest first; of equally near ones by id.
@@ -44,13 +43,12 @@ def nearest(
         features: (channels,) of the picture, as `predict.Answer.features` holds them for the run.
         most: pictures in the sample.
         progress: called with (done, total) of the pictures whose features have to be computed.
-        part: one of dataset.PARTS, to look nowhere else.
         without: SHA-256 of a file, in hexadecimal, that is left out: the picture itself. Nothing else is.
 
     Raises:
         ScalpError: the run is damaged or cannot be exported.
     """
-    rows, known = features_of(run, dataset, _rows(dataset, most, part), progress)
+    rows, known = features_of(run, dataset, sample(dataset, np.arange(dataset.images), most), progress)
     contents = dataset.column("sha256").iloc[rows].to_numpy(dtype=object)
     kept = contents != without
     rows, known = rows[kept], known[kept]
@@ -62,12 +60,6 @@ def nearest(
     first = np.argsort(distances, kind="stable")[:count]  # rows are in the order of ids
     ids = dataset.column("id").iloc[rows[first]]
     return [Near(str(image), max(0.0, float(distance))) for image, distance in zip(ids, distances[first], strict=True)]
-
-
-def _rows(dataset: Dataset, most: int, part: str | None) -> Rows:
-    everything = np.arange(dataset.images)
-    wanted = everything if part is None else np.flatnonzero((dataset.column("part") == part).to_numpy())
-    return sample(dataset, wanted, most)
 
 
 def _directions(values: Features) -> npt.NDArray[np.float64]:

@@ -5,9 +5,11 @@ Knows no page. REST is asked as a client asks it, through the whole application,
 
 import asyncio
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import httpx2
+from fastapi import FastAPI
 
 from scalp_core import rest
 from scalp_core.answers import all_answer
@@ -74,7 +76,7 @@ def _query(answer: Answer) -> dict[str, str]:
 
 
 async def _said(data: bytes, query: dict[str, str]) -> dict[str, Any]:
-    transport = httpx2.ASGITransport(rest.api)
+    transport = httpx2.ASGITransport(_application())
     async with httpx2.AsyncClient(transport=transport, base_url="http://page") as client:
         response = await client.post("/api/predict_all", params=query, files={"image": ("picture", data)})
     body: dict[str, Any] = response.json()
@@ -82,6 +84,12 @@ async def _said(data: bytes, query: dict[str, str]) -> dict[str, Any]:
         error = body["error"]
         raise ScalpError(error["code"], error["message"], error["message_ko"])
     return body
+
+
+@lru_cache(maxsize=1)
+def _application() -> FastAPI:
+    """One of our own: what is asked here must not count among what clients ask."""
+    return rest.application()
 
 
 def _torch(answer: Answer) -> float | None:

@@ -1,7 +1,7 @@
 """The single prediction path of page, REST and bulk: a picture in, six gradings out. Imports no torch."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,6 +59,11 @@ class Answer:
     features: Mapping[Run, Floats]
 
     @property
+    def main(self) -> Run:
+        """The run that answered most conditions; the first of several."""
+        return _main(grading.run for grading in self.gradings.values())
+
+    @property
     def gradable(self) -> bool | None:
         """None where nobody checked."""
         return None if self.reasons is None else not self.reasons
@@ -83,7 +88,7 @@ class Graders:
     @property
     def main(self) -> Run:
         """The run that answers most conditions; the first of several."""
-        return Counter(self.runs.values()).most_common(1)[0][0]
+        return _main(self.runs.values())
 
     def load(self) -> None:
         """Load, and export where needed, every run of them, so that `grade` has nothing left to fail at.
@@ -113,6 +118,10 @@ class Graders:
         picture = decoded[least[self.main]]
         reasons = self.gate.check(picture, features[self.main]) if self.gate else None
         return Answer(picture, gradings, scalp_type(grades, threshold), reasons, features)
+
+
+def _main(runs: Iterable[Run]) -> Run:
+    return Counter(runs).most_common(1)[0][0]
 
 
 def graders(conditions: Sequence[Condition] = CONDITIONS, run: Run | None = None) -> Graders:

@@ -61,17 +61,13 @@ def test_distances_are_one_minus_the_cosine(trained: Trained, dataset: Dataset) 
     assert one.distance == pytest.approx(1 + cosine, abs=1e-5)
 
 
-def test_a_part_a_sample_and_progress(trained: Trained, dataset: Dataset) -> None:
+def test_a_sample_and_progress(trained: Trained, dataset: Dataset) -> None:
     told: list[tuple[int, int]] = []
     seen = features(trained, trained.picture)
-    found = nearest(
-        trained.run, dataset, seen, most=6, part="train", progress=lambda done, total: told.append((done, total))
-    )
-    parts = dataset.column("part")
+    found = nearest(trained.run, dataset, seen, most=6, progress=lambda done, total: told.append((done, total)))
     assert len(found) == 6
-    assert {parts.iloc[dataset.row(one.image)] for one in found} == {"train"}
     assert told[-1] == (6, 6)
-    assert nearest(trained.run, dataset, seen, most=6, part="train") == found, "the sample is the same every time"
+    assert nearest(trained.run, dataset, seen, most=6) == found, "the sample is the same every time"
 
 
 def test_equally_near_ones_are_in_the_order_of_their_ids(trained: Trained, dataset: Dataset) -> None:
@@ -79,7 +75,3 @@ def test_equally_near_ones_are_in_the_order_of_their_ids(trained: Trained, datas
     found = nearest(trained.run, dataset, nothing, count=5)
     assert [one.image for one in found] == dataset.column("id").iloc[:5].tolist()
     assert {one.distance for one in found} == {1.0}
-
-
-def test_nothing_there(trained: Trained, dataset: Dataset) -> None:
-    assert nearest(trained.run, dataset, features(trained, trained.picture), part="nowhere") == []

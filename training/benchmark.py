@@ -4,10 +4,7 @@ Figures are for comparing sizes and ways within one run; on another machine, or 
 """
 
 import argparse
-import json
 import math
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,7 +24,16 @@ from scalp_core.dataset import LABEL_COLUMNS, PART_SHARES, Dataset, open_dataset
 from scalp_core.explore import Filters
 from scalp_core.synthetic import CAPTURE_SIZES, FIRST_EPOCH_MS, FRAMES, LAST_EPOCH_MS, REGION_OF_FRAME
 from training import benchmark_compare, benchmark_drawing, benchmark_import
-from training.measuring import REAL_SITES, ROOT, label_vectors, machine, memory, write_json
+from training.measuring import (
+    REAL_SITES,
+    ROOT,
+    WITHOUT_BROWSER,
+    label_vectors,
+    machine,
+    measured_apart,
+    memory,
+    write_json,
+)
 
 _SIZES = (10_000, 100_000, 1_000_000)
 _NAME, _SEED = "benchmark", 0
@@ -306,15 +312,7 @@ def _in_own_process(rows: int) -> dict[str, Any]:
         folder = Path(temporary)
         print(f"{rows:,} rows: writing and measuring …", file=sys.stderr)
         dataset = write_rows(folder / "data" / _NAME, rows, _SEED)
-        environment = {
-            **os.environ,
-            "SCALP_DATA": str(folder / "data"),
-            "SCALP_ARTIFACTS": str(folder / "artifacts"),
-            "STREAMLIT_LOGGER_LEVEL": "error",  # it warns that there is no browser
-        }
-        command = [sys.executable, "-m", "training.benchmark", "dataset-page-measure", "--json", f"{folder}/found.json"]
-        subprocess.run(command, check=True, cwd=ROOT, env=environment)
-        found: dict[str, Any] = json.loads((folder / "found.json").read_text(encoding="utf-8"))
+        found = measured_apart(folder, "dataset-page-measure", **WITHOUT_BROWSER)
         return {"rows": rows, "index_mebibytes": _mebibytes(dataset.folder / "index.parquet")} | found
 
 

@@ -7,9 +7,6 @@ hold it and verdicts are wrong. The third measures seconds beside the straightfo
 
 import argparse
 import importlib
-import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,7 +24,7 @@ from scalp_core.aligned import Aligned, Answers, align, arrange, confusion, tall
 from scalp_core.compare import Comparison, Verdict, compare
 from scalp_core.evaluate import COUNTED, PROBABILITIES, ranked_probability_scores
 from scalp_core.labels import CONDITIONS, GRADES, Condition, find_condition
-from training.measuring import ROOT, machine, memory, write_json
+from training.measuring import machine, measured_apart, memory, write_json
 from training.simulation import OWN, World, draw, error_for, shares_of, true_values
 
 _AT_ONCE = len(CONDITIONS)  # repetitions in one comparison
@@ -224,12 +221,7 @@ def _in_own_process(images: int, repeats: int) -> dict[str, Any]:
     """Figures for one size: measured by a fresh process, so that its memory is all that size's."""
     print(f"{images:,} pictures …", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="scalp-benchmark-") as temporary:
-        written = Path(temporary) / "found.json"
-        command = [sys.executable, "-m", "training.benchmark", "compare-measure", str(images)]
-        command += ["--repeats", str(repeats), "--json", str(written)]
-        subprocess.run(command, check=True, cwd=ROOT, env=dict(os.environ))
-        found: dict[str, Any] = json.loads(written.read_text(encoding="utf-8"))
-        return found
+        return measured_apart(Path(temporary), "compare-measure", str(images), "--repeats", str(repeats))
 
 
 def _measure(options: argparse.Namespace) -> None:

@@ -4,9 +4,7 @@ Five networks' answers are drawn at random; there is neither a picture nor a net
 """
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -26,7 +24,7 @@ from scalp_core.labels import CONDITIONS
 from scalp_core.operating_point import PART, RULES, fit
 from scalp_core.runs import Recipe, Run
 from training.benchmark import Measured, measure, write_rows
-from training.measuring import ROOT, machine, memory, write_json
+from training.measuring import ROOT, WITHOUT_BROWSER, machine, measured_apart, memory, write_json
 
 _NAME, _SEED = "benchmark", 0
 _JUDGED = ("valid", PART, "test")
@@ -48,15 +46,7 @@ def _in_own_process(pictures: int) -> dict[str, Any]:
         print(f"{pictures:,} judged pictures: writing and measuring …", file=sys.stderr)
         dataset = write_rows(folder / "data" / _NAME, round(pictures / (1 - PART_SHARES["train"])), _SEED)
         write_runs(dataset, folder / "artifacts")
-        environment = {
-            **os.environ,
-            "SCALP_DATA": str(folder / "data"),
-            "SCALP_ARTIFACTS": str(folder / "artifacts"),
-            "STREAMLIT_LOGGER_LEVEL": "error",  # it warns that there is no browser
-        }
-        command = [sys.executable, "-m", "training.benchmark", "compare-page-measure", "--json", f"{folder}/found.json"]
-        subprocess.run(command, check=True, cwd=ROOT, env=environment)
-        found: dict[str, Any] = json.loads((folder / "found.json").read_text(encoding="utf-8"))
+        found = measured_apart(folder, "compare-page-measure", **WITHOUT_BROWSER)
         judged = int(dataset.column("part").isin(_JUDGED).sum())
         return {"rows": dataset.images, "judged": judged} | found
 

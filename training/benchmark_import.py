@@ -7,7 +7,6 @@ of its own, so that its memory is its own and nothing is read yet but what the o
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,7 +30,7 @@ from scalp_core.dataset import LABEL_COLUMNS, open_dataset
 from scalp_core.importer import Order, import_tree
 from scalp_core.labels import CONDITIONS, GRADES
 from scalp_core.synthetic import FIRST_EPOCH_MS, REGION_OF_FRAME
-from training.measuring import REAL_SITES, ROOT, label_vectors, machine, memory, write_json
+from training.measuring import REAL_SITES, label_vectors, machine, measured_apart, memory, write_json
 
 _SIZES = (10_000, 100_000)  # label files
 LAYOUTS = ("zips", "folders")
@@ -293,12 +292,8 @@ def _median(results: list[dict[str, float]]) -> dict[str, float]:
 
 
 def _in_own_process(folder: Path, what: str, processes: int | None) -> dict[str, float]:
-    command = [sys.executable, "-m", "training.benchmark", "import-measure", what, str(folder / "tree")]
-    command += ["--json", str(folder / "found.json")] + (["--processes", str(processes)] if processes else [])
-    environment = {**os.environ, "SCALP_DATA": str(folder / "data")}
-    subprocess.run(command, check=True, cwd=ROOT, env=environment)
-    found: dict[str, float] = json.loads((folder / "found.json").read_text(encoding="utf-8"))
-    return found
+    apart = ["--processes", str(processes)] if processes else []
+    return measured_apart(folder, "import-measure", what, str(folder / "tree"), *apart)
 
 
 def _print(figures: dict[str, Any]) -> None:

@@ -43,7 +43,7 @@ from scalp_core.models import build, logits
 from scalp_core.runs import Recipe, Run, Serving
 from scalp_core.sources import find
 from scalp_core.workers import cores
-from training.measuring import ROOT, machine, markdown_table, memory, write_json
+from training.measuring import ROOT, machine, markdown_table, measured_apart, memory, write_json
 
 _SEED = 0
 _OLD, _SHARED, _OURS, _INT8 = "old way", "shared, eager", "ours", "ours, 8 bit"
@@ -207,20 +207,11 @@ def _in_own_process(
     folder: Path, command: str, run_id: str, count: int, options: argparse.Namespace, way: str = ""
 ) -> dict[str, Any]:
     """What a fresh process finds that may use so many cores."""
-    written = folder / "found.json"
-    arguments = [command, "--cores", str(count), "--rounds", str(options.rounds), "--json", str(written)]
+    arguments = [command, "--cores", str(count), "--rounds", str(options.rounds)]
     arguments += ["--folder", str(folder), "--run", run_id, "--way", way]
-    environment = {
-        **os.environ,
-        "SCALP_ARTIFACTS": str(folder / "artifacts"),
-        "SCALP_DATA": str(folder / "data"),
-        # torch's threads turn round while they wait for each other; where something else wants a core, each waits for
-        # a slice of time. Asleep they cost the old way next to nothing on a quiet machine and spare it much on a busy.
-        "OMP_WAIT_POLICY": "PASSIVE",
-    }
-    subprocess.run([sys.executable, "-m", "training.benchmark", *arguments], check=True, cwd=ROOT, env=environment)
-    figures: dict[str, Any] = json.loads(written.read_text(encoding="utf-8"))
-    return figures
+    # torch's threads turn round while they wait for each other; where something else wants a core, each waits for a
+    # slice of time. Asleep they cost the old way next to nothing on a quiet machine and spare it much on a busy one.
+    return measured_apart(folder, *arguments, OMP_WAIT_POLICY="PASSIVE")
 
 
 def measure(options: argparse.Namespace) -> None:

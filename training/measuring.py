@@ -7,6 +7,8 @@ import json
 import math
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,24 @@ def memory() -> dict[str, float]:
     told = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
     # Not ru_maxrss: a new process inherits that from the one that started it.
     return {name: int(told[key].split()[0]) / 1024 for name, key in (("resident", "VmRSS"), ("peak", "VmHWM"))}
+
+
+def measured_apart(folder: Path, *arguments: str, **environment: str) -> dict[str, Any]:
+    """What a fresh process finds, so that its memory is its own: `python -m training.benchmark ARGUMENTS --json …`.
+
+    Args:
+        folder: for what it writes; its data sets and runs are in `data` and `artifacts` there.
+    """
+    written = folder / "found.json"
+    command = [sys.executable, "-m", "training.benchmark", *arguments, "--json", str(written)]
+    places = {"SCALP_DATA": str(folder / "data"), "SCALP_ARTIFACTS": str(folder / "artifacts")}
+    subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, **places, **environment})
+    found: dict[str, Any] = json.loads(written.read_text(encoding="utf-8"))
+    return found
+
+
+# Streamlit warns that there is no browser.
+WITHOUT_BROWSER = {"STREAMLIT_LOGGER_LEVEL": "error"}
 
 
 def label_vectors() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_], npt.NDArray[np.float64]]:

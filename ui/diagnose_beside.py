@@ -13,7 +13,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.explore import labels_of
 from scalp_core.labels import CONDITIONS
 from scalp_core.nearest import Near, nearest
-from scalp_core.predict import Answer, Grading
+from scalp_core.predict import Grading
 from scalp_core.runs import Run
 from ui.components import thumbnail_source
 from ui.diagnose_graded import Graded, remembered
@@ -115,7 +115,7 @@ def show_nearest(one: Graded, say: Say) -> None:
 
 def _nearest(one: Graded, say: Say) -> None:
     answer = one.graded
-    run = _main(answer)
+    run = answer.main
     dataset = _dataset(run)
     if dataset is None:
         st.info(say("no_dataset"))
@@ -137,12 +137,6 @@ def _nearest(one: Graded, say: Say) -> None:
         corner=say("picture"),
         label=say("nearest"),
     )
-
-
-def _main(answer: Answer) -> Run:
-    """The run that answers most conditions."""
-    runs = [grading.run for grading in answer.gradings.values()]
-    return max(runs, key=runs.count)
 
 
 def _dataset(run: Run) -> Dataset | None:
