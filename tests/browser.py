@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -125,6 +125,14 @@ class Visitor:
         """Wait until the page is drawn and its script at rest."""
         self.tab.locator("h1").first.wait_for()
         self.tab.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+
+    def enter(self, field: Locator, value: str) -> None:
+        """Type and leave a field whose change draws the page anew, and wait until that has begun and ended."""
+        field.fill(value)
+        field.press("Tab")
+        with suppress(PlaywrightTimeout):  # over before it could be seen
+            self.tab.locator('[data-testid="stApp"][data-test-script-state="running"]').wait_for(timeout=2_000)
+        self.settle()
 
     def choose(self, combobox: Locator, option: str | re.Pattern[str]) -> None:
         """By keyboard: a click that has to scroll first closes the list again."""

@@ -6,8 +6,8 @@ import pytest
 from judged import DANDRUFF, SEBUM, lined_up, noisy, table
 
 from scalp_core.aligned import align, arrange, confusion, in_cell, tallies
+from scalp_core.evaluate import PROBABILITIES, ranked_probability_scores
 from scalp_core.evaluate import confusion as confusion_of_table
-from scalp_core.evaluate import ranked_probability_score
 from scalp_core.labels import CONDITIONS
 
 
@@ -34,7 +34,9 @@ def test_matrices_and_sums_are_those_of_each_table() -> None:
             assert np.array_equal(counts[place], expected)
             if expected.sum():
                 score = sums[:, *place, 16].sum() / expected.sum()
-                assert score == pytest.approx(ranked_probability_score(one, condition, "test"), rel=1e-5)
+                rows = one[(one["condition"] == condition) & (one["part"] == "test") & one["truth"].notna()]
+                scores = ranked_probability_scores(rows[PROBABILITIES].to_numpy(), rows["truth"].to_numpy(dtype=int))
+                assert score == pytest.approx(scores.mean(), rel=1e-5)
 
 
 def test_a_condition_that_a_run_does_not_grade_is_empty_for_it_alone() -> None:

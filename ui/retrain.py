@@ -129,7 +129,9 @@ def _follow_start() -> None:
     """Pictures of the size that the chosen run has learned from; some networks take no other."""
     weights = st.session_state["retrain_weights"]
     source = find_run(weights.removeprefix("run:")).recipe if weights.startswith("run:") else _DEFAULT
-    st.session_state["retrain_image_size"] = source.image_size
+    if st.session_state.get("retrain_image_size") != source.image_size:
+        # Only then: even an equal value, once set here, replaces what is being typed when it arrives late.
+        st.session_state["retrain_image_size"] = source.image_size
 
 
 def _architecture(say: Say, source: Run | None) -> str:
