@@ -23,6 +23,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scalp_core import rest, runner
+from scalp_core.connections import make_all_impatient
 from scalp_core.errors import ScalpError
 from scalp_core.thumbnails import thumbnail_at
 
@@ -109,6 +110,7 @@ def main() -> None:
     port = os.environ.get("PORT") or "8501"
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         sys.exit(f"PORT is “{port}”; it must be a number from 1 to 65535.")
+    make_all_impatient()  # Streamlit's runner hands no protocol on
     app.run(
         config={
             "server.port": int(port),

@@ -1,21 +1,18 @@
 """An application served alone, by one process or several: the command behind `python -m scalp_core.rest`.
 
-uvicorn does the serving. What it lacks is here: deadlines for connections that say nothing, or listen to nothing, and
-words for a port that cannot be had. Knows no route.
+uvicorn does the serving, on connections with deadlines; words for a port that cannot be had are here. Knows no route.
 """
 
 import argparse
-import asyncio
 import logging
 import os
 import socket
 import sys
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
 
+from scalp_core.connections import Impatient
 from scalp_core.workers import deaf_to_interrupts
 
 _log = logging.getLogger("uvicorn.error")  # which uvicorn sets up, where its own lines go
@@ -24,63 +21,6 @@ _MOST_WORKERS = 64
 _CONNECTIONS = 512  # of a worker; whoever comes then is answered 503 at once
 _STOP_SECONDS = 30  # for requests that are under way
 _BACKLOG = 1024  # connections that wait to be accepted
-
-
-class Impatient(H11Protocol):
-    """HTTP/1.1 as uvicorn speaks it, for clients that say what they want and take what they get.
-
-    Attributes:
-        head_seconds: within which the head of a request has to be there, from its first byte or the connection on.
-        read_seconds: within which a client has to take some of an answer that waits for it.
-    """
-
-    head_seconds = 10.0
-    read_seconds = 30.0
-
-    _head: asyncio.TimerHandle | None = None
-    _reading: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._watch_head()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._watch_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        for timer in (self._head, self._reading):
-            if timer:
-                timer.cancel()
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._watch_reading()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self._reading:
-            self._reading.cancel()
-
-    def _watch_head(self) -> None:
-        """Between requests uvicorn's own keep-alive counts; a body's time is the application's."""
-        waiting = self.conn.their_state is h11.IDLE
-        if waiting and self._head is None:
-            self._head = self.loop.call_later(self.head_seconds, self.transport.close)
-        if not waiting and self._head:
-            self._head.cancel()
-            self._head = None
-
-    def _watch_reading(self) -> None:
-        waits = self.transport.get_write_buffer_size()
-        self._reading = self.loop.call_later(self.read_seconds, self._check_reading, waits)
-
-    def _check_reading(self, waited: int) -> None:
-        if self.transport.get_write_buffer_size() < waited:
-            self._watch_reading()
-        else:
-            self.transport.abort()
 
 
 class _Workers(Multiprocess):
@@ -156,9 +96,7 @@ def listen(host: str, port: int) -> socket.socket:
         OSError: no such host, not an address of this machine, taken, not allowed.
     """
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-    # Named as TCP, for otherwise asyncio leaves Nagle's algorithm on, and every answer waits 40 ms for the client's
-    # system to say that it got the head.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
