@@ -12,7 +12,7 @@ import pyarrow as pa
 from scalp_core.errors import ScalpError
 from scalp_core.files import formula_safe
 from scalp_core.labels import GRADES, Condition
-from scalp_core.predict import Answer
+from scalp_core.predict import INTENDED_USE, Answer
 
 OK = "ok"  # status of a graded picture; of any other it is the code of what went wrong
 ENCODING = "utf-8-sig"  # with a byte order mark, as spreadsheets want it
@@ -21,15 +21,18 @@ Row = dict[str, object]
 
 
 def schema(conditions: Sequence[Condition]) -> pa.Schema:
-    """The columns of a table: path, status, message, scalp_type, gradable, reasons, and eight of each condition.
+    """The columns: path, status, message, scalp_type, gradable, reasons, intended_use, synthetic, eight a condition.
 
     `gradable` is what the gate found, empty where the run has none; `reasons` are its codes with spaces between.
+    `intended_use` is INTENDED_USE in every row, and `synthetic` whether one of the runs that graded learned from drawn
+    pictures: rows are copied without the file beside the table.
     `value_1_grade`, `value_1_p0` … `value_1_p3` (calibrated, sum 1), `value_1_low` and `value_1_high` (the grade set,
-    empty where the run promises none), `value_1_run`. All but path, status and message are empty where the status is
-    not OK.
+    empty where the run promises none), `value_1_run`. Where the status is not OK, only path, status, message and
+    intended_use are there.
     """
     fields = [(name, pa.string()) for name in ("path", "status", "message", "scalp_type")]
     fields += [("gradable", pa.bool_()), ("reasons", pa.string())]
+    fields += [("intended_use", pa.string()), ("synthetic", pa.bool_())]
     for condition in conditions:
         fields.append((f"{condition}_grade", pa.int8()))
         fields += [(f"{condition}_p{int(grade)}", pa.float64()) for grade in GRADES]
@@ -37,15 +40,18 @@ def schema(conditions: Sequence[Condition]) -> pa.Schema:
     return pa.schema(fields)
 
 
-def row(path: str, said: Answer | ScalpError) -> Row:
+def row(path: str, said: Answer | ScalpError, language: str = "en") -> Row:
     """What became of one picture, by columns of `schema`; those that it does not have are empty.
 
     Args:
         path: what the picture is called in the table.
+        language: of the message, "en" or "ko".
     """
+    named: Row = {"path": path, "intended_use": INTENDED_USE}
     if isinstance(said, ScalpError):
-        return {"path": path, "status": said.code, "message": said.text.en}
-    found: Row = {"path": path, "status": OK, "scalp_type": said.scalp_type.key, "gradable": said.gradable}
+        return named | {"status": said.code, "message": said.text(language)}
+    found = named | {"status": OK, "scalp_type": said.scalp_type.key, "gradable": said.gradable}
+    found["synthetic"] = any(grading.run.synthetic for grading in said.gradings.values())
     if said.reasons is not None:
         found["reasons"] = " ".join(reason.code for reason in said.reasons)
     for condition, grading in said.gradings.items():

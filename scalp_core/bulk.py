@@ -139,6 +139,7 @@ def _facts(order: Order) -> Facts:
         "note": f"{_NOTE} {_SYNTHETIC_NOTE}" if synthetic else _NOTE,
         "pictures": {"count": len(order.sources), "sha256": digest.hexdigest()},
         "conditions": conditions,
+        "columns": schema(list(graders.runs)).names,
         "gate": {"run": graders.main.id, "sha256": sha256(graders.main.gate_path)} if graders.gate else None,
         "versions": {"scalp_lab": __version__} | {name: version(name) for name in ("onnxruntime", "pillow", "numpy")},
     }

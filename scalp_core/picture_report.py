@@ -131,28 +131,26 @@ def html(graded: Sequence[Graded], language: str, made: datetime) -> str:
     return document(language, name, _overview(one, name, graded) + pages, _STYLE)
 
 
-def csv(graded: Sequence[Graded]) -> bytes:
+def csv(graded: Sequence[Graded], language: str) -> bytes:
     """A row a picture, with the columns of answer_table.schema and the picture's name as `path`.
 
-    Where grades are withheld, the status is `withheld` and the message says why.
+    Where grades are withheld, the status is `withheld` and the message says why, in this language.
     """
     answers = [one.answer for one in graded if isinstance(one.answer, Answer)]
     known = {condition for answer in answers for condition in answer.gradings}
     names = answer_table.schema([condition for condition in CONDITIONS if condition in known]).names
     file = io.StringIO(newline="")
-    answer_table.write_csv(file, names, map(_row, graded))
+    answer_table.write_csv(file, names, (_row(one, language) for one in graded))
     return file.getvalue().encode(answer_table.ENCODING)
 
 
-def _row(one: Graded) -> answer_table.Row:
-    row = answer_table.row(one.name, one.answer)
+def _row(one: Graded, language: str) -> answer_table.Row:
+    row = answer_table.row(one.name, one.answer, language)
     if not one.withheld or isinstance(one.answer, ScalpError):
         return row
-    message = " ".join(reason.text.en for reason in one.answer.reasons or ())
-    return {name: row.get(name) for name in ("path", "gradable", "reasons")} | {
-        "status": "withheld",
-        "message": message,
-    }
+    message = " ".join(reason.text(language) for reason in one.answer.reasons or ())
+    kept = {name: row.get(name) for name in ("path", "gradable", "reasons", "intended_use")}
+    return kept | {"status": "withheld", "message": message}
 
 
 class _Report(NamedTuple):

@@ -25,11 +25,13 @@ def test_a_row_has_nothing_that_the_schema_does_not_know(trained: Trained) -> No
         assert set(row("a.jpg", said)) <= set(columns.names)
     table = pa.Table.from_pylist([row("a.jpg", answer), row("b.jpg", BAD)], columns).to_pylist()
     assert table[0]["status"] == "ok"
+    assert table[0]["synthetic"] is True
     assert table[0]["value_6_p3"] == answer.gradings[Condition.HAIR_LOSS].probabilities[3]
     assert table[1] == dict.fromkeys(columns.names) | {
         "path": "b.jpg",
         "status": "not_a_picture",
         "message": "This is none.",
+        "intended_use": "research_only",
     }
 
 

@@ -205,7 +205,7 @@ def test_only_so_many_have_a_page_of_their_own(
 
 def test_csv_comes_back_as_it_was(trained: Trained, answer: Answer) -> None:
     graded = [*several(trained.picture, answer), Graded("=cmd()", b"", BAD)]
-    content = picture_report.csv(graded)
+    content = picture_report.csv(graded, "en")
     assert content.startswith(b"\xef\xbb\xbf")
     table = pd.read_csv(io.BytesIO(content))
     assert table.columns.tolist() == schema(CONDITIONS).names
@@ -213,6 +213,8 @@ def test_csv_comes_back_as_it_was(trained: Trained, answer: Answer) -> None:
     assert table["status"].tolist() == ["ok"] * 3 + ["withheld"] + ["not_a_picture"] * 2
     assert table["gradable"].tolist()[:4] == [True, pytest.approx(np.nan, nan_ok=True), False, False]
     assert table["reasons"].tolist()[2:4] == ["blurred", "blurred"]
+    assert set(table["intended_use"]) == {"research_only"}
+    assert table["synthetic"].tolist()[:3] == [True] * 3
     for condition, grading in answer.gradings.items():
         said = table.loc[0, [f"{condition}_p{int(grade)}" for grade in GRADES]].to_numpy(dtype=float)
         assert said.tolist() == list(grading.probabilities)
@@ -222,8 +224,9 @@ def test_csv_comes_back_as_it_was(trained: Trained, answer: Answer) -> None:
 
 
 def test_csv_of_nothing_but_faults() -> None:
-    table = pd.read_csv(io.BytesIO(picture_report.csv([Graded("a.heic", b"", BAD)])))
-    assert table["message"].tolist() == ["This is <none>."]
+    for language in ("en", "ko"):
+        table = pd.read_csv(io.BytesIO(picture_report.csv([Graded("a.heic", b"", BAD)], language)))
+        assert table["message"].tolist() == [BAD.text(language)]
 
 
 def test_every_word_is_there_in_both_languages() -> None:

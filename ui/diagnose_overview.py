@@ -131,7 +131,7 @@ def _highest(members: Sequence[Graded], say: Say) -> Row:
 # ---- downloads ----
 
 
-def taken_along(graded: Sequence[Graded]) -> list[picture_report.Graded]:
+def _taken_along(graded: Sequence[Graded]) -> list[picture_report.Graded]:
     """For reports and tables: grades that are withheld on the page are withheld there too."""
     return [picture_report.Graded(one.shot.name, _data(one), one.answer, one.withheld) for one in graded]
 
@@ -143,15 +143,17 @@ def _data(one: Graded) -> bytes:
 def offer_all(graded: Sequence[Graded], say: Say) -> None:
     """Table and report of all of them. Files are made when they are asked for."""
     with st.container(horizontal=True):
-        download(
-            say("download_csv_all"), lambda: picture_report.csv(taken_along(graded)), "scalp-grades-all.csv", "text/csv"
-        )
+        download(say("download_csv_all"), lambda: table(graded, say), "scalp-grades-all.csv", "text/csv")
         download(say("download_report_all"), lambda: report(graded, say), "scalp-report-all.html", "text/html")
+
+
+def table(graded: Sequence[Graded], say: Say) -> bytes:
+    return picture_report.csv(_taken_along(graded), say.language)
 
 
 def report(graded: Sequence[Graded], say: Say) -> bytes:
     """The printable page, in the reader's language."""
-    return picture_report.html(taken_along(graded), say.language, datetime.now(UTC)).encode()
+    return picture_report.html(_taken_along(graded), say.language, datetime.now(UTC)).encode()
 
 
 def download(label: str, make: Callable[[], bytes], file_name: str, kind: str) -> None:

@@ -4,14 +4,14 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from scalp_core import parity, picture_report
+from scalp_core import parity
 from scalp_core.answers import all_answer
 from scalp_core.errors import ScalpError
 from scalp_core.labels import DEFAULT_THRESHOLD
 from scalp_core.parity import Parity
 from scalp_core.predict import Answer
 from ui.diagnose_graded import Graded, remembered
-from ui.diagnose_overview import download, report, taken_along
+from ui.diagnose_overview import download, report, table
 from ui.words import Say
 
 
@@ -62,7 +62,7 @@ def show_taken(one: Graded, say: Say) -> None:
     told = all_answer(one.graded).model_dump_json(indent=1, exclude_none=True)
     with st.container(horizontal=True):
         download(say("download_json"), lambda: told.encode(), "scalp-grades.json", "application/json")
-        download(say("download_csv"), lambda: picture_report.csv(taken_along([one])), "scalp-grades.csv", "text/csv")
+        download(say("download_csv"), lambda: table([one], say), "scalp-grades.csv", "text/csv")
         download(say("download_report"), lambda: report([one], say), "scalp-report.html", "text/html")
     st.caption(say("download_note"))
     with st.expander(say("client"), icon=":material/api:"):
