@@ -702,3 +702,14 @@ def _ladder(language: str) -> None:
     from ui.words import Say
 
     _ladder(Say(language), [dataset.name for dataset in list_datasets()])
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("name", ["dataset", "compare", "diagnose"])
+def test_a_link_to_a_data_set_that_is_gone_says_what_is_shown_instead(
+    trained: Trained, name: str, language: str
+) -> None:
+    words = Say(language)("other_dataset", shown="tiny")
+    for data, told in (("gone", True), ("tiny", False)):
+        at = healthy(page(name, language, source="example", data=data))
+        assert (words in texts(at.warning)) == told

@@ -167,15 +167,30 @@ def _kept(key: str, value: str, default: str) -> str:
 
 def choose_dataset(say: Say) -> Dataset | None:
     """The data set of `?data=`, said to be synthetic or split with leaks if it is; None when there is none at all."""
-    datasets = {dataset.name: dataset for dataset in list_datasets()}
+    datasets = _datasets(say)
     if not datasets:
-        st.warning(say("no_dataset"))
         return None
     dataset = datasets[choose_from_list(say("data_set"), {name: name for name in datasets}, "data", say.language)]
     if dataset.synthetic:
         st.warning(say("synthetic_data"), icon=":material/draw:")
     _tell_leak(dataset, say)
     return dataset
+
+
+def asked_dataset(say: Say) -> Dataset | None:
+    """The data set of `?data=`, for pages that offer no choice of it; None when there is none at all."""
+    datasets = _datasets(say)
+    return datasets[_asked("data", dict.fromkeys(datasets, ""), next(iter(datasets)))] if datasets else None
+
+
+def _datasets(say: Say) -> dict[str, Dataset]:
+    """All, by name; where there are none, or not the one that a link asks for, that is said."""
+    datasets = {dataset.name: dataset for dataset in list_datasets()}
+    if not datasets:
+        st.warning(say("no_dataset"))
+    elif st.query_params.get("data", "") not in ("", *datasets):
+        st.warning(say("other_dataset", shown=next(iter(datasets))), icon=":material/link_off:")
+    return datasets
 
 
 def _tell_leak(dataset: Dataset, say: Say) -> None:

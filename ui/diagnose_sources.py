@@ -9,11 +9,11 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from scalp_core import intake
-from scalp_core.dataset import Dataset, list_datasets
+from scalp_core.dataset import Dataset
 from scalp_core.errors import ScalpError, Text
 from scalp_core.explore import Filters, grades, labels_of, neighbours, select
 from scalp_core.labels import CONDITIONS, REGIONS, Condition
-from ui.choices import choose, write_address
+from ui.choices import asked_dataset, choose, write_address
 from ui.gallery import gallery
 from ui.words import Say
 
@@ -163,11 +163,9 @@ def _capture(say: Say) -> list[Shot]:
 
 
 def _chosen_image(source: str, say: Say) -> tuple[Dataset, str] | None:
-    datasets = {dataset.name: dataset for dataset in list_datasets()}
-    if not datasets:
-        st.warning(say("no_dataset"))
+    dataset = asked_dataset(say)
+    if not dataset:
         return None
-    dataset = datasets.get(st.query_params.get("data", ""), next(iter(datasets.values())))
     image = st.query_params.get("image")
     # Once one is chosen, its grades are what somebody came for.
     with st.expander(say(f"{source}_pick", data=dataset.name), expanded=image is None, icon=":material/photo_library:"):

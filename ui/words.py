@@ -68,6 +68,10 @@ WORDS: dict[str, Text] = {
         "There is no data set yet. Make the demo one with: python -m training.prepare demo",
         "아직 데이터 세트가 없습니다. 데모 데이터 만들기: python -m training.prepare demo",
     ),
+    "other_dataset": Text(
+        "The link asks for a data set that is not here. This is “{shown}”.",
+        "링크가 가리키는 데이터 세트가 없어 ‘{shown}’을(를) 표시합니다.",
+    ),
     "none_finished": Text(
         "No run has finished yet. Start one in the sidebar under “Retrain”.",
         "아직 완료된 실행이 없습니다. 사이드바의 ‘재학습’에서 시작하십시오.",
