@@ -443,6 +443,30 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
     ).first.wait_for()
 
 
+@pytest.mark.parametrize("lang", ["en", "ko"])
+def test_what_was_handed_in_is_there_after_looking_elsewhere(visitor: Visitor, trained: Trained, lang: str) -> None:
+    say = Say(lang)
+    visitor.go(f"/Diagnose?lang={lang}")
+    files = [{"name": f"{n}.jpg", "mimeType": "image/jpeg", "buffer": trained.picture + bytes(n)} for n in (1, 2)]
+    visitor.tab.locator('input[type="file"]').set_input_files(files)  # type: ignore[arg-type]
+    rows = visitor.tab.locator(".st-key-overview").get_by_role("button", name=".jpg")
+    expect(rows).to_have_count(2)
+    visitor.tab.get_by_role("radio", name=say("source_camera")).click()
+    expect(rows).to_have_count(0)
+    visitor.tab.get_by_role("radio", name=say("source_upload")).click()
+    expect(rows).to_have_count(2)
+    visitor.tab.get_by_test_id("stSidebar").get_by_role("link", name=say("page_runs")).click()
+    expect(visitor.tab.get_by_role("heading", name=say("title_runs"))).to_be_visible()
+    visitor.tab.get_by_test_id("stSidebar").get_by_role("link", name=say("page_diagnose")).click()
+    expect(visitor.tab.get_by_text(say("upload_kept", count=2))).to_be_visible()
+    expect(rows).to_have_count(2)
+    visitor.tab.locator('input[type="file"]').set_input_files(files[0])  # type: ignore[arg-type]
+    rows_of_table(visitor)
+    expect(visitor.tab.get_by_text(say("upload_kept", count=2))).to_have_count(0)
+    visitor.tab.get_by_test_id("stFileChipDeleteBtn").get_by_role("button").click()
+    expect(visitor.tab.get_by_text(say("diagnose_wait"))).to_be_visible()
+
+
 def test_a_damaged_file_takes_no_other_along(visitor: Visitor, trained: Trained) -> None:
     visitor.go("/Diagnose?lang=en")
     files = [

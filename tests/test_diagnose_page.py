@@ -270,6 +270,17 @@ def test_a_folder_is_handed_in(trained: Trained) -> None:
     assert [grades_in(row) for row in grid(at, "overview")] == [numbers(predict.grade(one)) for one in (first, second)]
 
 
+def test_a_hand_in_is_kept_for_its_source_until_it_is_let_go(trained: Trained) -> None:
+    at = healthy(upload(page("diagnose"), *((f"{n}.jpg", one) for n, one in enumerate(others(trained, 2)))))
+    at = healthy(at.segmented_control(key="source-en").set_value("folder").run())
+    assert not [node for node in at.main if node.type == "button"]
+    at = healthy(at.segmented_control(key="source-en").set_value("upload").run())
+    assert len(grid(at, "overview")) == 2
+    assert Say("en")("upload_kept", count=2) in texts(at.markdown)
+    at = healthy(at.button(key="upload_let_go").click().run())
+    assert Say("en")("diagnose_wait") in texts(at.info)
+
+
 def test_the_camera_is_asked_for(trained: Trained) -> None:
     at = healthy(page("diagnose", "ko", source="camera"))
     assert "camera_input" in [node.type for node in at.main]

@@ -86,8 +86,9 @@ def _files(say: Say) -> list[Shot]:
         accept_multiple_files=True,
         max_upload_size=_MOST_MEGABYTES,
         key="upload",
+        on_change=_let_go,
     )
-    return _sent(files, say)
+    return _sent("upload", files, say)
 
 
 def _folder(say: Say) -> list[Shot]:
@@ -97,27 +98,46 @@ def _folder(say: Say) -> list[Shot]:
         accept_multiple_files="directory",
         max_upload_size=_MOST_MEGABYTES,
         key="upload_folder",
+        on_change=_let_go,
     )
-    return _sent(files, say)
+    return _sent("folder", files, say)
 
 
 def _camera(say: Say) -> list[Shot]:
-    taken = st.camera_input(say("camera"), key="camera", help=say("camera_help"))
-    return _sent([taken] if taken else [], say)
+    taken = st.camera_input(say("camera"), key="camera", help=say("camera_help"), on_change=_let_go)
+    return _sent("camera", [taken] if taken else [], say)
 
 
-def _sent(files: Sequence[UploadedFile], say: Say) -> list[Shot]:
-    """Unpacked and hashed once, however often the page is drawn; the latest hand-in is kept, for this session."""
+def _let_go() -> None:
+    """Before the page is drawn, when somebody hands in other files or takes some away."""
+    st.session_state.pop(_FILES, None)
+
+
+def _sent(source: str, files: Sequence[UploadedFile], say: Say) -> list[Shot]:
+    """Unpacked and hashed once, however often the page is drawn; the latest hand-in is kept, for this session.
+
+    Streamlit forgets an uploader's files when it is not drawn, as on other pages; that hand-in is shown all the same.
+    """
     st.caption(say("upload_privacy", most=intake.MOST, size=_MOST_MEGABYTES))
     handed = tuple(file.file_id for file in files)
-    known, shots = st.session_state.get(_FILES, ((), []))
-    if known != handed:
+    asked, known, shots = st.session_state.get(_FILES, (source, (), []))
+    if handed and known != handed:
         shots = _shots(intake.sent((file.name, file.getvalue()) for file in files))
-        st.session_state[_FILES] = handed, shots
+        st.session_state[_FILES] = source, handed, shots
+    elif asked != source:
+        return []
+    elif not handed and shots:
+        _tell_kept(shots, say)
     for shot in shots:
         if _left_out(shot) and isinstance(shot.data, ScalpError):
             st.warning(say.of(shot.data.text), icon=":material/filter_list:")
     return [shot for shot in shots if not _left_out(shot)]
+
+
+def _tell_kept(shots: Sequence[Shot], say: Say) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(say("upload_kept", count=sum(not _left_out(shot) for shot in shots)))
+        st.button(say("upload_let_go"), key="upload_let_go", icon=":material/close:", on_click=_let_go)
 
 
 def _left_out(shot: Shot) -> bool:

@@ -662,6 +662,8 @@ WORDS: dict[str, Text] = {
         "아무것도 저장하지 않습니다. 사진과 등급은 이 세션 동안만 서버 메모리에 있습니다. 한 번에 {most}장, 모두 합해 {size} MB까지이며, "
         "더 많으면 `python -m training.predict`를 쓰십시오.",
     ),
+    "upload_kept": Text("Pictures handed in before: {count}", "앞서 올린 사진: {count}장"),
+    "upload_let_go": Text("Remove them", "비우기"),
     "camera": Text("Take a picture", "사진 찍기"),
     "camera_help": Text(
         "A microscope that the computer takes for a camera works as well. Browsers allow cameras only on https "
