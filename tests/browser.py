@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,26 @@ FLAGS = (
     "--no-first-run",
 )
 PATIENCE = 120_000  # ms; the machine may be training
+
+# A page that was just clicked is at rest until the server's first word comes. So the document is marked as asking from
+# a click or key on, and longer from what is sent, until the script runs, or until it is clear that it will not.
+_ASKING = """
+const asking = (ms) => {
+  clearTimeout(window.asked)
+  document.documentElement?.setAttribute("data-asking", "")
+  window.asked = setTimeout(answered, ms)
+}
+const answered = () => document.documentElement?.removeAttribute("data-asking")
+for (const kind of ["click", "keydown", "change"]) addEventListener(kind, () => asking(200), true)
+const send = WebSocket.prototype.send
+WebSocket.prototype.send = function (data) { asking(5000); return send.call(this, data) }
+new MutationObserver((changes) => {
+  if (changes.some(({ target }) => target.dataset.testScriptState === "running")) {
+    clearTimeout(window.asked)
+    answered()
+  }
+}).observe(document, { subtree: true, attributeFilter: ["data-test-script-state"] })
+"""
 
 
 def chromium() -> str | None:
@@ -124,15 +144,9 @@ class Visitor:
     def settle(self) -> None:
         """Wait until the page is drawn and its script at rest."""
         self.tab.locator("h1").first.wait_for()
-        self.tab.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
-
-    def enter(self, field: Locator, value: str) -> None:
-        """Type and leave a field whose change draws the page anew, and wait until that has begun and ended."""
-        field.fill(value)
-        field.press("Tab")
-        with suppress(PlaywrightTimeout):  # over before it could be seen
-            self.tab.locator('[data-testid="stApp"][data-test-script-state="running"]').wait_for(timeout=2_000)
-        self.settle()
+        self.tab.locator(
+            'html:not([data-asking]) [data-testid="stApp"][data-test-script-state="notRunning"]'
+        ).wait_for()
 
     def choose(self, combobox: Locator, option: str | re.Pattern[str]) -> None:
         """By keyboard: a click that has to scroll first closes the list again."""
@@ -156,6 +170,7 @@ class Visitor:
 def visiting(browser: Browser, address: str, **options: object) -> Iterator[Visitor]:
     """A visitor with a fresh profile; on leaving, nothing foreign was asked for and no error was written."""
     context = browser.new_context(**({"locale": "en-US", "viewport": {"width": 1280, "height": 900}} | options))  # type: ignore[arg-type]
+    context.add_init_script(_ASKING)
     try:
         visitor = Visitor(context.new_page(), address)
         yield visitor

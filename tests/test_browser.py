@@ -423,7 +423,10 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
     side.locator(".st-key-retrain_epochs input").fill("1")
     side.get_by_text("Advanced").click()
     for key, value in (("other", "test_efficientnet"), ("image_size", "64"), ("batch_size", "8")):
-        visitor.enter(side.locator(f".st-key-retrain_{key} input"), value)
+        field = side.locator(f".st-key-retrain_{key} input")
+        field.fill(value)
+        field.press("Tab")
+        visitor.settle()
     side.get_by_role("button", name="Start training").click()
     until(lambda: len(set(server.artifacts.glob("*/recipe.json")) - before) == 1)
     (run,) = (Run(path.parent) for path in set(server.artifacts.glob("*/recipe.json")) - before)
