@@ -177,6 +177,15 @@ def test_an_example_is_shown_with_its_labels(trained: Trained, language: str) ->
     assert {trained.dataset.index.at[picture["id"], "part"] for picture in offered} == {"test"}
 
 
+@pytest.mark.parametrize("source", ["example", "capture"])
+def test_pictures_are_offered_until_one_is_chosen(trained: Trained, source: str) -> None:
+    for image, offered in (("", True), ("gone", True), (trained.dataset.column("id").iloc[0], False)):
+        address = {"source": source, "data": "tiny"} | ({"image": image} if image else {})
+        at = page("diagnose", **address)
+        assert len(at.error) == (image == "gone")
+        assert at.main.expander[0].proto.expanded == offered
+
+
 def test_a_damaged_model_is_told(trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     copied = folders.artifacts / "tiny"
     shutil.copytree(trained.run.folder, copied)

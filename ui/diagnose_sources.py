@@ -188,7 +188,8 @@ def _chosen_image(source: str, say: Say) -> tuple[Dataset, str] | None:
         return None
     image = st.query_params.get("image")
     # Once one is chosen, its grades are what somebody came for.
-    with st.expander(say(f"{source}_pick", data=dataset.name), expanded=image is None, icon=":material/photo_library:"):
+    wanted = image is None or dataset.row(image) < 0
+    with st.expander(say(f"{source}_pick", data=dataset.name), expanded=wanted, icon=":material/photo_library:"):
         examples = _examples(dataset)
         picked = gallery(dataset, examples, [""] * len(examples), key="examples", chosen=image)
     if picked and picked != image:
