@@ -90,7 +90,8 @@ def rows_of_table(visitor: Visitor) -> dict[str, list[str]]:
     rows = visitor.tab.get_by_test_id("stTable").locator("tbody tr")
     rows.first.wait_for()
     cells = [row.locator("th, td").all_inner_texts() for row in rows.all()]
-    return {name.strip(): [text.strip() for text in rest] for name, *rest in cells}
+    whole = str.maketrans({"\N{NO-BREAK SPACE}": " ", "\N{WORD JOINER}": None})  # which keep a name on one line
+    return {name.strip(): [text.strip().translate(whole) for text in rest] for name, *rest in cells}
 
 
 def test_from_home_to_the_labels_of_a_picture(visitor: Visitor, trained: Trained) -> None:

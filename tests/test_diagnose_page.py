@@ -17,6 +17,7 @@ from strict_gate import put_gate, sharpness_of
 from scalp_core import intake, predict
 from scalp_core.answers import all_answer
 from scalp_core.charts import grade_name
+from scalp_core.evidence import speaking_for
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, REGIONS
 from scalp_core.predict import Answer
 from scalp_core.runs import Run
@@ -177,6 +178,22 @@ def test_an_example_is_shown_with_its_labels(trained: Trained, language: str) ->
     assert {trained.dataset.index.at[picture["id"], "part"] for picture in offered} == {"test"}
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_evidence_with_the_mean_taken_off_says_the_mean(trained: Trained, language: str) -> None:
+    say = Say(language)
+    at = healthy(upload(page("diagnose", language), ("a.jpg", trained.picture)))
+    captions = below_pictures(at)
+    assert say("evidence_whole_note") in texts(at.caption)
+    at = healthy(at.segmented_control(key="evidence-shows").set_value("within").run())
+    assert say("evidence_within_note") in texts(at.caption)
+    means = [speaking_for(grading).mean() for grading in predict.grade(trained.picture).gradings.values()]
+    assert below_pictures(at) == [f"{name} ({mean:+.1f})" for name, mean in zip(captions, means, strict=True)]
+
+
+def below_pictures(at: AppTest) -> list[str]:
+    return [shown.caption for node in at.main if node.type == "image" for shown in node.proto.imgs if shown.caption]
+
+
 @pytest.mark.parametrize("source", ["example", "capture"])
 def test_pictures_are_offered_until_one_is_chosen(trained: Trained, source: str) -> None:
     for image, offered in (("", True), ("gone", True), (trained.dataset.column("id").iloc[0], False)):
@@ -258,7 +275,7 @@ def test_another_decision_is_another_answer(
         decision["temperature"] = 50.0
     path.write_text(json.dumps(told))
     at = healthy(at.run())
-    probabilities = list(at.main.table[0].value["Probability"])
+    probabilities = list(at.main.table[0].value[Say("en")("probability_of_grade")])
     answer = predict.grade(trained.picture)
     assert probabilities == [f"{one.probabilities[one.grade]:.0%}" for one in answer.gradings.values()]
 

@@ -23,6 +23,8 @@ from ui.gradings import grade_set_name, show_evidence
 from ui.told import told
 from ui.words import Say
 
+_NO_BREAK_SPACE, _WORD_JOINER = "\N{NO-BREAK SPACE}", "\N{WORD JOINER}"
+
 
 def show_graded(one: Graded, say: Say, threshold: int | None = None) -> None:
     """The whole of it; of a picture that the gate advises against only why, until somebody insists.
@@ -110,7 +112,8 @@ def _table(answer: Answer, shot: Shot, promised: bool, say: Say) -> None:
     ).set_index(say("condition"))
     colours = {grade_name(grade, say.language): color for grade, color in enumerate(SEVERITY_COLORS)}
     graded: list[Hashable] = [name for name in (say("grade"), say("label")) if name in rows]
-    st.table(rows.style.map(lambda name: _style(colours.get(name)), subset=graded))
+    styled = rows.style.map(lambda name: _style(colours.get(name)), subset=graded)
+    st.table(styled.format(lambda name: _unbroken(name, say.language), subset=graded))
 
 
 def _row(grading: Grading, label: int | None, promised: bool, labelled: bool, say: Say) -> dict[str, str]:
@@ -124,6 +127,11 @@ def _row(grading: Grading, label: int | None, promised: bool, labelled: bool, sa
     if labelled:
         row[say("label")] = say("unlabelled") if label is None else grade_name(label, say.language)
     return row
+
+
+def _unbroken(name: str, language: str) -> str:
+    """Korean words may be broken anywhere, and here they would be; English columns need the space to fit a phone."""
+    return _WORD_JOINER.join(name.replace(" ", _NO_BREAK_SPACE)) if language == "ko" else name
 
 
 def _style(color: str | None) -> str:

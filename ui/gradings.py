@@ -48,22 +48,35 @@ def grade_set_name(ends: tuple[Severity, Severity] | None, say: Say) -> str:
 def show_evidence(pixels: Pixels, speaking: Mapping[str, npt.NDArray[np.float32]], say: Say) -> None:
     """The picture under each of these maps, all on one scale, with what the colours mean.
 
+    A network that is sure of a grade may be so everywhere alike, and then all is one colour: the reader can have the
+    mean taken off, and said, to see the places differ.
+
     Args:
-        speaking: (h, w) from charts.evidence_for, by what is written below: it names the grade.
+        speaking: (h, w) from evidence.evidence_for, by what is written below: it names the grade.
     """
-    st.caption(say("evidence_note"))
+    shows = st.segmented_control(
+        say("evidence_shows"),
+        ["whole", "within"],
+        default="whole",
+        format_func=lambda one: say(f"evidence_{one}"),
+        key="evidence-shows",
+        required=True,
+    )
+    if shows == "within":
+        speaking = {f"{name} ({values.mean():+.1f})": values - values.mean() for name, values in speaking.items()}
+    st.caption(say(f"evidence_{shows}_note"))
     left, right = st.columns([3, 2], vertical_alignment="center", gap="medium")
     with right:
         opacity = st.slider(say("opacity"), 0.0, 1.0, 0.6, 0.1, key="opacity")
     scale = max(float(abs(values).max()) for values in speaking.values())
     with left:
-        _legend(scale, opacity, say)
+        _legend(shows, scale, opacity, say)
     with st.grid("auto", min_column_width=240):
         for name, values in speaking.items():
             st.image(overlay(pixels, values, scale, opacity), caption=name, alt=name, width="stretch")
 
 
-def _legend(scale: float, opacity: float, say: Say) -> None:
+def _legend(shows: str, scale: float, opacity: float, say: Say) -> None:
     """The colours as they lie on the picture: none in the middle, at the ends as strong as the slider says."""
     ends = [f"rgba({', '.join(map(str, channels(color)))}, {opacity})" for color in (_AGAINST, _FOR)]
     clear = [f"rgba({', '.join(map(str, channels(color)))}, 0)" for color in (_AGAINST, _FOR)]
@@ -72,8 +85,8 @@ def _legend(scale: float, opacity: float, say: Say) -> None:
         data={
             "colors": [ends[0], f"{clear[0]} 50%", f"{clear[1]} 50%", ends[1]],
             "scale": f"{scale:.1f}",
-            "against": say("evidence_against"),
-            "speaks": say("evidence_for"),
+            "against": say(f"evidence_{shows}_against"),
+            "speaks": say(f"evidence_{shows}_for"),
             "note": say("evidence_scale"),
         },
     )

@@ -633,11 +633,21 @@ WORDS: dict[str, Text] = {
     ),
     "threshold": Text("A condition counts as present from", "증상이 있다고 보는 기준"),
     "diagnose_evidence": Text("Where the grade comes from", "등급의 근거 위치"),
-    "evidence_note": Text(
+    "evidence_shows": Text("What the colours show", "색이 나타내는 것"),
+    "evidence_whole": Text("the whole score", "점수 전체"),
+    "evidence_within": Text("differences within the picture", "사진 안의 차이"),
+    "evidence_whole_note": Text(
         "Orange places speak for the grade named below, blue ones against it, uncoloured ones for neither. The mean over "
         "the picture is the model's score for the grade against the other three, exactly: nothing is approximated. All pictures share one scale.",
         "주황색은 아래에 적힌 등급을 뒷받침하는 곳, 파란색은 반대하는 곳, 색이 없으면 어느 쪽도 아닙니다. 사진 전체의 평균이 다른 세 등급에 대한 모델의 "
         "점수와 정확히 같으며 근사가 아닙니다. 모든 그림은 같은 색상 척도를 씁니다.",
+    ),
+    "evidence_within_note": Text(
+        "Orange places speak more for the grade named below than the rest of the picture does, blue ones less. The mean "
+        "over the picture, in brackets, is taken off; it is the model's score for the grade against the other three, "
+        "exactly. All pictures share one scale.",
+        "주황색은 아래에 적힌 등급을 사진의 다른 곳보다 더 뒷받침하는 곳, 파란색은 덜 뒷받침하는 곳입니다. 괄호 안은 여기서 뺀 사진 전체 평균으로, "
+        "다른 세 등급에 대한 모델의 점수와 정확히 같습니다. 모든 그림은 같은 색상 척도를 씁니다.",
     ),
     "opacity": Text("Strength of the colours", "색 농도"),
     "diagnose_answered": Text("Answered by {runs}.", "추정에 사용한 모델(학습 실행): {runs}."),
@@ -646,7 +656,7 @@ WORDS: dict[str, Text] = {
         "grades are not given up.",
         "가장 확률이 높은 등급과 다를 수 있습니다. 실행의 판정 규칙은 드문 등급을 놓치지 않도록 오류의 크기도 함께 고려합니다.",
     ),
-    "probability_of_grade": Text("Probability", "확률"),
+    "probability_of_grade": Text("Prob.", "확률"),
     # diagnose: page
     "upload": Text(
         "Pictures of the scalp: JPEG, PNG, WebP, or zip files of them (up to {most} pictures)",
@@ -729,8 +739,10 @@ WORDS: dict[str, Text] = {
         "품질 검사에서 걸렸으나 요청에 따라 추정했습니다. 이 등급은 신뢰하지 마십시오.",
     ),
     # diagnose: evidence
-    "evidence_against": Text("against the grade", "등급에 반대"),
-    "evidence_for": Text("for the grade", "등급을 뒷받침"),
+    "evidence_whole_against": Text("against the grade", "등급에 반대"),
+    "evidence_whole_for": Text("for the grade", "등급을 뒷받침"),
+    "evidence_within_against": Text("less than elsewhere", "다른 곳보다 약함"),
+    "evidence_within_for": Text("more than elsewhere", "다른 곳보다 강함"),
     "evidence_scale": Text(
         "Logits: the grade's score at this place, less the mean of the other three grades' scores.",
         "로짓: 그 위치에서 해당 등급의 점수에서 나머지 세 등급 점수의 평균을 뺀 값입니다.",
