@@ -1,6 +1,7 @@
 """What tests share: temporary folders, one small synthetic data set, one finished run on it, processes by name."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -29,6 +30,10 @@ settings.load_profile("tests")
 
 # Bit-identical weights are promised on a CPU; set the variable to try a GPU. Child processes inherit it.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+# Shells start what runs in the background deaf to Ctrl-C, child processes inherit it, and some are interrupted here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
