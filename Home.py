@@ -3,12 +3,12 @@
 import pandas as pd
 import streamlit as st
 
-from scalp_core.champions import Champion, champions, score
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.runs import active_runs
+from scalp_core.runs.champions import Champion, champions, score
+from scalp_core.runs.runs import active_runs
 from ui.choices import carried
-from ui.progress import POLL_SECONDS, progress_bar
-from ui.promote import tell_broken_pins
+from ui.runs.progress import POLL_SECONDS, progress_bar
+from ui.runs.promotion import tell_broken_pins
 from ui.shell import PAGES, show
 from ui.words import Say
 

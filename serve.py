@@ -22,10 +22,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scalp_core import rest, runner
-from scalp_core.connections import make_all_impatient
+from scalp_core.data.thumbnails import thumbnail_at
 from scalp_core.errors import ScalpError
-from scalp_core.thumbnails import thumbnail_at
+from scalp_core.rest import app as rest
+from scalp_core.rest.connections import make_all_impatient
+from scalp_core.runs import worker
 
 HOME = Path(__file__).resolve().parent / "Home.py"
 
@@ -38,7 +39,7 @@ _KEEP = {"Cache-Control": "private, max-age=31536000, immutable", "Cross-Origin-
 async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Take up trainings that a restart interrupted, and load the models, both beside serving."""
     # In a thread of its own: a folder that cannot be written is no reason not to show what is in it.
-    threading.Thread(target=runner.ensure, name="ensure", daemon=True).start()
+    threading.Thread(target=worker.ensure, name="ensure", daemon=True).start()
     async with rest.answering(rest.api):
         yield
 
@@ -80,7 +81,7 @@ class _PageHeaders:
 
 
 async def thumbnail(request: Request) -> Response:
-    """The picture behind an address that `scalp_core.thumbnails` gave; 404 for every other."""
+    """The picture behind an address that `scalp_core.data.thumbnails` gave; 404 for every other."""
     path = f"thumbnails/{request.path_params['picture']}"
     try:
         small = await to_thread.run_sync(thumbnail_at, path, limiter=_MAKING_THUMBNAILS)

@@ -2,15 +2,15 @@
 
 import streamlit as st
 
-from scalp_core.dataset import Dataset
-from scalp_core.explore import Filters, Rows, select, size, to_csv
-from ui.audit_view import show_audit
+from scalp_core.data.dataset import Dataset
+from scalp_core.data.filters import Filters, Rows, select, size, to_csv
 from ui.choices import choose, choose_condition, choose_dataset
-from ui.filters import choose_filters
-from ui.import_view import show_imports
-from ui.label_views import show_labels
-from ui.map_view import show_map
-from ui.pictures import show_picture, show_wall
+from ui.dataset.audit import show_audit
+from ui.dataset.feature_map import show_map
+from ui.dataset.filters import choose_filters
+from ui.dataset.imports import show_imports
+from ui.dataset.labels import show_labels
+from ui.dataset.pictures import show_picture, show_wall
 from ui.shell import show
 from ui.words import Say
 

@@ -6,20 +6,20 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from scalp_core.champions import score
-from scalp_core.comparison import LeftOut, Side, candidates
-from scalp_core.dataset import Dataset
-from scalp_core.evaluate import HEADLINE, METRICS
+from scalp_core.data.dataset import Dataset
+from scalp_core.evaluation.comparison import LeftOut, Side, candidates
 from scalp_core.labels import Condition
-from ui.best_view import show_best
+from scalp_core.metrics.metrics import HEADLINE, METRICS
+from scalp_core.runs.champions import score
 from ui.choices import choose, choose_condition, choose_dataset, choose_from_list, choose_some
-from ui.compared import Compared
-from ui.decision_view import show_decision
-from ui.differences_view import show_differences
-from ui.export import file_stem
-from ui.leaderboard_view import show_leaderboard
+from ui.compare.best_models import show_best
+from ui.compare.confusion_matrices import show_wall
+from ui.compare.decision_lab import show_decision
+from ui.compare.differences import show_differences
+from ui.compare.leaderboard import show_leaderboard
+from ui.compare.selection import Compared
+from ui.downloads import file_stem
 from ui.shell import show
-from ui.wall_view import show_wall
 from ui.words import Say
 
 VIEWS = {
@@ -94,7 +94,6 @@ def _best_by_architecture(sides: Sequence[Side], condition: Condition) -> list[s
 
 def _offer_report(say: Say, one: Compared, left_out: Sequence[LeftOut]) -> None:
     def printed() -> str:
-        from scalp_core import printed  # with it comes seaborn, which takes a second
 
         today = datetime.now(UTC).date().isoformat()
         return printed.report(one.dataset, one.sides, left_out, one.part, say.language, today)

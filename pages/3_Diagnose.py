@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from scalp_core import predict
 from scalp_core.errors import Text
+from scalp_core.inference import predict
 from ui.choices import choose_threshold
-from ui.diagnose_graded import grade_all, typed
-from ui.diagnose_overview import name_of, show_overview
-from ui.diagnose_picture import show_graded
-from ui.diagnose_sources import chosen, handed_in
+from ui.diagnose.grading import grade_all, typed
+from ui.diagnose.overview import name_of, show_overview
+from ui.diagnose.picture import show_graded
+from ui.diagnose.sources import chosen, handed_in
 from ui.shell import show
 from ui.words import Say
 

@@ -3,19 +3,19 @@
 import pandas as pd
 import streamlit as st
 
-from scalp_core import runner
-from scalp_core.charts import learning_curves
+from scalp_core.charts.dataset_charts import learning_curves
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS
-from scalp_core.runs import Run, State, list_runs
-from ui.ablation_view import show_ablation
+from scalp_core.runs import worker
+from scalp_core.runs.runs import Run, State, list_runs
 from ui.choices import choose_from_list
-from ui.point_view import show_point
-from ui.progress import POLL_SECONDS, live_words, progress_bar
-from ui.promote import show_verdict
-from ui.settings import special
+from ui.errors import told
+from ui.runs.ablation import show_ablation
+from ui.runs.operating_point import show_point
+from ui.runs.progress import POLL_SECONDS, live_words, progress_bar
+from ui.runs.promotion import show_verdict
+from ui.runs.recipe_settings import special
 from ui.shell import show
-from ui.told import told
 from ui.words import Say
 
 
@@ -125,7 +125,7 @@ def _buttons(say: Say, run: Run, state: State) -> None:
         resumable = state in (State.PAUSED, State.CANCELLED, State.FAILED)
         if resumable and st.button(say("resume"), key=f"resume-{run.id}", icon=":material/play_arrow:"):
             run.resume()
-            runner.ensure()
+            worker.ensure()
             st.rerun()
 
 

@@ -24,7 +24,9 @@ MAX_SIDE = 16_384
 FORMATS = ("JPEG", "PNG", "WEBP")
 FORMAT_NAMES = "JPEG, PNG, WebP"
 
-GLANCED_AT = 160  # px along the longer side: the scale at which sharpness and light compare (scalp_core.glance)
+GLANCED_AT = (
+    160  # px along the longer side: the scale at which sharpness and light compare (scalp_core.inference.image_stats)
+)
 
 # What Pillow's decoders raise on damaged files, besides its own error.
 _DAMAGED = (

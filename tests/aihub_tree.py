@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from scalp_core.aihub import META_FIELDS
-from scalp_core.dataset import LABEL_COLUMNS
+from scalp_core.data.aihub import META_FIELDS
+from scalp_core.data.dataset import LABEL_COLUMNS
 from scalp_core.labels import CONDITIONS, Condition, Severity
 
 TOP = "유형별 두피 이미지"

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 
-from scalp_core.dataset import Dataset, write_dataset
-from scalp_core.inspection import Measures
+from scalp_core.data.dataset import Dataset, write_dataset
+from scalp_core.data.quality import Measures
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.runs import Recipe, Run, create_run
-from scalp_core.synthetic import make_dataset
-from scalp_core.truth import CLEAN_COLUMNS, SEVERITY_COLUMNS
+from scalp_core.runs.runs import Recipe, Run, create_run
+from scalp_core.synthetic.generate import make_dataset
+from scalp_core.synthetic.label_noise import CLEAN_COLUMNS, SEVERITY_COLUMNS
 
 # The same examples every time and no deadline: these machines are busy and a failure must repeat.
 settings.register_profile(
@@ -87,7 +87,7 @@ def trained(tiny_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """One finished run of all six conditions, in force for the whole session wherever `folders` is not used."""
     import torch
 
-    from scalp_core.train import train
+    from scalp_core.learning.train import train
 
     torch.set_num_threads(1)  # faster for so small a network, and the same for every training compared in tests
     with pytest.MonkeyPatch.context() as patch:

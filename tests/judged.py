@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scalp_core.aligned import Aligned, align, arrange
-from scalp_core.evaluate import PROBABILITIES
 from scalp_core.labels import Condition
+from scalp_core.metrics.alignment import Aligned, align, arrange
+from scalp_core.metrics.metrics import PROBABILITIES
 
 Column = Sequence[int | None] | npt.NDArray[np.integer]
 

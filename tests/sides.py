@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from scalp_core.aligned import Aligned
-from scalp_core.compare import Comparison, compare
 from scalp_core.labels import CONDITIONS, GRADES, Condition
+from scalp_core.metrics.alignment import Aligned
+from scalp_core.metrics.paired_comparison import Comparison, compare
 
 ONE_BEST, TWO_LEAD, EQUAL, UNLABELLED, UNDECIDED, ONE_ALONE = CONDITIONS
 SIDES = {"v": ("v",), "r": ("r0", "r1"), "e": ("e",), "g": ("g",)}

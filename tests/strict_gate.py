@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from scalp_core import gate
-from scalp_core.gate import FARTHEST, Cloud, Gate, Limits
-from scalp_core.glance import glance
-from scalp_core.predict import graders
-from scalp_core.runs import Run
+from scalp_core.inference import input_gate
+from scalp_core.inference.image_stats import glance
+from scalp_core.inference.input_gate import FARTHEST, Cloud, Gate, Limits
+from scalp_core.inference.predict import graders
+from scalp_core.runs.runs import Run
 
 
 def sharpness_of(run: Run, data: bytes) -> float:
@@ -22,8 +22,8 @@ def put_gate(run: Run, channels: int, sharpness: float) -> None:
     """
     looks = len(glance(np.zeros((64, 64, 3), dtype=np.uint8)).looks)
     limits = Limits(pixels=1, sharpness=sharpness, burnt=1.0, light=0.0, distance=FARTHEST)
-    facts = {"version": gate.VERSION, "weights": run.manifest["files"]["model.safetensors"]}
-    gate.write(Gate(limits, _everywhere(channels), _everywhere(looks), facts), run.gate_path)
+    facts = {"version": input_gate.VERSION, "weights": run.manifest["files"]["model.safetensors"]}
+    input_gate.write(Gate(limits, _everywhere(channels), _everywhere(looks), facts), run.gate_path)
 
 
 def _everywhere(size: int) -> Cloud:

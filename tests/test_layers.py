@@ -9,28 +9,43 @@ from conftest import ROOT
 
 SOURCES = sorted(
     path
-    for pattern in ("*.py", "scalp_core/**/*.py", "training/**/*.py", "ui/**/*.py", "pages/**/*.py")
-    for path in ROOT.glob(pattern)
+    for folder in (".", "scalp_core", "training", "benchmarks", "ui", "pages")
+    for path in (ROOT.glob("*.py") if folder == "." else (ROOT / folder).rglob("*.py"))
 )
 CORE = [path for path in SOURCES if path.is_relative_to(ROOT / "scalp_core")]
 
-_BENCHMARKS = ("training/benchmark_train.py", "training/benchmark_predict.py")
-_TRAINING = ("scalp_core/models.py", "scalp_core/loop.py", "scalp_core/train.py", *_BENCHMARKS)
-_TORCH_ANSWERS = "scalp_core/torch_runtime.py"
+_BENCHMARKS = ("benchmarks/training_speed.py", "benchmarks/prediction.py")
+_TRAINING = (
+    "scalp_core/learning/network.py",
+    "scalp_core/learning/loop.py",
+    "scalp_core/learning/train.py",
+    *_BENCHMARKS,
+)
+_TORCH_ANSWERS = "scalp_core/learning/torch_session.py"
 
 # What each of these may be imported by; anything else may be imported by anyone.
 ALLOWED = {
-    "streamlit": ("Home.py", "serve.py", "pages/", "ui/", "training/benchmark"),  # they time the pages
-    "torch": (*_TRAINING, _TORCH_ANSWERS, "scalp_core/backbones.py", "scalp_core/losses.py", "scalp_core/augment.py"),
-    "dlordinal": ("scalp_core/losses.py",),
-    "scipy": ("scalp_core/operating_point.py", "scalp_core/compare.py", "scalp_core/chance.py"),
-    "timm": ("scalp_core/backbones.py",),
-    "torchvision": ("scalp_core/backbones.py",),
-    "argparse": ("training/", "scalp_core/standalone.py"),  # commands
-    "scalp_core.backbones": _TRAINING,
-    "scalp_core.models": (*_TRAINING, _TORCH_ANSWERS),
-    "scalp_core.loop": _TRAINING,
-    "scalp_core.train": ("training/sweep.py", _TORCH_ANSWERS),  # other commands start processes
+    "streamlit": ("Home.py", "serve.py", "pages/", "ui/", "benchmarks/"),  # they time the pages
+    "torch": (
+        *_TRAINING,
+        _TORCH_ANSWERS,
+        "scalp_core/learning/backbones.py",
+        "scalp_core/learning/losses.py",
+        "scalp_core/learning/augment.py",
+    ),
+    "dlordinal": ("scalp_core/learning/losses.py",),
+    "scipy": (
+        "scalp_core/metrics/operating_point.py",
+        "scalp_core/metrics/paired_comparison.py",
+        "scalp_core/metrics/bootstrap.py",
+    ),
+    "timm": ("scalp_core/learning/backbones.py",),
+    "torchvision": ("scalp_core/learning/backbones.py",),
+    "argparse": ("training/", "benchmarks/", "scalp_core/rest/server.py"),  # commands
+    "scalp_core.learning.backbones": _TRAINING,
+    "scalp_core.learning.network": (*_TRAINING, _TORCH_ANSWERS),
+    "scalp_core.learning.loop": _TRAINING,
+    "scalp_core.learning.train": ("training/sweep.py", _TORCH_ANSWERS),  # other commands start processes
     "pages": (),
     "pickle": (),
     "shelve": (),
@@ -76,7 +91,7 @@ def test_nobody_imports_what_is_not_theirs(path: Path) -> None:
 
 @pytest.mark.parametrize("path", CORE, ids=name_of)
 def test_the_core_knows_nothing_of_what_stands_on_it(path: Path) -> None:
-    above = {"ui", "pages", "training", "Home", "serve", "tests"}
+    above = {"ui", "pages", "training", "benchmarks", "Home", "serve", "tests"}
     assert above.isdisjoint(name.split(".")[0] for name in imported(path))
 
 
@@ -101,11 +116,21 @@ def test_the_bottom_is_the_bottom_and_the_top_the_top() -> None:
     graph = core_graph()
     assert graph["scalp_core.errors"] == graph["scalp_core.files"] == set()
     assert graph["scalp_core.architectures"] == {"scalp_core.errors"}
-    for module in ("labels", "images", "dataset", "runs", "evaluate", "champions", "predict"):
+    for module in (
+        "labels",
+        "images",
+        "data.dataset",
+        "runs.runs",
+        "metrics.metrics",
+        "runs.champions",
+        "inference.predict",
+    ):
         reached = below(f"scalp_core.{module}")
-        assert reached.isdisjoint({"scalp_core.train", "scalp_core.models", "scalp_core.backbones"}), module
-    assert "scalp_core.runs" not in below("scalp_core.evaluate")
-    assert "scalp_core.predict" not in below("scalp_core.champions")
+        assert reached.isdisjoint(
+            {"scalp_core.learning.train", "scalp_core.learning.network", "scalp_core.learning.backbones"}
+        ), module
+    assert "scalp_core.runs.runs" not in below("scalp_core.metrics.metrics")
+    assert "scalp_core.inference.predict" not in below("scalp_core.runs.champions")
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
@@ -140,7 +165,7 @@ def test_raw_html_is_only_ever_a_constant(path: Path) -> None:
 @pytest.mark.parametrize("path", CORE, ids=name_of)
 def test_the_core_prints_nothing(path: Path) -> None:
     # What these print is the log of the run.
-    logging = name_of(path) in ("scalp_core/train.py", "scalp_core/loop.py")
+    logging = name_of(path) in ("scalp_core/learning/train.py", "scalp_core/learning/loop.py")
     assert logging or "print" not in {name for name, _ in calls(path)}
 
 

@@ -22,9 +22,9 @@ import pytest
 from aihub_tree import Truth, build_tree, csv_table, folders_tree
 
 from scalp_core.labels import CONDITIONS
-from scalp_core.runs import finished_runs
-from scalp_core.synthetic import plan_pictures
-from scalp_core.truth import best_kappa, label_chances
+from scalp_core.runs.runs import finished_runs
+from scalp_core.synthetic.generate import plan_pictures
+from scalp_core.synthetic.label_noise import best_kappa, label_chances
 from training import demo
 from training.report import markdown
 

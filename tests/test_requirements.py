@@ -67,14 +67,14 @@ def third_party(path: Path) -> set[str]:
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module.split(".")[0])
-    own = {path.stem for path in [*ROOT.glob("*.py"), *(ROOT / "tests").glob("*.py")]}
-    return found - sys.stdlib_module_names - own - {"scalp_core", "training", "ui", "pages"}
+    own = {path.stem for path in [*ROOT.glob("*.py"), *(ROOT / "tests").rglob("*.py")]}
+    return found - sys.stdlib_module_names - own - {"scalp_core", "training", "benchmarks", "ui", "pages"}
 
 
 @pytest.mark.parametrize(
     ("folders", "files"),
     [
-        (("", "scalp_core", "training", "ui", "pages"), ["requirements.txt"]),
+        (("", "scalp_core", "training", "benchmarks", "ui", "pages"), ["requirements.txt"]),
         (("tests",), ["requirements.txt", "tests/requirements.txt"]),
     ],
     ids=["product", "tests"],
@@ -85,7 +85,7 @@ def test_nothing_is_imported_that_is_not_listed(folders: tuple[str, ...], files:
     missing = {
         (path.relative_to(ROOT).as_posix(), module)
         for folder in folders
-        for path in (ROOT / folder).glob("*.py")
+        for path in ((ROOT / folder).rglob("*.py") if folder else ROOT.glob("*.py"))
         for module in third_party(path)
         if known.isdisjoint(normalised(name) for name in provided.get(module, []))
     }

@@ -17,10 +17,10 @@ import httpx2 as httpx
 import pytest
 from conftest import ROOT, Folders, Trained, until
 
-from scalp_core.dataset import Dataset
+from scalp_core.data.dataset import Dataset
+from scalp_core.data.thumbnails import address, thumbnail
 from scalp_core.files import is_locked
-from scalp_core.runs import Recipe, create_run
-from scalp_core.thumbnails import address, thumbnail
+from scalp_core.runs.runs import Recipe, create_run
 
 
 @contextmanager

@@ -10,9 +10,9 @@ from conftest import TINY, Folders, Trained
 from PIL import Image
 from safetensors.torch import load_file
 
-from scalp_core.dataset import LABEL_COLUMNS, Dataset, write_dataset
-from scalp_core.runs import Recipe, Run
-from scalp_core.train import train
+from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, write_dataset
+from scalp_core.learning.train import train
+from scalp_core.runs.runs import Recipe, Run
 
 RECIPE = Recipe(**TINY)
 

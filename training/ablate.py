@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from scalp_core import ablation
-from scalp_core.compare import Verdict
-from scalp_core.dataset import Dataset, open_dataset
+from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.errors import ScalpError
-from scalp_core.estimate import duration, estimate, measure
+from scalp_core.evaluation import ablation
 from scalp_core.labels import CONDITIONS, Condition, find_condition
-from scalp_core.runs import Recipe
-from training.measuring import markdown_table
+from scalp_core.metrics.paired_comparison import Verdict
+from scalp_core.runs.duration import duration, estimate, measure
+from scalp_core.runs.runs import Recipe
+from training.markdown import markdown_table
 from training.train import INTERRUPTED, add_recipe, chosen_recipe, train_all
 
 _FIGURES = (".svg", ".png")
@@ -192,14 +192,14 @@ _DRAWN = ("quadratic_weighted_kappa", "worst_grade_recall")
 
 def draw(table: pd.DataFrame, names: Mapping[str, str], path: Path, title: str, synthetic: bool) -> None:
     """Kappa and worst-grade recall by step with their intervals, as a file; see figures.ladder."""
-    from scalp_core import figures  # seaborn takes a second to import, for this alone
+    from scalp_core.charts import print_figures  # seaborn takes a second to import, for this alone
 
     headings = {metric: _HEADINGS[metric] for metric in _DRAWN}
-    figure = figures.ladder(table, names, headings, title, synthetic=synthetic)
+    figure = print_figures.ladder(table, names, headings, title, synthetic=synthetic)
     if path.suffix == ".svg":
-        path.write_text(figures.as_svg(figure), encoding="utf-8")
+        path.write_text(print_figures.as_svg(figure), encoding="utf-8")
     else:
-        path.write_bytes(figures.as_png(figure))
+        path.write_bytes(print_figures.as_png(figure))
 
 
 if __name__ == "__main__":

@@ -8,11 +8,12 @@ import sys
 
 import pandas as pd
 
-from scalp_core import evaluate, gate_fitting
 from scalp_core.errors import ScalpError
+from scalp_core.inference import gate_fit
 from scalp_core.labels import Condition
-from scalp_core.operating_point import MIN_IMAGES, fit
-from scalp_core.runs import Run, find_finished, not_writable
+from scalp_core.metrics import metrics as evaluate
+from scalp_core.metrics.operating_point import MIN_IMAGES, fit
+from scalp_core.runs.runs import Run, find_finished, not_writable
 
 # The calibration part flatters, as everything was fitted on it; the validation part was not looked at.
 _PARTS = ("calib", "valid")
@@ -76,7 +77,7 @@ def _calibrate(run: Run, recall_floor: float | None, why: str) -> None:
 def _fit_gate(run: Run) -> None:
     """Needs the pictures; where they are not here, or too few, the operating point is fitted all the same."""
     try:
-        gate = gate_fitting.renew(run)
+        gate = gate_fit.renew(run)
     except ScalpError as error:
         print(f"gate: {error}")
         return

@@ -13,13 +13,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from scalp_core.drawing.canvas import Pixels
-from scalp_core.drawing.frame import render
-from scalp_core.drawing.scene import CASTS, CONFUSERS
-from scalp_core.fidelity import frame_of, pictures_of, scene_of
 from scalp_core.files import write_atomic
 from scalp_core.labels import CONDITIONS, GRADES, Condition
-from scalp_core.synthetic import draw_picture
+from scalp_core.synthetic.drawing.canvas import Pixels
+from scalp_core.synthetic.drawing.frame import render
+from scalp_core.synthetic.drawing.scene import CASTS, CONFUSERS
+from scalp_core.synthetic.fidelity import frame_of, pictures_of, scene_of
+from scalp_core.synthetic.generate import draw_picture
 
 FOLDER = Path("docs") / "contact_sheets"
 TILE_WIDTH, TILE_HEIGHT = 292, 219

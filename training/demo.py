@@ -7,7 +7,7 @@ is trained on the demonstration data can be compared, and every picture behind a
 from collections.abc import Collection
 from dataclasses import replace
 
-from scalp_core.runs import Recipe
+from scalp_core.runs.runs import Recipe
 
 # About a minute on two cores.
 NAME, IMAGES, EVALUATION, SEED = "demo", 2400, 1700, 20260101

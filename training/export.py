@@ -5,10 +5,10 @@ import sys
 
 from tqdm import tqdm
 
-from scalp_core import runner
-from scalp_core.champions import champions
 from scalp_core.errors import ScalpError
-from scalp_core.runs import Run, finished_runs
+from scalp_core.runs import worker
+from scalp_core.runs.champions import champions
+from scalp_core.runs.runs import Run, finished_runs
 
 
 def main() -> int:
@@ -20,7 +20,7 @@ def main() -> int:
     waiting = [run for run in _wanted(parser.parse_args().answering) if not run.exported]
     for run in tqdm(waiting, desc="preparing models", disable=not waiting):
         try:
-            runner.export(run)
+            worker.export(run)
         except ScalpError as error:
             print(error, file=sys.stderr)
     return 0

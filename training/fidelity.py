@@ -7,8 +7,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from scalp_core.fidelity import Check, checks
-from training.measuring import markdown_table
+from scalp_core.synthetic.fidelity import Check, checks
+from training.markdown import markdown_table
 
 HEADER = ("cue", "grade or cast", "target", "ours", "verdict")
 DEFAULT_SEEDS = 20

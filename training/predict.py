@@ -13,12 +13,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from scalp_core.bulk import Order, Outcome, grade_all
+from scalp_core.data.image_sources import Listing, find
 from scalp_core.errors import ScalpError
+from scalp_core.inference.batch import Order, Outcome, grade_all
+from scalp_core.inference.predict import Graders, graders
 from scalp_core.labels import CONDITIONS, Condition, find_condition
-from scalp_core.predict import Graders, graders
-from scalp_core.runs import find_finished
-from scalp_core.sources import Listing, find
+from scalp_core.runs.runs import find_finished
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from scalp_core.aihub_tree import check_folder, write_aihub_tree
-from scalp_core.audit import audit
-from scalp_core.dataset import PARTS, Dataset, data_folder, open_dataset
+from scalp_core.data.audit import audit
+from scalp_core.data.audit_messages import as_json
+from scalp_core.data.dataset import PARTS, Dataset, data_folder, open_dataset
+from scalp_core.data.filters import counts
+from scalp_core.data.quality import inspect
+from scalp_core.data.splits import OVERLAPS, WAYS, deal_anew
 from scalp_core.errors import ScalpError
-from scalp_core.explore import counts
-from scalp_core.findings import as_json
-from scalp_core.importer import FAULT_LIST, FAULTS, WARNINGS, Order, import_tree, read_report
-from scalp_core.inspection import inspect
-from scalp_core.label_tables import FIELDS
+from scalp_core.importing.csv_labels import FIELDS
+from scalp_core.importing.importer import FAULT_LIST, FAULTS, WARNINGS, Order, import_tree, read_report
 from scalp_core.labels import Condition
-from scalp_core.parts import OVERLAPS, WAYS, deal_anew
-from scalp_core.synthetic import PRIORS, make_dataset
+from scalp_core.synthetic.aihub_export import check_folder, write_aihub_tree
+from scalp_core.synthetic.generate import PRIORS, make_dataset
 from training import demo
 
 

@@ -14,18 +14,19 @@ from typing import Any
 
 import pandas as pd
 
-from scalp_core import evaluate, runtime
-from scalp_core.aligned import align, arrange
-from scalp_core.champions import judged_on, run_report
-from scalp_core.compare import Comparison, compare
-from scalp_core.comparison import LeftOut, Side, candidates
-from scalp_core.dataset import Dataset, open_dataset
+from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.errors import ScalpError, Text
+from scalp_core.evaluation.comparison import LeftOut, Side, candidates
+from scalp_core.inference import session
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.operating_point import COVERAGE, OperatingPoint
-from scalp_core.runs import Run, find_run, finished_runs
-from scalp_core.truth import ceiling
-from training.measuring import markdown_table
+from scalp_core.metrics import metrics
+from scalp_core.metrics.alignment import align, arrange
+from scalp_core.metrics.operating_point import COVERAGE, OperatingPoint
+from scalp_core.metrics.paired_comparison import Comparison, compare
+from scalp_core.runs.champions import judged_on, run_report
+from scalp_core.runs.runs import Run, find_run, finished_runs
+from scalp_core.synthetic.label_noise import ceiling
+from training.markdown import markdown_table
 
 _SHOWN = {
     "quadratic_weighted_kappa": "QWK",
@@ -76,7 +77,7 @@ def _report(options: argparse.Namespace) -> int:
         _write_html(options.html, dataset, options.part, options.runs, options.language)
     elif options.markdown and dataset:
         captures = dict(zip(dataset.column("id"), dataset.column("capture"), strict=True))
-        print(markdown(runs, captures, ceiling(dataset, "test"), [runtime.milliseconds(run) for run in runs]))
+        print(markdown(runs, captures, ceiling(dataset, "test"), [session.milliseconds(run) for run in runs]))
     else:
         for run in runs:
             _print(run)
@@ -87,14 +88,14 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _write_html(path: Path, dataset: Dataset, part: str, run_ids: Sequence[str] | None, language: str) -> None:
-    from scalp_core import printed  # seaborn takes a second to import, for this alone
+    from scalp_core.reports import comparison_report  # seaborn takes a second to import, for this alone
 
     if not path.parent.is_dir():  # before all is drawn
         raise _not_written(path, Text("there is no such folder", "폴더가 없습니다"))
     sides, left_out = candidates(dataset)
     if run_ids:
         sides = _chosen(sides, left_out, run_ids)
-    text = printed.report(dataset, sides, left_out, part, language, f"{date.today():%Y-%m-%d}")
+    text = comparison_report.report(dataset, sides, left_out, part, language, f"{date.today():%Y-%m-%d}")
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -139,7 +140,7 @@ def _as_json(run: Run) -> dict[str, Any]:
     table = run_report(run)
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     for row in rows:
-        counts = evaluate.confusion(run.predictions, row["condition"], row["part"])
+        counts = metrics.confusion(run.predictions, row["condition"], row["part"])
         row["confusion_truth_by_prediction"] = counts.tolist()
     return {
         "run": run.id,
@@ -227,7 +228,7 @@ def _others(runs: Sequence[Run], milliseconds: Sequence[float]) -> str:
 def _errors(run: Run, condition: Condition) -> str:
     if condition not in run.recipe.conditions:
         return "–"
-    measured = evaluate.measure(evaluate.confusion(run.predictions, condition, "test"))
+    measured = metrics.measure(metrics.confusion(run.predictions, condition, "test"))
     return f"{_figure(measured.average_mean_absolute_error)} · {_figure(measured.worst_grade_recall)}"
 
 
@@ -240,8 +241,8 @@ def _calibrated(run: Run, condition: Condition) -> str:
     if condition not in run.recipe.conditions:
         return "–"
     plain = OperatingPoint().apply(run.raw_predictions)
-    before, after = (evaluate.expected_calibration_error(one, condition, "test") for one in (plain, run.predictions))
-    sets = evaluate.measure_sets(run.predictions, condition, "test")
+    before, after = (metrics.expected_calibration_error(one, condition, "test") for one in (plain, run.predictions))
+    sets = metrics.measure_sets(run.predictions, condition, "test")
     promised = f"{sets.coverage:.2f} ({sets.size:.1f})" if sets.images else "no sets"
     return f"{_figure(before)} → {_figure(after)}; {promised}"
 

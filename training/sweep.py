@@ -17,12 +17,12 @@ from dataclasses import replace
 from tqdm import tqdm
 
 from scalp_core.architectures import FAMILIES
-from scalp_core.champions import run_report
 from scalp_core.errors import ScalpError
-from scalp_core.estimate import duration, estimate, measure
-from scalp_core.runs import MAX_WAITING, Recipe, Run, State, create_run, finished_runs, list_runs
-from scalp_core.synthetic import make_dataset
-from scalp_core.train import pack
+from scalp_core.learning.train import pack
+from scalp_core.runs.champions import run_report
+from scalp_core.runs.duration import duration, estimate, measure
+from scalp_core.runs.runs import MAX_WAITING, Recipe, Run, State, create_run, finished_runs, list_runs
+from scalp_core.synthetic.generate import make_dataset
 from training import demo
 from training.train import INTERRUPTED, add_recipe, chosen_recipe, train_all
 

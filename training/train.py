@@ -14,13 +14,13 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from scalp_core import runner
-from scalp_core.balancing import before_and_after
-from scalp_core.dataset import open_dataset
+from scalp_core.data.dataset import open_dataset
 from scalp_core.errors import ScalpError
-from scalp_core.estimate import Estimate, estimate, measure
 from scalp_core.labels import GRADES, find_condition
-from scalp_core.runs import CHOICES, Recipe, Run, State, create_run, find_run
+from scalp_core.learning.balancing import before_and_after
+from scalp_core.runs import worker
+from scalp_core.runs.duration import Estimate, estimate, measure
+from scalp_core.runs.runs import CHOICES, Recipe, Run, State, create_run, find_run
 
 _POLL = 0.5  # seconds
 INTERRUPTED = 130  # exit code, as shells have it
@@ -138,7 +138,7 @@ def watch(run: Run) -> int:
         with tqdm(total=1000, bar_format="{desc:44}|{bar}| {percentage:3.0f} %", desc="queued") as bar:
             shown = 0
             while run.state.active:
-                runner.ensure()  # starts it, and again should somebody have killed it
+                worker.ensure()  # starts it, and again should somebody have killed it
                 shown = _show(run, bar, shown)
                 time.sleep(_POLL)
             _show(run, bar, shown)

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from scalp_core.charts import grade_name
-from scalp_core.dataset import Dataset, list_datasets
+from scalp_core.charts.dataset_charts import grade_name
+from scalp_core.data.dataset import Dataset, list_datasets
+from scalp_core.data.splits import OVERLAPS
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, GRADES, Condition
-from scalp_core.parts import OVERLAPS
 from ui.words import Say
 
 CARRIED = ("lang", "data", "condition")  # what a link to another page takes along

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from ui.choices import carried, choose, following
-from ui.retrain import retrain_panel
-from ui.told import told
+from ui.errors import told
+from ui.runs.retrain import retrain_panel
 from ui.words import Say
 
 PAGES = {

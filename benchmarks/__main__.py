@@ -1,0 +1,6 @@
+"""`python -m benchmarks`: one command for each thing that is measured."""
+
+from benchmarks.commands import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,334 @@
+"""`python -m benchmarks import`: what importing an AI Hub tree costs, beside plain reading of the same files.
+
+Trees are synthetic: tiny pictures of noise under names as the publisher gives them. Every figure comes from a process
+of its own, so that its memory is its own and nothing is read yet but what the operating system keeps of files.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from io import BytesIO
+from pathlib import Path
+from shutil import rmtree
+from statistics import median
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from PIL import Image
+
+from benchmarks.measuring import REAL_SITES, label_vectors, machine, measured_apart, memory, write_json
+from scalp_core.data import quality
+from scalp_core.data.dataset import LABEL_COLUMNS, open_dataset
+from scalp_core.importing.importer import Order, import_tree
+from scalp_core.labels import CONDITIONS, GRADES
+from scalp_core.synthetic.generate import FIRST_EPOCH_MS, REGION_OF_FRAME
+
+_SIZES = (10_000, 100_000)  # label files
+LAYOUTS = ("zips", "folders")
+_NAME = "benchmark"
+_WIDTH, _HEIGHT = 64, 48
+_FRAMES = list(REGION_OF_FRAME)
+_PER_CAPTURE = 4
+_VALIDATED = 5  # every so many captures one is the publisher's validation
+_CORES = os.cpu_count() or 1
+# What is decoded to see what measuring a picture costs: as large as the real ones, about 230 kB each.
+_SAMPLE, _SAMPLE_SIZE, _SAMPLE_QUALITY = 60, (640, 480), 100
+
+Put = Callable[[str, str, str, bytes], None]
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    imported = commands.add_parser("import", help="seconds and memory of an import, beside plain reading")
+    imported.add_argument(
+        "--labels", type=int, nargs="+", default=_SIZES, help="sizes in label files (default 10,000 100,000)"
+    )
+    imported.add_argument("--layout", choices=LAYOUTS, default="zips", help="as delivered (default), or unpacked")
+    imported.add_argument("--repeats", type=int, default=3, help="of what is compared; the median counts (default 3)")
+    imported.add_argument("--json", type=Path, help="write the figures to this file as well")
+    imported.set_defaults(command=_import)
+
+    # Started by the one above, once for every figure.
+    inner = commands.add_parser("import-measure")
+    inner.add_argument("what", choices=list(_WORK))
+    inner.add_argument("tree", type=Path)
+    inner.add_argument("--processes", type=int)
+    inner.add_argument("--json", type=Path, required=True)
+    inner.set_defaults(command=_measure)
+
+
+# --- A tree ---------------------------------------------------------------------------------------------------------
+
+
+def write_tree(folder: Path, labels: int, layout: str, seed: int = 0) -> int:
+    """The delivered tree with that many label files or a few more; how many different pictures are in it.
+
+    As in the real one a picture lies, with its label file, in the class folders of all its conditions, or in all six
+    of grade 0: 2.4 on average. Zip files are stored, which suits plain reading best.
+    """
+    generator = np.random.default_rng(seed)
+    vectors, _, chances = label_vectors()
+    with ExitStack() as stack:
+        put = _into_zips(folder, stack) if layout == "zips" else _into_folders(folder)
+        pictures = written = 0
+        while written < labels:
+            grades = vectors[generator.choice(len(vectors), p=chances)].tolist()
+            written += _put_picture(put, pictures, grades, _noise(generator))
+            pictures += 1
+        return pictures
+
+
+def _noise(generator: np.random.Generator) -> bytes:
+    pixels = generator.integers(0, 256, (_HEIGHT, _WIDTH, 3), dtype=np.uint8)
+    return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 60])[1].tobytes()
+
+
+def _put_picture(put: Put, number: int, grades: list[int], picture: bytes) -> int:
+    """One picture with its label file in all its class folders; how many these are."""
+    capture = number // _PER_CAPTURE
+    site, frame = capture % REAL_SITES, _FRAMES[number % _PER_CAPTURE]
+    image_id = f"{site:04d}_A2LEBJJDE{site:05d}O_{FIRST_EPOCH_MS + capture}_{frame}"
+    stem = f"{image_id}_{REGION_OF_FRAME[frame]}"
+    said = {"image_id": image_id, "image_file_name": f"{stem}.jpg"}
+    said |= {name: str(grade) for name, grade in zip(LABEL_COLUMNS, grades, strict=True)}
+    label = json.dumps(said).encode()
+    split = "Training" if capture % _VALIDATED else "Validation"
+    all_classes = list(zip(CONDITIONS, grades, strict=True))
+    classes = [(condition, grade) for condition, grade in all_classes if grade] or all_classes
+    for condition, grade in classes:
+        name = f"{condition.text.ko.replace('/', '')}_{grade}.{GRADES[grade].text.ko}"
+        put(split, f"[원천]{name}", f"{stem}.jpg", picture)
+        put(split, f"[라벨]{name}", f"{stem}.json", label)
+    return len(classes)
+
+
+def _into_zips(folder: Path, stack: ExitStack) -> Put:
+    archives: dict[Path, zipfile.ZipFile] = {}
+
+    def put(split: str, name: str, file: str, content: bytes) -> None:
+        path = folder / split / f"{name}.zip"
+        if path not in archives:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            archives[path] = stack.enter_context(zipfile.ZipFile(path, "w"))
+        archives[path].writestr(file, content)
+
+    return put
+
+
+def _into_folders(folder: Path) -> Put:
+    def put(split: str, name: str, file: str, content: bytes) -> None:
+        (folder / split / name).mkdir(parents=True, exist_ok=True)
+        (folder / split / name / file).write_bytes(content)
+
+    return put
+
+
+# --- One figure, in a process of its own ----------------------------------------------------------------------------
+
+
+def _measure(options: argparse.Namespace) -> None:
+    seconds = _WORK[options.what](options.tree, options.processes)
+    write_json(options.json, seconds | {"peak": memory()["peak"]})
+
+
+def _plain(tree: Path, _: int | None) -> dict[str, float]:
+    """What anybody would write first: every label parsed, the size of every picture asked of Pillow."""
+    start = time.perf_counter()
+    for path in sorted(tree.rglob("*.*")):
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                for name in archive.namelist():
+                    with archive.open(name) as file:
+                        _ = json.load(file) if name.endswith(".json") else Image.open(file).size
+        elif path.suffix in (".json", ".jpg"):
+            with path.open("rb") as file:
+                _ = json.load(file) if path.suffix == ".json" else Image.open(file).size
+    return {"seconds": time.perf_counter() - start}
+
+
+class _EnoughError(Exception):
+    """The part of an import that is measured is over."""
+
+
+def _reading(tree: Path, processes: int | None) -> dict[str, float]:
+    """Names, labels and headers, until all of it stands in the journal."""
+    start, end = time.perf_counter(), 0.0
+
+    def tell(stage: str, _done: int, _total: int) -> None:
+        nonlocal end
+        if stage != "reading":
+            raise _EnoughError
+        end = time.perf_counter()
+
+    try:
+        import_tree(Order("aihub", str(tree)), _NAME, processes=processes, progress=tell)
+    except _EnoughError:
+        return {"seconds": end - start}
+    raise RuntimeError("the import had nothing to inspect")
+
+
+def _whole(tree: Path, processes: int | None) -> dict[str, float]:
+    ended = {"start": time.perf_counter()}
+
+    def tell(stage: str, _done: int, _total: int) -> None:
+        ended[stage] = time.perf_counter()
+
+    import_tree(Order("aihub", str(tree)), _NAME, processes=processes, progress=tell)
+    end = time.perf_counter()
+    return {
+        "reading": ended["reading"] - ended["start"],
+        "inspecting": ended["inspecting"] - ended["reading"],
+        "writing": end - ended["inspecting"],  # settling goes before it
+        "seconds": end - ended["start"],
+    }
+
+
+def _again(tree: Path, processes: int | None) -> dict[str, float]:
+    start = time.perf_counter()
+    import_tree(Order("aihub", str(tree)), _NAME, processes=processes)
+    return {"seconds": time.perf_counter() - start}
+
+
+def _opening(_tree: Path, _: int | None) -> dict[str, float]:
+    """First what plain reading found, labels and sizes; then what else a page filters by; then all the rest."""
+    asked = {
+        "facts": ["id", *LABEL_COLUMNS, "width", "height"],
+        "filters": ["part", "site", "device", "capture", "region", "official", "sharpness"],
+    }
+    seconds = {}
+    start = time.perf_counter()
+    dataset = open_dataset(_NAME)
+    for name, columns in asked.items():
+        for column in columns:
+            dataset.column(column)
+        start, seconds[name] = time.perf_counter(), time.perf_counter() - start
+    rows = len(dataset.index)
+    return seconds | {"index": time.perf_counter() - start, "rows": rows}
+
+
+def _inspection(_tree: Path, _: int | None) -> dict[str, float]:
+    """Seconds a picture of the real size, on one core: decoded by Pillow, and by us with everything measured."""
+    cv2.setNumThreads(1)
+    pictures = list(_sample())
+    plain, measured = [], []
+    for picture in pictures:
+        start = time.perf_counter()
+        Image.open(BytesIO(picture)).convert("RGB")
+        decoded = time.perf_counter()
+        quality.measure(picture)
+        plain.append(decoded - start)
+        measured.append(time.perf_counter() - decoded)
+    return {"plain": median(plain), "measured": median(measured), "bytes": float(median(map(len, pictures)))}
+
+
+def _sample() -> Iterator[bytes]:
+    generator = np.random.default_rng(0)
+    width, height = _SAMPLE_SIZE
+    for _ in range(_SAMPLE):
+        coarse = generator.integers(60, 200, (12, 16, 3)).astype(np.float32)
+        smooth = cv2.resize(coarse, _SAMPLE_SIZE, interpolation=cv2.INTER_CUBIC)
+        pixels: npt.NDArray[np.float32] = smooth + generator.normal(0, 6, (height, width, 1)).astype(np.float32)
+        buffer = BytesIO()
+        image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+        image.save(buffer, "JPEG", quality=_SAMPLE_QUALITY, subsampling="4:2:0")
+        yield buffer.getvalue()
+
+
+_WORK: dict[str, Callable[[Path, int | None], dict[str, float]]] = {
+    "plain": _plain,
+    "reading": _reading,
+    "whole": _whole,
+    "again": _again,
+    "opening": _opening,
+    "inspection": _inspection,
+}
+
+
+# --- All of them ----------------------------------------------------------------------------------------------------
+
+
+def _import(options: argparse.Namespace) -> None:
+    sizes = [_one_size(labels, options.layout, options.repeats) for labels in sorted(options.labels)]
+    figures = {
+        "benchmark": "import",
+        "synthetic": True,
+        "layout": options.layout,
+        "machine": machine(),
+        "sizes": sizes,
+    }
+    _print(figures)
+    if options.json:
+        write_json(options.json, figures)
+
+
+def _one_size(labels: int, layout: str, repeats: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="scalp-benchmark-") as temporary:
+        folder = Path(temporary)
+        print(f"{labels:,} label files: writing and measuring …", file=sys.stderr)
+        found: dict[str, Any] = {"labels": labels, "pictures": write_tree(folder / "tree", labels, layout)}
+        # In turns, so that a busy moment meets both.
+        compared = [("plain", 1), *(("reading", number) for number in sorted({1, _CORES}))] * repeats
+        told: dict[str, list[dict[str, float]]] = {}
+        for what, processes in compared:
+            told.setdefault(f"{what}, {processes}", []).append(_in_own_process(folder, what, processes))
+            rmtree(folder / "data", ignore_errors=True)
+        found |= {name: _median(results) for name, results in told.items()}
+        found["whole"] = _in_own_process(folder, "whole", None)
+        for what in ("again", "opening", "inspection"):
+            found[what] = _median([_in_own_process(folder, what, None) for _ in range(repeats)])
+        return found
+
+
+def _median(results: list[dict[str, float]]) -> dict[str, float]:
+    return {name: median(result[name] for result in results) for name in results[0]}
+
+
+def _in_own_process(folder: Path, what: str, processes: int | None) -> dict[str, float]:
+    apart = ["--processes", str(processes)] if processes else []
+    return measured_apart(folder, "import-measure", what, str(folder / "tree"), *apart)
+
+
+def _print(figures: dict[str, Any]) -> None:
+    told = figures["machine"]
+    print(f"Importing SYNTHETIC trees of tiny pictures ({figures['layout']}); {told['cores']} cores, Python", end=" ")
+    print(f"{told['python']}, load {told['load']}. The files are in the cache of the operating system.")
+    columns = {f"{one['labels']:,} labels": _column(one) for one in figures["sizes"]}
+    print(pd.DataFrame(columns).to_string(justify="right"))
+
+
+def _column(one: dict[str, Any]) -> dict[str, str]:
+    """One size as people read it. Ratios are against plain reading of the same files in the same minutes."""
+    plain, whole, opening, inspected = (one[name] for name in ("plain, 1", "whole", "opening", "inspection"))
+    rows = {"pictures": f"{one['pictures']:,}", "plain json and Pillow sizes, s": _seconds(plain["seconds"])}
+    for number in sorted({1, _CORES}):
+        seconds = one[f"reading, {number}"]["seconds"]
+        rows[f"reading, processes: {number}, s"] = _seconds(seconds)
+        rows[f"  times as fast as plain, processes: {number}"] = f"{plain['seconds'] / seconds:.1f}"
+    return rows | {
+        "inspecting, s": _seconds(whole["inspecting"]),
+        "settling and writing, s": _seconds(whole["writing"]),
+        "second import, nothing changed, s": _seconds(one["again"]["seconds"]),
+        "opening: labels and sizes, s": _seconds(opening["facts"]),
+        "  times as fast as plain reading": f"{plain['seconds'] / opening['facts']:.0f}",
+        "opening: columns of the filters, s": _seconds(opening["filters"]),
+        "opening: the whole index, s": _seconds(opening["index"]),
+        "a picture of 640 × 480: decoded by Pillow, ms": f"{1000 * inspected['plain']:.1f}",
+        "  and measured, ms": f"{1000 * inspected['measured']:.1f}",
+        "peak MiB, plain": f"{plain['peak']:.0f}",
+        "peak MiB, reading in one process": f"{one['reading, 1']['peak']:.0f}",
+        f"peak MiB, reading with {_CORES}, without these": f"{one[f'reading, {_CORES}']['peak']:.0f}",
+        "peak MiB, whole import, without its workers": f"{whole['peak']:.0f}",
+        "peak MiB, second import": f"{one['again']['peak']:.0f}",
+    }
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.3f}" if seconds < 1 else f"{seconds:.1f}"

@@ -1,0 +1,225 @@
+"""How many pictures that show no scalp the gate holds back: `python -m benchmarks.not_scalp [RUN …] [--sheet FILE]`.
+
+Draws pictures of many kinds (benchmarks/not_scalp_drawing.py), as they are and in the colours of a scalp, passes them
+and the data set's own through the gate of each run, and prints a Markdown table. All of it is SYNTHETIC: of real
+pictures nothing is known.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from tqdm import tqdm
+
+from benchmarks.not_scalp_drawing import KINDS, draw, drawing_of, encoded, in_colours_of, opened
+from scalp_core import images
+from scalp_core.data.dataset import Dataset
+from scalp_core.errors import ScalpError
+from scalp_core.files import write_atomic
+from scalp_core.inference import input_gate, session
+from scalp_core.inference.gate_fit import drawn, fitting_data
+from scalp_core.inference.input_gate import Gate
+from scalp_core.parallel import share_out
+from scalp_core.runs.runs import Run, find_run, finished_runs
+
+Pixels = npt.NDArray[np.uint8]
+
+OWN = ("calib", "test")
+IN_SCALP_COLOURS = "in the colours of a scalp"
+CHUNK = 32  # pictures passed through a network at once
+COLOURS_APART = 7  # training pictures from one whose colours are taken to the next
+
+Change = Callable[[Pixels], Pixels]
+
+
+def _times(pixels: Pixels, gain: float) -> Pixels:
+    return np.asarray(np.clip(pixels * gain, 0, 255), dtype=np.uint8)
+
+
+def _blurred(pixels: Pixels, deviation: float) -> Pixels:
+    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), deviation), dtype=np.uint8)
+
+
+def _shrunk(pixels: Pixels, side: int) -> Pixels:
+    return np.asarray(cv2.resize(pixels, (side, side * 3 // 4), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+# What may have gone wrong with a scalp picture of 640 × 480.
+SPOILT: Mapping[str, Change] = {
+    "blurred, 4 px": partial(_blurred, deviation=4),
+    "blurred, 6 px": partial(_blurred, deviation=6),
+    "blurred, 10 px": partial(_blurred, deviation=10),
+    "light × 1.5": partial(_times, gain=1.5),
+    "light × 2": partial(_times, gain=2),
+    "light × 0.5": partial(_times, gain=0.5),
+    "light × 0.25": partial(_times, gain=0.25),
+    "80 × 60 px": partial(_shrunk, side=80),
+}
+
+
+def _zoomed(pixels: Pixels) -> Pixels:
+    height, width = pixels.shape[:2]
+    middle = pixels[height // 6 : -height // 6, width // 6 : -width // 6]
+    return np.asarray(cv2.resize(middle, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+
+
+def _warmer(pixels: Pixels) -> Pixels:
+    return np.asarray(np.clip(pixels * np.array([1.08, 1.0, 0.92]), 0, 255), dtype=np.uint8)
+
+
+def _coarsely_kept(pixels: Pixels) -> Pixels:
+    return opened(encoded(pixels, 40))
+
+
+def _upright(pixels: Pixels) -> Pixels:
+    return np.ascontiguousarray(np.rot90(pixels))
+
+
+# Still scalps that can be graded, seen in ways that the data set does not know: every one flagged is a false alarm.
+SEEN_OTHERWISE: Mapping[str, Change] = {
+    "scalps held upright": _upright,
+    "scalps from nearer, × 1.5": _zoomed,
+    "scalps in a warmer light": _warmer,
+    "scalps at JPEG quality 40": _coarsely_kept,
+}
+CHANGED = {**SEEN_OTHERWISE, **SPOILT}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.not_scalp", description=__doc__)
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="finished runs with a gate (default: all that have one)")
+    parser.add_argument("--pictures", type=int, default=40, help="of each kind (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed draws the same pictures (default 0)")
+    parser.add_argument("--sheet", type=Path, help="write some of each kind to this picture, and measure nothing")
+    options = parser.parse_args(arguments)
+    if options.pictures < 1 or options.seed < 0:
+        parser.error("--pictures must be at least 1 and --seed not negative")
+    if options.sheet:
+        _write_sheet(options.sheet, options.seed)
+        return 0
+    try:
+        gates = _gates([find_run(name) for name in options.runs] or finished_runs())
+        print(markdown(measure(gates, fitting_data(next(iter(gates))), options.pictures, options.seed)))
+    except ScalpError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _gates(runs: Iterable[Run]) -> dict[Run, Gate]:
+    found = {run: input_gate.read(run.gate_path, run.manifest["files"]["model.safetensors"]) for run in runs}
+    gates = {run: one for run, one in found.items() if one}
+    if not gates:
+        raise ScalpError(
+            "no_gate",
+            "No finished run has a gate. Fit one with python -m training.calibrate RUN.",
+            "품질 검사 기준이 있는 완료된 실행이 없습니다. python -m training.calibrate RUN으로 만드십시오.",
+        )
+    return gates
+
+
+# ---- measuring ----
+
+
+def measure(gates: Mapping[Run, Gate], dataset: Dataset, pictures: int, seed: int = 0) -> pd.DataFrame:
+    """A row a picture and run: kind, run, and whether it was flagged for each reason and for any.
+
+    Args:
+        dataset: whose calibration and test pictures are the scalps.
+        pictures: drawn of each kind, and changed in each way.
+    """
+    rows: list[dict[str, object]] = []
+    left = iter(tqdm(_pictures(dataset, pictures, seed), total=_total(dataset, pictures), desc="pictures"))
+    while chunk := list(islice(left, CHUNK)):
+        for run, one in gates.items():
+            seen = [images.decode(data, run.preprocessing.least) for _, data in chunk]
+            small = np.stack([images.resize(picture.pixels, run.preprocessing) for picture in seen])
+            for (kind, _), picture, features in zip(chunk, seen, session.outputs(run, small).features, strict=True):
+                codes = {reason.code for reason in one.check(picture, features)}
+                rows.append({"kind": kind, "run": run.id, "not_a_scalp": "not_a_scalp" in codes, "any": bool(codes)})
+    return pd.DataFrame(rows)
+
+
+def _total(dataset: Dataset, pictures: int) -> int:
+    own = sum(len(drawn(dataset, part)) for part in OWN)
+    return own + min(pictures, len(drawn(dataset, "test"))) * len(CHANGED) + 2 * pictures * len(KINDS)
+
+
+def _pictures(dataset: Dataset, pictures: int, seed: int) -> Iterator[tuple[str, bytes]]:
+    """Kind and file of each: first those of the data set, then changed ones, then what is no scalp."""
+    ids = dataset.column("id")
+    for part in OWN:
+        yield from ((f"scalps, {part} part", dataset.read(str(ids.iloc[row]))) for row in drawn(dataset, part))
+    tested, trained = drawn(dataset, "test"), drawn(dataset, "train")
+    for number in np.linspace(0, len(tested) - 1, min(pictures, len(tested))).astype(int):
+        pixels = opened(dataset.read(str(ids.iloc[tested[number]])))
+        yield from ((name, encoded(change(pixels), 90)) for name, change in CHANGED.items())
+    wanted = [(kind, seed + number) for kind in KINDS for number in range(pictures)]
+    for kind, number, data in share_out(drawing_of, wanted):
+        yield kind, data
+        like = dataset.read(str(ids.iloc[trained[COLOURS_APART * number % len(trained)]]))
+        yield f"{kind}, {IN_SCALP_COLOURS}", in_colours_of(data, like)
+
+
+# ---- telling ----
+
+
+def markdown(measured: pd.DataFrame) -> str:
+    """Percent of pictures flagged as no scalp, and for any reason: a row a kind, a column a run."""
+    shares = measured.groupby(["kind", "run"], sort=False)[["not_a_scalp", "any"]].mean() * 100
+    pictures = measured[measured["run"] == measured["run"].iloc[0]].groupby("kind", sort=False).size()
+    runs = list(dict.fromkeys(measured["run"]))
+    lines = [f"| SYNTHETIC pictures | n | {' | '.join(runs)} |", f"|---|---{'|---' * len(runs)}|"]
+    for kind in _ordered(pictures.index):
+        cells = (f"{told['not_a_scalp']:.0f} / {told['any']:.0f}" for told in (shares.loc[(kind, run)] for run in runs))
+        lines.append(f"| {kind.replace('_', ' ')} | {pictures[kind]} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _ordered(kinds: Iterable[str]) -> list[str]:
+    """Scalps, changed ones, each kind as it was drawn, each in the colours of a scalp; workers finish in any order."""
+    known = [
+        *(f"scalps, {part} part" for part in OWN),
+        *CHANGED,
+        *KINDS,
+        *(f"{kind}, {IN_SCALP_COLOURS}" for kind in KINDS),
+    ]
+    return sorted(kinds, key=known.index)
+
+
+TILE, TITLE, COLUMNS = (200, 150), 110, 8  # px
+
+
+def _write_sheet(path: Path, seed: int) -> None:
+    """A row a kind."""
+    rows = []
+    for kind in tqdm(KINDS, desc="kinds"):
+        label = np.full((TILE[1], TITLE, 3), 255, dtype=np.uint8)
+        cv2.putText(
+            label, kind.replace("_", " "), (4, 80), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (30, 30, 30), 1, cv2.LINE_AA
+        )
+        rows.append(np.hstack([label, *(_tile(opened(draw(kind, seed + number))) for number in range(COLUMNS))]))
+    sheet = np.vstack(rows)
+    cv2.putText(sheet, "SYNTHETIC", (2, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (190, 20, 20), 1, cv2.LINE_AA)
+    content = cv2.imencode(path.suffix or ".png", sheet[..., ::-1])[1].tobytes()
+    write_atomic(path, lambda temporary: temporary.write_bytes(content))
+
+
+def _tile(pixels: Pixels) -> Pixels:
+    height, width = pixels.shape[:2]
+    scale = min(TILE[0] / width, TILE[1] / height)
+    small = cv2.resize(pixels, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
+    tile = np.full((TILE[1], TILE[0], 3), 255, dtype=np.uint8)
+    tile[: small.shape[0], : small.shape[1]] = small
+    return tile
+
+
+if __name__ == "__main__":
+    sys.exit(main())

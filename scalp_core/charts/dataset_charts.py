@@ -1,0 +1,380 @@
+"""Figures from tables, and evidence maps over pictures; pure. Knows no run and no page."""
+
+from typing import Literal
+
+import altair as alt
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import plotly.graph_objects as go
+
+from scalp_core.data.filters import ALL_PARTS
+from scalp_core.errors import Text
+from scalp_core.images import Pixels
+from scalp_core.labels import CONDITIONS, GRADES, Condition, Severity
+from scalp_core.palette import CATEGORY_COLORS, DIVERGING, MATRIX_COLORS, SELECTED, SEVERITY_COLORS, UNKNOWN
+
+_MOST_BARS = 20
+_MOST_COLORS = len(CATEGORY_COLORS)
+
+_FOR, _AGAINST = np.array([230, 97, 1]), np.array([33, 102, 172])  # orange and blue, apart for every eye
+
+AXES = {
+    "truth": Text("label", "라벨"),
+    "predicted": Text("predicted", "예측"),
+    "images": Text("images", "사진 수"),
+    "captures": Text("captures", "촬영 수"),
+    "sites": Text("sites", "촬영 장소 수"),
+    "grade": Text("grade", "등급"),
+    "share": Text("share of the row", "행 비율"),
+    "probability": Text("probability", "확률"),
+    "epoch": Text("epoch", "에폭"),
+    "valid_qwk": Text("QWK on validation", "검증 QWK"),
+    "valid_loss": Text("loss on validation", "검증 손실"),
+    "train_loss": Text("loss in training", "학습 손실"),
+    "share_of_images": Text("share of the images", "사진 비율"),
+    "spearman": Text("Spearman correlation", "스피어만 상관계수"),
+    "together": Text("images with both", "함께 나타난 사진 수"),
+    "given": Text("share of the images with the row's condition", "행의 증상이 있는 사진 중 비율"),
+    "first": Text("first component", "제1 주성분"),
+    "second": Text("second component", "제2 주성분"),
+    "picture": Text("picture", "사진"),  # a tooltip takes what is called “image” for the address of one
+    "value": Text("value", "값"),
+    "unlabelled": Text("unlabelled", "라벨 없음"),
+    "unknown": Text("unknown", "알 수 없음"),
+    "others": Text("others", "기타"),
+    "quadratic_weighted_kappa": Text("quadratic weighted kappa", "이차 가중 카파"),
+    "worst_grade_recall": Text("worst-grade recall", "최저 등급 재현율"),
+    "step": Text("step", "단계"),
+    "interval": Text("95 % interval", "95% 구간"),
+}
+
+
+# Every row keeps its name, however narrow the screen.
+NAME_AXIS = alt.Axis(labelLimit=220, labelOverlap=False)
+
+
+def grade_name(grade: int, language: str) -> str:
+    """`2 moderate`, `2 중등도`."""
+    return f"{int(grade)} {Severity(grade).text(language)}"
+
+
+def counts_chart(
+    counted: pd.DataFrame, language: str, measure: Literal["images", "captures", "sites"] = "images"
+) -> alt.Chart:
+    """Images, captures or sites of each condition by grade; from explore.counts, over all parts.
+
+    Images are stacked. A capture or site may show several grades, so those bars stand beside each other.
+    """
+    names = [*(grade_name(grade, language) for grade in GRADES), AXES["unlabelled"](language)]
+    table = counted[counted["part"] == ALL_PARTS].astype({"grade": "Int8"})
+    table = table[table["grade"].notna() | (table["images"] > 0)].fillna({"grade": len(GRADES)})
+    table["name"] = [Condition(key).text(language) for key in table["condition"]]
+    table["grade_name"] = [names[grade] for grade in table["grade"]]
+    bars: alt.Chart = (
+        alt.Chart(table)
+        .mark_bar()
+        .encode(
+            y=alt.Y("name:N", sort=_order(table["name"]), title=None, axis=NAME_AXIS),
+            x=alt.X(f"{measure}:Q", title=AXES[measure](language), axis=alt.Axis(labelOverlap=True, tickCount=5)),
+            order=alt.Order("grade:O"),
+            color=_severity_color([name for name in names if name in set(table["grade_name"])]),
+            tooltip=[
+                alt.Tooltip("name:N", title=" "),
+                alt.Tooltip("grade_name:N", title=AXES["grade"](language)),
+                *(alt.Tooltip(f"{one}:Q", title=AXES[one](language)) for one in ("images", "captures", "sites")),
+            ],
+        )
+        .properties(height=alt.Step(34 if measure == "images" else 9))
+    )
+    return bars if measure == "images" else bars.encode(yOffset=alt.YOffset("grade:O"))
+
+
+def by_field_chart(table: pd.DataFrame, language: str) -> alt.Chart:
+    """The grades of a condition by region, device or the like as shares; from explore.by_field.
+
+    The 20 values with the most images have a bar each, in the order given; the rest share the last one.
+    """
+    names = [grade_name(grade, language) for grade in GRADES]
+    bars = _largest(table, language)
+    totals = bars.groupby("value", sort=False)["images"].transform("sum")
+    bars["share"] = bars["images"] / totals
+    bars["name"] = [f"{value} ({images:,})" for value, images in zip(bars["value"], totals, strict=True)]
+    bars["grade_name"] = [names[grade] for grade in bars["grade"]]
+    chart: alt.Chart = (
+        alt.Chart(bars)
+        .mark_bar()
+        .encode(
+            y=alt.Y("name:N", sort=_order(bars["name"]), title=None, axis=NAME_AXIS),
+            x=alt.X(
+                "share:Q",
+                scale=alt.Scale(domain=[0, 1]),
+                axis=alt.Axis(format="%", tickCount=5),
+                title=AXES["share_of_images"](language),
+            ),
+            order=alt.Order("grade:O"),
+            color=_severity_color(names),
+            tooltip=[
+                alt.Tooltip("name:N", title=" "),
+                alt.Tooltip("grade_name:N", title=AXES["grade"](language)),
+                alt.Tooltip("images:Q", title=AXES["images"](language)),
+                alt.Tooltip("share:Q", title=AXES["share_of_images"](language), format=".1%"),
+            ],
+        )
+        .properties(height=alt.Step(24))
+    )
+    return chart
+
+
+def _largest(table: pd.DataFrame, language: str) -> pd.DataFrame:
+    """The rows of the values with the most images; all others added up under one name."""
+    totals = table.groupby("value", sort=False)["images"].sum()
+    if len(totals) <= _MOST_BARS:
+        return table.copy()
+    kept = table["value"].isin(totals.nlargest(_MOST_BARS - 1).index)
+    rest = table[~kept].groupby("grade", as_index=False)["images"].sum()
+    more = len(totals) - _MOST_BARS + 1
+    shown: pd.DataFrame = pd.concat([table[kept], rest.assign(value=Text(f"{more} more", f"그 외 {more}개")(language))])
+    return shown
+
+
+def _severity_color(names: list[str]) -> alt.Color:
+    """Grades in their colours; a fifth name is what is unlabelled."""
+    scale = alt.Scale(domain=names, range=[*SEVERITY_COLORS, UNKNOWN][: len(names)])
+    return alt.Color("grade_name:N", sort=names, title=None, scale=scale, legend=alt.Legend(orient="top", columns=2))
+
+
+def spearman_chart(matrix: pd.DataFrame, language: str) -> alt.LayerChart:
+    """Rank correlations of the conditions, from explore.spearman: orange together, blue apart, white neither."""
+    table = matrix.rename_axis("condition").reset_index().melt("condition", var_name="other", value_name="correlation")
+    table["text"] = [_short(value) for value in table["correlation"]]
+    color = alt.Color(
+        "correlation:Q", scale=alt.Scale(domain=[-1, 0, 1], range=list(DIVERGING), clamp=True), legend=None
+    )
+    tooltip = [alt.Tooltip("correlation:Q", title=AXES["spearman"](language), format=".3f")]
+    return _condition_matrix(table, color, tooltip, "abs(datum.correlation) > 0.7", language)
+
+
+def _short(value: float) -> str:
+    """`−.60`: six columns fit a narrow screen only without the nought."""
+    return "–" if pd.isna(value) else f"{value:.2f}".replace("-", "−").replace("0.", ".")
+
+
+def cooccurrence_chart(table: pd.DataFrame, language: str) -> alt.LayerChart:
+    """Of the images with the row's condition, the share that has the column's too; from explore.cooccurrence."""
+    table = table.assign(text=["–" if pd.isna(share) else f"{share:.0%}" for share in table["share"]])
+    color = alt.Color("share:Q", scale=alt.Scale(range=list(MATRIX_COLORS), domain=[0, 1]), legend=None)
+    tooltip = [
+        alt.Tooltip("images:Q", title=AXES["together"](language)),
+        alt.Tooltip("share:Q", title=AXES["given"](language), format=".1%"),
+    ]
+    return _condition_matrix(table, color, tooltip, "datum.share > 0.6", language)
+
+
+def _condition_matrix(
+    table: pd.DataFrame, color: alt.Color, tooltip: list[alt.Tooltip], dark: str, language: str
+) -> alt.LayerChart:
+    """Cells of `text` by condition (rows, with names) and other (columns, numbers only)."""
+    names = {condition.value: f"{condition.number} {condition.text(language)}" for condition in CONDITIONS}
+    table = table.assign(row=table["condition"].map(names), column=table["other"].map(names))
+    axis = alt.Axis(orient="top", labelAngle=0, labelOverlap=False, labelExpr="split(datum.label, ' ')[0]")
+    cells = alt.Chart(table).encode(
+        x=alt.X("column:N", sort=list(names.values()), title=None, axis=axis),
+        y=alt.Y("row:N", sort=list(names.values()), title=None, axis=NAME_AXIS),
+    )
+    ends = [alt.Tooltip("row:N", title=" "), alt.Tooltip("column:N", title="  ")]
+    boxes = cells.mark_rect().encode(color=color, tooltip=[*ends, *tooltip])
+    texts = cells.mark_text(fontSize=11).encode(
+        text="text:N", color=alt.condition(dark, alt.value("white"), alt.value("#1f2937"))
+    )
+    matrix: alt.LayerChart = (boxes + texts).properties(height=alt.Step(32))
+    return matrix
+
+
+def map_chart(points: pd.DataFrame, language: str, kind: Literal["grade", "category", "number"]) -> alt.Chart:
+    """Pictures as points, coloured by a field; at most 5,000 of them, or browsers become slow.
+
+    A click selects one under the name `pick` with its `id`; dragging a box selects `box` with its ranges of x and y.
+
+    Args:
+        points: columns x, y, id, colour: a grade 0–3, any text, or a number; null where unknown.
+    """
+    table = points[["x", "y", "id", "colour"]].assign(colour=_colours(points["colour"], language, kind))
+    grey = table["colour"].isna() | table["colour"].isin(_unknown_names(language))
+    table = table.loc[grey.sort_values(ascending=False, kind="stable").index]  # the coloured ones lie on top
+    pick = alt.selection_point(name="pick", fields=["id"], on="click", toggle=False)
+    box = alt.selection_interval(name="box", zoom=False)
+    kind_of = "colour:Q" if kind == "number" else "colour:N"
+    plain = alt.Axis(labels=False, ticks=False, grid=False)
+    chart: alt.Chart = (
+        alt.Chart(table)
+        .mark_circle(size=40, cursor="pointer", invalid=None)
+        .encode(
+            x=alt.X("x:Q", title=AXES["first"](language), axis=plain, scale=alt.Scale(zero=False)),
+            y=alt.Y("y:Q", title=AXES["second"](language), axis=plain, scale=alt.Scale(zero=False)),
+            color=_map_color(table["colour"], language, kind),
+            opacity=alt.condition(box, alt.value(0.85), alt.value(0.15)),
+            stroke=alt.value(SELECTED),
+            strokeWidth=alt.condition(pick, alt.value(2.5), alt.value(0), empty=False),
+            tooltip=[
+                alt.Tooltip("id:N", title=AXES["picture"](language)),
+                alt.Tooltip(kind_of, title=AXES["value"](language)),
+            ],
+        )
+        .add_params(pick, box)
+        .properties(height=420)
+        # Numbers that are missing would be left out.
+        .configure_scale(invalid=alt.ScaleInvalidDataConfig(color={"value": UNKNOWN}))
+    )
+    return chart
+
+
+def _colours(values: pd.Series, language: str, kind: str) -> pd.Series:
+    """What is written in the legend; of very many texts only the commonest, as more colours cannot be told apart."""
+    if kind == "number":
+        return values.astype("float64")
+    if kind == "grade":
+        unlabelled = AXES["unlabelled"](language)
+        return values.map(lambda grade: unlabelled if pd.isna(grade) else grade_name(grade, language)).astype(object)
+    texts = values.astype(object).where(values.notna(), AXES["unknown"](language)).astype(str)
+    commonest = texts.value_counts().index[: _MOST_COLORS - 1]
+    return texts if texts.nunique() <= _MOST_COLORS else texts.where(texts.isin(commonest), AXES["others"](language))
+
+
+def _unknown_names(language: str) -> list[str]:
+    return [AXES[name](language) for name in ("others", "unknown", "unlabelled")]
+
+
+def _map_color(colours: pd.Series, language: str, kind: str) -> alt.Color:
+    if kind == "number":
+        return alt.Color("colour:Q", title=None, scale=alt.Scale(scheme="viridis"), legend=alt.Legend(orient="top"))
+    unknown = _unknown_names(language)
+    known = sorted(set(colours).difference(unknown))
+    colors = dict(zip((grade_name(grade, language) for grade in GRADES), SEVERITY_COLORS, strict=True))
+    if kind == "category":
+        colors = dict(zip(known, CATEGORY_COLORS, strict=False))
+    domain = [*known, *(name for name in unknown if name in set(colours))]
+    scale = alt.Scale(domain=domain, range=[colors.get(name, UNKNOWN) for name in domain])
+    legend = alt.Legend(orient="top", columns=2, symbolOpacity=1, symbolStrokeWidth=0, labelLimit=160)
+    return alt.Color("colour:N", sort=domain, title=None, scale=scale, legend=legend)
+
+
+def _order(names: pd.Series) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def probabilities_chart(probabilities: pd.DataFrame, language: str) -> alt.Chart:
+    """Stacked bars of p(grade), one a row; columns name (row label) and p0 … p3."""
+    long = probabilities.melt(id_vars="name", value_vars=["p0", "p1", "p2", "p3"], value_name="probability")
+    long["grade"] = long["variable"].str[1:].astype(int)
+    names = [grade_name(grade, language) for grade in GRADES]
+    long["grade_name"] = [names[grade] for grade in long["grade"]]
+    base = alt.Chart(long).encode(
+        y=alt.Y("name:N", sort=_order(probabilities["name"]), title=None, axis=NAME_AXIS),
+        x=alt.X(
+            "probability:Q",
+            stack="zero",
+            scale=alt.Scale(domain=[0, 1]),
+            axis=alt.Axis(format="%", tickCount=5),
+            title=AXES["probability"](language),
+        ),
+        order=alt.Order("grade:O"),
+    )
+    bars: alt.Chart = (
+        base.mark_bar()
+        .encode(
+            color=_severity_color(names),
+            tooltip=[
+                alt.Tooltip("name:N", title=" "),
+                alt.Tooltip("grade_name:N", title=AXES["grade"](language)),
+                alt.Tooltip("probability:Q", title=AXES["probability"](language), format=".1%"),
+            ],
+        )
+        .properties(height=alt.Step(34))
+    )
+    return bars
+
+
+def learning_curves(histories: dict[str, pd.DataFrame], measure: str, language: str) -> go.Figure:
+    """One line a run of `valid_qwk`, `valid_loss` or `train_loss` over epochs."""
+    figure = go.Figure()
+    longest = max((len(history) for history in histories.values()), default=0)
+    for name, history in histories.items():
+        mode = "lines+markers" if len(history) < 30 else "lines"
+        figure.add_scatter(x=history["epoch"], y=history[measure], name=name, mode=mode)
+    figure.update_layout(
+        xaxis={"title": AXES["epoch"](language), "tickformat": "d", "dtick": max(1, longest // 8)},
+        yaxis_title=AXES[measure](language),
+        height=320,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        legend={"orientation": "h", "y": -0.25},
+        showlegend=True,
+    )
+    return figure
+
+
+# Apart for every eye, and by shape.
+_LADDER = {"quadratic_weighted_kappa": ("#2a9d8f", "circle"), "worst_grade_recall": ("#e66101", "diamond")}
+
+
+def ablation_chart(table: pd.DataFrame, language: str) -> alt.LayerChart:
+    """Quadratic weighted kappa and worst-grade recall of every step, with their 95 % intervals; what stands aside pale.
+
+    Args:
+        table: of ablation.table, and `name`, what each step is called. Those that wait keep their place.
+    """
+    points = _ladder_points(table, language)
+    titles = [AXES[measure](language) for measure in _LADDER]
+    colors, shapes = zip(*_LADDER.values(), strict=True)
+    marks = alt.Chart(points).encode(
+        y=alt.Y("name:N", sort=_order(table["name"]), title=None, axis=NAME_AXIS),
+        yOffset=alt.YOffset("title:N", sort=titles),
+        color=alt.Color("title:N", sort=titles, title=None, scale=alt.Scale(domain=titles, range=list(colors))),
+        opacity=alt.condition("datum.side", alt.value(0.5), alt.value(1)),
+        tooltip=[
+            alt.Tooltip("name:N", title=AXES["step"](language)),
+            alt.Tooltip("title:N", title=" "),
+            alt.Tooltip("value:Q", title=AXES["value"](language), format=".3f"),
+            alt.Tooltip("interval:N", title=AXES["interval"](language)),
+        ],
+    )
+    reach = alt.X("low:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
+    intervals = marks.mark_rule(strokeWidth=2).encode(x=reach, x2="high:Q")
+    values = marks.mark_point(filled=True, size=70).encode(
+        x="value:Q",
+        shape=alt.Shape("title:N", sort=titles, title=None, scale=alt.Scale(domain=titles, range=list(shapes))),
+    )
+    chart: alt.LayerChart = (intervals + values).properties(height=alt.Step(18)).configure_legend(orient="top")
+    return chart
+
+
+def _ladder_points(table: pd.DataFrame, language: str) -> pd.DataFrame:
+    """A row a step and measure: name, side, title, value, low, high, interval."""
+    points = []
+    for measure in _LADDER:
+        columns = {f"{measure}{end}": name for end, name in (("", "value"), ("_low", "low"), ("_high", "high"))}
+        figures = table.reindex(columns=["name", "side", *columns]).rename(columns=columns)
+        points.append(figures.assign(title=AXES[measure](language)))
+    made = pd.concat(points, ignore_index=True)
+    ends = zip(made["low"], made["high"], strict=True)
+    return made.assign(interval=["–" if pd.isna(low) else f"{low:.3f} – {high:.3f}" for low, high in ends])
+
+
+def overlay(pixels: Pixels, speaking: npt.NDArray[np.float32], scale: float, opacity: float, side: int = 480) -> Pixels:
+    """The picture with an evidence map on it: orange speaks for the grade, blue against it, nothing leaves it alone.
+
+    Args:
+        speaking: (h, w) from `scalp_core.inference.evidence.evidence_for`.
+        scale: value drawn with full `opacity` (0–1); larger ones are clipped.
+        side: of the result along its longer edge, pixels.
+    """
+    factor = side / max(pixels.shape[:2])
+    height, width = (max(1, round(length * factor)) for length in pixels.shape[:2])
+    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+    # The map covers the whole picture, so stretching it to the same size puts every value over its place.
+    values = cv2.resize(speaking.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) / max(scale, 1e-9)
+    weight = (np.abs(values).clip(0, 1) * opacity)[..., np.newaxis]
+    colour = np.where(values[..., np.newaxis] > 0, _FOR, _AGAINST)
+    drawn: Pixels = (small * (1 - weight) + colour * weight).round().astype(np.uint8)
+    return drawn

@@ -1,0 +1,97 @@
+"""The figure of the decision lab: what the strength for rare grades brings and costs. Pure: knows no run, no page."""
+
+import altair as alt
+import pandas as pd
+
+from scalp_core.errors import Text
+from scalp_core.metrics.metrics import METRICS
+from scalp_core.metrics.operating_point import TAUS
+from scalp_core.palette import CATEGORY_COLORS, UNKNOWN
+
+SHOWN = ("quadratic_weighted_kappa", "worst_grade_recall")
+# The present choice lies inside what it may coincide with, so that all three can be told apart.
+MARKS = {
+    "here": Text("chosen here", "지금 선택"),
+    "stored": Text("in force", "사용 중"),
+    "optimum": Text("fitted optimum", "맞춘 최적값"),
+}
+_SHAPES, _SIZES = ("circle", "square", "diamond"), (70, 260, 620)
+_TAU = Text("strength for rare grades (τ)", "드문 등급 보강 (τ)")
+_FLOOR = Text("recall asked for", "재현율 하한")
+
+
+def decision_chart(curves: pd.DataFrame, marks: pd.DataFrame, recall_floor: float, language: str) -> alt.LayerChart:
+    """Kappa and worst-grade recall over tau, with some decisions marked; the dashed line is the floor of the recall.
+
+    Args:
+        curves: of operating_point.over_taus.
+        marks: the same columns and `mark`, one of MARKS.
+    """
+    points = [_points(marks[marks["mark"] == mark], size, language) for mark, size in zip(MARKS, _SIZES, strict=True)]
+    lines = [_floor(recall_floor, language), _lines(curves, language)]
+    return alt.LayerChart(layer=[*lines, *points], height=320)
+
+
+def _floor(recall_floor: float, language: str) -> alt.Chart:
+    table = pd.DataFrame({"recall": [recall_floor]})
+    tooltip = alt.Tooltip("recall:Q", title=_FLOOR(language), format=".2f")
+    line: alt.Chart = (
+        alt.Chart(table).mark_rule(strokeDash=[4, 4], color=UNKNOWN).encode(y=alt.Y("recall:Q"), tooltip=[tooltip])
+    )
+    return line
+
+
+def _lines(curves: pd.DataFrame, language: str) -> alt.Chart:
+    lines: alt.Chart = alt.Chart(_long(curves, language)).mark_line().encode(**_places(language))
+    return lines
+
+
+def _points(marks: pd.DataFrame, size: int, language: str) -> alt.Chart:
+    names = [text(language) for text in MARKS.values()]
+    table = _long(marks.assign(mark=[MARKS[mark](language) for mark in marks["mark"]]), language)
+    points: alt.Chart = (
+        alt.Chart(table)
+        .mark_point(size=size, strokeWidth=2, opacity=1, filled=False)
+        .encode(
+            **_places(language),
+            shape=alt.Shape(
+                "mark:N",
+                title=None,
+                sort=names,
+                scale=alt.Scale(domain=names, range=list(_SHAPES)),
+                legend=alt.Legend(orient="bottom", symbolSize=90, symbolFillColor="transparent", labelLimit=220),
+            ),
+            tooltip=[
+                alt.Tooltip("mark:N", title=" "),
+                alt.Tooltip("metric:N", title="  "),
+                alt.Tooltip("value:Q", title="   ", format=".3f"),
+                alt.Tooltip("tau:Q", title="τ"),
+            ],
+        )
+    )
+    return points
+
+
+def _places(language: str) -> dict[str, alt.X | alt.Y | alt.Color]:
+    names = [METRICS[name].short(language) for name in SHOWN]
+    ends = alt.Scale(domain=[TAUS[0], TAUS[-1]], nice=False)
+    return {
+        "x": alt.X("tau:Q", title=_TAU(language), scale=ends, axis=alt.Axis(tickCount=6)),
+        "y": alt.Y("value:Q", title=None, scale=alt.Scale(domainMax=1, nice=False)),
+        "color": alt.Color(
+            "metric:N",
+            title=None,
+            sort=names,
+            scale=alt.Scale(domain=names, range=list(CATEGORY_COLORS[: len(names)])),
+            legend=alt.Legend(orient="top", symbolType="stroke", labelLimit=220),
+        ),
+    }
+
+
+def _long(table: pd.DataFrame, language: str) -> pd.DataFrame:
+    """A row a metric, under its short name."""
+    kept = [name for name in table if name not in SHOWN]
+    long: pd.DataFrame = table.rename(columns={name: METRICS[name].short(language) for name in SHOWN}).melt(
+        kept, var_name="metric", value_name="value"
+    )
+    return long.dropna(subset="value")

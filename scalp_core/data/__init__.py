@@ -1,0 +1,1 @@
+"""What a data set is: its index, splits, audit and pictures."""

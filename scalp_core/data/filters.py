@@ -1,0 +1,461 @@
+"""Choosing rows of an index and counting them. Knows no pictures and no page.
+
+A row is a position in the order of ids. All work is on whole columns, which the data set keeps: a view of a million
+rows is counted in a fraction of a second.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from io import BytesIO
+from itertools import product
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import unquote
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset
+from scalp_core.files import FORMULA_STARTS
+from scalp_core.labels import CONDITIONS, GRADES, META, REGIONS, Condition
+
+Rows = npt.NDArray[np.intp]
+Array = TypeVar("Array", bound=npt.NDArray[np.generic])
+
+NONE = "none"  # chosen like a value: unlabelled, or nothing known
+ALL_PARTS = "all"  # in counts: the images of all parts together
+NAMED = ("part", "region", "device", "site", "capture", "official")
+MEASURED = ("sharpness", "lightness", "clipped", "cast_red", "cast_yellow", "bytes", "width", "height")
+
+_LABELS = len(GRADES) + 1  # with unlabelled, the last
+_LONGEST_TEXT = 200
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What to look at: all conditions hold together, of the values of one column any does.
+
+    Made by `of` or `from_address`, so that the same choice is always equal.
+
+    Attributes:
+        chosen: column → values; grades as text, `none` for rows without a value.
+        ranges: measured column → lowest and highest, both included; infinite where open.
+        alike: only pictures that look like another.
+        text: part of the id, in capitals or not.
+    """
+
+    chosen: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    ranges: tuple[tuple[str, tuple[float, float]], ...] = ()
+    alike: bool = False
+    text: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        chosen: Mapping[str, Iterable[object]] | None = None,
+        ranges: Mapping[str, tuple[float, float]] | None = None,
+        alike: bool = False,
+        text: str = "",
+    ) -> "Filters":
+        """Filters from what widgets hold; columns with nothing chosen and ranges open at both ends are left out."""
+        values = {name: tuple(sorted({str(value) for value in some})) for name, some in (chosen or {}).items()}
+        bounded = {name: ends for name, ends in (ranges or {}).items() if ends != (-math.inf, math.inf)}
+        return cls(
+            tuple(sorted((name, some) for name, some in values.items() if some)),
+            tuple(sorted((name, (float(low), float(high))) for name, (low, high) in bounded.items())),
+            alike,
+            # Half a surrogate pair, which an address may hold, is no text that can be searched for.
+            text.encode(errors="replace").decode().strip()[:_LONGEST_TEXT],
+        )
+
+    @classmethod
+    def from_address(cls, address: Mapping[str, str], dataset: Dataset) -> "Filters":
+        """What the address of a page asks for; what this data set does not have is ignored, as in old links."""
+        chosen = {name: _known(address[name], dataset, name) for name in filterable(dataset) if name in address}
+        ranges = {name: _range(address[name]) for name in measured(dataset) if name in address}
+        alike = address.get("alike") == "1" and "look_alikes" in dataset.columns
+        return cls.of(chosen, ranges, alike, address.get("text", ""))
+
+    def to_address(self) -> dict[str, str]:
+        """The same as short texts: `value_2=2,3`, `site=0013`, `sharpness=10..50`, `alike=1`, `text=…`."""
+        address = {name: ",".join(map(_quote, values)) for name, values in self.chosen}
+        address |= {name: f"{_number(low)}..{_number(high)}" for name, (low, high) in self.ranges}
+        address |= {"alike": "1"} if self.alike else {}
+        return address | ({"text": self.text} if self.text else {})
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """What is chosen of a column; nothing means all."""
+        return dict(self.chosen).get(name, ())
+
+    def bounds(self, name: str) -> tuple[float, float]:
+        """Lowest and highest of a measured column, infinite where open."""
+        return dict(self.ranges).get(name, (-math.inf, math.inf))
+
+
+def _known(text: str, dataset: Dataset, name: str) -> list[str]:
+    known = choices(dataset, name).index
+    return [value for value in map(unquote, text.split(",")) if value == NONE or value in known]
+
+
+def _quote(value: str) -> str:
+    return value.replace("%", "%25").replace(",", "%2C")
+
+
+def _number(end: float) -> str:
+    return "" if math.isinf(end) else repr(end).removesuffix(".0")
+
+
+def _range(text: str) -> tuple[float, float]:
+    """Both ends of `10..50`, `..50` or `10..`; open where it says nothing sensible."""
+    lowest, _, highest = text.partition("..")
+    try:
+        low, high = float(lowest or -math.inf), float(highest or math.inf)
+    except ValueError:
+        return -math.inf, math.inf
+    sensible = low <= high and low < math.inf and high > -math.inf
+    return (low, high) if sensible else (-math.inf, math.inf)
+
+
+def filterable(dataset: Dataset) -> list[str]:
+    """Columns of few values that `Filters.chosen` may name."""
+    return [name for name in dataset.columns if name in (*LABEL_COLUMNS, *NAMED) or name.startswith(META)]
+
+
+def measured(dataset: Dataset) -> list[str]:
+    """Columns of numbers that `Filters.ranges` may name."""
+    return [name for name in MEASURED if name in dataset.columns]
+
+
+def sortable(dataset: Dataset) -> list[str]:
+    """Columns that `sort` takes."""
+    alike = [name for name in ("look_alikes",) if name in dataset.columns]
+    return ["id", *filterable(dataset), *measured(dataset), *alike]
+
+
+# --- Columns as numbers ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Version:
+    """A data set for as long as its index is not written anew: what is computed is kept by it."""
+
+    folder: Path
+    version: int
+    dataset: Dataset = field(compare=False)
+
+
+def _version(dataset: Dataset) -> _Version:
+    return _Version(dataset.folder, dataset.version, dataset)
+
+
+@dataclass(frozen=True)
+class _Coded:
+    """A column of few values as numbers: those of a row are `values[codes[row]]`, none where the code is -1."""
+
+    codes: npt.NDArray[np.signedinteger]
+    values: pd.Index
+
+
+def grades(dataset: Dataset, condition: str) -> npt.NDArray[np.int8]:
+    """(rows,) the grade of every picture in a condition, -1 where unlabelled; not to be written to."""
+    return np.asarray(_coded(_version(dataset), condition).codes, np.int8)
+
+
+def labels_of(dataset: Dataset, row: int) -> dict[Condition, int | None]:
+    """The six labels of one picture, None where unlabelled."""
+    found = {condition: int(grades(dataset, condition)[row]) for condition in CONDITIONS}
+    return {condition: None if grade < 0 else grade for condition, grade in found.items()}
+
+
+@lru_cache(maxsize=64)
+def _coded(at: _Version, name: str) -> _Coded:
+    column = at.dataset.column(name)
+    if name in LABEL_COLUMNS:
+        codes = _read_only(np.nan_to_num(column.to_numpy(np.float32), nan=-1).astype(np.int8))
+        return _Coded(codes, pd.Index([str(int(grade)) for grade in GRADES]))
+    values = pd.Index(_in_order(name, column.cat.categories.tolist()), dtype="str")
+    # One more for the code -1, which counts from the end.
+    places = np.append(values.get_indexer(column.cat.categories), -1).astype(np.int32)
+    return _Coded(_read_only(places[column.cat.codes.to_numpy()]), values)
+
+
+def _in_order(name: str, values: list[str]) -> list[str]:
+    if name == "part":
+        return list(PARTS)
+    known = [value for value in REGIONS if value in values] if name == "region" else []
+    return [*known, *sorted(set(values).difference(known))]
+
+
+def _read_only(array: Array) -> Array:
+    array.flags.writeable = False  # kept and shared between callers
+    return array
+
+
+def choices(dataset: Dataset, name: str) -> pd.Series:
+    """How many images have each value of a column that can be filtered by: value → images, in the order to show.
+
+    All grades and parts are there; `none` comes last, where there are such. Shared between callers.
+    """
+    return _choices(_version(dataset), name)
+
+
+@lru_cache(maxsize=64)
+def _choices(at: _Version, name: str) -> pd.Series:
+    coded = _coded(at, name)
+    without, *counted = np.bincount(coded.codes + 1, minlength=len(coded.values) + 1).tolist()
+    images = pd.Series(counted, coded.values, dtype=np.int64)
+    if without:
+        images[NONE] = images.get(NONE, 0) + without
+    return images
+
+
+# --- Choosing and sorting -------------------------------------------------------------------------------------------
+
+
+def select(dataset: Dataset, filters: Filters) -> Rows:
+    """The rows that pass, in the order of ids. Kept for the latest filters, and not to be written to."""
+    return _select(_version(dataset), filters)
+
+
+@lru_cache(maxsize=8)
+def _select(at: _Version, filters: Filters) -> Rows:
+    chosen = np.ones(len(at.dataset.column("part")), dtype=bool)
+    for name, values in filters.chosen:
+        coded = _coded(at, name)
+        chosen &= np.append(coded.values.isin(values), NONE in values)[coded.codes]
+    for name, (low, high) in filters.ranges:
+        numbers = at.dataset.column(name).to_numpy()
+        chosen &= (numbers >= low) & (numbers <= high)
+    if filters.alike:
+        chosen &= at.dataset.column("look_alikes").notna().to_numpy()
+    if filters.text:
+        chosen &= at.dataset.column("id").str.contains(filters.text, case=False, regex=False).to_numpy(bool)
+    return _read_only(np.flatnonzero(chosen))
+
+
+def sort(dataset: Dataset, rows: Rows, by: str, descending: bool = False) -> Rows:
+    """The same rows in the order of a column of `sortable`; equal ones by id, those without a value last."""
+    order: Rows = _order(_version(dataset), by, descending)
+    chosen = np.zeros(len(order), dtype=bool)
+    chosen[rows] = True
+    ordered: Rows = order[chosen[order]]
+    return ordered
+
+
+@lru_cache(maxsize=8)
+def _order(at: _Version, by: str, descending: bool) -> Rows:
+    """All rows in the order of a column: sorted once, however often what is shown of them changes."""
+    keys = _sort_keys(at, by)
+    return _read_only(np.argsort(-keys if descending else keys, kind="stable"))
+
+
+def _sort_keys(at: _Version, by: str) -> npt.NDArray[np.float64]:
+    if by == "id":
+        return np.arange(len(at.dataset.column(by)), dtype=np.float64)
+    if by in filterable(at.dataset):
+        codes = _coded(at, by).codes
+        return np.where(codes < 0, np.nan, codes)
+    return np.asarray(at.dataset.column(by), dtype=np.float64)
+
+
+def neighbours(dataset: Dataset, image_id: str) -> tuple[Rows, Rows]:
+    """The other rows of the same capture, and the other rows that look alike; none for an unknown id."""
+    row = dataset.row(image_id)
+    captures = _coded(_version(dataset), "capture").codes
+    alike = dataset.column("look_alikes").fillna(-1).to_numpy() if "look_alikes" in dataset.columns else captures[:0]
+    return _others(captures, row), _others(alike, row)
+
+
+def _others(numbers: npt.NDArray[np.number], row: int) -> Rows:
+    """The other rows of the same number, of which -1 is none."""
+    if row < 0 or not len(numbers) or numbers[row] < 0:
+        return np.empty(0, np.intp)
+    same = np.flatnonzero(numbers == numbers[row])
+    return np.delete(same, np.searchsorted(same, row))
+
+
+# --- Counting -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much rows hold: different captures, sites and devices beside images."""
+
+    images: int
+    captures: int
+    sites: int
+    devices: int
+
+
+def size(dataset: Dataset, rows: Rows) -> Size:
+    """How much these rows hold."""
+    at = _version(dataset)
+    nothing = np.zeros(len(rows), np.intp)
+    captures, sites, devices = (
+        int(_seen(nothing, 1, _coded(at, name), rows).sum()) for name in ("capture", "site", "device")
+    )
+    return Size(len(rows), captures, sites, devices)
+
+
+def counts(dataset: Dataset, rows: Rows) -> pd.DataFrame:
+    """Images and different captures and sites by condition, grade and part, zeros included.
+
+    Columns condition, grade (Int8, null for unlabelled), part (of PARTS, or `all`), images, captures, sites. A capture
+    or site may be in several grades, and in several parts if the split lets it: over `all` it counts once.
+    """
+    at = _version(dataset)
+    parts = _coded(at, "part").codes[rows].astype(np.intp)
+    cells = [_label(dataset, condition, rows) * len(PARTS) + parts for condition in LABEL_COLUMNS]
+    keys = product(LABEL_COLUMNS, (*map(int, GRADES), pd.NA), (*PARTS, ALL_PARTS))
+    table = pd.DataFrame(keys, columns=["condition", "grade", "part"]).astype({"grade": "Int8"})
+    images = [np.bincount(cell, minlength=_LABELS * len(PARTS)).reshape(_LABELS, len(PARTS)) for cell in cells]
+    table["images"] = np.ravel([np.column_stack([one, one.sum(axis=1)]) for one in images])
+    for name, column in (("captures", "capture"), ("sites", "site")):
+        table[name] = np.ravel([_different(cell, _coded(at, column), rows) for cell in cells])
+    return table
+
+
+def _label(dataset: Dataset, condition: str, rows: Rows) -> npt.NDArray[np.intp]:
+    """Grades of the rows, 4 where unlabelled."""
+    return grades(dataset, condition)[rows].astype(np.intp) % _LABELS
+
+
+def _different(cells: npt.NDArray[np.intp], groups: _Coded, rows: Rows) -> npt.NDArray[np.intp]:
+    """How many groups have images in each cell: (labels, parts and all parts)."""
+    seen = _seen(cells, _LABELS * len(PARTS), groups, rows).reshape(_LABELS, len(PARTS), -1)
+    return np.column_stack([seen.sum(axis=2), seen.any(axis=1).sum(axis=1)])
+
+
+def _seen(cells: npt.NDArray[np.intp], many: int, groups: _Coded, rows: Rows) -> npt.NDArray[np.bool_]:
+    """(cells, groups): whether any row of the group is in the cell. Marking needs no sorting."""
+    width = len(groups.values) + 1  # the last is for rows of no group, whose code is -1
+    seen = np.zeros(many * width, dtype=bool)
+    seen[cells * width + groups.codes[rows] % width] = True
+    return seen.reshape(many, width)[:, :-1]
+
+
+def spearman(dataset: Dataset, rows: Rows) -> pd.DataFrame:
+    """Spearman's rank correlation of every two conditions over the images labelled in both; equal grades share ranks.
+
+    Shape (6, 6) by `value_1` … `value_6`. Not a number where a condition has a single grade or no labels.
+    """
+    joint = _joint_counts(dataset, rows)
+    table = [[_spearman(_pair(joint, one, other)) for other in range(joint.ndim)] for one in range(joint.ndim)]
+    return pd.DataFrame(table, list(LABEL_COLUMNS), list(LABEL_COLUMNS))
+
+
+def _spearman(table: npt.NDArray[np.int64]) -> float:
+    """From a contingency table (4, 4): Pearson's correlation of mid-ranks (Spearman 1904, with ties)."""
+    first, second = table.sum(axis=1), table.sum(axis=0)
+    # The mean rank is half the number of images; it is taken off at once.
+    ranks, other_ranks = (np.cumsum(images) - (images + images.sum()) / 2 for images in (first, second))
+    spread = math.sqrt(float(ranks**2 @ first)) * math.sqrt(float(other_ranks**2 @ second))
+    return float(ranks @ table @ other_ranks) / spread if spread else math.nan
+
+
+def cooccurrence(dataset: Dataset, rows: Rows, threshold: int = 1) -> pd.DataFrame:
+    """How often conditions come together, each at `threshold` or above; 36 rows.
+
+    Columns condition, other, images (with both), share (of the images with `condition`, as far as `other` is labelled;
+    not a number where there are none).
+    """
+    joint = _joint_counts(dataset, rows)
+    found = []
+    for one, other in product(range(joint.ndim), repeat=2):
+        table = _pair(joint, one, other)
+        both, given = int(table[threshold:, threshold:].sum()), int(table[threshold:].sum())
+        found.append((LABEL_COLUMNS[one], LABEL_COLUMNS[other], both, both / given if given else math.nan))
+    return pd.DataFrame(found, columns=["condition", "other", "images", "share"])
+
+
+def _pair(joint: npt.NDArray[np.int64], one: int, other: int) -> npt.NDArray[np.int64]:
+    """(4, 4) images by the grades of two conditions, labelled in both."""
+    others = tuple(axis for axis in range(joint.ndim) if axis not in (one, other))
+    table: npt.NDArray[np.int64] = joint.sum(axis=others)
+    if one == other:
+        return np.diag(table[:-1])
+    return (table if one < other else table.T)[:-1, :-1]
+
+
+def _joint_counts(dataset: Dataset, rows: Rows) -> npt.NDArray[np.int64]:
+    """(5, 5, 5, 5, 5, 5) images by the grades of all six conditions, the last of each unlabelled."""
+    shape = (_LABELS,) * len(LABEL_COLUMNS)
+    return np.bincount(_joint(_version(dataset))[rows], minlength=math.prod(shape)).reshape(shape)
+
+
+@lru_cache(maxsize=4)
+def _joint(at: _Version) -> npt.NDArray[np.int16]:
+    """All six labels of a row as one number below 5⁶, so that one count answers for all pairs."""
+    codes = np.zeros(len(at.dataset.column("part")), dtype=np.int16)
+    for condition in LABEL_COLUMNS:
+        codes = codes * _LABELS + _coded(at, condition).codes % _LABELS
+    return codes.astype(np.int16)
+
+
+def by_field(dataset: Dataset, rows: Rows, name: str, condition: str) -> pd.DataFrame:
+    """The grades of a condition by the values of another column, such as region, device or `meta_age`.
+
+    Columns value, grade, images, share (of the labelled images of the value); zeros included, values without labelled
+    images left out.
+    """
+    coded = _coded(_version(dataset), name)
+    cells = (coded.codes[rows] + 1).astype(np.intp) * _LABELS + _label(dataset, condition, rows)
+    images = np.bincount(cells, minlength=(len(coded.values) + 1) * _LABELS).reshape(-1, _LABELS)[:, :-1]
+    images = np.roll(images, -1, axis=0)  # what has no value comes last
+    totals = images.sum(axis=1, keepdims=True)
+    there = totals[:, 0] > 0
+    values = np.array([*coded.values, NONE], dtype=object)[there]
+    table = pd.DataFrame(product(values, map(int, GRADES)), columns=["value", "grade"])
+    return table.assign(images=images[there].ravel(), share=(images[there] / totals[there]).ravel())
+
+
+# --- Export ---------------------------------------------------------------------------------------------------------
+
+_NOT_EXPORTED = ("offset", "length", "deflated")  # where in a zip file: of no use without it
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # without it Excel takes Korean for another encoding
+_BATCH = 65_536  # rows
+
+
+def to_csv(dataset: Dataset, rows: Rows, columns: Sequence[str] | None = None) -> Iterator[bytes]:
+    """These rows of the index as CSV, piece by piece, in the order of ids.
+
+    UTF-8 with byte order mark, as spreadsheets want it; text that begins like a formula gets a leading apostrophe;
+    nulls are empty.
+
+    Args:
+        columns: in the order wanted; None takes all but where in a zip file the picture lies.
+    """
+    names = list(columns or (name for name in dataset.columns if name not in _NOT_EXPORTED))
+    wanted, first = np.sort(rows), 0
+    yield _BYTE_ORDER_MARK + _csv_lines(pa.table({name: [name] for name in names}))
+    for batch in pq.ParquetFile(dataset.folder / "index.parquet").iter_batches(_BATCH, columns=names):
+        begin, end = np.searchsorted(wanted, (first, first + len(batch)))
+        if begin < end:
+            chosen = pa.Table.from_batches([batch]).select(names).take(wanted[begin:end] - first)
+            yield _csv_lines(chosen)
+        first += len(batch)
+
+
+def _csv_lines(table: pa.Table) -> bytes:
+    buffer = BytesIO()
+    safe = [_without_formulas(column) for column in table.columns]
+    # Names go in as a first row: they, too, come from somebody's file.
+    pa_csv.write_csv(pa.table(safe, table.column_names), buffer, pa_csv.WriteOptions(include_header=False))
+    return buffer.getvalue()
+
+
+def _without_formulas(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return column
+    begins = pc.is_in(pc.utf8_slice_codeunits(column, 0, 1), value_set=pa.array(FORMULA_STARTS, column.type))
+    if not pc.any(begins).as_py():
+        return column
+    apostrophe, between = (pa.scalar(text, column.type) for text in ("'", ""))
+    return pc.if_else(begins, pc.binary_join_element_wise(apostrophe, column, between), column)

@@ -1,0 +1,289 @@
+"""What can be measured on a picture without a network, and which pictures look alike.
+
+Knows no labels and no parts.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, islice
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scalp_core.data.dataset import OPTIONAL_COLUMNS, Dataset, change_columns, claimed
+from scalp_core.errors import ScalpError
+from scalp_core.images import Pixels, decode
+from scalp_core.parallel import share_out
+
+Looks = npt.NDArray[np.uint64]
+Rows = npt.NDArray[np.intp]
+Progress = Callable[[int, int], None]
+
+# Sharpness means something only at one scale; real pictures have this many pixels along their longer side.
+_STANDARD_SIDE = 640
+# Lightness and cast are means: a small picture has the same ones.
+_COLOUR_SIDE = 160
+# A pixel that has left the range of the sensor in all three channels shows nothing any more.
+_BLACK, _WHITE = 5, 250
+
+# The perceptual hash: signs of 64 coefficients of the cosine transform of a 32 × 32 grey picture, lowest frequencies
+# first, without the five very lowest, which show how the device lights the skin rather than the skin.
+_LOOK_SIDE, _SHADING, _LOOK_BITS = 32, 5, 64
+_FREQUENCIES = sorted(
+    ((row, column) for row in range(_LOOK_SIDE) for column in range(_LOOK_SIDE) if row + column),
+    key=lambda frequency: (frequency[0] ** 2 + frequency[1] ** 2, frequency),
+)[_SHADING : _SHADING + _LOOK_BITS]
+_LOOK_ROWS, _LOOK_COLUMNS = (list(numbers) for numbers in zip(*_FREQUENCIES, strict=True))
+# Below this root mean square of the coefficients the signs are noise; skin has 18 and more, a noisy flat wall under 6.
+_FLAT = 8.0
+FEATURELESS = 0
+# Bits by which the looks of near-duplicates may differ.
+MOST_BITS_APART = 6
+
+_CHUNK = 64  # pictures handed to a worker at once
+_MOST_PAIRS = 1_000_000  # held before they are joined
+# Rows that share two bytes and are compared with each: usually a handful, but a crowd must not take hours. Near looks
+# that pass each other in one crowd still meet where they share other bytes.
+_MOST_COMPARED = 2_000
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What `measure` finds; the names are those of the columns of an index.
+
+    Attributes:
+        bytes, sha256: of the file.
+        width, height: pixels, upright.
+        sharpness: variance of the Laplacian of grey in squared grey levels (0–255), the focus measure of Pech-Pacheco
+            et al. (2000), at 640 pixels along the longer side so that pictures of all sizes compare.
+        lightness: mean CIE 1976 L*, 0–100, white point D65.
+        clipped: share of pixels with all three channels at most 5 or all at least 250.
+        cast_red, cast_yellow: mean CIE 1976 a* and b*.
+        look: 64-bit perceptual hash (Zauner 2010, “Implementation and benchmarking of perceptual image hash
+            functions”, with the signs of other coefficients), or FEATURELESS for a flat picture.
+    """
+
+    bytes: int
+    sha256: str
+    width: int
+    height: int
+    sharpness: float
+    lightness: float
+    clipped: float
+    cast_red: float
+    cast_yellow: float
+    look: int
+
+
+def measure(data: bytes) -> Measures:
+    """What the file of a picture measures. Raises ScalpError as `images.decode` does."""
+    return measure_pixels(decode(data).pixels, data)
+
+
+def measure_pixels(pixels: Pixels, data: bytes) -> Measures:
+    """As `measure`, for whoever has already decoded `data`."""
+    height, width = pixels.shape[:2]
+    standard = _scaled(pixels, _STANDARD_SIDE)
+    grey = cv2.cvtColor(standard, cv2.COLOR_RGB2GRAY)
+    lightness, cast_red, cast_yellow = _colour(standard)
+    return Measures(
+        len(data),
+        hashlib.sha256(data).hexdigest(),
+        width,
+        height,
+        float(cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))[1][0, 0] ** 2),
+        lightness,
+        _clipped(standard),
+        cast_red,
+        cast_yellow,
+        _look(grey),
+    )
+
+
+def _scaled(pixels: Pixels, side: int) -> Pixels:
+    """The picture with its longer side at `side` pixels."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    if scale == 1:
+        return pixels
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
+
+
+def _colour(pixels: Pixels) -> tuple[float, float, float]:
+    small = _scaled(pixels, _COLOUR_SIDE).astype(np.float32) / np.float32(255)
+    lightness, red, yellow = cv2.mean(cv2.cvtColor(small, cv2.COLOR_RGB2Lab))[:3]
+    return lightness, red, yellow
+
+
+def _clipped(pixels: Pixels) -> float:
+    black = cv2.inRange(pixels, (0, 0, 0), (_BLACK, _BLACK, _BLACK))
+    white = cv2.inRange(pixels, (_WHITE, _WHITE, _WHITE), (255, 255, 255))
+    return float(np.count_nonzero(black | white) / black.size)
+
+
+def _look(grey: npt.NDArray[np.uint8]) -> int:
+    small = cv2.resize(grey, (_LOOK_SIDE, _LOOK_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+    coefficients = cv2.dct(small)[_LOOK_ROWS, _LOOK_COLUMNS]
+    if np.sqrt(np.mean(np.square(coefficients))) < _FLAT:
+        return FEATURELESS
+    return int.from_bytes(np.packbits(coefficients > 0).tobytes(), "big")
+
+
+def look_alikes(looks: Looks, sha256: pd.Series | npt.NDArray[np.str_] | None = None) -> npt.NDArray[np.int32]:
+    """Numbers from 0, in order of appearance, of sets of near-duplicates; -1 for a picture that is like no other.
+
+    Two pictures are near-duplicates if their looks differ in at most MOST_BITS_APART of 64 bits or their files are the
+    same; near-duplicates of near-duplicates are in one set. Of the synthetic pictures are found: all with another JPEG
+    quality or size or 5 % more or less light, 98 % with 1 % cut off all around, three in four with 2 % cut off. Looks
+    of different pictures differ almost as coins would: among 100,000 not even one pair is expected to be taken for
+    alike by chance, among a million about ten. FEATURELESS pictures are like no other, or the sites of all black
+    pictures would become one.
+
+    Args:
+        looks: shape (n,).
+        sha256: hashes of the files, shape (n,), null where unknown.
+    """
+    root = np.arange(len(looks))
+    if sha256 is not None:
+        _join_equal(root, pd.factorize(sha256)[0])
+    seen = np.flatnonzero(looks != FEATURELESS)
+    firsts, numbers = np.unique(looks[seen], return_index=True, return_inverse=True)[1:]
+    _join(root, seen, seen[firsts][numbers])
+    # Equal looks are one by now: thousands of them would otherwise make millions of pairs.
+    _join_near(root, looks, seen[firsts])
+    alike = np.bincount(root, minlength=len(looks))[root] > 1
+    sets = np.full(len(looks), -1, dtype=np.int32)
+    sets[alike] = pd.factorize(root[alike])[0]
+    return sets
+
+
+def _join_equal(root: Rows, codes: npt.NDArray[np.intp]) -> None:
+    known = np.flatnonzero(codes >= 0)
+    firsts, numbers = np.unique(codes[known], return_index=True, return_inverse=True)[1:]
+    _join(root, known, known[firsts][numbers])
+
+
+def _join_near(root: Rows, looks: Looks, rows: Rows) -> None:
+    """Join the rows whose looks are near each other.
+
+    Six bits spoil at most six of eight bytes, so near looks agree in two bytes at least: for every two of them it is
+    enough to compare the rows that share both, about 1 in 65,536.
+    """
+    octets = looks[rows].view(np.uint8).reshape(-1, 8).astype(np.uint16)
+    for first, second in combinations(range(8), 2):
+        shared = (octets[:, first] << 8 | octets[:, second]).astype(np.uint16)
+        order = np.argsort(shared, kind="stable")
+        _join_neighbours(root, looks, rows[order], shared[order])
+
+
+def _join_neighbours(root: Rows, looks: Looks, rows: Rows, shared: npt.NDArray[np.uint16]) -> None:
+    """Join near looks among rows with the same `shared`, which is sorted: each with the next, the next but one, …"""
+    ends = np.searchsorted(shared, shared, side="right")
+    sorted_looks, places = looks[rows], np.arange(len(rows))
+    pairs: list[tuple[Rows, Rows]] = []
+    step, waiting = 1, 0
+    while step <= _MOST_COMPARED and (places := places[places + step < ends[places]]).size:
+        apart = np.bitwise_count(sorted_looks[places] ^ sorted_looks[places + step])
+        near = places[apart <= MOST_BITS_APART]
+        one, other = rows[near], rows[near + step]
+        new = root[one] != root[other]
+        pairs.append((one[new], other[new]))
+        waiting += int(new.sum())
+        if waiting > _MOST_PAIRS:
+            _join_all(root, pairs)
+            waiting = 0
+        step += 1
+    _join_all(root, pairs)
+
+
+def _join_all(root: Rows, pairs: list[tuple[Rows, Rows]]) -> None:
+    if pairs:
+        _join(root, *(np.concatenate(side) for side in zip(*pairs, strict=True)))
+    pairs.clear()
+
+
+def _join(root: Rows, first: Rows, second: Rows) -> None:
+    """Give both rows of every pair, and all that is joined to them, the same root: the smallest row. In place.
+
+    `root[root]` is `root` before and after.
+    """
+    while True:
+        one, other = root[first], root[second]
+        apart = one != other
+        if not apart.any():
+            return
+        first, second, one, other = first[apart], second[apart], one[apart], other[apart]
+        np.minimum.at(root, np.maximum(one, other), np.minimum(one, other))
+        while not np.array_equal(shorter := root[root], root):
+            root[:] = shorter
+
+
+# What `measure` finds, as records of an array: flat in memory, unlike a million objects.
+_MEASURED = [name for name in OPTIONAL_COLUMNS if name in Measures.__dataclass_fields__]
+_RECORD = np.dtype([("readable", "?"), *((name, OPTIONAL_COLUMNS[name].lower()) for name in _MEASURED)])
+
+
+def inspect(dataset: Dataset, processes: int | None = None, progress: Progress | None = None) -> Dataset:
+    """Measure every picture of a data set and write that into its index, with the sets of near-duplicates.
+
+    Pictures that cannot be read get nulls, and are like no other unless their files are the same.
+
+    Args:
+        processes: None takes one a core; 1 works in this process.
+        progress: called with pictures done and pictures in all.
+
+    Raises:
+        ScalpError: `worker_died`, or somebody else is changing the data set.
+    """
+    with claimed(dataset.name):
+        records = np.zeros(dataset.images, dtype=_RECORD)
+        done = 0
+        for first, measured in share_out(_inspect_chunk, _chunks(dataset), processes):
+            records[first : first + len(measured)] = measured
+            done += len(measured)
+            if progress:
+                progress(done, len(records))
+        sets = look_alikes(records["look"], dataset.column("sha256"))
+        return change_columns(dataset, _columns(records, sets))
+
+
+def _chunks(dataset: Dataset) -> Iterator[tuple[Dataset, int, list[str]]]:
+    ids, first = iter(dataset.column("id")), 0
+    while chunk := list(islice(ids, _CHUNK)):
+        yield dataset, first, chunk
+        first += len(chunk)
+
+
+def _inspect_chunk(chunk: tuple[Dataset, int, list[str]]) -> tuple[int, npt.NDArray[np.void]]:
+    dataset, first, ids = chunk
+    records = np.zeros(len(ids), dtype=_RECORD)
+    for number, image_id in enumerate(ids):
+        try:
+            measures = measure(dataset.read(image_id))
+        except ScalpError:
+            continue
+        records[number] = _record(measures)
+    return first, records
+
+
+def columns_of(measured: Sequence[Measures]) -> pd.DataFrame:
+    """The columns that `inspect` writes, of pictures that are measured already."""
+    records = np.array([_record(measures) for measures in measured], dtype=_RECORD)
+    contents = np.array([measures.sha256 for measures in measured])
+    return pd.DataFrame(_columns(records, look_alikes(records["look"], contents)))
+
+
+def _record(measures: Measures) -> tuple[object, ...]:
+    return True, *(getattr(measures, name) for name in _MEASURED)
+
+
+def _columns(records: npt.NDArray[np.void], sets: npt.NDArray[np.int32]) -> dict[str, pd.Series]:
+    table = pd.DataFrame({name: records[name] for name in _MEASURED} | {"look_alikes": sets})
+    table = table.astype({name: OPTIONAL_COLUMNS[name] for name in (*_MEASURED, "look_alikes")})
+    table.loc[~records["readable"], _MEASURED] = pd.NA
+    table.loc[sets < 0, "look_alikes"] = pd.NA
+    return {str(name): column for name, column in table.items()}

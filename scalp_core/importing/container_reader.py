@@ -1,0 +1,166 @@
+"""What the files of one folder or zip say: pictures, labels, further facts, and what is wrong with them.
+
+Knows one container at a time; what the whole tree adds up to is settle.py's.
+"""
+
+import gc
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from operator import itemgetter
+from pathlib import Path
+from unicodedata import normalize
+
+from scalp_core import images
+from scalp_core.data.aihub import folder_name, label_values, meta_values, published_name, readable
+from scalp_core.data.file_tree import Container, Fault, Member, Reader
+from scalp_core.errors import ScalpError
+from scalp_core.importing.import_db import Contents, Pending, Place, grades_text
+from scalp_core.labels import CONDITIONS, GRADES
+
+PICTURES = (".jpg", ".jpeg", ".png", ".webp")
+_META = "_meta"
+_HEAD = 1024  # bytes; enough for the size of a picture, were it not for a long EXIF block
+_MOST_LABEL_BYTES = 2**20
+_VALUES = {condition.value for condition in CONDITIONS}
+_all_values = itemgetter(*(condition.value for condition in CONDITIONS))
+_USUAL_VALUES = {str(int(grade)) for grade in GRADES}
+
+
+def read_container(root: Path, container: Container, *, label_files: bool = True) -> Contents:
+    """Everything in one folder or zip file of the tree `root`, without decoding a picture.
+
+    Args:
+        label_files: False where a table has the labels; JSON files are then passed over.
+    """
+    found = Contents(container)
+    try:
+        with _collector_at_rest(), Reader(root, container) as reader:
+            _read(root, reader, found, label_files)
+    except OSError as error:  # gone or closed to us since the tree was listed
+        found.faults.append(Fault("unreadable", container.path.rpartition("/")[2], "", error.strerror or str(error)))
+    return found
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Tens of thousands of rows that all stay are no garbage: looking through them takes a tenth of the time."""
+    working = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if working:
+            gc.enable()
+
+
+def _read(root: Path, reader: Reader, found: Contents, label_files: bool) -> None:
+    places: dict[tuple[str, ...], Place] = {}
+    for member in reader.members(found.container):
+        if isinstance(member, Fault):
+            found.faults.append(member)
+            continue
+        place = places.get(member.parts)
+        if place is None:
+            place = places[member.parts] = _place(root, found.container, member.parts)
+            found.places.append(place)
+        if member.ending in PICTURES:
+            _take_picture(reader, member, place, found, label_files)
+        elif member.ending == ".json" and label_files:
+            _take_label(reader, member, place, found)
+        else:
+            found.ignored.append(member.name)
+
+
+def _place(root: Path, container: Container, parts: tuple[str, ...]) -> Place:
+    folder = folder_name((readable(root.name), *parts))
+    slash = "/" if container.path and not container.is_zip else ""
+    location = "".join(f"{part}/" for part in parts)
+    return Place(location, container.path + slash, folder.condition, folder.grade, folder.official)
+
+
+def stem(name: str) -> str:
+    """A file's name without its ending, composed (NFC), so that Korean names of every system compare."""
+    own = name.rpartition(".")[0] or name
+    # Half a surrogate pair, which JSON may escape, can be stored nowhere.
+    return own if own.isascii() else normalize("NFC", own).encode("utf-8", "replace").decode()
+
+
+def join_of(own: str) -> str:
+    """What a picture and its row of a table have in common: the name without its ending."""
+    return published_name(own) or own
+
+
+def _take_picture(reader: Reader, member: Member, place: Place, found: Contents, label_files: bool) -> None:
+    _, name, _, file, size, stamp, offset, length, deflated = member
+    own = stem(name)
+    published = published_name(own)
+    identity = published or place.location + name
+    joins = published or (_joins(own, place) if label_files else own)
+    place.copies.append((identity, joins, name, file, offset, length, deflated, size, stamp))
+    try:
+        images.size_from_header(reader.read(member, _HEAD))
+    except (ScalpError, OSError, zlib.error) as error:
+        pending = Pending(place.path + (file or ""), offset, length, deflated, size, stamp)
+        found.spoilt.append((pending, str(error)))
+
+
+def _take_label(reader: Reader, member: Member, place: Place, found: Contents) -> None:
+    def tell(kind: str, detail: str) -> None:
+        found.faults.append(Fault(kind, member.name, place.location + member.name, detail))
+
+    own = stem(member.name)
+    try:
+        document = _document(reader.read(member, _MOST_LABEL_BYTES))
+    except (ValueError, RecursionError, OSError, zlib.error) as error:  # the second: brackets in brackets
+        tell("bad_label", str(error))
+        return
+    if own[-len(_META) :].lower() == _META:
+        if meta := meta_values(document):
+            text = json.dumps(meta, ensure_ascii=False, sort_keys=True)
+            place.metas.append((_joins(own[: -len(_META)], place), text))
+        return
+    if _VALUES.isdisjoint(document):
+        tell("bad_label", "none of value_1 … value_6 is in it")
+        return
+    grades, problems = _grades(document)
+    for problem in problems:
+        tell("bad_value", problem)
+    file_name = document.get("image_file_name")
+    labelled = stem(file_name.strip()) if isinstance(file_name, str) and file_name.strip() else own
+    place.labels.append((_joins(labelled, place), member.name, None, grades, None))
+
+
+def _grades(document: Mapping[str, object]) -> tuple[str, list[str]]:
+    """Grades as the journal keeps them, and what was wrong with them."""
+    try:
+        # As good as always, and hundreds of thousands of times: six texts from 0 to 3.
+        said = _all_values(document)
+        if _USUAL_VALUES.issuperset(said):
+            return "".join(said), []
+    except (KeyError, TypeError):  # one is missing; one is a list or an object
+        pass
+    values, problems = label_values(document)
+    return grades_text(values.values()), problems
+
+
+def _document(content: bytes) -> dict[str, object]:
+    """The JSON object in these bytes; ValueError if there is none."""
+    try:
+        text = content.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        text = content.decode("cp949")  # what older Korean tools write; the keys and values are ASCII either way
+    document = json.loads(text)
+    if not isinstance(document, dict):
+        raise ValueError("it is no JSON object")
+    return document
+
+
+def _joins(own: str, place: Place) -> str:
+    """What a picture and its label have in common.
+
+    The publisher's names are unique over the whole data set; any other name says something within its class only.
+    """
+    grade = "" if place.grade is None else place.grade
+    return published_name(own) or f"{own}|{place.condition or ''}|{grade}|{place.official or ''}"

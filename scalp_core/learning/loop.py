@@ -1,0 +1,444 @@
+"""One training in progress: drawing batches, steps, validation, checkpoint. Knows no queue and no origin of inputs.
+
+Every epoch starts from a seed of its own (recipe seed and epoch), so a checkpoint at an epoch's end needs no random
+states and a resumed training repeats exactly what an uninterrupted one would have done.
+"""
+
+import errno
+import json
+import math
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from scalp_core.data.dataset import Dataset
+from scalp_core.errors import ScalpError
+from scalp_core.files import write_atomic
+from scalp_core.labels import GRADES
+from scalp_core.learning.augment import augment
+from scalp_core.learning.backbones import timm
+from scalp_core.learning.balancing import grade_weights, picture_weights
+from scalp_core.learning.losses import loss_of
+from scalp_core.learning.network import logits
+from scalp_core.metrics import metrics
+from scalp_core.metrics.operating_point import OperatingPoint
+from scalp_core.runs.runs import Progress, Recipe, Run
+
+GRADED_PARTS = ("valid", "calib", "test")
+SEEDS_APART = 10_007  # more than a training has epochs: no two of them share a seed
+_GRADED_AT_ONCE = 64
+_FEWEST_AT_ONCE = 2  # a batch of one breaks batch normalisation
+_UNLABELLED = -1
+
+Inputs = npt.NDArray[np.uint8] | npt.NDArray[np.float32]  # (images, height, width, channels): pixels, or features
+
+
+class Stopped(Exception):  # noqa: N818  asked for, so not an error
+    """Somebody asked the run to stop; its last checkpoint stands."""
+
+
+class Reporter:
+    """Tells the run folder how far we are, at most once a second, and notices when we are asked to stop."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.epochs, self.told = run, run.recipe.epochs, 0.0
+        self.begun: tuple[float, float] | None = None
+
+    def tell(self, phase: str, epoch: int, done: float, seconds_left: float | None, force: bool = True) -> None:
+        if self.run.asked_to_stop:
+            raise Stopped
+        if force or time.monotonic() - self.told > 1:
+            self.told = time.monotonic()
+            self.run.write_progress(Progress(phase, epoch, self.epochs, round(done, 4), seconds_left))
+
+    def prepared(self, done: float) -> None:
+        """`done` is the share of the pictures that are read."""
+        self.tell("preparing", 0, done, None, force=False)
+
+    def step(self, epoch: int, done: float) -> None:
+        """`done` is the share of the whole training; what this process did itself gives the estimate."""
+        now = time.monotonic()
+        self.begun = self.begun or (now, done)
+        since, at = self.begun
+        left = (now - since) / (done - at) * (1 - done) if done > at else None
+        self.tell("training", epoch, done, None if left is None else round(left), force=False)
+
+
+@dataclass
+class Loop:
+    """One training in progress: the network that learns, its optimiser and what has been reached.
+
+    `learner` takes (n, channels, h, w) and gives evidence (n, conditions, 4, h, w); `layers` says how deep each of its
+    parameters lies, for rates that differ from layer to layer.
+    """
+
+    run: Run
+    recipe: Recipe
+    learner: nn.Module
+    layers: dict[str, int]
+    dataset: Dataset
+    inputs: Inputs
+    device: torch.device
+
+    def __post_init__(self) -> None:
+        recipe, index = self.recipe, self.dataset.index
+        labels = self.dataset.grades(recipe.conditions)
+        self.labels = torch.from_numpy(np.nan_to_num(labels, nan=_UNLABELLED)).long()
+        self.parts = {part: np.flatnonzero(index["part"] == part) for part in (*GRADED_PARTS, "train")}
+        learned = labels[self.parts["train"]]
+        drawn = picture_weights(learned, recipe.sampling)
+        self.drawing = torch.from_numpy(drawn)
+        by_condition = torch.tensor(recipe.condition_weights or [1.0] * len(recipe.conditions))
+        self.weights = (
+            torch.from_numpy(grade_weights(learned, recipe.grade_weights, drawn)).float() * by_condition[:, None]
+        )
+        self.loss = loss_of(recipe.loss)
+        self.steps = max(1, len(learned) // recipe.batch_size)
+        self.optimizer = torch.optim.AdamW(_parameter_groups(self.learner, self.layers, recipe), lr=recipe.lr)
+        self.schedule = timm.scheduler.CosineLRScheduler(
+            self.optimizer,
+            t_initial=recipe.epochs * self.steps,
+            warmup_t=min(int(recipe.warmup_epochs * self.steps), recipe.epochs * self.steps - 1),
+            warmup_lr_init=recipe.lr / 100,
+            lr_min=recipe.lr / 100,
+            t_in_epochs=False,
+        )
+        # What is validated and kept. The average of the first steps would be mostly of the start: a rising decay.
+        self.average = timm.utils.ModelEmaV3(self.learner, decay=recipe.ema, use_warmup=True) if recipe.ema else None
+        # Pictures that pass through together: fewer when memory is short.
+        self.at_once, self.graded_at_once = recipe.batch_size, _GRADED_AT_ONCE
+        self.epochs_done, self.best_epoch, self.seconds_before, self.weights_used = 0, 0, 0.0, ""
+        self.best_score = (-1.0, float("-inf"))
+        self.best: dict[str, Tensor] = _state(self.judged)
+        self.history: list[dict[str, Any]] = []
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is validated and kept: the average of the weights, if there is one."""
+        return self.learner if self.average is None else self.average.module
+
+    @property
+    def ended(self) -> bool:
+        """All epochs are done, or nothing got better for as long as the recipe's patience."""
+        recipe = self.recipe
+        waited = self.epochs_done - self.best_epoch
+        return self.epochs_done >= recipe.epochs or bool(recipe.patience and waited >= recipe.patience)
+
+    def run_epoch(self, reporter: Reporter) -> None:
+        """Train one epoch, validate it, remember it if it is the best so far, and write it all down."""
+        started, epoch = time.monotonic(), self.epochs_done + 1
+        train_loss = self._train_epoch(epoch, reporter)
+        valid = self.grade_parts(["valid"])
+        if not np.isfinite(valid[metrics.PROBABILITIES]).all(axis=None):  # the last step may have spoilt the weights
+            raise _diverged(epoch, self.recipe.lr)
+        report = metrics.report(OperatingPoint().apply(valid)).set_index("condition")
+        # A constant prediction of a constant truth agrees in nothing beyond chance.
+        kappas = report.loc[report["images"] > 0, "quadratic_weighted_kappa"].fillna(0.0)
+        line = {
+            "epoch": epoch,
+            "train_loss": round(train_loss, 6),
+            "valid_loss": round(_mean_loss(valid), 6),
+            "valid_qwk": round(float(kappas.mean()), 6),
+            **{f"qwk_{condition}": round(float(kappas[condition]), 6) for condition in kappas.index},
+            "lr": max(group["lr"] for group in self.optimizer.param_groups),
+            "at_once": self.at_once,
+            "seconds": round(time.monotonic() - started, 2),
+        }
+        self.history.append(line)
+        score = (line["valid_qwk"], -line["valid_loss"])
+        if score > self.best_score:
+            self.best_score, self.best_epoch, self.best = score, epoch, _state(self.judged)
+        self.epochs_done = epoch
+        self.run.write_history(self.history)
+        self._save_checkpoint()
+        print(json.dumps(line), flush=True)
+
+    def _train_epoch(self, epoch: int, reporter: Reporter) -> float:
+        recipe = self.recipe
+        torch.manual_seed(recipe.seed * SEEDS_APART + epoch)
+        self._wake(epoch)
+        losses = []
+        for step, rows in enumerate(self._draw()):
+            finished = (epoch - 1) * self.steps + step
+            reporter.step(epoch, finished / (recipe.epochs * self.steps))
+            losses.append(self.step(rows, finished))
+            if not torch.isfinite(losses[-1]):
+                raise _diverged(epoch, recipe.lr)
+        return float(torch.stack(losses).mean())
+
+    def step(self, rows: Tensor, finished: int) -> Tensor:
+        """Learn from these rows of the inputs, after so many `finished` steps; the loss."""
+        self.schedule.step_update(finished)
+        loss = self._learn(*self._batch(rows))
+        torch.nn.utils.clip_grad_norm_(self.learner.parameters(), max_norm=1.0)
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.update(self.learner, step=finished)
+        return loss
+
+    def _wake(self, epoch: int) -> None:
+        """Everything learns, or in the first epochs of some recipes the head alone, on features that stand still."""
+        self.learner.train()
+        if isinstance(backbone := getattr(self.learner, "backbone", None), nn.Module):
+            awake = epoch > self.recipe.frozen_epochs
+            backbone.requires_grad_(awake).train(awake)
+
+    def _draw(self) -> Iterator[Tensor]:
+        """Rows of the training part, a batch at a time; the last, smaller one is left out."""
+        recipe, pictures = self.recipe, len(self.drawing)
+        wanted = min(pictures, self.steps * recipe.batch_size)
+        if recipe.sampling == "none":
+            drawn = torch.randperm(pictures)[:wanted]
+        else:
+            drawn = torch.multinomial(self.drawing, wanted, replacement=True)
+        rows = torch.from_numpy(self.parts["train"])
+        yield from torch.split(rows[drawn], recipe.batch_size)
+
+    def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs (n, channels, h, w), targets (n, conditions, 4) and weights (n, conditions); 0 where unlabelled."""
+        recipe, labels = self.recipe, self.labels[rows]
+        inputs = self._inputs(rows.numpy())
+        if recipe.augmentation == "standard" and inputs.shape[1] == 3:
+            inputs = augment(inputs)
+        targets = one_hot(labels.clamp(min=0), len(GRADES)).float()
+        weights = (targets * self.weights).sum(dim=-1) * (labels != _UNLABELLED)
+        if recipe.mixup:
+            share = torch.distributions.Beta(recipe.mixup, recipe.mixup).sample()
+            partner = torch.randperm(len(rows))
+            inputs = torch.lerp(inputs[partner.to(self.device)], inputs, share.to(self.device))
+            targets = torch.lerp(targets[partner], targets, share)
+            both = (weights > 0) & (weights[partner] > 0)
+            weights = torch.lerp(weights[partner], weights, share) * both
+        return inputs, targets.to(self.device), weights.to(self.device)
+
+    def _inputs(self, rows: npt.NDArray[np.intp]) -> Tensor:
+        # Rows of height × width × channels are what torch calls channels last, which convolutions like best.
+        return torch.from_numpy(self.inputs[rows]).to(self.device).permute(0, 3, 1, 2).float()
+
+    def _learn(self, inputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        """The loss of one batch, with its gradients; in smaller pieces from when memory ran out on."""
+        while True:
+            try:
+                return self._gradients(inputs, targets, weights)
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                if self.at_once <= _FEWEST_AT_ONCE:
+                    raise no_memory(self.at_once) from error
+                self._make_room()
+                self.take_at_most((self.at_once + 1) // 2, "Memory ran out")
+
+    def _gradients(self, inputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        self.optimizer.zero_grad(set_to_none=True)
+        # With a floor of one: a batch without any label gives 0, not NaN.
+        whole = weights.sum().clamp(min=1)
+        total = torch.zeros((), device=self.device)
+        pieces = _pieces(len(inputs), self.at_once)
+        for piece, target, weight in zip(
+            *(torch.tensor_split(one, pieces) for one in (inputs, targets, weights)), strict=True
+        ):
+            known = logits(self._evidence(piece))
+            loss = self.loss(known.flatten(0, 1), target.flatten(0, 1), weight.flatten()) / whole
+            loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
+            total += loss.detach()
+        return total
+
+    def take_at_most(self, pictures: int, why: str) -> None:
+        """Let no more than so many pictures pass through together from now on, and say why."""
+        self.at_once = min(self.at_once, pictures)
+        self.graded_at_once = min(self.graded_at_once, pictures)
+        print(f"{why}; batches now pass in pieces of {self.at_once} pictures.", flush=True)
+
+    def _make_room(self) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _evidence(self, inputs: Tensor) -> Tensor:
+        # Grading stays in full precision, as the export answers: predictions tell of the model that is used.
+        learning = torch.is_grad_enabled()
+        with torch.autocast(self.device.type, torch.bfloat16) if learning and self._in_bfloat16() else nullcontext():
+            network = self.learner if learning else self.judged
+            evidence: Tensor = network(inputs.contiguous(memory_format=torch.channels_last))
+        return evidence.float()
+
+    def _in_bfloat16(self) -> bool:
+        precision = self.recipe.precision
+        if precision == "auto":  # CPUs without instructions for it emulate it (0.4× measured)
+            return self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return precision == "bfloat16"
+
+    def grade_parts(self, parts: list[str] | tuple[str, ...]) -> pd.DataFrame:
+        """The prediction table of these parts, with the network as it is judged now: see Run.raw_predictions."""
+        return pd.concat([self._grade_part(part) for part in parts], ignore_index=True)
+
+    def _grade_part(self, part: str) -> pd.DataFrame:
+        rows, index = self.parts[part], self.dataset.index
+        probabilities, tables = self.probabilities(rows), []
+        for number, condition in enumerate(self.recipe.conditions):
+            table = pd.DataFrame(probabilities[:, number], columns=metrics.PROBABILITIES)
+            table.insert(0, "image", index["id"].to_numpy()[rows])
+            table.insert(1, "condition", condition.value)
+            table.insert(2, "part", part)
+            table.insert(3, "truth", index[condition.value].to_numpy()[rows])
+            tables.append(table)
+        return pd.concat(tables, ignore_index=True)
+
+    def probabilities(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+        """(rows, conditions, 4) of the network as it is judged now."""
+        self.judged.eval()
+        graded = torch.empty(len(rows), len(self.recipe.conditions), len(GRADES))
+        done = 0
+        while done < len(rows):
+            if self.run.asked_to_stop:
+                raise Stopped
+            batch = rows[done : done + self.graded_at_once]
+            try:
+                graded[done : done + len(batch)] = self._probabilities(batch)
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                if self.graded_at_once == 1:
+                    raise no_memory(1) from error
+                self._make_room()
+                self.graded_at_once //= 2
+                print(f"Memory ran out; {self.graded_at_once} pictures are now graded at once.", flush=True)
+                continue
+            done += len(batch)
+        found: npt.NDArray[np.float32] = graded.numpy()
+        return found
+
+    def _probabilities(self, rows: npt.NDArray[np.intp]) -> Tensor:
+        with torch.inference_mode():
+            return logits(self._evidence(self._inputs(rows))).softmax(dim=-1).cpu()
+
+    # ---- checkpoint: one safetensors file, position and history in its header ----
+
+    def _save_checkpoint(self) -> None:
+        states: dict[str, dict[str, Tensor]] = {"network": self.learner.state_dict(), "best": self.best}
+        if self.average is not None:
+            states["average"] = self.average.module.state_dict()
+        for number, state in self.optimizer.state_dict()["state"].items():
+            states[f"optimizer/{number}"] = state
+        position = {
+            "epochs_done": self.epochs_done,
+            "best_epoch": self.best_epoch,
+            "best_score": self.best_score,
+            "at_once": self.at_once,
+            "weights_used": self.weights_used,
+            "seconds": sum(line["seconds"] for line in self.history),
+            "history": self.history,
+        }
+        # Transformers keep some weights transposed in memory, which the format does not store.
+        tensors = {
+            f"{group}/{name}": one.cpu().contiguous() for group, state in states.items() for name, one in state.items()
+        }
+        metadata = {"position": json.dumps(position)}
+        write_atomic(self.run.checkpoint_path, lambda path: save_file(tensors, path, metadata))
+
+    def restore(self) -> None:
+        """Go on from the last checkpoint, if there is one."""
+        path = self.run.checkpoint_path
+        if not path.exists():
+            return
+        with safe_open(path, "pt") as checkpoint:
+            position = json.loads(checkpoint.metadata()["position"])
+        groups: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "average": {}, "optimizer": {}}
+        for name, tensor in load_file(path).items():
+            group, _, rest = name.partition("/")
+            groups[group][rest] = tensor
+        self.learner.load_state_dict(groups["network"])
+        if self.average is not None:
+            self.average.module.load_state_dict(groups["average"])
+        self.best = groups["best"]
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in groups["optimizer"].items():
+            number, _, rest = name.partition("/")
+            state.setdefault(int(number), {})[rest] = tensor
+        self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
+        self.epochs_done, self.best_epoch = position["epochs_done"], position["best_epoch"]
+        self.at_once, self.weights_used = position["at_once"], position["weights_used"]
+        self.best_score = (position["best_score"][0], position["best_score"][1])
+        self.seconds_before, self.history = position["seconds"], position["history"]
+        # An epoch may have been written down just before a kill kept it from the checkpoint.
+        self.run.write_history(self.history)
+
+
+def _state(network: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+
+
+def _parameter_groups(learner: nn.Module, layers: dict[str, int], recipe: Recipe) -> list[dict[str, Any]]:
+    """Parameters by depth. Biases and normalisation do not decay (they have one dimension)."""
+    deepest = max(layers.values())
+    groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
+    for name, parameter in learner.named_parameters():
+        depth = layers[name] if recipe.layer_decay < 1 else deepest
+        groups.setdefault((depth, parameter.ndim > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "weight_decay": recipe.weight_decay if decays else 0.0,
+            "lr_scale": recipe.layer_decay ** (deepest - depth),
+        }
+        for (depth, decays), parameters in groups.items()
+    ]
+
+
+def _pieces(pictures: int, at_once: int) -> int:
+    """Into how many pieces of nearly the same size a batch is cut; none of a single picture, see _FEWEST_AT_ONCE."""
+    return max(1, min(math.ceil(pictures / at_once), pictures // _FEWEST_AT_ONCE))
+
+
+# On a CPU torch, and oneDNN below it, say so in a RuntimeError's words.
+_WORDS_OF_MEMORY = ("can't allocate memory", "could not create a primitive", "could not create a memory", "bad_alloc")
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether `error` tells that memory ran out."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS_OF_MEMORY)
+
+
+def no_memory(at_once: int | None = None) -> ScalpError:
+    """The error when not even so few pictures `at_once` fit, or what cannot be done in smaller pieces."""
+    even = f" even with {at_once} pictures at once" if at_once else ""
+    even_ko = f"한 번에 {at_once}장만 처리해도 " if at_once else ""
+    return ScalpError(
+        "no_memory",
+        f"Memory ran out{even}. Choose a smaller image_size or architecture, or free memory, and resume; the last "
+        "checkpoint is kept.",
+        f"{even_ko}메모리가 부족합니다. image_size나 모델을 줄이거나 메모리를 확보한 뒤 재개하십시오. 마지막 "
+        "체크포인트는 남아 있습니다.",
+    )
+
+
+def _diverged(epoch: int, lr: float) -> ScalpError:
+    return ScalpError(
+        "diverged",
+        f"The loss stopped being a number in epoch {epoch}. Train again with a lower lr (it was {lr:g}).",
+        f"{epoch}번째 에폭에서 손실이 발산했습니다. lr을 {lr:g}보다 낮춰 다시 학습하십시오.",
+    )
+
+
+def _mean_loss(predictions: pd.DataFrame) -> float:
+    """Cross-entropy of a prediction table over its labelled rows; 0 when there are none."""
+    rows = predictions.dropna(subset="truth")
+    if rows.empty:
+        return 0.0
+    chosen = rows[metrics.PROBABILITIES].to_numpy()[np.arange(len(rows)), rows["truth"].to_numpy(dtype=np.int64)]
+    return float(-np.log(np.clip(chosen, 1e-12, None)).mean())

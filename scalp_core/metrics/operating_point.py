@@ -1,0 +1,483 @@
+"""The operating point: how a run's probabilities become grades and grade sets. Fitted on the calibration part after
+training, or chosen by hand, and stored in the run. Knows no run, no file, no network.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scalp_core.errors import ScalpError, Text
+from scalp_core.labels import GRADES, Condition
+from scalp_core.metrics import metrics
+from scalp_core.metrics.metrics import PROBABILITIES, SetQuality
+
+Grades = npt.NDArray[np.int64]
+Probabilities = npt.NDArray[np.float64]
+PerGrade = tuple[float, float, float, float]
+Cost = tuple[PerGrade, PerGrade, PerGrade, PerGrade]  # rows truth, columns prediction
+
+PART = "calib"
+COVERAGE = 0.9  # of the grade sets
+RULES = ("argmax", "median", "expected_cost")  # the simplest first
+TAUS = tuple(float(tau) for tau in np.arange(13) / 8)  # 0 … 1.5
+RECALL_FLOOR = 0.2
+# Below this nothing can be fitted that holds for other pictures.
+MIN_IMAGES = 30
+# Kappas this near are the same: the gentler decision is taken, which has less of the calibration part in it.
+_HAIR = 0.005
+_LEAST = 1e-12  # probability: its logarithm has to be finite
+_N = len(GRADES)
+_DISTANCE = np.abs(np.subtract.outer(np.arange(_N), np.arange(_N))).astype(np.float64)
+
+
+def per_grade(values: npt.NDArray[np.float64]) -> PerGrade:
+    """Four numbers of an array (4,) as a value of its own."""
+    first, second, third, fourth = (float(value) for value in values)
+    return first, second, third, fourth
+
+
+def _cost(matrix: npt.NDArray[np.float64]) -> Cost:
+    first, second, third, fourth = (per_grade(row) for row in matrix)
+    return first, second, third, fourth
+
+
+SQUARED_DISTANCE = _cost(np.square(_DISTANCE))  # what quadratic weighted kappa charges
+LARGEST_COST = 1000.0
+
+
+class NamedCost(NamedTuple):
+    """Costs worth beginning from."""
+
+    text: Text
+    cost: Cost
+
+
+COSTS = {
+    "squared": NamedCost(Text("squared distance", "제곱 거리"), SQUARED_DISTANCE),
+    "absolute": NamedCost(Text("absolute distance", "절대 거리"), _cost(_DISTANCE)),
+    "severe": NamedCost(
+        Text("squared, missing a severe grade costs double", "제곱 거리, 중증을 놓치면 두 배"),
+        _cost(np.square(_DISTANCE) * [[1], [1], [1], [2]]),
+    ),
+}
+
+
+def cost_of(values: npt.ArrayLike) -> Cost:
+    """Sixteen numbers, rows the truth and columns the prediction, as costs.
+
+    Raises:
+        ScalpError: they are not sixteen numbers from 0 to LARGEST_COST; a mistake would be cheaper than being right; or
+            nothing costs more than anything else.
+    """
+    try:
+        cost = _cost(np.asarray(values, dtype=np.float64).reshape(_N, _N))
+    except (ValueError, TypeError, OverflowError):
+        cost = _cost(np.full((_N, _N), math.nan))
+    if not _sensible(cost):
+        raise ScalpError(
+            "bad_cost",
+            f"Costs are sixteen numbers from 0 to {LARGEST_COST:g}. In no row may a mistake cost less than the right "
+            "grade, and at least one mistake has to cost more.",
+            f"비용은 0부터 {LARGEST_COST:g}까지의 숫자 16개입니다. 어느 행에서도 틀린 등급의 비용이 맞는 등급보다 "
+            "작을 수 없고, 하나 이상은 더 커야 합니다.",
+        )
+    return cost
+
+
+def _sensible(cost: Cost) -> bool:
+    """Numbers, of which the right grade is the cheapest of every row and not everywhere as dear as the rest."""
+    matrix = np.array(cost)
+    if matrix.shape != (_N, _N) or not ((matrix >= 0) & (matrix <= LARGEST_COST)).all():  # NaN passes neither
+        return False
+    regret = matrix - np.diag(matrix)[:, np.newaxis]
+    return bool((regret >= 0).all() and regret.any())
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How one condition's probabilities become a grade. As it stands, the most probable grade is decided.
+
+    Attributes:
+        temperature: divides the logits; above 1 the network was too sure of itself.
+        shift: added to the logits of the four grades: corrects a prior that balanced training has moved.
+            (Bias-corrected temperature scaling: Alexandari, Kundaje & Shrikumar 2020.)
+        rule: one of RULES.
+        tau: strength of the logit adjustment p · prior^-tau in favour of rare grades (Menon et al. 2021); 0 = none.
+        cost: what is charged for each grade (column) where another is true (row), by the rule "expected_cost" alone.
+        prior: shares of the four grades in the calibration part, smoothed.
+        set_threshold: mass up to which a grade set grows (see `grade_set`); 1 = always all four grades.
+        images: labelled pictures that it was fitted on; 0 = not fitted.
+        quadratic_weighted_kappa: what it reached on them.
+        worst_grade_recall: likewise.
+    """
+
+    temperature: float = 1.0
+    shift: PerGrade = (0.0, 0.0, 0.0, 0.0)
+    rule: str = "argmax"
+    tau: float = 0.0
+    prior: PerGrade = (0.25, 0.25, 0.25, 0.25)
+    set_threshold: float = 1.0
+    images: int = 0
+    quadratic_weighted_kappa: float | None = None
+    worst_grade_recall: float | None = None
+    cost: Cost = SQUARED_DISTANCE
+
+    def __post_init__(self) -> None:
+        known = self.rule in RULES and math.isfinite(self.tau) and _sensible(self.cost)
+        if not known or not self.temperature > 0 or len(self.shift) != _N or min(self.prior) <= 0:
+            raise ValueError(f"not a decision: {self}")
+
+    @property
+    def way(self) -> tuple[str, float, Cost | None]:
+        """Rule, tau, and the costs where the rule asks for them: what of it may be chosen by hand."""
+        return self.rule, self.tau, self.cost if self.rule == "expected_cost" else None
+
+    @property
+    def fitted(self) -> bool:
+        """Its probabilities are calibrated and its grade sets keep what COVERAGE promises."""
+        return self.images > 0
+
+    def calibrated(self, probabilities: npt.ArrayLike) -> Probabilities:
+        """softmax(log p / temperature + shift) of a network's probabilities (…, 4)."""
+        raw = np.asarray(probabilities, dtype=np.float64)
+        if self.temperature == 1 and not any(self.shift):
+            return raw  # to the bit what the network said
+        return _calibrated(raw, self.temperature, np.array(self.shift))
+
+    def grade(self, calibrated: npt.ArrayLike) -> Grades:
+        """The decided grades (…) of calibrated probabilities (…, 4). The only place where they are decided."""
+        adjusted = _adjusted(np.asarray(calibrated, dtype=np.float64), self.prior, self.tau)
+        return _decide(adjusted, self.rule, self.cost)
+
+    def grade_set(self, calibrated: npt.ArrayLike) -> tuple[Grades, Grades]:
+        """Lowest and highest grade of contiguous sets that hold the truth in 90 of 100 pictures; both (…).
+
+        A set begins with the decided grade and takes in the more probable neighbour as long as its mass has not passed
+        `set_threshold` (ordinal adaptive prediction sets: Lu, Angelopoulos & Pomerantz 2022). A decision that was not
+        fitted promises nothing: its sets hold all four grades, and nobody should be shown them (see `fitted`).
+        """
+        probabilities = np.asarray(calibrated, dtype=np.float64)
+        inside = _mass_before(probabilities, self.grade(probabilities)) <= self.set_threshold
+        return inside.argmax(axis=-1), _N - 1 - inside[..., ::-1].argmax(axis=-1)
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """The decisions of all conditions of a run.
+
+    Attributes:
+        decisions: of those conditions that could be fitted.
+        recall_floor: worst-grade recall that was asked for.
+        made: UTC, ISO 8601; empty when nothing was ever fitted.
+        why: the occasion, in words.
+        who: who decided it, as they call themselves; empty for a fit.
+    """
+
+    decisions: Mapping[Condition, Decision] = field(default_factory=dict)
+    recall_floor: float = RECALL_FLOOR
+    made: str = ""
+    why: str = ""
+    who: str = ""
+
+    @property
+    def fitted(self) -> bool:
+        """At least one condition was."""
+        return any(decision.fitted for decision in self.decisions.values())
+
+    def decision(self, condition: str) -> Decision:
+        """The plain one for conditions that were not fitted."""
+        return self.decisions.get(Condition(condition), Decision())
+
+    def apply(self, raw: pd.DataFrame) -> pd.DataFrame:
+        """A network's prediction table with calibrated p0 … p3 (float64) and what is decided: grade, low, high (Int8).
+
+        low and high are missing where the condition was not fitted.
+        """
+        table = raw.reset_index(drop=True)
+        probabilities = table[PROBABILITIES].to_numpy(dtype=np.float64, copy=True)
+        grades = np.zeros(len(table), dtype=np.int64)
+        low, high, promised = grades.copy(), grades.copy(), np.zeros(len(table), dtype=bool)
+        for condition, rows in table.groupby("condition", sort=False, observed=True).indices.items():
+            decision = self.decision(str(condition))
+            probabilities[rows] = decision.calibrated(probabilities[rows])
+            grades[rows] = decision.grade(probabilities[rows])
+            low[rows], high[rows] = decision.grade_set(probabilities[rows])
+            promised[rows] = decision.fitted
+        table[PROBABILITIES] = probabilities
+        table["grade"] = pd.array(grades, dtype="Int8")
+        table["low"] = pd.Series(low, dtype="Int8").where(promised)
+        table["high"] = pd.Series(high, dtype="Int8").where(promised)
+        return table
+
+
+def fit(raw: pd.DataFrame, recall_floor: float = RECALL_FLOOR, why: str = "") -> OperatingPoint:
+    """Fit every condition on the labelled pictures of the calibration part, and on nothing else.
+
+    First temperature and shift by likelihood; then rule and tau by quadratic weighted kappa among those that keep the
+    floor; then the threshold of the sets. Conditions with too few labelled pictures or a single grade are left plain;
+    those in which no decision is better than chance are calibrated, but the most probable grade stays the decision.
+
+    Args:
+        raw: a prediction table with the network's own probabilities: condition, part, truth, p0 … p3.
+        recall_floor: recall that the grade recognised least must reach. Where no decision does, the one that comes
+            nearest is taken.
+    """
+    rows = raw[(raw["part"] == PART) & raw["truth"].notna()]
+    decisions = {
+        Condition(str(condition)): _fit_decision(
+            one[PROBABILITIES].to_numpy(dtype=np.float64), one["truth"].to_numpy(dtype=np.int64), recall_floor
+        )
+        for condition, one in rows.groupby("condition", sort=False, observed=True)
+        if len(one) >= MIN_IMAGES and one["truth"].nunique() > 1
+    }
+    return OperatingPoint(decisions, recall_floor, datetime.now(UTC).isoformat(), why)
+
+
+def _fit_decision(said: Probabilities, truth: Grades, recall_floor: float) -> Decision:
+    temperature, shift = _fit_calibration(said, truth)
+    calibrated = _calibrated(said, temperature, shift)
+    prior = (np.bincount(truth, minlength=_N) + 1) / (len(truth) + _N)
+    rule, tau = _choose_rule(calibrated, truth, prior, recall_floor)
+    shares = per_grade(prior)
+    decision = Decision(temperature=temperature, shift=per_grade(shift), rule=rule, tau=tau, prior=shares)
+    return _measured(decision, said, truth)
+
+
+def _measured(decision: Decision, said: Probabilities, truth: Grades) -> Decision:
+    """The decision with the sets that go with it, and what it reached: all on the calibration part."""
+    calibrated = decision.calibrated(said)
+    grades = decision.grade(calibrated)
+    reached = metrics.measure(metrics.count(truth, grades))
+    return replace(
+        decision,
+        set_threshold=_fit_set_threshold(calibrated, grades, truth),
+        images=len(truth),
+        quadratic_weighted_kappa=reached.quadratic_weighted_kappa,
+        worst_grade_recall=reached.worst_grade_recall,
+    )
+
+
+# By hand.
+
+
+class Labelled(NamedTuple):
+    """The labelled pictures of one part, for one condition.
+
+    Attributes:
+        images: ids, (n,).
+        said: what the network says, (n, 4), not calibrated.
+        truth: (n,).
+    """
+
+    images: npt.NDArray[np.object_]
+    said: Probabilities
+    truth: Grades
+
+
+def labelled(raw: pd.DataFrame, condition: str, part: str) -> Labelled:
+    """Those of a raw prediction table."""
+    rows = raw[(raw["condition"] == condition) & (raw["part"] == part) & raw["truth"].notna()]
+    said = rows[PROBABILITIES].to_numpy(dtype=np.float64)
+    return Labelled(rows["image"].to_numpy(dtype=object), said, rows["truth"].to_numpy(dtype=np.int64))
+
+
+def by_hand(fitted: Decision, calibration: Labelled, rule: str, tau: float, cost: Cost = SQUARED_DISTANCE) -> Decision:
+    """`fitted` with another rule: calibrated as it was, its sets and what is told of it measured anew.
+
+    A set begins with the decided grade, so another rule needs another threshold to keep its promise. What was not
+    fitted still promises nothing.
+
+    Args:
+        calibration: the labelled pictures of PART.
+    """
+    chosen = replace(fitted, rule=rule, tau=tau, cost=cost)
+    return _measured(chosen, calibration.said, calibration.truth) if fitted.fitted else chosen
+
+
+def optimum(decision: Decision, calibration: Labelled, recall_floor: float) -> Decision:
+    """`decision` as `fit` would have it decide: calibrated as it is, rule and tau chosen, sets measured anew."""
+    calibrated, prior = decision.calibrated(calibration.said), np.array(decision.prior)
+    rule, tau = _choose_rule(calibrated, calibration.truth, prior, recall_floor)
+    return by_hand(decision, calibration, rule, tau)
+
+
+def over_taus(decision: Decision, shown: Labelled) -> pd.DataFrame:
+    """What its rule and costs reach with every tau: columns tau, quadratic_weighted_kappa, worst_grade_recall."""
+    calibrated = decision.calibrated(shown.said)
+    counts = [metrics.count(shown.truth, replace(decision, tau=tau).grade(calibrated)) for tau in TAUS]
+    kappas, recalls = metrics.kappas(np.stack(counts)), metrics.worst_recalls(np.stack(counts))
+    return pd.DataFrame({"tau": TAUS, "quadratic_weighted_kappa": kappas, "worst_grade_recall": recalls})
+
+
+def decided(decision: Decision, shown: Labelled) -> Grades:
+    """The grades (n,) of these pictures."""
+    return decision.grade(decision.calibrated(shown.said))
+
+
+def set_quality(decision: Decision, shown: Labelled) -> SetQuality:
+    """Coverage and size of the grade sets of these pictures; nothing where nothing is promised."""
+    if not decision.fitted or not len(shown.truth):
+        return SetQuality(0, math.nan, math.nan)
+    low, high = decision.grade_set(decision.calibrated(shown.said))
+    held = (low <= shown.truth) & (shown.truth <= high)
+    return SetQuality(len(held), float(held.mean()), float((high - low + 1).mean()))
+
+
+LONGEST_WHO, LONGEST_WHY = 80, 300  # letters
+
+
+def signed(point: OperatingPoint, who: str, why: str) -> OperatingPoint:
+    """The same decisions as a version of its own, made now; of overlong words the beginning."""
+    now = datetime.now(UTC).isoformat()
+    return replace(point, made=now, who=_line(who)[:LONGEST_WHO], why=_line(why)[:LONGEST_WHY])
+
+
+def with_decision(point: OperatingPoint, condition: str, decision: Decision, who: str, why: str) -> OperatingPoint:
+    """The point with one condition decided otherwise."""
+    return signed(replace(point, decisions={**point.decisions, Condition(condition): decision}), who, why)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+# Calibration.
+
+
+def _calibrated(raw: Probabilities, temperature: float, shift: npt.NDArray[np.float64]) -> Probabilities:
+    return _softmax(np.log(raw.clip(_LEAST)) / temperature + shift)
+
+
+def _softmax(scores: npt.NDArray[np.float64]) -> Probabilities:
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def _fit_calibration(raw: Probabilities, truth: Grades) -> tuple[float, npt.NDArray[np.float64]]:
+    """Temperature and shift (4,) of the greatest posterior.
+
+    The logarithm of the temperature and the shifts have a normal prior of variance 1. Beside hundreds of pictures that
+    is nothing: it pulls at a shift of s as s pictures would. But a rare grade has three, or none: its likelihood alone
+    would send the shift to minus infinity, and the grade would be dead for good.
+    """
+    # Pages and answers apply what was fitted and never fit: they need not wait for it.
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax
+
+    logarithms, labels = np.log(raw.clip(_LEAST)), np.eye(_N)[truth]
+
+    def loss(values: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        scaled = logarithms * np.exp(-values[0])
+        logs = log_softmax(scaled + values[1:], axis=1)
+        residuals = np.exp(logs) - labels
+        slope = np.concatenate([[-(residuals * scaled).sum()], residuals.sum(axis=0)])
+        return float(-(labels * logs).sum() + values @ values / 2), slope + values
+
+    found = minimize(loss, np.zeros(1 + _N), jac=True, method="L-BFGS-B").x
+    return float(np.exp(found[0])), found[1:]
+
+
+# The decision.
+
+
+def _adjusted(calibrated: Probabilities, prior: npt.ArrayLike, tau: float) -> Probabilities:
+    if tau == 0:
+        return calibrated
+    weighed: Probabilities = calibrated * np.asarray(prior) ** -tau
+    weighed /= weighed.sum(axis=-1, keepdims=True)
+    return weighed
+
+
+def _decide(probabilities: Probabilities, rule: str, cost: Cost = SQUARED_DISTANCE) -> Grades:
+    """The most probable grade, the median, or the grade of the least expected cost."""
+    if rule == "argmax":
+        grades: Grades = probabilities.argmax(axis=-1)
+    elif rule == "median":
+        # The tolerance: a half that float addition missed by a hair is a half.
+        grades = (probabilities.cumsum(axis=-1) >= 0.5 - 1e-9).argmax(axis=-1)
+    else:
+        grades = (probabilities @ np.array(cost)).argmin(axis=-1)
+    return grades
+
+
+def _choose_rule(
+    calibrated: Probabilities, truth: Grades, prior: npt.NDArray[np.float64], recall_floor: float
+) -> tuple[str, float]:
+    """Rule and tau, of all combinations on a grid: the gentlest of those that are best, which `fit` explains.
+
+    Only decisions whose kappa is above chance count. Of a network that learned nothing every decision is worthless, and
+    the search for recall would name healthy heads ill at random.
+    """
+    candidates = [(rule, tau) for tau in TAUS for rule in RULES]
+    adjusted = {tau: _adjusted(calibrated, prior, tau) for tau in TAUS}
+    counts = np.stack([metrics.count(truth, _decide(adjusted[tau], rule)) for rule, tau in candidates])
+    kappas, recalls = metrics.kappas(counts), metrics.worst_recalls(counts)
+    # Unrelated grades have a kappa of 0 with a standard error of about 1 / √n (as a correlation: Fleiss & Cohen 1973).
+    # Three of them, because the best of forty is looked at.
+    above_chance = kappas > 3 / np.sqrt(len(truth))
+    if not above_chance.any():
+        return RULES[0], 0.0
+    kept = above_chance & (recalls >= min(recall_floor, recalls[above_chance].max()) - 1e-9)
+    best = kappas[kept].max()
+    return candidates[int((kept & (kappas >= best - _HAIR)).argmax())]
+
+
+# Grade sets.
+
+
+def _mass_before(probabilities: Probabilities, grades: Grades) -> Probabilities:
+    """Mass that the set growing from `grades` (…) has gathered before each grade enters it: (…, 4), 0 for the first."""
+    flat, low = probabilities.reshape(-1, _N), grades.reshape(-1).copy()
+    rows, high = np.arange(len(flat)), low.copy()
+    mass, before = flat[rows, low], np.zeros(flat.shape)
+    fenced = np.pad(flat, ((0, 0), (1, 1)), constant_values=-1.0)  # no neighbour: less probable than any
+    for _ in range(_N - 1):
+        down = fenced[rows, low] >= fenced[rows, high + 2]
+        low, high = low - down, high + ~down
+        entered = np.where(down, low, high)
+        before[rows, entered] = mass.clip(max=1.0)
+        mass = mass + flat[rows, entered]
+    return before.reshape(probabilities.shape)
+
+
+def _fit_set_threshold(calibrated: Probabilities, grades: Grades, truth: Grades) -> float:
+    """The ⌈(n + 1) · COVERAGE⌉-th smallest of the masses before the true grades enter (split conformal prediction).
+
+    Source: Vovk, Gammerman & Shafer 2005; for sets grown by probability, Romano, Sesia & Candès 2020. Temperature and
+    rule were fitted to the same pictures, which strictly voids the guarantee; they have too few parameters for the
+    coverage to lose more than a hundredth, even with forty pictures.
+    """
+    masses = np.take_along_axis(_mass_before(calibrated, grades), truth[:, np.newaxis], axis=1)[:, 0]
+    place = int(np.ceil((len(masses) + 1) * COVERAGE))
+    return float(np.sort(masses)[place - 1]) if place <= len(masses) else 1.0
+
+
+# As it is stored.
+
+
+def as_json(point: OperatingPoint) -> dict[str, Any]:
+    """The point as JSON can hold it."""
+    decisions = {condition.value: asdict(decision) for condition, decision in point.decisions.items()}
+    return asdict(point) | {"decisions": decisions}
+
+
+def from_json(values: Mapping[str, Any]) -> OperatingPoint:
+    """What `as_json` gave.
+
+    Raises:
+        ValueError, LookupError, TypeError: the values are not a point.
+    """
+    decisions = {Condition(key): _decision_from(one) for key, one in values["decisions"].items()}
+    return OperatingPoint(**{**values, "decisions": decisions})
+
+
+def _decision_from(values: Mapping[str, Any]) -> Decision:
+    cost = values.get("cost", SQUARED_DISTANCE)  # of an earlier version: it knew no other
+    tuples = {"shift": tuple(values["shift"]), "prior": tuple(values["prior"]), "cost": tuple(map(tuple, cost))}
+    return Decision(**{**values, **tuples})

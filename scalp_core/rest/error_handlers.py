@@ -1,0 +1,142 @@
+"""Refusals over HTTP: always the same shape, in both languages, under the request's id. Knows no route."""
+
+import logging
+from collections.abc import Sequence
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from scalp_core.errors import ScalpError
+from scalp_core.inference.input_gate import Reason
+from scalp_core.inference.predict import INTENDED_USE
+from scalp_core.rest.schemas import ErrorAnswer, ErrorText, reason_answers
+
+_log = logging.getLogger(__name__)
+
+_STATUS = {
+    "bad_form": 400,
+    "missing_field": 400,
+    "no_run": 404,
+    "run_not_finished": 404,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "too_slow": 408,
+    "too_large": 413,
+    "too_many_pictures": 413,
+    "not_a_picture": 415,
+    "bad_evidence": 422,
+    "bad_strict": 422,
+    "bad_threshold": 422,
+    "bad_value_num": 422,
+    "not_gradable": 422,
+    "not_graded": 422,
+    "no_model": 503,
+    "no_export": 503,
+    "damaged": 503,
+    "warming": 503,
+    "busy": 503,
+    "too_long": 504,
+}
+# Seconds, where waiting helps. A missing model does not come by waiting.
+_RETRY_AFTER = {"warming": 5, "busy": 2, "too_long": 10}
+
+
+class NotGradableError(ScalpError):
+    """What a client gets who wants no grades of a picture that the gate has something against."""
+
+    def __init__(self, reasons: Sequence[Reason]) -> None:
+        super().__init__(
+            "not_gradable",
+            " ".join(["This picture was not graded.", *(reason.text.en for reason in reasons)]),
+            " ".join(["이 사진은 등급을 추정하지 않았습니다.", *(reason.text.ko for reason in reasons)]),
+        )
+        self.reasons = reasons
+
+
+def status_of(error: ScalpError) -> int:
+    """500 for codes that nobody thought of."""
+    return _STATUS.get(error.code, 500)
+
+
+def error_text(error: ScalpError) -> ErrorText:
+    """An error as a member of an answer."""
+    reasons = {"reasons": reason_answers(error.reasons)} if isinstance(error, NotGradableError) else {}
+    return ErrorText(code=error.code, message=error.text.en, message_ko=error.text.ko, **reasons)
+
+
+def refusal(error: ScalpError, request_id: str, status: int | None = None) -> JSONResponse:
+    """The answer to a request that cannot be served; `status` where it is not the code's own."""
+    status = status or status_of(error)
+    body = ErrorAnswer(error=error_text(error), intended_use=INTENDED_USE, request_id=request_id)
+    headers = {}
+    if error.code in _RETRY_AFTER:
+        headers["Retry-After"] = str(_RETRY_AFTER[error.code])
+    if status in (408, 413):
+        headers["Connection"] = "close"  # the rest of the body is not wanted
+    return JSONResponse(body.model_dump(exclude_unset=True), status, headers)
+
+
+def set_headers(headers: MutableHeaders, request_id: str) -> None:
+    """What every answer carries; what a route set itself stays."""
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Cache-Control", "no-store")
+    headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    headers.setdefault("Referrer-Policy", "no-referrer")
+    headers.setdefault("X-Request-ID", request_id)
+
+
+def request_id_of(request: Request) -> str:
+    """Given at the entrance; a dash where it never came through there."""
+    visit = request.scope.get("state", {}).get("visit")
+    return visit.id if visit else "-"
+
+
+async def on_scalp_error(request: Request, error: ScalpError) -> Response:
+    """What we refuse ourselves."""
+    request.state.visit.outcome = error.code
+    return refusal(error, request_id_of(request))
+
+
+async def on_http_error(request: Request, error: HTTPException) -> Response:
+    """What the framework refuses: unknown addresses and methods."""
+    refused = {
+        404: ScalpError(
+            "not_found",
+            "There is nothing at this address. See /api/docs.",
+            "이 주소에는 아무것도 없습니다. /api/docs를 보십시오.",
+        ),
+        405: ScalpError(
+            "method_not_allowed",
+            "This address does not know this method. See /api/docs.",
+            "이 주소에서 쓸 수 없는 메서드입니다. /api/docs를 보십시오.",
+        ),
+    }.get(error.status_code) or ScalpError(
+        "refused", f"The request was refused: {error.detail}", f"요청이 거부되었습니다: {error.detail}"
+    )
+    request.state.visit.outcome = refused.code
+    answer = refusal(refused, request_id_of(request), error.status_code)
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def on_disconnect(request: Request, _error: ClientDisconnect) -> Response:
+    """The client left while sending."""
+    request.state.visit.outcome = "client_left"
+    return Response(status_code=400)  # nobody reads it
+
+
+async def on_anything_else(request: Request, _error: Exception) -> Response:
+    """The last resort. Starlette raises the error again after the answer, so the server logs its traceback."""
+    request_id = request_id_of(request)
+    _log.error("request %s failed", request_id)
+    unexpected = ScalpError(
+        "internal_error",
+        f"Something unexpected went wrong. The server's log has the details under {request_id}.",
+        f"예상하지 못한 오류가 발생했습니다. 자세한 내용은 서버 로그의 {request_id}에 있습니다.",
+    )
+    answer = refusal(unexpected, request_id)
+    set_headers(answer.headers, request_id)  # this answer passes outside of the entrance
+    return answer

@@ -1,0 +1,174 @@
+"""The description of the interface: its parts in the words of OpenAPI, and a page that shows it without a network.
+
+The page is Swagger UI from a package, started by a script of our own, nothing from elsewhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException
+
+from scalp_core.images import FORMAT_NAMES, MAX_BYTES
+from scalp_core.inference.evidence import AGAINST, FOR
+from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD
+from scalp_core.rest.schemas import ErrorAnswer
+
+DESCRIPTION = f"""Estimates how severe six scalp conditions look in a picture. **Research only**: not a medical device,
+not for diagnosis. 두피 사진의 여섯 가지 증상 등급을 추정합니다. **연구용**이며 의료기기가 아닙니다.
+
+* Who answers: for each condition the run that does best on the validation part or that somebody promoted
+  (`/api/models`); with `?run=` another finished one. Every grade names its run and when its operating point was made.
+* Is it gradable at all? Every answer says so in `gradable` and `reasons`: unsharp, over-exposed or too small a
+  picture, or no scalp, is graded and marked; with `?strict=1` it is refused (422).
+* Evidence maps (`?evidence=1`): orange `{FOR}` speaks for the decided grade, blue `{AGAINST}` against it, the more
+  opaque the more; transparent is neither.
+* Requests have an id: yours from the header `X-Request-ID` (1–64 letters, digits, `-`, `_`), otherwise one of ours. It
+  comes back in the header, in errors, and stands in the server's log.
+* Errors have one shape: a code that stays the same and a message in both languages. Where waiting helps, `Retry-After`
+  says how many seconds.
+"""
+
+_IMAGE = {
+    "type": "string",
+    "format": "binary",
+    "description": f"A picture: {FORMAT_NAMES}, at most {MAX_BYTES // 2**20} MB.",
+}
+_VALUE_NUM = {
+    "type": "string",
+    "enum": [str(condition.number) for condition in CONDITIONS],
+    "description": "Number of the condition, 1–6.",
+}
+_THRESHOLD = {
+    "type": "string",
+    "enum": ["1", "2", "3"],
+    "default": str(int(DEFAULT_THRESHOLD)),
+    "description": "For the scalp type: a condition counts as present from this grade on. Also as ?threshold=.",
+}
+
+
+def _query(name: str, schema: Mapping[str, Any], description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
+
+
+_PARAMETERS = [
+    _query(
+        "run",
+        {"type": "string"},
+        "Id of a finished run that answers instead of those in force. Where it was never exported, that is begun and "
+        "the answer is 503 with Retry-After.",
+    ),
+    _query(
+        "evidence",
+        {"type": "string", "enum": ["0", "1"], "default": "0"},
+        "1: with a map of the evidence for each decided grade.",
+    ),
+    _query(
+        "strict",
+        {"type": "string", "enum": ["0", "1"], "default": "0"},
+        "1: a picture that is not gradable is refused, 422 `not_gradable` with the reasons, instead of graded and "
+        "marked. What nobody could check is graded.",
+    ),
+    {
+        "name": "X-Request-ID",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
+        "description": "Your id of this request; comes back in the answer's header and in errors.",
+    },
+]
+
+
+def _described(fields: Mapping[str, Any], required: Sequence[str]) -> dict[str, Any]:
+    """The multipart form in the words of OpenAPI. We read forms ourselves to keep them small."""
+    schema = {"type": "object", "properties": fields, "required": list(required)}
+    form = {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    return {"requestBody": form, "parameters": _PARAMETERS}
+
+
+ALL = _described({"image": _IMAGE, "threshold": _THRESHOLD}, ["image"])
+ONE = _described({"image": _IMAGE, "value_num": _VALUE_NUM}, ["image", "value_num"])
+
+
+def batch(pictures: int, megabytes: int) -> dict[str, Any]:
+    """The form of several pictures, of which there may be so many."""
+    images = {
+        "type": "array",
+        "items": _IMAGE,
+        "minItems": 1,
+        "maxItems": pictures,
+        "description": f"1 to {pictures} pictures, each under this name, together at most {megabytes} MB.",
+    }
+    return _described({"image": images, "threshold": _THRESHOLD}, ["image"])
+
+
+def refusals(**reasons: str) -> dict[int | str, dict[str, Any]]:
+    """Of `on_<status>=why`."""
+    statuses = {int(name.removeprefix("on_")): reason for name, reason in reasons.items()}
+    return {status: {"model": ErrorAnswer, "description": reason} for status, reason in statuses.items()}
+
+
+PICTURE_REFUSALS = refusals(
+    on_400="A field is missing or the form cannot be read.",
+    on_404="`run`: there is no such run, or it has not finished.",
+    on_408="The request did not arrive in time.",
+    on_413="Too many bytes, pixels or pictures.",
+    on_415="Not a picture we read.",
+    on_422="value_num is not 1–6, threshold is not 1–3, evidence or strict is not 0 or 1, `run` does not grade the "
+    "condition; with strict=1, the picture is not gradable.",
+    on_500="Something unexpected.",
+    on_503="No run answers, too many wait already, or the run is being made ready.",
+    on_504="Grading took too long.",
+)
+BATCH_REFUSALS = {status: reason for status, reason in PICTURE_REFUSALS.items() if status not in (415, 504)}
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Scalp Lab API</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="docs/swagger-ui.css">
+</head>
+<body>
+<main id="docs"></main>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</body>
+</html>
+"""
+_START = """SwaggerUIBundle({
+  url: "openapi.json",
+  dom_id: "#docs",
+  validatorUrl: null,
+  tryItOutEnabled: true,
+  deepLinking: true,
+});
+"""
+_TYPES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
+
+pages = APIRouter(include_in_schema=False)
+
+
+@pages.get("/api/docs")
+async def docs() -> HTMLResponse:
+    """The page."""
+    return HTMLResponse(_PAGE, headers={"Content-Security-Policy": _POLICY})
+
+
+@pages.get("/api/docs/{name}")
+def docs_asset(name: str) -> Response:
+    """What the page is made of."""
+    if name == "start.js":
+        return Response(_START, media_type="text/javascript")
+    if name not in _TYPES:
+        raise HTTPException(404)
+    content = files("fastapi_swagger").joinpath("resources", name).read_bytes()
+    return Response(content, media_type=_TYPES[name], headers={"Cache-Control": "max-age=86400"})

@@ -1,0 +1,292 @@
+"""What is said about a picture, as JSON: the members, their descriptions, and how gradings become them.
+
+REST answers with these, the page offers them for download, /api/docs shows their descriptions. Knows no route.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, Field
+
+from scalp_core.inference.evidence import AGAINST, FOR, data_url, speaking_for
+from scalp_core.inference.input_gate import Reason
+from scalp_core.inference.predict import INTENDED_USE, Answer, Grading
+from scalp_core.labels import ScalpType
+from scalp_core.metrics.operating_point import COVERAGE
+
+IntendedUse = Annotated[str, Field(json_schema_extra={"const": INTENDED_USE})]
+
+
+class OperatingPointAnswer(BaseModel):
+    """What turned the network's probabilities into this grade."""
+
+    made: str | None = Field(
+        description="When the run's operating point was fitted or chosen: UTC, ISO 8601. Null: it never was.",
+        examples=["2026-11-02T09:30:00+00:00"],
+    )
+    fitted: bool = Field(
+        description="It was fitted for this condition: `probabilities` are calibrated and `grade_set` is known. "
+        "Otherwise the most probable grade was decided."
+    )
+
+
+class EvidenceAnswer(BaseModel):
+    """Where in the picture the network sees its reasons for `pr_num` rather than the other grades."""
+
+    png: str = Field(
+        description="Data URL of a PNG to be laid over the whole upright picture, stretched to its size. "
+        f"Orange ({FOR}) speaks for the grade, blue ({AGAINST}) against it; the more opaque, the more. Where it is "
+        "transparent, the picture says neither.",
+        examples=["data:image/png;base64,iVBORw0KGgo…"],
+    )
+    scale: float = Field(
+        description="Logits drawn fully opaque: the largest of this answer, the same for all its conditions.",
+        examples=[3.2],
+    )
+
+
+class GradeAnswer(BaseModel):
+    """One condition's grade. The first five members are the older system's."""
+
+    class_id: int = Field(description="Number of the condition, 1–6.", examples=[1])
+    class_name: str = Field(description="Name of the condition, Korean.", examples=["미세각질"])
+    pr_num: int = Field(description="Estimated grade: 0 normal, 1 mild, 2 moderate, 3 severe.", examples=[0])
+    pr_name: str = Field(description="Name of the grade, Korean.", examples=["양호"])
+    answer: str = Field(description="Both in a sentence, Korean.", examples=["미세각질의 상태가 양호 입니다."])
+    probabilities: list[float] = Field(
+        description="Of grades 0–3, sum 1; calibrated where `grade_set` is known.",
+        min_length=4,
+        max_length=4,
+        examples=[[0.7, 0.2, 0.07, 0.03]],
+    )
+    grade_set: list[int] | None = Field(
+        description=f"Lowest and highest grade. The truth lies within in {COVERAGE:.0%} of pictures like those the run "
+        "was calibrated on, `pr_num` always. Null: the run was not calibrated for this condition.",
+        min_length=2,
+        max_length=2,
+        examples=[[0, 1]],
+    )
+    run: str = Field(description="The training run that answered.", examples=["demo-efficientnet_b0"])
+    architecture: str = Field(description="Its network.", examples=["efficientnet_b0"])
+    synthetic: bool = Field(description="It learned from rendered pictures, so its grades mean nothing for real ones.")
+    operating_point: OperatingPointAnswer
+    evidence: EvidenceAnswer | None = Field(default=None, description="Only where it was asked for.")
+
+
+class ImageAnswer(BaseModel):
+    """The picture as it was received."""
+
+    format: str = Field(examples=["JPEG"])
+    width: int = Field(description="Pixels, before turning it upright.", examples=[640])
+    height: int = Field(description="Pixels, before turning it upright.", examples=[480])
+
+
+class ScalpTypeAnswer(BaseModel):
+    """The scalp type that the six grades add up to by the criteria table."""
+
+    key: str = Field(examples=["oily"])
+    name: str = Field(description="Korean.", examples=["지성"])
+    name_en: str = Field(examples=["oily"])
+    threshold: int = Field(description="A condition counts as present from this grade on, 1–3.", examples=[2])
+    present: list[str] = Field(description="Keys of the conditions that count.", examples=[["value_2"]])
+    tendencies: list[str] = Field(description="Above normal but below the threshold.", examples=[["value_1"]])
+    missing: list[str] = Field(description="Conditions that no run answers for.", examples=[[]])
+    reason: str = Field(description="Why this type, Korean.")
+    reason_en: str
+
+
+class ReasonAnswer(BaseModel):
+    """Why the picture should not be graded."""
+
+    code: str = Field(description="For programs; stays the same.", examples=["blurred"])
+    message: str = Field(description="What is wrong, with its figures, and what to do about it.")
+    message_ko: str
+
+
+_GRADABLE = Field(
+    description="False: the picture is not one that the answering run can grade, see `reasons`, and its grades mean "
+    "nothing. Null: nobody checked, because the run has no gate.",
+    examples=[True],
+)
+_REASONS = Field(description="Why it should not be graded; empty where nothing speaks against it.", examples=[[]])
+
+
+class _Grades(BaseModel):
+    value_1: list[GradeAnswer] | None = Field(None, description="Fine scaling, 미세각질.", max_length=1)
+    value_2: list[GradeAnswer] | None = Field(None, description="Excess sebum, 피지과다.", max_length=1)
+    value_3: list[GradeAnswer] | None = Field(None, description="Interfollicular erythema, 모낭사이홍반.", max_length=1)
+    value_4: list[GradeAnswer] | None = Field(
+        None, description="Follicular erythema / pustules, 모낭홍반/농포.", max_length=1
+    )
+    value_5: list[GradeAnswer] | None = Field(None, description="Dandruff, 비듬.", max_length=1)
+    value_6: list[GradeAnswer] | None = Field(None, description="Hair loss, 탈모.", max_length=1)
+
+
+class AllAnswer(_Grades):
+    """Every condition that a run answers for, each a list of one."""
+
+    image: ImageAnswer
+    scalp_type: ScalpTypeAnswer
+    intended_use: IntendedUse
+    gradable: bool | None = _GRADABLE
+    reasons: list[ReasonAnswer] = _REASONS
+
+
+class OneAnswer(_Grades):
+    """The one condition asked for, under its key."""
+
+    image: ImageAnswer
+    intended_use: IntendedUse
+    gradable: bool | None = _GRADABLE
+    reasons: list[ReasonAnswer] = _REASONS
+
+
+class ErrorText(BaseModel):
+    """What went wrong, for programs and for people."""
+
+    code: str = Field(description="For programs; stays the same.", examples=["not_a_picture"])
+    message: str = Field(description="What went wrong and what to do about it.")
+    message_ko: str
+    reasons: list[ReasonAnswer] = Field(
+        default=[], description="Only with `not_gradable`: what the gate has against it."
+    )
+
+
+class ErrorAnswer(BaseModel):
+    """Every answer with a status of 400 and above."""
+
+    error: ErrorText
+    intended_use: IntendedUse
+    request_id: str = Field(
+        description="Of this request, also in the header X-Request-ID and in the server's log.",
+        examples=["9f86d081884c7d65"],
+    )
+
+
+class BatchEntry(BaseModel):
+    """What became of one picture: `answer` with status 200, otherwise `error`."""
+
+    status: int = Field(description="The status that this picture alone would have had.", examples=[200])
+    answer: AllAnswer | None = None
+    error: ErrorText | None = None
+
+
+class BatchAnswer(BaseModel):
+    """One entry a picture, in the order in which they were sent."""
+
+    results: list[BatchEntry]
+    intended_use: IntendedUse
+
+
+class HealthAnswer(BaseModel):
+    status: Literal["alive"]
+    intended_use: IntendedUse
+
+
+class ReadyAnswer(BaseModel):
+    status: Literal["ready"]
+    runs: list[str] = Field(description="The runs that answer, loaded.", examples=[["demo-efficientnet_b0"]])
+    intended_use: IntendedUse
+
+
+class Kappa(BaseModel):
+    """Quadratic weighted kappa: 1 agrees with the labels, 0 is chance."""
+
+    valid: float | None = Field(description="On the validation part, by which runs are chosen. Null: it cannot say.")
+    test: float | None = Field(description="On the test part, which is only reported.")
+
+
+class ModelAnswer(BaseModel):
+    """Who answers for one condition."""
+
+    key: str = Field(examples=["value_1"])
+    name: str = Field(description="Korean.", examples=["미세각질"])
+    name_en: str = Field(examples=["fine scaling"])
+    run: str = Field(examples=["demo-efficientnet_b0"])
+    architecture: str = Field(examples=["efficientnet_b0"])
+    pinned: bool = Field(description="Somebody chose it; otherwise it is the best on the validation part.")
+    data: str = Field(description="The data set it learned from.", examples=["demo"])
+    synthetic: bool = Field(description="It learned from rendered pictures.")
+    quadratic_weighted_kappa: Kappa
+
+
+class ModelsAnswer(BaseModel):
+    models: list[ModelAnswer] = Field(description="Conditions that a run answers for, in their order.")
+    intended_use: IntendedUse
+
+
+def all_answer(answer: Answer, evidence: bool = False) -> AllAnswer:
+    """What `/predict_all` says of an answer; the page offers the same for download."""
+    scalp_type = _scalp_type_answer(answer.scalp_type)
+    return AllAnswer.model_validate(
+        _grades(answer, evidence) | {"scalp_type": scalp_type, "intended_use": INTENDED_USE} | _gate(answer)
+    )
+
+
+def one_answer(answer: Answer, evidence: bool = False) -> OneAnswer:
+    """What `/predict` says of an answer that holds one condition."""
+    return OneAnswer.model_validate(_grades(answer, evidence) | {"intended_use": INTENDED_USE} | _gate(answer))
+
+
+def reason_answers(reasons: Sequence[Reason]) -> list[ReasonAnswer]:
+    """The gate's reasons as members of an answer."""
+    return [ReasonAnswer(code=one.code, message=one.text.en, message_ko=one.text.ko) for one in reasons]
+
+
+def _gate(answer: Answer) -> dict[str, Any]:
+    return {"gradable": answer.gradable, "reasons": reason_answers(answer.reasons or ())}
+
+
+def _grades(answer: Answer, evidence: bool) -> dict[str, Any]:
+    picture = answer.picture
+    image = ImageAnswer(format=picture.format, width=picture.width, height=picture.height)
+    grades = {condition.value: _grade_answer(grading) for condition, grading in answer.gradings.items()}
+    if evidence:
+        for key, map_of_it in _evidence(answer).items():
+            grades[key].evidence = map_of_it
+    return {**{key: [grade] for key, grade in grades.items()}, "image": image}
+
+
+def _evidence(answer: Answer) -> dict[str, EvidenceAnswer]:
+    """By key of the condition, all on one scale."""
+    maps = {condition.value: speaking_for(grading) for condition, grading in answer.gradings.items()}
+    scale = max(float(np.abs(speaking).max()) for speaking in maps.values())
+    height, width = answer.picture.pixels.shape[:2]
+    return {
+        key: EvidenceAnswer(png=data_url(speaking, scale, width / height), scale=scale)
+        for key, speaking in maps.items()
+    }
+
+
+def _grade_answer(grading: Grading) -> GradeAnswer:
+    condition, grade = grading.condition.text.ko, grading.grade.text.ko
+    return GradeAnswer(
+        class_id=grading.condition.number,
+        class_name=condition,
+        pr_num=int(grading.grade),
+        pr_name=grade,
+        answer=f"{condition}의 상태가 {grade} 입니다.",
+        probabilities=list(grading.probabilities),
+        grade_set=[int(grade) for grade in grading.grade_set] if grading.grade_set else None,
+        run=grading.run.id,
+        architecture=grading.run.recipe.architecture,
+        synthetic=grading.run.synthetic,
+        operating_point=OperatingPointAnswer(
+            made=grading.run.operating_point.made or None, fitted=grading.grade_set is not None
+        ),
+    )
+
+
+def _scalp_type_answer(scalp_type: ScalpType) -> ScalpTypeAnswer:
+    return ScalpTypeAnswer(
+        key=scalp_type.key,
+        name=scalp_type.text.ko,
+        name_en=scalp_type.text.en,
+        threshold=int(scalp_type.threshold),
+        present=[condition.value for condition in scalp_type.present],
+        tendencies=[condition.value for condition in scalp_type.tendencies],
+        missing=[condition.value for condition in scalp_type.missing],
+        reason=scalp_type.reason.ko,
+        reason_en=scalp_type.reason.en,
+    )

@@ -1,0 +1,109 @@
+"""Which runs are loaded and may answer without keeping anybody waiting. Loading happens in threads of its own."""
+
+import logging
+import threading
+
+from scalp_core.errors import ScalpError
+from scalp_core.inference import predict
+from scalp_core.runs import worker
+from scalp_core.runs.champions import champions
+from scalp_core.runs.runs import Run, find_finished
+
+_log = logging.getLogger(__name__)
+
+_Network = tuple[Run, int]  # a run, and when it finished: made anew under the same name it is another one
+
+
+class Readiness:
+    """Loads the answering runs, and makes the exports that others lack, while everything else answers."""
+
+    def __init__(self) -> None:
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._loaded: list[Run] = []
+        self._error: ScalpError | None = None
+        self._exporting = threading.Lock()
+        self._exports: set[_Network] = set()
+        self._being_exported: set[_Network] = set()
+        self._failed: dict[_Network, ScalpError] = {}
+
+    def start(self) -> None:
+        """Begin loading unless it is going on. The thread does not keep the server from stopping."""
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._load, name="warm", daemon=True)
+                self._thread.start()
+
+    def _load(self) -> None:
+        try:
+            self._loaded, self._error = predict.warm(), None
+        except ScalpError as error:
+            _log.error("not ready: %s", error)
+            self._error = error
+
+    def check(self) -> list[Run]:
+        """The answering runs when all are loaded; otherwise loading begins.
+
+        Raises:
+            ScalpError: `warming`, `no_model`, or why the last attempt to load failed.
+        """
+        answering = list(dict.fromkeys(champion.run for champion in champions().values()))
+        if not answering:
+            raise no_model()
+        if set(answering) <= set(self._loaded):
+            return answering
+        self.start()
+        raise self._error or _warming()
+
+    def run(self, run_id: str) -> Run:
+        """The finished run of that id, exported. Where the export is missing, it is made meanwhile.
+
+        Making it takes half a minute: in the thread that asks for it, every other picture would wait.
+
+        Raises:
+            ScalpError: `no_run`, `run_not_finished`; `warming` while it is exported, or why that failed.
+        """
+        run = find_finished(run_id)
+        self._require_export(run, (run, run.finished_ns))
+        return run
+
+    def _require_export(self, run: Run, network: _Network) -> None:
+        with self._exporting:
+            if error := self._failed.pop(network, None):
+                raise error  # the next one who asks has it tried again
+            if network in self._exports or run.exported:  # reads all of the file, so it is asked once
+                self._exports.add(network)
+                return
+            if network not in self._being_exported:
+                self._being_exported.add(network)
+                threading.Thread(target=self._export, args=(run, network), name="export", daemon=True).start()
+        raise _warming()
+
+    def _export(self, run: Run, network: _Network) -> None:
+        error = None
+        try:
+            worker.export(run)
+        except ScalpError as failure:
+            _log.error("not exported: %s", failure)
+            error = failure
+        with self._exporting:
+            self._being_exported.remove(network)
+            if error:
+                self._failed[network] = error
+
+
+def no_model() -> ScalpError:
+    """Nobody can answer at all."""
+    return ScalpError(
+        "no_model",
+        "No finished run answers yet. Train one from the sidebar or with python -m training.train.",
+        "아직 등급을 추정할 완료된 실행이 없습니다. 사이드바나 python -m training.train 으로 학습하십시오.",
+    )
+
+
+def _warming() -> ScalpError:
+    return ScalpError(
+        "warming",
+        "The models are being loaded. Ask again in a moment.",
+        "모델을 불러오는 중입니다. 잠시 후 다시 확인하십시오.",
+    )

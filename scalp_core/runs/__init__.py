@@ -1,0 +1,1 @@
+"""Runs: a folder per training run is the whole protocol."""

@@ -1,0 +1,221 @@
+"""The runner: one process that trains waiting runs one after another and ends when none is left. Knows no torch.
+
+Whoever adds a run calls `ensure`. The runner lives in a session of its own, so it outlives the server, the terminal and
+the browser tab that started it; each training is a process of its own, so whatever kills that one leaves the runner.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from scalp_core.data.dataset import data_folder
+from scalp_core.errors import ScalpError, Text
+from scalp_core.files import is_locked
+from scalp_core.runs.runs import Run, State, artifacts_folder, list_runs, not_writable
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+_LOCK = ".runner.lock"
+_MAX_DEATHS = 3  # in a row without a finished epoch between them
+_FEWEST_AT_ONCE = 2
+_LOG_CAP = 2**20  # bytes
+_OWN_GROUP = Path("/proc/self/cgroup")  # Linux alone has these
+_GROUPS = Path("/sys/fs/cgroup")
+
+
+def ensure() -> None:
+    """Start the runner if runs wait and none is alive. Cheap enough for every page."""
+    folder = artifacts_folder()
+    if is_locked(folder / _LOCK) or not any(run.state.waiting for run in list_runs()):
+        return
+    try:
+        log = (folder / "runner.log").open("ab")
+    except OSError as error:
+        raise not_writable(error) from error
+    with log:
+        subprocess.Popen(
+            [sys.executable, "-m", "scalp_core.runs.worker"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=ROOT,
+            env=environment(),
+        )
+
+
+def environment() -> dict[str, str]:
+    """What processes of ours start with."""
+    # The folders are settled now: the runner may outlive a change of directory or environment.
+    from_root = os.environ.get("PYTHONPATH", "")
+    return {
+        **os.environ,
+        "SCALP_ARTIFACTS": str(artifacts_folder().resolve()),
+        "SCALP_DATA": str(data_folder().resolve()),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), from_root))),
+        "PYTHONUNBUFFERED": "1",
+        # torch's threads spin while they wait for each other; beside any other busy process on a small machine that
+        # made a training step 6 times slower (measured, docs/design/runs.md). Sleeping costs next to nothing.
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+
+
+def work() -> None:
+    """Train what waits until nothing does. Returns at once when another runner is at work."""
+    while any(run.state.waiting for run in list_runs()):
+        # Looked at again after letting go: a run added in between found the lock taken and started no runner.
+        try:
+            with FileLock(artifacts_folder() / _LOCK, timeout=2):
+                _work_through()
+        except Timeout:
+            return
+
+
+def _work_through() -> None:
+    deaths: dict[tuple[str, int], int] = {}
+    at_once: dict[str, int] = {}  # of runs that the kernel ended for their memory
+    while run := next((run for run in list_runs() if run.state.waiting), None):
+        _wait_for_strays()
+        kills = _memory_kills()
+        code = _train(run, at_once.get(run.id))
+        if not run.state.waiting or code == 0:  # 0: paused, and resumed before the process had ended
+            continue
+        # It died, without a word of its own.
+        tried = min(at_once.get(run.id, run.recipe.batch_size), _reached_at_once(run))
+        if _memory_kills() > kills and tried > _FEWEST_AT_ONCE:
+            at_once[run.id] = (tried + 1) // 2
+            continue
+        reached = (run.id, len(run.history))
+        deaths[reached] = deaths.get(reached, 0) + 1
+        if code > 0 or deaths[reached] >= _MAX_DEATHS:
+            del deaths[reached]  # should it be resumed
+            run.write_error(_death_sentence(code), run.log[-4000:])
+
+
+def _reached_at_once(run: Run) -> int:
+    """How many pictures passed through together in its last epoch; training itself may have made it fewer."""
+    history = run.history
+    return int(history["at_once"].iloc[-1]) if "at_once" in history else run.recipe.batch_size
+
+
+def _memory_kills() -> int:
+    """How often the kernel has ended a process of our control group because memory ran out; 0 where it does not tell.
+
+    Source: the kernel's documentation, admin-guide/cgroup-v2 (memory.events) and cgroup-v1/memory (memory.oom_control).
+    """
+    for path in _counters():
+        try:
+            lines = path.read_text(encoding="ascii").splitlines()
+        except OSError:
+            continue
+        return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
+    return 0
+
+
+def _counters() -> Iterator[Path]:
+    """Where the counter may be. Inside a container the group's path is the host's, and its own group is the root."""
+    try:
+        groups = [line.split(":", 2) for line in _OWN_GROUP.read_text(encoding="utf-8").splitlines()]
+    except OSError:
+        return
+    for _, controllers, path in groups:
+        if "memory" in controllers.split(","):
+            yield from (_GROUPS / "memory" / one / "memory.oom_control" for one in (path.lstrip("/"), ""))
+        elif not controllers:
+            yield from (_GROUPS / one / "memory.events" for one in (path.lstrip("/"), ""))
+
+
+def _wait_for_strays() -> None:
+    """A killed runner's training goes on without it; two at a time would only slow each other down."""
+    while any(run.state is State.RUNNING for run in list_runs()):
+        time.sleep(1)
+
+
+def _train(run: Run, at_once: int | None = None) -> int:
+    log = run.folder / "log.txt"
+    if log.exists() and log.stat().st_size > _LOG_CAP:
+        log.write_bytes(log.read_bytes()[-_LOG_CAP // 2 :])
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "scalp_core.learning.train",
+                "train",
+                str(run.folder),
+                *([str(at_once)] if at_once else []),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd=ROOT,
+            env=environment(),
+            preexec_fn=_be_nice,
+        )
+        return process.wait()
+
+
+def _give_way() -> None:
+    """Pages and answers come before this whole session, where the kernel shares the processor among sessions.
+
+    There the niceness of a process counts within its own session alone (sched(7), autogrouping).
+    """
+    group = Path("/proc/self/autogroup")
+    if os.access(group, os.W_OK):  # absent from other systems, read-only in some containers
+        group.write_text("10", encoding="ascii")
+
+
+def _be_nice() -> None:
+    os.nice(10)  # pages and answers come first
+    out_of_memory = Path("/proc/self/oom_score_adj")  # Linux alone has it
+    if out_of_memory.exists():
+        out_of_memory.write_text("500", encoding="ascii")  # where memory runs out, the training goes, not the server
+
+
+def _death_sentence(code: int) -> Text:
+    if code < 0:
+        name = signal.Signals(-code).name
+        return Text(
+            f"The training process was ended from outside ({name}) {_MAX_DEATHS} times without finishing an epoch. "
+            "Most often memory ran out: try a smaller batch_size or image_size.",
+            f"학습 프로세스가 에폭을 마치지 못하고 외부에서 {_MAX_DEATHS}번 종료되었습니다({name}). 대개 메모리 "
+            "부족입니다. batch_size나 image_size를 줄여 보십시오.",
+        )
+    return Text(
+        "The training process stopped with an unexpected error; the details are below and in the log.",
+        "학습 프로세스가 예상하지 못한 오류로 멈췄습니다. 자세한 내용은 아래와 로그에 있습니다.",
+    )
+
+
+def export(run: Run) -> None:
+    """Make `model.onnx` of a finished run in a process of its own, so that serving never imports torch.
+
+    Raises:
+        ScalpError: it could not be made; the message carries the reason.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "scalp_core.learning.train", "export", str(run.folder.resolve())],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment(),
+        check=False,
+    )
+    if done.returncode:
+        reason = (done.stdout.strip() or done.stderr.strip()).splitlines()[-1:]
+        raise ScalpError(
+            "no_export",
+            f"Run “{run.id}” could not be made ready for answering: {' '.join(reason)}",
+            f"“{run.id}” 실행을 추론용으로 준비하지 못했습니다: {' '.join(reason)}",
+        )
+
+
+if __name__ == "__main__":
+    _give_way()
+    work()

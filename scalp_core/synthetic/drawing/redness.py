@@ -1,0 +1,223 @@
+"""Erythema between the follicles (fields and vessels) and pustules on them (halos, domes, crusts)."""
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from scalp_core.synthetic.drawing.canvas import (
+    HEIGHT,
+    SOFT,
+    SOFT_HEIGHT,
+    SOFT_WIDTH,
+    WIDTH,
+    Field,
+    Pixels,
+    Points,
+    at_severity,
+    blend,
+    blend_spot,
+    direction_of,
+    fill,
+    inside,
+    ragged,
+    scattered,
+    smoothstep,
+    soft_noise,
+    threshold,
+    window,
+)
+from scalp_core.synthetic.drawing.scene import Follicle, Hair, Pustule
+
+ERYTHEMA_REDNESS = (0.0, 8.1, 15.2, 22.5)  # in a* at the reddest place; over the skin about +4 / +9 / +17
+ERYTHEMA_AREA = (0.3, 0.4, 0.52, 0.75)  # share of the frame within the red fields
+
+TREES = 26  # vessels of a frame at the highest severity: they show one after the other
+TREES_SHOW = (0.4, 3.2)  # severities
+VESSEL_STRENGTH = (0.22, 0.6)
+VESSEL_WIDTHS = (1.0, 1.5, 2.3)  # px, of sprouts, twigs and trunks
+FORKS = 2  # branches of a trunk, and again of each branch
+TURN = 0.27  # radians between the steps of a vessel
+STEPS = 14
+
+# Severities from which the pustules of a frame show: one, then two or three, then several.
+ONSETS = (0.4, 1.5, 1.75, 2.35, 2.55, 2.75)
+LONE_SHARE = 0.35  # of the frames, in which one pustule ripens before there is a second
+LONE_ONSETS = (0.4, 2.3, 2.4, 2.5, 2.6, 2.8)
+RIPENING = (1.9, 3.2)  # severities between which a halo gets its dome
+WELL_INSIDE = 45.0  # px from a halo's centre to the frame's edge
+HALO_RADIUS = (26.5, 28.5)  # px, before it grows
+HALO_GROWTH = 3.0
+HALO_REDNESS = 42.0  # in a*, next to the follicle
+# Skin that is red all over has less room to redden (above REDDEST - REDNESS_ROOM in a*): there a halo is darker.
+REDDEST = 54.0
+REDNESS_ROOM = 42.0
+BEHIND_PORE = 4.5  # px from where the hairs leave to the middle of the halo
+DOME_RADIUS = (10.0, 12.5)  # px, ripe
+CRUST_SHARE = (0.0, 0.0, 0.08, 0.4)
+LAMP = np.array([-0.6, -0.8])  # unit vector: where in the picture the light comes from
+
+DOME_COLOUR = (224, 204, 150)
+DOME_RIM_COLOUR = (196, 138, 108)
+DOME_TOP_COLOUR = (245, 238, 210)
+CRUST_EDGE_COLOUR = (112, 74, 52)
+CRUST_COLOURS = ((154, 114, 72), (182, 146, 98), (134, 92, 62), (168, 124, 80))
+CRUST_OPACITY = 0.85
+CRUST_REACH = 26.0  # px
+
+
+def redden(lab: Field, severity: float, generator: np.random.Generator) -> None:
+    """The diffuse red field between the follicles, with soft borders."""
+    field = 0.7 * soft_noise(generator, 130) + 0.45 * soft_noise(generator, 48)
+    edge = threshold(field, at_severity(severity, ERYTHEMA_AREA))
+    patches = smoothstep(field, edge - 1.0, edge + 1.0)
+    patches = np.asarray(cv2.GaussianBlur(patches, (0, 0), 5.0), dtype=np.float32)
+    redness = at_severity(severity, ERYTHEMA_REDNESS) * (0.16 + 0.84 * patches)
+    lab[..., 1] += redness
+    lab[..., 2] += redness * 0.16
+    lab[..., 0] -= redness * 0.28
+
+
+def vessel_mask(severity: float, generator: np.random.Generator) -> Field | None:
+    """Thin winding vessels that branch and taper, some deep and blurred, 0–1; None where there are none."""
+    shown = np.clip((severity - generator.uniform(*TREES_SHOW, TREES)) / 0.5, 0.0, 1.0)
+    if not shown.any():
+        return None
+    strengths = 255.0 * shown * generator.uniform(*VESSEL_STRENGTH, TREES)
+    deep, shallow = (np.zeros((HEIGHT, WIDTH), dtype=np.uint8) for _ in range(2))
+    for vessels, width in zip(_trees(generator), VESSEL_WIDTHS, strict=True):
+        of_tree = np.arange(len(vessels)) * TREES // len(vessels)
+        for tree, outline in zip(of_tree, _tapered(vessels, width), strict=True):
+            if strengths[tree]:
+                fill(deep if tree % 2 else shallow, outline, (strengths[tree],))
+    mask = cv2.add(cv2.GaussianBlur(shallow, (5, 5), 0.9), cv2.GaussianBlur(deep, (9, 9), 1.8))
+    return np.asarray(mask * np.float32(1.0 / 255.0), dtype=np.float32)
+
+
+def _trees(generator: np.random.Generator) -> tuple[Points, Points, Points]:
+    """Paths of the sprouts, twigs and trunks of all vessels, those of one tree next to each other."""
+    starts = generator.uniform((0, 0), (WIDTH, HEIGHT), (TREES, 2))
+    angles, lengths = generator.uniform(0, 2 * math.pi, TREES), generator.uniform(70, 170, TREES)
+    trunks = _winding(starts, angles, lengths, generator)
+    twigs = _branches(trunks, generator)
+    return _branches(twigs, generator), twigs, trunks
+
+
+def _winding(starts: Points, angles: Points, lengths: Points, generator: np.random.Generator) -> Points:
+    """Tortuous paths, (count, STEPS, 2)."""
+    turned = angles[:, None] + np.cumsum(generator.normal(0, TURN, (len(starts), STEPS)), axis=1)
+    turned += 0.55 * np.sin(np.arange(STEPS) * 1.1 + angles[:, None])
+    steps = np.stack([np.cos(turned), np.sin(turned)], axis=2) * (lengths / STEPS)[:, None, None]
+    return np.asarray(starts[:, None] + np.cumsum(steps, axis=1))
+
+
+def _branches(paths: Points, generator: np.random.Generator) -> Points:
+    """FORKS thinner vessels out of each path, to either side."""
+    parents = np.repeat(paths, FORKS, axis=0)
+    count = len(parents)
+    forks = generator.integers(2, STEPS - 2, count)
+    places = parents[np.arange(count), forks]
+    ahead = parents[np.arange(count), forks + 1] - places
+    lengths = np.linalg.norm(parents[:, -1] - parents[:, 0], axis=1) * generator.uniform(0.3, 0.7, count)
+    sides = generator.choice((-1.0, 1.0), count) * generator.uniform(0.4, 1.0, count)
+    return _winding(places, np.arctan2(ahead[:, 1], ahead[:, 0]) + sides, lengths, generator)
+
+
+def _tapered(paths: Points, width: float) -> Points:
+    """Outlines of vessels that end in a point."""
+    along = np.gradient(paths, axis=1)
+    across = np.stack([-along[..., 1], along[..., 0]], axis=2) / np.linalg.norm(along, axis=2, keepdims=True)
+    half = across * np.linspace(width / 2, 0.1, STEPS)[:, None]
+    return np.concatenate([paths + half, (paths - half)[:, ::-1]], axis=1)
+
+
+def plan_pustules(severity: float, hair: Hair, generator: np.random.Generator) -> tuple[Pustule, ...]:
+    """One halo at grade 1, two or three or a pustule at 2, more with heads and crusts at 3, each on a follicle."""
+    lone = bool(generator.random() < LONE_SHARE)
+    onsets = LONE_ONSETS if lone else ONSETS
+    sites = _sites(hair, generator)[: len(onsets)]
+    crusted = at_severity(severity, CRUST_SHARE)
+    pustules = []
+    for number, (onset, site, own) in enumerate(zip(onsets, sites, generator.spawn(len(onsets)), strict=False)):
+        ripe = onset + 1.0 if lone and number == 0 else float(own.uniform(*RIPENING))
+        grown = min(1.0, (severity - onset - own.uniform(-0.08, 0.08)) / 0.8)
+        if grown > 0.0:
+            pustules.append(_pustule(site, grown, (severity - ripe) / 0.8, crusted, own))
+    return tuple(pustules)
+
+
+def _sites(hair: Hair, generator: np.random.Generator) -> list[Follicle]:
+    """Follicles well inside the frame in random order; where hair has gone, pores of invisible ones."""
+    shuffled = [hair.follicles[int(number)] for number in generator.permutation(len(hair.follicles))]
+    bare = [Follicle(place, float(generator.uniform(0, 6)), True) for place in scattered(6, WELL_INSIDE, generator)]
+    return [follicle for follicle in shuffled if bool(inside(follicle.centre, WELL_INSIDE))] + bare
+
+
+def _pustule(site: Follicle, grown: float, ripe: float, crusted: float, own: np.random.Generator) -> Pustule:
+    halo = float(own.uniform(*HALO_RADIUS)) + HALO_GROWTH * (grown - 0.5)
+    dome = float(own.uniform(*DOME_RADIUS)) * min(1.0, 0.7 + 0.3 * ripe)
+    crust = bool(own.random() < crusted)
+    # The hairs leave on one side and would hide a dome right on the pore.
+    behind = -direction_of(site.angle)
+    head = site.centre + behind * dome * 0.95
+    centre = site.centre + behind * BEHIND_PORE
+    return Pustule(centre, halo, 0.5 + 0.5 * grown, head, dome if ripe > 0 else 0.0, crust, own.uniform(0, 6, 2))
+
+
+def add_halos(lab: Field, pustules: Sequence[Pustule]) -> None:
+    """Reddest next to the follicle, fading into an irregular rim; a little swollen, so one side is lit."""
+    for pustule in pustules:
+        rows, columns, x, y = window(pustule.centre / SOFT, pustule.halo * 1.5 / SOFT, SOFT_WIDTH, SOFT_HEIGHT)
+        distance = _lobed(x, y, pustule, 0.14) / np.float32(pustule.halo / SOFT)
+        glow = (0.5 * (1.0 - smoothstep(distance, 0.5, 1.25)) + 0.5 * np.exp(-3.0 * distance**2)) * pustule.redness
+        lit = (x * LAMP[0] + y * LAMP[1]) / (pustule.halo / SOFT) * (1.0 - smoothstep(distance, 0.5, 1.4))
+        part = lab[rows, columns]
+        room = np.clip((REDDEST - part[..., 1]) / REDNESS_ROOM, 0.3, 1.0)
+        part[..., 0] += 5.0 * lit - (17.0 - 8.0 * room) * glow
+        part[..., 1] += HALO_REDNESS * glow * room
+        part[..., 2] += 6.5 * glow
+
+
+def _lobed(x: Field, y: Field, pustule: Pustule, depth: float) -> Field:
+    """Distance from the middle of something that is not quite round."""
+    angle = np.arctan2(y, x)
+    twofold, threefold = pustule.phases
+    lobes = 1.0 + depth * np.cos(2 * angle + twofold) + 0.6 * depth * np.cos(3 * angle + threefold)
+    return np.asarray(np.sqrt(x**2 + y**2) * lobes, dtype=np.float32)
+
+
+def draw_pustules(frame: Pixels, pustules: Sequence[Pustule], generator: np.random.Generator) -> None:
+    for pustule, own in zip(pustules, generator.spawn(len(pustules)), strict=True):
+        if pustule.dome:
+            _draw_dome(frame, pustule)
+        if pustule.crust:
+            _draw_crust(frame, pustule, own)
+
+
+def _draw_dome(frame: Pixels, pustule: Pustule) -> None:
+    """A blister: translucent rim, yellow-white body lighter towards the lamp, one specular point."""
+    rows, columns, x, y = window(pustule.head, pustule.dome * 1.4, WIDTH, HEIGHT)
+    distance = _lobed(x, y, pustule, 0.1) / np.float32(pustule.dome)
+    patch = frame[rows, columns]
+    blend(patch, DOME_RIM_COLOUR, 0.7 * (1.0 - smoothstep(distance, 0.85, 1.3)))
+    blend(patch, DOME_COLOUR, 0.88 * (1.0 - smoothstep(distance, 0.65, 1.05)))
+    off_top = np.hypot(x / pustule.dome - 0.22 * LAMP[0], y / pustule.dome - 0.22 * LAMP[1])
+    blend(patch, DOME_TOP_COLOUR, 0.85 * (1.0 - smoothstep(off_top, 0.1, 0.72)))
+    blend_spot(frame, pustule.head + LAMP * pustule.dome * 0.42, 1.2 + 0.09 * pustule.dome, (255, 255, 252), 0.95, 0.5)
+
+
+def _draw_crust(frame: Pixels, pustule: Pustule, generator: np.random.Generator) -> None:
+    """Dried secretion: a few ragged brownish-yellow crumbs beside the head."""
+    place = pustule.head + direction_of(generator.uniform(0, 2 * math.pi)) * max(pustule.dome * 0.8, 5.0)
+    rows, columns, _, _ = window(place, CRUST_REACH, WIDTH, HEIGHT)
+    patch = frame[rows, columns]
+    crumbs, alpha = patch.copy(), np.zeros(patch.shape[:2], dtype=np.uint8)
+    origin = place - (columns.start, rows.start)
+    for colour in CRUST_COLOURS:
+        crumb = ragged(origin + generator.normal(0, 4.0, 2), generator.uniform(4, 7.5), generator)
+        fill(alpha, crumb, (255 * CRUST_OPACITY,))
+        fill(crumbs, crumb - LAMP * 1.2, CRUST_EDGE_COLOUR)
+        fill(crumbs, crumb, colour)
+    softened = cv2.GaussianBlur(crumbs, (3, 3), 0.8).astype(np.float32)
+    blend(patch, softened, cv2.GaussianBlur(alpha, (3, 3), 0.8).astype(np.float32) / np.float32(255.0))

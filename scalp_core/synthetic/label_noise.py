@@ -1,0 +1,127 @@
+"""What a rater makes of a drawn picture, and so the best agreement with the labels that any grader can reach.
+
+A rendered picture has a continuous severity of each condition; its clean grade is the nearest whole number. The
+*labelled* grade is what a rater would have written: real labels of neighbouring grades are noisy, and erythema against
+pustules and fine scaling against dandruff are confused even by people. Knows no pixels.
+"""
+
+from math import erf, sqrt
+
+import numpy as np
+import numpy.typing as npt
+
+from scalp_core.data.dataset import Dataset
+from scalp_core.labels import CONDITIONS, GRADES, Condition
+
+Severities = npt.NDArray[np.float64]  # (pictures, conditions), 0–3
+
+SEVERITY_COLUMNS = tuple(f"severity_{number}" for number in range(1, len(CONDITIONS) + 1))
+CLEAN_COLUMNS = tuple(f"clean_{number}" for number in range(1, len(CONDITIONS) + 1))
+
+# A rater sees the severity with a normal error of this deviation, in grades; where there is little to see, less of it.
+RATER_ERROR, LEAST_ERROR = 0.27, 0.1
+# Conditions taken for each other: now and then a rater moves the grade towards the other one's, by this much.
+MIXED_UP = (
+    (Condition.ERYTHEMA, Condition.PUSTULES),
+    (Condition.FINE_SCALING, Condition.DANDRUFF),
+)
+MIX_UP_CHANCE, MIX_UP_CHANCE_OF_NOTHING = 0.08, 0.004  # of a condition that is present; of one that is not
+MIX_UP_SHIFT = 0.8  # grades
+
+_EDGES = np.array([0.5, 1.5, 2.5])
+_erf = np.vectorize(erf, otypes=[float])
+
+
+def clean_grades(severities: Severities) -> npt.NDArray[np.int64]:
+    """The grades that an unerring eye would give, of the same shape."""
+    return np.searchsorted(_EDGES, severities, side="right")
+
+
+def label_chances(severities: Severities) -> npt.NDArray[np.float64]:
+    """How likely each grade is to be written down: (pictures, conditions, 4)."""
+    others = severities[:, _PARTNERS]
+    shift = np.clip(others - severities, -MIX_UP_SHIFT, MIX_UP_SHIFT)
+    chance = np.where(severities < _EDGES[0], MIX_UP_CHANCE_OF_NOTHING, MIX_UP_CHANCE)[..., None]
+    return (1 - chance) * _seen(severities) + chance * _seen(severities + shift)
+
+
+def _partners() -> list[int]:
+    """For each condition the one it is taken for; itself where there is none."""
+    partner = {condition: condition for condition in CONDITIONS}
+    for one, other in MIXED_UP:
+        partner |= {one: other, other: one}
+    return [CONDITIONS.index(partner[condition]) for condition in CONDITIONS]
+
+
+_PARTNERS = _partners()
+
+
+def _seen(severities: Severities) -> npt.NDArray[np.float64]:
+    """Chances of the four grades where the rater's error is all that is between."""
+    error = np.clip(RATER_ERROR * severities, LEAST_ERROR, RATER_ERROR)[..., None]
+    below = 0.5 * (1 + _erf((_EDGES - severities[..., None]) / (error * sqrt(2))))
+    ends = np.zeros((*severities.shape, 1))
+    return np.diff(np.concatenate([ends, below, ends + 1], axis=-1), axis=-1)
+
+
+def draw_labels(severities: Severities, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    """What the rater wrote: (pictures, conditions)."""
+    cumulative = label_chances(severities).cumsum(axis=-1)
+    labels: npt.NDArray[np.int64] = (generator.random((*severities.shape, 1)) > cumulative).sum(axis=-1)
+    return np.minimum(labels, len(GRADES) - 1)
+
+
+def best_kappa(chances: npt.NDArray[np.float64]) -> float:
+    """The highest expected quadratic weighted kappa of any grades given to pictures with these label chances.
+
+    κ = 1 − O / E, and both are sums over pictures, so the best grades minimise O − ρE for the ρ = O / E that they
+    reach (Dinkelbach 1967, On nonlinear fractional programming). O and E are taken in expectation over the labels.
+
+    Args:
+        chances: (pictures, 4), rows sum to 1.
+
+    Returns:
+        NaN without pictures or where every label is certain to be the same.
+    """
+    grades = np.arange(len(GRADES))
+    squared = np.square(np.subtract.outer(grades, grades)).astype(float)  # given × labelled
+    observed = chances @ squared.T  # (pictures, given)
+    expected = squared @ chances.mean(axis=0) if len(chances) else np.full(len(GRADES), np.nan)
+    ratio = 0.0
+    for _ in range(50):
+        given = (observed - ratio * expected).argmin(axis=1)
+        reached = np.take_along_axis(observed, given[:, None], axis=1).sum() / max(expected[given].sum(), 1e-12)
+        if abs(reached - ratio) < 1e-12:
+            break
+        ratio = float(reached)
+    return 1 - ratio if len(chances) and expected[given].sum() > 1e-9 else float("nan")
+
+
+def has_truth(dataset: Dataset) -> bool:
+    """Whether it is known what its pictures really show: only what we draw."""
+    return set(SEVERITY_COLUMNS) <= set(dataset.columns)
+
+
+def truth_of(dataset: Dataset, row: int) -> dict[Condition, tuple[int, float]]:
+    """Clean grade and severity of one picture in every condition; empty where no truth is known."""
+    if not has_truth(dataset):
+        return {}
+    names = zip(CONDITIONS, CLEAN_COLUMNS, SEVERITY_COLUMNS, strict=True)
+    return {
+        condition: (int(dataset.column(clean).iloc[row]), float(dataset.column(severity).iloc[row]))
+        for condition, clean, severity in names
+    }
+
+
+def ceiling(dataset: Dataset, part: str) -> dict[Condition, float]:
+    """The best quadratic weighted kappa to be expected in each condition on a part; empty where no truth is known.
+
+    Taken over the pictures that have a label, as what it is compared with.
+    """
+    if not has_truth(dataset):
+        return {}
+    rows = np.flatnonzero(dataset.column("part") == part)
+    severities = [dataset.column(name).to_numpy(np.float64)[rows] for name in SEVERITY_COLUMNS]
+    chances = label_chances(np.stack(severities, axis=1))
+    labelled = [dataset.column(condition.value).notna().to_numpy()[rows] for condition in CONDITIONS]
+    return {condition: best_kappa(chances[labelled[place], place]) for place, condition in enumerate(CONDITIONS)}

@@ -1,0 +1,383 @@
+"""An audit finds each planted fault, with the right images and figures, and nothing in a data set without faults."""
+
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Folders
+
+from scalp_core.data.audit import MOST_IMAGES, audit, cramers_v
+from scalp_core.data.audit_messages import Finding, FindingSeverity, as_json
+from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset, write_dataset
+
+Change = Callable[[pd.DataFrame], object]
+MEASURES = ("bytes", "width", "height", "sharpness", "lightness", "clipped", "cast_red", "cast_yellow", "look")
+
+
+def faultless() -> pd.DataFrame:
+    """640 images: four parts of two sites, 40 captures a site, two regions a capture with the same grades."""
+    images = np.arange(640)
+    capture, site = images // 2, images // 80
+    generator = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "id": [f"p{number:04d}" for number in images],
+            "path": [f"p{number:04d}.jpg" for number in images],
+            "sha256": [f"{number:064x}" for number in images],
+            "site": [f"s{number}" for number in site],
+            "device": [f"d{number % 3}" for number in capture],
+            "capture": [f"c{number:03d}" for number in capture],
+            "region": np.where(images % 2, "TH", "BH"),
+            "part": np.array(PARTS)[site // 2],
+        }
+    )
+    for column in LABEL_COLUMNS:
+        table[column] = pd.array(generator.integers(0, 4, 320)[capture], dtype="Int8")
+    noise = {name: generator.normal(0, 1, 640) for name in ("sharpness", "lightness", "cast_red", "cast_yellow")}
+    return table.assign(
+        bytes=200_000,
+        width=640,
+        height=480,
+        sharpness=100 + 5 * noise["sharpness"],
+        lightness=62 + noise["lightness"],
+        clipped=0.001,
+        cast_red=3 + noise["cast_red"],
+        cast_yellow=8 + noise["cast_yellow"],
+        look=generator.integers(1, 2**64, 640, dtype=np.uint64),
+        look_alikes=pd.array([pd.NA] * 640, dtype="Int32"),
+    )
+
+
+@pytest.fixture
+def made(folders: Folders) -> Callable[..., Dataset]:
+    def make(change: Change | None = None, described: dict[str, object] | None = None) -> Dataset:
+        table = faultless()
+        if change:
+            changed = change(table)
+            table = changed if isinstance(changed, pd.DataFrame) else table
+        return write_dataset(folders.data / "mine", "csv", described or {}, table)
+
+    return make
+
+
+def found(dataset: Dataset) -> dict[str, Finding]:
+    return {finding.key: finding for finding in audit(dataset)}
+
+
+def amiss(dataset: Dataset) -> dict[str, FindingSeverity]:
+    return {key: finding.severity for key, finding in found(dataset).items() if finding.severity != "ok"}
+
+
+def put(column: str, rows: object, value: object) -> Change:
+    def change(table: pd.DataFrame) -> None:
+        table.loc[rows, column] = value
+
+    return change
+
+
+def test_nothing_is_found_in_a_faultless_data_set(made: Callable[..., Dataset]) -> None:
+    dataset = made()
+    assert amiss(dataset) == {}
+    for finding in audit(dataset):
+        assert (finding.count, finding.images) == (0, ()), finding.key
+
+
+def test_the_worst_comes_first(made: Callable[..., Dataset]) -> None:
+    def change(table: pd.DataFrame) -> None:
+        table.loc[0, "sharpness"] = 1
+        table.loc[600, "sha256"] = table.loc[0, "sha256"]
+        table.loc[table["site"] == "s7", "site"] = "s0"
+
+    severities = [finding.severity.value for finding in audit(made(change))]
+    assert severities[:3] == ["error", "warning", "note"]
+    assert set(severities[3:]) == {"ok"}
+
+
+# --- Leaks ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "key", "severity"),
+    [
+        ("sha256", "overlap_content", "error"),
+        ("look_alikes", "overlap_look_alikes", "error"),
+        ("capture", "overlap_capture", "error"),
+        ("site", "overlap_site", "warning"),
+    ],
+)
+def test_what_the_test_part_shares_with_training_is_found(
+    made: Callable[..., Dataset], column: str, key: str, severity: str
+) -> None:
+    def change(table: pd.DataFrame) -> None:
+        table.loc[[0, 500, 639], column] = 7 if column == "look_alikes" else table.loc[0, column]
+
+    finding = found(made(change))[key]
+    assert (finding.severity.value, finding.images, finding.count) == (severity, ("p0500", "p0639"), 2)
+    assert "2 of 160 test images (1.2 %)" in finding.text.en
+    assert "테스트 이미지 160장 중 2장(1.2 %)" in finding.text.ko
+    assert list(finding.figures["shared"]) == [0, 0, 2]
+
+
+def test_a_test_image_may_not_be_in_validation_or_calibration_either(made: Callable[..., Dataset]) -> None:
+    finding = found(made(put("look_alikes", [200, 201, 400, 500], [3, 3, 4, 4])))["overlap_look_alikes"]
+    assert finding.images == ("p0500",), "near-duplicates within a part are no leak"
+
+
+def test_what_is_unknown_is_not_taken_for_shared(made: Callable[..., Dataset]) -> None:
+    assert "overlap_capture" not in amiss(made(put("capture", slice(0, 600, 50), "")))
+    unknown = found(made(lambda table: table.assign(capture="", site=None)))
+    for key in ("overlap_capture", "overlap_site", "capture_disagreement", "region_disagreement"):
+        assert unknown[key].severity == "note"
+        assert "not known" in unknown[key].text.en
+
+
+def test_before_measuring_an_audit_says_what_to_run(made: Callable[..., Dataset]) -> None:
+    dataset = made(lambda table: table.drop(columns=[*MEASURES, "look_alikes"]))
+    assert amiss(dataset) == dict.fromkeys(("overlap_look_alikes", "quality", "device_cast"), "note")
+    for key in amiss(dataset):
+        for text in found(dataset)[key].text:
+            assert "python -m training.prepare inspect mine" in text
+
+
+def test_the_overlap_of_the_publisher_s_split_is_measured(made: Callable[..., Dataset]) -> None:
+    def change(table: pd.DataFrame) -> None:
+        table["official"] = "train"
+        table.loc[0:9, "official"] = "both"  # captures 0 to 4
+        table.loc[10:49, "official"] = "valid"
+        table.loc[50:50, "official"] = "valid"  # half of a capture
+        table.loc[49, "sha256"] = table.loc[60, "sha256"]
+        table.loc[[48, 61], "look_alikes"] = 0
+
+    finding = found(made(change))["official_overlap"]
+    assert dict(zip(finding.figures["by"], finding.figures["shared"], strict=True)) == {
+        "file": 10,
+        "sha256": 11,
+        "look_alikes": 11,
+        "capture": 11,
+        "site": 51,
+    }
+    assert finding.severity == "warning"
+    assert "51 validation images" in finding.text.en
+    assert "19.6 %" in finding.text.ko
+    assert set(finding.images[:10]) == {f"p{number:04d}" for number in range(10)}
+
+
+def test_a_publisher_without_a_split_is_no_finding(made: Callable[..., Dataset]) -> None:
+    assert "official_overlap" not in found(made())
+    assert "official_overlap" not in found(made(lambda table: table.assign(official="train")))
+
+
+# --- Labels -----------------------------------------------------------------------------------------------------------
+
+
+def healthy_in_everything(table: pd.DataFrame) -> None:
+    """As a tree sorted into folders has it: grade 0 of hair loss only where everything is 0."""
+    labels = table[list(LABEL_COLUMNS)]
+    table["value_6"] = labels["value_6"].mask((labels["value_6"] == 0) & (labels.max(axis=1) > 0), 1)
+    table.loc[[0, 1, 100, 101, 200, 201, 400, 401], list(LABEL_COLUMNS)] = 0
+
+
+def test_the_trap_of_folder_labels_is_found_for_the_condition_that_has_it(made: Callable[..., Dataset]) -> None:
+    finding = found(made(healthy_in_everything))["normal_images"]
+    assert finding.severity == "warning"
+    assert finding.text.en.endswith(
+        "hair loss. A model never sees such a condition absent while another is present, "
+        "and will take one for the other."
+    )
+    assert "탈모" in finding.text.ko
+    assert "비듬" not in finding.text.ko
+    assert set(finding.images) >= {"p0000", "p0400"}
+    assert finding.count == len(finding.images) == finding.figures.set_index("condition").loc["value_6", "normal"]
+
+
+def test_a_few_images_with_another_condition_are_no_trap(made: Callable[..., Dataset]) -> None:
+    def change(table: pd.DataFrame) -> None:
+        healthy_in_everything(table)
+        table.loc[[0, 1], "value_3"] = 2
+
+    assert "normal_images" not in amiss(made(change))
+
+
+def test_a_single_labelled_condition_is_no_trap(made: Callable[..., Dataset]) -> None:
+    assert "normal_images" not in amiss(made(lambda table: table.assign(**dict.fromkeys(LABEL_COLUMNS[1:], pd.NA))))
+
+
+def test_labels_from_folders_are_warned_about(made: Callable[..., Dataset]) -> None:
+    assert amiss(made(described={"labels": "folders"})) == {"folder_labels": "warning"}
+    assert amiss(made(described={"labels": "files"})) == {}
+
+
+def test_a_grade_absent_from_a_part_is_an_error_and_a_rare_one_a_warning(made: Callable[..., Dataset]) -> None:
+    def change(table: pd.DataFrame) -> None:
+        test, valid = table["part"] == "test", table["part"] == "valid"
+        table.loc[test & (table["value_4"] == 3), "value_4"] = 2
+        pair = table.index[valid & (table["value_1"] == 2)]
+        table.loc[pair[4:], "value_1"] = 1
+        table.loc[(table["site"] == "s0") & (table["value_6"] == 3), "value_6"] = 2
+
+    dataset = made(change)
+    absent, rare = found(dataset)["absent_grades"], found(dataset)["rare_grades"]
+    assert (absent.severity.value, rare.severity.value) == ("error", "warning")
+    assert "“severe” in test" in absent.text.en
+    assert "테스트의 모낭홍반/농포 ‘중증’" in absent.text.ko
+    cells = rare.figures[["condition", "grade", "part", "images", "sites"]].to_numpy().tolist()
+    assert cells[0][:4] == ["value_1", 2, "valid", 4]
+    assert ["value_6", 3, "train"] in [cell[:3] for cell in cells]
+    assert len(rare.images) >= 4
+
+
+def test_a_data_set_of_one_site_is_not_blamed_for_it_grade_by_grade(made: Callable[..., Dataset]) -> None:
+    assert "rare_grades" not in amiss(made(lambda table: table.assign(site="one")))
+
+
+def test_a_part_without_images_is_an_error_once(made: Callable[..., Dataset]) -> None:
+    dataset = made(lambda table: table.assign(part=table["part"].replace("calib", "test")))
+    assert amiss(dataset) == {"empty_parts": "error"}
+    assert "calibration" in found(dataset)["empty_parts"].text.en
+
+
+def test_missing_constant_and_unused_labels_are_told_apart(made: Callable[..., Dataset]) -> None:
+    def change(table: pd.DataFrame) -> None:
+        table["value_1"] = pd.array([pd.NA] * len(table), dtype="Int8")
+        table.loc[639, "value_2"] = pd.NA
+        table["value_3"] = 1
+        table["value_5"] = table["value_5"].replace(3, 2)
+
+    findings = found(made(change))
+    missing = findings["unlabelled"]
+    assert (missing.severity.value, missing.count, missing.images[0]) == ("note", 640, "p0639")
+    assert "fine scaling 100.0 %, excess sebum 0.2 %" in missing.text.en
+    assert findings["constant_conditions"].count == 1
+    assert "모낭사이홍반" in findings["constant_conditions"].text.ko
+    assert findings["unused_grades"].text.en.startswith("No image has: dandruff “severe”.")
+    assert findings["absent_grades"].severity == "ok", "absent everywhere is said once"
+
+
+# --- Contradictions ---------------------------------------------------------------------------------------------------
+
+
+def test_regions_may_differ_but_one_region_hardly(made: Callable[..., Dataset]) -> None:
+    def change(table: pd.DataFrame) -> None:
+        table["value_2"] = 1
+        table.loc[10:11, "value_2"] = [0, 2]
+        table.loc[20:21, "value_2"] = [3, 0]
+        table.loc[21, "region"] = table.loc[20, "region"]
+        table.loc[30, "value_2"] = pd.NA
+        table.loc[40, "value_2"] = 2
+
+    findings = found(made(change))
+    capture, region = findings["capture_disagreement"], findings["region_disagreement"]
+    assert (capture.severity.value, capture.count) == ("note", 2)
+    assert capture.images == ("p0020", "p0021", "p0010", "p0011"), "the widest apart first, captures together"
+    assert (region.severity.value, region.count, region.images) == ("warning", 1, ("p0020", "p0021"))
+    assert "In 2 of 320 captures" in capture.text.en
+    assert "excess sebum (0.6 %)" in capture.text.en
+    assert capture.figures.set_index("condition").loc["value_2", "compared"] == 319
+
+
+# --- Pictures ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "key"),
+    [
+        ("sharpness", (15.0, 3.0), "blurred"),
+        ("sharpness", (40.0, 30.0), "blurred"),  # no trouble elsewhere, but far below all others here
+        ("lightness", (45.0, 10.0), "dark"),
+        ("lightness", (80.0, 95.0), "bright"),
+        ("clipped", (0.2, 0.9), "clipped"),
+        ("width", (641, 1280), "odd_size"),
+    ],
+)
+def test_bad_pictures_are_found_the_worst_first(
+    made: Callable[..., Dataset], column: str, values: tuple[float, float], key: str
+) -> None:
+    dataset = made(put(column, [7, 300], list(values)))
+    assert amiss(dataset) == {key: "note"}
+    assert found(dataset)[key].images == ("p0300", "p0007")
+    assert "2 of 640" in found(dataset)[key].text.en
+    assert "640장 중 2장(0.3 %)" in found(dataset)[key].text.ko
+
+
+def test_many_bad_pictures_are_a_warning_and_listed_in_part(made: Callable[..., Dataset]) -> None:
+    finding = found(made(put("sharpness", slice(0, 299), 5.0)))["blurred"]
+    assert (finding.severity.value, finding.count, len(finding.images)) == ("warning", 300, MOST_IMAGES)
+
+
+def test_an_even_data_set_has_no_outliers(made: Callable[..., Dataset]) -> None:
+    def change(table: pd.DataFrame) -> pd.DataFrame:
+        even = table.assign(sharpness=100.0, lightness=62.0, clipped=0.0)
+        even.loc[0, ["sharpness", "lightness", "clipped"]] = (90.0, 64.0, 0.01)
+        return even
+
+    assert amiss(made(change)) == {}
+
+
+def test_unreadable_pictures_are_an_error_and_break_nothing(made: Callable[..., Dataset]) -> None:
+    def change(table: pd.DataFrame) -> pd.DataFrame:
+        table = table.astype({"width": "Int32", "height": "Int32", "bytes": "Int64", "look": "UInt64"})
+        table.loc[[3, 5], list(MEASURES)] = pd.NA
+        return table
+
+    dataset = made(change)
+    assert amiss(dataset) == {"unreadable": "error"}
+    assert found(dataset)["unreadable"].images == ("p0003", "p0005")
+
+
+def test_a_data_set_without_a_readable_picture_is_audited(made: Callable[..., Dataset]) -> None:
+    def change(table: pd.DataFrame) -> pd.DataFrame:
+        return table.assign(**dict.fromkeys(MEASURES, np.nan))
+
+    dataset = made(change)
+    assert found(dataset)["unreadable"].count == 640
+    json.dumps([as_json(finding) for finding in audit(dataset)], allow_nan=False)
+
+
+# --- Devices and sites ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("images", "severity"), [(20, "warning"), (19, "ok")])
+def test_a_device_of_another_colour_is_found_if_it_has_images_enough(
+    made: Callable[..., Dataset], images: int, severity: str
+) -> None:
+    def change(table: pd.DataFrame) -> None:
+        table.loc[: images - 1, "device"] = "green"
+        table.loc[: images - 1, "cast_red"] -= 8
+
+    finding = found(made(change))["device_cast"]
+    assert finding.severity.value == severity
+    assert finding.figures["device"][0] == "green"
+    assert finding.figures["difference"][0] == pytest.approx(8, abs=1)
+    if severity == "warning":
+        assert finding.images == tuple(f"p{number:04d}" for number in range(images))
+        assert "1 of 4 devices" in finding.text.en
+
+
+def test_a_device_that_tells_the_grade_is_noted(made: Callable[..., Dataset]) -> None:
+    dataset = made(lambda table: table.assign(device="d" + table["value_6"].astype(str)))
+    assert amiss(dataset) == {"device_association": "note"}
+    assert "hair loss 1.00" in found(dataset)["device_association"].text.en
+
+
+def test_cramer_s_v_is_one_for_the_same_and_none_for_chance_however_many_values() -> None:
+    generator = np.random.default_rng(0)
+    grades = generator.integers(0, 4, 3000).astype(np.int8)
+    assert cramers_v(grades.astype(np.intp), grades) == pytest.approx(1, abs=0.01)
+    assert cramers_v(generator.integers(0, 300, 3000), grades) < 0.1
+    # Half of the images decided by the code: V is 0.5 by definition.
+    half = np.where(generator.random(100_000) < 0.5, 1, 0)
+    codes = generator.integers(0, 4, 100_000)
+    mixed = np.where(half, codes, generator.integers(0, 4, 100_000)).astype(np.int8)
+    assert cramers_v(codes, mixed) == pytest.approx(0.5, abs=0.01)
+    assert np.isnan(cramers_v(np.zeros(10, dtype=np.intp), grades[:10]))
+    assert np.isnan(cramers_v(np.full(10, -1, dtype=np.intp), grades[:10]))
+
+
+def test_every_finding_becomes_json(made: Callable[..., Dataset]) -> None:
+    for finding in audit(made(put("sharpness", 0, 1.0))):
+        as_read = json.loads(json.dumps(as_json(finding), allow_nan=False))
+        assert as_read["text"] == {"en": finding.text.en, "ko": finding.text.ko}
+        assert as_read["title"]["ko"]
+        assert as_read["images"] == list(finding.images)

@@ -1,0 +1,278 @@
+"""The index: splitting, checking, finding; and that no name whatsoever opens a file elsewhere."""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Folders, labels_of
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from scalp_core.data import dataset
+from scalp_core.data.dataset import (
+    LABEL_COLUMNS,
+    PART_SHARES,
+    PARTS,
+    Dataset,
+    list_datasets,
+    open_dataset,
+    split,
+    write_dataset,
+)
+from scalp_core.errors import ScalpError
+from scalp_core.labels import Condition
+
+
+def rows(images: int = 400, sites: int = 40, seed: int = 0) -> pd.DataFrame:
+    generator = np.random.default_rng(seed)
+    texts = {
+        "id": [f"p{number:04d}" for number in range(images)],
+        "path": [f"images/p{number:04d}.jpg" for number in range(images)],
+        "sha256": "0" * 64,
+        "site": [f"s{number % sites}" for number in range(images)],
+        "device": "d",
+        "capture": [f"c{number // 4}" for number in range(images)],
+        "region": "TH",
+        "part": "train",
+    }
+    labels = {column: generator.choice(4, images, p=(0.5, 0.3, 0.15, 0.05)) for column in LABEL_COLUMNS}
+    return pd.DataFrame(texts | labels)
+
+
+def with_values(**columns: Any) -> pd.DataFrame:
+    return rows(8, 8).assign(**columns)
+
+
+@pytest.mark.parametrize("group", ["site", "capture"])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_no_group_is_in_two_parts_and_shares_are_near_the_wished(group: str, seed: int) -> None:
+    table = rows(seed=seed)
+    table["part"] = split(table, group, seed)
+    assert (table.groupby(group)["part"].nunique() == 1).all()
+    shares = table["part"].value_counts(normalize=True)
+    for part in PARTS:
+        assert shares[part] == pytest.approx(PART_SHARES[part], abs=0.04)
+
+
+def test_every_grade_of_every_condition_is_in_every_part() -> None:
+    table = rows(1000, 50)
+    table["part"] = split(table, "site", 0)
+    for column in LABEL_COLUMNS:
+        assert table.groupby(["part", column]).size().unstack(fill_value=0).to_numpy().min() > 0
+
+
+def test_a_split_is_the_same_for_the_same_seed_only() -> None:
+    table = rows()
+    first = split(table, "site", 0)
+    pd.testing.assert_series_equal(first, split(table, "site", 0))
+    assert not first.equals(split(table, "site", 1))
+
+
+def test_a_split_does_not_depend_on_the_order_or_index_of_the_rows() -> None:
+    table = rows()
+    shuffled = table.sample(frac=1, random_state=0)
+    by_id = dict(zip(table["id"], split(table, "site", 0), strict=True))
+    assert dict(zip(shuffled["id"], split(shuffled, "site", 0), strict=True)) == by_id
+
+
+def test_a_split_copes_with_missing_labels_and_uneven_groups() -> None:
+    table = rows().astype(dict.fromkeys(LABEL_COLUMNS, "Int8"))
+    table.loc[table.index[::3], "value_4"] = pd.NA
+    table["site"] = ["big"] * 150 + [f"s{number % 30}" for number in range(250)]
+    table["part"] = split(table, "site", 0)
+    assert (table.groupby("site")["part"].nunique() == 1).all()
+    assert set(table["part"]) == set(PARTS)
+
+
+def test_too_few_groups_are_refused() -> None:
+    with pytest.raises(ScalpError, match="finer column"):
+        split(rows(12, 3), "site", 0)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (with_values().drop(columns="value_3"), "missing: value_3"),
+        (with_values(id="same"), "appears twice"),
+        (with_values(part="holdout"), "holdout"),
+        (with_values(value_1=4), "0–3"),
+        (with_values(value_1=-1), "0–3"),
+        (with_values(value_6=1.5), "0–3"),
+    ],
+)
+def test_a_bad_index_is_refused_and_nothing_is_written(folders: Folders, table: pd.DataFrame, message: str) -> None:
+    with pytest.raises(ScalpError, match=message):
+        write_dataset(folders.data / "bad", "test", {}, table)
+    assert list_datasets() == []
+    assert not (folders.data / "bad").exists()
+
+
+def test_a_copied_folder_is_a_data_set_of_its_own(folders: Folders) -> None:
+    made = write_dataset(folders.data / "first", "csv", {}, with_values())
+    shutil.copytree(made.folder, folders.data / "second")
+    assert [one.name for one in list_datasets()] == ["first", "second"]
+    with pytest.raises(ScalpError, match="Clinic"):
+        write_dataset(folders.data / "Clinic", "csv", {}, with_values())
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../other/picture.jpg"])
+def test_pictures_lie_in_their_data_set(folders: Folders, path: str) -> None:
+    table = with_values()
+    table.loc[0, "path"] = path
+    with pytest.raises(ScalpError, match="leaves the folder"):
+        write_dataset(folders.data / "first", "csv", {}, table)
+
+
+def test_what_is_written_is_read_again(folders: Folders) -> None:
+    table = with_values(note="extra column").astype(dict.fromkeys(LABEL_COLUMNS, "Int8"))
+    table.loc[2, "value_2"] = pd.NA
+    written = write_dataset(folders.data / "mine", "aihub", {"from": "/somewhere"}, table.sample(frac=1))
+    opened = open_dataset("mine")
+    assert opened == written
+    assert (opened.kind, opened.synthetic, opened.made) == ("aihub", False, {"from": "/somewhere"})
+    assert list(opened.index["id"]) == sorted(table["id"])
+    assert opened.index.loc["p0003", "note"] == "extra column"
+    assert labels_of(opened.index.loc["p0002"])[Condition.EXCESS_SEBUM] is None
+    assert labels_of(opened.index.loc["p0003"])[Condition.EXCESS_SEBUM] == table.loc[3, "value_2"]
+
+
+def test_the_hash_follows_labels_and_parts_but_not_the_order_or_the_pixels(folders: Folders) -> None:
+    def hash_of(name: str, table: pd.DataFrame) -> str:
+        return write_dataset(folders.data / name, "test", {}, table).index_hash
+
+    table = with_values()
+    reference = hash_of("a", table)
+    assert hash_of("b", table.sample(frac=1, random_state=1)) == reference
+    assert hash_of("c", table.assign(sha256="1" * 64)) == reference
+    assert hash_of("d", table.assign(value_1=(table["value_1"] + 1) % 4)) != reference
+    assert hash_of("e", table.assign(part="test")) != reference
+
+
+def test_the_hash_of_what_is_judged_on_ignores_what_is_learned_from(folders: Folders) -> None:
+    def dataset_of(name: str, table: pd.DataFrame) -> Dataset:
+        return write_dataset(folders.data / name, "test", {}, table)
+
+    table = with_values(part=["train", "valid", "calib", "test"] * 2)
+    learned = table["part"] == "train"
+    changed = (table["value_1"] + 1) % 4
+    reference = dataset_of("a", table)
+    fewer = dataset_of("b", table[~learned])
+    relabelled = dataset_of("c", table.assign(value_1=changed.where(learned, table["value_1"])))
+    judged_anew = dataset_of("d", table.assign(value_1=changed.where(~learned, table["value_1"])))
+    assert reference.evaluation_hash == fewer.evaluation_hash == relabelled.evaluation_hash
+    assert len({one.index_hash for one in (reference, fewer, relabelled)}) == 3
+    assert judged_anew.evaluation_hash != reference.evaluation_hash
+    # An index that was written before the hash stood in it.
+    written = reference.evaluation_hash
+    reference.index.reset_index(drop=True).to_parquet(reference.folder / "index.parquet")
+    assert open_dataset("a").evaluation_hash == written
+
+
+def test_an_index_and_what_it_is_are_one_file(folders: Folders) -> None:
+    written = write_dataset(folders.data / "mine", "aihub", {"from": "/a"}, with_values(), parts={"by": "site"})
+    # A kill between the two files of a renewal leaves the new one beside the old one.
+    (written.folder / "dataset.json").write_text('{"kind": "synthetic", "made": {}, "created": "", "name": "mine"}')
+    assert open_dataset("mine") == written
+    assert [one.kind for one in list_datasets()] == ["aihub"]
+
+
+def test_an_index_of_an_earlier_version_is_described_by_the_file_beside_it(folders: Folders) -> None:
+    written = write_dataset(folders.data / "mine", "csv", {"from": "/a"}, with_values())
+    written.index.reset_index(drop=True).to_parquet(written.folder / "index.parquet")
+    opened = open_dataset("mine")
+    assert (opened.kind, opened.made, opened.images) == ("csv", {"from": "/a"}, 8)
+    assert opened.index_hash == written.index_hash
+
+
+def test_a_changed_index_is_read_anew(folders: Folders) -> None:
+    write_dataset(folders.data / "mine", "test", {}, with_values())
+    assert open_dataset("mine").index["part"].iloc[0] == "train"
+    write_dataset(folders.data / "mine", "test", {}, with_values(part="calib"))
+    assert open_dataset("mine").index["part"].iloc[0] == "calib"
+
+
+def test_a_data_set_without_index_is_none_and_real_ones_come_first(folders: Folders) -> None:
+    write_dataset(folders.data / "zz", "aihub", {}, with_values())
+    write_dataset(folders.data / "aa", "synthetic", {}, with_values())
+    write_dataset(folders.data / "half", "aihub", {}, with_values())
+    (folders.data / "half" / "index.parquet").unlink()
+    assert [one.name for one in list_datasets()] == ["zz", "aa"]
+    with pytest.raises(ScalpError, match="known: aa, zz"):
+        open_dataset("half")
+
+
+# ---- names that mean harm ----
+
+HOSTILE = st.one_of(
+    st.text(max_size=80),
+    st.text(alphabet="./\\%2e:$\0~#аａ．／", max_size=40),
+    st.lists(st.sampled_from(["..", ".", "%2e%2e", "outside", "secret.jpg", "", "\0", "/"]), max_size=8).map("/".join),
+)
+
+
+class _Opened:
+    """Every path opened in this process while `watch` is on; audit hooks cannot be removed, so there is one."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        self.watch = False
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.watch and event in ("open", "os.listdir", "os.scandir", "os.mkdir", "os.remove", "os.rename"):
+            self.paths.append(str(arguments[0]))
+
+
+OPENED = _Opened()
+
+
+@settings(max_examples=500)
+@given(name=HOSTILE)
+@example(name="../outside")
+@example(name="..")
+@example(name="/etc/passwd")
+@example(name="images/../../outside/secret.jpg")
+@example(name="mine\0")
+@example(name="mine/.")
+@example(name="x" * 4096)
+def test_hostile_names_never_open_a_file_outside(name: str, hostile_ground: tuple[Path, Dataset]) -> None:
+    root, mine = hostile_ground
+    OPENED.paths.clear()
+    OPENED.watch = True
+    try:
+        with pytest.raises(ScalpError):
+            open_dataset(name)
+        with pytest.raises(ScalpError):
+            mine.read(name)
+    finally:
+        OPENED.watch = False
+    assert [path for path in OPENED.paths if not Path(path).resolve().is_relative_to(root)] == []
+
+
+@pytest.fixture
+def hostile_ground(folders: Folders) -> tuple[Path, Dataset]:
+    made = folders.data / "mine"
+    mine = open_dataset("mine") if made.exists() else write_dataset(made, "test", {}, with_values())
+    outside = folders.data.parent / "outside"
+    outside.mkdir(exist_ok=True)
+    (outside / "secret.jpg").write_bytes(b"secret")
+    (outside / "index.parquet").write_bytes(b"secret")
+    return folders.data, mine
+
+
+def test_a_picture_that_is_gone_is_named(folders: Folders) -> None:
+    mine = write_dataset(folders.data / "mine", "test", {}, with_values())
+    (mine.folder / "images").mkdir()
+    (mine.folder / "images" / "p0001.jpg").write_bytes(b"x")
+    assert mine.read("p0001") == b"x"
+    with pytest.raises(ScalpError, match="p0002"):
+        mine.read("p0002")
+
+
+def test_folders_default_to_beside_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SCALP_DATA", raising=False)
+    assert dataset.data_folder() == Path(dataset.__file__).parent.parent / "data"

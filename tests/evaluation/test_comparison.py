@@ -1,0 +1,257 @@
+"""Which runs may be compared, that their comparison is theirs, and what figures are seen against."""
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Folders
+from judged import noisy, table
+
+from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, write_dataset
+from scalp_core.errors import ScalpError
+from scalp_core.evaluation.comparison import Reference, aligned, candidates, compared, references
+from scalp_core.files import write_json, write_text
+from scalp_core.images import Preprocessing
+from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.metrics.metrics import COUNTED, METRICS
+from scalp_core.metrics.paired_comparison import Verdict
+from scalp_core.runs.runs import Recipe, Run
+from scalp_core.synthetic.label_noise import ceiling
+
+SEBUM, HAIR = Condition.EXCESS_SEBUM, Condition.HAIR_LOSS
+KAPPA = "quadratic_weighted_kappa"
+RECIPE = Recipe(architecture="test_resnet", data="heads")
+
+
+def heads(folders: Folders, name: str = "heads", kind: str = "csv", pictures: int = 240) -> Dataset:
+    """Captures of three pictures, and pictures of the test part whose grade of hair loss nobody wrote down."""
+    generator = np.random.default_rng(len(name))
+    grades = generator.choice(4, (pictures, len(CONDITIONS)), p=(0.5, 0.25, 0.15, 0.1))
+    rows = pd.DataFrame(grades, columns=list(LABEL_COLUMNS)).astype("Int8")
+    names = [f"p{number:03d}" for number in range(pictures)]
+    rows = rows.assign(id=names, path=names, sha256=names, device="d", region="TH", site="s")
+    rows["capture"] = [f"c{number // 3}" for number in range(pictures)]
+    rows["part"] = np.where(
+        np.arange(pictures) % 12 < 3, "test", np.where(np.arange(pictures) % 12 < 6, "valid", "train")
+    )
+    rows.loc[rows["part"] == "test", HAIR.value] = pd.NA
+    return write_dataset(folders.data / name, kind, {}, rows)
+
+
+def finish(name: str, dataset: Dataset, share: float, recipe: Recipe = RECIPE, **asked: Any) -> Run:
+    """A run that has answered a share of the pictures one grade off; its folder as training leaves it."""
+    import scalp_core.runs.runs as runs
+
+    folder = runs.artifacts_folder() / name
+    judged = {"index_hash": dataset.index_hash, "evaluation_hash": dataset.evaluation_hash}
+    created = f"2026-01-01T00:00:00+00:00-{name}"
+    write_json(
+        folder / "recipe.json", {"recipe": asdict(recipe), "synthetic": False, "created": created} | judged | asked
+    )
+    run = Run(folder)
+    run.write_history([])
+    run.write_preprocessing(Preprocessing(64, 64, (0.5,) * 3, (0.5,) * 3, "bilinear"))
+    write_text(folder / "model.safetensors", "")
+    answers(dataset, share, recipe, len(name)).to_parquet(folder / "predictions.parquet")
+    run.write_manifest({"parameters": 1000})
+    return run
+
+
+def answers(dataset: Dataset, share: float, recipe: Recipe, seed: int) -> pd.DataFrame:
+    generator, found = np.random.default_rng(seed), []
+    for part in ("valid", "test"):
+        rows = dataset.index[dataset.index["part"] == part]
+        for condition in recipe.conditions:
+            known = rows[condition.value].fillna(0).to_numpy(dtype=np.int64)
+            made = table(rows[condition.value], noisy(known, share, generator), condition, part, list(rows["id"]))
+            found.append(made.drop(columns=["grade", "low", "high"]))
+    return pd.concat(found)
+
+
+def test_runs_that_differ_in_the_seed_alone_are_one_side(folders: Folders) -> None:
+    dataset = heads(folders)
+    for seed in (2, 0, 1):
+        finish(f"resnet-{seed}", dataset, 0.3, replace(RECIPE, seed=seed))
+    finish("other", dataset, 0.3, replace(RECIPE, architecture="test_vit"))
+    sides, left_out = candidates(dataset)
+    assert [side.name for side in sides] == ["test_resnet", "test_vit"]
+    assert [run.id for run in sides[0].runs] == ["resnet-0", "resnet-1", "resnet-2"]
+    assert (sides[0].key, sides[0].parameters, sides[0].milliseconds) == ("resnet-0", 1000, None)
+    assert sides[0].recipe.architecture == "test_resnet"
+    assert left_out == []
+
+
+def test_recipes_of_one_architecture_are_told_apart(folders: Folders) -> None:
+    dataset = heads(folders)
+    finish("plain", dataset, 0.3)
+    finish("long", dataset, 0.3, replace(RECIPE, epochs=RECIPE.epochs + 1))
+    finish("more-data", dataset, 0.3, index_hash="of more pictures to learn from")
+    sides, left_out = candidates(dataset)
+    assert {side.key for side in sides} == {"plain", "long", "more-data"}
+    assert len({side.name for side in sides}) == 3
+    assert all(side.name.startswith("test_resnet") for side in sides)
+    assert left_out == []
+
+
+def test_of_the_same_recipe_and_seed_the_latest_counts(folders: Folders) -> None:
+    dataset = heads(folders)
+    for name in ("a-first", "b-again", "c-latest"):
+        finish(name, dataset, 0.3)
+    (side,), left_out = candidates(dataset)
+    assert [run.id for run in side.runs] == ["c-latest"]
+    assert [one.run.id for one in left_out] == ["a-first", "b-again"]
+    assert all("c-latest" in text for one in left_out for text in (one.reason.en, one.reason.ko))
+
+
+def test_what_was_judged_on_other_pictures_is_left_out_with_the_reason(folders: Folders) -> None:
+    dataset, other = heads(folders), heads(folders, "elsewhere")
+    finish("here", dataset, 0.3)
+    finish("changed", dataset, 0.3, evaluation_hash="before", index_hash="before")
+    finish("there", other, 0.3, replace(RECIPE, data="elsewhere"))
+    sides, left_out = candidates(dataset)
+    assert [side.key for side in sides] == ["here"]
+    reasons = {one.run.id: one.reason for one in left_out}
+    assert "labels" in reasons["changed"].en
+    assert "elsewhere" in reasons["there"].en
+    assert "elsewhere" in reasons["there"].ko
+    assert candidates(other)[0][0].key == "there"
+
+
+def test_without_runs_there_is_nothing_to_compare(folders: Folders) -> None:
+    assert candidates(heads(folders)) == ([], [])
+
+
+def test_sides_are_compared_by_captures_and_kept(folders: Folders) -> None:
+    dataset = heads(folders)
+    for seed in (0, 1):
+        finish(f"good-{seed}", dataset, 0.1, replace(RECIPE, seed=seed))
+    finish("poor", dataset, 0.7, replace(RECIPE, architecture="test_vit", conditions=(SEBUM,)))
+    sides, _ = candidates(dataset)
+    found = compared(dataset, sides, "test")
+    assert found is compared(dataset, sides, "test")
+    assert found.sides == ("good-0", "poor")
+    assert found.groups == 20
+    assert found.images[found.conditions.index(SEBUM)] == 60
+    assert found.images[found.conditions.index(HAIR)] == 0
+    assert np.isnan(found.values(KAPPA)[:, found.conditions.index(HAIR)]).all()
+    assert found.graded(Condition.ERYTHEMA) == ("good-0",)
+    pairs = found.pairs(KAPPA, SEBUM).set_index(["side", "other"])
+    assert pairs.loc[("good-0", "poor"), "verdict"] == Verdict.BETTER
+    assert compared(dataset, sides, "valid").images[found.conditions.index(HAIR)] == 60
+    assert compared(dataset, sides, "train").groups == 0  # nobody answers there
+
+
+def test_a_run_made_anew_is_compared_anew(folders: Folders) -> None:
+    dataset = heads(folders)
+    run = finish("one", dataset, 0.1)
+    before = aligned(dataset, [run], "test")
+    assert before.runs == ("one",)
+    assert aligned(dataset, [run], "test") is before
+    sides, _ = candidates(dataset)
+    good = compared(dataset, sides, "test").values(KAPPA)
+    finish("one", dataset, 0.8)
+    sides, _ = candidates(dataset)
+    poor = compared(dataset, sides, "test").values(KAPPA)
+    place = CONDITIONS.index(SEBUM)
+    assert poor[0, place] < good[0, place] - 0.2
+
+
+def test_no_run_cannot_be_lined_up(folders: Folders) -> None:
+    with pytest.raises(ValueError, match="nothing"):
+        aligned(heads(folders), [], "test")
+
+
+# ---- references ----
+
+
+def by_name(found: list[Reference], name: str) -> dict[str, float]:
+    return {one.metric: one.value for one in found if one.name.en == name}
+
+
+def test_without_a_network_kappa_is_nothing(folders: Folders) -> None:
+    dataset = heads(folders)
+    found = references(dataset, "test")
+    majority, chance = (by_name(found[SEBUM], name) for name in ("majority grade", "random by frequency"))
+    assert set(majority) == set(chance) == set(METRICS)
+    assert majority[KAPPA] == pytest.approx(0)
+    assert chance[KAPPA] == pytest.approx(0)
+    labels = dataset.index.query("part == 'test'")[SEBUM.value].astype(int)
+    learned = dataset.index.query("part == 'train'")[SEBUM.value].astype(int)
+    commonest = learned.mode()[0]
+    assert majority["accuracy"] == pytest.approx((labels == commonest).mean())
+    assert majority["worst_grade_recall"] == 0
+    assert majority["ranked_probability_score"] == pytest.approx((labels - commonest).abs().mean() / 3)
+    assert chance["ranked_probability_score"] < majority["ranked_probability_score"]
+    assert found[HAIR] == []  # no label in the part
+    assert all(one.protocol.en and one.protocol.ko for one in found[SEBUM])
+
+
+def test_random_answers_reach_what_is_said_of_them(folders: Folders) -> None:
+    dataset = heads(folders)
+    expected = by_name(references(dataset, "valid")[SEBUM], "random by frequency")
+    learned = dataset.index.query("part == 'train'")[SEBUM.value].to_numpy(dtype=np.int64)
+    labels = dataset.index.query("part == 'valid'")[SEBUM.value].to_numpy(dtype=np.int64)
+    generator = np.random.default_rng(0)
+    drawn = np.zeros((4, 4))
+    np.add.at(drawn, (np.tile(labels, 2000), generator.choice(learned, len(labels) * 2000)), 1)
+    for name, of in COUNTED.items():
+        assert float(of(drawn)) == pytest.approx(expected[name], abs=0.01), name
+
+
+def test_the_best_to_be_expected_is_known_of_drawn_pictures(tiny: Dataset) -> None:
+    found, best = references(tiny, "test"), ceiling(tiny, "test")
+    for condition in CONDITIONS:
+        assert by_name(found[condition], "best to be expected")[KAPPA] == pytest.approx(best[condition])
+
+
+def test_what_others_published_stands_beside_their_pictures_only(folders: Folders) -> None:
+    real, own = (references(heads(folders, name, kind), "test") for name, kind in (("real", "aihub"), ("own", "csv")))
+    published = [one for one in real[SEBUM] if "AI Hub" in one.name.en]
+    assert [(one.metric, one.value) for one in published] == [("accuracy", 0.905)]
+    assert "share heads" in published[0].protocol.en
+    assert len(own[SEBUM]) == 2 * len(METRICS)  # nor is the best to be expected known
+
+
+def test_where_the_part_cannot_say_there_is_no_reference(folders: Folders) -> None:
+    dataset = heads(folders)
+    rows = dataset.index.reset_index(drop=True)
+    rows.loc[rows["part"] != "calib", SEBUM.value] = 0  # healthy heads alone
+    found = references(write_dataset(dataset.folder, "csv", {}, rows), "test")[SEBUM]
+    assert {one.metric for one in found} == set(METRICS) - {KAPPA, "sensitivity"}
+
+
+@pytest.mark.parametrize(
+    "damage", ["predictions.parquet", "operating_point.json", "manifest.json", "model.safetensors"]
+)
+def test_a_damaged_run_is_left_out_by_name_and_the_others_are_compared(folders: Folders, damage: str) -> None:
+    dataset = heads(folders)
+    sound, broken = finish("sound", dataset, 0.2), finish("broken", dataset, 0.3, replace(RECIPE, lr=0.01))
+    path = broken.folder / damage
+    path.unlink(missing_ok=True) if damage == "model.safetensors" else write_text(path, "PAR1 {")
+    sides, left_out = candidates(dataset)
+    assert [side.runs for side in sides] == [(sound,)]
+    (told,) = left_out
+    assert told.run == broken
+    assert damage in told.reason.en
+    assert damage in told.reason.ko
+
+
+def test_tables_that_are_not_about_the_same_labels_are_told_in_words(folders: Folders) -> None:
+    dataset = heads(folders)
+    one, other = finish("one", dataset, 0.2), finish("other", dataset, 0.3, replace(RECIPE, lr=0.01))
+    table = other.raw_predictions.copy()
+    table["truth"] = (table["truth"] + 1) % 4
+    table.to_parquet(other.predictions_path)
+    with pytest.raises(ScalpError) as caught:
+        aligned(dataset, [one, other], "valid")
+    assert caught.value.code == "not_alike"
+    assert "one, other" in caught.value.text.ko
+
+
+def test_a_time_that_cannot_be_read_is_not_known(folders: Folders) -> None:
+    run = finish("one", heads(folders), 0.2)
+    for written in ("{", "[]", '{"machine": 1}'):
+        write_text(run.folder / "speed.json", written)
+        assert run.milliseconds is None

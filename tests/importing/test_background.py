@@ -1,0 +1,219 @@
+"""An import that a page asks for goes on without the page, is told about, goes on when killed, and can be stopped."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from aihub_tree import build_tree, jpeg, write_zip
+from conftest import Folders, processes, until
+
+from scalp_core.data.dataset import is_claimed, list_datasets, open_dataset
+from scalp_core.errors import ScalpError
+from scalp_core.importing import background
+from scalp_core.importing.background import Import, allowed_folder, dismiss, ensure, imports, start
+from scalp_core.importing.importer import Order, import_tree
+
+MANY = 400  # pictures of the real size, which take a second or two to look at
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Order:
+    build_tree(tmp_path / "small", styles=("stored",), damaged=False, sites=3)
+    return Order("aihub", str(tmp_path / "small"))
+
+
+@pytest.fixture
+def long(tmp_path: Path) -> Order:
+    """A tree that takes long enough for somebody to come in between."""
+    members = [(f"{number}.jpg", jpeg(number, (640, 480))) for number in range(MANY)]
+    write_zip(tmp_path / "long" / "탈모_3.zip", members)
+    return Order("aihub", str(tmp_path / "long"))
+
+
+def workers(name: str) -> list[int]:
+    return processes("scalp_core.importing.background", name)
+
+
+def only() -> Import:
+    (one,) = imports()
+    return one
+
+
+def wait_for_pictures() -> None:
+    """Until the one import has begun to look at pictures."""
+    until(lambda: only().stage == "inspecting" and only().done > 0)
+
+
+def test_an_import_is_told_about_and_ends_in_a_data_set(folders: Folders, long: Order) -> None:
+    start(long, "mine")
+    assert (only().name, only().order, only().error) == ("mine", long, None)
+    wait_for_pictures()
+    seen = only()
+    assert seen.working
+    assert 0 < seen.done <= seen.total == MANY
+    assert seen.seconds_left is None or seen.seconds_left >= 0
+    assert list_datasets() == []
+    until(lambda: not imports())
+    assert open_dataset("mine").images == MANY
+    assert background.STAGES.keys() >= {"reading", "inspecting", "writing"}
+    until(lambda: not workers("mine"))
+    assert {path.name for path in folders.data.joinpath("mine").iterdir()} == {
+        "cache",
+        "dataset.json",
+        "import_faults.csv",
+        "import_report.json",
+        "index.parquet",
+        "log.txt",
+    }
+
+
+def test_a_second_one_of_that_name_is_refused_while_it_lasts(folders: Folders, long: Order, small: Order) -> None:
+    start(long, "mine")
+    for order in (long, small):
+        with pytest.raises(ScalpError) as caught:
+            start(order, "mine")
+        assert caught.value.code == "already_making"
+    wait_for_pictures()
+    dismiss("mine")
+    until(lambda: not workers("mine"))
+
+
+def test_one_that_is_put_away_before_it_begins_leaves_nothing(folders: Folders, long: Order) -> None:
+    start(long, "mine")
+    dismiss("mine")
+    until(lambda: workers("mine"))
+    until(lambda: not workers("mine"))
+    assert [path.name for path in folders.data.glob("[!.]*")] == []
+
+
+def kill(name: str) -> None:
+    for process in workers(name):
+        os.kill(process, signal.SIGKILL)
+    until(lambda: not is_claimed(name) and not workers(name))
+
+
+def test_a_killed_one_goes_on_when_somebody_looks(
+    folders: Folders, long: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(long, "mine")
+    wait_for_pictures()
+    ensure()
+    assert len(workers("mine")) == 1
+    kill("mine")
+    assert not only().working
+    assert only().error is None
+
+    ensure()  # whoever was started just now gets the time to begin
+    assert workers("mine") == []
+    monkeypatch.setattr(background, "_START_SECONDS", 0.0)
+    ensure()
+    until(lambda: not imports())
+    assert open_dataset("mine").images == MANY
+
+
+def test_one_that_is_killed_again_and_again_counts_as_failed(
+    folders: Folders, long: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = folders.data / "mine" / "import.json"
+    start(long, "mine")
+    wait_for_pictures()
+    kill("mine")
+    asked.write_text(json.dumps(json.loads(asked.read_text(encoding="utf-8")) | {"starts": 3}), encoding="utf-8")
+    monkeypatch.setattr(background, "_START_SECONDS", 0.0)
+    ensure()
+    error = only().error
+    assert error
+    assert "3 times" in error.en
+    assert "3번" in error.ko
+    assert workers("mine") == []
+
+
+def test_one_that_fails_says_why_until_it_is_put_away(folders: Folders, tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "1.jpg").write_bytes(b"no picture")
+    order = Order("aihub", str(tmp_path / "tree"))
+    start(order, "mine")
+    until(lambda: only().error is not None)
+    failed = only()
+    assert failed.error
+    assert "Not one of the pictures" in failed.error.en
+    until(lambda: not workers("mine"))
+    ensure()
+    assert workers("mine") == []
+    dismiss("mine")
+    assert imports() == []
+
+    (tmp_path / "tree" / "1.jpg").write_bytes(jpeg(1))
+    start(order, "mine")
+    until(lambda: not imports())
+    assert open_dataset("mine").images == 1
+
+
+def test_a_running_one_is_stopped_and_the_next_goes_on_from_there(folders: Folders, long: Order) -> None:
+    start(long, "mine")
+    wait_for_pictures()
+    dismiss("mine")
+    assert imports() == []
+    until(lambda: not workers("mine") and not is_claimed("mine"))
+    assert [path.name for path in (folders.data / "mine").iterdir()] == ["cache"]
+    assert list_datasets() == []
+    left: list[int] = []
+    import_tree(long, "mine", processes=1, progress=lambda _stage, _done, total: left.append(total))
+    assert 0 < left[0] < open_dataset("mine").images
+
+
+def test_stopping_a_renewal_leaves_the_data_set(folders: Folders, small: Order, long: Order) -> None:
+    start(small, "mine")
+    until(lambda: not imports())
+    before = open_dataset("mine")
+    index = before.index
+    Path(long.source, "탈모_3.zip").rename(Path(small.source, "탈모_3.zip"))
+    start(small, "mine")
+    wait_for_pictures()
+    dismiss("mine")
+    until(lambda: not workers("mine") and not is_claimed("mine"))
+    assert open_dataset("mine") == before
+    assert open_dataset("mine").index.equals(index)
+
+
+def test_only_folders_that_the_server_allows(
+    folders: Folders, small: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed = tmp_path / "allowed"
+    allowed.mkdir()
+    assert allowed_folder() == Path("/")
+    monkeypatch.setenv("SCALP_IMPORT_FROM", str(allowed))
+    outside = [small.source, f"{allowed}/../small", str(tmp_path)]
+    (allowed / "link").symlink_to(small.source)
+    for source in (*outside, str(allowed / "link")):
+        with pytest.raises(ScalpError, match="SCALP_IMPORT_FROM") as caught:
+            start(Order("aihub", source), "mine")
+        assert caught.value.code == "not_allowed"
+    table = tmp_path / "labels.csv"
+    table.write_text("image,value_1\n1.jpg,1\n", encoding="utf-8")
+    with pytest.raises(ScalpError, match="SCALP_IMPORT_FROM"):
+        start(Order("csv", str(allowed), str(table)), "mine")
+    assert imports() == []
+
+    Path(small.source).rename(allowed / "small")
+    start(Order("aihub", str(allowed / "small")), "mine")
+    until(lambda: not imports())
+    assert open_dataset("mine").images == 15
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "code"),
+    [("taken", "small", "name_taken"), ("Bad Name", "small", "bad_name"), ("mine", "nowhere", "no_source")],
+)
+def test_what_cannot_begin_is_refused_at_once(
+    folders: Folders, small: Order, tmp_path: Path, name: str, source: str, code: str
+) -> None:
+    (folders.data / "taken").mkdir()
+    (folders.data / "taken" / "somebody's.txt").write_text("hands off")
+    with pytest.raises(ScalpError) as caught:
+        start(Order("aihub", str(tmp_path / source)), name)
+    assert caught.value.code == code
+    assert imports() == []
+    assert (folders.data / "taken" / "somebody's.txt").read_text() == "hands off"

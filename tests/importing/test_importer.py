@@ -1,0 +1,583 @@
+"""An import finds in a tree exactly what was built into it, writes nothing there, and survives being killed."""
+
+import csv
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from unicodedata import normalize
+
+import numpy as np
+import pandas as pd
+import pytest
+from aihub_tree import TOP, Truth, build_tree, csv_table, folders_tree, jpeg, write_zip
+from conftest import ROOT, Folders, until
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset, list_datasets, open_dataset
+from scalp_core.errors import ScalpError
+from scalp_core.importing import merge
+from scalp_core.importing.importer import FAULT_LIST, FAULTS, REPORT, WARNINGS, Order, import_tree
+from scalp_core.labels import META
+
+
+def of_tree(source: Path, name: str = "mine") -> Dataset:
+    return import_tree(Order("aihub", str(source)), name, processes=1)
+
+
+def report(dataset: Dataset) -> dict:
+    return json.loads((dataset.folder / REPORT).read_text(encoding="utf-8"))
+
+
+def plain(name: str) -> str:
+    """The picture's id where the name is the publisher's, else the file's own name."""
+    found = re.search(r"\d{4}_[A-Z0-9]{15}_\d{9,13}_\d", name)
+    return found[0] if found else PurePosixPath(name.replace("\\", "/")).name
+
+
+def reported(dataset: Dataset) -> dict[str, set[str]]:
+    return {kind: {plain(fault["name"]) for fault in faults} for kind, faults in report(dataset)["faults"].items()}
+
+
+def facts(rows: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+    """The columns of the truth; what an index leaves out or leaves blank is null."""
+    table = rows.reset_index(drop=True).reindex(columns=truth.columns).astype(object)
+    return table.where(table.notna() & (table != ""), None)
+
+
+def assert_found(dataset: Dataset, truth: Truth, key: str = "id") -> None:
+    rows = dataset.index.sort_values(key)
+    pd.testing.assert_frame_equal(facts(rows, truth.rows), facts(truth.rows, truth.rows))
+    known = {name for name in truth.rows if name.startswith(META) and truth.rows[name].notna().any()}
+    assert {name for name in rows if name.startswith(META) and rows[name].notna().any()} == known
+    for image_id, content in zip(rows["id"], rows[key], strict=True):
+        assert dataset.read(image_id) == truth.contents[content]
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Size, time of change and of status change of everything below."""
+    found = {}
+    for path in folder.rglob("*"):
+        status = path.lstat()
+        found[str(path)] = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return found
+
+
+# ---- a tree with everything ----
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A tree with every quirk and fault, imported once."""
+
+    place: Path
+    truth: Truth
+    dataset: Dataset
+    before: dict[str, tuple[int, int, int]]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    place = tmp_path_factory.mktemp("place")
+    truth = build_tree(place / "내려받은 것")
+    before = snapshot(place)
+    data = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCALP_DATA", str(data))
+        yield Whole(place, truth, of_tree(place / "내려받은 것"), before)
+
+
+def test_a_tree_with_every_quirk_is_found_as_it_was_built(whole: Whole) -> None:
+    assert_found(whole.dataset, whole.truth)
+
+
+def test_every_planted_fault_is_named_and_nothing_else(whole: Whole) -> None:
+    assert reported(whole.dataset) == whole.truth.faults
+
+
+def test_counts_and_the_complete_list_agree_with_the_report(whole: Whole) -> None:
+    said = report(whole.dataset)
+    for kind, names in whole.truth.faults.items():
+        assert said["counts"][kind] == len(said["faults"][kind]) >= len(names)
+        assert FAULTS[kind].ko
+    assert said["images"] == len(whole.truth.rows)
+    assert said["importer"] == "aihub"
+    with (whole.dataset.folder / FAULT_LIST).open(encoding="utf-8-sig", newline="") as file:
+        listed = list(csv.reader(file))[1:]
+    assert len(listed) == sum(len(faults) for faults in said["faults"].values())
+    assert not [cell for row in listed for cell in row if cell.startswith(("=", "+", "-", "@"))]
+
+
+def test_nothing_is_written_into_the_tree_or_outside(whole: Whole) -> None:
+    assert snapshot(whole.place) == whole.before
+    above = {whole.place.parent, whole.dataset.folder.parent.parent, Path("/")}
+    assert [path for folder in above for path in folder.glob("*evil*")] == []
+    assert [path for path in whole.dataset.folder.rglob("*") if "evil" in path.name or path.suffix == ".jpg"] == []
+
+
+def test_what_lies_outside_or_is_no_picture_is_not_in_the_index(whole: Whole) -> None:
+    index = whole.dataset.index
+    assert not index["id"].str.contains("0099_|evil|bomb|inner|encrypted").any()
+    assert not index["path"].str.contains("..", regex=False).any()
+    assert whole.dataset.source == str((whole.place / "내려받은 것").resolve())
+
+
+def test_pictures_are_measured_and_hashed(whole: Whole) -> None:
+    index = whole.dataset.index
+    hashes = {image_id: sha256(content).hexdigest() for image_id, content in whole.truth.contents.items()}
+    assert index["sha256"].to_dict() == hashes
+    (odd,) = whole.truth.faults["odd_size"]
+    assert (index.loc[odd, "width"], index.loc[odd, "height"]) == (800, 600)
+    assert (index.drop(odd)["width"] == 64).all()
+    assert index["sharpness"].notna().all()
+
+
+def test_parts_share_no_site_and_all_are_there(whole: Whole) -> None:
+    index = whole.dataset.index
+    assert set(index["part"]) == set(PARTS)
+    assert (index.groupby("site")["part"].nunique() == 1).all()
+    assert whole.dataset.parts["by"] == "site"
+
+
+def test_the_publisher_s_split_is_kept_on_request_and_called_leaky(folders: Folders, tmp_path: Path) -> None:
+    truth = build_tree(tmp_path / "tree", damaged=False)
+    dataset = import_tree(Order("aihub", str(tmp_path / "tree"), by="official"), "mine", processes=1)
+    tested = truth.rows.set_index("id")["official"].isin(["valid", "both"])
+    assert (dataset.index["part"] == "test").to_dict() == tested.to_dict()
+    assert dataset.parts["leaky"] is True
+    both = (truth.rows["official"] == "both").sum()
+    assert dataset.parts["overlap"]["file"] == pytest.approx(both / tested.sum(), abs=1e-4)
+
+
+def test_several_processes_find_the_same_and_tell_how_far_they_are(folders: Folders, tmp_path: Path) -> None:
+    build_tree(tmp_path / "tree", damaged=False, sites=9)
+    told: dict[str, list[tuple[int, int]]] = {}
+
+    def tell(stage: str, done: int, total: int) -> None:
+        told.setdefault(stage, []).append((done, total))
+
+    order = Order("aihub", str(tmp_path / "tree"))
+    several = import_tree(order, "several", processes=2, progress=tell)
+    pd.testing.assert_frame_equal(several.index, import_tree(order, "one", processes=1).index)
+    for steps in told.values():
+        assert steps == sorted(steps)
+    assert list(told) == ["reading", "inspecting", "writing"]
+    assert told["writing"][-1] == (several.images, several.images)
+
+
+# ---- the same pictures, packed otherwise ----
+
+
+@pytest.mark.parametrize("style", ["stored", "deflated", "cp949", "unflagged", "folder", "nfd", "escaped", "english"])
+def test_the_packing_does_not_matter(folders: Folders, tmp_path: Path, style: str) -> None:
+    truth = build_tree(tmp_path / "tree", styles=(style,), damaged=False, sites=9)
+    dataset = of_tree(tmp_path / "tree")
+    assert_found(dataset, truth)
+    assert reported(dataset) == {}
+    assert report(dataset)["warnings"] == []
+
+
+def test_the_folder_itself_may_be_one_class_or_one_part(folders: Folders, tmp_path: Path) -> None:
+    build_tree(tmp_path / "tree", styles=("folder",), damaged=False, labels=False)
+    index = of_tree(tmp_path / "tree" / TOP / "Validation" / "[원천]탈모_1.경증").index
+    assert set(index["folders"]) == {"value_6/1"}
+    assert set(index["value_6"]) == {1}
+    assert index[[column for column in LABEL_COLUMNS if column != "value_6"]].isna().all(axis=None)
+
+
+def test_without_label_files_folders_label_their_own_condition_only(folders: Folders, tmp_path: Path) -> None:
+    truth = build_tree(tmp_path / "tree", damaged=False, labels=False)
+    dataset = of_tree(tmp_path / "tree")
+    assert_found(dataset, truth)
+    assert truth.rows[list(LABEL_COLUMNS)].isna().any(axis=None)
+    assert "folder_labels_only" in report(dataset)["warnings"]
+    assert "healthy" in WARNINGS["folder_labels_only"].en
+
+
+def test_class_folders_whose_file_names_repeat(folders: Folders, tmp_path: Path) -> None:
+    truth = folders_tree(tmp_path / "tree")
+    dataset = import_tree(Order("folders", str(tmp_path / "tree")), "mine", processes=1)
+    assert_found(dataset, truth, "sha256")
+    assert reported(dataset) == truth.faults
+    assert "only-here" in set(dataset.index["id"])
+    assert "folder_labels_only" in report(dataset)["warnings"]
+
+
+def test_a_table_names_pictures_and_grades(folders: Folders, tmp_path: Path) -> None:
+    table, columns, truth = csv_table(tmp_path)
+    order = Order("csv", str(tmp_path / "images"), str(table), columns)
+    dataset = import_tree(order, "mine", processes=1)
+    assert_found(dataset, truth, "sha256")
+    assert reported(dataset) == truth.faults
+
+
+@pytest.mark.parametrize(
+    "written", ["{}.jpg", "pictures/{}.jpg", "./{}.jpg", "../x/pictures/{}.jpg", r"C:\x\pictures\{}.jpg"]
+)
+def test_a_table_may_count_paths_from_further_up(folders: Folders, tmp_path: Path, written: str) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(4):
+        (pictures / f"{number}.jpg").write_bytes(jpeg(number))
+    rows = "".join(f"{written.format(number)},{number}\n" for number in range(4))
+    (tmp_path / "labels.csv").write_text(f"file,value_6\n{rows}")
+    dataset = import_tree(Order("csv", str(pictures), str(tmp_path / "labels.csv")), "mine")
+    assert dict(zip(dataset.index["id"], dataset.index["value_6"], strict=True)) == {str(n): n for n in range(4)}
+
+
+@pytest.mark.parametrize("ending", [".png", ".webp"])
+def test_pictures_of_every_format_are_taken(folders: Folders, tmp_path: Path, ending: str) -> None:
+    for grade in range(4):
+        place = tmp_path / "tree" / "hair_loss" / str(grade) / f"p{grade}{ending}"
+        place.parent.mkdir(parents=True)
+        noise = np.random.default_rng(grade).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+        note = PngInfo()
+        note.add_text("comment", "x" * 4000)
+        Image.fromarray(noise).save(place, **({"pnginfo": note} if ending == ".png" else {}))
+    dataset = import_tree(Order("folders", str(tmp_path / "tree")), "mine")
+    assert (dataset.images, reported(dataset)) == (4, {})
+
+
+def test_a_tree_that_shrinks_is_split_as_far_as_it_can_be(folders: Folders, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    build_tree(tree, styles=("folder",), damaged=False, sites=10)
+    assert of_tree(tree).parts["by"] == "site"
+    sites = sorted(set(open_dataset("mine").index["site"]))
+    for path in tree.rglob("*"):
+        if path.is_file() and not path.name.startswith(tuple(sites[:2])):
+            path.unlink()
+    smaller = of_tree(tree)
+    assert smaller.parts["by"] != "site"
+    assert set(smaller.index["site"]) <= set(sites[:2])
+
+
+def test_a_damaged_journal_is_begun_anew(folders: Folders, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    build_tree(tree, styles=("folder",), damaged=False, sites=8)
+    first = of_tree(tree).index
+    journal = folders.data / "mine" / "cache" / "import.sqlite"
+    content = bytearray(journal.read_bytes())
+    half = len(content) // 2  # its first pages say that all is well
+    content[half:] = b"\x5a" * (len(content) - half)
+    journal.write_bytes(content)
+    (tree / "new.jpg").write_bytes(jpeg(999))
+    with pytest.raises(ScalpError, match="start the same import again"):
+        of_tree(tree)
+    (tree / "new.jpg").unlink()
+    pd.testing.assert_frame_equal(of_tree(tree).index, first)
+
+
+def test_a_table_without_the_named_column_is_refused(folders: Folders, tmp_path: Path) -> None:
+    table, columns, _ = csv_table(tmp_path)
+    order = Order("csv", str(tmp_path / "images"), str(table), columns | {"value_2": "없는 열"})
+    with pytest.raises(ScalpError, match="없는 열"):
+        import_tree(order, "mine")
+    assert list_datasets() == []
+
+
+def test_renamed_pictures_and_labels_join_within_their_class(folders: Folders, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    for number, folder in enumerate(("탈모/3", "비듬/1", "비듬/2")):
+        for role in ("data", "label"):
+            (tree / role / folder).mkdir(parents=True)
+        picture = "환자 1.jpg" if number else normalize("NFD", "환자 1.JPG")
+        (tree / "data" / folder / picture).write_bytes(jpeg(number))
+        label = {column: str((number + place) % 4) for place, column in enumerate(LABEL_COLUMNS)}
+        label |= {"value_6": "3", "value_5": str(number)}
+        (tree / "label" / folder / "환자 1.json").write_text(json.dumps(label), encoding="utf-8")
+    (tree / "data" / "탈모" / "3" / "혼자.png").write_bytes(jpeg(7))
+    index = of_tree(tree).index.set_index("sha256")
+    assert len(index) == 4
+    for number in range(3):
+        row = index.loc[sha256(jpeg(number)).hexdigest()]
+        assert [row[column] for column in LABEL_COLUMNS] == [*((number + place) % 4 for place in range(4)), number, 3]
+    assert index.loc[sha256(jpeg(7)).hexdigest(), "id"] == "혼자"
+
+
+HOSTILE_LABELS = [
+    b'{"value_6": "\\ud800"}',
+    b'{"image_file_name": "\\ud800.jpg", "value_6": "2"}',
+    b'{"image_file_name": "../../evil.jpg", "value_6": "2"}',
+    b'{"image_file_name": ["x"], "value_6": {"a": 1}}',
+    b'{"value_6": ' + b"9" * 5000 + b"}",
+    b'{"value_6": NaN, "value_1": Infinity}',
+    b'{"value_6": "' + b"x" * 3_000_000 + b'"}',
+    b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
+    b"\x00" * 1000,
+    '{"value_6": "２"}'.encode("utf-16"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(HOSTILE_LABELS)))
+def test_no_label_file_whatsoever_stops_an_import(folders: Folders, tmp_path: Path, number: int) -> None:
+    folder = tmp_path / "tree" / "Training" / "탈모_2"
+    folder.mkdir(parents=True)
+    name = "0001_A2LEBJJDE00001O_1602578303771_2_TH"
+    (folder / f"{name}.jpg").write_bytes(jpeg(1))
+    (folder / f"{name}.json").write_bytes(HOSTILE_LABELS[number])
+    (folder / f"{name}_META.json").write_bytes(HOSTILE_LABELS[number].replace(b"value_6", b"gender"))
+    dataset = of_tree(tmp_path / "tree")
+    assert dataset.read("0001_A2LEBJJDE00001O_1602578303771_2") == jpeg(1)
+    assert sum(report(dataset)["counts"].values()) > 0
+
+
+def test_a_batch_of_rows_may_know_less_than_the_next(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merge, "_BATCH", 3)
+    for number in range(12):
+        folder = tmp_path / "tree" / ("비듬" if number < 6 else "Training/탈모_2")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number:02d}.jpg").write_bytes(jpeg(number))
+    (tmp_path / "tree" / "비듬" / "00.json").write_text('{"value_5": 1}', encoding="utf-8")
+    (tmp_path / "tree" / "Training" / "탈모_2" / "11_META.json").write_text('{"age": "20대"}', encoding="utf-8")
+    index = of_tree(tmp_path / "tree").index
+    assert index["official"].fillna("").tolist() == [""] * 6 + ["train"] * 6
+    assert index["folders"].fillna("").tolist() == [""] * 6 + ["value_6/2"] * 6
+    assert index["meta_age"].fillna("").tolist() == [""] * 11 + ["20대"]
+    assert index["value_5"].isna().tolist() == [False] + [True] * 11
+
+
+# ---- again ----
+
+
+def test_a_second_import_of_the_same_tree_leaves_everything_as_it_is(folders: Folders, tmp_path: Path) -> None:
+    build_tree(tmp_path / "tree", sites=6)
+    first = of_tree(tmp_path / "tree")
+    written = {name: (first.folder / name).stat().st_mtime_ns for name in ("index.parquet", "dataset.json", REPORT)}
+    assert of_tree(tmp_path / "tree") == first
+    assert {name: (first.folder / name).stat().st_mtime_ns for name in written} == written
+
+
+def test_what_is_added_changed_or_removed_is_noticed(folders: Folders, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    truth = build_tree(tree, styles=("folder",), damaged=False, sites=6)
+    before = of_tree(tree).index
+
+    added = "0077_A2LEBJJDE00077O_1602578303771_2"
+    write_zip(tree / TOP / "Training" / "[원천]탈모_3.중증.zip", [(f"{added}_TH.jpg", jpeg(77))])
+    index = of_tree(tree).index
+    assert set(index["id"]) - set(before["id"]) == {added}
+    assert index.loc[added, "value_6"] == 3
+
+    gone, changed = truth.rows["id"][0], truth.rows["id"][1]
+    for path in tree.rglob(f"{gone}_*.jpg"):
+        path.unlink()
+    for path in tree.rglob(f"{changed}_*.jpg"):
+        path.write_bytes(jpeg(78))
+    dataset = of_tree(tree)
+    assert set(dataset.index["id"]) == {*before["id"], added} - {gone}
+    assert dataset.read(changed) == jpeg(78)
+    assert reported(dataset) == {"label_without_picture": {gone}}
+
+
+def test_an_extracted_data_set_needs_its_tree_no_more(folders: Folders, tmp_path: Path) -> None:
+    truth = build_tree(tmp_path / "tree", damaged=False, sites=6)
+    dataset = import_tree(replace(Order("aihub", str(tmp_path / "tree")), extract=True), "mine", processes=1)
+    (tmp_path / "tree").rename(tmp_path / "elsewhere")
+    assert_found(dataset, truth)
+
+
+# ---- nothing to import ----
+
+
+def test_a_folder_that_is_not_there_is_named(folders: Folders, tmp_path: Path) -> None:
+    with pytest.raises(ScalpError, match="nowhere"):
+        of_tree(tmp_path / "nowhere")
+    assert list_datasets() == []
+
+
+def test_a_tree_that_has_gone_leaves_the_data_set_and_says_so(folders: Folders, tmp_path: Path) -> None:
+    truth = build_tree(tmp_path / "tree", damaged=False, sites=6)
+    dataset = of_tree(tmp_path / "tree")
+    (tmp_path / "tree").rename(tmp_path / "elsewhere")
+    with pytest.raises(ScalpError, match="no folder"):
+        of_tree(tmp_path / "tree")
+    assert open_dataset("mine").images == len(truth.rows)
+    with pytest.raises(ScalpError, match="on this machine"):
+        dataset.read(truth.rows["id"][0])
+
+
+def test_a_tree_with_nothing_in_it_is_refused(folders: Folders, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "readme.txt").write_text("soon")
+    (tree / "Thumbs.db").write_bytes(b"junk")
+    (tree / "broken.zip").write_bytes(b"PK")
+    with pytest.raises(ScalpError) as caught:
+        of_tree(tree)
+    assert caught.value.code == "nothing_found"
+    assert list_datasets() == []
+
+
+def test_a_tree_with_damaged_pictures_only_is_refused(folders: Folders, tmp_path: Path) -> None:
+    (tmp_path / "tree" / "탈모_3").mkdir(parents=True)
+    (tmp_path / "tree" / "탈모_3" / "1.jpg").write_bytes(jpeg(1)[:300])
+    with pytest.raises(ScalpError) as caught:
+        of_tree(tmp_path / "tree")
+    assert caught.value.code == "nothing_found"
+    assert list_datasets() == []
+
+
+def test_another_data_set_of_that_name_is_kept(folders: Folders, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        build_tree(tmp_path / name, damaged=False, sites=6)
+    made = of_tree(tmp_path / "first")
+    with pytest.raises(ScalpError) as caught:
+        of_tree(tmp_path / "second")
+    assert caught.value.code == "name_taken"
+    assert open_dataset("mine") == made
+
+
+# ---- killed ----
+
+
+def start(source: Path, name: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "training.prepare", "aihub", str(source), "--name", name, "--processes", "1"]
+    with log_of(source).open("wb") as log:
+        return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+
+
+def log_of(source: Path) -> Path:
+    return source.with_name("log.txt")
+
+
+def wait_for(pictures: int, process: subprocess.Popen[bytes], source: Path, folder: Path) -> None:
+    """Until an import under way has looked at so many."""
+    until(lambda: process.poll() is not None or kept(folder) >= pictures)
+    assert process.poll() is None, f"it ended before it could be killed: {log_of(source).read_text()}"
+
+
+def kept(folder: Path) -> int:
+    """How many pictures an unfinished import has in its journal."""
+    path = folder / "cache" / "import.sqlite"
+    try:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+            return int(database.execute("SELECT count(*) FROM picture").fetchone()[0])
+    except sqlite3.OperationalError:  # not there yet, or just being written
+        return 0
+
+
+def test_a_killed_import_goes_on_to_the_same_index(folders: Folders, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    truth = build_tree(tree, damaged=False, sites=40, size=(640, 480))
+    calm = of_tree(tree, "calm")
+    killed = folders.data / "killed"
+
+    seen = 0
+    for more in (32, 64):
+        process = start(tree, "killed")
+        wait_for(seen + more, process, tree, killed)
+        assert [dataset.name for dataset in list_datasets()] == ["calm"]
+        with pytest.raises(ScalpError, match="no data set"):
+            open_dataset("killed")
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert kept(killed) >= seen + more
+        seen = kept(killed)
+    assert seen < len(truth.rows)
+
+    assert start(tree, "killed").wait() == 0, log_of(tree).read_text()
+    assert_same(open_dataset("killed"), calm)
+
+
+# An import that ends as if killed from outside, at a chosen moment.
+KILLED_AT = """
+import os, signal, sys
+from pathlib import Path
+from scalp_core import importer, journal
+
+moment, source, extract = sys.argv[1:]
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def tell(stage, done, total):
+    if stage == moment and done:
+        die()
+
+def replace(self, target, really=Path.replace):
+    if Path(target).name == moment or Path(target).suffix == moment:
+        die()
+    return really(self, target)
+
+Path.replace = replace
+if moment == "written":
+    journal.Journal.mark_written = die
+importer.import_tree(
+    importer.Order("aihub", source, extract=bool(extract)), "killed", processes=1, progress=tell
+)
+"""
+
+
+def kill_at(moment: str, source: Path, extract: bool = False) -> None:
+    command = [sys.executable, "-c", KILLED_AT, moment, str(source), "extract" if extract else ""]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+
+@pytest.mark.parametrize("moment", ["reading", "writing", "dataset.json", "index.parquet", "written"])
+def test_killed_at_any_moment_the_next_import_makes_the_same(folders: Folders, tmp_path: Path, moment: str) -> None:
+    build_tree(tmp_path / "tree", styles=("stored",), damaged=False, sites=3)
+    (tmp_path / "tree" / "broken.zip").write_bytes(b"PK")
+    kill_at(moment, tmp_path / "tree")
+    assert [one.name for one in list_datasets()] == (["killed"] if moment == "written" else [])
+    assert_same(of_tree(tmp_path / "tree", "killed"), of_tree(tmp_path / "tree", "calm"))
+
+
+@pytest.mark.parametrize("moment", ["writing", "index.parquet"])
+def test_a_killed_renewal_leaves_the_old_pictures_readable(folders: Folders, tmp_path: Path, moment: str) -> None:
+    tree = tmp_path / "tree"
+    truth = build_tree(tree, styles=("stored",), damaged=False, sites=9)
+    of_tree(tree, "killed")
+    added = "0077_A2LEBJJDE00077O_1602578303771_2"
+    write_zip(tree / TOP / "Training" / "[원천]탈모_3.더.zip", [(f"{added}_TH.jpg", jpeg(77))])
+    kill_at(moment, tree)
+    old = open_dataset("killed")
+    assert {image_id: old.read(image_id) for image_id in old.index["id"]} == truth.contents
+    assert_same(of_tree(tree, "killed"), of_tree(tree, "calm"))
+
+
+def test_a_killed_extraction_leaves_nothing_behind(folders: Folders, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    build_tree(tree, styles=("stored",), damaged=False, sites=3)
+    kill_at(".jpg", tree, extract=True)
+    order = Order("aihub", str(tree), extract=True)
+    assert list(folders.data.rglob(".tmp-*.jpg"))
+    assert_same(import_tree(order, "killed", processes=1), import_tree(order, "calm", processes=1))
+
+
+def assert_same(one: Dataset, other: Dataset) -> None:
+    """Two data sets with nothing that differs but their names, and nothing left over."""
+    pd.testing.assert_frame_equal(one.index, other.index)
+    assert (one.index_hash, one.parts) == (other.index_hash, other.parts)
+    assert report(one)["counts"] == report(other)["counts"]
+    assert files(one.folder) == files(other.folder)
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def test_an_import_under_way_keeps_the_old_index_readable(folders: Folders, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    build_tree(tree, styles=("stored",), damaged=False, sites=6)
+    before = of_tree(tree)
+    count = before.images
+    more = [(f"{900 + n:04d}_A2LEBJJDE00{900 + n:04d}_1602578303771_2_TH.jpg", jpeg(n, (640, 480))) for n in range(200)]
+    write_zip(tree / TOP / "Training" / "[원천]탈모_3.더.zip", more)
+    process = start(tree, "mine")
+    wait_for(count + 32, process, tree, before.folder)
+    assert open_dataset("mine").images == count
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert open_dataset("mine").images == count
+    assert of_tree(tree).images == count + 200

@@ -1,0 +1,328 @@
+"""The gate: what it holds back and why, its file, and fitting it on finished runs."""
+
+import json
+import logging
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import ROOT, Folders, Trained
+from safetensors.numpy import load_file, save_file
+
+from scalp_core import images
+from scalp_core.data.dataset import Dataset
+from scalp_core.errors import ScalpError
+from scalp_core.images import Picture
+from scalp_core.inference import gate_fit, input_gate, predict
+from scalp_core.inference.gate_fit import FEWEST, Seen, fit_on
+from scalp_core.inference.image_stats import LOOKS, SIDE, glance
+from scalp_core.inference.input_gate import FALSE_ALARMS, Gate
+from scalp_core.runs.runs import Run
+from training import calibrate
+
+CHANNELS = 40
+NETWORK_SIDE = 64
+CODES = ("too_small", "blurred", "over_exposed", "too_dark", "not_a_scalp")
+
+
+def scalps(count: int, seed: int) -> Seen:
+    """What scalps would be like whose features and looks vary in a few directions."""
+    generator = np.random.default_rng(seed)
+    ways = np.random.default_rng(9)
+
+    def vectors(width: int) -> np.ndarray:
+        directions = ways.normal(size=(5, width))
+        return generator.normal(size=(count, 5)) @ directions + 0.1 * generator.normal(size=(count, width))
+
+    sharpness, burnt, light = generator.uniform(0.5, 2, count), generator.uniform(0, 0.05, count), np.full(count, 170.0)
+    return Seen(sharpness, burnt, light, vectors(LOOKS), vectors(CHANNELS))
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Gate:
+    return fit_on(scalps(300, 0), scalps(400, 1), NETWORK_SIDE, {"version": input_gate.VERSION, "weights": "w"})
+
+
+def picture_of(pixels: np.ndarray) -> Picture:
+    return Picture(pixels, "PNG", pixels.shape[1], pixels.shape[0])
+
+
+def textured(mean: float = 150, deviation: float = 25, size: tuple[int, int] = (480, 640)) -> np.ndarray:
+    """Patches of light and dark."""
+    small = np.random.default_rng(0).normal(mean, deviation, (60, 80, 3))
+    return np.clip(cv2.resize(small, size[::-1], interpolation=cv2.INTER_NEAREST), 0, 255).astype(np.uint8)
+
+
+# ---- what it decides ----
+
+
+def test_of_the_scalps_it_was_calibrated_on_one_in_twenty_is_far(fitted: Gate) -> None:
+    seen = scalps(400, 1)
+    share = (fitted.distance(seen.features, seen.looks) > fitted.limits.distance).mean()
+    assert FALSE_ALARMS - 0.01 < share <= FALSE_ALARMS
+
+
+def test_of_other_scalps_it_is_about_as_many(fitted: Gate) -> None:
+    seen = scalps(3000, 2)
+    assert 0.02 < (fitted.distance(seen.features, seen.looks) > fitted.limits.distance).mean() < 0.09
+
+
+@pytest.mark.parametrize("strange", ["features", "looks"])
+def test_what_is_strange_to_the_network_or_at_a_glance_is_far(fitted: Gate, strange: str) -> None:
+    seen = scalps(50, 3)
+    astray = getattr(seen, strange) + 2 * np.random.default_rng(0).normal(size=getattr(seen, strange).shape)
+    seen = seen._replace(**{strange: astray})
+    assert (fitted.distance(seen.features, seen.looks) > fitted.limits.distance).all()
+
+
+def test_limits_leave_out_hardly_any_of_the_calibration_part(fitted: Gate) -> None:
+    seen, limits = scalps(400, 1), fitted.limits
+    beyond = (seen.sharpness < limits.sharpness) | (seen.burnt > limits.burnt) | (seen.light < limits.light)
+    assert beyond.mean() <= 0.01
+
+
+def test_the_same_pictures_make_the_same_gate(fitted: Gate, tmp_path: Path) -> None:
+    again = fit_on(scalps(300, 0), scalps(400, 1), NETWORK_SIDE, dict(fitted.facts))
+    for name, one in (("a", fitted), ("b", again)):
+        input_gate.write(one, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize(("trained", "calibrated"), [(FEWEST - 1, 100), (100, FEWEST - 1), (0, 0)])
+def test_from_too_few_pictures_no_gate_is_made(trained: int, calibrated: int) -> None:
+    with pytest.raises(ScalpError) as refused:
+        fit_on(scalps(trained, 0), scalps(calibrated, 1), NETWORK_SIDE, {})
+    assert refused.value.code == "too_few_pictures"
+
+
+def test_pictures_that_are_all_alike_can_be_fitted() -> None:
+    one = Seen(*(np.repeat(column[:1], FEWEST, axis=0) for column in scalps(1, 0)))
+    limits = fit_on(one, one, NETWORK_SIDE, {}).limits
+    assert all(np.isfinite(value) for value in vars(limits).values())
+
+
+# ---- what it says ----
+
+BAD = {
+    "too_small": textured(size=(40, 50)),
+    "blurred": cv2.GaussianBlur(textured(), (0, 0), 40),
+    "over_exposed": textured(mean=280),
+    "too_dark": textured(mean=20, deviation=5),
+    "not_a_scalp": textured(),
+}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_reason_is_told_in_both_languages_with_its_figures(fitted: Gate, code: str) -> None:
+    found = {reason.code: reason for reason in fitted.check(picture_of(BAD[code]), np.zeros(CHANNELS, np.float32))}
+    reason = found[code]
+    worse = reason.value > reason.limit if code in ("over_exposed", "not_a_scalp") else reason.value < reason.limit
+    assert worse
+    assert any(f"{reason.limit:{form}}" in reason.text.en for form in (".0f", ".1f", ".2f", ".1%"))
+    assert reason.text.en.endswith((".", "doubt."))
+    assert reason.text.ko.endswith("십시오.")
+    assert any("가" <= letter <= "힣" for letter in reason.text.ko)
+
+
+def test_a_picture_like_the_others_passes(fitted: Gate) -> None:
+    pixels = textured()
+    seen = glance(pixels)
+    around = replace(fitted.looks, centre=np.sign(seen.looks) * np.log1p(np.abs(seen.looks)).astype(np.float32))
+    likely = replace(fitted, looks=around)
+    assert likely.check(picture_of(pixels), scalps(1, 0).features[0].astype(np.float32)) == ()
+
+
+def test_turned_on_its_side_a_picture_is_not_smaller(fitted: Gate) -> None:
+    wide = Picture(textured(size=(640, 100)), "JPEG", 640, 100)  # the file's own size, before it was turned
+    assert "too_small" not in {reason.code for reason in fitted.check(wide, np.zeros(CHANNELS, np.float32))}
+
+
+SIZES = [(1, 1), (1, 2), (2, 1), (1, 3000), (3000, 1), (3, 5), (5, 161), (159, 160), (7, 2), (480, 640)]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("value", [0, 128, 255, None], ids=str)
+def test_no_picture_is_too_odd_for_it(fitted: Gate, size: tuple[int, int], value: int | None) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    pixels = noise if value is None else np.full((*size, 3), value, dtype=np.uint8)
+    seen = glance(pixels)
+    assert seen.looks.shape == (LOOKS,)
+    assert np.isfinite([*seen[:3], *seen.looks]).all()
+    for features in (np.zeros(CHANNELS), np.full(CHANNELS, 1e30), np.full(CHANNELS, np.nan)):
+        reasons = fitted.check(picture_of(pixels), features.astype(np.float32))
+        assert all(np.isfinite([reason.value, reason.limit]).all() for reason in reasons)
+        assert "not_a_scalp" in {reason.code for reason in reasons}
+
+
+# ---- at a glance ----
+
+
+def test_a_glance_is_the_same_at_any_size() -> None:
+    large = textured(size=(960, 1280))
+    small = cv2.resize(large, (2 * SIDE, 3 * SIDE // 2), interpolation=cv2.INTER_AREA)
+    for one, other in zip(glance(large)[:3], glance(small)[:3], strict=True):
+        assert one == pytest.approx(other, rel=0.02, abs=0.01)
+    np.testing.assert_allclose(glance(large).looks, glance(small).looks, atol=1.0, rtol=0.1)
+
+
+def test_a_glance_hardly_changes_where_a_jpeg_is_decoded_at_a_reduced_scale(trained: Trained) -> None:
+    whole, reduced = (glance(images.decode(trained.picture, least).pixels) for least in (None, (SIDE, SIDE)))
+    assert reduced.sharpness == pytest.approx(whole.sharpness, rel=0.1)
+    assert reduced.light == pytest.approx(whole.light, abs=3)
+    assert reduced.burnt == pytest.approx(whole.burnt, abs=0.01)
+
+
+def test_blur_lowers_sharpness_and_darkness_does_not() -> None:
+    sharp = textured()
+    assert glance(cv2.GaussianBlur(sharp, (0, 0), 8)).sharpness < 0.5 * glance(sharp).sharpness
+    assert glance(sharp // 2).sharpness == pytest.approx(glance(sharp).sharpness, rel=0.1)
+
+
+# ---- the file ----
+
+
+def test_a_gate_decides_alike_before_it_was_written_and_after(fitted: Gate, tmp_path: Path) -> None:
+    input_gate.write(fitted, tmp_path / "gate.safetensors")
+    back = input_gate.read(tmp_path / "gate.safetensors", "w")
+    seen = scalps(200, 4)
+    assert back is not None
+    assert back.limits == fitted.limits
+    assert back.facts == dict(fitted.facts)
+    np.testing.assert_array_equal(back.distance(seen.features, seen.looks), fitted.distance(seen.features, seen.looks))
+    assert input_gate.read(tmp_path / "gate.safetensors", "w") is back  # kept until the file changes
+
+
+def test_a_gate_of_other_weights_or_another_version_or_none_is_none(fitted: Gate, tmp_path: Path) -> None:
+    path = tmp_path / "gate.safetensors"
+    assert input_gate.read(path, "w") is None
+    input_gate.write(fitted, path)
+    assert input_gate.read(path, "other") is None
+    input_gate.write(replace(fitted, facts={**fitted.facts, "version": input_gate.VERSION + 1}), tmp_path / "later")
+    assert input_gate.read(tmp_path / "later", "w") is None
+
+
+def test_a_new_gate_is_seen_at_once(fitted: Gate, tmp_path: Path) -> None:
+    path = tmp_path / "gate.safetensors"
+    input_gate.write(fitted, path)
+    assert input_gate.read(path, "w") is not None
+    input_gate.write(replace(fitted, limits=replace(fitted.limits, pixels=7)), path)
+    back = input_gate.read(path, "w")
+    assert back is not None
+    assert back.limits.pixels == 7
+
+
+def damaged_files(fitted: Gate, folder: Path) -> dict[str, bytes]:
+    path = folder / "whole"
+    input_gate.write(fitted, path)
+    whole, tensors = path.read_bytes(), load_file(path)
+    told = {"facts": dict(fitted.facts), "limits": vars(fitted.limits), "clouds": {}}
+    made = {"empty": b"", "cut": whole[:-10], "text": b"gate", "zeros": bytes(len(whole))}
+    others: dict[str, tuple[dict[str, np.ndarray], dict[str, str] | None]] = {
+        "no facts": (tensors, None),
+        "no json": (tensors, {"gate": "{"}),
+        "no clouds": (tensors, {"gate": json.dumps(told)}),
+        "a list": (tensors, {"gate": "[]"}),
+        "no tensors": ({"x": np.zeros(1)}, {"gate": _metadata(whole)}),
+        "wrong shape": ({**tensors, "looks.centre": np.zeros(3)}, {"gate": _metadata(whole)}),
+    }
+    for name, (values, metadata) in others.items():
+        save_file(values, path, metadata)
+        made[name] = path.read_bytes()
+    return made
+
+
+def _metadata(whole: bytes) -> str:
+    length = int.from_bytes(whole[:8], "little")
+    return json.loads(whole[8 : 8 + length])["__metadata__"]["gate"]
+
+
+def test_a_damaged_file_is_no_gate_and_the_log_says_so(
+    fitted: Gate, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, content in damaged_files(fitted, tmp_path).items():
+        path = tmp_path / f"{name}.safetensors"
+        path.write_bytes(content)
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            assert input_gate.read(path, "w") is None, name
+        assert path.name in caplog.text
+
+
+# ---- of finished runs ----
+
+
+@pytest.fixture
+def own_run(trained: Trained, folders: Folders, tiny: Dataset) -> Run:
+    return Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "own")))
+
+
+def test_the_gate_of_a_run_is_fitted_on_its_pictures_and_answers(
+    own_run: Run, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert predict.graders(run=own_run).grade(trained.picture).gradable is None
+    monkeypatch.setattr(gate_fit, "FEWEST", 5)
+    made = gate_fit.renew(own_run)
+    before = own_run.gate_path.read_bytes()
+    gate_fit.renew(own_run)
+    assert own_run.gate_path.read_bytes() == before
+    assert made.facts["weights"] == own_run.manifest["files"]["model.safetensors"]
+    assert (made.facts["data"], made.facts["synthetic"]) == ("tiny", True)
+    assert made.limits.pixels == own_run.preprocessing.width
+
+    black = cv2.imencode(".png", np.zeros((480, 640, 3), np.uint8))[1].tobytes()
+    answer = predict.graders(run=own_run).grade(black)
+    assert answer.gradable is False
+    assert "too_dark" in {reason.code for reason in answer.reasons}
+
+
+def test_calibrating_fits_the_gate_as_well(
+    own_run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["training.calibrate", "own"])
+    assert calibrate.main() == 0
+    assert "gate: A gate needs 30 training" in capsys.readouterr().out
+    assert not own_run.gate_path.exists()
+
+    monkeypatch.setattr(gate_fit, "FEWEST", 5)
+    assert calibrate.main() == 0
+    assert "gate: fitted on" in capsys.readouterr().out
+    assert own_run.gate_path.exists()
+
+
+def test_without_the_pictures_the_operating_point_is_fitted_all_the_same(
+    own_run: Run, folders: Folders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SCALP_DATA", str(folders.data))  # empty
+    monkeypatch.setattr(sys, "argv", ["training.calibrate", "own"])
+    assert calibrate.main() == 0
+    assert "are not here" in capsys.readouterr().out
+
+
+def test_a_finished_training_stands_whatever_comes_of_its_gate(
+    own_run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from scalp_core.learning import train
+
+    train.fit_gate(own_run)
+    assert "no gate: A gate needs" in capsys.readouterr().out
+    monkeypatch.setattr(gate_fit, "FEWEST", 5)
+    own_run.gate_path.mkdir()  # nothing can be put there
+    train.fit_gate(own_run)
+    assert "no gate" in capsys.readouterr().out
+    assert own_run.finished
+    assert not (own_run.folder / "error.txt").exists()
+
+
+def test_the_shipped_runs_have_their_gates() -> None:
+    shipped = [Run(path.parent) for path in sorted((ROOT / "artifacts").glob("demo-*/manifest.json"))]
+    assert len(shipped) == 5
+    for run in shipped:
+        made = input_gate.read(run.gate_path, run.manifest["files"]["model.safetensors"])
+        assert made is not None, run.id
+        assert made.limits.pixels == run.preprocessing.width
+        assert made.facts["synthetic"] is True
+        assert run.gate_path.stat().st_size < 400_000

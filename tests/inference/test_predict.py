@@ -1,0 +1,286 @@
+"""The single prediction path: the numbers of the network itself, one pass a run, and no torch."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import ROOT, Folders, Trained, with_all_pixels
+
+from scalp_core import images
+from scalp_core.errors import ScalpError
+from scalp_core.inference import session
+from scalp_core.inference.predict import answer_by, grade, graders, warm
+from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.learning.network import logits
+from scalp_core.learning.train import load_network
+from scalp_core.metrics.operating_point import Decision, OperatingPoint
+from scalp_core.runs.champions import promote
+from scalp_core.runs.runs import Run, Serving
+
+
+def test_the_answer_is_what_the_network_says(trained: Trained) -> None:
+    answer = grade(trained.picture)
+    network = load_network(trained.run)
+    pixels = images.seen(trained.picture, trained.run.preprocessing)
+    with torch.inference_mode():
+        evidence = network(torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float())
+    expected = logits(evidence).softmax(-1)[0].numpy()
+    assert list(answer.gradings) == list(CONDITIONS)
+    for number, grading in enumerate(answer.gradings.values()):
+        assert np.abs(np.array(grading.probabilities) - expected[number]).max() < 1e-5
+        assert np.abs(grading.evidence - evidence[0, number].numpy()).max() < 1e-4
+        assert grading.grade == expected[number].argmax()
+        assert sum(grading.probabilities) == pytest.approx(1, abs=1e-5)
+        assert grading.run == trained.run
+        softmax = np.exp(grading.evidence.mean(axis=(1, 2)))
+        assert np.abs(softmax / softmax.sum() - grading.probabilities).max() < 1e-5  # the map is the explanation
+    assert set(answer.scalp_type.missing) == set()
+
+
+def test_it_agrees_with_the_predictions_the_run_recorded(trained: Trained) -> None:
+    recorded = trained.run.predictions
+    test_part = recorded[recorded["part"] == "test"]
+    answer = grade(trained.picture)
+    first = test_part[test_part["image"] == test_part["image"].iloc[0]].set_index("condition")
+    for condition, grading in answer.gradings.items():
+        expected = first.loc[condition.value, ["p0", "p1", "p2", "p3"]].to_numpy(dtype=float)
+        assert np.abs(expected - grading.probabilities).max() < 1e-4
+
+
+def test_one_pass_answers_for_all_conditions_of_a_run(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = []
+    real = session.Loaded.answer
+    monkeypatch.setattr(session.Loaded, "answer", lambda self, pixels: passes.append(1) or real(self, pixels))
+    grade(trained.picture)
+    assert len(passes) == 1
+
+
+POINT = OperatingPoint(
+    {
+        Condition.PUSTULES: Decision(temperature=2.0, shift=(0.0, 0.0, 1.0, 3.0), set_threshold=0.5, images=100),
+        Condition.DANDRUFF: Decision(rule="median", tau=0.5, prior=(0.7, 0.1, 0.1, 0.1), images=100),
+    },
+    made="2026-01-01T00:00:00+00:00",
+)
+
+
+def test_a_new_operating_point_decides_at_once_and_reloads_nothing(
+    trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
+    (run.folder / "operating_point.json").unlink(missing_ok=True)
+    before = grade(trained.picture).gradings
+    assert {grading.grade_set for grading in before.values()} == {None}, "nothing promised that was not fitted"
+    network = session.load(run, run.serving)
+    run.write_operating_point(POINT)
+    after = grade(trained.picture).gradings
+    assert session.load(run, run.serving) is network
+    for condition, grading in after.items():
+        decision = POINT.decision(condition)
+        expected = decision.calibrated(before[condition].probabilities)
+        assert grading.probabilities == pytest.approx(expected.tolist())
+        assert grading.grade == decision.grade(expected)
+        assert (grading.grade_set is not None) == decision.fitted
+        if grading.grade_set:
+            assert grading.grade_set == decision.grade_set(expected)
+            assert grading.grade_set[0] <= grading.grade <= grading.grade_set[1]
+        assert (grading.evidence == before[condition].evidence).all()
+    assert after[Condition.PUSTULES].grade == 3 != before[Condition.PUSTULES].grade
+
+
+def test_what_is_answered_is_what_the_table_of_predictions_says(trained: Trained, folders: Folders) -> None:
+    run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
+    run.write_operating_point(POINT)
+    recorded = run.predictions[run.predictions["part"] == "test"]
+    first = recorded[recorded["image"] == recorded["image"].iloc[0]].set_index("condition")
+    for condition, grading in grade(trained.picture).gradings.items():
+        row = first.loc[condition.value]
+        assert np.abs(row[["p0", "p1", "p2", "p3"]].to_numpy(dtype=float) - grading.probabilities).max() < 1e-4
+        assert grading.grade == row["grade"]
+        recorded_set = None if row["low"] is pd.NA else (row["low"], row["high"])
+        assert grading.grade_set == recorded_set
+
+
+def test_some_conditions_only_and_a_threshold_of_ones_own(trained: Trained) -> None:
+    wanted = (Condition.HAIR_LOSS, Condition.DANDRUFF)
+    answer = grade(trained.picture, wanted, threshold=1)
+    assert tuple(answer.gradings) == wanted
+    assert answer.scalp_type.key == "undetermined"
+    assert answer.scalp_type.threshold == 1
+    with pytest.raises(ScalpError, match="1, 2 or 3"):
+        grade(trained.picture, threshold=0)
+
+
+def test_any_run_can_be_asked_whoever_is_champion(trained: Trained, folders: Folders) -> None:
+    champion = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "champion")))
+    other = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "other")))
+    other.write_operating_point(POINT)
+    plain = answer_by(champion, trained.picture)
+    decided = answer_by(other, trained.picture)
+    assert list(decided) == list(CONDITIONS)
+    for condition, grading in decided.items():
+        assert grading.run == other
+        assert (grading.evidence == plain[condition].evidence).all()
+        expected = POINT.decision(condition).calibrated(plain[condition].probabilities)
+        assert grading.probabilities == pytest.approx(expected.tolist())
+
+
+def test_several_runs_answer_side_by_side_as_each_does_alone(trained: Trained, folders: Folders) -> None:
+    runs = [Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / name))) for name in ("a", "b", "c")]
+    for run in runs[1:]:
+        with_all_pixels(run)
+    runs[1].write_serving(Serving(reduced=True), {})
+    for condition, run in zip(CONDITIONS, runs * 2, strict=True):
+        promote(condition, run)
+    together = grade(trained.picture)
+    assert graders().main == runs[0]
+    assert {condition: grading.run for condition, grading in together.gradings.items()} == dict(
+        zip(CONDITIONS, runs * 2, strict=True)
+    )
+    for run in runs:
+        alone = answer_by(run, trained.picture)
+        for condition, grading in together.gradings.items():
+            if grading.run == run:
+                assert grading.probabilities == pytest.approx(alone[condition].probabilities, abs=1e-6)
+
+
+def test_a_short_cut_is_taken_where_the_run_says_so(trained: Trained, folders: Folders) -> None:
+    run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
+    with_all_pixels(run)
+    whole = grade(trained.picture)
+    assert whole.picture.pixels.shape[:2] == (whole.picture.height, whole.picture.width)
+    run.write_serving(Serving(reduced=True), {})
+    fewer = grade(trained.picture)
+    assert fewer.picture.pixels.size < whole.picture.pixels.size
+    assert (fewer.picture.width, fewer.picture.height) == (whole.picture.width, whole.picture.height)
+    for condition, grading in fewer.gradings.items():
+        probabilities = whole.gradings[condition].probabilities
+        assert grading.probabilities != probabilities
+        assert grading.probabilities == pytest.approx(probabilities, abs=0.1)
+
+
+def test_torch_says_the_same(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_onnxruntime = grade(trained.picture)
+    monkeypatch.setenv("SCALP_RUNTIME", "torch")
+    by_torch = grade(trained.picture)
+    for condition, grading in by_torch.gradings.items():
+        other = by_onnxruntime.gradings[condition]
+        assert grading.probabilities == pytest.approx(other.probabilities, abs=1e-4)
+        assert np.abs(grading.evidence - other.evidence).max() < 1e-3
+    assert by_torch.features[trained.run] == pytest.approx(by_onnxruntime.features[trained.run], abs=1e-3)
+    assert any(
+        grading.probabilities != by_onnxruntime.gradings[condition].probabilities
+        for condition, grading in by_torch.gradings.items()
+    ), "it was asked"
+
+
+def test_an_unknown_runtime_is_told(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCALP_RUNTIME", "tensorrt")
+    with pytest.raises(ScalpError, match="onnxruntime, torch"):
+        grade(trained.picture)
+
+
+def test_the_evidence_is_made_of_the_features_that_are_told(trained: Trained) -> None:
+    answer = grade(trained.picture)
+    head = load_network(trained.run).head
+    with torch.inference_mode():
+        logits_of_mean = head(torch.from_numpy(answer.features[trained.run])[None, :, None, None])
+    expected = logits_of_mean.view(len(CONDITIONS), 4).numpy()
+    for number, grading in enumerate(answer.gradings.values()):
+        assert np.abs(grading.evidence.mean(axis=(1, 2)) - expected[number]).max() < 1e-4
+
+
+def test_graders_stay_as_they_were_chosen(trained: Trained, folders: Folders) -> None:
+    first = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "first")))
+    chosen = graders()
+    before = chosen.grade(trained.picture)
+    later = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "later")))
+    promote(Condition.DANDRUFF, later)
+    first.write_operating_point(POINT)
+    after = chosen.grade(trained.picture)
+    for condition, grading in after.gradings.items():
+        assert grading.run == first
+        assert grading.probabilities == before.gradings[condition].probabilities
+    now = grade(trained.picture).gradings
+    assert now[Condition.DANDRUFF].run == later
+    assert now[Condition.PUSTULES].grade == 3 != after.gradings[Condition.PUSTULES].grade
+
+
+def test_graders_of_a_run_know_its_conditions(trained: Trained, folders: Folders) -> None:
+    run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "some")))
+    recipe = json.loads((run.folder / "recipe.json").read_text())
+    recipe["recipe"]["conditions"] = ["value_5"]
+    (run.folder / "recipe.json").write_text(json.dumps(recipe))
+    assert list(graders(run=run).runs) == [Condition.DANDRUFF]
+    with pytest.raises(ScalpError, match="does not grade “hair loss”") as caught:
+        graders([Condition.HAIR_LOSS], run)
+    assert caught.value.code == "not_graded"
+
+
+def test_runs_are_loaded_once(trained: Trained) -> None:
+    assert warm() == [trained.run]
+    loaded = session.load(trained.run, trained.run.serving)
+    assert session.load(trained.run, trained.run.serving) is loaded
+
+
+def test_without_a_picture_there_is_no_answer(trained: Trained) -> None:
+    with pytest.raises(ScalpError) as caught:
+        grade(b"<html>")
+    assert caught.value.code == "not_a_picture"
+
+
+def test_without_a_run_there_is_no_answer(trained: Trained, folders: Folders) -> None:
+    with pytest.raises(ScalpError, match="Train one") as caught:
+        grade(trained.picture)
+    assert caught.value.code == "no_model"
+
+
+def test_a_damaged_run_does_not_answer(trained: Trained, folders: Folders) -> None:
+    copy = shutil.copytree(trained.run.folder, folders.artifacts / "copy")
+    weights = copy / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(ScalpError, match=r"model\.safetensors") as caught:
+        grade(trained.picture)
+    assert caught.value.code == "damaged"
+
+
+GRADE = """
+import json, sys
+from pathlib import Path
+from scalp_core.inference.predict import grade
+answer = grade(Path(sys.argv[1]).read_bytes())
+assert not {"torch", "timm", "torchvision", "streamlit"} & set(sys.modules), "loaded what answering must not need"
+print(json.dumps([grading.probabilities for grading in answer.gradings.values()]))
+"""
+
+
+def test_answering_needs_no_torch_and_makes_a_missing_export(
+    trained: Trained, folders: Folders, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(trained.run.folder, folders.artifacts / "copy")
+    (copy / "model.onnx").unlink()
+    (copy / "export.json").unlink()
+    picture = tmp_path / "picture"
+    picture.write_bytes(trained.picture)
+    done = subprocess.run(
+        [sys.executable, "-c", GRADE, str(picture)],
+        cwd=ROOT,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (copy / "model.onnx").is_file()
+    here = [grading.probabilities for grading in grade(trained.picture).gradings.values()]
+    assert np.abs(np.array(json.loads(done.stdout)) - np.array(here)).max() < 1e-6

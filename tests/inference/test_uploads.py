@@ -1,0 +1,210 @@
+"""What is sent to be graded: files and zip files, in memory and bounded, whatever somebody packed into them."""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterable
+
+import pytest
+
+from scalp_core.errors import ScalpError
+from scalp_core.inference import uploads
+from scalp_core.inference.uploads import captures, region, sent
+from scalp_core.labels import REGIONS
+from scalp_core.synthetic.generate import plan_pictures
+
+PICTURE = b"\xff\xd8\xff" + bytes(range(256)) * 4  # nobody decodes it here
+
+
+def packed(members: Iterable[tuple[str, bytes]], compression: int = zipfile.ZIP_STORED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def names(files: Iterable[tuple[str, bytes]]) -> list[str]:
+    return [one.name for one in sent(files)]
+
+
+def codes(files: Iterable[tuple[str, bytes]]) -> list[str]:
+    """Of each entry; `ok` for bytes."""
+    return [one.data.code if isinstance(one.data, ScalpError) else "ok" for one in sent(files)]
+
+
+def as_named_on_korean_windows(archive: bytes, ascii_name: str, meant: str) -> bytes:
+    """The archive with that name in cp949, without saying so."""
+    stored = meant.encode("cp949")
+    assert len(stored) == len(ascii_name)
+    return archive.replace(ascii_name.encode(), stored)
+
+
+def test_files_pass_as_they_are_in_their_order() -> None:
+    assert sent([("b.jpg", b"2"), ("a.png", b"")]) == [("b.jpg", b"2"), ("a.png", b"")]
+    assert sent([]) == []
+
+
+def test_a_zip_s_pictures_stand_in_its_place() -> None:
+    archive = packed([("day/one.jpg", PICTURE), ("day/two.PNG", b"2")], zipfile.ZIP_DEFLATED)
+    assert sent([("first.jpg", b"1"), ("many.zip", archive), ("last.jpg", b"3")]) == [
+        ("first.jpg", b"1"),
+        ("one.jpg", PICTURE),
+        ("two.PNG", b"2"),
+        ("last.jpg", b"3"),
+    ]
+
+
+def test_the_content_says_what_a_zip_is() -> None:
+    assert names([("archive", packed([("in.jpg", PICTURE)]))]) == ["in.jpg"]
+    assert codes([("broken.ZIP", b"no zip at all")]) == ["bad_zip"]
+
+
+def test_what_is_no_picture_is_passed_over_without_a_word() -> None:
+    members = [(f"{folder}x.jpg", PICTURE) for folder in ("__MACOSX/", "", "._")]
+    members += [("label.json", b"{}"), ("Thumbs.db", b"1"), ("folder/", b""), (".DS_Store", b"1")]
+    assert names([("a.zip", packed(members))]) == ["x.jpg"]
+
+
+@pytest.mark.parametrize("members", [[], [("label.json", b"{}")], [("only/", b"")]])
+def test_a_zip_without_a_picture_says_so(members: list[tuple[str, bytes]]) -> None:
+    assert codes([("empty.zip", packed(members))]) == ["no_pictures"]
+
+
+def test_korean_names_from_windows_and_from_a_mac() -> None:
+    archive = as_named_on_korean_windows(packed([("nnnnnn.jpg", PICTURE)]), "nnnnnn.jpg", "비듬_1.jpg")
+    assert names([("w.zip", archive)]) == ["비듬_1.jpg"]
+    decomposed = "\u1107\u1175\u1103\u1173\u11b7.jpg"
+    assert names([(decomposed, PICTURE), ("m.zip", packed([(decomposed.replace(".", "2."), PICTURE)]))]) == [
+        "비듬.jpg",
+        "비듬2.jpg",
+    ]
+
+
+def test_names_are_for_people_and_lead_nowhere() -> None:
+    assert names([("../../etc/passwd.jpg", b""), ("C:\\Users\\a\\b.jpg", b""), ("", b""), ("/", b"")]) == [
+        "passwd.jpg",
+        "b.jpg",
+        "–",
+        "– (2)",
+    ]
+    assert names([("cat\u202egpj.exe\n\x1b[31m.jpg", b"")]) == ["catgpj.exe[31m.jpg"]
+    (long,) = names([("x" * 65_000 + "_TH.jpg", b"")])
+    assert len(long) == 80
+    assert long.endswith("_TH.jpg")
+    hostile = packed([("../../up.jpg", PICTURE), ("/root.jpg", PICTURE), ("C:/x.jpg", PICTURE)])
+    assert codes([("a.zip", hostile)]) == ["unsafe_name"] * 3
+
+
+def test_files_of_one_name_are_told_apart() -> None:
+    archive = packed([("monday/x.jpg", b"1"), ("tuesday/x.jpg", b"2"), ("y.jpg", b"3")])
+    assert names([("x.jpg", b"0"), ("a.zip", archive), ("x.jpg", b"4")]) == [
+        "x.jpg",
+        "monday/x.jpg",
+        "tuesday/x.jpg",
+        "y.jpg",
+        "x (2).jpg",
+    ]
+    assert names([("one.zip", packed([("x.jpg", b"1")])), ("two.zip", packed([("x.jpg", b"2")]))]) == [
+        "one/x.jpg",
+        "two/x.jpg",
+    ]
+
+
+def test_encrypted_nested_and_damaged_members_are_told_and_the_rest_is_read() -> None:
+    archive = packed([("good.jpg", PICTURE), ("inner.zip", b"PK"), ("bad.jpg", PICTURE)], zipfile.ZIP_DEFLATED)
+    at = archive.rindex(b"bad.jpg", 0, archive.index(b"PK\x01\x02"))
+    damaged = bytearray(archive)
+    damaged[at + 20] ^= 0xFF
+    found = codes([("a.zip", bytes(damaged))])
+    assert found[0] == "ok"
+    assert found[1] == "nested_zip"
+    assert found[2] == "bad_zip"
+    locked = bytearray(packed([("secret.jpg", PICTURE)]))
+    for place in (6, locked.index(b"PK\x01\x02") + 8):
+        locked[place] |= 1
+    assert codes([("b.zip", bytes(locked))]) == ["encrypted"]
+
+
+@pytest.mark.parametrize("cut", [1, 30, 100])
+def test_half_a_zip(cut: int) -> None:
+    archive = packed([("a.jpg", PICTURE), ("b.jpg", PICTURE)])
+    assert codes([("half.zip", archive[:-cut])]) == ["bad_zip"]
+
+
+def test_a_bomb_is_not_inflated() -> None:
+    bomb = packed([("bomb.jpg", bytes(30 * 2**20)), ("small.jpg", PICTURE)], zipfile.ZIP_DEFLATED)
+    assert len(bomb) < 2**17
+    assert codes([("a.zip", bomb)]) == ["too_large", "ok"]
+
+
+def test_a_bomb_that_lies_about_its_size_is_not_inflated() -> None:
+    archive = bytearray(packed([("bomb.jpg", bytes(64 * 2**20))], zipfile.ZIP_DEFLATED))
+    for place in (22, archive.index(b"PK\x01\x02") + 24):
+        archive[place : place + 4] = (1000).to_bytes(4, "little")
+    (one,) = sent([("a.zip", bytes(archive))])
+    assert isinstance(one.data, ScalpError)
+    assert one.data.code == "bad_zip"
+
+
+def test_many_overlapping_entries_are_counted_before_they_are_read() -> None:
+    entry = b"PK\x01\x02" + bytes(42)
+    (one,) = sent([("a.zip", b"PK\x03\x04" + entry * (uploads.MOST_MEMBERS + 1))])
+    assert isinstance(one.data, ScalpError)
+    assert one.data.code == "too_large"
+
+
+def test_no_more_pictures_than_agreed_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = packed([(f"{number:03d}.jpg", PICTURE) for number in range(uploads.MOST + 20)])
+    unpacked = []
+    monkeypatch.setattr(uploads, "unpacked", lambda *of: unpacked.append(of) or b"")
+    found = sent([("many.zip", archive), ("one more.jpg", b"")])
+    assert len(found) == uploads.MOST + 1
+    assert len(unpacked) == uploads.MOST
+    told = found[-1].data
+    assert isinstance(told, ScalpError)
+    assert told.code == "too_many_pictures"
+    assert all(said.startswith(("21 ", "나머지 21")) for said in told.text)
+
+
+def test_no_more_bytes_than_agreed() -> None:
+    some = bytes(19 * 2**20)
+    whole = packed([(f"{number}.jpg", some) for number in range(12)])
+    found = codes([("large.zip", whole)])
+    assert found == ["ok"] * 10 + ["too_many_pictures"]
+
+
+def test_captures_of_the_built_in_data_set() -> None:
+    planned = plan_pictures(60, 0)
+    found = captures([f"upload/{picture.stem}.jpg" for picture in planned])
+    expected: dict[str, list[int]] = {}
+    for place, picture in enumerate(planned):
+        expected.setdefault(picture.capture, []).append(place)
+    assert found == expected
+    assert [region(f"{picture.stem}.jpg") for picture in planned] == [REGIONS[picture.region] for picture in planned]
+
+
+def test_a_capture_s_pictures_are_in_the_order_of_its_frames() -> None:
+    stem = "0013_A2LEBJJDE00060O_1602578303771"
+    files = [f"{stem}_6_BH.jpg", "cat.jpg", f"{stem}_2_TH.JPG", f"day/{stem}_4_LH.jpg (2)", f"{stem}_9_XX.jpg"]
+    assert captures(files) == {stem: [2, 3, 0]}
+    assert [found and found.en for found in map(region, files)] == [
+        "back of the head",
+        None,
+        "top of the head",
+        "left side",
+        None,
+    ]
+
+
+def test_every_zip_of_a_few_flipped_bytes_is_answered() -> None:
+    archive = packed([("a.jpg", PICTURE), ("b/c.png", PICTURE)], zipfile.ZIP_DEFLATED)
+    for place in range(len(archive)):
+        flipped = bytearray(archive)
+        flipped[place] ^= 0x55
+        for one in sent([("flipped.zip", bytes(flipped))]):
+            assert isinstance(one.data, bytes | ScalpError)
+            assert isinstance(one.data, ScalpError) or zlib.crc32(one.data) in (
+                zlib.crc32(PICTURE),
+                zlib.crc32(flipped),
+            )

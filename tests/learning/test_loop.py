@@ -1,0 +1,383 @@
+"""The loop: it learns, masks, resumes exactly, takes smaller pieces where memory is short, and fails in words."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import ROOT, Folders, Trained
+from trainings import (
+    EVERYTHING,
+    HEAD_ALONE,
+    RECIPE,
+    assert_ended_alike,
+    coloured_dataset,
+    same,
+    weights_of,
+    with_source,
+    work,
+)
+
+from scalp_core.data.dataset import Dataset, write_dataset
+from scalp_core.errors import ScalpError
+from scalp_core.labels import CONDITIONS
+from scalp_core.learning import loop as looping
+from scalp_core.learning import train as training
+from scalp_core.learning.loop import Loop, Reporter, Stopped
+from scalp_core.learning.network import Network, build
+from scalp_core.learning.train import load_network
+from scalp_core.runs.runs import Recipe, Run, State, create_run
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)  # as for the run of conftest.py; training.main changes it
+
+
+@pytest.fixture(autouse=True)
+def _no_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "write_export", lambda *_: None)  # slow, and not what this is about
+
+
+@pytest.fixture
+def coloured(folders: Folders) -> Dataset:
+    return coloured_dataset(folders)
+
+
+def loop_of(recipe: Recipe, dataset: Dataset, folders: Folders) -> Loop:
+    """A loop on pictures that are noise."""
+    network, _ = build(recipe.architecture, len(recipe.conditions), recipe.image_size, "none")
+    shape = (len(dataset.index), recipe.image_size, recipe.image_size, 3)
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    run = create_run(recipe)
+    return Loop(run, recipe, network, network.layers(), dataset, pixels, torch.device("cpu"))
+
+
+# ---- learning ----
+
+
+def test_it_learns_and_labels_that_are_missing_are_masked(coloured: Dataset) -> None:
+    recipe = replace(RECIPE, data="coloured", epochs=8, lr=1e-2, augmentation="none", batch_size=16)
+    run = create_run(recipe)
+    work(run)
+    losses = run.history["train_loss"]
+    assert losses.iloc[-1] < 0.75 * losses.iloc[0]
+    assert np.isfinite(run.history["valid_loss"]).all()
+    predictions = run.predictions
+    unlabelled = predictions["image"].str[1:].astype(int) % 16 < 8
+    unknown = predictions["condition"].isin(["value_4", "value_5", "value_6"]) & unlabelled
+    assert list(predictions["truth"].isna()) == list(unknown)
+    assert predictions[["p0", "p1", "p2", "p3"]].notna().all(axis=None)
+
+
+def test_half_precision_learns_and_is_graded_in_full(coloured: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: set[tuple[bool, torch.dtype]] = set()
+    forward = Network.forward
+
+    def watched(self: Network, pixels: torch.Tensor) -> torch.Tensor:
+        evidence = forward(self, pixels)
+        seen.add((self.training, evidence.dtype))
+        return evidence
+
+    monkeypatch.setattr(Network, "forward", watched)
+    recipe = replace(RECIPE, data="coloured", epochs=4, lr=1e-2, augmentation="none", batch_size=16)
+    run = create_run(replace(recipe, precision="bfloat16"))
+    work(run)
+    assert (True, torch.bfloat16) in seen
+    assert {kind for learning, kind in seen if not learning} == {torch.float32}
+    losses = run.history["train_loss"]
+    assert losses.iloc[-1] < 0.95 * losses.iloc[0]
+    assert {weight.dtype for weight in load_network(run).parameters()} == {torch.float32}
+
+
+def test_a_frozen_backbone_stands_still_and_then_learns(tiny: Dataset, folders: Folders) -> None:
+    loop = loop_of(replace(EVERYTHING, ema=0.0), tiny, folders)
+    before = {name: one.clone() for name, one in loop.learner.state_dict().items()}
+    reporter = Reporter(loop.run)
+    loop.run_epoch(reporter)
+    after = loop.learner.state_dict()
+    assert all(torch.equal(one, before[name]) for name, one in after.items() if name.startswith("backbone."))
+    assert not torch.equal(after["head.weight"], before["head.weight"])
+    loop.run_epoch(reporter)
+    learned = [name for name, _ in loop.learner.named_parameters()]
+    assert not any(torch.equal(loop.learner.state_dict()[name], before[name]) for name in learned)
+
+
+def test_early_layers_learn_more_slowly(tiny: Dataset, folders: Folders) -> None:
+    loop = loop_of(replace(RECIPE, layer_decay=0.5), tiny, folders)
+    loop.schedule.step_update(100)
+    rates = {group["lr_scale"]: group["lr"] for group in loop.optimizer.param_groups}
+    assert max(rates) == 1.0
+    assert len(rates) >= 4
+    assert all(rate == pytest.approx(scale * rates[1.0]) for scale, rate in rates.items())
+
+
+def test_it_stops_when_nothing_gets_better_and_keeps_the_best(tiny: Dataset) -> None:
+    run = create_run(replace(RECIPE, epochs=50, patience=2, lr=1e-7))
+    work(run)
+    assert len(run.history) < 50
+    assert run.manifest["best_epoch"] == len(run.history) - 2
+
+
+# ---- resuming ----
+
+
+def in_pieces(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train it with a stop after every epoch, and other random numbers drawn in between."""
+
+    def one_epoch(self: Loop, reporter: Reporter) -> None:
+        real(self, reporter)
+        raise Stopped
+
+    real = Loop.run_epoch
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "run_epoch", one_epoch)
+        while not run.finished:
+            torch.rand(1000)
+            try:
+                work(run)
+            except Stopped:
+                assert run.state is State.INTERRUPTED
+
+
+@pytest.mark.parametrize("recipe", [EVERYTHING, HEAD_ALONE], ids=["everything", "head"])
+def test_interrupted_after_every_epoch_it_ends_exactly_as_uninterrupted(
+    recipe: Recipe, trained: Trained, tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_source(trained, folders)
+    straight, broken = create_run(recipe, "straight"), create_run(recipe, "broken")
+    work(straight)
+    in_pieces(broken, monkeypatch)
+    assert len(straight.history) >= 2
+    assert_ended_alike(straight, broken)
+
+
+def test_the_plain_recipe_resumes_exactly_and_another_seed_ends_elsewhere(
+    trained: Trained, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(RECIPE, epochs=2)
+    straight, broken, reseeded = trained.run, create_run(recipe, "broken"), create_run(replace(recipe, seed=1), "other")
+    assert straight.recipe == recipe
+    in_pieces(broken, monkeypatch)
+    assert same(weights_of(straight), weights_of(broken))
+    assert straight.raw_predictions.equals(broken.raw_predictions)
+    work(reseeded)
+    assert not same(weights_of(straight), weights_of(reseeded))
+
+
+# ---- memory ----
+
+# In a process of its own: address space is counted from where a first small step has left it.
+LIMITED = """
+import resource, sys
+from pathlib import Path
+import torch
+from scalp_core import train as training
+from scalp_core.learning.loop import Loop
+from scalp_core.runs.runs import Run
+
+room = int(sys.argv[2])
+training.write_export = lambda *_: None
+real = Loop.run_epoch
+
+def limited(loop, reporter):
+    if loop.epochs_done == 0:
+        torch.set_num_threads(1)
+        loop.step(torch.from_numpy(loop.parts["train"][:2]), 0)
+        loop.probabilities(loop.parts["train"][:1])
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + room * 2**20, resource.RLIM_INFINITY))
+    real(loop, reporter)
+
+Loop.run_epoch = limited
+sys.exit(training.main(["train", sys.argv[1]]))
+"""
+
+
+def train_within(run: Run, megabytes: int) -> str:
+    """Train it with so much memory more than a step of two pictures takes; what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(run.folder), str(megabytes)],
+        cwd=ROOT,
+        env={**os.environ, "MALLOC_ARENA_MAX": "1"},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    return f"{done.stdout}{done.stderr}ended with {done.returncode}"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of address space is Linux's")
+def test_where_memory_is_short_batches_pass_in_pieces_and_it_finishes(tiny: Dataset) -> None:
+    # About 20 MB a picture: 24 of them need clearly more than there is, 12 clearly less.
+    run = create_run(replace(RECIPE, image_size=256, batch_size=24, epochs=2, augmentation="none"))
+    printed = train_within(run, 370)
+    assert run.state is State.FINISHED, printed
+    assert "Memory ran out; batches now pass in pieces of 12 pictures." in printed
+    assert run.history["at_once"].iloc[-1] == run.manifest["at_once"] < 24
+    assert np.isfinite(run.history["train_loss"]).all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of address space is Linux's")
+def test_where_not_even_two_pictures_fit_it_fails_in_words(tiny: Dataset) -> None:
+    run = create_run(replace(RECIPE, image_size=512, batch_size=16, epochs=2))
+    printed = train_within(run, 0)
+    assert run.state is State.FAILED, printed
+    assert "Memory ran out" in run.error[0].en
+    assert "image_size" in run.error[0].ko
+
+
+def failing_above(pictures: int, error: Exception, real: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    def evidence(self: Loop, inputs: torch.Tensor) -> torch.Tensor:
+        if len(inputs) > pictures:
+            raise error
+        return real(self, inputs)
+
+    return evidence
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you"),
+        RuntimeError("could not create a primitive"),
+        RuntimeError("std::bad_alloc"),
+        torch.OutOfMemoryError("CUDA out of memory."),
+        np._core._exceptions._ArrayMemoryError((2**40,), np.dtype("f4")),
+        MemoryError(),
+    ],
+    ids=["torch", "oneDNN", "C++", "CUDA", "numpy", "Python"],
+)
+def test_every_way_of_saying_it_is_understood(
+    error: Exception, tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = loop_of(RECIPE, tiny, folders)
+    monkeypatch.setattr(Loop, "_evidence", failing_above(3, error, Loop._evidence))
+    assert torch.isfinite(loop.step(torch.from_numpy(loop.parts["train"][:8]), 0))
+    assert loop.at_once == 2
+    assert loop.probabilities(loop.parts["train"]).shape == (len(loop.parts["train"]), 6, 4)
+    monkeypatch.setattr(Loop, "_evidence", failing_above(0, error, Loop._evidence))
+    with pytest.raises(ScalpError, match="even with 2 pictures"):
+        loop.step(torch.from_numpy(loop.parts["train"][:8]), 0)
+    with pytest.raises(ScalpError, match="even with 1 pictures"):
+        loop.probabilities(loop.parts["train"])
+
+
+def test_other_errors_are_not_taken_for_it(tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = loop_of(RECIPE, tiny, folders)
+    monkeypatch.setattr(Loop, "_evidence", failing_above(0, RuntimeError("shapes do not fit"), Loop._evidence))
+    with pytest.raises(RuntimeError, match="shapes"):
+        loop.step(torch.from_numpy(loop.parts["train"][:8]), 0)
+    assert loop.at_once == 8
+
+
+def test_pieces_hold_all_pictures_and_never_one_alone() -> None:
+    for pictures in range(1, 70):
+        for at_once in range(2, 70):
+            pieces = torch.tensor_split(torch.arange(pictures), looping._pieces(pictures, at_once))
+            sizes = [len(piece) for piece in pieces]
+            assert sum(sizes) == pictures
+            assert max(sizes) <= at_once + (at_once == 2)
+            assert min(sizes) >= 2 or pictures == 1
+
+
+def test_gradients_in_pieces_are_those_of_the_whole_batch(tiny: Dataset, folders: Folders) -> None:
+    recipe = replace(RECIPE, augmentation="none", architecture="test_vit", grade_weights="full")  # no batch statistics
+    loop = loop_of(recipe, tiny, folders)
+    batch = loop._batch(torch.from_numpy(loop.parts["train"][:7]))
+    whole = loop._gradients(*batch)
+    expected = [weight.grad.clone() for weight in loop.learner.parameters() if weight.grad is not None]
+    loop.at_once = 3
+    assert loop._gradients(*batch) == pytest.approx(float(whole), rel=1e-5)
+    got = [weight.grad for weight in loop.learner.parameters() if weight.grad is not None]
+    assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(expected, got, strict=True))
+
+
+def test_a_run_told_to_take_fewer_says_so(
+    tiny: Dataset, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "_prepare_process", lambda: None)
+    run = create_run(replace(RECIPE, epochs=1))
+    assert training.main(["train", str(run.folder), "4"]) == 0
+    assert "memory ran out; batches now pass in pieces of 4 pictures" in capsys.readouterr().out
+    assert run.history["at_once"].tolist() == [4]
+    assert run.manifest["at_once"] == 4
+
+
+# ---- what is no number ----
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_weights_spoilt_by_the_very_last_step_are_not_kept(
+    ema: float, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = create_run(replace(RECIPE, epochs=2, ema=ema))
+    last = 2 * max(1, int((tiny.index["part"] == "train").sum()) // RECIPE.batch_size) - 1
+    real = torch.optim.AdamW.step
+    steps = iter(range(last + 1))
+
+    def spoiling(self: torch.optim.AdamW, closure: None = None) -> None:
+        real(self, closure)
+        if next(steps) == last:
+            with torch.no_grad():
+                self.param_groups[0]["params"][0].fill_(float("nan"))
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", spoiling)
+    with pytest.raises(ScalpError, match="lower lr"):
+        work(run)
+    assert next(steps, None) is None
+    assert len(run.history) == 1
+    assert run.checkpoint_path.exists()
+
+
+# ---- labels ----
+
+
+def relabelled(dataset: Dataset, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Dataset:
+    return write_dataset(dataset.folder, "test", {}, change(dataset.index.reset_index(drop=True)))
+
+
+def test_a_condition_without_labels_to_calibrate_on_is_left_as_it_is(coloured: Dataset) -> None:
+    def without(rows: pd.DataFrame) -> pd.DataFrame:
+        rows.loc[rows["part"].isin(["calib", "test"]), "value_2"] = None
+        return rows
+
+    relabelled(coloured, without)
+    run = create_run(replace(RECIPE, data="coloured", epochs=1))
+    work(run)
+    assert run.finished
+    assert not run.operating_point.decision("value_2").fitted
+    assert run.predictions[["p0", "p1", "p2", "p3"]].notna().all(axis=None)
+
+
+def test_a_condition_without_any_label_is_refused_beforehand(coloured: Dataset) -> None:
+    relabelled(coloured, lambda rows: rows.assign(value_5=None))
+    with pytest.raises(ScalpError, match="value_5"):
+        create_run(replace(RECIPE, data="coloured"))
+    run = create_run(replace(RECIPE, data="coloured", conditions=CONDITIONS[:4], epochs=1))
+    work(run)
+    assert run.finished
+
+
+@pytest.mark.parametrize("architecture", ["test_efficientnet", "test_resnet"])
+@pytest.mark.parametrize("pictures", [1, 3])
+def test_a_handful_of_pictures_smaller_than_the_batch_is_learned_from(
+    pictures: int, architecture: str, coloured: Dataset
+) -> None:
+    def few(rows: pd.DataFrame) -> pd.DataFrame:
+        rows[["value_4", "value_5", "value_6"]] = 1
+        train = rows.index[rows["part"] == "train"]
+        return rows.drop(train[pictures:])
+
+    relabelled(coloured, few)
+    recipe = replace(EVERYTHING, architecture=architecture, data="coloured", epochs=2, batch_size=32)
+    run = create_run(recipe)
+    work(run)
+    assert run.finished
+    assert len(run.history) == 2

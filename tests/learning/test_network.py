@@ -1,0 +1,393 @@
+"""The network: every variant, its evidence, its export, and where its weights come from."""
+
+import contextlib
+import http.server
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from conftest import ROOT
+from safetensors.torch import load_file, save_file
+
+from scalp_core.architectures import ARCHITECTURES
+from scalp_core.errors import ScalpError
+from scalp_core.files import sha256
+from scalp_core.images import Preprocessing, whitened
+from scalp_core.labels import CONDITIONS
+from scalp_core.learning.backbones import timm, torchvision_models
+from scalp_core.learning.network import Network, adopt, build, export, logits
+from scalp_core.runs.runs import OUTPUTS
+
+
+def pictures(count: int, size: int) -> torch.Tensor:
+    return torch.randint(0, 256, (count, 3, size, size), generator=torch.Generator().manual_seed(1)).float()
+
+
+@pytest.mark.parametrize("architecture", [*ARCHITECTURES, "test_vit2", "test_convnext", "test_mambaout"])
+def test_every_variant_grades_a_picture(architecture: str) -> None:
+    network, preprocessing = build(architecture, 6, 64, "none")
+    assert (preprocessing.height, preprocessing.width, preprocessing.crop) == (64, 64, "squash")
+    network.eval()
+    with torch.inference_mode():
+        evidence = network(pictures(1, 64))
+    assert evidence.shape[:3] == (1, 6, 4)
+    assert evidence.ndim == 5
+    assert torch.equal(logits(evidence), evidence.mean(dim=(3, 4)))
+    assert logits(evidence).shape == (1, 6, 4)
+    assert logits(evidence).std() > 0
+    # No fully connected head of 120 M parameters is kept.
+    assert sum(weight.numel() for weight in network.parameters()) < 90_000_000
+
+
+def test_a_single_condition_is_the_same_network_with_a_smaller_head() -> None:
+    network, _ = build("test_resnet", 1, 64, "none")
+    assert network.eval()(pictures(2, 64)).shape[:3] == (2, 1, 4)
+
+
+def test_normalisation_is_inside_the_network() -> None:
+    network, preprocessing = build("test_resnet", 6, 64, "none")
+    network.eval()
+    mean = torch.tensor(preprocessing.mean).view(1, 3, 1, 1) * 255
+    with torch.inference_mode():
+        assert torch.equal(
+            network(mean.expand(1, 3, 64, 64)),
+            network.head(network.backbone(torch.zeros(1, 3, 64, 64))).unflatten(1, (6, 4)),
+        )
+
+
+def coloured_whitening(preprocessing: Preprocessing) -> Preprocessing:
+    """A whitening that mixes the channels."""
+    generator = np.random.default_rng(0)
+    light, colour = generator.integers(0, 200, (4, 32, 32, 1)), generator.integers(0, 50, (4, 32, 32, 3))
+    return whitened(preprocessing, (light + colour).astype(np.uint8))
+
+
+def test_whitening_is_inside_the_network_and_its_export(tmp_path: Path) -> None:
+    network, plain = build("test_resnet", 6, 64, "none")
+    network.eval()
+    batch = pictures(3, 64)
+    with torch.inference_mode():
+        before = network(batch)
+        preprocessing = coloured_whitening(plain)
+        network.normalise(preprocessing)
+        after = network(batch)
+        assert preprocessing.whitening is not None
+        matrix = torch.tensor(preprocessing.whitening).view(3, 3)
+        mixed = torch.einsum("oc,nchw->nohw", matrix, batch / 255 - torch.tensor(preprocessing.mean).view(1, 3, 1, 1))
+        expected = network.head(network.backbone(mixed)).unflatten(1, (6, 4))
+    assert torch.allclose(after, expected, atol=1e-4)
+    assert not torch.allclose(after, before, atol=1e-2)
+    assert export(network, preprocessing, tmp_path / "model.onnx", OUTPUTS) < 1e-4
+    network.normalise(plain)
+    with torch.inference_mode():
+        assert torch.equal(network(batch), before)
+
+
+@pytest.mark.parametrize("architecture", ["vgg11_bn", "googlenet", "resnet18", "efficientnet_b0", "vit_tiny"])
+def test_layers_count_from_the_pixels_to_the_head(architecture: str) -> None:
+    network, _ = build(architecture, 2, 64, "none")
+    layers = network.layers()
+    assert set(layers) == {name for name, _ in network.named_parameters()}
+    assert min(layers.values()) == 0
+    assert [name for name, depth in layers.items() if depth == max(layers.values())] == ["head.weight", "head.bias"]
+    depths = list(layers.values())
+    assert len(set(depths)) == max(depths) + 1 or len(set(depths)) >= 5
+    first = next(name for name, weight in network.named_parameters() if weight.ndim == 4)
+    assert layers[first] == 0
+    assert np.corrcoef(depths, range(len(depths)))[0, 1] > 0.9
+
+
+def saved(network: Network, path: Path) -> Path:
+    save_file({name: one.contiguous() for name, one in network.state_dict().items()}, path)
+    return path
+
+
+def test_a_finished_network_is_adopted_condition_by_condition(tmp_path: Path) -> None:
+    known = (CONDITIONS[3], CONDITIONS[0])
+    given, _ = build("test_resnet", 2, 64, "none")
+    weights = saved(given, tmp_path / "model.safetensors")
+    wanted = (CONDITIONS[0], CONDITIONS[5], CONDITIONS[3])
+    network, _ = build("test_resnet", 3, 64, "none")
+    fresh = network.head.weight[4:8].clone()
+    adopt(network, "test_resnet", weights, wanted, known)
+    with torch.inference_mode():
+        one, other = given.eval()(pictures(2, 64)), network.eval()(pictures(2, 64))
+    assert torch.allclose(other[:, 0], one[:, 1], atol=1e-5)
+    assert torch.allclose(other[:, 2], one[:, 0], atol=1e-5)
+    assert torch.equal(network.head.weight[4:8], fresh)
+
+
+def test_half_precision_is_adopted_as_what_it_says(tmp_path: Path) -> None:
+    given, _ = build("test_resnet", 6, 64, "none")
+    weights = saved(given.half(), tmp_path / "model.safetensors")
+    network, _ = build("test_resnet", 6, 64, "none")
+    adopt(network, "test_resnet", weights, CONDITIONS, CONDITIONS)
+    assert {one.dtype for one in network.parameters()} == {torch.float32}
+    assert torch.equal(network.head.weight, given.head.weight.float())
+
+
+def test_a_transformer_adopted_at_another_size_sees_about_the_same(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    small, _ = build("test_vit", 6, 64, "none")
+    save_file(small.state_dict(), tmp_path / "model.safetensors")
+    large, _ = build("test_vit", 6, 96, "none")
+    adopt(large, "test_vit", tmp_path / "model.safetensors", CONDITIONS, CONDITIONS)
+    # One colour everywhere: what is left to differ are the positions.
+    seen = [
+        network.eval()(torch.full((1, 3, side, side), 90.0)).mean(dim=(-2, -1))
+        for network, side in ((small, 64), (large, 96))
+    ]
+    assert torch.allclose(*seen, atol=0.05 * float(seen[0].detach().abs().max()))
+    assert torch.equal(large.head.weight, small.head.weight)
+
+
+def test_what_cannot_be_adopted_is_told(tmp_path: Path) -> None:
+    given, _ = build("test_vit", 6, 64, "none")
+    weights = saved(given, tmp_path / "model.safetensors")
+    for architecture in ("test_resnet", "googlenet"):
+        network, _ = build(architecture, 6, 64, "none")
+        with pytest.raises(ScalpError, match="weights") as caught:
+            adopt(network, architecture, weights, CONDITIONS, CONDITIONS)
+        assert caught.value.code == "misfit"
+
+
+def test_evidence_is_where_the_picture_is() -> None:
+    """Changing the top left corner changes the evidence there and hardly at the bottom right, tokens or not."""
+    for architecture in ("test_resnet", "test_vit"):
+        network, _ = build(architecture, 6, 160, "none")
+        before = pictures(1, 160)
+        after = before.clone()
+        after[..., :16, :16] = 255 - after[..., :16, :16]
+        with torch.inference_mode():
+            change = (network.eval()(after) - network(before)).abs().sum(dim=(0, 1, 2))
+        assert change[0, 0] > 2 * change[-1, -1]
+
+
+@pytest.mark.parametrize("architecture", ["test_vit"])
+def test_the_export_says_what_the_network_says(architecture: str, tmp_path: Path) -> None:
+    network, preprocessing = build(architecture, 6, 64, "none")
+    network.eval()
+    assert export(network, preprocessing, tmp_path / "model.onnx", OUTPUTS) < 1e-5
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    for count in (1, 2, 5):
+        batch = pictures(count, 64)
+        with torch.inference_mode():
+            evidence = network(batch)
+        given = {"pixels": batch.permute(0, 2, 3, 1).byte().numpy()}
+        probabilities, maps = session.run(["probabilities", "evidence"], given)
+        assert np.abs(probabilities - logits(evidence).softmax(-1).numpy()).max() < 1e-5
+        assert np.abs(maps - evidence.numpy()).max() < 1e-4
+        assert np.abs(probabilities.sum(axis=-1) - 1).max() < 1e-5
+
+
+# ---- what cannot be built ----
+
+
+@pytest.mark.parametrize("name", ["resnet19", "no_such_thing", "resnet50.no_such_tag"])
+def test_an_unknown_architecture_is_explained(name: str) -> None:
+    with pytest.raises(ScalpError, match="efficientnet_b0") as caught:
+        build(name, 6, 64, "none")
+    assert caught.value.code == "unknown_architecture"
+
+
+def test_a_size_that_does_not_fit_is_explained() -> None:
+    with pytest.raises(ScalpError, match="divisible by 16"):
+        build("vgg11_bn", 6, 16, "none")
+
+
+def backbone_file(path: Path, architecture: str = "test_resnet") -> dict[str, torch.Tensor]:
+    model = timm.create_model(architecture)
+    save_file(model.state_dict(), path)
+    return dict(model.state_dict())
+
+
+@pytest.mark.parametrize("architecture", ["test_resnet", "test_vit", "vit_tiny"])
+def test_a_safetensors_file_really_gives_the_backbone_its_weights(architecture: str, tmp_path: Path) -> None:
+    name = "vit_tiny_patch16_224" if architecture == "vit_tiny" else architecture
+    given = timm.create_model(name, num_classes=10)
+    save_file(given.state_dict(), tmp_path / "weights.safetensors")
+    size = 224 if architecture == "vit_tiny" else 160  # the file's own: position embeddings are not resized
+    network, _ = build(architecture, 6, size, str(tmp_path / "weights.safetensors"))
+    loaded = network.backbone.model.state_dict()
+    assert len(loaded) > 10
+    assert all(torch.equal(weight, given.state_dict()[key]) for key, weight in loaded.items())
+
+
+def test_a_backbone_of_ours_is_taken_again(tmp_path: Path) -> None:
+    given = build("vgg11_bn", 6, 64, "none")[0].backbone.model.state_dict()
+    save_file(given, tmp_path / "weights.safetensors")
+    loaded = build("vgg11_bn", 6, 64, str(tmp_path / "weights.safetensors"))[0].backbone.model.state_dict()
+    assert all(torch.equal(weight, given[key]) for key, weight in loaded.items())
+
+
+def test_position_embeddings_of_a_file_are_resized(tmp_path: Path) -> None:
+    backbone_file(tmp_path / "weights.safetensors", "test_vit")
+    network, _ = build("test_vit", 6, 64, str(tmp_path / "weights.safetensors"))
+    assert network.eval()(pictures(1, 64)).shape == (1, 6, 4, 4, 4)
+
+
+def test_googlenet_takes_its_weights_from_a_file(tmp_path: Path) -> None:
+    given = torchvision_models.googlenet(weights=None, aux_logits=True, init_weights=False)
+    save_file(given.state_dict(), tmp_path / "weights.safetensors")
+    network, _ = build("googlenet", 6, 64, str(tmp_path / "weights.safetensors"))
+    assert torch.equal(network.backbone.conv1.conv.weight, given.conv1.conv.weight)
+    assert torch.equal(network.backbone.inception5b.branch4[1].conv.weight, given.inception5b.branch4[1].conv.weight)
+
+
+@pytest.mark.parametrize("architecture", ["test_resnet", "googlenet"])
+def test_weights_that_do_not_fit_are_refused(architecture: str, tmp_path: Path) -> None:
+    backbone_file(tmp_path / "vit.safetensors", "test_vit")
+    (tmp_path / "noise.safetensors").write_bytes(b"\xff" * 500)
+    (tmp_path / "huge.safetensors").write_bytes((2**40).to_bytes(8, "little") + b"{}")
+    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+    for file in ("vit", "noise", "huge", "other"):
+        with pytest.raises(ScalpError, match="weights") as caught:
+            build(architecture, 6, 64, str(tmp_path / f"{file}.safetensors"))
+        assert caught.value.code == "misfit"
+
+
+def test_weights_with_a_layer_too_few_are_refused(tmp_path: Path) -> None:
+    weights = backbone_file(tmp_path / "weights.safetensors")
+    removed = next(name for name in reversed(weights) if name.endswith("bn2.weight"))
+    save_file({name: one for name, one in weights.items() if name != removed}, tmp_path / "less.safetensors")
+    with pytest.raises(ScalpError, match=removed):
+        build("test_resnet", 6, 64, str(tmp_path / "less.safetensors"))
+
+
+def test_files_that_could_run_code_are_not_opened(tmp_path: Path) -> None:
+    marker = tmp_path / "executed"
+    payload = b"cposix\nsystem\n(S'touch " + str(marker).encode() + b"'\ntR."
+    for name in ("weights.pt", "weights.pth", "weights.bin", "weights.safetensors"):
+        (tmp_path / name).write_bytes(payload)
+        with pytest.raises(ScalpError):
+            build("test_resnet", 6, 64, str(tmp_path / name))
+    with pytest.raises(ScalpError, match="pretrained"):
+        build("test_resnet", 6, 64, str(tmp_path / "missing.safetensors"))
+    assert not marker.exists()
+
+
+# ---- downloads: in processes of their own, as the libraries read the environment when they are imported ----
+
+BUILD = """
+import sys
+from scalp_core.errors import ScalpError
+from scalp_core.learning.network import build
+try:
+    network, _ = build(sys.argv[1], 6, 64, "pretrained")
+except ScalpError as error:
+    print(error.code, error)
+    sys.exit(2)
+if len(sys.argv) > 2:
+    from safetensors.torch import save_file
+    save_file(network.backbone.model.state_dict(), sys.argv[2])
+"""
+
+
+def build_elsewhere(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    quiet = {name: value for name, value in os.environ.items() if "proxy" not in name.lower() and "HF_" not in name}
+    folders = {"HOME": str(home), "HF_HOME": str(home / "hf"), "TORCH_HOME": str(home / "torch")}
+    return subprocess.run(
+        [sys.executable, "-c", BUILD, *arguments],
+        cwd=ROOT,
+        env=quiet | folders | {"HF_HUB_DISABLE_TELEMETRY": "1"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+# Nothing listens there: as a machine without a network.
+NOWHERE = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "environment"),
+    [("resnet18", {"HF_HUB_OFFLINE": "1"}), ("googlenet", NOWHERE)],
+    ids=["offline", "no network"],
+)
+def test_without_a_network_pretrained_weights_are_missed_in_words(
+    architecture: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    done = build_elsewhere(tmp_path, architecture, **environment)
+    assert done.returncode == 2, done.stderr[-2000:]
+    assert "no_download" in done.stdout
+    assert "weights: none" in done.stdout
+
+
+class _Hub(http.server.BaseHTTPRequestHandler):
+    """As much of the Hugging Face hub as a download needs: HEAD and GET of /<repository>/resolve/<revision>/<file>."""
+
+    file: Path
+    cut_short = False
+    asked: list[str]
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def _answer(self, with_body: bool) -> None:
+        self.asked.append(f"{self.command} {self.path}")
+        found = "/resolve/" in self.path and self.path.endswith("/model.safetensors")
+        body = self.file.read_bytes() if found else json.dumps({"error": "Entry not found"}).encode()
+        self.send_response(200 if found else 404)
+        if not found:
+            self.send_header("X-Error-Code", "EntryNotFound")
+        self.send_header("ETag", f'"{sha256(self.file)}"')
+        self.send_header("X-Repo-Commit", "0" * 40)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body[: len(body) // 2] if self.cut_short else body)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        logging.getLogger(__name__).debug(format, *arguments)
+
+
+@contextlib.contextmanager
+def hub(file: Path, cut_short: bool = False) -> Iterator[tuple[str, list[str]]]:
+    asked: list[str] = []
+    handler = type("Hub", (_Hub,), {"file": file, "asked": asked, "cut_short": cut_short})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_pretrained_weights_are_downloaded_and_are_exactly_those(tmp_path: Path) -> None:
+    published = backbone_file(tmp_path / "published.safetensors")
+    with hub(tmp_path / "published.safetensors") as (address, asked):
+        done = build_elsewhere(tmp_path, "test_resnet", str(tmp_path / "got.safetensors"), HF_ENDPOINT=address)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert any(line.startswith("GET /timm/test_resnet") for line in asked)
+    got = load_file(tmp_path / "got.safetensors")
+    assert len(got) > 10
+    assert all(torch.equal(weight, published[name]) for name, weight in got.items())
+
+
+def test_a_download_cut_short_is_told(tmp_path: Path) -> None:
+    backbone_file(tmp_path / "published.safetensors")
+    with hub(tmp_path / "published.safetensors", cut_short=True) as (address, _):
+        done = build_elsewhere(tmp_path, "test_resnet", HF_ENDPOINT=address)
+    assert done.returncode == 2, done.stderr[-2000:]
+    assert done.stdout.startswith("no_download")
+
+
+def test_one_class_builds_all() -> None:
+    assert all(isinstance(build(name, 2, 64, "none")[0], Network) for name in ("googlenet", "test_vit"))

@@ -1,0 +1,106 @@
+"""Answers of several runs side by side: what belongs together meets, and what cannot be compared is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from judged import DANDRUFF, SEBUM, lined_up, noisy, table
+
+from scalp_core.labels import CONDITIONS
+from scalp_core.metrics.alignment import align, arrange, confusion, in_cell, tallies
+from scalp_core.metrics.metrics import PROBABILITIES, ranked_probability_scores
+from scalp_core.metrics.metrics import confusion as confusion_of_table
+
+
+def two_runs() -> dict[str, pd.DataFrame]:
+    generator = np.random.default_rng(0)
+    truth, other = generator.integers(0, 4, 60), generator.integers(0, 4, 60)
+    sebum = {name: table(truth, noisy(truth, 0.4, generator)) for name in ("one", "two")}
+    dandruff = table([None, *other[1:]], noisy(other, 0.3, generator), DANDRUFF)
+    elsewhere = table(truth, truth, part="valid")
+    return {"one": pd.concat([sebum["one"], dandruff, elsewhere]), "two": sebum["two"]}
+
+
+def test_matrices_and_sums_are_those_of_each_table() -> None:
+    tables = two_runs()
+    aligned = lined_up(tables, in_group=4)
+    counts, sums = confusion(aligned), tallies(aligned)
+    assert counts.shape == (2, 6, 4, 4)
+    assert sums.shape == (15, 2, 6, 17)
+    assert np.array_equal(sums[..., :16].sum(axis=0).reshape(counts.shape), counts)
+    for run, one in tables.items():
+        for condition in (SEBUM, DANDRUFF):
+            expected = confusion_of_table(one, condition, "test")
+            place = aligned.run(run), aligned.condition(condition)
+            assert np.array_equal(counts[place], expected)
+            if expected.sum():
+                score = sums[:, *place, 16].sum() / expected.sum()
+                rows = one[(one["condition"] == condition) & (one["part"] == "test") & one["truth"].notna()]
+                scores = ranked_probability_scores(rows[PROBABILITIES].to_numpy(), rows["truth"].to_numpy(dtype=int))
+                assert score == pytest.approx(scores.mean(), rel=1e-5)
+
+
+def test_a_condition_that_a_run_does_not_grade_is_empty_for_it_alone() -> None:
+    aligned = lined_up(two_runs())
+    dandruff = aligned.condition(DANDRUFF)
+    assert (aligned.truth[dandruff] >= 0).sum() == 59  # one has no label
+    assert aligned.judged[:, dandruff].sum(axis=1).tolist() == [59, 0]
+    assert (aligned.grades[aligned.run("two"), dandruff] == -1).all()
+    assert (aligned.low[aligned.run("two"), dandruff] == -1).all()
+    assert (aligned.truth[aligned.condition(CONDITIONS[0])] == -1).all()
+
+
+def test_what_a_run_said_of_a_picture_stays_with_it() -> None:
+    tables = two_runs()
+    aligned = lined_up(tables)
+    row = tables["two"].iloc[17]
+    place = list(aligned.images).index(row["image"])
+    at = aligned.run("two"), aligned.condition(SEBUM), place
+    assert (aligned.grades[at], aligned.low[at], aligned.high[at]) == (row["grade"], row["low"], row["high"])
+    assert aligned.probabilities[at].tolist() == pytest.approx(row[["p0", "p1", "p2", "p3"]].tolist())
+    assert aligned.truth[aligned.condition(SEBUM), place] == row["truth"]
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    tables = two_runs()
+    shuffled = {name: one.sample(frac=1, random_state=3) for name, one in tables.items()}
+    one, other = lined_up(tables, 4), lined_up(shuffled, 4)
+    for name in ("images", "groups", "truth", "grades", "low", "high", "probabilities"):
+        assert np.array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_the_pictures_of_a_cell() -> None:
+    tables = two_runs()
+    aligned = lined_up(tables)
+    counts = confusion(aligned)
+    for truth, predicted in ((0, 1), (2, 2), (3, 2)):
+        found = in_cell(aligned, "one", SEBUM, truth, predicted)
+        assert len(found) == counts[0, aligned.condition(SEBUM), truth, predicted]
+        rows = tables["one"].query("condition == 'value_2' and part == 'test'").set_index("image")
+        chosen = rows.loc[list(aligned.images[found])]
+        assert (chosen["truth"] == truth).all()
+        assert (chosen["grade"] == predicted).all()
+    assert len(in_cell(aligned, "two", DANDRUFF, 0, 0)) == 0
+
+
+def test_a_picture_without_a_capture_is_a_group_of_its_own() -> None:
+    answers = {"one": arrange(table([0, 1, 2, 3], [0, 1, 2, 3]), "test")}
+    aligned = align(answers, {"000": "a", "001": None, "002": float("nan"), "003": "a"})
+    assert aligned.groups.tolist() == [0, 1, 2, 0]
+    assert align(answers, {}).groups.tolist() == [0, 1, 2, 3]
+
+
+def test_other_pictures_or_labels_are_refused() -> None:
+    first = table([0, 1, 2], [0, 1, 2])
+    with pytest.raises(ValueError, match="same pictures"):
+        lined_up({"one": first, "two": table([0, 1, 2], [0, 1, 2], images=["000", "001", "x"])})
+    with pytest.raises(ValueError, match="same labels"):
+        lined_up({"one": first, "two": table([0, 1, 3], [0, 1, 2])})
+    with pytest.raises(ValueError, match="nothing"):
+        align({}, {})
+
+
+def test_a_part_without_pictures_is_empty() -> None:
+    aligned = align({"one": arrange(table([0], [0], part="valid"), "test")}, {})
+    assert len(aligned.images) == 0
+    assert confusion(aligned).sum() == 0
+    assert tallies(aligned).shape == (0, 1, 6, 17)

@@ -1,0 +1,114 @@
+"""Resampling, few groups and many comparisons, against scipy, numpy and by hand."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from scalp_core.metrics.bootstrap import Sample, holm, percentiles, resample, sample, together
+
+
+def test_resampled_sums_spread_as_sums_of_so_many_do() -> None:
+    generator = np.random.default_rng(0)
+    values = generator.exponential(2, (300, 1)).astype(np.float32)
+    drawn = resample(values, 4000)
+    assert drawn.shape == (4000, 1)
+    assert drawn.mean() == pytest.approx(values.sum(), rel=0.01)
+    assert drawn.std() == pytest.approx(values.std() * math.sqrt(300), rel=0.05)
+    assert np.array_equal(drawn, resample(values, 4000))
+    assert not np.array_equal(drawn, resample(values, 4000, seed=1))
+
+
+@pytest.mark.parametrize("groups", [0, 1])
+def test_too_few_groups_are_not_resampled(groups: int) -> None:
+    assert resample(np.ones((groups, 2, 3), dtype=np.float32)).shape == (0, 2, 3)
+
+
+def test_very_many_groups_are_put_together_and_spread_alike() -> None:
+    generator = np.random.default_rng(1)
+    values = generator.gamma(0.5, 2, 20_000)
+    sets = together(np.arange(20_000))
+    assert len(np.unique(sets)) == sets.max() + 1 == 4096
+    assert set(np.bincount(sets)) == {4, 5}
+    sums = np.bincount(sets, values).astype(np.float32)[:, np.newaxis]
+    assert resample(sums).std() == pytest.approx(values.std() * math.sqrt(20_000), rel=0.06)
+    few = np.array([0, 1, 1, 2])
+    assert together(few) is few
+
+
+def test_percentiles_are_numpys_of_what_is_known() -> None:
+    replicates = np.random.default_rng(2).normal(size=(500, 3))
+    replicates[:200, 1], replicates[:300, 2] = math.nan, math.nan
+    low, high = percentiles(replicates)
+    for column in (0, 1):
+        assert [low[column], high[column]] == pytest.approx(np.nanpercentile(replicates[:, column], [2.5, 97.5]))
+    assert math.isnan(low[2])  # most cannot say
+
+
+@given(p=st.lists(st.floats(0, 1), max_size=12))
+def test_holm_by_the_book(p: list[float]) -> None:
+    """Step down: the smallest of m is held to α / m, the next to α / (m − 1), and so on until one fails."""
+    corrected, levels = holm(np.array(p))
+    certain, order = set(), np.argsort(p, kind="stable")
+    for step, place in enumerate(order):
+        if p[place] >= 0.05 / (len(p) - step):
+            break
+        certain.add(int(place))
+    # A product of p and a number of comparisons is the same test but for rounding.
+    near = {place for place in range(len(p)) if corrected[place] == pytest.approx(0.05)}
+    assert set(np.flatnonzero(corrected < 0.05)) - near == certain - near
+    assert set(np.flatnonzero(np.array(p) < levels)) - near == certain - near
+    assert (corrected >= np.array(p) - 1e-15).all()
+    assert (corrected <= 1).all()
+    assert (np.diff(corrected[order]) >= 0).all()
+
+
+def test_holm_by_hand() -> None:
+    corrected, levels = holm(np.array([0.01, 0.04, math.nan, 0.03, 0.005]))
+    assert corrected.tolist() == pytest.approx([0.03, 0.06, math.nan, 0.06, 0.02], nan_ok=True)
+    assert levels.tolist() == pytest.approx([0.05 / 3, 0.025, math.nan, 0.025, 0.0125], nan_ok=True)
+
+
+def test_one_part_is_students_t() -> None:
+    one = sample(np.array([25]))
+    assert (one.groups, one.freedom, one.shortfall) == (25, 24, pytest.approx(25 / 24))
+    assert float(one.reach(0.05)) == pytest.approx(stats.t.ppf(0.975, 24) * math.sqrt(25 / 24))
+    assert one.percentile_level == pytest.approx(2 * stats.norm.cdf(-float(one.reach(0.05))))
+    assert sample(np.array([100_000])).percentile_level == pytest.approx(0.05, rel=1e-3)
+
+
+def test_the_mean_of_a_sample_has_the_p_value_of_its_t_test() -> None:
+    """The bootstrap's deviation of a mean lacks the factor that the shortfall puts back."""
+    values = np.random.default_rng(3).normal(0.4, 1, 20)
+    deviation = np.array([values.std(ddof=0) / math.sqrt(20)])
+    found = sample(np.array([20])).p_values(np.array([values.mean()]), deviation)
+    assert found[0] == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+
+
+def test_a_rare_part_leaves_little_freedom() -> None:
+    even, uneven = sample(np.array([50, 50, 50, 50])), sample(np.array([50, 50, 50, 4]))
+    assert even.freedom == pytest.approx(4 * 49)
+    assert 3 < uneven.freedom < 6
+    assert sample(np.array([50, 0, 50, 50])).freedom == pytest.approx(3 * 49)  # a grade that does not occur
+
+
+@pytest.mark.parametrize("groups", [[], [0, 0], [1], [60, 1]])
+def test_a_single_group_says_nothing_of_chance(groups: list[int]) -> None:
+    one = sample(np.array(groups, dtype=np.int64))
+    assert math.isnan(one.freedom)
+    assert math.isnan(one.percentile_level)
+    assert math.isnan(one.p_values(np.array([0.3]), np.array([0.1]))[0])
+    assert np.isnan(percentiles(np.zeros((10, 2)), one.percentile_level)).all()
+
+
+def test_where_no_resample_moves_a_difference_groups_vote() -> None:
+    differences, steady = np.array([0.5, 0.0]), np.zeros(2)
+    few, many = sample(np.array([3])), sample(np.array([30]))
+    assert few.p_values(differences, steady).tolist() == [stats.binomtest(3, 3).pvalue, 1]
+    assert np.isnan(few.half_widths(steady, np.array([0.05, 0.05]))).all()
+    assert many.p_values(differences, steady)[0] < 1e-8
+    assert many.half_widths(steady, np.array([0.05, 0.05])).tolist() == [0, 0]
+    assert isinstance(many, Sample)

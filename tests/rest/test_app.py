@@ -1,0 +1,442 @@
+"""The REST contract, the old one and what was added, on a tiny real run."""
+
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from asking import as_file, refused
+from conftest import ROOT, Folders, Trained, until
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from scalp_core.images import MAX_BYTES
+from scalp_core.inference import predict
+from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.metrics.operating_point import Decision, OperatingPoint
+from scalp_core.rest import app
+from scalp_core.runs.runs import Run
+
+BOTH_DOORS = ("", "/api")
+
+OLD_NAMES = {
+    "value_1": "미세각질",
+    "value_2": "피지과다",
+    "value_3": "모낭사이홍반",
+    "value_4": "모낭홍반/농포",
+    "value_5": "비듬",
+    "value_6": "탈모",
+}
+OLD_GRADES = ("양호", "경증", "중등도", "중증")
+
+
+@pytest.fixture
+def client(trained: Trained) -> Iterator[TestClient]:
+    with TestClient(app.api, raise_server_exceptions=False) as made:
+        yield made
+
+
+# The old contract.
+
+
+@pytest.mark.parametrize("door", BOTH_DOORS)
+def test_predict_all_keeps_the_old_shape_byte_for_byte(client: TestClient, trained: Trained, door: str) -> None:
+    response = client.post(f"{door}/predict_all", files=as_file(trained.picture))
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    answer = response.json()
+    assert list(answer)[:6] == list(OLD_NAMES)
+    for number, (key, name) in enumerate(OLD_NAMES.items(), start=1):
+        (only,) = answer[key]
+        assert list(only)[:5] == ["class_id", "class_name", "pr_num", "pr_name", "answer"]
+        assert type(only["class_id"]) is int
+        assert type(only["pr_num"]) is int
+        grade = OLD_GRADES[only["pr_num"]]
+        old = {
+            "class_id": number,
+            "class_name": name,
+            "pr_num": only["pr_num"],
+            "pr_name": grade,
+            "answer": f"{name}의 상태가 {grade} 입니다.",
+        }
+        assert old.items() <= only.items()
+        written = json.dumps(old, ensure_ascii=False, separators=(",", ":"))
+        assert f'"{key}":[{written[:-1]},' in response.content.decode("utf-8")
+
+
+def test_what_was_there_before_comes_first_and_unchanged(client: TestClient, trained: Trained) -> None:
+    """To the byte, so that nobody's client sees another answer than with the version before."""
+    known = predict.grade(trained.picture)
+    made = json.dumps(trained.run.operating_point.made or None)
+    objects = {}
+    for condition, grading in known.gradings.items():
+        name, grade = condition.text.ko, grading.grade.text.ko
+        members = {
+            "class_id": condition.number,
+            "class_name": name,
+            "pr_num": int(grading.grade),
+            "pr_name": grade,
+            "answer": f"{name}의 상태가 {grade} 입니다.",
+            "probabilities": list(grading.probabilities),
+            "grade_set": [int(end) for end in grading.grade_set] if grading.grade_set else None,
+            "run": trained.run.id,
+            "architecture": "test_efficientnet",
+            "synthetic": True,
+        }
+        added = f',"operating_point":{{"made":{made},"fitted":{json.dumps(grading.grade_set is not None)}}}}}'
+        objects[condition.value] = written(members)[:-1] + added
+    picture = '"image":{"format":"JPEG","width":640,"height":480}'
+    gate = '"gradable":null,"reasons":[]'
+    for condition, said in objects.items():
+        one = client.post("/predict", files=as_file(trained.picture), data={"value_num": condition[-1]}).text
+        assert one == f'{{"{condition}":[{said}],{picture},"intended_use":"research_only",{gate}}}'
+    told = ",".join(f'"{condition}":[{said}]' for condition, said in objects.items())
+    response = client.post("/predict_all", files=as_file(trained.picture)).text
+    assert response.startswith(f'{{{told},{picture},"scalp_type":{{"key":"')
+    assert response.endswith(f'"}},"intended_use":"research_only",{gate}}}')
+
+
+def written(members: dict[str, Any]) -> str:
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":"))
+
+
+def test_predict_answers_with_the_one_condition_and_the_same_numbers(client: TestClient, trained: Trained) -> None:
+    everything = client.post("/predict_all", files=as_file(trained.picture)).json()
+    for door in BOTH_DOORS:
+        for number in "123456":
+            one = client.post(f"{door}/predict", files=as_file(trained.picture), data={"value_num": number}).json()
+            assert list(one) == [f"value_{number}", "image", "intended_use", "gradable", "reasons"]
+            assert one[f"value_{number}"] == everything[f"value_{number}"]
+            assert one["image"] == everything["image"]
+
+
+# What was added.
+
+
+@pytest.mark.parametrize("door", BOTH_DOORS)
+def test_the_numbers_are_those_of_predict(client: TestClient, trained: Trained, door: str) -> None:
+    told = client.post(f"{door}/predict_all", files=as_file(trained.picture)).json()
+    known = predict.grade(trained.picture)
+    for condition, grading in known.gradings.items():
+        (only,) = told[condition.value]
+        assert only["probabilities"] == pytest.approx(grading.probabilities, abs=1e-6)
+        assert sum(only["probabilities"]) == pytest.approx(1, abs=1e-5)
+        assert only["pr_num"] == grading.grade
+        assert only["grade_set"] == (list(grading.grade_set) if grading.grade_set else None)
+        assert only["run"] == trained.run.id
+        assert only["architecture"] == trained.run.recipe.architecture
+        assert only["synthetic"] is True
+    assert told["image"] == {"format": "JPEG", "width": known.picture.width, "height": known.picture.height}
+    assert told["scalp_type"]["key"] == known.scalp_type.key
+    assert told["scalp_type"]["name"] == known.scalp_type.text.ko
+    assert told["scalp_type"]["name_en"] == known.scalp_type.text.en
+    assert told["scalp_type"]["reason"] == known.scalp_type.reason.ko
+    assert told["scalp_type"]["missing"] == []
+    assert told["intended_use"] == "research_only"
+
+
+@pytest.mark.parametrize("door", BOTH_DOORS)
+def test_a_calibrated_run_answers_with_a_grade_set(
+    client: TestClient, trained: Trained, folders: Folders, door: str
+) -> None:
+    run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
+    decision = Decision(temperature=2.0, set_threshold=0.5, images=100)
+    run.write_operating_point(OperatingPoint({Condition.PUSTULES: decision}))
+    told = client.post(f"{door}/predict_all", files=as_file(trained.picture)).json()
+    known = predict.grade(trained.picture).gradings
+    for condition, grading in known.items():
+        (only,) = told[condition.value]
+        assert only["probabilities"] == pytest.approx(grading.probabilities, abs=1e-6)
+        if condition is Condition.PUSTULES:
+            low, high = only["grade_set"]
+            assert (low, high) == grading.grade_set
+            assert low <= only["pr_num"] <= high
+    one = client.post(f"{door}/predict", files=as_file(trained.picture), data={"value_num": "4"}).json()
+    assert one["value_4"] == told["value_4"]
+
+
+@pytest.mark.parametrize("threshold", [1, 2, 3])
+def test_threshold_moves_the_scalp_type(client: TestClient, trained: Trained, threshold: int) -> None:
+    known = predict.grade(trained.picture, threshold=threshold).scalp_type
+    in_form = client.post("/predict_all", files=as_file(trained.picture), data={"threshold": str(threshold)})
+    in_query = client.post(f"/predict_all?threshold={threshold}", files=as_file(trained.picture))
+    for response in (in_form, in_query):
+        told = response.json()["scalp_type"]
+        assert told["threshold"] == threshold
+        assert told["key"] == known.key
+        assert told["present"] == [condition.value for condition in known.present]
+        assert told["tendencies"] == [condition.value for condition in known.tendencies]
+
+
+def test_conditions_that_no_run_knows_are_left_out(client: TestClient, trained: Trained, monkeypatch: Any) -> None:
+    only = {Condition.DANDRUFF: predict.champions()[Condition.DANDRUFF]}
+    monkeypatch.setattr(predict, "champions", lambda: only)
+    told = client.post("/predict_all", files=as_file(trained.picture)).json()
+    assert [key for key in told if key.startswith("value_")] == ["value_5"]
+    assert told["scalp_type"]["key"] == "undetermined"
+    assert told["scalp_type"]["missing"] == [condition.value for condition in CONDITIONS if condition != "value_5"]
+    refused(client.post("/predict", files=as_file(trained.picture), data={"value_num": "1"}), 503, "no_model")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "LA", "P", "1", "CMYK", "I;16"])
+def test_every_kind_of_picture_is_graded(client: TestClient, trained: Trained, mode: str) -> None:
+    picture = Image.open(io.BytesIO(trained.picture))
+    if mode == "I;16":
+        picture = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
+    buffer = io.BytesIO()
+    (picture if mode == "I;16" else picture.convert(mode)).save(buffer, "JPEG" if mode == "CMYK" else "PNG")
+    # The name lies; only the content counts.
+    response = client.post("/predict_all", files=as_file(buffer.getvalue(), "scalp.txt"))
+    assert response.status_code == 200
+    assert response.json()["image"]["format"] == ("JPEG" if mode == "CMYK" else "PNG")
+
+
+# Refusals.
+
+
+def test_missing_fields(client: TestClient, trained: Trained) -> None:
+    for door in BOTH_DOORS:
+        refused(client.post(f"{door}/predict_all"), 400, "missing_field")
+        refused(client.post(f"{door}/predict_all", data={"image": "/etc/passwd"}), 400, "missing_field")
+        refused(client.post(f"{door}/predict_all", files={"picture": ("a.jpg", b"x")}), 400, "missing_field")
+        refused(client.post(f"{door}/predict_all", files=as_file(b"", "")), 400, "missing_field")
+        refused(client.post(f"{door}/predict_all", json={"image": "http://example.org"}), 400, "missing_field")
+        refused(client.post(f"{door}/predict", files=as_file(trained.picture)), 400, "missing_field")
+        refused(client.post(f"{door}/predict", data={"value_num": "1"}), 400, "missing_field")
+
+
+def test_forms_that_cannot_be_read(client: TestClient, trained: Trained) -> None:
+    twice = [("image", ("a.jpg", trained.picture)), ("image", ("b.jpg", trained.picture))]
+    refused(client.post("/predict_all", files=twice), 400, "bad_form")
+    many = {f"field{number}": "x" for number in range(100)}
+    refused(client.post("/predict_all", files=as_file(trained.picture), data=many), 400, "bad_form")
+    refused(client.post("/predict_all", files=as_file(trained.picture), data={"note": "x" * 5000}), 400, "bad_form")
+    for kind in (
+        "multipart/form-data",
+        "multipart/form-data; boundary=x",
+        f"multipart/form-data; boundary={'x' * 60_000}",
+    ):
+        response = client.post("/predict_all", content=b"--y\r\n\r\nnonsense", headers={"content-type": kind})
+        assert response.status_code == 400
+
+
+@pytest.mark.parametrize("number", ["0", "7", "-1", "abc", "１", "٣", "1.0", "", "value_1", "1 2", "9" * 1000])
+def test_value_num_out_of_range(client: TestClient, trained: Trained, number: str) -> None:
+    response = client.post("/predict", files=as_file(trained.picture), data={"value_num": number})
+    refused(response, 422, "bad_value_num")
+
+
+@pytest.mark.parametrize("threshold", ["0", "4", "-1", "abc", "２", "2.0"])
+def test_bad_threshold(client: TestClient, trained: Trained, threshold: str) -> None:
+    asked = {"threshold": threshold}
+    refused(client.post("/predict_all", files=as_file(trained.picture), data=asked), 422, "bad_threshold")
+    refused(client.post("/api/predict_all", files=as_file(trained.picture), params=asked), 422, "bad_threshold")
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a", b"<svg/>", b"%!PS", b"\xff\xd8\xff\xe0 and then nothing"])
+def test_not_a_picture(client: TestClient, content: bytes) -> None:
+    refused(client.post("/predict_all", files=as_file(content)), 415, "not_a_picture")
+
+
+def test_a_picture_cut_short(client: TestClient, trained: Trained) -> None:
+    refused(client.post("/predict_all", files=as_file(trained.picture[:-200])), 415, "not_a_picture")
+
+
+def test_too_large(client: TestClient) -> None:
+    announced = {"content-type": "multipart/form-data; boundary=x", "content-length": "100000000000"}
+    refused(client.post("/predict_all", content=b"x", headers=announced), 413, "too_large")
+    pieces = (b"x" * 2**20 for _ in range(22))
+    chunked = {"content-type": "multipart/form-data; boundary=x"}
+    refused(client.post("/api/predict_all", content=pieces, headers=chunked), 413, "too_large")
+    # Between what the form may have and what the picture may have.
+    refused(client.post("/predict_all", files=as_file(b"\0" * (MAX_BYTES + 1))), 413, "too_large")
+
+
+def test_too_many_pixels(client: TestClient) -> None:
+    buffer = io.BytesIO()
+    Image.new("1", (7000, 7000)).save(buffer, "PNG")
+    refused(client.post("/predict_all", files=as_file(buffer.getvalue())), 413, "too_large")
+
+
+def test_unknown_addresses_and_methods(client: TestClient) -> None:
+    refused(client.get("/api/nothing"), 404, "not_found")
+    refused(client.get("/api/docs/../../etc/passwd"), 404, "not_found")
+    refused(client.get("/api/docs/passwd"), 404, "not_found")
+    refused(client.delete("/api/health"), 405, "method_not_allowed")
+    response = client.get("/api/predict")
+    refused(response, 405, "method_not_allowed")
+    assert response.headers["allow"] == "POST"
+
+
+def test_without_a_model(client: TestClient, trained: Trained, folders: Folders) -> None:
+    response = client.post("/predict_all", files=as_file(trained.picture))
+    refused(response, 503, "no_model")
+    assert "retry-after" not in response.headers
+    refused(client.get("/api/ready"), 503, "no_model")
+    assert client.get("/api/models").json()["models"] == []
+    assert client.get("/api/health").status_code == 200
+
+
+def test_the_unexpected_is_told_without_its_traceback(client: TestClient, trained: Trained, monkeypatch: Any) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret details")
+
+    monkeypatch.setattr(predict.Graders, "grade", broken)
+    response = client.post("/predict_all", files=as_file(trained.picture))
+    refused(response, 500, "internal_error")
+    assert "secret" not in response.text
+    assert response.headers["x-request-id"] in response.json()["error"]["message"]
+    assert 'scalp_requests_total{route="/predict_all",status="500"}' in client.get("/api/metrics").text
+    assert response.headers["cache-control"] == "no-store"
+
+
+# Headers, logs, load.
+
+
+def test_headers_and_no_cors(client: TestClient, trained: Trained) -> None:
+    responses = [
+        client.get("/api/health", headers={"Origin": "https://elsewhere.example"}),
+        client.get("/api/nothing"),
+        client.post("/predict_all", files=as_file(trained.picture)),
+        client.post("/predict_all", content=b"x", headers={"content-length": "100000000000"}),
+    ]
+    for response in responses:
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["cache-control"] == "no-store"
+        assert response.headers["content-security-policy"].startswith("default-src 'none'")
+        assert "access-control-allow-origin" not in response.headers
+    assert len({response.headers["x-request-id"] for response in responses}) == len(responses)
+
+
+def test_as_many_at_once_as_there_are_places_and_health_meanwhile(trained: Trained, monkeypatch: Any) -> None:
+    going, peak, go_on, real = 0, 0, threading.Event(), predict.Graders.grade
+    counting = threading.Lock()
+
+    def slow(*asked: Any) -> predict.Answer:
+        nonlocal going, peak
+        with counting:
+            going += 1
+            peak = max(peak, going)
+        go_on.wait(30)
+        with counting:
+            going -= 1
+        return real(*asked)
+
+    monkeypatch.setattr(predict.Graders, "grade", slow)
+    crowded = app.application(app.Limits(gradings=2, waiting=3))
+    with TestClient(crowded) as client, ThreadPoolExecutor(5) as clients:
+        asked = [clients.submit(client.post, "/predict_all", files=as_file(trained.picture)) for _ in range(5)]
+        until(lambda: going == 2)
+        assert client.get("/api/health").status_code == 200
+        until(lambda: not crowded.state.service.turns.free)
+        response = client.post("/predict_all", files=as_file(trained.picture))
+        refused(response, 503, "busy")
+        assert int(response.headers["retry-after"]) > 0
+        go_on.set()
+        assert {one.result().status_code for one in asked} == {200}
+        assert client.post("/predict_all", files=as_file(trained.picture)).status_code == 200
+    assert peak == 2
+
+
+# The service's own routes.
+
+
+def test_health_and_ready(client: TestClient, trained: Trained) -> None:
+    assert client.get("/api/health").json() == {"status": "alive", "intended_use": "research_only"}
+    until(lambda: client.get("/api/ready").status_code == 200)
+    told = client.get("/api/ready").json()
+    assert told == {"status": "ready", "runs": [trained.run.id], "intended_use": "research_only"}
+
+
+def test_not_ready_while_loading(trained: Trained, monkeypatch: Any) -> None:
+    go_on, real = threading.Event(), predict.warm
+    monkeypatch.setattr(predict, "warm", lambda: go_on.wait(30) and real())
+    with TestClient(app.application()) as another:
+        response = another.get("/api/ready")
+        refused(response, 503, "warming")
+        assert int(response.headers["retry-after"]) > 0
+        assert another.get("/api/health").status_code == 200
+        go_on.set()
+        until(lambda: another.get("/api/ready").status_code == 200)
+
+
+def test_models(client: TestClient, trained: Trained) -> None:
+    told = client.get("/api/models").json()
+    assert told["intended_use"] == "research_only"
+    assert [model["key"] for model in told["models"]] == [condition.value for condition in CONDITIONS]
+    for model in told["models"]:
+        assert model["run"] == trained.run.id
+        assert model["data"] == "tiny"
+        assert model["synthetic"] is True
+        assert model["pinned"] is False
+        assert all(-1 <= model["quadratic_weighted_kappa"][part] <= 1 for part in ("valid", "test"))
+
+
+def test_docs_need_nothing_from_elsewhere(client: TestClient) -> None:
+    page = client.get("/api/docs")
+    assert page.status_code == 200
+    asked = re.findall(r'(?:src|href)="([^"]*)"', page.text)
+    assert len(asked) == 4
+    for address in asked:
+        assert not re.match("[a-z]+:|//", address) or address == "data:,"
+        if address != "data:,":
+            asset = client.get(f"/api/{address}")
+            assert asset.status_code == 200
+            assert asset.headers["content-type"].startswith(("text/css", "text/javascript"))
+    assert "http" not in client.get("/api/docs/start.js").text
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+    assert "script-src 'self';" in policy
+
+
+def test_openapi_describes_every_route(client: TestClient) -> None:
+    told = client.get("/api/openapi.json").json()
+    gradings = {f"{door}/{name}" for door in BOTH_DOORS for name in ("predict", "predict_all")}
+    service = {f"/api/{name}" for name in ("health", "ready", "models", "metrics")}
+    assert set(told["paths"]) == gradings | service | {"/api/predict_batch"}
+    for path in gradings | {"/api/predict_batch"}:
+        route = told["paths"][path]["post"]
+        fields = route["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+        image = fields["image"]
+        assert image.get("items", image)["format"] == "binary"
+        assert {parameter["name"] for parameter in route["parameters"]} == {"run", "evidence", "strict", "X-Request-ID"}
+        assert {"200", "400", "404", "408", "413", "422", "503"} <= set(route["responses"])
+        assert route["summary"]
+        assert route["description"]
+    schemas = told["components"]["schemas"]
+    assert "90%" in schemas["GradeAnswer"]["properties"]["grade_set"]["description"]
+    drawn = schemas["EvidenceAnswer"]["properties"]["png"]["description"]
+    assert "#e66101" in drawn
+    assert "#2166ac" in drawn
+    assert "#e66101" in told["info"]["description"]
+
+
+def test_answering_needs_nothing_that_trains_fits_or_draws(trained: Trained, tmp_path: Path) -> None:
+    """With maps and counters, from the start to the answer: these alone would double the time and the memory."""
+    (tmp_path / "scalp.jpg").write_bytes(trained.picture)
+    program = """
+import sys
+from pathlib import Path
+from fastapi.testclient import TestClient
+from scalp_core import rest
+
+with TestClient(rest.api) as client:
+    files = {"image": Path(sys.argv[1]).read_bytes()}
+    assert client.post("/predict_all?evidence=1", files=files).json()["value_6"]
+    assert client.get("/api/metrics").is_success
+heavy = "torch torchvision timm onnx streamlit altair plotly matplotlib seaborn scipy"
+print([name for name in heavy.split() if name in sys.modules])
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "scalp.jpg")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

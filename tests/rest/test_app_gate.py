@@ -1,0 +1,164 @@
+"""What REST says of pictures that the gate has something against."""
+
+import io
+import json
+import logging
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from asking import as_file, refused
+from conftest import Trained, until
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from scalp_core.inference import input_gate, predict
+from scalp_core.inference.image_stats import glance
+from scalp_core.inference.input_gate import FARTHEST, Cloud, Gate, Limits
+from scalp_core.rest import app
+from scalp_core.runs.runs import Run
+
+DOORS = ("/predict_all", "/api/predict_all")
+
+
+@dataclass(frozen=True)
+class Gated:
+    """A run whose gate has one thing against pictures: fewer than 100 pixels along a side."""
+
+    client: TestClient
+    good: bytes
+    small: bytes
+
+
+@pytest.fixture(scope="module")
+def gated(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gated]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCALP_ARTIFACTS", str(artifacts := tmp_path_factory.mktemp("gated")))
+        run = Run(Path(shutil.copytree(trained.run.folder, artifacts / "gated")))
+        input_gate.write(gate_of(run, trained.picture), run.gate_path)
+        small = io.BytesIO()
+        Image.open(io.BytesIO(trained.picture)).resize((64, 48)).save(small, "PNG")
+        with TestClient(app.application(), raise_server_exceptions=False) as client:
+            until(lambda: client.get("/api/ready").status_code == 200)
+            yield Gated(client, trained.picture, small.getvalue())
+
+
+def gate_of(run: Run, picture: bytes) -> Gate:
+    answer = predict.graders(run=run).grade(picture)
+    features, looks = answer.features[run], glance(answer.picture.pixels).looks
+    return Gate(
+        Limits(pixels=100, sharpness=0.0, burnt=1.0, light=0.0, distance=FARTHEST),
+        cloud_of(len(features)),
+        cloud_of(len(looks)),
+        facts={"version": input_gate.VERSION, "weights": run.manifest["files"]["model.safetensors"]},
+    )
+
+
+def cloud_of(dimensions: int) -> Cloud:
+    nothing, one = np.zeros(dimensions, dtype=np.float32), np.ones(1, dtype=np.float32)
+    return Cloud(nothing, nothing + 1, nothing[None] + 0, one, rest=1.0)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_good_picture_is_gradable(gated: Gated, door: str) -> None:
+    usual = gated.client.post(door, files=as_file(gated.good)).json()
+    assert (usual["gradable"], usual["reasons"]) == (True, [])
+    assert gated.client.post(f"{door}?strict=1", files=as_file(gated.good)).json() == usual
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_another_is_graded_and_marked(gated: Gated, door: str) -> None:
+    told = gated.client.post(door, files=as_file(gated.small)).json()
+    assert told["gradable"] is False
+    (reason,) = told["reasons"]
+    assert set(reason) == {"code", "message", "message_ko"}
+    assert reason["code"] == "too_small"
+    assert "64 × 48" in reason["message"]
+    assert re.search("[가-힣]", reason["message_ko"])
+    assert all(told[f"value_{number}"] for number in range(1, 7))
+    one = gated.client.post("/predict", files=as_file(gated.small), data={"value_num": "3"}).json()
+    assert (one["gradable"], one["reasons"]) == (False, told["reasons"])
+
+
+def test_strict_refuses_it_with_the_reasons(gated: Gated) -> None:
+    reasons = gated.client.post("/predict_all", files=as_file(gated.small)).json()["reasons"]
+    fields = {"value_num": "3"}
+    for path in ("/predict_all", "/api/predict_all", "/predict", "/api/predict"):
+        response = gated.client.post(f"{path}?strict=1", files=as_file(gated.small), data=fields)
+        assert response.status_code == 422
+        body = response.json()
+        assert set(body) == {"error", "intended_use", "request_id"}
+        assert body["intended_use"] == "research_only"
+        assert body["error"]["code"] == "not_gradable"
+        assert body["error"]["reasons"] == reasons
+        assert reasons[0]["message"] in body["error"]["message"]
+        assert reasons[0]["message_ko"] in body["error"]["message_ko"]
+
+
+@pytest.mark.parametrize("value", ["yes", "2", "true", "１"])
+def test_strict_is_a_switch(gated: Gated, value: str) -> None:
+    response = gated.client.post("/predict_all", params={"strict": value}, files=as_file(gated.good))
+    refused(response, 422, "bad_strict")
+    assert value in response.json()["error"]["message"]
+    assert gated.client.post("/predict_all?strict=0", files=as_file(gated.small)).status_code == 200
+
+
+def test_each_of_a_batch_for_itself(gated: Gated) -> None:
+    files = [("image", ("a.jpg", content)) for content in (gated.good, gated.small, b"GIF89a")]
+    usual = gated.client.post("/api/predict_batch", files=files).json()["results"]
+    assert [one["status"] for one in usual] == [200, 200, 415]
+    assert [one["answer"]["gradable"] for one in usual[:2]] == [True, False]
+    strict = gated.client.post("/api/predict_batch?strict=1", files=files).json()["results"]
+    assert [one["status"] for one in strict] == [200, 422, 415]
+    assert strict[1]["error"]["code"] == "not_gradable"
+    assert strict[1]["error"]["reasons"] == usual[1]["answer"]["reasons"]
+    assert strict[0] == usual[0]
+    assert strict[2] == usual[2]
+
+
+def test_without_a_gate_nobody_knows(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCALP_ARTIFACTS", str(trained.run.folder.parent))
+    with TestClient(app.application()) as client:
+        for query in ("", "?strict=1"):
+            told = client.post(f"/predict_all{query}", files=as_file(trained.picture)).json()
+            assert (told["gradable"], told["reasons"]) == (None, [])
+        assert 'scalp_gate_total{gradable="unknown"} 2.0' in client.get("/api/metrics").text
+
+
+def test_it_is_counted_and_noted_by_code(gated: Gated, caplog: pytest.LogCaptureFixture) -> None:
+    def counted(sample: str) -> float:
+        found = re.search(rf"^{re.escape(sample)} (\S+)$", gated.client.get("/api/metrics").text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    samples = {f'scalp_gate_total{{gradable="{answer}"}}': more for answer, more in (("yes", 1), ("no", 2))}
+    samples['scalp_gate_reasons_total{code="too_small"}'] = 2
+    before = {sample: counted(sample) for sample in samples}
+    caplog.set_level(logging.INFO, logger="scalp_core.rest.middleware")
+    gated.client.post("/predict_all?strict=1", files=as_file(gated.good))
+    gated.client.post("/predict_all", files=as_file(gated.small))
+    gated.client.post("/predict_all?strict=1", files=as_file(gated.small))
+    assert {sample: counted(sample) - before[sample] for sample in samples} == samples
+    lines: list[dict[str, Any]] = [json.loads(one.getMessage()) for one in caplog.records]
+    noted = [(line["outcome"], line["pictures"][0]["outcome"], line["pictures"][0].get("reasons")) for line in lines]
+    assert noted == [
+        ("answered", "graded", None),
+        ("answered", "graded", ["too_small"]),
+        ("not_gradable", "not_gradable", ["too_small"]),
+    ]
+    assert "64 × 48" not in caplog.text
+
+
+def test_openapi_tells_of_it(gated: Gated) -> None:
+    told = gated.client.get("/api/openapi.json").json()
+    schemas = told["components"]["schemas"]
+    for name in ("AllAnswer", "OneAnswer"):
+        assert {"gradable", "reasons"} <= set(schemas[name]["properties"])
+    assert "not_gradable" in schemas["ErrorText"]["properties"]["reasons"]["description"]
+    strict = [one for one in told["paths"]["/predict_all"]["post"]["parameters"] if one["name"] == "strict"]
+    assert "not_gradable" in strict[0]["description"]
+    assert "strict" in told["paths"]["/predict_all"]["post"]["responses"]["422"]["description"]

@@ -1,0 +1,107 @@
+"""Connections as clients have them that do not hurry: half heads, unread answers, pauses."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import ClassVar
+
+import httpx2 as httpx
+import pytest
+import uvicorn
+from conftest import until
+
+from scalp_core.rest import app
+from scalp_core.rest.connections import Impatient
+
+
+class Hasty(Impatient):
+    head_seconds = 0.5
+    read_seconds = 0.5
+    undelayed: ClassVar[list[int]] = []  # of each connection, whether Nagle's algorithm is off
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.undelayed.append(transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[int]:
+    """The port of a server in a thread of its own, on a socket made as Streamlit's runner makes it."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # so that the system takes little of an answer
+    server = uvicorn.Server(uvicorn.Config(app.application(), http=Hasty, log_config=None))
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    try:
+        until(lambda: server.started)
+        yield listening.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+def connected(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=20)
+
+
+ASKED = b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def test_no_answer_waits_for_its_head_to_be_acknowledged(hasty: int) -> None:
+    with connected(hasty) as client:
+        client.sendall(ASKED)
+        assert client.recv(10).startswith(b"HTTP/1.1")
+    assert all(Hasty.undelayed)
+
+
+@pytest.mark.parametrize("begun", [b"", b"G", ASKED[:-2]], ids=["nothing", "a letter", "half a head"])
+def test_a_head_that_does_not_come_closes_the_connection(hasty: int, begun: bytes) -> None:
+    with connected(hasty) as client:
+        client.sendall(begun)
+        assert client.recv(1000) == b""
+
+
+def test_a_head_letter_by_letter_comes_too_late(hasty: int) -> None:
+    with connected(hasty) as client:
+        assert any(refused_letter(client, letter) for letter in ASKED * 9)
+
+
+def refused_letter(client: socket.socket, letter: int) -> bool:
+    time.sleep(0.05)
+    try:
+        client.send(bytes([letter]))
+    except OSError:
+        return True
+    return False
+
+
+def test_a_second_head_has_its_own_time(hasty: int) -> None:
+    """And the pause between two requests is no delay."""
+    with connected(hasty) as client:
+        for pause in (0.0, 1.0):
+            time.sleep(pause)
+            client.sendall(ASKED)
+            told = b""
+            while not told.endswith(b"}"):
+                told += client.recv(10_000)
+            assert told.startswith(b"HTTP/1.1 200 ")
+        client.sendall(ASKED[:9])
+        assert client.recv(1000) == b""
+
+
+def test_an_answer_that_nobody_takes_is_given_up(hasty: int) -> None:
+    large = "/api/docs/swagger-ui-bundle.js"
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(20)
+        client.connect(("127.0.0.1", hasty))
+        client.sendall(f"GET {large} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        time.sleep(1.5)
+        taken = b"".join(iter(lambda: client.recv(65_536), b""))
+    whole = len(httpx.get(f"http://127.0.0.1:{hasty}{large}").content)
+    assert taken.startswith(b"HTTP/1.1 200 ")
+    assert len(taken) < whole  # whoever takes it gets it

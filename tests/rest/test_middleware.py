@@ -1,0 +1,208 @@
+"""What every request passes: ids, limits of the body, the log, the counters."""
+
+import asyncio
+import json
+import logging
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from asking import as_file, refused
+from conftest import Trained, until
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from prometheus_client import REGISTRY
+from prometheus_client.parser import text_string_to_metric_families
+
+from scalp_core.inference import predict
+from scalp_core.rest import app as rest
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    return rest.application()
+
+
+@pytest.fixture
+def client(app: FastAPI, trained: Trained) -> Iterator[TestClient]:
+    with TestClient(app, raise_server_exceptions=False) as made:
+        yield made
+
+
+@pytest.mark.parametrize("sane", ["a", "Abc-123_x", "9" * 64])
+def test_a_sane_id_is_kept(client: TestClient, sane: str) -> None:
+    asked = {"X-Request-ID": sane}
+    assert client.get("/api/health", headers=asked).headers["x-request-id"] == sane
+    refused(client.post("/predict_all", headers=asked), 400, "missing_field")
+    response = client.post("/predict_all", content=b"x", headers=asked | {"content-length": "100000000000"})
+    refused(response, 413, "too_large")
+    assert response.json()["request_id"] == sane
+    assert client.get("/api/nothing", headers=asked).json()["request_id"] == sane
+
+
+@pytest.mark.parametrize(
+    "other", ["", "9" * 65, "a b", "a\tb", "<x>", "../x", "a\u00e9".encode().decode("latin-1"), "a;b"]
+)
+def test_any_other_id_is_replaced(client: TestClient, other: str) -> None:
+    given = client.get("/api/health", headers={"X-Request-ID": other.encode("latin-1")}).headers["x-request-id"]
+    assert re.fullmatch("[0-9a-f]{16}", given)
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    return [json.loads(record.getMessage()) for record in caplog.records if record.name == "scalp_core.rest.middleware"]
+
+
+def test_one_line_of_json_a_request_that_names_no_file(
+    client: TestClient, trained: Trained, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="scalp_core.rest.middleware")
+    asked = {"X-Request-ID": "mine"}
+    client.post("/predict_all", files=as_file(trained.picture, "김철수.jpg"), headers=asked)
+    client.post("/predict_all?run=김철수", files=as_file(b"GIF89a", "김철수.gif"), data={"note": "김철수"})
+    client.post("/predict_all", files=as_file(b"GIF89a", "김철수.gif"))
+    client.get("/김철수?김철수=1")
+    client.get("/api/health")  # asked every few seconds: not told
+    assert "김철수" not in caplog.text
+    graded, unknown_run, no_picture, elsewhere = lines(caplog)
+    assert graded.pop("ms") > 0
+    assert graded.pop("bytes") > len(trained.picture)
+    (picture,) = graded.pop("pictures")
+    assert re.fullmatch("[0-9a-f]{12}", picture.pop("sha256"))
+    assert picture == {"bytes": len(trained.picture), "format": "JPEG", "outcome": "graded"}
+    assert graded == {
+        "id": "mine",
+        "route": "/predict_all",
+        "status": 200,
+        "runs": [trained.run.id],
+        "outcome": "answered",
+    }
+    assert (unknown_run["status"], unknown_run["outcome"], unknown_run["runs"]) == (404, "no_run", [])
+    assert (no_picture["status"], no_picture["outcome"]) == (415, "not_a_picture")
+    assert no_picture["pictures"][0]["outcome"] == "not_a_picture"
+    assert (elsewhere["status"], elsewhere["route"]) == (404, "other")
+
+
+def test_what_fails_is_told_as_well(
+    client: TestClient, trained: Trained, caplog: pytest.LogCaptureFixture, monkeypatch: Any
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(predict.Graders, "grade", broken)
+    caplog.set_level(logging.INFO, logger="scalp_core.rest.middleware")
+    response = client.post("/predict_all", files=as_file(trained.picture), headers={"X-Request-ID": "mine"})
+    refused(response, 500, "internal_error")
+    (line,) = lines(caplog)
+    assert (line["id"], line["status"], line["outcome"]) == ("mine", 500, "internal_error")
+
+
+def counted(client: TestClient) -> dict[tuple[str, ...], float]:
+    """Samples by name and values of the labels, in order of the labels' names."""
+    families = text_string_to_metric_families(client.get("/api/metrics").text)
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_counters(client: TestClient, trained: Trained) -> None:
+    known = predict.grade(trained.picture).gradings
+    for _ in range(3):
+        client.post("/predict_all", files=as_file(trained.picture))
+    client.post("/api/predict", files=as_file(trained.picture), data={"value_num": "2"})
+    client.post("/predict_all", files=as_file(b"GIF89a"))
+    for elsewhere in ("/api/one", "/api/two"):
+        client.get(elsewhere)
+    told = counted(client)
+    assert told["scalp_requests_total", "/predict_all", "200"] == 3
+    assert told["scalp_requests_total", "/predict_all", "415"] == 1
+    assert told["scalp_requests_total", "/api/predict", "200"] == 1
+    assert told["scalp_requests_total", "other", "404"] == 2
+    assert told["scalp_request_seconds_count", "/predict_all"] == 4
+    assert told["scalp_request_seconds_bucket", "+Inf", "/predict_all"] == 4
+    for condition, grading in known.items():
+        times = 4 if condition.number == 2 else 3
+        assert told["scalp_gradings_total", condition.value, str(int(grading.grade))] == times
+    assert told["process_resident_memory_bytes",] > 0
+
+
+def test_every_application_counts_for_itself(client: TestClient, trained: Trained) -> None:
+    with TestClient(rest.application()) as other:
+        other.get("/api/health")
+        assert ("scalp_requests_total", "/api/health", "200") in counted(other)
+    assert ("scalp_requests_total", "/api/health", "200") not in counted(client)
+    assert not [name for name in REGISTRY._names_to_collectors if name.startswith("scalp_")]
+    assert client.get("/api/metrics").headers["content-type"].startswith("text/plain; version=0.0.4")
+
+
+async def half(app: FastAPI, path: str) -> list[Any]:
+    """What is sent to a client that sends the beginning of a form and then nothing."""
+    form = [(b"content-type", b"multipart/form-data; boundary=x"), (b"content-length", b"1000")]
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": form}
+    start = iter([{"type": "http.request", "body": b"--x\r\n", "more_body": True}])
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(start, None) or await asyncio.sleep(30)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return sent
+
+
+@pytest.mark.parametrize("path", ["/predict_all", "/api/predict_batch"])
+def test_a_body_that_does_not_come(path: str) -> None:
+    impatient = rest.application(rest.Limits(body_seconds=0.1, batch_seconds=0.1))
+    began = time.monotonic()
+    head, body = asyncio.run(half(impatient, path))
+    assert time.monotonic() - began < 5
+    assert head["status"] == 408
+    assert (b"connection", b"close") in head["headers"]
+    assert json.loads(body["body"])["error"]["code"] == "too_slow"
+
+
+def test_a_grading_that_does_not_end_is_given_up(trained: Trained, monkeypatch: Any) -> None:
+    real = predict.Graders.grade
+    monkeypatch.setattr(predict.Graders, "grade", lambda *asked: time.sleep(0.5) or real(*asked))
+    impatient = rest.application(rest.Limits(gradings=1, answer_seconds=0.1))
+    with TestClient(impatient) as client:
+        refused(client.post("/predict_all", files=as_file(trained.picture)), 504, "too_long")
+        response = client.post("/predict_all", files=as_file(trained.picture))
+        refused(response, 503, "busy")
+        assert int(response.headers["retry-after"]) > 0
+        monkeypatch.setattr(predict.Graders, "grade", real)
+        until(lambda: client.post("/predict_all", files=as_file(trained.picture)).status_code == 200)
+
+
+def test_a_half_open_connection_is_answered_and_closed(trained: Trained) -> None:
+    """On a real server: a client that sends half of what it announced does not keep its connection."""
+    impatient = rest.application(rest.Limits(body_seconds=0.2))
+    with serving(impatient) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        head = "POST /predict_all HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        client.sendall(f"{head}Content-Length: 100000\r\n\r\n--x\r\n".encode())
+        told = b"".join(iter(lambda: client.recv(65_536), b""))  # until the server closes
+    assert told.startswith(b"HTTP/1.1 408 ")
+    assert b'"code":"too_slow"' in told
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[int]:
+    """The port of a server in a thread of its own."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        until(lambda: server.started)
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(20)

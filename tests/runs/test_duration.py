@@ -1,0 +1,152 @@
+"""Estimates of duration: the arithmetic, and that they hold for this machine and this kind of training alone."""
+
+import json
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from conftest import TINY, Folders
+
+from scalp_core.data.dataset import Dataset
+from scalp_core.errors import ScalpError
+from scalp_core.labels import CONDITIONS
+from scalp_core.runs import duration as module
+from scalp_core.runs.duration import Speed, at, duration, estimate, measure
+from scalp_core.runs.runs import Recipe
+
+SPEED = Speed(prepared=20.0, learned=2.0, graded=10.0, start=6.0, measured="2026-01-01T00:00:00+00:00")
+PLAIN = Recipe(**TINY, epochs=10, patience=0)
+
+
+def seconds(recipe: Recipe) -> dict[str, float]:
+    return {piece.what.en: piece.seconds for piece in at(recipe, SPEED).pieces}
+
+
+def test_pictures_over_speed_piece_by_piece(tiny: Dataset) -> None:
+    parts = tiny.index["part"].value_counts()
+    learned = parts["train"] // PLAIN.batch_size * PLAIN.batch_size
+    told = seconds(PLAIN)
+    prepared = 0 if any((tiny.folder / "cache").glob("64x64-*")) else tiny.images / SPEED.prepared
+    assert told.get("preparing pictures", 0) == pytest.approx(prepared)
+    assert told["start"] == SPEED.start
+    assert told["grading"] == pytest.approx((tiny.images - parts["train"]) / SPEED.graded)
+    on_pictures = 10 * (learned / SPEED.learned + parts["valid"] / SPEED.graded)
+    assert on_pictures < told["10 epochs"] < on_pictures + 10  # and what an epoch costs beside them
+    assert at(PLAIN, SPEED).seconds == pytest.approx(sum(told.values()))
+
+
+def test_twice_the_epochs_take_twice_as_long(tiny: Dataset) -> None:
+    twice = seconds(replace(PLAIN, epochs=20))["20 epochs"]
+    assert twice == pytest.approx(2 * seconds(PLAIN)["10 epochs"])
+
+
+def test_prepared_pictures_cost_nothing_again(tiny: Dataset) -> None:
+    fresh = replace(PLAIN, image_size=192)  # a size that no other test has prepared
+    assert seconds(fresh)["preparing pictures"] == pytest.approx(tiny.images / SPEED.prepared)
+    cache = tiny.folder / "cache" / "192x192-bicubic-0.npy"
+    cache.parent.mkdir(exist_ok=True)
+    cache.write_bytes(b"")
+    try:
+        assert "preparing pictures" not in seconds(fresh)
+    finally:
+        cache.unlink()
+
+
+def test_a_backbone_that_stands_still_learns_at_the_speed_of_grading(tiny: Dataset) -> None:
+    learned = (tiny.index["part"] == "train").sum() // PLAIN.batch_size * PLAIN.batch_size
+    saved = learned / SPEED.learned - learned / SPEED.graded
+    whole = seconds(PLAIN)["10 epochs"]
+    assert seconds(replace(PLAIN, frozen_epochs=4))["10 epochs"] == pytest.approx(whole - 4 * saved)
+    assert seconds(replace(PLAIN, frozen_epochs=40))["10 epochs"] == pytest.approx(whole - 10 * saved)
+
+
+def test_the_head_alone_computes_features_once(tiny: Dataset) -> None:
+    head = seconds(replace(PLAIN, learns="head", weights="pretrained"))
+    assert head["features"] == pytest.approx(tiny.images / SPEED.graded)
+    assert head["10 epochs"] < seconds(PLAIN)["10 epochs"] / 5
+
+
+def test_whoever_is_patient_only_so_long_may_end_early(tiny: Dataset) -> None:
+    assert "early" not in at(PLAIN, SPEED).text.en
+    told = at(replace(PLAIN, patience=3), SPEED).text
+    assert "less if it stops early" in told.en
+    assert "더 짧음" in told.ko
+
+
+@pytest.mark.parametrize(
+    ("given", "en", "ko"),
+    [
+        (0.4, "about 5 s", "약 5초"),
+        (42, "about 40 s", "약 40초"),
+        (89, "about 90 s", "약 90초"),
+        (700, "about 12 min", "약 12분"),
+        (3 * 3600 + 1100, "about 3 h 20 min", "약 3시간 20분"),
+        (7190, "about 2 h", "약 2시간"),
+    ],
+)
+def test_durations_in_words(given: float, en: str, ko: str) -> None:
+    assert duration(given) == (en, ko)
+
+
+def test_measured_once_for_its_like_on_this_machine(
+    tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert estimate(PLAIN) is None
+    told = measure(PLAIN)
+    assert told == estimate(PLAIN)
+    assert datetime.now(UTC) - datetime.fromisoformat(told.measured) < timedelta(minutes=5)
+    assert list(folders.artifacts.iterdir()) == [folders.artifacts / ".speeds.json"]
+    # The speed is the same, so other lengths and losses are known as well ...
+    for known in ({"epochs": 3}, {"loss": "cross_entropy"}, {"seed": 7}, {"sampling": "none"}):
+        assert estimate(replace(PLAIN, **known)), known
+    # ... and what decides the speed makes another one.
+    others = (
+        {"architecture": "test_resnet"},
+        {"image_size": 96},
+        {"batch_size": 4},
+        {"conditions": CONDITIONS[:1]},
+        {"precision": "bfloat16"},
+        {"augmentation": "none"},
+        {"ema": 0.0},
+    )
+    for other in others:
+        assert estimate(replace(PLAIN, **other)) is None, other
+    with monkeypatch.context() as patch:
+        patch.setattr(module.platform, "node", lambda: "elsewhere")  # the folder was copied
+        assert estimate(PLAIN) is None
+    file = folders.artifacts / ".speeds.json"
+    ((key, values),) = json.loads(file.read_text(encoding="utf-8")).items()
+    for wrong in (0, -1, math.nan, math.inf, "fast", None):
+        file.write_text(json.dumps({key: values | {"learned": wrong}}), encoding="utf-8")
+        assert estimate(PLAIN) is None, wrong
+
+
+@pytest.mark.parametrize("broken", ["", "[]", "{", '{"a": 1}', '{"a": {"learned": 1}}'])
+def test_a_broken_file_is_forgotten(broken: str, tiny: Dataset, folders: Folders) -> None:
+    (folders.artifacts / ".speeds.json").write_text(broken, encoding="utf-8")
+    assert estimate(PLAIN) is None
+
+
+def test_a_process_that_dies_is_told_of(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.sys, "executable", "/bin/false")
+    with pytest.raises(ScalpError, match="test_efficientnet could not be measured: exit code 1"):
+        measure(PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        ({"architecture": "no_such_network"}, "no_such_network"),
+        ({"lr": float("nan")}, "lr"),
+        ({"data": "absent"}, "absent"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_in_words(
+    wrong: dict[str, object], word: str, tiny: Dataset, folders: Folders
+) -> None:
+    with pytest.raises(ScalpError) as raised:
+        measure(replace(PLAIN, **wrong))
+    assert all(word in text for text in raised.value.text)
+    assert "Traceback" not in raised.value.text.en
+    assert not (folders.artifacts / ".speeds.json").exists()

@@ -1,0 +1,516 @@
+"""Recipes and run folders: what is asked for, where a run stands, and what is refused."""
+
+import math
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, TINY, Folders, Trained
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from scalp_core.data.dataset import Dataset, write_dataset
+from scalp_core.errors import ScalpError, Text
+from scalp_core.files import is_locked, read_json, write_json, write_text
+from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.metrics.operating_point import Decision, OperatingPoint, signed, with_decision
+from scalp_core.runs.runs import Progress, Recipe, Run, Serving, State, active_runs, create_run, find_run, list_runs
+
+RECIPE = Recipe(**TINY)
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from scalp_core.runs.runs import Run
+with Run(Path(sys.argv[1])).lock():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@contextmanager
+def held_elsewhere(run: Run) -> Iterator[subprocess.Popen[str]]:
+    """The run's lock is held by another living process."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(run.folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
+        yield holder
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+# ---- recipes ----
+
+
+def test_a_recipe_is_read_as_it_was_written(tiny: Dataset) -> None:
+    recipe = replace(RECIPE, conditions=(Condition.HAIR_LOSS, Condition.DANDRUFF), lr=1e-3, seed=7)
+    run = create_run(recipe, "mine")
+    assert find_run("mine").recipe == recipe
+    assert run.index_hash == tiny.index_hash
+    assert run.synthetic
+    assert run.state is State.QUEUED
+
+
+BAD_FIELDS: list[dict[str, Any]] = [
+    {"architecture": ""},
+    {"architecture": "../../etc"},
+    {"architecture": "hf-hub:somebody/model"},
+    {"data": "../tiny"},
+    {"data": "absent"},
+    {"conditions": ()},
+    {"conditions": (Condition.DANDRUFF, Condition.DANDRUFF)},
+    {"epochs": 0},
+    {"epochs": 1001},
+    {"image_size": 63},
+    {"image_size": 100},
+    {"image_size": 100_000},
+    {"batch_size": 1},
+    {"lr": 0.0},
+    {"lr": -1e-3},
+    {"lr": math.nan},
+    {"lr": math.inf},
+    {"weight_decay": math.nan},
+    {"warmup_epochs": -1.0},
+    {"augmentation": "wild"},
+    {"seed": -1},
+    {"seed": 2**31},
+]
+
+
+@pytest.mark.parametrize("changed", BAD_FIELDS, ids=str)
+def test_a_recipe_that_cannot_be_trained_is_refused_before_anything_is_written(
+    changed: dict[str, Any], tiny: Dataset, folders: Folders
+) -> None:
+    with pytest.raises(ScalpError) as caught:
+        create_run(replace(RECIPE, **changed))
+    assert caught.value.text.en
+    assert caught.value.text.ko
+    assert list(folders.artifacts.iterdir()) == []
+
+
+def test_a_condition_without_labels_is_not_trained(
+    tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCALP_DATA", str(folders.data))
+    table = tiny.index.copy()
+    table["value_4"] = None
+    partly = write_dataset(folders.data / "partly", "csv", {}, table)
+    with pytest.raises(ScalpError, match="value_4"):
+        create_run(replace(RECIPE, data=partly.name))
+    assert create_run(replace(RECIPE, data=partly.name, conditions=(Condition.DANDRUFF,))).state is State.QUEUED
+
+
+def test_a_run_made_anew_under_its_name_is_another_one(tiny: Dataset) -> None:
+    run = create_run(RECIPE, "mine")
+    assert run.recipe.seed == RECIPE.seed
+    shutil.rmtree(run.folder)
+    assert create_run(replace(RECIPE, seed=99), "mine").recipe.seed == 99
+
+
+def test_every_field_is_explained_in_both_languages() -> None:
+    assert all(one.metadata["help"].en and one.metadata["help"].ko for one in fields(Recipe))
+
+
+def test_names_are_made_or_checked_and_never_taken_twice(tiny: Dataset, folders: Folders) -> None:
+    first, second = create_run(RECIPE), create_run(replace(RECIPE, architecture="vit_base_patch16_224.augreg_in1k"))
+    assert first.id.startswith("test_efficientnet-")
+    assert len({first.id, second.id, create_run(replace(RECIPE, seed=1)).id}) == 3
+    create_run(RECIPE, "mine")
+    with pytest.raises(ScalpError, match="exists"):
+        create_run(RECIPE, "mine")
+
+
+def test_what_is_asked_for_twice_is_made_once(tiny: Dataset, folders: Folders) -> None:
+    run = create_run(RECIPE)
+    assert create_run(RECIPE) == run
+    with run.lock():
+        assert create_run(RECIPE) == run
+    assert create_run(RECIPE, "by-name") != run  # somebody who names it wants one of its own
+    for one in list_runs():
+        one.cancel()
+    assert create_run(RECIPE) not in (run, find_run("by-name"))  # nobody works on those any more
+
+
+ASKER = """
+import sys
+from scalp_core.runs.runs import Recipe, create_run
+recipe = Recipe(architecture="test_efficientnet", data="tiny", weights="none", image_size=64, batch_size=8)
+print("ready", flush=True)
+sys.stdin.readline()
+print(create_run(recipe).id)
+"""
+
+
+def test_of_many_who_ask_at_the_same_moment_all_get_one_run(tiny: Dataset, folders: Folders) -> None:
+    askers = [
+        subprocess.Popen(
+            [sys.executable, "-c", ASKER], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    for asker in askers:
+        assert asker.stdout
+        assert asker.stdout.readline() == "ready\n"
+    ids: list[str] = []
+    threads = [threading.Thread(target=lambda: ids.append(create_run(RECIPE).id)) for _ in range(8)]
+    for asker in askers:
+        assert asker.stdin
+        asker.stdin.write("go\n")
+        asker.stdin.flush()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ids += [asker.communicate()[0].strip() for asker in askers]
+    assert len(ids) == 11
+    assert set(ids) == {run.id for run in list_runs()}
+    assert len(list_runs()) == 1
+
+
+HOSTILE = ["../out", "..", "/out", "a/b", "a\\b", "A", "a b", "-a", ".a", "a\0", "é", "x" * 65, "con:", "a\n"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_make_no_folder(name: str, tiny: Dataset, folders: Folders) -> None:
+    with pytest.raises(ScalpError):
+        create_run(RECIPE, name)
+    assert list(folders.artifacts.iterdir()) == []
+
+
+@given(name=st.one_of(st.text(max_size=60), st.text(alphabet="./\\%2e\0~", max_size=30)))
+@example(name="mine/../mine")
+@example(name="mine\0")
+@example(name="x" * 4096)
+def test_hostile_names_find_no_run(name: str, tiny: Dataset) -> None:
+    if not list_runs():
+        create_run(RECIPE, "mine")
+    with pytest.raises(ScalpError) as caught:
+        find_run(name)
+    assert len(str(caught.value)) < 200
+
+
+def test_a_folder_that_cannot_be_written_is_told(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCALP_ARTIFACTS", "/proc/artifacts")
+    with pytest.raises(ScalpError, match="writable"):
+        create_run(RECIPE)
+
+
+# ---- states ----
+
+
+def test_states_follow_from_the_files(tiny: Dataset) -> None:
+    run = create_run(RECIPE)
+    assert run.state is State.QUEUED
+    write_text(run.folder / "history.jsonl", "{}\n")
+    assert run.state is State.INTERRUPTED
+    run.pause()
+    assert run.state is State.PAUSED
+    run.resume()
+    assert run.state is State.INTERRUPTED
+    run.cancel()
+    assert run.state is State.CANCELLED
+    run.resume()
+    run.write_error(Text("out of luck", "불운"), "Traceback: …")
+    assert run.state is State.FAILED
+    assert run.error == (Text("out of luck", "불운"), "Traceback: …")
+    run.resume()
+    assert run.state is State.INTERRUPTED
+    assert run.error == (Text("", ""), "")
+
+
+def test_a_run_is_running_while_a_process_holds_it_and_not_after_it_is_killed(tiny: Dataset) -> None:
+    run = create_run(RECIPE)
+    with held_elsewhere(run) as holder:
+        assert run.state is State.RUNNING
+        assert run.state.active
+        run.pause()
+        assert run.state is State.RUNNING
+        assert run.asked_to_stop
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        assert not run.locked
+        assert run.state is State.PAUSED
+    run.resume()
+    assert run.state is State.QUEUED
+
+
+def test_looking_at_a_lock_is_never_taken_for_holding_it(tiny: Dataset) -> None:
+    run = create_run(RECIPE)
+    with run.lock():
+        assert run.locked
+    seen: set[bool] = set()
+
+    def look() -> None:
+        seen.update(is_locked(run.folder / ".lock") for _ in range(3000))
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == {False}
+
+
+def test_pausing_and_cancelling_do_nothing_to_what_is_over(trained: Trained) -> None:
+    before = trained.run.files
+    trained.run.pause()
+    trained.run.cancel()
+    trained.run.resume()
+    assert trained.run.state is State.FINISHED
+    assert trained.run.files == before
+
+
+def test_the_queue_is_in_order_of_creation_and_leaves_out_what_is_over(tiny: Dataset) -> None:
+    names = ["c", "a", "b", "d"]
+    runs = [create_run(RECIPE, name) for name in names]
+    assert [run.id for run in list_runs()] == names
+    runs[1].cancel()
+    runs[2].pause()
+    assert [run.id for run in active_runs()] == ["c", "d"]
+
+
+def test_a_folder_without_a_recipe_is_no_run(folders: Folders) -> None:
+    (folders.artifacts / "stray").mkdir()
+    assert list_runs() == []
+
+
+def test_progress_and_history_of_a_run_that_has_neither(tiny: Dataset) -> None:
+    run = create_run(RECIPE)
+    assert run.progress is None
+    assert run.history.empty
+    assert run.log == ""
+    run.write_progress(Progress("training", 1, 2, 0.5, 10.0))
+    assert run.progress == Progress("training", 1, 2, 0.5, 10.0)
+    run.write_history([{"epoch": 1, "train_loss": 1.5}])
+    assert run.history["train_loss"].tolist() == [1.5]
+
+
+def test_a_long_log_is_shown_from_its_end(tiny: Dataset) -> None:
+    run = create_run(RECIPE)
+    (run.folder / "log.txt").write_bytes(b"x" * 100_000 + b"\xff the end")
+    assert run.log.endswith("the end")
+    assert len(run.log) <= 20_000
+
+
+# ---- the manifest ----
+
+
+@pytest.fixture
+def copied(trained: Trained, tmp_path: Path) -> Run:
+    shutil.copytree(trained.run.folder, tmp_path / "copy")
+    return Run(tmp_path / "copy")
+
+
+def test_the_manifest_vouches_for_what_made_the_run(copied: Run) -> None:
+    copied.verify()
+    assert copied.exported
+    vouched = set(copied.manifest["files"])
+    assert {"recipe.json", "model.safetensors", "preprocessing.json", "predictions.parquet", "history.jsonl"} == vouched
+    assert {"parameters", "versions", "device", "seconds", "best_epoch"} <= set(copied.manifest)
+
+
+def test_no_flipped_bit_and_no_lost_byte_goes_unnoticed(copied: Run) -> None:
+    generator = random.Random(0)
+    refused = 0
+    for name in copied.manifest["files"]:
+        path = copied.folder / name
+        whole = path.read_bytes()
+        for _ in range(20):
+            flipped = bytearray(whole)
+            flipped[generator.randrange(len(whole))] ^= 1 << generator.randrange(8)
+            for damaged in (bytes(flipped), whole[: generator.randrange(len(whole))]):
+                path.write_bytes(damaged)
+                with pytest.raises(ScalpError, match=name):
+                    copied.verify()
+                refused += 1
+        path.unlink()
+        with pytest.raises(ScalpError, match=name):
+            copied.verify()
+        path.write_bytes(whole)
+    assert refused == 200
+    copied.verify()
+
+
+def test_a_damaged_manifest_vouches_for_nothing(copied: Run) -> None:
+    path = copied.folder / "manifest.json"
+    whole = path.read_bytes()
+    hashes_end = whole.index(b"}")
+    for at in range(0, hashes_end, 7):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(ScalpError):
+            copied.verify()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ScalpError, match=r"manifest\.json"):
+        copied.verify()
+
+
+def test_a_damaged_or_foreign_export_is_not_used(copied: Run) -> None:
+    model = copied.folder / "model.onnx"
+    whole = model.read_bytes()
+    model.write_bytes(whole[:1000] + bytes([whole[1000] ^ 1]) + whole[1001:])
+    assert not copied.exported
+    model.unlink()
+    assert not copied.exported
+    model.write_bytes(whole)
+    facts = read_json(copied.folder / "export.json")
+    write_json(copied.folder / "export.json", facts | {"outputs": facts["outputs"][:2]})
+    assert not copied.exported, "one of an earlier version, which gave less"
+    write_json(copied.folder / "export.json", facts | {"weights": "0" * 64})
+    assert not copied.exported
+
+
+def test_short_cuts_are_taken_only_with_the_weights_they_were_checked_with(copied: Run) -> None:
+    assert copied.serving == Serving()
+    copied.write_serving(Serving(reduced=True), {"checked": "here"})
+    assert copied.serving == Serving(reduced=True)
+    copied.int8_path.write_bytes(b"a network")
+    copied.write_serving(Serving(reduced=True, int8=True), {})
+    assert copied.serving == Serving(reduced=True, int8=True)
+    copied.int8_path.write_bytes(b"another network")
+    assert copied.serving == Serving(reduced=True), "not the one that was checked"
+    copied.int8_path.unlink()
+    assert copied.serving == Serving(reduced=True), "left behind when the folder was copied"
+    manifest = copied.manifest
+    write_json(
+        copied.folder / "manifest.json", manifest | {"files": manifest["files"] | {"model.safetensors": "0" * 64}}
+    )
+    assert copied.serving == Serving(), "trained anew"
+    write_text(copied.folder / "serving.json", "{")
+    with pytest.raises(ScalpError, match=r"serving\.json"):
+        _ = copied.serving
+
+
+def test_reading_a_run_changes_nothing(copied: Run) -> None:
+    def look() -> list[tuple[str, int, int]]:
+        return [(one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in sorted(copied.folder.iterdir())]
+
+    before = look()
+    values = (copied.state, copied.recipe, copied.history, copied.predictions, copied.preprocessing, copied.manifest)
+    assert all(value is not None for value in values)
+    assert (copied.progress, copied.log, copied.locked) == (None, "", False)
+    copied.verify()
+    assert look() == before
+
+
+# ---- the operating point ----
+
+
+@pytest.fixture
+def undecided(copied: Run) -> Run:
+    copied.operating_point_path.unlink(missing_ok=True)
+    return copied
+
+
+def by_condition(condition: Condition, tau: float, who: str = "me") -> Callable[[OperatingPoint], OperatingPoint]:
+    return lambda point: with_decision(point, condition, Decision(tau=tau), who, f"τ {tau:g}")
+
+
+def test_who_decided_what_and_when_is_kept(undecided: Run) -> None:
+    taus = (0.25, 0.5, 0.75)
+    for tau in taus:
+        undecided.change_operating_point(by_condition(Condition.DANDRUFF, tau, f"person {tau:g}"))
+    points = [undecided.operating_point, *undecided.earlier_operating_points]
+    assert [point.decision("value_5").tau for point in points] == [0.75, 0.5, 0.25]
+    assert [point.who for point in points] == ["person 0.75", "person 0.5", "person 0.25"]
+    assert [point.why for point in points] == ["τ 0.75", "τ 0.5", "τ 0.25"]
+    assert [point.made for point in points] == sorted((point.made for point in points), reverse=True)
+    undecided.verify()  # the manifest does not vouch for what may be replaced
+
+
+def test_what_is_brought_back_is_a_version_of_its_own(undecided: Run) -> None:
+    for tau in (0.25, 0.5):
+        undecided.change_operating_point(by_condition(Condition.DANDRUFF, tau))
+    (first,) = undecided.earlier_operating_points
+    undecided.change_operating_point(lambda _: signed(first, "you", "back"))
+    assert undecided.operating_point.decisions == first.decisions
+    assert (undecided.operating_point.who, undecided.operating_point.why) == ("you", "back")
+    assert [point.decision("value_5").tau for point in undecided.earlier_operating_points] == [0.5, 0.25]
+
+
+def test_versions_of_the_same_moment_are_all_kept(undecided: Run) -> None:
+    for tau in range(12):
+        undecided.write_operating_point(OperatingPoint({Condition.DANDRUFF: Decision(tau=tau)}))
+    points = [undecided.operating_point, *undecided.earlier_operating_points]
+    assert [point.decision("value_5").tau for point in points] == list(range(11, -1, -1))
+
+
+def test_of_many_who_decide_at_once_nobody_takes_back_what_another_did(undecided: Run) -> None:
+    together = threading.Barrier(len(CONDITIONS))
+
+    def decide(condition: Condition) -> None:
+        together.wait()
+        for tau in (0.25, 0.5):
+            undecided.change_operating_point(by_condition(condition, tau, condition.code))
+
+    threads = [threading.Thread(target=decide, args=(condition,)) for condition in CONDITIONS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {condition: undecided.operating_point.decision(condition).tau for condition in CONDITIONS} == dict.fromkeys(
+        CONDITIONS, 0.5
+    )
+    assert len(undecided.earlier_operating_points) == 2 * len(CONDITIONS) - 1
+
+
+def test_a_change_is_seen_even_within_one_tick_of_the_clock_of_files(undecided: Run) -> None:
+    later = 2**62  # nanoseconds: the file is dated after all that follow
+    for tau in (0.25, 0.5, 0.75):
+        before = undecided.operating_point, undecided.changed_ns
+        undecided.change_operating_point(by_condition(Condition.DANDRUFF, tau))
+        assert undecided.operating_point.decision("value_5").tau == tau
+        assert undecided.operating_point != before[0]
+        assert undecided.changed_ns > before[1]
+        if tau == 0.25:
+            os.utime(undecided.operating_point_path, ns=(later, later))
+
+
+def test_where_a_point_cannot_be_written_nothing_is_lost(undecided: Run) -> None:
+    undecided.change_operating_point(by_condition(Condition.DANDRUFF, 0.25))
+    before = undecided.operating_point
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))  # as good as full
+    try:
+        with pytest.raises(ScalpError) as caught:
+            undecided.change_operating_point(by_condition(Condition.DANDRUFF, 0.5))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert caught.value.code == "not_writable"
+    assert undecided.operating_point == before
+    assert undecided.earlier_operating_points == []
+    assert not list(undecided.folder.glob(".tmp-*"))
+    undecided.change_operating_point(by_condition(Condition.DANDRUFF, 0.75))
+    assert undecided.earlier_operating_points == [before]
+
+
+def test_a_folder_closed_to_us_is_told(undecided: Run, tmp_path: Path) -> None:
+    (tmp_path / ".operating_points.lock").mkdir()  # forbidden even to root
+    with pytest.raises(ScalpError, match="writable") as caught:
+        undecided.change_operating_point(by_condition(Condition.DANDRUFF, 0.25))
+    assert caught.value.code == "not_writable"
+    assert undecided.operating_point == OperatingPoint()
+
+
+def test_who_was_killed_while_replacing_a_point_left_nothing_twice(undecided: Run) -> None:
+    undecided.change_operating_point(by_condition(Condition.DANDRUFF, 0.25))
+    written = undecided.operating_point_path.read_text()
+    undecided.change_operating_point(by_condition(Condition.DANDRUFF, 0.5))
+    undecided.operating_point_path.write_text(written)  # kept already, not replaced yet
+    assert undecided.earlier_operating_points == []
+    undecided.change_operating_point(by_condition(Condition.DANDRUFF, 0.75))
+    assert [point.decision("value_5").tau for point in undecided.earlier_operating_points] == [0.25]

@@ -1,0 +1,254 @@
+"""The runner, with real processes: one at a time, whatever is killed, and nothing is forgotten."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import TINY, Folders, processes, until
+
+from scalp_core.data.dataset import Dataset
+from scalp_core.files import is_locked
+from scalp_core.runs import worker
+from scalp_core.runs.runs import Recipe, Run, State, create_run, list_runs
+
+RECIPE = Recipe(**TINY, conditions=Recipe.conditions[:1])
+
+
+def runners(folders: Folders) -> list[int]:
+    """Runners of this test's own artifacts folder."""
+    mine = f"SCALP_ARTIFACTS={folders.artifacts}".encode()
+    found = []
+    for process in processes("-m", "scalp_core.runs.worker"):
+        with contextlib.suppress(OSError):
+            if mine in Path(f"/proc/{process}/environ").read_bytes().split(b"\0"):
+                found.append(process)
+    return found
+
+
+def trainings(run: Run) -> list[int]:
+    return processes("scalp_core.learning.train", "train", str(run.folder))
+
+
+@pytest.fixture
+def ground(tiny: Dataset, folders: Folders) -> Iterator[Folders]:
+    """Ends what a failed test would leave running."""
+    yield folders
+    for run in list_runs():
+        run.cancel()
+    for process in (*runners(folders), *(one for run in list_runs() for one in trainings(run))):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
+def test_killed_paused_and_resumed_it_still_finishes_with_one_runner(ground: Folders) -> None:
+    run = create_run(replace(RECIPE, epochs=8))
+    worker.ensure()
+    worker.ensure()
+    until(lambda: run.state is State.RUNNING)
+    worker.ensure()
+    until(lambda: len(run.history) >= 1)
+    assert len(runners(ground)) == 1
+    assert os.getsid(runners(ground)[0]) != os.getsid(0), "a closed terminal would take the runner with it"
+
+    (killed,) = trainings(run)
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: run.locked and trainings(run) not in ([], [killed]))
+    reached = len(run.history)
+    assert reached >= 1
+
+    run.pause()
+    until(lambda: run.state is State.PAUSED)
+    run.resume()  # before the process has ended and the runner looked
+    until(lambda: run.state in (State.FINISHED, State.FAILED), 90)
+    assert run.state is State.FINISHED, run.error
+    assert run.history["epoch"].tolist() == list(range(1, 9))
+    assert not list(run.folder.glob(".tmp-*"))
+    until(lambda: not runners(ground))
+    worker.ensure()
+    assert not is_locked(ground.artifacts / ".runner.lock")
+
+
+def test_what_dies_three_times_at_the_same_place_fails_in_words(ground: Folders) -> None:
+    run = create_run(replace(RECIPE, epochs=8))
+    worker.ensure()
+    killed: set[int] = set()
+
+    def kill_on_sight() -> bool:
+        for process in set(trainings(run)) - killed:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+            killed.add(process)
+        return run.state is State.FAILED
+
+    until(kill_on_sight)
+    assert len(killed) == 3
+    assert "SIGKILL" in run.error[0].en
+    assert "batch_size" in run.error[0].ko
+    until(lambda: not runners(ground))
+
+
+def test_a_run_added_while_the_runner_is_ending_is_not_forgotten(
+    ground: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its last look at the queue and letting go of the lock, nobody else can start a runner."""
+    taken: list[str] = []
+
+    def instead_of_training(run: Run, at_once: int | None) -> int:
+        taken.append(run.id)
+        run.cancel()
+        return 0
+
+    def work_through_and_be_late() -> None:
+        real()
+        if len(taken) == 1:
+            create_run(RECIPE, "late")
+            worker.ensure()  # finds the lock taken and starts nothing
+
+    real = worker._work_through
+    monkeypatch.setattr(worker, "_train", instead_of_training)
+    monkeypatch.setattr(worker, "_work_through", work_through_and_be_late)
+    create_run(RECIPE, "early")
+    worker.work()
+    assert taken == ["early", "late"]
+    assert runners(ground) == []
+
+
+def test_the_queue_is_worked_through_in_order_and_what_is_paused_waits(
+    ground: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+
+    def instead_of_training(run: Run, at_once: int | None) -> int:
+        taken.append(run.id)
+        run.cancel()
+        return 0
+
+    monkeypatch.setattr(worker, "_train", instead_of_training)
+    runs = [create_run(RECIPE, name) for name in ("c", "a", "b")]
+    runs[1].pause()
+    worker.work()
+    assert taken == ["c", "b"]
+    runs[1].resume()
+    worker.work()
+    assert taken == ["c", "b", "a"]
+
+
+def test_folders_given_relative_to_here_are_the_same_in_the_runner(
+    ground: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ground.artifacts.parent)
+    monkeypatch.setenv("SCALP_ARTIFACTS", "artifacts")
+    monkeypatch.setenv("SCALP_DATA", "data")
+    environment = worker.environment()
+    assert environment["SCALP_ARTIFACTS"] == str(ground.artifacts)
+    assert environment["SCALP_DATA"] == str(ground.data)
+
+
+def test_without_waiting_runs_no_runner_starts(ground: Folders) -> None:
+    worker.ensure()
+    run = create_run(RECIPE)
+    run.pause()
+    worker.ensure()
+    assert not (ground.artifacts / "runner.log").exists()
+
+
+# ---- where the kernel ends a training for its memory ----
+
+WORDS = "under_oom 0\noom_kill_disable 0\noom 7\noom_kill {}\noom_group_kill 5\n"
+
+
+@pytest.mark.parametrize(
+    ("own_group", "counter"),
+    [
+        ("0::/user.slice/app\n", "user.slice/app/memory.events"),
+        ("0::/host/path/of/a/container\n", "memory.events"),
+        ("3:cpu:/elsewhere\n2:memory:/docker/1a\n0::/\n", "memory/docker/1a/memory.oom_control"),
+        ("5:cpuset,memory:/host/path\n0::/\n", "memory/memory.oom_control"),
+    ],
+    ids=["v2", "v2 in a container", "v1", "v1 in a container"],
+)
+def test_the_kernels_count_is_found(
+    own_group: str, counter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own").write_text(own_group)
+    monkeypatch.setattr(worker, "_OWN_GROUP", tmp_path / "own")
+    monkeypatch.setattr(worker, "_GROUPS", tmp_path / "groups")
+    assert worker._memory_kills() == 0
+    (tmp_path / "groups" / counter).parent.mkdir(parents=True)
+    (tmp_path / "groups" / counter).write_text(WORDS.format(3))
+    assert worker._memory_kills() == 3
+    monkeypatch.setattr(worker, "_OWN_GROUP", tmp_path / "absent")
+    assert worker._memory_kills() == 0
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A counter that looks like the kernel's."""
+    counter = tmp_path / "groups" / "memory.events"
+    counter.parent.mkdir()
+    counter.write_text(WORDS.format(4))
+    (tmp_path / "own").write_text("0::/\n")
+    monkeypatch.setattr(worker, "_OWN_GROUP", tmp_path / "own")
+    monkeypatch.setattr(worker, "_GROUPS", counter.parent)
+    return counter
+
+
+def test_after_the_kernel_ended_it_for_its_memory_it_goes_on_with_half_the_batch_and_says_so(
+    ground: Folders, kernel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each process is ended by a signal; twice the kernel's counter says by whom, then a person did it."""
+    tries: list[int | None] = []
+    real = worker._train
+
+    def ended(run: Run, at_once: int | None) -> int:
+        tries.append(at_once)
+        if len(tries) == 4:
+            return real(run, at_once)
+        if len(tries) < 3:
+            kernel.write_text(WORDS.format(4 + len(tries)))
+        (run.folder / "history.jsonl").touch()
+        return -signal.SIGKILL
+
+    monkeypatch.setattr(worker, "_train", ended)
+    run = create_run(replace(RECIPE, epochs=1))
+    worker.work()
+    assert tries == [None, 4, 2, 2]
+    assert run.state is State.FINISHED, run.error
+    assert run.history["at_once"].tolist() == [2]
+    assert run.manifest["at_once"] == 2
+    assert "memory ran out; batches now pass in pieces of 2 pictures" in run.log
+
+
+def test_it_fails_in_words_when_the_kernel_ends_it_even_with_two_pictures(
+    ground: Folders, kernel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int | None] = []
+
+    def ended(run: Run, at_once: int | None) -> int:
+        tries.append(at_once)
+        kernel.write_text(WORDS.format(4 + len(tries)))
+        return -signal.SIGKILL
+
+    monkeypatch.setattr(worker, "_train", ended)
+    run = create_run(RECIPE)
+    worker.work()
+    assert tries == [None, 4, 2, 2, 2]
+    assert run.state is State.FAILED
+    assert "memory" in run.error[0].en
+
+
+def test_what_a_person_kills_keeps_its_batch(ground: Folders, kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[int | None] = []
+
+    def ended(run: Run, at_once: int | None) -> int:
+        tries.append(at_once)
+        return -signal.SIGKILL
+
+    monkeypatch.setattr(worker, "_train", ended)
+    create_run(RECIPE)
+    worker.work()
+    assert tries == [None, None, None]

@@ -1,0 +1,343 @@
+"""`python -m training.train`, `training.sweep` and `training.report` as a user types them."""
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from conftest import ROOT, TINY, Folders, processes, until
+
+from scalp_core.architectures import FAMILIES, family
+from scalp_core.data.dataset import NAME, Dataset
+from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.runs.runs import Recipe, State, find_run, list_runs
+from scalp_core.synthetic.generate import plan_pictures
+from training import demo, report, sweep, train
+
+_PATIENCE = 600.0  # seconds; several processes that import torch, perhaps on a busy machine
+
+TINY_FLAGS = ["--data", "tiny", "--architecture", "test_efficientnet", "--weights", "none", "--image-size", "64"]
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        env=os.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_train_interrupt_resume_and_report(tiny: Dataset, folders: Folders) -> None:
+    command = start(
+        "training.train",
+        *TINY_FLAGS,
+        "--epochs",
+        "25",
+        "--patience",
+        "0",
+        "--conditions",
+        "dandruff",
+        "6",
+        "--name",
+        "mine",
+    )
+    until(lambda: list_runs() and len(find_run("mine").history) >= 1)
+    os.killpg(command.pid, signal.SIGINT)  # as Ctrl-C does: to everything of that terminal
+    output, errors = command.communicate(timeout=30)
+    assert command.returncode == 130
+    assert "--resume mine" in output
+    assert "Traceback" not in errors
+    run = find_run("mine")
+    until(lambda: run.state is State.PAUSED)
+    assert [condition.code for condition in run.recipe.conditions] == ["dandruff", "hair_loss"]
+    assert 1 <= len(run.history) < 25
+
+    command = start("training.train", "--resume", "mine")
+    output, errors = command.communicate(timeout=120)
+    assert command.returncode == 0, errors
+    assert "finished in" in output
+    assert "epoch  25" in output + errors
+    assert run.state is State.FINISHED
+
+    command = start("training.report", "--json", "--data", "tiny")
+    output, errors = command.communicate(timeout=60)
+    assert command.returncode == 0, errors
+    (told,) = json.loads(output)
+    assert (told["run"], told["architecture"], told["synthetic"]) == ("mine", "test_efficientnet", True)
+    assert told["index_hash"] == tiny.index_hash
+    assert {(row["condition"], row["part"]) for row in told["metrics"]} == {
+        (condition, part) for condition in ("value_5", "value_6") for part in ("valid", "calib", "test")
+    }
+    for row in told["metrics"]:
+        assert sum(map(sum, row["confusion_truth_by_prediction"])) == row["images"] > 0
+        assert 0 <= row["accuracy"] <= 1
+    until(lambda: not processes("scalp_core.learning.train", str(run.folder)))
+
+
+WRONG = [
+    ["--lr", "nan"],
+    ["--lr", "fast"],
+    ["--epochs", "0"],
+    ["--epochs", "2.5"],
+    ["--image-size", "100"],
+    ["--batch-size", "-3"],
+    ["--conditions", "value_9"],
+    ["--conditions", "dandruff", "value_5"],
+    ["--data", "absent"],
+    ["--data", "../tiny"],
+    ["--architecture", "a/b"],
+    ["--augmentation", "wild"],
+    ["--precision", "double"],
+    ["--loss", "absolute"],
+    ["--condition-weights", "1", "2"],
+    ["--condition-weights", "1", "1", "1", "1", "1", "-1"],
+    ["--weights", "run:absent"],
+    ["--weights", "none", "--learns", "head"],
+    ["--lr", "nan", "--estimate"],
+    ["--name", "../mine"],
+    ["--resume", "absent"],
+    ["--no-such-flag"],
+]
+
+
+@pytest.mark.parametrize("flags", WRONG, ids=" ".join)
+def test_a_wrong_flag_ends_with_two_and_a_sentence(
+    flags: list[str], tiny: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["training.train", *TINY_FLAGS, *flags])
+    try:
+        code = train.main()
+    except SystemExit as end:  # argparse's own way
+        code = end.code
+    assert code == 2
+    errors = capsys.readouterr().err
+    assert errors.strip()
+    assert "Traceback" not in errors
+    assert list_runs() == []
+
+
+def test_help_names_every_field_of_a_recipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["training.train", "--help"])
+    with pytest.raises(SystemExit) as end:
+        train.main()
+    assert end.value.code == 0
+    told = capsys.readouterr().out
+    assert all(f"--{one.name.replace('_', '-')} " in told for one in fields(Recipe))
+    assert "{none,square_root,full}" in told
+
+
+def options(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    train.add_recipe(parser)
+    return parser.parse_args(words)
+
+
+def test_no_flag_is_the_recipe_s_default_and_lists_are_tuples() -> None:
+    assert train.chosen_recipe(options()) == Recipe()
+    weighed = train.chosen_recipe(options("--condition-weights", "1", "2.5", "--conditions", "dandruff", "value_4"))
+    assert weighed == Recipe(conditions=(Condition.DANDRUFF, Condition.PUSTULES), condition_weights=(1.0, 2.5))
+    assert train.chosen_recipe(options(), architecture="resnet18") == Recipe(architecture="resnet18")
+
+
+def test_before_it_starts_it_shows_what_will_be_drawn(tiny: Dataset) -> None:
+    table = train.drawn(Recipe(**TINY, sampling="full"))
+    assert list(table.index) == [condition.code for condition in CONDITIONS]
+    shares = [[float(share.strip("% ")) for share in cell.split("→")] for cell in table.to_numpy().ravel()]
+    before, after = (np.array(one).reshape(table.shape) for one in zip(*shares, strict=True))
+    labels = tiny.index.loc[tiny.index["part"] == "train", "value_1"].dropna()
+    assert before[0] == pytest.approx([100 * (labels == grade).mean() for grade in range(4)], abs=0.051)
+    assert after.sum(axis=1) == pytest.approx(100, abs=0.3)
+    assert (after[:, 0] < before[:, 0]).any()
+
+
+def test_estimate_measures_and_trains_nothing(tiny: Dataset) -> None:
+    command = start("training.train", *TINY_FLAGS, "--estimate", "--sampling", "square_root")
+    output, errors = command.communicate(timeout=_PATIENCE)
+    assert command.returncode == 0, errors
+    assert re.search(r"It takes about \d+ (s|min), less if it stops early \(start \d+ s, ", output)
+    assert "pustules" in output
+    assert list_runs() == []
+
+
+def test_epochs_tell_the_best_so_far_how_patient_it_is_and_smaller_pieces() -> None:
+    epochs = [
+        {"epoch": n, "train_loss": 1.0, "valid_loss": 1.0, "valid_qwk": kappa, "seconds": 3.0, "at_once": 8}
+        for n, kappa in enumerate((0.1, 0.3, 0.2, 0.3), start=1)
+    ]
+    recipe = Recipe(**TINY, patience=5)
+    assert "best 0.300 in epoch 2, patience 2 of 5" in train._epoch_line(epochs, recipe)
+    assert "patience" not in train._epoch_line(epochs, replace(recipe, patience=0))
+    assert "pieces" not in train._epoch_line(epochs, recipe)
+    assert "in pieces of 8 pictures" in train._epoch_line(epochs, replace(recipe, batch_size=16))
+
+
+def test_a_report_without_runs_says_what_to_do(
+    folders: Folders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["training.report", "--json"])
+    assert report.main() == 1
+    assert "training.train" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("trained")
+def test_a_report_for_people_says_that_the_pictures_are_synthetic(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["training.report"])
+    assert report.main() == 0
+    told = capsys.readouterr().out
+    assert "SYNTHETIC" in told
+    assert "QWK" in told
+    assert "hair_loss" in told
+
+
+SWEEP = ["training.sweep", *TINY_FLAGS[:2], *TINY_FLAGS[4:], "--prefix", "all", "--conditions", "dandruff", "6"]
+
+
+def test_a_sweep_plans_trains_and_repeats_nothing(tiny: Dataset) -> None:
+    words = [*SWEEP, "--epochs", "1", "--architectures", "test_efficientnet", "--seeds", "2"]
+    command = start(*words, "--plan")
+    output, errors = command.communicate(timeout=_PATIENCE)
+    assert command.returncode == 0, errors
+    assert re.search(r"all-test_efficientnet-s1 +to train, about \d+ (s|min)", output)
+    assert "2 runs, 0 there, 2 to train: about" in output
+    assert list_runs() == []
+
+    command = start(*words)
+    output, errors = command.communicate(timeout=_PATIENCE)
+    assert command.returncode == 0, errors
+    runs = {run.id: run for run in list_runs()}
+    assert set(runs) == {"all-test_efficientnet-s0", "all-test_efficientnet-s1"}
+    assert [run.recipe.seed for run in runs.values()] == [0, 1]
+    assert all(run.state is State.FINISHED and run.recipe.epochs == 1 for run in runs.values())
+    results = re.findall(r"(\S+) +valid QWK -?\d\.\d{3}  test QWK -?\d\.\d{3}", output)
+    assert results == list(runs)
+    finished = {name: run.finished_ns for name, run in runs.items()}
+
+    command = start(*words)
+    output, _ = command.communicate(timeout=_PATIENCE)
+    assert command.returncode == 0
+    assert {run.id: run.finished_ns for run in list_runs()} == finished
+    assert "2 runs, 2 there, 0 to train." in output
+
+    command = start(*words, "--lr", "0.01")
+    _, errors = command.communicate(timeout=_PATIENCE)
+    assert command.returncode == 2
+    assert "--prefix" in errors
+
+
+def test_a_sweep_that_is_interrupted_pauses_all_and_goes_on(tiny: Dataset) -> None:
+    words = [*SWEEP, "--epochs", "25", "--patience", "0", "--architectures", "test_efficientnet", "--per-condition"]
+    command = start(*words)
+    until(lambda: len(list_runs()) == 2 and len(list_runs()[0].history) >= 1, _PATIENCE)
+    os.killpg(command.pid, signal.SIGINT)  # as Ctrl-C does: to everything of that terminal
+    output, errors = command.communicate(timeout=_PATIENCE)
+    assert command.returncode == 130
+    assert "The others are paused as well" in output
+    assert "Traceback" not in errors
+    first, second = list_runs()
+    until(lambda: first.state is State.PAUSED, _PATIENCE)
+    assert second.state is State.PAUSED
+    assert [first.id, second.id] == ["all-test_efficientnet-dandruff-s0", "all-test_efficientnet-hair_loss-s0"]
+    done = len(first.history)
+    assert 1 <= done < 25
+    assert second.history.empty
+
+    command = start(*words)
+    output, errors = command.communicate(timeout=_PATIENCE)
+    assert command.returncode == 0, errors
+    assert f"paused after epoch {done}" in output
+    assert [len(run.history) for run in (first, second)] == [25, 25]
+    assert first.finished
+    assert second.finished
+
+
+def swept(*words: str) -> dict[str, Recipe]:
+    return sweep._recipes(sweep._parser().parse_args(words))
+
+
+def test_the_old_design_is_one_flag() -> None:
+    recipes = swept("--data", "mine", "--per-condition")
+    assert len(recipes) == 30
+    assert {(recipe.architecture, recipe.conditions) for recipe in recipes.values()} == {
+        (variants[0], (condition,)) for variants in FAMILIES.values() for condition in CONDITIONS
+    }
+    assert "sweep-mine-vgg11_bn-pustules-s0" in recipes
+    assert len(swept("--per-condition", "--seeds", "3", "--seed", "5")) == 90
+
+
+def test_ids_of_a_sweep_stay_apart_however_long_the_names() -> None:
+    names = [f"vit_base_patch16_clip_quickgelu_224.openai_{end}" for end in ("ft_in12k", "ft_in1k")]
+    recipes = swept("--architectures", *names, "--per-condition", "--data", "a-rather-long-name-of-a-set")
+    assert len(recipes) == 12
+    assert all(NAME.fullmatch(run_id) for run_id in recipes)
+
+
+def test_a_sweep_too_long_for_the_queue_asks_for_nothing(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["training.sweep", *TINY_FLAGS[:2], *TINY_FLAGS[4:], "--seeds", "21"]
+    monkeypatch.setattr(sys, "argv", words)
+    assert sweep.main() == 2
+    assert "105 runs would wait" in capsys.readouterr().err
+    assert list_runs() == []
+
+
+def test_the_shipped_runs_are_one_of_each_family_on_the_demonstration_s_pictures() -> None:
+    recipes = demo.RECIPES
+    assert [family(recipe.architecture) for recipe in recipes.values()] == list(FAMILIES)
+    for recipe in recipes.values():
+        assert (recipe.data, recipe.conditions) == (demo.TRAINING_NAME, CONDITIONS)
+    shown = plan_pictures(demo.IMAGES, demo.SEED, evaluation=demo.EVALUATION)
+    learned = plan_pictures(demo.TRAINING_IMAGES, demo.SEED, evaluation=demo.EVALUATION)
+    assert shown == learned[: len(shown)]
+    assert sum(picture.part != "train" for picture in learned) == demo.EVALUATION
+
+
+def test_what_the_shipped_runs_go_on_from_is_trained_before_them() -> None:
+    there: set[str] = set()
+    for run_id, recipe in demo.to_train(()).items():
+        assert recipe.data == demo.TRAINING_NAME
+        assert recipe.weights == "none" or recipe.weights.removeprefix("run:") in there
+        there.add(run_id)
+    assert demo.RECIPES.keys() <= there
+    missing = demo.to_train(demo.RECIPES.keys() - {"demo-googlenet"})
+    assert {recipe.architecture for recipe in missing.values()} == {"googlenet"}
+    assert demo.to_train(demo.RECIPES) == {}
+
+
+@pytest.mark.usefixtures("trained")
+def test_the_tables_of_the_readme_have_an_interval_and_a_ceiling(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["training.report", "--data", "tiny", "--markdown"])
+    assert report.main() == 0
+    told = capsys.readouterr().out
+    assert "SYNTHETIC" in told
+    rows = [line.split("|")[1:-1] for line in told.splitlines() if line.startswith("|")]
+    assert all(len(row) == 7 for row in rows[:4])
+    assert any(re.fullmatch(r" -?\d\.\d\d \[-?\d\.\d\d, -?\d\.\d\d\] ", cell) for cell in rows[2])
+    assert rows[3][0].strip() == "best to be expected"
+    assert any(re.fullmatch(r" 0\.\d\d ", cell) for cell in rows[3])
+    assert float(rows[6][-1]) > 0  # milliseconds
+    assert all(re.fullmatch(r" 0\.\d\d → 0\.\d\d; (\d\.\d\d \(\d\.\d\)|no sets) ", cell) for cell in rows[9][1:])
+
+
+def test_tables_need_a_data_set(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["training.report", "--markdown"])
+    with pytest.raises(SystemExit) as end:
+        report.main()
+    assert end.value.code == 2
+    assert "--data" in capsys.readouterr().err

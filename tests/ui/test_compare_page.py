@@ -1,0 +1,203 @@
+"""The views of a comparison as a visitor drives them, without a browser: several runs, one run, nothing to compare."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from conftest import Folders, Trained
+from headless import LANGUAGES, charted, healthy, remembered, spoken, texts, widget
+from streamlit.testing.v1 import AppTest
+
+from scalp_core.data.dataset import open_dataset
+from scalp_core.evaluation.comparison import candidates, compared
+from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.metrics.metrics import METRICS, PROBABILITIES
+from scalp_core.metrics.summary import luck
+from scalp_core.runs.runs import Run
+from ui.words import Say
+
+KAPPA = "quadratic_weighted_kappa"
+FIGURES = ("forest", "recall", "reliability", "curves", "pareto")
+ALONE, BARE = Condition.ERYTHEMA, Condition.PUSTULES  # graded by one run; not labelled
+
+
+def _view() -> None:
+    """What the page does once everything is chosen."""
+    import streamlit as st
+
+    from scalp_core.data.dataset import open_dataset
+    from scalp_core.evaluation.comparison import candidates
+    from scalp_core.labels import Condition
+    from ui.compare.differences import show_differences
+    from ui.compare.leaderboard import show_leaderboard
+    from ui.compare.selection import Compared
+    from ui.words import Say
+
+    asked, dataset = st.query_params, open_dataset("tiny")
+    sides = [side for side in candidates(dataset)[0] if side.name in asked["sides"].split(",")]
+    one = Compared(dataset, Condition(asked["condition"]), asked["part"], tuple(sides), asked["metric"])
+    show = show_differences if asked["view"] == "differences" else show_leaderboard
+    show(one, Say(asked["lang"]))
+
+
+def view(name: str, language: str = "en", sides: str = "resnet18,vgg11_bn,vit_tiny", **address: str) -> AppTest:
+    at = AppTest.from_function(_view, default_timeout=60)
+    chosen = {"condition": "value_2", "part": "test", "metric": KAPPA, "view": name, "lang": language, "sides": sides}
+    for key, value in (chosen | address).items():
+        at.query_params[key] = value
+    return healthy(at.run())
+
+
+def forest(at: AppTest) -> pd.DataFrame:
+    """The differences that are drawn; the band behind them is a table of its own."""
+    (chart,) = (node.proto for node in at if node.type == "vega_lite_chart")
+    tables = [pa.ipc.open_stream(one.data.data).read_pandas() for one in chart.datasets]
+    return next(table for table in tables if "difference" in table)
+
+
+@pytest.fixture
+def three(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
+    """Three finished runs of three families; BARE has no label in the test part, and two of them do not grade ALONE."""
+    folders = Folders(trained.dataset.folder.parent, tmp_path / "artifacts")
+    for number, architecture in enumerate(("vgg11_bn", "resnet18", "vit_tiny")):
+        copied = folders.artifacts / f"run-{architecture}"
+        shutil.copytree(trained.run.folder, copied)
+        told = json.loads((copied / "recipe.json").read_text())
+        told["recipe"]["architecture"] = architecture
+        table = pd.read_parquet(copied / "predictions.parquet")
+        table[PROBABILITIES] = np.roll(table[PROBABILITIES].to_numpy(), number, axis=1)  # other opinions
+        table.loc[(table["condition"] == BARE) & (table["part"] == "test"), "truth"] = None
+        if number:
+            table = table[table["condition"] != ALONE]
+            told["recipe"]["conditions"] = [one.value for one in CONDITIONS if one is not ALONE]
+            told["recipe"]["condition_weights"] = []
+        table.to_parquet(copied / "predictions.parquet")
+        (copied / "recipe.json").write_text(json.dumps(told))
+        Run(copied).write_manifest({key: value for key, value in Run(copied).manifest.items() if key != "files"})
+    monkeypatch.setenv("SCALP_ARTIFACTS", str(folders.artifacts))
+    return folders
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_leaderboard_says_it_first_and_shows_all_six(three: Folders, language: str) -> None:
+    at = view("leaderboard", language)
+    dataset = open_dataset("tiny")
+    comparison = compared(dataset, candidates(dataset)[0], "test")
+    first = texts(at.markdown)[0]
+    assert Condition("value_2").text(language) in first
+    chance = luck(comparison, Condition("value_2"), KAPPA)
+    assert not chance or chance(language) in texts(at.info)[0]
+    (cells,) = charted(at)
+    assert set(cells["condition"]) == {condition.value for condition in CONDITIONS}
+    assert {"resnet18", "vgg11_bn", "vit_tiny"} < set(cells["name"])  # and references
+    wide, long, references = (table.value for table in at.dataframe)
+    assert list(wide.columns[1:]) == [condition.text(language) for condition in CONDITIONS]
+    assert len(long) == 3 * len(CONDITIONS)
+    assert Say(language)("leaderboard_protocol") in references
+
+
+def test_the_leaderboard_follows_the_metric_of_the_page(three: Folders) -> None:
+    for metric in ("average_mean_absolute_error", "ranked_probability_score"):
+        at = view("leaderboard", metric=metric)
+        assert METRICS[metric].text.en in " ".join(texts(at.caption))
+
+
+@pytest.mark.parametrize("name", ["leaderboard", "differences"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_korean_readers_get_korean_and_english_ones_no_korean(three: Folders, name: str, language: str) -> None:
+    for figure in FIGURES if name == "differences" else ("",):
+        words = " ".join(spoken(view(name, language, figure=figure).main))
+        assert any("가" <= letter <= "힣" for letter in words) == (language == "ko"), words
+
+
+def test_what_is_shown_can_be_taken_along(three: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    downloads = remembered(monkeypatch)
+    at = view("leaderboard")
+    shown = at.dataframe[0].value
+    got = downloads.table(f"leaderboard-{KAPPA}-test-SYNTHETIC.csv")
+    assert list(got.columns) == list(shown.columns)
+    assert got.astype(str).equals(shown.astype(str))
+    for figure in FIGURES:
+        view("differences", figure=figure, axis="parameters")
+    kinds = {name.split("-")[0] for name in downloads.offered if name.endswith(".svg")}
+    assert kinds == {"leaderboard", "differences", "recall", "reliability", "curves", "parameters"}
+    for name, make in downloads.offered.items():
+        if name.endswith(".svg"):
+            assert b"</svg>" in make(), name
+
+
+def test_differences_begin_with_the_best_on_validation(three: Folders) -> None:
+    dataset = open_dataset("tiny")
+    sides = candidates(dataset)[0]
+    best = compared(dataset, sides, "valid").best(KAPPA, Condition("value_2"))
+    at = view("differences")
+    assert at.selectbox[0].value == best
+    assert set(forest(at)["other"]) == {best}
+    pairs, ranks = (table.value for table in at.dataframe)
+    assert len(pairs) == 3
+    names = {side.key: side.name for side in sides}
+    assert list(pairs["against"][:2]) == [names[best]] * 2
+    assert set(ranks["Model"]) == set(names.values())
+
+
+def test_another_reference_is_in_the_address(three: Folders) -> None:
+    at = view("differences", reference="run-vit_tiny")
+    assert at.selectbox[0].value == "run-vit_tiny"
+    at.selectbox[0].select("run-resnet18").run()
+    assert at.query_params["reference"] == "run-resnet18"
+    assert set(forest(at)["other"]) == {"run-resnet18"}
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+@pytest.mark.parametrize("name", ["alone", "bare"])
+def test_where_there_is_nothing_to_compare_a_sentence_stands(three: Folders, figure: str, name: str) -> None:
+    condition = {"alone": ALONE, "bare": BARE}[name]
+    at = view("differences", condition=condition.value, figure=figure, axis="parameters")
+    first = texts(at.markdown)
+    drawn = len(charted(at))
+    if figure == "curves":
+        assert drawn == 2
+    elif name == "bare":
+        assert "no picture of this part has a label" in first[0]
+        assert drawn == 0
+    elif figure == "forest":
+        assert "nothing to compare vgg11_bn with" in first[0]
+        assert drawn == 0
+    else:
+        assert drawn == 1
+    healthy(view("leaderboard", condition=condition.value))
+
+
+def test_one_model_alone_has_its_figures_but_no_differences(three: Folders) -> None:
+    at = view("differences", sides="resnet18")
+    assert "nothing to compare resnet18 with" in texts(at.markdown)[0]
+    assert not at.dataframe
+    assert len(charted(view("leaderboard", sides="resnet18"))) == 1
+
+
+def test_times_are_measured_when_asked_for(three: Folders) -> None:
+    dataset = open_dataset("tiny")
+    (side,) = (side for side in candidates(dataset)[0] if side.name == "vgg11_bn")
+    side.runs[0].write_milliseconds(12.5)
+    at = view("differences", sides="vgg11_bn,resnet18", figure="pareto")
+    assert any("resnet18" in text and "vgg11_bn" not in text for text in texts(at.info))
+    assert widget(at.button, Say("en")("cost_measure"))
+    (costs,) = (table for table in charted(at) if "interval" in table)
+    assert list(costs["name"]) == ["vgg11_bn"]
+    for one in candidates(dataset)[0]:
+        one.runs[0].write_milliseconds(20.0)
+    at = view("differences", sides="vgg11_bn,resnet18", figure="pareto")
+    assert not at.info
+    assert not at.button
+
+
+def test_histories_that_say_nothing_are_no_curves(three: Folders) -> None:
+    for name, written in (("vgg11_bn", ""), ("resnet18", '{"epoch": 1}\n')):
+        (three.artifacts / f"run-{name}" / "history.jsonl").write_text(written)
+    at = view("differences", figure="curves")
+    assert len(charted(at)) == 2
+    assert {"vit_tiny"} == set(charted(at)[0]["name"])

@@ -1,0 +1,315 @@
+"""The confusion wall as a visitor drives it, without a browser; clicks and keys are in test_browser.py."""
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT, Folders, Trained
+from headless import HOSTILE, LANGUAGES, charted, everything, healthy, texts
+from judged import images_in_cell
+from streamlit.testing.v1 import AppTest
+
+from scalp_core.charts.dataset_charts import grade_name
+from scalp_core.data.dataset import Dataset
+from scalp_core.evaluation.comparison import Side, aligned
+from scalp_core.labels import GRADES, Condition
+from scalp_core.metrics import metrics
+from scalp_core.palette import SEVERITY_COLORS
+from scalp_core.runs.runs import Run, find_run
+from ui.compare import confusion_matrices
+from ui.words import Say
+
+CONDITION = Condition.ERYTHEMA
+LONE = Condition.HAIR_LOSS  # the only one that "three" grades
+
+SCRIPT = """
+from scalp_core.evaluation.comparison import Side
+from scalp_core.data.dataset import open_dataset
+from scalp_core.labels import Condition
+from scalp_core.runs.runs import find_run
+from ui.compare.selection import Compared
+from ui.compare.confusion_matrices import show_wall
+from ui.words import Say
+import streamlit as st
+
+sides = {sides!r}
+made = tuple(Side(runs[0], name, tuple(find_run(run) for run in runs)) for name, runs in sides.items())
+language = st.query_params["lang"]
+condition = Condition(st.query_params.get("condition", "value_3"))
+show_wall(Compared(open_dataset("tiny"), condition, "test", made, "quadratic_weighted_kappa"), Say(language))
+"""
+SIDES = {"Network A": ["one", "one-again"], "Network B": ["two"], "Network C": ["three"]}
+
+
+@dataclass(frozen=True)
+class Wall:
+    """A page with nothing but the wall, in a folder of its own, beside the pages it links to."""
+
+    script: Path
+    dataset: Dataset
+
+    def open(self, language: str = "en", **address: str) -> AppTest:
+        at = AppTest.from_file(str(self.script), default_timeout=120)
+        for key, value in {"lang": language, **address}.items():
+            at.query_params[key] = value
+        return at.run()
+
+
+@pytest.fixture
+def wall(trained: Trained, folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wall:
+    """Three sides on "tiny": two seeds of one recipe, a network of another opinion, and one of a single condition."""
+    monkeypatch.setenv("SCALP_DATA", str(trained.dataset.folder.parent))
+    for name, changes in (
+        ("one", {}),
+        ("one-again", {"seed": 1}),
+        ("two", {"architecture": "test_vit"}),
+        ("three", {"conditions": [LONE.value]}),
+    ):
+        copied = folders.artifacts / name
+        shutil.copytree(trained.run.folder, copied)
+        told = json.loads((copied / "recipe.json").read_text())
+        told["recipe"] |= changes
+        (copied / "recipe.json").write_text(json.dumps(told))
+        table = pd.read_parquet(copied / "predictions.parquet")
+        if name != "one":
+            table[metrics.PROBABILITIES] = table[["p3", "p0", "p1", "p2"]].to_numpy()
+        if name == "three":
+            table = table[table["condition"] == LONE.value]
+        table.to_parquet(copied / "predictions.parquet")
+        Run(copied).write_manifest({key: value for key, value in Run(copied).manifest.items() if key != "files"})
+    (tmp_path / "pages").symlink_to(ROOT / "pages")
+    script = tmp_path / "wall.py"
+    script.write_text(SCRIPT.format(sides=SIDES))
+    return Wall(script, trained.dataset)
+
+
+def component(at: AppTest, name: str) -> dict[str, Any] | None:
+    """What one of the view's components was given."""
+    found = [node.proto for node in at if node.type == "bidi_component" and node.proto.component_name.endswith(name)]
+    return json.loads(found[0].json) if found else None
+
+
+def shown(at: AppTest) -> list[str]:
+    cards = component(at, "scalp_answer_cards")
+    return [card["id"] for card in cards["cards"]] if cards else []
+
+
+def table_of(run_id: str, condition: Condition = CONDITION) -> pd.DataFrame:
+    table = find_run(run_id).predictions
+    return table[(table["part"] == "test") & (table["condition"] == condition.value)].set_index("image").sort_index()
+
+
+def captions_of(at: AppTest) -> list[str]:
+    """What stands under the pictures of the dialog; the first of them is the picture itself."""
+    return [one.caption for node in at.image for one in node.proto.imgs][1:]
+
+
+def fullest(run_id: str) -> tuple[int, int]:
+    return divmod(int(metrics.confusion(find_run(run_id).predictions, CONDITION, "test").argmax()), 4)
+
+
+# The matrices.
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_side_has_its_matrix_with_the_mean_over_its_seeds(wall: Wall, language: str) -> None:
+    say = Say(language)
+    at = healthy(wall.open(language))
+    told = component(at, "scalp_matrices")
+    assert told
+    first, second, blind = told["matrices"]
+    assert [matrix["name"] for matrix in told["matrices"]] == list(SIDES)
+    assert first["note"] == say("wall_seeds", count=2)
+    assert second["note"] == ""
+    assert blind["missing"] == say("wall_not_graded")
+    counts = metrics.confusion(find_run("two").predictions, CONDITION, "test")
+    assert [[cell["text"] for cell in row if cell["kind"] != "empty"] for row in second["cells"]] == [
+        [str(count) for count in row] if row.sum() else [] for row in counts
+    ]
+    assert say("wall_note", condition=say.of(CONDITION.text), part=say.part("test")) in texts(at.caption)
+    assert texts(at.info) == [say("wall_pick")]
+
+
+def test_differences_are_against_the_model_that_the_address_names(wall: Wall) -> None:
+    told = component(healthy(wall.open(cells="difference", reference="two")), "scalp_matrices")
+    assert told
+    first, second, _ = told["matrices"]
+    assert all(cell["text"].lstrip("+−").isdigit() or cell["text"] == "–" for row in first["cells"] for cell in row)
+    assert "against the reference" in first["cells"][0][0]["said"]
+    assert "against the reference" not in second["cells"][0][0]["said"]
+    assert "Network B" in told["legend"]["meaning"]
+
+
+def test_where_nobody_grades_that_is_all_that_is_said(wall: Wall) -> None:
+    wall.script.write_text(SCRIPT.format(sides={"Network C": ["three"]}))
+    at = healthy(wall.open(image="any"))
+    told = component(at, "scalp_matrices")
+    assert told
+    assert [list(matrix) for matrix in told["matrices"]] == [["key", "name", "note", "missing"]]
+    assert shown(at) == []
+
+
+# The pictures.
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_cell_in_the_address_shows_exactly_its_pictures(wall: Wall, language: str) -> None:
+    say = Say(language)
+    for key, name in (("two", "Network B"), ("one", "Network A")):
+        truth, predicted = fullest(key)
+        at = healthy(wall.open(language, cell=f"{key}.{truth}.{predicted}"))
+        wanted = images_in_cell(find_run(key).predictions, CONDITION, "test", truth, predicted)
+        assert wanted
+        assert shown(at) == sorted(wanted)
+        told = component(at, "scalp_matrices")
+        assert told
+        assert told["chosen"] == f"{key}.{truth}.{predicted}"
+        names = {"truth": say.of(GRADES[truth].text), "predicted": say.of(GRADES[predicted].text)}
+        assert say("wall_of_cell", name=name, **names) in everything(at)
+        assert say("wall_count", count=len(wanted), whole=len(table_of(key)), part=say.part("test")) in everything(at)
+        assert say("wall_first_run", runs="`one`") in texts(at.caption), "the pictures are those of one of the seeds"
+
+
+@pytest.mark.parametrize("value", [*HOSTILE, "one.9.9", "three.0.0", "nobody.0.0"])
+def test_an_address_that_means_no_cell_is_ignored(wall: Wall, value: str) -> None:
+    at = healthy(wall.open(cell=value, only=value, who=value, cells=value, reference=value, page=value))
+    assert texts(at.info) == [Say("en")("wall_pick")]
+
+
+def test_disagreements_are_those_of_the_answers(wall: Wall) -> None:
+    one, two = table_of("one"), table_of("two")
+    truth = one["truth"]
+    for only, who, wanted in (
+        ("all_wrong", "one", (one["grade"] != truth) & (two["grade"] != truth)),
+        ("only_right", "one", (one["grade"] == truth) & (two["grade"] != truth)),
+        ("only_right", "two", (one["grade"] != truth) & (two["grade"] == truth)),
+        ("apart", "one", (one["grade"].astype(int) - two["grade"].astype(int)).abs() >= 2),
+    ):
+        at = healthy(wall.open(only=only, who=who))
+        if only != "apart":
+            wanted = wanted & truth.notna()
+        assert shown(at) == list(one.index[wanted]), only
+
+
+def test_one_model_alone_has_nobody_to_disagree_with(wall: Wall) -> None:
+    wall.script.write_text(SCRIPT.format(sides={"Network B": ["two"]}))
+    at = healthy(wall.open(only="apart", cells="difference"))
+    assert [group.options for group in at.button_group] == [["of the chosen cell", "all models wrong"]]
+
+
+def test_pictures_are_leafed_through(wall: Wall, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth, predicted = fullest("two")
+    whole = shown(healthy(wall.open(cell=f"two.{truth}.{predicted}")))
+    monkeypatch.setattr(confusion_matrices, "PER_PAGE", 1)
+    at = healthy(wall.open(cell=f"two.{truth}.{predicted}", page="2"))
+    assert at.pagination[0].num_pages == len(whole) > 1
+    assert shown(at) == whole[1:2]
+    at = healthy(at.button_group(key="only-en-0").set_value("all_wrong").run())
+    assert at.query_params["only"] == "all_wrong"
+    assert at.query_params.get("page", "1") == "1"
+
+
+def test_a_card_shows_the_label_and_every_answer(wall: Wall) -> None:
+    truth, predicted = fullest("two")
+    cards = component(healthy(wall.open(cell=f"two.{truth}.{predicted}")), "scalp_answer_cards")
+    assert cards
+    for card in cards["cards"]:
+        assert card["truth"] == grade_name(truth, "en")
+        assert card["color"] == SEVERITY_COLORS[truth]
+        assert card["source"].startswith("/thumbnails/tiny/")
+        for answer, (key, name) in zip(card["answers"], (("one", "Network A"), ("two", "Network B")), strict=True):
+            row = table_of(key).loc[card["id"]]
+            grade = int(row["grade"])
+            assert (answer["text"], answer["color"]) == (str(grade), SEVERITY_COLORS[grade])
+            assert answer["right"] == (grade == truth)
+            assert answer["said"] == f"{name}: {grade_name(grade, 'en')}, probability {row[f'p{grade}']:.0%}"
+
+
+# One picture.
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_picture_opens_with_every_answer_and_its_evidence(wall: Wall, language: str) -> None:
+    say = Say(language)
+    image = table_of("one").index[0]
+    at = healthy(wall.open(language, image=image))
+    (table,) = (one.value for one in at.table)
+    assert list(table.index) == ["Network A", "Network B"]
+    for key, name in (("one", "Network A"), ("two", "Network B")):
+        row = table_of(key).loc[image]
+        assert table.loc[name, say("grade")] == grade_name(row["grade"], language)
+        off = int(row["grade"]) - int(row["truth"])
+        wanted = say("answers_right")
+        if off:
+            wanted = say("answers_high", count=off) if off > 0 else say("answers_low", count=-off)
+        assert table.loc[name, say("answers_error")] == wanted
+    (bars,) = charted(at)
+    assert bars.groupby("name")["probability"].sum().to_numpy() == pytest.approx(1)
+    captions = captions_of(at)
+    truth = grade_name(int(table_of("one").loc[image, "truth"]), language)
+    assert captions == [f"Network A: {truth}", f"Network B: {truth}"]
+    link = next(link for link in at.get("page_link") if link.label == say("grade_this"))
+    assert f"image={image}" in link.proto.query_string
+    at = healthy(wall.open(language, image=image, evidence="decided"))
+    captions = captions_of(at)
+    decided = [grade_name(table_of(key).loc[image, "grade"], language) for key in ("one", "two")]
+    assert captions == [f"Network A: {decided[0]}", f"Network B: {decided[1]}"]
+
+
+@pytest.mark.parametrize("image", [one for one in HOSTILE if one])
+def test_a_picture_that_is_not_there_is_told(wall: Wall, image: str) -> None:
+    at = wall.open(image=image)
+    assert not at.exception
+    assert len(at.error) == 1
+
+
+def test_a_picture_of_another_part_is_told(wall: Wall) -> None:
+    index = wall.dataset.index
+    at = wall.open(image=index.index[index["part"] == "train"][0])
+    assert not at.exception
+    (told,) = texts(at.error)
+    assert "is not among the pictures of this part" in told
+
+
+def test_a_picture_whose_file_is_gone_is_told(wall: Wall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied = Path(shutil.copytree(wall.dataset.folder, tmp_path / "moved" / "tiny"))
+    monkeypatch.setenv("SCALP_DATA", str(copied.parent))
+    image = table_of("one").index[0]
+    (copied / str(wall.dataset.index.loc[image, "path"])).unlink()
+    at = wall.open(image=image)
+    assert not at.exception
+    (told,) = texts(at.error)
+    assert "on this machine" in told
+
+
+def test_a_damaged_run_leaves_the_others_evidence(wall: Wall, folders: Folders) -> None:
+    weights = folders.artifacts / "two" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\0\1")
+    image = table_of("one").index[0]
+    at = wall.open(image=image)
+    assert not at.exception
+    (told,) = texts(at.error)
+    assert "model.safetensors" in told
+    assert len(at.table) == 1
+    captions = captions_of(at)
+    assert [text.split(":")[0] for text in captions] == ["Network A"]
+
+
+# What is looked up among aligned answers.
+
+
+def test_an_unlabelled_picture_has_a_card_without_a_label(wall: Wall) -> None:
+    side = Side("two", "Network B", (find_run("two"),))
+    lined_up = aligned(wall.dataset, side.runs, "test")
+    place = lined_up.condition(CONDITION)
+    truth = lined_up.truth.copy()
+    truth[place, 0] = -1
+    first, second = confusion_matrices.cards_of(replace(lined_up, truth=truth), CONDITION, [side], np.array([0, 1]))
+    assert first.truth is None
+    assert second.truth == lined_up.truth[place, 1]
+    assert first.answers[0].grade == lined_up.grades[0, place, 0]

@@ -1,0 +1,335 @@
+"""The decision lab as a visitor drives it, without a browser: live figures, links, saving and bringing back."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from conftest import Folders, Trained
+from headless import LANGUAGES, everything, healthy, texts, widget
+from streamlit.testing.v1 import AppTest
+
+from scalp_core.charts.dataset_charts import grade_name
+from scalp_core.charts.decision_charts import MARKS
+from scalp_core.data.dataset import Dataset
+from scalp_core.files import read_json, write_json
+from scalp_core.labels import GRADES, Condition
+from scalp_core.metrics import metrics
+from scalp_core.metrics.metrics import METRICS, PROBABILITIES
+from scalp_core.metrics.operating_point import (
+    COSTS,
+    PART,
+    Decision,
+    Labelled,
+    by_hand,
+    cost_of,
+    decided,
+    fit,
+    labelled,
+    optimum,
+)
+from scalp_core.runs.runs import Run
+from ui.words import Say
+
+SEBUM, DANDRUFF, ALONE = Condition.EXCESS_SEBUM, Condition.DANDRUFF, Condition.HAIR_LOSS
+FOUR_BY_FOUR = ",".join(["0,1,4,9", "1,0,1,4", "4,1,0,1", "9,4,1,0"])
+_EN = Say("en")
+
+
+def answers(images: int, condition: Condition, part: str) -> pd.DataFrame:
+    """What a network says of an imbalanced problem that it sees through noise."""
+    generator = np.random.default_rng([images, condition.number])
+    truth = generator.choice(4, size=images, p=(0.7, 0.15, 0.1, 0.05))
+    distances = truth[:, None] + 1.1 * generator.standard_normal((images, 1)) - np.arange(4)
+    likelihood = np.exp(-np.square(distances) / 2)
+    said = (likelihood / likelihood.sum(axis=1, keepdims=True)).astype(np.float32)
+    names = [f"{part}-{number}" for number in range(images)]
+    table = pd.DataFrame(said, columns=PROBABILITIES).assign(image=names, condition=condition.value, part=part)
+    return table.assign(truth=pd.array(truth, dtype="Int8"))
+
+
+@pytest.fixture
+def run(trained: Trained, tiny: Dataset, folders: Folders) -> Run:
+    """A finished run with enough pictures; one condition has too few for a fit, and none in validation."""
+    copied = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "mine")))
+    sizes = {PART: 400, "valid": 300, "test": 50}
+    parts = [answers(size, one, part) for one in (SEBUM, DANDRUFF) for part, size in sizes.items()]
+    pd.concat([*parts, answers(20, ALONE, PART)]).to_parquet(copied.predictions_path)
+    copied.operating_point_path.unlink(missing_ok=True)
+    copied.write_operating_point(fit(copied.raw_predictions, why="fitted"))
+    copied.write_manifest({key: value for key, value in copied.manifest.items() if key != "files"})
+    return copied
+
+
+def lab_page(language: str, ids: tuple[str, ...]) -> None:
+    import streamlit as st
+
+    from scalp_core.data.dataset import open_dataset
+    from scalp_core.evaluation.comparison import Side
+    from scalp_core.labels import Condition
+    from scalp_core.runs.runs import find_run
+    from ui.compare.decision_lab import show_decision
+    from ui.compare.selection import Compared
+    from ui.toast import say_now
+    from ui.words import Say
+
+    side = Side(ids[0], "a network", tuple(find_run(name) for name in ids))
+    condition = Condition(st.query_params.get("condition", "value_2"))
+    say_now()
+    compared = Compared(open_dataset("tiny"), condition, "test", (side,), "quadratic_weighted_kappa")
+    show_decision(compared, Say(language))
+
+
+def lab(language: str = "en", ids: tuple[str, ...] = ("mine",), **address: str) -> AppTest:
+    at = AppTest.from_function(lab_page, default_timeout=120, args=(language, ids))
+    for key, value in address.items():
+        at.query_params[key] = value
+    return at.run()
+
+
+def address(at: AppTest, key: str) -> str | None:
+    """What stands there now: of what the page wrote, AppTest tells the text, of what it began with, a list."""
+    value = at.query_params.get(key)
+    return value[0] if isinstance(value, list) else value
+
+
+def figures(at: AppTest) -> pd.DataFrame:
+    """A row a metric; columns Chosen here, In force, As trained."""
+    (table,) = (one.value for one in at.dataframe if _EN("lab_plain") in one.value)
+    return table
+
+
+def expected(run: Run, decision: Decision, part: str, condition: Condition = SEBUM) -> list[float]:
+    shown = labelled(run.raw_predictions, condition, part)
+    counts = metrics.count(shown.truth, decided(decision, shown))
+    return [float(metric.of(counts)) for metric in METRICS.values() if metric.of]
+
+
+def calibration(run: Run, condition: Condition = SEBUM) -> Labelled:
+    return labelled(run.raw_predictions, condition, PART)
+
+
+def stored(run: Run, condition: Condition = SEBUM) -> Decision:
+    return run.operating_point.decision(condition)
+
+
+def slider(at: AppTest, language: str = "en") -> Any:
+    return widget(at.select_slider, Say(language)("point_tau"))
+
+
+def rule(at: AppTest, language: str = "en") -> Any:
+    return widget(at.segmented_control, Say(language)("point_rule"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_it_opens_with_what_is_in_force_and_offers_no_test_part(run: Run, language: str) -> None:
+    say, at = Say(language), healthy(lab(language))
+    assert rule(at, language).value == stored(run).rule
+    assert slider(at, language).value == stored(run).tau
+    assert say("lab_note") in everything(at)
+    assert widget(at.segmented_control, say("part")).options == [say.part(PART), say.part("valid")]
+    assert say("lab_same") in everything(at)
+    assert at.button(key="lab-to-stored").disabled
+
+
+def test_a_link_opens_what_it_says(run: Run) -> None:
+    at = healthy(lab(rule="expected_cost", tau="0.75", cost=FOUR_BY_FOUR.replace("9", "8"), lab_part="valid"))
+    cost = cost_of([[min(cell, 8) for cell in row] for row in COSTS["squared"].cost])
+    chosen = by_hand(stored(run), calibration(run), "expected_cost", 0.75, cost)
+    here, in_force, plain = figures(at).to_numpy(dtype=float).T
+    assert here[:9].tolist() == pytest.approx(expected(run, chosen, "valid"))
+    assert in_force[:9].tolist() == pytest.approx(expected(run, stored(run), "valid"))
+    assert plain[:9].tolist() == pytest.approx(expected(run, Decision(), "valid"))
+    assert here[9] > 0.8
+    assert np.isnan(plain[9])
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"rule": "mean", "tau": "0.3", "cost": "1,2", "lab_part": "test", "lab_cell": "else.1.1", "lab_run": "other"},
+        {"rule": "", "tau": "nan", "cost": FOUR_BY_FOUR.replace("9", "nan"), "lab_part": "", "lab_cell": "here.4.1"},
+        {"rule": "<b>", "tau": "9" * 400, "cost": ",".join("0" * 16), "lab_side": "../x", "lab_cell": "here"},
+    ],
+    ids=["unknown", "malformed", "hostile"],
+)
+def test_a_malformed_address_is_as_none(run: Run, asked: dict[str, str]) -> None:
+    at = healthy(lab(**asked))
+    assert at.button(key="lab-to-stored").disabled
+    assert address(at, "rule") == stored(run).rule
+    assert address(at, "tau") == f"{stored(run).tau:g}"
+    assert address(at, "lab_part") in (None, PART)
+
+
+def test_figures_curve_and_address_move_with_the_choice(run: Run) -> None:
+    at = healthy(lab())
+    rule(at).set_value("median").run()
+    slider(at).set_value(1.5).run()
+    at = healthy(at)
+    chosen = by_hand(stored(run), calibration(run), "median", 1.5)
+    assert figures(at).iloc[:9, 0].tolist() == pytest.approx(expected(run, chosen, PART))
+    assert (address(at, "rule"), address(at, "tau")) == ("median", "1.5")
+    (chart,) = (node.proto for node in at if node.type == "vega_lite_chart")
+    drawn = [pa.ipc.open_stream(one.data.data).read_pandas() for one in chart.datasets]
+    (here,) = (table for table in drawn if set(table.get("mark", ())) == {MARKS["here"].en})
+    assert here["tau"].unique().tolist() == [1.5]
+
+
+def test_back_to_the_fitted_optimum_and_to_what_is_in_force(run: Run) -> None:
+    run.write_operating_point(fit(run.raw_predictions, 0.5))
+    best = optimum(stored(run), calibration(run), 0.5)
+    at = healthy(lab(rule="argmax", tau="1.375"))
+    at = healthy(at.button(key="lab-to-optimum").click().run())
+    assert (rule(at).value, slider(at).value) == (best.rule, best.tau)
+    assert at.button(key="lab-to-optimum").disabled
+    slider(at).set_value(1.25).run()
+    at = healthy(at.button(key="lab-to-stored").click().run())
+    assert slider(at).value == stored(run).tau
+
+
+def test_another_condition_begins_with_its_own(run: Run) -> None:
+    at = healthy(lab(rule="argmax", tau="1.375"))
+    assert slider(at).value == 1.375
+    at.query_params["condition"] = DANDRUFF.value
+    at = healthy(at.run())
+    assert rule(at).value == stored(run, DANDRUFF).rule
+    assert slider(at).value == stored(run, DANDRUFF).tau
+
+
+# Costs.
+
+
+def test_costs_are_chosen_edited_and_refused(run: Run) -> None:
+    at = healthy(lab(rule="expected_cost", tau="0"))
+    at = healthy(at.button(key="lab-cost-severe").click().run())
+    assert address(at, "cost") == "0,1,4,9,1,0,1,4,4,1,0,1,18,8,2,0"
+    editor = f"lab-costs-{run.id}-{SEBUM.value}-en-1"  # the first since a button was pressed
+    names = [grade_name(grade, "en") for grade in GRADES]
+    at.session_state[editor] = {"edited_rows": {3: {names[0]: 30}}, "added_rows": [], "deleted_rows": []}
+    at = healthy(at.run())
+    assert address(at, "cost") == "0,1,4,9,1,0,1,4,4,1,0,1,30,8,2,0"
+    cost = cost_of([float(one) for one in (address(at, "cost") or "").split(",")])
+    chosen = by_hand(stored(run), calibration(run), "expected_cost", 0.0, cost)
+    assert figures(at).iloc[:9, 0].tolist() == pytest.approx(expected(run, chosen, PART))
+    at.session_state[editor] = {"edited_rows": {0: {names[0]: 100}}, "added_rows": [], "deleted_rows": []}
+    at = at.run()
+    assert not at.exception
+    assert any("sixteen numbers" in text for text in texts(at.error))
+    assert not [one for one in at.button if one.label == _EN("lab_save_button")], "nobody can save what cannot decide"
+    assert address(at, "cost") == "0,1,4,9,1,0,1,4,4,1,0,1,30,8,2,0"
+
+
+# The pictures.
+
+
+def test_a_cell_shows_its_pictures(run: Run, tiny: Dataset) -> None:
+    table = run.raw_predictions.copy()
+    known = table["image"].str.startswith(PART) & (table["condition"] == SEBUM)
+    table.loc[known & (np.arange(len(table)) < len(tiny.index)), "image"] = tiny.column("id").tolist()
+    table.to_parquet(run.predictions_path)
+    run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
+    shown = labelled(run.raw_predictions, SEBUM, PART)
+    at = healthy(lab(rule="argmax", tau="0", lab_cell="here.1.0"))
+    chosen = by_hand(stored(run), calibration(run), "argmax", 0.0)
+    count = int(((shown.truth == 1) & (decided(chosen, shown) == 0)).sum())
+    told = _EN("lab_cell", side=_EN("lab_here"), truth="1 mild", predicted="0 normal", count=count)
+    assert told in everything(at)
+
+
+# Which run.
+
+
+def test_of_several_seeds_one_is_chosen(run: Run, folders: Folders) -> None:
+    shutil.copytree(run.folder, folders.artifacts / "second")
+    other = Run(folders.artifacts / "second")
+    other.change_operating_point(lambda point: fit(other.raw_predictions, 0.6, "another"))
+    at = healthy(lab(ids=("mine", "second"), lab_run="second", rule="argmax", tau="1"))
+    assert "`second`" in everything(at)
+    at = healthy(widget(at.selectbox, _EN("run")).set_value("mine").run())
+    assert "`mine`" in everything(at)
+    assert slider(at).value == stored(run).tau, "what was tried on another run means nothing here"
+
+
+def test_where_there_is_nothing_to_try_it_says_so(run: Run) -> None:
+    at = healthy(lab(condition=ALONE.value, lab_part="valid"))
+    assert _EN("lab_unlabelled") in texts(at.info)
+    at = healthy(lab(condition=ALONE.value))
+    assert _EN("lab_no_optimum") in everything(at)
+    told = read_json(run.folder / "recipe.json")
+    told["recipe"]["conditions"].remove(ALONE.value)
+    write_json(run.folder / "recipe.json", told)
+    at = healthy(lab(condition=ALONE.value))
+    assert _EN("lab_nobody") in texts(at.info)
+
+
+# Saving.
+
+
+def save(at: AppTest, who: str = "", why: str = "", language: str = "en") -> AppTest:
+    say = Say(language)
+    at.text_input(key="lab-who").set_value(who)
+    next(one for one in at.text_input if (one.key or "").startswith("lab-why")).set_value(why)
+    return next(one for one in at.button if one.label == say("lab_save_button")).click().run()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_saved_decides_and_can_be_taken_back(run: Run, language: str) -> None:
+    say, before = Say(language), run.operating_point
+    at = healthy(lab(language, rule="argmax", tau="1.5"))
+    at = healthy(save(at, "서연 <b>", "rare grades matter", language))
+    assert say("lab_saved", condition=SEBUM.text(language)) in texts(at.toast)
+    assert stored(run) == by_hand(before.decision(SEBUM), calibration(run), "argmax", 1.5)
+    assert stored(run, DANDRUFF) == before.decision(DANDRUFF)
+    assert (run.operating_point.who, run.operating_point.why) == ("서연 <b>", "rare grades matter")
+    assert run.earlier_operating_points == [before]
+    told = run.predictions[(run.predictions["condition"] == SEBUM) & (run.predictions["part"] == "test")]
+    shown = labelled(run.raw_predictions, SEBUM, "test")
+    assert (told["grade"].to_numpy(dtype=int) == decided(stored(run), shown)).all()
+    (versions,) = (one.value for one in at.dataframe if say("point_made") in one.value)
+    assert list(versions[say("point_who")]) == ["서연 <b>", "–"]
+    words = f"{SEBUM.text(language)}: {say('rule_argmax')}, τ 1.5"
+    assert list(versions[say("point_what")]) == [words, say("point_first")]
+    at = healthy(widget(at.button, say("point_bring_back")).click().run())
+    assert run.operating_point.decisions == before.decisions
+    assert len(run.earlier_operating_points) == 2
+    assert before.why in run.operating_point.why
+
+
+def test_what_is_saved_without_a_word_tells_what_it_is(run: Run) -> None:
+    healthy(save(healthy(lab(rule="median", tau="1.5"))))
+    assert run.operating_point.who == ""
+    assert run.operating_point.why == "excess sebum by hand: median, τ 1.5"
+
+
+@pytest.mark.parametrize("answering", [True, False])
+def test_it_says_what_will_follow_decisions(run: Run, answering: bool) -> None:
+    if not answering:
+        values = run.manifest | {"parameters": 1}
+        other = Run(Path(shutil.copytree(run.folder, run.folder.parent / "smaller")))
+        other.write_manifest({key: value for key, value in values.items() if key != "files"})
+    key = "lab_answers" if answering else "lab_waits"
+    assert _EN(key, condition="excess sebum") in everything(healthy(lab()))
+
+
+def test_where_it_cannot_be_written_the_error_is_told_and_the_choices_stay(run: Run) -> None:
+    before = run.operating_point
+    (run.folder.parent / ".operating_points.lock").unlink(missing_ok=True)
+    (run.folder.parent / ".operating_points.lock").mkdir()  # forbidden even to root
+    at = save(healthy(lab(rule="median", tau="1.5")), "me", "why")
+    assert not at.exception
+    assert any("cannot be written" in text for text in texts(at.error))
+    assert run.operating_point == before
+    assert (rule(at).value, slider(at).value) == ("median", 1.5)
+    assert at.text_input(key="lab-who").value == "me"
+    assert (address(at, "rule"), address(at, "tau")) == ("median", "1.5")
+
+
+def test_a_damaged_run_is_not_decided_anew(run: Run) -> None:
+    with run.weights_path.open("ab") as file:
+        file.write(b"more")
+    at = save(healthy(lab(rule="median", tau="1.5")))
+    assert any("model.safetensors" in text for text in texts(at.error))
+    assert run.earlier_operating_points == []

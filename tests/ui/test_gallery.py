@@ -1,0 +1,63 @@
+"""The wall of thumbnails: what it hands to the browser. How it is clicked and drawn is in test_browser.py."""
+
+import json
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from scalp_core.data.dataset import Dataset
+from scalp_core.data.thumbnails import address, thumbnail_at
+from scalp_core.palette import SEVERITY_COLORS
+
+
+def wall_page(ids: list[str], captions: list[str], grades: list[int | None] | None) -> None:
+    from scalp_core.data.dataset import open_dataset
+    from ui.components.gallery import gallery
+
+    gallery(open_dataset("tiny"), ids, captions, key="wall", chosen=ids[0], grades=grades)
+
+
+def wall(ids: list[str], captions: list[str] | None = None, grades: list[int | None] | None = None) -> dict[str, Any]:
+    """What the component gets for these pictures of "tiny"."""
+    at = AppTest.from_function(wall_page, default_timeout=120, args=(ids, captions or ids, grades)).run()
+    assert not at.exception, [one.value for one in at.exception]
+    (node,) = (node for node in at if node.type == "bidi_component")
+    told: dict[str, Any] = json.loads(node.proto.json)
+    return told
+
+
+@pytest.fixture
+def ids(tiny: Dataset) -> list[str]:
+    return list(tiny.column("id").iloc[[3, 0, 40]])
+
+
+def test_pictures_are_addresses_and_not_their_bytes(tiny: Dataset, ids: list[str]) -> None:
+    told = wall(ids, ["one", "two", "<b>three</b>"])
+    assert [picture["id"] for picture in told["pictures"]] == ids
+    assert [picture["caption"] for picture in told["pictures"]] == ["one", "two", "<b>three</b>"]
+    assert [picture["source"] for picture in told["pictures"]] == ["/" + address(tiny, row) for row in (3, 0, 40)]
+    assert told["chosen"] == ids[0]
+    for picture in told["pictures"]:
+        assert thumbnail_at(picture["source"].removeprefix("/")).startswith(b"RIFF")
+
+
+def test_below_a_base_path_the_addresses_are_too(tiny: Dataset, ids: list[str]) -> None:
+    st.config.set_option("server.baseUrlPath", "/lab/scalp/")
+    try:
+        told = wall(ids)
+    finally:
+        st.config.set_option("server.baseUrlPath", "")
+    assert told["pictures"][0]["source"] == f"/lab/scalp/{address(tiny, 3)}"
+
+
+def test_a_picture_that_the_index_no_longer_has_is_a_gap(ids: list[str]) -> None:
+    told = wall([ids[0], "../../etc/passwd"])
+    assert [bool(picture["source"]) for picture in told["pictures"]] == [True, False]
+
+
+def test_grades_are_dots_in_the_colours_of_all_charts(ids: list[str]) -> None:
+    told = wall(ids, grades=[0, 3, None])
+    assert [picture["badge"] for picture in told["pictures"]] == [SEVERITY_COLORS[0], SEVERITY_COLORS[3], ""]
+    assert {picture["badge"] for picture in wall(ids)["pictures"]} == {""}

@@ -1,0 +1,139 @@
+"""The wall of confusion matrices: what it hands to the browser. How it is clicked and drawn is in test_browser.py."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from headless import HOSTILE, LANGUAGES
+from streamlit.testing.v1 import AppTest
+
+from scalp_core.palette import DIVERGING, MATRIX_COLORS
+from ui.components.matrices import Cell, blend, parse_cell, row_shares
+from ui.components.style import channels, ink
+from ui.words import Say
+
+ONE = [[6, 3, 1, 0], [2, 6, 2, 0], [0, 0, 0, 0], [0, 1, 0, 3]]
+OTHER = [[8, 2, 0, 0], [2, 6, 2, 0], [0, 0, 0, 0], [0, 1, 1, 2]]
+MEAN = [[0.3, 1234.5, 0, 0], *ONE[1:]]
+
+
+def wall_page(sides: dict[str, list[list[float]] | None], reference: str | None, language: str) -> None:
+    import numpy as np
+
+    from ui.components.matrices import Cell, Matrix, matrices
+    from ui.words import Say
+
+    drawn = [
+        Matrix(key, f"name of {key}", "", None if counts is None else np.array(counts, dtype=float))
+        for key, counts in sides.items()
+    ]
+    base = next((matrix for matrix in drawn if matrix.key == reference), None)
+    matrices(drawn, base, Cell("one", 0, 1), "wall", lambda cell: None, Say(language))
+
+
+def wall(sides: dict[str, Any], reference: str | None = None, language: str = "en") -> dict[str, Any]:
+    """What the component gets."""
+    at = AppTest.from_function(wall_page, default_timeout=120, args=(sides, reference, language)).run()
+    assert not at.exception, [one.value for one in at.exception]
+    (node,) = (node for node in at if node.type == "bidi_component")
+    told: dict[str, Any] = json.loads(node.proto.json)
+    return told
+
+
+def texts(matrix: dict[str, Any], field: str = "text") -> list[list[str]]:
+    return [[cell[field] for cell in row] for row in matrix["cells"]]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_cells_hold_the_pictures_and_say_in_words_which(language: str) -> None:
+    told = wall({"one": ONE}, language=language)
+    (matrix,) = told["matrices"]
+    assert told["chosen"] == "one.0.1"
+    assert matrix["said"] == Say(language)("wall_matrix", name="name of one")
+    assert texts(matrix) == [["6", "3", "1", "0"], ["2", "6", "2", "0"], ["–"] * 4, ["0", "1", "0", "3"]]
+    assert matrix["images"] == ["n = 10", "n = 10", "n = 0", "n = 4"]
+    said = texts(matrix, "said")
+    if language == "en":
+        assert said[0][1] == "label normal, predicted mild: 3 pictures, 30% of the row"
+        assert said[2][1] == "label moderate, predicted mild: no picture has this label"
+        assert told["words"]["grades"] == ["normal", "mild", "moderate", "severe"]
+    else:
+        assert said[0][1] == "라벨 양호, 예측 경증: 사진 3장, 행의 30%"
+
+
+def test_far_errors_are_marked_where_there_are_any() -> None:
+    kinds = texts(wall({"one": ONE})["matrices"][0], "kind")
+    assert kinds == [["", "", "far", ""], [""] * 4, ["empty"] * 4, ["", "far", "", ""]]
+
+
+def test_all_matrices_share_one_scale_of_row_shares() -> None:
+    one, other = (texts(matrix, "color") for matrix in wall({"one": ONE, "other": OTHER})["matrices"])
+    assert one[1] == other[1]
+    assert one[0][0] == blend(MATRIX_COLORS, 0.6)
+    assert other[0][0] == blend(MATRIX_COLORS, 0.8)
+    assert one[2] == [""] * 4
+
+
+def test_means_over_seeds_are_rounded_but_never_to_nothing() -> None:
+    told = wall({"one": MEAN})["matrices"][0]
+    assert texts(told)[0] == ["<1", "1,235", "0", "0"]
+
+
+def test_the_difference_is_against_the_reference_which_stays_as_it_is() -> None:
+    told = wall({"one": ONE, "other": OTHER, "blind": None}, reference="other")
+    one, other, blind = told["matrices"]
+    assert texts(one) == [["−20", "+10", "+10", "0"], ["0"] * 4, ["–"] * 4, ["0", "0", "−25", "+25"]]
+    assert texts(other) == texts(wall({"other": OTHER})["matrices"][0])
+    assert blind["missing"] == Say("en")("wall_not_graded")
+    assert texts(one, "color")[1] == [DIVERGING[1]] * 4
+    assert texts(one, "said")[0][0].endswith("60% of the row; −20 points against the reference")
+    assert told["legend"]["colors"] == list(DIVERGING)
+    assert "name of other" in told["legend"]["meaning"]
+    assert wall({"one": ONE}, reference="nobody")["legend"]["colors"] == list(MATRIX_COLORS)
+
+
+def test_names_from_elsewhere_stay_text() -> None:
+    name = "<img src=x onerror=alert(1)>"
+    assert wall({name: ONE})["matrices"][0]["name"] == f"name of {name}"
+
+
+def test_row_shares_add_up_where_something_is_labelled() -> None:
+    shares = row_shares(np.array([ONE, OTHER], dtype=float))
+    assert shares[:, [0, 1, 3]].sum(axis=-1) == pytest.approx(1)
+    assert np.isnan(shares[:, 2]).all()
+    assert shares[0, 3].tolist() == [0, 0.25, 0, 0.75]
+
+
+def test_a_cell_in_the_address_is_found_again() -> None:
+    for cell in (Cell("demo-vgg11_bn", 0, 3), Cell("with.dots.1.2", 2, 1)):
+        assert parse_cell(str(cell), [cell.side, "another"]) == cell
+
+
+@pytest.mark.parametrize(
+    "text", [*HOSTILE, "one", "one.1", "one.1.4", "one.-1.1", "one.1.²", "one.1.1.1", "two.1.1", ".1.1", "one..1"]
+)
+def test_what_means_no_cell_is_none(text: str) -> None:
+    assert parse_cell(text, ["one"]) is None
+
+
+def test_colours_between_and_text_that_can_be_read_on_them() -> None:
+    assert blend(("#000000", "#ffffff"), 0.5) == "#808080"
+    assert blend(DIVERGING, 0) == DIVERGING[0]
+    assert blend(DIVERGING, 0.5) == DIVERGING[1]
+    assert blend(DIVERGING, 7) == DIVERGING[2]
+    for place in np.linspace(0, 1, 21):
+        for colors in (MATRIX_COLORS, DIVERGING):
+            assert contrast(blend(colors, place), ink(blend(colors, place))) > 4.2  # of 4.5 that small text should have
+
+
+def contrast(one: str, other: str) -> float:
+    def light(color: str) -> float:
+        shares = np.array(channels(color)) / 255
+        return float(np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4) @ WEIGHTS)
+
+    low, high = sorted((light(one), light(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+WEIGHTS = np.array([0.2126, 0.7152, 0.0722])

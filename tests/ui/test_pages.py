@@ -1,0 +1,717 @@
+"""The pages as a visitor drives them, without a browser: on a tiny real run, on several, and on nothing at all."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from conftest import ROOT, TINY, Folders, Trained, until
+from filelock import FileLock
+from headless import HOSTILE, LANGUAGES, charted, everything, healthy, page, texts
+from streamlit.testing.v1 import AppTest
+
+from scalp_core.data.dataset import Dataset, list_datasets, open_dataset, write_dataset
+from scalp_core.evaluation import ablation
+from scalp_core.files import is_locked
+from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.metrics import metrics
+from scalp_core.metrics.operating_point import MIN_IMAGES
+from scalp_core.runs import champions
+from scalp_core.runs.duration import measure
+from scalp_core.runs.runs import Progress, Recipe, Run, State, create_run, find_run, list_runs
+from ui.shell import PAGES
+from ui.words import Say
+
+
+@pytest.fixture
+def several(tiny_data: Dataset, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
+    """Two data sets, one of them not rendered, and four finished runs: one of them was judged elsewhere."""
+    folders = Folders(tmp_path / "data", tmp_path / "artifacts")
+    hashes = {}
+    for name, kind in (("tiny", "synthetic"), ("clinic", "import")):
+        copied = folders.data / name
+        shutil.copytree(tiny_data.folder, copied)
+        rows = tiny_data.index.reset_index(drop=True)
+        if name == "clinic":  # graded by somebody else
+            rows["value_1"] = (rows["value_1"] + 1) % 4
+        written = write_dataset(copied, kind, tiny_data.made, rows)
+        hashes[name] = {"index_hash": written.index_hash, "evaluation_hash": written.evaluation_hash}
+    for name, changes, asked in (
+        ("one", {}, {}),
+        ("two", {"architecture": "test_vit"}, {}),
+        ("stranger", {}, {"index_hash": "0" * 64, "evaluation_hash": "0" * 64}),
+        ("clinical", {"data": "clinic"}, {"synthetic": False} | hashes["clinic"]),
+    ):
+        copied = folders.artifacts / name
+        shutil.copytree(trained.run.folder, copied)
+        told = json.loads((copied / "recipe.json").read_text())
+        told["recipe"] |= changes
+        (copied / "recipe.json").write_text(json.dumps(told | asked))
+        Run(copied).write_manifest({key: value for key, value in Run(copied).manifest.items() if key != "files"})
+    # Another opinion: every grade one higher.
+    table = pd.read_parquet(folders.artifacts / "two" / "predictions.parquet")
+    table[metrics.PROBABILITIES] = table[["p3", "p0", "p1", "p2"]].to_numpy()
+    table.to_parquet(folders.artifacts / "two" / "predictions.parquet")
+    monkeypatch.setenv("SCALP_DATA", str(folders.data))
+    monkeypatch.setenv("SCALP_ARTIFACTS", str(folders.artifacts))
+    return folders
+
+
+# Every page.
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_in_both_languages(trained: Trained, name: str, language: str) -> None:
+    at = healthy(page(name, language))
+    say = Say(language)
+    assert texts(at.title) == [say(f"title_{name}")]
+    assert texts(at.info)[0] == say("research_only")
+    assert [link.label for link in at.sidebar.get("page_link")] == [say(f"page_{one}") for one in PAGES]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_with_nothing_there(folders: Folders, name: str, language: str) -> None:
+    at = healthy(page(name, language, source="example"))
+    say = Say(language)
+    assert texts(at.info)[0] == say("research_only")
+    told = {
+        "home": say("none_finished"),
+        "dataset": say("no_dataset"),
+        "compare": say("no_dataset"),
+        "diagnose": say("no_dataset"),
+        "runs": say("runs_none"),
+    }
+    assert told[name] in everything(at)
+    assert say("no_dataset") in texts(at.sidebar.caption)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_with_pictures_but_no_run(tiny: Dataset, name: str, language: str) -> None:
+    at = page(name, language, source="example", image=tiny.index["id"].iloc[0])
+    say = Say(language)
+    assert not at.exception
+    if name == "diagnose":
+        (told,) = texts(at.error)
+        assert "python -m training.train" in told
+        assert ("등급을 추정할" in told) == (language == "ko")
+        return
+    healthy(at)
+    told = {"home": say("none_finished"), "compare": say("compare_none", data="tiny"), "runs": say("runs_none")}
+    assert told.get(name, "") in everything(at)
+
+
+@pytest.mark.parametrize(("locale", "language"), [("ko-KR", "ko"), ("ko", "ko"), ("en-US", "en"), ("fr-FR", "en")])
+def test_the_browser_s_language_is_the_default(trained: Trained, locale: str, language: str) -> None:
+    at = AppTest.from_file(str(ROOT / "Home.py"), default_timeout=120)
+    at.context = {"locale": locale}
+    assert texts(healthy(at.run()).info)[0] == Say(language)("research_only")
+    at.query_params["lang"] = "ko"
+    other = AppTest.from_file(str(ROOT / "Home.py"), default_timeout=120)
+    other.context = {"locale": locale}
+    other.query_params["lang"] = "ko"
+    assert texts(other.run().info)[0] == Say("ko")("research_only")
+
+
+def test_links_take_along_language_data_and_condition(trained: Trained) -> None:
+    at = page("compare", "ko", data="tiny", condition="value_4", part="valid")
+    for link in at.sidebar.get("page_link"):
+        assert "lang=ko" in link.proto.query_string
+        assert "condition=value_4" in link.proto.query_string
+        assert "data=tiny" in link.proto.query_string
+        assert "part" not in link.proto.query_string
+    at = healthy(at.button_group(key="condition-ko").set_value("value_2").run())
+    assert all("condition=value_2" in link.proto.query_string for link in at.sidebar.get("page_link"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_hostile_address_is_left_alone(trained: Trained, name: str) -> None:
+    keys = ("lang", "data", "condition", "part", "view", "run", "threshold", "page")
+    for value in HOSTILE:
+        at = healthy(page(name, **dict.fromkeys((*keys, "source"), value)))
+        assert len(at.title) == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", ["dataset", "diagnose"])
+def test_a_picture_that_is_not_there_is_told(trained: Trained, name: str, language: str) -> None:
+    for value in HOSTILE:
+        at = page(name, language, data="tiny", source="example", image=value)
+        assert not at.exception, [one.value for one in at.exception]
+        (told,) = texts(at.error)
+        assert value[:80] in told
+        assert ("사진이 없습니다" in told) == (language == "ko")
+        assert at.sidebar.button  # the rest of the page is there
+
+
+def test_rendered_pictures_are_called_so_and_others_not(several: Folders) -> None:
+    synthetic = Say("en")("synthetic_data")
+    for name in ("dataset", "compare"):
+        assert synthetic in texts(page(name, data="tiny").warning)
+        assert synthetic not in texts(page(name, data="clinic").warning)
+    # The run trained on real pictures answers, so nothing synthetic is left to warn of.
+    assert texts(page("home").warning) == []
+    shutil.rmtree(several.artifacts / "clinical")
+    assert synthetic in texts(page("home").warning)
+    image = open_dataset("clinic").index["id"].iloc[0]
+    at = healthy(page("diagnose", source="example", data="clinic", image=image))
+    assert Say("en")("diagnose_synthetic") in texts(at.warning)
+
+
+# Home.
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_home_says_who_answers(trained: Trained, language: str) -> None:
+    say = Say(language)
+    at = healthy(page("home", language))
+    table = at.dataframe[0].value
+    assert list(table[say("condition")]) == [condition.text(language) for condition in CONDITIONS]
+    assert set(table[say("run")]) == {"tiny"}
+    measured = metrics.report(trained.run.predictions)
+    for condition, valid, test in zip(CONDITIONS, table[say("qwk_valid")], table[say("qwk_test")], strict=True):
+        rows = measured[measured["condition"] == condition].set_index("part")["quadratic_weighted_kappa"].fillna(0.0)
+        assert (valid, test) == pytest.approx((rows["valid"], rows["test"]))
+    assert say("synthetic_data") in texts(at.warning)
+    assert say("home_idle") in texts(at.caption)
+
+
+def test_home_names_a_promoted_run(several: Folders) -> None:
+    (several.artifacts / "champions.json").write_text(json.dumps({"value_2": "two"}))
+    table = healthy(page("home")).dataframe[0].value
+    assert list(table["Run"]) == ["clinical", "two · promoted", *["clinical"] * 4]
+
+
+# Compare.
+
+
+VIEWS = ("leaderboard", "wall", "differences", "decision", "best")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_of_the_comparison(several: Folders, view: str, language: str) -> None:
+    say = Say(language)
+    at = healthy(page("compare", language, data="tiny", condition="value_3", view=view))
+    assert at.multiselect[0].value == ["one", "two"]  # “stranger” saw other labels, “clinical” other pictures
+    assert say("compare_left_out", count=2) in [box.label for box in at.main.expander]
+    left_out = next(frame.value for frame in at.main.dataframe if say("compare_reason") in frame.value)
+    assert set(left_out[say("run")]) == {"stranger", "clinical"}
+    assert say("synthetic_data") in texts(at.warning)
+    assert say("compare_report") in [button.label for button in at.main.get("download_button")]
+
+
+@pytest.mark.parametrize("part", ["test", "valid"])
+def test_the_leaderboard_says_what_evaluate_says(several: Folders, part: str) -> None:
+    say = Say("en")
+    at = healthy(page("compare", data="tiny", condition="value_2", part=part))
+    assert (say("compare_not_test") in texts(at.caption)) == (part == "valid")
+    told = everything(at)
+    for run_id in ("one", "two"):
+        measured = metrics.measure(metrics.confusion(find_run(run_id).predictions, "value_2", part))
+        assert f"{measured.quadratic_weighted_kappa:.3f}" in told
+
+
+def test_models_can_be_taken_off_and_all_of_them(several: Folders) -> None:
+    at = healthy(page("compare", data="tiny", view="best"))
+    candidates = [text for text in texts(at.main.markdown) if "QWK on validation" in text]
+    assert len(candidates) == 2
+    at = healthy(at.multiselect[0].unselect("two").run())
+    assert at.query_params["runs"] == "one"
+    assert len([text for text in texts(at.main.markdown) if "QWK on validation" in text]) == 1
+    at = healthy(at.multiselect[0].unselect("one").run())
+    assert Say("en")("compare_choose") in texts(at.info)
+
+
+def test_a_link_names_its_models(several: Folders) -> None:
+    at = healthy(page("compare", data="tiny", runs="two,gone"))
+    assert at.multiselect[0].value == ["two"]
+    at = healthy(page("compare", data="tiny", runs=""))
+    assert Say("en")("compare_choose") in texts(at.info)
+
+
+def test_a_run_of_one_condition_is_compared_only_there(several: Folders) -> None:
+    path = several.artifacts / "two" / "recipe.json"
+    told = json.loads(path.read_text())
+    told["recipe"]["conditions"] = ["value_6"]
+    path.write_text(json.dumps(told))
+    candidates = {}
+    for condition in ("value_6", "value_1"):
+        at = healthy(page("compare", data="tiny", condition=condition, view="best"))
+        candidates[condition] = len([text for text in texts(at.main.markdown) if "QWK on validation" in text])
+    assert candidates == {"value_6": 2, "value_1": 1}
+    assert "two" in healthy(page("runs", run="two")).query_params["run"]
+
+
+def test_a_run_that_learned_from_more_pictures_is_compared_too(several: Folders) -> None:
+    path = several.artifacts / "two" / "recipe.json"
+    told = json.loads(path.read_text())
+    told["recipe"]["data"] = "tiny-and-more"  # not on this machine
+    path.write_text(json.dumps(told | {"index_hash": "1" * 64}))
+    at = healthy(page("compare", data="tiny", condition="value_3"))
+    assert at.multiselect[0].value == ["one", "two"]
+    for view in ("home", "runs"):
+        healthy(page(view, run="two"))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_condition_without_a_label_is_compared_without_a_word_too_much(several: Folders, view: str) -> None:
+    for name in ("one", "two"):
+        path = several.artifacts / name / "predictions.parquet"
+        table = pd.read_parquet(path)
+        table.loc[table["condition"] == "value_1", "truth"] = pd.NA
+        table.to_parquet(path)
+    healthy(page("compare", data="tiny", condition="value_1", view=view))
+
+
+def test_the_best_is_promoted_and_taken_back(several: Folders) -> None:
+    at = healthy(page("compare", data="tiny", condition="value_2", view="best"))
+    at = healthy(at.button(key="promote-value_2-two").click().run())
+    assert champions.pins() == {Condition("value_2"): "two"}
+    assert "two · promoted" in list(at.main.dataframe[0].value["Answers now"])
+    assert "QWK on validation" in champions.changes()[0].why
+    healthy(at.button(key="unpin-value_2-two").click().run())
+    assert champions.pins() == {}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_one_damaged_run_does_not_take_the_comparison_away(several: Folders, view: str) -> None:
+    (several.artifacts / "two" / "predictions.parquet").write_bytes(b"PAR1 damaged")
+    at = healthy(page("compare", "ko", data="tiny", condition="value_3", view=view))
+    assert at.multiselect[0].value == ["one"]
+    reasons = next(frame.value for frame in at.main.dataframe if Say("ko")("compare_reason") in frame.value)
+    assert any("predictions.parquet" in reason for reason in reasons[Say("ko")("compare_reason")])
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_nothing_is_written_into_the_address_that_nobody_chose(several: Folders, view: str) -> None:
+    """What is written while a page is drawn, browsers keep as a page of its own to go back to."""
+    at = healthy(page("compare", data="tiny", view=view))
+    assert set(at.query_params) == {"lang", "data", "view"}
+
+
+# Runs.
+
+
+def test_one_damaged_run_leaves_the_others_in_the_table(several: Folders) -> None:
+    (several.artifacts / "two" / "history.jsonl").write_text("{cut short")
+    at = healthy(page("runs", run="one"))
+    states = at.main.dataframe[0].value.set_index("Run")["State"]
+    assert states["two"] == "damaged"
+    assert states["one"] == "finished"
+    opened = page("runs", run="two")
+    assert any("history.jsonl" in text for text in texts(opened.error))
+
+
+def actions(at: AppTest) -> list[str]:
+    """What the buttons of the page's main part do; each key ends with the run it is for."""
+    return [button.key.partition("-")[0] for button in at.main.button]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_run_in_depth(trained: Trained, language: str) -> None:
+    say = Say(language)
+    at = healthy(page("runs", language))
+    table = at.dataframe[0].value
+    assert list(table[say("run")]) == ["tiny"]
+    assert list(table[say("state")]) == [State.FINISHED.text(language)]
+    assert list(table[say("epochs_done")]) == ["2 / 2"]
+    told = json.loads(at.json[0].value)
+    assert told["architecture"] == "test_efficientnet"
+    assert told["index_hash"] == trained.dataset.index_hash
+    assert told["epochs"] == 2
+    files = dict(trained.run.files)
+    (listed,) = [one.value[say("file")] for one in at.dataframe if say("file") in one.value]
+    assert set(listed) == set(files)
+    assert len([node for node in at if node.type == "plotly_chart"]) == 3
+    assert not {"pause", "cancel", "resume"} & set(actions(at))
+
+
+def test_the_log_is_shown_as_it_is(several: Folders) -> None:
+    (several.artifacts / "two" / "log.txt").write_text("<script>alert(1)</script> **loss** 1.0\n")
+    assert "<script>alert(1)</script> **loss** 1.0" in texts(healthy(page("runs", run="two")).code)
+
+
+def test_a_failed_run_says_why(several: Folders) -> None:
+    run = find_run("two")
+    (run.folder / "manifest.json").unlink()
+    (run.folder / "error.txt").write_text("It broke.\n고장이 났습니다.\n\nTraceback: details\n")
+    for language, sentence in (("en", "It broke."), ("ko", "고장이 났습니다.")):
+        at = page("runs", language, run="two")
+        assert not at.exception
+        assert sentence in texts(at.error)
+        assert "Traceback: details" in texts(at.code)
+        assert "resume" in actions(at)
+
+
+@pytest.fixture
+def asked(tiny: Dataset, folders: Folders) -> Iterator[Run]:
+    """A run that this test plays the training process of, and whose runner it waits for."""
+    run = create_run(Recipe(**TINY, epochs=50))
+    yield run
+    run.cancel()
+    until(lambda: not is_locked(folders.artifacts / ".runner.lock"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_running_one_can_be_paused_cancelled_and_taken_up(asked: Run, language: str) -> None:
+    say = Say(language)
+    with asked.lock():
+        asked.write_progress(Progress("training", 3, 50, 0.05, 130.0))
+        at = healthy(page("runs", language))
+        assert actions(at) == ["pause", "cancel"]
+        progress = [node for node in at.main if node.type == "progress"]
+        assert (
+            progress[0].text
+            == f"{say('phase_training', epoch=3, epochs=50)} · {say('time_left', minutes=2, seconds=10)}"
+        )
+        assert [node.type for node in healthy(page("home", language)).main if node.type == "progress"] == ["progress"]
+        healthy(at.button(key=f"pause-{asked.id}").click().run())
+        assert asked.asked_to_stop
+    assert asked.state is State.PAUSED
+    at = healthy(page("runs", language))
+    assert actions(at) == ["cancel", "resume"]
+    healthy(at.button(key=f"cancel-{asked.id}").click().run())
+    assert asked.state is State.CANCELLED
+    with asked.lock():  # the runner that is started waits until this ends
+        at = healthy(page("runs", language))
+        assert actions(at) == ["resume"]
+        healthy(at.button(key=f"resume-{asked.id}").click().run())
+        assert asked.state is State.RUNNING
+        at = healthy(page("dataset", language))
+        healthy(at.sidebar.button(key=f"retrain_cancel-{asked.id}").click().run())
+        assert asked.state is State.CANCELLED
+
+
+# Retraining from the sidebar.
+
+CHOSEN = {
+    "retrain_epochs": 1,
+    "retrain_image_size": 64,
+    "retrain_batch_size": 8,
+    "retrain_lr": 0.002,
+    "retrain_weight_decay": 0.01,
+    "retrain_warmup_epochs": 0.5,
+    "retrain_layer_decay": 0.9,
+    "retrain_ema": 0.5,
+    "retrain_mixup": 0.2,
+    "retrain_patience": 3,
+    "retrain_recall_floor": 0.1,
+    "retrain_seed": 7,
+}
+WORDED = {
+    "loss": "distance_weighted",
+    "sampling": "full",
+    "grade_weights": "square_root",
+    "colours": "plain",
+    "augmentation": "none",
+    "precision": "full",
+}
+
+
+def fill(at: AppTest, architecture: str) -> AppTest:
+    """Choose CHOSEN in the sidebar, this architecture, and random weights."""
+    for key, number in CHOSEN.items():
+        at.sidebar.number_input(key=key).set_value(number)
+    at.sidebar.text_input(key="retrain_other").set_value(architecture)
+    at.sidebar.selectbox(key="retrain_weights").set_value("none")
+    return at
+
+
+def submit(at: AppTest) -> AppTest:
+    return at.sidebar.button(key="retrain_start").click().run()
+
+
+def test_the_form_asks_for_exactly_what_was_chosen_and_it_is_trained(tiny: Dataset, folders: Folders) -> None:
+    at = fill(page("compare"), " test_efficientnet ")
+    at.sidebar.selectbox(key="retrain_conditions").set_value(Condition("value_2"))
+    for name, choice in WORDED.items():
+        at.sidebar.selectbox(key=f"retrain_{name}").set_value(choice)
+    # Another size of pictures was chosen after the weights, which propose one.
+    at = healthy(at.run())
+    at.sidebar.number_input(key="retrain_image_size").set_value(64)
+    at = healthy(submit(at))
+    (run,) = list_runs()
+    assert run.recipe == Recipe(
+        architecture="test_efficientnet",
+        data="tiny",
+        conditions=(Condition("value_2"),),
+        epochs=1,
+        image_size=64,
+        batch_size=8,
+        lr=0.002,
+        weight_decay=0.01,
+        warmup_epochs=0.5,
+        frozen_epochs=0,
+        layer_decay=0.9,
+        ema=0.5,
+        mixup=0.2,
+        patience=3,
+        recall_floor=0.1,
+        weights="none",
+        seed=7,
+        **WORDED,
+    )
+    assert any(run.id in text for text in texts(at.toast))
+    # One that cannot be trained: it fails with a sentence, and what comes after it is trained all the same.
+    at = healthy(submit(fill(page("home", "ko"), "no_such_network")))
+    bad = list_runs()[-1]
+    until(lambda: bad.state is State.FAILED and run.finished, 180)
+    until(lambda: not is_locked(folders.artifacts / ".runner.lock"))
+    assert list(run.predictions["condition"].unique()) == ["value_2"]
+    for language in LANGUAGES:
+        at = page("runs", language, run=bad.id)
+        sentence = bad.error[0](language)
+        assert "no_such_network" in sentence
+        assert sentence in texts(at.main.error)
+        assert sentence in texts(at.sidebar.error)  # wherever the reader is, the last training's end is told
+    at = page("compare", data="tiny", condition="value_2")
+    assert len(charted(at)) == 1
+    assert not at.exception
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("key", "value", "named"),
+    [
+        ("retrain_other", "../../etc", "architecture"),
+        ("retrain_other", "hf_hub:somebody/model", "architecture"),
+        ("retrain_image_size", 100, "image_size"),
+        ("retrain_condition_weights", "1, 2", "condition_weights"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_in_the_form(
+    tiny: Dataset, folders: Folders, key: str, value: Any, named: str, language: str
+) -> None:
+    at = page("dataset", language)
+    widget = at.sidebar.number_input(key=key) if isinstance(value, int) else at.sidebar.text_input(key=key)
+    widget.set_value(value)
+    at = submit(at)
+    assert not at.exception
+    (told,) = texts(at.sidebar.error)
+    assert named in told
+    assert ("학습 설정" in told) == (language == "ko")
+    assert list_runs() == []
+    assert not (folders.artifacts / ".runner.lock").exists()
+
+
+def test_runs_that_cannot_be_written_are_told(tiny: Dataset, folders: Folders, tmp_path: Path) -> None:
+    (folders.artifacts / ".create.lock").mkdir()  # whoever the tests run as, this cannot be opened for writing
+    at = submit(fill(page("home", "ko"), "test_efficientnet"))
+    assert not at.exception
+    assert any("artifacts" in text for text in texts(at.sidebar.error))
+
+
+def test_both_data_sets_can_be_chosen(several: Folders) -> None:
+    at = page("home")
+    assert (
+        at.sidebar.selectbox(key="retrain_data").options == [one.name for one in list_datasets()] == ["clinic", "tiny"]
+    )
+
+
+def test_two_clicks_in_two_tabs_make_one_run(tiny: Dataset, asked: Run) -> None:
+    with asked.lock():
+        tabs = [fill(page("home", language), "test_efficientnet").run() for language in LANGUAGES]
+        toasts = [toast for at in tabs for toast in texts(healthy(submit(at)).toast)]
+        first, second = [run for run in list_runs() if run != asked] * 2
+        assert toasts == [Say("ko")("retrain_started", run=first.id), Say("en")("retrain_already", run=second.id)]
+        first.cancel()
+
+
+def test_a_run_to_start_from_decides_architecture_and_size(several: Folders) -> None:
+    at = page("home")
+    at = healthy(at.sidebar.selectbox(key="retrain_weights").set_value("run:two").run())
+    assert at.sidebar.number_input(key="retrain_image_size").value == 64
+    chosen = at.sidebar.selectbox(key="retrain_architecture-two")
+    assert (chosen.value, chosen.disabled) == ("test_vit", True)
+    assert "retrain_other" not in {one.key for one in at.sidebar.text_input}
+    at = healthy(at.sidebar.selectbox(key="retrain_weights").set_value("pretrained").run())
+    assert at.sidebar.number_input(key="retrain_image_size").value == Recipe().image_size
+    at.sidebar.selectbox(key="retrain_weights").set_value("run:one").run()
+    at.sidebar.number_input(key="retrain_epochs").set_value(1)
+    at.sidebar.selectbox(key="retrain_learns").set_value("head")
+    with FileLock(several.artifacts / ".runner.lock"):
+        at = healthy(submit(at))
+        recipe = list_runs()[-1].recipe
+        list_runs()[-1].cancel()
+    assert recipe == Recipe(
+        architecture="test_efficientnet", data="clinic", epochs=1, image_size=64, weights="run:one", learns="head"
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_will_be_drawn_is_shown_before(trained: Trained, language: str) -> None:
+    say = Say(language)
+    at = healthy(page("home", language))
+    index = trained.dataset.index
+    labels = index.loc[index["part"] == "train", "value_5"].dropna()
+    at = at.sidebar.selectbox(key="retrain_sampling").set_value("none").run()
+    (table,) = [one.value for one in at.sidebar.table if CONDITIONS[0].text(language) in one.value.index]
+    assert list(table.index) == [condition.text(language) for condition in CONDITIONS]
+    shares = [f"{100 * (labels == grade).mean():.0f}" for grade in range(4)]
+    assert list(table.loc[Condition("value_5").text(language)]) == shares
+    assert say("drawn_same") in texts(at.sidebar.caption)
+    at.sidebar.selectbox(key="retrain_conditions").set_value(Condition("value_5"))
+    at = at.sidebar.selectbox(key="retrain_sampling").set_value("full").run()
+    (row,) = at.sidebar.table[0].value.to_numpy().tolist()
+    present = sum(share != "0" for share in shares)
+    assert [cell.rpartition(" ")[2] for cell in row] == [f"{100 / present:.0f}" if s != "0" else "0" for s in shares]
+    assert say("drawn_note") in texts(at.sidebar.caption)
+
+
+def test_how_long_it_takes_is_said_once_it_was_measured(tiny: Dataset, folders: Folders) -> None:
+    say = Say("en")
+    at = healthy(fill(page("home"), "test_efficientnet").run())
+    assert say("estimate_unknown") in texts(at.sidebar.caption)
+    measure(Recipe(**TINY | {"batch_size": 8}, precision="full"))
+    at.sidebar.selectbox(key="retrain_precision").set_value("full")
+    at.sidebar.number_input(key="retrain_image_size").set_value(64)
+    at = healthy(at.run())
+    assert say("estimate_unknown") not in texts(at.sidebar.caption)
+    assert any(text.endswith("on this machine") for text in texts(at.sidebar.caption))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_training_is_followed_live(asked: Run, language: str) -> None:
+    say = Say(language)
+    epochs = [(0.4, 1.0), (0.6, 0.8), (0.6, 0.9), (0.5, 0.7)]
+    lines = [
+        {"epoch": n, "train_loss": 1.0, "valid_loss": loss, "valid_qwk": qwk, "at_once": 4}
+        for n, (qwk, loss) in enumerate(epochs, start=1)
+    ]
+    with asked.lock():
+        assert say("live_patience", count=8) not in everything(page("runs", language))
+        asked.write_history(lines)
+        told = [
+            say("live_reached", qwk="0.500", best="0.600", epoch=2, loss="0.700"),
+            say("live_patience", count=asked.recipe.patience - 2),
+            say("live_at_once", count=4),
+        ]
+        at = healthy(page("runs", language))
+        for place in (at.main, at.sidebar):
+            assert " · ".join(told) in texts(place.caption)
+
+
+# Who answers, how grades are decided, and which measure did what.
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_run_is_promoted_and_taken_back(several: Folders, language: str) -> None:
+    say = Say(language)
+    at = healthy(page("runs", language, run="one"))
+    assert any("clinical" in text and "one" in text for text in texts(at.markdown))  # other pictures: no verdict
+    shutil.rmtree(several.artifacts / "clinical")
+    shutil.rmtree(several.artifacts / "stranger")
+    at = healthy(page("runs", language, run="two"))
+    verdicts = [text for text in texts(at.markdown) if "`one`" in text]
+    assert len(verdicts) == len(CONDITIONS)
+    at = healthy(at.button(key="promote-value_2-two").click().run())
+    assert champions.champions()[Condition("value_2")].run.id == "two"
+    name = Condition("value_2").text(language)
+    assert say("promote_done", run="two", condition=name) in texts(at.toast)
+    assert f"**{name}** · {say('verdict_promoted')}" in texts(at.markdown)
+    (change,) = champions.changes()
+    assert change.why in verdicts[1].replace("*", "").replace("`", "")
+    at = healthy(at.button(key="unpin-value_2-two").click().run())
+    assert champions.champions()[Condition("value_2")].run.id == "one"
+    (log,) = [one.value for one in at.dataframe if say("promote_before") in one.value]
+    assert list(log[say("promote_kind")]) == [say("promote_unpinned"), say("promote_pinned")]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_broken_promotions_are_told(several: Folders, language: str) -> None:
+    (several.artifacts / "champions.json").write_text("{")
+    for name in ("home", "runs"):
+        at = healthy(page(name, language))
+        assert any("champions.json" in text for text in texts(at.warning))
+    at = page("runs", language, run="two").button(key="promote-value_2-two").click().run()
+    assert not at.exception
+    assert any("champions.json" in text for text in texts(at.error))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_operating_point_is_shown_and_fitted_anew(several: Folders, language: str) -> None:
+    say = Say(language)
+    run = find_run("two")
+    table = run.raw_predictions.copy()
+    table["part"] = table["part"].where(table["part"] != "test", "calib")  # enough to fit on
+    table = pd.concat([table, *[table[table["part"] == "calib"]] * 3])
+    table.to_parquet(run.predictions_path)
+    run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
+    at = healthy(page("runs", language, run="two"))
+    assert any(say("point_none", count=MIN_IMAGES) in text for text in texts(at.caption))
+    at.number_input(key="floor-two").set_value(0.35)
+    at = healthy(at.button(key="fit-two").click().run())
+    assert run.operating_point.fitted
+    assert run.operating_point.recall_floor == 0.35
+    assert say("point_fitted") in texts(at.toast)
+    (shown,) = [one.value for one in at.dataframe if say("point_rule") in one.value]
+    rules = [run.operating_point.decision(condition).rule for condition in CONDITIONS if condition in fitted(run)]
+    assert [rule for rule in shown[say("point_rule")] if rule != say("point_unfitted")] == [
+        say(f"rule_{rule}") for rule in rules
+    ]
+    after = metrics.measure(metrics.confusion(run.predictions, CONDITIONS[0], "valid")).quadratic_weighted_kappa
+    assert shown[say("metric_quadratic_weighted_kappa")][0].endswith("–" if pd.isna(after) else f"{after:.3f}")
+    (versions,) = [one.value for one in at.dataframe if say("point_made") in one.value]
+    assert list(versions[say("recall_floor")]) == ["0.35", "0.2"]
+
+
+def fitted(run: Run) -> set[Condition]:
+    return set(run.operating_point.decisions)
+
+
+def test_what_is_special_about_a_run_comes_first(trained: Trained) -> None:
+    say = Say("en")
+    (table,) = [one.value for one in healthy(page("runs")).main.table]
+    assert dict(table[say("setting_here")]) == {
+        say("architecture"): "test_efficientnet",
+        say("data_set"): "tiny",
+        say("epochs"): "2",
+        say("image_size"): "64",
+        say("batch_size"): "8",
+        say("retrain_start_from"): say("retrain_random"),
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_ladder_is_planned_and_asked_for(trained: Trained, language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    say = Say(language)
+    at = AppTest.from_function(_ladder, default_timeout=120, args=(language,)).run()
+    at = at.selectbox(key="ablate_like").set_value("tiny").run()
+    assert not at.error
+    base = replace(trained.run.recipe, conditions=CONDITIONS, seed=0)
+    steps = ablation.ladder(base)
+    table = at.main.table[0].value
+    assert list(table[say("ablation_does")]) == [step.text(language) for step in steps]
+    plan = ablation.plan(base, range(3))
+    missing = sum(training.run is None for training in plan)
+    assert say("ablation_plan", networks=len(plan), missing=missing) in texts(at.markdown)
+    assert trained.run in [training.run for training in plan]
+    (reached,) = [one.value for one in at.dataframe]  # the run that is there is judged already
+    assert "1 / 3" in list(reached[say("ablation_done")])
+    assert len(charted(at)) == 1
+
+
+def _ladder(language: str) -> None:
+    from scalp_core.data.dataset import list_datasets
+    from ui.runs.ablation import _ladder
+    from ui.words import Say
+
+    _ladder(Say(language), [dataset.name for dataset in list_datasets()])
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("name", ["dataset", "compare", "diagnose"])
+def test_a_link_to_a_data_set_that_is_gone_says_what_is_shown_instead(
+    trained: Trained, name: str, language: str
+) -> None:
+    words = Say(language)("other_dataset", shown="tiny")
+    for data, told in (("gone", True), ("tiny", False)):
+        at = healthy(page(name, language, source="example", data=data))
+        assert (words in texts(at.warning)) == told

@@ -1,0 +1,107 @@
+"""Let finished runs answer faster where grades stay what they are: `python -m training.optimize RUN …|--all [--int8]`.
+
+Tries to decode pictures at reduced scale, and with --int8 to compute with 8-bit numbers. Each is checked on the
+calibration part of the run's data set at its operating point; what passes and is faster is taken from then on.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from tqdm import tqdm
+
+from scalp_core.data.dataset import Dataset, list_datasets
+from scalp_core.errors import ScalpError
+from scalp_core.inference import optimize
+from scalp_core.inference.optimize import EXACT, LEAST_GAIN, MOST_REFLAGGED, TOLERANCE, Checked, Way
+from scalp_core.runs.champions import judged_on
+from scalp_core.runs.runs import Run, Serving, find_finished, finished_runs
+from training.markdown import markdown_table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0 all were tried, 2 one could not be, which was explained and kept no other from being tried."""
+    parser = argparse.ArgumentParser(prog="python -m training.optimize", description=__doc__)
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="finished runs")
+    parser.add_argument("--all", action="store_true", help="all finished runs")
+    parser.add_argument(
+        "--int8", action="store_true", help="also make an 8-bit network, which stays on this machine, and try it"
+    )
+    options = parser.parse_args(arguments)
+    if options.all == bool(options.runs):
+        parser.error("name some runs, or give --all")
+    names = [run.id for run in finished_runs()] if options.all else options.runs
+    failed = False
+    for name in names:
+        try:
+            _quicken(find_finished(name), options.int8)
+        except ScalpError as error:
+            print(error, file=sys.stderr)
+            failed = True
+    return 2 if failed else 0
+
+
+def _judged_on(run: Run) -> Dataset:
+    for dataset in list_datasets():
+        if run in judged_on(dataset):
+            return dataset
+    raise ScalpError(
+        "no_pictures",
+        f"The pictures that run “{run.id}” was judged on are not on this machine, so nothing can be checked; it goes "
+        "on answering as it did.",
+        f"“{run.id}” 실행을 평가한 사진이 이 컴퓨터에 없어 확인할 수 없습니다. 지금까지와 같은 방식으로 응답합니다.",
+    )
+
+
+def _quicken(run: Run, int8: bool) -> None:
+    dataset = _judged_on(run)
+    with tqdm(desc=run.id, unit=" pictures", dynamic_ncols=True, leave=False, disable=None) as bar:
+
+        def tell(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        checked = optimize.quicken(run, dataset, int8, tell)
+    print(f"\n{run.id}: {_heading(dataset, checked)}\n")
+    print(_table(run, checked))
+    print(f"\nFrom now on: {_name(checked.chosen)}.{_why(checked)}")
+
+
+def _why(checked: Checked) -> str:
+    """Why nothing was taken although something passed."""
+    passed = any(way.passed() for way in checked.ways[1:])
+    gain = f"{LEAST_GAIN - 1:.0%}"
+    return f" What passed is not {gain} faster." if passed and checked.chosen == EXACT else ""
+
+
+def _heading(dataset: Dataset, checked: Checked) -> str:
+    kind = " SYNTHETIC" if dataset.synthetic else ""
+    return (
+        f"{checked.pictures:,}{kind} pictures of the calibration part of “{dataset.name}”. Quadratic weighted kappa "
+        f"of every condition may change by {TOLERANCE:g}, and the gate its mind about {MOST_REFLAGGED:.0%} of them."
+    )
+
+
+def _table(run: Run, checked: Checked) -> str:
+    codes = [condition.code for condition in run.recipe.conditions]
+    rows = [["way", "ms, one core", *codes, "grades changed", "gate", "passed"]]
+    return markdown_table([*rows, *(_row(run, way, way is checked.ways[0]) for way in checked.ways)])
+
+
+def _row(run: Run, way: Way, exact: bool) -> list[str]:
+    """Kappas without short cuts, and by how much they change with them."""
+    kappas = [
+        f"{way.kappas[condition]:.4f}" if exact else f"{way.changes[condition]:+.4f}"
+        for condition in run.recipe.conditions
+    ]
+    gate = "–" if way.reflagged is None else f"{way.reflagged:.1%}"
+    passed = "–" if exact else "yes" if way.passed() else "no"
+    return [_name(way.serving), f"{way.milliseconds:.1f}", *kappas, f"{way.regraded:.1%}", gate, passed]
+
+
+def _name(one: Serving) -> str:
+    return f"{'reduced decoding' if one.reduced else 'all pixels'}, {'8' if one.int8 else '32'} bit"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

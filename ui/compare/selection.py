@@ -1,0 +1,35 @@
+"""What every view of the Compare page is about: chosen models, judged on one part of a data set. Knows no figure."""
+
+from dataclasses import dataclass
+
+from scalp_core.data.dataset import Dataset
+from scalp_core.evaluation import comparison
+from scalp_core.evaluation.comparison import Side
+from scalp_core.labels import Condition
+from scalp_core.metrics.alignment import Aligned
+from scalp_core.metrics.paired_comparison import Comparison
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The choices that the views share.
+
+    Attributes:
+        metric: as in evaluate.METRICS.
+    """
+
+    dataset: Dataset
+    condition: Condition
+    part: str
+    sides: tuple[Side, ...]
+    metric: str
+
+    @property
+    def aligned(self) -> Aligned:
+        """All answers, picture by picture; kept by the core."""
+        return comparison.aligned(self.dataset, (run for side in self.sides for run in side.runs), self.part)
+
+    @property
+    def comparison(self) -> Comparison:
+        """What the sides reach and how far chance goes; kept by the core."""
+        return comparison.compared(self.dataset, self.sides, self.part)

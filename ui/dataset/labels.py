@@ -1,0 +1,72 @@
+"""Labels counted: by grade and part, together, and by region, device or any other fact. Knows no pictures."""
+
+import pandas as pd
+import streamlit as st
+
+from scalp_core.charts.dataset_charts import (
+    by_field_chart,
+    cooccurrence_chart,
+    counts_chart,
+    grade_name,
+    spearman_chart,
+)
+from scalp_core.data.dataset import PARTS, Dataset
+from scalp_core.data.filters import ALL_PARTS, Rows, by_field, cooccurrence, counts, filterable, spearman
+from scalp_core.labels import Condition
+from ui.choices import choose, choose_from_list
+from ui.dataset.fields import field_name, value_name
+from ui.words import Say
+
+_MEASURES = ("images", "captures", "sites")
+
+
+def show_labels(dataset: Dataset, rows: Rows, condition: Condition, say: Say) -> None:
+    """All figures follow the filters."""
+    _counts(dataset, rows, say)
+    left, right = st.columns(2)
+    with left:
+        st.subheader(say("spearman"), help=say("spearman_note"))
+        st.altair_chart(spearman_chart(spearman(dataset, rows), say.language), alt=say("spearman"))
+    with right:
+        st.subheader(say("cooccurrence"), help=say("cooccurrence_note"))
+        st.altair_chart(cooccurrence_chart(cooccurrence(dataset, rows), say.language), alt=say("cooccurrence"))
+    _by_field(dataset, rows, condition, say)
+
+
+def _counts(dataset: Dataset, rows: Rows, say: Say) -> None:
+    st.subheader(say("dataset_counts"))
+    measures = {measure: say(f"count_{measure}") for measure in _MEASURES}
+    measure = choose(say("count_what"), measures, "count", "images", say.language)
+    counted = counts(dataset, rows)
+    st.altair_chart(counts_chart(counted, say.language, measure), alt=say("dataset_counts"))
+    with st.expander(say("dataset_table")):
+        st.dataframe(_table(counted, measure, say), alt=say("dataset_counts"))
+
+
+def _table(counted: pd.DataFrame, measure: str, say: Say) -> pd.DataFrame:
+    """One row a condition and grade, one column a part; rows of nothing are left out."""
+    parts = {part: say.part(part) for part in PARTS} | {ALL_PARTS: say("all_parts")}
+    table = counted.assign(grade=counted["grade"].fillna(-1)).pivot(
+        index=["condition", "grade"], columns="part", values=measure
+    )[list(parts)]
+    table = table[(table[ALL_PARTS] > 0) | (table.index.get_level_values("grade") >= 0)].rename(columns=parts)
+    names = [
+        (say.of(Condition(key).text), say("unlabelled") if grade < 0 else grade_name(grade, say.language))
+        for key, grade in table.index
+    ]
+    table.index = pd.MultiIndex.from_tuples(names, names=[say("condition"), say("grade")])
+    return table
+
+
+def _by_field(dataset: Dataset, rows: Rows, condition: Condition, say: Say) -> None:
+    st.subheader(say("by_field", condition=say.of(condition.text)))
+    names = [name for name in filterable(dataset) if name not in ("capture", condition.value)]
+    first = [name for name in ("region", "device", "site", "part") if name in names]
+    options = {name: field_name(name, say) for name in dict.fromkeys([*first, *names])}
+    name = choose_from_list(say("by_what"), options, "by", say.language)
+    table = by_field(dataset, rows, name, condition.value)
+    if table.empty:
+        st.caption(say("by_nothing"))
+        return
+    table["value"] = [value_name(name, value, say) for value in table["value"]]
+    st.altair_chart(by_field_chart(table, say.language), alt=say("by_field", condition=say.of(condition.text)))

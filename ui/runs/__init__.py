@@ -1,0 +1,1 @@
+"""The Runs page, and retraining from the sidebar."""

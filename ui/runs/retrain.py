@@ -1,0 +1,282 @@
+"""Retraining from the sidebar of every page: what to train, what comes of it, and what is training now."""
+
+from dataclasses import fields
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from scalp_core.architectures import ARCHITECTURES
+from scalp_core.charts.dataset_charts import grade_name
+from scalp_core.data.dataset import list_datasets, open_dataset
+from scalp_core.errors import ScalpError
+from scalp_core.labels import CONDITIONS, GRADES, Condition
+from scalp_core.learning.balancing import before_and_after
+from scalp_core.runs import worker
+from scalp_core.runs.duration import estimate, measure
+from scalp_core.runs.runs import CHOICES, Recipe, Run, active_runs, create_run, find_run, finished_runs, list_runs
+from ui.errors import told
+from ui.runs.progress import POLL_SECONDS, live_words, progress_bar
+from ui.runs.recipe_settings import choice_name, start_name
+from ui.toast import say_later, say_now
+from ui.words import Say
+
+_DEFAULT = Recipe()
+_LIMITS = {one.name: (one.metadata["low"], one.metadata["high"]) for one in fields(Recipe)}
+_HELP = {one.name: one.metadata["help"] for one in fields(Recipe)}
+
+
+def retrain_panel(say: Say) -> None:
+    """The settings and, below them, the run in progress."""
+    st.subheader(say("retrain"), divider="grey")
+    say_now()
+    names = [dataset.name for dataset in list_datasets()]
+    if not names:
+        st.caption(say("no_dataset"))
+        return
+    _ask(say, names)
+    worker.ensure()  # a killed runner's queue goes on with the next page that is opened
+    _status(say)
+
+
+# ---- what to train ----
+
+
+# A fragment: a changed setting draws this panel anew and leaves the page alone.
+@st.fragment
+def _ask(say: Say, names: list[str]) -> None:
+    with told(say):
+        recipe = _settings(say, names)
+        _drawn(recipe, say)
+        _duration(recipe, say)
+        if st.button(
+            say("retrain_start"), key="retrain_start", icon=":material/play_arrow:", width="stretch", type="primary"
+        ):
+            _start(recipe, say)
+
+
+def _start(recipe: Recipe, say: Say) -> None:
+    before = {run.id for run in active_runs()}
+    run = create_run(recipe)
+    worker.ensure()
+    known = run.id in before
+    say_later(say("retrain_already", run=run.id) if known else say("retrain_started", run=run.id))
+    st.rerun()  # the whole page: what is new belongs on it
+
+
+def _settings(say: Say, names: list[str]) -> Recipe:
+    weights, source = _start_from(say)
+    architecture = _architecture(say, source)
+    data = st.selectbox(say("data_set"), names, key="retrain_data", help=say.of(_HELP["data"]))
+    epochs = _number("epochs", say)
+    condition = st.selectbox(
+        say("conditions"),
+        ["", *CONDITIONS],
+        format_func=lambda one: say.of(one.text) if one else say("retrain_six"),
+        key="retrain_conditions",
+        help=say.of(_HELP["conditions"]),
+    )
+    conditions = (Condition(condition),) if condition else CONDITIONS
+    learns, loss, sampling = _choice("learns", say), _choice("loss", say), _choice("sampling", say)
+    with st.expander(say("retrain_advanced")):
+        file, other = _typed("retrain_file", say("retrain_file_help"), say), ""
+        if source is None:
+            other = _typed("retrain_other", say.of(_HELP["architecture"]), say)
+        return Recipe(
+            architecture=other or architecture,
+            data=data,
+            conditions=conditions,
+            epochs=epochs,
+            weights=file or weights,
+            learns=learns,
+            loss=loss,
+            sampling=sampling,
+            grade_weights=_choice("grade_weights", say),
+            condition_weights=_condition_weights(conditions, say),
+            colours=_choice("colours", say),
+            frozen_epochs=_number("frozen_epochs", say),
+            layer_decay=_number("layer_decay", say),
+            ema=_number("ema", say),
+            mixup=_number("mixup", say),
+            patience=_number("patience", say),
+            recall_floor=_number("recall_floor", say),
+            image_size=_number("image_size", say, step=32),
+            batch_size=_number("batch_size", say),
+            lr=_number("lr", say),
+            weight_decay=_number("weight_decay", say),
+            warmup_epochs=_number("warmup_epochs", say),
+            augmentation=_choice("augmentation", say),
+            precision=_choice("precision", say),
+            seed=_number("seed", say),
+        )
+
+
+def _start_from(say: Say) -> tuple[str, Run | None]:
+    """The recipe's `weights`, and the run that they are of."""
+    runs = {f"run:{run.id}": run for run in finished_runs()[::-1]}
+    weights = st.selectbox(
+        say("retrain_start_from"),
+        ["pretrained", "none", *runs],
+        format_func=lambda one: start_name(one, say),
+        key="retrain_weights",
+        on_change=_follow_start,
+        help=say.of(_HELP["weights"]),
+    )
+    return weights, runs.get(weights)
+
+
+def _follow_start() -> None:
+    """Pictures of the size that the chosen run has learned from; some networks take no other."""
+    weights = st.session_state["retrain_weights"]
+    source = find_run(weights.removeprefix("run:")).recipe if weights.startswith("run:") else _DEFAULT
+    if st.session_state.get("retrain_image_size") != source.image_size:
+        # Only then: even an equal value, once set here, replaces what is being typed when it arrives late.
+        st.session_state["retrain_image_size"] = source.image_size
+
+
+def _architecture(say: Say, source: Run | None) -> str:
+    if source is None:
+        offered, key = list(ARCHITECTURES), "retrain_architecture"
+    else:  # weights fit into their own network alone
+        offered, key = [source.recipe.architecture], f"retrain_architecture-{source.id}"
+    default = offered.index(_DEFAULT.architecture) if source is None else 0
+    chosen: str = st.selectbox(
+        say("architecture"),
+        offered,
+        index=default,
+        key=key,
+        disabled=source is not None,
+        help=say.of(_HELP["architecture"]),
+    )
+    return chosen
+
+
+def _condition_weights(conditions: tuple[Condition, ...], say: Say) -> tuple[float, ...]:
+    if len(conditions) == 1:
+        return ()
+    typed = st.text_input(
+        say("condition_weights"),
+        key="retrain_condition_weights",
+        placeholder="1, 1, 1, 1, 1, 1",
+        max_chars=100,
+        help=f"{say.of(_HELP['condition_weights'])}. {say('retrain_weights_help')}",
+    )
+    try:
+        return tuple(float(number) for number in typed.split(",")) if typed.strip() else ()
+    except ValueError as error:
+        raise ScalpError(
+            "bad_recipe",
+            f"The weights of the conditions are “{typed}”; they must be numbers with commas between.",
+            f"증상별 가중치 “{typed}”은(는) 쉼표로 구분한 숫자여야 합니다.",
+        ) from error
+
+
+def _typed(key: str, explained: str, say: Say) -> str:
+    return st.text_input(say(key), key=key, max_chars=300, help=explained).strip()
+
+
+def _number(name: str, say: Say, step: int | None = None):  # noqa: ANN202  int or float, as the recipe's field
+    default, (low, high) = getattr(_DEFAULT, name), _LIMITS[name]
+    whole = isinstance(default, int)
+    key = f"retrain_{name}"
+    st.session_state.setdefault(key, default)
+    return st.number_input(
+        say(name),
+        int(low) if whole else float(low),
+        int(high) if whole else float(high),
+        step=step if whole else None,
+        format=None if whole else "%.6g",
+        key=key,
+        help=say.of(_HELP[name]),
+    )
+
+
+def _choice(name: str, say: Say) -> str:
+    choices = CHOICES[name]
+    return st.selectbox(
+        say(name),
+        choices,
+        index=choices.index(getattr(_DEFAULT, name)),
+        format_func=lambda choice: choice_name(name, choice, say),
+        key=f"retrain_{name}",
+        help=say.of(_HELP[name]),
+    )
+
+
+# ---- what comes of it ----
+
+
+def _drawn(recipe: Recipe, say: Say) -> None:
+    """How often each grade is seen, before anything is trained."""
+    table = _shares(recipe.data, open_dataset(recipe.data).version, recipe.conditions, recipe.sampling)
+    with st.popover(say("drawn"), icon=":material/casino:", width="stretch"):
+        st.caption(say("drawn_same") if recipe.sampling == "none" else say("drawn_note"))
+        shown = pd.DataFrame(
+            [[_share(*cell) for cell in row] for row in table],
+            index=pd.Index([say.of(condition.text) for condition in recipe.conditions], name=say("condition")),
+            columns=[grade_name(int(grade), say.language) for grade in GRADES],
+        )
+        st.table(shown, alt=say("drawn"))
+
+
+def _share(labelled: float, drawn: float) -> str:
+    before, after = f"{100 * labelled:.0f}", f"{100 * drawn:.0f}"
+    return before if before == after else f"{before} → {after}"
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _shares(data: str, _version: int, conditions: tuple[Condition, ...], sampling: str) -> np.ndarray:
+    """(conditions, 4, 2): the share of each grade as it is labelled, and as it is drawn."""
+    labels = open_dataset(data).grades(conditions, "train")
+    return np.stack(before_and_after(labels, sampling), axis=-1)
+
+
+def _duration(recipe: Recipe, say: Say) -> None:
+    known = estimate(recipe)
+    if known:
+        st.caption(say("estimate_here", time=say.of(known.text)))
+        return
+    st.caption(say("estimate_unknown"))
+    if st.button(say("estimate_measure"), key="retrain_measure", icon=":material/timer:", width="stretch"):
+        with st.spinner(say("estimate_measuring")):
+            measure(recipe)
+        st.rerun(scope="fragment")
+
+
+# ---- what is training now ----
+
+
+def _status(say: Say) -> None:
+    active = bool(active_runs())
+
+    # Polls only while something trains.
+    @st.fragment(run_every=POLL_SECONDS if active else None, key="retrain_status")
+    def status() -> None:
+        runs = active_runs()
+        if active and not runs:
+            st.rerun()  # the whole page once: what is new belongs on it, and polling ends
+        if not runs:
+            _last(say)
+            return
+        run = runs[0]
+        st.caption(f"**{run.recipe.architecture}** · `{run.id}`")
+        progress_bar(run, say)
+        st.caption(live_words(run, say))
+        if len(runs) > 1:
+            st.caption(say("retrain_more", count=len(runs) - 1))
+        if st.button(say("cancel"), key=f"retrain_cancel-{run.id}", icon=":material/stop:", width="stretch"):
+            run.cancel()
+            st.rerun()
+
+    status()
+
+
+def _last(say: Say) -> None:
+    runs = list_runs()
+    if not runs:
+        return
+    run = runs[-1]
+    st.caption(say("retrain_last", run=f"`{run.id}`", state=say.of(run.state.text)))
+    sentence, _ = run.error
+    if sentence.en:
+        st.error(say.plain(sentence))
