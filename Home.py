@@ -6,7 +6,7 @@ import streamlit as st
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs.champions import Champion, champions, score
 from scalp_core.runs.runs import active_runs
-from ui.choices import carried
+from ui.choices import link_params
 from ui.runs.progress import POLL_SECONDS, progress_bar
 from ui.runs.promotion import tell_broken_pins
 from ui.shell import PAGES, show
@@ -25,7 +25,7 @@ def _doors(say: Say) -> None:
     with st.grid("auto", min_column_width=220):
         for page in ("dataset", "compare", "diagnose", "runs"):
             path, icon = PAGES[page]
-            st.page_link(path, label=say(f"home_start_{page}"), icon=icon, width="stretch", query_params=carried())
+            st.page_link(path, label=say(f"home_start_{page}"), icon=icon, width="stretch", query_params=link_params())
 
 
 def _answers(say: Say) -> None:

@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from scalp_core.data.thumbnails import thumbnail_at
 from scalp_core.errors import ScalpError
 from scalp_core.rest import app as rest
-from scalp_core.rest.connections import make_all_impatient
+from scalp_core.rest.connections import use_timeout_protocol
 from scalp_core.runs import worker
 
 HOME = Path(__file__).resolve().parent / "Home.py"
@@ -111,7 +111,7 @@ def main() -> None:
     port = os.environ.get("PORT") or "8501"
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         sys.exit(f"PORT is “{port}”; it must be a number from 1 to 65535.")
-    make_all_impatient()  # Streamlit's runner hands no protocol on
+    use_timeout_protocol()  # Streamlit's runner hands no protocol on
     app.run(
         config={
             "server.port": int(port),

@@ -23,7 +23,7 @@ import pandas as pd
 from benchmarks.measuring import machine, measured_apart, memory, write_json
 from benchmarks.simulation import OWN, World, draw, error_for, shares_of, true_values
 from scalp_core.labels import CONDITIONS, GRADES, Condition, find_condition
-from scalp_core.metrics.alignment import Aligned, Answers, align, arrange, confusion, tallies
+from scalp_core.metrics.alignment import AlignedPredictions, PartPredictions, align, arrange, cell_counts, confusion
 from scalp_core.metrics.metrics import COUNTED, PROBABILITIES, ranked_probability_scores
 from scalp_core.metrics.paired_comparison import Comparison, Verdict, compare
 
@@ -108,14 +108,14 @@ def coverage(condition: Condition, groups: int, repetitions: int, replicates: in
     ]
 
 
-def _draws(world: World, groups: int, repetitions: int) -> Iterator[tuple[Aligned, int]]:
+def _draws(world: World, groups: int, repetitions: int) -> Iterator[tuple[AlignedPredictions, int]]:
     """Tables with the seed of their resamples, each six repetitions."""
     generator = np.random.default_rng(groups)
     for number in range(max(1, repetitions // _AT_ONCE)):
         yield draw(world, groups, generator), number
 
 
-def _compared(drawn: Aligned, replicates: int, seed: int) -> Comparison:
+def _compared(drawn: AlignedPredictions, replicates: int, seed: int) -> Comparison:
     return compare(drawn, {run: [run] for run in drawn.runs}, replicates, seed)
 
 
@@ -234,7 +234,7 @@ def _measure(options: argparse.Namespace) -> None:
         "arrange a run": lambda: arrange(table, _PART),
         "line up": lambda: align(answers, captures),
         "matrices": lambda: confusion(aligned),
-        "counts by head": lambda: tallies(aligned),
+        "counts by head": lambda: cell_counts(aligned),
         "compare": lambda: compare(aligned, sides, _REPLICATES),
     }
     before = memory()
@@ -263,7 +263,7 @@ def _every_pair(comparison: Comparison) -> None:
             comparison.pairs(name, condition)
 
 
-def _answers(images: int) -> dict[str, Answers]:
+def _answers(images: int) -> dict[str, PartPredictions]:
     """Five runs that are right two times in three, and say so with some doubt."""
     generator = np.random.default_rng(0)
     names = np.array([f"{number:07d}" for number in range(images)], dtype=object)
@@ -273,13 +273,13 @@ def _answers(images: int) -> dict[str, Answers]:
     for number in range(_RUNS):
         grades = np.clip(truth + generator.choice((-1, 0, 0, 0, 0, 1), truth.shape), 0, 3).astype(np.int8)
         probabilities = 0.05 + 0.8 * np.eye(len(GRADES), dtype=np.float32)[grades]
-        made[f"run {number}"] = Answers(
+        made[f"run {number}"] = PartPredictions(
             names, truth.astype(np.int8), grades, np.maximum(grades - 1, 0), np.minimum(grades + 1, 3), probabilities
         )
     return made
 
 
-def _table(answers: Answers) -> pd.DataFrame:
+def _table(answers: PartPredictions) -> pd.DataFrame:
     """The table that a run keeps."""
     conditions, images = answers.truth.shape
     columns = {name: getattr(answers, name).ravel() for name in ("truth", "low", "high")}
@@ -295,7 +295,7 @@ def _table(answers: Answers) -> pd.DataFrame:
     )
 
 
-def plain_way(aligned: Aligned, repeats: int) -> dict[str, Any] | None:
+def plain_way(aligned: AlignedPredictions, repeats: int) -> dict[str, Any] | None:
     """Seconds a replicate of the straightforward way; None where scikit-learn, which only tests need, is missing."""
     try:
         metrics = importlib.import_module("sklearn.metrics")

@@ -28,7 +28,7 @@ from PIL import Image
 from benchmarks.measuring import REAL_SITES, label_vectors, machine, measured_apart, memory, write_json
 from scalp_core.data import quality
 from scalp_core.data.dataset import LABEL_COLUMNS, open_dataset
-from scalp_core.importing.importer import Order, import_tree
+from scalp_core.importing.importer import ImportRequest, import_tree
 from scalp_core.labels import CONDITIONS, GRADES
 from scalp_core.synthetic.generate import FIRST_EPOCH_MS, REGION_OF_FRAME
 
@@ -169,7 +169,7 @@ def _reading(tree: Path, processes: int | None) -> dict[str, float]:
         end = time.perf_counter()
 
     try:
-        import_tree(Order("aihub", str(tree)), _NAME, processes=processes, progress=tell)
+        import_tree(ImportRequest("aihub", str(tree)), _NAME, processes=processes, progress=tell)
     except _EnoughError:
         return {"seconds": end - start}
     raise RuntimeError("the import had nothing to inspect")
@@ -181,7 +181,7 @@ def _whole(tree: Path, processes: int | None) -> dict[str, float]:
     def tell(stage: str, _done: int, _total: int) -> None:
         ended[stage] = time.perf_counter()
 
-    import_tree(Order("aihub", str(tree)), _NAME, processes=processes, progress=tell)
+    import_tree(ImportRequest("aihub", str(tree)), _NAME, processes=processes, progress=tell)
     end = time.perf_counter()
     return {
         "reading": ended["reading"] - ended["start"],
@@ -193,7 +193,7 @@ def _whole(tree: Path, processes: int | None) -> dict[str, float]:
 
 def _again(tree: Path, processes: int | None) -> dict[str, float]:
     start = time.perf_counter()
-    import_tree(Order("aihub", str(tree)), _NAME, processes=processes)
+    import_tree(ImportRequest("aihub", str(tree)), _NAME, processes=processes)
     return {"seconds": time.perf_counter() - start}
 
 

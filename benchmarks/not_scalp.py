@@ -26,7 +26,7 @@ from scalp_core.files import write_atomic
 from scalp_core.inference import input_gate, session
 from scalp_core.inference.gate_fit import drawn, fitting_data
 from scalp_core.inference.input_gate import Gate
-from scalp_core.parallel import share_out
+from scalp_core.parallel import parallel_map
 from scalp_core.runs.runs import Run, find_run, finished_runs
 
 Pixels = npt.NDArray[np.uint8]
@@ -162,7 +162,7 @@ def _pictures(dataset: Dataset, pictures: int, seed: int) -> Iterator[tuple[str,
         pixels = opened(dataset.read(str(ids.iloc[tested[number]])))
         yield from ((name, encoded(change(pixels), 90)) for name, change in CHANGED.items())
     wanted = [(kind, seed + number) for kind in KINDS for number in range(pictures)]
-    for kind, number, data in share_out(drawing_of, wanted):
+    for kind, number, data in parallel_map(drawing_of, wanted):
         yield kind, data
         like = dataset.read(str(ids.iloc[trained[COLOURS_APART * number % len(trained)]]))
         yield f"{kind}, {IN_SCALP_COLOURS}", in_colours_of(data, like)

@@ -421,13 +421,13 @@ def measure_bulk(options: argparse.Namespace) -> None:
         for name, how in _SERVINGS.items():
             graders = replace(answering, serving={run: how})
             table = options.folder / f"{run.id}-{number}-{how.int8}.parquet"
-            steady, whole = _rates(batch.Order(listing.sources, graders, table))
+            steady, whole = _rates(batch.BatchRequest(listing.sources, graders, table))
             rates.setdefault(name, []).append(steady)
             rates.setdefault(f"{name}, with starting", []).append(whole)
     write_json(options.json, {name: median(values) for name, values in rates.items()})
 
 
-def _rates(order: batch.Order) -> tuple[float, float]:
+def _rates(order: batch.BatchRequest) -> tuple[float, float]:
     """Pictures a second from the first part of the table on, and from the command on."""
     seen: list[tuple[float, int]] = []
     started = time.perf_counter()

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from benchmarks.measuring import label_vectors
 from scalp_core.labels import CONDITIONS, GRADES, Condition
-from scalp_core.metrics.alignment import Aligned, confusion
+from scalp_core.metrics.alignment import AlignedPredictions, confusion
 from scalp_core.metrics.metrics import COUNTED, kappas
 
 _OF_HEAD = 0.6  # share of the severity's variance
@@ -47,7 +47,7 @@ def shares_of(condition: Condition) -> tuple[float, ...]:
     return tuple(np.bincount(grades, chances, minlength=len(GRADES)).tolist())
 
 
-def draw(world: World, groups: int, generator: np.random.Generator) -> Aligned:
+def draw(world: World, groups: int, generator: np.random.Generator) -> AlignedPredictions:
     """Answers of the world's networks to `images` pictures of each of so many heads.
 
     The six conditions are six independent repetitions, so that one comparison tests six. Probabilities are all on the
@@ -68,11 +68,11 @@ def draw(world: World, groups: int, generator: np.random.Generator) -> Aligned:
     return _graded(world, severity.reshape(repetitions, -1), answers.reshape(networks, repetitions, -1))
 
 
-def _graded(world: World, severity: npt.NDArray[np.float32], answers: npt.NDArray[np.float32]) -> Aligned:
+def _graded(world: World, severity: npt.NDArray[np.float32], answers: npt.NDArray[np.float32]) -> AlignedPredictions:
     cuts = [NormalDist().inv_cdf(share) for share in np.cumsum(world.shares)[:-1]]
     truth, grades = (np.searchsorted(cuts, one).astype(np.int8) for one in (severity, answers))
     images = np.arange(severity.shape[1])
-    return Aligned(
+    return AlignedPredictions(
         runs=tuple(f"network {number}" for number in range(len(world.errors))),
         conditions=CONDITIONS,
         images=images.astype(object),

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from scalp_core.data.dataset import Dataset
-from scalp_core.evaluation.comparison import LeftOut, Side, candidates
+from scalp_core.evaluation.comparison import ExcludedRun, Model, candidates
 from scalp_core.labels import Condition
 from scalp_core.metrics.metrics import HEADLINE, METRICS
 from scalp_core.runs.champions import score
@@ -17,7 +17,7 @@ from ui.compare.confusion_matrices import show_wall
 from ui.compare.decision_lab import show_decision
 from ui.compare.differences import show_differences
 from ui.compare.leaderboard import show_leaderboard
-from ui.compare.selection import Compared
+from ui.compare.selection import ModelSelection
 from ui.downloads import file_stem
 from ui.shell import show
 from ui.words import Say
@@ -46,7 +46,7 @@ def compare(say: Say) -> None:
     _tell_left_out(say, left_out)
 
 
-def _compare(say: Say, dataset: Dataset, sides: Sequence[Side], left_out: Sequence[LeftOut]) -> None:
+def _compare(say: Say, dataset: Dataset, sides: Sequence[Model], left_out: Sequence[ExcludedRun]) -> None:
     view = choose(say("compare_view"), {key: say(f"view_{key}") for key in VIEWS}, "view", "leaderboard", say.language)
     condition = choose_condition(say)
     chosen = _choose_sides(say, condition, sides)
@@ -54,7 +54,7 @@ def _compare(say: Say, dataset: Dataset, sides: Sequence[Side], left_out: Sequen
     if not chosen:
         st.info(say("compare_choose"))
         return
-    one = Compared(dataset, condition, part, chosen, metric)
+    one = ModelSelection(dataset, condition, part, chosen, metric)
     VIEWS[view](one, say)
     _offer_report(say, one, left_out)
 
@@ -77,7 +77,7 @@ def _choose_part_and_metric(say: Say, view: str) -> tuple[str, str]:
     return part, metric
 
 
-def _choose_sides(say: Say, condition: Condition, sides: Sequence[Side]) -> tuple[Side, ...]:
+def _choose_sides(say: Say, condition: Condition, sides: Sequence[Model]) -> tuple[Model, ...]:
     """To begin with one an architecture, the best on validation."""
     known = {side.key: side for side in sides}
     names = {key: side.name + (f" × {len(side.runs)}" if len(side.runs) > 1 else "") for key, side in known.items()}
@@ -85,14 +85,14 @@ def _choose_sides(say: Say, condition: Condition, sides: Sequence[Side]) -> tupl
     return tuple(known[key] for key in chosen)
 
 
-def _best_by_architecture(sides: Sequence[Side], condition: Condition) -> list[str]:
+def _best_by_architecture(sides: Sequence[Model], condition: Condition) -> list[str]:
     best: dict[str, str] = {}
     for side in sorted(sides, key=lambda side: score(side.runs[0], condition, "valid") or 0.0):
         best[side.recipe.architecture] = side.key
     return list(best.values())
 
 
-def _offer_report(say: Say, one: Compared, left_out: Sequence[LeftOut]) -> None:
+def _offer_report(say: Say, one: ModelSelection, left_out: Sequence[ExcludedRun]) -> None:
     def printed() -> str:
 
         today = datetime.now(UTC).date().isoformat()
@@ -112,7 +112,7 @@ def _offer_report(say: Say, one: Compared, left_out: Sequence[LeftOut]) -> None:
     )
 
 
-def _tell_left_out(say: Say, left_out: Sequence[LeftOut]) -> None:
+def _tell_left_out(say: Say, left_out: Sequence[ExcludedRun]) -> None:
     if not left_out:
         return
     with st.expander(say("compare_left_out", count=len(left_out))):

@@ -9,7 +9,7 @@ from scalp_core.labels import CONDITIONS
 from scalp_core.runs import worker
 from scalp_core.runs.runs import Run, State, list_runs
 from ui.choices import choose_from_list
-from ui.errors import told
+from ui.errors import errors
 from ui.runs.ablation import show_ablation
 from ui.runs.operating_point import show_point
 from ui.runs.progress import POLL_SECONDS, live_words, progress_bar
@@ -35,7 +35,7 @@ def _runs(say: Say) -> None:
     def everything() -> None:
         runs = list_runs()[::-1]
         st.dataframe(pd.DataFrame([_row(say, run) for run in runs]), hide_index=True, alt=say("page_runs"))
-        with told(say):
+        with errors(say):
             _in_depth(say, {run.id: run for run in runs})
         if active and not any(run.state.active for run in runs):
             st.rerun()

@@ -24,7 +24,7 @@ MAX_SIDE = 16_384
 FORMATS = ("JPEG", "PNG", "WEBP")
 FORMAT_NAMES = "JPEG, PNG, WebP"
 
-GLANCED_AT = (
+STATS_SIDE = (
     160  # px along the longer side: the scale at which sharpness and light compare (scalp_core.inference.image_stats)
 )
 
@@ -77,7 +77,7 @@ class Preprocessing:
     @property
     def least(self) -> tuple[int, int] | None:
         """Width and height that are enough to decode, for the network and for a glance at it; None: all."""
-        return (max(self.width, GLANCED_AT), max(self.height, GLANCED_AT)) if self.reduced else None
+        return (max(self.width, STATS_SIDE), max(self.height, STATS_SIDE)) if self.reduced else None
 
 
 def decode(data: bytes, least: tuple[int, int] | None = None) -> Picture:

@@ -25,7 +25,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def share_out(work: Callable[[Work], Result], items: Iterable[Work], processes: int | None = None) -> Iterator[Result]:
+def parallel_map(
+    work: Callable[[Work], Result], items: Iterable[Work], processes: int | None = None
+) -> Iterator[Result]:
     """`work(item)` of every item, in whatever order they are done; few items are taken ahead of the workers.
 
     Args:
@@ -45,7 +47,7 @@ def share_out(work: Callable[[Work], Result], items: Iterable[Work], processes: 
     pool = ProcessPoolExecutor(processes, context, initializer=_start_worker)
     left = iter(items)
     try:
-        with deaf_to_interrupts(), _without_main_module():
+        with ignore_sigint(), _without_main_module():
             waiting: set[Future[Result]] = {pool.submit(work, item) for item in islice(left, 2 * processes)}
         while waiting:
             finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -64,7 +66,7 @@ def share_out(work: Callable[[Work], Result], items: Iterable[Work], processes: 
 
 
 @contextmanager
-def deaf_to_interrupts() -> Iterator[None]:
+def ignore_sigint() -> Iterator[None]:
     """Workers started in here inherit that they ignore Ctrl-C, and leave it to their parent from the first moment."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may change, and only it receives, signals
@@ -107,5 +109,5 @@ def _end_after(parent: BaseProcess) -> None:
     os._exit(1)  # nobody is left to hand a result or an error to
 
 
-def untold(*_: object) -> None:
+def no_progress(*_: object) -> None:
     """A progress for whoever does not want to know."""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from scalp_core.data.dataset import Dataset, write_dataset
-from scalp_core.data.quality import Measures
+from scalp_core.data.quality import ImageMeasures
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs.runs import Recipe, Run, create_run
 from scalp_core.synthetic.generate import make_dataset
@@ -110,7 +110,9 @@ def without_measures(dataset: Dataset) -> Dataset:
     """The same data set as an earlier version wrote it, before pictures were measured."""
     rows = dataset.index.reset_index(drop=True)
     rows = rows.drop(
-        columns=[name for name in rows if name in (*Measures.__dataclass_fields__, "look_alikes") and name != "sha256"]
+        columns=[
+            name for name in rows if name in (*ImageMeasures.__dataclass_fields__, "look_alikes") and name != "sha256"
+        ]
     )
     return write_dataset(dataset.folder, dataset.kind, dataset.made, rows, parts=dataset.parts)
 

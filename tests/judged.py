@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalp_core.labels import Condition
-from scalp_core.metrics.alignment import Aligned, align, arrange
+from scalp_core.metrics.alignment import AlignedPredictions, align, arrange
 from scalp_core.metrics.metrics import PROBABILITIES
 
 Column = Sequence[int | None] | npt.NDArray[np.integer]
@@ -32,7 +32,7 @@ def table(
     )
 
 
-def lined_up(tables: Mapping[str, pd.DataFrame], in_group: int = 1) -> Aligned:
+def lined_up(tables: Mapping[str, pd.DataFrame], in_group: int = 1) -> AlignedPredictions:
     """The runs' answers; so many images in a row are one group."""
     answers = {name: arrange(one, "test") for name, one in tables.items()}
     images = next(iter(answers.values())).images

@@ -3,7 +3,7 @@
 import numpy as np
 
 from scalp_core.labels import CONDITIONS, GRADES, Condition
-from scalp_core.metrics.alignment import Aligned
+from scalp_core.metrics.alignment import AlignedPredictions
 from scalp_core.metrics.paired_comparison import Comparison, compare
 
 ONE_BEST, TWO_LEAD, EQUAL, UNLABELLED, UNDECIDED, ONE_ALONE = CONDITIONS
@@ -21,7 +21,7 @@ _GUESSES = {
 }
 
 
-def aligned() -> Aligned:
+def aligned() -> AlignedPredictions:
     """Five runs (two of resnet18) on 400 pictures, two a group; of grade 3 in ONE_ALONE nothing is ever recognised."""
     generator = np.random.default_rng(7)
     runs = tuple(run for members in SIDES.values() for run in members)
@@ -37,7 +37,7 @@ def aligned() -> Aligned:
             guessed = generator.random(PICTURES) < (share or 0)
             answers = np.where(guessed, generator.integers(0, 4, PICTURES), np.maximum(truth[place], 0))
             grades[number, place] = np.minimum(answers, 2) if condition is ONE_ALONE else answers
-    return Aligned(
+    return AlignedPredictions(
         runs=runs,
         conditions=CONDITIONS,
         images=np.array([f"p{number:03}" for number in range(PICTURES)], dtype=object),

@@ -3,15 +3,15 @@
 import numpy as np
 
 from scalp_core.inference import input_gate
-from scalp_core.inference.image_stats import glance
-from scalp_core.inference.input_gate import FARTHEST, Cloud, Gate, Limits
+from scalp_core.inference.image_stats import image_stats
+from scalp_core.inference.input_gate import FARTHEST, PPCA, Gate, GateLimits
 from scalp_core.inference.predict import graders
 from scalp_core.runs.runs import Run
 
 
 def sharpness_of(run: Run, data: bytes) -> float:
     """As the gate of this run measures it."""
-    return glance(graders(run=run).grade(data).picture.pixels).sharpness
+    return image_stats(graders(run=run).grade(data).picture.pixels).sharpness
 
 
 def put_gate(run: Run, channels: int, sharpness: float) -> None:
@@ -20,13 +20,13 @@ def put_gate(run: Run, channels: int, sharpness: float) -> None:
     Args:
         channels: of the run's features.
     """
-    looks = len(glance(np.zeros((64, 64, 3), dtype=np.uint8)).looks)
-    limits = Limits(pixels=1, sharpness=sharpness, burnt=1.0, light=0.0, distance=FARTHEST)
+    looks = len(image_stats(np.zeros((64, 64, 3), dtype=np.uint8)).looks)
+    limits = GateLimits(pixels=1, sharpness=sharpness, burnt=1.0, light=0.0, distance=FARTHEST)
     facts = {"version": input_gate.VERSION, "weights": run.manifest["files"]["model.safetensors"]}
     input_gate.write(Gate(limits, _everywhere(channels), _everywhere(looks), facts), run.gate_path)
 
 
-def _everywhere(size: int) -> Cloud:
+def _everywhere(size: int) -> PPCA:
     """Nothing is far from it."""
     zeros = np.zeros((1, size), dtype=np.float32)
-    return Cloud(zeros[0], zeros[0] + 1, zeros, np.ones(1, dtype=np.float32), rest=1e12)
+    return PPCA(zeros[0], zeros[0] + 1, zeros, np.ones(1, dtype=np.float32), rest=1e12)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from scalp_core.data.dataset import Dataset, list_datasets
 from scalp_core.errors import ScalpError
 from scalp_core.inference import optimize
-from scalp_core.inference.optimize import EXACT, LEAST_GAIN, MOST_REFLAGGED, TOLERANCE, Checked, Way
+from scalp_core.inference.optimize import EXACT, LEAST_GAIN, MOST_REFLAGGED, TOLERANCE, Candidate, CheckResult
 from scalp_core.runs.champions import judged_on
 from scalp_core.runs.runs import Run, Serving, find_finished, finished_runs
 from training.markdown import markdown_table
@@ -61,20 +61,20 @@ def _quicken(run: Run, int8: bool) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        checked = optimize.quicken(run, dataset, int8, tell)
+        checked = optimize.optimize_run(run, dataset, int8, tell)
     print(f"\n{run.id}: {_heading(dataset, checked)}\n")
     print(_table(run, checked))
     print(f"\nFrom now on: {_name(checked.chosen)}.{_why(checked)}")
 
 
-def _why(checked: Checked) -> str:
+def _why(checked: CheckResult) -> str:
     """Why nothing was taken although something passed."""
     passed = any(way.passed() for way in checked.ways[1:])
     gain = f"{LEAST_GAIN - 1:.0%}"
     return f" What passed is not {gain} faster." if passed and checked.chosen == EXACT else ""
 
 
-def _heading(dataset: Dataset, checked: Checked) -> str:
+def _heading(dataset: Dataset, checked: CheckResult) -> str:
     kind = " SYNTHETIC" if dataset.synthetic else ""
     return (
         f"{checked.pictures:,}{kind} pictures of the calibration part of “{dataset.name}”. Quadratic weighted kappa "
@@ -82,13 +82,13 @@ def _heading(dataset: Dataset, checked: Checked) -> str:
     )
 
 
-def _table(run: Run, checked: Checked) -> str:
+def _table(run: Run, checked: CheckResult) -> str:
     codes = [condition.code for condition in run.recipe.conditions]
     rows = [["way", "ms, one core", *codes, "grades changed", "gate", "passed"]]
     return markdown_table([*rows, *(_row(run, way, way is checked.ways[0]) for way in checked.ways)])
 
 
-def _row(run: Run, way: Way, exact: bool) -> list[str]:
+def _row(run: Run, way: Candidate, exact: bool) -> list[str]:
     """Kappas without short cuts, and by how much they change with them."""
     kappas = [
         f"{way.kappas[condition]:.4f}" if exact else f"{way.changes[condition]:+.4f}"

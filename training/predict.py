@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from scalp_core.data.image_sources import Listing, find
 from scalp_core.errors import ScalpError
-from scalp_core.inference.batch import Order, Outcome, grade_all
+from scalp_core.inference.batch import BatchRequest, BatchResult, grade_all
 from scalp_core.inference.predict import Graders, graders
 from scalp_core.labels import CONDITIONS, Condition, find_condition
 from scalp_core.runs.runs import find_finished
@@ -80,7 +80,7 @@ def _predict(options: argparse.Namespace) -> int:
         return 1
     started = time.monotonic()
     with _Bar() as bar:
-        order = Order(listing.sources, chosen, options.out)
+        order = BatchRequest(listing.sources, chosen, options.out)
         outcome = grade_all(order, jobs=options.jobs, restart=options.restart, progress=bar)
     _tell(outcome, chosen, options.out, time.monotonic() - started)
     return 0 if outcome.graded else 1
@@ -115,7 +115,7 @@ def _tell_what_is_left_out(listing: Listing, wanted: Sequence[Condition], chosen
         print(f"No run grades {', '.join(missing)}: the table has no columns for that.", file=sys.stderr)
 
 
-def _tell(outcome: Outcome, chosen: Graders, out: Path, seconds: float) -> None:
+def _tell(outcome: BatchResult, chosen: Graders, out: Path, seconds: float) -> None:
     graded_now = outcome.pictures - outcome.before
     if not graded_now:
         print(f"{out} is there already, of these pictures by these runs. Grade again with --restart.")

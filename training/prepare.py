@@ -15,10 +15,10 @@ from scalp_core.data.audit_messages import as_json
 from scalp_core.data.dataset import PARTS, Dataset, data_folder, open_dataset
 from scalp_core.data.filters import counts
 from scalp_core.data.quality import inspect
-from scalp_core.data.splits import OVERLAPS, WAYS, deal_anew
+from scalp_core.data.splits import OVERLAPS, WAYS, reassign_splits
 from scalp_core.errors import ScalpError
 from scalp_core.importing.csv_labels import FIELDS
-from scalp_core.importing.importer import FAULT_LIST, FAULTS, WARNINGS, Order, import_tree, read_report
+from scalp_core.importing.importer import FAULT_LIST, FAULTS, WARNINGS, ImportRequest, import_tree, read_report
 from scalp_core.labels import Condition
 from scalp_core.synthetic.aihub_export import check_folder, write_aihub_tree
 from scalp_core.synthetic.generate import PRIORS, make_dataset
@@ -214,7 +214,7 @@ def _report(dataset: Dataset) -> None:
 
 def _import(options: argparse.Namespace, kind: str, source: Path) -> None:
     table, columns = (str(options.file), dict(options.map)) if kind == "csv" else ("", {})
-    order = Order(kind, str(source), table, columns, options.by, options.seed, options.extract)
+    order = ImportRequest(kind, str(source), table, columns, options.by, options.seed, options.extract)
     with _Bars() as bars:
         dataset = import_tree(order, options.name, processes=options.processes, progress=bars)
     _report(dataset)
@@ -247,7 +247,7 @@ class _Bars:
 
 
 def _split(options: argparse.Namespace) -> None:
-    dataset = deal_anew(open_dataset(options.name), options.by, options.seed)
+    dataset = reassign_splits(open_dataset(options.name), options.by, options.seed)
     _report(dataset)
     print(f"How it is split: {WAYS[options.by].en} (seed {options.seed}).")
     if dataset.parts.get("leaky"):

@@ -16,7 +16,7 @@ import pandas as pd
 
 from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.errors import ScalpError, Text
-from scalp_core.evaluation.comparison import LeftOut, Side, candidates
+from scalp_core.evaluation.comparison import ExcludedRun, Model, candidates
 from scalp_core.inference import session
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import metrics
@@ -109,7 +109,7 @@ def _not_written(path: Path, why: Text) -> ScalpError:
     )
 
 
-def _chosen(sides: Sequence[Side], left_out: Sequence[LeftOut], run_ids: Sequence[str]) -> list[Side]:
+def _chosen(sides: Sequence[Model], left_out: Sequence[ExcludedRun], run_ids: Sequence[str]) -> list[Model]:
     """The sides with these runs alone.
 
     Raises:
@@ -123,7 +123,7 @@ def _chosen(sides: Sequence[Side], left_out: Sequence[LeftOut], run_ids: Sequenc
     return [replace(side, key=runs[0].id, runs=runs) for side, runs in kept if runs]
 
 
-def _not_comparable(run: Run, left_out: Sequence[LeftOut]) -> ScalpError:
+def _not_comparable(run: Run, left_out: Sequence[ExcludedRun]) -> ScalpError:
     unfinished = Text("it has not finished", "완료되지 않았습니다")
     reason = next((one.reason for one in left_out if one.run == run), unfinished)
     return ScalpError(

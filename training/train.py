@@ -19,7 +19,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.labels import GRADES, find_condition
 from scalp_core.learning.balancing import before_and_after
 from scalp_core.runs import worker
-from scalp_core.runs.duration import Estimate, estimate, measure
+from scalp_core.runs.duration import DurationEstimate, estimate, measure
 from scalp_core.runs.runs import CHOICES, Recipe, Run, State, create_run, find_run
 
 _POLL = 0.5  # seconds
@@ -106,7 +106,7 @@ def drawn(recipe: Recipe) -> pd.DataFrame:
     return pd.DataFrame(cells, [condition.code for condition in recipe.conditions], [grade.text.en for grade in GRADES])
 
 
-def told(expected: Estimate) -> str:
+def told(expected: DurationEstimate) -> str:
     """One line: how long, of what pieces, measured when."""
     pieces = ", ".join(f"{piece.what.en} {piece.seconds:.0f} s" for piece in expected.pieces)
     return f"It takes {expected.text.en} ({pieces}; speed of this machine as of {expected.measured[:10]})."

@@ -18,7 +18,7 @@ from scalp_core.data.splits import OVERLAPS
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, GRADES, Condition
 from ui.words import Say
 
-CARRIED = ("lang", "data", "condition")  # what a link to another page takes along
+LINK_PARAMS = ("lang", "data", "condition")  # what a link to another page takes along
 
 
 def choose(label: str, options: Mapping[str, str], key: str, default: str, language: str) -> str:
@@ -91,9 +91,9 @@ def choose_page(pages: int, leafed: str) -> int:
     return int(_kept("page", str(page), "1"))
 
 
-def carried() -> dict[str, str]:
+def link_params() -> dict[str, str]:
     """What links to other pages take along from this address."""
-    return {key: st.query_params[key] for key in CARRIED if key in st.query_params}
+    return {key: st.query_params[key] for key in LINK_PARAMS if key in st.query_params}
 
 
 def _asked(key: str, options: Mapping[str, str], default: str) -> str:

@@ -11,7 +11,7 @@ from ui.words import Say
 
 
 @contextmanager
-def told(say: Say) -> Iterator[None]:
+def errors(say: Say) -> Iterator[None]:
     """Say what is raised in here. Every fragment needs one of its own: nothing that is raised in it gets out."""
     try:
         yield

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from ui.choices import carried, choose, following
-from ui.errors import told
+from ui.choices import choose, following, link_params
+from ui.errors import errors
 from ui.runs.retrain import retrain_panel
 from ui.words import Say
 
@@ -29,14 +29,14 @@ def _show(name: str, body: Callable[[Say], None]) -> None:
         links = st.container()  # above the language switch, in the language it chooses
         say = Say(_language())
         for page, (path, icon) in PAGES.items():
-            links.page_link(path, label=say(f"page_{page}"), icon=icon, query_params=carried())
+            links.page_link(path, label=say(f"page_{page}"), icon=icon, query_params=link_params())
     st.set_page_config(page_title=f"{say(f'page_{name}')} · Scalp Lab", page_icon="🔬", layout="wide")
     _mark_language(key="page-language", data={"language": say.language})
     st.info(say("research_only"), icon=":material/science:")
     st.title(say(f"title_{name}"))
-    with told(say):
+    with errors(say):
         body(say)
-    with st.sidebar, told(say):
+    with st.sidebar, errors(say):
         retrain_panel(say)
 
 

@@ -5,12 +5,12 @@ import streamlit as st
 _KEY = "said_later"
 
 
-def say_later(words: str) -> None:
+def toast_after_rerun(words: str) -> None:
     """Say this in the next drawing of any page."""
     st.session_state[_KEY] = words
 
 
-def say_now() -> None:
+def show_pending_toast() -> None:
     """Say what was put off."""
     if words := st.session_state.pop(_KEY, ""):
         st.toast(words, icon=":material/check:")

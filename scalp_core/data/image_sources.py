@@ -39,7 +39,7 @@ _FAULTS = {
 _ALWAYS_TOLD = ("unreadable", "partial_download")
 
 
-class Source(NamedTuple):
+class ImageSource(NamedTuple):
     """A picture that was pointed at.
 
     Attributes:
@@ -69,7 +69,7 @@ class Listing:
         others: files left out because no picture has such an ending; how many, by ending.
     """
 
-    sources: tuple[Source, ...]
+    sources: tuple[ImageSource, ...]
     others: Mapping[str, int]
 
 
@@ -79,7 +79,7 @@ def find(paths: Iterable[str]) -> Listing:
     Raises:
         ScalpError: there is nothing at one of the paths.
     """
-    found: dict[tuple[str, object], Source] = {}
+    found: dict[tuple[str, object], ImageSource] = {}
     others: Counter[str] = Counter()
     for path in (path for asked in paths for path in _expanded(asked)):
         for source, name in _sources(path):
@@ -91,7 +91,7 @@ def find(paths: Iterable[str]) -> Listing:
     return Listing(tuple(found.values()), dict(others.most_common()))
 
 
-def contents(sources: Iterable[Source]) -> Iterator[tuple[Source, bytes | ScalpError]]:
+def contents(sources: Iterable[ImageSource]) -> Iterator[tuple[ImageSource, bytes | ScalpError]]:
     """The bytes of each in turn, or why there are none. Neighbours of one zip file are read with it opened once."""
     for (root, container), neighbours in groupby(sources, lambda source: (source.root, source.container)):
         several = list(neighbours)
@@ -103,7 +103,7 @@ def contents(sources: Iterable[Source]) -> Iterator[tuple[Source, bytes | ScalpE
             yield from ((source, _fault("unreadable", error.strerror or "")) for source in several)
 
 
-def _content(reader: Reader, source: Source) -> bytes | ScalpError:
+def _content(reader: Reader, source: ImageSource) -> bytes | ScalpError:
     if source.member is None:
         return source.fault or _fault("unreadable")
     return _read(reader.read, source.member, source.container.is_zip)
@@ -167,7 +167,7 @@ def _expanded(asked: str) -> list[Path]:
     raise ScalpError("nothing_there", f"There is nothing at “{named}”.", f"“{named}” 위치에 파일이나 폴더가 없습니다.")
 
 
-def _sources(asked: Path) -> Iterator[tuple[Source, str]]:
+def _sources(asked: Path) -> Iterator[tuple[ImageSource, str]]:
     """What is at one path, each with its name: a folder is walked through, a zip file looked into."""
     if asked.is_dir():
         root = asked.resolve()
@@ -179,7 +179,7 @@ def _sources(asked: Path) -> Iterator[tuple[Source, str]]:
         yield _alone(asked), asked.name
 
 
-def _alone(path: Path) -> Source:
+def _alone(path: Path) -> ImageSource:
     """A file that was named itself, link or not."""
     root, here, member, fault = path.parent.resolve(), Container("", False, "", 1), None, None
     try:
@@ -190,18 +190,18 @@ def _alone(path: Path) -> Source:
         member = Member((), path.name, "", quote_path(path.name), status.st_size, status.st_ctime_ns)
     if member and not path.is_file():
         member, fault = None, _fault("unreadable", "no file")
-    return Source(_writable(path), root, here, member, fault)
+    return ImageSource(_writable(path), root, here, member, fault)
 
 
-def _told(asked: Path, root: Path, fault: Fault) -> Iterator[tuple[Source, str]]:
+def _told(asked: Path, root: Path, fault: Fault) -> Iterator[tuple[ImageSource, str]]:
     """What the walk through a folder could not enter or would not follow."""
     link = fault.kind == "unsafe_name"
     path = asked / fault.where / fault.name if link else asked / unquote_path(fault.where)
     nowhere = Container("", False, "", 0)
-    yield Source(_writable(path), root, nowhere, None, _fault_of(fault)), fault.name
+    yield ImageSource(_writable(path), root, nowhere, None, _fault_of(fault)), fault.name
 
 
-def _inside(asked: Path, root: Path, container: Container) -> Iterator[tuple[Source, str]]:
+def _inside(asked: Path, root: Path, container: Container) -> Iterator[tuple[ImageSource, str]]:
     """The files of a folder, or of a zip file, that is the container or has it somewhere below."""
     within = Path(unquote_path(container.path))
     outer, depth = asked / within, len(within.parts)
@@ -210,13 +210,16 @@ def _inside(asked: Path, root: Path, container: Container) -> Iterator[tuple[Sou
             for one in reader.members(container):
                 if isinstance(one, Fault):
                     path, fault = _place_of(one, outer, container), _fault_of(one)
-                    yield Source(_writable(path), root, container, None, fault), one.name
+                    yield ImageSource(_writable(path), root, container, None, fault), one.name
                 else:
                     inner = "/".join((*one.parts[depth:], one.name))
                     path = f"{outer}!{inner}" if container.is_zip else outer / unquote_path(one.file or "")
-                    yield Source(_writable(path), root, container, one), one.name
+                    yield ImageSource(_writable(path), root, container, one), one.name
     except OSError as error:
-        yield Source(_writable(outer), root, container, None, _fault("unreadable", error.strerror or "")), outer.name
+        yield (
+            ImageSource(_writable(outer), root, container, None, _fault("unreadable", error.strerror or "")),
+            outer.name,
+        )
 
 
 def _place_of(fault: Fault, outer: Path, container: Container) -> Path | str:
@@ -228,7 +231,7 @@ def _place_of(fault: Fault, outer: Path, container: Container) -> Path | str:
     return f"{outer}!{inner}/{fault.name}" if inner else f"{outer}!{fault.name}"
 
 
-def _identity(source: Source) -> tuple[str, object]:
+def _identity(source: ImageSource) -> tuple[str, object]:
     """The same for a picture that was pointed at twice."""
     member = source.member
     if member is None:

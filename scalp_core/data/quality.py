@@ -16,7 +16,7 @@ import pandas as pd
 from scalp_core.data.dataset import OPTIONAL_COLUMNS, Dataset, change_columns, claimed
 from scalp_core.errors import ScalpError
 from scalp_core.images import Pixels, decode
-from scalp_core.parallel import share_out
+from scalp_core.parallel import parallel_map
 
 Looks = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.intp]
@@ -51,7 +51,7 @@ _MOST_COMPARED = 2_000
 
 
 @dataclass(frozen=True)
-class Measures:
+class ImageMeasures:
     """What `measure` finds; the names are those of the columns of an index.
 
     Attributes:
@@ -78,18 +78,18 @@ class Measures:
     look: int
 
 
-def measure(data: bytes) -> Measures:
+def measure(data: bytes) -> ImageMeasures:
     """What the file of a picture measures. Raises ScalpError as `images.decode` does."""
     return measure_pixels(decode(data).pixels, data)
 
 
-def measure_pixels(pixels: Pixels, data: bytes) -> Measures:
+def measure_pixels(pixels: Pixels, data: bytes) -> ImageMeasures:
     """As `measure`, for whoever has already decoded `data`."""
     height, width = pixels.shape[:2]
     standard = _scaled(pixels, _STANDARD_SIDE)
     grey = cv2.cvtColor(standard, cv2.COLOR_RGB2GRAY)
     lightness, cast_red, cast_yellow = _colour(standard)
-    return Measures(
+    return ImageMeasures(
         len(data),
         hashlib.sha256(data).hexdigest(),
         width,
@@ -223,7 +223,7 @@ def _join(root: Rows, first: Rows, second: Rows) -> None:
 
 
 # What `measure` finds, as records of an array: flat in memory, unlike a million objects.
-_MEASURED = [name for name in OPTIONAL_COLUMNS if name in Measures.__dataclass_fields__]
+_MEASURED = [name for name in OPTIONAL_COLUMNS if name in ImageMeasures.__dataclass_fields__]
 _RECORD = np.dtype([("readable", "?"), *((name, OPTIONAL_COLUMNS[name].lower()) for name in _MEASURED)])
 
 
@@ -242,7 +242,7 @@ def inspect(dataset: Dataset, processes: int | None = None, progress: Progress |
     with claimed(dataset.name):
         records = np.zeros(dataset.images, dtype=_RECORD)
         done = 0
-        for first, measured in share_out(_inspect_chunk, _chunks(dataset), processes):
+        for first, measured in parallel_map(_inspect_chunk, _chunks(dataset), processes):
             records[first : first + len(measured)] = measured
             done += len(measured)
             if progress:
@@ -270,14 +270,14 @@ def _inspect_chunk(chunk: tuple[Dataset, int, list[str]]) -> tuple[int, npt.NDAr
     return first, records
 
 
-def columns_of(measured: Sequence[Measures]) -> pd.DataFrame:
+def columns_of(measured: Sequence[ImageMeasures]) -> pd.DataFrame:
     """The columns that `inspect` writes, of pictures that are measured already."""
     records = np.array([_record(measures) for measures in measured], dtype=_RECORD)
     contents = np.array([measures.sha256 for measures in measured])
     return pd.DataFrame(_columns(records, look_alikes(records["look"], contents)))
 
 
-def _record(measures: Measures) -> tuple[object, ...]:
+def _record(measures: ImageMeasures) -> tuple[object, ...]:
     return True, *(getattr(measures, name) for name in _MEASURED)
 
 

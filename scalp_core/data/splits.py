@@ -32,7 +32,7 @@ COLUMNS = ("site", "capture", *LABEL_COLUMNS)
 
 
 @dataclass(frozen=True)
-class Deal:
+class SplitAssignment:
     """Parts of rows, in their order, and what `dataset.json` keeps about how they came about."""
 
     parts: pd.Series
@@ -55,7 +55,7 @@ def possible(rows: pd.DataFrame, by: str) -> bool:
     return by == "all" or int(joined_groups(rows, by).max(initial=-1)) + 1 >= len(PART_SHARES)
 
 
-def deal(rows: pd.DataFrame, by: str, seed: int) -> Deal:
+def assign_splits(rows: pd.DataFrame, by: str, seed: int) -> SplitAssignment:
     """Parts by one of WAYS.
 
     Args:
@@ -71,15 +71,17 @@ def deal(rows: pd.DataFrame, by: str, seed: int) -> Deal:
             f"“{by[:40]}” 기준으로는 나눌 수 없습니다. 가능한 값: {', '.join(WAYS)}.",
         )
     if by == "all":
-        return Deal(pd.Series("train", index=rows.index, dtype="string"), {"by": by, "seed": seed, "leaky": False})
+        return SplitAssignment(
+            pd.Series("train", index=rows.index, dtype="string"), {"by": by, "seed": seed, "leaky": False}
+        )
     if by == "official":
         return _official(rows, seed)
     groups = int(joined_groups(rows, by).max(initial=-1)) + 1
     described = {"by": by, "seed": seed, "leaky": False, "values": int(rows[by].nunique()), "groups": groups}
-    return Deal(split(rows, by, seed), described)
+    return SplitAssignment(split(rows, by, seed), described)
 
 
-def _official(rows: pd.DataFrame, seed: int) -> Deal:
+def _official(rows: pd.DataFrame, seed: int) -> SplitAssignment:
     """Everything that the publisher validates on is tested on; the rest is dealt to the other parts by site.
 
     A picture that the publisher has in both lies in one row here, and is tested on, as published results do.
@@ -97,14 +99,14 @@ def _official(rows: pd.DataFrame, seed: int) -> Deal:
     sites = int(others["site"].nunique())
     by = "site" if sites >= len(shares) else "capture"
     parts[~tested] = split(others, by, seed, shares).to_numpy()
-    return Deal(parts, {"by": "official", "seed": seed, "leaky": True, "overlap": overlap(rows, tested)})
+    return SplitAssignment(parts, {"by": "official", "seed": seed, "leaky": True, "overlap": overlap(rows, tested)})
 
 
-def deal_anew(dataset: Dataset, by: str, seed: int) -> Dataset:
+def reassign_splits(dataset: Dataset, by: str, seed: int) -> Dataset:
     """The same data set with other parts. Raises ScalpError as `deal`."""
     with claimed(dataset.name):
         known = [name for name in ("official", "look_alikes") if name in dataset.columns]
-        dealt = deal(pd.DataFrame({name: dataset.column(name) for name in (*COLUMNS, *known)}), by, seed)
+        dealt = assign_splits(pd.DataFrame({name: dataset.column(name) for name in (*COLUMNS, *known)}), by, seed)
         return change_columns(dataset, {"part": dealt.parts}, dealt.described)
 
 

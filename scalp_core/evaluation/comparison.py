@@ -15,7 +15,7 @@ from scalp_core.errors import ScalpError, Text
 from scalp_core.evaluation.baselines import PUBLISHED
 from scalp_core.inference import session
 from scalp_core.labels import CONDITIONS, GRADES, Condition
-from scalp_core.metrics.alignment import Aligned, Answers, align, arrange
+from scalp_core.metrics.alignment import AlignedPredictions, PartPredictions, align, arrange
 from scalp_core.metrics.metrics import COUNTED, ranked_probability_scores
 from scalp_core.metrics.paired_comparison import Comparison, compare
 from scalp_core.runs.champions import check_readable, judged_on
@@ -26,7 +26,7 @@ _GRADES = len(GRADES)
 
 
 @dataclass(frozen=True)
-class Side:
+class Model:
     """Runs of one recipe that differ in their seed alone; most often a single one.
 
     Attributes:
@@ -61,14 +61,14 @@ class Side:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class ExcludedRun:
     """A finished run that cannot be compared, and why."""
 
     run: Run
     reason: Text
 
 
-def candidates(dataset: Dataset) -> tuple[list[Side], list[LeftOut]]:
+def candidates(dataset: Dataset) -> tuple[list[Model], list[ExcludedRun]]:
     """What may be compared on the pictures of this data set, by architecture; and what may not."""
     finished, damaged = sound(run for run in list_runs() if run.finished)
     on_these = judged_on(dataset)
@@ -77,22 +77,22 @@ def candidates(dataset: Dataset) -> tuple[list[Side], list[LeftOut]]:
     for run in judged:
         seeds = by_recipe.setdefault((replace(run.recipe, seed=0), run.index_hash), {})
         seeds.setdefault(run.recipe.seed, []).append(run)
-    left_out = [*damaged, *(LeftOut(run, _reason(run, dataset)) for run in finished if run not in judged)]
+    left_out = [*damaged, *(ExcludedRun(run, _reason(run, dataset)) for run in finished if run not in judged)]
     for seeds in by_recipe.values():
         for *earlier, latest in seeds.values():
-            left_out += [LeftOut(run, _trained_again(latest)) for run in earlier]
+            left_out += [ExcludedRun(run, _trained_again(latest)) for run in earlier]
     sides = _named([tuple(seeds[seed][-1] for seed in sorted(seeds)) for seeds in by_recipe.values()])
     return sorted(sides, key=lambda side: side.name), left_out
 
 
-def sound(runs: Iterable[Run]) -> tuple[list[Run], list[LeftOut]]:
+def sound(runs: Iterable[Run]) -> tuple[list[Run], list[ExcludedRun]]:
     """Those that can be read, and those that cannot: one damaged run must not keep the others from being compared."""
     sound, damaged = [], []
     for run in runs:
         try:
             check_readable(run)
         except ScalpError as error:
-            damaged.append(LeftOut(run, error.text))
+            damaged.append(ExcludedRun(run, error.text))
         else:
             sound.append(run)
     return sound, damaged
@@ -112,13 +112,13 @@ def _trained_again(run: Run) -> Text:
     return Text(f"trained again with the same recipe and seed: {run.id}", f"같은 설정과 시드로 다시 학습됨: {run.id}")
 
 
-def _named(groups: Sequence[tuple[Run, ...]]) -> list[Side]:
+def _named(groups: Sequence[tuple[Run, ...]]) -> list[Model]:
     architectures = [runs[0].recipe.architecture for runs in groups]
     found = []
     for runs, architecture in zip(groups, architectures, strict=True):
         key = min(runs, key=lambda run: (run.created, run.id)).id
         alone = architectures.count(architecture) == 1
-        found.append(Side(key, architecture if alone else f"{architecture} · {key}", runs))
+        found.append(Model(key, architecture if alone else f"{architecture} · {key}", runs))
     return found
 
 
@@ -128,7 +128,7 @@ def _named(groups: Sequence[tuple[Run, ...]]) -> list[Side]:
 # own answers 20 MB.
 
 
-def aligned(dataset: Dataset, runs: Iterable[Run], part: str) -> Aligned:
+def aligned(dataset: Dataset, runs: Iterable[Run], part: str) -> AlignedPredictions:
     """The answers of these runs to the pictures of a part, side by side. Shared: do not change.
 
     Raises:
@@ -139,7 +139,7 @@ def aligned(dataset: Dataset, runs: Iterable[Run], part: str) -> Aligned:
 
 
 @lru_cache(maxsize=4)
-def _aligned(data: str, version: int, runs: tuple[tuple[Run, int], ...], part: str) -> Aligned:
+def _aligned(data: str, version: int, runs: tuple[tuple[Run, int], ...], part: str) -> AlignedPredictions:
     answers = {run.id: _arranged(run, changed_ns, part) for run, changed_ns in runs}
     try:
         return align(answers, _captures(data, version, part))
@@ -171,11 +171,11 @@ def _not_alike(runs: Iterable[str]) -> ScalpError:
 
 
 @lru_cache(maxsize=32)
-def _arranged(run: Run, _changed_ns: int, part: str) -> Answers:
+def _arranged(run: Run, _changed_ns: int, part: str) -> PartPredictions:
     return arrange(run.predictions, part)
 
 
-def compared(dataset: Dataset, sides: Sequence[Side], part: str) -> Comparison:
+def compared(dataset: Dataset, sides: Sequence[Model], part: str) -> Comparison:
     """The comparison of these sides, by their keys. Shared: do not change."""
     asked = tuple((side.key, tuple((run, run.changed_ns) for run in side.runs)) for side in sides)
     return _compared(dataset.name, dataset.version, asked, part)

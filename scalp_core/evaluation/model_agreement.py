@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scalp_core.errors import ScalpError
-from scalp_core.evaluation.comparison import LeftOut, sound
+from scalp_core.evaluation.comparison import ExcludedRun, sound
 from scalp_core.inference.predict import Grading, answer_by
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs.champions import score
@@ -15,7 +15,7 @@ from scalp_core.runs.runs import Run, list_runs
 
 
 @dataclass(frozen=True)
-class Speaker:
+class Candidate:
     """A run that speaks for its architecture.
 
     Attributes:
@@ -30,7 +30,7 @@ class Speaker:
         return self.run.recipe.architecture
 
 
-class Voice(NamedTuple):
+class ModelAnswer(NamedTuple):
     """What one architecture says of one condition."""
 
     name: str
@@ -38,10 +38,10 @@ class Voice(NamedTuple):
     grading: Grading
 
 
-class Heard(NamedTuple):
+class CandidateResult(NamedTuple):
     """What became of asking one speaker: its gradings, or why there are none."""
 
-    speaker: Speaker
+    speaker: Candidate
     said: dict[Condition, Grading] | ScalpError
 
 
@@ -66,7 +66,7 @@ class Agreement:
         return self.highest - self.lowest
 
 
-def speakers() -> tuple[list[Speaker], list[LeftOut]]:
+def candidates() -> tuple[list[Candidate], list[ExcludedRun]]:
     """Who speaks for each architecture, by name; and the finished runs that are damaged, with the reason.
 
     Of an architecture the run that grades most conditions speaks, of several the best by mean quadratic weighted kappa
@@ -82,7 +82,7 @@ def speakers() -> tuple[list[Speaker], list[LeftOut]]:
         before = spoken.setdefault(run.recipe.architecture, set())
         new = tuple(condition for condition in CONDITIONS if condition in set(run.recipe.conditions) - before)
         before.update(new)
-        found += [Speaker(run, new)] if new else []
+        found += [Candidate(run, new)] if new else []
     return sorted(found, key=lambda one: (one.name, one.conditions)), damaged
 
 
@@ -92,7 +92,7 @@ def _standing(run: Run) -> tuple[int, float, str]:
     return len(kappas), float(np.mean(known)) if known else 0.0, run.created
 
 
-def hear(data: bytes, asked: Sequence[Speaker]) -> Iterator[Heard]:
+def predict_all_models(data: bytes, asked: Sequence[Candidate]) -> Iterator[CandidateResult]:
     """What each says of the picture in these bytes, one after another: the first time a run may have to be exported.
 
     A run that cannot answer is told in its place.
@@ -101,16 +101,16 @@ def hear(data: bytes, asked: Sequence[Speaker]) -> Iterator[Heard]:
         try:
             known = answer_by(speaker.run, data)
         except ScalpError as error:
-            yield Heard(speaker, error)
+            yield CandidateResult(speaker, error)
         else:
-            yield Heard(speaker, {condition: known[condition] for condition in speaker.conditions})
+            yield CandidateResult(speaker, {condition: known[condition] for condition in speaker.conditions})
 
 
-def voices(heard: Sequence[Heard]) -> dict[Condition, list[Voice]]:
+def answers_by_condition(heard: Sequence[CandidateResult]) -> dict[Condition, list[ModelAnswer]]:
     """What was said about each condition, by architecture; without those who could not answer."""
     return {
         condition: [
-            Voice(one.speaker.name, one.speaker.run, one.said[condition])
+            ModelAnswer(one.speaker.name, one.speaker.run, one.said[condition])
             for one in heard
             if isinstance(one.said, Mapping) and condition in one.said
         ]
@@ -118,7 +118,7 @@ def voices(heard: Sequence[Heard]) -> dict[Condition, list[Voice]]:
     }
 
 
-def agreement(answered: Grading, said: Sequence[Voice]) -> Agreement:
+def agreement(answered: Grading, said: Sequence[ModelAnswer]) -> Agreement:
     """How far these voices about a condition agree with the grading of the run that answers."""
     others = [int(voice.grading.grade) for voice in said if voice.run != answered.run]
     grades = [int(answered.grade), *others]

@@ -15,7 +15,7 @@ from typing import Any
 from scalp_core.data.dataset import check_name, data_folder, is_claimed
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import read_json, write_json
-from scalp_core.importing.importer import Order, check_free, import_tree
+from scalp_core.importing.importer import ImportRequest, check_free, import_tree
 from scalp_core.runs import worker
 
 _ASKED, _PROGRESS, _ERROR, _LOG = "import.json", "progress.json", "error.json", "log.txt"
@@ -30,7 +30,7 @@ STAGES = {
 
 
 @dataclass(frozen=True)
-class Import:
+class ImportTask:
     """One import that has not ended well yet.
 
     Attributes:
@@ -39,7 +39,7 @@ class Import:
     """
 
     name: str
-    order: Order
+    order: ImportRequest
     working: bool
     stage: str
     done: int
@@ -53,7 +53,7 @@ def allowed_folder() -> Path:
     return Path(os.environ.get("SCALP_IMPORT_FROM") or "/")
 
 
-def start(order: Order, name: str) -> None:
+def start(order: ImportRequest, name: str) -> None:
     """Begin an import beside the server.
 
     Raises:
@@ -81,7 +81,7 @@ def start(order: Order, name: str) -> None:
     _launch(folder, order, 1)
 
 
-def imports() -> list[Import]:
+def imports() -> list[ImportTask]:
     """All that were asked for and have not ended well, by name."""
     found = (_import(path.parent) for path in sorted(data_folder().glob(f"*/{_ASKED}")))
     return [one for one in found if one]
@@ -97,7 +97,7 @@ def ensure() -> None:
         if not quiet or time.time() - asked["started"] < _START_SECONDS:
             continue
         if asked["starts"] < _MOST_STARTS:
-            _launch(path.parent, Order(**asked["order"]), asked["starts"] + 1)
+            _launch(path.parent, ImportRequest(**asked["order"]), asked["starts"] + 1)
         else:
             _tell_error(
                 path.parent,
@@ -117,7 +117,7 @@ def dismiss(name: str) -> None:
         (data_folder() / name / file).unlink(missing_ok=True)
 
 
-def _launch(folder: Path, order: Order, starts: int) -> None:
+def _launch(folder: Path, order: ImportRequest, starts: int) -> None:
     write_json(folder / _ASKED, {"order": asdict(order), "starts": starts, "started": time.time()})
     with (folder / _LOG).open("wb") as log:
         subprocess.Popen(
@@ -131,15 +131,15 @@ def _launch(folder: Path, order: Order, starts: int) -> None:
         )
 
 
-def _import(folder: Path) -> Import | None:
+def _import(folder: Path) -> ImportTask | None:
     asked, progress, error = (_read(folder / name) for name in (_ASKED, _PROGRESS, _ERROR))
     if not asked:  # it has just ended
         return None
     done, total = int(progress.get("done", 0)), int(progress.get("total", 0))
     passed = float(progress.get("seconds", 0.0))
-    return Import(
+    return ImportTask(
         folder.name,
-        Order(**asked["order"]),
+        ImportRequest(**asked["order"]),
         is_claimed(folder.name),
         str(progress.get("stage", "")),
         done,
@@ -189,7 +189,7 @@ def main() -> None:
         return
     os.nice(5)  # pages and answers come first
     try:
-        import_tree(Order(**asked["order"]), folder.name, progress=_Teller(folder))
+        import_tree(ImportRequest(**asked["order"]), folder.name, progress=_Teller(folder))
     except ScalpError as error:
         if error.code == "stopped":
             _tidy(folder)

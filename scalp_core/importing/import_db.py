@@ -158,7 +158,7 @@ def _about(database: sqlite3.Connection) -> str | None:
     return str(found[0]) if found else None
 
 
-class Journal:
+class ImportDatabase:
     """The file, opened; everything written is kept in whole containers and batches of pictures."""
 
     def __init__(self, path: Path, about: str) -> None:
@@ -172,7 +172,7 @@ class Journal:
             self.database.executescript(f"BEGIN; {_TABLES} COMMIT;")
             self.database.execute("INSERT INTO about VALUES (?, 0)", (about,))
 
-    def __enter__(self) -> "Journal":
+    def __enter__(self) -> "ImportDatabase":
         return self
 
     def __exit__(self, *_: object) -> None:

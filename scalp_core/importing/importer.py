@@ -36,15 +36,15 @@ from scalp_core.data.dataset import (
     write_dataset,
 )
 from scalp_core.data.file_tree import Container, Fault, containers
-from scalp_core.data.splits import COLUMNS, best_way, deal, possible
+from scalp_core.data.splits import COLUMNS, assign_splits, best_way, possible
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import TEMPORARY, formula_safe, read_json, sweep, unquote_path, write_atomic, write_json
 from scalp_core.images import MAX_BYTES
 from scalp_core.importing.container_reader import read_container
 from scalp_core.importing.csv_labels import columns_of, read_table
-from scalp_core.importing.import_db import MEASURES, Contents, Journal, Pending, Place
-from scalp_core.importing.merge import batches, settle
-from scalp_core.parallel import share_out, untold
+from scalp_core.importing.import_db import MEASURES, Contents, ImportDatabase, Pending, Place
+from scalp_core.importing.merge import batches, merge
+from scalp_core.parallel import no_progress, parallel_map
 
 KINDS = ("aihub", "folders", "csv")
 REPORT, FAULT_LIST = "import_report.json", "import_faults.csv"
@@ -120,7 +120,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Order:
+class ImportRequest:
     """What somebody wants imported.
 
     Attributes:
@@ -169,7 +169,9 @@ def _bad_order(en: str, ko: str) -> ScalpError:
     return ScalpError("bad_import", f"This cannot be imported: {en}.", f"가져올 수 없습니다: {ko}.")
 
 
-def import_tree(order: Order, name: str, *, processes: int | None = None, progress: Progress | None = None) -> Dataset:
+def import_tree(
+    order: ImportRequest, name: str, *, processes: int | None = None, progress: Progress | None = None
+) -> Dataset:
     """Make or renew the data set `name` from what lies on disk; an unchanged tree costs a look at its names.
 
     Writes `import_report.json`, `import_faults.csv` and, last, the index.
@@ -185,7 +187,7 @@ def import_tree(order: Order, name: str, *, processes: int | None = None, progre
     with claimed(name) as folder:
         sweep(folder)
         try:
-            return _import(order, folder, processes, progress or untold)
+            return _import(order, folder, processes, progress or no_progress)
         except OSError as error:
             raise _disk(folder, error) from error
         except sqlite3.DatabaseError as error:
@@ -194,7 +196,7 @@ def import_tree(order: Order, name: str, *, processes: int | None = None, progre
             raise _disk(folder, error) from error
 
 
-def check_free(order: Order, name: str) -> None:
+def check_free(order: ImportRequest, name: str) -> None:
     """Raises ScalpError where import_tree would do so before it begins."""
     check_name(name)
     order.check()
@@ -233,9 +235,9 @@ def journal_path(folder: Path) -> Path:
     return folder / "cache" / "import.sqlite"
 
 
-def _import(order: Order, folder: Path, processes: int | None, progress: Progress) -> Dataset:
+def _import(order: ImportRequest, folder: Path, processes: int | None, progress: Progress) -> Dataset:
     started = time.monotonic()
-    with Journal(journal_path(folder), repr(sorted(order.made.items()))) as journal:
+    with ImportDatabase(journal_path(folder), repr(sorted(order.made.items()))) as journal:
         _read(order, journal, processes, progress)
         before = open_dataset(folder.name) if (folder / "index.parquet").is_file() else None
         if before and journal.written and _as_ordered(order, before):
@@ -247,7 +249,7 @@ def _import(order: Order, folder: Path, processes: int | None, progress: Progres
         return dataset
 
 
-def _as_ordered(order: Order, before: Dataset) -> bool:
+def _as_ordered(order: ImportRequest, before: Dataset) -> bool:
     return (not order.by or (order.by, order.seed) == (before.parts.get("by"), before.parts.get("seed"))) and (
         order.extract == (not before.source)
     )
@@ -256,7 +258,7 @@ def _as_ordered(order: Order, before: Dataset) -> bool:
 # ---- read ----
 
 
-def _read(order: Order, journal: Journal, processes: int | None, progress: Progress) -> None:
+def _read(order: ImportRequest, journal: ImportDatabase, processes: int | None, progress: Progress) -> None:
     """Bring the journal up to what lies on disk."""
     root = Path(order.source)
     known = journal.stamps()
@@ -283,7 +285,12 @@ def _read(order: Order, journal: Journal, processes: int | None, progress: Progr
 
 
 def _read_trees(
-    order: Order, root: Path, journal: Journal, changed: list[Container], processes: int | None, progress: Progress
+    order: ImportRequest,
+    root: Path,
+    journal: ImportDatabase,
+    changed: list[Container],
+    processes: int | None,
+    progress: Progress,
 ) -> None:
     # The largest first, so that no worker is left with one in the end.
     todo = sorted((one for one in changed if one.path != _TABLE), key=lambda one: (-one.files, one.path))
@@ -292,7 +299,7 @@ def _read_trees(
         processes = processes or 1
     done = 0
     progress("reading", done, total)
-    for contents in share_out(partial(read_container, root, label_files=order.kind != "csv"), todo, processes):
+    for contents in parallel_map(partial(read_container, root, label_files=order.kind != "csv"), todo, processes):
         journal.add(contents)
         done += contents.container.files
         progress("reading", done, total)
@@ -314,7 +321,7 @@ def _table_containers(table: Path) -> Iterator[Container]:
     yield Container(_TABLE, False, f"{status.st_size}-{status.st_mtime_ns}", 0)
 
 
-def _read_rows(table: Path, columns: Mapping[str, str], journal: Journal, whole: Container | Fault) -> None:
+def _read_rows(table: Path, columns: Mapping[str, str], journal: ImportDatabase, whole: Container | Fault) -> None:
     rows = read_table(table, columns_of(table, columns))
     number = 0
     while some := list(islice(rows, _TABLE_ROWS)):
@@ -326,7 +333,7 @@ def _read_rows(table: Path, columns: Mapping[str, str], journal: Journal, whole:
     journal.add(Contents(Container(_TABLE, False, _stamp(whole), 0)))
 
 
-def _check_found(order: Order, journal: Journal) -> None:
+def _check_found(order: ImportRequest, journal: ImportDatabase) -> None:
     if next(journal.rows("SELECT 1 FROM copy LIMIT 1"), None):
         return
     raise ScalpError(
@@ -339,7 +346,7 @@ def _check_found(order: Order, journal: Journal) -> None:
 # ---- inspect ----
 
 
-def _inspect(root: Path, journal: Journal, processes: int | None, progress: Progress) -> None:
+def _inspect(root: Path, journal: ImportDatabase, processes: int | None, progress: Progress) -> None:
     journal.index_pictures()
     while pending := journal.pending():
         if len(pending) < _PICTURES_FOR_WORKERS:
@@ -347,7 +354,7 @@ def _inspect(root: Path, journal: Journal, processes: int | None, progress: Prog
         chunks = (journal.copies(pending[start : start + _CHUNK]) for start in range(0, len(pending), _CHUNK))
         done = 0
         progress("inspecting", done, len(pending))
-        for seen in share_out(partial(_look, root), chunks, processes):
+        for seen in parallel_map(partial(_look, root), chunks, processes):
             journal.add_pictures(seen)
             done += len(seen)
             progress("inspecting", done, len(pending))
@@ -387,9 +394,14 @@ def _content_at(path: Path, offset: int | None, length: int | None, deflated: bo
 
 
 def _write(
-    order: Order, folder: Path, journal: Journal, before: Dataset | None, started: float, progress: Progress
+    order: ImportRequest,
+    folder: Path,
+    journal: ImportDatabase,
+    before: Dataset | None,
+    started: float,
+    progress: Progress,
 ) -> Dataset:
-    settle(journal)
+    merge(journal)
     ((images,),) = journal.rows("SELECT count(*) FROM entry WHERE keeper = id")
     staged = folder / f"{TEMPORARY}rows.parquet"
     try:
@@ -404,7 +416,7 @@ def _write(
         alike = pd.Series(quality.look_alikes(rows["look"].to_numpy(np.uint64)))
         rows["look_alikes"] = alike.astype("Int32").mask(alike < 0)
         way, seed = _way(order, before, rows)
-        dealt = deal(rows, way, seed)
+        dealt = assign_splits(rows, way, seed)
         _report(order, folder, journal, int(images), warnings + _warnings_of_split(rows, way), started)
         dataset = write_dataset(
             folder,
@@ -420,7 +432,7 @@ def _write(
         staged.unlink(missing_ok=True)
 
 
-def _way(order: Order, before: Dataset | None, rows: pd.DataFrame) -> tuple[str, int]:
+def _way(order: ImportRequest, before: Dataset | None, rows: pd.DataFrame) -> tuple[str, int]:
     """As ordered, else as before where that is still possible, else the safest way."""
     if order.by:
         return order.by, order.seed
@@ -471,7 +483,7 @@ def _dealt(staged: Path, parts: pd.Series, alike: pd.Series) -> Iterator[pd.Data
         start = end
 
 
-def _extracted(order: Order, folder: Path, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+def _extracted(order: ImportRequest, folder: Path, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
     """The same rows with their pictures copied into the data set, under the hash of their content."""
     root = Path(order.source)
     for below in (folder / "images").glob("*"):
@@ -507,14 +519,14 @@ def _remove_others(dataset: Dataset) -> None:
             path.unlink()
 
 
-def _label_source(order: Order, journal: Journal) -> str:
+def _label_source(order: ImportRequest, journal: ImportDatabase) -> str:
     """`table`, `files`, or `folders` where only class folders say anything."""
     if order.kind == "csv":
         return "table"
     return "files" if next(journal.rows("SELECT 1 FROM label LIMIT 1"), None) else "folders"
 
 
-def _warnings(journal: Journal) -> list[str]:
+def _warnings(journal: ImportDatabase) -> list[str]:
     labels = next(journal.rows("SELECT 1 FROM label LIMIT 1"), None)
     folders = next(journal.rows("SELECT 1 FROM placed WHERE condition IS NOT NULL LIMIT 1"), None)
     return ["folder_labels_only"] if folders and not labels else []
@@ -525,7 +537,9 @@ def _warnings_of_split(rows: pd.DataFrame, way: str) -> list[str]:
     return warnings + (["no_captures"] if rows["capture"].nunique() == len(rows) > 1 else [])
 
 
-def _report(order: Order, folder: Path, journal: Journal, images: int, warnings: list[str], started: float) -> None:
+def _report(
+    order: ImportRequest, folder: Path, journal: ImportDatabase, images: int, warnings: list[str], started: float
+) -> None:
     counts = dict(journal.rows("SELECT kind, count(*) FROM fault GROUP BY kind ORDER BY kind"))
     ((ignored,),) = journal.rows("SELECT coalesce(sum(ignored), 0) FROM container")
     report = {
@@ -544,12 +558,12 @@ def _report(order: Order, folder: Path, journal: Journal, images: int, warnings:
     write_atomic(folder / FAULT_LIST, lambda temporary: _list_faults(temporary, journal))
 
 
-def _listed(journal: Journal, kind: str) -> list[dict[str, str]]:
+def _listed(journal: ImportDatabase, kind: str) -> list[dict[str, str]]:
     query = f"SELECT name, location, detail FROM fault WHERE kind = ? ORDER BY name, location LIMIT {LISTED}"  # noqa: S608
     return [dict(zip(("name", "where", "detail"), row, strict=True)) for row in journal.rows(query, kind)]
 
 
-def _list_faults(path: Path, journal: Journal) -> None:
+def _list_faults(path: Path, journal: ImportDatabase) -> None:
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["kind", "name", "where", "detail"])

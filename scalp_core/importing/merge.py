@@ -17,7 +17,7 @@ from scalp_core.data.aihub import picture_name
 from scalp_core.data.dataset import LABEL_COLUMNS
 from scalp_core.data.file_tree import Fault
 from scalp_core.importing.container_reader import stem
-from scalp_core.importing.import_db import MEASURES, Copy, Journal, grades_of
+from scalp_core.importing.import_db import MEASURES, Copy, ImportDatabase, grades_of
 from scalp_core.labels import META
 
 _BATCH = 8192  # rows
@@ -50,7 +50,7 @@ class Entry(NamedTuple):
 _ENTRY = (*Entry._fields[:-1], *(f"m_{name}" for name in MEASURES))
 
 
-class Found(NamedTuple):
+class MergeResult(NamedTuple):
     """A copy with what was seen of it."""
 
     copy: Copy
@@ -62,7 +62,7 @@ class Found(NamedTuple):
         return self.measures[0] is not None
 
 
-def settle(journal: Journal) -> None:
+def merge(journal: ImportDatabase) -> None:
     """Make the journal's table of entries and the faults that only show when everything is known."""
     database = journal.database
     database.execute("BEGIN")
@@ -88,9 +88,9 @@ def settle(journal: Journal) -> None:
     database.execute("COMMIT")
 
 
-def _entries(journal: Journal) -> Iterator[Entry]:
+def _entries(journal: ImportDatabase) -> Iterator[Entry]:
     width = len(Copy._fields)
-    found = (Found(Copy(*row[:width]), row[width], row[width + 1 :]) for row in journal.found_copies())
+    found = (MergeResult(Copy(*row[:width]), row[width], row[width + 1 :]) for row in journal.found_copies())
     for _, copies in groupby(found, key=lambda one: one.copy.identity):
         group = list(copies)
         chosen = next((one for one in group if one.readable), None)
@@ -99,7 +99,7 @@ def _entries(journal: Journal) -> Iterator[Entry]:
             yield _entry(chosen, [one.copy for one in group])
 
 
-def _faults_of(group: Sequence[Found], chosen: Found | None) -> Iterator[Fault]:
+def _faults_of(group: Sequence[MergeResult], chosen: MergeResult | None) -> Iterator[Fault]:
     for one in group:
         if one.error:
             yield Fault("bad_picture", one.copy.name, one.copy.location, one.error)
@@ -107,7 +107,7 @@ def _faults_of(group: Sequence[Found], chosen: Found | None) -> Iterator[Fault]:
             yield Fault("same_name_other_content", one.copy.name, one.copy.location, chosen.copy.location)
 
 
-def _entry(chosen: Found, copies: Sequence[Copy]) -> Entry:
+def _entry(chosen: MergeResult, copies: Sequence[Copy]) -> Entry:
     copy, own = chosen.copy, stem(chosen.copy.name)
     named = picture_name(own)
     folders = sorted({f"{one.condition}/{one.grade}" for one in copies if one.condition and one.grade is not None})
@@ -135,7 +135,7 @@ def _united(official: set[str]) -> str:
     return "both" if len(official) > 1 else "".join(official)
 
 
-def _settle_ids(journal: Journal) -> None:
+def _settle_ids(journal: ImportDatabase) -> None:
     """Short ids where they are unique, else longer ones; in the end every id is its own."""
     twice = "(SELECT id FROM entry GROUP BY id HAVING count(*) > 1)"
     journal.database.execute(f"UPDATE entry SET id = longer WHERE id IN {twice}")  # noqa: S608  a constant
@@ -143,7 +143,7 @@ def _settle_ids(journal: Journal) -> None:
     journal.database.execute("UPDATE entry SET keeper = id, capture = CASE capture WHEN '' THEN id ELSE capture END")
 
 
-def _merge_contents(journal: Journal) -> None:
+def _merge_contents(journal: ImportDatabase) -> None:
     """Equal content under several names is one picture: the smallest id stands for all."""
     equal = list(
         journal.rows(
@@ -167,7 +167,7 @@ def _parts(official: str) -> tuple[str, ...]:
     return ("train", "valid") if official == "both" else (official,) if official else ()
 
 
-def _tell_odd_sizes(journal: Journal) -> None:
+def _tell_odd_sizes(journal: ImportDatabase) -> None:
     sizes = journal.rows(
         "SELECT m_width, m_height FROM entry GROUP BY m_width, m_height ORDER BY count(*) DESC LIMIT 1"
     )
@@ -179,7 +179,7 @@ def _tell_odd_sizes(journal: Journal) -> None:
         )
 
 
-def _tell(journal: Journal, faults: Iterable[Fault]) -> None:
+def _tell(journal: ImportDatabase, faults: Iterable[Fault]) -> None:
     if told := [(one.kind, one.name, one.where, one.detail) for one in faults]:
         journal.database.executemany("INSERT INTO fault VALUES (0, ?, ?, ?, ?)", told)
 
@@ -187,7 +187,7 @@ def _tell(journal: Journal, faults: Iterable[Fault]) -> None:
 # ---- rows ----
 
 
-def batches(journal: Journal) -> Iterator[pd.DataFrame]:
+def batches(journal: ImportDatabase) -> Iterator[pd.DataFrame]:
     """The rows of the index in the order of ids, all but `part` and `look_alikes`; tells the faults of labels."""
     metas = _extra_columns(journal)
     rows = _rows(journal)
@@ -203,7 +203,7 @@ class _Row(NamedTuple):
     extra: dict[str, str]
 
 
-def _rows(journal: Journal) -> Iterator[_Row]:
+def _rows(journal: ImportDatabase) -> Iterator[_Row]:
     entries = journal.rows(f"SELECT {', '.join(_ENTRY)} FROM entry WHERE keeper = id ORDER BY id")  # noqa: S608
     labels = _Following(
         journal.rows(
@@ -279,7 +279,7 @@ def _list(grades: set[int]) -> str:
     return ", ".join(str(grade) for grade in sorted(grades))
 
 
-def _extra_columns(journal: Journal) -> list[str]:
+def _extra_columns(journal: ImportDatabase) -> list[str]:
     """Names of all further facts anywhere in the tree, so that every batch has the same columns."""
     keys = journal.rows(
         "SELECT DISTINCT key FROM (SELECT extra FROM meta UNION ALL SELECT extra FROM label WHERE extra IS NOT NULL), "

@@ -23,13 +23,13 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from scalp_core import __version__
-from scalp_core.data.image_sources import Source, contents
+from scalp_core.data.image_sources import ImageSource, contents
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import read_json, sha256, sweep, write_atomic, write_json
 from scalp_core.inference.predict import INTENDED_USE, Answer, Graders
 from scalp_core.inference.results_table import ENCODING, OK, row, schema, write_csv
 from scalp_core.labels import Condition
-from scalp_core.parallel import cores, share_out, untold
+from scalp_core.parallel import cores, no_progress, parallel_map
 from scalp_core.runs.runs import Run
 
 _ENDINGS = (".parquet", ".csv")
@@ -48,16 +48,16 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Order:
+class BatchRequest:
     """What is graded, by whom, and into which table; its ending, .parquet or .csv, says which kind."""
 
-    sources: Sequence[Source]
+    sources: Sequence[ImageSource]
     graders: Graders
     table: Path
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BatchResult:
     """What became of the pictures.
 
     Attributes:
@@ -81,7 +81,9 @@ class Outcome:
         return sum(self.statuses.values())
 
 
-def grade_all(order: Order, *, jobs: int | None = None, restart: bool = False, progress: Progress = untold) -> Outcome:
+def grade_all(
+    order: BatchRequest, *, jobs: int | None = None, restart: bool = False, progress: Progress = no_progress
+) -> BatchResult:
     """Grade them into the table, and say beside it, in `<table>.json`, what it holds and who graded.
 
     Where the table of these pictures by these graders is there already, nothing is done; where parts of it are, it goes
@@ -110,7 +112,7 @@ def grade_all(order: Order, *, jobs: int | None = None, restart: bool = False, p
     return known
 
 
-def _made(order: Order, parts: Path, facts: Facts, jobs: int | None, progress: Progress) -> Outcome:
+def _made(order: BatchRequest, parts: Path, facts: Facts, jobs: int | None, progress: Progress) -> BatchResult:
     with _writing(parts):
         _prepare(parts, facts)
     before = _grade_parts(order, parts, jobs, progress)
@@ -125,7 +127,7 @@ def _made(order: Order, parts: Path, facts: Facts, jobs: int | None, progress: P
 # ---- what the table is of, and whether it may be written ----
 
 
-def _facts(order: Order) -> Facts:
+def _facts(order: BatchRequest) -> Facts:
     """All that decides what the table will hold, as JSON gives it back."""
     digest = hashlib.sha256()
     for source in order.sources:
@@ -215,13 +217,13 @@ def _read(path: Path) -> Facts:
     return facts if isinstance(facts, dict) and facts.get("intended_use") == INTENDED_USE else {}
 
 
-def _outcome_of(table: Path, facts: Facts) -> Outcome | None:
+def _outcome_of(table: Path, facts: Facts) -> BatchResult | None:
     """Of the table that is there, if it is of these pictures by these graders."""
     told = _read(_beside(table)) if table.exists() else {}
     if not told or any(told.get(key) != value for key, value in facts.items()) or told.get("sha256") != sha256(table):
         return None
     faults = [(path, message) for path, message in told["faults"]]
-    return Outcome(told["statuses"], faults, told["not_gradable"], facts["pictures"]["count"])
+    return BatchResult(told["statuses"], faults, told["not_gradable"], facts["pictures"]["count"])
 
 
 @contextmanager
@@ -252,7 +254,7 @@ def _prepare(parts: Path, facts: Facts) -> None:
 # ---- grading ----
 
 
-def _grade_parts(order: Order, parts: Path, jobs: int | None, progress: Progress) -> int:
+def _grade_parts(order: BatchRequest, parts: Path, jobs: int | None, progress: Progress) -> int:
     """Grade what is not in a part yet. Returns how many pictures were in one."""
     everything = {_part(parts, start): order.sources[start : start + _CHUNK] for start in _starts(order)}
     todo = [(part, sources) for part, sources in everything.items() if not part.exists()]
@@ -261,13 +263,13 @@ def _grade_parts(order: Order, parts: Path, jobs: int | None, progress: Progress
     progress(done, len(order.sources))
     # Processes, because threads wait for each other: two did 15 to 20 % less on two cores, and more would lose more.
     processes = jobs or (cores() if left >= _PICTURES_FOR_WORKERS else 1)
-    for graded in share_out(partial(_grade_part, order.graders), todo, processes):
+    for graded in parallel_map(partial(_grade_part, order.graders), todo, processes):
         done += graded
         progress(done, len(order.sources))
     return before
 
 
-def _grade_part(graders: Graders, work: tuple[Path, Sequence[Source]]) -> int:
+def _grade_part(graders: Graders, work: tuple[Path, Sequence[ImageSource]]) -> int:
     """Grade these into that part; how many they were."""
     part, sources = work
     rows = [row(source.path, _said(graders, content)) for source, content in contents(sources)]
@@ -289,7 +291,7 @@ def _said(graders: Graders, content: bytes | ScalpError) -> Answer | ScalpError:
 # ---- files ----
 
 
-def _starts(order: Order) -> range:
+def _starts(order: BatchRequest) -> range:
     return range(0, len(order.sources), _CHUNK)
 
 
@@ -303,7 +305,7 @@ def _write_part(path: Path, table: pa.Table) -> None:
         writer.write_table(table)
 
 
-def _read_parts(order: Order, parts: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+def _read_parts(order: BatchRequest, parts: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """The parts in their order, several at a time."""
     some: list[pa.Table] = []
     for start in _starts(order):
@@ -321,7 +323,7 @@ def _read_parts(order: Order, parts: Path, columns: Sequence[str] | None = None)
 _COUNTED = ("statuses", "faults", "not_gradable")
 
 
-def _counted(order: Order, parts: Path, before: int) -> Outcome:
+def _counted(order: BatchRequest, parts: Path, before: int) -> BatchResult:
     statuses: Counter[str] = Counter()
     faults: list[tuple[str, str]] = []
     not_gradable = 0
@@ -330,10 +332,10 @@ def _counted(order: Order, parts: Path, before: int) -> Outcome:
         not_gradable += table["gradable"].to_pylist().count(False)
         bad = (row for row in table.to_pylist() if row["status"] != OK)
         faults += [(row["path"], row["message"]) for row in islice(bad, _FAULTS_TOLD - len(faults))]
-    return Outcome(dict(statuses.most_common()), faults, not_gradable, before)
+    return BatchResult(dict(statuses.most_common()), faults, not_gradable, before)
 
 
-def _join(order: Order, parts: Path, facts: Facts, path: Path) -> None:
+def _join(order: BatchRequest, parts: Path, facts: Facts, path: Path) -> None:
     columns = schema(list(order.graders.runs))
     tables = _read_parts(order, parts)
     if path.suffix.lower() == ".csv":

@@ -16,17 +16,17 @@ from scalp_core import images
 from scalp_core.data.dataset import Dataset, list_datasets
 from scalp_core.errors import ScalpError
 from scalp_core.inference import session
-from scalp_core.inference.image_stats import Glance, glance
+from scalp_core.inference.image_stats import ImageStats, image_stats
 from scalp_core.inference.input_gate import (
     FALSE_ALARMS,
     FARTHEST,
+    PPCA,
     VERSION,
-    Cloud,
     Floats,
     Gate,
-    Limits,
+    GateLimits,
     Vectors,
-    evened,
+    signed_log1p,
     write,
 )
 from scalp_core.parallel import cores
@@ -87,10 +87,10 @@ def fit_on(trained: Seen, calibrated: Seen, pixels: int, facts: Mapping[str, Any
     fewest = min(len(trained.light), len(calibrated.light))
     if fewest < FEWEST:
         raise _too_few(fewest)
-    clouds = {name: fit_cloud(getattr(trained, name), getattr(calibrated, name), rank) for name, rank in RANKS.items()}
+    clouds = {name: fit_ppca(getattr(trained, name), getattr(calibrated, name), rank) for name, rank in RANKS.items()}
     told = {**facts, "trained_on": len(trained.light), "calibrated_on": len(calibrated.light)}
-    gate = Gate(Limits(pixels, 0.0, 1.0, 0.0, FARTHEST), **clouds, facts=told)
-    limits = Limits(
+    gate = Gate(GateLimits(pixels, 0.0, 1.0, 0.0, FARTHEST), **clouds, facts=told)
+    limits = GateLimits(
         pixels,
         sharpness=_MARGIN * float(np.quantile(calibrated.sharpness, EXTREME)),
         burnt=_BURNT_MARGIN + float(np.quantile(calibrated.burnt, 1 - EXTREME)),
@@ -107,18 +107,18 @@ def _conformal(distances: npt.NDArray[np.float64]) -> float:
     return float(np.sort(distances)[min(place, len(distances)) - 1])
 
 
-def fit_cloud(trained: Floats, calibrated: Floats, rank: int) -> Cloud:
+def fit_ppca(trained: Floats, calibrated: Floats, rank: int) -> PPCA:
     """The cloud of vectors (n, D) of training pictures, and how far from it those (m, D) of other scalps lie.
 
     A network knows the pictures it learned from too well: others lie farther, and only they tell how far is usual.
     """
-    fitted = evened(trained).astype(np.float64)
+    fitted = signed_log1p(trained).astype(np.float64)
     centre, deviation = fitted.mean(axis=0), fitted.std(axis=0)
     scale = deviation + 0.01 * deviation.mean() + 1e-6  # what hardly varies must not decide
     strengths, turns = np.linalg.svd((fitted - centre) / scale, full_matrices=False)[1:]
     variances = np.square(strengths) / len(fitted) + 1e-6
     kept = min(rank, len(fitted) // 4, len(variances) - 1)
-    cloud = Cloud(
+    cloud = PPCA(
         centre.astype(np.float32),
         scale.astype(np.float32),
         turns[:kept].astype(np.float16).astype(np.float32),  # as the file keeps them: it decides alike afterwards
@@ -139,7 +139,7 @@ def drawn(dataset: Dataset, part: str) -> Rows:
 def see(run: Run, dataset: Dataset, rows: Rows) -> Seen:
     """What the pictures of these rows are like, those that can be read, as the run sees them without short cuts."""
     ids = dataset.column("id").iloc[rows].tolist()
-    found: list[tuple[Glance, Vectors]] = []
+    found: list[tuple[ImageStats, Vectors]] = []
     with ThreadPoolExecutor(cores()) as pool:
         for start in range(0, len(ids), _CHUNK):
             looked = list(pool.map(partial(_look, run, dataset), ids[start : start + _CHUNK]))
@@ -148,16 +148,16 @@ def see(run: Run, dataset: Dataset, rows: Rows) -> Seen:
                 features = session.outputs(run, np.stack([small for _, small in there])).features
                 found += zip((seen for seen, _ in there), features, strict=True)
     glances = [one for one, _ in found]
-    sharpness, burnt, light = (np.array([getattr(one, name) for one in glances]) for name in Glance._fields[:3])
+    sharpness, burnt, light = (np.array([getattr(one, name) for one in glances]) for name in ImageStats._fields[:3])
     return Seen(sharpness, burnt, light, np.array([one.looks for one in glances]), np.array([one for _, one in found]))
 
 
-def _look(run: Run, dataset: Dataset, image: str) -> tuple[Glance, images.Pixels] | None:
+def _look(run: Run, dataset: Dataset, image: str) -> tuple[ImageStats, images.Pixels] | None:
     try:
         pixels = images.decode(dataset.read(image), run.preprocessing.least).pixels
     except ScalpError:
         return None
-    return glance(pixels), images.resize(pixels, run.preprocessing)
+    return image_stats(pixels), images.resize(pixels, run.preprocessing)
 
 
 def renew(run: Run) -> Gate:

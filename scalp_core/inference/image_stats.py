@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from scalp_core.images import GLANCED_AT as SIDE
+from scalp_core.images import STATS_SIDE as SIDE
 from scalp_core.images import Pixels
 
 Floats = npt.NDArray[np.float32]
@@ -20,10 +20,10 @@ _LIGHT_SHARE = 0.95
 _TONES = (0.02, 0.25, 0.75, 0.98)
 _BANDS = 4  # octaves of detail, from 2 px to 16 px
 _FEWEST_PIXELS = 4  # a side that can still be halved
-LOOKS = 28  # numbers of `looks`
+TEXTURE_FEATURES = 28  # numbers of `looks`
 
 
-class Glance(NamedTuple):
+class ImageStats(NamedTuple):
     """What a picture is like.
 
     Attributes:
@@ -40,14 +40,14 @@ class Glance(NamedTuple):
     looks: Floats
 
 
-def glance(pixels: Pixels) -> Glance:
+def image_stats(pixels: Pixels) -> ImageStats:
     """Of a picture of any size, from one pixel; always finite numbers."""
     small = _scaled(pixels)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     detail, contrast = (_deviations(values)[0] for values in (cv2.Laplacian(grey, cv2.CV_16S), grey))
     unburnt = cv2.countNonZero(cv2.inRange(small, (0, 0, 0), (_BURNT - 1,) * 3))
     (light,) = _quantiles(grey, (_LIGHT_SHARE,))
-    return Glance(detail / (contrast + 1), 1 - unburnt / grey.size, float(light), _looks(small))
+    return ImageStats(detail / (contrast + 1), 1 - unburnt / grey.size, float(light), _looks(small))
 
 
 def _scaled(pixels: Pixels) -> Pixels:

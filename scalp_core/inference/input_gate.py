@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 from scalp_core.errors import Text
 from scalp_core.files import write_atomic
 from scalp_core.images import Picture
-from scalp_core.inference.image_stats import Glance, glance
+from scalp_core.inference.image_stats import ImageStats, image_stats
 
 _log = logging.getLogger(__name__)
 Floats = npt.NDArray[np.floating]
@@ -50,7 +50,7 @@ class Reason:
 
 
 @dataclass(frozen=True)
-class Limits:
+class GateLimits:
     """What a picture must not pass.
 
     Attributes:
@@ -68,7 +68,7 @@ class Limits:
 
 
 @dataclass(frozen=True, eq=False)
-class Cloud:
+class PPCA:
     """Where vectors of scalps lie: a Gaussian of low rank with equal variance in all other directions (probabilistic
     principal components, Tipping and Bishop 1999) in standardised coordinates.
 
@@ -95,7 +95,7 @@ class Cloud:
         return np.nan_to_num(np.minimum(found, FARTHEST), nan=FARTHEST)
 
     def _squared(self, vectors: Floats) -> npt.NDArray[np.float64]:
-        centred = (evened(vectors) - self.centre) / self.scale
+        centred = (signed_log1p(vectors) - self.centre) / self.scale
         along = centred @ self.components.T
         rest = np.square(centred).sum(axis=1) - np.square(along).sum(axis=1)
         return np.asarray(
@@ -103,7 +103,7 @@ class Cloud:
         )
 
 
-def evened(vectors: Floats) -> Floats:
+def signed_log1p(vectors: Floats) -> Floats:
     """Few features are large in few pictures; their logarithms lie more like a Gaussian."""
     return np.asarray(np.sign(vectors) * np.log1p(np.abs(vectors)))
 
@@ -117,9 +117,9 @@ class Gate:
         facts: the weights it belongs to and what it was fitted on.
     """
 
-    limits: Limits
-    features: Cloud
-    looks: Cloud
+    limits: GateLimits
+    features: PPCA
+    looks: PPCA
     facts: Mapping[str, Any]
 
     def check(self, picture: Picture, features: Vectors) -> tuple[Reason, ...]:
@@ -128,14 +128,14 @@ class Gate:
         Args:
             features: (C,), what the run's network saw in it.
         """
-        seen = glance(picture.pixels)
+        seen = image_stats(picture.pixels)
         return tuple(self._reasons(picture, seen, float(self.distance(features[None], seen.looks[None])[0])))
 
     def distance(self, features: Floats, looks: Floats) -> npt.NDArray[np.float64]:
         """(n,): the farther of the two, so that a picture must pass for a scalp to the network and at a glance."""
         return np.maximum(self.features.distance(features), self.looks.distance(looks))
 
-    def _reasons(self, picture: Picture, seen: Glance, distance: float) -> Iterator[Reason]:
+    def _reasons(self, picture: Picture, seen: ImageStats, distance: float) -> Iterator[Reason]:
         limits = self.limits
         if (shorter := min(picture.width, picture.height)) < limits.pixels:
             yield _too_small(picture, shorter, limits.pixels)
@@ -227,17 +227,17 @@ def _read(path: Path, _changed_ns: int) -> Gate | None:
         if told["facts"]["version"] != VERSION:
             return None
         clouds = {name: _cloud(name, tensors, told["clouds"][name]) for name in _CLOUDS}
-        return Gate(Limits(**told["limits"]), **clouds, facts=told["facts"])
+        return Gate(GateLimits(**told["limits"]), **clouds, facts=told["facts"])
     except (SafetensorError, OSError, ValueError, LookupError, TypeError) as error:
         _log.warning("%s cannot be read, pictures are graded without a gate: %s", path, error)
         return None
 
 
-def _cloud(name: str, tensors: Mapping[str, Vectors], numbers: Mapping[str, float]) -> Cloud:
+def _cloud(name: str, tensors: Mapping[str, Vectors], numbers: Mapping[str, float]) -> PPCA:
     centre, scale, components, variances = (tensors[f"{name}.{one}"] for one in _ARRAYS)
     if components.shape != (len(variances), len(centre)) or scale.shape != centre.shape:
         raise ValueError(f"the shapes of {name} do not fit")
-    return Cloud(centre, scale, components, variances, *(float(numbers[one]) for one in _NUMBERS))
+    return PPCA(centre, scale, components, variances, *(float(numbers[one]) for one in _NUMBERS))
 
 
 _ARRAYS = ("centre", "scale", "components", "variances")

@@ -13,7 +13,7 @@ from scalp_core.runs.runs import Run
 _LEAST = 1e-12  # length: a network that sees nothing at all in a picture has no direction
 
 
-class Near(NamedTuple):
+class Neighbor(NamedTuple):
     """A picture of the data set.
 
     Attributes:
@@ -25,7 +25,7 @@ class Near(NamedTuple):
     distance: float
 
 
-def nearest(
+def nearest_neighbors(
     run: Run,
     dataset: Dataset,
     features: npt.NDArray[np.float32],
@@ -33,7 +33,7 @@ def nearest(
     most: int = 2000,
     progress: Progress | None = None,
     without: str = "",
-) -> list[Near]:
+) -> list[Neighbor]:
     """The nearest of a sample of the data set's pictures, the nearest first; of equally near ones by id.
 
     All of the sample are compared, so nothing nearer in it is missed. The sample is the same every time (see
@@ -59,7 +59,9 @@ def nearest(
     distances = np.round(1 - cosines, 9)
     first = np.argsort(distances, kind="stable")[:count]  # rows are in the order of ids
     ids = dataset.column("id").iloc[rows[first]]
-    return [Near(str(image), max(0.0, float(distance))) for image, distance in zip(ids, distances[first], strict=True)]
+    return [
+        Neighbor(str(image), max(0.0, float(distance))) for image, distance in zip(ids, distances[first], strict=True)
+    ]
 
 
 def _directions(values: Features) -> npt.NDArray[np.float64]:

@@ -34,7 +34,7 @@ from scalp_core.inference.session import with_short_cuts
 from scalp_core.labels import Condition
 from scalp_core.metrics import metrics
 from scalp_core.metrics.operating_point import MIN_IMAGES, PART
-from scalp_core.parallel import cores, untold
+from scalp_core.parallel import cores, no_progress
 from scalp_core.runs import worker
 from scalp_core.runs.runs import OUTPUTS, Run, Serving, not_writable
 
@@ -56,7 +56,7 @@ Progress = Callable[[int, int], None]  # is told how many pictures are done, and
 
 
 @dataclass(frozen=True)
-class Way:
+class Candidate:
     """One way to answer, and what it makes of the calibration part.
 
     Attributes:
@@ -84,7 +84,7 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """What was tried and what came of it.
 
     Attributes:
@@ -92,14 +92,14 @@ class Checked:
         pictures: of the calibration part.
     """
 
-    ways: tuple[Way, ...]
+    ways: tuple[Candidate, ...]
     chosen: Serving
     pictures: int
 
 
-def quicken(
-    run: Run, dataset: Dataset, int8: bool = False, progress: Progress = untold, tolerance: float = TOLERANCE
-) -> Checked:
+def optimize_run(
+    run: Run, dataset: Dataset, int8: bool = False, progress: Progress = no_progress, tolerance: float = TOLERANCE
+) -> CheckResult:
     """Try the short cuts and let the run take from now on what passes and is fastest; record it all in the run.
 
     Until the very end nothing is written into the run.
@@ -123,7 +123,7 @@ def quicken(
             networks[True] = Path(folder) / "model.onnx"
             write_int8(run.export_path, _typical(run, dataset), networks[True])
         ways = _tried(run, dataset, ids, networks, progress)
-        checked = Checked(ways, choose(ways, tolerance), len(ids))
+        checked = CheckResult(ways, choose(ways, tolerance), len(ids))
         try:
             _take(run, checked, networks, _facts(run, dataset, checked, tolerance))
         except OSError as error:
@@ -131,7 +131,7 @@ def quicken(
     return checked
 
 
-def choose(ways: Sequence[Way], tolerance: float = TOLERANCE) -> Serving:
+def choose(ways: Sequence[Candidate], tolerance: float = TOLERANCE) -> Serving:
     """The fastest of those that pass; none where it gains next to nothing.
 
     Args:
@@ -250,7 +250,7 @@ class _Answering:
 
 def _tried(
     run: Run, dataset: Dataset, ids: Sequence[str], networks: Mapping[bool, Path], progress: Progress
-) -> tuple[Way, ...]:
+) -> tuple[Candidate, ...]:
     # Whoever learned from pictures at reduced scale sees no others.
     scales = (False,) if run.preprocessing.reduced else (False, True)
     servings = [Serving(reduced, int8) for int8 in networks for reduced in scales]
@@ -332,7 +332,7 @@ def _way(
     truths: npt.NDArray[np.float64],
     grades: tuple[Grades, Grades],
     said: tuple[_Said, _Said],
-) -> Way:
+) -> Candidate:
     """Of grades and of what was said, each without short cuts and by this way."""
     exact, here = (
         {condition: _kappa(truths[:, place], one[:, place]) for place, condition in enumerate(run.recipe.conditions)}
@@ -345,7 +345,7 @@ def _way(
     }
     reflagged = float((said[0].flagged != said[1].flagged).mean()) if len(said[0].flagged) else None
     difference = float(np.abs(said[0].probabilities - said[1].probabilities).max())
-    return Way(serving, milliseconds, here, changes, float(others.mean()), difference, reflagged)
+    return Candidate(serving, milliseconds, here, changes, float(others.mean()), difference, reflagged)
 
 
 def _kappa(truth: npt.NDArray[np.float64], grades: Grades) -> float:
@@ -356,7 +356,7 @@ def _kappa(truth: npt.NDArray[np.float64], grades: Grades) -> float:
 # ---- what stays in the run ----
 
 
-def _take(run: Run, checked: Checked, networks: Mapping[bool, Path], facts: dict[str, Any]) -> None:
+def _take(run: Run, checked: CheckResult, networks: Mapping[bool, Path], facts: dict[str, Any]) -> None:
     if checked.chosen.int8:
         write_atomic(run.int8_path, lambda path: shutil.copyfile(networks[True], path))
     run.write_serving(checked.chosen, facts)
@@ -364,7 +364,7 @@ def _take(run: Run, checked: Checked, networks: Mapping[bool, Path], facts: dict
         run.int8_path.unlink(missing_ok=True)
 
 
-def _facts(run: Run, dataset: Dataset, checked: Checked, tolerance: float) -> dict[str, Any]:
+def _facts(run: Run, dataset: Dataset, checked: CheckResult, tolerance: float) -> dict[str, Any]:
     return {
         "made": datetime.now(UTC).isoformat(),
         "data": dataset.name,
@@ -378,7 +378,7 @@ def _facts(run: Run, dataset: Dataset, checked: Checked, tolerance: float) -> di
     }
 
 
-def _told(way: Way, tolerance: float) -> dict[str, Any]:
+def _told(way: Candidate, tolerance: float) -> dict[str, Any]:
     return {
         "reduced": way.serving.reduced,
         "int8": way.serving.int8,

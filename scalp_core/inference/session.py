@@ -55,7 +55,7 @@ class Outputs(NamedTuple):
 Network = Callable[[Pictures], Outputs]
 
 
-class Loaded:
+class Session:
     """A run's network, ready to answer.
 
     Attributes:
@@ -81,7 +81,7 @@ def with_short_cuts(run: Run, serving: Serving) -> Preprocessing:
     return replace(run.preprocessing, reduced=run.preprocessing.reduced or serving.reduced)
 
 
-def load(run: Run, serving: Serving) -> Loaded:
+def load(run: Run, serving: Serving) -> Session:
     """The run's network, loaded once for all who ask; the latest ones stay.
 
     Raises:
@@ -97,8 +97,8 @@ _LOADING: dict[Run, threading.Lock] = {}
 
 
 @lru_cache(maxsize=_MOST_LOADED)
-def _load(run: Run, serving: Serving, runtime: str, _finished_ns: int) -> Loaded:
-    return Loaded(run, serving, _threads(), runtime)
+def _load(run: Run, serving: Serving, runtime: str, _finished_ns: int) -> Session:
+    return Session(run, serving, _threads(), runtime)
 
 
 def outputs(run: Run, pictures: Pictures, serving: Serving = _EXACT) -> Outputs:
@@ -126,7 +126,7 @@ def _passes() -> ThreadPoolExecutor:
 
 def milliseconds(run: Run, repeats: int = 15) -> float:
     """What a run needs for one picture on one core, decoded already: the median of some."""
-    network = Loaded(run, run.serving, threads=1)
+    network = Session(run, run.serving, threads=1)
     frame = np.zeros((480, 640, 3), dtype=np.uint8)
     seconds = []
     for _ in range(repeats):

@@ -25,7 +25,7 @@ _ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06")  # how zip files begin; the second is
 _Content = Callable[[], bytes | ScalpError]
 
 
-class Sent(NamedTuple):
+class UploadedFile(NamedTuple):
     """One picture that was sent, or why there is none.
 
     Attributes:
@@ -37,7 +37,7 @@ class Sent(NamedTuple):
     data: bytes | ScalpError
 
 
-def sent(files: Iterable[tuple[str, bytes]]) -> list[Sent]:
+def read_uploads(files: Iterable[tuple[str, bytes]]) -> list[UploadedFile]:
     """The pictures of these files, each with its name; zip files are opened, but none inside of them.
 
     At most MOST of them, MOST_BYTES together: one entry at the end tells how many were left out. Label files and the
@@ -54,7 +54,9 @@ def sent(files: Iterable[tuple[str, bytes]]) -> list[Sent]:
             taken.append((path, data))
     if left_out:
         taken.append((f"+ {left_out}", _too_many(left_out)))
-    return [Sent(name, data) for name, (_, data) in zip(_names([path for path, _ in taken]), taken, strict=True)]
+    return [
+        UploadedFile(name, data) for name, (_, data) in zip(_names([path for path, _ in taken]), taken, strict=True)
+    ]
 
 
 def captures(names: Sequence[str]) -> dict[str, list[int]]:

@@ -13,15 +13,15 @@ from scalp_core.labels import CONDITIONS, GRADES, Condition
 from scalp_core.metrics.metrics import PROBABILITIES, ranked_probability_scores
 
 Grades = npt.NDArray[np.int8]  # −1 where there is none
-Tallies = npt.NDArray[np.float32]
+CellCounts = npt.NDArray[np.float32]
 
 _GRADES = len(GRADES)
 CELLS = _GRADES**2
-TALLIES = CELLS + 1  # the cells of a confusion matrix, and the sum of ranked probability scores
+CELL_COUNTS = CELLS + 1  # the cells of a confusion matrix, and the sum of ranked probability scores
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class PartPredictions:
     """One run's answers to the pictures of one part.
 
     Attributes:
@@ -42,7 +42,7 @@ class Answers:
 
 
 @dataclass(frozen=True, eq=False)
-class Aligned:
+class AlignedPredictions:
     """Several runs' answers to the same pictures.
 
     Attributes:
@@ -82,7 +82,7 @@ class Aligned:
         return judged
 
 
-def arrange(predictions: pd.DataFrame, part: str) -> Answers:
+def arrange(predictions: pd.DataFrame, part: str) -> PartPredictions:
     """One run's answers to the pictures of a part.
 
     Args:
@@ -100,10 +100,10 @@ def arrange(predictions: pd.DataFrame, part: str) -> Answers:
 
     probabilities = np.zeros((len(CONDITIONS), len(found), _GRADES), dtype=np.float32)
     probabilities[places, codes] = rows[PROBABILITIES].to_numpy(dtype=np.float32)
-    return Answers(found, spread("truth"), spread("grade"), spread("low"), spread("high"), probabilities)
+    return PartPredictions(found, spread("truth"), spread("grade"), spread("low"), spread("high"), probabilities)
 
 
-def align(answers: Mapping[str, Answers], groups: Mapping[str, object]) -> Aligned:
+def align(answers: Mapping[str, PartPredictions], groups: Mapping[str, object]) -> AlignedPredictions:
     """The answers of these runs side by side.
 
     Args:
@@ -127,7 +127,7 @@ def align(answers: Mapping[str, Answers], groups: Mapping[str, object]) -> Align
         name: np.stack([getattr(one, name) for one in answers.values()])
         for name in ("grades", "low", "high", "probabilities")
     }
-    return Aligned(tuple(answers), CONDITIONS, first.images, codes.astype(np.int64), truth, **stacked)
+    return AlignedPredictions(tuple(answers), CONDITIONS, first.images, codes.astype(np.int64), truth, **stacked)
 
 
 def _joined(truth: Grades, other: Grades) -> Grades:
@@ -138,12 +138,12 @@ def _joined(truth: Grades, other: Grades) -> Grades:
     return joined
 
 
-def tallies(aligned: Aligned) -> Tallies:
+def cell_counts(aligned: AlignedPredictions) -> CellCounts:
     """(G, R, C, 17): of each group, run and condition the 16 cells (truth × prediction) and the sum of ranked
     probability scores. Everything that is compared is a function of sums of these.
     """
     shape = (int(aligned.groups.max(initial=-1)) + 1, len(aligned.runs), len(aligned.conditions))
-    laid = np.zeros((*shape, TALLIES), dtype=np.float32)
+    laid = np.zeros((*shape, CELL_COUNTS), dtype=np.float32)
     for run in range(len(aligned.runs)):
         for condition in range(len(aligned.conditions)):
             chosen = np.flatnonzero(aligned.judged[run, condition])
@@ -156,7 +156,7 @@ def tallies(aligned: Aligned) -> Tallies:
     return laid
 
 
-def confusion(aligned: Aligned) -> npt.NDArray[np.int64]:
+def confusion(aligned: AlignedPredictions) -> npt.NDArray[np.int64]:
     """(R, C, 4, 4): every run's and condition's confusion matrix, truth × prediction."""
     cells = aligned.truth.astype(np.int64) * _GRADES + aligned.grades
     runs, conditions = aligned.grades.shape[:2]
@@ -165,7 +165,9 @@ def confusion(aligned: Aligned) -> npt.NDArray[np.int64]:
     return counted.reshape(runs, conditions, _GRADES, _GRADES)
 
 
-def in_cell(aligned: Aligned, run_id: str, condition: Condition, truth: int, predicted: int) -> npt.NDArray[np.intp]:
+def in_cell(
+    aligned: AlignedPredictions, run_id: str, condition: Condition, truth: int, predicted: int
+) -> npt.NDArray[np.intp]:
     """Places (k,) of the pictures that make up one cell of a run's confusion matrix."""
     place = aligned.condition(condition)
     return np.flatnonzero((aligned.truth[place] == truth) & (aligned.grades[aligned.run(run_id), place] == predicted))

@@ -23,7 +23,7 @@ _AT_ONCE = 1000  # replicates; bounds the memory. Many small products would cost
 _STEADY = 1e-6  # a smaller deviation is the rounding of single precision
 
 
-def together(groups: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def merge_groups(groups: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """What is resampled as one, of groups 0 … G − 1 (n,): the groups themselves, or sets of them drawn by lot.
 
     Groups that are alike in distribution and independent are so in sets as well, whatever these are called.

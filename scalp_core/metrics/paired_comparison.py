@@ -19,17 +19,17 @@ from scipy.special import bdtr, ndtri
 
 from scalp_core.errors import Text
 from scalp_core.labels import GRADES, Condition
-from scalp_core.metrics.alignment import CELLS, TALLIES, Aligned, tallies
+from scalp_core.metrics.alignment import CELL_COUNTS, CELLS, AlignedPredictions, cell_counts
 from scalp_core.metrics.bootstrap import (
     LEVEL,
     REPLICATES,
     Sample,
     deviation,
     holm,
+    merge_groups,
     percentiles,
     resample,
     sample,
-    together,
 )
 from scalp_core.metrics.metrics import COUNTED, METRICS, Counts, Matrices, Values
 
@@ -94,7 +94,7 @@ def verdict(difference: Difference, negligible: float = PRACTICALLY_EQUAL) -> Ve
 
 
 def compare(
-    aligned: Aligned, sides: Mapping[str, Sequence[str]], replicates: int = REPLICATES, seed: int = 0
+    aligned: AlignedPredictions, sides: Mapping[str, Sequence[str]], replicates: int = REPLICATES, seed: int = 0
 ) -> "Comparison":
     """Every metric of every side and condition, with all that resampling says about them.
 
@@ -108,7 +108,7 @@ def compare(
     if not sides or not all(sides.values()):
         raise ValueError("every side needs a run")
     members = [[aligned.run(run_id) for run_id in runs] for runs in sides.values()]
-    sums = tallies(replace(aligned, groups=together(aligned.groups)))
+    sums = cell_counts(replace(aligned, groups=merge_groups(aligned.groups)))
     whole = sums.sum(axis=0, dtype=np.float64)
     counts = whole[..., :CELLS].reshape(*whole.shape[:2], _GRADES, _GRADES)
     return Comparison(
@@ -131,7 +131,7 @@ def _figures(sums: npt.NDArray[np.floating]) -> dict[str, Values]:
     # In double precision, as kappa multiplies counts with each other.
     counts = sums[..., :CELLS].astype(np.float64).reshape(*sums.shape[:-1], _GRADES, _GRADES)
     images = np.einsum("...ij->...", counts)
-    scores = np.where(images > 0, sums[..., TALLIES - 1] / np.maximum(images, 1), math.nan)
+    scores = np.where(images > 0, sums[..., CELL_COUNTS - 1] / np.maximum(images, 1), math.nan)
     return {name: COUNTED[name](counts) if name in COUNTED else scores for name in METRICS}
 
 

@@ -21,11 +21,11 @@ from scalp_core.charts import print_figures
 from scalp_core.charts.fonts import NO_KOREAN_FONT, language_of_figures
 from scalp_core.data.dataset import Dataset
 from scalp_core.errors import Text
-from scalp_core.evaluation.comparison import LeftOut, Side, aligned, compared, references
+from scalp_core.evaluation.comparison import ExcludedRun, Model, aligned, compared, references
 from scalp_core.files import sha256
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import summary
-from scalp_core.metrics.alignment import Aligned
+from scalp_core.metrics.alignment import AlignedPredictions
 from scalp_core.metrics.metrics import METRICS, reliability_of
 from scalp_core.metrics.paired_comparison import Comparison, Estimate, Verdict
 from scalp_core.reports.html import RESEARCH, document, heading, paragraph, table
@@ -133,11 +133,11 @@ _WORDS = {
 class _Report:
     """What all its chapters need, worked out once; see `report`."""
 
-    def __init__(self, dataset: Dataset, sides: Sequence[Side], part: str, language: str) -> None:
+    def __init__(self, dataset: Dataset, sides: Sequence[Model], part: str, language: str) -> None:
         self.dataset, self.sides, self.part, self.language = dataset, sides, part, language
         self.names = {side.key: side.name for side in sides}
         self.comparison: Comparison = compared(dataset, sides, part)
-        self.aligned: Aligned = aligned(dataset, [run for side in sides for run in side.runs], part)
+        self.aligned: AlignedPredictions = aligned(dataset, [run for side in sides for run in side.runs], part)
 
     def say(self, key: str, **values: object) -> str:
         return _WORDS[key](self.language).format(**values)
@@ -147,7 +147,7 @@ class _Report:
 
 
 def report(
-    dataset: Dataset, sides: Sequence[Side], left_out: Sequence[LeftOut], part: str, language: str, date: str
+    dataset: Dataset, sides: Sequence[Model], left_out: Sequence[ExcludedRun], part: str, language: str, date: str
 ) -> str:
     """The whole document.
 
@@ -319,7 +319,7 @@ def _reliability(one: _Report, condition: Condition) -> str:
     return _figure(drawn, one.say("reliability"))
 
 
-def _sureness(lined_up: Aligned, side: Side, condition: Condition) -> pd.DataFrame:
+def _sureness(lined_up: AlignedPredictions, side: Model, condition: Condition) -> pd.DataFrame:
     """Of all its runs together."""
     runs, place = [lined_up.run(run.id) for run in side.runs], lined_up.condition(condition)
     known = lined_up.judged[runs, place]
@@ -387,7 +387,7 @@ def _as_json(fields: Mapping[str, object]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
-def _plain(side: Side) -> dict[str, str]:
+def _plain(side: Model) -> dict[str, str]:
     """Every field of its recipe as text; the seeds of all its runs."""
     fields = {key: json.dumps(value, ensure_ascii=False) for key, value in asdict(side.recipe).items()}
     return fields | {"seed": ", ".join(str(run.recipe.seed) for run in side.runs), "index": side.runs[0].index_hash}
@@ -416,7 +416,7 @@ def _hashes(run: Run) -> dict[str, str]:
     return hashes | ({point.name: sha256(point)} if point.exists() else {})
 
 
-def _left_out(one: _Report, left_out: Sequence[LeftOut]) -> str:
+def _left_out(one: _Report, left_out: Sequence[ExcludedRun]) -> str:
     rows = [[each.run.id, one.of(each.reason)] for each in left_out]
     listed = table([one.say("run"), one.say("reason")], rows) if rows else paragraph(one.say("nobody"))
     return f"{heading(one.say('left_out'))}{listed}"
@@ -426,7 +426,7 @@ def _again(one: _Report) -> str:
     return f"{heading(one.say('again'))}<pre>{escape(command(one.dataset, one.sides, one.part, one.language))}</pre>"
 
 
-def command(dataset: Dataset, sides: Sequence[Side], part: str, language: str) -> str:
+def command(dataset: Dataset, sides: Sequence[Model], part: str, language: str) -> str:
     """What to type for this very report; nothing in it means more to a shell than it says."""
     runs = [run.id for side in sides for run in side.runs]
     words = ["python", "-m", "training.report", "--html", "report.html", "--data", dataset.name, "--part", part]

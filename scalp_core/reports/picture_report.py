@@ -100,7 +100,7 @@ _WORDS = {
 }
 
 
-class Graded(NamedTuple):
+class GradedPicture(NamedTuple):
     """One picture and what became of it.
 
     Attributes:
@@ -116,7 +116,7 @@ class Graded(NamedTuple):
     withheld: bool = False
 
 
-def html(graded: Sequence[Graded], language: str, made: datetime) -> str:
+def html(graded: Sequence[GradedPicture], language: str, made: datetime) -> str:
     """The whole document: of one picture a page, of several a table of all and a page for each of the first MOST.
 
     Pictures go in as they are looked at, smaller; nothing in it is asked for elsewhere and nothing in it runs.
@@ -133,7 +133,7 @@ def html(graded: Sequence[Graded], language: str, made: datetime) -> str:
     return document(language, name, _overview(one, name, graded) + pages, _STYLE)
 
 
-def csv(graded: Sequence[Graded], language: str) -> bytes:
+def csv(graded: Sequence[GradedPicture], language: str) -> bytes:
     """A row a picture, with the columns of answer_table.schema and the picture's name as `path`.
 
     Where grades are withheld, the status is `withheld` and the message says why, in this language.
@@ -146,7 +146,7 @@ def csv(graded: Sequence[Graded], language: str) -> bytes:
     return file.getvalue().encode(results_table.ENCODING)
 
 
-def _row(one: Graded, language: str) -> results_table.Row:
+def _row(one: GradedPicture, language: str) -> results_table.Row:
     row = results_table.row(one.name, one.answer, language)
     if not one.withheld or isinstance(one.answer, ScalpError):
         return row
@@ -178,7 +178,7 @@ class _Report(NamedTuple):
 # ---- all of them ----
 
 
-def _overview(one: _Report, name: str, graded: Sequence[Graded]) -> str:
+def _overview(one: _Report, name: str, graded: Sequence[GradedPicture]) -> str:
     heads = (one.say("picture"), *(f"{each.number} {one.of(each.text)}" for each in CONDITIONS), one.say("type"))
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
     rows = "".join(_overview_row(one, each) for each in graded)
@@ -190,7 +190,7 @@ def _overview(one: _Report, name: str, graded: Sequence[Graded]) -> str:
     )
 
 
-def _overview_row(one: _Report, graded: Graded) -> str:
+def _overview_row(one: _Report, graded: GradedPicture) -> str:
     shown = _shown(graded, _SMALL_SIDE)
     small = _image(shown, one.say("alt")) if shown is not None else ""
     answer, width = graded.answer, len(CONDITIONS) + 1
@@ -214,7 +214,7 @@ def _badge(one: _Report, grading: Grading | None) -> str:
 # ---- one of them ----
 
 
-def _page(one: _Report, graded: Graded) -> str:
+def _page(one: _Report, graded: GradedPicture) -> str:
     body = _refused(one, graded) if isinstance(graded.answer, ScalpError) else _answered(one, graded, graded.answer)
     return f'<section class="page">{_top(one, one.say("title"))}{body}</section>'
 
@@ -225,7 +225,7 @@ def _top(one: _Report, name: str) -> str:
     return f'<header><h1>{escape(name)}</h1><p class="note">{escape(made)}</p></header>'
 
 
-def _marks(one: _Report, graded: Sequence[Graded]) -> str:
+def _marks(one: _Report, graded: Sequence[GradedPicture]) -> str:
     answers = [each.answer for each in graded if isinstance(each.answer, Answer)]
     synthetic = any(grading.run.synthetic for answer in answers for grading in answer.gradings.values())
     return paragraph(RESEARCH(one.language), "research") + (
@@ -233,13 +233,13 @@ def _marks(one: _Report, graded: Sequence[Graded]) -> str:
     )
 
 
-def _refused(one: _Report, graded: Graded) -> str:
+def _refused(one: _Report, graded: GradedPicture) -> str:
     error = graded.answer
     told = one.of(error.text) if isinstance(error, ScalpError) else ""
     return _marks(one, [graded]) + facts(_file(one, graded)) + paragraph(told, "warning")
 
 
-def _answered(one: _Report, graded: Graded, answer: Answer) -> str:
+def _answered(one: _Report, graded: GradedPicture, answer: Answer) -> str:
     shown = _shown(graded, _SIDE)
     picture = _image(shown, one.say("alt")) if shown is not None else ""
     told = facts((*_file(one, graded), (one.say("gate"), _gate(one, answer))))
@@ -252,7 +252,7 @@ def _answered(one: _Report, graded: Graded, answer: Answer) -> str:
     )
 
 
-def _file(one: _Report, graded: Graded) -> list[tuple[str, str]]:
+def _file(one: _Report, graded: GradedPicture) -> list[tuple[str, str]]:
     """What is known of the file, as far as it is."""
     found, shown = [(one.say("picture"), graded.name)], region(graded.name)
     if shown:
@@ -271,7 +271,7 @@ def _gate(one: _Report, answer: Answer) -> str:
     return one.say("gate_passed" if answer.gradable else "gate_failed")
 
 
-def _warning(one: _Report, graded: Graded, answer: Answer) -> str:
+def _warning(one: _Report, graded: GradedPicture, answer: Answer) -> str:
     """What the gate has against the picture."""
     if not answer.reasons:
         return ""
@@ -372,7 +372,7 @@ def _run(one: _Report, run: Run, conditions: Sequence[Condition]) -> tuple[str, 
 # ---- pictures ----
 
 
-def _shown(graded: Graded, side: int) -> Pixels | None:
+def _shown(graded: GradedPicture, side: int) -> Pixels | None:
     """The picture as it is looked at; None where it cannot be."""
     try:
         image = Image.fromarray(images.decode(graded.data, (side, side)).pixels)

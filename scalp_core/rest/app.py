@@ -44,29 +44,29 @@ from scalp_core.rest import openapi, prometheus
 from scalp_core.rest.error_handlers import (
     NotGradableError,
     error_text,
-    on_anything_else,
     on_disconnect,
     on_http_error,
     on_scalp_error,
+    on_unexpected_error,
     status_of,
 )
-from scalp_core.rest.executor import Turns
-from scalp_core.rest.middleware import Body, BodyGuard, Entrance, Visit
+from scalp_core.rest.executor import BoundedExecutor
+from scalp_core.rest.middleware import BodyLimitMiddleware, BodyLimits, RequestContext, RequestLogMiddleware
 from scalp_core.rest.middleware import log as request_log
 from scalp_core.rest.schemas import (
-    AllAnswer,
-    BatchAnswer,
     BatchEntry,
-    HealthAnswer,
-    Kappa,
-    ModelAnswer,
-    ModelsAnswer,
-    OneAnswer,
-    ReadyAnswer,
-    all_answer,
-    one_answer,
+    HealthResponse,
+    ModelScore,
+    ModelsResponse,
+    ModelSummary,
+    PredictAllResponse,
+    PredictBatchResponse,
+    PredictResponse,
+    ReadyResponse,
+    predict_all_response,
+    predict_response,
 )
-from scalp_core.rest.warmup import Readiness, no_model
+from scalp_core.rest.warmup import Warmup, no_model
 from scalp_core.runs.champions import champions, score
 from scalp_core.runs.runs import Run
 
@@ -84,7 +84,7 @@ def _places() -> int:
 
 
 @dataclass(frozen=True)
-class Limits:
+class ServiceLimits:
     """What an application takes on at once.
 
     Attributes:
@@ -108,9 +108,9 @@ class Limits:
 class _Service:
     """What the routes of one application share."""
 
-    turns: Turns
-    readiness: Readiness
-    traffic: prometheus.Traffic
+    executor: BoundedExecutor
+    warmup: Warmup
+    request_metrics: prometheus.RequestMetrics
 
 
 def _service(request: Request) -> _Service:
@@ -118,9 +118,9 @@ def _service(request: Request) -> _Service:
     return service
 
 
-def _visit(request: Request) -> Visit:
-    visit: Visit = request.state.visit
-    return visit
+def _context(request: Request) -> RequestContext:
+    context: RequestContext = request.state.context
+    return context
 
 
 @asynccontextmanager
@@ -130,7 +130,7 @@ async def answering(app: FastAPI) -> AsyncIterator[None]:
     if not request_log.hasHandlers():
         request_log.addHandler(logging.StreamHandler())
     end_with_parent()
-    app.state.service.readiness.start()
+    app.state.service.warmup.start()
     yield
 
 
@@ -153,23 +153,23 @@ _ONE: dict[str, Any] = {
 
 @routes.post("/predict_all", tags=["older clients"], summary="Grade all six conditions, the older address", **_ALL)
 @routes.post("/api/predict_all", tags=["grading"], summary="Grade all six conditions", **_ALL)
-async def predict_all(request: Request) -> AllAnswer:
+async def predict_all(request: Request) -> PredictAllResponse:
     """All conditions of one picture, with the scalp type they add up to."""
     async with _form(request) as form:
         image = await _picture(form)
         asked = await _asked(request, form)
-    return await _graded(request, image, CONDITIONS, asked, all_answer)
+    return await _graded(request, image, CONDITIONS, asked, predict_all_response)
 
 
 @routes.post("/predict", tags=["older clients"], summary="Grade one condition, the older address", **_ONE)
 @routes.post("/api/predict", tags=["grading"], summary="Grade one condition", **_ONE)
-async def predict_one(request: Request) -> OneAnswer:
+async def predict_one(request: Request) -> PredictResponse:
     """One condition of one picture. The scalp type needs all six, so it is not given."""
     async with _form(request) as form:
         image = await _picture(form)
         condition = _condition(form.get("value_num"))
         asked = await _asked(request)
-    return await _graded(request, image, [condition], asked, one_answer)
+    return await _graded(request, image, [condition], asked, predict_response)
 
 
 @routes.post(
@@ -178,14 +178,14 @@ async def predict_one(request: Request) -> OneAnswer:
     summary="Grade all six conditions of several pictures",
     response_model_exclude_unset=True,
     responses=openapi.BATCH_REFUSALS,
-    openapi_extra=openapi.batch(_MAX_PICTURES, Limits.batch_bytes // 2**20),
+    openapi_extra=openapi.batch(_MAX_PICTURES, ServiceLimits.batch_bytes // 2**20),
 )
-async def predict_batch(request: Request) -> BatchAnswer:
+async def predict_batch(request: Request) -> PredictBatchResponse:
     """An answer or an error for each picture, in the order in which they were sent.
 
     A picture that cannot be graded does not keep the others from it: look at each entry's `status`.
     """
-    turns = _service(request).turns
+    executor = _service(request).executor
     async with _form(request, _MAX_PICTURES) as form:
         sent = form.getlist("image")
         if not any(_is_picture(one) for one in sent):
@@ -194,9 +194,9 @@ async def predict_batch(request: Request) -> BatchAnswer:
         if not asked.run and not await to_thread.run_sync(champions):
             raise no_model()
         # A batch never has more in the queue than there are places: others' pictures come in between.
-        places, until = asyncio.Semaphore(turns.places), time.monotonic() + turns.seconds
+        places, until = asyncio.Semaphore(executor.places), time.monotonic() + executor.seconds
         results = await asyncio.gather(*(_entry(request, one, asked, places, until) for one in sent))
-    return BatchAnswer(results=results, intended_use=INTENDED_USE)
+    return PredictBatchResponse(results=results, intended_use=INTENDED_USE)
 
 
 async def _entry(
@@ -207,16 +207,16 @@ async def _entry(
             if not isinstance(sent, UploadFile):
                 raise _missing("image", "pictures as files", "사진 파일을")
             image = await sent.read()  # now, so that they are not all in memory
-            answer = await _graded(request, image, CONDITIONS, asked, all_answer, until - time.monotonic())
+            answer = await _graded(request, image, CONDITIONS, asked, predict_all_response, until - time.monotonic())
         except ScalpError as error:
             return BatchEntry(status=status_of(error), error=error_text(error))
     return BatchEntry(status=200, answer=answer)
 
 
 @routes.get("/api/health", tags=["service"], summary="Is the process alive?")
-async def health() -> HealthAnswer:
+async def health() -> HealthResponse:
     """Answers at once, whatever else goes on."""
-    return HealthAnswer(status="alive", intended_use=INTENDED_USE)
+    return HealthResponse(status="alive", intended_use=INTENDED_USE)
 
 
 @routes.get(
@@ -225,18 +225,18 @@ async def health() -> HealthAnswer:
     summary="Are the answering runs loaded?",
     responses=openapi.refusals(on_503="Not yet, or there is none."),
 )
-def ready(request: Request) -> ReadyAnswer:
+def ready(request: Request) -> ReadyResponse:
     """Names the runs that answer once all of them are loaded."""
-    answering = _service(request).readiness.check()
-    return ReadyAnswer(status="ready", runs=[run.id for run in answering], intended_use=INTENDED_USE)
+    answering = _service(request).warmup.check()
+    return ReadyResponse(status="ready", runs=[run.id for run in answering], intended_use=INTENDED_USE)
 
 
 @routes.get("/api/models", tags=["service"], summary="Which run answers for which condition?")
-def models() -> ModelsAnswer:
+def models() -> ModelsResponse:
     """One entry a condition, with how well its run does. Empty when nothing was trained yet."""
-    return ModelsAnswer(
+    return ModelsResponse(
         models=[
-            ModelAnswer(
+            ModelSummary(
                 key=condition.value,
                 name=condition.text.ko,
                 name_en=condition.text.en,
@@ -245,7 +245,7 @@ def models() -> ModelsAnswer:
                 pinned=champion.pinned,
                 data=champion.run.recipe.data,
                 synthetic=champion.run.synthetic,
-                quadratic_weighted_kappa=Kappa(
+                quadratic_weighted_kappa=ModelScore(
                     valid=score(champion.run, condition, "valid"), test=score(champion.run, condition, "test")
                 ),
             )
@@ -264,16 +264,16 @@ def models() -> ModelsAnswer:
 )
 def metrics(request: Request) -> Response:
     """Requests by route and status, how long they took, gradings by condition and grade; of this process."""
-    return Response(_service(request).traffic.text(), media_type=prometheus.CONTENT_TYPE)
+    return Response(_service(request).request_metrics.text(), media_type=prometheus.CONTENT_TYPE)
 
 
 # The application.
 
 
-def application(limits: Limits | None = None) -> FastAPI:
+def application(limits: ServiceLimits | None = None) -> FastAPI:
     """The routes with counters, queue and loaded runs of their own."""
-    limits = limits or Limits()
-    counters = prometheus.Traffic()
+    limits = limits or ServiceLimits()
+    counters = prometheus.RequestMetrics()
     app = FastAPI(
         title="Scalp Lab",
         version=__version__,
@@ -287,15 +287,17 @@ def application(limits: Limits | None = None) -> FastAPI:
             ScalpError: on_scalp_error,
             HTTPException: on_http_error,
             ClientDisconnect: on_disconnect,
-            Exception: on_anything_else,
+            Exception: on_unexpected_error,
         },
     )
-    app.state.service = _Service(Turns(limits.gradings, limits.waiting, limits.answer_seconds), Readiness(), counters)
+    app.state.service = _Service(
+        BoundedExecutor(limits.gradings, limits.waiting, limits.answer_seconds), Warmup(), counters
+    )
     app.include_router(routes)
     app.include_router(openapi.pages)
-    usual, batch = Body(MAX_BYTES, limits.body_seconds), Body(limits.batch_bytes, limits.batch_seconds)
-    app.add_middleware(BodyGuard, usual=usual, others={_BATCH: batch})
-    app.add_middleware(Entrance, routes=_ADDRESSES, traffic=counters)
+    usual, batch = BodyLimits(MAX_BYTES, limits.body_seconds), BodyLimits(limits.batch_bytes, limits.batch_seconds)
+    app.add_middleware(BodyLimitMiddleware, usual=usual, others={_BATCH: batch})
+    app.add_middleware(RequestLogMiddleware, routes=_ADDRESSES, request_metrics=counters)
     return app
 
 
@@ -365,7 +367,7 @@ async def _asked(request: Request, form: FormData | None = None) -> _Asked:
     evidence, strict = (_switch(name, query.get(name, "")) for name in ("evidence", "strict"))
     if not query.get("run"):
         return _Asked(None, evidence, strict, threshold)
-    run = await to_thread.run_sync(_service(request).readiness.run, query["run"])
+    run = await to_thread.run_sync(_service(request).warmup.run, query["run"])
     return _Asked(run, evidence, strict, threshold)
 
 
@@ -421,9 +423,9 @@ async def _graded(
     Args:
         seconds: left for it; None: the usual.
     """
-    service, visit = _service(request), _visit(request)
+    service, context = _service(request), _context(request)
     noted: dict[str, Any] = {"bytes": len(image), "outcome": "internal_error"}
-    visit.pictures.append(noted)
+    context.pictures.append(noted)
 
     def work() -> tuple[Answer, Said]:
         noted["sha256"] = hashlib.sha256(image).hexdigest()[:12]
@@ -431,24 +433,24 @@ async def _graded(
         return answer, say(answer, asked.evidence)
 
     try:
-        answer, said = await service.turns.take(work, seconds)
+        answer, said = await service.executor.submit(work, seconds)
     except ScalpError as error:
         noted["outcome"] = error.code
         raise
     _note_gate(service, noted, answer)
-    visit.runs = sorted({*visit.runs, *(grading.run.id for grading in answer.gradings.values())})
+    context.runs = sorted({*context.runs, *(grading.run.id for grading in answer.gradings.values())})
     if asked.strict and answer.reasons:
         noted["outcome"] = "not_gradable"
         raise NotGradableError(answer.reasons)
     noted["outcome"] = "graded"
-    service.traffic.graded((condition, grading.grade) for condition, grading in answer.gradings.items())
+    service.request_metrics.graded((condition, grading.grade) for condition, grading in answer.gradings.items())
     return said
 
 
 def _note_gate(service: _Service, noted: dict[str, Any], answer: Answer) -> None:
     """By codes alone: a reason's words hold figures of the picture."""
     codes = None if answer.reasons is None else [reason.code for reason in answer.reasons]
-    service.traffic.checked(codes)
+    service.request_metrics.checked(codes)
     noted["format"] = answer.picture.format
     if codes:
         noted["reasons"] = codes

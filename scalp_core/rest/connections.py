@@ -8,7 +8,7 @@ import uvicorn.config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
-class Impatient(H11Protocol):
+class TimeoutH11Protocol(H11Protocol):
     """HTTP/1.1 as uvicorn speaks it, for clients that say what they want and take what they get, and without waiting.
 
     Attributes:
@@ -68,6 +68,6 @@ class Impatient(H11Protocol):
             self.transport.abort()
 
 
-def make_all_impatient() -> None:
+def use_timeout_protocol() -> None:
     """For servers of this process whose settings are not ours: uvicorn looks its default protocol up in this table."""
-    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{Impatient.__name__}"
+    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{TimeoutH11Protocol.__name__}"

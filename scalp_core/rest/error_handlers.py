@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from scalp_core.errors import ScalpError
 from scalp_core.inference.input_gate import Reason
 from scalp_core.inference.predict import INTENDED_USE
-from scalp_core.rest.schemas import ErrorAnswer, ErrorText, reason_answers
+from scalp_core.rest.schemas import ErrorDetail, ErrorResponse, gate_reasons
 
 _log = logging.getLogger(__name__)
 
@@ -61,16 +61,16 @@ def status_of(error: ScalpError) -> int:
     return _STATUS.get(error.code, 500)
 
 
-def error_text(error: ScalpError) -> ErrorText:
+def error_text(error: ScalpError) -> ErrorDetail:
     """An error as a member of an answer."""
-    reasons = {"reasons": reason_answers(error.reasons)} if isinstance(error, NotGradableError) else {}
-    return ErrorText(code=error.code, message=error.text.en, message_ko=error.text.ko, **reasons)
+    reasons = {"reasons": gate_reasons(error.reasons)} if isinstance(error, NotGradableError) else {}
+    return ErrorDetail(code=error.code, message=error.text.en, message_ko=error.text.ko, **reasons)
 
 
-def refusal(error: ScalpError, request_id: str, status: int | None = None) -> JSONResponse:
+def error_response(error: ScalpError, request_id: str, status: int | None = None) -> JSONResponse:
     """The answer to a request that cannot be served; `status` where it is not the code's own."""
     status = status or status_of(error)
-    body = ErrorAnswer(error=error_text(error), intended_use=INTENDED_USE, request_id=request_id)
+    body = ErrorResponse(error=error_text(error), intended_use=INTENDED_USE, request_id=request_id)
     headers = {}
     if error.code in _RETRY_AFTER:
         headers["Retry-After"] = str(_RETRY_AFTER[error.code])
@@ -90,14 +90,14 @@ def set_headers(headers: MutableHeaders, request_id: str) -> None:
 
 def request_id_of(request: Request) -> str:
     """Given at the entrance; a dash where it never came through there."""
-    visit = request.scope.get("state", {}).get("visit")
-    return visit.id if visit else "-"
+    context = request.scope.get("state", {}).get("context")
+    return context.id if context else "-"
 
 
 async def on_scalp_error(request: Request, error: ScalpError) -> Response:
     """What we refuse ourselves."""
-    request.state.visit.outcome = error.code
-    return refusal(error, request_id_of(request))
+    request.state.context.outcome = error.code
+    return error_response(error, request_id_of(request))
 
 
 async def on_http_error(request: Request, error: HTTPException) -> Response:
@@ -116,19 +116,19 @@ async def on_http_error(request: Request, error: HTTPException) -> Response:
     }.get(error.status_code) or ScalpError(
         "refused", f"The request was refused: {error.detail}", f"요청이 거부되었습니다: {error.detail}"
     )
-    request.state.visit.outcome = refused.code
-    answer = refusal(refused, request_id_of(request), error.status_code)
+    request.state.context.outcome = refused.code
+    answer = error_response(refused, request_id_of(request), error.status_code)
     answer.headers.update(error.headers or {})
     return answer
 
 
 async def on_disconnect(request: Request, _error: ClientDisconnect) -> Response:
     """The client left while sending."""
-    request.state.visit.outcome = "client_left"
+    request.state.context.outcome = "client_left"
     return Response(status_code=400)  # nobody reads it
 
 
-async def on_anything_else(request: Request, _error: Exception) -> Response:
+async def on_unexpected_error(request: Request, _error: Exception) -> Response:
     """The last resort. Starlette raises the error again after the answer, so the server logs its traceback."""
     request_id = request_id_of(request)
     _log.error("request %s failed", request_id)
@@ -137,6 +137,6 @@ async def on_anything_else(request: Request, _error: Exception) -> Response:
         f"Something unexpected went wrong. The server's log has the details under {request_id}.",
         f"예상하지 못한 오류가 발생했습니다. 자세한 내용은 서버 로그의 {request_id}에 있습니다.",
     )
-    answer = refusal(unexpected, request_id)
+    answer = error_response(unexpected, request_id)
     set_headers(answer.headers, request_id)  # this answer passes outside of the entrance
     return answer

@@ -11,7 +11,7 @@ from scalp_core.errors import ScalpError
 Result = TypeVar("Result")
 
 
-class Turns:
+class BoundedExecutor:
     """Threads for gradings, with room for some that wait.
 
     Args:
@@ -31,7 +31,7 @@ class Turns:
         """How many more may come."""
         return self._free
 
-    async def take(self, work: Callable[[], Result], seconds: float | None = None) -> Result:
+    async def submit(self, work: Callable[[], Result], seconds: float | None = None) -> Result:
         """The result of `work`, done in a thread when its turn has come.
 
         Args:

@@ -17,8 +17,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scalp_core.errors import ScalpError
-from scalp_core.rest.error_handlers import refusal, set_headers
-from scalp_core.rest.prometheus import Traffic
+from scalp_core.rest.error_handlers import error_response, set_headers
+from scalp_core.rest.prometheus import RequestMetrics
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ _POLLED = frozenset({"/api/health", "/api/ready", "/api/metrics"})
 
 
 @dataclass
-class Visit:
+class RequestContext:
     """What is known of a request that goes on; routes add to it.
 
     Attributes:
@@ -61,28 +61,28 @@ class Visit:
         return json.dumps(told | ({"pictures": self.pictures} if self.pictures else {}))
 
 
-class Entrance:
+class RequestLogMiddleware:
     """Outermost: an id for every request, headers for every answer, a line and a count for both.
 
     What a route sets in the answer's headers stays.
     """
 
-    def __init__(self, app: ASGIApp, routes: frozenset[str], traffic: Traffic) -> None:
-        self.app, self.routes, self.traffic = app, routes, traffic
+    def __init__(self, app: ASGIApp, routes: frozenset[str], request_metrics: RequestMetrics) -> None:
+        self.app, self.routes, self.request_metrics = app, routes, request_metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         path = scope["path"]
-        visit = Visit(_id_of(Headers(scope=scope)), path if path in self.routes else "other")
-        scope.setdefault("state", {})["visit"] = visit
+        context = RequestContext(_id_of(Headers(scope=scope)), path if path in self.routes else "other")
+        scope.setdefault("state", {})["context"] = context
         began, status = time.perf_counter(), 0
 
         async def framed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                set_headers(MutableHeaders(scope=message), visit.id)
+                set_headers(MutableHeaders(scope=message), context.id)
             await send(message)
 
         # Around everything, also what answers after a failure.
@@ -90,11 +90,11 @@ class Entrance:
             await self.app(scope, receive, framed)
         finally:
             if not status:  # what failed passes through here and is answered further out
-                status, visit.outcome = 500, "internal_error"
+                status, context.outcome = 500, "internal_error"
             seconds = time.perf_counter() - began
-            self.traffic.answered(visit.route, status, seconds)
-            level = logging.DEBUG if visit.route in _POLLED and status < 400 else logging.INFO
-            log.log(level, "%s", visit.line(status, seconds))
+            self.request_metrics.answered(context.route, status, seconds)
+            level = logging.DEBUG if context.route in _POLLED and status < 400 else logging.INFO
+            log.log(level, "%s", context.line(status, seconds))
 
 
 def _id_of(headers: Headers) -> str:
@@ -103,7 +103,7 @@ def _id_of(headers: Headers) -> str:
 
 
 @dataclass(frozen=True)
-class Body:
+class BodyLimits:
     """What the body of a request may be.
 
     Attributes:
@@ -120,25 +120,25 @@ class Body:
         return self.pictures + 64 * 2**10
 
 
-class BodyGuard:
+class BodyLimitMiddleware:
     """Ends bodies that are too large, announced or streamed, or too slow, before and while they are read."""
 
-    def __init__(self, app: ASGIApp, usual: Body, others: Mapping[str, Body]) -> None:
+    def __init__(self, app: ASGIApp, usual: BodyLimits, others: Mapping[str, BodyLimits]) -> None:
         self.app, self.usual, self.others = app, usual, others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        visit: Visit = scope["state"]["visit"]
-        body = self.others.get(visit.route, self.usual)
+        context: RequestContext = scope["state"]["context"]
+        body = self.others.get(context.route, self.usual)
         announced = Headers(scope=scope).get("content-length", "0")
         if not announced.isdecimal() or int(announced) > body.bytes:
-            visit.outcome = "too_large"
-            return await refusal(_too_large(body), visit.id)(scope, receive, send)
-        return await self.app(scope, _guarded(receive, body, visit), send)
+            context.outcome = "too_large"
+            return await error_response(_too_large(body), context.id)(scope, receive, send)
+        return await self.app(scope, _guarded(receive, body, context), send)
 
 
-def _guarded(receive: Receive, body: Body, visit: Visit) -> Receive:
+def _guarded(receive: Receive, body: BodyLimits, context: RequestContext) -> Receive:
     """`receive` that raises ScalpError `too_large` or `too_slow`."""
     deadline, complete = time.monotonic() + body.seconds, False
 
@@ -151,16 +151,16 @@ def _guarded(receive: Receive, body: Body, visit: Visit) -> Receive:
                 message = await receive()
         except TimeoutError as error:
             raise _too_slow(body) from error
-        visit.bytes += len(message.get("body", b""))
+        context.bytes += len(message.get("body", b""))
         complete = not message.get("more_body", False)
-        if visit.bytes > body.bytes:
+        if context.bytes > body.bytes:
             raise _too_large(body)
         return message
 
     return guarded
 
 
-def _too_large(body: Body) -> ScalpError:
+def _too_large(body: BodyLimits) -> ScalpError:
     megabytes = body.pictures // 2**20
     return ScalpError(
         "too_large",
@@ -169,7 +169,7 @@ def _too_large(body: Body) -> ScalpError:
     )
 
 
-def _too_slow(body: Body) -> ScalpError:
+def _too_slow(body: BodyLimits) -> ScalpError:
     return ScalpError(
         "too_slow",
         f"The request did not arrive within {body.seconds:.0f} seconds. Send less or try again.",

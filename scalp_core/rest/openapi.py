@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from scalp_core.images import FORMAT_NAMES, MAX_BYTES
 from scalp_core.inference.evidence import AGAINST, FOR
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD
-from scalp_core.rest.schemas import ErrorAnswer
+from scalp_core.rest.schemas import ErrorResponse
 
 DESCRIPTION = f"""Estimates how severe six scalp conditions look in a picture. **Research only**: not a medical device,
 not for diagnosis. 두피 사진의 여섯 가지 증상 등급을 추정합니다. **연구용**이며 의료기기가 아닙니다.
@@ -107,7 +107,7 @@ def batch(pictures: int, megabytes: int) -> dict[str, Any]:
 def refusals(**reasons: str) -> dict[int | str, dict[str, Any]]:
     """Of `on_<status>=why`."""
     statuses = {int(name.removeprefix("on_")): reason for name, reason in reasons.items()}
-    return {status: {"model": ErrorAnswer, "description": reason} for status, reason in statuses.items()}
+    return {status: {"model": ErrorResponse, "description": reason} for status, reason in statuses.items()}
 
 
 PICTURE_REFUSALS = refusals(

@@ -15,7 +15,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.inference.predict import Answer
 from scalp_core.labels import CONDITIONS
 from scalp_core.rest import app
-from scalp_core.rest.schemas import all_answer
+from scalp_core.rest.schemas import predict_all_response
 from scalp_core.runs.champions import champions
 
 SAME_RUNTIME = 1e-6  # largest difference of a probability that is none
@@ -54,7 +54,7 @@ def check(data: bytes, answer: Answer) -> Parity:
         ScalpError: REST refuses it, in REST's words; or others have been promoted since.
     """
     said = asyncio.run(_said(data, _query(answer)))
-    mine = all_answer(answer).model_dump(mode="json", exclude_unset=True)
+    mine = predict_all_response(answer).model_dump(mode="json", exclude_unset=True)
     differences = [abs(one - other) for one, other in zip(_probabilities(mine), _probabilities(said), strict=True)]
     return Parity(max(differences), _torch(answer), _rest_of(mine) == _rest_of(said))
 

@@ -18,7 +18,7 @@ from scalp_core.metrics.operating_point import COVERAGE
 IntendedUse = Annotated[str, Field(json_schema_extra={"const": INTENDED_USE})]
 
 
-class OperatingPointAnswer(BaseModel):
+class OperatingPointSummary(BaseModel):
     """What turned the network's probabilities into this grade."""
 
     made: str | None = Field(
@@ -31,7 +31,7 @@ class OperatingPointAnswer(BaseModel):
     )
 
 
-class EvidenceAnswer(BaseModel):
+class EvidenceMap(BaseModel):
     """Where in the picture the network sees its reasons for `pr_num` rather than the other grades."""
 
     png: str = Field(
@@ -46,7 +46,7 @@ class EvidenceAnswer(BaseModel):
     )
 
 
-class GradeAnswer(BaseModel):
+class GradeResponse(BaseModel):
     """One condition's grade. The first five members are the older system's."""
 
     class_id: int = Field(description="Number of the condition, 1–6.", examples=[1])
@@ -70,11 +70,11 @@ class GradeAnswer(BaseModel):
     run: str = Field(description="The training run that answered.", examples=["demo-efficientnet_b0"])
     architecture: str = Field(description="Its network.", examples=["efficientnet_b0"])
     synthetic: bool = Field(description="It learned from rendered pictures, so its grades mean nothing for real ones.")
-    operating_point: OperatingPointAnswer
-    evidence: EvidenceAnswer | None = Field(default=None, description="Only where it was asked for.")
+    operating_point: OperatingPointSummary
+    evidence: EvidenceMap | None = Field(default=None, description="Only where it was asked for.")
 
 
-class ImageAnswer(BaseModel):
+class ImageSize(BaseModel):
     """The picture as it was received."""
 
     format: str = Field(examples=["JPEG"])
@@ -82,7 +82,7 @@ class ImageAnswer(BaseModel):
     height: int = Field(description="Pixels, before turning it upright.", examples=[480])
 
 
-class ScalpTypeAnswer(BaseModel):
+class ScalpTypeResponse(BaseModel):
     """The scalp type that the six grades add up to by the criteria table."""
 
     key: str = Field(examples=["oily"])
@@ -96,7 +96,7 @@ class ScalpTypeAnswer(BaseModel):
     reason_en: str
 
 
-class ReasonAnswer(BaseModel):
+class GateReason(BaseModel):
     """Why the picture should not be graded."""
 
     code: str = Field(description="For programs; stays the same.", examples=["blurred"])
@@ -113,50 +113,50 @@ _REASONS = Field(description="Why it should not be graded; empty where nothing s
 
 
 class _Grades(BaseModel):
-    value_1: list[GradeAnswer] | None = Field(None, description="Fine scaling, 미세각질.", max_length=1)
-    value_2: list[GradeAnswer] | None = Field(None, description="Excess sebum, 피지과다.", max_length=1)
-    value_3: list[GradeAnswer] | None = Field(None, description="Interfollicular erythema, 모낭사이홍반.", max_length=1)
-    value_4: list[GradeAnswer] | None = Field(
+    value_1: list[GradeResponse] | None = Field(None, description="Fine scaling, 미세각질.", max_length=1)
+    value_2: list[GradeResponse] | None = Field(None, description="Excess sebum, 피지과다.", max_length=1)
+    value_3: list[GradeResponse] | None = Field(
+        None, description="Interfollicular erythema, 모낭사이홍반.", max_length=1
+    )
+    value_4: list[GradeResponse] | None = Field(
         None, description="Follicular erythema / pustules, 모낭홍반/농포.", max_length=1
     )
-    value_5: list[GradeAnswer] | None = Field(None, description="Dandruff, 비듬.", max_length=1)
-    value_6: list[GradeAnswer] | None = Field(None, description="Hair loss, 탈모.", max_length=1)
+    value_5: list[GradeResponse] | None = Field(None, description="Dandruff, 비듬.", max_length=1)
+    value_6: list[GradeResponse] | None = Field(None, description="Hair loss, 탈모.", max_length=1)
 
 
-class AllAnswer(_Grades):
+class PredictAllResponse(_Grades):
     """Every condition that a run answers for, each a list of one."""
 
-    image: ImageAnswer
-    scalp_type: ScalpTypeAnswer
+    image: ImageSize
+    scalp_type: ScalpTypeResponse
     intended_use: IntendedUse
     gradable: bool | None = _GRADABLE
-    reasons: list[ReasonAnswer] = _REASONS
+    reasons: list[GateReason] = _REASONS
 
 
-class OneAnswer(_Grades):
+class PredictResponse(_Grades):
     """The one condition asked for, under its key."""
 
-    image: ImageAnswer
+    image: ImageSize
     intended_use: IntendedUse
     gradable: bool | None = _GRADABLE
-    reasons: list[ReasonAnswer] = _REASONS
+    reasons: list[GateReason] = _REASONS
 
 
-class ErrorText(BaseModel):
+class ErrorDetail(BaseModel):
     """What went wrong, for programs and for people."""
 
     code: str = Field(description="For programs; stays the same.", examples=["not_a_picture"])
     message: str = Field(description="What went wrong and what to do about it.")
     message_ko: str
-    reasons: list[ReasonAnswer] = Field(
-        default=[], description="Only with `not_gradable`: what the gate has against it."
-    )
+    reasons: list[GateReason] = Field(default=[], description="Only with `not_gradable`: what the gate has against it.")
 
 
-class ErrorAnswer(BaseModel):
+class ErrorResponse(BaseModel):
     """Every answer with a status of 400 and above."""
 
-    error: ErrorText
+    error: ErrorDetail
     intended_use: IntendedUse
     request_id: str = Field(
         description="Of this request, also in the header X-Request-ID and in the server's log.",
@@ -168,36 +168,36 @@ class BatchEntry(BaseModel):
     """What became of one picture: `answer` with status 200, otherwise `error`."""
 
     status: int = Field(description="The status that this picture alone would have had.", examples=[200])
-    answer: AllAnswer | None = None
-    error: ErrorText | None = None
+    answer: PredictAllResponse | None = None
+    error: ErrorDetail | None = None
 
 
-class BatchAnswer(BaseModel):
+class PredictBatchResponse(BaseModel):
     """One entry a picture, in the order in which they were sent."""
 
     results: list[BatchEntry]
     intended_use: IntendedUse
 
 
-class HealthAnswer(BaseModel):
+class HealthResponse(BaseModel):
     status: Literal["alive"]
     intended_use: IntendedUse
 
 
-class ReadyAnswer(BaseModel):
+class ReadyResponse(BaseModel):
     status: Literal["ready"]
     runs: list[str] = Field(description="The runs that answer, loaded.", examples=[["demo-efficientnet_b0"]])
     intended_use: IntendedUse
 
 
-class Kappa(BaseModel):
+class ModelScore(BaseModel):
     """Quadratic weighted kappa: 1 agrees with the labels, 0 is chance."""
 
     valid: float | None = Field(description="On the validation part, by which runs are chosen. Null: it cannot say.")
     test: float | None = Field(description="On the test part, which is only reported.")
 
 
-class ModelAnswer(BaseModel):
+class ModelSummary(BaseModel):
     """Who answers for one condition."""
 
     key: str = Field(examples=["value_1"])
@@ -208,39 +208,39 @@ class ModelAnswer(BaseModel):
     pinned: bool = Field(description="Somebody chose it; otherwise it is the best on the validation part.")
     data: str = Field(description="The data set it learned from.", examples=["demo"])
     synthetic: bool = Field(description="It learned from rendered pictures.")
-    quadratic_weighted_kappa: Kappa
+    quadratic_weighted_kappa: ModelScore
 
 
-class ModelsAnswer(BaseModel):
-    models: list[ModelAnswer] = Field(description="Conditions that a run answers for, in their order.")
+class ModelsResponse(BaseModel):
+    models: list[ModelSummary] = Field(description="Conditions that a run answers for, in their order.")
     intended_use: IntendedUse
 
 
-def all_answer(answer: Answer, evidence: bool = False) -> AllAnswer:
+def predict_all_response(answer: Answer, evidence: bool = False) -> PredictAllResponse:
     """What `/predict_all` says of an answer; the page offers the same for download."""
     scalp_type = _scalp_type_answer(answer.scalp_type)
-    return AllAnswer.model_validate(
+    return PredictAllResponse.model_validate(
         _grades(answer, evidence) | {"scalp_type": scalp_type, "intended_use": INTENDED_USE} | _gate(answer)
     )
 
 
-def one_answer(answer: Answer, evidence: bool = False) -> OneAnswer:
+def predict_response(answer: Answer, evidence: bool = False) -> PredictResponse:
     """What `/predict` says of an answer that holds one condition."""
-    return OneAnswer.model_validate(_grades(answer, evidence) | {"intended_use": INTENDED_USE} | _gate(answer))
+    return PredictResponse.model_validate(_grades(answer, evidence) | {"intended_use": INTENDED_USE} | _gate(answer))
 
 
-def reason_answers(reasons: Sequence[Reason]) -> list[ReasonAnswer]:
+def gate_reasons(reasons: Sequence[Reason]) -> list[GateReason]:
     """The gate's reasons as members of an answer."""
-    return [ReasonAnswer(code=one.code, message=one.text.en, message_ko=one.text.ko) for one in reasons]
+    return [GateReason(code=one.code, message=one.text.en, message_ko=one.text.ko) for one in reasons]
 
 
 def _gate(answer: Answer) -> dict[str, Any]:
-    return {"gradable": answer.gradable, "reasons": reason_answers(answer.reasons or ())}
+    return {"gradable": answer.gradable, "reasons": gate_reasons(answer.reasons or ())}
 
 
 def _grades(answer: Answer, evidence: bool) -> dict[str, Any]:
     picture = answer.picture
-    image = ImageAnswer(format=picture.format, width=picture.width, height=picture.height)
+    image = ImageSize(format=picture.format, width=picture.width, height=picture.height)
     grades = {condition.value: _grade_answer(grading) for condition, grading in answer.gradings.items()}
     if evidence:
         for key, map_of_it in _evidence(answer).items():
@@ -248,20 +248,19 @@ def _grades(answer: Answer, evidence: bool) -> dict[str, Any]:
     return {**{key: [grade] for key, grade in grades.items()}, "image": image}
 
 
-def _evidence(answer: Answer) -> dict[str, EvidenceAnswer]:
+def _evidence(answer: Answer) -> dict[str, EvidenceMap]:
     """By key of the condition, all on one scale."""
     maps = {condition.value: speaking_for(grading) for condition, grading in answer.gradings.items()}
     scale = max(float(np.abs(speaking).max()) for speaking in maps.values())
     height, width = answer.picture.pixels.shape[:2]
     return {
-        key: EvidenceAnswer(png=data_url(speaking, scale, width / height), scale=scale)
-        for key, speaking in maps.items()
+        key: EvidenceMap(png=data_url(speaking, scale, width / height), scale=scale) for key, speaking in maps.items()
     }
 
 
-def _grade_answer(grading: Grading) -> GradeAnswer:
+def _grade_answer(grading: Grading) -> GradeResponse:
     condition, grade = grading.condition.text.ko, grading.grade.text.ko
-    return GradeAnswer(
+    return GradeResponse(
         class_id=grading.condition.number,
         class_name=condition,
         pr_num=int(grading.grade),
@@ -272,14 +271,14 @@ def _grade_answer(grading: Grading) -> GradeAnswer:
         run=grading.run.id,
         architecture=grading.run.recipe.architecture,
         synthetic=grading.run.synthetic,
-        operating_point=OperatingPointAnswer(
+        operating_point=OperatingPointSummary(
             made=grading.run.operating_point.made or None, fitted=grading.grade_set is not None
         ),
     )
 
 
-def _scalp_type_answer(scalp_type: ScalpType) -> ScalpTypeAnswer:
-    return ScalpTypeAnswer(
+def _scalp_type_answer(scalp_type: ScalpType) -> ScalpTypeResponse:
+    return ScalpTypeResponse(
         key=scalp_type.key,
         name=scalp_type.text.ko,
         name_en=scalp_type.text.en,

@@ -12,8 +12,8 @@ import sys
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from scalp_core.parallel import deaf_to_interrupts
-from scalp_core.rest.connections import Impatient
+from scalp_core.parallel import ignore_sigint
+from scalp_core.rest.connections import TimeoutH11Protocol
 
 _log = logging.getLogger("uvicorn.error")  # which uvicorn sets up, where its own lines go
 
@@ -27,7 +27,7 @@ class _Workers(Multiprocess):
     """uvicorn's, who leave Ctrl-C to the first process until they serve: in the midst of imports it is a traceback."""
 
     def init_processes(self) -> None:
-        with deaf_to_interrupts():
+        with ignore_sigint():
             super().init_processes()
 
 
@@ -47,7 +47,7 @@ def main(application: str, command: str) -> None:
     os.environ["WEB_CONCURRENCY"] = str(options.workers)  # by this name uvicorn, and whoever shares out cores, knows
     config = uvicorn.Config(
         application,
-        http=Impatient,
+        http=TimeoutH11Protocol,
         ws="none",
         workers=options.workers,
         access_log=False,  # the application has its own, which names no query

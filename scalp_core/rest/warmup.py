@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 _Network = tuple[Run, int]  # a run, and when it finished: made anew under the same name it is another one
 
 
-class Readiness:
+class Warmup:
     """Loads the answering runs, and makes the exports that others lack, while everything else answers."""
 
     def __init__(self) -> None:

@@ -66,7 +66,7 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class DurationEstimate:
     """How long a training takes, piece by piece.
 
     Attributes:
@@ -105,7 +105,7 @@ def duration(seconds: float) -> Text:
     return Text(f"about {hours} h {minutes} min", f"약 {hours}시간 {minutes}분")
 
 
-def estimate(recipe: Recipe) -> Estimate | None:
+def estimate(recipe: Recipe) -> DurationEstimate | None:
     """How long it takes; None where the like of it was never measured on this machine.
 
     Raises:
@@ -115,7 +115,7 @@ def estimate(recipe: Recipe) -> Estimate | None:
     return None if speed is None else at(recipe, speed)
 
 
-def measure(recipe: Recipe) -> Estimate:
+def measure(recipe: Recipe) -> DurationEstimate:
     """Measure how fast this machine is at it, some ten seconds for the smaller networks, and remember it.
 
     Raises:
@@ -135,7 +135,7 @@ def measure(recipe: Recipe) -> Estimate:
 # ---- arithmetic ----
 
 
-def at(recipe: Recipe, speed: Speed) -> Estimate:
+def at(recipe: Recipe, speed: Speed) -> DurationEstimate:
     """What a recipe takes at such speeds, if it trains all its epochs and finds only the pictures prepared."""
     dataset = open_dataset(recipe.data)
     parts = dataset.column("part").value_counts()
@@ -154,7 +154,7 @@ def at(recipe: Recipe, speed: Speed) -> Estimate:
         Piece(Text("grading", "평가"), 0.0 if head_alone else graded / speed.graded),
         Piece(Text("export", "내보내기"), _EXPORT_IN_STARTS * speed.start),
     )
-    return Estimate(tuple(piece for piece in pieces if piece.seconds), speed.measured, bool(recipe.patience))
+    return DurationEstimate(tuple(piece for piece in pieces if piece.seconds), speed.measured, bool(recipe.patience))
 
 
 def _epochs(recipe: Recipe, speed: Speed, pictures: int, valid: int) -> float:

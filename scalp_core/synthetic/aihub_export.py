@@ -24,7 +24,7 @@ from scalp_core.data.dataset import LABEL_COLUMNS, Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.files import TEMPORARY
 from scalp_core.labels import CONDITIONS, GRADES, META, Condition, Severity
-from scalp_core.parallel import untold
+from scalp_core.parallel import no_progress
 
 TOP = "유형별 두피 이미지"
 PART_FOLDERS: Mapping[Official, str] = {"train": "Training", "valid": "Validation"}
@@ -109,7 +109,7 @@ def write_aihub_tree(dataset: Dataset, folder: Path, seed: int, progress: Progre
         # It goes with whatever is in it, even on Ctrl-C.
         with TemporaryDirectory(prefix=TEMPORARY, dir=folder.parent) as temporary:
             whole = Path(temporary) / "tree"
-            files = _write_zips(dataset, whole / TOP, folders, progress or untold)
+            files = _write_zips(dataset, whole / TOP, folders, progress or no_progress)
             whole.replace(folder)
     except OSError as error:
         raise _cannot_write(folder, error) from error

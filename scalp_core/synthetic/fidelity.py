@@ -21,7 +21,7 @@ from scalp_core.synthetic.drawing.canvas import HEIGHT, SHIFT, WIDTH, Field, Pix
 from scalp_core.synthetic.drawing.frame import render
 from scalp_core.synthetic.drawing.hair import plan_hair
 from scalp_core.synthetic.drawing.scene import CASTS, Camera, Cast, Hair, Scene
-from scalp_core.synthetic.generate import Picture, draw_picture, plan_pictures
+from scalp_core.synthetic.generate import PlannedPicture, draw_picture, plan_pictures
 
 Mask = npt.NDArray[np.bool_]
 Range = tuple[float, float]
@@ -98,7 +98,7 @@ def scene_of(severities: Mapping[Condition, float], seed: int, cast: Cast | None
     return Scene(levels, cast or CASTS[seed % len(CASTS)], Camera(), direction=TURN * seed)
 
 
-def pictures_of(count: int, seed: int, prior: str = "real") -> list[Picture]:
+def pictures_of(count: int, seed: int, prior: str = "real") -> list[PlannedPicture]:
     """So many of the pictures of a synthetic data set, each of another head."""
     return plan_pictures(APART * count, seed, prior=prior)[::APART]
 

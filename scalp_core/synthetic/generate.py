@@ -30,11 +30,11 @@ from scalp_core.data.dataset import (
     split,
     write_dataset,
 )
-from scalp_core.data.quality import Measures, columns_of, measure
+from scalp_core.data.quality import ImageMeasures, columns_of, measure
 from scalp_core.errors import ScalpError
 from scalp_core.files import TEMPORARY, read_json, sweep, write_json
 from scalp_core.labels import CONDITIONS, META, Condition
-from scalp_core.parallel import cores, share_out, untold
+from scalp_core.parallel import cores, no_progress, parallel_map
 from scalp_core.synthetic.drawing.frame import render
 from scalp_core.synthetic.drawing.scene import CASTS, CONFUSERS, HAIR_COLOURS, Camera, Scene
 from scalp_core.synthetic.label_noise import CLEAN_COLUMNS, SEVERITY_COLUMNS, clean_grades, draw_labels
@@ -114,7 +114,7 @@ class Site:
 
 
 @dataclass(frozen=True)
-class Picture:
+class PlannedPicture:
     """One image to be: its identity, what it shows, what a rater wrote, and what it needs to be drawn.
 
     Attributes:
@@ -206,12 +206,12 @@ def make_dataset(
     with claimed(name) as folder:
         _claim(folder, settings)
         pictures = plan_pictures(images, seed, evaluation=judged, prior=prior)
-        measured = _render_all(folder, pictures, seed, processes or cores(), progress or untold)
+        measured = _render_all(folder, pictures, seed, processes or cores(), progress or no_progress)
         return _whole_set(folder, settings, pictures, measured)
 
 
 def _whole_set(
-    folder: Path, settings: dict[str, object], pictures: list[Picture], measured: dict[str, Measures]
+    folder: Path, settings: dict[str, object], pictures: list[PlannedPicture], measured: dict[str, ImageMeasures]
 ) -> Dataset:
     sites = len({picture.site for picture in pictures})
     dealt: dict[str, object] = {"by": "site", "seed": settings["seed"], "leaky": False}
@@ -261,7 +261,7 @@ def _claim(folder: Path, settings: dict[str, object]) -> None:
     write_json(marker, settings)
 
 
-def _rows(pictures: list[Picture], measured: dict[str, Measures]) -> pd.DataFrame:
+def _rows(pictures: list[PlannedPicture], measured: dict[str, ImageMeasures]) -> pd.DataFrame:
     measures = [measured[picture.image_id] for picture in pictures]
     texts = [_texts(picture, one.sha256) for picture, one in zip(pictures, measures, strict=True)]
     return pd.concat(
@@ -278,7 +278,7 @@ def _rows(pictures: list[Picture], measured: dict[str, Measures]) -> pd.DataFram
     )
 
 
-def _texts(picture: Picture, content: str) -> tuple[str, ...]:
+def _texts(picture: PlannedPicture, content: str) -> tuple[str, ...]:
     """The text columns of one row."""
     device, region, part = picture.device, picture.region, picture.part
     return picture.image_id, picture.path, content, picture.site, device, picture.capture, region, part
@@ -290,20 +290,22 @@ def _texts(picture: Picture, content: str) -> tuple[str, ...]:
 EVALUATION, TRAINING = 0, 1  # the first number of a picture's key
 
 
-def plan_pictures(images: int, seed: int, *, evaluation: int | None = None, prior: str = "tempered") -> list[Picture]:
+def plan_pictures(
+    images: int, seed: int, *, evaluation: int | None = None, prior: str = "tempered"
+) -> list[PlannedPicture]:
     """All pictures of a data set without their pixels; the same for the same arguments, see `make_dataset`."""
     judged = _judged(images, evaluation)
     tested = _plan_sites(EVALUATION, judged, seed, "real")
     return _dealt(tested, seed) + _plan_sites(TRAINING, images - judged, seed, prior)
 
 
-def _plan_sites(kind: int, images: int, seed: int, prior: str) -> list[Picture]:
+def _plan_sites(kind: int, images: int, seed: int, prior: str) -> list[PlannedPicture]:
     """`images` pictures, site after site; more of them begin with the same ones."""
     numbers = np.random.default_rng([seed, 1]).permutation(MOST_SITES) + 1
     parts = len(PARTS) - 1 if kind == EVALUATION else 1
     usual = min(IMAGES_PER_SITE, max(1, images // (parts * SITES_OF_A_SMALL_PART)))
     usual = max(usual, 4 * images // MOST_SITES)  # both kinds together must find numbers enough
-    pictures: list[Picture] = []
+    pictures: list[PlannedPicture] = []
     position = 0
     while len(pictures) < images:
         generator = np.random.default_rng([seed, 2, kind, position])
@@ -315,7 +317,7 @@ def _plan_sites(kind: int, images: int, seed: int, prior: str) -> list[Picture]:
     return pictures
 
 
-def _dealt(pictures: list[Picture], seed: int) -> list[Picture]:
+def _dealt(pictures: list[PlannedPicture], seed: int) -> list[PlannedPicture]:
     """The pictures to be judged on with their parts: whole sites, every grade in every part if a deal is found."""
     rows = pd.DataFrame([picture.labels for picture in pictures], columns=list(LABEL_COLUMNS))
     shares = {part: share for part, share in PART_SHARES.items() if part != "train"}
@@ -353,9 +355,9 @@ def _camera(balance: npt.NDArray[np.float64], generator: np.random.Generator) ->
 
 def _pictures_of(
     site: Site, key: tuple[int, int], size: int, prior: str, generator: np.random.Generator
-) -> list[Picture]:
+) -> list[PlannedPicture]:
     """`size` pictures of one site, capture after capture; more of them begin with the same ones."""
-    pictures: list[Picture] = []
+    pictures: list[PlannedPicture] = []
     moment = int(generator.integers(FIRST_EPOCH_MS, LAST_EPOCH_MS))
     while len(pictures) < size:
         moment += int(generator.integers(120_000, 7_200_000))
@@ -367,7 +369,7 @@ def _pictures_of(
 
 def _capture(
     site: Site, key: tuple[int, int], moment: int, prior: str, generator: np.random.Generator
-) -> list[Picture]:
+) -> list[PlannedPicture]:
     """One head at one sitting: the same hair and light, one to five frames of its regions."""
     device = int(generator.integers(len(site.serials)))
     stamp = moment // 10_000 if generator.random() < NINE_DIGITS_SHARE else moment
@@ -381,7 +383,7 @@ def _capture(
     severities = np.array([_severities(*regions[REGION_OF_FRAME[frame]], generator) for frame in frames])
     labels = draw_labels(severities, generator)
     return [
-        Picture(
+        PlannedPicture(
             key=(*key, 0),
             part="train",
             site=f"{site.number:04d}",
@@ -454,7 +456,7 @@ def _draw_grades(region: str, prior: str, generator: np.random.Generator) -> Gra
 # --- Pixels and files -----------------------------------------------------------------------------------------------
 
 
-def draw_picture(picture: Picture, seed: int) -> npt.NDArray[np.uint8]:
+def draw_picture(picture: PlannedPicture, seed: int) -> npt.NDArray[np.uint8]:
     """The frame of one planned picture, (480, 640, 3) RGB."""
     severities = dict(zip(CONDITIONS, picture.severities, strict=True))
     scene = Scene(severities, CASTS[picture.cast], picture.camera, picture.direction, picture.hair, picture.confusers)
@@ -468,18 +470,18 @@ def encode(pixels: npt.NDArray[np.uint8]) -> bytes:
 
 
 def _render_all(
-    folder: Path, pictures: list[Picture], seed: int, processes: int, progress: Progress
-) -> dict[str, Measures]:
+    folder: Path, pictures: list[PlannedPicture], seed: int, processes: int, progress: Progress
+) -> dict[str, ImageMeasures]:
     """Every file on disk; what is measured on them by id."""
     for kind in ("images", "labels"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
         sweep(folder / kind)
     chunks = [pictures[start : start + CHUNK] for start in range(0, len(pictures), CHUNK)]
     work = partial(_render_chunk, folder, seed)
-    measured: dict[str, Measures] = {}
+    measured: dict[str, ImageMeasures] = {}
     progress(0, len(pictures))
     try:
-        for done in share_out(work, chunks, min(processes, len(chunks))):
+        for done in parallel_map(work, chunks, min(processes, len(chunks))):
             measured |= done
             progress(len(measured), len(pictures))
     except OSError as error:
@@ -493,11 +495,11 @@ def _render_all(
     return measured
 
 
-def _render_chunk(folder: Path, seed: int, pictures: list[Picture]) -> dict[str, Measures]:
+def _render_chunk(folder: Path, seed: int, pictures: list[PlannedPicture]) -> dict[str, ImageMeasures]:
     return {picture.image_id: _render_one(folder, seed, picture) for picture in pictures}
 
 
-def _render_one(folder: Path, seed: int, picture: Picture) -> Measures:
+def _render_one(folder: Path, seed: int, picture: PlannedPicture) -> ImageMeasures:
     """What is measured on the picture's file, which is drawn unless it is there."""
     path = folder / picture.path
     label = folder / "labels" / f"{picture.stem}.json"
@@ -509,7 +511,7 @@ def _render_one(folder: Path, seed: int, picture: Picture) -> Measures:
     return measure(encoded)
 
 
-def _label_file(picture: Picture, file_name: str) -> dict[str, str]:
+def _label_file(picture: PlannedPicture, file_name: str) -> dict[str, str]:
     values = {condition.value: str(grade) for condition, grade in zip(CONDITIONS, picture.labels, strict=True)}
     return {"image_id": picture.image_id, "image_file_name": file_name, **values}
 

@@ -18,7 +18,7 @@ from benchmarks.simulation import World, draw, error_for, shares_of, true_values
 from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset
 from scalp_core.data.filters import Filters, filterable, measured, select, size, spearman
 from scalp_core.images import Preprocessing
-from scalp_core.importing.importer import Order, import_tree, read_report
+from scalp_core.importing.importer import ImportRequest, import_tree, read_report
 from scalp_core.labels import Condition
 from scalp_core.metrics.alignment import confusion
 from scalp_core.metrics.metrics import kappas
@@ -100,7 +100,7 @@ def test_a_page_that_fails_is_not_measured(folders: Folders) -> None:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_tree_is_as_delivered(folders: Folders, tmp_path: Path, layout: str) -> None:
     pictures = write_tree(tmp_path / "tree", 500, layout)
-    dataset = import_tree(Order("aihub", str(tmp_path / "tree")), "made", processes=1)
+    dataset = import_tree(ImportRequest("aihub", str(tmp_path / "tree")), "made", processes=1)
     report = read_report(dataset)
     assert report
     assert dataset.images == pictures == dataset.index["sha256"].nunique()

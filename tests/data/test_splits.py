@@ -8,7 +8,7 @@ import pytest
 from conftest import Folders
 
 from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset, open_dataset
-from scalp_core.data.splits import COLUMNS, WAYS, best_way, deal, deal_anew, overlap
+from scalp_core.data.splits import COLUMNS, WAYS, assign_splits, best_way, overlap, reassign_splits
 from scalp_core.errors import ScalpError
 
 
@@ -35,7 +35,7 @@ def spread(table: pd.DataFrame, parts: pd.Series, column: str) -> int:
 @pytest.mark.parametrize("way", ["site", "capture"])
 def test_no_group_lies_in_two_parts_and_every_part_has_some(way: str) -> None:
     table = rows(12)
-    dealt = deal(table, way, 0)
+    dealt = assign_splits(table, way, 0)
     assert set(dealt.parts) == set(PARTS)
     assert spread(table, dealt.parts, way) == 1
     assert spread(table, dealt.parts, "capture") == 1
@@ -50,7 +50,7 @@ def test_no_group_lies_in_two_parts_and_every_part_has_some(way: str) -> None:
 
 def test_a_seed_decides() -> None:
     table = rows(20)
-    first, again, other = (deal(table, "site", seed).parts for seed in (0, 0, 1))
+    first, again, other = (assign_splits(table, "site", seed).parts for seed in (0, 0, 1))
     assert first.equals(again)
     assert not first.equals(other)
 
@@ -60,7 +60,7 @@ def test_sites_with_near_duplicates_stay_together() -> None:
     alike = pd.Series(pd.NA, index=table.index, dtype="Int32")
     alike.iloc[[0, 20, 40]] = 7
     for seed in range(5):
-        dealt = deal(table.assign(look_alikes=alike), "site", seed)
+        dealt = assign_splits(table.assign(look_alikes=alike), "site", seed)
         assert dealt.parts.iloc[[0, 20, 40]].nunique() == 1
         assert (dealt.described["values"], dealt.described["groups"]) == (12, 10)
 
@@ -77,7 +77,7 @@ def test_the_safest_way_that_the_rows_allow() -> None:
 
 
 def test_everything_for_training() -> None:
-    dealt = deal(rows(3), "all", 0)
+    dealt = assign_splits(rows(3), "all", 0)
     assert set(dealt.parts) == {"train"}
     assert dealt.described["leaky"] is False
 
@@ -85,7 +85,7 @@ def test_everything_for_training() -> None:
 @pytest.mark.parametrize(("way", "code"), [("person", "bad_split"), ("site", "too_few_groups")])
 def test_what_cannot_be_dealt_is_refused(way: str, code: str) -> None:
     with pytest.raises(ScalpError) as caught:
-        deal(rows(3), way, 0)
+        assign_splits(rows(3), way, 0)
     assert caught.value.code == code
 
 
@@ -93,7 +93,7 @@ def test_what_cannot_be_dealt_is_refused(way: str, code: str) -> None:
 def test_the_publisher_s_split_needs_one(official: list[str | None] | None) -> None:
     table = rows(12) if official is None else rows(12).assign(official=pd.array(official, dtype="string"))
     with pytest.raises(ScalpError) as caught:
-        deal(table, "official", 0)
+        assign_splits(table, "official", 0)
     assert caught.value.code == "no_official_split"
 
 
@@ -107,7 +107,7 @@ def published() -> pd.DataFrame:
 
 def test_the_publisher_s_split_tests_on_what_it_validates_and_is_called_leaky() -> None:
     table = published()
-    dealt = deal(table, "official", 0)
+    dealt = assign_splits(table, "official", 0)
     assert (dealt.parts == "test").tolist() == (table["official"] != "train").tolist()
     others = dealt.parts != "test"
     assert set(dealt.parts[others]) == set(PARTS) - {"test"}
@@ -124,13 +124,13 @@ def test_overlap_counts_what_training_has_seen() -> None:
     table.loc[[71, 0], "look_alikes"] = 4
     table.loc[[70, 69], "look_alikes"] = 5
     assert overlap(table, tested)["look_alikes"] == 0.0556
-    assert deal(table, "official", 0).described["overlap"] == overlap(table, tested)
+    assert assign_splits(table, "official", 0).described["overlap"] == overlap(table, tested)
 
 
 def test_a_data_set_is_dealt_anew_and_nothing_else_in_it_changes(folders: Folders, tiny_data: Dataset) -> None:
     shutil.copytree(tiny_data.folder, folders.data / "copy")
     before = open_dataset("copy")
-    anew = deal_anew(before, "capture", 5)
+    anew = reassign_splits(before, "capture", 5)
     assert anew.parts["by"] == "capture"
     assert open_dataset("copy").parts == anew.parts
     old, new = tiny_data.index, anew.index
@@ -138,7 +138,7 @@ def test_a_data_set_is_dealt_anew_and_nothing_else_in_it_changes(folders: Folder
     assert not new["part"].equals(old["part"])
     assert spread(new, new["part"], "capture") == 1
     with pytest.raises(ScalpError, match="publisher"):
-        deal_anew(anew, "official", 0)
+        reassign_splits(anew, "official", 0)
     assert open_dataset("copy").parts == anew.parts
 
 

@@ -11,7 +11,15 @@ import pytest
 from conftest import Folders, Trained
 
 from scalp_core.errors import ScalpError
-from scalp_core.evaluation.model_agreement import Agreement, Heard, Voice, agreement, hear, speakers, voices
+from scalp_core.evaluation.model_agreement import (
+    Agreement,
+    CandidateResult,
+    ModelAnswer,
+    agreement,
+    answers_by_condition,
+    candidates,
+    predict_all_models,
+)
 from scalp_core.files import read_json, sha256, write_json
 from scalp_core.inference import predict
 from scalp_core.labels import CONDITIONS, Condition, Severity
@@ -58,7 +66,7 @@ def test_one_voice_an_architecture_the_best_on_validation(copied: Copy) -> None:
     copied("other")
     resnet = copied("resnet", {"architecture": "resnet18"})
     assert score(better, Condition.EXCESS_SEBUM, "valid") == 1
-    found, damaged = speakers()
+    found, damaged = candidates()
     assert [(one.name, one.run) for one in found] == [("resnet18", resnet), ("test_efficientnet", better)]
     assert all(one.conditions == CONDITIONS for one in found)
     assert damaged == []
@@ -66,26 +74,26 @@ def test_one_voice_an_architecture_the_best_on_validation(copied: Copy) -> None:
 
 def test_runs_of_single_conditions_speak_for_their_architecture_together(copied: Copy) -> None:
     single = [copied(f"single-{one.number}", {"conditions": [one.value]}) for one in CONDITIONS]
-    found, _ = speakers()
+    found, _ = candidates()
     assert {one.run: one.conditions for one in found} == {
         run: (condition,) for run, condition in zip(single, CONDITIONS, strict=True)
     }
     whole = copied("whole")
-    found, _ = speakers()
+    found, _ = candidates()
     assert [(one.run, one.conditions) for one in found] == [(whole, CONDITIONS)]
 
 
 def test_runs_that_learned_from_drawn_pictures_are_silent_beside_real_ones(copied: Copy) -> None:
     copied("drawn", {"architecture": "resnet18"})
     real = copied("real", synthetic=False)
-    assert [one.run for one in speakers()[0]] == [real]
+    assert [one.run for one in candidates()[0]] == [real]
 
 
 def test_damaged_runs_are_named_and_unfinished_ones_are_not(copied: Copy) -> None:
     sound, damaged, waiting = copied("sound"), copied("torn"), copied("waiting")
     damaged.predictions_path.unlink()
     (waiting.folder / "manifest.json").unlink()
-    found, left_out = speakers()
+    found, left_out = candidates()
     assert [one.run for one in found] == [sound]
     assert [one.run for one in left_out] == [damaged]
     assert "predictions.parquet" in left_out[0].reason.en
@@ -97,20 +105,20 @@ def test_a_run_that_cannot_answer_is_told_and_the_others_are_heard(trained: Trai
     weights = bytearray(bad.weights_path.read_bytes())
     weights[-1] ^= 1
     bad.weights_path.write_bytes(weights)
-    heard = list(hear(trained.picture, speakers()[0]))
+    heard = list(predict_all_models(trained.picture, candidates()[0]))
     told = {one.speaker.run: one.said for one in heard}
     assert isinstance(told[bad], ScalpError)
     assert told[bad].code == "damaged"
-    said = voices(heard)
+    said = answers_by_condition(heard)
     assert all([voice.run for voice in said[condition]] == [good] for condition in CONDITIONS)
     page = predict.graders(run=good).grade(trained.picture)
     assert said[Condition.DANDRUFF][0].grading.probabilities == page.gradings[Condition.DANDRUFF].probabilities
 
 
 def test_pictures_are_asked_about_one_speaker_at_a_time(trained: Trained) -> None:
-    one = speakers()[0][0]
-    asked = hear(trained.picture, [one, one, one])
-    assert isinstance(next(asked), Heard)
+    one = candidates()[0][0]
+    asked = predict_all_models(trained.picture, [one, one, one])
+    assert isinstance(next(asked), CandidateResult)
     asked.close()  # the page was left: nobody else is asked
 
 
@@ -119,9 +127,9 @@ def test_agreement_counts_the_others(trained: Trained, tmp_path: Path) -> None:
         predict.grade(trained.picture).gradings[Condition.DANDRUFF], grade=Severity.MODERATE, run=trained.run
     )
     grades = (Severity.MODERATE, Severity.NORMAL, Severity.MODERATE)
-    said = [Voice("own", trained.run, answered)]
+    said = [ModelAnswer("own", trained.run, answered)]
     said += [
-        Voice(f"{number}", Run(tmp_path / str(number)), replace(answered, grade=grade))
+        ModelAnswer(f"{number}", Run(tmp_path / str(number)), replace(answered, grade=grade))
         for number, grade in enumerate(grades)
     ]
     assert agreement(answered, said) == Agreement(others=3, agreeing=2, lowest=0, highest=2)

@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT, until
 
 from scalp_core.errors import ScalpError
-from scalp_core.parallel import share_out
+from scalp_core.parallel import parallel_map
 
 
 def doubled(number: int) -> int:
@@ -35,11 +35,11 @@ def threads_of_opencv(_: int) -> int:
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_every_item_is_done_once(processes: int) -> None:
-    assert sorted(share_out(doubled, range(50), processes)) == list(range(0, 100, 2))
+    assert sorted(parallel_map(doubled, range(50), processes)) == list(range(0, 100, 2))
 
 
 def test_nothing_to_do() -> None:
-    assert list(share_out(doubled, [], 2)) == []
+    assert list(parallel_map(doubled, [], 2)) == []
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -51,7 +51,7 @@ def test_few_items_are_taken_ahead(processes: int) -> None:
             taken.append(number)
             yield number
 
-    results = share_out(doubled, items(), processes)
+    results = parallel_map(doubled, items(), processes)
     next(results)
     results.close()  # type: ignore[attr-defined]
     assert len(taken) <= 4 * processes
@@ -60,18 +60,18 @@ def test_few_items_are_taken_ahead(processes: int) -> None:
 @pytest.mark.parametrize("processes", [1, 2])
 def test_an_error_arrives_as_it_was_raised(processes: int) -> None:
     with pytest.raises(ScalpError, match="3 is odd") as caught:
-        list(share_out(refused, [3], processes))
+        list(parallel_map(refused, [3], processes))
     assert caught.value.text.ko == "3은 홀수입니다"
 
 
 def test_a_worker_that_dies_is_told_and_not_waited_for() -> None:
     with pytest.raises(ScalpError) as caught:
-        list(share_out(killed, range(10), 2))
+        list(parallel_map(killed, range(10), 2))
     assert caught.value.code == "worker_died"
 
 
 def test_workers_keep_to_one_core() -> None:
-    assert set(share_out(threads_of_opencv, range(2), 2)) == {1}
+    assert set(parallel_map(threads_of_opencv, range(2), 2)) == {1}
 
 
 SCRIPT = """

@@ -12,31 +12,31 @@ from conftest import Folders, processes, until
 from scalp_core.data.dataset import is_claimed, list_datasets, open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.importing import background
-from scalp_core.importing.background import Import, allowed_folder, dismiss, ensure, imports, start
-from scalp_core.importing.importer import Order, import_tree
+from scalp_core.importing.background import ImportTask, allowed_folder, dismiss, ensure, imports, start
+from scalp_core.importing.importer import ImportRequest, import_tree
 
 MANY = 400  # pictures of the real size, which take a second or two to look at
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Order:
+def small(tmp_path: Path) -> ImportRequest:
     build_tree(tmp_path / "small", styles=("stored",), damaged=False, sites=3)
-    return Order("aihub", str(tmp_path / "small"))
+    return ImportRequest("aihub", str(tmp_path / "small"))
 
 
 @pytest.fixture
-def long(tmp_path: Path) -> Order:
+def long(tmp_path: Path) -> ImportRequest:
     """A tree that takes long enough for somebody to come in between."""
     members = [(f"{number}.jpg", jpeg(number, (640, 480))) for number in range(MANY)]
     write_zip(tmp_path / "long" / "탈모_3.zip", members)
-    return Order("aihub", str(tmp_path / "long"))
+    return ImportRequest("aihub", str(tmp_path / "long"))
 
 
 def workers(name: str) -> list[int]:
     return processes("scalp_core.importing.background", name)
 
 
-def only() -> Import:
+def only() -> ImportTask:
     (one,) = imports()
     return one
 
@@ -46,7 +46,7 @@ def wait_for_pictures() -> None:
     until(lambda: only().stage == "inspecting" and only().done > 0)
 
 
-def test_an_import_is_told_about_and_ends_in_a_data_set(folders: Folders, long: Order) -> None:
+def test_an_import_is_told_about_and_ends_in_a_data_set(folders: Folders, long: ImportRequest) -> None:
     start(long, "mine")
     assert (only().name, only().order, only().error) == ("mine", long, None)
     wait_for_pictures()
@@ -69,7 +69,9 @@ def test_an_import_is_told_about_and_ends_in_a_data_set(folders: Folders, long: 
     }
 
 
-def test_a_second_one_of_that_name_is_refused_while_it_lasts(folders: Folders, long: Order, small: Order) -> None:
+def test_a_second_one_of_that_name_is_refused_while_it_lasts(
+    folders: Folders, long: ImportRequest, small: ImportRequest
+) -> None:
     start(long, "mine")
     for order in (long, small):
         with pytest.raises(ScalpError) as caught:
@@ -80,7 +82,7 @@ def test_a_second_one_of_that_name_is_refused_while_it_lasts(folders: Folders, l
     until(lambda: not workers("mine"))
 
 
-def test_one_that_is_put_away_before_it_begins_leaves_nothing(folders: Folders, long: Order) -> None:
+def test_one_that_is_put_away_before_it_begins_leaves_nothing(folders: Folders, long: ImportRequest) -> None:
     start(long, "mine")
     dismiss("mine")
     until(lambda: workers("mine"))
@@ -95,7 +97,7 @@ def kill(name: str) -> None:
 
 
 def test_a_killed_one_goes_on_when_somebody_looks(
-    folders: Folders, long: Order, monkeypatch: pytest.MonkeyPatch
+    folders: Folders, long: ImportRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start(long, "mine")
     wait_for_pictures()
@@ -114,7 +116,7 @@ def test_a_killed_one_goes_on_when_somebody_looks(
 
 
 def test_one_that_is_killed_again_and_again_counts_as_failed(
-    folders: Folders, long: Order, monkeypatch: pytest.MonkeyPatch
+    folders: Folders, long: ImportRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = folders.data / "mine" / "import.json"
     start(long, "mine")
@@ -133,7 +135,7 @@ def test_one_that_is_killed_again_and_again_counts_as_failed(
 def test_one_that_fails_says_why_until_it_is_put_away(folders: Folders, tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "1.jpg").write_bytes(b"no picture")
-    order = Order("aihub", str(tmp_path / "tree"))
+    order = ImportRequest("aihub", str(tmp_path / "tree"))
     start(order, "mine")
     until(lambda: only().error is not None)
     failed = only()
@@ -151,7 +153,7 @@ def test_one_that_fails_says_why_until_it_is_put_away(folders: Folders, tmp_path
     assert open_dataset("mine").images == 1
 
 
-def test_a_running_one_is_stopped_and_the_next_goes_on_from_there(folders: Folders, long: Order) -> None:
+def test_a_running_one_is_stopped_and_the_next_goes_on_from_there(folders: Folders, long: ImportRequest) -> None:
     start(long, "mine")
     wait_for_pictures()
     dismiss("mine")
@@ -164,7 +166,7 @@ def test_a_running_one_is_stopped_and_the_next_goes_on_from_there(folders: Folde
     assert 0 < left[0] < open_dataset("mine").images
 
 
-def test_stopping_a_renewal_leaves_the_data_set(folders: Folders, small: Order, long: Order) -> None:
+def test_stopping_a_renewal_leaves_the_data_set(folders: Folders, small: ImportRequest, long: ImportRequest) -> None:
     start(small, "mine")
     until(lambda: not imports())
     before = open_dataset("mine")
@@ -179,7 +181,7 @@ def test_stopping_a_renewal_leaves_the_data_set(folders: Folders, small: Order, 
 
 
 def test_only_folders_that_the_server_allows(
-    folders: Folders, small: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folders: Folders, small: ImportRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     allowed = tmp_path / "allowed"
     allowed.mkdir()
@@ -189,16 +191,16 @@ def test_only_folders_that_the_server_allows(
     (allowed / "link").symlink_to(small.source)
     for source in (*outside, str(allowed / "link")):
         with pytest.raises(ScalpError, match="SCALP_IMPORT_FROM") as caught:
-            start(Order("aihub", source), "mine")
+            start(ImportRequest("aihub", source), "mine")
         assert caught.value.code == "not_allowed"
     table = tmp_path / "labels.csv"
     table.write_text("image,value_1\n1.jpg,1\n", encoding="utf-8")
     with pytest.raises(ScalpError, match="SCALP_IMPORT_FROM"):
-        start(Order("csv", str(allowed), str(table)), "mine")
+        start(ImportRequest("csv", str(allowed), str(table)), "mine")
     assert imports() == []
 
     Path(small.source).rename(allowed / "small")
-    start(Order("aihub", str(allowed / "small")), "mine")
+    start(ImportRequest("aihub", str(allowed / "small")), "mine")
     until(lambda: not imports())
     assert open_dataset("mine").images == 15
 
@@ -208,12 +210,12 @@ def test_only_folders_that_the_server_allows(
     [("taken", "small", "name_taken"), ("Bad Name", "small", "bad_name"), ("mine", "nowhere", "no_source")],
 )
 def test_what_cannot_begin_is_refused_at_once(
-    folders: Folders, small: Order, tmp_path: Path, name: str, source: str, code: str
+    folders: Folders, small: ImportRequest, tmp_path: Path, name: str, source: str, code: str
 ) -> None:
     (folders.data / "taken").mkdir()
     (folders.data / "taken" / "somebody's.txt").write_text("hands off")
     with pytest.raises(ScalpError) as caught:
-        start(Order("aihub", str(tmp_path / source)), name)
+        start(ImportRequest("aihub", str(tmp_path / source)), name)
     assert caught.value.code == code
     assert imports() == []
     assert (folders.data / "taken" / "somebody's.txt").read_text() == "hands off"

@@ -25,12 +25,12 @@ from PIL.PngImagePlugin import PngInfo
 from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset, list_datasets, open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.importing import merge
-from scalp_core.importing.importer import FAULT_LIST, FAULTS, REPORT, WARNINGS, Order, import_tree
+from scalp_core.importing.importer import FAULT_LIST, FAULTS, REPORT, WARNINGS, ImportRequest, import_tree
 from scalp_core.labels import META
 
 
 def of_tree(source: Path, name: str = "mine") -> Dataset:
-    return import_tree(Order("aihub", str(source)), name, processes=1)
+    return import_tree(ImportRequest("aihub", str(source)), name, processes=1)
 
 
 def report(dataset: Dataset) -> dict:
@@ -149,7 +149,7 @@ def test_parts_share_no_site_and_all_are_there(whole: Whole) -> None:
 
 def test_the_publisher_s_split_is_kept_on_request_and_called_leaky(folders: Folders, tmp_path: Path) -> None:
     truth = build_tree(tmp_path / "tree", damaged=False)
-    dataset = import_tree(Order("aihub", str(tmp_path / "tree"), by="official"), "mine", processes=1)
+    dataset = import_tree(ImportRequest("aihub", str(tmp_path / "tree"), by="official"), "mine", processes=1)
     tested = truth.rows.set_index("id")["official"].isin(["valid", "both"])
     assert (dataset.index["part"] == "test").to_dict() == tested.to_dict()
     assert dataset.parts["leaky"] is True
@@ -164,7 +164,7 @@ def test_several_processes_find_the_same_and_tell_how_far_they_are(folders: Fold
     def tell(stage: str, done: int, total: int) -> None:
         told.setdefault(stage, []).append((done, total))
 
-    order = Order("aihub", str(tmp_path / "tree"))
+    order = ImportRequest("aihub", str(tmp_path / "tree"))
     several = import_tree(order, "several", processes=2, progress=tell)
     pd.testing.assert_frame_equal(several.index, import_tree(order, "one", processes=1).index)
     for steps in told.values():
@@ -204,7 +204,7 @@ def test_without_label_files_folders_label_their_own_condition_only(folders: Fol
 
 def test_class_folders_whose_file_names_repeat(folders: Folders, tmp_path: Path) -> None:
     truth = folders_tree(tmp_path / "tree")
-    dataset = import_tree(Order("folders", str(tmp_path / "tree")), "mine", processes=1)
+    dataset = import_tree(ImportRequest("folders", str(tmp_path / "tree")), "mine", processes=1)
     assert_found(dataset, truth, "sha256")
     assert reported(dataset) == truth.faults
     assert "only-here" in set(dataset.index["id"])
@@ -213,7 +213,7 @@ def test_class_folders_whose_file_names_repeat(folders: Folders, tmp_path: Path)
 
 def test_a_table_names_pictures_and_grades(folders: Folders, tmp_path: Path) -> None:
     table, columns, truth = csv_table(tmp_path)
-    order = Order("csv", str(tmp_path / "images"), str(table), columns)
+    order = ImportRequest("csv", str(tmp_path / "images"), str(table), columns)
     dataset = import_tree(order, "mine", processes=1)
     assert_found(dataset, truth, "sha256")
     assert reported(dataset) == truth.faults
@@ -229,7 +229,7 @@ def test_a_table_may_count_paths_from_further_up(folders: Folders, tmp_path: Pat
         (pictures / f"{number}.jpg").write_bytes(jpeg(number))
     rows = "".join(f"{written.format(number)},{number}\n" for number in range(4))
     (tmp_path / "labels.csv").write_text(f"file,value_6\n{rows}")
-    dataset = import_tree(Order("csv", str(pictures), str(tmp_path / "labels.csv")), "mine")
+    dataset = import_tree(ImportRequest("csv", str(pictures), str(tmp_path / "labels.csv")), "mine")
     assert dict(zip(dataset.index["id"], dataset.index["value_6"], strict=True)) == {str(n): n for n in range(4)}
 
 
@@ -242,7 +242,7 @@ def test_pictures_of_every_format_are_taken(folders: Folders, tmp_path: Path, en
         note = PngInfo()
         note.add_text("comment", "x" * 4000)
         Image.fromarray(noise).save(place, **({"pnginfo": note} if ending == ".png" else {}))
-    dataset = import_tree(Order("folders", str(tmp_path / "tree")), "mine")
+    dataset = import_tree(ImportRequest("folders", str(tmp_path / "tree")), "mine")
     assert (dataset.images, reported(dataset)) == (4, {})
 
 
@@ -277,7 +277,7 @@ def test_a_damaged_journal_is_begun_anew(folders: Folders, tmp_path: Path) -> No
 
 def test_a_table_without_the_named_column_is_refused(folders: Folders, tmp_path: Path) -> None:
     table, columns, _ = csv_table(tmp_path)
-    order = Order("csv", str(tmp_path / "images"), str(table), columns | {"value_2": "없는 열"})
+    order = ImportRequest("csv", str(tmp_path / "images"), str(table), columns | {"value_2": "없는 열"})
     with pytest.raises(ScalpError, match="없는 열"):
         import_tree(order, "mine")
     assert list_datasets() == []
@@ -381,7 +381,7 @@ def test_what_is_added_changed_or_removed_is_noticed(folders: Folders, tmp_path:
 
 def test_an_extracted_data_set_needs_its_tree_no_more(folders: Folders, tmp_path: Path) -> None:
     truth = build_tree(tmp_path / "tree", damaged=False, sites=6)
-    dataset = import_tree(replace(Order("aihub", str(tmp_path / "tree")), extract=True), "mine", processes=1)
+    dataset = import_tree(replace(ImportRequest("aihub", str(tmp_path / "tree")), extract=True), "mine", processes=1)
     (tmp_path / "tree").rename(tmp_path / "elsewhere")
     assert_found(dataset, truth)
 
@@ -550,7 +550,7 @@ def test_a_killed_extraction_leaves_nothing_behind(folders: Folders, tmp_path: P
     tree = tmp_path / "tree"
     build_tree(tree, styles=("stored",), damaged=False, sites=3)
     kill_at(".jpg", tree, extract=True)
-    order = Order("aihub", str(tree), extract=True)
+    order = ImportRequest("aihub", str(tree), extract=True)
     assert list(folders.data.rglob(".tmp-*.jpg"))
     assert_same(import_tree(order, "killed", processes=1), import_tree(order, "calm", processes=1))
 

@@ -26,9 +26,9 @@ from scalp_core.data.image_sources import contents, find
 from scalp_core.errors import ScalpError
 from scalp_core.images import MAX_BYTES
 from scalp_core.inference import batch, input_gate, predict
-from scalp_core.inference.batch import Order, Outcome, grade_all
-from scalp_core.inference.image_stats import LOOKS
-from scalp_core.inference.input_gate import FARTHEST, VERSION, Cloud, Gate, Limits
+from scalp_core.inference.batch import BatchRequest, BatchResult, grade_all
+from scalp_core.inference.image_stats import TEXTURE_FEATURES
+from scalp_core.inference.input_gate import FARTHEST, PPCA, VERSION, Gate, GateLimits
 from scalp_core.inference.predict import graders
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.operating_point import Decision, OperatingPoint
@@ -56,8 +56,8 @@ def own_run(trained: Trained, folders: Folders) -> Run:
     return Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "own")))
 
 
-def graded(paths: Iterable[Path | str], table: Path, **options: object) -> Outcome:
-    order = Order(find([str(path) for path in paths]).sources, graders(), table)
+def graded(paths: Iterable[Path | str], table: Path, **options: object) -> BatchResult:
+    order = BatchRequest(find([str(path) for path in paths]).sources, graders(), table)
     return grade_all(order, **{"jobs": 1, **options})
 
 
@@ -118,12 +118,12 @@ def test_grade_sets_where_the_run_promises_them(own_run: Run, pictures: Path, tm
 
 def gate_that_wants_light(run: Run, least: float) -> Gate:
     """It lets through whatever is light enough."""
-    sizes = {"features": len(predict.grade(encode(255)).features[run]), "looks": LOOKS}
+    sizes = {"features": len(predict.grade(encode(255)).features[run]), "looks": TEXTURE_FEATURES}
     clouds = {
-        name: Cloud(np.zeros(size), np.ones(size), np.zeros((1, size)), np.ones(1), 1.0) for name, size in sizes.items()
+        name: PPCA(np.zeros(size), np.ones(size), np.zeros((1, size)), np.ones(1), 1.0) for name, size in sizes.items()
     }
     facts = {"version": VERSION, "weights": run.manifest["files"]["model.safetensors"]}
-    return Gate(Limits(1, 0.0, 1.0, least, FARTHEST), **clouds, facts=facts)
+    return Gate(GateLimits(1, 0.0, 1.0, least, FARTHEST), **clouds, facts=facts)
 
 
 def encode(grey: int) -> bytes:
@@ -317,7 +317,7 @@ def test_names_of_no_encoding_are_told_and_read(trained: Trained, tmp_path: Path
 def test_what_went_away_meanwhile_is_a_row(pictures: Path, tmp_path: Path) -> None:
     sources = find([str(pictures)]).sources
     (pictures / "04.jpg").unlink()
-    outcome = grade_all(Order(sources, graders(), tmp_path / "table.parquet"), jobs=1)
+    outcome = grade_all(BatchRequest(sources, graders(), tmp_path / "table.parquet"), jobs=1)
     assert outcome.statuses == {"ok": 11, "unreadable": 1}
     assert outcome.faults[0][0].endswith("04.jpg")
 

@@ -19,7 +19,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.images import Picture
 from scalp_core.inference import gate_fit, input_gate, predict
 from scalp_core.inference.gate_fit import FEWEST, Seen, fit_on
-from scalp_core.inference.image_stats import LOOKS, SIDE, glance
+from scalp_core.inference.image_stats import SIDE, TEXTURE_FEATURES, image_stats
 from scalp_core.inference.input_gate import FALSE_ALARMS, Gate
 from scalp_core.runs.runs import Run
 from training import calibrate
@@ -39,7 +39,7 @@ def scalps(count: int, seed: int) -> Seen:
         return generator.normal(size=(count, 5)) @ directions + 0.1 * generator.normal(size=(count, width))
 
     sharpness, burnt, light = generator.uniform(0.5, 2, count), generator.uniform(0, 0.05, count), np.full(count, 170.0)
-    return Seen(sharpness, burnt, light, vectors(LOOKS), vectors(CHANNELS))
+    return Seen(sharpness, burnt, light, vectors(TEXTURE_FEATURES), vectors(CHANNELS))
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_every_reason_is_told_in_both_languages_with_its_figures(fitted: Gate, c
 
 def test_a_picture_like_the_others_passes(fitted: Gate) -> None:
     pixels = textured()
-    seen = glance(pixels)
+    seen = image_stats(pixels)
     around = replace(fitted.looks, centre=np.sign(seen.looks) * np.log1p(np.abs(seen.looks)).astype(np.float32))
     likely = replace(fitted, looks=around)
     assert likely.check(picture_of(pixels), scalps(1, 0).features[0].astype(np.float32)) == ()
@@ -149,8 +149,8 @@ SIZES = [(1, 1), (1, 2), (2, 1), (1, 3000), (3000, 1), (3, 5), (5, 161), (159, 1
 def test_no_picture_is_too_odd_for_it(fitted: Gate, size: tuple[int, int], value: int | None) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     pixels = noise if value is None else np.full((*size, 3), value, dtype=np.uint8)
-    seen = glance(pixels)
-    assert seen.looks.shape == (LOOKS,)
+    seen = image_stats(pixels)
+    assert seen.looks.shape == (TEXTURE_FEATURES,)
     assert np.isfinite([*seen[:3], *seen.looks]).all()
     for features in (np.zeros(CHANNELS), np.full(CHANNELS, 1e30), np.full(CHANNELS, np.nan)):
         reasons = fitted.check(picture_of(pixels), features.astype(np.float32))
@@ -164,13 +164,13 @@ def test_no_picture_is_too_odd_for_it(fitted: Gate, size: tuple[int, int], value
 def test_a_glance_is_the_same_at_any_size() -> None:
     large = textured(size=(960, 1280))
     small = cv2.resize(large, (2 * SIDE, 3 * SIDE // 2), interpolation=cv2.INTER_AREA)
-    for one, other in zip(glance(large)[:3], glance(small)[:3], strict=True):
+    for one, other in zip(image_stats(large)[:3], image_stats(small)[:3], strict=True):
         assert one == pytest.approx(other, rel=0.02, abs=0.01)
-    np.testing.assert_allclose(glance(large).looks, glance(small).looks, atol=1.0, rtol=0.1)
+    np.testing.assert_allclose(image_stats(large).looks, image_stats(small).looks, atol=1.0, rtol=0.1)
 
 
 def test_a_glance_hardly_changes_where_a_jpeg_is_decoded_at_a_reduced_scale(trained: Trained) -> None:
-    whole, reduced = (glance(images.decode(trained.picture, least).pixels) for least in (None, (SIDE, SIDE)))
+    whole, reduced = (image_stats(images.decode(trained.picture, least).pixels) for least in (None, (SIDE, SIDE)))
     assert reduced.sharpness == pytest.approx(whole.sharpness, rel=0.1)
     assert reduced.light == pytest.approx(whole.light, abs=3)
     assert reduced.burnt == pytest.approx(whole.burnt, abs=0.01)
@@ -178,8 +178,8 @@ def test_a_glance_hardly_changes_where_a_jpeg_is_decoded_at_a_reduced_scale(trai
 
 def test_blur_lowers_sharpness_and_darkness_does_not() -> None:
     sharp = textured()
-    assert glance(cv2.GaussianBlur(sharp, (0, 0), 8)).sharpness < 0.5 * glance(sharp).sharpness
-    assert glance(sharp // 2).sharpness == pytest.approx(glance(sharp).sharpness, rel=0.1)
+    assert image_stats(cv2.GaussianBlur(sharp, (0, 0), 8)).sharpness < 0.5 * image_stats(sharp).sharpness
+    assert image_stats(sharp // 2).sharpness == pytest.approx(image_stats(sharp).sharpness, rel=0.1)
 
 
 # ---- the file ----

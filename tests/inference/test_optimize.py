@@ -16,7 +16,7 @@ from sklearn.metrics import cohen_kappa_score
 from scalp_core.data.dataset import Dataset, write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.inference import optimize, predict
-from scalp_core.inference.optimize import EXACT, LEAST_GAIN, TOLERANCE, Way, choose, quicken
+from scalp_core.inference.optimize import EXACT, LEAST_GAIN, TOLERANCE, Candidate, choose, optimize_run
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs.runs import Run, Serving
 from training.optimize import main
@@ -46,9 +46,9 @@ def run(trained: Trained, judged: Dataset, folders: Folders) -> Run:
     return made
 
 
-def way(how: Serving, milliseconds: float, change: float = 0.0, **others: object) -> Way:
+def way(how: Serving, milliseconds: float, change: float = 0.0, **others: object) -> Candidate:
     changes = dict.fromkeys(CONDITIONS, 0.0) | {Condition.DANDRUFF: change}
-    made = Way(how, milliseconds, dict.fromkeys(CONDITIONS, 0.8), changes, 0.0, 0.0, None)
+    made = Candidate(how, milliseconds, dict.fromkeys(CONDITIONS, 0.8), changes, 0.0, 0.0, None)
     return replace(made, **others)
 
 
@@ -87,7 +87,7 @@ def test_what_cannot_be_compared_and_another_mind_of_the_gate_do_not_pass() -> N
 
 
 def test_figures_are_those_of_the_answers(run: Run, judged: Dataset) -> None:
-    checked = quicken(run, judged, int8=True, tolerance=ANYTHING_PASSES)
+    checked = optimize_run(run, judged, int8=True, tolerance=ANYTHING_PASSES)
     assert [one.serving for one in checked.ways] == [EXACT, REDUCED, INT8, BOTH]
     index = judged.index[judged.index["part"] == "calib"]
     assert checked.pictures == len(index) == 40
@@ -106,7 +106,7 @@ def test_figures_are_those_of_the_answers(run: Run, judged: Dataset) -> None:
 
 def test_what_passes_is_taken_and_recorded(run: Run, judged: Dataset) -> None:
     told: list[tuple[int, int]] = []
-    checked = quicken(run, judged, True, lambda *numbers: told.append(numbers), ANYTHING_PASSES)
+    checked = optimize_run(run, judged, True, lambda *numbers: told.append(numbers), ANYTHING_PASSES)
     assert told[-1] == (40, 40)
     assert run.serving == checked.chosen == choose(checked.ways, ANYTHING_PASSES)
     assert run.int8_path.exists() == checked.chosen.int8
@@ -126,7 +126,7 @@ def test_what_passes_is_taken_and_recorded(run: Run, judged: Dataset) -> None:
 def test_what_fails_is_told_and_not_taken(run: Run, judged: Dataset) -> None:
     run.int8_path.write_bytes(b"of an earlier time")
     before = predict.grade(judged.read(str(judged.column("id").iloc[-1])))
-    checked = quicken(run, judged, int8=True, tolerance=-1)
+    checked = optimize_run(run, judged, int8=True, tolerance=-1)
     assert checked.chosen == run.serving == EXACT
     assert not run.int8_path.exists()
     written = json.loads((run.folder / "serving.json").read_text())
@@ -140,7 +140,7 @@ def test_what_fails_is_told_and_not_taken(run: Run, judged: Dataset) -> None:
 def test_too_few_pictures_tell_nothing(run: Run, trained: Trained) -> None:
     before = content_of(run)
     with pytest.raises(ScalpError, match="labelled pictures"):
-        quicken(run, trained.dataset)
+        optimize_run(run, trained.dataset)
     assert content_of(run) == before
 
 
@@ -158,13 +158,13 @@ def test_killed_midway_the_run_is_as_it_was(run: Run, judged: Dataset, monkeypat
     predict.graders(run=run).load()
     before = content_of(run)
     with pytest.raises(Killed):
-        quicken(run, judged, True, kill)
+        optimize_run(run, judged, True, kill)
     assert content_of(run) == before
 
     monkeypatch.setattr(optimize, "choose", lambda *_: BOTH)
     monkeypatch.setattr(Run, "write_serving", kill)
     with pytest.raises(Killed):
-        quicken(run, judged, int8=True)
+        optimize_run(run, judged, int8=True)
     assert run.serving == EXACT, "the 8-bit file alone changes nothing"
     assert {name: content for name, content in content_of(run).items() if name != run.int8_path.name} == before
 

@@ -56,8 +56,8 @@ def test_it_agrees_with_the_predictions_the_run_recorded(trained: Trained) -> No
 
 def test_one_pass_answers_for_all_conditions_of_a_run(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     passes = []
-    real = session.Loaded.answer
-    monkeypatch.setattr(session.Loaded, "answer", lambda self, pixels: passes.append(1) or real(self, pixels))
+    real = session.Session.answer
+    monkeypatch.setattr(session.Session, "answer", lambda self, pixels: passes.append(1) or real(self, pixels))
     grade(trained.picture)
     assert len(passes) == 1
 

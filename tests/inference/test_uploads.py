@@ -9,7 +9,7 @@ import pytest
 
 from scalp_core.errors import ScalpError
 from scalp_core.inference import uploads
-from scalp_core.inference.uploads import captures, region, sent
+from scalp_core.inference.uploads import captures, read_uploads, region
 from scalp_core.labels import REGIONS
 from scalp_core.synthetic.generate import plan_pictures
 
@@ -25,12 +25,12 @@ def packed(members: Iterable[tuple[str, bytes]], compression: int = zipfile.ZIP_
 
 
 def names(files: Iterable[tuple[str, bytes]]) -> list[str]:
-    return [one.name for one in sent(files)]
+    return [one.name for one in read_uploads(files)]
 
 
 def codes(files: Iterable[tuple[str, bytes]]) -> list[str]:
     """Of each entry; `ok` for bytes."""
-    return [one.data.code if isinstance(one.data, ScalpError) else "ok" for one in sent(files)]
+    return [one.data.code if isinstance(one.data, ScalpError) else "ok" for one in read_uploads(files)]
 
 
 def as_named_on_korean_windows(archive: bytes, ascii_name: str, meant: str) -> bytes:
@@ -41,13 +41,13 @@ def as_named_on_korean_windows(archive: bytes, ascii_name: str, meant: str) -> b
 
 
 def test_files_pass_as_they_are_in_their_order() -> None:
-    assert sent([("b.jpg", b"2"), ("a.png", b"")]) == [("b.jpg", b"2"), ("a.png", b"")]
-    assert sent([]) == []
+    assert read_uploads([("b.jpg", b"2"), ("a.png", b"")]) == [("b.jpg", b"2"), ("a.png", b"")]
+    assert read_uploads([]) == []
 
 
 def test_a_zip_s_pictures_stand_in_its_place() -> None:
     archive = packed([("day/one.jpg", PICTURE), ("day/two.PNG", b"2")], zipfile.ZIP_DEFLATED)
-    assert sent([("first.jpg", b"1"), ("many.zip", archive), ("last.jpg", b"3")]) == [
+    assert read_uploads([("first.jpg", b"1"), ("many.zip", archive), ("last.jpg", b"3")]) == [
         ("first.jpg", b"1"),
         ("one.jpg", PICTURE),
         ("two.PNG", b"2"),
@@ -142,14 +142,14 @@ def test_a_bomb_that_lies_about_its_size_is_not_inflated() -> None:
     archive = bytearray(packed([("bomb.jpg", bytes(64 * 2**20))], zipfile.ZIP_DEFLATED))
     for place in (22, archive.index(b"PK\x01\x02") + 24):
         archive[place : place + 4] = (1000).to_bytes(4, "little")
-    (one,) = sent([("a.zip", bytes(archive))])
+    (one,) = read_uploads([("a.zip", bytes(archive))])
     assert isinstance(one.data, ScalpError)
     assert one.data.code == "bad_zip"
 
 
 def test_many_overlapping_entries_are_counted_before_they_are_read() -> None:
     entry = b"PK\x01\x02" + bytes(42)
-    (one,) = sent([("a.zip", b"PK\x03\x04" + entry * (uploads.MOST_MEMBERS + 1))])
+    (one,) = read_uploads([("a.zip", b"PK\x03\x04" + entry * (uploads.MOST_MEMBERS + 1))])
     assert isinstance(one.data, ScalpError)
     assert one.data.code == "too_large"
 
@@ -158,7 +158,7 @@ def test_no_more_pictures_than_agreed_and_the_rest_is_counted(monkeypatch: pytes
     archive = packed([(f"{number:03d}.jpg", PICTURE) for number in range(uploads.MOST + 20)])
     unpacked = []
     monkeypatch.setattr(uploads, "unpacked", lambda *of: unpacked.append(of) or b"")
-    found = sent([("many.zip", archive), ("one more.jpg", b"")])
+    found = read_uploads([("many.zip", archive), ("one more.jpg", b"")])
     assert len(found) == uploads.MOST + 1
     assert len(unpacked) == uploads.MOST
     told = found[-1].data
@@ -202,7 +202,7 @@ def test_every_zip_of_a_few_flipped_bytes_is_answered() -> None:
     for place in range(len(archive)):
         flipped = bytearray(archive)
         flipped[place] ^= 0x55
-        for one in sent([("flipped.zip", bytes(flipped))]):
+        for one in read_uploads([("flipped.zip", bytes(flipped))]):
             assert isinstance(one.data, bytes | ScalpError)
             assert isinstance(one.data, ScalpError) or zlib.crc32(one.data) in (
                 zlib.crc32(PICTURE),

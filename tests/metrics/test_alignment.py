@@ -6,7 +6,7 @@ import pytest
 from judged import DANDRUFF, SEBUM, lined_up, noisy, table
 
 from scalp_core.labels import CONDITIONS
-from scalp_core.metrics.alignment import align, arrange, confusion, in_cell, tallies
+from scalp_core.metrics.alignment import align, arrange, cell_counts, confusion, in_cell
 from scalp_core.metrics.metrics import PROBABILITIES, ranked_probability_scores
 from scalp_core.metrics.metrics import confusion as confusion_of_table
 
@@ -23,7 +23,7 @@ def two_runs() -> dict[str, pd.DataFrame]:
 def test_matrices_and_sums_are_those_of_each_table() -> None:
     tables = two_runs()
     aligned = lined_up(tables, in_group=4)
-    counts, sums = confusion(aligned), tallies(aligned)
+    counts, sums = confusion(aligned), cell_counts(aligned)
     assert counts.shape == (2, 6, 4, 4)
     assert sums.shape == (15, 2, 6, 17)
     assert np.array_equal(sums[..., :16].sum(axis=0).reshape(counts.shape), counts)
@@ -103,4 +103,4 @@ def test_a_part_without_pictures_is_empty() -> None:
     aligned = align({"one": arrange(table([0], [0], part="valid"), "test")}, {})
     assert len(aligned.images) == 0
     assert confusion(aligned).sum() == 0
-    assert tallies(aligned).shape == (0, 1, 6, 17)
+    assert cell_counts(aligned).shape == (0, 1, 6, 17)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from scalp_core.metrics.bootstrap import Sample, holm, percentiles, resample, sample, together
+from scalp_core.metrics.bootstrap import Sample, holm, merge_groups, percentiles, resample, sample
 
 
 def test_resampled_sums_spread_as_sums_of_so_many_do() -> None:
@@ -30,13 +30,13 @@ def test_too_few_groups_are_not_resampled(groups: int) -> None:
 def test_very_many_groups_are_put_together_and_spread_alike() -> None:
     generator = np.random.default_rng(1)
     values = generator.gamma(0.5, 2, 20_000)
-    sets = together(np.arange(20_000))
+    sets = merge_groups(np.arange(20_000))
     assert len(np.unique(sets)) == sets.max() + 1 == 4096
     assert set(np.bincount(sets)) == {4, 5}
     sums = np.bincount(sets, values).astype(np.float32)[:, np.newaxis]
     assert resample(sums).std() == pytest.approx(values.std() * math.sqrt(20_000), rel=0.06)
     few = np.array([0, 1, 1, 2])
-    assert together(few) is few
+    assert merge_groups(few) is few
 
 
 def test_percentiles_are_numpys_of_what_is_known() -> None:

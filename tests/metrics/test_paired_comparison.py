@@ -15,7 +15,7 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score, recall_
 from benchmarks.simulation import World, draw, error_for, shares_of, true_values
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import bootstrap, metrics, paired_comparison
-from scalp_core.metrics.alignment import Aligned
+from scalp_core.metrics.alignment import AlignedPredictions
 from scalp_core.metrics.metrics import PROBABILITIES, ranked_probability_scores
 from scalp_core.metrics.paired_comparison import Comparison, Difference, Verdict, difference, estimate, mcnemar, verdict
 
@@ -186,14 +186,14 @@ def test_the_usual_case_takes_no_time_to_wait_for() -> None:
 # ---- many runs at once ----
 
 
-def judged(share: dict[str, float], images: int = 120, in_group: int = 4, seed: int = 0) -> Aligned:
+def judged(share: dict[str, float], images: int = 120, in_group: int = 4, seed: int = 0) -> AlignedPredictions:
     """Runs that are one grade off in that share of the pictures of one condition."""
     generator = np.random.default_rng(seed)
     truth = generator.integers(0, 4, images)
     return lined_up({name: table(truth, noisy(truth, one, generator)) for name, one in share.items()}, in_group)
 
 
-def alone(aligned: Aligned, **options: int) -> Comparison:
+def alone(aligned: AlignedPredictions, **options: int) -> Comparison:
     return paired_comparison.compare(aligned, {run: [run] for run in aligned.runs}, **options)
 
 

@@ -16,7 +16,7 @@ from conftest import ROOT, Trained
 from scalp_core import __version__
 from scalp_core.charts.fonts import korean_font
 from scalp_core.errors import ScalpError
-from scalp_core.evaluation.comparison import Side, candidates
+from scalp_core.evaluation.comparison import Model, candidates
 from scalp_core.files import read_json, sha256, write_json
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.reports import comparison_report
@@ -73,7 +73,7 @@ def copied(run: Run, name: str, recipe: dict[str, object], **facts: object) -> R
 
 
 @pytest.fixture(scope="module")
-def sides(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Side]]:
+def sides(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Model]]:
     """Three runs, two of them of one recipe with other seeds; one more that was judged on something else."""
     folder = tmp_path_factory.mktemp("compared")
     shutil.copytree(trained.run.folder, folder / "original")
@@ -90,7 +90,7 @@ def sides(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture(scope="module")
-def texts(sides: list[Side], trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def texts(sides: list[Model], trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """In English of the test part as the command makes it, in Korean of the validation part as a page asks for it."""
     file = tmp_path_factory.mktemp("reports") / "report.html"
     with pytest.MonkeyPatch.context() as patch:
@@ -150,7 +150,7 @@ def test_every_condition_has_its_chapter_and_every_figure_a_name(texts: dict[str
         assert not re.findall(r"\b(?:the|of|and|pictures|models?)\b", plain)
 
 
-def test_sides_stand_in_every_table_with_intervals(texts: dict[str, str], sides: list[Side]) -> None:
+def test_sides_stand_in_every_table_with_intervals(texts: dict[str, str], sides: list[Model]) -> None:
     page = Page(texts["en"])
     assert [side.name for side in sides] == ["test_efficientnet", "test_vit"]
     names = page.of("th")
@@ -181,7 +181,7 @@ def test_what_people_typed_is_text(texts: dict[str, str]) -> None:
         assert [one for one in page.of("td") if "<img src=x" in one]
 
 
-def test_the_command_makes_it_again(texts: dict[str, str], sides: list[Side], trained: Trained) -> None:
+def test_the_command_makes_it_again(texts: dict[str, str], sides: list[Model], trained: Trained) -> None:
     command = comparison_report.command(trained.dataset, sides, "valid", "ko")
     assert command in Page(texts["ko"]).of("pre")
     assert shlex.split(command)[:3] == ["python", "-m", "training.report"]
@@ -193,7 +193,7 @@ def test_the_command_makes_it_again(texts: dict[str, str], sides: list[Side], tr
 # ---- as a command ----
 
 
-def test_a_side_is_the_runs_asked_for(sides: list[Side]) -> None:
+def test_a_side_is_the_runs_asked_for(sides: list[Model]) -> None:
     (side,) = report._chosen(sides, [], ["second"])
     assert side.key == "second"
     assert [run.id for run in side.runs] == ["second"]
@@ -226,7 +226,7 @@ def test_forms_that_make_no_sense_are_refused(words: list[str], monkeypatch: pyt
     assert end.value.code == 2
 
 
-def test_a_file_that_cannot_be_written_is_an_error_for_people(sides: list[Side], trained: Trained, tmp_path) -> None:
+def test_a_file_that_cannot_be_written_is_an_error_for_people(sides: list[Model], trained: Trained, tmp_path) -> None:
     with pytest.raises(ScalpError) as told:
         report._write_html(tmp_path / "no" / "such" / "folder.html", trained.dataset, "test", [sides[1].key], "en")
     assert told.value.code == "report_not_written"

@@ -24,7 +24,7 @@ from scalp_core.inference.predict import Answer
 from scalp_core.inference.results_table import schema
 from scalp_core.labels import CONDITIONS, GRADES, Condition
 from scalp_core.reports import picture_report
-from scalp_core.reports.picture_report import Graded, html
+from scalp_core.reports.picture_report import GradedPicture, html
 
 MADE = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 HOSTILE = '<img src=x onerror="alert(1)">&amp;\'</title><script>alert(2)</script>.jpg'
@@ -68,21 +68,21 @@ def answer(trained: Trained) -> Answer:
     return predict.grade(trained.picture)
 
 
-def page(graded: Sequence[Graded], language: str = "en") -> Page:
+def page(graded: Sequence[GradedPicture], language: str = "en") -> Page:
     found = Page(html(graded, language, MADE))
     assert found.open == []
     return found
 
 
-def several(data: bytes, answer: Answer) -> list[Graded]:
+def several(data: bytes, answer: Answer) -> list[GradedPicture]:
     """All that may come: gradable, not checked, insisted on, withheld, refused."""
     flagged = replace(answer, reasons=(BLURRED,))
     return [
-        Graded("0013_A2LEBJJDE00060O_1602578303771_4_LH.jpg", data, replace(answer, reasons=())),
-        Graded("unchecked.jpg", data, replace(answer, reasons=None)),
-        Graded(HOSTILE, data, flagged),
-        Graded("withheld.jpg", data, flagged, withheld=True),
-        Graded("두피 사진.heic", b"", BAD),
+        GradedPicture("0013_A2LEBJJDE00060O_1602578303771_4_LH.jpg", data, replace(answer, reasons=())),
+        GradedPicture("unchecked.jpg", data, replace(answer, reasons=None)),
+        GradedPicture(HOSTILE, data, flagged),
+        GradedPicture("withheld.jpg", data, flagged, withheld=True),
+        GradedPicture("두피 사진.heic", b"", BAD),
     ]
 
 
@@ -167,19 +167,19 @@ def test_what_the_gate_found(trained: Trained, answer: Answer) -> None:
 
 
 def test_grade_sets_only_where_they_are_promised(trained: Trained, answer: Answer) -> None:
-    assert "90% range" not in page([Graded("a.jpg", trained.picture, answer)]).text
+    assert "90% range" not in page([GradedPicture("a.jpg", trained.picture, answer)]).text
     gradings = {
         condition: replace(grading, grade_set=(GRADES[0], GRADES[condition.number % 2]))
         for condition, grading in answer.gradings.items()
     }
-    found = page([Graded("a.jpg", trained.picture, replace(answer, gradings=gradings))]).texts
+    found = page([GradedPicture("a.jpg", trained.picture, replace(answer, gradings=gradings))]).texts
     assert found.count("90% range: 0 normal – 1 mild") == 3
     assert found.count("90% range: 0 normal") == 3
 
 
 def test_conditions_that_nobody_grades_are_named(trained: Trained) -> None:
     answer = predict.graders([Condition.DANDRUFF, Condition.ERYTHEMA]).grade(trained.picture)
-    found = page([Graded("a.jpg", trained.picture, answer)])
+    found = page([GradedPicture("a.jpg", trained.picture, answer)])
     assert "Nobody grades: fine scaling, excess sebum, follicular erythema / pustules, hair loss." in found.texts
     assert len(found.of("article")) == 2
 
@@ -199,14 +199,14 @@ def test_only_so_many_have_a_page_of_their_own(
     trained: Trained, answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(picture_report, "MOST", 2)
-    found = page([Graded(f"{number}.jpg", trained.picture, answer) for number in range(4)])
+    found = page([GradedPicture(f"{number}.jpg", trained.picture, answer) for number in range(4)])
     assert sum(one.get("class") == "page" for one in found.of("section")) == 2
     assert [text for text in found.texts if re.fullmatch(r"\d\.jpg", text)][:4] == [f"{n}.jpg" for n in range(4)]
     assert "Only the first 2 pictures have a page of their own." in found.texts
 
 
 def test_csv_comes_back_as_it_was(trained: Trained, answer: Answer) -> None:
-    graded = [*several(trained.picture, answer), Graded("=cmd()", b"", BAD)]
+    graded = [*several(trained.picture, answer), GradedPicture("=cmd()", b"", BAD)]
     content = picture_report.csv(graded, "en")
     assert content.startswith(b"\xef\xbb\xbf")
     table = pd.read_csv(io.BytesIO(content))
@@ -227,7 +227,7 @@ def test_csv_comes_back_as_it_was(trained: Trained, answer: Answer) -> None:
 
 def test_csv_of_nothing_but_faults() -> None:
     for language in ("en", "ko"):
-        table = pd.read_csv(io.BytesIO(picture_report.csv([Graded("a.heic", b"", BAD)], language)))
+        table = pd.read_csv(io.BytesIO(picture_report.csv([GradedPicture("a.heic", b"", BAD)], language)))
         assert table["message"].tolist() == [BAD.text(language)]
 
 
@@ -249,7 +249,7 @@ def test_one_picture_is_one_page_of_paper(trained: Trained, answer: Answer, lang
         browser = launch(playwright, str(chromium()))
         tab = browser.new_page()
         counts = []
-        for graded in ([Graded("a" * 80, trained.picture, flagged)], several(trained.picture, answer)):
+        for graded in ([GradedPicture("a" * 80, trained.picture, flagged)], several(trained.picture, answer)):
             tab.set_content(html(graded, language, MADE))
             counts.append(len(re.findall(rb"/Type\s*/Page\b", tab.pdf(prefer_css_page_size=True))))
         browser.close()

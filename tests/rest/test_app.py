@@ -332,12 +332,12 @@ def test_as_many_at_once_as_there_are_places_and_health_meanwhile(trained: Train
         return real(*asked)
 
     monkeypatch.setattr(predict.Graders, "grade", slow)
-    crowded = app.application(app.Limits(gradings=2, waiting=3))
+    crowded = app.application(app.ServiceLimits(gradings=2, waiting=3))
     with TestClient(crowded) as client, ThreadPoolExecutor(5) as clients:
         asked = [clients.submit(client.post, "/predict_all", files=as_file(trained.picture)) for _ in range(5)]
         until(lambda: going == 2)
         assert client.get("/api/health").status_code == 200
-        until(lambda: not crowded.state.service.turns.free)
+        until(lambda: not crowded.state.service.executor.free)
         response = client.post("/predict_all", files=as_file(trained.picture))
         refused(response, 503, "busy")
         assert int(response.headers["retry-after"]) > 0
@@ -428,7 +428,7 @@ def test_answering_needs_nothing_that_trains_fits_or_draws(trained: Trained, tmp
 import sys
 from pathlib import Path
 from fastapi.testclient import TestClient
-from scalp_core import rest
+from scalp_core.rest import app as rest
 
 with TestClient(rest.api) as client:
     files = {"image": Path(sys.argv[1]).read_bytes()}

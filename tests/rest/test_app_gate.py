@@ -18,8 +18,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from scalp_core.inference import input_gate, predict
-from scalp_core.inference.image_stats import glance
-from scalp_core.inference.input_gate import FARTHEST, Cloud, Gate, Limits
+from scalp_core.inference.image_stats import image_stats
+from scalp_core.inference.input_gate import FARTHEST, PPCA, Gate, GateLimits
 from scalp_core.rest import app
 from scalp_core.runs.runs import Run
 
@@ -50,18 +50,18 @@ def gated(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def gate_of(run: Run, picture: bytes) -> Gate:
     answer = predict.graders(run=run).grade(picture)
-    features, looks = answer.features[run], glance(answer.picture.pixels).looks
+    features, looks = answer.features[run], image_stats(answer.picture.pixels).looks
     return Gate(
-        Limits(pixels=100, sharpness=0.0, burnt=1.0, light=0.0, distance=FARTHEST),
+        GateLimits(pixels=100, sharpness=0.0, burnt=1.0, light=0.0, distance=FARTHEST),
         cloud_of(len(features)),
         cloud_of(len(looks)),
         facts={"version": input_gate.VERSION, "weights": run.manifest["files"]["model.safetensors"]},
     )
 
 
-def cloud_of(dimensions: int) -> Cloud:
+def cloud_of(dimensions: int) -> PPCA:
     nothing, one = np.zeros(dimensions, dtype=np.float32), np.ones(1, dtype=np.float32)
-    return Cloud(nothing, nothing + 1, nothing[None] + 0, one, rest=1.0)
+    return PPCA(nothing, nothing + 1, nothing[None] + 0, one, rest=1.0)
 
 
 @pytest.mark.parametrize("door", DOORS)

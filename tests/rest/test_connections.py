@@ -13,10 +13,10 @@ import uvicorn
 from conftest import until
 
 from scalp_core.rest import app
-from scalp_core.rest.connections import Impatient
+from scalp_core.rest.connections import TimeoutH11Protocol
 
 
-class Hasty(Impatient):
+class Hasty(TimeoutH11Protocol):
     head_seconds = 0.5
     read_seconds = 0.5
     undelayed: ClassVar[list[int]] = []  # of each connection, whether Nagle's algorithm is off

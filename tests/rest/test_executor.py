@@ -1,4 +1,4 @@
-"""Taking turns: places, the queue's end, deadlines."""
+"""Taking executor: places, the queue's end, deadlines."""
 
 import asyncio
 import threading
@@ -7,22 +7,22 @@ import pytest
 from conftest import until
 
 from scalp_core.errors import ScalpError
-from scalp_core.rest.executor import Turns
+from scalp_core.rest.executor import BoundedExecutor
 
 
 def test_results_and_errors_come_back() -> None:
-    turns = Turns(2, 4, 30)
-    assert asyncio.run(turns.take(lambda: 7)) == 7
+    executor = BoundedExecutor(2, 4, 30)
+    assert asyncio.run(executor.submit(lambda: 7)) == 7
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(turns.take(lambda: 1 // 0))
-    until(lambda: turns.free == 6)
+        asyncio.run(executor.submit(lambda: 1 // 0))
+    until(lambda: executor.free == 6)
 
 
 def test_the_queue_has_an_end_and_opens_again() -> None:
-    turns, go_on = Turns(1, 1, 30), threading.Event()
+    executor, go_on = BoundedExecutor(1, 1, 30), threading.Event()
 
     async def three() -> list[object]:
-        asked = [asyncio.create_task(turns.take(lambda: go_on.wait(30))) for _ in range(3)]
+        asked = [asyncio.create_task(executor.submit(lambda: go_on.wait(30))) for _ in range(3)]
         await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
         go_on.set()
         return await asyncio.gather(*asked, return_exceptions=True)
@@ -31,16 +31,16 @@ def test_the_queue_has_an_end_and_opens_again() -> None:
     assert (first, second) == (True, True)
     assert isinstance(third, ScalpError)
     assert third.code == "busy"
-    until(lambda: turns.free == 2)
-    assert asyncio.run(turns.take(lambda: 7)) == 7
+    until(lambda: executor.free == 2)
+    assert asyncio.run(executor.submit(lambda: 7)) == 7
 
 
 def test_who_never_had_a_turn_is_told_so_and_is_not_worked_for() -> None:
-    turns, go_on, worked = Turns(1, 4, 30), threading.Event(), []
+    executor, go_on, worked = BoundedExecutor(1, 4, 30), threading.Event(), []
 
     async def two() -> list[object]:
-        first = asyncio.create_task(turns.take(lambda: go_on.wait(30)))
-        second = asyncio.create_task(turns.take(lambda: worked.append(2), 0.05))
+        first = asyncio.create_task(executor.submit(lambda: go_on.wait(30)))
+        second = asyncio.create_task(executor.submit(lambda: worked.append(2), 0.05))
         await asyncio.wait({second})
         go_on.set()
         return await asyncio.gather(first, second, return_exceptions=True)
@@ -49,19 +49,19 @@ def test_who_never_had_a_turn_is_told_so_and_is_not_worked_for() -> None:
     assert first is True
     assert isinstance(second, ScalpError)
     assert second.code == "busy"
-    until(lambda: turns.free == 5)
+    until(lambda: executor.free == 5)
     assert worked == []
 
 
 def test_work_that_does_not_end_is_given_up_but_keeps_its_place() -> None:
-    turns, go_on = Turns(1, 4, 0.05), threading.Event()
+    executor, go_on = BoundedExecutor(1, 4, 0.05), threading.Event()
     with pytest.raises(ScalpError) as told:
-        asyncio.run(turns.take(lambda: go_on.wait(30)))
+        asyncio.run(executor.submit(lambda: go_on.wait(30)))
     assert told.value.code == "too_long"
-    assert turns.free == 4
+    assert executor.free == 4
     with pytest.raises(ScalpError) as told:
-        asyncio.run(turns.take(lambda: 7))
+        asyncio.run(executor.submit(lambda: 7))
     assert told.value.code == "busy"
     go_on.set()
-    until(lambda: turns.free == 5)
-    assert asyncio.run(turns.take(lambda: 7, 30)) == 7
+    until(lambda: executor.free == 5)
+    assert asyncio.run(executor.submit(lambda: 7, 30)) == 7

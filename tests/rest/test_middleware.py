@@ -161,7 +161,7 @@ async def half(app: FastAPI, path: str) -> list[Any]:
 
 @pytest.mark.parametrize("path", ["/predict_all", "/api/predict_batch"])
 def test_a_body_that_does_not_come(path: str) -> None:
-    impatient = rest.application(rest.Limits(body_seconds=0.1, batch_seconds=0.1))
+    impatient = rest.application(rest.ServiceLimits(body_seconds=0.1, batch_seconds=0.1))
     began = time.monotonic()
     head, body = asyncio.run(half(impatient, path))
     assert time.monotonic() - began < 5
@@ -173,7 +173,7 @@ def test_a_body_that_does_not_come(path: str) -> None:
 def test_a_grading_that_does_not_end_is_given_up(trained: Trained, monkeypatch: Any) -> None:
     real = predict.Graders.grade
     monkeypatch.setattr(predict.Graders, "grade", lambda *asked: time.sleep(0.5) or real(*asked))
-    impatient = rest.application(rest.Limits(gradings=1, answer_seconds=0.1))
+    impatient = rest.application(rest.ServiceLimits(gradings=1, answer_seconds=0.1))
     with TestClient(impatient) as client:
         refused(client.post("/predict_all", files=as_file(trained.picture)), 504, "too_long")
         response = client.post("/predict_all", files=as_file(trained.picture))
@@ -185,7 +185,7 @@ def test_a_grading_that_does_not_end_is_given_up(trained: Trained, monkeypatch: 
 
 def test_a_half_open_connection_is_answered_and_closed(trained: Trained) -> None:
     """On a real server: a client that sends half of what it announced does not keep its connection."""
-    impatient = rest.application(rest.Limits(body_seconds=0.2))
+    impatient = rest.application(rest.ServiceLimits(body_seconds=0.2))
     with serving(impatient) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as client:
         head = "POST /predict_all HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
         client.sendall(f"{head}Content-Length: 100000\r\n\r\n--x\r\n".encode())

@@ -18,7 +18,7 @@ from scalp_core.data.aihub import META_FIELDS
 from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, change_columns, open_dataset, write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.files import TEMPORARY
-from scalp_core.importing.importer import Order, import_tree, read_report
+from scalp_core.importing.importer import ImportRequest, import_tree, read_report
 from scalp_core.labels import CONDITIONS, META, Condition
 from scalp_core.synthetic.aihub_export import TOP, ClassFolder, assign_folders, write_aihub_tree
 
@@ -70,7 +70,7 @@ def members(folder: Path) -> dict[str, list[str]]:
 
 def test_an_import_finds_what_was_written(drawn: Dataset, tmp_path: Path) -> None:
     summary = write_aihub_tree(drawn, tmp_path / "내려받은 것", SEED)
-    found = import_tree(Order("aihub", str(tmp_path / "내려받은 것")), "found", processes=1)
+    found = import_tree(ImportRequest("aihub", str(tmp_path / "내려받은 것")), "found", processes=1)
     report = read_report(found)
     assert report is not None
     assert (report["counts"], report["ignored"], report["images"]) == ({}, 0, drawn.images)

@@ -18,7 +18,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.files import TEMPORARY, sha256
 from scalp_core.labels import CONDITIONS
 from scalp_core.synthetic import generate
-from scalp_core.synthetic.generate import MAKING, Picture, make_dataset, plan_pictures
+from scalp_core.synthetic.generate import MAKING, PlannedPicture, make_dataset, plan_pictures
 from scalp_core.synthetic.label_noise import CLEAN_COLUMNS, SEVERITY_COLUMNS
 
 # The names of all 91,156 real images.
@@ -35,16 +35,16 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def plan() -> list[Picture]:
+def plan() -> list[PlannedPicture]:
     return plan_pictures(5000, 1, evaluation=3000, prior="tempered")
 
 
-def table(pictures: list[Picture]) -> pd.DataFrame:
+def table(pictures: list[PlannedPicture]) -> pd.DataFrame:
     rows = [(p.image_id, p.part, p.capture, p.region, p.frame, *p.labels) for p in pictures]
     return pd.DataFrame(rows, columns=["id", "part", "capture", "region", "frame", *LABEL_COLUMNS])
 
 
-def test_names_are_those_of_the_real_images(small: Dataset, plan: list[Picture]) -> None:
+def test_names_are_those_of_the_real_images(small: Dataset, plan: list[PlannedPicture]) -> None:
     files = [path.name for path in (small.folder / "images").iterdir()]
     assert len(files) == IMAGES
     for name in [*files, *(Path(picture.path).name for picture in plan)]:
@@ -98,7 +98,7 @@ def test_a_killed_call_is_resumed(small: Dataset, tmp_path: Path, monkeypatch: p
     drawn: list[str] = []
     draw = generate.draw_picture
 
-    def draw_until_killed(picture: Picture, seed: int) -> np.ndarray:
+    def draw_until_killed(picture: PlannedPicture, seed: int) -> np.ndarray:
         if len(drawn) == IMAGES // 2:
             raise KeyboardInterrupt
         drawn.append(picture.image_id)
@@ -186,7 +186,7 @@ def test_progress_runs_from_nothing_to_all(tmp_path: Path, monkeypatch: pytest.M
     assert seen == [(0, 17), (8, 17), (16, 17), (17, 17)]
 
 
-def test_captures_are_one_to_five_images_of_different_frames(plan: list[Picture]) -> None:
+def test_captures_are_one_to_five_images_of_different_frames(plan: list[PlannedPicture]) -> None:
     frames: dict[str, list[int]] = {}
     for picture in plan:
         frames.setdefault(picture.capture, []).append(picture.frame)
@@ -194,7 +194,7 @@ def test_captures_are_one_to_five_images_of_different_frames(plan: list[Picture]
     assert 3.7 < len(plan) / len(frames) < 4.3
 
 
-def test_a_head_has_one_hair_and_one_person_s_answers(plan: list[Picture]) -> None:
+def test_a_head_has_one_hair_and_one_person_s_answers(plan: list[PlannedPicture]) -> None:
     heads: dict[str, set[tuple[object, ...]]] = {}
     for picture in plan:
         heads.setdefault(picture.capture, set()).add((picture.hair, picture.answers, picture.device))
@@ -208,7 +208,7 @@ def test_every_answer_can_be_read_in_both_languages() -> None:
         assert all(META_ANSWERS[answer].en.isascii() or "–" in META_ANSWERS[answer].en for answer in answers)
 
 
-def test_sites_have_one_or_two_devices(plan: list[Picture]) -> None:
+def test_sites_have_one_or_two_devices(plan: list[PlannedPicture]) -> None:
     devices: dict[str, set[str]] = {}
     for picture in plan:
         devices.setdefault(picture.site, set()).add(picture.device)
@@ -248,13 +248,13 @@ def test_what_is_judged_on_has_the_real_imbalance(column: str, judged: pd.DataFr
 
 
 @pytest.mark.parametrize("part", ["valid", "calib", "test"])
-def test_every_grade_is_in_every_part(part: str, plan: list[Picture]) -> None:
+def test_every_grade_is_in_every_part(part: str, plan: list[PlannedPicture]) -> None:
     labels = table(plan)
     for column in LABEL_COLUMNS:
         assert set(labels.loc[labels["part"] == part, column]) == {0, 1, 2, 3}, column
 
 
-def test_the_tempered_prior_shows_rare_grades_more_often(plan: list[Picture]) -> None:
+def test_the_tempered_prior_shows_rare_grades_more_often(plan: list[PlannedPicture]) -> None:
     learned = table(plan).query("part == 'train'")
     real = table(plan_pictures(5000, 1, evaluation=3000, prior="real")).query("part == 'train'")
     for column in LABEL_COLUMNS:
@@ -262,14 +262,14 @@ def test_the_tempered_prior_shows_rare_grades_more_often(plan: list[Picture]) ->
         assert learned[column].value_counts(normalize=True).reindex(range(4), fill_value=0).min() > 0.02, column
 
 
-def test_a_larger_data_set_contains_the_smaller_one(plan: list[Picture]) -> None:
+def test_a_larger_data_set_contains_the_smaller_one(plan: list[PlannedPicture]) -> None:
     smaller = {picture.image_id: picture for picture in plan_pictures(3400, 1, evaluation=3000, prior="tempered")}
     larger = {picture.image_id: picture for picture in plan}
     assert len(larger) == len(plan)
     assert all(larger[image_id] == picture for image_id, picture in smaller.items())
 
 
-def test_labels_are_the_drawn_grades_with_a_rater_s_errors(plan: list[Picture]) -> None:
+def test_labels_are_the_drawn_grades_with_a_rater_s_errors(plan: list[PlannedPicture]) -> None:
     labelled = np.array([picture.labels for picture in plan])
     clean = np.array([picture.clean for picture in plan])
     severities = np.array([picture.severities for picture in plan])

@@ -34,12 +34,12 @@ def _view() -> None:
     from scalp_core.labels import Condition
     from ui.compare.differences import show_differences
     from ui.compare.leaderboard import show_leaderboard
-    from ui.compare.selection import Compared
+    from ui.compare.selection import ModelSelection
     from ui.words import Say
 
     asked, dataset = st.query_params, open_dataset("tiny")
     sides = [side for side in candidates(dataset)[0] if side.name in asked["sides"].split(",")]
-    one = Compared(dataset, Condition(asked["condition"]), asked["part"], tuple(sides), asked["metric"])
+    one = ModelSelection(dataset, Condition(asked["condition"]), asked["part"], tuple(sides), asked["metric"])
     show = show_differences if asked["view"] == "differences" else show_leaderboard
     show(one, Say(asked["lang"]))
 

@@ -68,18 +68,18 @@ def lab_page(language: str, ids: tuple[str, ...]) -> None:
     import streamlit as st
 
     from scalp_core.data.dataset import open_dataset
-    from scalp_core.evaluation.comparison import Side
+    from scalp_core.evaluation.comparison import Model
     from scalp_core.labels import Condition
     from scalp_core.runs.runs import find_run
     from ui.compare.decision_lab import show_decision
-    from ui.compare.selection import Compared
-    from ui.toast import say_now
+    from ui.compare.selection import ModelSelection
+    from ui.toast import show_pending_toast
     from ui.words import Say
 
-    side = Side(ids[0], "a network", tuple(find_run(name) for name in ids))
+    side = Model(ids[0], "a network", tuple(find_run(name) for name in ids))
     condition = Condition(st.query_params.get("condition", "value_2"))
-    say_now()
-    compared = Compared(open_dataset("tiny"), condition, "test", (side,), "quadratic_weighted_kappa")
+    show_pending_toast()
+    compared = ModelSelection(open_dataset("tiny"), condition, "test", (side,), "quadratic_weighted_kappa")
     show_decision(compared, Say(language))
 
 

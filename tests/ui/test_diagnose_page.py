@@ -19,7 +19,7 @@ from scalp_core.inference import predict, uploads
 from scalp_core.inference.evidence import speaking_for
 from scalp_core.inference.predict import Answer
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, REGIONS
-from scalp_core.rest.schemas import all_answer
+from scalp_core.rest.schemas import predict_all_response
 from scalp_core.runs.runs import Run
 from ui.diagnose.provenance import api_address, difference
 from ui.words import Say
@@ -89,7 +89,7 @@ def test_an_upload_is_graded(trained: Trained, downloads: Downloads, language: s
     assert graded(at, language) == names(answer, language)
     assert list(at.main.table[0].value.index) == [condition.text(language) for condition in CONDITIONS]
     told = json.loads(downloads.offered["scalp-grades.json"]())
-    assert told == all_answer(answer).model_dump(mode="json", exclude_none=True)
+    assert told == predict_all_response(answer).model_dump(mode="json", exclude_none=True)
     assert told["intended_use"] == "research_only"
     assert say("diagnose_synthetic") in texts(at.warning)
     assert say("diagnose_answered", runs="`tiny` (test_efficientnet)") in texts(at.markdown)

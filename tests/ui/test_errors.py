@@ -8,10 +8,10 @@ from streamlit.testing.v1 import AppTest
 def _vanished(language: str) -> None:
     from pathlib import Path
 
-    from ui.errors import told
+    from ui.errors import errors
     from ui.words import Say
 
-    with told(Say(language)):
+    with errors(Say(language)):
         Path("/nowhere/some-run/manifest.json").stat()
 
 

@@ -17,7 +17,7 @@ from scalp_core.data.dataset import Dataset, claimed, open_dataset
 from scalp_core.data.splits import OVERLAPS, WAYS
 from scalp_core.files import read_json, write_json
 from scalp_core.importing import background as import_task
-from scalp_core.importing.importer import FAULT_LIST, FAULTS, REPORT, WARNINGS, Order, import_tree
+from scalp_core.importing.importer import FAULT_LIST, FAULTS, REPORT, WARNINGS, ImportRequest, import_tree
 from ui.words import Say
 
 
@@ -159,7 +159,7 @@ def test_an_import_that_failed_says_why_and_can_be_put_away(background: Folders,
     assert import_task.imports() == []
     # The name is free again.
     folders_tree(tmp_path / "tree")
-    import_task.start(Order("folders", str(tmp_path / "tree")), "new")
+    import_task.start(ImportRequest("folders", str(tmp_path / "tree")), "new")
     until(lambda: (background.data / "new" / "index.parquet").is_file())
 
 
@@ -170,7 +170,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     build_tree(place / "tree")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCALP_DATA", str(place / "data"))
-        return import_tree(Order("aihub", str(place / "tree"), by="official"), "mine", processes=1)
+        return import_tree(ImportRequest("aihub", str(place / "tree"), by="official"), "mine", processes=1)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -201,7 +201,7 @@ def test_what_was_wrong_in_an_import_is_reported(
 def test_what_labels_from_folders_mean_is_said(folders: Folders, tmp_path: Path, language: str) -> None:
     say = Say(language)
     folders_tree(tmp_path / "tree")
-    import_tree(Order("folders", str(tmp_path / "tree")), "mine", processes=1)
+    import_tree(ImportRequest("folders", str(tmp_path / "tree")), "mine", processes=1)
     at = healthy(page("dataset", language, view="import"))
     warnings = texts(at.warning)
     assert say.of(WARNINGS["folder_labels_only"]) in warnings
@@ -210,7 +210,7 @@ def test_what_labels_from_folders_mean_is_said(folders: Folders, tmp_path: Path,
 
 def test_a_faultless_import_says_so(folders: Folders, tmp_path: Path) -> None:
     build_tree(tmp_path / "tree", damaged=False, styles=("stored",))
-    import_tree(Order("aihub", str(tmp_path / "tree")), "mine", processes=1)
+    import_tree(ImportRequest("aihub", str(tmp_path / "tree")), "mine", processes=1)
     at = healthy(page("dataset", view="import"))
     assert Say("en")("import_faultless") in texts(at.success)
     assert texts(at.warning) == []

@@ -9,7 +9,7 @@ from headless import HOSTILE, LANGUAGES
 from streamlit.testing.v1 import AppTest
 
 from scalp_core.palette import DIVERGING, MATRIX_COLORS
-from ui.components.matrices import Cell, blend, parse_cell, row_shares
+from ui.components.matrices import MatrixCell, blend, parse_cell, row_shares
 from ui.components.style import channels, ink
 from ui.words import Say
 
@@ -21,7 +21,7 @@ MEAN = [[0.3, 1234.5, 0, 0], *ONE[1:]]
 def wall_page(sides: dict[str, list[list[float]] | None], reference: str | None, language: str) -> None:
     import numpy as np
 
-    from ui.components.matrices import Cell, Matrix, matrices
+    from ui.components.matrices import Matrix, MatrixCell, matrices
     from ui.words import Say
 
     drawn = [
@@ -29,7 +29,7 @@ def wall_page(sides: dict[str, list[list[float]] | None], reference: str | None,
         for key, counts in sides.items()
     ]
     base = next((matrix for matrix in drawn if matrix.key == reference), None)
-    matrices(drawn, base, Cell("one", 0, 1), "wall", lambda cell: None, Say(language))
+    matrices(drawn, base, MatrixCell("one", 0, 1), "wall", lambda cell: None, Say(language))
 
 
 def wall(sides: dict[str, Any], reference: str | None = None, language: str = "en") -> dict[str, Any]:
@@ -106,7 +106,7 @@ def test_row_shares_add_up_where_something_is_labelled() -> None:
 
 
 def test_a_cell_in_the_address_is_found_again() -> None:
-    for cell in (Cell("demo-vgg11_bn", 0, 3), Cell("with.dots.1.2", 2, 1)):
+    for cell in (MatrixCell("demo-vgg11_bn", 0, 3), MatrixCell("with.dots.1.2", 2, 1)):
         assert parse_cell(str(cell), [cell.side, "another"]) == cell
 
 

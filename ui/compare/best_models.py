@@ -8,20 +8,20 @@ import streamlit as st
 
 from scalp_core.errors import Text
 from scalp_core.evaluation import comparison
-from scalp_core.evaluation.comparison import Side
+from scalp_core.evaluation.comparison import Model
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import HEADLINE
 from scalp_core.metrics.paired_comparison import PRACTICALLY_EQUAL, Comparison, Estimate
 from scalp_core.runs import champions
 from scalp_core.runs.champions import Champion
 from scalp_core.runs.runs import Run
-from ui.compare.selection import Compared
+from ui.compare.selection import ModelSelection
 from ui.downloads import offer_table
 from ui.runs.promotion import promotion_buttons, show_changes, tell_broken_pins
 from ui.words import Say
 
 
-def show_best(one: Compared, say: Say) -> None:
+def show_best(one: ModelSelection, say: Say) -> None:
     """A row a condition; then the candidates for the chosen condition with their buttons."""
     tell_broken_pins(say)
     st.caption(say("best_note", margin=f"{PRACTICALLY_EQUAL:g}"))
@@ -40,7 +40,7 @@ def show_best(one: Compared, say: Say) -> None:
 
 
 def _row(
-    one: Compared, condition: Condition, valid: Comparison, test: Comparison, champion: Champion | None, say: Say
+    one: ModelSelection, condition: Condition, valid: Comparison, test: Comparison, champion: Champion | None, say: Say
 ) -> dict[str, object]:
     able = [run for side in one.sides for run in side.runs if condition in run.recipe.conditions]
     near = champions.equals(able, condition)
@@ -60,7 +60,7 @@ def _row(
     }
 
 
-def _side_of(sides: Sequence[Side], run: Run) -> Side:
+def _side_of(sides: Sequence[Model], run: Run) -> Model:
     return next(side for side in sides if run in side.runs)
 
 
@@ -76,7 +76,7 @@ def _answering(champion: Champion | None, say: Say) -> str:
     return champion.run.id + (f" · {say('pinned')}" if champion.pinned else "")
 
 
-def _candidates(one: Compared, valid: Comparison, test: Comparison, champion: Champion | None, say: Say) -> None:
+def _candidates(one: ModelSelection, valid: Comparison, test: Comparison, champion: Champion | None, say: Say) -> None:
     """Every model that grades the condition, the best on validation first."""
     able = [side for side in one.sides if one.condition in side.recipe.conditions]
     if not able:

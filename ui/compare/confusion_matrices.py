@@ -5,16 +5,16 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from scalp_core.evaluation.comparison import Side
+from scalp_core.evaluation.comparison import Model
 from scalp_core.labels import Condition, Severity
 from scalp_core.metrics import disagreement
-from scalp_core.metrics.alignment import Aligned, in_cell
+from scalp_core.metrics.alignment import AlignedPredictions, in_cell
 from scalp_core.metrics.disagreement import Places
 from ui.choices import choose, choose_from_list, choose_page
 from ui.compare.picture import first_runs, show_answered_picture
-from ui.compare.selection import Compared
-from ui.components.answer_cards import Answer, Card, answer_cards
-from ui.components.matrices import Cell, Matrix, matrices, parse_cell
+from ui.compare.selection import ModelSelection
+from ui.components.answer_cards import Card, ModelGrade, answer_cards
+from ui.components.matrices import Matrix, MatrixCell, matrices, parse_cell
 from ui.dataset.pictures import show_over_page
 from ui.words import Say
 
@@ -23,7 +23,7 @@ PER_PAGE = 24
 _PICKS = "wall-picks"  # how often a cell was picked in this session
 
 
-def show_wall(one: Compared, say: Say) -> None:
+def show_wall(one: ModelSelection, say: Say) -> None:
     """Matrices of all sides; below them the pictures of the cell, or of the disagreement, that the address names."""
     graded = [side for side in one.sides if one.condition in side.recipe.conditions]
     chosen = parse_cell(st.query_params.get("cell", ""), [side.key for side in graded])
@@ -34,7 +34,7 @@ def show_wall(one: Compared, say: Say) -> None:
     show_over_page(lambda image_id: show_answered_picture(one, graded, image_id, say), say)
 
 
-def _matrices(one: Compared, graded: Sequence[Side], chosen: Cell | None, say: Say) -> None:
+def _matrices(one: ModelSelection, graded: Sequence[Model], chosen: MatrixCell | None, say: Say) -> None:
     reference = _choose_reference(graded, say)
     st.caption(say("wall_note", condition=say.of(one.condition.text), part=say.part(one.part)))
     if reference:
@@ -44,7 +44,7 @@ def _matrices(one: Compared, graded: Sequence[Side], chosen: Cell | None, say: S
     matrices(list(drawn.values()), base, chosen, "wall", _remember, say)
 
 
-def _choose_reference(graded: Sequence[Side], say: Say) -> Side | None:
+def _choose_reference(graded: Sequence[Model], say: Say) -> Model | None:
     """The side from which differences are shown; None where the matrices themselves are."""
     if len(graded) < 2:
         return None
@@ -57,19 +57,19 @@ def _choose_reference(graded: Sequence[Side], say: Say) -> Side | None:
         return _choose_side("reference", say("wall_reference"), graded, say)
 
 
-def _choose_side(key: str, label: str, graded: Sequence[Side], say: Say) -> Side:
+def _choose_side(key: str, label: str, graded: Sequence[Model], say: Say) -> Model:
     sides = {side.key: side for side in graded}
     return sides[choose_from_list(label, {name: side.name for name, side in sides.items()}, key, say.language)]
 
 
-def _matrix(one: Compared, side: Side, graded: bool, say: Say) -> Matrix:
+def _matrix(one: ModelSelection, side: Model, graded: bool, say: Say) -> Matrix:
     comparison = one.comparison
     counts = comparison.counts[comparison.sides.index(side.key), comparison.conditions.index(one.condition)]
     note = say("wall_seeds", count=len(side.runs)) if len(side.runs) > 1 else ""
     return Matrix(side.key, side.name, note, counts if graded else None)
 
 
-def _remember(cell: Cell) -> None:
+def _remember(cell: MatrixCell) -> None:
     """A cell was picked: the address says so, and that its pictures are wanted."""
     st.query_params.update({"cell": str(cell), "only": "cell"})
     st.session_state[_PICKS] = st.session_state.get(_PICKS, 0) + 1
@@ -78,7 +78,7 @@ def _remember(cell: Cell) -> None:
 # ---- the pictures ----
 
 
-def _pictures(one: Compared, graded: Sequence[Side], chosen: Cell | None, say: Say) -> None:
+def _pictures(one: ModelSelection, graded: Sequence[Model], chosen: MatrixCell | None, say: Say) -> None:
     only = _choose_only(graded, say)
     who = _choose_side("who", say("wall_who"), graded, say) if only == "only_right" else graded[0]
     if only == "cell" and chosen is None:
@@ -107,7 +107,7 @@ def _choose_page(pictures: int, leafed: str) -> int:
     return 1
 
 
-def _choose_only(graded: Sequence[Side], say: Say) -> str:
+def _choose_only(graded: Sequence[Model], say: Say) -> str:
     options = {"cell": say("wall_only_cell"), "all_wrong": say("wall_only_all_wrong")}
     if len(graded) > 1:
         options |= {"only_right": say("wall_only_right"), "apart": say("wall_only_apart")}
@@ -116,7 +116,7 @@ def _choose_only(graded: Sequence[Side], say: Say) -> str:
     return choose(say("wall_only"), options, "only", "cell", fresh)
 
 
-def _asked(graded: Sequence[Side], only: str, chosen: Cell | None, who: Side, say: Say) -> str:
+def _asked(graded: Sequence[Model], only: str, chosen: MatrixCell | None, who: Model, say: Say) -> str:
     if only == "cell" and chosen:
         name = next(side.name for side in graded if side.key == chosen.side)
         truth, predicted = (say.of(Severity(grade).text) for grade in (chosen.truth, chosen.predicted))
@@ -127,7 +127,12 @@ def _asked(graded: Sequence[Side], only: str, chosen: Cell | None, who: Side, sa
 
 
 def found(
-    aligned: Aligned, condition: Condition, graded: Sequence[Side], only: str, chosen: Cell | None, who: Side
+    aligned: AlignedPredictions,
+    condition: Condition,
+    graded: Sequence[Model],
+    only: str,
+    chosen: MatrixCell | None,
+    who: Model,
 ) -> Places:
     """Places among the aligned pictures of those that are asked for; of a side with several runs its first one's.
 
@@ -146,14 +151,14 @@ def found(
     return disagreement.apart(grades)
 
 
-def cards_of(aligned: Aligned, condition: Condition, graded: Sequence[Side], places: Places) -> list[Card]:
+def cards_of(aligned: AlignedPredictions, condition: Condition, graded: Sequence[Model], places: Places) -> list[Card]:
     """These pictures with the label and every side's answer, in the order of the sides."""
     at, runs = aligned.condition(condition), first_runs(aligned, graded)
     truth, grades, probabilities = aligned.truth[at], aligned.grades[runs, at], aligned.probabilities[runs, at]
 
-    def answers(place: int) -> tuple[Answer, ...]:
+    def answers(place: int) -> tuple[ModelGrade, ...]:
         said = zip(graded, grades[:, place].tolist(), probabilities[:, place].tolist(), strict=True)
-        return tuple(Answer(side.name, grade, shares[grade]) for side, grade, shares in said)
+        return tuple(ModelGrade(side.name, grade, shares[grade]) for side, grade, shares in said)
 
     return [
         Card(str(aligned.images[place]), None if truth[place] < 0 else int(truth[place]), answers(place))

@@ -41,13 +41,13 @@ from scalp_core.metrics.operating_point import (
 )
 from scalp_core.runs.champions import champions
 from scalp_core.runs.runs import Run
-from ui.choices import carried, choose, choose_from_list, moved, settle, write_address
-from ui.compare.selection import Compared
+from ui.choices import choose, choose_from_list, link_params, moved, settle, write_address
+from ui.compare.selection import ModelSelection
 from ui.components.gallery import gallery
-from ui.components.matrices import Cell, Matrix, matrices, parse_cell
-from ui.errors import told
+from ui.components.matrices import Matrix, MatrixCell, matrices, parse_cell
+from ui.errors import errors
 from ui.runs.operating_point import decision_words, show_versions
-from ui.toast import say_later
+from ui.toast import toast_after_rerun
 from ui.words import Say
 
 PARTS = (PART, "valid")
@@ -57,15 +57,15 @@ _COST_RULE = "expected_cost"
 _DECIDING = ("rule", "tau", "cost")  # of the address
 
 
-def show_decision(one: Compared, say: Say) -> None:
+def show_decision(one: ModelSelection, say: Say) -> None:
     """Choose a run and how it decides; see what becomes of it; save it."""
     _lab(one, say)
 
 
 # A fragment: trying leaves the rest of the page alone.
 @st.fragment
-def _lab(one: Compared, say: Say) -> None:
-    with told(say):
+def _lab(one: ModelSelection, say: Say) -> None:
+    with errors(say):
         st.caption(say("lab_note"))
         bench = _choose_bench(one, say)
         if bench is None:
@@ -135,7 +135,7 @@ def _optimum(run: Run, _changed_ns: int, condition: Condition) -> Decision:
     return optimum(point.decision(condition), calibration, point.recall_floor)
 
 
-def _choose_bench(one: Compared, say: Say) -> _Bench | None:
+def _choose_bench(one: ModelSelection, say: Say) -> _Bench | None:
     sides = {side.key: side for side in one.sides if one.condition in side.runs[0].recipe.conditions}
     if not sides:
         st.info(say("lab_nobody"))
@@ -318,7 +318,7 @@ def _matrices(bench: _Bench, chosen: Decision, say: Say) -> None:
     matrices(drawn, None, cell, key=f"lab-matrices-{bench.id}", on_pick=_pick, say=say)
 
 
-def _pick(cell: Cell) -> None:
+def _pick(cell: MatrixCell) -> None:
     if st.query_params.get("lab_cell") == str(cell):  # once more: put away
         st.query_params.pop("lab_cell")
     else:
@@ -342,7 +342,7 @@ def _cell(dataset: Dataset, bench: _Bench, chosen: Decision, say: Say) -> None:
     captions = [say.of(REGIONS[region]) if region in REGIONS else "" for region in regions]
     picked = gallery(dataset, shown, captions, key="lab-cell")
     if picked:
-        address = carried() | {"data": dataset.name, "source": "example", "image": picked}
+        address = link_params() | {"data": dataset.name, "source": "example", "image": picked}
         st.switch_page("pages/3_Diagnose.py", query_params=address)
 
 
@@ -410,7 +410,7 @@ def _save(bench: _Bench, chosen: Decision, say: Say) -> None:
         return
     _write(bench, chosen, who or "", typed or why)
     st.session_state["lab_who"] = who
-    say_later(say("lab_saved", condition=name))
+    toast_after_rerun(say("lab_saved", condition=name))
     st.rerun()
 
 

@@ -21,13 +21,13 @@ from scalp_core.charts.comparison_charts import (
 )
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.evaluation import comparison
-from scalp_core.evaluation.comparison import Side
+from scalp_core.evaluation.comparison import Model
 from scalp_core.metrics import metrics
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import McNemar, Verdict, mcnemar
 from ui.choices import choose, choose_from_list
 from ui.compare.leaderboard import names_of, say_opening
-from ui.compare.selection import Compared
+from ui.compare.selection import ModelSelection
 from ui.downloads import offer_figure, offer_table
 from ui.words import Say
 
@@ -38,7 +38,7 @@ BINS = 10  # fewer than for the error alone: a line through forty pictures a poi
 _MEASURES = ("valid_qwk", "valid_loss")  # over the epochs
 
 
-def show_differences(one: Compared, say: Say) -> None:
+def show_differences(one: ModelSelection, say: Say) -> None:
     """What is certain about the chosen condition, and the figure that the address names."""
     options = {
         "forest": say("figure_forest"),
@@ -55,7 +55,7 @@ def show_differences(one: Compared, say: Say) -> None:
     _SHOWN[shown](one, say)
 
 
-def _graded(one: Compared) -> tuple[Side, ...]:
+def _graded(one: ModelSelection) -> tuple[Model, ...]:
     """The sides of which something can be said in the condition."""
     known = one.comparison.graded(one.condition, one.metric)
     return tuple(side for side in one.sides if side.key in known)
@@ -64,7 +64,7 @@ def _graded(one: Compared) -> tuple[Side, ...]:
 # ---- which differences are certain ----
 
 
-def _forest(one: Compared, say: Say) -> None:
+def _forest(one: ModelSelection, say: Say) -> None:
     say_opening(one, say)
     sides = _graded(one)
     if len(sides) < 2:
@@ -89,14 +89,14 @@ def _forest(one: Compared, say: Say) -> None:
     _ranks(one, names, say)
 
 
-def _choose_reference(one: Compared, sides: tuple[Side, ...], say: Say) -> str:
+def _choose_reference(one: ModelSelection, sides: tuple[Model, ...], say: Say) -> str:
     """To begin with the best on validation: the part that is reported on takes no part in the choice."""
     validated = comparison.compared(one.dataset, one.sides, "valid").best(one.metric, one.condition)
     ordered = sorted(sides, key=lambda side: side.key != validated)
     return choose_from_list(say("forest_reference"), names_of(tuple(ordered)), "reference", say.language)
 
 
-def _pairs(one: Compared, sides: tuple[Side, ...], pairs: pd.DataFrame, reference: str, say: Say) -> None:
+def _pairs(one: ModelSelection, sides: tuple[Model, ...], pairs: pd.DataFrame, reference: str, say: Say) -> None:
     """Every pair once; those with the reference first, and it stands second."""
     names, right = names_of(sides), _right(one, sides)
     order = sorted(names, key=lambda key: key == reference)  # the reference last
@@ -115,7 +115,7 @@ def _pairs(one: Compared, sides: tuple[Side, ...], pairs: pd.DataFrame, referenc
     offer_table(table, _file(one, "pairs"), say, caption, synthetic=one.dataset.synthetic)
 
 
-def _right(one: Compared, sides: tuple[Side, ...]) -> dict[str, npt.NDArray[np.bool_]]:
+def _right(one: ModelSelection, sides: tuple[Model, ...]) -> dict[str, npt.NDArray[np.bool_]]:
     """(labelled pictures,) by side: whether its first run has the label."""
     aligned = one.aligned
     place = aligned.condition(one.condition)
@@ -147,7 +147,7 @@ def _chance(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _ranks(one: Compared, names: Mapping[str, str], say: Say) -> None:
+def _ranks(one: ModelSelection, names: Mapping[str, str], say: Say) -> None:
     """How stable the order is."""
     found = one.comparison.ranks(one.metric, one.condition).to_dict("records")
     table = pd.DataFrame(
@@ -172,14 +172,14 @@ def _range(low: float, high: float) -> str:
     return "–" if math.isnan(low) else f"{low:.0f} – {high:.0f}"
 
 
-def _file(one: Compared, name: str) -> str:
+def _file(one: ModelSelection, name: str) -> str:
     return f"{name}-{one.condition.code}-{one.metric}-{one.part}"
 
 
 # ---- recall of each grade ----
 
 
-def _recall(one: Compared, say: Say) -> None:
+def _recall(one: ModelSelection, say: Say) -> None:
     names = names_of(one.sides)
     st.altair_chart(
         recall_chart(one.comparison, one.condition, names, say.language),
@@ -208,7 +208,7 @@ def _recall(one: Compared, say: Say) -> None:
     _table(one, table, name, f"{say('figure_recall')}: {say.of(one.condition.text)}", say)
 
 
-def _table(one: Compared, table: pd.DataFrame, name: str, caption: str, say: Say) -> None:
+def _table(one: ModelSelection, table: pd.DataFrame, name: str, caption: str, say: Say) -> None:
     """The figure's numbers, folded away."""
     with st.expander(say("leaderboard_table"), icon=":material/table:"):
         st.dataframe(table.round(3), hide_index=True, alt=caption)
@@ -218,7 +218,7 @@ def _table(one: Compared, table: pd.DataFrame, name: str, caption: str, say: Say
 # ---- probabilities ----
 
 
-def _reliability(one: Compared, say: Say) -> None:
+def _reliability(one: ModelSelection, say: Say) -> None:
     tables = {side.name: _reliability_of(one, side) for side in _graded(one)}
     st.altair_chart(
         reliability_chart(tables, say.language), alt=say("reliability_alt", condition=say.of(one.condition.text))
@@ -243,7 +243,7 @@ def _reliability(one: Compared, say: Say) -> None:
     _table(one, table, name, f"{say('figure_reliability')}: {say.of(one.condition.text)}", say)
 
 
-def _reliability_of(one: Compared, side: Side) -> pd.DataFrame:
+def _reliability_of(one: ModelSelection, side: Model) -> pd.DataFrame:
     """Of all its runs together."""
     aligned = one.aligned
     place = aligned.condition(one.condition)
@@ -257,7 +257,7 @@ def _reliability_of(one: Compared, side: Side) -> pd.DataFrame:
 # ---- learning curves ----
 
 
-def _curves(one: Compared, say: Say) -> None:
+def _curves(one: ModelSelection, say: Say) -> None:
     histories = {_run_name(side, run.recipe.seed): run.history for side in one.sides for run in side.runs}
     histories = {name: history for name, history in histories.items() if {"epoch", *_MEASURES} <= set(history)}
     if not histories:
@@ -270,11 +270,11 @@ def _curves(one: Compared, say: Say) -> None:
             _offer_curves(one, histories, measure, say)
 
 
-def _run_name(side: Side, seed: int) -> str:
+def _run_name(side: Model, seed: int) -> str:
     return side.name if len(side.runs) == 1 else f"{side.name} · {seed}"
 
 
-def _offer_curves(one: Compared, histories: Mapping[str, pd.DataFrame], measure: str, say: Say) -> None:
+def _offer_curves(one: ModelSelection, histories: Mapping[str, pd.DataFrame], measure: str, say: Say) -> None:
     def drawn() -> "Figure":
         from scalp_core.charts import print_figures
 
@@ -286,7 +286,7 @@ def _offer_curves(one: Compared, histories: Mapping[str, pd.DataFrame], measure:
 # ---- costs ----
 
 
-def _pareto(one: Compared, say: Say) -> None:
+def _pareto(one: ModelSelection, say: Say) -> None:
     options = {"milliseconds": say("cost_milliseconds"), "parameters": say("parameters")}
     cost = choose(say("cost"), options, "axis", "milliseconds", say.language)
     if cost == "milliseconds":
@@ -319,7 +319,7 @@ def _pareto(one: Compared, say: Say) -> None:
     _table(one, table[list(heads)].rename(columns=heads), _file(one, "costs"), caption, say)
 
 
-def _measure(one: Compared, say: Say) -> None:
+def _measure(one: ModelSelection, say: Say) -> None:
     """Times are of this machine: who has none yet, and a button to take them."""
     unknown = [side for side in _graded(one) if side.milliseconds is None]
     if not unknown:
@@ -332,7 +332,7 @@ def _measure(one: Compared, say: Say) -> None:
         st.rerun()
 
 
-def _costs(one: Compared) -> pd.DataFrame:
+def _costs(one: ModelSelection) -> pd.DataFrame:
     rows = []
     for side in _graded(one):
         found = one.comparison.estimate(one.metric, side.key, one.condition)
@@ -341,7 +341,7 @@ def _costs(one: Compared) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["name", "value", "low", "high", "milliseconds", "parameters"])
 
 
-_SHOWN: dict[str, Callable[[Compared, Say], None]] = {
+_SHOWN: dict[str, Callable[[ModelSelection, Say], None]] = {
     "forest": _forest,
     "recall": _recall,
     "reliability": _reliability,

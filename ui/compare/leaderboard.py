@@ -8,11 +8,11 @@ import streamlit as st
 
 from scalp_core.charts.comparison_charts import leaderboard_chart, leaderboard_table
 from scalp_core.errors import Text
-from scalp_core.evaluation.comparison import Reference, Side, references
+from scalp_core.evaluation.comparison import Model, Reference, references
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import summary
 from scalp_core.metrics.metrics import METRICS
-from ui.compare.selection import Compared
+from ui.compare.selection import ModelSelection
 from ui.downloads import offer_figure, offer_table
 from ui.words import Say
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def show_leaderboard(one: Compared, say: Say) -> None:
+def show_leaderboard(one: ModelSelection, say: Say) -> None:
     """The sentence for the condition that the address names first, then all six."""
     say_opening(one, say)
     if not one.comparison.images.any():
@@ -45,7 +45,7 @@ def show_leaderboard(one: Compared, say: Say) -> None:
         _tables(one, against, say)
 
 
-def names_of(sides: tuple[Side, ...]) -> dict[str, str]:
+def names_of(sides: tuple[Model, ...]) -> dict[str, str]:
     """What the sides are called, by key."""
     return {side.key: side.name for side in sides}
 
@@ -53,14 +53,14 @@ def names_of(sides: tuple[Side, ...]) -> dict[str, str]:
 # ---- in words ----
 
 
-def say_opening(one: Compared, say: Say) -> None:
+def say_opening(one: ModelSelection, say: Say) -> None:
     """What a person would say first of the chosen condition."""
     costs = {side.key: summary.Cost(side.parameters, side.milliseconds) for side in one.sides}
     first, *others = summary.opening(one.comparison, one.condition, names_of(one.sides), costs, one.metric)
     st.markdown(f"**{say.plain(first)}** {' '.join(say.plain(other) for other in others)}")
 
 
-def _say_chance(one: Compared, say: Say) -> None:
+def _say_chance(one: ModelSelection, say: Say) -> None:
     """How far it goes, so that nobody forgets."""
     told: list[Text | None] = [
         say_of(one.comparison, one.condition, one.metric) for say_of in (summary.luck, summary.power)
@@ -69,7 +69,7 @@ def _say_chance(one: Compared, say: Say) -> None:
         st.info(" ".join(known), icon=":material/casino:")
 
 
-def _legend(one: Compared, say: Say) -> None:
+def _legend(one: ModelSelection, say: Say) -> None:
     metric = METRICS[one.metric]
     direction = say("leaderboard_more") if metric.higher_is_better else say("leaderboard_less")
     captures = f"{one.comparison.groups:,}"
@@ -80,7 +80,7 @@ def _legend(one: Compared, say: Say) -> None:
 # ---- as tables ----
 
 
-def _tables(one: Compared, against: dict[Condition, list[Reference]], say: Say) -> None:
+def _tables(one: ModelSelection, against: dict[Condition, list[Reference]], say: Say) -> None:
     table = leaderboard_table(one.comparison, names_of(one.sides), one.metric)
     caption = say("leaderboard_caption", metric=say.of(METRICS[one.metric].text), part=say.part(one.part))
     name = f"leaderboard-{one.metric}-{one.part}"
@@ -92,7 +92,7 @@ def _tables(one: Compared, against: dict[Condition, list[Reference]], say: Say) 
         st.dataframe(seen, hide_index=True, alt=say("leaderboard_references"))
 
 
-def _offered(one: Compared, table: pd.DataFrame, name: str, caption: str, say: Say) -> None:
+def _offered(one: ModelSelection, table: pd.DataFrame, name: str, caption: str, say: Say) -> None:
     st.dataframe(table.round(3), hide_index=True, alt=caption)
     offer_table(table, name, say, caption, synthetic=one.dataset.synthetic)
 

@@ -12,19 +12,19 @@ import streamlit as st
 from scalp_core import images
 from scalp_core.charts.dataset_charts import grade_name, probabilities_chart
 from scalp_core.errors import ScalpError
-from scalp_core.evaluation.comparison import Side
+from scalp_core.evaluation.comparison import Model
 from scalp_core.images import Picture
 from scalp_core.inference.evidence import evidence_for
 from scalp_core.inference.predict import answer_by
 from scalp_core.labels import GRADES, Condition, Severity
-from scalp_core.metrics.alignment import Aligned
+from scalp_core.metrics.alignment import AlignedPredictions
 from scalp_core.metrics.operating_point import COVERAGE
 from scalp_core.runs.runs import Run
 from ui.choices import choose
-from ui.compare.selection import Compared
+from ui.compare.selection import ModelSelection
 from ui.components.evidence_maps import grade_set_name, show_evidence
 from ui.dataset.pictures import link_to_grading
-from ui.errors import told
+from ui.errors import errors
 from ui.words import Say
 
 
@@ -32,8 +32,8 @@ from ui.words import Say
 class _Opened:
     """The picture and its place among those that the sides were judged on."""
 
-    one: Compared
-    graded: Sequence[Side]
+    one: ModelSelection
+    graded: Sequence[Model]
     image_id: str
     data: bytes
     picture: Picture
@@ -50,12 +50,12 @@ class _Opened:
         return list(values[first_runs(aligned, self.graded), aligned.condition(self.one.condition), self.place])
 
 
-def first_runs(aligned: Aligned, sides: Sequence[Side]) -> list[int]:
+def first_runs(aligned: AlignedPredictions, sides: Sequence[Model]) -> list[int]:
     """Places of each side's first run: pictures and answers are those of one run, not of several seeds."""
     return [aligned.run(side.runs[0].id) for side in sides]
 
 
-def show_answered_picture(one: Compared, graded: Sequence[Side], image_id: str, say: Say) -> None:
+def show_answered_picture(one: ModelSelection, graded: Sequence[Model], image_id: str, say: Say) -> None:
     """The picture, what each of these sides says of it, and where in it each sees its reasons.
 
     Raises:
@@ -79,7 +79,7 @@ def show_answered_picture(one: Compared, graded: Sequence[Side], image_id: str, 
     _evidence(opened, say)
 
 
-def _place(one: Compared, image_id: str) -> int:
+def _place(one: ModelSelection, image_id: str) -> int:
     places = np.flatnonzero(one.aligned.images == image_id)
     if not len(places):
         raise ScalpError(
@@ -136,7 +136,7 @@ def _evidence(opened: _Opened, say: Say) -> None:
         # The first time on a machine a network is exported, which takes seconds.
         bar.progress(number / len(opened.graded), text=say("answers_working", name=side.name))
         grade = opened.truth if wanted == "label" else int(decided)
-        with told(say):  # a damaged run leaves the others' evidence to be seen
+        with errors(say):  # a damaged run leaves the others' evidence to be seen
             maps = _maps_of(opened, side.runs[0])
             speaking[f"{side.name}: {grade_name(grade, say.language)}"] = evidence_for(maps, grade)
     bar.empty()

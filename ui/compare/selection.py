@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from scalp_core.data.dataset import Dataset
 from scalp_core.evaluation import comparison
-from scalp_core.evaluation.comparison import Side
+from scalp_core.evaluation.comparison import Model
 from scalp_core.labels import Condition
-from scalp_core.metrics.alignment import Aligned
+from scalp_core.metrics.alignment import AlignedPredictions
 from scalp_core.metrics.paired_comparison import Comparison
 
 
 @dataclass(frozen=True)
-class Compared:
+class ModelSelection:
     """The choices that the views share.
 
     Attributes:
@@ -21,11 +21,11 @@ class Compared:
     dataset: Dataset
     condition: Condition
     part: str
-    sides: tuple[Side, ...]
+    sides: tuple[Model, ...]
     metric: str
 
     @property
-    def aligned(self) -> Aligned:
+    def aligned(self) -> AlignedPredictions:
         """All answers, picture by picture; kept by the core."""
         return comparison.aligned(self.dataset, (run for side in self.sides for run in side.runs), self.part)
 

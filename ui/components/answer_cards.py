@@ -63,7 +63,7 @@ _wall = st.components.v2.component("scalp_answer_cards", html=_HTML, css=THUMBNA
 
 
 @dataclass(frozen=True)
-class Answer:
+class ModelGrade:
     """What one model says.
 
     Attributes:
@@ -87,7 +87,7 @@ class Card:
 
     image: str
     truth: int | None
-    answers: tuple[Answer, ...]
+    answers: tuple[ModelGrade, ...]
 
 
 def answer_cards(dataset: Dataset, cards: Sequence[Card], key: str, say: Say) -> str | None:
@@ -113,7 +113,7 @@ def _card(dataset: Dataset, card: Card, say: Say) -> dict[str, Any]:
     }
 
 
-def _answer(answer: Answer, truth: int | None, say: Say) -> dict[str, Any]:
+def _answer(answer: ModelGrade, truth: int | None, say: Say) -> dict[str, Any]:
     color = _color(answer.grade)
     told = {"color": color, "ink": ink(color)}
     if answer.grade is None:

@@ -188,7 +188,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Cell:
+class GradeCell:
     """A grade, 0–3, in its colour; or, without one, `text` alone.
 
     Attributes:
@@ -217,7 +217,7 @@ class Row:
 
     key: str
     name: str
-    cells: tuple[Cell, ...] = ()
+    cells: tuple[GradeCell, ...] = ()
     said: str = ""
     picture: str | None = None
     note: str = ""
@@ -300,7 +300,7 @@ def _row(row: Row) -> dict[str, Any]:
     }
 
 
-def _cell(cell: Cell) -> dict[str, Any]:
+def _cell(cell: GradeCell) -> dict[str, Any]:
     if cell.grade is None:
         return {"text": cell.text}
     color = SEVERITY_COLORS[cell.grade]

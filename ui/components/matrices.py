@@ -154,7 +154,7 @@ _wall = st.components.v2.component("scalp_matrices", html=_HTML, css=_CSS, js=EL
 
 
 @dataclass(frozen=True)
-class Cell:
+class MatrixCell:
     """One cell of one side's matrix. As text it stands in addresses."""
 
     side: str
@@ -168,12 +168,12 @@ class Cell:
 _NUMBERS = {str(int(grade)): int(grade) for grade in GRADES}
 
 
-def parse_cell(text: str, sides: Collection[str]) -> Cell | None:
+def parse_cell(text: str, sides: Collection[str]) -> MatrixCell | None:
     """The cell that an address means; None where it means none of these sides'."""
     side, *grades = text.rsplit(".", 2)
     if side not in sides or len(grades) != 2 or not _NUMBERS.keys() >= set(grades):
         return None
-    return Cell(side, _NUMBERS[grades[0]], _NUMBERS[grades[1]])
+    return MatrixCell(side, _NUMBERS[grades[0]], _NUMBERS[grades[1]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,9 +202,9 @@ def row_shares(counts: Matrices) -> Values:
 def matrices(
     drawn: Sequence[Matrix],
     reference: Matrix | None,
-    chosen: Cell | None,
+    chosen: MatrixCell | None,
     key: str,
-    on_pick: Callable[[Cell], None],
+    on_pick: Callable[[MatrixCell], None],
     say: Say,
 ) -> None:
     """Show the matrices of these sides, coloured by row share or, given a reference, by the difference from its shares.

@@ -9,8 +9,8 @@ from scalp_core.data.dataset import Dataset
 from scalp_core.data.splits import WAYS
 from scalp_core.errors import ScalpError
 from scalp_core.importing import background
-from scalp_core.importing.background import STAGES, Import
-from scalp_core.importing.importer import FAULT_LIST, FAULTS, KINDS, WARNINGS, Order, read_report
+from scalp_core.importing.background import STAGES, ImportTask
+from scalp_core.importing.importer import FAULT_LIST, FAULTS, KINDS, WARNINGS, ImportRequest, read_report
 from ui.runs.progress import POLL_SECONDS
 from ui.words import Say
 
@@ -45,7 +45,7 @@ def _under_way(say: Say) -> None:
     status()
 
 
-def _show(one: Import, say: Say) -> None:
+def _show(one: ImportTask, say: Say) -> None:
     with st.container(border=True):
         st.markdown(f"**{one.name}**")
         st.text(one.order.source)
@@ -59,7 +59,7 @@ def _show(one: Import, say: Say) -> None:
             st.rerun()
 
 
-def _words(one: Import, say: Say) -> str:
+def _words(one: ImportTask, say: Say) -> str:
     if one.stage not in STAGES:
         return say("phase_starting")
     words = f"{say.of(STAGES[one.stage])} · {one.done:,} / {one.total:,}"
@@ -131,10 +131,10 @@ def _form(say: Say) -> None:
         if st.form_submit_button(say("import_start"), icon=":material/download:", type="primary"):
             mapping = [line.partition("=") for line in columns.splitlines() if line.strip()]
             given = {field.strip(): column.strip() for field, _, column in mapping}
-            _start(Order(kind, source.strip(), table.strip(), given, by, extract=extract), name.strip(), say)
+            _start(ImportRequest(kind, source.strip(), table.strip(), given, by, extract=extract), name.strip(), say)
 
 
-def _start(order: Order, name: str, say: Say) -> None:
+def _start(order: ImportRequest, name: str, say: Say) -> None:
     paths = (order.source, order.table) if order.kind == "csv" else (order.source,)
     if not all(Path(path).is_absolute() for path in paths):
         st.error(say("import_whole_path"), icon=":material/error:")  # a part of one would lead into our own folder

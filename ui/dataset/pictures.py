@@ -13,10 +13,10 @@ from scalp_core.data.dataset import Dataset
 from scalp_core.data.filters import Filters, Rows, grades, labels_of, measured, neighbours, sort, sortable
 from scalp_core.labels import META, Condition
 from scalp_core.synthetic.label_noise import truth_of
-from ui.choices import carried, choose_from_list, choose_page
+from ui.choices import choose_from_list, choose_page, link_params
 from ui.components.gallery import gallery
 from ui.dataset.fields import field_name, value_name
-from ui.errors import told
+from ui.errors import errors
 from ui.words import Say
 
 PER_PAGE = 60
@@ -69,7 +69,7 @@ def show_over_page(draw: Callable[[str], None], say: Say) -> None:
 
     @st.dialog(say("picture"), width="large", on_dismiss=_close)
     def opened() -> None:
-        with told(say):  # a dialog draws itself, after the page has asked what went wrong
+        with errors(say):  # a dialog draws itself, after the page has asked what went wrong
             draw(image_id)
 
     opened()
@@ -104,7 +104,7 @@ def link_to_grading(image_id: str, say: Say) -> None:
         "pages/3_Diagnose.py",
         label=say("grade_this"),
         icon=":material/biotech:",
-        query_params=carried() | {"source": "example", "image": image_id},
+        query_params=link_params() | {"source": "example", "image": image_id},
     )
 
 

@@ -9,17 +9,17 @@ from scalp_core.data.dataset import Dataset, list_datasets
 from scalp_core.data.filters import labels_of
 from scalp_core.errors import ScalpError
 from scalp_core.evaluation import model_agreement
-from scalp_core.evaluation.comparison import LeftOut
-from scalp_core.evaluation.model_agreement import Heard, Speaker
-from scalp_core.inference.nearest import Near, nearest
+from scalp_core.evaluation.comparison import ExcludedRun
+from scalp_core.evaluation.model_agreement import Candidate, CandidateResult
+from scalp_core.inference.nearest import Neighbor, nearest_neighbors
 from scalp_core.inference.predict import Grading
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs.runs import Run
-from ui.components.grade_table import Block, Cell, Column, Row, condition_columns, grade_grid
+from ui.components.grade_table import Block, Column, GradeCell, Row, condition_columns, grade_grid
 from ui.components.style import thumbnail_source
 from ui.diagnose.grading import Graded, remembered
 from ui.diagnose.overview import grade_cell
-from ui.errors import told
+from ui.errors import errors
 from ui.words import Say
 
 _SAMPLE = 1000  # pictures that are searched; their features are computed once, some 15 ms each
@@ -30,15 +30,18 @@ _SAMPLE = 1000  # pictures that are searched; their features are computed once, 
 @st.fragment
 def show_agreement(one: Graded, say: Say) -> None:
     """A strip per condition: each architecture's grade and how sure it is of it."""
-    with st.expander(say("agreement"), key="agreement", on_change="rerun", icon=":material/groups:") as box, told(say):
+    with (
+        st.expander(say("agreement"), key="agreement", on_change="rerun", icon=":material/groups:") as box,
+        errors(say),
+    ):
         if box.open:
             _agreement(one, say)
 
 
 def _agreement(one: Graded, say: Say) -> None:
-    asked, damaged = model_agreement.speakers()
+    asked, damaged = model_agreement.candidates()
     heard = _heard(one, asked, say)
-    said = model_agreement.voices(heard)
+    said = model_agreement.answers_by_condition(heard)
     names = list(dict.fromkeys(speaker.name for speaker in asked))
     columns = [Column(name, str(number)) for number, name in enumerate(names, 1)]
     rows = [_strip(grading, said[condition], names, say) for condition, grading in one.graded.gradings.items()]
@@ -56,13 +59,13 @@ def _agreement(one: Graded, say: Say) -> None:
     _silent(heard, damaged, say)
 
 
-def _heard(one: Graded, asked: Sequence[Speaker], say: Say) -> list[Heard]:
+def _heard(one: Graded, asked: Sequence[Candidate], say: Say) -> list[CandidateResult]:
     """What all of them say; the first time on a machine a network is exported, which takes seconds."""
 
-    def ask() -> list[Heard]:
+    def ask() -> list[CandidateResult]:
         bar, heard = st.empty(), []
         bar.progress(0.0, text=say("answers_working", name=asked[0].name if asked else ""))
-        for one_heard in model_agreement.hear(one.data, asked):
+        for one_heard in model_agreement.predict_all_models(one.data, asked):
             heard.append(one_heard)
             following = asked[len(heard)].name if len(heard) < len(asked) else ""
             bar.progress(len(heard) / len(asked), text=say("answers_working", name=following))
@@ -73,25 +76,25 @@ def _heard(one: Graded, asked: Sequence[Speaker], say: Say) -> list[Heard]:
     return remembered("agreement", (one.shot.digest, tuple(who)), ask)
 
 
-def _strip(answered: Grading, said: Sequence[model_agreement.Voice], names: Sequence[str], say: Say) -> Row:
+def _strip(answered: Grading, said: Sequence[model_agreement.ModelAnswer], names: Sequence[str], say: Say) -> Row:
     cells = {voice.name: _voice(voice, voice.run == answered.run, say) for voice in said}
     found = model_agreement.agreement(answered, said)
     told_share = say("agreement_of", agreeing=found.agreeing, others=found.others)
     if found.spread:
         told_share += f" ({found.lowest}–{found.highest})"
-    strip = tuple(cells.get(name, Cell(None, text="–")) for name in names)
+    strip = tuple(cells.get(name, GradeCell(None, text="–")) for name in names)
     return Row(answered.condition.value, say.of(answered.condition.text), strip, note=told_share)
 
 
-def _voice(voice: model_agreement.Voice, answers: bool, say: Say) -> Cell:
+def _voice(voice: model_agreement.ModelAnswer, answers: bool, say: Say) -> GradeCell:
     grading = voice.grading
     probability = f"{grading.probabilities[grading.grade]:.0%}"
     grade = grade_name(grading.grade, say.language)
     said = say("wall_answer", name=voice.name, grade=grade, probability=probability)
-    return Cell(int(grading.grade), said, probability, ringed=answers)
+    return GradeCell(int(grading.grade), said, probability, ringed=answers)
 
 
-def _silent(heard: Sequence[Heard], damaged: Sequence[LeftOut], say: Say) -> None:
+def _silent(heard: Sequence[CandidateResult], damaged: Sequence[ExcludedRun], say: Say) -> None:
     for one in heard:
         if isinstance(one.said, ScalpError):
             st.warning(f"`{one.speaker.run.id}`: {say.plain(one.said.text)}")
@@ -107,7 +110,7 @@ def show_nearest(one: Graded, say: Say) -> None:
     """Pictures of the data set that the network takes for most like this one, with their labels."""
     with (
         st.expander(say("nearest"), key="nearest", on_change="rerun", icon=":material/image_search:") as box,
-        told(say),
+        errors(say),
     ):
         if box.open:
             _nearest(one, say)
@@ -148,10 +151,10 @@ def _dataset(run: Run) -> Dataset | None:
     return None
 
 
-def _found(one: Graded, run: Run, dataset: Dataset, say: Say) -> list[Near]:
-    def search() -> list[Near]:
+def _found(one: Graded, run: Run, dataset: Dataset, say: Say) -> list[Neighbor]:
+    def search() -> list[Neighbor]:
         bar = st.empty()
-        near = nearest(
+        near = nearest_neighbors(
             run,
             dataset,
             one.graded.features[run],
@@ -165,13 +168,13 @@ def _found(one: Graded, run: Run, dataset: Dataset, say: Say) -> list[Near]:
     return remembered("nearest", (one.shot.digest, run.id, run.finished_ns, dataset.name, dataset.version), search)
 
 
-def _near(dataset: Dataset, near: Near, say: Say) -> Row:
+def _near(dataset: Dataset, near: Neighbor, say: Say) -> Row:
     row = dataset.row(near.image)
     cells = []
     for condition, label in labels_of(dataset, row).items():
         name = say.of(condition.text)
         said = f"{name}: {grade_name(label, say.language)}" if label is not None else ""
-        cells.append(Cell(label, said, text="–"))
+        cells.append(GradeCell(label, said, text="–"))
     part = say.part(str(dataset.column("part").iloc[row]))
     note = say("nearest_distance", distance=f"{near.distance:.3f}", part=part)
     return Row(near.image, near.image, tuple(cells), picture=thumbnail_source(dataset, near.image), note=note)

@@ -21,7 +21,7 @@ from scalp_core.images import Pixels
 from scalp_core.inference.input_gate import Reason
 from scalp_core.inference.predict import Answer, Graders
 from scalp_core.labels import scalp_type
-from ui.diagnose.sources import Shot
+from ui.diagnose.sources import InputImage
 from ui.words import Say
 
 Found = TypeVar("Found")
@@ -42,7 +42,7 @@ class Graded:
         insisted: somebody wants the grades although the gate advises against them.
     """
 
-    shot: Shot
+    shot: InputImage
     answer: Answer | ScalpError
     thumbnail: str = ""
     insisted: bool = False
@@ -82,7 +82,7 @@ def identity(graders: Graders) -> Hashable:
     return tuple(facts), tuple((condition, run.id) for condition, run in graders.runs.items()), gate_ns
 
 
-def grade_all(shots: Sequence[Shot], graders: Graders, say: Say) -> list[Graded]:
+def grade_all(shots: Sequence[InputImage], graders: Graders, say: Say) -> list[Graded]:
     """Every shot with its answer; those not graded in this session yet are graded now, with progress.
 
     Raises:
@@ -113,7 +113,7 @@ def _grade(data: bytes | ScalpError, graders: Graders) -> tuple[Answer | ScalpEr
     return replace(answer, picture=replace(answer.picture, pixels=small)), _data_url(small)
 
 
-def _graded(shot: Shot, known: "OrderedDict[Any, Any]", who: Hashable) -> Graded:
+def _graded(shot: InputImage, known: "OrderedDict[Any, Any]", who: Hashable) -> Graded:
     if isinstance(shot.data, ScalpError):
         return Graded(shot, shot.data)
     known.move_to_end((who, shot.digest))
@@ -129,12 +129,12 @@ def typed(one: Graded, threshold: int) -> Graded:
     return replace(one, answer=replace(one.answer, scalp_type=scalp_type(grades, threshold)))
 
 
-def insist(shot: Shot) -> None:
+def insist(shot: InputImage) -> None:
     """From now on the grades of this picture are shown, whatever the gate says."""
     st.session_state[_INSISTED] = st.session_state.get(_INSISTED, frozenset()) | {shot.digest}
 
 
-def pixels_of(shot: Shot) -> Pixels:
+def pixels_of(shot: InputImage) -> Pixels:
     """The picture large enough to be looked at.
 
     Raises:

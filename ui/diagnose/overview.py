@@ -11,13 +11,13 @@ from scalp_core.errors import ScalpError
 from scalp_core.inference.predict import Answer
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.reports import picture_report
-from ui.components.grade_table import Block, Cell, Row, condition_columns, grade_grid
+from ui.components.grade_table import Block, GradeCell, Row, condition_columns, grade_grid
 from ui.diagnose.grading import Graded
-from ui.diagnose.sources import Shot, open_shot
+from ui.diagnose.sources import InputImage, open_shot
 from ui.words import Say
 
 
-def show_overview(graded: Sequence[Graded], chosen: Shot | None, say: Say) -> None:
+def show_overview(graded: Sequence[Graded], chosen: InputImage | None, say: Say) -> None:
     """All of them; clicking one opens it."""
     _counts(graded, say)
     labelled = any(one.shot.labels for one in graded)
@@ -102,17 +102,17 @@ def gate_note(one: Graded, say: Say) -> str:
     return f"⚠ {', '.join(dict.fromkeys(say(f'gate_{reason.code}') for reason in one.reasons))}"
 
 
-def grade_cell(answer: Answer, condition: Condition, label: int | None, say: Say, note: str = "") -> Cell:
+def grade_cell(answer: Answer, condition: Condition, label: int | None, say: Say, note: str = "") -> GradeCell:
     """One condition of an answer, ringed where it is what the label says."""
     grading = answer.gradings.get(condition)
     if grading is None:
-        return Cell(None, text="–")
+        return GradeCell(None, text="–")
     probability = f"{grading.probabilities[grading.grade]:.0%}"
     grade = grade_name(grading.grade, say.language)
     said = say("wall_answer", name=say.of(condition.text), grade=grade, probability=probability)
     if label is not None:
         said = f"{said}; {say('label')}: {grade_name(label, say.language)}"
-    return Cell(int(grading.grade), said, note, ringed=label is not None and label == grading.grade)
+    return GradeCell(int(grading.grade), said, note, ringed=label is not None and label == grading.grade)
 
 
 def _highest(members: Sequence[Graded], say: Say) -> Row:
@@ -123,7 +123,9 @@ def _highest(members: Sequence[Graded], say: Say) -> Row:
         grades = [int(answer.gradings[condition].grade) for answer in answers if condition in answer.gradings]
         said = say.of(condition.text)
         cells.append(
-            Cell(max(grades), f"{said}: {grade_name(max(grades), say.language)}") if grades else Cell(None, text="–")
+            GradeCell(max(grades), f"{said}: {grade_name(max(grades), say.language)}")
+            if grades
+            else GradeCell(None, text="–")
         )
     return Row("highest", say("overview_highest"), tuple(cells))
 
@@ -131,9 +133,9 @@ def _highest(members: Sequence[Graded], say: Say) -> Row:
 # ---- downloads ----
 
 
-def _taken_along(graded: Sequence[Graded]) -> list[picture_report.Graded]:
+def _taken_along(graded: Sequence[Graded]) -> list[picture_report.GradedPicture]:
     """For reports and tables: grades that are withheld on the page are withheld there too."""
-    return [picture_report.Graded(one.shot.name, _data(one), one.answer, one.withheld) for one in graded]
+    return [picture_report.GradedPicture(one.shot.name, _data(one), one.answer, one.withheld) for one in graded]
 
 
 def _data(one: Graded) -> bytes:

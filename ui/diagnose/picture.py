@@ -19,8 +19,8 @@ from ui.components.style import ink
 from ui.diagnose.agreement import show_agreement, show_nearest
 from ui.diagnose.grading import Graded, insist, pixels_of, typed
 from ui.diagnose.provenance import show_provenance, show_taken
-from ui.diagnose.sources import Shot
-from ui.errors import told
+from ui.diagnose.sources import InputImage
+from ui.errors import errors
 from ui.words import Say
 
 _NO_BREAK_SPACE, _WORD_JOINER = "\N{NO-BREAK SPACE}", "\N{WORD JOINER}"
@@ -93,7 +93,7 @@ def _answer(one: Graded, pixels: Pixels, threshold: int | None, say: Say) -> Gra
     return one
 
 
-def _grades(answer: Answer, shot: Shot, say: Say) -> None:
+def _grades(answer: Answer, shot: InputImage, say: Say) -> None:
     promised = any(grading.grade_set for grading in answer.gradings.values())
     _table(answer, shot, promised, say)
     if promised:
@@ -103,7 +103,7 @@ def _grades(answer: Answer, shot: Shot, say: Say) -> None:
     _chart(answer, say)
 
 
-def _table(answer: Answer, shot: Shot, promised: bool, say: Say) -> None:
+def _table(answer: Answer, shot: InputImage, promised: bool, say: Say) -> None:
     rows = pd.DataFrame(
         [
             _row(grading, shot.labels.get(condition), promised, bool(shot.labels), say)
@@ -162,7 +162,7 @@ def _scalp_type(answer: Answer, say: Say) -> None:
 @st.fragment
 def _evidence(one: Graded, pixels: Pixels, say: Say) -> None:
     """The slider draws nothing but this anew."""
-    with told(say):
+    with errors(say):
         st.subheader(say("diagnose_evidence"))
         speaking = {
             f"{say.of(condition.text)}: {grade_name(grading.grade, say.language)}": evidence_for(

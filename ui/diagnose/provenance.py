@@ -9,7 +9,7 @@ from scalp_core.inference.predict import Answer
 from scalp_core.labels import DEFAULT_THRESHOLD
 from scalp_core.rest import parity
 from scalp_core.rest.parity import Parity
-from scalp_core.rest.schemas import all_answer
+from scalp_core.rest.schemas import predict_all_response
 from ui.diagnose.grading import Graded, remembered
 from ui.diagnose.overview import download, report, table
 from ui.words import Say
@@ -20,7 +20,7 @@ def show_provenance(one: Graded, say: Say) -> None:
     answer = one.graded
     runs = list(dict.fromkeys(grading.run for grading in answer.gradings.values()))
     st.markdown(say("diagnose_answered", runs=", ".join(f"`{run.id}` ({run.recipe.architecture})" for run in runs)))
-    key = one.shot.digest, all_answer(answer).model_dump_json()
+    key = one.shot.digest, predict_all_response(answer).model_dump_json()
     with st.spinner(say("parity_working")):
         found = remembered("parity", key, lambda: _checked(one.data, answer))
     if isinstance(found, ScalpError):
@@ -59,7 +59,7 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def show_taken(one: Graded, say: Say) -> None:
     """Downloads, and what a program gets that asks for the same."""
-    told = all_answer(one.graded).model_dump_json(indent=1, exclude_none=True)
+    told = predict_all_response(one.graded).model_dump_json(indent=1, exclude_none=True)
     with st.container(horizontal=True):
         download(say("download_json"), lambda: told.encode(), "scalp-grades.json", "application/json")
         download(say("download_csv"), lambda: table([one], say), "scalp-grades.csv", "text/csv")

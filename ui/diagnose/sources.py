@@ -25,7 +25,7 @@ _FILES, _CHOSEN = "diagnose-files", "diagnose-chosen"
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
+class InputImage:
     """One picture that was handed in.
 
     Attributes:
@@ -48,9 +48,9 @@ class Shot:
     image: str = ""
 
 
-def handed_in(say: Say) -> list[Shot]:
+def handed_in(say: Say) -> list[InputImage]:
     """The pictures that the reader chose, from wherever; none yet, perhaps."""
-    given: dict[str, Callable[[Say], list[Shot]]] = {
+    given: dict[str, Callable[[Say], list[InputImage]]] = {
         "upload": _files,
         "folder": _folder,
         "camera": _camera,
@@ -61,7 +61,7 @@ def handed_in(say: Say) -> list[Shot]:
     return given[choose(say("diagnose_source"), names, "source", "upload", say.language)](say)
 
 
-def chosen(shots: Sequence[Shot]) -> Shot | None:
+def chosen(shots: Sequence[InputImage]) -> InputImage | None:
     """The one that is open."""
     if len(shots) == 1:
         return shots[0]
@@ -69,7 +69,7 @@ def chosen(shots: Sequence[Shot]) -> Shot | None:
     return next((shot for shot in shots if (shot.image == image if shot.image else shot.key == key)), None)
 
 
-def open_shot(shot: Shot) -> None:
+def open_shot(shot: InputImage) -> None:
     """It is the one that is open, in the address too where it is of a data set."""
     if shot.image:
         write_address({"image": shot.image})
@@ -79,7 +79,7 @@ def open_shot(shot: Shot) -> None:
 # ---- from the reader's own computer ----
 
 
-def _files(say: Say) -> list[Shot]:
+def _files(say: Say) -> list[InputImage]:
     files = st.file_uploader(
         say("upload", most=uploads.MOST),
         type=[*_PICTURES, "zip"],
@@ -91,7 +91,7 @@ def _files(say: Say) -> list[Shot]:
     return _sent("upload", files, say)
 
 
-def _folder(say: Say) -> list[Shot]:
+def _folder(say: Say) -> list[InputImage]:
     files = st.file_uploader(
         say("upload_folder", most=uploads.MOST),
         type=_PICTURES,
@@ -103,7 +103,7 @@ def _folder(say: Say) -> list[Shot]:
     return _sent("folder", files, say)
 
 
-def _camera(say: Say) -> list[Shot]:
+def _camera(say: Say) -> list[InputImage]:
     taken = st.camera_input(say("camera"), key="camera", help=say("camera_help"), on_change=_let_go)
     return _sent("camera", [taken] if taken else [], say)
 
@@ -113,7 +113,7 @@ def _let_go() -> None:
     st.session_state.pop(_FILES, None)
 
 
-def _sent(source: str, files: Sequence[UploadedFile], say: Say) -> list[Shot]:
+def _sent(source: str, files: Sequence[UploadedFile], say: Say) -> list[InputImage]:
     """Unpacked and hashed once, however often the page is drawn; the latest hand-in is kept, for this session.
 
     Streamlit forgets an uploader's files when it is not drawn, as on other pages; that hand-in is shown all the same.
@@ -122,7 +122,7 @@ def _sent(source: str, files: Sequence[UploadedFile], say: Say) -> list[Shot]:
     handed = tuple(file.file_id for file in files)
     asked, known, shots = st.session_state.get(_FILES, (source, (), []))
     if handed and known != handed:
-        shots = _shots(uploads.sent((file.name, file.getvalue()) for file in files))
+        shots = _shots(uploads.read_uploads((file.name, file.getvalue()) for file in files))
         st.session_state[_FILES] = source, handed, shots
     elif asked != source:
         return []
@@ -134,18 +134,18 @@ def _sent(source: str, files: Sequence[UploadedFile], say: Say) -> list[Shot]:
     return [shot for shot in shots if not _left_out(shot)]
 
 
-def _tell_kept(shots: Sequence[Shot], say: Say) -> None:
+def _tell_kept(shots: Sequence[InputImage], say: Say) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(say("upload_kept", count=sum(not _left_out(shot) for shot in shots)))
         st.button(say("upload_let_go"), key="upload_let_go", icon=":material/close:", on_click=_let_go)
 
 
-def _left_out(shot: Shot) -> bool:
+def _left_out(shot: InputImage) -> bool:
     """It stands for all that were one too many, and is said where it is seen: above the others."""
     return isinstance(shot.data, ScalpError) and shot.data.code == _LEFT_OUT
 
 
-def _shots(sent: Sequence[uploads.Sent]) -> list[Shot]:
+def _shots(sent: Sequence[uploads.UploadedFile]) -> list[InputImage]:
     of_capture = {
         place: capture for capture, places in uploads.captures([one.name for one in sent]).items() for place in places
     }
@@ -155,21 +155,21 @@ def _shots(sent: Sequence[uploads.Sent]) -> list[Shot]:
     ]
 
 
-def _shot(place: int, name: str, data: bytes | ScalpError) -> Shot:
+def _shot(place: int, name: str, data: bytes | ScalpError) -> InputImage:
     digest = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else ""
-    return Shot(f"{place}-{digest[:16]}", name, data, digest)
+    return InputImage(f"{place}-{digest[:16]}", name, data, digest)
 
 
 # ---- from a data set ----
 
 
-def _example(say: Say) -> list[Shot]:
+def _example(say: Say) -> list[InputImage]:
     """A picture of a data set, chosen here or by `?data=…&image=…`."""
     found = _chosen_image("example", say)
     return [_of_dataset(0, *found)] if found else []
 
 
-def _capture(say: Say) -> list[Shot]:
+def _capture(say: Say) -> list[InputImage]:
     """All pictures of the capture that the chosen one belongs to."""
     found = _chosen_image("capture", say)
     if not found:
@@ -206,7 +206,7 @@ def _examples(dataset: Dataset) -> list[str]:
     return dataset.column("id").iloc[rows[np.argsort(-severity, kind="stable")[:EXAMPLES]]].tolist()
 
 
-def _of_dataset(place: int, dataset: Dataset, image: str) -> Shot:
+def _of_dataset(place: int, dataset: Dataset, image: str) -> InputImage:
     """Raises ScalpError where the data set has no such picture; of one whose file is gone the shot says so."""
     row = dataset.row(image)
     if row < 0:

@@ -15,9 +15,9 @@ from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs import worker
 from scalp_core.runs.duration import duration, estimate, measure
 from scalp_core.runs.runs import Recipe, Run, list_runs
-from ui.errors import told
+from ui.errors import errors
 from ui.runs.recipe_settings import start_name
-from ui.toast import say_later
+from ui.toast import toast_after_rerun
 from ui.words import Say
 
 _MOST_SEEDS = 3
@@ -38,7 +38,7 @@ def show_ablation(say: Say) -> None:
 @st.fragment
 def _ladder(say: Say, names: list[str]) -> None:
     st.caption(say("ablation_note"))
-    with told(say):
+    with errors(say):
         base, condition, seeds = _choose(say, names)
         base.check()
         plan = ablation.plan(base, range(seeds))
@@ -133,7 +133,7 @@ def _plan(base: Recipe, seeds: int, plan: list[ablation.Training], say: Say) -> 
     if st.button(say("ablation_start"), key="ablate_start", icon=":material/play_arrow:", type="primary"):
         asked = ablation.ask(base, range(seeds))
         worker.ensure()
-        say_later(say("ablation_started", count=sum(run.state.active for run in asked)))
+        toast_after_rerun(say("ablation_started", count=sum(run.state.active for run in asked)))
         st.rerun()
 
 

@@ -21,7 +21,7 @@ from scalp_core.metrics.operating_point import (
     signed,
 )
 from scalp_core.runs.runs import Run
-from ui.toast import say_later
+from ui.toast import toast_after_rerun
 from ui.words import Say
 
 
@@ -99,7 +99,7 @@ def _fit_anew(run: Run, say: Say) -> None:
         if st.button(say("point_fit"), key=f"fit-{run.id}", icon=":material/tune:"):
             run.verify()
             run.change_operating_point(lambda _: fit(run.raw_predictions, floor, say("point_why")))
-            say_later(say("point_fitted"))
+            toast_after_rerun(say("point_fitted"))
             st.rerun()
 
 
@@ -174,5 +174,5 @@ def _bring_back(run: Run, points: list[OperatingPoint], say: Say) -> None:
         return
     why = say("point_brought_back", made=_moment(earlier[made]), why=earlier[made].why or "–")
     run.change_operating_point(lambda _: signed(earlier[made], who or "", why))
-    say_later(say("point_back"))
+    toast_after_rerun(say("point_back"))
     st.rerun()

@@ -11,7 +11,7 @@ from scalp_core.metrics.paired_comparison import Difference
 from scalp_core.runs import champions
 from scalp_core.runs.champions import Champion
 from scalp_core.runs.runs import Run
-from ui.toast import say_later
+from ui.toast import toast_after_rerun
 from ui.words import Say
 
 
@@ -71,11 +71,11 @@ def promotion_buttons(run: Run, condition: Condition, champion: Champion | None,
         say("promote"), key=f"promote-{key}", icon=":material/keep:"
     ):
         champions.promote(condition, run, why)
-        say_later(say("promote_done", run=run.id, condition=name))
+        toast_after_rerun(say("promote_done", run=run.id, condition=name))
         st.rerun()
     if promoted and st.button(say("promote_back"), key=f"unpin-{key}", icon=":material/undo:"):
         champions.unpin(condition, why)
-        say_later(say("promote_automatic", condition=name))
+        toast_after_rerun(say("promote_automatic", condition=name))
         st.rerun()
 
 

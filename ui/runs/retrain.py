@@ -15,10 +15,10 @@ from scalp_core.learning.balancing import before_and_after
 from scalp_core.runs import worker
 from scalp_core.runs.duration import estimate, measure
 from scalp_core.runs.runs import CHOICES, Recipe, Run, active_runs, create_run, find_run, finished_runs, list_runs
-from ui.errors import told
+from ui.errors import errors
 from ui.runs.progress import POLL_SECONDS, live_words, progress_bar
 from ui.runs.recipe_settings import choice_name, start_name
-from ui.toast import say_later, say_now
+from ui.toast import show_pending_toast, toast_after_rerun
 from ui.words import Say
 
 _DEFAULT = Recipe()
@@ -29,7 +29,7 @@ _HELP = {one.name: one.metadata["help"] for one in fields(Recipe)}
 def retrain_panel(say: Say) -> None:
     """The settings and, below them, the run in progress."""
     st.subheader(say("retrain"), divider="grey")
-    say_now()
+    show_pending_toast()
     names = [dataset.name for dataset in list_datasets()]
     if not names:
         st.caption(say("no_dataset"))
@@ -45,7 +45,7 @@ def retrain_panel(say: Say) -> None:
 # A fragment: a changed setting draws this panel anew and leaves the page alone.
 @st.fragment
 def _ask(say: Say, names: list[str]) -> None:
-    with told(say):
+    with errors(say):
         recipe = _settings(say, names)
         _drawn(recipe, say)
         _duration(recipe, say)
@@ -60,7 +60,7 @@ def _start(recipe: Recipe, say: Say) -> None:
     run = create_run(recipe)
     worker.ensure()
     known = run.id in before
-    say_later(say("retrain_already", run=run.id) if known else say("retrain_started", run=run.id))
+    toast_after_rerun(say("retrain_already", run=run.id) if known else say("retrain_started", run=run.id))
     st.rerun()  # the whole page: what is new belongs on it
 
 
