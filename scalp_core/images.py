@@ -97,10 +97,10 @@ def decode(data: bytes, least: tuple[int, int] | None = None) -> Picture:
         raise ScalpError(
             "too_large",
             f"The file has {len(data) / 2**20:.1f} MB; at most {MAX_BYTES // 2**20} MB are read.",
-            f"파일 크기가 {len(data) / 2**20:.1f} MB입니다. {MAX_BYTES // 2**20} MB까지 읽을 수 있습니다.",
+            f"파일 크기가 {len(data) / 2**20:.1f} MB예요. {MAX_BYTES // 2**20} MB까지 읽을 수 있어요.",
         )
     if not data:
-        raise _not_a_picture("the file is empty", "파일이 비어 있습니다")
+        raise _not_a_picture("the file is empty", "파일이 비어 있어요")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the limits below are stricter than Pillow's warning
@@ -113,11 +113,11 @@ def decode(data: bytes, least: tuple[int, int] | None = None) -> Picture:
                 pixels = np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
                 return Picture(pixels, _format_name(image), width, height)
     except UnidentifiedImageError as error:
-        raise _not_a_picture("its content is none of these formats", "내용이 이 형식들이 아닙니다") from error
+        raise _not_a_picture("its content is none of these formats", "내용이 이 형식들이 아니에요") from error
     except Image.DecompressionBombError as error:
         raise _too_many_pixels() from error
     except _DAMAGED as error:
-        raise _not_a_picture("the file is damaged or cut short", "파일이 손상되었거나 중간에 끊겼습니다") from error
+        raise _not_a_picture("the file is damaged or cut short", "파일이 손상되었거나 중간에 끊겼어요") from error
 
 
 def _shrink(image: Image.Image, width: int, height: int) -> None:
@@ -162,7 +162,7 @@ def _other_size(head: bytes) -> tuple[int, int] | None:
         return width, height
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return None
-    raise _not_a_picture("its content is none of these formats", "내용이 이 형식들이 아닙니다")
+    raise _not_a_picture("its content is none of these formats", "내용이 이 형식들이 아니에요")
 
 
 def seen(data: bytes, preprocessing: Preprocessing) -> Pixels:
@@ -253,7 +253,7 @@ def _not_a_picture(en: str, ko: str) -> ScalpError:
     return ScalpError(
         "not_a_picture",
         f"This is not a picture we can read ({FORMAT_NAMES}): {en}. Save it as JPEG or PNG and try again.",
-        f"읽을 수 있는 사진({FORMAT_NAMES})이 아닙니다: {ko}. JPEG나 PNG로 저장해서 다시 시도하십시오.",
+        f"읽을 수 있는 사진({FORMAT_NAMES})이 아니에요: {ko}. JPEG나 PNG로 저장해서 다시 시도하세요.",
     )
 
 
@@ -262,5 +262,5 @@ def _too_many_pixels() -> ScalpError:
         "too_large",
         f"The picture is too large: at most {MAX_PIXELS // 1_000_000} megapixels and {MAX_SIDE} pixels a side are "
         "read.",
-        f"사진이 너무 큽니다. {MAX_PIXELS // 1_000_000}메가픽셀, 한 변 {MAX_SIDE}픽셀까지 읽을 수 있습니다.",
+        f"사진이 너무 커요. {MAX_PIXELS // 1_000_000}메가픽셀, 한 변 {MAX_SIDE}픽셀까지 읽을 수 있어요.",
     )

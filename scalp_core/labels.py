@@ -94,7 +94,7 @@ def find_condition(name: str) -> Condition:
     raise ScalpError(
         "unknown_condition",
         f"There is no condition “{name[:64]}”. Known are: {known}.",
-        f"“{name[:64]}”이라는 증상은 없습니다. 가능한 값: {known}.",
+        f"“{name[:64]}”이라는 증상은 없어요. 가능한 값: {known}.",
     )
 
 
@@ -162,7 +162,7 @@ def scalp_type(grades: Mapping[Condition, int | None], threshold: int = DEFAULT_
         raise ScalpError(
             "bad_threshold",
             f"The threshold of the scalp type is {threshold}; it must be 1, 2 or 3.",
-            f"두피 유형 기준값이 {threshold}입니다. 1, 2, 3 가운데 하나여야 합니다.",
+            f"두피 유형 기준값이 잘못되었어요: {threshold}. 1, 2, 3 가운데 하나여야 해요.",
         )
     known = {condition: grade for condition in CONDITIONS if (grade := grades.get(condition)) is not None}
     present = tuple(condition for condition, grade in known.items() if grade >= threshold)
@@ -184,10 +184,10 @@ def _reason(
     if rule is UNDETERMINED:
         return Text(
             f"No grade is known for {_list(missing, 'en')}, and the type needs all six.",
-            f"{_list(missing, 'ko')}의 등급이 없어 유형을 정할 수 없습니다. 여섯 가지가 모두 필요합니다.",
+            f"{_list(missing, 'ko')}의 등급이 없어 유형을 정할 수 없어요. 여섯 가지가 모두 필요해요.",
         )
     if not present:
-        return Text(f"No condition is {from_en}.", f"{from_ko}인 증상이 없습니다.")
+        return Text(f"No condition is {from_en}.", f"{from_ko}인 증상이 없어요.")
     names = _list(present, "en")
     sentence = Text(
         f"{names[0].upper()}{names[1:]} {'is' if len(present) == 1 else 'are'} {from_en}.",
@@ -196,7 +196,7 @@ def _reason(
     if rule is MIXED:
         return Text(
             f"{sentence.en} No single type of the table covers this combination.",
-            f"{sentence.ko} 이 조합에 해당하는 단일 유형이 기준표에 없습니다.",
+            f"{sentence.ko} 이 조합에 해당하는 단일 유형이 기준표에 없어요.",
         )
     return sentence
 

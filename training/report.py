@@ -91,7 +91,7 @@ def _write_html(path: Path, dataset: Dataset, part: str, run_ids: Sequence[str] 
     from scalp_core.reports import comparison_report  # seaborn takes a second to import, for this alone
 
     if not path.parent.is_dir():  # before all is drawn
-        raise _not_written(path, Text("there is no such folder", "폴더가 없습니다"))
+        raise _not_written(path, Text("there is no such folder", "폴더가 없어요"))
     sides, left_out = candidates(dataset)
     if run_ids:
         sides = _chosen(sides, left_out, run_ids)
@@ -105,7 +105,7 @@ def _write_html(path: Path, dataset: Dataset, part: str, run_ids: Sequence[str] 
 
 def _not_written(path: Path, why: Text) -> ScalpError:
     return ScalpError(
-        "report_not_written", f"{path} cannot be written: {why.en}.", f"{path} 파일에 쓸 수 없습니다: {why.ko}."
+        "report_not_written", f"{path} cannot be written: {why.en}.", f"{path} 파일에 쓸 수 없어요: {why.ko}."
     )
 
 
@@ -124,12 +124,12 @@ def _chosen(sides: Sequence[Model], left_out: Sequence[ExcludedRun], run_ids: Se
 
 
 def _not_comparable(run: Run, left_out: Sequence[ExcludedRun]) -> ScalpError:
-    unfinished = Text("it has not finished", "완료되지 않았습니다")
+    unfinished = Text("it has not finished", "완료되지 않았어요")
     reason = next((one.reason for one in left_out if one.run == run), unfinished)
     return ScalpError(
         "not_comparable",
         f"Run “{run.id}” cannot be compared: {reason.en}.",
-        f"“{run.id}” 실행은 비교할 수 없습니다: {reason.ko}.",
+        f"“{run.id}” 실행은 비교할 수 없어요: {reason.ko}.",
     )
 
 

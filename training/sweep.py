@@ -139,7 +139,7 @@ def _known(recipes: Mapping[str, Recipe]) -> dict[str, Run]:
             raise ScalpError(
                 "run_exists",
                 f"Run “{run_id}” exists with another recipe. Remove its folder or choose another --prefix.",
-                f"“{run_id}” 실행이 다른 설정으로 이미 있습니다. 그 폴더를 지우거나 다른 --prefix를 고르십시오.",
+                f"“{run_id}” 실행이 다른 설정으로 이미 있어요. 그 폴더를 지우거나 다른 --prefix를 고르세요.",
             )
     waiting = len(recipes) - len(known) + sum(run.state.waiting for run in runs)
     if waiting > MAX_WAITING:
@@ -147,8 +147,8 @@ def _known(recipes: Mapping[str, Recipe]) -> dict[str, Run]:
             "queue_full",
             f"With these, {waiting} runs would wait; at most {MAX_WAITING} may. Sweep fewer --architectures, "
             "--conditions or --seeds at a time.",
-            f"이 실행들을 더하면 대기 중인 실행이 {waiting}개가 되어 한도 {MAX_WAITING}개를 넘습니다. --architectures, "
-            "--conditions, --seeds를 나누어 실행하십시오.",
+            f"이 실행들을 더하면 대기 중인 실행이 {waiting}개가 되어 한도 {MAX_WAITING}개를 넘어요. --architectures, "
+            "--conditions, --seeds를 나누어 실행하세요.",
         )
     return known
 

@@ -23,4 +23,4 @@ def errors(say: Say) -> Iterator[None]:
 
 def _gone(path: Path) -> Text:
     name = f"{path.parent.name}/{path.name}"
-    return Text(f"“{name}” is gone. Load the page anew.", f"“{name}” 파일이 없어졌습니다. 페이지를 다시 여십시오.")
+    return Text(f"“{name}” is gone. Load the page anew.", f"“{name}” 파일이 없어졌어요. 페이지를 다시 여세요.")

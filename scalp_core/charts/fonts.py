@@ -12,7 +12,7 @@ _KOREAN = (
 
 NO_KOREAN_FONT = Text(
     "No font with Korean letters is installed where this program runs, so figures for print are labelled in English.",
-    "이 프로그램이 실행되는 컴퓨터에 한글 글꼴이 없어 인쇄용 그림에는 영어로 표기합니다.",
+    "이 프로그램이 실행되는 컴퓨터에 한글 글꼴이 없어 인쇄용 그림에는 영어로 표기해요.",
 )
 
 

@@ -130,150 +130,150 @@ class _Words(NamedTuple):
 
 _UNMEASURED = Text(
     "Not checked: the pictures have not been measured yet. Run: python -m training.prepare inspect {dataset}",
-    "확인하지 못했습니다. 아직 사진을 측정하지 않았습니다. 실행할 명령: python -m training.prepare inspect {dataset}",
+    "확인하지 못했어요. 아직 사진을 측정하지 않았어요. 실행할 명령: python -m training.prepare inspect {dataset}",
 )
-_UNKNOWN = Text("Not checked: it is not known of any image.", "확인하지 못했습니다. 이 정보가 있는 이미지가 없습니다.")
+_UNKNOWN = Text("Not checked: it is not known of any image.", "확인하지 못했어요. 이 정보가 있는 이미지가 없어요.")
 
 _WORDS = {
     "overlap_content": _Words(
         Text("The same file in two parts", "여러 분할에 있는 같은 파일"),
-        Text("No file lies in two parts.", "둘 이상의 분할에 걸친 파일이 없습니다."),
+        Text("No file lies in two parts.", "둘 이상의 분할에 걸친 파일이 없어요."),
         Text(
             "The same file lies in an earlier part as well: {shares}. What is measured on these images looks better "
             "than it is.",
-            "같은 파일이 앞선 분할에도 있습니다: {shares}. 이 이미지로 측정한 성능은 실제보다 좋게 나옵니다.",
+            "같은 파일이 앞선 분할에도 있어요: {shares}. 이 이미지로 측정한 성능은 실제보다 좋게 나와요.",
         ),
     ),
     "overlap_look_alikes": _Words(
         Text("Near-duplicates in two parts", "여러 분할에 있는 거의 같은 사진"),
-        Text("No near-duplicates lie in two parts.", "둘 이상의 분할에 걸친 거의 같은 사진이 없습니다."),
+        Text("No near-duplicates lie in two parts.", "둘 이상의 분할에 걸친 거의 같은 사진이 없어요."),
         Text(
             "A near-duplicate lies in an earlier part: {shares}. What is measured on these images looks better than "
             "it is.",
-            "거의 같은 사진이 앞선 분할에도 있습니다: {shares}. 이 이미지로 측정한 성능은 실제보다 좋게 나옵니다.",
+            "거의 같은 사진이 앞선 분할에도 있어요: {shares}. 이 이미지로 측정한 성능은 실제보다 좋게 나와요.",
         ),
     ),
     "overlap_capture": _Words(
         Text("Captures in two parts", "여러 분할에 있는 촬영"),
-        Text("No capture lies in two parts.", "둘 이상의 분할에 걸친 촬영이 없습니다."),
+        Text("No capture lies in two parts.", "둘 이상의 분할에 걸친 촬영이 없어요."),
         Text(
             "Images of the same capture lie in an earlier part: {shares}. What is measured on these images looks "
             "better than it is.",
-            "같은 촬영의 이미지가 앞선 분할에도 있습니다: {shares}. 이 이미지로 측정한 성능은 실제보다 좋게 나옵니다.",
+            "같은 촬영의 이미지가 앞선 분할에도 있어요: {shares}. 이 이미지로 측정한 성능은 실제보다 좋게 나와요.",
         ),
     ),
     "overlap_site": _Words(
         Text("Sites in two parts", "여러 분할에 있는 기관"),
-        Text("No site lies in two parts.", "둘 이상의 분할에 걸친 기관이 없습니다."),
+        Text("No site lies in two parts.", "둘 이상의 분할에 걸친 기관이 없어요."),
         Text(
             "Images of the same site lie in an earlier part: {shares}. What is measured on these images says little "
             "about a new site.",
-            "같은 기관의 이미지가 앞선 분할에도 있습니다: {shares}. 이 이미지로 측정한 성능은 새로운 기관에 대해 말해 "
-            "주는 것이 적습니다.",
+            "같은 기관의 이미지가 앞선 분할에도 있어요: {shares}. 이 이미지로 측정한 성능은 새로운 기관에 대해 말해 "
+            "주는 것이 적어요.",
         ),
     ),
     "official_overlap": _Words(
         Text("The publisher's own split", "배포처의 원래 분할"),
         Text(
             "The publisher's validation images share nothing with the training images.",
-            "배포처의 검증 이미지는 학습 이미지와 겹치는 것이 없습니다.",
+            "배포처의 검증 이미지는 학습 이미지와 겹치는 것이 없어요.",
         ),
         Text(
             "The publisher's {total:,} validation images overlap the training images: {shares}. Results on that split, "
             "published ones too, look better than they are.",
-            "배포처의 검증 이미지 {total:,}장이 학습 이미지와 겹칩니다: {shares}. 이 분할로 측정한 결과는 공개된 "
-            "수치를 포함하여 실제보다 좋게 나옵니다.",
+            "배포처의 검증 이미지 {total:,}장이 학습 이미지와 겹쳐요: {shares}. 이 분할로 측정한 결과는 공개된 "
+            "수치를 포함하여 실제보다 좋게 나와요.",
         ),
     ),
     "normal_images": _Words(
         Text("What grade 0 means", "등급 0의 의미"),
         Text(
             "Grade 0 means that one condition is absent: among its images are some with another condition present.",
-            "등급 0은 해당 증상만 없다는 뜻입니다. 등급 0 이미지 가운데 다른 증상이 있는 사진이 있습니다.",
+            "등급 0은 해당 증상만 없다는 뜻이에요. 등급 0 이미지 가운데 다른 증상이 있는 사진이 있어요.",
         ),
         Text(
             "Images of grade 0 are normal in everything else as well, all or nearly all of them: {conditions}. A model "
             "never sees such a condition absent while another is present, and will take one for the other.",
-            "등급 0 이미지가 거의 모두 다른 증상까지 ‘양호’입니다: {conditions}. 모델은 해당 증상 없이 다른 증상만 "
-            "있는 사진을 보지 못하므로 다른 증상을 이 증상으로 오인하게 됩니다.",
+            "등급 0 이미지가 거의 모두 다른 증상까지 ‘양호’예요: {conditions}. 모델은 해당 증상 없이 다른 증상만 "
+            "있는 사진을 보지 못하므로 다른 증상을 이 증상으로 오인하게 돼요.",
         ),
     ),
     "folder_labels": _Words(
         Text("Labels from folder names", "폴더 이름에서 읽은 라벨"),
-        Text("The labels were read from label files.", "라벨을 라벨 파일에서 읽었습니다."),
+        Text("The labels were read from label files.", "라벨을 라벨 파일에서 읽었어요."),
         Text(
             "The labels were read from folder names. Grade 0 often means “healthy in everything” there, and what else "
             "an image shows is not known. Add the label files if there are any.",
-            "라벨을 폴더 이름에서 읽었습니다. 이 경우 등급 0은 흔히 ‘모든 증상이 양호’를 뜻하며, 이미지의 다른 증상은 "
-            "알 수 없습니다. 라벨 파일이 있으면 추가하십시오.",
+            "라벨을 폴더 이름에서 읽었어요. 이 경우 등급 0은 흔히 ‘모든 증상이 양호’를 뜻하며, 이미지의 다른 증상은 "
+            "알 수 없어요. 라벨 파일이 있으면 추가하세요.",
         ),
     ),
     "empty_parts": _Words(
         Text("Parts without images", "이미지가 없는 분할"),
-        Text("All four parts have images.", "네 분할 모두 이미지가 있습니다."),
+        Text("All four parts have images.", "네 분할 모두 이미지가 있어요."),
         Text(
             "Without images: {parts}. Training needs all four parts: divide the data set anew, or add images.",
-            "이미지가 없는 분할: {parts}. 학습에는 네 분할이 모두 필요합니다. 데이터 세트를 다시 나누거나 "
-            "이미지를 추가하십시오.",
+            "이미지가 없는 분할: {parts}. 학습에는 네 분할이 모두 필요해요. 데이터 세트를 다시 나누거나 "
+            "이미지를 추가하세요.",
         ),
     ),
     "absent_grades": _Words(
         Text("Grades absent from a part", "분할에 없는 등급"),
-        Text("Every grade that occurs is in every part.", "존재하는 모든 등급이 모든 분할에 있습니다."),
+        Text("Every grade that occurs is in every part.", "존재하는 모든 등급이 모든 분할에 있어요."),
         Text(
             "There is no image of: {grades}. Nothing can be learned or said about them there.",
-            "이미지가 없는 등급: {grades}. 해당 분할에서는 그 등급을 학습하거나 평가할 수 없습니다.",
+            "이미지가 없는 등급: {grades}. 해당 분할에서는 그 등급을 학습하거나 평가할 수 없어요.",
         ),
     ),
     "rare_grades": _Words(
         Text("Grades with few images or of one site", "이미지가 적거나 한 기관에만 있는 등급"),
         Text(
             "Every grade has at least {fewest} images, and not of one site only, wherever it is.",
-            "모든 등급이 분할마다 {fewest}장 이상이며 한 기관에 치우치지 않습니다.",
+            "모든 등급이 분할마다 {fewest}장 이상이며 한 기관에 치우치지 않아요.",
         ),
         Text(
             "There are fewer than {fewest} images, or those of one site only, of: {grades}. Figures about them are "
             "little more than chance.",
-            "이미지가 {fewest}장 미만이거나 한 기관의 것뿐인 등급: {grades}. 이에 대한 수치는 우연에 크게 좌우됩니다.",
+            "이미지가 {fewest}장 미만이거나 한 기관의 것뿐인 등급: {grades}. 이에 대한 수치는 우연에 크게 좌우돼요.",
         ),
     ),
     "unlabelled": _Words(
         Text("Missing labels", "빠진 라벨"),
-        Text("Every image has a label for all six conditions.", "모든 이미지에 여섯 증상의 라벨이 있습니다."),
+        Text("Every image has a label for all six conditions.", "모든 이미지에 여섯 증상의 라벨이 있어요."),
         Text(
             "{count:,} of {total:,} images lack a label: {conditions}. They are left out of training and evaluation of "
             "that condition.",
-            "이미지 {total:,}장 중 {count:,}장에 빠진 라벨이 있습니다: {conditions}. 해당 증상의 학습과 평가에서 "
-            "제외됩니다.",
+            "이미지 {total:,}장 중 {count:,}장에 빠진 라벨이 있어요: {conditions}. 해당 증상의 학습과 평가에서 "
+            "제외돼요.",
         ),
     ),
     "constant_conditions": _Words(
         Text("Conditions of one grade only", "등급이 하나뿐인 증상"),
-        Text("Every labelled condition has several grades.", "라벨이 있는 모든 증상에 여러 등급이 있습니다."),
+        Text("Every labelled condition has several grades.", "라벨이 있는 모든 증상에 여러 등급이 있어요."),
         Text(
             "All images have the same grade: {conditions}. There is nothing to learn.",
-            "모든 이미지의 등급이 같은 증상: {conditions}. 학습할 것이 없습니다.",
+            "모든 이미지의 등급이 같은 증상: {conditions}. 학습할 것이 없어요.",
         ),
     ),
     "unused_grades": _Words(
         Text("Grades that no image has", "어떤 이미지에도 없는 등급"),
-        Text("No grade of a condition is without images.", "이미지가 하나도 없는 등급은 없습니다."),
+        Text("No grade of a condition is without images.", "이미지가 하나도 없는 등급은 없어요."),
         Text(
             "No image has: {grades}. A model will not give these grades.",
-            "이미지가 하나도 없는 등급: {grades}. 모델은 이 등급을 예측하지 않습니다.",
+            "이미지가 하나도 없는 등급: {grades}. 모델은 이 등급을 예측하지 않아요.",
         ),
     ),
     "capture_disagreement": _Words(
         Text("Different grades within a capture", "한 촬영 안의 등급 차이"),
         Text(
             "Within none of {compared:,} captures do grades differ by {apart} or more.",
-            "촬영 {compared:,}건 모두 등급 차이가 {apart} 미만입니다.",
+            "촬영 {compared:,}건 모두 등급 차이가 {apart} 미만이에요.",
         ),
         Text(
             "In {count:,} of {compared:,} captures the grades of a condition differ by {apart} or more, most often: "
             "{condition} ({share}). Regions of a head may truly differ.",
-            "촬영 {compared:,}건 중 {count:,}건에서 한 증상의 등급이 {apart} 이상 차이 납니다. 가장 잦은 증상: "
-            "{condition} ({share}). 부위에 따라 실제로 다를 수 있습니다.",
+            "촬영 {compared:,}건 중 {count:,}건에서 한 증상의 등급이 {apart} 이상 차이 나요. 가장 잦은 증상: "
+            "{condition} ({share}). 부위에 따라 실제로 다를 수 있어요.",
         ),
     ),
     "region_disagreement": _Words(
@@ -281,86 +281,85 @@ _WORDS = {
         Text(
             "Of {compared:,} regions taken more than once in a capture, not one has grades that differ by {apart} or "
             "more.",
-            "한 촬영에서 여러 번 찍은 부위 {compared:,}곳 모두 등급 차이가 {apart} 미만입니다.",
+            "한 촬영에서 여러 번 찍은 부위 {compared:,}곳 모두 등급 차이가 {apart} 미만이에요.",
         ),
         Text(
             "Of {compared:,} regions taken more than once in a capture, {count:,} have grades of a condition that "
             "differ by {apart} or more, most often: {condition} ({share}). One of the labels may be wrong.",
             "한 촬영에서 여러 번 찍은 부위 {compared:,}곳 중 {count:,}곳에서 한 증상의 등급이 {apart} 이상 차이 "
-            "납니다. 가장 잦은 증상: {condition} ({share}). 라벨 중 하나가 잘못되었을 수 있습니다.",
+            "나요. 가장 잦은 증상: {condition} ({share}). 라벨 중 하나가 잘못되었을 수 있어요.",
         ),
     ),
     "quality": _Words(
         Text("Quality of the pictures", "사진 품질"),
-        Text("The pictures are measured.", "사진을 측정했습니다."),
-        Text("The pictures are not measured.", "사진을 측정하지 않았습니다."),
+        Text("The pictures are measured.", "사진을 측정했어요."),
+        Text("The pictures are not measured.", "사진을 측정하지 않았어요."),
     ),
     "unreadable": _Words(
         Text("Unreadable pictures", "읽을 수 없는 사진"),
-        Text("All pictures can be read.", "모든 사진을 읽을 수 있습니다."),
+        Text("All pictures can be read.", "모든 사진을 읽을 수 있어요."),
         Text(
             "{count:,} of {total:,} pictures cannot be read: they are gone, damaged or cut short. Training would stop "
             "at them.",
-            "사진 {total:,}장 중 {count:,}장을 읽을 수 없습니다. 파일이 없거나 손상되었거나 중간에 끊겼으며, 학습이 "
-            "여기서 멈추게 됩니다.",
+            "사진 {total:,}장 중 {count:,}장을 읽을 수 없어요. 파일이 없거나 손상되었거나 중간에 끊겼으며, 학습이 "
+            "여기서 멈추게 돼요.",
         ),
     ),
     "blurred": _Words(
         Text("Blurred pictures", "흐린 사진"),
         Text(
             "No picture is blurred (sharpness under {limit:.0f}; median {median:.0f}).",
-            "흐린 사진이 없습니다 (선명도 {limit:.0f} 미만, 중앙값 {median:.0f}).",
+            "흐린 사진이 없어요 (선명도 {limit:.0f} 미만, 중앙값 {median:.0f}).",
         ),
         Text(
             "{count:,} of {total:,} pictures ({share}) are blurred (sharpness under {limit:.0f}; median {median:.0f}).",
-            "사진 {total:,}장 중 {count:,}장({share})이 흐립니다 (선명도 {limit:.0f} 미만, 중앙값 {median:.0f}).",
+            "사진 {total:,}장 중 {count:,}장({share})이 흐려요 (선명도 {limit:.0f} 미만, 중앙값 {median:.0f}).",
         ),
     ),
     "dark": _Words(
         Text("Dark pictures", "어두운 사진"),
         Text(
             "No picture is dark (lightness under {limit:.0f}; median {median:.0f}).",
-            "어두운 사진이 없습니다 (명도 {limit:.0f} 미만, 중앙값 {median:.0f}).",
+            "어두운 사진이 없어요 (명도 {limit:.0f} 미만, 중앙값 {median:.0f}).",
         ),
         Text(
             "{count:,} of {total:,} pictures ({share}) are dark (lightness under {limit:.0f}; median {median:.0f}).",
-            "사진 {total:,}장 중 {count:,}장({share})이 어둡습니다 (명도 {limit:.0f} 미만, 중앙값 {median:.0f}).",
+            "사진 {total:,}장 중 {count:,}장({share})이 어두워요 (명도 {limit:.0f} 미만, 중앙값 {median:.0f}).",
         ),
     ),
     "bright": _Words(
         Text("Bright pictures", "지나치게 밝은 사진"),
         Text(
             "No picture is too bright (lightness over {limit:.0f}; median {median:.0f}).",
-            "지나치게 밝은 사진이 없습니다 (명도 {limit:.0f} 초과, 중앙값 {median:.0f}).",
+            "지나치게 밝은 사진이 없어요 (명도 {limit:.0f} 초과, 중앙값 {median:.0f}).",
         ),
         Text(
             "{count:,} of {total:,} pictures ({share}) are too bright (lightness over {limit:.0f}; median "
             "{median:.0f}).",
-            "사진 {total:,}장 중 {count:,}장({share})이 지나치게 밝습니다 (명도 {limit:.0f} 초과, 중앙값 "
-            "{median:.0f}).",
+            "사진 {total:,}장 중 {count:,}장({share})이 지나치게 밝아요 (명도 {limit:.0f} 초과, 중앙값 {median:.0f}).",
         ),
     ),
     "clipped": _Words(
         Text("Clipped pictures", "명암이 손실된 사진"),
         Text(
             "No picture is plain black or white on more than {limit:.1%} of its area.",
-            "면적의 {limit:.1%}를 넘게 검거나 희게 뭉개진 사진이 없습니다.",
+            "면적의 {limit:.1%}를 넘게 검거나 희게 뭉개진 사진이 없어요.",
         ),
         Text(
             "{count:,} of {total:,} pictures ({share}) are plain black or white on more than {limit:.1%} of their "
             "area.",
-            "사진 {total:,}장 중 {count:,}장({share})이 면적의 {limit:.1%}를 넘게 검거나 희게 뭉개져 있습니다.",
+            "사진 {total:,}장 중 {count:,}장({share})이 면적의 {limit:.1%}를 넘게 검거나 희게 뭉개져 있어요.",
         ),
     ),
     "odd_size": _Words(
         Text("Pictures of another size", "크기가 다른 사진"),
         Text(
             "All pictures have {width} × {height} pixels.",
-            "모든 사진의 크기가 {width} × {height} 픽셀입니다.",
+            "모든 사진의 크기가 {width} × {height} 픽셀이에요.",
         ),
         Text(
             "{count:,} of {total:,} pictures ({share}) have another size than the usual {width} × {height} pixels.",
-            "사진 {total:,}장 중 {count:,}장({share})의 크기가 가장 흔한 {width} × {height} 픽셀과 다릅니다.",
+            "사진 {total:,}장 중 {count:,}장({share})의 크기가 가장 흔한 {width} × {height} 픽셀과 달라요.",
         ),
     ),
     "device_cast": _Words(
@@ -368,39 +367,39 @@ _WORDS = {
         Text(
             "The colours of no device differ from those of all by more than {off:.0f} units of CIE a*, b* (devices of "
             "{fewest} images or more).",
-            "전체와 CIE a*, b* 단위로 {off:.0f} 넘게 색이 다른 기기가 없습니다 (이미지 {fewest}장 이상인 기기 기준).",
+            "전체와 CIE a*, b* 단위로 {off:.0f} 넘게 색이 다른 기기가 없어요 (이미지 {fewest}장 이상인 기기 기준).",
         ),
         Text(
             "The colours of {differing:,} of {total:,} devices differ from those of all by more than {off:.0f} units "
             "of CIE a*, b*: {devices}. Some of the redness or yellowness there is the device's.",
-            "기기 {total:,}대 중 {differing:,}대의 색이 전체와 CIE a*, b* 단위로 {off:.0f} 넘게 다릅니다: {devices}. "
-            "붉은 기나 노란 기의 일부는 기기 때문입니다.",
+            "기기 {total:,}대 중 {differing:,}대의 색이 전체와 CIE a*, b* 단위로 {off:.0f} 넘게 달라요: {devices}. "
+            "붉은 기나 노란 기의 일부는 기기 때문이에요.",
         ),
     ),
     "device_association": _Words(
         Text("Grades by device", "기기별 등급"),
         Text(
             "The device tells little about any grade (Cramér's V at most {limit}).",
-            "기기로 등급을 짐작하기 어렵습니다 (크라메르 V {limit} 이하).",
+            "기기로 등급을 짐작하기 어려워요 (크라메르 V {limit} 이하).",
         ),
         Text(
             "The device tells much about a grade (Cramér's V): {conditions}. A model may learn the device instead of "
             "the scalp.",
-            "기기만으로도 등급을 상당히 짐작할 수 있습니다 (크라메르 V): {conditions}. 모델이 두피 대신 기기를 학습할 "
-            "수 있습니다.",
+            "기기만으로도 등급을 상당히 짐작할 수 있어요 (크라메르 V): {conditions}. 모델이 두피 대신 기기를 학습할 "
+            "수 있어요.",
         ),
     ),
     "site_association": _Words(
         Text("Grades by site", "기관별 등급"),
         Text(
             "The site tells little about any grade (Cramér's V at most {limit}).",
-            "기관으로 등급을 짐작하기 어렵습니다 (크라메르 V {limit} 이하).",
+            "기관으로 등급을 짐작하기 어려워요 (크라메르 V {limit} 이하).",
         ),
         Text(
             "The site tells much about a grade (Cramér's V): {conditions}. A model may learn the site instead of the "
             "scalp.",
-            "기관만으로도 등급을 상당히 짐작할 수 있습니다 (크라메르 V): {conditions}. 모델이 두피 대신 기관을 학습할 "
-            "수 있습니다.",
+            "기관만으로도 등급을 상당히 짐작할 수 있어요 (크라메르 V): {conditions}. 모델이 두피 대신 기관을 학습할 "
+            "수 있어요.",
         ),
     ),
 }

@@ -188,7 +188,7 @@ class Dataset:
         return ScalpError(
             "no_image",
             f"Data set “{self.name}” has no picture “{image_id[:80]}” on this machine.",
-            f"데이터 세트 “{self.name}”에 “{image_id[:80]}” 사진이 없습니다.",
+            f"데이터 세트 “{self.name}”에 “{image_id[:80]}” 사진이 없어요.",
         )
 
 
@@ -277,7 +277,7 @@ def open_dataset(name: str) -> Dataset:
         "no_dataset",
         f"There is no data set “{name}” (known: {known}). Import your own or make a synthetic one: "
         "python -m training.prepare --help",
-        f"데이터 세트 “{name}”이(가) 없습니다 (있는 것: {known}). 가져오거나 합성 데이터를 만드십시오: "
+        f"데이터 세트 “{name}”이(가) 없어요 (있는 것: {known}). 가져오거나 합성 데이터를 만드세요: "
         "python -m training.prepare --help",
     )
 
@@ -308,7 +308,7 @@ def claimed(name: str) -> Iterator[Path]:
         raise ScalpError(
             "already_making",
             f"Another command is just making data set “{name}”. Wait for it, or choose another name.",
-            f"다른 명령이 데이터 세트 “{name}”을(를) 만들고 있습니다. 기다리거나 다른 이름을 고르십시오.",
+            f"다른 명령이 데이터 세트 “{name}”을(를) 만들고 있어요. 기다리거나 다른 이름을 고르세요.",
         ) from error
 
 
@@ -327,8 +327,8 @@ def name_taken(name: str) -> ScalpError:
         "name_taken",
         f"Another data set stands under the name “{name}”. Choose another name, or remove {data_folder() / name} "
         "first.",
-        f"“{name}” 이름의 다른 데이터 세트가 이미 있습니다. 다른 이름을 고르거나 먼저 {data_folder() / name} 폴더를 "
-        "지우십시오.",
+        f"“{name}” 이름의 다른 데이터 세트가 이미 있어요. 다른 이름을 고르거나 먼저 {data_folder() / name} 폴더를 "
+        "지우세요.",
     )
 
 
@@ -339,8 +339,8 @@ def check_name(name: str) -> None:
             "bad_name",
             f"“{name[:64]}” cannot name a data set: use lower-case letters, digits, “_” and “-”, at most 64 of them, "
             "starting with a letter or digit.",
-            f"“{name[:64]}”은(는) 데이터 세트 이름으로 쓸 수 없습니다. 영문 소문자, 숫자, “_”, “-”로 64자 이내, "
-            "첫 글자는 영문 소문자나 숫자여야 합니다.",
+            f"“{name[:64]}”은(는) 데이터 세트 이름으로 쓸 수 없어요. 영문 소문자, 숫자, “_”, “-”로 64자 이내, "
+            "첫 글자는 영문 소문자나 숫자여야 해요.",
         )
 
 
@@ -416,7 +416,7 @@ def _write_index(path: Path, batches: Iterable[pd.DataFrame], described: str) ->
             writer = writer or pq.ParquetWriter(path, table.schema)
             writer.write_table(table, row_group_size=_ROW_GROUP)
         if writer is None:
-            raise _bad_index("it has no rows", "행이 없습니다")
+            raise _bad_index("it has no rows", "행이 없어요")
         writer.add_key_value_metadata(hashes.texts | {_DESCRIPTION: described})
     finally:
         if writer:
@@ -450,14 +450,14 @@ def _checked(rows: pd.DataFrame) -> pd.DataFrame:
     if index["id"].duplicated().any():
         raise _twice(index["id"][index["id"].duplicated()].iloc[0])
     if not index["id"].is_monotonic_increasing:
-        raise _bad_index("ids are not in ascending order", "id가 오름차순이 아닙니다")
+        raise _bad_index("ids are not in ascending order", "id가 오름차순이 아니에요")
     unknown = set(index["part"]) - set(PARTS)
     if unknown:
         raise _bad_index(f"unknown parts: {sorted(unknown)}", f"알 수 없는 분할: {sorted(unknown)}")
     _check_paths(index["path"])
     labels = index[list(LABEL_COLUMNS)]
     if not (labels.isna() | labels.isin([int(grade) for grade in GRADES])).all(axis=None):
-        raise _bad_index("a label is outside 0–3", "0–3을 벗어난 라벨이 있습니다")
+        raise _bad_index("a label is outside 0–3", "0–3을 벗어난 라벨이 있어요")
     types = dict.fromkeys(TEXT_COLUMNS, "string") | dict.fromkeys(LABEL_COLUMNS, "Int8")
     types |= {name: kind for name, kind in OPTIONAL_COLUMNS.items() if name in index}
     types |= {str(name): "string" for name in extra if str(name).startswith(META)}
@@ -468,11 +468,11 @@ def _check_paths(paths: pd.Series) -> None:
     for text in paths.unique():  # a zip file holds thousands
         path = PurePosixPath(unquote_path(text) if "%" in text else text)
         if path.is_absolute() or ".." in path.parts:
-            raise _bad_index(f"the path “{text}” leaves the folder", f"경로 “{text}”이(가) 폴더를 벗어납니다")
+            raise _bad_index(f"the path “{text}” leaves the folder", f"경로 “{text}”이(가) 폴더를 벗어나요")
 
 
 def _twice(image_id: str) -> ScalpError:
-    return _bad_index(f"the id “{image_id}” appears twice", f"id “{image_id}”이(가) 두 번 나옵니다")
+    return _bad_index(f"the id “{image_id}” appears twice", f"id “{image_id}”이(가) 두 번 나와요")
 
 
 def _bad_index(en: str, ko: str) -> ScalpError:
@@ -504,8 +504,8 @@ def split(rows: pd.DataFrame, group: str, seed: int, shares: dict[str, float] | 
             "too_few_groups",
             f"{groups} different values of “{group}” cannot fill {len(shares)} parts. Add data, or split by a "
             "finer column.",
-            f"“{group}” 값이 {groups}개뿐이라 {len(shares)}개로 나눌 수 없습니다. 데이터를 늘리거나 더 세밀한 "
-            "기준으로 나누십시오.",
+            f"“{group}” 값이 {groups}개뿐이라 {len(shares)}개로 나눌 수 없어요. 데이터를 늘리거나 더 세밀한 "
+            "기준으로 나누세요.",
         )
     counts = _group_counts(rows, members, groups)
     generator = np.random.default_rng(seed)

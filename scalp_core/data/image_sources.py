@@ -25,14 +25,14 @@ _TRIED = {"", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"}
 _TRIED |= {".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif", ".jp2", ".dng"}
 
 _FAULTS = {
-    "bad_zip": Text("The zip file, or this file in it, is damaged", "zip 파일 또는 그 안의 이 파일이 손상되었습니다"),
-    "encrypted": Text("It is behind a password", "암호가 걸려 있습니다"),
-    "nested_zip": Text("A zip file in a zip file is not opened", "zip 안의 zip은 열지 않습니다"),
-    "partial_download": Text("The download was not finished", "다운로드가 완료되지 않았습니다"),
-    "too_large": Text("It is larger than any picture", "사진이라기엔 너무 큽니다"),
-    "unreadable": Text("It cannot be read", "읽을 수 없습니다"),
+    "bad_zip": Text("The zip file, or this file in it, is damaged", "zip 파일 또는 그 안의 이 파일이 손상되었어요"),
+    "encrypted": Text("It is behind a password", "암호가 걸려 있어요"),
+    "nested_zip": Text("A zip file in a zip file is not opened", "zip 안의 zip은 열지 않아요"),
+    "partial_download": Text("The download was not finished", "다운로드가 완료되지 않았어요"),
+    "too_large": Text("It is larger than any picture", "사진이라기엔 너무 커요"),
+    "unreadable": Text("It cannot be read", "읽을 수 없어요"),
     "unsafe_name": Text(
-        "Links, and names that lead elsewhere, are not followed", "링크나 다른 곳을 가리키는 이름은 따라가지 않습니다"
+        "Links, and names that lead elsewhere, are not followed", "링크나 다른 곳을 가리키는 이름은 따라가지 않아요"
     ),
 }
 # Told of whatever name: there may have been pictures in it. (Sound zip files are looked into and have no row.)
@@ -164,7 +164,7 @@ def _expanded(asked: str) -> list[Path]:
     if matches := sorted(glob.glob(asked, recursive=True)):  # noqa: PTH207
         return [Path(match) for match in matches]
     named = _writable(asked)
-    raise ScalpError("nothing_there", f"There is nothing at “{named}”.", f"“{named}” 위치에 파일이나 폴더가 없습니다.")
+    raise ScalpError("nothing_there", f"There is nothing at “{named}”.", f"“{named}” 위치에 파일이나 폴더가 없어요.")
 
 
 def _sources(asked: Path) -> Iterator[tuple[ImageSource, str]]:

@@ -68,7 +68,7 @@ def assign_splits(rows: pd.DataFrame, by: str, seed: int) -> SplitAssignment:
         raise ScalpError(
             "bad_split",
             f"A data set cannot be split by “{by[:40]}”; known are {', '.join(WAYS)}.",
-            f"“{by[:40]}” 기준으로는 나눌 수 없습니다. 가능한 값: {', '.join(WAYS)}.",
+            f"“{by[:40]}” 기준으로는 나눌 수 없어요. 가능한 값: {', '.join(WAYS)}.",
         )
     if by == "all":
         return SplitAssignment(
@@ -90,7 +90,7 @@ def _official(rows: pd.DataFrame, seed: int) -> SplitAssignment:
         raise ScalpError(
             "no_official_split",
             "This data set knows no split of its publisher: its tree had no Training and Validation folders.",
-            "이 데이터 세트에는 배포처의 분할이 없습니다 (Training, Validation 폴더가 없었습니다).",
+            "이 데이터 세트에는 배포처의 분할이 없어요 (Training, Validation 폴더가 없었어요).",
         )
     tested = rows["official"].isin(_OFFICIAL_TEST).to_numpy(dtype=bool)
     others = rows[~tested].drop(columns="look_alikes", errors="ignore")

@@ -92,5 +92,5 @@ def _nothing(path: str) -> ScalpError:
     return ScalpError(
         "no_thumbnail",
         f"There is no picture at “{path[:120]}”. Open the page again.",
-        f"“{path[:120]}” 주소에 사진이 없습니다. 페이지를 다시 여십시오.",
+        f"“{path[:120]}” 주소에 사진이 없어요. 페이지를 다시 여세요.",
     )

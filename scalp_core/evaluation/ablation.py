@@ -91,7 +91,7 @@ _COLOURS = Step(
     Text("+ evened colours", "+ 색 균등화"),
     Text(
         "Colours vary as much as light and shade do, so that a network from random weights sees faint red at all.",
-        "색의 변화를 명암만큼 키워, 무작위 가중치로 시작한 모델도 옅은 붉은색을 볼 수 있게 합니다.",
+        "색의 변화를 명암만큼 키워, 무작위 가중치로 시작한 모델도 옅은 붉은색을 볼 수 있게 해요.",
     ),
     decided=Decided.ARGMAX,
 )
@@ -100,7 +100,7 @@ _TEMPERATURE = Step(
     Text("+ calibration", "+ 확률 보정"),
     Text(
         "The same networks; their probabilities are calibrated on the calibration part, the most probable one decides.",
-        "같은 모델의 확률을 보정 분할에서 보정하고, 확률이 가장 높은 등급을 고릅니다.",
+        "같은 모델의 확률을 보정 분할에서 보정하고, 확률이 가장 높은 등급을 골라요.",
     ),
     decided=Decided.CALIBRATED,
 )
@@ -109,7 +109,7 @@ _RULE = Step(
     Text("+ decision rule", "+ 판정 규칙"),
     Text(
         "The same networks; a rule fitted on the calibration part decides, which gives up on no grade.",
-        "같은 모델에서, 어떤 등급도 버리지 않도록 보정 분할에서 맞춘 규칙으로 등급을 정합니다.",
+        "같은 모델에서, 어떤 등급도 버리지 않도록 보정 분할에서 맞춘 규칙으로 등급을 정해요.",
     ),
 )
 
@@ -121,7 +121,7 @@ _LATER: tuple[tuple[Step, tuple[str, ...]], ...] = (
             Text("+ loss", "+ 손실 함수"),
             Text(
                 "Trained with a loss for ordered grades: near errors cost less than far ones.",
-                "순서가 있는 등급을 위한 손실로 학습합니다. 가까운 오류는 먼 오류보다 벌점이 작습니다.",
+                "순서가 있는 등급을 위한 손실로 학습해요. 가까운 오류는 먼 오류보다 벌점이 작아요.",
             ),
         ),
         ("loss",),
@@ -130,7 +130,7 @@ _LATER: tuple[tuple[Step, tuple[str, ...]], ...] = (
         Step(
             "sampling",
             Text("+ sampling", "+ 표본 추출"),
-            Text("Pictures with rare grades are drawn more often.", "드문 등급이 있는 사진을 더 자주 뽑습니다."),
+            Text("Pictures with rare grades are drawn more often.", "드문 등급이 있는 사진을 더 자주 뽑아요."),
         ),
         ("sampling",),
     ),
@@ -138,7 +138,7 @@ _LATER: tuple[tuple[Step, tuple[str, ...]], ...] = (
         Step(
             "weights",
             Text("+ weights", "+ 가중치"),
-            Text("Labels of rare grades weigh more in the loss.", "드문 등급의 라벨에 손실 가중치를 더 줍니다."),
+            Text("Labels of rare grades weigh more in the loss.", "드문 등급의 라벨에 손실 가중치를 더 줘요."),
         ),
         ("grade_weights", "condition_weights"),
     ),
@@ -148,7 +148,7 @@ _LATER: tuple[tuple[Step, tuple[str, ...]], ...] = (
             Text("+ averaged weights", "+ 가중치 평균"),
             Text(
                 "The moving average of the network's weights is kept instead of their last state.",
-                "마지막 상태 대신 모델 가중치의 이동 평균을 씁니다.",
+                "마지막 상태 대신 모델 가중치의 이동 평균을 써요.",
             ),
         ),
         ("ema",),
@@ -159,7 +159,7 @@ _LATER: tuple[tuple[Step, tuple[str, ...]], ...] = (
             Text("+ gentle transfer", "+ 점진적 미세 조정"),
             Text(
                 "Early layers learn later or more slowly, which spares what they brought along.",
-                "앞 층을 나중에 또는 더 천천히 학습시켜 이미 배운 것을 보존합니다.",
+                "앞 층을 나중에 또는 더 천천히 학습시켜 이미 배운 것을 보존해요.",
             ),
         ),
         ("frozen_epochs", "layer_decay"),
@@ -168,7 +168,7 @@ _LATER: tuple[tuple[Step, tuple[str, ...]], ...] = (
         Step(
             "mixup",
             Text("+ mix-up", "+ 믹스업"),
-            Text("Pairs of pictures and of their labels are blended.", "사진과 라벨을 두 장씩 섞어 학습합니다."),
+            Text("Pairs of pictures and of their labels are blended.", "사진과 라벨을 두 장씩 섞어 학습해요."),
         ),
         ("mixup",),
     ),
@@ -180,7 +180,7 @@ _SIDES = (
         Text("square-root sampling", "제곱근 표본 추출"),
         Text(
             "Aside: pictures with rare grades are drawn more often, by the square root of their rarity.",
-            "비교용: 드문 등급의 사진을 희소도의 제곱근만큼 더 자주 뽑습니다.",
+            "비교용: 드문 등급의 사진을 희소도의 제곱근만큼 더 자주 뽑아요.",
         ),
         {"sampling": "square_root"},
         side=True,
@@ -190,7 +190,7 @@ _SIDES = (
         Text("full balance", "완전 균형 추출"),
         Text(
             "Aside: all grades are drawn equally often, which helps the worst grade and may cost agreement.",
-            "비교용: 모든 등급을 똑같이 자주 뽑습니다. 최저 등급에는 도움이 되지만 전체 일치도가 낮아질 수 있습니다.",
+            "비교용: 모든 등급을 똑같이 자주 뽑아요. 최저 등급에는 도움이 되지만 전체 일치도가 낮아질 수 있어요.",
         ),
         {"sampling": "full"},
         side=True,

@@ -66,15 +66,15 @@ def start(order: ImportRequest, name: str) -> None:
                 "not_allowed",
                 f"Only folders below {allowed_folder()} may be imported from this page. Whoever runs the server sets "
                 "SCALP_IMPORT_FROM.",
-                f"이 화면에서는 {allowed_folder()} 아래의 폴더만 가져올 수 있습니다. 서버 관리자가 "
-                "SCALP_IMPORT_FROM으로 정합니다.",
+                f"이 화면에서는 {allowed_folder()} 아래의 폴더만 가져올 수 있어요. 서버 관리자가 "
+                "SCALP_IMPORT_FROM으로 정해요.",
             )
     check_free(order, name)
     if is_claimed(name) or (data_folder() / name / _ASKED).is_file():
         raise ScalpError(
             "already_making",
             f"“{name}” is being imported already.",
-            f"“{name}”은(는) 이미 가져오는 중입니다.",
+            f"“{name}”은(는) 이미 가져오는 중이에요.",
         )
     folder = data_folder() / name
     (folder / _ERROR).unlink(missing_ok=True)
@@ -104,8 +104,8 @@ def ensure() -> None:
                 Text(
                     f"The import was ended from outside {_MOST_STARTS} times, perhaps for lack of memory; see {_LOG} "
                     "in its folder.",
-                    f"가져오기가 외부에서 {_MOST_STARTS}번 종료되었습니다 (메모리 부족일 수 있음). 폴더의 {_LOG}를 "
-                    "보십시오.",
+                    f"가져오기가 외부에서 {_MOST_STARTS}번 종료되었어요 (메모리 부족일 수 있음). 폴더의 {_LOG}를 "
+                    "보세요.",
                 ),
             )
 
@@ -174,7 +174,7 @@ class _Teller:
         if now - self.told < _TELL_SECONDS and done < total:
             return
         if not (self.folder / _ASKED).is_file():
-            raise ScalpError("stopped", "The import was stopped.", "가져오기를 중지했습니다.")
+            raise ScalpError("stopped", "The import was stopped.", "가져오기를 중지했어요.")
         self.told = now
         progress = {"stage": stage, "done": done, "total": total, "seconds": now - self.began}
         write_json(self.folder / _PROGRESS, progress)

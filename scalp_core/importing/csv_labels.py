@@ -41,25 +41,21 @@ def columns_of(table: Path, given: Mapping[str, str]) -> dict[str, str]:
         for field, column in given.items():
             if field not in (*FIELDS, *Condition):
                 known = ", ".join((*FIELDS, *Condition))
-                raise _bad_table(
-                    f"there is no field “{field}” (known: {known})", f"“{field}” 항목은 없습니다 ({known})"
-                )
+                raise _bad_table(f"there is no field “{field}” (known: {known})", f"“{field}” 항목은 없어요 ({known})")
             if column not in header:
                 there = ", ".join(header)
-                raise _bad_table(
-                    f"it has no column “{column}” (it has: {there})", f"“{column}” 열이 없습니다 ({there})"
-                )
+                raise _bad_table(f"it has no column “{column}” (it has: {there})", f"“{column}” 열이 없어요 ({there})")
         found = {field: name for field, names in _all_names().items() if (name := _first(header, names))}
         found = found | dict(given)
         if "image" not in found:
             raise _bad_table(
                 "no column names the pictures; say which with --map image=COLUMN",
-                "사진 파일 이름 열을 알 수 없습니다. --map image=열이름 으로 지정하십시오",
+                "사진 파일 이름 열을 알 수 없어요. --map image=열이름 으로 지정하세요",
             )
         if not any(condition.value in found for condition in CONDITIONS):
             raise _bad_table(
                 "no column holds grades of a condition; say which with --map value_1=COLUMN",
-                "증상 등급 열을 알 수 없습니다. --map value_1=열이름 으로 지정하십시오",
+                "증상 등급 열을 알 수 없어요. --map value_1=열이름 으로 지정하세요",
             )
         free = [name for name in header if name and name not in found.values()]
         return found | {f"{META}{name}": name for name in free[:_MOST_META]}
@@ -131,7 +127,7 @@ def _opened(table: Path) -> Iterator[tuple["csv.DictReader[str]", list[str]]]:
             reader = csv.DictReader(file, delimiter=delimiter)
             header = [name for name in reader.fieldnames or [] if name is not None]
             if not header:
-                raise _bad_table("it is empty", "비어 있습니다")
+                raise _bad_table("it is empty", "비어 있어요")
             yield reader, header
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -150,4 +146,4 @@ def _text(table: Path) -> TextIO:
 
 
 def _bad_table(en: str, ko: str) -> ScalpError:
-    return ScalpError("bad_table", f"The table cannot be read: {en}.", f"표를 읽을 수 없습니다: {ko}.")
+    return ScalpError("bad_table", f"The table cannot be read: {en}.", f"표를 읽을 수 없어요: {ko}.")

@@ -96,22 +96,22 @@ WARNINGS: dict[str, Text] = {
     "folder_labels_only": Text(
         "Labels come from folder names alone. In the usual trees grade 0 of a condition then means “healthy in "
         "everything”: a model never sees this condition absent while another is present. Import the label files too.",
-        "라벨이 폴더 이름에서만 왔습니다. 이런 트리에서 어떤 증상의 0등급은 보통 ‘모든 증상이 양호’라는 뜻이므로, "
-        "다른 증상만 있는 사진을 모델이 보지 못합니다. 라벨 파일도 함께 가져오십시오.",
+        "라벨이 폴더 이름에서만 왔어요. 이런 트리에서 어떤 증상의 0등급은 보통 ‘모든 증상이 양호’라는 뜻이므로, "
+        "다른 증상만 있는 사진을 모델이 보지 못해요. 라벨 파일도 함께 가져오세요.",
     ),
     "split_by_capture": Text(
         "Too few sites are known to split by site; parts are disjoint in captures only.",
-        "기관 정보가 부족해 기관별로 나누지 못했습니다. 분할은 촬영 단위로만 겹치지 않습니다.",
+        "기관 정보가 부족해 기관별로 나누지 못했어요. 분할은 촬영 단위로만 겹치지 않아요.",
     ),
     "no_captures": Text(
         "Nothing says which pictures show the same head, so the parts may share people. Name a column or use the "
         "publisher's file names.",
-        "같은 사람의 사진인지 알 수 있는 정보가 없어 분할 사이에 같은 사람이 있을 수 있습니다. 해당 열을 지정하거나 "
-        "원래 파일 이름을 쓰십시오.",
+        "같은 사람의 사진인지 알 수 있는 정보가 없어 분할 사이에 같은 사람이 있을 수 있어요. 해당 열을 지정하거나 "
+        "원래 파일 이름을 쓰세요.",
     ),
     "not_split": Text(
         "There are too few groups to split; everything is in the training part.",
-        "묶음이 너무 적어 나누지 못했습니다. 모두 학습 분할에 있습니다.",
+        "묶음이 너무 적어 나누지 못했어요. 모두 학습 분할에 있어요.",
     ),
 }
 
@@ -149,7 +149,7 @@ class ImportRequest:
             raise ScalpError(
                 "no_source",
                 f"There is no folder {self.source} on the machine where this runs.",
-                f"프로그램이 실행되는 컴퓨터에 {self.source} 폴더가 없습니다.",
+                f"프로그램이 실행되는 컴퓨터에 {self.source} 폴더가 없어요.",
             )
         ours = data_folder().resolve()
         if ours.is_relative_to(folder.resolve()) or folder.resolve().is_relative_to(ours):
@@ -166,7 +166,7 @@ class ImportRequest:
 
 
 def _bad_order(en: str, ko: str) -> ScalpError:
-    return ScalpError("bad_import", f"This cannot be imported: {en}.", f"가져올 수 없습니다: {ko}.")
+    return ScalpError("bad_import", f"This cannot be imported: {en}.", f"가져올 수 없어요: {ko}.")
 
 
 def import_tree(
@@ -225,8 +225,8 @@ def _disk(folder: Path, error: OSError | sqlite3.DatabaseError) -> ScalpError:
         "cannot_write",
         f"The data set cannot be written to {folder}: {reason}. Make room or set SCALP_DATA to another folder, then "
         "start the same import again: it goes on where it stopped.",
-        f"{folder}에 데이터 세트를 쓸 수 없습니다: {reason}. 공간을 확보하거나 SCALP_DATA를 다른 폴더로 바꾼 뒤 같은 "
-        "가져오기를 다시 시작하면 이어서 진행됩니다.",
+        f"{folder}에 데이터 세트를 쓸 수 없어요: {reason}. 공간을 확보하거나 SCALP_DATA를 다른 폴더로 바꾼 뒤 같은 "
+        "가져오기를 다시 시작하면 이어서 진행돼요.",
     )
 
 
@@ -339,7 +339,7 @@ def _check_found(order: ImportRequest, journal: ImportDatabase) -> None:
     raise ScalpError(
         "nothing_found",
         f"There is no picture (JPEG, PNG, WebP) in {order.source}, in its folders or in its zip files.",
-        f"{order.source} 폴더와 그 안의 하위 폴더, zip 파일에 사진(JPEG, PNG, WebP)이 없습니다.",
+        f"{order.source} 폴더와 그 안의 하위 폴더, zip 파일에 사진(JPEG, PNG, WebP)이 없어요.",
     )
 
 
@@ -445,7 +445,7 @@ def _nothing_readable(folder: Path) -> ScalpError:
     return ScalpError(
         "nothing_found",
         f"Not one of the pictures can be read; {folder / REPORT} says what is wrong with each.",
-        f"읽을 수 있는 사진이 하나도 없습니다. 사진별 이유는 {folder / REPORT}에 있습니다.",
+        f"읽을 수 있는 사진이 하나도 없어요. 사진별 이유는 {folder / REPORT}에 있어요.",
     )
 
 

@@ -177,7 +177,7 @@ def _plan_of(parts: Path) -> Path:
 def _check(table: Path, facts: Facts, restart: bool) -> None:
     """Raises ScalpError where grading would end in nothing, or in something that nobody asked to lose."""
     if table.suffix.lower() not in _ENDINGS:
-        raise _bad_table(table, "its name must end in .parquet or .csv", "이름이 .parquet 또는 .csv로 끝나야 합니다")
+        raise _bad_table(table, "its name must end in .parquet or .csv", "이름이 .parquet 또는 .csv로 끝나야 해요")
     begun = _read(_plan_of(_parts_of(table))) if any(_parts_of(table).glob("[0-9]*.arrow")) else {}
     there = _read(_beside(table)) if table.exists() else {}
     foreign = table.exists() and not (there or begun)
@@ -185,7 +185,7 @@ def _check(table: Path, facts: Facts, restart: bool) -> None:
         raise _bad_table(
             table,
             "another file is there, or beside it as .json, and is never replaced",
-            "그 이름이나 .json을 붙인 이름의 다른 파일이 있으며 덮어쓰지 않습니다",
+            "그 이름이나 .json을 붙인 이름의 다른 파일이 있으며 덮어쓰지 않아요",
         )
     if restart or not (begun or there):
         return
@@ -197,15 +197,15 @@ def _check(table: Path, facts: Facts, restart: bool) -> None:
 
 
 _CHANGED = {
-    "pictures": Text("the pictures are others, or have changed", "사진 목록이나 내용이 다릅니다"),
+    "pictures": Text("the pictures are others, or have changed", "사진 목록이나 내용이 달라요"),
     "conditions": Text(
         "other runs answer now, or they decide or compute otherwise",
-        "응답하는 실행이나 그 판정 기준(운영점), 계산 방식이 다릅니다",
+        "응답하는 실행이나 그 판정 기준(운영점), 계산 방식이 달라요",
     ),
-    "gate": Text("pictures are checked otherwise before grading", "판정 전 사진 검사 기준이 다릅니다"),
-    "versions": Text("the program or its libraries have another version", "프로그램이나 라이브러리 버전이 다릅니다"),
+    "gate": Text("pictures are checked otherwise before grading", "판정 전 사진 검사 기준이 달라요"),
+    "versions": Text("the program or its libraries have another version", "프로그램이나 라이브러리 버전이 달라요"),
 }
-_EDITED = Text("the file was changed afterwards", "파일이 나중에 수정되었습니다")
+_EDITED = Text("the file was changed afterwards", "파일이 나중에 수정되었어요")
 
 
 def _read(path: Path) -> Facts:
@@ -362,13 +362,13 @@ def _writing(path: Path) -> Iterator[None]:
             "not_writable",
             f"“{path}” cannot be written: {reason}. Mend that and start the same command again: it goes on where it "
             "stopped.",
-            f"“{path}”에 쓸 수 없습니다: {reason}. 해결한 뒤 같은 명령을 다시 실행하면 이어서 진행됩니다.",
+            f"“{path}”에 쓸 수 없어요: {reason}. 해결한 뒤 같은 명령을 다시 실행하면 이어서 진행돼요.",
         ) from error
 
 
 def _bad_table(table: Path, en: str, ko: str) -> ScalpError:
     return ScalpError(
-        "bad_table", f"The table cannot be written to “{table}”: {en}.", f"“{table}”에 표를 쓸 수 없습니다. {ko}."
+        "bad_table", f"The table cannot be written to “{table}”: {en}.", f"“{table}”에 표를 쓸 수 없어요. {ko}."
     )
 
 
@@ -377,7 +377,7 @@ def _other_table(table: Path, why: Text) -> ScalpError:
         "other_table",
         f"“{table}”, or a part of it, is there from before, and {why.en}. Name another table, or replace it with "
         "--restart.",
-        f"“{table}” 또는 그 일부가 이미 있는데 {why.ko}. 다른 이름을 쓰거나 --restart로 다시 만드십시오.",
+        f"“{table}” 또는 그 일부가 이미 있는데 {why.ko}. 다른 이름을 쓰거나 --restart로 다시 만드세요.",
     )
 
 
@@ -385,5 +385,5 @@ def _in_use(parts: Path) -> ScalpError:
     return ScalpError(
         "in_use",
         f"Another process is writing this table (it holds “{parts}”).",
-        f"다른 프로세스가 이 표를 쓰고 있습니다(“{parts}” 사용 중).",
+        f"다른 프로세스가 이 표를 쓰고 있어요(“{parts}” 사용 중).",
     )

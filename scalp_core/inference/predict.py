@@ -155,7 +155,7 @@ def _no_model() -> ScalpError:
     return ScalpError(
         "no_model",
         "No finished run answers for this yet. Train one from the sidebar or with python -m training.train.",
-        "이 증상의 등급을 추정할 완료된 실행이 없습니다. 사이드바나 python -m training.train으로 학습하십시오.",
+        "이 증상의 등급을 추정할 완료된 실행이 없어요. 사이드바나 python -m training.train으로 학습하세요.",
     )
 
 
@@ -164,7 +164,7 @@ def _not_graded(run: Run, conditions: Sequence[Condition]) -> ScalpError:
     return ScalpError(
         "not_graded",
         f"Run “{run.id}” does not grade “{en}”.",
-        f"“{run.id}” 실행은 ‘{ko}’의 등급을 추정하지 않습니다.",
+        f"“{run.id}” 실행은 ‘{ko}’의 등급을 추정하지 않아요.",
     )
 
 

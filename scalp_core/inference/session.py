@@ -168,6 +168,6 @@ def _runtime() -> str:
         raise ScalpError(
             "bad_runtime",
             f"SCALP_RUNTIME is “{wanted}”; it must be one of {', '.join(RUNTIMES)}.",
-            f"SCALP_RUNTIME 값이 “{wanted}”입니다. {', '.join(RUNTIMES)} 가운데 하나여야 합니다.",
+            f"SCALP_RUNTIME 값이 잘못되었어요: “{wanted}”. 가능한 값: {', '.join(RUNTIMES)}.",
         )
     return wanted

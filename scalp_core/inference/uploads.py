@@ -147,8 +147,8 @@ def _too_many(left_out: int) -> ScalpError:
         "too_many_pictures",
         f"{left_out:,} more were left out: at most {MOST} pictures of {MOST_BYTES // 2**20} MB together are taken at "
         "once. Send the rest afterwards, or grade them all with python -m training.predict.",
-        f"나머지 {left_out:,}개는 제외했습니다. 한 번에 {MOST}장, 모두 합해 {MOST_BYTES // 2**20} MB까지 받습니다. "
-        "나머지는 나누어 올리거나 python -m training.predict로 한꺼번에 처리하십시오.",
+        f"나머지 {left_out:,}개는 제외했어요. 한 번에 {MOST}장, 모두 합해 {MOST_BYTES // 2**20} MB까지 받아요. "
+        "나머지는 나누어 올리거나 python -m training.predict로 한꺼번에 처리하세요.",
     )
 
 
@@ -157,8 +157,8 @@ def _too_many_members() -> ScalpError:
         "too_large",
         f"The zip file has more than {MOST_MEMBERS:,} files in it. Pack the pictures alone, or grade them with "
         "python -m training.predict.",
-        f"zip 안에 파일이 {MOST_MEMBERS:,}개 넘게 있습니다. 사진만 다시 압축하거나 python -m training.predict로 "
-        "처리하십시오.",
+        f"zip 안에 파일이 {MOST_MEMBERS:,}개 넘게 있어요. 사진만 다시 압축하거나 python -m training.predict로 "
+        "처리하세요.",
     )
 
 
@@ -166,5 +166,5 @@ def _no_pictures() -> ScalpError:
     return ScalpError(
         "no_pictures",
         "There is no picture in this zip file. Pack JPEG, PNG or WebP files.",
-        "이 zip 파일에 사진이 없습니다. JPEG, PNG, WebP 파일을 압축해서 올리십시오.",
+        "이 zip 파일에 사진이 없어요. JPEG, PNG, WebP 파일을 압축해서 올리세요.",
     )

@@ -422,8 +422,8 @@ def no_memory(at_once: int | None = None) -> ScalpError:
         "no_memory",
         f"Memory ran out{even}. Choose a smaller image_size or architecture, or free memory, and resume; the last "
         "checkpoint is kept.",
-        f"{even_ko}메모리가 부족합니다. image_size나 모델을 줄이거나 메모리를 확보한 뒤 재개하십시오. 마지막 "
-        "체크포인트는 남아 있습니다.",
+        f"{even_ko}메모리가 부족해요. image_size나 모델을 줄이거나 메모리를 확보한 뒤 재개하세요. 마지막 "
+        "체크포인트는 남아 있어요.",
     )
 
 
@@ -431,7 +431,7 @@ def _diverged(epoch: int, lr: float) -> ScalpError:
     return ScalpError(
         "diverged",
         f"The loss stopped being a number in epoch {epoch}. Train again with a lower lr (it was {lr:g}).",
-        f"{epoch}번째 에폭에서 손실이 발산했습니다. lr을 {lr:g}보다 낮춰 다시 학습하십시오.",
+        f"{epoch}번째 에폭에서 손실이 발산했어요. lr을 {lr:g}보다 낮춰 다시 학습하세요.",
     )
 
 

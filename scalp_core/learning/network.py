@@ -280,8 +280,8 @@ def _unknown(name: str) -> ScalpError:
         "unknown_architecture",
         f"timm {timm.__version__} has no architecture “{name}”. Offered are {', '.join(ARCHITECTURES)}, and every "
         "name that timm.list_models() gives.",
-        f"timm {timm.__version__}에 “{name}” 구조가 없습니다. {', '.join(ARCHITECTURES)} 또는 timm.list_models()에 "
-        "나오는 이름을 쓰십시오.",
+        f"timm {timm.__version__}에 “{name}” 구조가 없어요. {', '.join(ARCHITECTURES)} 또는 timm.list_models()에 "
+        "나오는 이름을 쓰세요.",
     )
 
 
@@ -290,8 +290,8 @@ def _no_weights(architecture: str) -> ScalpError:
         "no_download",
         f"The pretrained weights of {architecture} could not be downloaded. Check the network and try again, start "
         "from random weights (weights: none), or give a safetensors file you have (weights: PATH).",
-        f"{architecture}의 사전 학습 가중치를 내려받지 못했습니다. 네트워크를 확인하고 다시 시도하거나, "
-        "무작위 가중치로 시작하거나(weights: none), 가지고 있는 safetensors 파일을 지정하십시오(weights: 경로).",
+        f"{architecture}의 사전 학습 가중치를 내려받지 못했어요. 네트워크를 확인하고 다시 시도하거나, "
+        "무작위 가중치로 시작하거나(weights: none), 가지고 있는 safetensors 파일을 지정하세요(weights: 경로).",
     )
 
 
@@ -303,8 +303,8 @@ def _misfit(architecture: str, image_size: int, weights: str, error: Exception) 
         "misfit",
         f"{architecture} cannot be built{size} with weights “{weights}”: {reason}. Transformers with patches of 16 "
         "need a size divisible by 16; weights must be those of the same architecture.",
-        f"{architecture} 구조를 만들 수 없습니다({size_ko}가중치 “{weights[:100]}”): {reason}. "
-        "16픽셀 패치 트랜스포머는 16의 배수 크기가 필요하며, 가중치는 같은 구조의 것이어야 합니다.",
+        f"{architecture} 구조를 만들 수 없어요({size_ko}가중치 “{weights[:100]}”): {reason}. "
+        "16픽셀 패치 트랜스포머는 16의 배수 크기가 필요하며, 가중치는 같은 구조의 것이어야 해요.",
     )
 
 
@@ -362,6 +362,6 @@ def export(network: Network, preprocessing: Preprocessing, path: Path, outputs: 
         raise ScalpError(
             "export_differs",
             f"The exported network differs from the trained one by {difference:.2g}; it is not used.",
-            f"내보낸 모델이 학습된 모델과 {difference:.2g}만큼 달라 사용하지 않습니다.",
+            f"내보낸 모델이 학습된 모델과 {difference:.2g}만큼 달라 사용하지 않아요.",
         )
     return difference

@@ -116,7 +116,7 @@ def _check_unchanged(run: Run, dataset: Dataset) -> None:
             "data_changed",
             f"Data set “{dataset.name}” is no longer the one this run was asked for: its labels or its split changed. "
             "Start a new run on it.",
-            f"데이터 세트 “{dataset.name}”의 라벨이나 분할이 실행을 만든 뒤에 바뀌었습니다. 새 실행을 시작하십시오.",
+            f"데이터 세트 “{dataset.name}”의 라벨이나 분할이 실행을 만든 뒤에 바뀌었어요. 새 실행을 시작하세요.",
         )
 
 
@@ -385,8 +385,8 @@ def _disk_error(error: Exception) -> ScalpError:
         "disk",
         f"A file could not be read or written: {reason}. Make room on the disk or mend the folder's permissions, then "
         "resume the run; the last checkpoint is kept.",
-        f"파일을 읽거나 쓰지 못했습니다: {reason}. 디스크 공간이나 폴더 권한을 확인한 뒤 실행을 재개하십시오. 마지막 "
-        "체크포인트는 남아 있습니다.",
+        f"파일을 읽거나 쓰지 못했어요: {reason}. 디스크 공간이나 폴더 권한을 확인한 뒤 실행을 재개하세요. 마지막 "
+        "체크포인트는 남아 있어요.",
     )
 
 

@@ -84,8 +84,8 @@ def cost_of(values: npt.ArrayLike) -> Cost:
             "bad_cost",
             f"Costs are sixteen numbers from 0 to {LARGEST_COST:g}. In no row may a mistake cost less than the right "
             "grade, and at least one mistake has to cost more.",
-            f"비용은 0부터 {LARGEST_COST:g}까지의 숫자 16개입니다. 어느 행에서도 틀린 등급의 비용이 맞는 등급보다 "
-            "작을 수 없고, 하나 이상은 더 커야 합니다.",
+            f"비용은 0부터 {LARGEST_COST:g}까지의 숫자 16개예요. 어느 행에서도 틀린 등급의 비용이 맞는 등급보다 "
+            "작을 수 없고, 하나 이상은 더 커야 해요.",
         )
     return cost
 

@@ -64,14 +64,14 @@ def _grading(comparison: Comparison, condition: Condition) -> tuple[str, ...]:
 def _unlabelled(condition: Condition) -> Text:
     return Text(
         f"Nothing can be said about {condition.text.en}: no picture of this part has a label for it.",
-        f"{condition.text.ko}에 대해서는 말할 수 있는 것이 없습니다. 이 분할에 라벨이 있는 사진이 없습니다.",
+        f"{condition.text.ko}에 대해서는 말할 수 있는 것이 없어요. 이 분할에 라벨이 있는 사진이 없어요.",
     )
 
 
 def _ungraded(condition: Condition) -> Text:
     return Text(
         f"None of the chosen models grades {condition.text.en}.",
-        f"선택한 모델 가운데 {condition.text.ko} 등급을 추정하는 것이 없습니다.",
+        f"선택한 모델 가운데 {condition.text.ko} 등급을 추정하는 것이 없어요.",
     )
 
 
@@ -80,8 +80,8 @@ def _constant(condition: Condition, metric: str) -> Text:
     return Text(
         f"Nothing can be said about {condition.text.en}: the labels of this part do not vary enough for "
         f"{shown.en} to be worked out.",
-        f"{condition.text.ko}에 대해서는 말할 수 있는 것이 없습니다. 이 분할의 라벨이 다양하지 않아 {shown.ko} 값을 "
-        "계산할 수 없습니다.",
+        f"{condition.text.ko}에 대해서는 말할 수 있는 것이 없어요. 이 분할의 라벨이 다양하지 않아 {shown.ko} 값을 "
+        "계산할 수 없어요.",
     )
 
 
@@ -91,8 +91,7 @@ def _only(comparison: Comparison, condition: Condition, name: str, side: str, me
     return Text(
         f"For {condition.text.en} there is nothing to compare {name} with; it reaches {shown.en} "
         f"{found.value:.2f}{reach}.",
-        f"{condition.text.ko}에서는 {name} 모델과 비교할 다른 모델이 없습니다. {shown.ko} 값은 {found.value:.2f}{reach}"
-        "입니다.",
+        f"{condition.text.ko}에서는 {name} 모델과 비교할 다른 모델이 없어요. {shown.ko}: {found.value:.2f}{reach}.",
     )
 
 
@@ -108,8 +107,7 @@ def _leaders(
         best = names[first[0]]
         return Text(
             f"For {condition.text.en} {best} is better than {'all others' if len(letters) > 2 else 'the other'}.",
-            f"{condition.text.ko}에서는 {best} 모델이 {'나머지 모두' if len(letters) > 2 else '다른 모델'}보다 "
-            "낫습니다.",
+            f"{condition.text.ko}에서는 {best} 모델이 {'나머지 모두' if len(letters) > 2 else '다른 모델'}보다 나아요.",
         )
     cheapest = _cheapest(first, names, costs)
     if len(first) < len(letters):
@@ -117,7 +115,7 @@ def _leaders(
         return Text(
             f"For {condition.text.en} {many.en} models share the lead and cannot be told apart ({listed}); "
             f"{cheapest.en}",
-            f"{condition.text.ko}에서는 {many.ko} 모델({listed})이 선두이며 서로 구별되지 않습니다. {cheapest.ko}",
+            f"{condition.text.ko}에서는 {many.ko} 모델({listed})이 선두이며 서로 구별되지 않아요. {cheapest.ko}",
         )
     return _all_alike(comparison, condition, metric, cheapest)
 
@@ -128,18 +126,18 @@ def _all_alike(comparison: Comparison, condition: Condition, metric: str, cheape
         return Text(
             f"For {condition.text.en} nothing can be said yet: too few captures show every grade to know how far "
             "chance goes.",
-            f"{condition.text.ko}에서는 아직 아무것도 말할 수 없습니다. 각 등급이 나타난 촬영이 너무 적어 우연의 "
-            "범위를 알 수 없습니다.",
+            f"{condition.text.ko}에서는 아직 아무것도 말할 수 없어요. 각 등급이 나타난 촬영이 너무 적어 우연의 "
+            "범위를 알 수 없어요.",
         )
     if (pairs["verdict"] == Verdict.PRACTICALLY_EQUAL).all():
         return Text(
             f"For {condition.text.en} the {many.en} models are practically equal; {cheapest.en}",
-            f"{condition.text.ko}에서는 {many.ko} 모델이 사실상 같습니다. {cheapest.ko}",
+            f"{condition.text.ko}에서는 {many.ko} 모델이 사실상 같아요. {cheapest.ko}",
         )
     return Text(
         f"For {condition.text.en} nothing can be said yet: the differences between the {many.en} models lie within "
         f"chance. Until more is known: {cheapest.en}",
-        f"{condition.text.ko}에서는 아직 아무것도 말할 수 없습니다. {many.ko} 모델의 차이가 우연의 범위 안에 있습니다. "
+        f"{condition.text.ko}에서는 아직 아무것도 말할 수 없어요. {many.ko} 모델의 차이가 우연의 범위 안에 있어요. "
         f"참고로 {cheapest.ko}",
     )
 
@@ -152,13 +150,13 @@ def _cheapest(sides: Sequence[str], names: Mapping[str, str], costs: Mapping[str
         best = min(sides, key=lambda side: (known[side], costs[side].parameters))
         return Text(
             f"{names[best]} is the fastest of them ({known[best]:.1f} ms a picture).",
-            f"그중 가장 빠른 것은 {names[best]} 모델입니다(사진 한 장에 {known[best]:.1f} ms).",
+            f"그중 가장 빠른 것은 {names[best]} 모델이에요(사진 한 장에 {known[best]:.1f} ms).",
         )
     best = min(sides, key=lambda side: costs[side].parameters)
     size = costs[best].parameters
     return Text(
         f"{names[best]} is the smallest of them ({size / 1e6:.1f} million parameters).",
-        f"그중 가장 작은 것은 {names[best]} 모델입니다(파라미터 {size / 1e4:,.0f}만 개).",
+        f"그중 가장 작은 것은 {names[best]} 모델이에요(파라미터 {size / 1e4:,.0f}만 개).",
     )
 
 
@@ -197,7 +195,7 @@ def _dead(comparison: Comparison, condition: Condition, names: Mapping[str, str]
 def _never(name: str, images: Mapping[int, int]) -> Text:
     en = " or ".join(f"grade {grade} ({_pictures(count)})" for grade, count in images.items())
     ko = ", ".join(f"{grade}등급(사진 {count:,}장)" for grade, count in images.items())
-    return Text(f"{name} never recognises {en}.", f"{name} 모델은 {ko}을 한 번도 알아보지 못합니다.")
+    return Text(f"{name} never recognises {en}.", f"{name} 모델은 {ko}을 한 번도 알아보지 못해요.")
 
 
 def _pictures(count: int) -> str:
@@ -217,7 +215,7 @@ def power(comparison: Comparison, condition: Condition, metric: str) -> Text | N
         f"With {captures} captures a true difference of {_amount(half)} {shown.en} would be seen in about half of the "
         f"cases, one of {_amount(often)} in four of five.",
         f"촬영 {captures}건으로는 {shown.ko}의 실제 차이가 {_amount(half)} 정도면 두 번에 한 번꼴로, {_amount(often)} "
-        "정도면 다섯 번에 네 번꼴로 드러납니다.",
+        "정도면 다섯 번에 네 번꼴로 드러나요.",
     )
 
 
@@ -236,5 +234,5 @@ def luck(comparison: Comparison, condition: Condition, metric: str) -> Text | No
         f"Of {many.en} equally good models the best would look {_amount(spread)} {shown.en} better than the worst by "
         f"chance alone; here it is {_amount(seen)}.",
         f"똑같이 좋은 모델 {len(sides)}개를 비교해도 우연만으로 가장 좋은 모델과 가장 나쁜 모델의 {shown.ko} "
-        f"차이가 평균 {_amount(spread)} 정도 나며, 여기서는 {_amount(seen)}입니다.",
+        f"차이가 평균 {_amount(spread)} 정도 나요. 여기서는 {_amount(seen)}만큼 나요.",
     )

@@ -381,7 +381,7 @@ def _condition(number: UploadFile | str | None) -> Condition:
     raise ScalpError(
         "bad_value_num",
         f"value_num is “{number[:20]}”; it must be a number from 1 to 6.",
-        f"value_num 값이 “{number[:20]}”입니다. 1에서 6까지의 숫자여야 합니다.",
+        f"value_num 값이 잘못되었어요: “{number[:20]}”. 1에서 6까지의 숫자여야 해요.",
     )
 
 
@@ -392,7 +392,7 @@ def _threshold(text: str) -> int:
         raise ScalpError(
             "bad_threshold",
             f"threshold is “{text[:20]}”; it must be 1, 2 or 3.",
-            f"threshold 값이 “{text[:20]}”입니다. 1, 2, 3 가운데 하나여야 합니다.",
+            f"threshold 값이 잘못되었어요: “{text[:20]}”. 1, 2, 3 가운데 하나여야 해요.",
         )
     return int(text)
 
@@ -402,7 +402,7 @@ def _switch(name: str, text: str) -> bool:
         raise ScalpError(
             f"bad_{name}",
             f"{name} is “{text[:20]}”; it must be 0 or 1.",
-            f"{name} 값이 “{text[:20]}”입니다. 0이나 1이어야 합니다.",
+            f"{name} 값이 잘못되었어요: “{text[:20]}”. 0이나 1이어야 해요.",
         )
     return text == "1"
 
@@ -468,7 +468,7 @@ def _missing(field: str, en: str, ko: str) -> ScalpError:
     return ScalpError(
         "missing_field",
         f"The form field “{field}” is missing: send {en} as multipart/form-data.",
-        f"“{field}” 항목이 없습니다. {ko} multipart/form-data로 보내십시오.",
+        f"“{field}” 항목이 없어요. {ko} multipart/form-data로 보내세요.",
     )
 
 
@@ -478,7 +478,7 @@ def _bad_form(detail: str, pictures: int) -> ScalpError:
     return ScalpError(
         "bad_form",
         f"The form cannot be read: {detail} Send {files_en} and at most {_MAX_FIELDS} short fields.",
-        f"양식을 읽을 수 없습니다({detail}). {files_ko}와 짧은 항목 {_MAX_FIELDS}개까지 보내십시오.",
+        f"양식을 읽을 수 없어요({detail}). {files_ko}와 짧은 항목 {_MAX_FIELDS}개까지 보내세요.",
     )
 
 
@@ -486,7 +486,7 @@ def _too_many(pictures: int) -> ScalpError:
     return ScalpError(
         "too_many_pictures",
         f"A request may have at most {pictures} pictures. Send the rest in another one.",
-        f"한 요청에 사진을 {pictures}장까지 보낼 수 있습니다. 나머지는 다른 요청으로 보내십시오.",
+        f"한 요청에 사진을 {pictures}장까지 보낼 수 있어요. 나머지는 다른 요청으로 보내세요.",
     )
 
 

@@ -51,7 +51,7 @@ class NotGradableError(ScalpError):
         super().__init__(
             "not_gradable",
             " ".join(["This picture was not graded.", *(reason.text.en for reason in reasons)]),
-            " ".join(["이 사진은 등급을 추정하지 않았습니다.", *(reason.text.ko for reason in reasons)]),
+            " ".join(["이 사진은 등급을 추정하지 않았어요.", *(reason.text.ko for reason in reasons)]),
         )
         self.reasons = reasons
 
@@ -106,15 +106,15 @@ async def on_http_error(request: Request, error: HTTPException) -> Response:
         404: ScalpError(
             "not_found",
             "There is nothing at this address. See /api/docs.",
-            "이 주소에는 아무것도 없습니다. /api/docs를 보십시오.",
+            "이 주소에는 아무것도 없어요. /api/docs를 보세요.",
         ),
         405: ScalpError(
             "method_not_allowed",
             "This address does not know this method. See /api/docs.",
-            "이 주소에서 쓸 수 없는 메서드입니다. /api/docs를 보십시오.",
+            "이 주소에서 쓸 수 없는 메서드예요. /api/docs를 보세요.",
         ),
     }.get(error.status_code) or ScalpError(
-        "refused", f"The request was refused: {error.detail}", f"요청이 거부되었습니다: {error.detail}"
+        "refused", f"The request was refused: {error.detail}", f"요청이 거부되었어요: {error.detail}"
     )
     request.state.context.outcome = refused.code
     answer = error_response(refused, request_id_of(request), error.status_code)
@@ -135,7 +135,7 @@ async def on_unexpected_error(request: Request, _error: Exception) -> Response:
     unexpected = ScalpError(
         "internal_error",
         f"Something unexpected went wrong. The server's log has the details under {request_id}.",
-        f"예상하지 못한 오류가 발생했습니다. 자세한 내용은 서버 로그의 {request_id}에 있습니다.",
+        f"예상하지 못한 오류가 발생했어요. 자세한 내용은 서버 로그의 {request_id}에 있어요.",
     )
     answer = error_response(unexpected, request_id)
     set_headers(answer.headers, request_id)  # this answer passes outside of the entrance

@@ -66,7 +66,7 @@ def _busy() -> ScalpError:
     return ScalpError(
         "busy",
         "Too many pictures are waiting already. Try again in a moment.",
-        "이미 너무 많은 사진이 대기하고 있습니다. 잠시 후 다시 시도하십시오.",
+        "이미 너무 많은 사진이 대기하고 있어요. 잠시 후 다시 시도하세요.",
     )
 
 
@@ -74,5 +74,5 @@ def _too_long(seconds: float) -> ScalpError:
     return ScalpError(
         "too_long",
         f"Grading took longer than {seconds:.0f} seconds and was given up. Try again later, or send a smaller picture.",
-        f"등급 추정이 {seconds:.0f}초를 넘어 중단했습니다. 나중에 다시 시도하거나 더 작은 사진을 보내십시오.",
+        f"등급 추정이 {seconds:.0f}초를 넘어 중단했어요. 나중에 다시 시도하거나 더 작은 사진을 보내세요.",
     )

@@ -165,7 +165,7 @@ def _too_large(body: BodyLimits) -> ScalpError:
     return ScalpError(
         "too_large",
         f"The request is too large: its pictures may have at most {megabytes} MB. Send less.",
-        f"요청이 너무 큽니다. 사진은 모두 합해 {megabytes} MB까지 보낼 수 있습니다. 크기를 줄여 보내십시오.",
+        f"요청이 너무 커요. 사진은 모두 합해 {megabytes} MB까지 보낼 수 있어요. 크기를 줄여 보내세요.",
     )
 
 
@@ -173,5 +173,5 @@ def _too_slow(body: BodyLimits) -> ScalpError:
     return ScalpError(
         "too_slow",
         f"The request did not arrive within {body.seconds:.0f} seconds. Send less or try again.",
-        f"{body.seconds:.0f}초 안에 요청이 도착하지 않았습니다. 크기를 줄이거나 다시 시도하십시오.",
+        f"{body.seconds:.0f}초 안에 요청이 도착하지 않았어요. 크기를 줄이거나 다시 시도하세요.",
     )

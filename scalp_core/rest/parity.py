@@ -70,7 +70,7 @@ def _query(answer: Answer) -> dict[str, str]:
         raise ScalpError(
             "others_answer",
             "Other runs answer now than when this picture was graded. Grade it again.",
-            "이 사진의 등급을 추정한 뒤 응답하는 실행이 바뀌었습니다. 다시 추정하십시오.",
+            "이 사진의 등급을 추정한 뒤 응답하는 실행이 바뀌었어요. 다시 추정하세요.",
         )
     return query | {"run": runs.pop().id}
 

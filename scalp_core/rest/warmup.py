@@ -97,7 +97,7 @@ def no_model() -> ScalpError:
     return ScalpError(
         "no_model",
         "No finished run answers yet. Train one from the sidebar or with python -m training.train.",
-        "아직 등급을 추정할 완료된 실행이 없습니다. 사이드바나 python -m training.train 으로 학습하십시오.",
+        "아직 등급을 추정할 완료된 실행이 없어요. 사이드바나 python -m training.train 으로 학습하세요.",
     )
 
 
@@ -105,5 +105,5 @@ def _warming() -> ScalpError:
     return ScalpError(
         "warming",
         "The models are being loaded. Ask again in a moment.",
-        "모델을 불러오는 중입니다. 잠시 후 다시 확인하십시오.",
+        "모델을 불러오는 중이에요. 잠시 후 다시 확인하세요.",
     )

@@ -208,8 +208,8 @@ def pins() -> dict[Condition, str]:
             "bad_pins",
             f"The file {_pins_path().name} in the folder for runs cannot be read, so nothing counts as promoted. Mend "
             "or remove it.",
-            f"실행 폴더의 {_pins_path().name} 파일을 읽을 수 없어 지정된 실행이 모두 무시됩니다. 파일을 고치거나 "
-            "지우십시오.",
+            f"실행 폴더의 {_pins_path().name} 파일을 읽을 수 없어 지정된 실행이 모두 무시돼요. 파일을 고치거나 "
+            "지우세요.",
         ) from error
 
 
@@ -223,8 +223,8 @@ def promote(condition: Condition, run: Run, why: str = "") -> None:
         raise ScalpError(
             "not_promotable",
             f"Run “{run.id}” cannot answer for “{condition.text.en}”: it must have finished and grade that condition.",
-            f"“{run.id}” 실행은 ‘{condition.text.ko}’에 사용할 수 없습니다. 완료되었고 그 증상의 등급을 추정하는 "
-            "실행이어야 합니다.",
+            f"“{run.id}” 실행은 ‘{condition.text.ko}’에 사용할 수 없어요. 완료되었고 그 증상의 등급을 추정하는 "
+            "실행이어야 해요.",
         )
     _repin(condition, run.id, why)
 
@@ -286,7 +286,7 @@ def against(run: Run, incumbent: Run, condition: Condition) -> "Differences":
         raise ScalpError(
             "not_comparable",
             f"Runs “{run.id}” and “{incumbent.id}” were judged on other pictures and cannot be compared.",
-            f"“{run.id}” 실행과 “{incumbent.id}” 실행은 서로 다른 사진으로 평가되어 비교할 수 없습니다.",
+            f"“{run.id}” 실행과 “{incumbent.id}” 실행은 서로 다른 사진으로 평가되어 비교할 수 없어요.",
         )
     dataset = _dataset_of(run, pictures[run])
     changed = (run.changed_ns, incumbent.changed_ns, dataset.version)
@@ -302,7 +302,7 @@ def _dataset_of(run: Run, pictures: str) -> Dataset:
         "no_captures",
         f"The pictures that run “{run.id}” was judged on are not on this machine, so nothing is known of how far "
         "chance goes.",
-        f"“{run.id}” 실행을 평가한 사진이 이 컴퓨터에 없어 우연의 범위를 계산할 수 없습니다.",
+        f"“{run.id}” 실행을 평가한 사진이 이 컴퓨터에 없어 우연의 범위를 계산할 수 없어요.",
     )
 
 

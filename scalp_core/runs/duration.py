@@ -251,7 +251,7 @@ def _not_measured(recipe: Recipe, code: int, errors: str) -> ScalpError:
     return ScalpError(
         "not_measured",
         f"How fast this machine trains {recipe.architecture} could not be measured: {reason}",
-        f"이 컴퓨터에서 {recipe.architecture} 학습 속도를 측정하지 못했습니다: {reason}",
+        f"이 컴퓨터에서 {recipe.architecture} 학습 속도를 측정하지 못했어요: {reason}",
     )
 
 

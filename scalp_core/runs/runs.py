@@ -321,7 +321,7 @@ def _bad_field(name: str, value: object, en: str, ko: str) -> ScalpError:
     return ScalpError(
         "bad_recipe",
         f"The recipe's {name} is “{str(value)[:80]}”; it must be {en}.",
-        f"학습 설정 {name}의 값 “{str(value)[:80]}”은(는) 사용할 수 없습니다. 가능한 값: {ko}.",
+        f"학습 설정 {name}의 값 “{str(value)[:80]}”은(는) 사용할 수 없어요. 가능한 값: {ko}.",
     )
 
 
@@ -737,7 +737,7 @@ def _damaged(run_id: str, name: str) -> ScalpError:
     return ScalpError(
         "damaged",
         f"{name} of run “{run_id}” is missing or not what was written when it finished. Restore it or train again.",
-        f"“{run_id}” 실행의 {name} 파일이 없거나 완료 당시와 다릅니다. 복원하거나 다시 학습하십시오.",
+        f"“{run_id}” 실행의 {name} 파일이 없거나 완료 당시와 달라요. 복원하거나 다시 학습하세요.",
     )
 
 
@@ -835,7 +835,7 @@ def find_run(run_id: str) -> Run:
     for run in list_runs():
         if run.id == run_id:
             return run
-    raise ScalpError("no_run", f"There is no run “{run_id[:80]}”.", f"“{run_id[:80]}” 실행이 없습니다.")
+    raise ScalpError("no_run", f"There is no run “{run_id[:80]}”.", f"“{run_id[:80]}” 실행이 없어요.")
 
 
 def find_finished(run_id: str) -> Run:
@@ -849,7 +849,7 @@ def find_finished(run_id: str) -> Run:
         raise ScalpError(
             "run_not_finished",
             f"Run “{run.id}” has not finished ({run.state.text.en}); only finished runs can be used.",
-            f"“{run.id}” 실행이 아직 완료되지 않았습니다({run.state.text.ko}). 완료된 실행만 사용할 수 있습니다.",
+            f"“{run.id}” 실행이 아직 완료되지 않았어요({run.state.text.ko}). 완료된 실행만 사용할 수 있어요.",
         )
     run.check_complete()
     return run
@@ -890,13 +890,13 @@ def _make_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
         raise ScalpError(
             "queue_full",
             f"{MAX_WAITING} runs wait already. Let some finish, or cancel some on the Training runs page.",
-            f"이미 {MAX_WAITING}개의 학습이 대기 중입니다. 끝나기를 기다리거나 학습 실행 화면에서 취소하십시오.",
+            f"이미 {MAX_WAITING}개의 학습이 대기 중이에요. 끝나기를 기다리거나 학습 실행 화면에서 취소하세요.",
         )
     try:
         folder.mkdir()
     except FileExistsError as error:
         made = folder.name
-        raise ScalpError("run_exists", f"Run “{made}” exists already.", f"“{made}” 실행이 이미 있습니다.") from error
+        raise ScalpError("run_exists", f"Run “{made}” exists already.", f"“{made}” 실행이 이미 있어요.") from error
     asked = {
         "recipe": asdict(recipe),
         "index_hash": dataset.index_hash,
@@ -913,7 +913,7 @@ def not_writable(error: OSError) -> ScalpError:
     return ScalpError(
         "not_writable",
         f"The folder for runs cannot be written ({error.strerror}): the artifacts folder must be writable.",
-        f"실행 폴더에 쓸 수 없습니다({error.strerror}). artifacts 폴더에 쓰기 권한이 필요합니다.",
+        f"실행 폴더에 쓸 수 없어요({error.strerror}). artifacts 폴더에 쓰기 권한이 필요해요.",
     )
 
 

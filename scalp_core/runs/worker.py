@@ -183,12 +183,12 @@ def _death_sentence(code: int) -> Text:
         return Text(
             f"The training process was ended from outside ({name}) {_MAX_DEATHS} times without finishing an epoch. "
             "Most often memory ran out: try a smaller batch_size or image_size.",
-            f"학습 프로세스가 에폭을 마치지 못하고 외부에서 {_MAX_DEATHS}번 종료되었습니다({name}). 대개 메모리 "
-            "부족입니다. batch_size나 image_size를 줄여 보십시오.",
+            f"학습 프로세스가 에폭을 마치지 못하고 외부에서 {_MAX_DEATHS}번 종료되었어요({name}). 대개 메모리 "
+            "부족이에요. batch_size나 image_size를 줄여 보세요.",
         )
     return Text(
         "The training process stopped with an unexpected error; the details are below and in the log.",
-        "학습 프로세스가 예상하지 못한 오류로 멈췄습니다. 자세한 내용은 아래와 로그에 있습니다.",
+        "학습 프로세스가 예상하지 못한 오류로 멈췄어요. 자세한 내용은 아래와 로그에 있어요.",
     )
 
 
@@ -212,7 +212,7 @@ def export(run: Run) -> None:
         raise ScalpError(
             "no_export",
             f"Run “{run.id}” could not be made ready for answering: {' '.join(reason)}",
-            f"“{run.id}” 실행을 추론용으로 준비하지 못했습니다: {' '.join(reason)}",
+            f"“{run.id}” 실행을 추론용으로 준비하지 못했어요: {' '.join(reason)}",
         )
 
 

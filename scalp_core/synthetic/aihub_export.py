@@ -251,7 +251,7 @@ def _check_synthetic(dataset: Dataset) -> None:
         raise ScalpError(
             "not_synthetic",
             f"Data set “{dataset.name}” holds somebody's pictures. Only a synthetic data set is written as a tree.",
-            f"데이터 세트 “{dataset.name}”은(는) 실제 사진입니다. 합성 데이터 세트만 트리로 쓸 수 있습니다.",
+            f"데이터 세트 “{dataset.name}”은(는) 실제 사진이에요. 합성 데이터 세트만 트리로 쓸 수 있어요.",
         )
 
 
@@ -261,7 +261,7 @@ def check_folder(folder: Path) -> None:
         raise ScalpError(
             "folder_taken",
             f"There is something in {folder} already. Name a folder that does not exist yet, or empty this one.",
-            f"{folder}에 이미 다른 것이 있습니다. 아직 없는 폴더를 지정하거나 이 폴더를 비우십시오.",
+            f"{folder}에 이미 다른 것이 있어요. 아직 없는 폴더를 지정하거나 이 폴더를 비우세요.",
         )
 
 
@@ -281,8 +281,8 @@ def _check_room(folder: Path, needed: int) -> None:
             "no_room",
             f"The tree needs {needed / 1e6:,.0f} MB, and {folder} has {free / 1e6:,.0f} MB left. Make room or name a "
             "folder on another disk.",
-            f"트리를 쓰려면 {needed / 1e6:,.0f} MB가 필요하지만 {folder}에는 {free / 1e6:,.0f} MB만 남아 있습니다. "
-            "공간을 확보하거나 다른 디스크의 폴더를 지정하십시오.",
+            f"트리를 쓰려면 {needed / 1e6:,.0f} MB가 필요하지만 {folder}에는 {free / 1e6:,.0f} MB만 남아 있어요. "
+            "공간을 확보하거나 다른 디스크의 폴더를 지정하세요.",
         )
 
 
@@ -292,6 +292,6 @@ def _cannot_write(folder: Path, error: OSError) -> ScalpError:
         "cannot_write",
         f"The tree cannot be written to {folder}: {reason}. Make room or name another folder, then start the same "
         "command again.",
-        f"{folder}에 트리를 쓸 수 없습니다: {reason}. 공간을 확보하거나 다른 폴더를 지정한 뒤 같은 명령을 다시 "
-        "실행하십시오.",
+        f"{folder}에 트리를 쓸 수 없어요: {reason}. 공간을 확보하거나 다른 폴더를 지정한 뒤 같은 명령을 다시 "
+        "실행하세요.",
     )

@@ -231,21 +231,21 @@ def _check(images: int, evaluation: int, prior: str) -> None:
             "too_few_images",
             f"A data set of {images} images cannot be split by site into {len(PARTS)} parts; ask for {FEWEST_IMAGES} "
             "or more.",
-            f"이미지 {images}장으로는 촬영 장소별로 {len(PARTS)}개 부분으로 나눌 수 없습니다. {FEWEST_IMAGES}장 이상을 "
-            "지정하십시오.",
+            f"이미지 {images}장으로는 촬영 장소별로 {len(PARTS)}개 부분으로 나눌 수 없어요. {FEWEST_IMAGES}장 이상을 "
+            "지정하세요.",
         )
     most = images - FEWEST_IMAGES // 4
     if not FEWEST_IMAGES // 4 <= evaluation <= most:
         raise ScalpError(
             "bad_evaluation",
             f"Of {images} images, {FEWEST_IMAGES // 4} to {most} can be for evaluation, not {evaluation}.",
-            f"이미지 {images}장 가운데 평가용은 {FEWEST_IMAGES // 4}–{most}장이어야 합니다 (지정한 값: {evaluation}).",
+            f"이미지 {images}장 가운데 평가용은 {FEWEST_IMAGES // 4}–{most}장이어야 해요 (지정한 값: {evaluation}).",
         )
     if prior not in PRIORS:
         raise ScalpError(
             "bad_prior",
             f"There is no label prior “{prior[:40]}”; known are {', '.join(PRIORS)}.",
-            f"“{prior[:40]}” 라벨 분포가 없습니다. 가능한 값: {', '.join(PRIORS)}.",
+            f"“{prior[:40]}” 라벨 분포가 없어요. 가능한 값: {', '.join(PRIORS)}.",
         )
 
 
@@ -489,8 +489,8 @@ def _render_all(
             "cannot_write",
             f"The pictures cannot be written to {folder}: {error.strerror or error}. Make room or set SCALP_DATA to "
             "another folder, then start the same command again.",
-            f"{folder}에 사진을 쓸 수 없습니다: {error.strerror or error}. 공간을 확보하거나 SCALP_DATA를 다른 폴더로 "
-            "바꾼 뒤 같은 명령을 다시 실행하십시오.",
+            f"{folder}에 사진을 쓸 수 없어요: {error.strerror or error}. 공간을 확보하거나 SCALP_DATA를 다른 폴더로 "
+            "바꾼 뒤 같은 명령을 다시 실행하세요.",
         ) from error
     return measured
 

@@ -63,7 +63,7 @@ def test_a_table_that_cannot_be_understood_is_refused_with_the_reason(
     with pytest.raises(ScalpError, match=told) as caught:
         columns_of(written(tmp_path, header), given)
     assert caught.value.code == "bad_table"
-    assert caught.value.text.ko.startswith("표를 읽을 수 없습니다")
+    assert caught.value.text.ko.startswith("표를 읽을 수 없어요")
 
 
 def test_a_table_that_is_not_there_is_named(tmp_path: Path) -> None:

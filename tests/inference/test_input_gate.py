@@ -124,7 +124,7 @@ def test_every_reason_is_told_in_both_languages_with_its_figures(fitted: Gate, c
     assert worse
     assert any(f"{reason.limit:{form}}" in reason.text.en for form in (".0f", ".1f", ".2f", ".1%"))
     assert reason.text.en.endswith((".", "doubt."))
-    assert reason.text.ko.endswith("십시오.")
+    assert reason.text.ko.endswith("세요.")
     assert any("가" <= letter <= "힣" for letter in reason.text.ko)
 
 

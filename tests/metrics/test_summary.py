@@ -30,7 +30,7 @@ def told(comparison: Comparison, condition: Condition, costs: dict[str, Cost] = 
 def test_one_that_is_better_than_all_others_is_named(four: Comparison) -> None:
     (text,) = told(four, ONE_BEST)
     assert text.en == "For fine scaling vgg11_bn is better than all others."
-    assert text.ko == "미세각질에서는 vgg11_bn 모델이 나머지 모두보다 낫습니다."
+    assert text.ko == "미세각질에서는 vgg11_bn 모델이 나머지 모두보다 나아요."
 
 
 def test_of_two_the_better_one_is_named() -> None:
@@ -44,25 +44,25 @@ def test_of_those_who_share_the_lead_the_cheapest_is_named(four: Comparison) -> 
     assert re.search(r"\((vgg11_bn, resnet18|resnet18, vgg11_bn)\)", text.en)
     assert "resnet18 is the fastest of them (4.0 ms a picture)" in text.en
     assert "두 모델(" in text.ko
-    assert "그중 가장 빠른 것은 resnet18 모델입니다(사진 한 장에 4.0 ms)." in text.ko
+    assert "그중 가장 빠른 것은 resnet18 모델이에요(사진 한 장에 4.0 ms)." in text.ko
 
 
 def test_until_every_time_is_measured_the_smallest_is_the_cheapest(four: Comparison) -> None:
     (text,) = told(four, TWO_LEAD, SIZES)
     assert "vgg11_bn is the smallest of them (9.0 million parameters)" in text.en
-    assert "vgg11_bn 모델입니다(파라미터 900만 개)" in text.ko
+    assert "vgg11_bn 모델이에요(파라미터 900만 개)" in text.ko
 
 
 def test_models_that_are_certainly_alike_are_called_so(four: Comparison) -> None:
     (text,) = told(four, EQUAL)
     assert "the four models are practically equal; resnet18 is the fastest of them" in text.en
-    assert "네 모델이 사실상 같습니다" in text.ko
+    assert "네 모델이 사실상 같아요" in text.ko
 
 
 def test_where_chance_is_too_large_nothing_is_said(four: Comparison) -> None:
     (text,) = told(four, UNDECIDED)[:1]
     assert "nothing can be said yet: the differences between the four models lie within chance" in text.en
-    assert "아직 아무것도 말할 수 없습니다" in text.ko
+    assert "아직 아무것도 말할 수 없어요" in text.ko
 
 
 def test_of_too_few_captures_chance_is_not_known() -> None:
@@ -77,7 +77,7 @@ def test_nothing_is_said_where_nothing_is_labelled_or_graded(four: Comparison) -
     assert "no picture of this part has a label" in text.en
     (text,) = told(made(("g", "e")), ONE_ALONE)
     assert text.en == "None of the chosen models grades hair loss."
-    assert "탈모 등급을 추정하는 것이 없습니다" in text.ko
+    assert "탈모 등급을 추정하는 것이 없어요" in text.ko
 
 
 def test_labels_that_are_all_the_same_say_nothing() -> None:
@@ -95,7 +95,7 @@ def test_who_stands_alone_and_who_is_missing_and_what_is_never_seen(four: Compar
     assert f"{reached.value:.2f} [{reached.low:.2f}, {reached.high:.2f}]" in first.en
     assert missing.en == "Not trained to grade it: resnet18, efficientnet_b0, googlenet."
     assert re.fullmatch(r"vgg11_bn never recognises grade 3 \(\d+ pictures\)\.", dead.en)
-    assert re.fullmatch(r"vgg11_bn 모델은 3등급\(사진 \d+장\)을 한 번도 알아보지 못합니다\.", dead.ko)
+    assert re.fullmatch(r"vgg11_bn 모델은 3등급\(사진 \d+장\)을 한 번도 알아보지 못해요\.", dead.ko)
 
 
 def test_several_dead_grades_are_in_one_sentence() -> None:

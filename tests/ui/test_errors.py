@@ -21,4 +21,4 @@ def test_a_run_that_was_removed_meanwhile_is_told(language: str) -> None:
     assert not at.exception
     (said,) = texts(at.error)
     assert "some-run/manifest.json" in said
-    assert ("없어졌습니다" in said) == (language == "ko")
+    assert ("없어졌어요" in said) == (language == "ko")

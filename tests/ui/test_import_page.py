@@ -96,7 +96,7 @@ def test_a_server_may_keep_imports_to_one_folder(
         assert not at.exception
         (told,) = texts(at.error)
         assert str(allowed) in told
-        assert ("가져올 수 있습니다" in told) == (language == "ko")
+        assert ("가져올 수 있어요" in told) == (language == "ko")
     assert import_task.imports() == []
 
 

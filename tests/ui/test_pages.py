@@ -146,7 +146,7 @@ def test_a_picture_that_is_not_there_is_told(trained: Trained, name: str, langua
         assert not at.exception, [one.value for one in at.exception]
         (told,) = texts(at.error)
         assert value[:80] in told
-        assert ("사진이 없습니다" in told) == (language == "ko")
+        assert ("사진이 없어요" in told) == (language == "ko")
         assert at.sidebar.button  # the rest of the page is there
 
 
@@ -341,8 +341,8 @@ def test_the_log_is_shown_as_it_is(several: Folders) -> None:
 def test_a_failed_run_says_why(several: Folders) -> None:
     run = find_run("two")
     (run.folder / "manifest.json").unlink()
-    (run.folder / "error.txt").write_text("It broke.\n고장이 났습니다.\n\nTraceback: details\n")
-    for language, sentence in (("en", "It broke."), ("ko", "고장이 났습니다.")):
+    (run.folder / "error.txt").write_text("It broke.\n고장이 났어요.\n\nTraceback: details\n")
+    for language, sentence in (("en", "It broke."), ("ko", "고장이 났어요.")):
         at = page("runs", language, run="two")
         assert not at.exception
         assert sentence in texts(at.error)

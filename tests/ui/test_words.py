@@ -22,7 +22,7 @@ from ui.runs.recipe_settings import setting_name, setting_value, special
 from ui.shell import PAGES
 from ui.words import WORDS, Say
 
-SOURCES = [ROOT / "Home.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "ui").glob("*.py"))]
+SOURCES = [ROOT / "Home.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "ui").rglob("*.py"))]
 PHASES = ("preparing", "training", "grading", "queued", "starting")
 
 # What an f-string's hole may be filled with.

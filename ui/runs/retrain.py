@@ -167,7 +167,7 @@ def _condition_weights(conditions: tuple[Condition, ...], say: Say) -> tuple[flo
         raise ScalpError(
             "bad_recipe",
             f"The weights of the conditions are “{typed}”; they must be numbers with commas between.",
-            f"증상별 가중치 “{typed}”은(는) 쉼표로 구분한 숫자여야 합니다.",
+            f"증상별 가중치 “{typed}”은(는) 쉼표로 구분한 숫자여야 해요.",
         ) from error
 
 

@@ -34,8 +34,8 @@ WORDS: dict[str, Text] = {
     "research_only": Text(
         "Research only. Not a medical device: estimated grades of pictures are no diagnosis. For a skin or hair "
         "problem see a dermatologist.",
-        "연구용입니다. 의료기기가 아니며, 사진의 추정 등급은 의학적 판단이 아닙니다. 두피나 모발에 문제가 있으면 피부과 전문의와 "
-        "상담하십시오.",
+        "연구용이에요. 의료기기가 아니며, 사진의 추정 등급은 의학적 판단이 아니에요. 두피나 모발에 문제가 있으면 피부과 전문의와 "
+        "상담하세요.",
     ),
     "page_home": Text("Home", "홈"),
     "page_dataset": Text("Data set", "데이터"),
@@ -61,48 +61,48 @@ WORDS: dict[str, Text] = {
     "synthetic_data": Text(
         "Synthetic data: these pictures are rendered by a program, not taken of people. Figures measured on them say "
         "nothing about real scalps.",
-        "합성 데이터: 사람을 촬영한 사진이 아니라 프로그램이 그린 그림입니다. 여기서 측정한 성능은 실제 두피에 대해 아무것도 말해 주지 "
-        "않습니다.",
+        "합성 데이터: 사람을 촬영한 사진이 아니라 프로그램이 그린 그림이에요. 여기서 측정한 성능은 실제 두피에 대해 아무것도 말해 주지 "
+        "않아요.",
     ),
     "no_dataset": Text(
         "There is no data set yet. Make the demo one with: python -m training.prepare demo",
-        "아직 데이터 세트가 없습니다. 데모 데이터 만들기: python -m training.prepare demo",
+        "아직 데이터 세트가 없어요. 데모 데이터 만들기: python -m training.prepare demo",
     ),
     "other_dataset": Text(
         "The link asks for a data set that is not here. This is “{shown}”.",
-        "링크가 가리키는 데이터 세트가 없어 ‘{shown}’을(를) 표시합니다.",
+        "링크가 가리키는 데이터 세트가 없어 ‘{shown}’을(를) 표시해요.",
     ),
     "none_finished": Text(
         "No run has finished yet. Start one in the sidebar under “Retrain”.",
-        "아직 완료된 실행이 없습니다. 사이드바의 ‘재학습’에서 시작하십시오.",
+        "아직 완료된 실행이 없어요. 사이드바의 ‘재학습’에서 시작하세요.",
     ),
     # home
     "home_intro": Text(
         "Explore microscope pictures of the scalp, compare five families of image models on six conditions graded "
         "0 to 3, grade a picture of your own, and retrain.",
         "두피 현미경 사진을 살펴보고, 0–3 등급의 여섯 가지 증상에 대해 다섯 계열의 이미지 분류 모델을 비교하고, 직접 올린 사진의 등급을 "
-        "추정하고, 다시 학습할 수 있습니다.",
+        "추정하고, 다시 학습할 수 있어요.",
     ),
     "home_answers": Text("Which run answers", "증상별 사용 모델"),
     "home_answers_note": Text(
         "Chosen on the validation part: the best by quadratic weighted kappa (QWK), the smallest among practical equals "
         "(within 0.02). QWK is 1 for perfect agreement and 0 for chance; the test part took no part in the choice.",
-        "검증 분할의 이차 가중 카파(QWK)가 가장 높은 실행을 고르고, 사실상 같으면(0.02 이내) 가장 작은 모델을 씁니다. QWK는 완전 "
-        "일치가 1, 우연 수준이 0이며, 테스트 분할은 선택에 쓰지 않습니다.",
+        "검증 분할의 이차 가중 카파(QWK)가 가장 높은 실행을 고르고, 사실상 같으면(0.02 이내) 가장 작은 모델을 써요. QWK는 완전 "
+        "일치가 1, 우연 수준이 0이며, 테스트 분할은 선택에 쓰지 않아요.",
     ),
     "learned_from": Text("Learned from", "학습 데이터"),
     "qwk_valid": Text("QWK validation", "검증 QWK"),
     "qwk_test": Text("QWK test", "테스트 QWK"),
     "pinned": Text("promoted", "지정됨"),
     "home_training": Text("Training now", "지금 학습 중"),
-    "home_idle": Text("Nothing is training.", "진행 중인 학습이 없습니다."),
+    "home_idle": Text("Nothing is training.", "진행 중인 학습이 없어요."),
     "home_start_dataset": Text("Look at the pictures and their labels", "사진과 라벨 보기"),
     "home_start_compare": Text("See where each model errs", "모델별 오류 보기"),
     "home_start_diagnose": Text("Upload a picture", "사진 올리기"),
     "home_start_runs": Text("Follow the trainings", "학습 진행 보기"),
     "home_api": Text(
         "For programs: the REST interface is described at [/api/docs](/api/docs) on this same address.",
-        "프로그램에서 쓰기: REST 인터페이스 설명은 같은 주소의 [/api/docs](/api/docs)에 있습니다.",
+        "프로그램에서 쓰기: REST 인터페이스 설명은 같은 주소의 [/api/docs](/api/docs)에 있어요.",
     ),
     # dataset
     "dataset_size": Text(
@@ -129,17 +129,17 @@ WORDS: dict[str, Text] = {
     "spearman_note": Text(
         "Spearman's rank correlation over the pictures labelled in both conditions: 1 rise together, −1 one rises as "
         "the other falls.",
-        "두 증상 모두 라벨이 있는 사진의 스피어만 순위 상관입니다. 1이면 함께 커지고, −1이면 반대로 움직입니다.",
+        "두 증상 모두 라벨이 있는 사진의 스피어만 순위 상관이에요. 1이면 함께 커지고, −1이면 반대로 움직여요.",
     ),
     "cooccurrence": Text("Conditions together", "함께 나타나는 증상"),
     "cooccurrence_note": Text(
         "Of the pictures with the condition of the row (grade 1 or worse), the share that has the one of the column "
         "too.",
-        "행의 증상이 있는(1등급 이상) 사진 가운데 열의 증상도 있는 비율입니다.",
+        "행의 증상이 있는(1등급 이상) 사진 가운데 열의 증상도 있는 비율이에요.",
     ),
     "by_field": Text("Grades of {condition}", "{condition} 등급 분포"),
     "by_what": Text("By", "기준"),
-    "by_nothing": Text("None of these pictures has a label.", "라벨이 있는 사진이 없습니다."),
+    "by_nothing": Text("None of these pictures has a label.", "라벨이 있는 사진이 없어요."),
     "sort_by": Text("Sort by", "정렬 기준"),
     "sort_order": Text("Order", "순서"),
     "sort_up": Text("ascending", "오름차순"),
@@ -148,7 +148,7 @@ WORDS: dict[str, Text] = {
     "filters_active": Text("Filters ({count} active)", "필터 ({count}개 적용)"),
     "filters_note": Text(
         "All filters hold together; of the values of one filter any may hold.",
-        "여러 필터는 모두 만족해야 하고, 한 필터 안의 값은 하나만 맞으면 됩니다.",
+        "여러 필터는 모두 만족해야 하고, 한 필터 안의 값은 하나만 맞으면 돼요.",
     ),
     "filters_any": Text("any", "전체"),
     "filters_clear": Text("Clear all filters", "필터 모두 지우기"),
@@ -187,22 +187,22 @@ WORDS: dict[str, Text] = {
     "map_run": Text("As this run sees them", "기준 실행"),
     "map_colour": Text("Colour", "색"),
     "map_sample": Text("Pictures at most", "최대 사진 수"),
-    "map_few": Text("Too few pictures for a map.", "지도를 그리기에 사진이 너무 적습니다."),
+    "map_few": Text("Too few pictures for a map.", "지도를 그리기에 사진이 너무 적어요."),
     "map_working": Text("Computing features: {done:,} of {total:,}", "특징 계산 중: {total:,}장 중 {done:,}장"),
     "map_note": Text(
         "{count:,} pictures as {run} sees them: principal components of its features, which hold {first:.0%} and "
         "{second:.0%} of their variance. Rare grades are drawn more often than they occur.",
-        "{run}이(가) 보는 사진 {count:,}장. 특징의 주성분 두 개이며 분산의 {first:.0%}와 {second:.0%}를 담고 있습니다. 드문 등급은 "
-        "실제보다 더 많이 뽑습니다.",
+        "{run}이(가) 보는 사진 {count:,}장. 특징의 주성분 두 개이며 분산의 {first:.0%}와 {second:.0%}를 담고 있어요. 드문 등급은 "
+        "실제보다 더 많이 뽑아요.",
     ),
     "map_alt": Text("Map of pictures by the features of a run", "실행의 특징에 따른 사진 지도"),
     "map_pick": Text(
         "Click a point, or drag a box around some, to see the pictures.",
-        "점을 누르거나 상자를 그려 사진을 볼 수 있습니다.",
+        "점을 누르거나 상자를 그려 사진을 볼 수 있어요.",
     ),
     "audit_note": Text(
         "What may mislead a model or its evaluation. All pictures are looked at, whatever the filters say.",
-        "모델이나 평가를 그르칠 수 있는 것들입니다. 필터와 관계없이 모든 사진을 살펴봅니다.",
+        "모델이나 평가를 그르칠 수 있는 것들이에요. 필터와 관계없이 모든 사진을 살펴봐요.",
     ),
     "audit_fine": Text("In order: {count} checks", "이상 없음: {count}개 항목"),
     "audit_figures": Text("Figures", "수치"),
@@ -210,18 +210,18 @@ WORDS: dict[str, Text] = {
     "split_how": Text("How it is split", "분할 방법"),
     "split_leaks": Text(
         "This split leaks. Of the test pictures, training has: {shares}. Figures on it are too good.",
-        "이 분할에는 누출이 있습니다. 테스트 사진 중 학습에도 있는 비율: {shares}. 여기서 잰 성능은 실제보다 좋게 나옵니다.",
+        "이 분할에는 누출이 있어요. 테스트 사진 중 학습에도 있는 비율: {shares}. 여기서 잰 성능은 실제보다 좋게 나와요.",
     ),
     "split_anew": Text(
         "To split anew (runs before and after cannot be compared):",
-        "다시 나누려면 (나누기 전후의 실행은 서로 비교할 수 없습니다):",
+        "다시 나누려면 (나누기 전후의 실행은 서로 비교할 수 없어요):",
     ),
     "import_report": Text("Import report", "가져오기 보고"),
     "import_facts": Text(
         "{images:,} pictures out of {files:,} picture files, {labels:,} labels. {created}, {seconds:,.0f} s.",
         "사진 파일 {files:,}개에서 사진 {images:,}장, 라벨 {labels:,}개. {created}, {seconds:,.0f}초.",
     ),
-    "import_faultless": Text("Nothing was wrong in it.", "문제가 없었습니다."),
+    "import_faultless": Text("Nothing was wrong in it.", "문제가 없었어요."),
     "import_faults": Text("The whole list as CSV", "전체 목록 CSV"),
     "fault_name": Text("Name", "이름"),
     "fault_where": Text("Where", "위치"),
@@ -230,8 +230,8 @@ WORDS: dict[str, Text] = {
     "import_note": Text(
         "From a folder of the computer where this server runs, below `{folder}`. Nothing is uploaded, and the folder is "
         "only read. The command line does the same: `python -m training.prepare aihub FOLDER --name NAME`.",
-        "이 서버가 실행되는 컴퓨터의 `{folder}` 아래 폴더에서 가져옵니다. 업로드하지 않으며 폴더는 읽기만 합니다. 명령줄로도 할 수 "
-        "있습니다: `python -m training.prepare aihub FOLDER --name NAME`.",
+        "이 서버가 실행되는 컴퓨터의 `{folder}` 아래 폴더에서 가져와요. 업로드하지 않으며 폴더는 읽기만 해요. 명령줄로도 할 수 "
+        "있어요: `python -m training.prepare aihub FOLDER --name NAME`.",
     ),
     "import_kind": Text("What is in the folder", "폴더 내용"),
     "import_kind_aihub": Text(
@@ -242,11 +242,11 @@ WORDS: dict[str, Text] = {
     "import_source": Text("Folder on the server", "서버의 폴더"),
     "import_source_help": Text(
         "The whole path. For AI Hub the folder with Training and Validation in it.",
-        "전체 경로. AI Hub는 Training과 Validation이 들어 있는 폴더입니다.",
+        "전체 경로. AI Hub는 Training과 Validation이 들어 있는 폴더예요.",
     ),
     "import_whole_path": Text(
         "Give the whole path of the folder, and of the CSV file if there is one.",
-        "폴더의 전체 경로를 입력하십시오. CSV 파일이 있으면 그 파일도 전체 경로로 입력하십시오.",
+        "폴더의 전체 경로를 입력하세요. CSV 파일이 있으면 그 파일도 전체 경로로 입력하세요.",
     ),
     "import_table": Text("CSV file on the server", "서버의 CSV 파일"),
     "import_columns": Text("Columns, where their names do not tell", "열 지정 (이름으로 알 수 없을 때)"),
@@ -267,7 +267,7 @@ WORDS: dict[str, Text] = {
     "import_dismiss": Text("Put away", "닫기"),
     "dataset_shown": Text("{count:,} pictures match.", "조건에 맞는 사진 {count:,}장."),
     "dataset_none": Text(
-        "No picture matches these filters. Widen one of them.", "조건에 맞는 사진이 없습니다. 조건을 넓혀 보십시오."
+        "No picture matches these filters. Widen one of them.", "조건에 맞는 사진이 없어요. 조건을 넓혀 보세요."
     ),
     "picture": Text("Picture", "사진"),
     "label": Text("Label", "라벨"),
@@ -285,7 +285,7 @@ WORDS: dict[str, Text] = {
     "view_best": Text("Best per condition", "증상별 최선"),
     "compare_not_test": Text(
         "Models were chosen, stopped or calibrated on this part, so their figures here flatter them. Report the test part.",
-        "이 분할은 모델 선택·조기 종료·보정에 쓰였으므로 여기의 수치는 실제보다 좋게 나옵니다. 보고에는 테스트 분할을 쓰십시오.",
+        "이 분할은 모델 선택·조기 종료·보정에 쓰였으므로 여기의 수치는 실제보다 좋게 나와요. 보고에는 테스트 분할을 쓰세요.",
     ),
     "compare_left_out": Text(
         "{count} finished runs cannot be compared here", "완료되었지만 여기서 비교할 수 없는 실행 {count}개"
@@ -295,13 +295,13 @@ WORDS: dict[str, Text] = {
     "compare_report_note": Text(
         "The whole comparison of these models on this part: all figures, tables, recipes and hashes, and the command that "
         "makes it again.",
-        "이 분할에서 이 모델들을 비교한 전체 내용입니다. 모든 그림과 표, 학습 설정, 해시, 같은 보고서를 다시 만드는 명령이 들어 있습니다.",
+        "이 분할에서 이 모델들을 비교한 전체 내용이에요. 모든 그림과 표, 학습 설정, 해시, 같은 보고서를 다시 만드는 명령이 들어 있어요.",
     ),
     "best_note": Text(
         "Chosen on the validation part by QWK: of the models within {margin} of the best, the smallest. The test part only "
         "reports what was chosen, with its 95 % interval.",
-        "검증 분할의 QWK로 고릅니다. 최고와의 차이가 {margin} 이내인 모델 가운데 가장 작은 것을 택합니다. 테스트 분할은 고른 결과를 95% "
-        "구간과 함께 보고하는 데에만 씁니다.",
+        "검증 분할의 QWK로 골라요. 최고와의 차이가 {margin} 이내인 모델 가운데 가장 작은 것을 택해요. 테스트 분할은 고른 결과를 95% "
+        "구간과 함께 보고하는 데에만 써요.",
     ),
     "best_chosen": Text("Chosen", "선택된 모델"),
     "best_tied": Text("Tied with", "동률"),
@@ -311,10 +311,10 @@ WORDS: dict[str, Text] = {
     "best_candidate": Text("QWK on validation {valid}, on test {test}", "QWK: 검증 {valid}, 테스트 {test}"),
     "compare_none": Text(
         "No finished run that grades this condition was judged on “{data}”. Start one in the sidebar.",
-        "이 증상의 등급을 추정하는 실행 가운데 “{data}”로 평가된 것이 없습니다. 사이드바에서 시작하십시오.",
+        "이 증상의 등급을 추정하는 실행 가운데 “{data}”로 평가된 것이 없어요. 사이드바에서 시작하세요.",
     ),
-    "compare_choose": Text("Choose at least one model.", "모델을 하나 이상 고르십시오."),
-    "compare_first": Text("The first {count} are shown.", "처음 {count}장만 보입니다."),
+    "compare_choose": Text("Choose at least one model.", "모델을 하나 이상 고르세요."),
+    "compare_first": Text("The first {count} are shown.", "처음 {count}장만 보여요."),
     "compare_metrics": Text("Metrics", "지표"),
     "compare_curves": Text("Learning curves", "학습 곡선"),
     "metric_images": Text("Pictures", "사진 수"),
@@ -330,16 +330,16 @@ WORDS: dict[str, Text] = {
     "leaderboard_legend": Text(
         "Each cell: {metric} ({direction}) and below it the 95 % interval, from resampling {captures} captures. Dark is "
         "good, palest is what guessing reaches. Grey: not graded, or nothing can be said.",
-        "각 칸은 {metric}({direction})이고, 그 아래는 촬영 {captures}건을 재표집해 얻은 95% 구간입니다. 진할수록 좋으며, 가장 옅은 "
-        "색은 찍어서 맞히는 수준입니다. 회색은 추정하지 않거나 말할 수 없는 칸입니다.",
+        "각 칸은 {metric}({direction})이고, 그 아래는 촬영 {captures}건을 재표집해 얻은 95% 구간이에요. 진할수록 좋으며, 가장 옅은 "
+        "색은 찍어서 맞히는 수준이에요. 회색은 추정하지 않거나 말할 수 없는 칸이에요.",
     ),
     "leaderboard_letters": Text(
         "Letters compare within a column: a is the best and whatever is not told apart from it, b the best of the rest "
         "and whatever is not told apart from that, and so on. Below the line: what needs no network, what can be "
         "expected at most, and what others published; the protocols are in the table.",
-        "글자는 같은 열 안에서의 비교입니다. a는 가장 좋은 모델과 그와 구별되지 않는 모델, b는 나머지 중 가장 좋은 모델과 그와 "
-        "구별되지 않는 모델이며, c부터도 같습니다. 선 아래는 모델 없이 얻는 값, 기대할 수 있는 최고값, 발표된 값이며 산출 방법은 "
-        "표에 있습니다.",
+        "글자는 같은 열 안에서의 비교예요. a는 가장 좋은 모델과 그와 구별되지 않는 모델, b는 나머지 중 가장 좋은 모델과 그와 "
+        "구별되지 않는 모델이며, c부터도 같아요. 선 아래는 모델 없이 얻는 값, 기대할 수 있는 최고값, 발표된 값이며 산출 방법은 "
+        "표에 있어요.",
     ),
     "leaderboard_more": Text("more is better", "클수록 좋음"),
     "leaderboard_less": Text("less is better", "작을수록 좋음"),
@@ -374,8 +374,8 @@ WORDS: dict[str, Text] = {
         "Intervals are corrected for all pairs of models (Holm) and come from resampling {captures} captures, the same "
         "for all models. Grey band: differences within {negligible}, which nobody would notice. To begin with the models are "
         "compared with the best on validation.",
-        "구간은 모든 모델 쌍에 대해 보정(Holm)한 것이며, 모든 모델에 똑같이 촬영 {captures}건을 재표집해 얻었습니다. 회색 띠는 "
-        "체감할 수 없는 {negligible} 이내의 차이입니다. 처음 비교 기준은 검증 분할에서 가장 좋은 모델입니다.",
+        "구간은 모든 모델 쌍에 대해 보정(Holm)한 것이며, 모든 모델에 똑같이 촬영 {captures}건을 재표집해 얻었어요. 회색 띠는 "
+        "체감할 수 없는 {negligible} 이내의 차이예요. 처음 비교 기준은 검증 분할에서 가장 좋은 모델이에요.",
     ),
     "pairs_title": Text("Pairs of models", "모델 쌍"),
     "pairs_first": Text("Model", "모델"),
@@ -389,12 +389,12 @@ WORDS: dict[str, Text] = {
     "pairs_note": Text(
         "“Only one right”: pictures whose grade only the first or only the second model has right. McNemar's test goes by "
         "these; it is a secondary figure, as it takes every picture for another head, and so its p is too small.",
-        "‘한쪽만 맞은 사진’은 앞 모델만 맞힌 사진 / 뒤 모델만 맞힌 사진의 수입니다. McNemar 검정은 이 수로 계산하는 보조 "
-        "지표입니다. 사진을 모두 다른 사람의 것으로 보기 때문에 p가 실제보다 작게 나옵니다.",
+        "‘한쪽만 맞은 사진’은 앞 모델만 맞힌 사진 / 뒤 모델만 맞힌 사진의 수예요. McNemar 검정은 이 수로 계산하는 보조 "
+        "지표예요. 사진을 모두 다른 사람의 것으로 보기 때문에 p가 실제보다 작게 나와요.",
     ),
     "pairs_seeds": Text(
         "Of models trained with several seeds, McNemar's test takes the first run.",
-        "여러 시드로 학습한 모델은 첫 실행으로 McNemar 검정을 합니다.",
+        "여러 시드로 학습한 모델은 첫 실행으로 McNemar 검정을 해요.",
     ),
     "ranks_title": Text("How stable the order is", "순위의 안정성"),
     "ranks_rank": Text("Rank", "순위"),
@@ -402,7 +402,7 @@ WORDS: dict[str, Text] = {
     "ranks_best": Text("Best in", "1위 비율"),
     "ranks_note": Text(
         "The range of ranks in 95 % of the resamples, and the share of resamples in which the model is the best.",
-        "재표집의 95%에서 나온 순위 범위와, 그 모델이 1위인 재표집의 비율입니다.",
+        "재표집의 95%에서 나온 순위 범위와, 그 모델이 1위인 재표집의 비율이에요.",
     ),
     "recall": Text("Recall", "재현율"),
     "recall_alt": Text(
@@ -412,8 +412,8 @@ WORDS: dict[str, Text] = {
     "recall_note": Text(
         "Of the pictures labelled with a grade (n), the share that the model gives it. 95 % Wilson intervals: they take "
         "every picture for another head and are a little too narrow. A grade at 0 % is never recognised.",
-        "그 등급으로 라벨된 사진(n장) 가운데 모델이 같은 등급을 준 비율입니다. 95% Wilson 구간은 사진을 모두 다른 사람의 것으로 보므로 "
-        "실제보다 조금 좁습니다. 0%인 등급은 한 번도 알아보지 못한 것입니다.",
+        "그 등급으로 라벨된 사진(n장) 가운데 모델이 같은 등급을 준 비율이에요. 95% Wilson 구간은 사진을 모두 다른 사람의 것으로 보므로 "
+        "실제보다 조금 좁아요. 0%인 등급은 한 번도 알아보지 못한 것이에요.",
     ),
     "reliability_alt": Text(
         "Accuracy against confidence by model for {condition}", "{condition}의 모델별 확신도 대비 정확도"
@@ -422,14 +422,14 @@ WORDS: dict[str, Text] = {
         "Each point is one of {bins} groups of about as many pictures, the least sure first. On the dashed line a model is as sure "
         "as it is right; below it, too sure. “Error” is the mean distance from the line (expected calibration error), "
         "which chance alone keeps above 0.",
-        "점 하나는 사진의 1/{bins}이며, 확신이 낮은 사진부터 묶었습니다. 점선 위에 있으면 확신한 만큼 맞은 것이고, 그 아래는 "
-        "지나치게 확신한 것입니다. ‘오차’는 점선과의 평균 거리(기대 보정 오차)이며, 우연만으로도 0보다 큽니다.",
+        "점 하나는 사진의 1/{bins}이며, 확신이 낮은 사진부터 묶었어요. 점선 위에 있으면 확신한 만큼 맞은 것이고, 그 아래는 "
+        "지나치게 확신한 것이에요. ‘오차’는 점선과의 평균 거리(기대 보정 오차)이며, 우연만으로도 0보다 커요.",
     ),
     "reliability_confidence": Text("Confidence", "확신도"),
     "reliability_accuracy": Text("Share that is right", "맞은 비율"),
     "curves_note": Text(
         "On the validation part, as the mean over all conditions that the run grades.",
-        "검증 분할에서, 실행이 추정하는 모든 증상의 평균입니다.",
+        "검증 분할에서, 실행이 추정하는 모든 증상의 평균이에요.",
     ),
     "cost": Text("Cost", "비용"),
     "cost_milliseconds": Text("Milliseconds a picture", "사진당 밀리초"),
@@ -440,19 +440,19 @@ WORDS: dict[str, Text] = {
     "pareto_note": Text(
         "Along the dashed steps nothing is both cheaper and better. Where intervals overlap, the order in height may be "
         "chance. Times are of one picture on one core of this machine.",
-        "점선 계단 위의 모델보다 더 싸면서 더 좋은 모델은 없습니다. 구간이 겹치면 위아래 순서는 우연일 수 있습니다. 시간은 이 "
-        "컴퓨터의 코어 하나로 사진 한 장을 처리하는 시간입니다.",
+        "점선 계단 위의 모델보다 더 싸면서 더 좋은 모델은 없어요. 구간이 겹치면 위아래 순서는 우연일 수 있어요. 시간은 이 "
+        "컴퓨터의 코어 하나로 사진 한 장을 처리하는 시간이에요.",
     ),
     # compare: export
     "export_table": Text("Table", "표"),
     "export_table_note": Text(
         "As CSV for a spreadsheet, or as LaTeX for a paper (package booktabs).",
-        "스프레드시트용 CSV 또는 논문용 LaTeX(booktabs 패키지)로 내려받습니다.",
+        "스프레드시트용 CSV 또는 논문용 LaTeX(booktabs 패키지)로 내려받아요.",
     ),
     "export_figure": Text("Figure", "그림"),
     "export_figure_note": Text(
         "Drawn for print when you ask for it: SVG with real text, or PNG with 200 pixels an inch.",
-        "누르면 인쇄용으로 새로 그립니다. SVG는 글자가 글자로 남고, PNG는 인치당 200픽셀입니다.",
+        "누르면 인쇄용으로 새로 그려요. SVG는 글자가 글자로 남고, PNG는 인치당 200픽셀이에요.",
     ),
     # compare: wall
     "wall_cells": Text("Cells show", "칸에 표시할 값"),
@@ -462,14 +462,14 @@ WORDS: dict[str, Text] = {
     "wall_note": Text(
         "{condition}, part “{part}”. Rows are the label, columns the prediction. Click a cell to see its pictures; by "
         "keyboard, Tab leads into a matrix, the arrow keys through it, and Enter picks.",
-        "{condition}, ‘{part}’ 분할. 행은 라벨, 열은 예측입니다. 칸을 누르면 해당 사진이 나옵니다. 키보드로는 Tab으로 행렬에 들어가 "
-        "화살표 키로 옮기고 Enter로 고릅니다.",
+        "{condition}, ‘{part}’ 분할. 행은 라벨, 열은 예측이에요. 칸을 누르면 해당 사진이 나와요. 키보드로는 Tab으로 행렬에 들어가 "
+        "화살표 키로 옮기고 Enter로 골라요.",
     ),
     "wall_difference_note": Text(
         "Each cell: its share of the row minus the same share of {name}, in percentage points; the matrix of {name} "
         "itself shows pictures. On the diagonal more is better, elsewhere less.",
-        "각 칸은 행 안에서의 비율에서 {name}의 같은 비율을 뺀 값(%p)이며, {name}의 행렬은 사진 수를 그대로 보여 줍니다. "
-        "대각선에서는 클수록, 다른 칸에서는 작을수록 좋습니다.",
+        "각 칸은 행 안에서의 비율에서 {name}의 같은 비율을 뺀 값(%p)이며, {name}의 행렬은 사진 수를 그대로 보여 줘요. "
+        "대각선에서는 클수록, 다른 칸에서는 작을수록 좋아요.",
     ),
     "wall_rows": Text("label ↓", "라벨 ↓"),
     "wall_columns": Text("predicted →", "예측 →"),
@@ -490,7 +490,7 @@ WORDS: dict[str, Text] = {
     "wall_legend_far": Text("wrong by two grades or more", "두 등급 이상 틀림"),
     "wall_legend_chosen": Text("chosen cell", "고른 칸"),
     "wall_seeds": Text("mean of {count} seeds", "시드 {count}개의 평균"),
-    "wall_not_graded": Text("Does not grade this condition.", "이 증상의 등급은 추정하지 않는 모델입니다."),
+    "wall_not_graded": Text("Does not grade this condition.", "이 증상의 등급은 추정하지 않는 모델이에요."),
     "wall_only": Text("Pictures", "볼 사진"),
     "wall_only_cell": Text("of the chosen cell", "고른 칸의 사진"),
     "wall_only_all_wrong": Text("all models wrong", "모든 모델이 틀림"),
@@ -498,7 +498,7 @@ WORDS: dict[str, Text] = {
     "wall_only_apart": Text("answers two or more grades apart", "답이 두 등급 이상 갈림"),
     "wall_who": Text("Model", "모델"),
     "wall_pick": Text(
-        "Click a cell of a matrix to see the pictures in it.", "행렬의 칸을 누르면 그 칸의 사진이 여기에 나옵니다."
+        "Click a cell of a matrix to see the pictures in it.", "행렬의 칸을 누르면 그 칸의 사진이 여기에 나와요."
     ),
     "wall_of_cell": Text("{name}: label {truth}, predicted {predicted}.", "{name}: 라벨 {truth}, 예측 {predicted}."),
     "wall_of_all_wrong": Text("No model has the label.", "라벨을 맞힌 모델이 없음."),
@@ -512,11 +512,11 @@ WORDS: dict[str, Text] = {
     ),
     "wall_strip": Text(
         "Squares: the models' answers, from the left {names}. A ring marks those that agree with the label.",
-        "네모는 모델의 답이며 왼쪽부터 {names}입니다. 테두리가 있으면 라벨과 같은 답입니다.",
+        "네모는 모델의 답이며 왼쪽부터 {names} 순서예요. 테두리가 있으면 라벨과 같은 답이에요.",
     ),
     "wall_first_run": Text(
         "Of models trained with several seeds, pictures and answers are those of the first run: {runs}.",
-        "여러 시드로 학습한 모델은 첫 실행의 사진과 답을 보여 줍니다: {runs}.",
+        "여러 시드로 학습한 모델은 첫 실행의 사진과 답을 보여 줘요: {runs}.",
     ),
     "wall_card": Text("{image}, label {truth}", "{image}, 라벨 {truth}"),
     "wall_answer": Text("{name}: {grade}, probability {probability}", "{name}: {grade}, 확률 {probability}"),
@@ -533,37 +533,37 @@ WORDS: dict[str, Text] = {
         "Try how probabilities become grades; figures follow at once, and nothing is kept until you save. Choose on the "
         "calibration part and check on the validation part. The test part is not offered: tuned on it, a run could no "
         "longer be judged by it.",
-        "확률을 등급으로 바꾸는 방법을 바꿔 보면 수치가 바로 따라 바뀝니다. 저장하기 전에는 아무것도 남지 않습니다. 보정 분할에서 고르고 검증 "
-        "분할에서 확인하십시오. 테스트 분할은 고를 수 없습니다. 테스트 분할에 맞춰 조정하면 더는 그 분할로 성능을 평가할 수 없기 때문입니다.",
+        "확률을 등급으로 바꾸는 방법을 바꿔 보면 수치가 바로 따라 바뀌어요. 저장하기 전에는 아무것도 남지 않아요. 보정 분할에서 고르고 검증 "
+        "분할에서 확인하세요. 테스트 분할은 고를 수 없어요. 테스트 분할에 맞춰 조정하면 더는 그 분할로 성능을 평가할 수 없기 때문이에요.",
     ),
     "lab_nobody": Text(
-        "None of the chosen models grades this condition.", "고른 모델 가운데 이 증상의 등급을 추정하는 것이 없습니다."
+        "None of the chosen models grades this condition.", "고른 모델 가운데 이 증상의 등급을 추정하는 것이 없어요."
     ),
     "lab_side": Text("Model", "모델"),
     "lab_seed": Text("seed {seed} · {run}", "시드 {seed} · {run}"),
     "lab_unlabelled": Text(
-        "No picture of this part has a label for this condition.", "이 분할에는 이 증상의 라벨이 있는 사진이 없습니다."
+        "No picture of this part has a label for this condition.", "이 분할에는 이 증상의 라벨이 있는 사진이 없어요."
     ),
     "lab_tau_help": Text(
         "Divides the probabilities by the grades' shares to the power τ: the higher, the more often rare grades are named.",
-        "확률을 등급 비율의 τ제곱으로 나눕니다. 값이 클수록 드문 등급을 더 자주 고릅니다.",
+        "확률을 등급 비율의 τ제곱으로 나눠요. 값이 클수록 드문 등급을 더 자주 골라요.",
     ),
     "lab_cost": Text("What each mistake costs", "오류별 비용"),
     "lab_cost_note": Text(
         "Rows are the label, columns the prediction. The grade that costs least on average is decided; only proportions "
         "matter.",
-        "행은 라벨, 열은 예측입니다. 평균 비용이 가장 작은 등급을 고르며, 비용은 비율만 의미가 있습니다.",
+        "행은 라벨, 열은 예측이에요. 평균 비용이 가장 작은 등급을 고르며, 비용은 비율만 의미가 있어요.",
     ),
     "lab_truth": Text("label ↓ prediction →", "라벨 ↓ 예측 →"),
     "lab_no_optimum": Text(
         "Nothing was fitted for this condition: τ changes nothing and no range is promised.",
-        "이 증상에는 맞춘 판정 기준이 없어 τ를 바꿔도 달라지지 않으며, 범위도 제시하지 않습니다.",
+        "이 증상에는 맞춘 판정 기준이 없어 τ를 바꿔도 달라지지 않으며, 범위도 제시하지 않아요.",
     ),
     "lab_to_optimum": Text("Back to the fitted optimum", "맞춘 최적값으로"),
     "lab_to_stored": Text("Back to what is in force", "사용 중인 기준으로"),
     "lab_images": Text(
         "{images:,} labelled pictures in “{part}”, {rarest:,} of the rarest grade: small differences are chance.",
-        "‘{part}’ 분할의 라벨 있는 사진 {images:,}장, 가장 드문 등급은 {rarest:,}장입니다. 작은 차이는 우연일 수 있습니다.",
+        "‘{part}’ 분할의 라벨 있는 사진 {images:,}장, 가장 드문 등급은 {rarest:,}장이에요. 작은 차이는 우연일 수 있어요.",
     ),
     "lab_here": Text("Chosen here", "지금 선택"),
     "lab_plain": Text("As trained", "학습된 그대로"),
@@ -581,8 +581,8 @@ WORDS: dict[str, Text] = {
         "With the rule chosen here, over the strength for rare grades, on the part shown. Decisions by another rule lie "
         "off the lines. The optimum is that of the calibration part: best QWK among those that keep the recall asked "
         "for (dashed).",
-        "지금 고른 규칙으로 드문 등급 보강을 바꿨을 때 표시된 분할에서의 값입니다. 다른 규칙의 판정은 선에서 벗어납니다. 최적값은 보정 "
-        "분할에서, 재현율 하한(점선)을 지키는 것 가운데 QWK가 가장 높은 것입니다.",
+        "지금 고른 규칙으로 드문 등급 보강을 바꿨을 때 표시된 분할에서의 값이에요. 다른 규칙의 판정은 선에서 벗어나요. 최적값은 보정 "
+        "분할에서, 재현율 하한(점선)을 지키는 것 가운데 QWK가 가장 높은 것이에요.",
     ),
     "lab_curves_alt": Text(
         "QWK and worst-grade recall over the strength for rare grades", "드문 등급 보강에 따른 QWK와 최저 등급 재현율"
@@ -591,26 +591,26 @@ WORDS: dict[str, Text] = {
     "lab_saves": Text(
         "Run {run} will decide {condition} by: {way}. Its other conditions stay as they are. Earlier versions are kept "
         "and can be brought back.",
-        "{run} 실행의 {condition} 판정을 다음으로 바꿉니다: {way}. 다른 증상은 그대로입니다. 이전 버전은 보관되며 되돌릴 수 있습니다.",
+        "{run} 실행의 {condition} 판정을 다음으로 바꿔요: {way}. 다른 증상은 그대로예요. 이전 버전은 보관되며 되돌릴 수 있어요.",
     ),
     "lab_answers": Text(
         "This run answers for {condition} now: the page “Grade a picture” and REST decide by it from the next request on.",
-        "지금 {condition}에 사용 중인 실행입니다. ‘사진 등급 추정’ 화면과 REST는 다음 요청부터 이 기준으로 판정합니다.",
+        "지금 {condition}에 사용 중인 실행이에요. ‘사진 등급 추정’ 화면과 REST는 다음 요청부터 이 기준으로 판정해요.",
     ),
     "lab_waits": Text(
         "Another run answers for {condition} now: comparisons change at once, the page “Grade a picture” and REST as soon "
         "as this run answers.",
-        "지금 {condition}에는 다른 실행을 사용 중입니다. 비교 화면은 바로 바뀌고, ‘사진 등급 추정’ 화면과 REST는 이 실행을 사용하게 되면 "
-        "바뀝니다.",
+        "지금 {condition}에는 다른 실행을 사용 중이에요. 비교 화면은 바로 바뀌고, ‘사진 등급 추정’ 화면과 REST는 이 실행을 사용하게 되면 "
+        "바뀌어요.",
     ),
     "lab_same": Text(
-        "This is what is in force: there is nothing to save.", "이미 사용 중인 기준이라 저장할 것이 없습니다."
+        "This is what is in force: there is nothing to save.", "이미 사용 중인 기준이라 저장할 것이 없어요."
     ),
     "lab_why_default": Text("{condition} by hand: {way}", "{condition} 직접 선택: {way}"),
     "lab_save_button": Text("Save", "저장"),
     "lab_saved": Text(
         "Saved: {condition} is decided by it from now on.",
-        "저장했습니다. 이제 {condition} 등급은 이 기준으로 판정합니다.",
+        "저장했어요. 이제 {condition} 등급은 이 기준으로 판정해요.",
     ),
     "point_who": Text("Who", "결정한 사람"),
     "point_what": Text("What", "내용"),
@@ -620,9 +620,7 @@ WORDS: dict[str, Text] = {
     "point_earlier": Text("Earlier version", "이전 버전"),
     "point_bring_back": Text("Bring back", "되돌리기"),
     "point_brought_back": Text("brought back: {made}, {why}", "되돌림: {made}, {why}"),
-    "point_back": Text(
-        "Brought back. Grades are decided by it from now on.", "되돌렸습니다. 이제 이 기준으로 판정합니다."
-    ),
+    "point_back": Text("Brought back. Grades are decided by it from now on.", "되돌렸어요. 이제 이 기준으로 판정해요."),
     # diagnose
     "diagnose_source": Text("Picture from", "사진 출처"),
     "diagnose_grades": Text("Estimated grades", "추정 등급"),
@@ -639,22 +637,22 @@ WORDS: dict[str, Text] = {
     "evidence_whole_note": Text(
         "Orange places speak for the grade named below, blue ones against it, uncoloured ones for neither. The mean over "
         "the picture is the model's score for the grade against the other three, exactly: nothing is approximated. All pictures share one scale.",
-        "주황색은 아래에 적힌 등급을 뒷받침하는 곳, 파란색은 반대하는 곳, 색이 없으면 어느 쪽도 아닙니다. 사진 전체의 평균이 다른 세 등급에 대한 모델의 "
-        "점수와 정확히 같으며 근사가 아닙니다. 모든 그림은 같은 색상 척도를 씁니다.",
+        "주황색은 아래에 적힌 등급을 뒷받침하는 곳, 파란색은 반대하는 곳, 색이 없으면 어느 쪽도 아니에요. 사진 전체의 평균이 다른 세 등급에 대한 모델의 "
+        "점수와 정확히 같으며 근사가 아니에요. 모든 그림은 같은 색상 척도를 써요.",
     ),
     "evidence_within_note": Text(
         "Orange places speak more for the grade named below than the rest of the picture does, blue ones less. The mean "
         "over the picture, in brackets, is taken off; it is the model's score for the grade against the other three, "
         "exactly. All pictures share one scale.",
-        "주황색은 아래에 적힌 등급을 사진의 다른 곳보다 더 뒷받침하는 곳, 파란색은 덜 뒷받침하는 곳입니다. 괄호 안은 여기서 뺀 사진 전체 평균으로, "
-        "다른 세 등급에 대한 모델의 점수와 정확히 같습니다. 모든 그림은 같은 색상 척도를 씁니다.",
+        "주황색은 아래에 적힌 등급을 사진의 다른 곳보다 더 뒷받침하는 곳, 파란색은 덜 뒷받침하는 곳이에요. 괄호 안은 여기서 뺀 사진 전체 평균으로, "
+        "다른 세 등급에 대한 모델의 점수와 정확히 같아요. 모든 그림은 같은 색상 척도를 써요.",
     ),
     "opacity": Text("Strength of the colours", "색 농도"),
     "diagnose_answered": Text("Answered by {runs}.", "추정에 사용한 모델(학습 실행): {runs}."),
     "grade_by_rule": Text(
         "Not always the most probable grade: the run's decision rule weighs how far off a mistake would be, so that rare "
         "grades are not given up.",
-        "가장 확률이 높은 등급과 다를 수 있습니다. 실행의 판정 규칙은 드문 등급을 놓치지 않도록 오류의 크기도 함께 고려합니다.",
+        "가장 확률이 높은 등급과 다를 수 있어요. 실행의 판정 규칙은 드문 등급을 놓치지 않도록 오류의 크기도 함께 고려해요.",
     ),
     "probability_of_grade": Text("Prob.", "확률"),
     # diagnose: page
@@ -669,8 +667,8 @@ WORDS: dict[str, Text] = {
     "upload_privacy": Text(
         "Nothing is stored: pictures and grades stay in this server's memory for this session only. At most {most} "
         "pictures of {size} MB together; for more there is `python -m training.predict`.",
-        "아무것도 저장하지 않습니다. 사진과 등급은 이 세션 동안만 서버 메모리에 있습니다. 한 번에 {most}장, 모두 합해 {size} MB까지이며, "
-        "더 많으면 `python -m training.predict`를 쓰십시오.",
+        "아무것도 저장하지 않아요. 사진과 등급은 이 세션 동안만 서버 메모리에 있어요. 한 번에 {most}장, 모두 합해 {size} MB까지이며, "
+        "더 많으면 `python -m training.predict`를 쓰세요.",
     ),
     "upload_kept": Text("Pictures handed in before: {count}", "앞서 올린 사진: {count}장"),
     "upload_let_go": Text("Remove them", "비우기"),
@@ -678,7 +676,7 @@ WORDS: dict[str, Text] = {
     "camera_help": Text(
         "A microscope that the computer takes for a camera works as well. Browsers allow cameras only on https "
         "addresses and on localhost.",
-        "컴퓨터가 카메라로 인식하는 현미경도 쓸 수 있습니다. 브라우저는 https 주소나 localhost에서만 카메라를 허용합니다.",
+        "컴퓨터가 카메라로 인식하는 현미경도 쓸 수 있어요. 브라우저는 https 주소나 localhost에서만 카메라를 허용해요.",
     ),
     "source_upload": Text("my files", "내 파일"),
     "source_folder": Text("a folder", "폴더"),
@@ -689,14 +687,14 @@ WORDS: dict[str, Text] = {
     "capture_pick": Text("Capture from the test part of “{data}”", "“{data}” 테스트 분할의 촬영"),
     "diagnose_wait": Text(
         "Hand in one picture or several, take one, or choose an example.",
-        "사진을 한 장 또는 여러 장 올리거나, 찍거나, 예시를 고르십시오.",
+        "사진을 한 장 또는 여러 장 올리거나, 찍거나, 예시를 고르세요.",
     ),
     "diagnose_progress": Text("Grading: {done} of {total}", "등급 추정 중: {total}장 중 {done}장"),
     "diagnose_synthetic": Text(
         "A run that answers learned from synthetic pictures. On a real scalp its grades mean nothing; they show how the "
         "tool works. Train on your own data to change that.",
-        "추정에 사용한 모델은 합성 그림으로 학습했습니다. 실제 두피에 대한 등급은 의미가 없고, 도구의 동작을 보여 줄 뿐입니다. 직접 가진 "
-        "데이터로 학습하십시오.",
+        "추정에 사용한 모델은 합성 그림으로 학습했어요. 실제 두피에 대한 등급은 의미가 없고, 도구의 동작을 보여 줄 뿐이에요. 직접 가진 "
+        "데이터로 학습하세요.",
     ),
     # diagnose: several pictures
     "overview": Text("All pictures with their grades", "모든 사진과 등급"),
@@ -709,9 +707,9 @@ WORDS: dict[str, Text] = {
     "overview_rest": Text("Other pictures", "그 밖의 사진"),
     "overview_highest": Text("highest of the regions", "부위별 최고"),
     "overview_open": Text("Open {name}", "{name} 열기"),
-    "overview_chosen": Text("The picture you chose is shown below.", "선택한 사진은 아래에 있습니다."),
-    "overview_choose": Text("Click a picture to see its reasons.", "사진을 누르면 근거를 볼 수 있습니다."),
-    "overview_not_graded": Text("not graded; open it to see why", "등급 보류. 눌러서 이유를 확인하십시오."),
+    "overview_chosen": Text("The picture you chose is shown below.", "선택한 사진은 아래에 있어요."),
+    "overview_choose": Text("Click a picture to see its reasons.", "사진을 누르면 근거를 볼 수 있어요."),
+    "overview_not_graded": Text("not graded; open it to see why", "등급 보류. 눌러서 이유를 확인하세요."),
     "overview_ringed": Text("as labelled", "라벨과 일치"),
     # diagnose: the check before grading
     "gate_too_small": Text("too small", "너무 작음"),
@@ -721,22 +719,22 @@ WORDS: dict[str, Text] = {
     "gate_not_a_scalp": Text("not like a scalp", "두피와 다름"),
     "gate_passed": Text(
         "✓ Quality check passed: sharp and bright enough, and like the pictures that the model learned from.",
-        "✓ 품질 검사 통과: 선명도와 밝기가 충분하고, 모델이 학습한 사진들과 비슷합니다.",
+        "✓ 품질 검사 통과: 선명도와 밝기가 충분하고, 모델이 학습한 사진들과 비슷해요.",
     ),
     "gate_unchecked": Text(
         "Nobody checked whether this picture can be graded: the run that answers has no quality check. Run "
         "`python -m training.calibrate` to give it one.",
-        "이 사진의 등급을 추정해도 되는지 검사하지 않았습니다. 응답하는 실행에 품질 검사가 없습니다. `python -m training.calibrate`로 "
-        "만들 수 있습니다.",
+        "이 사진의 등급을 추정해도 되는지 검사하지 않았어요. 응답하는 실행에 품질 검사가 없어요. `python -m training.calibrate`로 "
+        "만들 수 있어요.",
     ),
     "gate_advises": Text(
         "The quality check advises against grading this picture.",
-        "품질 검사에서 걸린 사진입니다. 등급을 추정하지 않는 편이 좋습니다.",
+        "품질 검사에서 걸린 사진이에요. 등급을 추정하지 않는 편이 좋아요.",
     ),
     "gate_insist": Text("Grade it nevertheless", "그래도 등급 추정"),
     "gate_insisted": Text(
         "Graded although the quality check advises against it. Do not rely on these grades.",
-        "품질 검사에서 걸렸으나 요청에 따라 추정했습니다. 이 등급은 신뢰하지 마십시오.",
+        "품질 검사에서 걸렸으나 요청에 따라 추정했어요. 이 등급은 신뢰하지 마세요.",
     ),
     # diagnose: evidence
     "evidence_whole_against": Text("against the grade", "등급에 반대"),
@@ -745,14 +743,14 @@ WORDS: dict[str, Text] = {
     "evidence_within_for": Text("more than elsewhere", "다른 곳보다 강함"),
     "evidence_scale": Text(
         "Logits: the grade's score at this place, less the mean of the other three grades' scores.",
-        "로짓: 그 위치에서 해당 등급의 점수에서 나머지 세 등급 점수의 평균을 뺀 값입니다.",
+        "로짓: 그 위치에서 해당 등급의 점수에서 나머지 세 등급 점수의 평균을 뺀 값이에요.",
     ),
     # diagnose: beside the answer
     "agreement": Text("What all architectures say of this picture", "모든 모델 구조의 의견"),
     "agreement_note": Text(
         "The best finished run of each architecture, each by its own operating point. Beside the number: the calibrated "
         "probability of that grade.",
-        "모델 구조마다 가장 좋은 실행이 각자의 운영점으로 판정한 등급입니다. 숫자 아래는 그 등급의 보정된 확률입니다.",
+        "모델 구조마다 가장 좋은 실행이 각자의 운영점으로 판정한 등급이에요. 숫자 아래는 그 등급의 보정된 확률이에요.",
     ),
     "agreement_ringed": Text("answers for this condition", "이 증상에 응답하는 모델"),
     "agreement_of": Text("{agreeing} of {others} others agree", "다른 {others}개 중 {agreeing}개 일치"),
@@ -762,33 +760,33 @@ WORDS: dict[str, Text] = {
     "nearest_note": Text(
         "The pictures of “{data}” whose features lie nearest to those of this picture, as {run} sees them, among a "
         "sample of {count:,}. Distance: 1 − cosine, 0 is the same direction.",
-        "“{data}”에서 뽑은 {count:,}장 가운데 {run}의 특징 공간에서 이 사진과 가장 가까운 사진입니다. 거리는 1 − 코사인이며, 0이면 방향이 "
-        "같습니다.",
+        "“{data}”에서 뽑은 {count:,}장 가운데 {run}의 특징 공간에서 이 사진과 가장 가까운 사진이에요. 거리는 1 − 코사인이며, 0이면 방향이 "
+        "같아요.",
     ),
     "nearest_this": Text("This picture", "이 사진"),
     "nearest_this_note": Text("estimated grades", "추정 등급"),
     "nearest_labels": Text("The nearest, with their labels", "가까운 사진과 그 라벨"),
     "nearest_distance": Text("distance {distance} · {part}", "거리 {distance} · {part}"),
-    "nearest_none": Text("The data set has no other picture to compare with.", "비교할 다른 사진이 없습니다."),
+    "nearest_none": Text("The data set has no other picture to compare with.", "비교할 다른 사진이 없어요."),
     # diagnose: taken along
     "parity_working": Text("Asking REST about the same picture …", "같은 사진을 REST로 확인하는 중 …"),
     "parity_rest": Text(
         "Same answer from REST (largest difference of a probability: {difference}).",
-        "REST의 답과 같습니다 (확률의 최대 차이: {difference}).",
+        "REST의 답과 같아요 (확률의 최대 차이: {difference}).",
     ),
     "parity_rest_other": Text(
         "REST decides otherwise (largest difference of a probability: {difference}).",
-        "REST의 판정과 다릅니다 (확률의 최대 차이: {difference}).",
+        "REST의 판정과 달라요 (확률의 최대 차이: {difference}).",
     ),
     "parity_torch": Text(
         "The export that answers differs from the trained network by {difference}.",
-        "응답하는 내보낸 모델과 학습된 모델의 차이는 {difference}입니다.",
+        "응답하는 내보낸 모델과 학습된 모델의 차이: {difference}",
     ),
     "parity_untold": Text(
         "How far the export lies from the trained network was not written down.",
-        "내보낸 모델과 학습된 모델의 차이는 기록되어 있지 않습니다.",
+        "내보낸 모델과 학습된 모델의 차이는 기록되어 있지 않아요.",
     ),
-    "parity_refused": Text("REST could not be compared:", "REST와 비교하지 못했습니다:"),
+    "parity_refused": Text("REST could not be compared:", "REST와 비교하지 못했어요:"),
     "download_json": Text("Download as JSON", "JSON 내려받기"),
     "download_csv": Text("Download as CSV", "CSV 내려받기"),
     "download_report": Text("Printable report (HTML)", "인쇄용 보고서 (HTML)"),
@@ -796,16 +794,16 @@ WORDS: dict[str, Text] = {
     "download_report_all": Text("All as a printable report (HTML)", "전체 인쇄용 보고서 (HTML)"),
     "download_note": Text(
         "Files are made when you ask for them. The report holds the picture itself; nothing of it stays here.",
-        "파일은 요청할 때 만들어집니다. 보고서에는 사진이 들어 있으며 서버에는 남지 않습니다.",
+        "파일은 요청할 때 만들어져요. 보고서에는 사진이 들어 있으며 서버에는 남지 않아요.",
     ),
     "client": Text("What a program gets", "프로그램이 받는 응답"),
     "client_note": Text(
         "The same answer by REST. `?strict=1` refuses pictures that should not be graded, `?evidence=1` adds the maps.",
-        "REST로도 같은 답을 받습니다. `?strict=1`이면 추정하지 않는 편이 좋은 사진을 거절하고, `?evidence=1`이면 근거 지도를 함께 "
-        "보냅니다.",
+        "REST로도 같은 답을 받아요. `?strict=1`이면 추정하지 않는 편이 좋은 사진을 거절하고, `?evidence=1`이면 근거 지도를 함께 "
+        "보내요.",
     ),
     # runs
-    "runs_none": Text("There is no run yet.", "아직 실행이 없습니다."),
+    "runs_none": Text("There is no run yet.", "아직 실행이 없어요."),
     "runs_damaged": Text("damaged", "손상됨"),
     "state": Text("State", "상태"),
     "conditions": Text("Conditions", "증상"),
@@ -819,7 +817,7 @@ WORDS: dict[str, Text] = {
     "runs_curves": Text("Curves", "곡선"),
     "runs_recipe_whole": Text("The whole recipe", "학습 설정 전체"),
     "runs_special": Text("What is special about this run", "이 실행에서 달라진 설정"),
-    "runs_nothing_special": Text("Every setting is the default one.", "모든 설정이 기본값입니다."),
+    "runs_nothing_special": Text("Every setting is the default one.", "모든 설정이 기본값이에요."),
     "setting": Text("Setting", "설정"),
     "setting_here": Text("Here", "이 실행"),
     "setting_default": Text("Default", "기본값"),
@@ -827,7 +825,7 @@ WORDS: dict[str, Text] = {
     "verdict_note": Text(
         "Difference in QWK on the validation part, with the 95 % interval of the paired bootstrap over captures. Within "
         "±0.02 counts as practically equal.",
-        "검증 분할의 QWK 차이와, 촬영 단위 짝지은 부트스트랩의 95 % 구간입니다. ±0.02 이내는 사실상 같다고 봅니다.",
+        "검증 분할의 QWK 차이와, 촬영 단위 짝지은 부트스트랩의 95 % 구간이에요. ±0.02 이내는 사실상 같다고 봐요.",
     ),
     "verdict_answers": Text("this run answers now", "지금 이 실행을 사용 중"),
     "verdict_promoted": Text("this run answers now, promoted", "지금 이 실행을 사용 중 (지정됨)"),
@@ -842,8 +840,8 @@ WORDS: dict[str, Text] = {
     ),
     "promote": Text("Promote", "이 실행으로 지정"),
     "promote_back": Text("Back to the automatic choice", "자동 선택으로 되돌리기"),
-    "promote_done": Text("{run} answers for {condition} from now on.", "이제 {condition}에는 {run} 실행을 사용합니다."),
-    "promote_automatic": Text("{condition}: back to the automatic choice.", "{condition}: 자동 선택으로 되돌렸습니다."),
+    "promote_done": Text("{run} answers for {condition} from now on.", "이제 {condition}에는 {run} 실행을 사용해요."),
+    "promote_automatic": Text("{condition}: back to the automatic choice.", "{condition}: 자동 선택으로 되돌렸어요."),
     "promote_log": Text("Promotions so far", "지정 기록"),
     "promote_time": Text("Time (UTC)", "시각 (UTC)"),
     "promote_before": Text("Answered before", "이전 실행"),
@@ -856,14 +854,14 @@ WORDS: dict[str, Text] = {
     "point_note": Text(
         "Fitted on the calibration part. Figures are of the validation part: most probable grade of the network as "
         "trained → decided now. Sets are of the test part.",
-        "보정 분할에서 맞추었습니다. 수치는 검증 분할 기준이며, 학습된 그대로 가장 높은 확률의 등급 → 지금의 판정입니다. 범위는 "
-        "테스트 분할 기준입니다.",
+        "보정 분할에서 맞추었어요. 수치는 검증 분할 기준이며, 학습된 그대로 가장 높은 확률의 등급 → 지금의 판정이에요. 범위는 "
+        "테스트 분할 기준이에요.",
     ),
     "point_none": Text(
         "Nothing is fitted: the most probable grade is decided. Fitting takes {count} labelled pictures of two grades in "
         "the calibration part.",
-        "맞춘 것이 없어 확률이 가장 높은 등급을 고릅니다. 맞추려면 보정 분할에 두 등급 이상의 라벨 있는 사진이 {count}장 "
-        "필요합니다.",
+        "맞춘 것이 없어 확률이 가장 높은 등급을 골라요. 맞추려면 보정 분할에 두 등급 이상의 라벨 있는 사진이 {count}장 "
+        "필요해요.",
     ),
     "point_temperature": Text("Temperature", "온도"),
     "point_rule": Text("Rule", "규칙"),
@@ -877,7 +875,7 @@ WORDS: dict[str, Text] = {
     "rule_expected_cost": Text("least expected cost", "기대 비용 최소"),
     "point_fit": Text("Fit anew", "다시 맞추기"),
     "point_fitted": Text(
-        "Fitted anew. Grades are decided by it from now on.", "다시 맞췄습니다. 이제 이 기준으로 판정합니다."
+        "Fitted anew. Grades are decided by it from now on.", "다시 맞췄어요. 이제 이 기준으로 판정해요."
     ),
     "point_why": Text("fitted anew on the Training runs page", "학습 실행 화면에서 다시 맞춤"),
     "point_versions": Text("Versions", "버전"),
@@ -889,7 +887,7 @@ WORDS: dict[str, Text] = {
         "A ladder from plain cross-entropy to the chosen settings. Each step adds one measure, is trained on the same "
         "pictures with the same seeds, and is judged on the test part against the step before it.",
         "단순한 교차 엔트로피에서 고른 설정까지 한 단계에 하나씩 조치를 더하고, 같은 사진과 같은 시드로 학습해 테스트 분할에서 바로 앞 "
-        "단계와 비교합니다.",
+        "단계와 비교해요.",
     ),
     "ablation_like": Text("Settings of", "기준 설정"),
     "ablation_defaults": Text("the defaults", "기본값"),
@@ -905,22 +903,22 @@ WORDS: dict[str, Text] = {
     ),
     "ablation_time": Text("All in all {time} on this machine.", "이 컴퓨터에서 모두 {time}."),
     "ablation_start": Text("Train what is missing", "남은 것 학습"),
-    "ablation_started": Text("{count} runs are in the queue.", "실행 {count}개가 대기열에 있습니다."),
+    "ablation_started": Text("{count} runs are in the queue.", "실행 {count}개가 대기열에 있어요."),
     "ablation_verdict": Text("Against the step before", "앞 단계 대비"),
     "ablation_difference": Text("QWK difference", "QWK 차이"),
     "ablation_recall": Text("Worst recall difference", "최저 재현율 차이"),
     "ablation_alt": Text("What each step reaches, with intervals", "단계별 결과와 구간"),
     "ablation_aside": Text(
         "In brackets: steps aside, judged against the end of the ladder.",
-        "괄호 안은 사다리의 끝과 비교한 곁가지 단계입니다.",
+        "괄호 안은 사다리의 끝과 비교한 곁가지 단계예요.",
     ),
     "runs_manifest": Text("Manifest: hashes, versions, device", "매니페스트: 해시, 버전, 장치"),
     "runs_files": Text("Files", "파일"),
     "runs_log": Text("Log", "로그"),
     "file": Text("File", "파일"),
     "size_kb": Text("kB", "kB"),
-    "empty_log": Text("Nothing was printed yet.", "아직 출력이 없습니다."),
-    "no_epoch": Text("No epoch has finished yet.", "아직 끝난 에폭이 없습니다."),
+    "empty_log": Text("Nothing was printed yet.", "아직 출력이 없어요."),
+    "no_epoch": Text("No epoch has finished yet.", "아직 끝난 에폭이 없어요."),
     "phase_preparing": Text("preparing pictures", "사진 준비 중"),
     "phase_training": Text("epoch {epoch} of {epochs}", "에폭 {epoch}/{epochs}"),
     "phase_grading": Text("grading the validation and test pictures", "검증·테스트 사진 등급 추정 중"),
@@ -946,15 +944,15 @@ WORDS: dict[str, Text] = {
     "retrain_file": Text("Weights file (safetensors)", "가중치 파일 (safetensors)"),
     "retrain_file_help": Text(
         "Whole path of a file on the server with the backbone's weights; it goes before what is chosen above.",
-        "백본 가중치 파일의 서버 경로. 입력하면 위의 시작점 대신 사용합니다.",
+        "백본 가중치 파일의 서버 경로. 입력하면 위의 시작점 대신 사용해요.",
     ),
     "retrain_weights_help": Text(
         "One number for each of the six in their order, with commas between; empty: all alike.",
-        "여섯 증상 순서대로 쉼표로 구분한 숫자. 비우면 모두 같습니다.",
+        "여섯 증상 순서대로 쉼표로 구분한 숫자. 비우면 모두 같아요.",
     ),
-    "retrain_started": Text("Asked for run {run}.", "{run} 실행을 요청했습니다."),
+    "retrain_started": Text("Asked for run {run}.", "{run} 실행을 요청했어요."),
     "retrain_already": Text(
-        "Just this training is under way already: run {run}.", "같은 학습이 이미 진행 중입니다: {run} 실행."
+        "Just this training is under way already: run {run}.", "같은 학습이 이미 진행 중이에요: {run} 실행."
     ),
     "drawn": Text("How often grades are drawn", "등급별 추출 비율"),
     "drawn_note": Text(
@@ -963,11 +961,11 @@ WORDS: dict[str, Text] = {
     ),
     "drawn_same": Text(
         "Share of each grade in the training part, in percent; pictures are drawn as they are.",
-        "학습 분할의 등급별 비율(%). 사진을 있는 그대로 뽑습니다.",
+        "학습 분할의 등급별 비율(%). 사진을 있는 그대로 뽑아요.",
     ),
     "estimate_unknown": Text(
         "How long it takes has not been measured on this machine yet.",
-        "이 컴퓨터에서 걸리는 시간을 아직 재지 않았습니다.",
+        "이 컴퓨터에서 걸리는 시간을 아직 재지 않았어요.",
     ),
     "estimate_measure": Text("Measure (about 20 s)", "측정하기 (약 20초)"),
     "estimate_measuring": Text("Measuring …", "측정하는 중 …"),
@@ -1022,6 +1020,6 @@ WORDS: dict[str, Text] = {
     "grade_range": Text("{low} to {high}", "{low}부터 {high}까지"),
     "grade_set_note": Text(
         "The range holds the label in {coverage} of pictures like those the model was calibrated on.",
-        "보정에 사용한 것과 비슷한 사진이라면 {coverage}에서 실제 라벨이 이 범위 안에 있습니다.",
+        "보정에 사용한 것과 비슷한 사진이라면 {coverage}에서 실제 라벨이 이 범위 안에 있어요.",
     ),
 }
