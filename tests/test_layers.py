@@ -35,7 +35,7 @@ ALLOWED = {
     ),
     "dlordinal": ("scalp_core/learning/losses.py",),
     "scipy": (
-        "scalp_core/metrics/operating_point.py",
+        "scalp_core/metrics/calibration.py",
         "scalp_core/metrics/paired_comparison.py",
         "scalp_core/metrics/bootstrap.py",
     ),

@@ -19,7 +19,7 @@ from scalp_core.errors import ScalpError, Text
 from scalp_core.evaluation.comparison import ExcludedRun, Model, candidates
 from scalp_core.inference import session
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.metrics import metrics
+from scalp_core.metrics import calibration, metrics
 from scalp_core.metrics.alignment import align, arrange
 from scalp_core.metrics.operating_point import COVERAGE, OperatingPoint
 from scalp_core.metrics.paired_comparison import Comparison, compare
@@ -241,8 +241,8 @@ def _calibrated(run: Run, condition: Condition) -> str:
     if condition not in run.recipe.conditions:
         return "–"
     plain = OperatingPoint().apply(run.raw_predictions)
-    before, after = (metrics.expected_calibration_error(one, condition, "test") for one in (plain, run.predictions))
-    sets = metrics.measure_sets(run.predictions, condition, "test")
+    before, after = (calibration.expected_calibration_error(one, condition, "test") for one in (plain, run.predictions))
+    sets = calibration.measure_sets(run.predictions, condition, "test")
     promised = f"{sets.coverage:.2f} ({sets.size:.1f})" if sets.images else "no sets"
     return f"{_figure(before)} → {_figure(after)}; {promised}"
 

@@ -21,7 +21,8 @@ from scalp_core.charts.dataset_charts import AXES, grade_name
 from scalp_core.errors import Text
 from scalp_core.evaluation.comparison import Reference
 from scalp_core.labels import GRADES, Condition
-from scalp_core.metrics.metrics import METRICS, calibration_error_of
+from scalp_core.metrics.calibration import calibration_error
+from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison, Verdict
 from scalp_core.palette import DIVERGING, MATRIX_COLORS, UNKNOWN, architecture_color, architecture_shape
 
@@ -446,10 +447,10 @@ def reliability_chart(tables: Mapping[str, pd.DataFrame], language: str) -> alt.
     """Accuracy against confidence in bins of equally many pictures; on the diagonal probabilities keep their word.
 
     Args:
-        tables: of evaluate.reliability_of, by side's name; the legend adds its expected calibration error.
+        tables: of calibration.reliability_bins, by side's name; the legend adds its expected calibration error.
     """
     labels = {
-        name: _WORDS["calibration"](language).format(name=name, error=calibration_error_of(table))
+        name: _WORDS["calibration"](language).format(name=name, error=calibration_error(table))
         for name, table in tables.items()
     }
     known = [table.assign(name=labels[name]) for name, table in tables.items()]

@@ -32,7 +32,8 @@ from scalp_core.charts.fonts import korean_font, language_of_figures
 from scalp_core.errors import Text
 from scalp_core.evaluation.comparison import Reference
 from scalp_core.labels import GRADES, Condition
-from scalp_core.metrics.metrics import METRICS, calibration_error_of
+from scalp_core.metrics.calibration import calibration_error
+from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison, Estimate, Verdict
 from scalp_core.palette import (
     DIVERGING,
@@ -487,7 +488,7 @@ def reliability(
     as it is right.
 
     Args:
-        tables: of evaluate.reliability_of, by the name of the side.
+        tables: of calibration.reliability_bins, by the name of the side.
     """
     language = language_of_figures(language)
     figure, panels = _panels(len(tables), _DIAGRAMS_A_ROW, 1.75, synthetic, language, _title(condition, language))
@@ -495,7 +496,7 @@ def reliability(
     for number, (panel, (name, table)) in enumerate(zip(panels, tables.items(), strict=True)):
         panel.plot([least, 1], [least, 1], "--", color=UNKNOWN, linewidth=1)
         panel.plot(table["confidence"], table["accuracy"], **looks[name], markersize=4, clip_on=False)
-        error = _say("calibration", language, error=calibration_error_of(table))
+        error = _say("calibration", language, error=calibration_error(table))
         panel.text(0.97, 0.05, error, ha="right", transform=panel.transAxes, fontsize=7)
         panel.set(xlim=(least, 1), ylim=(0, 1), box_aspect=1, xlabel=_say("confidence", language))
         panel.set_ylabel(_say("right", language) if number % _DIAGRAMS_A_ROW == 0 else "")

@@ -19,7 +19,7 @@ from filelock import FileLock
 from scalp_core.data.dataset import open_dataset
 from scalp_core.errors import Text
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.metrics import metrics, operating_point, paired_comparison
+from scalp_core.metrics import calibration, metrics, operating_point, paired_comparison
 from scalp_core.metrics.metrics import Counts
 from scalp_core.metrics.operating_point import OperatingPoint
 from scalp_core.runs.runs import Recipe, Run, State, artifacts_folder, create_run, list_runs, not_writable
@@ -372,7 +372,7 @@ def _judged(
             continue
         predictions = _decide(run, run.changed_ns, decided)
         counts = metrics.counts_by_group(predictions, condition, PART, groups)
-        yield recipe.seed, _Judged(counts, metrics.expected_calibration_error(predictions, condition, PART))
+        yield recipe.seed, _Judged(counts, calibration.expected_calibration_error(predictions, condition, PART))
 
 
 @lru_cache(maxsize=256)

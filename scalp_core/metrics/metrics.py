@@ -4,7 +4,6 @@ In every matrix rows are the truth and columns the prediction. Metrics of an ord
 quadratic weighted kappa leads, the macro-averaged mean absolute error and the worst grade's recall keep it honest.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -250,7 +249,7 @@ def quadratic_weighted_kappa(counts: npt.NDArray[np.integer]) -> float:
 
 def counts_by_group(predictions: pd.DataFrame, condition: str, part: str, groups: Mapping[str, object]) -> Counts:
     """One confusion matrix a group, (groups, 4, 4); `groups` names the group of each image id, or it is its own."""
-    rows = _labelled(predictions, condition, part)
+    rows = labelled_rows(predictions, condition, part)
     named = rows["image"].map(groups).astype(object)
     codes, names = pd.factorize(named.where(named.notna(), rows["image"]).astype(str), sort=True)
     cells = codes * _GRADES**2 + rows["truth"].to_numpy(dtype=np.int64) * _GRADES + _predicted(rows)
@@ -259,11 +258,11 @@ def counts_by_group(predictions: pd.DataFrame, condition: str, part: str, groups
 
 def confusion(predictions: pd.DataFrame, condition: str, part: str) -> Counts:
     """The confusion matrix of one condition in one part of a run's prediction table."""
-    rows = _labelled(predictions, condition, part)
+    rows = labelled_rows(predictions, condition, part)
     return count(rows["truth"].to_numpy(dtype=np.int64), _predicted(rows))
 
 
-def _labelled(predictions: pd.DataFrame, condition: str, part: str) -> pd.DataFrame:
+def labelled_rows(predictions: pd.DataFrame, condition: str, part: str) -> pd.DataFrame:
     rows = predictions[(predictions["condition"] == condition) & (predictions["part"] == part)]
     return rows.dropna(subset="truth")
 
@@ -282,51 +281,6 @@ def report(predictions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-# What the probabilities and grade sets are worth. These need the pictures themselves, not their counts.
-
-BINS = 15
-
-
-def reliability(predictions: pd.DataFrame, condition: str, part: str, bins: int = BINS) -> pd.DataFrame:
-    """How sure and how right one condition's probabilities are in one part; see `reliability_of`."""
-    return reliability_of(*_probabilities_and_truth(predictions, condition, part), bins)
-
-
-def reliability_of(probabilities: Values, truth: npt.NDArray[np.integer], bins: int = BINS) -> pd.DataFrame:
-    """How sure and how right: one row a bin of about as many pictures, the least sure first.
-
-    Args:
-        probabilities: (n, 4).
-        truth: (n,), every picture labelled.
-
-    Returns:
-        confidence (mean probability of the most probable grade), accuracy (share in which it is the true one), images.
-        The most probable grade and not the decided one: so the figure is about probabilities alone, whatever the rule.
-    """
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
-    parts = np.array_split(np.argsort(confidence, kind="stable"), bins)
-    rows = [(confidence[one].mean(), right[one].mean(), len(one)) for one in parts if len(one)]
-    return pd.DataFrame(rows, columns=["confidence", "accuracy", "images"])
-
-
-def expected_calibration_error(predictions: pd.DataFrame, condition: str, part: str, bins: int = BINS) -> float:
-    """Of one condition in one part; see `calibration_error_of`."""
-    return calibration_error_of(reliability(predictions, condition, part, bins))
-
-
-def calibration_error_of(table: pd.DataFrame) -> float:
-    """Mean distance between confidence and accuracy over bins of equal mass (Guo et al. 2017; Nguyen & O'Connor 2015).
-
-    Never 0 in practice: with forty pictures a bin chance alone makes 0.03–0.06. NaN where nothing is labelled.
-
-    Args:
-        table: of `reliability_of`.
-    """
-    if table.empty:
-        return math.nan
-    return float(np.average((table["confidence"] - table["accuracy"]).abs(), weights=table["images"]))
-
-
 def ranked_probability_scores(probabilities: npt.NDArray[np.floating], truth: npt.NDArray[np.integer]) -> Values:
     """(n,): mean squared distance of the cumulated probabilities from the truth's: 0 is best, 1 worst (Epstein 1969).
 
@@ -339,34 +293,3 @@ def ranked_probability_scores(probabilities: npt.NDArray[np.floating], truth: np
         cumulated = cumulated + probabilities[:, grade]
         scores += np.square(cumulated - (truth <= grade))
     return scores / (_GRADES - 1)
-
-
-def _probabilities_and_truth(
-    predictions: pd.DataFrame, condition: str, part: str
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    rows = _labelled(predictions, condition, part)
-    return rows[PROBABILITIES].to_numpy(dtype=np.float64), rows["truth"].to_numpy(dtype=np.int64)
-
-
-@dataclass(frozen=True)
-class SetQuality:
-    """What grade sets keep. NaN where there are none.
-
-    Attributes:
-        images: labelled pictures with a set.
-        coverage: share of them whose set holds the truth.
-        size: mean number of grades in a set.
-    """
-
-    images: int
-    coverage: float
-    size: float
-
-
-def measure_sets(predictions: pd.DataFrame, condition: str, part: str) -> SetQuality:
-    """Coverage and size of one condition's grade sets (columns low and high) in one part."""
-    rows = _labelled(predictions, condition, part).dropna(subset=["low", "high"])
-    if rows.empty:
-        return SetQuality(0, float("nan"), float("nan"))
-    truth, low, high = (rows[name].to_numpy(dtype=np.int64) for name in ("truth", "low", "high"))
-    return SetQuality(len(rows), float(((low <= truth) & (truth <= high)).mean()), float((high - low + 1).mean()))

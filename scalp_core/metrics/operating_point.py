@@ -15,10 +15,16 @@ import pandas as pd
 from scalp_core.errors import ScalpError, Text
 from scalp_core.labels import GRADES, Condition
 from scalp_core.metrics import metrics
-from scalp_core.metrics.metrics import PROBABILITIES, SetQuality
+from scalp_core.metrics.calibration import (
+    Grades,
+    Probabilities,
+    SetQuality,
+    apply_calibration,
+    fit_calibration,
+    set_quality,
+)
+from scalp_core.metrics.metrics import PROBABILITIES
 
-Grades = npt.NDArray[np.int64]
-Probabilities = npt.NDArray[np.float64]
 PerGrade = tuple[float, float, float, float]
 Cost = tuple[PerGrade, PerGrade, PerGrade, PerGrade]  # rows truth, columns prediction
 
@@ -31,7 +37,6 @@ RECALL_FLOOR = 0.2
 MIN_IMAGES = 30
 # Kappas this near are the same: the gentler decision is taken, which has less of the calibration part in it.
 _HAIR = 0.005
-_LEAST = 1e-12  # probability: its logarithm has to be finite
 _N = len(GRADES)
 _DISTANCE = np.abs(np.subtract.outer(np.arange(_N), np.arange(_N))).astype(np.float64)
 
@@ -148,7 +153,7 @@ class Decision:
         raw = np.asarray(probabilities, dtype=np.float64)
         if self.temperature == 1 and not any(self.shift):
             return raw  # to the bit what the network said
-        return _calibrated(raw, self.temperature, np.array(self.shift))
+        return apply_calibration(raw, self.temperature, np.array(self.shift))
 
     def grade(self, calibrated: npt.ArrayLike) -> Grades:
         """The decided grades (…) of calibrated probabilities (…, 4). The only place where they are decided."""
@@ -240,8 +245,8 @@ def fit(raw: pd.DataFrame, recall_floor: float = RECALL_FLOOR, why: str = "") ->
 
 
 def _fit_decision(said: Probabilities, truth: Grades, recall_floor: float) -> Decision:
-    temperature, shift = _fit_calibration(said, truth)
-    calibrated = _calibrated(said, temperature, shift)
+    temperature, shift = fit_calibration(said, truth)
+    calibrated = apply_calibration(said, temperature, shift)
     prior = (np.bincount(truth, minlength=_N) + 1) / (len(truth) + _N)
     rule, tau = _choose_rule(calibrated, truth, prior, recall_floor)
     shares = per_grade(prior)
@@ -320,13 +325,12 @@ def decided(decision: Decision, shown: Labelled) -> Grades:
     return decision.grade(decision.calibrated(shown.said))
 
 
-def set_quality(decision: Decision, shown: Labelled) -> SetQuality:
-    """Coverage and size of the grade sets of these pictures; nothing where nothing is promised."""
-    if not decision.fitted or not len(shown.truth):
+def evaluate_sets(decision: Decision, shown: Labelled) -> SetQuality:
+    """Measure the grade sets of these pictures; none are counted where the decision was not fitted."""
+    if not decision.fitted:
         return SetQuality(0, math.nan, math.nan)
     low, high = decision.grade_set(decision.calibrated(shown.said))
-    held = (low <= shown.truth) & (shown.truth <= high)
-    return SetQuality(len(held), float(held.mean()), float((high - low + 1).mean()))
+    return set_quality(shown.truth, low, high)
 
 
 LONGEST_WHO, LONGEST_WHY = 80, 300  # letters
@@ -345,42 +349,6 @@ def with_decision(point: OperatingPoint, condition: str, decision: Decision, who
 
 def _line(text: str) -> str:
     return " ".join(text.split())
-
-
-# Calibration.
-
-
-def _calibrated(raw: Probabilities, temperature: float, shift: npt.NDArray[np.float64]) -> Probabilities:
-    return _softmax(np.log(raw.clip(_LEAST)) / temperature + shift)
-
-
-def _softmax(scores: npt.NDArray[np.float64]) -> Probabilities:
-    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
-
-
-def _fit_calibration(raw: Probabilities, truth: Grades) -> tuple[float, npt.NDArray[np.float64]]:
-    """Temperature and shift (4,) of the greatest posterior.
-
-    The logarithm of the temperature and the shifts have a normal prior of variance 1. Beside hundreds of pictures that
-    is nothing: it pulls at a shift of s as s pictures would. But a rare grade has three, or none: its likelihood alone
-    would send the shift to minus infinity, and the grade would be dead for good.
-    """
-    # Pages and answers apply what was fitted and never fit: they need not wait for it.
-    from scipy.optimize import minimize
-    from scipy.special import log_softmax
-
-    logarithms, labels = np.log(raw.clip(_LEAST)), np.eye(_N)[truth]
-
-    def loss(values: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        scaled = logarithms * np.exp(-values[0])
-        logs = log_softmax(scaled + values[1:], axis=1)
-        residuals = np.exp(logs) - labels
-        slope = np.concatenate([[-(residuals * scaled).sum()], residuals.sum(axis=0)])
-        return float(-(labels * logs).sum() + values @ values / 2), slope + values
-
-    found = minimize(loss, np.zeros(1 + _N), jac=True, method="L-BFGS-B").x
-    return float(np.exp(found[0])), found[1:]
 
 
 # The decision.

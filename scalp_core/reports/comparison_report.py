@@ -26,7 +26,8 @@ from scalp_core.files import sha256
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import summary
 from scalp_core.metrics.alignment import AlignedPredictions
-from scalp_core.metrics.metrics import METRICS, reliability_of
+from scalp_core.metrics.calibration import reliability_bins
+from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison, Estimate, Verdict
 from scalp_core.reports.html import RESEARCH, document, heading, paragraph, table
 from scalp_core.runs.runs import Run
@@ -324,7 +325,7 @@ def _sureness(lined_up: AlignedPredictions, side: Model, condition: Condition) -
     runs, place = [lined_up.run(run.id) for run in side.runs], lined_up.condition(condition)
     known = lined_up.judged[runs, place]
     truth = np.broadcast_to(lined_up.truth[place], known.shape)[known]
-    return reliability_of(lined_up.probabilities[runs, place][known].astype(np.float64), truth.astype(np.int64))
+    return reliability_bins(lined_up.probabilities[runs, place][known].astype(np.float64), truth.astype(np.int64))
 
 
 def _costs(one: _Report) -> str:

@@ -25,7 +25,8 @@ from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.errors import Text
 from scalp_core.evaluation.comparison import Reference
 from scalp_core.labels import CONDITIONS, GRADES
-from scalp_core.metrics.metrics import METRICS, calibration_error_of, reliability_of
+from scalp_core.metrics.calibration import calibration_error, reliability_bins
+from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison, Verdict, compare
 from scalp_core.palette import architecture_color, architecture_shape
 
@@ -219,14 +220,14 @@ def test_reliability_tells_the_calibration_error(language: str) -> None:
     tables = {}
     for name, run in (("vgg11_bn", "v"), ("googlenet", "g")):
         one = found.probabilities[found.run(run), place(ONE_BEST)].astype(float)
-        tables[name] = reliability_of(one, found.truth[place(ONE_BEST)].astype(int), 5)
+        tables[name] = reliability_bins(one, found.truth[place(ONE_BEST)].astype(int), 5)
     chart = reliability_chart(tables, language).to_dict()
     rows = rows_with(chart, "images")
     assert len(rows) == 10
     for name, table in tables.items():
         mine = [row for row in rows if row["name"].startswith(name)]
         assert [row["accuracy"] for row in mine] == pytest.approx(list(table["accuracy"]))
-        assert f"{calibration_error_of(table):.3f}" in mine[0]["name"]
+        assert f"{calibration_error(table):.3f}" in mine[0]["name"]
     first, last = next(one for one in tables_of(chart) if "images" not in one[0])
     assert (first["confidence"], last["confidence"]) == (first["accuracy"], last["accuracy"])  # the diagonal
 

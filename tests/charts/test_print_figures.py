@@ -20,7 +20,8 @@ from scalp_core.charts.fonts import korean_font, language_of_figures
 from scalp_core.errors import Text
 from scalp_core.evaluation.comparison import Reference
 from scalp_core.labels import CONDITIONS, GRADES
-from scalp_core.metrics.metrics import METRICS, calibration_error_of, reliability_of
+from scalp_core.metrics.calibration import calibration_error, reliability_bins
+from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison, Verdict
 from scalp_core.palette import DIVERGING, SEVERITY_COLORS, UNKNOWN, architecture_color
 
@@ -54,7 +55,7 @@ def all_of(four: Comparison, language: str) -> Iterator[tuple[str, matplotlib.fi
     """One figure of each kind."""
     told = {"synthetic": True}
     counts = {NAMES[side]: four.counts[number, 0] for number, side in enumerate(four.sides)}
-    table = reliability_of(np.full((60, 4), 0.25), np.arange(60) % 4)
+    table = reliability_bins(np.full((60, 4), 0.25), np.arange(60) % 4)
     yield "leaderboard", print_figures.leaderboard(four, NAMES, KAPPA, {ONE_BEST: [CEILING]}, language, **told)
     yield "wall", print_figures.wall(counts, ONE_BEST, language, **told)
     yield "forest", print_figures.forest(four.pairs(KAPPA, ONE_BEST), NAMES, "v", KAPPA, language, **told)
@@ -221,12 +222,12 @@ def test_recall_names_how_many_pictures_there_are(four: Comparison, language: st
 def test_reliability_has_a_panel_a_side_with_its_error() -> None:
     one = aligned()
     known = one.judged[0, place(ONE_BEST)]
-    table = reliability_of(one.probabilities[0, place(ONE_BEST)][known], one.truth[place(ONE_BEST)][known])
+    table = reliability_bins(one.probabilities[0, place(ONE_BEST)][known], one.truth[place(ONE_BEST)][known])
     names = [f"vit_tiny · {number}" for number in range(6)]
     svg = print_figures.as_svg(print_figures.reliability(dict.fromkeys(names, table), "en", condition=ONE_BEST))
     written = texts(svg)
     assert set(names) <= set(written)
-    assert written.count(f"error {calibration_error_of(table):.3f}") == 6
+    assert written.count(f"error {calibration_error(table):.3f}") == 6
 
 
 def test_curves_tell_runs_of_one_family_apart() -> None:
@@ -250,7 +251,7 @@ def test_costs_leave_out_what_was_not_measured() -> None:
 
 
 def test_where_there_is_nothing_to_say_a_figure_is_empty_and_not_broken(four: Comparison) -> None:
-    nothing = reliability_of(np.empty((0, 4)), np.empty(0, dtype=np.int64))
+    nothing = reliability_bins(np.empty((0, 4)), np.empty(0, dtype=np.int64))
     empty = COSTS.assign(value=np.nan, low=np.nan, high=np.nan)
     for figure in (
         print_figures.leaderboard(made(("v",)), {"v": "vgg11_bn"}, AMAE, {}, "en"),

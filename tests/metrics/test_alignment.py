@@ -1,12 +1,24 @@
 """Answers of several runs side by side: what belongs together meets, and what cannot be compared is refused."""
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from judged import DANDRUFF, SEBUM, lined_up, noisy, table
 
 from scalp_core.labels import CONDITIONS
-from scalp_core.metrics.alignment import align, arrange, cell_counts, confusion, in_cell
+from scalp_core.metrics.alignment import (
+    align,
+    all_wrong,
+    arrange,
+    cell_counts,
+    confusion,
+    far_apart,
+    in_cell,
+    only_right,
+)
 from scalp_core.metrics.metrics import PROBABILITIES, ranked_probability_scores
 from scalp_core.metrics.metrics import confusion as confusion_of_table
 
@@ -104,3 +116,57 @@ def test_a_part_without_pictures_is_empty() -> None:
     assert len(aligned.images) == 0
     assert confusion(aligned).sum() == 0
     assert cell_counts(aligned).shape == (0, 1, 6, 17)
+
+
+# ---- disagreement ----
+
+# Pictures:        0  1  2  3   4   5
+TRUTH = np.array([0, 1, 2, 3, -1, 2], dtype=np.int8)
+GRADES = np.array(
+    [
+        [0, 2, 1, 0, 0, -1],
+        [0, 1, 1, 2, 3, -1],
+        [1, 2, 3, 2, 1, -1],
+        [-1] * 6,  # grades other conditions
+    ],
+    dtype=np.int8,
+)
+
+
+def test_all_wrong_are_labelled_pictures_that_no_run_has_right() -> None:
+    assert all_wrong(TRUTH, GRADES).tolist() == [2, 3]  # the last is not graded, the one before has no label
+
+
+def test_only_right_is_right_alone() -> None:
+    assert [only_right(TRUTH, GRADES, run).tolist() for run in range(4)] == [[], [1], [], []]
+
+
+def test_only_right_needs_two_runs() -> None:
+    assert only_right(TRUTH, GRADES[[1, 3]], 0).tolist() == []
+    assert only_right(TRUTH, GRADES[:1], 0).tolist() == []
+
+
+def test_far_apart_is_about_answers_and_needs_no_label() -> None:
+    assert far_apart(GRADES).tolist() == [2, 3, 4]
+    assert far_apart(GRADES, distance=3).tolist() == [4]
+    assert far_apart(GRADES[3:]).tolist() == []
+
+
+@given(st.lists(st.tuples(st.integers(-1, 3), *[st.integers(-1, 3)] * 3), min_size=1))
+def test_every_picture_is_sorted_as_one_would_by_hand(pictures: list[tuple[int, ...]]) -> None:
+    table: npt.NDArray[np.int8] = np.array(pictures, dtype=np.int8).T
+    truth, grades = table[0], table[1:]
+    for place, (label, *answers) in enumerate(pictures):
+        given_answers = [answer for answer in answers if answer >= 0]
+        right = [label >= 0 and answer == label for answer in answers]
+        assert (place in all_wrong(truth, grades)) == (label >= 0 and bool(given_answers) and not any(right))
+        for run in range(3):
+            alone = right[run] and sum(right) == 1 and len(given_answers) > 1
+            assert (place in only_right(truth, grades, run)) == alone
+        spread = max(given_answers) - min(given_answers) if given_answers else 0
+        assert (place in far_apart(grades)) == (spread >= 2)
+
+
+@pytest.mark.parametrize("function", [lambda: all_wrong(TRUTH[:0], GRADES[:, :0]), lambda: far_apart(GRADES[:, :0])])
+def test_no_picture_is_no_trouble(function) -> None:
+    assert function().tolist() == []

@@ -118,35 +118,6 @@ def test_many_matrices_at_once_are_measured_like_each(pairs: list[list[tuple[int
 # Probabilities and grade sets.
 
 
-def probable(probabilities: npt.ArrayLike, truth: list[int | None]) -> pd.DataFrame:
-    made = table(truth, [0] * len(truth))
-    made[evaluate.PROBABILITIES] = np.asarray(probabilities, dtype=np.float64)
-    return made
-
-
-def test_calibration_error_by_hand() -> None:
-    sure, unsure = [0.9, 0.1, 0.0, 0.0], [0.4, 0.6, 0.0, 0.0]
-    predictions = probable([sure] * 4 + [unsure] * 4, [0, 0, 0, 1, 1, 1, 1, 1])
-    assert evaluate.reliability(predictions, "value_1", "test", bins=2).to_numpy().tolist() == [
-        pytest.approx([0.6, 1.0, 4]),
-        pytest.approx([0.9, 0.75, 4]),
-    ]
-    error = evaluate.expected_calibration_error(predictions, "value_1", "test", bins=2)
-    assert error == pytest.approx((0.4 + 0.15) / 2)
-
-
-def test_who_says_how_sure_they_are_has_nearly_no_calibration_error() -> None:
-    generator = np.random.default_rng(0)
-    honest = generator.dirichlet([1, 1, 1, 1], size=20000)
-    truth = [int(one) for one in (honest.cumsum(axis=1) < generator.random(20000)[:, None]).sum(axis=1).clip(max=3)]
-    boasting = honest**2 / (honest**2).sum(axis=1, keepdims=True)
-    errors = [evaluate.expected_calibration_error(probable(p, truth), "value_1", "test") for p in (honest, boasting)]
-    assert errors[0] < 0.015
-    assert errors[1] > 0.1
-    scores = [evaluate.ranked_probability_scores(p, np.array(truth)).mean() for p in (honest, boasting)]
-    assert scores[0] < scores[1]
-
-
 def test_ranked_probability_score_by_hand() -> None:
     def score(probabilities: list[float], truth: int) -> float:
         return float(evaluate.ranked_probability_scores(np.array([probabilities]), np.array([truth]))[0])
@@ -155,21 +126,6 @@ def test_ranked_probability_score_by_hand() -> None:
     assert score([1, 0, 0, 0], 3) == 1
     assert score([0, 0, 1, 0], 3) == pytest.approx(1 / 3)
     assert score([0.5, 0, 0.5, 0], 1) == pytest.approx((0.25 + 0.25) / 3)
-
-
-def test_sets_are_counted() -> None:
-    predictions = table([0, 1, 3, None, 2], [0, 0, 2, 1, 2]).assign(
-        low=pd.array([0, 0, 1, 0, None], dtype="Int8"), high=pd.array([0, 1, 2, 3, None], dtype="Int8")
-    )
-    quality = evaluate.measure_sets(predictions, "value_1", "test")
-    assert (quality.images, quality.coverage, quality.size) == (3, pytest.approx(2 / 3), pytest.approx(5 / 3))
-
-
-def test_of_nothing_labelled_nothing_is_said() -> None:
-    nothing = table([None], [1]).assign(low=pd.array([1], dtype="Int8"), high=pd.array([1], dtype="Int8"))
-    assert math.isnan(evaluate.expected_calibration_error(nothing, "value_1", "test"))
-    assert evaluate.measure_sets(nothing, "value_1", "test").images == 0
-    assert evaluate.reliability(nothing, "value_1", "test").empty
 
 
 def grouped(sizes: np.ndarray, generator: np.random.Generator) -> pd.DataFrame:

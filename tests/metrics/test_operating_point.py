@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.metrics import metrics
+from scalp_core.metrics import calibration, metrics
 from scalp_core.metrics.metrics import PROBABILITIES
 from scalp_core.metrics.operating_point import (
     COSTS,
@@ -37,13 +37,13 @@ from scalp_core.metrics.operating_point import (
     by_hand,
     cost_of,
     decided,
+    evaluate_sets,
     fit,
     from_json,
     labelled,
     optimum,
     over_taus,
     per_grade,
-    set_quality,
     signed,
     with_decision,
 )
@@ -107,7 +107,7 @@ def test_a_prior_that_balanced_training_moved_is_moved_back() -> None:
     assert np.abs(np.array(decision.shift) - moved).max() < 0.4
     assert np.abs(decision.calibrated(balanced) - exact).mean() < 0.02
     raw, calibrated = table(balanced, truth), fit(table(balanced, truth)).apply(table(balanced, truth))
-    errors = [metrics.expected_calibration_error(one, PUSTULES, "calib") for one in (raw, calibrated)]
+    errors = [calibration.expected_calibration_error(one, PUSTULES, "calib") for one in (raw, calibrated)]
     assert errors[1] < 0.03 < errors[0]
 
 
@@ -315,7 +315,7 @@ def test_a_decision_by_hand_is_whole(rule: str, tau: float) -> None:
     assert decision.quadratic_weighted_kappa == told.quadratic_weighted_kappa
     assert decision.worst_grade_recall == told.worst_grade_recall
     fresh = labelled(table(*drawn(6000, noise=1.1), part="test"), PUSTULES, "test")
-    quality = set_quality(decision, fresh)
+    quality = evaluate_sets(decision, fresh)
     assert quality.images == 6000
     assert quality.coverage > COVERAGE - 0.03, "its sets keep what they promise, whatever they begin with"
 
@@ -328,8 +328,8 @@ def test_what_a_decision_by_hand_decides_is_what_the_point_will() -> None:
     part = labelled(other, PUSTULES, "valid")
     rows = told[(told["part"] == "valid") & (told["condition"] == PUSTULES)].set_index("image")
     assert (rows.loc[list(part.images), "grade"].to_numpy(dtype=int) == decided(decision, part)).all()
-    kept = metrics.measure_sets(told, PUSTULES, "valid")
-    assert set_quality(decision, part) == kept
+    kept = calibration.measure_sets(told, PUSTULES, "valid")
+    assert evaluate_sets(decision, part) == kept
 
 
 def test_by_hand_and_back_is_as_fitted() -> None:
@@ -345,7 +345,7 @@ def test_what_was_not_fitted_promises_nothing_by_hand_either() -> None:
     part = labelled(table(*drawn(50)), PUSTULES, PART)
     decision = by_hand(Decision(), part, "median", 0.5)
     assert (decision.rule, decision.tau, decision.fitted) == ("median", 0.5, False)
-    assert set_quality(decision, part).images == 0
+    assert evaluate_sets(decision, part).images == 0
 
 
 def test_only_labelled_pictures_of_the_part_are_looked_at_by_hand() -> None:
@@ -408,7 +408,7 @@ def test_rest_follows_a_saved_decision_from_the_next_request(trained: Trained, f
 def test_sets_keep_what_they_promise_on_other_pictures(noise: float, prior: tuple[float, ...]) -> None:
     point = fit(table(*drawn(600, prior, noise=noise)))
     fresh = point.apply(table(*drawn(6000, prior, noise=noise), part="test"))
-    quality = metrics.measure_sets(fresh, PUSTULES, "test")
+    quality = calibration.measure_sets(fresh, PUSTULES, "test")
     assert quality.images == 6000
     assert quality.coverage > COVERAGE - 0.03  # 600 pictures: a standard error of 0.012
     assert quality.size < 3.5

@@ -7,9 +7,8 @@ import streamlit as st
 
 from scalp_core.evaluation.comparison import Model
 from scalp_core.labels import Condition, Severity
-from scalp_core.metrics import disagreement
-from scalp_core.metrics.alignment import AlignedPredictions, in_cell
-from scalp_core.metrics.disagreement import Places
+from scalp_core.metrics import alignment
+from scalp_core.metrics.alignment import AlignedPredictions, Places, in_cell
 from ui.choices import choose, choose_from_list, choose_page
 from ui.compare.picture import first_runs, show_answered_picture
 from ui.compare.selection import ModelSelection
@@ -145,10 +144,10 @@ def found(
     place = aligned.condition(condition)
     truth, grades = aligned.truth[place], aligned.grades[first_runs(aligned, graded), place]
     if only == "all_wrong":
-        return disagreement.all_wrong(truth, grades)
+        return alignment.all_wrong(truth, grades)
     if only == "only_right":
-        return disagreement.only_right(truth, grades, list(graded).index(who))
-    return disagreement.apart(grades)
+        return alignment.only_right(truth, grades, list(graded).index(who))
+    return alignment.far_apart(grades)
 
 
 def cards_of(aligned: AlignedPredictions, condition: Condition, graded: Sequence[Model], places: Places) -> list[Card]:

@@ -33,10 +33,10 @@ from scalp_core.metrics.operating_point import (
     by_hand,
     cost_of,
     decided,
+    evaluate_sets,
     labelled,
     optimum,
     over_taus,
-    set_quality,
     with_decision,
 )
 from scalp_core.runs.champions import champions
@@ -358,7 +358,7 @@ def _table(bench: _Bench, chosen: Decision, say: Say) -> None:
 
 
 def _figures(bench: _Bench, decision: Decision, say: Say) -> dict[str, float]:
-    counts, sets = bench.counts(decision), set_quality(decision, bench.shown)
+    counts, sets = bench.counts(decision), evaluate_sets(decision, bench.shown)
     measured = {
         _arrow(say.of(metric.short), metric.higher_is_better): float(metric.of(counts))
         for metric in METRICS.values()

@@ -22,7 +22,7 @@ from scalp_core.charts.comparison_charts import (
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.evaluation import comparison
 from scalp_core.evaluation.comparison import Model
-from scalp_core.metrics import metrics
+from scalp_core.metrics import calibration
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import McNemar, Verdict, mcnemar
 from ui.choices import choose, choose_from_list
@@ -251,7 +251,7 @@ def _reliability_of(one: ModelSelection, side: Model) -> pd.DataFrame:
     runs = [aligned.run(run.id) for run in side.runs]
     probabilities = aligned.probabilities[runs, place][:, labelled].astype(np.float64)
     truth = np.tile(aligned.truth[place, labelled].astype(np.int64), len(runs))
-    return metrics.reliability_of(probabilities.reshape(len(truth), -1), truth, BINS)
+    return calibration.reliability_bins(probabilities.reshape(len(truth), -1), truth, BINS)
 
 
 # ---- learning curves ----

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from scalp_core.labels import GRADES, Severity
-from scalp_core.metrics.disagreement import FAR
+from scalp_core.metrics.alignment import FAR
 from scalp_core.metrics.metrics import Matrices, Values
 from scalp_core.palette import DIVERGING, MATRIX_COLORS, SELECTED
 from ui.components.style import ELEMENTS, channels, ink

@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.metrics import metrics
-from scalp_core.metrics.metrics import SetQuality
+from scalp_core.metrics import calibration, metrics
+from scalp_core.metrics.calibration import SetQuality
 from scalp_core.metrics.operating_point import (
     COSTS,
     COVERAGE,
@@ -56,7 +56,7 @@ def _figures(run: Run, _changed_ns: int) -> list[_Figures]:
             run.operating_point.decision(condition),
             _reached(before, condition),
             _reached(after, condition),
-            metrics.measure_sets(after, condition, "test"),
+            calibration.measure_sets(after, condition, "test"),
         )
         for condition in run.recipe.conditions
     ]
@@ -65,7 +65,7 @@ def _figures(run: Run, _changed_ns: int) -> list[_Figures]:
 def _reached(predictions: pd.DataFrame, condition: Condition) -> tuple[float, float, float]:
     """Quadratic weighted kappa, worst grade's recall and calibration error on the validation part."""
     measured = metrics.measure(metrics.confusion(predictions, condition, "valid"))
-    error = metrics.expected_calibration_error(predictions, condition, "valid")
+    error = calibration.expected_calibration_error(predictions, condition, "valid")
     return measured.quadratic_weighted_kappa, measured.worst_grade_recall, error
 
 
