@@ -144,6 +144,15 @@ def test_no_code_runs_from_data_and_no_shell_from_names(path: Path) -> None:
         assert unpickles is None or (isinstance(unpickles, ast.Constant) and unpickles.value is False), "allow_pickle"
 
 
+def is_constant_html(value: ast.expr, constants: set[str]) -> bool:
+    """A constant, the content of a file beside our components, or a sum of these."""
+    if isinstance(value, ast.BinOp):
+        return is_constant_html(value.left, constants) and is_constant_html(value.right, constants)
+    if isinstance(value, ast.Call):
+        return ast.unparse(value.func) == "asset" and all(isinstance(name, ast.Constant) for name in value.args)
+    return isinstance(value, ast.Constant) or (isinstance(value, ast.Name) and value.id in constants)
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_raw_html_is_only_ever_a_constant(path: Path) -> None:
     constants = {
@@ -154,12 +163,15 @@ def test_raw_html_is_only_ever_a_constant(path: Path) -> None:
         if isinstance(target, ast.Name)
     }
     for name, call in calls(path):
-        raw = any(keyword.arg == "unsafe_allow_html" for keyword in call.keywords)
-        if raw or name.endswith("st.html") or name == "html":
+        if name.endswith("components.v2.component"):
+            contents = [keyword.value for keyword in call.keywords]
+        elif name.endswith("st.html") or name == "html" or "unsafe_allow_html" in {word.arg for word in call.keywords}:
             assert call.args, f"{name_of(path)}: the HTML goes first"
-            given = call.args[0]
-            constant = isinstance(given, ast.Constant) or (isinstance(given, ast.Name) and given.id in constants)
-            assert constant, f"{name_of(path)} line {call.lineno}: HTML that is made"
+            contents = call.args[:1]
+        else:
+            continue
+        made = [content for content in contents if not is_constant_html(content, constants)]
+        assert not made, f"{name_of(path)} line {call.lineno}: HTML that is made"
 
 
 @pytest.mark.parametrize("path", CORE, ids=name_of)

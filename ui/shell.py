@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from ui.choices import choose, following, link_params
+from ui.components.page_language import set_page_language
 from ui.errors import errors
 from ui.runs.retrain import retrain_panel
 from ui.words import Say
@@ -31,7 +32,7 @@ def _show(name: str, body: Callable[[Say], None]) -> None:
         for page, (path, icon) in PAGES.items():
             links.page_link(path, label=say(f"page_{page}"), icon=icon, query_params=link_params())
     st.set_page_config(page_title=f"{say(f'page_{name}')} · Scalp Lab", page_icon="🔬", layout="wide")
-    _mark_language(key="page-language", data={"language": say.language})
+    set_page_language(say.language)
     st.info(say("research_only"), icon=":material/science:")
     st.title(say(f"title_{name}"))
     with errors(say):
@@ -44,15 +45,3 @@ def _language() -> str:
     """`ko` or `en` from `?lang=`, else from the browser."""
     browser = "ko" if (st.context.locale or "ko").startswith("ko") else "en"
     return choose("언어 / Language", {"ko": "한국어", "en": "English"}, "lang", browser, "both")
-
-
-# Streamlit's page always says lang="en"; screen readers and fonts go by it.
-_mark_language = st.components.v2.component(
-    "scalp_page_language",
-    html="<span hidden></span>",
-    js="""
-export default function ({ data }) {
-  document.documentElement.lang = data.language
-}
-""",
-)

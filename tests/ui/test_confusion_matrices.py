@@ -28,20 +28,20 @@ CONDITION = Condition.ERYTHEMA
 LONE = Condition.HAIR_LOSS  # the only one that "three" grades
 
 SCRIPT = """
-from scalp_core.evaluation.comparison import Side
+from scalp_core.evaluation.comparison import Model
 from scalp_core.data.dataset import open_dataset
 from scalp_core.labels import Condition
 from scalp_core.runs.runs import find_run
-from ui.compare.selection import Compared
+from ui.compare.selection import ModelSelection
 from ui.compare.confusion_matrices import show_wall
 from ui.words import Say
 import streamlit as st
 
 sides = {sides!r}
-made = tuple(Side(runs[0], name, tuple(find_run(run) for run in runs)) for name, runs in sides.items())
+made = tuple(Model(runs[0], name, tuple(find_run(run) for run in runs)) for name, runs in sides.items())
 language = st.query_params["lang"]
 condition = Condition(st.query_params.get("condition", "value_3"))
-show_wall(Compared(open_dataset("tiny"), condition, "test", made, "quadratic_weighted_kappa"), Say(language))
+show_wall(ModelSelection(open_dataset("tiny"), condition, "test", made, "quadratic_weighted_kappa"), Say(language))
 """
 SIDES = {"Network A": ["one", "one-again"], "Network B": ["two"], "Network C": ["three"]}
 
@@ -140,8 +140,8 @@ def test_differences_are_against_the_model_that_the_address_names(wall: Wall) ->
     assert told
     first, second, _ = told["matrices"]
     assert all(cell["text"].lstrip("+−").isdigit() or cell["text"] == "–" for row in first["cells"] for cell in row)
-    assert "against the reference" in first["cells"][0][0]["said"]
-    assert "against the reference" not in second["cells"][0][0]["said"]
+    assert "against the reference" in first["cells"][0][0]["description"]
+    assert "against the reference" not in second["cells"][0][0]["description"]
     assert "Network B" in told["legend"]["meaning"]
 
 
@@ -227,7 +227,7 @@ def test_a_card_shows_the_label_and_every_answer(wall: Wall) -> None:
             grade = int(row["grade"])
             assert (answer["text"], answer["color"]) == (str(grade), SEVERITY_COLORS[grade])
             assert answer["right"] == (grade == truth)
-            assert answer["said"] == f"{name}: {grade_name(grade, 'en')}, probability {row[f'p{grade}']:.0%}"
+            assert answer["description"] == f"{name}: {grade_name(grade, 'en')}, probability {row[f'p{grade}']:.0%}"
 
 
 # One picture.

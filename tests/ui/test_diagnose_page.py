@@ -37,7 +37,9 @@ def names(answer: Answer, language: str = "en") -> list[str]:
 
 def grid(at: AppTest, key: str) -> list[dict]:
     """The rows of a table of coloured grades, the titles of its blocks beside them as `title`."""
-    protos = [node.proto for node in at if node.type == "bidi_component" and "grade_grid" in node.proto.component_name]
+    protos = [
+        node.proto for node in at if node.type == "bidi_component" and "scalp_grade_table" in node.proto.component_name
+    ]
     (found,) = (json.loads(proto.json) for proto in protos if proto.id.endswith(f"-{key}"))
     return [row | {"title": block["title"]} for block in found["blocks"] for row in block["rows"]]
 

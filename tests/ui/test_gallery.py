@@ -14,9 +14,9 @@ from scalp_core.palette import SEVERITY_COLORS
 
 def wall_page(ids: list[str], captions: list[str], grades: list[int | None] | None) -> None:
     from scalp_core.data.dataset import open_dataset
-    from ui.components.gallery import gallery
+    from ui.components.gallery import show_gallery
 
-    gallery(open_dataset("tiny"), ids, captions, key="wall", chosen=ids[0], grades=grades)
+    show_gallery(open_dataset("tiny"), ids, captions, key="wall", selected=ids[0], grades=grades)
 
 
 def wall(ids: list[str], captions: list[str] | None = None, grades: list[int | None] | None = None) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def test_pictures_are_addresses_and_not_their_bytes(tiny: Dataset, ids: list[str
     assert [picture["id"] for picture in told["pictures"]] == ids
     assert [picture["caption"] for picture in told["pictures"]] == ["one", "two", "<b>three</b>"]
     assert [picture["source"] for picture in told["pictures"]] == ["/" + address(tiny, row) for row in (3, 0, 40)]
-    assert told["chosen"] == ids[0]
+    assert told["selected"] == ids[0]
     for picture in told["pictures"]:
         assert thumbnail_at(picture["source"].removeprefix("/")).startswith(b"RIFF")
 

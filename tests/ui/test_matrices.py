@@ -9,8 +9,8 @@ from headless import HOSTILE, LANGUAGES
 from streamlit.testing.v1 import AppTest
 
 from scalp_core.palette import DIVERGING, MATRIX_COLORS
-from ui.components.matrices import MatrixCell, blend, parse_cell, row_shares
-from ui.components.style import channels, ink
+from ui.components.colors import blend, channels, ink
+from ui.components.matrices import MatrixCell, parse_cell, row_shares
 from ui.words import Say
 
 ONE = [[6, 3, 1, 0], [2, 6, 2, 0], [0, 0, 0, 0], [0, 1, 0, 3]]
@@ -21,7 +21,7 @@ MEAN = [[0.3, 1234.5, 0, 0], *ONE[1:]]
 def wall_page(sides: dict[str, list[list[float]] | None], reference: str | None, language: str) -> None:
     import numpy as np
 
-    from ui.components.matrices import Matrix, MatrixCell, matrices
+    from ui.components.matrices import Matrix, MatrixCell, show_matrices
     from ui.words import Say
 
     drawn = [
@@ -29,7 +29,7 @@ def wall_page(sides: dict[str, list[list[float]] | None], reference: str | None,
         for key, counts in sides.items()
     ]
     base = next((matrix for matrix in drawn if matrix.key == reference), None)
-    matrices(drawn, base, MatrixCell("one", 0, 1), "wall", lambda cell: None, Say(language))
+    show_matrices(drawn, base, MatrixCell("one", 0, 1), "wall", lambda cell: None, Say(language))
 
 
 def wall(sides: dict[str, Any], reference: str | None = None, language: str = "en") -> dict[str, Any]:
@@ -49,11 +49,11 @@ def texts(matrix: dict[str, Any], field: str = "text") -> list[list[str]]:
 def test_cells_hold_the_pictures_and_say_in_words_which(language: str) -> None:
     told = wall({"one": ONE}, language=language)
     (matrix,) = told["matrices"]
-    assert told["chosen"] == "one.0.1"
-    assert matrix["said"] == Say(language)("wall_matrix", name="name of one")
+    assert told["selected"] == "one.0.1"
+    assert matrix["description"] == Say(language)("wall_matrix", name="name of one")
     assert texts(matrix) == [["6", "3", "1", "0"], ["2", "6", "2", "0"], ["–"] * 4, ["0", "1", "0", "3"]]
     assert matrix["images"] == ["n = 10", "n = 10", "n = 0", "n = 4"]
-    said = texts(matrix, "said")
+    said = texts(matrix, "description")
     if language == "en":
         assert said[0][1] == "label normal, predicted mild: 3 pictures, 30% of the row"
         assert said[2][1] == "label moderate, predicted mild: no picture has this label"
@@ -87,7 +87,7 @@ def test_the_difference_is_against_the_reference_which_stays_as_it_is() -> None:
     assert texts(other) == texts(wall({"other": OTHER})["matrices"][0])
     assert blind["missing"] == Say("en")("wall_not_graded")
     assert texts(one, "color")[1] == [DIVERGING[1]] * 4
-    assert texts(one, "said")[0][0].endswith("60% of the row; −20 points against the reference")
+    assert texts(one, "description")[0][0].endswith("60% of the row; −20 points against the reference")
     assert told["legend"]["colors"] == list(DIVERGING)
     assert "name of other" in told["legend"]["meaning"]
     assert wall({"one": ONE}, reference="nobody")["legend"]["colors"] == list(MATRIX_COLORS)

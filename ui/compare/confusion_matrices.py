@@ -12,8 +12,8 @@ from scalp_core.metrics.alignment import AlignedPredictions, Places, in_cell
 from ui.choices import choose, choose_from_list, choose_page
 from ui.compare.picture import first_runs, show_answered_picture
 from ui.compare.selection import ModelSelection
-from ui.components.answer_cards import Card, ModelGrade, answer_cards
-from ui.components.matrices import Matrix, MatrixCell, matrices, parse_cell
+from ui.components.answer_cards import Card, ModelGrade, show_answer_cards
+from ui.components.matrices import Matrix, MatrixCell, parse_cell, show_matrices
 from ui.dataset.pictures import show_over_page
 from ui.words import Say
 
@@ -40,7 +40,7 @@ def _matrices(one: ModelSelection, graded: Sequence[Model], chosen: MatrixCell |
         st.caption(say("wall_difference_note", name=reference.name))
     drawn = {side.key: _matrix(one, side, side in graded, say) for side in one.sides}
     base = drawn[reference.key] if reference else None
-    matrices(list(drawn.values()), base, chosen, "wall", _remember, say)
+    show_matrices(list(drawn.values()), base, chosen, "wall", _remember, say)
 
 
 def _choose_reference(graded: Sequence[Model], say: Say) -> Model | None:
@@ -94,7 +94,7 @@ def _pictures(one: ModelSelection, graded: Sequence[Model], chosen: MatrixCell |
     leafed = f"{one.dataset.name}-{one.condition}-{one.part}-{[side.key for side in graded]}-{only}-{chosen}-{who.key}"
     start = PER_PAGE * (_choose_page(len(places), leafed) - 1)
     cards = cards_of(one.aligned, one.condition, graded, places[start : start + PER_PAGE])
-    picked = answer_cards(one.dataset, cards, "wall-pictures", say)
+    picked = show_answer_cards(one.dataset, cards, "wall-pictures", say)
     if picked:
         st.query_params["image"] = picked
 

@@ -43,8 +43,8 @@ from scalp_core.runs.champions import champions
 from scalp_core.runs.runs import Run
 from ui.choices import choose, choose_from_list, link_params, moved, settle, write_address
 from ui.compare.selection import ModelSelection
-from ui.components.gallery import gallery
-from ui.components.matrices import Matrix, MatrixCell, matrices, parse_cell
+from ui.components.gallery import show_gallery
+from ui.components.matrices import Matrix, MatrixCell, parse_cell, show_matrices
 from ui.errors import errors
 from ui.runs.operating_point import decision_words, show_versions
 from ui.toast import toast_after_rerun
@@ -315,7 +315,7 @@ def _matrices(bench: _Bench, chosen: Decision, say: Say) -> None:
         for key, name, decision in decisions
     ]
     cell = parse_cell(st.query_params.get("lab_cell", ""), _SIDES)
-    matrices(drawn, None, cell, key=f"lab-matrices-{bench.id}", on_pick=_pick, say=say)
+    show_matrices(drawn, None, cell, key=f"lab-matrices-{bench.id}", on_pick=_pick, say=say)
 
 
 def _pick(cell: MatrixCell) -> None:
@@ -340,7 +340,7 @@ def _cell(dataset: Dataset, bench: _Bench, chosen: Decision, say: Say) -> None:
     shown = [str(image_id) for image_id in ids[:SHOWN_PICTURES] if dataset.row(str(image_id)) >= 0]
     regions = dataset.column("region").iloc[[dataset.row(image_id) for image_id in shown]]
     captions = [say.of(REGIONS[region]) if region in REGIONS else "" for region in regions]
-    picked = gallery(dataset, shown, captions, key="lab-cell")
+    picked = show_gallery(dataset, shown, captions, key="lab-cell")
     if picked:
         address = link_params() | {"data": dataset.name, "source": "example", "image": picked}
         st.switch_page("pages/3_Diagnose.py", query_params=address)

@@ -1,1 +1,1 @@
-"""Components of our own in the browser."""
+"""Our own components in the browser: each a module, with its HTML, CSS and JavaScript as files beside it."""

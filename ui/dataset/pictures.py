@@ -14,7 +14,7 @@ from scalp_core.data.filters import Filters, Rows, grades, labels_of, measured, 
 from scalp_core.labels import META, Condition
 from scalp_core.synthetic.label_noise import truth_of
 from ui.choices import choose_from_list, choose_page, link_params
-from ui.components.gallery import gallery
+from ui.components.gallery import show_gallery
 from ui.dataset.fields import field_name, value_name
 from ui.errors import errors
 from ui.words import Say
@@ -43,7 +43,7 @@ def show_thumbnails(dataset: Dataset, rows: Rows, condition: Condition, key: str
     """These pictures with their grade in one condition; a click chooses one for the address."""
     shown = [None if grade < 0 else int(grade) for grade in grades(dataset, condition)[rows]]
     captions = [say("unlabelled") if grade is None else grade_name(grade, say.language) for grade in shown]
-    _clicked(gallery(dataset, _ids(dataset, rows), captions, key, st.query_params.get("image"), shown))
+    _clicked(show_gallery(dataset, _ids(dataset, rows), captions, key, st.query_params.get("image"), shown))
 
 
 def _ids(dataset: Dataset, rows: Rows) -> list[str]:
@@ -110,7 +110,7 @@ def link_to_grading(image_id: str, say: Say) -> None:
 
 def _beside(dataset: Dataset, rows: Rows, key: str, say: Say) -> None:
     regions = dataset.column("region").iloc[rows]
-    _clicked(gallery(dataset, _ids(dataset, rows), [value_name("region", region, say) for region in regions], key))
+    _clicked(show_gallery(dataset, _ids(dataset, rows), [value_name("region", region, say) for region in regions], key))
 
 
 def _labels(dataset: Dataset, row: int, say: Say) -> None:

@@ -15,8 +15,8 @@ from scalp_core.inference.nearest import Neighbor, nearest_neighbors
 from scalp_core.inference.predict import Grading
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs.runs import Run
-from ui.components.grade_table import Block, Column, GradeCell, Row, condition_columns, grade_grid
-from ui.components.style import thumbnail_source
+from ui.components.grade_table import Block, Column, GradeCell, Row, condition_columns, show_grade_table
+from ui.components.thumbnails import thumbnail_source
 from ui.diagnose.grading import Graded, remembered
 from ui.diagnose.overview import grade_cell
 from ui.errors import errors
@@ -46,7 +46,7 @@ def _agreement(one: Graded, say: Say) -> None:
     columns = [Column(name, str(number)) for number, name in enumerate(names, 1)]
     rows = [_strip(grading, said[condition], names, say) for condition, grading in one.graded.gradings.items()]
     st.caption(say("agreement_note"))
-    grade_grid(
+    show_grade_table(
         columns,
         [Block("", tuple(rows))],
         "agreement-grid",
@@ -132,7 +132,7 @@ def _nearest(one: Graded, say: Say) -> None:
         st.caption(say("synthetic_data"))
     cells = tuple(grade_cell(answer, condition, None, say) for condition in CONDITIONS)
     this = Row("this", say("nearest_this"), cells, picture=one.thumbnail, note=say("nearest_this_note"))
-    grade_grid(
+    show_grade_table(
         condition_columns(say),
         [Block("", (this,)), Block(say("nearest_labels"), tuple(_near(dataset, near, say) for near in found))],
         "nearest-grid",

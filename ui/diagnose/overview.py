@@ -11,7 +11,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.inference.predict import Answer
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.reports import picture_report
-from ui.components.grade_table import Block, GradeCell, Row, condition_columns, grade_grid
+from ui.components.grade_table import Block, GradeCell, Row, condition_columns, show_grade_table
 from ui.diagnose.grading import Graded
 from ui.diagnose.sources import InputImage, open_shot
 from ui.words import Say
@@ -21,14 +21,14 @@ def show_overview(graded: Sequence[Graded], chosen: InputImage | None, say: Say)
     """All of them; clicking one opens it."""
     _counts(graded, say)
     labelled = any(one.shot.labels for one in graded)
-    picked = grade_grid(
+    picked = show_grade_table(
         condition_columns(say),
         [_block(title, members, say) for title, members in blocks(graded, say)],
         "overview",
         say,
         corner=say("picture"),
         label=say("overview"),
-        chosen=chosen.key if chosen else "",
+        selected=chosen.key if chosen else "",
         ringed=say("overview_ringed") if labelled else "",
     )
     if picked and picked != (chosen.key if chosen else ""):
@@ -82,9 +82,9 @@ def name_of(one: Graded, graded: Sequence[Graded], say: Say) -> str:
 
 
 def _row(one: Graded, name: str, say: Say) -> Row:
-    row = Row(one.shot.key, name, said=say("overview_open", name=one.shot.name), picture=one.thumbnail)
+    row = Row(one.shot.key, name, description=say("overview_open", name=one.shot.name), picture=one.thumbnail)
     if isinstance(one.answer, ScalpError):
-        return replace(row, said=row.said if one.shot.digest else "", sentence=say.of(one.answer.text))
+        return replace(row, description=row.description if one.shot.digest else "", sentence=say.of(one.answer.text))
     note = gate_note(one, say)
     if one.withheld:
         return replace(row, note=note, flagged=True, sentence=say("overview_not_graded"))

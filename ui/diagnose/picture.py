@@ -14,8 +14,8 @@ from scalp_core.inference.predict import Answer, Grading
 from scalp_core.metrics.operating_point import COVERAGE
 from scalp_core.palette import SEVERITY_COLORS
 from ui.choices import choose_threshold
+from ui.components.colors import ink
 from ui.components.evidence_maps import grade_set_name, show_evidence
-from ui.components.style import ink
 from ui.diagnose.agreement import show_agreement, show_nearest
 from ui.diagnose.grading import Graded, insist, pixels_of, typed
 from ui.diagnose.provenance import show_provenance, show_taken

@@ -14,7 +14,7 @@ from scalp_core.errors import ScalpError, Text
 from scalp_core.inference import uploads
 from scalp_core.labels import CONDITIONS, REGIONS, Condition
 from ui.choices import asked_dataset, choose, write_address
-from ui.components.gallery import gallery
+from ui.components.gallery import show_gallery
 from ui.words import Say
 
 EXAMPLES = 12
@@ -191,7 +191,7 @@ def _chosen_image(source: str, say: Say) -> tuple[Dataset, str] | None:
     wanted = image is None or dataset.row(image) < 0
     with st.expander(say(f"{source}_pick", data=dataset.name), expanded=wanted, icon=":material/photo_library:"):
         examples = _examples(dataset)
-        picked = gallery(dataset, examples, [""] * len(examples), key="examples", chosen=image)
+        picked = show_gallery(dataset, examples, [""] * len(examples), key="examples", selected=image)
     if picked and picked != image:
         write_address({"image": picked})
         st.rerun()  # the wall is drawn already, with the one chosen before marked
