@@ -9,7 +9,7 @@ from scalp_core.labels import CONDITIONS
 from scalp_core.runs import worker
 from scalp_core.runs.runs import Run, State, list_runs
 from ui.choices import choose_from_list
-from ui.errors import errors
+from ui.feedback import errors
 from ui.runs.ablation import show_ablation
 from ui.runs.operating_point import show_point
 from ui.runs.progress import POLL_SECONDS, live_words, progress_bar

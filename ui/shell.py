@@ -6,7 +6,7 @@ import streamlit as st
 
 from ui.choices import choose, following, link_params
 from ui.components.page_language import set_page_language
-from ui.errors import errors
+from ui.feedback import errors
 from ui.runs.retrain import retrain_panel
 from ui.words import Say
 

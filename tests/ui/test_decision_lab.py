@@ -73,7 +73,7 @@ def lab_page(language: str, ids: tuple[str, ...]) -> None:
     from scalp_core.runs.runs import find_run
     from ui.compare.decision_lab import show_decision
     from ui.compare.selection import ModelSelection
-    from ui.toast import show_pending_toast
+    from ui.feedback import show_pending_toast
     from ui.words import Say
 
     side = Model(ids[0], "a network", tuple(find_run(name) for name in ids))

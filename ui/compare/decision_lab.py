@@ -45,9 +45,8 @@ from ui.choices import choose, choose_from_list, link_params, moved, settle, wri
 from ui.compare.selection import ModelSelection
 from ui.components.gallery import show_gallery
 from ui.components.matrices import Matrix, MatrixCell, parse_cell, show_matrices
-from ui.errors import errors
+from ui.feedback import errors, toast_after_rerun
 from ui.runs.operating_point import decision_words, show_versions
-from ui.toast import toast_after_rerun
 from ui.words import Say
 
 PARTS = (PART, "valid")

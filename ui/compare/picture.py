@@ -24,7 +24,7 @@ from ui.choices import choose
 from ui.compare.selection import ModelSelection
 from ui.components.evidence_maps import grade_set_name, show_evidence
 from ui.dataset.pictures import link_to_grading
-from ui.errors import errors
+from ui.feedback import errors
 from ui.words import Say
 
 

@@ -16,7 +16,7 @@ from scalp_core.synthetic.label_noise import truth_of
 from ui.choices import choose_from_list, choose_page, link_params
 from ui.components.gallery import show_gallery
 from ui.dataset.fields import field_name, value_name
-from ui.errors import errors
+from ui.feedback import errors
 from ui.words import Say
 
 PER_PAGE = 60

@@ -19,7 +19,7 @@ from ui.components.grade_table import Block, Column, GradeCell, Row, condition_c
 from ui.components.thumbnails import thumbnail_source
 from ui.diagnose.grading import Graded, remembered
 from ui.diagnose.overview import grade_cell
-from ui.errors import errors
+from ui.feedback import errors
 from ui.words import Say
 
 _SAMPLE = 1000  # pictures that are searched; their features are computed once, some 15 ms each

@@ -20,7 +20,7 @@ from ui.diagnose.agreement import show_agreement, show_nearest
 from ui.diagnose.grading import Graded, insist, pixels_of, typed
 from ui.diagnose.provenance import show_provenance, show_taken
 from ui.diagnose.sources import InputImage
-from ui.errors import errors
+from ui.feedback import errors
 from ui.words import Say
 
 _NO_BREAK_SPACE, _WORD_JOINER = "\N{NO-BREAK SPACE}", "\N{WORD JOINER}"

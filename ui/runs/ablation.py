@@ -15,9 +15,8 @@ from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs import worker
 from scalp_core.runs.duration import duration, estimate, measure
 from scalp_core.runs.runs import Recipe, Run, list_runs
-from ui.errors import errors
+from ui.feedback import errors, toast_after_rerun
 from ui.runs.recipe_settings import start_name
-from ui.toast import toast_after_rerun
 from ui.words import Say
 
 _MOST_SEEDS = 3

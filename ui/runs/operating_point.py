@@ -21,7 +21,7 @@ from scalp_core.metrics.operating_point import (
     signed,
 )
 from scalp_core.runs.runs import Run
-from ui.toast import toast_after_rerun
+from ui.feedback import toast_after_rerun
 from ui.words import Say
 
 

@@ -11,7 +11,7 @@ from scalp_core.metrics.paired_comparison import Difference
 from scalp_core.runs import champions
 from scalp_core.runs.champions import Champion
 from scalp_core.runs.runs import Run
-from ui.toast import toast_after_rerun
+from ui.feedback import toast_after_rerun
 from ui.words import Say
 
 

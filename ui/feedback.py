@@ -1,0 +1,42 @@
+"""Messages to the reader: errors in place of what would have been shown, and toasts after the page has run again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import streamlit as st
+
+from scalp_core.errors import ScalpError, Text
+from ui.words import Say
+
+_PENDING_TOAST = "pending-toast"
+
+
+@contextmanager
+def errors(say: Say) -> Iterator[None]:
+    """Show what is raised within, in the reader's language.
+
+    Every fragment and dialog needs a block of its own: its errors never reach the page around it.
+    """
+    try:
+        yield
+    except ScalpError as error:
+        st.error(say.plain(error.text), icon=":material/error:")
+    except FileNotFoundError as error:  # a run or data set was removed since the page, or a part of it, looked
+        st.error(say.plain(_gone(Path(error.filename or ""))), icon=":material/error:")
+
+
+def _gone(path: Path) -> Text:
+    name = f"{path.parent.name}/{path.name}"
+    return Text(f"“{name}” is gone. Reload the page.", f"“{name}” 파일이 없어졌어요. 페이지를 다시 여세요.")
+
+
+def toast_after_rerun(words: str) -> None:
+    """Keep a toast for the next run of any page: a rerun that follows at once would swallow it."""
+    st.session_state[_PENDING_TOAST] = words
+
+
+def show_pending_toast() -> None:
+    """Show the toast that was kept, if there is one."""
+    if words := st.session_state.pop(_PENDING_TOAST, ""):
+        st.toast(words, icon=":material/check:")
