@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from aihub_tree import Truth, build_tree, csv_table, folders_tree
+from support.aihub_tree import Truth, build_tree, csv_table, folders_tree
 
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs.runs import finished_runs

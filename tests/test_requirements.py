@@ -67,7 +67,7 @@ def third_party(path: Path) -> set[str]:
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module.split(".")[0])
-    own = {path.stem for path in [*ROOT.glob("*.py"), *(ROOT / "tests").rglob("*.py")]}
+    own = {"support", *(path.stem for path in [*ROOT.glob("*.py"), *(ROOT / "tests").rglob("*.py")])}
     return found - sys.stdlib_module_names - own - {"scalp_core", "training", "benchmarks", "ui", "pages"}
 
 

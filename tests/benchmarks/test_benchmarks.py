@@ -10,7 +10,7 @@ import pytest
 import sklearn.metrics
 import torch
 from conftest import TINY, Folders, labels_of
-from judged import lined_up, noisy, table
+from support.prediction_tables import add_noise, align_tables, prediction_table
 
 from benchmarks import commands, compare_page, comparison, prediction, training_speed
 from benchmarks.importing import LAYOUTS, write_tree
@@ -252,13 +252,13 @@ def test_a_comparison_is_measured_beside_a_loop(
     for word in ("SYNTHETIC", "cores", "1,000 pictures", "scaled to 2,000", "times as long"):
         assert word in printed
     monkeypatch.setattr(comparison.importlib, "import_module", lambda name: __import__(f"{name}.missing"))
-    assert comparison.plain_way(lined_up({"one": table([0, 1, 2], [0, 1, 1])}), 1) is None
+    assert comparison.plain_way(align_tables({"one": prediction_table([0, 1, 2], [0, 1, 1])}), 1) is None
 
 
 def test_the_loop_beside_it_finds_the_same_figures() -> None:
     generator = np.random.default_rng(0)
     truth = generator.integers(0, 4, 300)
-    aligned = lined_up({"one": table(truth, noisy(truth, 0.4, generator))}, in_group=5)
+    aligned = align_tables({"one": prediction_table(truth, add_noise(truth, 0.4, generator))}, in_group=5)
     place = aligned.condition(Condition.EXCESS_SEBUM)
     found = compare(aligned, {"one": ["one"]})
     of = (aligned.truth[place], aligned.grades[0, place], aligned.probabilities[0, place])

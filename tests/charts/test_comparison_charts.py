@@ -5,7 +5,18 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from sides import EQUAL, NAMES, ONE_ALONE, ONE_BEST, TWO_LEAD, UNDECIDED, UNLABELLED, aligned, made, place
+from support.comparison_fixtures import (
+    EQUAL,
+    NAMES,
+    ONE_ALONE,
+    ONE_BEST,
+    TWO_LEAD,
+    UNDECIDED,
+    UNLABELLED,
+    aligned_predictions,
+    condition_index,
+    make_comparison,
+)
 
 from scalp_core.charts.comparison_charts import (
     curves_chart,
@@ -38,7 +49,7 @@ CEILING = Reference(Text("ceiling", "최고"), KAPPA, 0.97, Text("labels as nois
 
 @pytest.fixture(scope="module")
 def four() -> Comparison:
-    return made()
+    return make_comparison()
 
 
 def tables_of(chart: dict) -> list[list[dict]]:
@@ -178,7 +189,7 @@ def test_wilson_s_interval_is_the_published_one() -> None:
 
 def test_recall_is_that_of_the_matrix(four: Comparison) -> None:
     table = recall_table(four, TWO_LEAD, NAMES).set_index(["side", "grade"])
-    counts = four.counts[1, place(TWO_LEAD)]
+    counts = four.counts[1, condition_index(TWO_LEAD)]
     for grade in GRADES:
         row = table.loc["r", int(grade)]
         assert row["recall"] == pytest.approx(counts[grade, grade] / counts[grade].sum())
@@ -190,8 +201,8 @@ def test_recall_is_that_of_the_matrix(four: Comparison) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_grade_that_nobody_has_keeps_its_row(language: str) -> None:
-    found = aligned()
-    found.truth[place(EQUAL)] = np.minimum(found.truth[place(EQUAL)], 2)
+    found = aligned_predictions()
+    found.truth[condition_index(EQUAL)] = np.minimum(found.truth[condition_index(EQUAL)], 2)
     rare = compare(found, {"v": ["v"], "g": ["g"]}, replicates=20)
     chart = recall_chart(rare, EQUAL, {"v": "vgg11_bn", "g": "googlenet"}, language).to_dict()
     rows = chart["layer"][0]["encoding"]["y"]["scale"]["domain"]
@@ -216,11 +227,11 @@ def test_families_have_their_colours_and_the_second_of_one_is_hollow(four: Compa
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_reliability_tells_the_calibration_error(language: str) -> None:
-    found = aligned()
+    found = aligned_predictions()
     tables = {}
     for name, run in (("vgg11_bn", "v"), ("googlenet", "g")):
-        one = found.probabilities[found.run(run), place(ONE_BEST)].astype(float)
-        tables[name] = reliability_bins(one, found.truth[place(ONE_BEST)].astype(int), 5)
+        one = found.probabilities[found.run(run), condition_index(ONE_BEST)].astype(float)
+        tables[name] = reliability_bins(one, found.truth[condition_index(ONE_BEST)].astype(int), 5)
     chart = reliability_chart(tables, language).to_dict()
     rows = rows_with(chart, "images")
     assert len(rows) == 10

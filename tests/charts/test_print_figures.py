@@ -12,7 +12,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from sides import EQUAL, NAMES, ONE_ALONE, ONE_BEST, UNDECIDED, UNLABELLED, aligned, made, place
+from support.comparison_fixtures import (
+    EQUAL,
+    NAMES,
+    ONE_ALONE,
+    ONE_BEST,
+    UNDECIDED,
+    UNLABELLED,
+    aligned_predictions,
+    condition_index,
+    make_comparison,
+)
 
 from scalp_core.charts import fonts, print_figures
 from scalp_core.charts.dataset_charts import AXES, grade_name
@@ -42,7 +52,7 @@ COSTS = pd.DataFrame(
 
 @pytest.fixture(scope="module")
 def four() -> Comparison:
-    return made()
+    return make_comparison()
 
 
 def texts(svg: str) -> list[str]:
@@ -212,7 +222,7 @@ def test_a_forest_tells_differences_in_words_and_colours(four: Comparison) -> No
 def test_recall_names_how_many_pictures_there_are(four: Comparison, language: str) -> None:
     svg = print_figures.as_svg(print_figures.recall(four, ONE_BEST, NAMES, language))
     written = texts(svg)
-    images = four.counts[0, place(ONE_BEST)].sum(axis=1)
+    images = four.counts[0, condition_index(ONE_BEST)].sum(axis=1)
     assert {f"n = {number:.0f}" for number in images} <= set(written)
     for name in NAMES.values():
         assert name in written
@@ -220,9 +230,11 @@ def test_recall_names_how_many_pictures_there_are(four: Comparison, language: st
 
 
 def test_reliability_has_a_panel_a_side_with_its_error() -> None:
-    one = aligned()
-    known = one.judged[0, place(ONE_BEST)]
-    table = reliability_bins(one.probabilities[0, place(ONE_BEST)][known], one.truth[place(ONE_BEST)][known])
+    one = aligned_predictions()
+    known = one.judged[0, condition_index(ONE_BEST)]
+    table = reliability_bins(
+        one.probabilities[0, condition_index(ONE_BEST)][known], one.truth[condition_index(ONE_BEST)][known]
+    )
     names = [f"vit_tiny · {number}" for number in range(6)]
     svg = print_figures.as_svg(print_figures.reliability(dict.fromkeys(names, table), "en", condition=ONE_BEST))
     written = texts(svg)
@@ -254,7 +266,7 @@ def test_where_there_is_nothing_to_say_a_figure_is_empty_and_not_broken(four: Co
     nothing = reliability_bins(np.empty((0, 4)), np.empty(0, dtype=np.int64))
     empty = COSTS.assign(value=np.nan, low=np.nan, high=np.nan)
     for figure in (
-        print_figures.leaderboard(made(("v",)), {"v": "vgg11_bn"}, AMAE, {}, "en"),
+        print_figures.leaderboard(make_comparison(("v",)), {"v": "vgg11_bn"}, AMAE, {}, "en"),
         print_figures.wall({"one": np.zeros((4, 4))}, UNLABELLED, "en"),
         print_figures.forest(four.pairs(KAPPA, ONE_ALONE), NAMES, "v", KAPPA, "en"),
         print_figures.forest(four.pairs(KAPPA, EQUAL), NAMES, "v", KAPPA, "en"),

@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from aihub_tree import jpeg, write_zip
+from support.aihub_tree import jpeg, write_zip
 
 from scalp_core.data import file_tree
 from scalp_core.data.file_tree import Container, Fault, Member, Reader, containers

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import Folders
-from judged import noisy, table
+from support.prediction_tables import add_noise, prediction_table
 
 from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, write_dataset
 from scalp_core.errors import ScalpError
@@ -65,7 +65,9 @@ def answers(dataset: Dataset, share: float, recipe: Recipe, seed: int) -> pd.Dat
         rows = dataset.index[dataset.index["part"] == part]
         for condition in recipe.conditions:
             known = rows[condition.value].fillna(0).to_numpy(dtype=np.int64)
-            made = table(rows[condition.value], noisy(known, share, generator), condition, part, list(rows["id"]))
+            made = prediction_table(
+                rows[condition.value], add_noise(known, share, generator), condition, part, list(rows["id"])
+            )
             found.append(made.drop(columns=["grade", "low", "high"]))
     return pd.concat(found)
 

@@ -6,8 +6,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from aihub_tree import build_tree, jpeg, write_zip
 from conftest import Folders, processes, until
+from support.aihub_tree import build_tree, jpeg, write_zip
 
 from scalp_core.data.dataset import is_claimed, list_datasets, open_dataset
 from scalp_core.errors import ScalpError

@@ -17,10 +17,10 @@ from unicodedata import normalize
 import numpy as np
 import pandas as pd
 import pytest
-from aihub_tree import TOP, Truth, build_tree, csv_table, folders_tree, jpeg, write_zip
 from conftest import ROOT, Folders, until
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from support.aihub_tree import TOP, Truth, build_tree, csv_table, folders_tree, jpeg, write_zip
 
 from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset, list_datasets, open_dataset
 from scalp_core.errors import ScalpError

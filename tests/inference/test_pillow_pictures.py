@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
-from asking import as_file, is_error
 from conftest import Trained
 from fastapi.testclient import TestClient
-from headless import everything, page
+from support.app_driver import open_page, page_text
+from support.rest_client import assert_error_detail, image_form
 
 from scalp_core import images
 from scalp_core.errors import ScalpError
@@ -85,9 +85,9 @@ def test_the_interface_answers_every_one_of_them(pictures: dict[str, bytes], tra
             for name, one in zip(some, response.json()["results"], strict=True):
                 assert one["status"] in (200, 413, 415), name
                 if one["status"] != 200:
-                    is_error(one["error"], {413: "too_large", 415: "not_a_picture"}[one["status"]])
+                    assert_error_detail(one["error"], {413: "too_large", 415: "not_a_picture"}[one["status"]])
         for content in list(pictures.values())[::9]:
-            assert client.post("/predict_all?evidence=1", files=as_file(content)).status_code in (200, 413, 415)
+            assert client.post("/predict_all?evidence=1", files=image_form(content)).status_code in (200, 413, 415)
         assert 'status="5' not in client.get("/api/metrics").text
 
 
@@ -100,11 +100,11 @@ def test_the_page_grades_what_it_can_of_those_that_a_visitor_may_choose(
     pictures: dict[str, bytes], trained: Trained
 ) -> None:
     offered = {name: content for name, content in pictures.items() if PurePosixPath(name).suffix in OFFERED}
-    at = page("diagnose")
+    at = open_page("diagnose")
     for some in by(uploads.MOST, offered):
         files = [(PurePosixPath(name).name, offered[name], "") for name in some]
         at = at.file_uploader(key="upload").set_value(files).run()
         assert not at.exception, [one.value for one in at.exception]
         unreadable = sum(code_of(content) is not None for _, content, _ in files)
-        assert not unreadable or Say("en")("overview_bad", count=unreadable) in everything(at)
-        assert Say("en")("overview_count", count=len(files) - unreadable) in everything(at)
+        assert not unreadable or Say("en")("overview_bad", count=unreadable) in page_text(at)
+        assert Say("en")("overview_count", count=len(files) - unreadable) in page_text(at)

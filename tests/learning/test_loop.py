@@ -11,16 +11,16 @@ import pandas as pd
 import pytest
 import torch
 from conftest import ROOT, Folders, Trained
-from trainings import (
-    EVERYTHING,
-    HEAD_ALONE,
+from support.training_fixtures import (
+    ALL_OPTIONS,
+    HEAD_ONLY,
     RECIPE,
-    assert_ended_alike,
+    assert_same_outcome,
     coloured_dataset,
-    same,
-    weights_of,
-    with_source,
-    work,
+    copy_source,
+    load_weights,
+    same_weights,
+    train_run,
 )
 
 from scalp_core.data.dataset import Dataset, write_dataset
@@ -64,7 +64,7 @@ def loop_of(recipe: Recipe, dataset: Dataset, folders: Folders) -> Loop:
 def test_it_learns_and_labels_that_are_missing_are_masked(coloured: Dataset) -> None:
     recipe = replace(RECIPE, data="coloured", epochs=8, lr=1e-2, augmentation="none", batch_size=16)
     run = create_run(recipe)
-    work(run)
+    train_run(run)
     losses = run.history["train_loss"]
     assert losses.iloc[-1] < 0.75 * losses.iloc[0]
     assert np.isfinite(run.history["valid_loss"]).all()
@@ -87,7 +87,7 @@ def test_half_precision_learns_and_is_graded_in_full(coloured: Dataset, monkeypa
     monkeypatch.setattr(Network, "forward", watched)
     recipe = replace(RECIPE, data="coloured", epochs=4, lr=1e-2, augmentation="none", batch_size=16)
     run = create_run(replace(recipe, precision="bfloat16"))
-    work(run)
+    train_run(run)
     assert (True, torch.bfloat16) in seen
     assert {kind for learning, kind in seen if not learning} == {torch.float32}
     losses = run.history["train_loss"]
@@ -96,7 +96,7 @@ def test_half_precision_learns_and_is_graded_in_full(coloured: Dataset, monkeypa
 
 
 def test_a_frozen_backbone_stands_still_and_then_learns(tiny: Dataset, folders: Folders) -> None:
-    loop = loop_of(replace(EVERYTHING, ema=0.0), tiny, folders)
+    loop = loop_of(replace(ALL_OPTIONS, ema=0.0), tiny, folders)
     before = {name: one.clone() for name, one in loop.learner.state_dict().items()}
     reporter = Reporter(loop.run)
     loop.run_epoch(reporter)
@@ -119,7 +119,7 @@ def test_early_layers_learn_more_slowly(tiny: Dataset, folders: Folders) -> None
 
 def test_it_stops_when_nothing_gets_better_and_keeps_the_best(tiny: Dataset) -> None:
     run = create_run(replace(RECIPE, epochs=50, patience=2, lr=1e-7))
-    work(run)
+    train_run(run)
     assert len(run.history) < 50
     assert run.manifest["best_epoch"] == len(run.history) - 2
 
@@ -140,21 +140,21 @@ def in_pieces(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         while not run.finished:
             torch.rand(1000)
             try:
-                work(run)
+                train_run(run)
             except Stopped:
                 assert run.state is State.INTERRUPTED
 
 
-@pytest.mark.parametrize("recipe", [EVERYTHING, HEAD_ALONE], ids=["everything", "head"])
+@pytest.mark.parametrize("recipe", [ALL_OPTIONS, HEAD_ONLY], ids=["everything", "head"])
 def test_interrupted_after_every_epoch_it_ends_exactly_as_uninterrupted(
     recipe: Recipe, trained: Trained, tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with_source(trained, folders)
+    copy_source(trained, folders)
     straight, broken = create_run(recipe, "straight"), create_run(recipe, "broken")
-    work(straight)
+    train_run(straight)
     in_pieces(broken, monkeypatch)
     assert len(straight.history) >= 2
-    assert_ended_alike(straight, broken)
+    assert_same_outcome(straight, broken)
 
 
 def test_the_plain_recipe_resumes_exactly_and_another_seed_ends_elsewhere(
@@ -164,10 +164,10 @@ def test_the_plain_recipe_resumes_exactly_and_another_seed_ends_elsewhere(
     straight, broken, reseeded = trained.run, create_run(recipe, "broken"), create_run(replace(recipe, seed=1), "other")
     assert straight.recipe == recipe
     in_pieces(broken, monkeypatch)
-    assert same(weights_of(straight), weights_of(broken))
+    assert same_weights(load_weights(straight), load_weights(broken))
     assert straight.raw_predictions.equals(broken.raw_predictions)
-    work(reseeded)
-    assert not same(weights_of(straight), weights_of(reseeded))
+    train_run(reseeded)
+    assert not same_weights(load_weights(straight), load_weights(reseeded))
 
 
 # ---- memory ----
@@ -330,7 +330,7 @@ def test_weights_spoilt_by_the_very_last_step_are_not_kept(
 
     monkeypatch.setattr(torch.optim.AdamW, "step", spoiling)
     with pytest.raises(ScalpError, match="lower lr"):
-        work(run)
+        train_run(run)
     assert next(steps, None) is None
     assert len(run.history) == 1
     assert run.checkpoint_path.exists()
@@ -350,7 +350,7 @@ def test_a_condition_without_labels_to_calibrate_on_is_left_as_it_is(coloured: D
 
     relabelled(coloured, without)
     run = create_run(replace(RECIPE, data="coloured", epochs=1))
-    work(run)
+    train_run(run)
     assert run.finished
     assert not run.operating_point.decision("value_2").fitted
     assert run.predictions[["p0", "p1", "p2", "p3"]].notna().all(axis=None)
@@ -361,7 +361,7 @@ def test_a_condition_without_any_label_is_refused_beforehand(coloured: Dataset) 
     with pytest.raises(ScalpError, match="value_5"):
         create_run(replace(RECIPE, data="coloured"))
     run = create_run(replace(RECIPE, data="coloured", conditions=CONDITIONS[:4], epochs=1))
-    work(run)
+    train_run(run)
     assert run.finished
 
 
@@ -376,8 +376,8 @@ def test_a_handful_of_pictures_smaller_than_the_batch_is_learned_from(
         return rows.drop(train[pictures:])
 
     relabelled(coloured, few)
-    recipe = replace(EVERYTHING, architecture=architecture, data="coloured", epochs=2, batch_size=32)
+    recipe = replace(ALL_OPTIONS, architecture=architecture, data="coloured", epochs=2, batch_size=32)
     run = create_run(recipe)
-    work(run)
+    train_run(run)
     assert run.finished
     assert len(run.history) == 2

@@ -16,8 +16,8 @@ import pytest
 import torch
 from conftest import ROOT, Folders, Trained, until
 from safetensors.torch import save_file
+from support.training_fixtures import HEAD_ONLY, RECIPE, copy_source, load_weights, same_weights, train_run
 from test_network import backbone_file, hub
-from trainings import HEAD_ALONE, RECIPE, same, weights_of, with_source, work
 
 import scalp_core.runs.runs
 from scalp_core import files
@@ -78,7 +78,7 @@ def test_cancelling_stops_within_a_step_and_keeps_what_was_finished(tiny: Datase
 
     def target() -> None:
         try:
-            work(run)
+            train_run(run)
         except Stopped as error:
             stopped.append(error)
 
@@ -187,7 +187,7 @@ def test_a_full_disk_fails_in_words_and_once_there_is_room_it_ends_as_if_nothing
     assert run.checkpoint_path.exists() == (name not in WRITTEN[:3])
     run.resume()
     assert training.main(["train", str(run.folder)]) == 0
-    assert same(weights_of(trained.run), weights_of(run))
+    assert same_weights(load_weights(trained.run), load_weights(run))
     assert trained.run.raw_predictions.equals(run.raw_predictions)
     assert trained.run.history.drop(columns="seconds").equals(run.history.drop(columns="seconds"))
     run.verify()
@@ -206,8 +206,8 @@ def test_a_full_disk_while_features_are_kept_fails_in_words(
     trained: Trained, own_copy: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "write_export", lambda *_: None)
-    with_source(trained, folders)
-    run = create_run(replace(HEAD_ALONE, epochs=1))
+    copy_source(trained, folders)
+    run = create_run(replace(HEAD_ONLY, epochs=1))
     with monkeypatch.context() as patch:
         full_disk_at("features", patch)
         assert "Make room" in failure(run)
@@ -249,11 +249,11 @@ def test_the_network_of_a_damaged_run_is_not_loaded(trained: Trained, tmp_path: 
 def test_the_head_alone_learns_in_seconds_and_the_export_says_what_was_predicted(
     trained: Trained, tiny: Dataset, folders: Folders
 ) -> None:
-    source = with_source(trained, folders)
-    run = create_run(replace(HEAD_ALONE, epochs=30, patience=0))
-    work(run)
+    source = copy_source(trained, folders)
+    run = create_run(replace(HEAD_ONLY, epochs=30, patience=0))
+    train_run(run)
     assert run.history["seconds"].sum() < 10
-    before, after = weights_of(source), weights_of(run)
+    before, after = load_weights(source), load_weights(run)
     assert before.keys() == after.keys()
     assert all(torch.equal(one, before[name]) for name, one in after.items() if not name.startswith("head."))
     assert not torch.equal(before["head.weight"], after["head.weight"])
@@ -271,11 +271,11 @@ def test_conditions_that_the_source_lacks_start_fresh_and_the_others_go_on(
 ) -> None:
     monkeypatch.setattr(training, "write_export", lambda *_: None)
     source = create_run(replace(RECIPE, conditions=CONDITIONS[:2], epochs=1), "source")
-    work(source)
+    train_run(source)
     recipe = replace(RECIPE, weights="run:source", learns=learns, epochs=1, lr=1e-7, ema=0.0)
     for conditions in (CONDITIONS, CONDITIONS[1:4], CONDITIONS[4:]):
         run = create_run(replace(recipe, conditions=conditions))
-        work(run)
+        train_run(run)
         assert run.finished
         assert set(run.predictions["condition"]) == {condition.value for condition in conditions}
         if CONDITIONS[1] in conditions:  # at next to no learning rate it still says what the source says
@@ -290,7 +290,7 @@ def test_a_source_that_is_gone_or_does_not_fit_is_told(
     trained: Trained, tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "write_export", lambda *_: None)
-    source = with_source(trained, folders)
+    source = copy_source(trained, folders)
     with pytest.raises(ScalpError, match="same architecture"):
         create_run(replace(RECIPE, weights="run:source", architecture="test_resnet"))
     with pytest.raises(ScalpError, match="nobody"):
@@ -308,14 +308,14 @@ def test_once_begun_it_needs_its_source_no_more(
     trained: Trained, tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "write_export", lambda *_: None)
-    source = with_source(trained, folders)
+    source = copy_source(trained, folders)
     run = create_run(replace(RECIPE, weights="run:source", epochs=2))
     with monkeypatch.context() as patch:
         patch.setattr(loop.Loop, "ended", property(lambda self: self.epochs_done == 1))
         patch.setattr(training, "_finish", lambda *_: None)
-        work(run)
+        train_run(run)
     shutil.rmtree(source.folder)
-    work(run)
+    train_run(run)
     assert run.finished
     assert run.manifest["weights_used"].startswith("run source sha256:")
 
@@ -323,16 +323,16 @@ def test_once_begun_it_needs_its_source_no_more(
 def test_a_transformer_goes_on_at_another_size(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "write_export", lambda *_: None)
     recipe = replace(RECIPE, architecture="test_vit", epochs=1)
-    work(create_run(recipe, "source"))
+    train_run(create_run(recipe, "source"))
     larger = create_run(replace(recipe, weights="run:source", image_size=96))
-    work(larger)
+    train_run(larger)
     assert larger.finished
     assert larger.preprocessing.width == 96
 
 
 def test_the_head_alone_learns_on_published_weights(tiny: Dataset, tmp_path: Path) -> None:
     published = backbone_file(tmp_path / "published.safetensors")
-    run = create_run(replace(HEAD_ALONE, weights="pretrained", architecture="test_resnet", epochs=1))
+    run = create_run(replace(HEAD_ONLY, weights="pretrained", architecture="test_resnet", epochs=1))
     with hub(tmp_path / "published.safetensors") as (address, _):
         quiet = {name: value for name, value in os.environ.items() if "proxy" not in name.lower() and "HF_" not in name}
         done = subprocess.run(
@@ -345,7 +345,7 @@ def test_the_head_alone_learns_on_published_weights(tiny: Dataset, tmp_path: Pat
             check=False,
         )
     assert done.returncode == 0, done.stdout + done.stderr
-    learned = weights_of(run)
+    learned = load_weights(run)
     kept = [name for name in published if f"backbone.model.{name}" in learned]
     assert len(kept) > 10
     assert all(torch.equal(published[name], learned[f"backbone.model.{name}"]) for name in kept)

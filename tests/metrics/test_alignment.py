@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judged import DANDRUFF, SEBUM, lined_up, noisy, table
+from support.prediction_tables import DANDRUFF, SEBUM, add_noise, align_tables, prediction_table
 
 from scalp_core.labels import CONDITIONS
 from scalp_core.metrics.alignment import (
@@ -26,15 +26,15 @@ from scalp_core.metrics.metrics import confusion as confusion_of_table
 def two_runs() -> dict[str, pd.DataFrame]:
     generator = np.random.default_rng(0)
     truth, other = generator.integers(0, 4, 60), generator.integers(0, 4, 60)
-    sebum = {name: table(truth, noisy(truth, 0.4, generator)) for name in ("one", "two")}
-    dandruff = table([None, *other[1:]], noisy(other, 0.3, generator), DANDRUFF)
-    elsewhere = table(truth, truth, part="valid")
+    sebum = {name: prediction_table(truth, add_noise(truth, 0.4, generator)) for name in ("one", "two")}
+    dandruff = prediction_table([None, *other[1:]], add_noise(other, 0.3, generator), DANDRUFF)
+    elsewhere = prediction_table(truth, truth, part="valid")
     return {"one": pd.concat([sebum["one"], dandruff, elsewhere]), "two": sebum["two"]}
 
 
 def test_matrices_and_sums_are_those_of_each_table() -> None:
     tables = two_runs()
-    aligned = lined_up(tables, in_group=4)
+    aligned = align_tables(tables, in_group=4)
     counts, sums = confusion(aligned), cell_counts(aligned)
     assert counts.shape == (2, 6, 4, 4)
     assert sums.shape == (15, 2, 6, 17)
@@ -52,7 +52,7 @@ def test_matrices_and_sums_are_those_of_each_table() -> None:
 
 
 def test_a_condition_that_a_run_does_not_grade_is_empty_for_it_alone() -> None:
-    aligned = lined_up(two_runs())
+    aligned = align_tables(two_runs())
     dandruff = aligned.condition(DANDRUFF)
     assert (aligned.truth[dandruff] >= 0).sum() == 59  # one has no label
     assert aligned.judged[:, dandruff].sum(axis=1).tolist() == [59, 0]
@@ -63,7 +63,7 @@ def test_a_condition_that_a_run_does_not_grade_is_empty_for_it_alone() -> None:
 
 def test_what_a_run_said_of_a_picture_stays_with_it() -> None:
     tables = two_runs()
-    aligned = lined_up(tables)
+    aligned = align_tables(tables)
     row = tables["two"].iloc[17]
     place = list(aligned.images).index(row["image"])
     at = aligned.run("two"), aligned.condition(SEBUM), place
@@ -75,14 +75,14 @@ def test_what_a_run_said_of_a_picture_stays_with_it() -> None:
 def test_the_order_of_rows_changes_nothing() -> None:
     tables = two_runs()
     shuffled = {name: one.sample(frac=1, random_state=3) for name, one in tables.items()}
-    one, other = lined_up(tables, 4), lined_up(shuffled, 4)
+    one, other = align_tables(tables, 4), align_tables(shuffled, 4)
     for name in ("images", "groups", "truth", "grades", "low", "high", "probabilities"):
         assert np.array_equal(getattr(one, name), getattr(other, name))
 
 
 def test_the_pictures_of_a_cell() -> None:
     tables = two_runs()
-    aligned = lined_up(tables)
+    aligned = align_tables(tables)
     counts = confusion(aligned)
     for truth, predicted in ((0, 1), (2, 2), (3, 2)):
         found = in_cell(aligned, "one", SEBUM, truth, predicted)
@@ -95,24 +95,24 @@ def test_the_pictures_of_a_cell() -> None:
 
 
 def test_a_picture_without_a_capture_is_a_group_of_its_own() -> None:
-    answers = {"one": arrange(table([0, 1, 2, 3], [0, 1, 2, 3]), "test")}
+    answers = {"one": arrange(prediction_table([0, 1, 2, 3], [0, 1, 2, 3]), "test")}
     aligned = align(answers, {"000": "a", "001": None, "002": float("nan"), "003": "a"})
     assert aligned.groups.tolist() == [0, 1, 2, 0]
     assert align(answers, {}).groups.tolist() == [0, 1, 2, 3]
 
 
 def test_other_pictures_or_labels_are_refused() -> None:
-    first = table([0, 1, 2], [0, 1, 2])
+    first = prediction_table([0, 1, 2], [0, 1, 2])
     with pytest.raises(ValueError, match="same pictures"):
-        lined_up({"one": first, "two": table([0, 1, 2], [0, 1, 2], images=["000", "001", "x"])})
+        align_tables({"one": first, "two": prediction_table([0, 1, 2], [0, 1, 2], images=["000", "001", "x"])})
     with pytest.raises(ValueError, match="same labels"):
-        lined_up({"one": first, "two": table([0, 1, 3], [0, 1, 2])})
+        align_tables({"one": first, "two": prediction_table([0, 1, 3], [0, 1, 2])})
     with pytest.raises(ValueError, match="nothing"):
         align({}, {})
 
 
 def test_a_part_without_pictures_is_empty() -> None:
-    aligned = align({"one": arrange(table([0], [0], part="valid"), "test")}, {})
+    aligned = align({"one": arrange(prediction_table([0], [0], part="valid"), "test")}, {})
     assert len(aligned.images) == 0
     assert confusion(aligned).sum() == 0
     assert cell_counts(aligned).shape == (0, 1, 6, 17)

@@ -6,14 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from judged import SEBUM, table
+from support.prediction_tables import SEBUM, prediction_table
 
 from scalp_core.metrics.calibration import expected_calibration_error, measure_sets, reliability
 from scalp_core.metrics.metrics import PROBABILITIES, ranked_probability_scores
 
 
 def with_probabilities(probabilities: npt.ArrayLike, truth: list[int]) -> pd.DataFrame:
-    predictions = table(truth, [0] * len(truth))
+    predictions = prediction_table(truth, [0] * len(truth))
     predictions[PROBABILITIES] = np.asarray(probabilities, dtype=np.float64)
     return predictions
 
@@ -43,7 +43,7 @@ def test_calibration_error_tells_honest_from_overconfident() -> None:
 
 
 def test_measure_sets_counts_labelled_pictures_with_a_set() -> None:
-    predictions = table([0, 1, 3, None, 2], [0, 0, 2, 1, 2]).assign(
+    predictions = prediction_table([0, 1, 3, None, 2], [0, 0, 2, 1, 2]).assign(
         low=pd.array([0, 0, 1, 0, None], dtype="Int8"), high=pd.array([0, 1, 2, 3, None], dtype="Int8")
     )
     quality = measure_sets(predictions, SEBUM, "test")
@@ -51,7 +51,7 @@ def test_measure_sets_counts_labelled_pictures_with_a_set() -> None:
 
 
 def test_calibration_without_labels_is_nan() -> None:
-    unlabelled = table([None], [1])
+    unlabelled = prediction_table([None], [1])
     assert math.isnan(expected_calibration_error(unlabelled, SEBUM, "test"))
     assert reliability(unlabelled, SEBUM, "test").empty
     quality = measure_sets(unlabelled, SEBUM, "test")

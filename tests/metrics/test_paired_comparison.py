@@ -8,9 +8,9 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 import pytest
-from judged import DANDRUFF, SEBUM, lined_up, noisy, table
 from scipy import stats
 from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score, recall_score
+from support.prediction_tables import DANDRUFF, SEBUM, add_noise, align_tables, prediction_table
 
 from benchmarks.simulation import World, draw, error_for, shares_of, true_values
 from scalp_core.labels import CONDITIONS, Condition
@@ -190,7 +190,9 @@ def judged(share: dict[str, float], images: int = 120, in_group: int = 4, seed: 
     """Runs that are one grade off in that share of the pictures of one condition."""
     generator = np.random.default_rng(seed)
     truth = generator.integers(0, 4, images)
-    return lined_up({name: table(truth, noisy(truth, one, generator)) for name, one in share.items()}, in_group)
+    return align_tables(
+        {name: prediction_table(truth, add_noise(truth, one, generator)) for name, one in share.items()}, in_group
+    )
 
 
 def alone(aligned: AlignedPredictions, **options: int) -> Comparison:
@@ -220,16 +222,16 @@ def many_tables() -> dict[str, pd.DataFrame]:
     generator = np.random.default_rng(3)
     truth = {condition: generator.integers(0, 4, 90) for condition in (SEBUM, DANDRUFF)}
     made = {
-        name: pd.concat([table(truth[one], noisy(truth[one], share, generator), one) for one in truth])
+        name: pd.concat([prediction_table(truth[one], add_noise(truth[one], share, generator), one) for one in truth])
         for name, share in (("good", 0.2), ("poor", 0.5))
     }
-    return made | {"narrow": table(truth[SEBUM], generator.integers(0, 4, 90))}
+    return made | {"narrow": prediction_table(truth[SEBUM], generator.integers(0, 4, 90))}
 
 
 def test_every_resample_is_what_resampled_rows_give() -> None:
     """The same draws, made by hand: whole groups of rows of the tables, the same for every run and condition."""
     tables = many_tables()
-    aligned = lined_up(tables, in_group=6)
+    aligned = align_tables(tables, in_group=6)
     found = alone(aligned, replicates=8, seed=5)
     generator = np.random.default_rng(5)
     for replicate in range(8):
@@ -258,7 +260,7 @@ def test_independent_draws_give_about_the_same_interval() -> None:
 
 def test_values_and_estimates_are_those_of_the_tables() -> None:
     tables = many_tables()
-    found = alone(lined_up(tables, in_group=6))
+    found = alone(align_tables(tables, in_group=6))
     assert (found.groups, found.images.tolist()) == (15, [0, 90, 0, 0, 90, 0])
     for name, value in by_the_book(tables["good"].query("condition == 'value_5'")).items():
         one = found.estimate(name, "good", DANDRUFF)
@@ -408,7 +410,11 @@ def test_one_group_gives_figures_and_leaves_everything_undecided(in_group: int) 
 
 
 def test_a_part_without_pictures_says_nothing() -> None:
-    found = alone(lined_up({"one": table([0], [0], part="valid"), "other": table([0], [1], part="valid")}))
+    found = alone(
+        align_tables(
+            {"one": prediction_table([0], [0], part="valid"), "other": prediction_table([0], [1], part="valid")}
+        )
+    )
     assert (found.groups, found.images.tolist()) == (0, [0] * 6)
     assert np.isnan(found.values(KAPPA)).all()
     assert found.best(KAPPA, SEBUM) is None
@@ -419,7 +425,11 @@ def test_a_part_without_pictures_says_nothing() -> None:
 def test_two_heads_with_a_clear_finding_decide_nothing() -> None:
     """One side finds both, the other neither: every resample that has one agrees, and still it is only two heads."""
     truth = np.array([3, 0, 0, 0, 3, 0, 0, 0] + [0] * 72)
-    found = alone(lined_up({"finds": table(truth, truth), "misses": table(truth, truth * 0)}, in_group=4))
+    found = alone(
+        align_tables(
+            {"finds": prediction_table(truth, truth), "misses": prediction_table(truth, truth * 0)}, in_group=4
+        )
+    )
     pairs = found.pairs("sensitivity", SEBUM)
     assert pairs["difference"].tolist() == [1, -1]
     assert (pairs["verdict"] == Verdict.UNDECIDED).all()

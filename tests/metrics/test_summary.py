@@ -5,7 +5,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sides import EQUAL, NAMES, ONE_ALONE, ONE_BEST, TWO_LEAD, UNDECIDED, UNLABELLED, aligned, made
+from support.comparison_fixtures import (
+    EQUAL,
+    NAMES,
+    ONE_ALONE,
+    ONE_BEST,
+    TWO_LEAD,
+    UNDECIDED,
+    UNLABELLED,
+    aligned_predictions,
+    make_comparison,
+)
 
 from scalp_core.errors import Text
 from scalp_core.labels import CONDITIONS, Condition
@@ -20,7 +30,7 @@ TIMES = SIZES | {"v": Cost(9_000_000, 30.0)}
 
 @pytest.fixture(scope="module")
 def four() -> Comparison:
-    return made()
+    return make_comparison()
 
 
 def told(comparison: Comparison, condition: Condition, costs: dict[str, Cost] = TIMES) -> list[Text]:
@@ -34,7 +44,7 @@ def test_one_that_is_better_than_all_others_is_named(four: Comparison) -> None:
 
 
 def test_of_two_the_better_one_is_named() -> None:
-    (text,) = told(made(("v", "g")), ONE_BEST)
+    (text,) = told(make_comparison(("v", "g")), ONE_BEST)
     assert text.en == "For fine scaling vgg11_bn is better than the other."
 
 
@@ -66,7 +76,7 @@ def test_where_chance_is_too_large_nothing_is_said(four: Comparison) -> None:
 
 
 def test_of_too_few_captures_chance_is_not_known() -> None:
-    lumped = replace(aligned(), groups=np.zeros(400, dtype=np.int64))
+    lumped = replace(aligned_predictions(), groups=np.zeros(400, dtype=np.int64))
     (text,) = told(compare(lumped, {"v": ["v"], "g": ["g"]}), ONE_BEST)
     assert "too few captures" in text.en
     assert "촬영이 너무 적어" in text.ko
@@ -75,13 +85,13 @@ def test_of_too_few_captures_chance_is_not_known() -> None:
 def test_nothing_is_said_where_nothing_is_labelled_or_graded(four: Comparison) -> None:
     (text,) = told(four, UNLABELLED)
     assert "no picture of this part has a label" in text.en
-    (text,) = told(made(("g", "e")), ONE_ALONE)
+    (text,) = told(make_comparison(("g", "e")), ONE_ALONE)
     assert text.en == "None of the chosen models grades hair loss."
     assert "탈모 등급을 추정하는 것이 없어요" in text.ko
 
 
 def test_labels_that_are_all_the_same_say_nothing() -> None:
-    found = aligned()
+    found = aligned_predictions()
     found.truth[CONDITIONS.index(EQUAL)] = 0
     found.grades[:, CONDITIONS.index(EQUAL)] = 0
     (text,) = told(compare(found, {"v": ["v"], "g": ["g"]}), EQUAL)
@@ -99,7 +109,7 @@ def test_who_stands_alone_and_who_is_missing_and_what_is_never_seen(four: Compar
 
 
 def test_several_dead_grades_are_in_one_sentence() -> None:
-    found = aligned()
+    found = aligned_predictions()
     place = CONDITIONS.index(EQUAL)
     found.grades[found.run("g"), place] = np.minimum(found.grades[found.run("g"), place], 1)
     dead = told(compare(found, {"v": ["v"], "g": ["g"]}), EQUAL)[-1]

@@ -11,10 +11,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
-from browser import chromium, launch
 from conftest import Trained
 from PIL import Image
 from playwright.sync_api import sync_playwright
+from support.browser import chromium, launch
 
 from scalp_core import __version__
 from scalp_core.errors import ScalpError, Text

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asking import as_file, refused
 from conftest import ROOT, Folders, Trained, until
 from fastapi.testclient import TestClient
 from PIL import Image
+from support.rest_client import assert_error_response, image_form
 
 from scalp_core.images import MAX_BYTES
 from scalp_core.inference import predict
@@ -50,7 +50,7 @@ def client(trained: Trained) -> Iterator[TestClient]:
 
 @pytest.mark.parametrize("door", BOTH_DOORS)
 def test_predict_all_keeps_the_old_shape_byte_for_byte(client: TestClient, trained: Trained, door: str) -> None:
-    response = client.post(f"{door}/predict_all", files=as_file(trained.picture))
+    response = client.post(f"{door}/predict_all", files=image_form(trained.picture))
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
     answer = response.json()
@@ -97,10 +97,10 @@ def test_what_was_there_before_comes_first_and_unchanged(client: TestClient, tra
     picture = '"image":{"format":"JPEG","width":640,"height":480}'
     gate = '"gradable":null,"reasons":[]'
     for condition, said in objects.items():
-        one = client.post("/predict", files=as_file(trained.picture), data={"value_num": condition[-1]}).text
+        one = client.post("/predict", files=image_form(trained.picture), data={"value_num": condition[-1]}).text
         assert one == f'{{"{condition}":[{said}],{picture},"intended_use":"research_only",{gate}}}'
     told = ",".join(f'"{condition}":[{said}]' for condition, said in objects.items())
-    response = client.post("/predict_all", files=as_file(trained.picture)).text
+    response = client.post("/predict_all", files=image_form(trained.picture)).text
     assert response.startswith(f'{{{told},{picture},"scalp_type":{{"key":"')
     assert response.endswith(f'"}},"intended_use":"research_only",{gate}}}')
 
@@ -110,10 +110,10 @@ def written(members: dict[str, Any]) -> str:
 
 
 def test_predict_answers_with_the_one_condition_and_the_same_numbers(client: TestClient, trained: Trained) -> None:
-    everything = client.post("/predict_all", files=as_file(trained.picture)).json()
+    everything = client.post("/predict_all", files=image_form(trained.picture)).json()
     for door in BOTH_DOORS:
         for number in "123456":
-            one = client.post(f"{door}/predict", files=as_file(trained.picture), data={"value_num": number}).json()
+            one = client.post(f"{door}/predict", files=image_form(trained.picture), data={"value_num": number}).json()
             assert list(one) == [f"value_{number}", "image", "intended_use", "gradable", "reasons"]
             assert one[f"value_{number}"] == everything[f"value_{number}"]
             assert one["image"] == everything["image"]
@@ -124,7 +124,7 @@ def test_predict_answers_with_the_one_condition_and_the_same_numbers(client: Tes
 
 @pytest.mark.parametrize("door", BOTH_DOORS)
 def test_the_numbers_are_those_of_predict(client: TestClient, trained: Trained, door: str) -> None:
-    told = client.post(f"{door}/predict_all", files=as_file(trained.picture)).json()
+    told = client.post(f"{door}/predict_all", files=image_form(trained.picture)).json()
     known = predict.grade(trained.picture)
     for condition, grading in known.gradings.items():
         (only,) = told[condition.value]
@@ -151,7 +151,7 @@ def test_a_calibrated_run_answers_with_a_grade_set(
     run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
     decision = Decision(temperature=2.0, set_threshold=0.5, images=100)
     run.write_operating_point(OperatingPoint({Condition.PUSTULES: decision}))
-    told = client.post(f"{door}/predict_all", files=as_file(trained.picture)).json()
+    told = client.post(f"{door}/predict_all", files=image_form(trained.picture)).json()
     known = predict.grade(trained.picture).gradings
     for condition, grading in known.items():
         (only,) = told[condition.value]
@@ -160,15 +160,15 @@ def test_a_calibrated_run_answers_with_a_grade_set(
             low, high = only["grade_set"]
             assert (low, high) == grading.grade_set
             assert low <= only["pr_num"] <= high
-    one = client.post(f"{door}/predict", files=as_file(trained.picture), data={"value_num": "4"}).json()
+    one = client.post(f"{door}/predict", files=image_form(trained.picture), data={"value_num": "4"}).json()
     assert one["value_4"] == told["value_4"]
 
 
 @pytest.mark.parametrize("threshold", [1, 2, 3])
 def test_threshold_moves_the_scalp_type(client: TestClient, trained: Trained, threshold: int) -> None:
     known = predict.grade(trained.picture, threshold=threshold).scalp_type
-    in_form = client.post("/predict_all", files=as_file(trained.picture), data={"threshold": str(threshold)})
-    in_query = client.post(f"/predict_all?threshold={threshold}", files=as_file(trained.picture))
+    in_form = client.post("/predict_all", files=image_form(trained.picture), data={"threshold": str(threshold)})
+    in_query = client.post(f"/predict_all?threshold={threshold}", files=image_form(trained.picture))
     for response in (in_form, in_query):
         told = response.json()["scalp_type"]
         assert told["threshold"] == threshold
@@ -180,11 +180,13 @@ def test_threshold_moves_the_scalp_type(client: TestClient, trained: Trained, th
 def test_conditions_that_no_run_knows_are_left_out(client: TestClient, trained: Trained, monkeypatch: Any) -> None:
     only = {Condition.DANDRUFF: predict.champions()[Condition.DANDRUFF]}
     monkeypatch.setattr(predict, "champions", lambda: only)
-    told = client.post("/predict_all", files=as_file(trained.picture)).json()
+    told = client.post("/predict_all", files=image_form(trained.picture)).json()
     assert [key for key in told if key.startswith("value_")] == ["value_5"]
     assert told["scalp_type"]["key"] == "undetermined"
     assert told["scalp_type"]["missing"] == [condition.value for condition in CONDITIONS if condition != "value_5"]
-    refused(client.post("/predict", files=as_file(trained.picture), data={"value_num": "1"}), 503, "no_model")
+    assert_error_response(
+        client.post("/predict", files=image_form(trained.picture), data={"value_num": "1"}), 503, "no_model"
+    )
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "LA", "P", "1", "CMYK", "I;16"])
@@ -195,7 +197,7 @@ def test_every_kind_of_picture_is_graded(client: TestClient, trained: Trained, m
     buffer = io.BytesIO()
     (picture if mode == "I;16" else picture.convert(mode)).save(buffer, "JPEG" if mode == "CMYK" else "PNG")
     # The name lies; only the content counts.
-    response = client.post("/predict_all", files=as_file(buffer.getvalue(), "scalp.txt"))
+    response = client.post("/predict_all", files=image_form(buffer.getvalue(), "scalp.txt"))
     assert response.status_code == 200
     assert response.json()["image"]["format"] == ("JPEG" if mode == "CMYK" else "PNG")
 
@@ -205,21 +207,27 @@ def test_every_kind_of_picture_is_graded(client: TestClient, trained: Trained, m
 
 def test_missing_fields(client: TestClient, trained: Trained) -> None:
     for door in BOTH_DOORS:
-        refused(client.post(f"{door}/predict_all"), 400, "missing_field")
-        refused(client.post(f"{door}/predict_all", data={"image": "/etc/passwd"}), 400, "missing_field")
-        refused(client.post(f"{door}/predict_all", files={"picture": ("a.jpg", b"x")}), 400, "missing_field")
-        refused(client.post(f"{door}/predict_all", files=as_file(b"", "")), 400, "missing_field")
-        refused(client.post(f"{door}/predict_all", json={"image": "http://example.org"}), 400, "missing_field")
-        refused(client.post(f"{door}/predict", files=as_file(trained.picture)), 400, "missing_field")
-        refused(client.post(f"{door}/predict", data={"value_num": "1"}), 400, "missing_field")
+        assert_error_response(client.post(f"{door}/predict_all"), 400, "missing_field")
+        assert_error_response(client.post(f"{door}/predict_all", data={"image": "/etc/passwd"}), 400, "missing_field")
+        assert_error_response(
+            client.post(f"{door}/predict_all", files={"picture": ("a.jpg", b"x")}), 400, "missing_field"
+        )
+        assert_error_response(client.post(f"{door}/predict_all", files=image_form(b"", "")), 400, "missing_field")
+        assert_error_response(
+            client.post(f"{door}/predict_all", json={"image": "http://example.org"}), 400, "missing_field"
+        )
+        assert_error_response(client.post(f"{door}/predict", files=image_form(trained.picture)), 400, "missing_field")
+        assert_error_response(client.post(f"{door}/predict", data={"value_num": "1"}), 400, "missing_field")
 
 
 def test_forms_that_cannot_be_read(client: TestClient, trained: Trained) -> None:
     twice = [("image", ("a.jpg", trained.picture)), ("image", ("b.jpg", trained.picture))]
-    refused(client.post("/predict_all", files=twice), 400, "bad_form")
+    assert_error_response(client.post("/predict_all", files=twice), 400, "bad_form")
     many = {f"field{number}": "x" for number in range(100)}
-    refused(client.post("/predict_all", files=as_file(trained.picture), data=many), 400, "bad_form")
-    refused(client.post("/predict_all", files=as_file(trained.picture), data={"note": "x" * 5000}), 400, "bad_form")
+    assert_error_response(client.post("/predict_all", files=image_form(trained.picture), data=many), 400, "bad_form")
+    assert_error_response(
+        client.post("/predict_all", files=image_form(trained.picture), data={"note": "x" * 5000}), 400, "bad_form"
+    )
     for kind in (
         "multipart/form-data",
         "multipart/form-data; boundary=x",
@@ -231,57 +239,61 @@ def test_forms_that_cannot_be_read(client: TestClient, trained: Trained) -> None
 
 @pytest.mark.parametrize("number", ["0", "7", "-1", "abc", "１", "٣", "1.0", "", "value_1", "1 2", "9" * 1000])
 def test_value_num_out_of_range(client: TestClient, trained: Trained, number: str) -> None:
-    response = client.post("/predict", files=as_file(trained.picture), data={"value_num": number})
-    refused(response, 422, "bad_value_num")
+    response = client.post("/predict", files=image_form(trained.picture), data={"value_num": number})
+    assert_error_response(response, 422, "bad_value_num")
 
 
 @pytest.mark.parametrize("threshold", ["0", "4", "-1", "abc", "２", "2.0"])
 def test_bad_threshold(client: TestClient, trained: Trained, threshold: str) -> None:
     asked = {"threshold": threshold}
-    refused(client.post("/predict_all", files=as_file(trained.picture), data=asked), 422, "bad_threshold")
-    refused(client.post("/api/predict_all", files=as_file(trained.picture), params=asked), 422, "bad_threshold")
+    assert_error_response(
+        client.post("/predict_all", files=image_form(trained.picture), data=asked), 422, "bad_threshold"
+    )
+    assert_error_response(
+        client.post("/api/predict_all", files=image_form(trained.picture), params=asked), 422, "bad_threshold"
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"<svg/>", b"%!PS", b"\xff\xd8\xff\xe0 and then nothing"])
 def test_not_a_picture(client: TestClient, content: bytes) -> None:
-    refused(client.post("/predict_all", files=as_file(content)), 415, "not_a_picture")
+    assert_error_response(client.post("/predict_all", files=image_form(content)), 415, "not_a_picture")
 
 
 def test_a_picture_cut_short(client: TestClient, trained: Trained) -> None:
-    refused(client.post("/predict_all", files=as_file(trained.picture[:-200])), 415, "not_a_picture")
+    assert_error_response(client.post("/predict_all", files=image_form(trained.picture[:-200])), 415, "not_a_picture")
 
 
 def test_too_large(client: TestClient) -> None:
     announced = {"content-type": "multipart/form-data; boundary=x", "content-length": "100000000000"}
-    refused(client.post("/predict_all", content=b"x", headers=announced), 413, "too_large")
+    assert_error_response(client.post("/predict_all", content=b"x", headers=announced), 413, "too_large")
     pieces = (b"x" * 2**20 for _ in range(22))
     chunked = {"content-type": "multipart/form-data; boundary=x"}
-    refused(client.post("/api/predict_all", content=pieces, headers=chunked), 413, "too_large")
+    assert_error_response(client.post("/api/predict_all", content=pieces, headers=chunked), 413, "too_large")
     # Between what the form may have and what the picture may have.
-    refused(client.post("/predict_all", files=as_file(b"\0" * (MAX_BYTES + 1))), 413, "too_large")
+    assert_error_response(client.post("/predict_all", files=image_form(b"\0" * (MAX_BYTES + 1))), 413, "too_large")
 
 
 def test_too_many_pixels(client: TestClient) -> None:
     buffer = io.BytesIO()
     Image.new("1", (7000, 7000)).save(buffer, "PNG")
-    refused(client.post("/predict_all", files=as_file(buffer.getvalue())), 413, "too_large")
+    assert_error_response(client.post("/predict_all", files=image_form(buffer.getvalue())), 413, "too_large")
 
 
 def test_unknown_addresses_and_methods(client: TestClient) -> None:
-    refused(client.get("/api/nothing"), 404, "not_found")
-    refused(client.get("/api/docs/../../etc/passwd"), 404, "not_found")
-    refused(client.get("/api/docs/passwd"), 404, "not_found")
-    refused(client.delete("/api/health"), 405, "method_not_allowed")
+    assert_error_response(client.get("/api/nothing"), 404, "not_found")
+    assert_error_response(client.get("/api/docs/../../etc/passwd"), 404, "not_found")
+    assert_error_response(client.get("/api/docs/passwd"), 404, "not_found")
+    assert_error_response(client.delete("/api/health"), 405, "method_not_allowed")
     response = client.get("/api/predict")
-    refused(response, 405, "method_not_allowed")
+    assert_error_response(response, 405, "method_not_allowed")
     assert response.headers["allow"] == "POST"
 
 
 def test_without_a_model(client: TestClient, trained: Trained, folders: Folders) -> None:
-    response = client.post("/predict_all", files=as_file(trained.picture))
-    refused(response, 503, "no_model")
+    response = client.post("/predict_all", files=image_form(trained.picture))
+    assert_error_response(response, 503, "no_model")
     assert "retry-after" not in response.headers
-    refused(client.get("/api/ready"), 503, "no_model")
+    assert_error_response(client.get("/api/ready"), 503, "no_model")
     assert client.get("/api/models").json()["models"] == []
     assert client.get("/api/health").status_code == 200
 
@@ -291,8 +303,8 @@ def test_the_unexpected_is_told_without_its_traceback(client: TestClient, traine
         raise RuntimeError("secret details")
 
     monkeypatch.setattr(predict.Graders, "grade", broken)
-    response = client.post("/predict_all", files=as_file(trained.picture))
-    refused(response, 500, "internal_error")
+    response = client.post("/predict_all", files=image_form(trained.picture))
+    assert_error_response(response, 500, "internal_error")
     assert "secret" not in response.text
     assert response.headers["x-request-id"] in response.json()["error"]["message"]
     assert 'scalp_requests_total{route="/predict_all",status="500"}' in client.get("/api/metrics").text
@@ -306,7 +318,7 @@ def test_headers_and_no_cors(client: TestClient, trained: Trained) -> None:
     responses = [
         client.get("/api/health", headers={"Origin": "https://elsewhere.example"}),
         client.get("/api/nothing"),
-        client.post("/predict_all", files=as_file(trained.picture)),
+        client.post("/predict_all", files=image_form(trained.picture)),
         client.post("/predict_all", content=b"x", headers={"content-length": "100000000000"}),
     ]
     for response in responses:
@@ -334,16 +346,16 @@ def test_as_many_at_once_as_there_are_places_and_health_meanwhile(trained: Train
     monkeypatch.setattr(predict.Graders, "grade", slow)
     crowded = app.application(app.ServiceLimits(gradings=2, waiting=3))
     with TestClient(crowded) as client, ThreadPoolExecutor(5) as clients:
-        asked = [clients.submit(client.post, "/predict_all", files=as_file(trained.picture)) for _ in range(5)]
+        asked = [clients.submit(client.post, "/predict_all", files=image_form(trained.picture)) for _ in range(5)]
         until(lambda: going == 2)
         assert client.get("/api/health").status_code == 200
         until(lambda: not crowded.state.service.executor.free)
-        response = client.post("/predict_all", files=as_file(trained.picture))
-        refused(response, 503, "busy")
+        response = client.post("/predict_all", files=image_form(trained.picture))
+        assert_error_response(response, 503, "busy")
         assert int(response.headers["retry-after"]) > 0
         go_on.set()
         assert {one.result().status_code for one in asked} == {200}
-        assert client.post("/predict_all", files=as_file(trained.picture)).status_code == 200
+        assert client.post("/predict_all", files=image_form(trained.picture)).status_code == 200
     assert peak == 2
 
 
@@ -362,7 +374,7 @@ def test_not_ready_while_loading(trained: Trained, monkeypatch: Any) -> None:
     monkeypatch.setattr(predict, "warm", lambda: go_on.wait(30) and real())
     with TestClient(app.application()) as another:
         response = another.get("/api/ready")
-        refused(response, 503, "warming")
+        assert_error_response(response, 503, "warming")
         assert int(response.headers["retry-after"]) > 0
         assert another.get("/api/health").status_code == 200
         go_on.set()
@@ -414,8 +426,8 @@ def test_openapi_describes_every_route(client: TestClient) -> None:
         assert route["summary"]
         assert route["description"]
     schemas = told["components"]["schemas"]
-    assert "90%" in schemas["GradeAnswer"]["properties"]["grade_set"]["description"]
-    drawn = schemas["EvidenceAnswer"]["properties"]["png"]["description"]
+    assert "90%" in schemas["GradeResponse"]["properties"]["grade_set"]["description"]
+    drawn = schemas["EvidenceMap"]["properties"]["png"]["description"]
     assert "#e66101" in drawn
     assert "#2166ac" in drawn
     assert "#e66101" in told["info"]["description"]

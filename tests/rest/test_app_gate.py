@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asking import as_file, refused
 from conftest import Trained, until
 from fastapi.testclient import TestClient
 from PIL import Image
+from support.rest_client import assert_error_response, image_form
 
 from scalp_core.inference import input_gate, predict
 from scalp_core.inference.image_stats import image_stats
@@ -66,14 +66,14 @@ def cloud_of(dimensions: int) -> PPCA:
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_good_picture_is_gradable(gated: Gated, door: str) -> None:
-    usual = gated.client.post(door, files=as_file(gated.good)).json()
+    usual = gated.client.post(door, files=image_form(gated.good)).json()
     assert (usual["gradable"], usual["reasons"]) == (True, [])
-    assert gated.client.post(f"{door}?strict=1", files=as_file(gated.good)).json() == usual
+    assert gated.client.post(f"{door}?strict=1", files=image_form(gated.good)).json() == usual
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_another_is_graded_and_marked(gated: Gated, door: str) -> None:
-    told = gated.client.post(door, files=as_file(gated.small)).json()
+    told = gated.client.post(door, files=image_form(gated.small)).json()
     assert told["gradable"] is False
     (reason,) = told["reasons"]
     assert set(reason) == {"code", "message", "message_ko"}
@@ -81,15 +81,15 @@ def test_another_is_graded_and_marked(gated: Gated, door: str) -> None:
     assert "64 × 48" in reason["message"]
     assert re.search("[가-힣]", reason["message_ko"])
     assert all(told[f"value_{number}"] for number in range(1, 7))
-    one = gated.client.post("/predict", files=as_file(gated.small), data={"value_num": "3"}).json()
+    one = gated.client.post("/predict", files=image_form(gated.small), data={"value_num": "3"}).json()
     assert (one["gradable"], one["reasons"]) == (False, told["reasons"])
 
 
 def test_strict_refuses_it_with_the_reasons(gated: Gated) -> None:
-    reasons = gated.client.post("/predict_all", files=as_file(gated.small)).json()["reasons"]
+    reasons = gated.client.post("/predict_all", files=image_form(gated.small)).json()["reasons"]
     fields = {"value_num": "3"}
     for path in ("/predict_all", "/api/predict_all", "/predict", "/api/predict"):
-        response = gated.client.post(f"{path}?strict=1", files=as_file(gated.small), data=fields)
+        response = gated.client.post(f"{path}?strict=1", files=image_form(gated.small), data=fields)
         assert response.status_code == 422
         body = response.json()
         assert set(body) == {"error", "intended_use", "request_id"}
@@ -102,10 +102,10 @@ def test_strict_refuses_it_with_the_reasons(gated: Gated) -> None:
 
 @pytest.mark.parametrize("value", ["yes", "2", "true", "１"])
 def test_strict_is_a_switch(gated: Gated, value: str) -> None:
-    response = gated.client.post("/predict_all", params={"strict": value}, files=as_file(gated.good))
-    refused(response, 422, "bad_strict")
+    response = gated.client.post("/predict_all", params={"strict": value}, files=image_form(gated.good))
+    assert_error_response(response, 422, "bad_strict")
     assert value in response.json()["error"]["message"]
-    assert gated.client.post("/predict_all?strict=0", files=as_file(gated.small)).status_code == 200
+    assert gated.client.post("/predict_all?strict=0", files=image_form(gated.small)).status_code == 200
 
 
 def test_each_of_a_batch_for_itself(gated: Gated) -> None:
@@ -125,7 +125,7 @@ def test_without_a_gate_nobody_knows(trained: Trained, monkeypatch: pytest.Monke
     monkeypatch.setenv("SCALP_ARTIFACTS", str(trained.run.folder.parent))
     with TestClient(app.application()) as client:
         for query in ("", "?strict=1"):
-            told = client.post(f"/predict_all{query}", files=as_file(trained.picture)).json()
+            told = client.post(f"/predict_all{query}", files=image_form(trained.picture)).json()
             assert (told["gradable"], told["reasons"]) == (None, [])
         assert 'scalp_gate_total{gradable="unknown"} 2.0' in client.get("/api/metrics").text
 
@@ -139,9 +139,9 @@ def test_it_is_counted_and_noted_by_code(gated: Gated, caplog: pytest.LogCapture
     samples['scalp_gate_reasons_total{code="too_small"}'] = 2
     before = {sample: counted(sample) for sample in samples}
     caplog.set_level(logging.INFO, logger="scalp_core.rest.middleware")
-    gated.client.post("/predict_all?strict=1", files=as_file(gated.good))
-    gated.client.post("/predict_all", files=as_file(gated.small))
-    gated.client.post("/predict_all?strict=1", files=as_file(gated.small))
+    gated.client.post("/predict_all?strict=1", files=image_form(gated.good))
+    gated.client.post("/predict_all", files=image_form(gated.small))
+    gated.client.post("/predict_all?strict=1", files=image_form(gated.small))
     assert {sample: counted(sample) - before[sample] for sample in samples} == samples
     lines: list[dict[str, Any]] = [json.loads(one.getMessage()) for one in caplog.records]
     noted = [(line["outcome"], line["pictures"][0]["outcome"], line["pictures"][0].get("reasons")) for line in lines]
@@ -156,9 +156,9 @@ def test_it_is_counted_and_noted_by_code(gated: Gated, caplog: pytest.LogCapture
 def test_openapi_tells_of_it(gated: Gated) -> None:
     told = gated.client.get("/api/openapi.json").json()
     schemas = told["components"]["schemas"]
-    for name in ("AllAnswer", "OneAnswer"):
+    for name in ("PredictAllResponse", "PredictResponse"):
         assert {"gradable", "reasons"} <= set(schemas[name]["properties"])
-    assert "not_gradable" in schemas["ErrorText"]["properties"]["reasons"]["description"]
+    assert "not_gradable" in schemas["ErrorDetail"]["properties"]["reasons"]["description"]
     strict = [one for one in told["paths"]["/predict_all"]["post"]["parameters"] if one["name"] == "strict"]
     assert "not_gradable" in strict[0]["description"]
     assert "strict" in told["paths"]["/predict_all"]["post"]["responses"]["422"]["description"]

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from asking import as_file, is_error
 from conftest import Trained
 from fastapi.testclient import TestClient
 from PIL import Image, ImageCms
+from support.rest_client import assert_error_detail, image_form
 
 from scalp_core import images
 from scalp_core.errors import ScalpError
@@ -174,7 +174,7 @@ def test_the_interface_answers_every_one_of_them(files: dict[str, bytes], traine
             for name, one in zip(names[start:], response.json()["results"], strict=False):
                 assert one["status"] in (200, 413, 415), name
                 if one["status"] != 200:
-                    is_error(one["error"], "too_large" if one["status"] == 413 else "not_a_picture")
+                    assert_error_detail(one["error"], "too_large" if one["status"] == 413 else "not_a_picture")
         for content in contents[::7]:
-            assert client.post("/predict_all", files=as_file(content)).status_code in (200, 413, 415)
+            assert client.post("/predict_all", files=image_form(content)).status_code in (200, 413, 415)
         assert 'status="5' not in client.get("/api/metrics").text

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 import uvicorn
-from asking import as_file, refused
 from conftest import Trained, until
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
+from support.rest_client import assert_error_response, image_form
 
 from scalp_core.inference import predict
 from scalp_core.rest import app as rest
@@ -39,9 +39,9 @@ def client(app: FastAPI, trained: Trained) -> Iterator[TestClient]:
 def test_a_sane_id_is_kept(client: TestClient, sane: str) -> None:
     asked = {"X-Request-ID": sane}
     assert client.get("/api/health", headers=asked).headers["x-request-id"] == sane
-    refused(client.post("/predict_all", headers=asked), 400, "missing_field")
+    assert_error_response(client.post("/predict_all", headers=asked), 400, "missing_field")
     response = client.post("/predict_all", content=b"x", headers=asked | {"content-length": "100000000000"})
-    refused(response, 413, "too_large")
+    assert_error_response(response, 413, "too_large")
     assert response.json()["request_id"] == sane
     assert client.get("/api/nothing", headers=asked).json()["request_id"] == sane
 
@@ -63,9 +63,9 @@ def test_one_line_of_json_a_request_that_names_no_file(
 ) -> None:
     caplog.set_level(logging.INFO, logger="scalp_core.rest.middleware")
     asked = {"X-Request-ID": "mine"}
-    client.post("/predict_all", files=as_file(trained.picture, "김철수.jpg"), headers=asked)
-    client.post("/predict_all?run=김철수", files=as_file(b"GIF89a", "김철수.gif"), data={"note": "김철수"})
-    client.post("/predict_all", files=as_file(b"GIF89a", "김철수.gif"))
+    client.post("/predict_all", files=image_form(trained.picture, "김철수.jpg"), headers=asked)
+    client.post("/predict_all?run=김철수", files=image_form(b"GIF89a", "김철수.gif"), data={"note": "김철수"})
+    client.post("/predict_all", files=image_form(b"GIF89a", "김철수.gif"))
     client.get("/김철수?김철수=1")
     client.get("/api/health")  # asked every few seconds: not told
     assert "김철수" not in caplog.text
@@ -96,8 +96,8 @@ def test_what_fails_is_told_as_well(
 
     monkeypatch.setattr(predict.Graders, "grade", broken)
     caplog.set_level(logging.INFO, logger="scalp_core.rest.middleware")
-    response = client.post("/predict_all", files=as_file(trained.picture), headers={"X-Request-ID": "mine"})
-    refused(response, 500, "internal_error")
+    response = client.post("/predict_all", files=image_form(trained.picture), headers={"X-Request-ID": "mine"})
+    assert_error_response(response, 500, "internal_error")
     (line,) = lines(caplog)
     assert (line["id"], line["status"], line["outcome"]) == ("mine", 500, "internal_error")
 
@@ -115,9 +115,9 @@ def counted(client: TestClient) -> dict[tuple[str, ...], float]:
 def test_counters(client: TestClient, trained: Trained) -> None:
     known = predict.grade(trained.picture).gradings
     for _ in range(3):
-        client.post("/predict_all", files=as_file(trained.picture))
-    client.post("/api/predict", files=as_file(trained.picture), data={"value_num": "2"})
-    client.post("/predict_all", files=as_file(b"GIF89a"))
+        client.post("/predict_all", files=image_form(trained.picture))
+    client.post("/api/predict", files=image_form(trained.picture), data={"value_num": "2"})
+    client.post("/predict_all", files=image_form(b"GIF89a"))
     for elsewhere in ("/api/one", "/api/two"):
         client.get(elsewhere)
     told = counted(client)
@@ -175,12 +175,12 @@ def test_a_grading_that_does_not_end_is_given_up(trained: Trained, monkeypatch: 
     monkeypatch.setattr(predict.Graders, "grade", lambda *asked: time.sleep(0.5) or real(*asked))
     impatient = rest.application(rest.ServiceLimits(gradings=1, answer_seconds=0.1))
     with TestClient(impatient) as client:
-        refused(client.post("/predict_all", files=as_file(trained.picture)), 504, "too_long")
-        response = client.post("/predict_all", files=as_file(trained.picture))
-        refused(response, 503, "busy")
+        assert_error_response(client.post("/predict_all", files=image_form(trained.picture)), 504, "too_long")
+        response = client.post("/predict_all", files=image_form(trained.picture))
+        assert_error_response(response, 503, "busy")
         assert int(response.headers["retry-after"]) > 0
         monkeypatch.setattr(predict.Graders, "grade", real)
-        until(lambda: client.post("/predict_all", files=as_file(trained.picture)).status_code == 200)
+        until(lambda: client.post("/predict_all", files=image_form(trained.picture)).status_code == 200)
 
 
 def test_a_half_open_connection_is_answered_and_closed(trained: Trained) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
-from asking import as_file
 from conftest import ROOT, Trained, until
+from support.rest_client import image_form
 
 from scalp_core.rest import server
 
@@ -67,9 +67,9 @@ def workers(parent: int) -> list[int]:
 @pytest.mark.parametrize("arguments", [(), ("--workers", "2")], ids=["alone", "workers"])
 def test_it_serves_and_a_stop_ends_everybody(trained: Trained, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     with serving(tmp_path / "log.txt", *arguments) as (process, address):
-        response = httpx.post(f"{address}/predict_all?run=nobody", files=as_file(trained.picture))
+        response = httpx.post(f"{address}/predict_all?run=nobody", files=image_form(trained.picture))
         assert response.json()["error"]["code"] == "no_run"
-        response = httpx.post(f"{address}/predict_all", files=as_file(trained.picture))
+        response = httpx.post(f"{address}/predict_all", files=image_form(trained.picture))
         assert response.json()["value_1"][0]["run"] == trained.run.id
         assert "server" not in response.headers
         # Ctrl-C reaches all of them at once, SIGTERM only the first.

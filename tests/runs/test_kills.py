@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, Folders, Trained, processes, until
-from trainings import EVERYTHING, HEAD_ALONE, assert_ended_alike, with_source
+from support.training_fixtures import ALL_OPTIONS, HEAD_ONLY, assert_same_outcome, copy_source
 
 from scalp_core.data.dataset import Dataset
 from scalp_core.runs import worker
@@ -25,8 +25,8 @@ from scalp_core.runs.runs import Recipe, Run, create_run
 from scalp_core.synthetic.generate import make_dataset
 
 # Epochs enough that a kill meets the middle of the work, and none that patience would save it.
-RECIPE = replace(EVERYTHING, epochs=30, patience=0)
-HEAD = replace(HEAD_ALONE, epochs=300, patience=0)
+RECIPE = replace(ALL_OPTIONS, epochs=30, patience=0)
+HEAD = replace(HEAD_ONLY, epochs=300, patience=0)
 _IN_A_ROW = 2  # kills without a finished epoch between them; at three the runner rightly gives up
 _PATIENCE = 900.0  # seconds; these machines are busy
 
@@ -121,13 +121,13 @@ def ground(tiny: Dataset, folders: Folders) -> Iterator[Folders]:
 def test_killed_at_random_moments_runs_end_exactly_as_their_uninterrupted_twins(
     trained: Trained, tiny: Dataset, ground: Folders
 ) -> None:
-    with_source(trained, ground)
+    copy_source(trained, ground)
     for seed, recipe in enumerate((replace(RECIPE, epochs=10), replace(HEAD, epochs=60))):
         twin, seconds = uninterrupted(recipe)
         run = create_run(recipe)
         assert endure(run, 3, seconds, seed).kills >= 2
         assert run.finished, run.error
-        assert_ended_alike(twin, run)
+        assert_same_outcome(twin, run)
         assert_nothing_left(run, tiny.folder)
 
 
@@ -151,7 +151,7 @@ def main(kills: int, runs: int) -> None:
             run = create_run(recipe)
             endured = endure(run, math.ceil(left / (runs - number)), seconds, number)
             left -= endured.kills
-            assert_ended_alike(twin, run)
+            assert_same_outcome(twin, run)
             assert_nothing_left(run, folder / "data")
             sys.stdout.write(f"{recipe.learns}: {endured}; bit for bit like its twin\n")
             sys.stdout.flush()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from aihub_tree import build_tree, csv_table, folders_tree
 from conftest import Folders
+from support.aihub_tree import build_tree, csv_table, folders_tree
 
 from scalp_core.data.dataset import LABEL_COLUMNS, OPTIONAL_COLUMNS, Dataset, open_dataset
 from training import prepare

@@ -8,16 +8,16 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import browser as chrome
 import httpx2 as httpx
 import pandas as pd
 import pytest
-from aihub_tree import build_tree
-from browser import Server, Visitor, visiting
 from conftest import TINY, Trained, labels_of, processes, until
-from judged import images_in_cell
 from playwright.sync_api import Browser, Locator, expect, sync_playwright
-from strict_gate import put_gate
+from support import browser as chrome
+from support.aihub_tree import build_tree
+from support.browser import Server, Visitor, open_visitor
+from support.prediction_tables import images_in_cell
+from support.sharpness_gate import write_sharpness_gate
 
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.data.dataset import Dataset, open_dataset, write_dataset
@@ -83,7 +83,7 @@ def server(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture
 def visitor(chromium: Browser, server: Server) -> Iterator[Visitor]:
-    with visiting(chromium, server.address) as made:
+    with open_visitor(chromium, server.address) as made:
         yield made
 
 
@@ -505,7 +505,7 @@ def test_a_damaged_file_takes_no_other_along(visitor: Visitor, trained: Trained)
 def strict(server: Server, trained: Trained) -> Iterator[None]:
     """While it lasts no picture is sharp enough."""
     run = Run(server.artifacts / "tiny")
-    put_gate(run, len(next(iter(predict.grade(trained.picture).features.values()))), sharpness=1e6)
+    write_sharpness_gate(run, len(next(iter(predict.grade(trained.picture).features.values()))), sharpness=1e6)
     yield
     run.gate_path.unlink()
 
@@ -533,7 +533,7 @@ def test_a_picture_is_taken_with_the_camera(chromium: Browser, server: Server) -
     camera = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
     other = chromium.browser_type.launch(executable_path=chrome.chromium(), args=[*chrome.FLAGS, *camera])
     try:
-        with visiting(other, server.address) as visitor:
+        with open_visitor(other, server.address) as visitor:
             visitor.go("/Diagnose?lang=en&source=camera")
             take, clear = (visitor.tab.get_by_role("button", name=name) for name in ("Take Photo", "Clear photo"))
             for _ in range(20):  # until the camera runs a click does nothing
@@ -576,7 +576,7 @@ def test_every_page_fits_its_screen(
     asked = {name: f"{path}?source=example&data=tiny" for name, path in PATHS.items()}
     asked |= {f"dataset {view}": f"/Dataset?data=tiny&view={view}" for view in ("labels", "map", "audit", "import")}
     asked |= {f"{name} with a picture": f"{asked[name]}&image={image}" for name in ("dataset", "diagnose")}
-    with visiting(chromium, server.address, viewport=size, color_scheme=scheme, locale="ko-KR") as visitor:
+    with open_visitor(chromium, server.address, viewport=size, color_scheme=scheme, locale="ko-KR") as visitor:
         for name, address in asked.items():
             visitor.go(address)
             title = Say("ko")(f"title_{name.split()[0]}")
@@ -643,7 +643,7 @@ def test_a_training_survives_kills_of_itself_and_of_the_server(
         server.start()
         until(lambda: run.finished, 240)
         assert list(run.history["epoch"]) == list(range(1, 41))
-        with visiting(chromium, server.address) as visitor:
+        with open_visitor(chromium, server.address) as visitor:
             visitor.go(f"/Compare?lang=en&data=tiny&view=wall&runs={run.id}")
             expect(visitor.tab.locator(f'.matrix[data-side="{run.id}"]')).to_be_visible()
     finally:

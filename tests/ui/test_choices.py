@@ -1,8 +1,8 @@
 """Choices in the address: nothing is written that nobody chose, and widgets follow whoever goes back."""
 
 import pytest
-from headless import healthy
 from streamlit.testing.v1 import AppTest
+from support.app_driver import assert_healthy
 
 
 def _choices() -> None:
@@ -24,7 +24,7 @@ def opened(**address: str) -> AppTest:
     at = AppTest.from_function(_choices)
     for key, value in address.items():
         at.query_params[key] = value
-    return healthy(at.run())
+    return assert_healthy(at.run())
 
 
 def shown(at: AppTest) -> str:
@@ -67,11 +67,11 @@ def test_widgets_follow_an_address_that_changed_behind_their_backs() -> None:
     assert shown(at) == "a b c 4"
     for key in tuple(at.query_params):  # the browser goes back to where nothing was chosen
         del at.query_params[key]
-    assert shown(healthy(at.run())) == "b a a,b 1"
+    assert shown(assert_healthy(at.run())) == "b a a,b 1"
     assert not at.query_params
     for key, value in {"buttons": "a", "list": "c", "some": "a,c", "page": "9"}.items():  # and forward
         at.query_params[key] = value
-    assert shown(healthy(at.run())) == "a c a,c 9"
+    assert shown(assert_healthy(at.run())) == "a c a,c 9"
     at.selectbox(key="list-en").select("b").run()  # from there on they are widgets as ever
     assert shown(at) == "a b a,c 9"
 
@@ -93,7 +93,7 @@ def test_the_address_from_before_a_quick_click_is_no_going_back() -> None:
     at.session_state["interrupted"] = True
     at.button_group(key="buttons-en").set_value("b").run()
     del at.query_params["buttons"]  # the next click, elsewhere, left before the answer to this one came
-    assert shown(healthy(at.run())) == "b"
+    assert shown(assert_healthy(at.run())) == "b"
     assert at.query_params["buttons"] == "b"
     del at.query_params["buttons"]  # at rest it is
-    assert shown(healthy(at.run())) == "a"
+    assert shown(assert_healthy(at.run())) == "a"

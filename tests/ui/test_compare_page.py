@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from conftest import Folders, Trained
-from headless import LANGUAGES, charted, healthy, remembered, spoken, texts, widget
 from streamlit.testing.v1 import AppTest
+from support.app_driver import LANGUAGES, assert_healthy, capture_downloads, chart_data, texts, visible_words, widget
 
 from scalp_core.data.dataset import open_dataset
 from scalp_core.evaluation.comparison import candidates, compared
@@ -49,7 +49,7 @@ def view(name: str, language: str = "en", sides: str = "resnet18,vgg11_bn,vit_ti
     chosen = {"condition": "value_2", "part": "test", "metric": KAPPA, "view": name, "lang": language, "sides": sides}
     for key, value in (chosen | address).items():
         at.query_params[key] = value
-    return healthy(at.run())
+    return assert_healthy(at.run())
 
 
 def forest(at: AppTest) -> pd.DataFrame:
@@ -91,7 +91,7 @@ def test_the_leaderboard_says_it_first_and_shows_all_six(three: Folders, languag
     assert Condition("value_2").text(language) in first
     chance = luck(comparison, Condition("value_2"), KAPPA)
     assert not chance or chance(language) in texts(at.info)[0]
-    (cells,) = charted(at)
+    (cells,) = chart_data(at)
     assert set(cells["condition"]) == {condition.value for condition in CONDITIONS}
     assert {"resnet18", "vgg11_bn", "vit_tiny"} < set(cells["name"])  # and references
     wide, long, references = (table.value for table in at.dataframe)
@@ -110,12 +110,12 @@ def test_the_leaderboard_follows_the_metric_of_the_page(three: Folders) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_korean_readers_get_korean_and_english_ones_no_korean(three: Folders, name: str, language: str) -> None:
     for figure in FIGURES if name == "differences" else ("",):
-        words = " ".join(spoken(view(name, language, figure=figure).main))
+        words = " ".join(visible_words(view(name, language, figure=figure).main))
         assert any("가" <= letter <= "힣" for letter in words) == (language == "ko"), words
 
 
 def test_what_is_shown_can_be_taken_along(three: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
-    downloads = remembered(monkeypatch)
+    downloads = capture_downloads(monkeypatch)
     at = view("leaderboard")
     shown = at.dataframe[0].value
     got = downloads.table(f"leaderboard-{KAPPA}-test-SYNTHETIC.csv")
@@ -158,7 +158,7 @@ def test_where_there_is_nothing_to_compare_a_sentence_stands(three: Folders, fig
     condition = {"alone": ALONE, "bare": BARE}[name]
     at = view("differences", condition=condition.value, figure=figure, axis="parameters")
     first = texts(at.markdown)
-    drawn = len(charted(at))
+    drawn = len(chart_data(at))
     if figure == "curves":
         assert drawn == 2
     elif name == "bare":
@@ -169,14 +169,14 @@ def test_where_there_is_nothing_to_compare_a_sentence_stands(three: Folders, fig
         assert drawn == 0
     else:
         assert drawn == 1
-    healthy(view("leaderboard", condition=condition.value))
+    assert_healthy(view("leaderboard", condition=condition.value))
 
 
 def test_one_model_alone_has_its_figures_but_no_differences(three: Folders) -> None:
     at = view("differences", sides="resnet18")
     assert "nothing to compare resnet18 with" in texts(at.markdown)[0]
     assert not at.dataframe
-    assert len(charted(view("leaderboard", sides="resnet18"))) == 1
+    assert len(chart_data(view("leaderboard", sides="resnet18"))) == 1
 
 
 def test_times_are_measured_when_asked_for(three: Folders) -> None:
@@ -186,7 +186,7 @@ def test_times_are_measured_when_asked_for(three: Folders) -> None:
     at = view("differences", sides="vgg11_bn,resnet18", figure="pareto")
     assert any("resnet18" in text and "vgg11_bn" not in text for text in texts(at.info))
     assert widget(at.button, Say("en")("cost_measure"))
-    (costs,) = (table for table in charted(at) if "interval" in table)
+    (costs,) = (table for table in chart_data(at) if "interval" in table)
     assert list(costs["name"]) == ["vgg11_bn"]
     for one in candidates(dataset)[0]:
         one.runs[0].write_milliseconds(20.0)
@@ -199,5 +199,5 @@ def test_histories_that_say_nothing_are_no_curves(three: Folders) -> None:
     for name, written in (("vgg11_bn", ""), ("resnet18", '{"epoch": 1}\n')):
         (three.artifacts / f"run-{name}" / "history.jsonl").write_text(written)
     at = view("differences", figure="curves")
-    assert len(charted(at)) == 2
-    assert {"vit_tiny"} == set(charted(at)[0]["name"])
+    assert len(chart_data(at)) == 2
+    assert {"vit_tiny"} == set(chart_data(at)[0]["name"])

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, Folders, Trained
-from headless import HOSTILE, LANGUAGES, charted, everything, healthy, texts
-from judged import images_in_cell
 from streamlit.testing.v1 import AppTest
+from support.app_driver import HOSTILE, LANGUAGES, assert_healthy, chart_data, page_text, texts
+from support.prediction_tables import images_in_cell
 
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.data.dataset import Dataset
@@ -119,7 +119,7 @@ def fullest(run_id: str) -> tuple[int, int]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_side_has_its_matrix_with_the_mean_over_its_seeds(wall: Wall, language: str) -> None:
     say = Say(language)
-    at = healthy(wall.open(language))
+    at = assert_healthy(wall.open(language))
     told = component(at, "scalp_matrices")
     assert told
     first, second, blind = told["matrices"]
@@ -136,7 +136,7 @@ def test_every_side_has_its_matrix_with_the_mean_over_its_seeds(wall: Wall, lang
 
 
 def test_differences_are_against_the_model_that_the_address_names(wall: Wall) -> None:
-    told = component(healthy(wall.open(cells="difference", reference="two")), "scalp_matrices")
+    told = component(assert_healthy(wall.open(cells="difference", reference="two")), "scalp_matrices")
     assert told
     first, second, _ = told["matrices"]
     assert all(cell["text"].lstrip("+−").isdigit() or cell["text"] == "–" for row in first["cells"] for cell in row)
@@ -147,7 +147,7 @@ def test_differences_are_against_the_model_that_the_address_names(wall: Wall) ->
 
 def test_where_nobody_grades_that_is_all_that_is_said(wall: Wall) -> None:
     wall.script.write_text(SCRIPT.format(sides={"Network C": ["three"]}))
-    at = healthy(wall.open(image="any"))
+    at = assert_healthy(wall.open(image="any"))
     told = component(at, "scalp_matrices")
     assert told
     assert [list(matrix) for matrix in told["matrices"]] == [["key", "name", "note", "missing"]]
@@ -162,7 +162,7 @@ def test_a_cell_in_the_address_shows_exactly_its_pictures(wall: Wall, language: 
     say = Say(language)
     for key, name in (("two", "Network B"), ("one", "Network A")):
         truth, predicted = fullest(key)
-        at = healthy(wall.open(language, cell=f"{key}.{truth}.{predicted}"))
+        at = assert_healthy(wall.open(language, cell=f"{key}.{truth}.{predicted}"))
         wanted = images_in_cell(find_run(key).predictions, CONDITION, "test", truth, predicted)
         assert wanted
         assert shown(at) == sorted(wanted)
@@ -170,14 +170,14 @@ def test_a_cell_in_the_address_shows_exactly_its_pictures(wall: Wall, language: 
         assert told
         assert told["chosen"] == f"{key}.{truth}.{predicted}"
         names = {"truth": say.of(GRADES[truth].text), "predicted": say.of(GRADES[predicted].text)}
-        assert say("wall_of_cell", name=name, **names) in everything(at)
-        assert say("wall_count", count=len(wanted), whole=len(table_of(key)), part=say.part("test")) in everything(at)
+        assert say("wall_of_cell", name=name, **names) in page_text(at)
+        assert say("wall_count", count=len(wanted), whole=len(table_of(key)), part=say.part("test")) in page_text(at)
         assert say("wall_first_run", runs="`one`") in texts(at.caption), "the pictures are those of one of the seeds"
 
 
 @pytest.mark.parametrize("value", [*HOSTILE, "one.9.9", "three.0.0", "nobody.0.0"])
 def test_an_address_that_means_no_cell_is_ignored(wall: Wall, value: str) -> None:
-    at = healthy(wall.open(cell=value, only=value, who=value, cells=value, reference=value, page=value))
+    at = assert_healthy(wall.open(cell=value, only=value, who=value, cells=value, reference=value, page=value))
     assert texts(at.info) == [Say("en")("wall_pick")]
 
 
@@ -190,7 +190,7 @@ def test_disagreements_are_those_of_the_answers(wall: Wall) -> None:
         ("only_right", "two", (one["grade"] != truth) & (two["grade"] == truth)),
         ("apart", "one", (one["grade"].astype(int) - two["grade"].astype(int)).abs() >= 2),
     ):
-        at = healthy(wall.open(only=only, who=who))
+        at = assert_healthy(wall.open(only=only, who=who))
         if only != "apart":
             wanted = wanted & truth.notna()
         assert shown(at) == list(one.index[wanted]), only
@@ -198,25 +198,25 @@ def test_disagreements_are_those_of_the_answers(wall: Wall) -> None:
 
 def test_one_model_alone_has_nobody_to_disagree_with(wall: Wall) -> None:
     wall.script.write_text(SCRIPT.format(sides={"Network B": ["two"]}))
-    at = healthy(wall.open(only="apart", cells="difference"))
+    at = assert_healthy(wall.open(only="apart", cells="difference"))
     assert [group.options for group in at.button_group] == [["of the chosen cell", "all models wrong"]]
 
 
 def test_pictures_are_leafed_through(wall: Wall, monkeypatch: pytest.MonkeyPatch) -> None:
     truth, predicted = fullest("two")
-    whole = shown(healthy(wall.open(cell=f"two.{truth}.{predicted}")))
+    whole = shown(assert_healthy(wall.open(cell=f"two.{truth}.{predicted}")))
     monkeypatch.setattr(confusion_matrices, "PER_PAGE", 1)
-    at = healthy(wall.open(cell=f"two.{truth}.{predicted}", page="2"))
+    at = assert_healthy(wall.open(cell=f"two.{truth}.{predicted}", page="2"))
     assert at.pagination[0].num_pages == len(whole) > 1
     assert shown(at) == whole[1:2]
-    at = healthy(at.button_group(key="only-en-0").set_value("all_wrong").run())
+    at = assert_healthy(at.button_group(key="only-en-0").set_value("all_wrong").run())
     assert at.query_params["only"] == "all_wrong"
     assert at.query_params.get("page", "1") == "1"
 
 
 def test_a_card_shows_the_label_and_every_answer(wall: Wall) -> None:
     truth, predicted = fullest("two")
-    cards = component(healthy(wall.open(cell=f"two.{truth}.{predicted}")), "scalp_answer_cards")
+    cards = component(assert_healthy(wall.open(cell=f"two.{truth}.{predicted}")), "scalp_answer_cards")
     assert cards
     for card in cards["cards"]:
         assert card["truth"] == grade_name(truth, "en")
@@ -237,7 +237,7 @@ def test_a_card_shows_the_label_and_every_answer(wall: Wall) -> None:
 def test_a_picture_opens_with_every_answer_and_its_evidence(wall: Wall, language: str) -> None:
     say = Say(language)
     image = table_of("one").index[0]
-    at = healthy(wall.open(language, image=image))
+    at = assert_healthy(wall.open(language, image=image))
     (table,) = (one.value for one in at.table)
     assert list(table.index) == ["Network A", "Network B"]
     for key, name in (("one", "Network A"), ("two", "Network B")):
@@ -248,14 +248,14 @@ def test_a_picture_opens_with_every_answer_and_its_evidence(wall: Wall, language
         if off:
             wanted = say("answers_high", count=off) if off > 0 else say("answers_low", count=-off)
         assert table.loc[name, say("answers_error")] == wanted
-    (bars,) = charted(at)
+    (bars,) = chart_data(at)
     assert bars.groupby("name")["probability"].sum().to_numpy() == pytest.approx(1)
     captions = captions_of(at)
     truth = grade_name(int(table_of("one").loc[image, "truth"]), language)
     assert captions == [f"Network A: {truth}", f"Network B: {truth}"]
     link = next(link for link in at.get("page_link") if link.label == say("grade_this"))
     assert f"image={image}" in link.proto.query_string
-    at = healthy(wall.open(language, image=image, evidence="decided"))
+    at = assert_healthy(wall.open(language, image=image, evidence="decided"))
     captions = captions_of(at)
     decided = [grade_name(table_of(key).loc[image, "grade"], language) for key in ("one", "two")]
     assert captions == [f"Network A: {decided[0]}", f"Network B: {decided[1]}"]

@@ -9,23 +9,23 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import Folders, Trained, labels_of
-from headless import (
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Table
+from support.app_driver import (
     HOSTILE,
     LANGUAGES,
     Downloads,
-    charted,
-    everything,
+    assert_healthy,
+    capture_downloads,
+    chart_data,
     galleries,
-    healthy,
-    page,
-    remembered,
-    spoken,
+    open_page,
+    page_text,
     texts,
-    unescaped,
+    unescape,
+    visible_words,
     widget,
 )
-from streamlit.testing.v1 import AppTest
-from streamlit.testing.v1.element_tree import Table
 
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.data.audit import audit
@@ -95,7 +95,7 @@ def unmeasured(made: Callable[[Change], Dataset]) -> Dataset:
 
 @pytest.fixture
 def downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
-    return remembered(monkeypatch)
+    return capture_downloads(monkeypatch)
 
 
 def wall(at: AppTest, key: str = "wall") -> list[str]:
@@ -114,11 +114,14 @@ def size_of(rows: pd.DataFrame, whole: int, say: Say) -> str:
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_speaks_the_reader_s_language(seen_by_a_run: Dataset, view: str, language: str) -> None:
     image = seen_by_a_run.column("id").iloc[0]
-    at = healthy(page("dataset", language, view=view, image=image, sharpness="5.."))
+    at = assert_healthy(open_page("dataset", language, view=view, image=image, sharpness="5.."))
     for toggle in at.main.toggle:
         at = toggle.set_value(True).run()
-    words = [re.sub(r"`[^`]*`|:[a-z]+-badge|:material/\w+:", "", unescaped(one)) for one in spoken(healthy(at).main)]
-    words += [*spoken(at._tree[2])]  # what lies over the page
+    words = [
+        re.sub(r"`[^`]*`|:[a-z]+-badge|:material/\w+:", "", unescape(one))
+        for one in visible_words(assert_healthy(at).main)
+    ]
+    words += [*visible_words(at._tree[2])]  # what lies over the page
     assert len([one for one in words if one]) > 10
     assert not [one for one in words if re.search(r"\b(value_\d|meta_\w+|[a-z]+_[a-z]+\w*|none|nan|NaN|<NA>)\b", one)]
     if language == "ko":
@@ -129,10 +132,10 @@ def test_every_view_speaks_the_reader_s_language(seen_by_a_run: Dataset, view: s
 
 
 def test_another_view_keeps_the_choice(mine: Dataset) -> None:
-    at = healthy(page("dataset", value_2="3", condition="value_3"))
+    at = assert_healthy(open_page("dataset", value_2="3", condition="value_3"))
     found = int((mine.index["value_2"] == 3).sum())
     assert len(wall(at)) == found
-    at = healthy(at.button_group(key="view-en").set_value("labels").run())
+    at = assert_healthy(at.button_group(key="view-en").set_value("labels").run())
     assert at.query_params["view"] == "labels"
     assert at.query_params["value_2"] == "3"
     table = at.dataframe[0].value
@@ -145,8 +148,8 @@ def test_nothing_in_the_address_breaks_it(seen_by_a_run: Dataset) -> None:
     keys += ("run", "colour", "sample", "count", "by", "grades", "parts", "regions")
     for view in VIEWS:
         for value in (*HOSTILE, "nan..nan", "..", "-1", "0"):
-            at = page("dataset", **(dict.fromkeys(keys, value) | {"view": view}))
-            healthy(at)
+            at = open_page("dataset", **(dict.fromkeys(keys, value) | {"view": view}))
+            assert_healthy(at)
 
 
 # Filters.
@@ -172,7 +175,7 @@ def test_filters_of_the_address_hold_together(
     mine: Dataset, asked: dict[str, str], passes: Callable[[pd.DataFrame], pd.Series]
 ) -> None:
     say = Say("en")
-    at = healthy(page("dataset", sort="id", **asked))
+    at = assert_healthy(open_page("dataset", sort="id", **asked))
     wanted = mine.index[passes(mine.index).to_numpy(bool)]
     assert 0 < len(wanted) < mine.images or not asked
     assert size_of(wanted, mine.images, say) in texts(at.markdown)
@@ -194,13 +197,13 @@ def test_filters_of_the_address_hold_together(
     ids=str,
 )
 def test_what_an_address_asks_for_in_vain_is_left_out_of_it(mine: Dataset, junk: dict[str, str]) -> None:
-    at = healthy(page("dataset", **junk))
+    at = assert_healthy(open_page("dataset", **junk))
     assert size_of(mine.index, mine.images, Say("en")) in texts(at.markdown)
     assert not {"value_2", "part", "meta_gender", "sharpness", "lightness", "alike"} & set(at.query_params)
 
 
 def test_junk_beside_sense_is_dropped(mine: Dataset) -> None:
-    at = healthy(page("dataset", value_2="2,9,zzz", part="test,nowhere"))
+    at = assert_healthy(open_page("dataset", value_2="2,9,zzz", part="test,nowhere"))
     assert (at.query_params["value_2"], at.query_params["part"]) == ("2", "test")
     rows = mine.index
     assert wall(at) == list(rows.loc[(rows["value_2"] == 2) & (rows["part"] == "test"), "id"])
@@ -209,34 +212,34 @@ def test_junk_beside_sense_is_dropped(mine: Dataset) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_chosen_in_the_panel_stands_in_the_address(mine: Dataset, language: str) -> None:
     say, rows = Say(language), mine.index
-    at = page("dataset", language)
-    at = healthy(widget(at.multiselect, say("field_part")).select("test").run())
+    at = open_page("dataset", language)
+    at = assert_healthy(widget(at.multiselect, say("field_part")).select("test").run())
     assert at.query_params["part"] == "test"
     rows = rows[rows["part"] == "test"]
     assert size_of(rows, mine.images, say) in texts(at.markdown)
     top = say.of(REGIONS["TH"])
     assert f"{top} ({(mine.index['region'] == 'TH').sum()})" in widget(at.multiselect, say("field_region")).options
-    at = healthy(widget(at.multiselect, say("field_region")).select("TH").run())
+    at = assert_healthy(widget(at.multiselect, say("field_region")).select("TH").run())
     rows = rows[rows["region"] == "TH"]
     assert at.query_params["region"] == "TH"
     slider = widget(at.slider, say("field_sharpness"))
     middle = float(np.floor(rows["sharpness"].median()))
-    at = healthy(slider.set_value((middle, slider.max)).run())
+    at = assert_healthy(slider.set_value((middle, slider.max)).run())
     rows = rows[rows["sharpness"] >= middle]
     assert at.query_params["sharpness"] == f"{middle:.0f}.."
     assert say("filters_active", count=3) in [one.label for one in at.expander]
     assert wall(at) == list(rows["id"])
-    at = healthy(widget(at.multiselect, say("field_part")).unselect("test").run())
+    at = assert_healthy(widget(at.multiselect, say("field_part")).unselect("test").run())
     assert "part" not in at.query_params
     assert len(wall(at)) > len(rows)
-    at = healthy(widget(at.text_input, say("filters_text")).input(rows["id"].iloc[0]).run())
+    at = assert_healthy(widget(at.text_input, say("filters_text")).input(rows["id"].iloc[0]).run())
     assert wall(at) == [rows["id"].iloc[0]]
 
 
 def test_clearing_takes_all_filters_off_and_nothing_else(mine: Dataset) -> None:
     chosen = {"value_2": "2", "sharpness": "100..", "alike": "1", "text": "0"}
-    at = healthy(page("dataset", condition="value_3", sort="sharpness", order="down", **chosen))
-    at = healthy(widget(at.button, "Clear all filters").click().run())
+    at = assert_healthy(open_page("dataset", condition="value_3", sort="sharpness", order="down", **chosen))
+    at = assert_healthy(widget(at.button, "Clear all filters").click().run())
     assert not chosen.keys() & set(at.query_params)
     assert {key: at.query_params[key] for key in ("condition", "sort", "order")} == {
         "condition": "value_3",
@@ -254,7 +257,7 @@ def test_clearing_takes_all_filters_off_and_nothing_else(mine: Dataset) -> None:
 @pytest.mark.parametrize("view", ["pictures", "labels", "map"])
 def test_filters_that_nothing_passes_say_so(mine: Dataset, view: str, language: str) -> None:
     say = Say(language)
-    at = healthy(page("dataset", language, view=view, text="no such picture"))
+    at = assert_healthy(open_page("dataset", language, view=view, text="no such picture"))
     assert say("dataset_none") in texts(at.info)
     assert galleries(at) == {}
     assert say("filters_clear") in [one.label for one in at.button]
@@ -268,9 +271,9 @@ def dialog_tables(at: AppTest) -> list[Table]:
 def test_another_data_set_forgets_what_it_does_not_have(mine: Dataset, tiny_data: Dataset, folders: Folders) -> None:
     shutil.copytree(tiny_data.folder, folders.data / "tiny")
     image = mine.column("id").iloc[0]
-    at = healthy(page("dataset", data="mine", image=image, official="valid", value_2="1"))
+    at = assert_healthy(open_page("dataset", data="mine", image=image, official="valid", value_2="1"))
     assert len(dialog_tables(at)) == 1
-    at = healthy(at.selectbox(key="data-en").set_value("tiny").run())
+    at = assert_healthy(at.selectbox(key="data-en").set_value("tiny").run())
     assert at.query_params["data"] == "tiny"
     assert "image" not in at.query_params
     assert wall(at) == list(tiny_data.index.query("value_2 == 1")["id"])
@@ -283,7 +286,7 @@ def test_another_data_set_forgets_what_it_does_not_have(mine: Dataset, tiny_data
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("by", ["id", "sharpness", "value_1", "device"])
 def test_the_wall_is_sorted(mine: Dataset, by: str, descending: bool) -> None:
-    at = healthy(page("dataset", condition="value_1", sort=by, order="down" if descending else "up"))
+    at = assert_healthy(open_page("dataset", condition="value_1", sort=by, order="down" if descending else "up"))
     index = mine.index
     wanted = index.sort_values(by, ascending=not descending, kind="stable", na_position="last")
     assert wall(at) == list(wanted["id"])[:PER_PAGE]
@@ -298,19 +301,19 @@ def test_the_wall_is_sorted(mine: Dataset, by: str, descending: bool) -> None:
 
 def test_pages_are_leafed_through_and_start_anew_with_another_order(mine: Dataset) -> None:
     ids = list(mine.column("id"))
-    at = healthy(page("dataset", page="2"))
+    at = assert_healthy(open_page("dataset", page="2"))
     assert at.pagination[0].num_pages == 3
     assert wall(at) == ids[PER_PAGE : 2 * PER_PAGE]
-    at = healthy(at.pagination[0].set_value(3).run())
+    at = assert_healthy(at.pagination[0].set_value(3).run())
     assert at.query_params["page"] == "3"
     assert wall(at) == ids[2 * PER_PAGE :]
-    at = healthy(at.selectbox(key="order-en").set_value("down").run())
+    at = assert_healthy(at.selectbox(key="order-en").set_value("down").run())
     assert (at.query_params.get("page", "1"), at.query_params["order"]) == ("1", "down")
     assert wall(at) == ids[::-1][:PER_PAGE]
-    at = healthy(at.pagination[0].set_value(2).run())
-    at = healthy(widget(at.multiselect, "Part").select("train").run())
+    at = assert_healthy(at.pagination[0].set_value(2).run())
+    at = assert_healthy(widget(at.multiselect, "Part").select("train").run())
     assert at.query_params.get("page", "1") == "1"
-    assert wall(healthy(page("dataset", page="99"))) == ids[:PER_PAGE]
+    assert wall(assert_healthy(open_page("dataset", page="99"))) == ids[:PER_PAGE]
 
 
 # One picture.
@@ -319,7 +322,7 @@ def test_pages_are_leafed_through_and_start_anew_with_another_order(mine: Datase
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_picture_tells_all_that_is_known_of_it(mine: Dataset, language: str) -> None:
     say, row = Say(language), mine.index.iloc[1]
-    at = healthy(page("dataset", language, image=row["id"]))
+    at = assert_healthy(open_page("dataset", language, image=row["id"]))
     table = dialog_tables(at)[0].value
     assert list(table.index) == [condition.text(language) for condition in CONDITIONS]
     assert list(table[say("label")]) == [grade_name(label, language) for label in labels_of(row).values()]
@@ -350,7 +353,7 @@ def test_a_picture_tells_all_that_is_known_of_it(mine: Dataset, language: str) -
 def test_what_is_not_known_of_a_picture_is_not_listed(mine: Dataset) -> None:
     row = mine.index.iloc[0]
     assert pd.isna(row["value_1"])
-    at = healthy(page("dataset", image=row["id"]))
+    at = assert_healthy(open_page("dataset", image=row["id"]))
     assert dialog_tables(at)[0].value["Label"].iloc[0] == "not labelled"
     (facts,) = texts(at.text)
     assert "gender" not in facts
@@ -361,7 +364,7 @@ def test_what_is_not_known_of_a_picture_is_not_listed(mine: Dataset) -> None:
 def test_pictures_of_its_capture_and_its_near_duplicates_stand_beside_it(mine: Dataset, language: str) -> None:
     index = mine.index
     row = index[index["look_alikes"].notna() & index["capture"].duplicated(keep=False)].iloc[0]
-    at = healthy(page("dataset", language, image=row["id"]))
+    at = assert_healthy(open_page("dataset", language, image=row["id"]))
     capture = index[(index["capture"] == row["capture"]) & (index["id"] != row["id"])]
     alike = index[(index["look_alikes"] == row["look_alikes"]).fillna(False) & (index["id"] != row["id"])]
     assert len(alike) == 2
@@ -370,13 +373,13 @@ def test_pictures_of_its_capture_and_its_near_duplicates_stand_beside_it(mine: D
     regions = [REGIONS[region](language) for region in capture["region"]]
     assert [picture["caption"] for picture in galleries(at)["same_capture"]] == regions
     alone = index[index["look_alikes"].isna()].iloc[0]
-    assert "look_alikes" not in galleries(healthy(page("dataset", image=alone["id"])))
+    assert "look_alikes" not in galleries(assert_healthy(open_page("dataset", image=alone["id"])))
 
 
 def test_a_picture_that_the_filters_leave_out_is_shown_all_the_same(mine: Dataset) -> None:
     row = mine.index.iloc[0]
     other = "valid" if row["part"] != "valid" else "train"
-    at = healthy(page("dataset", part=other, image=row["id"]))
+    at = assert_healthy(open_page("dataset", part=other, image=row["id"]))
     assert row["id"] not in wall(at)
     assert texts(at.code) == [row["id"]]
 
@@ -391,7 +394,7 @@ def test_names_and_answers_from_a_folder_are_text(made: Callable[[Change], Datas
 
     dataset = made(change)
     image = dataset.column("id").iloc[0]
-    at = healthy(page("dataset", view=view, image=image))
+    at = assert_healthy(open_page("dataset", view=view, image=image))
     assert texts(at.code) == [image]
     (facts,) = texts(at.text)
     assert f"gender: {MARKUP}" in facts
@@ -414,11 +417,11 @@ def test_a_picture_that_cannot_be_read_leaves_a_gap_and_says_why(
     (copied / path).unlink()
     if content:
         (copied / path).write_bytes(content)
-    pictures = galleries(healthy(page("dataset", language)))["wall"]
+    pictures = galleries(assert_healthy(open_page("dataset", language)))["wall"]
     assert thumbnail_at(pictures[1]["source"].removeprefix("/"))
     with pytest.raises(ScalpError):
         thumbnail_at(pictures[0]["source"].removeprefix("/"))
-    at = page("dataset", language, image=image)
+    at = open_page("dataset", language, image=image)
     assert not at.exception
     (told,) = texts(at.error)
     assert bool(re.search("[가-힣]", told)) == (language == "ko")
@@ -430,7 +433,7 @@ def test_a_picture_that_cannot_be_read_leaves_a_gap_and_says_why(
 
 @pytest.mark.parametrize("view", ["pictures", "labels", "map"])
 def test_the_csv_holds_exactly_the_chosen_rows(mine: Dataset, downloads: Downloads, view: str) -> None:
-    healthy(page("dataset", view=view, value_2="1,2", part="train"))
+    assert_healthy(open_page("dataset", view=view, value_2="1,2", part="train"))
     table = downloads.table("mine-filtered.csv")
     rows = mine.index[mine.index["value_2"].isin([1, 2]) & (mine.index["part"] == "train")]
     assert list(table["id"]) == list(rows["id"])
@@ -440,7 +443,7 @@ def test_the_csv_holds_exactly_the_chosen_rows(mine: Dataset, downloads: Downloa
 
 def test_a_spreadsheet_runs_nothing_of_the_csv(made: Callable[[Change], Dataset], downloads: Downloads) -> None:
     dataset = made(lambda rows: rows.assign(meta_gender="=HYPERLINK(1)", site="@SUM(1)"))
-    healthy(page("dataset"))
+    assert_healthy(open_page("dataset"))
     table = downloads.table("mine.csv")
     assert len(table) == dataset.images
     assert set(table["meta_gender"]) == {"'=HYPERLINK(1)"}
@@ -453,7 +456,7 @@ def test_a_spreadsheet_runs_nothing_of_the_csv(made: Callable[[Change], Dataset]
 @pytest.mark.parametrize("measure", ["images", "captures", "sites"])
 def test_label_counts_follow_the_filters(mine: Dataset, measure: str) -> None:
     say = Say("ko")
-    at = healthy(page("dataset", "ko", view="labels", count=measure, part="train,test"))
+    at = assert_healthy(open_page("dataset", "ko", view="labels", count=measure, part="train,test"))
     table = at.dataframe[0].value
     rows = mine.index[mine.index["part"].isin(["train", "test"])]
     names = {"captures": "capture", "sites": "site"}
@@ -469,7 +472,9 @@ def test_label_counts_follow_the_filters(mine: Dataset, measure: str) -> None:
 
 
 def test_correlations_and_shares_follow_the_filters(mine: Dataset) -> None:
-    whole, chosen = (charted(healthy(page("dataset", view="labels", part=part))) for part in ("", "valid"))
+    whole, chosen = (
+        chart_data(assert_healthy(open_page("dataset", view="labels", part=part))) for part in ("", "valid")
+    )
     assert len(whole) == len(chosen) == 4
     assert all(not one.equals(other) for one, other in zip(whole, chosen, strict=True))
     rows = mine.index[mine.index["part"] == "valid"]
@@ -480,8 +485,8 @@ def test_correlations_and_shares_follow_the_filters(mine: Dataset) -> None:
 
 @pytest.mark.parametrize("by", ["region", "device", "official", "meta_gender", "value_3"])
 def test_grades_by_any_field(mine: Dataset, by: str) -> None:
-    at = healthy(page("dataset", "ko", view="labels", condition="value_2", by=by, part="train"))
-    table = charted(at)[-1]
+    at = assert_healthy(open_page("dataset", "ko", view="labels", condition="value_2", by=by, part="train"))
+    table = chart_data(at)[-1]
     rows = mine.index[mine.index["part"] == "train"]
     assert table["images"].sum() == len(rows)
     assert table["value"].nunique() == rows[by].nunique(dropna=False)
@@ -491,16 +496,16 @@ def test_grades_by_any_field(mine: Dataset, by: str) -> None:
 
 
 def test_a_field_is_chosen_and_stands_in_the_address(mine: Dataset) -> None:
-    at = healthy(page("dataset", view="labels"))
+    at = assert_healthy(open_page("dataset", view="labels"))
     assert at.selectbox(key="by-en").value == "region"
-    at = healthy(at.selectbox(key="by-en").set_value("device").run())
+    at = assert_healthy(at.selectbox(key="by-en").set_value("device").run())
     assert at.query_params["by"] == "device"
-    assert set(charted(at)[-1]["value"]) == set(mine.index["device"])
+    assert set(chart_data(at)[-1]["value"]) == set(mine.index["device"])
 
 
 @pytest.mark.parametrize("key", ["value_1", "site", "device"])
 def test_an_address_may_ask_for_what_there_is_none_of(trained: Trained, key: str) -> None:
-    at = healthy(page("dataset", **{key: "none"}))
+    at = assert_healthy(open_page("dataset", **{key: "none"}))
     assert Say("en")("dataset_none") in texts(at.info)
 
 
@@ -513,14 +518,14 @@ def chosen_on_the_map(at: AppTest, **selection: Any) -> AppTest:
         for name in ("data", "run", "colour", "sample")
     )
     at.session_state[f"map-{data}-{run}-{colour}-{sample}"] = {"selection": {"pick": [], "box": {}} | selection}
-    return healthy(at.run())
+    return assert_healthy(at.run())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_point_or_a_box_on_the_map_shows_its_pictures(seen_by_a_run: Dataset, language: str) -> None:
     say = Say(language)
-    at = healthy(page("dataset", language, view="map", part="train"))
-    points = charted(at)[0]
+    at = assert_healthy(open_page("dataset", language, view="map", part="train"))
+    points = chart_data(at)[0]
     assert set(points["id"]) == set(seen_by_a_run.index.query("part == 'train'")["id"])
     assert say("map_pick") in texts(at.caption)
     assert galleries(at) == {}
@@ -537,16 +542,16 @@ def test_a_point_or_a_box_on_the_map_shows_its_pictures(seen_by_a_run: Dataset, 
 
 def test_a_point_that_the_filters_leave_out_is_chosen_no_longer(seen_by_a_run: Dataset) -> None:
     one = seen_by_a_run.index.query("part == 'train'")["id"].iloc[0]
-    at = chosen_on_the_map(healthy(page("dataset", view="map")), pick=[{"id": one}])
+    at = chosen_on_the_map(assert_healthy(open_page("dataset", view="map")), pick=[{"id": one}])
     assert wall(at, "map-wall") == [one]
-    at = healthy(widget(at.multiselect, "Part").select("valid").run())
+    at = assert_healthy(widget(at.multiselect, "Part").select("valid").run())
     at = chosen_on_the_map(at, pick=[{"id": one}])
     assert galleries(at) == {}
     assert Say("en")("map_pick") in texts(at.caption)
 
 
 def test_a_box_around_very_many_shows_the_first(seen_by_a_run: Dataset) -> None:
-    at = healthy(page("dataset", view="map"))
+    at = assert_healthy(open_page("dataset", view="map"))
     at = chosen_on_the_map(at, box={"x": [-1e9, 1e9], "y": [-1e9, 1e9]})
     assert Say("en")("dataset_shown", count=seen_by_a_run.images) in texts(at.caption)
     assert Say("en")("compare_first", count=PER_PAGE) in texts(at.caption)
@@ -555,8 +560,8 @@ def test_a_box_around_very_many_shows_the_first(seen_by_a_run: Dataset) -> None:
 
 @pytest.mark.parametrize("colour", ["value_2", "part", "meta_gender", "sharpness", "region"])
 def test_a_map_in_any_colour(seen_by_a_run: Dataset, colour: str) -> None:
-    at = healthy(page("dataset", "ko", view="map", colour=colour, sample="500"))
-    points = charted(at)[0].set_index("id")
+    at = assert_healthy(open_page("dataset", "ko", view="map", colour=colour, sample="500"))
+    points = chart_data(at)[0].set_index("id")
     assert len(points) == seen_by_a_run.images
     index = seen_by_a_run.index
     test = index[index["part"] == "test"]["id"].iloc[0]
@@ -572,14 +577,14 @@ def test_a_map_in_any_colour(seen_by_a_run: Dataset, colour: str) -> None:
 def test_what_no_map_can_be_drawn_of_is_said(seen_by_a_run: Dataset, folders: Folders, language: str) -> None:
     say = Say(language)
     one = seen_by_a_run.column("id").iloc[0]
-    at = healthy(page("dataset", language, view="map", text=one))
+    at = assert_healthy(open_page("dataset", language, view="map", text=one))
     assert say("map_few") in texts(at.info)
-    assert charted(at) == []
+    assert chart_data(at) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_map_needs_a_run(mine: Dataset, language: str) -> None:
-    at = healthy(page("dataset", language, view="map"))
+    at = assert_healthy(open_page("dataset", language, view="map"))
     assert Say(language)("none_finished") in texts(at.info)
 
 
@@ -589,21 +594,21 @@ def test_a_map_needs_a_run(mine: Dataset, language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_audit_lists_what_it_found_the_worst_first(mine: Dataset, language: str) -> None:
     say, found = Say(language), audit(mine)
-    at = healthy(page("dataset", language, view="audit", part="valid"))  # whatever the filters say
+    at = assert_healthy(open_page("dataset", language, view="audit", part="valid"))  # whatever the filters say
     amiss = [one for one in found if one.severity is not FindingSeverity.OK]
     assert amiss[0].severity is FindingSeverity.ERROR
-    told = everything(at)
+    told = page_text(at)
     places = [told.index(f"**{say.of(one.title)}**") for one in (*amiss, *(set(found) - set(amiss)))]
     assert places[: len(amiss)] == sorted(places[: len(amiss)])
-    assert all(unescaped(say.plain(one.text)) in told for one in found)
+    assert all(unescape(say.plain(one.text)) in told for one in found)
     assert say("audit_fine", count=len(found) - len(amiss)) in [one.label for one in at.expander]
 
 
 def test_a_finding_shows_its_pictures_when_asked(mine: Dataset) -> None:
     leak = next(one for one in audit(mine) if one.key == "overlap_content")
-    at = healthy(page("dataset", view="audit", condition="value_2"))
+    at = assert_healthy(open_page("dataset", view="audit", condition="value_2"))
     assert galleries(at) == {}
-    at = healthy(at.toggle(key="audit-overlap_content").set_value(True).run())
+    at = assert_healthy(at.toggle(key="audit-overlap_content").set_value(True).run())
     assert wall(at, "overlap_content") == list(leak.images[:PER_PAGE])
     labels = mine.index.loc[wall(at, "overlap_content"), "value_2"]
     captions = [picture["caption"] for picture in galleries(at)["overlap_content"]]
@@ -612,9 +617,9 @@ def test_a_finding_shows_its_pictures_when_asked(mine: Dataset) -> None:
 
 def test_an_audit_follows_the_index(mine: Dataset) -> None:
     title = next(one.title for one in audit(mine) if one.key == "overlap_content").en
-    before = [text for text in texts(healthy(page("dataset", view="audit")).markdown) if title in text]
+    before = [text for text in texts(assert_healthy(open_page("dataset", view="audit")).markdown) if title in text]
     change_columns(mine, {"part": pd.Series("train", index=range(mine.images), dtype="string")})
-    after = [text for text in texts(healthy(page("dataset", view="audit")).markdown) if title in text]
+    after = [text for text in texts(assert_healthy(open_page("dataset", view="audit")).markdown) if title in text]
     assert "red-badge" in before[0]
     assert "red-badge" not in after[0]
 
@@ -629,7 +634,9 @@ def test_pictures_that_were_not_measured_are_shown_all_the_same(
     monkeypatch.setenv("SCALP_ARTIFACTS", str(trained.run.folder.parent))
     assert not {"sharpness", "look_alikes", "bytes"} & set(unmeasured.columns)
     image = unmeasured.column("id").iloc[0]
-    at = healthy(page("dataset", "ko", view=view, image=image, sharpness="10..", alike="1", sort="sharpness"))
+    at = assert_healthy(
+        open_page("dataset", "ko", view=view, image=image, sharpness="10..", alike="1", sort="sharpness")
+    )
     say = Say("ko")
     if view in ("pictures", "labels", "map"):
         assert size_of(unmeasured.index, unmeasured.images, say) in texts(at.markdown)
@@ -640,4 +647,4 @@ def test_pictures_that_were_not_measured_are_shown_all_the_same(
         assert say("field_sharpness") not in at.selectbox(key="sort-ko").options
         assert "px" not in texts(at.text)[0]
     if view == "audit":
-        assert "training.prepare inspect mine" in everything(at)
+        assert "training.prepare inspect mine" in page_text(at)

@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from conftest import Folders, Trained
-from headless import LANGUAGES, everything, healthy, texts, widget
 from streamlit.testing.v1 import AppTest
+from support.app_driver import LANGUAGES, assert_healthy, page_text, texts, widget
 
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.charts.decision_charts import MARKS
@@ -126,17 +126,17 @@ def rule(at: AppTest, language: str = "en") -> Any:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_it_opens_with_what_is_in_force_and_offers_no_test_part(run: Run, language: str) -> None:
-    say, at = Say(language), healthy(lab(language))
+    say, at = Say(language), assert_healthy(lab(language))
     assert rule(at, language).value == stored(run).rule
     assert slider(at, language).value == stored(run).tau
-    assert say("lab_note") in everything(at)
+    assert say("lab_note") in page_text(at)
     assert widget(at.segmented_control, say("part")).options == [say.part(PART), say.part("valid")]
-    assert say("lab_same") in everything(at)
+    assert say("lab_same") in page_text(at)
     assert at.button(key="lab-to-stored").disabled
 
 
 def test_a_link_opens_what_it_says(run: Run) -> None:
-    at = healthy(lab(rule="expected_cost", tau="0.75", cost=FOUR_BY_FOUR.replace("9", "8"), lab_part="valid"))
+    at = assert_healthy(lab(rule="expected_cost", tau="0.75", cost=FOUR_BY_FOUR.replace("9", "8"), lab_part="valid"))
     cost = cost_of([[min(cell, 8) for cell in row] for row in COSTS["squared"].cost])
     chosen = by_hand(stored(run), calibration(run), "expected_cost", 0.75, cost)
     here, in_force, plain = figures(at).to_numpy(dtype=float).T
@@ -157,7 +157,7 @@ def test_a_link_opens_what_it_says(run: Run) -> None:
     ids=["unknown", "malformed", "hostile"],
 )
 def test_a_malformed_address_is_as_none(run: Run, asked: dict[str, str]) -> None:
-    at = healthy(lab(**asked))
+    at = assert_healthy(lab(**asked))
     assert at.button(key="lab-to-stored").disabled
     assert address(at, "rule") == stored(run).rule
     assert address(at, "tau") == f"{stored(run).tau:g}"
@@ -165,10 +165,10 @@ def test_a_malformed_address_is_as_none(run: Run, asked: dict[str, str]) -> None
 
 
 def test_figures_curve_and_address_move_with_the_choice(run: Run) -> None:
-    at = healthy(lab())
+    at = assert_healthy(lab())
     rule(at).set_value("median").run()
     slider(at).set_value(1.5).run()
-    at = healthy(at)
+    at = assert_healthy(at)
     chosen = by_hand(stored(run), calibration(run), "median", 1.5)
     assert figures(at).iloc[:9, 0].tolist() == pytest.approx(expected(run, chosen, PART))
     assert (address(at, "rule"), address(at, "tau")) == ("median", "1.5")
@@ -181,20 +181,20 @@ def test_figures_curve_and_address_move_with_the_choice(run: Run) -> None:
 def test_back_to_the_fitted_optimum_and_to_what_is_in_force(run: Run) -> None:
     run.write_operating_point(fit(run.raw_predictions, 0.5))
     best = optimum(stored(run), calibration(run), 0.5)
-    at = healthy(lab(rule="argmax", tau="1.375"))
-    at = healthy(at.button(key="lab-to-optimum").click().run())
+    at = assert_healthy(lab(rule="argmax", tau="1.375"))
+    at = assert_healthy(at.button(key="lab-to-optimum").click().run())
     assert (rule(at).value, slider(at).value) == (best.rule, best.tau)
     assert at.button(key="lab-to-optimum").disabled
     slider(at).set_value(1.25).run()
-    at = healthy(at.button(key="lab-to-stored").click().run())
+    at = assert_healthy(at.button(key="lab-to-stored").click().run())
     assert slider(at).value == stored(run).tau
 
 
 def test_another_condition_begins_with_its_own(run: Run) -> None:
-    at = healthy(lab(rule="argmax", tau="1.375"))
+    at = assert_healthy(lab(rule="argmax", tau="1.375"))
     assert slider(at).value == 1.375
     at.query_params["condition"] = DANDRUFF.value
-    at = healthy(at.run())
+    at = assert_healthy(at.run())
     assert rule(at).value == stored(run, DANDRUFF).rule
     assert slider(at).value == stored(run, DANDRUFF).tau
 
@@ -203,13 +203,13 @@ def test_another_condition_begins_with_its_own(run: Run) -> None:
 
 
 def test_costs_are_chosen_edited_and_refused(run: Run) -> None:
-    at = healthy(lab(rule="expected_cost", tau="0"))
-    at = healthy(at.button(key="lab-cost-severe").click().run())
+    at = assert_healthy(lab(rule="expected_cost", tau="0"))
+    at = assert_healthy(at.button(key="lab-cost-severe").click().run())
     assert address(at, "cost") == "0,1,4,9,1,0,1,4,4,1,0,1,18,8,2,0"
     editor = f"lab-costs-{run.id}-{SEBUM.value}-en-1"  # the first since a button was pressed
     names = [grade_name(grade, "en") for grade in GRADES]
     at.session_state[editor] = {"edited_rows": {3: {names[0]: 30}}, "added_rows": [], "deleted_rows": []}
-    at = healthy(at.run())
+    at = assert_healthy(at.run())
     assert address(at, "cost") == "0,1,4,9,1,0,1,4,4,1,0,1,30,8,2,0"
     cost = cost_of([float(one) for one in (address(at, "cost") or "").split(",")])
     chosen = by_hand(stored(run), calibration(run), "expected_cost", 0.0, cost)
@@ -232,11 +232,11 @@ def test_a_cell_shows_its_pictures(run: Run, tiny: Dataset) -> None:
     table.to_parquet(run.predictions_path)
     run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
     shown = labelled(run.raw_predictions, SEBUM, PART)
-    at = healthy(lab(rule="argmax", tau="0", lab_cell="here.1.0"))
+    at = assert_healthy(lab(rule="argmax", tau="0", lab_cell="here.1.0"))
     chosen = by_hand(stored(run), calibration(run), "argmax", 0.0)
     count = int(((shown.truth == 1) & (decided(chosen, shown) == 0)).sum())
     told = _EN("lab_cell", side=_EN("lab_here"), truth="1 mild", predicted="0 normal", count=count)
-    assert told in everything(at)
+    assert told in page_text(at)
 
 
 # Which run.
@@ -246,22 +246,22 @@ def test_of_several_seeds_one_is_chosen(run: Run, folders: Folders) -> None:
     shutil.copytree(run.folder, folders.artifacts / "second")
     other = Run(folders.artifacts / "second")
     other.change_operating_point(lambda point: fit(other.raw_predictions, 0.6, "another"))
-    at = healthy(lab(ids=("mine", "second"), lab_run="second", rule="argmax", tau="1"))
-    assert "`second`" in everything(at)
-    at = healthy(widget(at.selectbox, _EN("run")).set_value("mine").run())
-    assert "`mine`" in everything(at)
+    at = assert_healthy(lab(ids=("mine", "second"), lab_run="second", rule="argmax", tau="1"))
+    assert "`second`" in page_text(at)
+    at = assert_healthy(widget(at.selectbox, _EN("run")).set_value("mine").run())
+    assert "`mine`" in page_text(at)
     assert slider(at).value == stored(run).tau, "what was tried on another run means nothing here"
 
 
 def test_where_there_is_nothing_to_try_it_says_so(run: Run) -> None:
-    at = healthy(lab(condition=ALONE.value, lab_part="valid"))
+    at = assert_healthy(lab(condition=ALONE.value, lab_part="valid"))
     assert _EN("lab_unlabelled") in texts(at.info)
-    at = healthy(lab(condition=ALONE.value))
-    assert _EN("lab_no_optimum") in everything(at)
+    at = assert_healthy(lab(condition=ALONE.value))
+    assert _EN("lab_no_optimum") in page_text(at)
     told = read_json(run.folder / "recipe.json")
     told["recipe"]["conditions"].remove(ALONE.value)
     write_json(run.folder / "recipe.json", told)
-    at = healthy(lab(condition=ALONE.value))
+    at = assert_healthy(lab(condition=ALONE.value))
     assert _EN("lab_nobody") in texts(at.info)
 
 
@@ -278,8 +278,8 @@ def save(at: AppTest, who: str = "", why: str = "", language: str = "en") -> App
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_saved_decides_and_can_be_taken_back(run: Run, language: str) -> None:
     say, before = Say(language), run.operating_point
-    at = healthy(lab(language, rule="argmax", tau="1.5"))
-    at = healthy(save(at, "서연 <b>", "rare grades matter", language))
+    at = assert_healthy(lab(language, rule="argmax", tau="1.5"))
+    at = assert_healthy(save(at, "서연 <b>", "rare grades matter", language))
     assert say("lab_saved", condition=SEBUM.text(language)) in texts(at.toast)
     assert stored(run) == by_hand(before.decision(SEBUM), calibration(run), "argmax", 1.5)
     assert stored(run, DANDRUFF) == before.decision(DANDRUFF)
@@ -292,14 +292,14 @@ def test_what_is_saved_decides_and_can_be_taken_back(run: Run, language: str) ->
     assert list(versions[say("point_who")]) == ["서연 <b>", "–"]
     words = f"{SEBUM.text(language)}: {say('rule_argmax')}, τ 1.5"
     assert list(versions[say("point_what")]) == [words, say("point_first")]
-    at = healthy(widget(at.button, say("point_bring_back")).click().run())
+    at = assert_healthy(widget(at.button, say("point_bring_back")).click().run())
     assert run.operating_point.decisions == before.decisions
     assert len(run.earlier_operating_points) == 2
     assert before.why in run.operating_point.why
 
 
 def test_what_is_saved_without_a_word_tells_what_it_is(run: Run) -> None:
-    healthy(save(healthy(lab(rule="median", tau="1.5"))))
+    assert_healthy(save(assert_healthy(lab(rule="median", tau="1.5"))))
     assert run.operating_point.who == ""
     assert run.operating_point.why == "excess sebum by hand: median, τ 1.5"
 
@@ -311,14 +311,14 @@ def test_it_says_what_will_follow_decisions(run: Run, answering: bool) -> None:
         other = Run(Path(shutil.copytree(run.folder, run.folder.parent / "smaller")))
         other.write_manifest({key: value for key, value in values.items() if key != "files"})
     key = "lab_answers" if answering else "lab_waits"
-    assert _EN(key, condition="excess sebum") in everything(healthy(lab()))
+    assert _EN(key, condition="excess sebum") in page_text(assert_healthy(lab()))
 
 
 def test_where_it_cannot_be_written_the_error_is_told_and_the_choices_stay(run: Run) -> None:
     before = run.operating_point
     (run.folder.parent / ".operating_points.lock").unlink(missing_ok=True)
     (run.folder.parent / ".operating_points.lock").mkdir()  # forbidden even to root
-    at = save(healthy(lab(rule="median", tau="1.5")), "me", "why")
+    at = save(assert_healthy(lab(rule="median", tau="1.5")), "me", "why")
     assert not at.exception
     assert any("cannot be written" in text for text in texts(at.error))
     assert run.operating_point == before
@@ -330,6 +330,6 @@ def test_where_it_cannot_be_written_the_error_is_told_and_the_choices_stay(run: 
 def test_a_damaged_run_is_not_decided_anew(run: Run) -> None:
     with run.weights_path.open("ab") as file:
         file.write(b"more")
-    at = save(healthy(lab(rule="median", tau="1.5")))
+    at = save(assert_healthy(lab(rule="median", tau="1.5")))
     assert any("model.safetensors" in text for text in texts(at.error))
     assert run.earlier_operating_points == []

@@ -9,10 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Folders, Trained, labels_of
-from headless import LANGUAGES, Downloads, everything, galleries, healthy, page, remembered, texts
 from PIL import Image, ImageFilter
 from streamlit.testing.v1 import AppTest
-from strict_gate import put_gate, sharpness_of
+from support.app_driver import (
+    LANGUAGES,
+    Downloads,
+    assert_healthy,
+    capture_downloads,
+    galleries,
+    open_page,
+    page_text,
+    texts,
+)
+from support.sharpness_gate import measured_sharpness, write_sharpness_gate
 
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.inference import predict, uploads
@@ -74,7 +83,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 @pytest.fixture
 def downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
-    return remembered(monkeypatch)
+    return capture_downloads(monkeypatch)
 
 
 # One picture.
@@ -83,10 +92,10 @@ def downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_upload_is_graded(trained: Trained, downloads: Downloads, language: str) -> None:
     say = Say(language)
-    at = healthy(page("diagnose", language))
+    at = assert_healthy(open_page("diagnose", language))
     assert say("diagnose_wait") in texts(at.info)
-    assert say("upload_privacy", most=100, size=200).replace("`", "") in everything(at).replace("`", "")
-    at = healthy(upload(at, ("두피.jpg", trained.picture)))
+    assert say("upload_privacy", most=100, size=200).replace("`", "") in page_text(at).replace("`", "")
+    at = assert_healthy(upload(at, ("두피.jpg", trained.picture)))
     answer = predict.grade(trained.picture)
     assert graded(at, language) == names(answer, language)
     assert list(at.main.table[0].value.index) == [condition.text(language) for condition in CONDITIONS]
@@ -101,7 +110,7 @@ def test_an_upload_is_graded(trained: Trained, downloads: Downloads, language: s
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_taken_along_says_the_same(trained: Trained, downloads: Downloads, language: str) -> None:
-    healthy(upload(page("diagnose", language), ("두피.jpg", trained.picture)))
+    assert_healthy(upload(open_page("diagnose", language), ("두피.jpg", trained.picture)))
     answer = predict.grade(trained.picture)
     table = downloads.table("scalp-grades.csv")
     assert list(table["path"]) == ["두피.jpg"]
@@ -112,7 +121,7 @@ def test_what_is_taken_along_says_the_same(trained: Trained, downloads: Download
 
 
 def test_a_client_is_told_how_to_ask(trained: Trained) -> None:
-    at = healthy(upload(page("diagnose"), ("a.jpg", trained.picture)))
+    at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", trained.picture)))
     command, told = [code.value for code in at.main.code]
     assert command.startswith('curl -F "image=@scalp.jpg" "http')
     assert json.loads(told)["value_1"][0]["run"] == "tiny"
@@ -120,26 +129,26 @@ def test_a_client_is_told_how_to_ask(trained: Trained) -> None:
 
 
 def test_page_and_rest_are_seen_to_agree(trained: Trained) -> None:
-    at = healthy(upload(page("diagnose"), ("a.jpg", trained.picture)))
+    at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", trained.picture)))
     (told,) = (text for text in texts(at.caption) if text.startswith("✓ Same answer from REST"))
     assert Say("en")("parity_rest", difference="0") in told
     assert [difference(value) for value in (0.0, 3.4e-7, 1.0)] == ["0", "3 × 10⁻⁷", "1 × 10⁰"]
 
 
 def test_formats_that_are_promised(trained: Trained) -> None:
-    at = page("diagnose")
+    at = open_page("diagnose")
     picture = Image.open(io.BytesIO(trained.picture))
     for kind in ("png", "webp"):
         written = io.BytesIO()
         picture.save(written, kind, lossless=True)
         at.file_uploader(key="upload").clear()
-        at = healthy(upload(at, (f"a.{kind}", written.getvalue())))
+        at = assert_healthy(upload(at, (f"a.{kind}", written.getvalue())))
         assert graded(at) == names(predict.grade(written.getvalue()))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_broken_file_is_told(trained: Trained, language: str) -> None:
-    at = page("diagnose", language)
+    at = open_page("diagnose", language)
     for content in (b"", DAMAGED, b"<svg onload=alert(1)>"):
         at = upload(at, ("broken.jpg", content))
         assert not at.exception
@@ -147,7 +156,7 @@ def test_a_broken_file_is_told(trained: Trained, language: str) -> None:
         assert any("가" <= letter <= "힣" for letter in told) == (language == "ko")
         assert len(at.main.table) == 0
         at.file_uploader(key="upload").clear()
-    assert len(graded(healthy(upload(at, ("whole.jpg", trained.picture))), language)) == 6
+    assert len(graded(assert_healthy(upload(at, ("whole.jpg", trained.picture))), language)) == 6
 
 
 def test_the_threshold_changes_the_type(trained: Trained) -> None:
@@ -157,13 +166,13 @@ def test_the_threshold_changes_the_type(trained: Trained) -> None:
         if len({predict.grade(trained.dataset.read(image), threshold=n).scalp_type.key for n in (1, 2, 3)}) > 1
     )
     data = trained.dataset.read(image)
-    at = page("diagnose", source="example", data="tiny", image=image)
+    at = open_page("diagnose", source="example", data="tiny", image=image)
     seen = set()
     for threshold in (DEFAULT_THRESHOLD, 1, 3):
         if threshold != DEFAULT_THRESHOLD:
             at = at.button_group(key="threshold-en").set_value(str(threshold)).run()
         wanted = predict.grade(data, threshold=threshold).scalp_type
-        assert Say("en")("diagnose_type", name=wanted.text.en) in texts(healthy(at).subheader)
+        assert Say("en")("diagnose_type", name=wanted.text.en) in texts(assert_healthy(at).subheader)
         assert at.query_params.get("threshold", str(DEFAULT_THRESHOLD)) == str(threshold)
         seen.add(wanted.key)
     assert len(seen) > 1
@@ -173,7 +182,7 @@ def test_the_threshold_changes_the_type(trained: Trained) -> None:
 def test_an_example_is_shown_with_its_labels(trained: Trained, language: str) -> None:
     say = Say(language)
     row = trained.dataset.index.iloc[0]
-    at = healthy(page("diagnose", language, source="example", data="tiny", image=row["id"]))
+    at = assert_healthy(open_page("diagnose", language, source="example", data="tiny", image=row["id"]))
     labels = [grade_name(label, language) for label in labels_of(row).values()]
     assert list(at.main.table[0].value[say("label")]) == labels
     offered = galleries(at)["examples"]
@@ -183,10 +192,10 @@ def test_an_example_is_shown_with_its_labels(trained: Trained, language: str) ->
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_evidence_with_the_mean_taken_off_says_the_mean(trained: Trained, language: str) -> None:
     say = Say(language)
-    at = healthy(upload(page("diagnose", language), ("a.jpg", trained.picture)))
+    at = assert_healthy(upload(open_page("diagnose", language), ("a.jpg", trained.picture)))
     captions = below_pictures(at)
     assert say("evidence_whole_note") in texts(at.caption)
-    at = healthy(at.segmented_control(key="evidence-shows").set_value("within").run())
+    at = assert_healthy(at.segmented_control(key="evidence-shows").set_value("within").run())
     assert say("evidence_within_note") in texts(at.caption)
     means = [speaking_for(grading).mean() for grading in predict.grade(trained.picture).gradings.values()]
     assert below_pictures(at) == [f"{name} ({mean:+.1f})" for name, mean in zip(captions, means, strict=True)]
@@ -200,7 +209,7 @@ def below_pictures(at: AppTest) -> list[str]:
 def test_pictures_are_offered_until_one_is_chosen(trained: Trained, source: str) -> None:
     for image, offered in (("", True), ("gone", True), (trained.dataset.column("id").iloc[0], False)):
         address = {"source": source, "data": "tiny"} | ({"image": image} if image else {})
-        at = page("diagnose", **address)
+        at = open_page("diagnose", **address)
         assert len(at.error) == (image == "gone")
         assert at.main.expander[0].proto.expanded == offered
 
@@ -211,7 +220,7 @@ def test_a_damaged_model_is_told(trained: Trained, folders: Folders, monkeypatch
     (copied / "preprocessing.json").write_text("{}")
     monkeypatch.setenv("SCALP_DATA", str(trained.dataset.folder.parent))
     image = trained.dataset.column("id").iloc[0]
-    at = page("diagnose", "ko", source="example", data="tiny", image=image)
+    at = open_page("diagnose", "ko", source="example", data="tiny", image=image)
     assert not at.exception
     (told,) = texts(at.error)
     assert "preprocessing.json" in told
@@ -224,7 +233,7 @@ def test_a_damaged_model_is_told(trained: Trained, folders: Folders, monkeypatch
 def test_one_damaged_file_takes_no_other_along(trained: Trained, downloads: Downloads, language: str) -> None:
     first, second = others(trained, 2)
     files = (("a.jpg", first), ("broken.jpg", DAMAGED), ("b.jpg", second))
-    at = healthy(upload(page("diagnose", language), *files))
+    at = assert_healthy(upload(open_page("diagnose", language), *files))
     one, broken, other = grid(at, "overview")
     assert [row["name"] for row in (one, broken, other)] == ["a.jpg", "broken.jpg", "b.jpg"]
     assert grades_in(one) == numbers(predict.grade(first))
@@ -238,13 +247,13 @@ def test_one_damaged_file_takes_no_other_along(trained: Trained, downloads: Down
 
 def test_one_of_several_is_opened(trained: Trained) -> None:
     first, second = others(trained, 2)
-    at = healthy(upload(page("diagnose"), ("a.jpg", first), ("b.jpg", second)))
+    at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", first), ("b.jpg", second)))
     assert len(at.main.table) == 0
     assert Say("en")("overview_choose") in texts(at.info)
     at = opened(at, 1)
-    assert graded(healthy(at)) == names(predict.grade(second))
+    assert graded(assert_healthy(at)) == names(predict.grade(second))
     assert "b.jpg" in texts(at.header)
-    assert graded(healthy(opened(at, 0))) == names(predict.grade(first))
+    assert graded(assert_healthy(opened(at, 0))) == names(predict.grade(first))
 
 
 def opened(at: AppTest, number: int) -> AppTest:
@@ -255,10 +264,10 @@ def opened(at: AppTest, number: int) -> AppTest:
 
 def test_each_picture_is_graded_once(trained: Trained) -> None:
     first, second = others(trained, 2)
-    at = healthy(upload(page("diagnose"), ("a.jpg", first), ("again.jpg", first), ("b.jpg", second)))
+    at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", first), ("again.jpg", first), ("b.jpg", second)))
     known = dict(at.session_state["diagnose-answers"])
     assert len(known) == 2
-    after = at.session_state["diagnose-answers"] if healthy(opened(at, 2)) else {}
+    after = at.session_state["diagnose-answers"] if assert_healthy(opened(at, 2)) else {}
     assert {key: id(answer) for key, (answer, _) in after.items()} == {
         key: id(answer) for key, (answer, _) in known.items()
     }
@@ -270,13 +279,13 @@ def test_another_decision_is_another_answer(
     copied = folders.artifacts / "tiny"
     shutil.copytree(trained.run.folder, copied)
     monkeypatch.setenv("SCALP_DATA", str(trained.dataset.folder.parent))
-    at = healthy(upload(page("diagnose"), ("a.jpg", trained.picture)))
+    at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", trained.picture)))
     path = copied / "operating_point.json"
     told = json.loads(path.read_text())
     for decision in told["decisions"].values():
         decision["temperature"] = 50.0
     path.write_text(json.dumps(told))
-    at = healthy(at.run())
+    at = assert_healthy(at.run())
     probabilities = list(at.main.table[0].value[Say("en")("probability_of_grade")])
     answer = predict.grade(trained.picture)
     assert probabilities == [f"{one.probabilities[one.grade]:.0%}" for one in answer.gradings.values()]
@@ -286,31 +295,31 @@ def test_a_zip_file_is_opened_and_too_many_are_left_out_with_a_word(trained: Tra
     written = io.BytesIO()
     Image.fromarray(np.full((64, 64, 3), 150, dtype=np.uint8)).save(written, "png")
     content = zipped({f"folder/{number}.png": written.getvalue() for number in range(uploads.MOST + 3)})
-    at = healthy(upload(page("diagnose"), ("all.zip", content)))
+    at = assert_healthy(upload(open_page("diagnose"), ("all.zip", content)))
     assert len(grid(at, "overview")) == uploads.MOST
     assert any(text.startswith("3 more were left out") for text in texts(at.warning))
 
 
 def test_a_folder_is_handed_in(trained: Trained) -> None:
-    at = page("diagnose", source="folder")
+    at = open_page("diagnose", source="folder")
     first, second = others(trained, 2)
-    at = healthy(upload(at, ("of a/1.jpg", first), ("of a/2.jpg", second), key="upload_folder"))
+    at = assert_healthy(upload(at, ("of a/1.jpg", first), ("of a/2.jpg", second), key="upload_folder"))
     assert [grades_in(row) for row in grid(at, "overview")] == [numbers(predict.grade(one)) for one in (first, second)]
 
 
 def test_a_hand_in_is_kept_for_its_source_until_it_is_let_go(trained: Trained) -> None:
-    at = healthy(upload(page("diagnose"), *((f"{n}.jpg", one) for n, one in enumerate(others(trained, 2)))))
-    at = healthy(at.segmented_control(key="source-en").set_value("folder").run())
+    at = assert_healthy(upload(open_page("diagnose"), *((f"{n}.jpg", one) for n, one in enumerate(others(trained, 2)))))
+    at = assert_healthy(at.segmented_control(key="source-en").set_value("folder").run())
     assert not [node for node in at.main if node.type == "button"]
-    at = healthy(at.segmented_control(key="source-en").set_value("upload").run())
+    at = assert_healthy(at.segmented_control(key="source-en").set_value("upload").run())
     assert len(grid(at, "overview")) == 2
     assert Say("en")("upload_kept", count=2) in texts(at.markdown)
-    at = healthy(at.button(key="upload_let_go").click().run())
+    at = assert_healthy(at.button(key="upload_let_go").click().run())
     assert Say("en")("diagnose_wait") in texts(at.info)
 
 
 def test_the_camera_is_asked_for(trained: Trained) -> None:
-    at = healthy(page("diagnose", "ko", source="camera"))
+    at = assert_healthy(open_page("diagnose", "ko", source="camera"))
     assert "camera_input" in [node.type for node in at.main]
 
 
@@ -319,7 +328,7 @@ def test_the_regions_of_a_capture(trained: Trained, language: str) -> None:
     index = trained.dataset.index
     capture = index["capture"].value_counts().index[0]
     rows = index[index["capture"] == capture]
-    at = healthy(page("diagnose", language, source="capture", data="tiny", image=rows.index[-1]))
+    at = assert_healthy(open_page("diagnose", language, source="capture", data="tiny", image=rows.index[-1]))
     told = grid(at, "overview")
     regions, highest = told[:-1], told[-1]
     assert len(regions) == len(rows) > 1
@@ -343,7 +352,7 @@ def test_uploads_of_one_capture_are_put_together(trained: Trained) -> None:
     capture = index["capture"].value_counts().index[0]
     rows = index[index["capture"] == capture]
     files = [(Path(path).name, trained.dataset.read(image)) for image, path in rows["path"].items()]
-    at = healthy(upload(page("diagnose"), ("else.jpg", trained.picture), *files))
+    at = assert_healthy(upload(open_page("diagnose"), ("else.jpg", trained.picture), *files))
     told = grid(at, "overview")
     together = [row for row in told if row["title"] == Say("en")("overview_capture", capture=capture)]
     assert len(together) == len(files) + 1
@@ -363,7 +372,7 @@ def gated(trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch) -
     Image.open(io.BytesIO(trained.picture)).filter(ImageFilter.GaussianBlur(8)).save(written, "png")
     sharp, blurred = trained.picture, written.getvalue()
     channels = len(next(iter(predict.grade(sharp).features.values())))
-    put_gate(run, channels, (sharpness_of(run, sharp) + sharpness_of(run, blurred)) / 2)
+    write_sharpness_gate(run, channels, (measured_sharpness(run, sharp) + measured_sharpness(run, blurred)) / 2)
     return sharp, blurred
 
 
@@ -374,13 +383,13 @@ def test_what_should_not_be_graded_is_graded_on_request_alone(
     say = Say(language)
     answer = predict.grade(gated[1])
     (why,) = (reason.text(language) for reason in answer.reasons or ())
-    at = healthy(upload(page("diagnose", language), ("a.png", gated[1])))
+    at = assert_healthy(upload(open_page("diagnose", language), ("a.png", gated[1])))
     assert len(at.main.table) == 0
     assert len(at.image) == 1  # it is shown, so that its sender sees what is meant
     assert downloads.offered == {}
     (told,) = (text for text in texts(at.warning) if why in text)
     assert say("gate_advises") in told
-    at = healthy(at.button(key="insist").click().run())
+    at = assert_healthy(at.button(key="insist").click().run())
     assert graded(at, language) == names(answer, language)
     (told,) = (text for text in texts(at.warning) if why in text)
     assert say("gate_insisted") in told
@@ -392,13 +401,13 @@ def test_what_should_not_be_graded_is_graded_on_request_alone(
 def test_among_several_it_keeps_its_grades_back_and_is_marked(gated: tuple[bytes, bytes], downloads: Downloads) -> None:
     say = Say("en")
     sharp, blurred = gated
-    at = healthy(upload(page("diagnose"), ("a.png", sharp), ("b.png", blurred)))
+    at = assert_healthy(upload(open_page("diagnose"), ("a.png", sharp), ("b.png", blurred)))
     fine, kept_back = grid(at, "overview")
     assert grades_in(fine) == numbers(predict.grade(sharp))
     assert fine["note"].startswith("✓")
     assert (kept_back["note"], kept_back["sentence"]) == ("⚠ blurred", say("overview_not_graded"))
     assert list(downloads.table("scalp-grades-all.csv")["value_1_grade"])[1] == ""
-    at = healthy(opened(at, 1).button(key="insist").click().run())
+    at = assert_healthy(opened(at, 1).button(key="insist").click().run())
     marked = grid(at, "overview")[1]
     assert grades_in(marked) == numbers(predict.grade(blurred))
     assert marked["flagged"]
@@ -406,8 +415,8 @@ def test_among_several_it_keeps_its_grades_back_and_is_marked(gated: tuple[bytes
 
 
 def test_a_run_without_a_gate_says_that_nobody_checked(trained: Trained) -> None:
-    at = healthy(upload(page("diagnose"), ("a.jpg", trained.picture)))
-    assert Say("en")("gate_unchecked").replace("`", "") in everything(at).replace("`", "")
+    at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", trained.picture)))
+    assert Say("en")("gate_unchecked").replace("`", "") in page_text(at).replace("`", "")
 
 
 # Beside the answer.
@@ -415,10 +424,10 @@ def test_a_run_without_a_gate_says_that_nobody_checked(trained: Trained) -> None
 
 def test_all_architectures_are_heard(trained: Trained) -> None:
     image = trained.dataset.column("id").iloc[0]
-    at = page("diagnose", source="example", data="tiny", image=image)
+    at = open_page("diagnose", source="example", data="tiny", image=image)
     assert "agreement-grid" not in str([node.proto for node in at if node.type == "bidi_component"])
     at.session_state["agreement"] = True
-    rows = grid(healthy(at.run()), "agreement-grid")
+    rows = grid(assert_healthy(at.run()), "agreement-grid")
     answer = predict.grade(trained.dataset.read(image))
     assert [grades_in(row) for row in rows] == [[number] for number in numbers(answer)]
     assert all(row["cells"][0]["ringed"] for row in rows)
@@ -427,9 +436,9 @@ def test_all_architectures_are_heard(trained: Trained) -> None:
 def test_the_nearest_pictures_bring_their_labels(trained: Trained) -> None:
     index = trained.dataset.index
     image = index.index[0]
-    at = page("diagnose", source="example", data="tiny", image=image)
+    at = open_page("diagnose", source="example", data="tiny", image=image)
     at.session_state["nearest"] = True
-    this, *near = grid(healthy(at.run()), "nearest-grid")
+    this, *near = grid(assert_healthy(at.run()), "nearest-grid")
     assert grades_in(this) == numbers(predict.grade(trained.dataset.read(image)))
     assert len(near) == 8
     assert image not in [row["name"] for row in near]

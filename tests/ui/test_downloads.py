@@ -5,8 +5,8 @@ import re
 
 import pandas as pd
 import pytest
-from headless import LANGUAGES, Downloads, remembered
 from streamlit.testing.v1 import AppTest
+from support.app_driver import LANGUAGES, Downloads, capture_downloads
 
 from ui.downloads import as_csv, as_latex, escape_latex, file_stem
 from ui.words import Say
@@ -42,7 +42,7 @@ def page(language: str, synthetic: bool) -> None:
 
 @pytest.fixture
 def downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
-    return remembered(monkeypatch)
+    return capture_downloads(monkeypatch)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -1,8 +1,8 @@
 """Messages to the reader: errors and toasts."""
 
 import pytest
-from headless import LANGUAGES, texts
 from streamlit.testing.v1 import AppTest
+from support.app_driver import LANGUAGES, texts
 
 
 def _raise_file_not_found(language: str) -> None:

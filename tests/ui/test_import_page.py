@@ -8,10 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aihub_tree import build_tree, csv_table, folders_tree
 from conftest import Folders, until
-from headless import LANGUAGES, Downloads, everything, healthy, page, remembered, texts, widget
 from streamlit.testing.v1 import AppTest
+from support.aihub_tree import build_tree, csv_table, folders_tree
+from support.app_driver import (
+    LANGUAGES,
+    Downloads,
+    assert_healthy,
+    capture_downloads,
+    open_page,
+    page_text,
+    texts,
+    widget,
+)
 
 from scalp_core.data.dataset import Dataset, claimed, open_dataset
 from scalp_core.data.splits import OVERLAPS, WAYS
@@ -23,7 +32,7 @@ from ui.words import Say
 
 @pytest.fixture
 def downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
-    return remembered(monkeypatch)
+    return capture_downloads(monkeypatch)
 
 
 def bars(at: AppTest) -> list[Any]:
@@ -50,7 +59,7 @@ def background(folders: Folders) -> Iterator[Folders]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_without_any_data_set_the_page_offers_an_import(folders: Folders, language: str) -> None:
     say = Say(language)
-    at = healthy(page("dataset", language, view="labels"))
+    at = assert_healthy(open_page("dataset", language, view="labels"))
     assert say("no_dataset") in texts(at.warning)
     assert say("import_new") in texts(at.subheader)
     assert say("import_start") in [one.label for one in at.button]
@@ -72,7 +81,7 @@ def test_an_import_that_cannot_begin_says_why(
         ({"source": str(tree), "name": "mine"}, "mine"),
         ({"source": str(folders.data), "name": "new"}, ""),
     ):
-        at = form(page("dataset", language, view="import"), language, **given)
+        at = form(open_page("dataset", language, view="import"), language, **given)
         assert not at.exception
         (told,) = texts(at.error)
         assert named in told
@@ -90,7 +99,7 @@ def test_a_server_may_keep_imports_to_one_folder(
     folders_tree(tmp_path / "tree")
     monkeypatch.setenv("SCALP_IMPORT_FROM", str(allowed))
     for source in (tmp_path / "tree", allowed / ".." / "tree"):
-        at = page("dataset", language)
+        at = open_page("dataset", language)
         assert any(str(allowed) in text for text in texts(at.markdown))
         at = form(at, language, source=str(source), name="new")
         assert not at.exception
@@ -104,14 +113,16 @@ def test_a_table_is_imported_from_the_form(background: Folders, tmp_path: Path) 
     root = tmp_path / "clinic"
     root.mkdir()
     table, columns, truth = csv_table(root)
-    at = page("dataset", "ko")
+    at = open_page("dataset", "ko")
     at = at.radio(key="import_kind").set_value("csv").run()
     given = {"source": str(root / "images"), "table": str(table), "name": "clinic"}
-    at = healthy(form(at, "ko", **given, columns="\n".join(f"{key} = {value}" for key, value in columns.items())))
+    at = assert_healthy(
+        form(at, "ko", **given, columns="\n".join(f"{key} = {value}" for key, value in columns.items()))
+    )
     (asked,) = import_task.imports() or [None]  # unless it is over already
     assert asked is None or asked.order.columns == columns
     until(lambda: not import_task.imports() and (background.data / "clinic" / "index.parquet").is_file())
-    at = healthy(page("dataset", "ko", view="import"))
+    at = assert_healthy(open_page("dataset", "ko", view="import"))
     assert at.selectbox(key="data-ko").options == ["clinic"]
     assert Say("ko")("import_report") in texts(at.subheader)
     rows = open_dataset("clinic").index.sort_values("sha256")
@@ -125,10 +136,10 @@ def test_an_import_under_way_is_shown_and_can_be_stopped(folders: Folders, tmp_p
     with claimed("new") as folder:  # this test plays the process that imports
         order = {"kind": "aihub", "source": str(tmp_path)}
         write_json(folder / "import.json", {"order": order, "starts": 1, "started": time.time()})
-        assert say("phase_starting") in [bar.text for bar in bars(healthy(page("dataset", language)))]
+        assert say("phase_starting") in [bar.text for bar in bars(assert_healthy(open_page("dataset", language)))]
         told = {"stage": "inspecting", "done": 1000, "total": 3500, "seconds": 40.0}
         write_json(folder / "progress.json", told)
-        at = healthy(page("dataset", language))
+        at = assert_healthy(open_page("dataset", language))
         assert "**new**" in texts(at.markdown)
         assert str(tmp_path) in texts(at.text)
         (bar,) = bars(at)
@@ -137,25 +148,25 @@ def test_an_import_under_way_is_shown_and_can_be_stopped(folders: Folders, tmp_p
         assert bar.text == f"{words} · {say('time_left', minutes=1, seconds=40)}"
         button = at.button(key="import-stop-new")
         assert button.label == say("import_stop")
-        at = healthy(button.click().run())
+        at = assert_healthy(button.click().run())
         assert "**new**" not in texts(at.markdown)
     assert import_task.imports() == []
 
 
 def test_an_import_that_failed_says_why_and_can_be_put_away(background: Folders, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    at = healthy(form(page("dataset"), "en", source=str(tmp_path / "empty"), name="new"))
+    at = assert_healthy(form(open_page("dataset"), "en", source=str(tmp_path / "empty"), name="new"))
     assert Say("en")("import_started", name="new") in texts(at.toast)
     until(lambda: [one for one in import_task.imports() if one.error and not one.working])
     for language in LANGUAGES:
-        at = page("dataset", language)
+        at = open_page("dataset", language)
         assert not at.exception
         (told,) = texts(at.error)
         assert str(tmp_path / "empty") in told
         assert ("사진" in told) == (language == "ko")
     button = at.button(key="import-stop-new")
     assert button.label == Say("en")("import_dismiss")
-    healthy(button.click().run())
+    assert_healthy(button.click().run())
     assert import_task.imports() == []
     # The name is free again.
     folders_tree(tmp_path / "tree")
@@ -179,7 +190,7 @@ def test_what_was_wrong_in_an_import_is_reported(
 ) -> None:
     monkeypatch.setenv("SCALP_DATA", str(faulty.folder.parent))
     say, report = Say(language), read_json(faulty.folder / REPORT)
-    at = page("dataset", language, view="import")
+    at = open_page("dataset", language, view="import")
     assert not at.exception
     assert faulty.source in texts(at.text)
     labels = [one.label for one in at.expander]
@@ -194,7 +205,7 @@ def test_what_was_wrong_in_an_import_is_reported(
     shares = read_json(faulty.folder / "dataset.json")["parts"]["overlap"]
     assert all(f"{say.of(OVERLAPS[key])} {100 * share:.1f} %" in leak for key, share in shares.items())
     assert ("누출" in leak) == (language == "ko")
-    assert say.of(WAYS["official"]) in everything(at)
+    assert say.of(WAYS["official"]) in page_text(at)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -202,7 +213,7 @@ def test_what_labels_from_folders_mean_is_said(folders: Folders, tmp_path: Path,
     say = Say(language)
     folders_tree(tmp_path / "tree")
     import_tree(ImportRequest("folders", str(tmp_path / "tree")), "mine", processes=1)
-    at = healthy(page("dataset", language, view="import"))
+    at = assert_healthy(open_page("dataset", language, view="import"))
     warnings = texts(at.warning)
     assert say.of(WARNINGS["folder_labels_only"]) in warnings
     assert say.of(WARNINGS["no_captures"]) in warnings
@@ -211,6 +222,6 @@ def test_what_labels_from_folders_mean_is_said(folders: Folders, tmp_path: Path,
 def test_a_faultless_import_says_so(folders: Folders, tmp_path: Path) -> None:
     build_tree(tmp_path / "tree", damaged=False, styles=("stored",))
     import_tree(ImportRequest("aihub", str(tmp_path / "tree")), "mine", processes=1)
-    at = healthy(page("dataset", view="import"))
+    at = assert_healthy(open_page("dataset", view="import"))
     assert Say("en")("import_faultless") in texts(at.success)
     assert texts(at.warning) == []

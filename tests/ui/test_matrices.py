@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from headless import HOSTILE, LANGUAGES
 from streamlit.testing.v1 import AppTest
+from support.app_driver import HOSTILE, LANGUAGES
 
 from scalp_core.palette import DIVERGING, MATRIX_COLORS
 from ui.components.colors import blend, channels, ink

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT, TINY, Folders, Trained, until
 from filelock import FileLock
-from headless import HOSTILE, LANGUAGES, charted, everything, healthy, page, texts
 from streamlit.testing.v1 import AppTest
+from support.app_driver import HOSTILE, LANGUAGES, assert_healthy, chart_data, open_page, page_text, texts
 
 from scalp_core.data.dataset import Dataset, list_datasets, open_dataset, write_dataset
 from scalp_core.evaluation import ablation
@@ -67,7 +67,7 @@ def several(tiny_data: Dataset, trained: Trained, tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_in_both_languages(trained: Trained, name: str, language: str) -> None:
-    at = healthy(page(name, language))
+    at = assert_healthy(open_page(name, language))
     say = Say(language)
     assert texts(at.title) == [say(f"title_{name}")]
     assert texts(at.info)[0] == say("research_only")
@@ -77,7 +77,7 @@ def test_every_page_in_both_languages(trained: Trained, name: str, language: str
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_with_nothing_there(folders: Folders, name: str, language: str) -> None:
-    at = healthy(page(name, language, source="example"))
+    at = assert_healthy(open_page(name, language, source="example"))
     say = Say(language)
     assert texts(at.info)[0] == say("research_only")
     told = {
@@ -87,14 +87,14 @@ def test_every_page_with_nothing_there(folders: Folders, name: str, language: st
         "diagnose": say("no_dataset"),
         "runs": say("runs_none"),
     }
-    assert told[name] in everything(at)
+    assert told[name] in page_text(at)
     assert say("no_dataset") in texts(at.sidebar.caption)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_with_pictures_but_no_run(tiny: Dataset, name: str, language: str) -> None:
-    at = page(name, language, source="example", image=tiny.index["id"].iloc[0])
+    at = open_page(name, language, source="example", image=tiny.index["id"].iloc[0])
     say = Say(language)
     assert not at.exception
     if name == "diagnose":
@@ -102,16 +102,16 @@ def test_every_page_with_pictures_but_no_run(tiny: Dataset, name: str, language:
         assert "python -m training.train" in told
         assert ("등급을 추정할" in told) == (language == "ko")
         return
-    healthy(at)
+    assert_healthy(at)
     told = {"home": say("none_finished"), "compare": say("compare_none", data="tiny"), "runs": say("runs_none")}
-    assert told.get(name, "") in everything(at)
+    assert told.get(name, "") in page_text(at)
 
 
 @pytest.mark.parametrize(("locale", "language"), [("ko-KR", "ko"), ("ko", "ko"), ("en-US", "en"), ("fr-FR", "en")])
 def test_the_browser_s_language_is_the_default(trained: Trained, locale: str, language: str) -> None:
     at = AppTest.from_file(str(ROOT / "Home.py"), default_timeout=120)
     at.context = {"locale": locale}
-    assert texts(healthy(at.run()).info)[0] == Say(language)("research_only")
+    assert texts(assert_healthy(at.run()).info)[0] == Say(language)("research_only")
     at.query_params["lang"] = "ko"
     other = AppTest.from_file(str(ROOT / "Home.py"), default_timeout=120)
     other.context = {"locale": locale}
@@ -120,13 +120,13 @@ def test_the_browser_s_language_is_the_default(trained: Trained, locale: str, la
 
 
 def test_links_take_along_language_data_and_condition(trained: Trained) -> None:
-    at = page("compare", "ko", data="tiny", condition="value_4", part="valid")
+    at = open_page("compare", "ko", data="tiny", condition="value_4", part="valid")
     for link in at.sidebar.get("page_link"):
         assert "lang=ko" in link.proto.query_string
         assert "condition=value_4" in link.proto.query_string
         assert "data=tiny" in link.proto.query_string
         assert "part" not in link.proto.query_string
-    at = healthy(at.button_group(key="condition-ko").set_value("value_2").run())
+    at = assert_healthy(at.button_group(key="condition-ko").set_value("value_2").run())
     assert all("condition=value_2" in link.proto.query_string for link in at.sidebar.get("page_link"))
 
 
@@ -134,7 +134,7 @@ def test_links_take_along_language_data_and_condition(trained: Trained) -> None:
 def test_a_hostile_address_is_left_alone(trained: Trained, name: str) -> None:
     keys = ("lang", "data", "condition", "part", "view", "run", "threshold", "page")
     for value in HOSTILE:
-        at = healthy(page(name, **dict.fromkeys((*keys, "source"), value)))
+        at = assert_healthy(open_page(name, **dict.fromkeys((*keys, "source"), value)))
         assert len(at.title) == 1
 
 
@@ -142,7 +142,7 @@ def test_a_hostile_address_is_left_alone(trained: Trained, name: str) -> None:
 @pytest.mark.parametrize("name", ["dataset", "diagnose"])
 def test_a_picture_that_is_not_there_is_told(trained: Trained, name: str, language: str) -> None:
     for value in HOSTILE:
-        at = page(name, language, data="tiny", source="example", image=value)
+        at = open_page(name, language, data="tiny", source="example", image=value)
         assert not at.exception, [one.value for one in at.exception]
         (told,) = texts(at.error)
         assert value[:80] in told
@@ -153,14 +153,14 @@ def test_a_picture_that_is_not_there_is_told(trained: Trained, name: str, langua
 def test_rendered_pictures_are_called_so_and_others_not(several: Folders) -> None:
     synthetic = Say("en")("synthetic_data")
     for name in ("dataset", "compare"):
-        assert synthetic in texts(page(name, data="tiny").warning)
-        assert synthetic not in texts(page(name, data="clinic").warning)
+        assert synthetic in texts(open_page(name, data="tiny").warning)
+        assert synthetic not in texts(open_page(name, data="clinic").warning)
     # The run trained on real pictures answers, so nothing synthetic is left to warn of.
-    assert texts(page("home").warning) == []
+    assert texts(open_page("home").warning) == []
     shutil.rmtree(several.artifacts / "clinical")
-    assert synthetic in texts(page("home").warning)
+    assert synthetic in texts(open_page("home").warning)
     image = open_dataset("clinic").index["id"].iloc[0]
-    at = healthy(page("diagnose", source="example", data="clinic", image=image))
+    at = assert_healthy(open_page("diagnose", source="example", data="clinic", image=image))
     assert Say("en")("diagnose_synthetic") in texts(at.warning)
 
 
@@ -170,7 +170,7 @@ def test_rendered_pictures_are_called_so_and_others_not(several: Folders) -> Non
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_home_says_who_answers(trained: Trained, language: str) -> None:
     say = Say(language)
-    at = healthy(page("home", language))
+    at = assert_healthy(open_page("home", language))
     table = at.dataframe[0].value
     assert list(table[say("condition")]) == [condition.text(language) for condition in CONDITIONS]
     assert set(table[say("run")]) == {"tiny"}
@@ -184,7 +184,7 @@ def test_home_says_who_answers(trained: Trained, language: str) -> None:
 
 def test_home_names_a_promoted_run(several: Folders) -> None:
     (several.artifacts / "champions.json").write_text(json.dumps({"value_2": "two"}))
-    table = healthy(page("home")).dataframe[0].value
+    table = assert_healthy(open_page("home")).dataframe[0].value
     assert list(table["Run"]) == ["clinical", "two · promoted", *["clinical"] * 4]
 
 
@@ -198,7 +198,7 @@ VIEWS = ("leaderboard", "wall", "differences", "decision", "best")
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_of_the_comparison(several: Folders, view: str, language: str) -> None:
     say = Say(language)
-    at = healthy(page("compare", language, data="tiny", condition="value_3", view=view))
+    at = assert_healthy(open_page("compare", language, data="tiny", condition="value_3", view=view))
     assert at.multiselect[0].value == ["one", "two"]  # “stranger” saw other labels, “clinical” other pictures
     assert say("compare_left_out", count=2) in [box.label for box in at.main.expander]
     left_out = next(frame.value for frame in at.main.dataframe if say("compare_reason") in frame.value)
@@ -210,29 +210,29 @@ def test_every_view_of_the_comparison(several: Folders, view: str, language: str
 @pytest.mark.parametrize("part", ["test", "valid"])
 def test_the_leaderboard_says_what_evaluate_says(several: Folders, part: str) -> None:
     say = Say("en")
-    at = healthy(page("compare", data="tiny", condition="value_2", part=part))
+    at = assert_healthy(open_page("compare", data="tiny", condition="value_2", part=part))
     assert (say("compare_not_test") in texts(at.caption)) == (part == "valid")
-    told = everything(at)
+    told = page_text(at)
     for run_id in ("one", "two"):
         measured = metrics.measure(metrics.confusion(find_run(run_id).predictions, "value_2", part))
         assert f"{measured.quadratic_weighted_kappa:.3f}" in told
 
 
 def test_models_can_be_taken_off_and_all_of_them(several: Folders) -> None:
-    at = healthy(page("compare", data="tiny", view="best"))
+    at = assert_healthy(open_page("compare", data="tiny", view="best"))
     candidates = [text for text in texts(at.main.markdown) if "QWK on validation" in text]
     assert len(candidates) == 2
-    at = healthy(at.multiselect[0].unselect("two").run())
+    at = assert_healthy(at.multiselect[0].unselect("two").run())
     assert at.query_params["runs"] == "one"
     assert len([text for text in texts(at.main.markdown) if "QWK on validation" in text]) == 1
-    at = healthy(at.multiselect[0].unselect("one").run())
+    at = assert_healthy(at.multiselect[0].unselect("one").run())
     assert Say("en")("compare_choose") in texts(at.info)
 
 
 def test_a_link_names_its_models(several: Folders) -> None:
-    at = healthy(page("compare", data="tiny", runs="two,gone"))
+    at = assert_healthy(open_page("compare", data="tiny", runs="two,gone"))
     assert at.multiselect[0].value == ["two"]
-    at = healthy(page("compare", data="tiny", runs=""))
+    at = assert_healthy(open_page("compare", data="tiny", runs=""))
     assert Say("en")("compare_choose") in texts(at.info)
 
 
@@ -243,10 +243,10 @@ def test_a_run_of_one_condition_is_compared_only_there(several: Folders) -> None
     path.write_text(json.dumps(told))
     candidates = {}
     for condition in ("value_6", "value_1"):
-        at = healthy(page("compare", data="tiny", condition=condition, view="best"))
+        at = assert_healthy(open_page("compare", data="tiny", condition=condition, view="best"))
         candidates[condition] = len([text for text in texts(at.main.markdown) if "QWK on validation" in text])
     assert candidates == {"value_6": 2, "value_1": 1}
-    assert "two" in healthy(page("runs", run="two")).query_params["run"]
+    assert "two" in assert_healthy(open_page("runs", run="two")).query_params["run"]
 
 
 def test_a_run_that_learned_from_more_pictures_is_compared_too(several: Folders) -> None:
@@ -254,10 +254,10 @@ def test_a_run_that_learned_from_more_pictures_is_compared_too(several: Folders)
     told = json.loads(path.read_text())
     told["recipe"]["data"] = "tiny-and-more"  # not on this machine
     path.write_text(json.dumps(told | {"index_hash": "1" * 64}))
-    at = healthy(page("compare", data="tiny", condition="value_3"))
+    at = assert_healthy(open_page("compare", data="tiny", condition="value_3"))
     assert at.multiselect[0].value == ["one", "two"]
     for view in ("home", "runs"):
-        healthy(page(view, run="two"))
+        assert_healthy(open_page(view, run="two"))
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -267,23 +267,23 @@ def test_a_condition_without_a_label_is_compared_without_a_word_too_much(several
         table = pd.read_parquet(path)
         table.loc[table["condition"] == "value_1", "truth"] = pd.NA
         table.to_parquet(path)
-    healthy(page("compare", data="tiny", condition="value_1", view=view))
+    assert_healthy(open_page("compare", data="tiny", condition="value_1", view=view))
 
 
 def test_the_best_is_promoted_and_taken_back(several: Folders) -> None:
-    at = healthy(page("compare", data="tiny", condition="value_2", view="best"))
-    at = healthy(at.button(key="promote-value_2-two").click().run())
+    at = assert_healthy(open_page("compare", data="tiny", condition="value_2", view="best"))
+    at = assert_healthy(at.button(key="promote-value_2-two").click().run())
     assert champions.pins() == {Condition("value_2"): "two"}
     assert "two · promoted" in list(at.main.dataframe[0].value["Answers now"])
     assert "QWK on validation" in champions.changes()[0].why
-    healthy(at.button(key="unpin-value_2-two").click().run())
+    assert_healthy(at.button(key="unpin-value_2-two").click().run())
     assert champions.pins() == {}
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_one_damaged_run_does_not_take_the_comparison_away(several: Folders, view: str) -> None:
     (several.artifacts / "two" / "predictions.parquet").write_bytes(b"PAR1 damaged")
-    at = healthy(page("compare", "ko", data="tiny", condition="value_3", view=view))
+    at = assert_healthy(open_page("compare", "ko", data="tiny", condition="value_3", view=view))
     assert at.multiselect[0].value == ["one"]
     reasons = next(frame.value for frame in at.main.dataframe if Say("ko")("compare_reason") in frame.value)
     assert any("predictions.parquet" in reason for reason in reasons[Say("ko")("compare_reason")])
@@ -292,7 +292,7 @@ def test_one_damaged_run_does_not_take_the_comparison_away(several: Folders, vie
 @pytest.mark.parametrize("view", VIEWS)
 def test_nothing_is_written_into_the_address_that_nobody_chose(several: Folders, view: str) -> None:
     """What is written while a page is drawn, browsers keep as a page of its own to go back to."""
-    at = healthy(page("compare", data="tiny", view=view))
+    at = assert_healthy(open_page("compare", data="tiny", view=view))
     assert set(at.query_params) == {"lang", "data", "view"}
 
 
@@ -301,11 +301,11 @@ def test_nothing_is_written_into_the_address_that_nobody_chose(several: Folders,
 
 def test_one_damaged_run_leaves_the_others_in_the_table(several: Folders) -> None:
     (several.artifacts / "two" / "history.jsonl").write_text("{cut short")
-    at = healthy(page("runs", run="one"))
+    at = assert_healthy(open_page("runs", run="one"))
     states = at.main.dataframe[0].value.set_index("Run")["State"]
     assert states["two"] == "damaged"
     assert states["one"] == "finished"
-    opened = page("runs", run="two")
+    opened = open_page("runs", run="two")
     assert any("history.jsonl" in text for text in texts(opened.error))
 
 
@@ -317,7 +317,7 @@ def actions(at: AppTest) -> list[str]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_run_in_depth(trained: Trained, language: str) -> None:
     say = Say(language)
-    at = healthy(page("runs", language))
+    at = assert_healthy(open_page("runs", language))
     table = at.dataframe[0].value
     assert list(table[say("run")]) == ["tiny"]
     assert list(table[say("state")]) == [State.FINISHED.text(language)]
@@ -335,7 +335,7 @@ def test_a_run_in_depth(trained: Trained, language: str) -> None:
 
 def test_the_log_is_shown_as_it_is(several: Folders) -> None:
     (several.artifacts / "two" / "log.txt").write_text("<script>alert(1)</script> **loss** 1.0\n")
-    assert "<script>alert(1)</script> **loss** 1.0" in texts(healthy(page("runs", run="two")).code)
+    assert "<script>alert(1)</script> **loss** 1.0" in texts(assert_healthy(open_page("runs", run="two")).code)
 
 
 def test_a_failed_run_says_why(several: Folders) -> None:
@@ -343,7 +343,7 @@ def test_a_failed_run_says_why(several: Folders) -> None:
     (run.folder / "manifest.json").unlink()
     (run.folder / "error.txt").write_text("It broke.\n고장이 났어요.\n\nTraceback: details\n")
     for language, sentence in (("en", "It broke."), ("ko", "고장이 났어요.")):
-        at = page("runs", language, run="two")
+        at = open_page("runs", language, run="two")
         assert not at.exception
         assert sentence in texts(at.error)
         assert "Traceback: details" in texts(at.code)
@@ -364,28 +364,30 @@ def test_a_running_one_can_be_paused_cancelled_and_taken_up(asked: Run, language
     say = Say(language)
     with asked.lock():
         asked.write_progress(Progress("training", 3, 50, 0.05, 130.0))
-        at = healthy(page("runs", language))
+        at = assert_healthy(open_page("runs", language))
         assert actions(at) == ["pause", "cancel"]
         progress = [node for node in at.main if node.type == "progress"]
         assert (
             progress[0].text
             == f"{say('phase_training', epoch=3, epochs=50)} · {say('time_left', minutes=2, seconds=10)}"
         )
-        assert [node.type for node in healthy(page("home", language)).main if node.type == "progress"] == ["progress"]
-        healthy(at.button(key=f"pause-{asked.id}").click().run())
+        assert [node.type for node in assert_healthy(open_page("home", language)).main if node.type == "progress"] == [
+            "progress"
+        ]
+        assert_healthy(at.button(key=f"pause-{asked.id}").click().run())
         assert asked.asked_to_stop
     assert asked.state is State.PAUSED
-    at = healthy(page("runs", language))
+    at = assert_healthy(open_page("runs", language))
     assert actions(at) == ["cancel", "resume"]
-    healthy(at.button(key=f"cancel-{asked.id}").click().run())
+    assert_healthy(at.button(key=f"cancel-{asked.id}").click().run())
     assert asked.state is State.CANCELLED
     with asked.lock():  # the runner that is started waits until this ends
-        at = healthy(page("runs", language))
+        at = assert_healthy(open_page("runs", language))
         assert actions(at) == ["resume"]
-        healthy(at.button(key=f"resume-{asked.id}").click().run())
+        assert_healthy(at.button(key=f"resume-{asked.id}").click().run())
         assert asked.state is State.RUNNING
-        at = healthy(page("dataset", language))
-        healthy(at.sidebar.button(key=f"retrain_cancel-{asked.id}").click().run())
+        at = assert_healthy(open_page("dataset", language))
+        assert_healthy(at.sidebar.button(key=f"retrain_cancel-{asked.id}").click().run())
         assert asked.state is State.CANCELLED
 
 
@@ -429,14 +431,14 @@ def submit(at: AppTest) -> AppTest:
 
 
 def test_the_form_asks_for_exactly_what_was_chosen_and_it_is_trained(tiny: Dataset, folders: Folders) -> None:
-    at = fill(page("compare"), " test_efficientnet ")
+    at = fill(open_page("compare"), " test_efficientnet ")
     at.sidebar.selectbox(key="retrain_conditions").set_value(Condition("value_2"))
     for name, choice in WORDED.items():
         at.sidebar.selectbox(key=f"retrain_{name}").set_value(choice)
     # Another size of pictures was chosen after the weights, which propose one.
-    at = healthy(at.run())
+    at = assert_healthy(at.run())
     at.sidebar.number_input(key="retrain_image_size").set_value(64)
-    at = healthy(submit(at))
+    at = assert_healthy(submit(at))
     (run,) = list_runs()
     assert run.recipe == Recipe(
         architecture="test_efficientnet",
@@ -460,19 +462,19 @@ def test_the_form_asks_for_exactly_what_was_chosen_and_it_is_trained(tiny: Datas
     )
     assert any(run.id in text for text in texts(at.toast))
     # One that cannot be trained: it fails with a sentence, and what comes after it is trained all the same.
-    at = healthy(submit(fill(page("home", "ko"), "no_such_network")))
+    at = assert_healthy(submit(fill(open_page("home", "ko"), "no_such_network")))
     bad = list_runs()[-1]
     until(lambda: bad.state is State.FAILED and run.finished, 180)
     until(lambda: not is_locked(folders.artifacts / ".runner.lock"))
     assert list(run.predictions["condition"].unique()) == ["value_2"]
     for language in LANGUAGES:
-        at = page("runs", language, run=bad.id)
+        at = open_page("runs", language, run=bad.id)
         sentence = bad.error[0](language)
         assert "no_such_network" in sentence
         assert sentence in texts(at.main.error)
         assert sentence in texts(at.sidebar.error)  # wherever the reader is, the last training's end is told
-    at = page("compare", data="tiny", condition="value_2")
-    assert len(charted(at)) == 1
+    at = open_page("compare", data="tiny", condition="value_2")
+    assert len(chart_data(at)) == 1
     assert not at.exception
 
 
@@ -489,7 +491,7 @@ def test_the_form_asks_for_exactly_what_was_chosen_and_it_is_trained(tiny: Datas
 def test_what_cannot_be_trained_is_refused_in_the_form(
     tiny: Dataset, folders: Folders, key: str, value: Any, named: str, language: str
 ) -> None:
-    at = page("dataset", language)
+    at = open_page("dataset", language)
     widget = at.sidebar.number_input(key=key) if isinstance(value, int) else at.sidebar.text_input(key=key)
     widget.set_value(value)
     at = submit(at)
@@ -503,13 +505,13 @@ def test_what_cannot_be_trained_is_refused_in_the_form(
 
 def test_runs_that_cannot_be_written_are_told(tiny: Dataset, folders: Folders, tmp_path: Path) -> None:
     (folders.artifacts / ".create.lock").mkdir()  # whoever the tests run as, this cannot be opened for writing
-    at = submit(fill(page("home", "ko"), "test_efficientnet"))
+    at = submit(fill(open_page("home", "ko"), "test_efficientnet"))
     assert not at.exception
     assert any("artifacts" in text for text in texts(at.sidebar.error))
 
 
 def test_both_data_sets_can_be_chosen(several: Folders) -> None:
-    at = page("home")
+    at = open_page("home")
     assert (
         at.sidebar.selectbox(key="retrain_data").options == [one.name for one in list_datasets()] == ["clinic", "tiny"]
     )
@@ -517,27 +519,27 @@ def test_both_data_sets_can_be_chosen(several: Folders) -> None:
 
 def test_two_clicks_in_two_tabs_make_one_run(tiny: Dataset, asked: Run) -> None:
     with asked.lock():
-        tabs = [fill(page("home", language), "test_efficientnet").run() for language in LANGUAGES]
-        toasts = [toast for at in tabs for toast in texts(healthy(submit(at)).toast)]
+        tabs = [fill(open_page("home", language), "test_efficientnet").run() for language in LANGUAGES]
+        toasts = [toast for at in tabs for toast in texts(assert_healthy(submit(at)).toast)]
         first, second = [run for run in list_runs() if run != asked] * 2
         assert toasts == [Say("ko")("retrain_started", run=first.id), Say("en")("retrain_already", run=second.id)]
         first.cancel()
 
 
 def test_a_run_to_start_from_decides_architecture_and_size(several: Folders) -> None:
-    at = page("home")
-    at = healthy(at.sidebar.selectbox(key="retrain_weights").set_value("run:two").run())
+    at = open_page("home")
+    at = assert_healthy(at.sidebar.selectbox(key="retrain_weights").set_value("run:two").run())
     assert at.sidebar.number_input(key="retrain_image_size").value == 64
     chosen = at.sidebar.selectbox(key="retrain_architecture-two")
     assert (chosen.value, chosen.disabled) == ("test_vit", True)
     assert "retrain_other" not in {one.key for one in at.sidebar.text_input}
-    at = healthy(at.sidebar.selectbox(key="retrain_weights").set_value("pretrained").run())
+    at = assert_healthy(at.sidebar.selectbox(key="retrain_weights").set_value("pretrained").run())
     assert at.sidebar.number_input(key="retrain_image_size").value == Recipe().image_size
     at.sidebar.selectbox(key="retrain_weights").set_value("run:one").run()
     at.sidebar.number_input(key="retrain_epochs").set_value(1)
     at.sidebar.selectbox(key="retrain_learns").set_value("head")
     with FileLock(several.artifacts / ".runner.lock"):
-        at = healthy(submit(at))
+        at = assert_healthy(submit(at))
         recipe = list_runs()[-1].recipe
         list_runs()[-1].cancel()
     assert recipe == Recipe(
@@ -548,7 +550,7 @@ def test_a_run_to_start_from_decides_architecture_and_size(several: Folders) -> 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_will_be_drawn_is_shown_before(trained: Trained, language: str) -> None:
     say = Say(language)
-    at = healthy(page("home", language))
+    at = assert_healthy(open_page("home", language))
     index = trained.dataset.index
     labels = index.loc[index["part"] == "train", "value_5"].dropna()
     at = at.sidebar.selectbox(key="retrain_sampling").set_value("none").run()
@@ -567,12 +569,12 @@ def test_what_will_be_drawn_is_shown_before(trained: Trained, language: str) -> 
 
 def test_how_long_it_takes_is_said_once_it_was_measured(tiny: Dataset, folders: Folders) -> None:
     say = Say("en")
-    at = healthy(fill(page("home"), "test_efficientnet").run())
+    at = assert_healthy(fill(open_page("home"), "test_efficientnet").run())
     assert say("estimate_unknown") in texts(at.sidebar.caption)
     measure(Recipe(**TINY | {"batch_size": 8}, precision="full"))
     at.sidebar.selectbox(key="retrain_precision").set_value("full")
     at.sidebar.number_input(key="retrain_image_size").set_value(64)
-    at = healthy(at.run())
+    at = assert_healthy(at.run())
     assert say("estimate_unknown") not in texts(at.sidebar.caption)
     assert any(text.endswith("on this machine") for text in texts(at.sidebar.caption))
 
@@ -586,14 +588,14 @@ def test_a_training_is_followed_live(asked: Run, language: str) -> None:
         for n, (qwk, loss) in enumerate(epochs, start=1)
     ]
     with asked.lock():
-        assert say("live_patience", count=8) not in everything(page("runs", language))
+        assert say("live_patience", count=8) not in page_text(open_page("runs", language))
         asked.write_history(lines)
         told = [
             say("live_reached", qwk="0.500", best="0.600", epoch=2, loss="0.700"),
             say("live_patience", count=asked.recipe.patience - 2),
             say("live_at_once", count=4),
         ]
-        at = healthy(page("runs", language))
+        at = assert_healthy(open_page("runs", language))
         for place in (at.main, at.sidebar):
             assert " · ".join(told) in texts(place.caption)
 
@@ -604,21 +606,21 @@ def test_a_training_is_followed_live(asked: Run, language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_run_is_promoted_and_taken_back(several: Folders, language: str) -> None:
     say = Say(language)
-    at = healthy(page("runs", language, run="one"))
+    at = assert_healthy(open_page("runs", language, run="one"))
     assert any("clinical" in text and "one" in text for text in texts(at.markdown))  # other pictures: no verdict
     shutil.rmtree(several.artifacts / "clinical")
     shutil.rmtree(several.artifacts / "stranger")
-    at = healthy(page("runs", language, run="two"))
+    at = assert_healthy(open_page("runs", language, run="two"))
     verdicts = [text for text in texts(at.markdown) if "`one`" in text]
     assert len(verdicts) == len(CONDITIONS)
-    at = healthy(at.button(key="promote-value_2-two").click().run())
+    at = assert_healthy(at.button(key="promote-value_2-two").click().run())
     assert champions.champions()[Condition("value_2")].run.id == "two"
     name = Condition("value_2").text(language)
     assert say("promote_done", run="two", condition=name) in texts(at.toast)
     assert f"**{name}** · {say('verdict_promoted')}" in texts(at.markdown)
     (change,) = champions.changes()
     assert change.why in verdicts[1].replace("*", "").replace("`", "")
-    at = healthy(at.button(key="unpin-value_2-two").click().run())
+    at = assert_healthy(at.button(key="unpin-value_2-two").click().run())
     assert champions.champions()[Condition("value_2")].run.id == "one"
     (log,) = [one.value for one in at.dataframe if say("promote_before") in one.value]
     assert list(log[say("promote_kind")]) == [say("promote_unpinned"), say("promote_pinned")]
@@ -628,9 +630,9 @@ def test_a_run_is_promoted_and_taken_back(several: Folders, language: str) -> No
 def test_broken_promotions_are_told(several: Folders, language: str) -> None:
     (several.artifacts / "champions.json").write_text("{")
     for name in ("home", "runs"):
-        at = healthy(page(name, language))
+        at = assert_healthy(open_page(name, language))
         assert any("champions.json" in text for text in texts(at.warning))
-    at = page("runs", language, run="two").button(key="promote-value_2-two").click().run()
+    at = open_page("runs", language, run="two").button(key="promote-value_2-two").click().run()
     assert not at.exception
     assert any("champions.json" in text for text in texts(at.error))
 
@@ -644,10 +646,10 @@ def test_the_operating_point_is_shown_and_fitted_anew(several: Folders, language
     table = pd.concat([table, *[table[table["part"] == "calib"]] * 3])
     table.to_parquet(run.predictions_path)
     run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
-    at = healthy(page("runs", language, run="two"))
+    at = assert_healthy(open_page("runs", language, run="two"))
     assert any(say("point_none", count=MIN_IMAGES) in text for text in texts(at.caption))
     at.number_input(key="floor-two").set_value(0.35)
-    at = healthy(at.button(key="fit-two").click().run())
+    at = assert_healthy(at.button(key="fit-two").click().run())
     assert run.operating_point.fitted
     assert run.operating_point.recall_floor == 0.35
     assert say("point_fitted") in texts(at.toast)
@@ -668,7 +670,7 @@ def fitted(run: Run) -> set[Condition]:
 
 def test_what_is_special_about_a_run_comes_first(trained: Trained) -> None:
     say = Say("en")
-    (table,) = [one.value for one in healthy(page("runs")).main.table]
+    (table,) = [one.value for one in assert_healthy(open_page("runs")).main.table]
     assert dict(table[say("setting_here")]) == {
         say("architecture"): "test_efficientnet",
         say("data_set"): "tiny",
@@ -695,7 +697,7 @@ def test_the_ladder_is_planned_and_asked_for(trained: Trained, language: str, mo
     assert trained.run in [training.run for training in plan]
     (reached,) = [one.value for one in at.dataframe]  # the run that is there is judged already
     assert "1 / 3" in list(reached[say("ablation_done")])
-    assert len(charted(at)) == 1
+    assert len(chart_data(at)) == 1
 
 
 def _ladder(language: str) -> None:
@@ -713,5 +715,5 @@ def test_a_link_to_a_data_set_that_is_gone_says_what_is_shown_instead(
 ) -> None:
     words = Say(language)("other_dataset", shown="tiny")
     for data, told in (("gone", True), ("tiny", False)):
-        at = healthy(page(name, language, source="example", data=data))
+        at = assert_healthy(open_page(name, language, source="example", data=data))
         assert (words in texts(at.warning)) == told

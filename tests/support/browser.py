@@ -167,7 +167,7 @@ class Visitor:
 
 
 @contextmanager
-def visiting(browser: Browser, address: str, **options: object) -> Iterator[Visitor]:
+def open_visitor(browser: Browser, address: str, **options: object) -> Iterator[Visitor]:
     """A visitor with a fresh profile; on leaving, nothing foreign was asked for and no error was written."""
     context = browser.new_context(**({"locale": "en-US", "viewport": {"width": 1280, "height": 900}} | options))  # type: ignore[arg-type]
     context.add_init_script(_ASKING)

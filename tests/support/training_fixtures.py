@@ -17,7 +17,7 @@ from scalp_core.runs.runs import Recipe, Run
 RECIPE = Recipe(**TINY)
 
 # All that has a memory of its own from step to step, at once.
-EVERYTHING = replace(
+ALL_OPTIONS = replace(
     RECIPE,
     epochs=3,
     lr=3e-3,
@@ -32,28 +32,28 @@ EVERYTHING = replace(
     patience=2,
     colours="whitened",
 )
-HEAD_ALONE = replace(EVERYTHING, weights="run:source", learns="head", frozen_epochs=0, layer_decay=1.0, colours="auto")
+HEAD_ONLY = replace(ALL_OPTIONS, weights="run:source", learns="head", frozen_epochs=0, layer_decay=1.0, colours="auto")
 
 
-def work(run: Run) -> None:
+def train_run(run: Run) -> None:
     """Train it here, as its process would."""
     with run.lock():
         train(run)
 
 
-def weights_of(run: Run) -> dict[str, torch.Tensor]:
+def load_weights(run: Run) -> dict[str, torch.Tensor]:
     return load_file(run.weights_path)
 
 
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+def same_weights(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(weight, other[name]) for name, weight in one.items())
 
 
-def assert_ended_alike(one: Run, other: Run) -> None:
+def assert_same_outcome(one: Run, other: Run) -> None:
     """Bit for bit: weights, predictions, history but for its seconds, and what is decided by them."""
     assert one.finished
     assert other.finished
-    assert same(weights_of(one), weights_of(other))
+    assert same_weights(load_weights(one), load_weights(other))
     assert one.raw_predictions.equals(other.raw_predictions)
     assert one.history.drop(columns="seconds").equals(other.history.drop(columns="seconds"))
     assert one.operating_point.decisions == other.operating_point.decisions
@@ -63,7 +63,7 @@ def assert_ended_alike(one: Run, other: Run) -> None:
     assert {name for name, _ in one.files} - {"log.txt"} == {name for name, _ in other.files} - {"log.txt"}
 
 
-def with_source(trained: Trained, folders: Folders) -> Run:
+def copy_source(trained: Trained, folders: Folders) -> Run:
     """A copy of the finished run, to start from, under the name `source`."""
     shutil.copytree(trained.run.folder, folders.artifacts / "source")
     return Run(folders.artifacts / "source")

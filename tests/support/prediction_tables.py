@@ -15,7 +15,7 @@ Column = Sequence[int | None] | npt.NDArray[np.integer]
 SEBUM, DANDRUFF = Condition.EXCESS_SEBUM, Condition.DANDRUFF
 
 
-def table(
+def prediction_table(
     truth: Column, grades: Column, condition: Condition = SEBUM, part: str = "test", images: Sequence[str] = ()
 ) -> pd.DataFrame:
     """One condition's answers; images are called 000, 001, … unless they have names."""
@@ -32,14 +32,14 @@ def table(
     )
 
 
-def lined_up(tables: Mapping[str, pd.DataFrame], in_group: int = 1) -> AlignedPredictions:
+def align_tables(tables: Mapping[str, pd.DataFrame], in_group: int = 1) -> AlignedPredictions:
     """The runs' answers; so many images in a row are one group."""
     answers = {name: arrange(one, "test") for name, one in tables.items()}
     images = next(iter(answers.values())).images
     return align(answers, {image: f"capture {number // in_group}" for number, image in enumerate(images)})
 
 
-def noisy(truth: npt.NDArray[np.int64], share: float, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+def add_noise(truth: npt.NDArray[np.int64], share: float, generator: np.random.Generator) -> npt.NDArray[np.int64]:
     """The truth with that share of answers one grade off."""
     moved = np.where(truth == 0, 1, truth - 1)
     return np.where(generator.random(len(truth)) < share, moved, truth)

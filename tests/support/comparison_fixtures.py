@@ -7,7 +7,7 @@ from scalp_core.metrics.alignment import AlignedPredictions
 from scalp_core.metrics.paired_comparison import Comparison, compare
 
 ONE_BEST, TWO_LEAD, EQUAL, UNLABELLED, UNDECIDED, ONE_ALONE = CONDITIONS
-SIDES = {"v": ("v",), "r": ("r0", "r1"), "e": ("e",), "g": ("g",)}
+RUNS_BY_MODEL = {"v": ("v",), "r": ("r0", "r1"), "e": ("e",), "g": ("g",)}
 NAMES = {"v": "vgg11_bn", "r": "resnet18", "e": "efficientnet_b0", "g": "googlenet"}
 PICTURES, A_GROUP = 400, 2
 
@@ -15,16 +15,16 @@ PICTURES, A_GROUP = 400, 2
 _GUESSES = {
     ONE_BEST: {"v": 0.05, "r": 0.7, "e": 0.7, "g": 0.7},
     TWO_LEAD: {"v": 0.1, "r": 0.1, "e": 0.8, "g": 0.8},
-    EQUAL: dict.fromkeys(SIDES, 0.003),
-    UNDECIDED: dict.fromkeys(SIDES, 0.3),
+    EQUAL: dict.fromkeys(RUNS_BY_MODEL, 0.003),
+    UNDECIDED: dict.fromkeys(RUNS_BY_MODEL, 0.3),
     ONE_ALONE: {"v": 0.2},
 }
 
 
-def aligned() -> AlignedPredictions:
+def aligned_predictions() -> AlignedPredictions:
     """Five runs (two of resnet18) on 400 pictures, two a group; of grade 3 in ONE_ALONE nothing is ever recognised."""
     generator = np.random.default_rng(7)
-    runs = tuple(run for members in SIDES.values() for run in members)
+    runs = tuple(run for members in RUNS_BY_MODEL.values() for run in members)
     truth = generator.integers(0, 4, (len(CONDITIONS), PICTURES)).astype(np.int8)
     truth[CONDITIONS.index(UNLABELLED)] = -1
     truth[CONDITIONS.index(UNDECIDED), 12:] = -1
@@ -56,10 +56,10 @@ def _probabilities(grades: np.ndarray) -> np.ndarray:
     return 0.1 + 0.6 * chosen
 
 
-def made(sides: tuple[str, ...] = tuple(SIDES)) -> Comparison:
+def make_comparison(sides: tuple[str, ...] = tuple(RUNS_BY_MODEL)) -> Comparison:
     """These sides of `aligned` compared."""
-    return compare(aligned(), {side: SIDES[side] for side in sides}, replicates=300)
+    return compare(aligned_predictions(), {side: RUNS_BY_MODEL[side] for side in sides}, replicates=300)
 
 
-def place(condition: Condition) -> int:
+def condition_index(condition: Condition) -> int:
     return CONDITIONS.index(condition)

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asking import as_file, is_error, refused
 from conftest import TINY, Trained, until
 from fastapi.testclient import TestClient
 from PIL import Image
+from support.rest_client import assert_error_detail, assert_error_response, image_form
 
 from scalp_core.images import MAX_BYTES
 from scalp_core.inference import predict
@@ -72,7 +72,7 @@ def test_each_picture_has_its_answer_or_its_error_in_order(served: Served, train
     results = response.json()["results"]
     assert [one["status"] for one in results] == [200, 415, 200, 415, 415, 413, 200]
     for content, one in zip(sent, results, strict=True):
-        alone = served.client.post("/api/predict_all", files=as_file(content))
+        alone = served.client.post("/api/predict_all", files=image_form(content))
         assert one["status"] == alone.status_code
         if alone.status_code == 200:
             assert one == {"status": 200, "answer": alone.json()}
@@ -94,36 +94,38 @@ def test_threshold_run_and_evidence_hold_for_all_of_a_batch(served: Served, trai
 def test_too_many_and_too_large(served: Served, trained: Trained) -> None:
     post = served.client.post
     response = post("/api/predict_batch", files=in_batch(*[b"x"] * 17))
-    refused(response, 413, "too_many_pictures")
+    assert_error_response(response, 413, "too_many_pictures")
     assert "16" in response.json()["error"]["message"]
     assert len(post("/api/predict_batch", files=in_batch(*[b"x"] * 16)).json()["results"]) == 16
     form = {"content-type": "multipart/form-data; boundary=x"}
     response = post("/api/predict_batch", content=b"x", headers=form | {"content-length": "100000000"})
-    refused(response, 413, "too_large")
+    assert_error_response(response, 413, "too_large")
     assert "64 MB" in response.json()["error"]["message"]
     pieces = (b"x" * 2**20 for _ in range(66))
-    refused(post("/api/predict_batch", content=pieces, headers=form), 413, "too_large")
+    assert_error_response(post("/api/predict_batch", content=pieces, headers=form), 413, "too_large")
     # More than one picture may have, less than all together.
     response = post("/api/predict_batch", files=in_batch(b"\0" * (MAX_BYTES + 1), trained.picture))
     assert [one["status"] for one in response.json()["results"]] == [413, 200]
-    refused(post("/predict_all", content=b"x", headers=form | {"content-length": "60000000"}), 413, "too_large")
+    assert_error_response(
+        post("/predict_all", content=b"x", headers=form | {"content-length": "60000000"}), 413, "too_large"
+    )
 
 
 def test_a_batch_without_pictures(served: Served, trained: Trained) -> None:
     post = served.client.post
-    refused(post("/api/predict_batch"), 400, "missing_field")
-    refused(post("/api/predict_batch", data={"image": "/etc/passwd"}), 400, "missing_field")
-    refused(post("/api/predict_batch", files=as_file(b"", "")), 400, "missing_field")
+    assert_error_response(post("/api/predict_batch"), 400, "missing_field")
+    assert_error_response(post("/api/predict_batch", data={"image": "/etc/passwd"}), 400, "missing_field")
+    assert_error_response(post("/api/predict_batch", files=image_form(b"", "")), 400, "missing_field")
     mixed = post("/api/predict_batch", data={"image": "x"}, files=in_batch(trained.picture)).json()["results"]
     assert sorted(one["status"] for one in mixed) == [200, 400]
-    is_error(next(one["error"] for one in mixed if one["status"] == 400), "missing_field")
-    refused(post("/api/predict_batch?run=nobody", files=in_batch(trained.picture)), 404, "no_run")
-    refused(post("/api/predict_batch?threshold=9", files=in_batch(trained.picture)), 422, "bad_threshold")
+    assert_error_detail(next(one["error"] for one in mixed if one["status"] == 400), "missing_field")
+    assert_error_response(post("/api/predict_batch?run=nobody", files=in_batch(trained.picture)), 404, "no_run")
+    assert_error_response(post("/api/predict_batch?threshold=9", files=in_batch(trained.picture)), 422, "bad_threshold")
 
 
 def test_a_batch_without_a_model(folders: Any, trained: Trained) -> None:
     with TestClient(app.application()) as client:
-        refused(client.post("/api/predict_batch", files=in_batch(trained.picture)), 503, "no_model")
+        assert_error_response(client.post("/api/predict_batch", files=in_batch(trained.picture)), 503, "no_model")
 
 
 # A run by name.
@@ -132,7 +134,7 @@ def test_a_batch_without_a_model(folders: Any, trained: Trained) -> None:
 @pytest.mark.parametrize("door", ["", "/api"])
 def test_a_run_that_does_not_answer_otherwise(served: Served, trained: Trained, door: str) -> None:
     picture = trained.dataset.read(trained.dataset.column("id")[0])
-    told = served.client.post(f"{door}/predict_all?run=part", files=as_file(picture)).json()
+    told = served.client.post(f"{door}/predict_all?run=part", files=image_form(picture)).json()
     known = predict.answer_by(served.part, picture)[Condition.DANDRUFF]
     assert [key for key in told if key.startswith("value_")] == ["value_5"]
     (only,) = told["value_5"]
@@ -140,12 +142,12 @@ def test_a_run_that_does_not_answer_otherwise(served: Served, trained: Trained, 
     assert only["probabilities"] == pytest.approx(known.probabilities)
     assert told["scalp_type"]["key"] == "undetermined"
     assert len(told["scalp_type"]["missing"]) == 5
-    one = served.client.post(f"{door}/predict?run=part", files=as_file(picture), data={"value_num": "5"}).json()
+    one = served.client.post(f"{door}/predict?run=part", files=image_form(picture), data={"value_num": "5"}).json()
     assert one["value_5"] == told["value_5"]
 
 
 def test_the_champion_by_name_says_the_same(served: Served, trained: Trained) -> None:
-    asked = {"files": as_file(trained.picture), "data": {"value_num": "4"}}
+    asked = {"files": image_form(trained.picture), "data": {"value_num": "4"}}
     usual = served.client.post("/predict", **asked).json()
     assert usual == served.client.post("/predict?run=whole", **asked).json()
     assert usual == served.client.post("/predict?run=", **asked).json()
@@ -154,14 +156,14 @@ def test_the_champion_by_name_says_the_same(served: Served, trained: Trained) ->
 def test_runs_that_cannot_answer(served: Served, trained: Trained) -> None:
     def asked(run: str, number: str = "5") -> Any:
         return served.client.post(
-            "/predict", params={"run": run}, files=as_file(trained.picture), data={"value_num": number}
+            "/predict", params={"run": run}, files=image_form(trained.picture), data={"value_num": number}
         )
 
-    refused(asked("nobody"), 404, "no_run")
-    refused(asked("../whole"), 404, "no_run")
-    refused(asked("/etc/passwd"), 404, "no_run")
-    refused(asked("waiting"), 404, "run_not_finished")
-    refused(asked("part", "1"), 422, "not_graded")
+    assert_error_response(asked("nobody"), 404, "no_run")
+    assert_error_response(asked("../whole"), 404, "no_run")
+    assert_error_response(asked("/etc/passwd"), 404, "no_run")
+    assert_error_response(asked("waiting"), 404, "run_not_finished")
+    assert_error_response(asked("part", "1"), 422, "not_graded")
     assert asked("part").status_code == 200
     assert len(asked("x" * 5000).json()["error"]["message"]) < 200
 
@@ -169,11 +171,11 @@ def test_runs_that_cannot_answer(served: Served, trained: Trained) -> None:
 def test_a_run_never_exported_is_made_ready_meanwhile(served: Served, trained: Trained) -> None:
     served.part.export_path.unlink()
     with TestClient(app.application()) as client:
-        response = client.post("/predict_all?run=part", files=as_file(trained.picture))
-        refused(response, 503, "warming")
+        response = client.post("/predict_all?run=part", files=image_form(trained.picture))
+        assert_error_response(response, 503, "warming")
         assert int(response.headers["retry-after"]) > 0
-        assert client.post("/predict_all", files=as_file(trained.picture)).status_code == 200
-        until(lambda: client.post("/predict_all?run=part", files=as_file(trained.picture)).status_code == 200, 120)
+        assert client.post("/predict_all", files=image_form(trained.picture)).status_code == 200
+        until(lambda: client.post("/predict_all?run=part", files=image_form(trained.picture)).status_code == 200, 120)
     assert served.part.exported
 
 
@@ -181,7 +183,7 @@ def test_a_run_never_exported_is_made_ready_meanwhile(served: Served, trained: T
 
 
 def test_evidence_maps_lie_over_the_picture(served: Served, trained: Trained) -> None:
-    told = served.client.post("/predict_all?evidence=1&run=whole", files=as_file(trained.picture)).json()
+    told = served.client.post("/predict_all?evidence=1&run=whole", files=image_form(trained.picture)).json()
     known = predict.answer_by(served.whole, trained.picture)
     speaking = {key: evidence_for(one.evidence, int(one.grade)) for key, one in known.items()}
     scale = max(float(abs(values).max()) for values in speaking.values())
@@ -208,22 +210,26 @@ def test_evidence_has_the_upright_picture_s_shape(served: Served, trained: Train
     upright, exif = io.BytesIO(), Image.Exif()
     exif[274] = 6
     Image.open(io.BytesIO(trained.picture)).save(upright, "JPEG", exif=exif)
-    told = served.client.post("/predict?evidence=1", files=as_file(upright.getvalue()), data={"value_num": "1"}).json()
+    told = served.client.post(
+        "/predict?evidence=1", files=image_form(upright.getvalue()), data={"value_num": "1"}
+    ).json()
     assert drawn_in(told["value_1"][0]["evidence"]["png"]).shape == (160, 120, 4)
 
 
 def test_evidence_only_where_it_is_asked_for(served: Served, trained: Trained) -> None:
     for asked in ("", "?evidence=0", "?evidence="):
-        told = served.client.post(f"/predict_all{asked}", files=as_file(trained.picture)).json()
+        told = served.client.post(f"/predict_all{asked}", files=image_form(trained.picture)).json()
         assert "evidence" not in told["value_1"][0]
-    refused(served.client.post("/predict_all?evidence=yes", files=as_file(trained.picture)), 422, "bad_evidence")
+    assert_error_response(
+        served.client.post("/predict_all?evidence=yes", files=image_form(trained.picture)), 422, "bad_evidence"
+    )
 
 
 def test_every_grade_says_when_its_operating_point_was_made(served: Served, trained: Trained) -> None:
-    told = served.client.post("/predict_all?run=whole", files=as_file(trained.picture)).json()
+    told = served.client.post("/predict_all?run=whole", files=image_form(trained.picture)).json()
     for condition in Condition:
         point = told[condition.value][0]["operating_point"]
         assert point == {"made": MADE, "fitted": condition is Condition.PUSTULES}
-    told = served.client.post("/predict_all?run=part", files=as_file(trained.picture)).json()
+    told = served.client.post("/predict_all?run=part", files=image_form(trained.picture)).json()
     point = told["value_5"][0]["operating_point"]
     assert point == {"made": served.part.operating_point.made or None, "fitted": served.part.operating_point.fitted}

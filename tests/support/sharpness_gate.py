@@ -9,12 +9,12 @@ from scalp_core.inference.predict import graders
 from scalp_core.runs.runs import Run
 
 
-def sharpness_of(run: Run, data: bytes) -> float:
+def measured_sharpness(run: Run, data: bytes) -> float:
     """As the gate of this run measures it."""
     return image_stats(graders(run=run).grade(data).picture.pixels).sharpness
 
 
-def put_gate(run: Run, channels: int, sharpness: float) -> None:
+def write_sharpness_gate(run: Run, channels: int, sharpness: float) -> None:
     """From now on this run's gate advises against every picture that is less sharp.
 
     Args:

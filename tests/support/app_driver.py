@@ -21,7 +21,7 @@ LANGUAGES = ("ko", "en")
 HOSTILE = ("../../etc/passwd", "<img src=x onerror=alert(1)>", "{0.__class__}", "", "%00", "\N{SKULL}" * 300)
 
 
-def page(name: str, language: str = "en", **address: str) -> AppTest:
+def open_page(name: str, language: str = "en", **address: str) -> AppTest:
     """The page `name` of PAGES, opened at this address."""
     at = AppTest.from_file(str(ROOT / "Home.py"), default_timeout=120)
     at.query_params["lang"] = language
@@ -31,23 +31,23 @@ def page(name: str, language: str = "en", **address: str) -> AppTest:
     return at.run()
 
 
-def healthy(at: AppTest) -> AppTest:
+def assert_healthy(at: AppTest) -> AppTest:
     """Nothing went wrong on the page, expectedly or not."""
     assert not at.exception, [one.value for one in at.exception]
     assert not at.error, [one.value for one in at.error]
     return at
 
 
-def unescaped(text: str) -> str:
+def unescape(text: str) -> str:
     """As a reader reads it: the backslashes that keep names from becoming markup are not shown."""
     return re.sub(r"\\([^a-zA-Z0-9\s])", r"\1", text)
 
 
 def texts(elements: Any) -> list[str]:
-    return [unescaped(element.value) for element in elements]
+    return [unescape(element.value) for element in elements]
 
 
-def everything(at: AppTest) -> str:
+def page_text(at: AppTest) -> str:
     return "\n".join(
         text for kind in (at.markdown, at.caption, at.info, at.warning, at.error, at.subheader) for text in texts(kind)
     )
@@ -56,7 +56,7 @@ def everything(at: AppTest) -> str:
 _NO_WORDS = ("bidi_component", "vega_lite_chart", "code")
 
 
-def spoken(block: Any) -> Iterator[str]:
+def visible_words(block: Any) -> Iterator[str]:
     """All words in this part of the page: labels, options, texts, heads and cells of tables, captions of pictures."""
     for element in block.children.values():
         label = getattr(element, "label", "")
@@ -73,7 +73,7 @@ def spoken(block: Any) -> Iterator[str]:
         elif isinstance(value, str):
             yield value
         if getattr(element, "children", None):
-            yield from spoken(element)
+            yield from visible_words(element)
 
 
 def galleries(at: AppTest) -> dict[str, list[dict[str, str]]]:
@@ -82,14 +82,14 @@ def galleries(at: AppTest) -> dict[str, list[dict[str, str]]]:
     return {wall.id.split("-", 2)[2]: json.loads(wall.json)["pictures"] for wall in walls}
 
 
-def charted(at: AppTest) -> list[pd.DataFrame]:
+def chart_data(at: AppTest) -> list[pd.DataFrame]:
     """The data behind each chart."""
     charts = [node.proto for node in at if node.type == "vega_lite_chart"]
     return [pa.ipc.open_stream(chart.datasets[0].data.data).read_pandas() for chart in charts]
 
 
 def widget(elements: Any, label: str) -> Any:
-    (found,) = (one for one in elements if unescaped(one.label) == label)
+    (found,) = (one for one in elements if unescape(one.label) == label)
     return found
 
 
@@ -103,7 +103,7 @@ class Downloads:
         return pd.read_csv(io.BytesIO(self.offered[name]()), dtype=str, keep_default_na=False)
 
 
-def remembered(monkeypatch: pytest.MonkeyPatch) -> Downloads:
+def capture_downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
     """From now on, what pages offer for download."""
     found = Downloads()
     draw = ButtonMixin.download_button
