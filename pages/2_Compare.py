@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from scalp_core.data.dataset import Dataset
-from scalp_core.evaluation.comparison import ExcludedRun, Model, candidates
+from scalp_core.evaluation.comparison import ExcludedRun, Model, list_candidates
 from scalp_core.labels import Condition
 from scalp_core.metrics.metrics import HEADLINE, METRICS
 from scalp_core.runs.champions import score
@@ -38,7 +38,7 @@ def compare(say: Say) -> None:
     dataset = choose_dataset(say)
     if dataset is None:
         return
-    sides, left_out = candidates(dataset)
+    sides, left_out = list_candidates(dataset)
     if not sides:
         st.info(say("compare_none", data=dataset.name))
     else:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.errors import ScalpError, Text
-from scalp_core.evaluation.comparison import ExcludedRun, Model, candidates
+from scalp_core.evaluation.comparison import ExcludedRun, Model, list_candidates
 from scalp_core.inference import session
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import calibration, metrics
@@ -92,7 +92,7 @@ def _write_html(path: Path, dataset: Dataset, part: str, run_ids: Sequence[str] 
 
     if not path.parent.is_dir():  # before all is drawn
         raise _not_written(path, Text("there is no such folder", "폴더가 없어요"))
-    sides, left_out = candidates(dataset)
+    sides, left_out = list_candidates(dataset)
     if run_ids:
         sides = _chosen(sides, left_out, run_ids)
     text = comparison_report.report(dataset, sides, left_out, part, language, f"{date.today():%Y-%m-%d}")

@@ -19,7 +19,7 @@ import pandas as pd
 from scalp_core.architectures import ARCHITECTURE_NAME, family
 from scalp_core.charts.dataset_charts import AXES, grade_name
 from scalp_core.errors import Text
-from scalp_core.evaluation.comparison import Reference
+from scalp_core.evaluation.baselines import Baseline
 from scalp_core.labels import GRADES, Condition
 from scalp_core.metrics.calibration import calibration_error
 from scalp_core.metrics.metrics import METRICS
@@ -100,7 +100,7 @@ def leaderboard_chart(
     comparison: Comparison,
     names: Mapping[str, str],
     metric: str,
-    references: Mapping[Condition, Sequence[Reference]],
+    references: Mapping[Condition, Sequence[Baseline]],
     language: str,
 ) -> alt.LayerChart:
     """A metric by side (rows) and condition (columns), dark where it is good, with interval and tie letter.
@@ -182,7 +182,7 @@ def _cells(
     comparison: Comparison,
     names: Mapping[str, str],
     metric: str,
-    references: Mapping[Condition, Sequence[Reference]],
+    references: Mapping[Condition, Sequence[Baseline]],
     language: str,
 ) -> pd.DataFrame:
     """A row a cell: those of the sides, then those of the references; `first` is the first row of references."""
@@ -206,7 +206,7 @@ def _cells(
 
 
 def _reference_cells(
-    comparison: Comparison, metric: str, references: Mapping[Condition, Sequence[Reference]], language: str
+    comparison: Comparison, metric: str, references: Mapping[Condition, Sequence[Baseline]], language: str
 ) -> pd.DataFrame:
     """Those that are known in one condition have a cell in all."""
     known = {

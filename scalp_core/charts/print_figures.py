@@ -30,7 +30,7 @@ from scalp_core.charts.comparison_charts import front, goodness, recall_table
 from scalp_core.charts.dataset_charts import AXES, grade_name
 from scalp_core.charts.fonts import korean_font, language_of_figures
 from scalp_core.errors import Text
-from scalp_core.evaluation.comparison import Reference
+from scalp_core.evaluation.baselines import Baseline
 from scalp_core.labels import GRADES, Condition
 from scalp_core.metrics.calibration import calibration_error
 from scalp_core.metrics.metrics import METRICS
@@ -184,7 +184,7 @@ def leaderboard(
     comparison: Comparison,
     names: Mapping[str, str],
     metric: str,
-    references: Mapping[Condition, Sequence[Reference]],
+    references: Mapping[Condition, Sequence[Baseline]],
     language: str,
     *,
     synthetic: bool = False,
@@ -225,7 +225,7 @@ def leaderboard(
 
 
 def _rows_below(
-    references: Mapping[Condition, Sequence[Reference]], metric: str, language: str
+    references: Mapping[Condition, Sequence[Baseline]], metric: str, language: str
 ) -> dict[str, dict[Condition, float]]:
     rows: dict[str, dict[Condition, float]] = {}
     for condition, found in references.items():

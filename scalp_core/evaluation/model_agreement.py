@@ -1,4 +1,4 @@
-"""What every architecture says of one picture, and how far they agree. Knows no page."""
+"""Every architecture's gradings of one picture, and how far they agree."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,19 +7,19 @@ from typing import NamedTuple
 import numpy as np
 
 from scalp_core.errors import ScalpError
-from scalp_core.evaluation.comparison import ExcludedRun, sound
+from scalp_core.evaluation.comparison import ExcludedRun
 from scalp_core.inference.predict import Grading, answer_by
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.runs.champions import score
+from scalp_core.runs.champions import score, split_readable
 from scalp_core.runs.runs import Run, list_runs
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A run that speaks for its architecture.
+    """A run that answers for its architecture.
 
     Attributes:
-        conditions: those that it speaks about, in their order.
+        conditions: those that it answers for, in their order.
     """
 
     run: Run
@@ -31,7 +31,7 @@ class Candidate:
 
 
 class ModelAnswer(NamedTuple):
-    """What one architecture says of one condition."""
+    """One architecture's grading of one condition."""
 
     name: str
     run: Run
@@ -39,20 +39,20 @@ class ModelAnswer(NamedTuple):
 
 
 class CandidateResult(NamedTuple):
-    """What became of asking one speaker: its gradings, or why there are none."""
+    """One candidate's gradings of a picture, or the error that prevented them."""
 
-    speaker: Candidate
-    said: dict[Condition, Grading] | ScalpError
+    candidate: Candidate
+    outcome: dict[Condition, Grading] | ScalpError
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far the voices about one condition agree with the run that answers.
+    """Agreement of the models with the answering run about one condition.
 
     Attributes:
-        others: voices beside the answering run.
-        agreeing: those of them with the same grade.
-        lowest, highest: grade that any of them says, the answering run among them.
+        others: number of models beside the answering run.
+        agreeing: number of those with the same grade.
+        lowest, highest: extreme grades among all of them and the answering run.
     """
 
     others: int
@@ -66,60 +66,58 @@ class Agreement:
         return self.highest - self.lowest
 
 
-def candidates() -> tuple[list[Candidate], list[ExcludedRun]]:
-    """Who speaks for each architecture, by name; and the finished runs that are damaged, with the reason.
+def list_candidates() -> tuple[list[Candidate], list[ExcludedRun]]:
+    """Return the runs that answer for each architecture, by name, and the damaged finished runs.
 
-    Of an architecture the run that grades most conditions speaks, of several the best by mean quadratic weighted kappa
-    on the validation part; what it does not grade, the next best one speaks about. Runs that learned from rendered
-    pictures speak only where none learned from real ones.
+    An architecture is represented by the run that grades most conditions, of several by the best one in mean quadratic
+    weighted kappa on the validation part. The next best run answers for conditions that it does not grade. Runs that
+    learned from rendered pictures are candidates only where none learned from real ones.
     """
-    able, damaged = sound(run for run in list_runs() if run.finished)
-    real = [run for run in able if not run.synthetic]
-    ranked = sorted(real or able, key=_standing, reverse=True)
-    spoken: dict[str, set[Condition]] = {}
-    found = []
-    for run in ranked:
-        before = spoken.setdefault(run.recipe.architecture, set())
-        new = tuple(condition for condition in CONDITIONS if condition in set(run.recipe.conditions) - before)
-        before.update(new)
-        found += [Candidate(run, new)] if new else []
-    return sorted(found, key=lambda one: (one.name, one.conditions)), damaged
+    readable, damaged = split_readable(run for run in list_runs() if run.finished)
+    real = [run for run in readable if not run.synthetic]
+    covered: dict[str, set[Condition]] = {}
+    candidates = []
+    for run in sorted(real or readable, key=_rank, reverse=True):
+        earlier = covered.setdefault(run.recipe.architecture, set())
+        conditions = tuple(condition for condition in CONDITIONS if condition in set(run.recipe.conditions) - earlier)
+        earlier.update(conditions)
+        if conditions:
+            candidates.append(Candidate(run, conditions))
+    candidates.sort(key=lambda candidate: (candidate.name, candidate.conditions))
+    return candidates, [ExcludedRun(run, error.text) for run, error in damaged.items()]
 
 
-def _standing(run: Run) -> tuple[int, float, str]:
+def _rank(run: Run) -> tuple[int, float, str]:
     kappas = [score(run, condition, "valid") for condition in run.recipe.conditions]
-    known = [kappa for kappa in kappas if kappa is not None]
-    return len(kappas), float(np.mean(known)) if known else 0.0, run.created
+    defined = [kappa for kappa in kappas if kappa is not None]
+    return len(kappas), float(np.mean(defined)) if defined else 0.0, run.created
 
 
-def predict_all_models(data: bytes, asked: Sequence[Candidate]) -> Iterator[CandidateResult]:
-    """What each says of the picture in these bytes, one after another: the first time a run may have to be exported.
-
-    A run that cannot answer is told in its place.
-    """
-    for speaker in asked:
+def predict_all_models(data: bytes, candidates: Sequence[Candidate]) -> Iterator[CandidateResult]:
+    """Yield every candidate's result for the picture in `data`; a run's first prediction may export its network."""
+    for candidate in candidates:
         try:
-            known = answer_by(speaker.run, data)
+            gradings = answer_by(candidate.run, data)
         except ScalpError as error:
-            yield CandidateResult(speaker, error)
+            yield CandidateResult(candidate, error)
         else:
-            yield CandidateResult(speaker, {condition: known[condition] for condition in speaker.conditions})
+            yield CandidateResult(candidate, {condition: gradings[condition] for condition in candidate.conditions})
 
 
-def answers_by_condition(heard: Sequence[CandidateResult]) -> dict[Condition, list[ModelAnswer]]:
-    """What was said about each condition, by architecture; without those who could not answer."""
+def answers_by_condition(results: Sequence[CandidateResult]) -> dict[Condition, list[ModelAnswer]]:
+    """Return the answers about each condition, by architecture; failed candidates are left out."""
     return {
         condition: [
-            ModelAnswer(one.speaker.name, one.speaker.run, one.said[condition])
-            for one in heard
-            if isinstance(one.said, Mapping) and condition in one.said
+            ModelAnswer(result.candidate.name, result.candidate.run, result.outcome[condition])
+            for result in results
+            if isinstance(result.outcome, Mapping) and condition in result.outcome
         ]
         for condition in CONDITIONS
     }
 
 
-def agreement(answered: Grading, said: Sequence[ModelAnswer]) -> Agreement:
-    """How far these voices about a condition agree with the grading of the run that answers."""
-    others = [int(voice.grading.grade) for voice in said if voice.run != answered.run]
-    grades = [int(answered.grade), *others]
-    return Agreement(len(others), others.count(int(answered.grade)), min(grades), max(grades))
+def measure_agreement(answering: Grading, answers: Sequence[ModelAnswer]) -> Agreement:
+    """Return how far the models' answers about one condition agree with the grading of the answering run."""
+    others = [int(answer.grading.grade) for answer in answers if answer.run != answering.run]
+    grades = [int(answering.grade), *others]
+    return Agreement(len(others), others.count(int(answering.grade)), min(grades), max(grades))

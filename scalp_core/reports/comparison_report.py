@@ -21,7 +21,8 @@ from scalp_core.charts import print_figures
 from scalp_core.charts.fonts import NO_KOREAN_FONT, language_of_figures
 from scalp_core.data.dataset import Dataset
 from scalp_core.errors import Text
-from scalp_core.evaluation.comparison import ExcludedRun, Model, aligned, compared, references
+from scalp_core.evaluation.baselines import find_baselines
+from scalp_core.evaluation.comparison import ExcludedRun, Model, align_runs, compare_models
 from scalp_core.files import sha256
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import summary
@@ -137,8 +138,8 @@ class _Report:
     def __init__(self, dataset: Dataset, sides: Sequence[Model], part: str, language: str) -> None:
         self.dataset, self.sides, self.part, self.language = dataset, sides, part, language
         self.names = {side.key: side.name for side in sides}
-        self.comparison: Comparison = compared(dataset, sides, part)
-        self.aligned: AlignedPredictions = aligned(dataset, [run for side in sides for run in side.runs], part)
+        self.comparison: Comparison = compare_models(dataset, sides, part)
+        self.aligned: AlignedPredictions = align_runs(dataset, [run for side in sides for run in side.runs], part)
 
     def say(self, key: str, **values: object) -> str:
         return _WORDS[key](self.language).format(**values)
@@ -218,7 +219,7 @@ def _opening(one: _Report, condition: Condition) -> list[str]:
 
 
 def _leaderboard(one: _Report, metric: str) -> str:
-    shown, against = METRICS[metric], references(one.dataset, one.part)
+    shown, against = METRICS[metric], find_baselines(one.dataset, one.part)
     direction = one.say("higher" if shown.higher_is_better else "lower")
     drawn = print_figures.leaderboard(
         one.comparison, one.names, metric, against, one.language, synthetic=one.dataset.synthetic

@@ -71,17 +71,20 @@ def _run_report(run: Run, _changed_ns: int) -> pd.DataFrame:
     return report(run.predictions)
 
 
-def readable(runs: Iterable[Run]) -> list[Run]:
-    """Those of these finished runs that can be judged. A damaged one is left out, and the log says so."""
-    found = []
+def split_readable(runs: Iterable[Run]) -> tuple[list[Run], dict[Run, ScalpError]]:
+    """Return the finished runs that can be judged, and the damaged ones with their errors.
+
+    One damaged run so never keeps the others from being compared or from answering.
+    """
+    readable, damaged = [], {}
     for run in runs:
         try:
             check_readable(run)
         except ScalpError as error:
-            _log.warning("%s", error)
+            damaged[run] = error
         else:
-            found.append(run)
-    return found
+            readable.append(run)
+    return readable, damaged
 
 
 def check_readable(run: Run) -> None:
@@ -106,9 +109,11 @@ def judged_on(dataset: Dataset) -> list[Run]:
 
 def champions() -> dict[Condition, Champion]:
     """The answering run of every condition that has one. Asked at every request, worked out when runs change."""
-    finished = tuple(readable(finished_runs()))
+    finished, damaged = split_readable(finished_runs())
+    for error in damaged.values():
+        _log.warning("%s", error)
     changed = (*(run.changed_ns for run in finished), _changed_ns(_pins_path()))
-    return dict(_champions(finished, _pins_path(), changed))
+    return dict(_champions(tuple(finished), _pins_path(), changed))
 
 
 def _changed_ns(path: Path) -> int:

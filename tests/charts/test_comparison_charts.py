@@ -34,7 +34,7 @@ from scalp_core.charts.comparison_charts import (
 )
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.errors import Text
-from scalp_core.evaluation.comparison import Reference
+from scalp_core.evaluation.baselines import Baseline
 from scalp_core.labels import CONDITIONS, GRADES
 from scalp_core.metrics.calibration import calibration_error, reliability_bins
 from scalp_core.metrics.metrics import METRICS
@@ -44,7 +44,7 @@ from scalp_core.palette import architecture_color, architecture_shape
 LANGUAGES = ("ko", "en")
 KAPPA = "quadratic_weighted_kappa"
 AMAE = "average_mean_absolute_error"
-CEILING = Reference(Text("ceiling", "최고"), KAPPA, 0.97, Text("labels as noisy as these", "이 정도의 라벨 잡음"))
+CEILING = Baseline(Text("ceiling", "최고"), KAPPA, 0.97, Text("labels as noisy as these", "이 정도의 라벨 잡음"))
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_dark_is_good_whatever_is_measured(four: Comparison, metric: str) -> Non
 
 
 def test_references_stand_below_with_their_protocol(four: Comparison) -> None:
-    other = Reference(Text("published", "발표"), "accuracy", 0.9, Text("elsewhere", "다른 곳"))
+    other = Baseline(Text("published", "발표"), "accuracy", 0.9, Text("elsewhere", "다른 곳"))
     chart = leaderboard_chart(four, NAMES, KAPPA, {ONE_BEST: [CEILING, other]}, "en").to_dict()
     rows = chart["layer"][0]["encoding"]["y"]["sort"]
     assert rows == [*NAMES.values(), "ceiling"]

@@ -28,7 +28,7 @@ from scalp_core.charts import fonts, print_figures
 from scalp_core.charts.dataset_charts import AXES, grade_name
 from scalp_core.charts.fonts import korean_font, language_of_figures
 from scalp_core.errors import Text
-from scalp_core.evaluation.comparison import Reference
+from scalp_core.evaluation.baselines import Baseline
 from scalp_core.labels import CONDITIONS, GRADES
 from scalp_core.metrics.calibration import calibration_error, reliability_bins
 from scalp_core.metrics.metrics import METRICS
@@ -36,8 +36,8 @@ from scalp_core.metrics.paired_comparison import Comparison, Verdict
 from scalp_core.palette import DIVERGING, SEVERITY_COLORS, UNKNOWN, architecture_color
 
 KAPPA, AMAE = "quadratic_weighted_kappa", "average_mean_absolute_error"
-GUESSED = Reference(Text("majority grade", "최다 등급"), KAPPA, 0.0, Text("how", "방법"))
-CEILING = Reference(Text("best to be expected", "기대할 수 있는 최고"), KAPPA, 0.97, Text("how", "방법"))
+GUESSED = Baseline(Text("majority grade", "최다 등급"), KAPPA, 0.0, Text("how", "방법"))
+CEILING = Baseline(Text("best to be expected", "기대할 수 있는 최고"), KAPPA, 0.97, Text("how", "방법"))
 LANGUAGES = ("en", pytest.param("ko", marks=pytest.mark.skipif(not korean_font(), reason="no font with Hangul")))
 HISTORY = pd.DataFrame({"epoch": [1, 2, 3], "valid_qwk": [0.2, 0.5, 0.6], "valid_loss": [1.0, 0.8, 0.9]})
 COSTS = pd.DataFrame(

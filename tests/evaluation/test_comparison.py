@@ -11,7 +11,8 @@ from support.prediction_tables import add_noise, prediction_table
 
 from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, write_dataset
 from scalp_core.errors import ScalpError
-from scalp_core.evaluation.comparison import Reference, aligned, candidates, compared, references
+from scalp_core.evaluation.baselines import Baseline, find_baselines
+from scalp_core.evaluation.comparison import align_runs, compare_models, list_candidates
 from scalp_core.files import write_json, write_text
 from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS, Condition
@@ -77,7 +78,7 @@ def test_runs_that_differ_in_the_seed_alone_are_one_side(folders: Folders) -> No
     for seed in (2, 0, 1):
         finish(f"resnet-{seed}", dataset, 0.3, replace(RECIPE, seed=seed))
     finish("other", dataset, 0.3, replace(RECIPE, architecture="test_vit"))
-    sides, left_out = candidates(dataset)
+    sides, left_out = list_candidates(dataset)
     assert [side.name for side in sides] == ["test_resnet", "test_vit"]
     assert [run.id for run in sides[0].runs] == ["resnet-0", "resnet-1", "resnet-2"]
     assert (sides[0].key, sides[0].parameters, sides[0].milliseconds) == ("resnet-0", 1000, None)
@@ -90,7 +91,7 @@ def test_recipes_of_one_architecture_are_told_apart(folders: Folders) -> None:
     finish("plain", dataset, 0.3)
     finish("long", dataset, 0.3, replace(RECIPE, epochs=RECIPE.epochs + 1))
     finish("more-data", dataset, 0.3, index_hash="of more pictures to learn from")
-    sides, left_out = candidates(dataset)
+    sides, left_out = list_candidates(dataset)
     assert {side.key for side in sides} == {"plain", "long", "more-data"}
     assert len({side.name for side in sides}) == 3
     assert all(side.name.startswith("test_resnet") for side in sides)
@@ -101,7 +102,7 @@ def test_of_the_same_recipe_and_seed_the_latest_counts(folders: Folders) -> None
     dataset = heads(folders)
     for name in ("a-first", "b-again", "c-latest"):
         finish(name, dataset, 0.3)
-    (side,), left_out = candidates(dataset)
+    (side,), left_out = list_candidates(dataset)
     assert [run.id for run in side.runs] == ["c-latest"]
     assert [one.run.id for one in left_out] == ["a-first", "b-again"]
     assert all("c-latest" in text for one in left_out for text in (one.reason.en, one.reason.ko))
@@ -112,17 +113,17 @@ def test_what_was_judged_on_other_pictures_is_left_out_with_the_reason(folders: 
     finish("here", dataset, 0.3)
     finish("changed", dataset, 0.3, evaluation_hash="before", index_hash="before")
     finish("there", other, 0.3, replace(RECIPE, data="elsewhere"))
-    sides, left_out = candidates(dataset)
+    sides, left_out = list_candidates(dataset)
     assert [side.key for side in sides] == ["here"]
     reasons = {one.run.id: one.reason for one in left_out}
     assert "labels" in reasons["changed"].en
     assert "elsewhere" in reasons["there"].en
     assert "elsewhere" in reasons["there"].ko
-    assert candidates(other)[0][0].key == "there"
+    assert list_candidates(other)[0][0].key == "there"
 
 
 def test_without_runs_there_is_nothing_to_compare(folders: Folders) -> None:
-    assert candidates(heads(folders)) == ([], [])
+    assert list_candidates(heads(folders)) == ([], [])
 
 
 def test_sides_are_compared_by_captures_and_kept(folders: Folders) -> None:
@@ -130,9 +131,9 @@ def test_sides_are_compared_by_captures_and_kept(folders: Folders) -> None:
     for seed in (0, 1):
         finish(f"good-{seed}", dataset, 0.1, replace(RECIPE, seed=seed))
     finish("poor", dataset, 0.7, replace(RECIPE, architecture="test_vit", conditions=(SEBUM,)))
-    sides, _ = candidates(dataset)
-    found = compared(dataset, sides, "test")
-    assert found is compared(dataset, sides, "test")
+    sides, _ = list_candidates(dataset)
+    found = compare_models(dataset, sides, "test")
+    assert found is compare_models(dataset, sides, "test")
     assert found.sides == ("good-0", "poor")
     assert found.groups == 20
     assert found.images[found.conditions.index(SEBUM)] == 60
@@ -141,40 +142,40 @@ def test_sides_are_compared_by_captures_and_kept(folders: Folders) -> None:
     assert found.graded(Condition.ERYTHEMA) == ("good-0",)
     pairs = found.pairs(KAPPA, SEBUM).set_index(["side", "other"])
     assert pairs.loc[("good-0", "poor"), "verdict"] == Verdict.BETTER
-    assert compared(dataset, sides, "valid").images[found.conditions.index(HAIR)] == 60
-    assert compared(dataset, sides, "train").groups == 0  # nobody answers there
+    assert compare_models(dataset, sides, "valid").images[found.conditions.index(HAIR)] == 60
+    assert compare_models(dataset, sides, "train").groups == 0  # nobody answers there
 
 
 def test_a_run_made_anew_is_compared_anew(folders: Folders) -> None:
     dataset = heads(folders)
     run = finish("one", dataset, 0.1)
-    before = aligned(dataset, [run], "test")
+    before = align_runs(dataset, [run], "test")
     assert before.runs == ("one",)
-    assert aligned(dataset, [run], "test") is before
-    sides, _ = candidates(dataset)
-    good = compared(dataset, sides, "test").values(KAPPA)
+    assert align_runs(dataset, [run], "test") is before
+    sides, _ = list_candidates(dataset)
+    good = compare_models(dataset, sides, "test").values(KAPPA)
     finish("one", dataset, 0.8)
-    sides, _ = candidates(dataset)
-    poor = compared(dataset, sides, "test").values(KAPPA)
+    sides, _ = list_candidates(dataset)
+    poor = compare_models(dataset, sides, "test").values(KAPPA)
     place = CONDITIONS.index(SEBUM)
     assert poor[0, place] < good[0, place] - 0.2
 
 
 def test_no_run_cannot_be_lined_up(folders: Folders) -> None:
     with pytest.raises(ValueError, match="nothing"):
-        aligned(heads(folders), [], "test")
+        align_runs(heads(folders), [], "test")
 
 
 # ---- references ----
 
 
-def by_name(found: list[Reference], name: str) -> dict[str, float]:
+def by_name(found: list[Baseline], name: str) -> dict[str, float]:
     return {one.metric: one.value for one in found if one.name.en == name}
 
 
 def test_without_a_network_kappa_is_nothing(folders: Folders) -> None:
     dataset = heads(folders)
-    found = references(dataset, "test")
+    found = find_baselines(dataset, "test")
     majority, chance = (by_name(found[SEBUM], name) for name in ("majority grade", "random by frequency"))
     assert set(majority) == set(chance) == set(METRICS)
     assert majority[KAPPA] == pytest.approx(0)
@@ -192,7 +193,7 @@ def test_without_a_network_kappa_is_nothing(folders: Folders) -> None:
 
 def test_random_answers_reach_what_is_said_of_them(folders: Folders) -> None:
     dataset = heads(folders)
-    expected = by_name(references(dataset, "valid")[SEBUM], "random by frequency")
+    expected = by_name(find_baselines(dataset, "valid")[SEBUM], "random by frequency")
     learned = dataset.index.query("part == 'train'")[SEBUM.value].to_numpy(dtype=np.int64)
     labels = dataset.index.query("part == 'valid'")[SEBUM.value].to_numpy(dtype=np.int64)
     generator = np.random.default_rng(0)
@@ -203,13 +204,15 @@ def test_random_answers_reach_what_is_said_of_them(folders: Folders) -> None:
 
 
 def test_the_best_to_be_expected_is_known_of_drawn_pictures(tiny: Dataset) -> None:
-    found, best = references(tiny, "test"), ceiling(tiny, "test")
+    found, best = find_baselines(tiny, "test"), ceiling(tiny, "test")
     for condition in CONDITIONS:
         assert by_name(found[condition], "best to be expected")[KAPPA] == pytest.approx(best[condition])
 
 
 def test_what_others_published_stands_beside_their_pictures_only(folders: Folders) -> None:
-    real, own = (references(heads(folders, name, kind), "test") for name, kind in (("real", "aihub"), ("own", "csv")))
+    real, own = (
+        find_baselines(heads(folders, name, kind), "test") for name, kind in (("real", "aihub"), ("own", "csv"))
+    )
     published = [one for one in real[SEBUM] if "AI Hub" in one.name.en]
     assert [(one.metric, one.value) for one in published] == [("accuracy", 0.905)]
     assert "share heads" in published[0].protocol.en
@@ -220,7 +223,7 @@ def test_where_the_part_cannot_say_there_is_no_reference(folders: Folders) -> No
     dataset = heads(folders)
     rows = dataset.index.reset_index(drop=True)
     rows.loc[rows["part"] != "calib", SEBUM.value] = 0  # healthy heads alone
-    found = references(write_dataset(dataset.folder, "csv", {}, rows), "test")[SEBUM]
+    found = find_baselines(write_dataset(dataset.folder, "csv", {}, rows), "test")[SEBUM]
     assert {one.metric for one in found} == set(METRICS) - {KAPPA, "sensitivity"}
 
 
@@ -232,7 +235,7 @@ def test_a_damaged_run_is_left_out_by_name_and_the_others_are_compared(folders: 
     sound, broken = finish("sound", dataset, 0.2), finish("broken", dataset, 0.3, replace(RECIPE, lr=0.01))
     path = broken.folder / damage
     path.unlink(missing_ok=True) if damage == "model.safetensors" else write_text(path, "PAR1 {")
-    sides, left_out = candidates(dataset)
+    sides, left_out = list_candidates(dataset)
     assert [side.runs for side in sides] == [(sound,)]
     (told,) = left_out
     assert told.run == broken
@@ -247,7 +250,7 @@ def test_tables_that_are_not_about_the_same_labels_are_told_in_words(folders: Fo
     table["truth"] = (table["truth"] + 1) % 4
     table.to_parquet(other.predictions_path)
     with pytest.raises(ScalpError) as caught:
-        aligned(dataset, [one, other], "valid")
+        align_runs(dataset, [one, other], "valid")
     assert caught.value.code == "not_alike"
     assert "one, other" in caught.value.text.ko
 

@@ -16,7 +16,7 @@ from conftest import ROOT, Trained
 from scalp_core import __version__
 from scalp_core.charts.fonts import korean_font
 from scalp_core.errors import ScalpError
-from scalp_core.evaluation.comparison import Model, candidates
+from scalp_core.evaluation.comparison import Model, list_candidates
 from scalp_core.files import read_json, sha256, write_json
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.reports import comparison_report
@@ -86,7 +86,7 @@ def sides(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCALP_DATA", str(trained.dataset.folder.parent))
         patch.setenv("SCALP_ARTIFACTS", str(folder))
-        yield candidates(trained.dataset)[0]
+        yield list_candidates(trained.dataset)[0]
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def texts(sides: list[Model], trained: Trained, tmp_path_factory: pytest.TempPat
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["training.report", "--html", str(file), "--data", "tiny"])
         assert report.main() == 0
-    left_out = candidates(trained.dataset)[1]
+    left_out = list_candidates(trained.dataset)[1]
     korean = comparison_report.report(trained.dataset, sides, left_out, "valid", "ko", "2026-01-31")
     return {"en": file.read_text(encoding="utf-8"), "ko": korean}
 

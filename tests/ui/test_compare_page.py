@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from support.app_driver import LANGUAGES, assert_healthy, capture_downloads, chart_data, texts, visible_words, widget
 
 from scalp_core.data.dataset import open_dataset
-from scalp_core.evaluation.comparison import candidates, compared
+from scalp_core.evaluation.comparison import compare_models, list_candidates
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import METRICS, PROBABILITIES
 from scalp_core.metrics.summary import luck
@@ -30,7 +30,7 @@ def _view() -> None:
     import streamlit as st
 
     from scalp_core.data.dataset import open_dataset
-    from scalp_core.evaluation.comparison import candidates
+    from scalp_core.evaluation.comparison import list_candidates
     from scalp_core.labels import Condition
     from ui.compare.differences import show_differences
     from ui.compare.leaderboard import show_leaderboard
@@ -38,7 +38,7 @@ def _view() -> None:
     from ui.words import Say
 
     asked, dataset = st.query_params, open_dataset("tiny")
-    sides = [side for side in candidates(dataset)[0] if side.name in asked["sides"].split(",")]
+    sides = [side for side in list_candidates(dataset)[0] if side.name in asked["sides"].split(",")]
     one = ModelSelection(dataset, Condition(asked["condition"]), asked["part"], tuple(sides), asked["metric"])
     show = show_differences if asked["view"] == "differences" else show_leaderboard
     show(one, Say(asked["lang"]))
@@ -86,7 +86,7 @@ def three(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_leaderboard_says_it_first_and_shows_all_six(three: Folders, language: str) -> None:
     at = view("leaderboard", language)
     dataset = open_dataset("tiny")
-    comparison = compared(dataset, candidates(dataset)[0], "test")
+    comparison = compare_models(dataset, list_candidates(dataset)[0], "test")
     first = texts(at.markdown)[0]
     assert Condition("value_2").text(language) in first
     chance = luck(comparison, Condition("value_2"), KAPPA)
@@ -132,8 +132,8 @@ def test_what_is_shown_can_be_taken_along(three: Folders, monkeypatch: pytest.Mo
 
 def test_differences_begin_with_the_best_on_validation(three: Folders) -> None:
     dataset = open_dataset("tiny")
-    sides = candidates(dataset)[0]
-    best = compared(dataset, sides, "valid").best(KAPPA, Condition("value_2"))
+    sides = list_candidates(dataset)[0]
+    best = compare_models(dataset, sides, "valid").best(KAPPA, Condition("value_2"))
     at = view("differences")
     assert at.selectbox[0].value == best
     assert set(forest(at)["other"]) == {best}
@@ -181,14 +181,14 @@ def test_one_model_alone_has_its_figures_but_no_differences(three: Folders) -> N
 
 def test_times_are_measured_when_asked_for(three: Folders) -> None:
     dataset = open_dataset("tiny")
-    (side,) = (side for side in candidates(dataset)[0] if side.name == "vgg11_bn")
+    (side,) = (side for side in list_candidates(dataset)[0] if side.name == "vgg11_bn")
     side.runs[0].write_milliseconds(12.5)
     at = view("differences", sides="vgg11_bn,resnet18", figure="pareto")
     assert any("resnet18" in text and "vgg11_bn" not in text for text in texts(at.info))
     assert widget(at.button, Say("en")("cost_measure"))
     (costs,) = (table for table in chart_data(at) if "interval" in table)
     assert list(costs["name"]) == ["vgg11_bn"]
-    for one in candidates(dataset)[0]:
+    for one in list_candidates(dataset)[0]:
         one.runs[0].write_milliseconds(20.0)
     at = view("differences", sides="vgg11_bn,resnet18", figure="pareto")
     assert not at.info

@@ -16,7 +16,7 @@ from support.prediction_tables import images_in_cell
 
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.data.dataset import Dataset
-from scalp_core.evaluation.comparison import Model, aligned
+from scalp_core.evaluation.comparison import Model, align_runs
 from scalp_core.labels import GRADES, Condition
 from scalp_core.metrics import metrics
 from scalp_core.palette import SEVERITY_COLORS
@@ -305,7 +305,7 @@ def test_a_damaged_run_leaves_the_others_evidence(wall: Wall, folders: Folders) 
 
 def test_an_unlabelled_picture_has_a_card_without_a_label(wall: Wall) -> None:
     side = Model("two", "Network B", (find_run("two"),))
-    lined_up = aligned(wall.dataset, side.runs, "test")
+    lined_up = align_runs(wall.dataset, side.runs, "test")
     place = lined_up.condition(CONDITION)
     truth = lined_up.truth.copy()
     truth[place, 0] = -1

@@ -25,7 +25,7 @@ def show_best(one: ModelSelection, say: Say) -> None:
     """A row a condition; then the candidates for the chosen condition with their buttons."""
     tell_broken_pins(say)
     st.caption(say("best_note", margin=f"{PRACTICALLY_EQUAL:g}"))
-    valid, test = (comparison.compared(one.dataset, one.sides, part) for part in ("valid", "test"))
+    valid, test = (comparison.compare_models(one.dataset, one.sides, part) for part in ("valid", "test"))
     answering = champions.champions()
     rows = [_row(one, condition, valid, test, answering.get(condition), say) for condition in CONDITIONS]
     table = pd.DataFrame(rows)

@@ -91,7 +91,7 @@ def _forest(one: ModelSelection, say: Say) -> None:
 
 def _choose_reference(one: ModelSelection, sides: tuple[Model, ...], say: Say) -> str:
     """To begin with the best on validation: the part that is reported on takes no part in the choice."""
-    validated = comparison.compared(one.dataset, one.sides, "valid").best(one.metric, one.condition)
+    validated = comparison.compare_models(one.dataset, one.sides, "valid").best(one.metric, one.condition)
     ordered = sorted(sides, key=lambda side: side.key != validated)
     return choose_from_list(say("forest_reference"), names_of(tuple(ordered)), "reference", say.language)
 

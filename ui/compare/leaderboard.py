@@ -8,7 +8,8 @@ import streamlit as st
 
 from scalp_core.charts.comparison_charts import leaderboard_chart, leaderboard_table
 from scalp_core.errors import Text
-from scalp_core.evaluation.comparison import Model, Reference, references
+from scalp_core.evaluation.baselines import Baseline, find_baselines
+from scalp_core.evaluation.comparison import Model
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import summary
 from scalp_core.metrics.metrics import METRICS
@@ -26,7 +27,7 @@ def show_leaderboard(one: ModelSelection, say: Say) -> None:
     if not one.comparison.images.any():
         return
     _say_chance(one, say)
-    against = references(one.dataset, one.part)
+    against = find_baselines(one.dataset, one.part)
     metric = say.of(METRICS[one.metric].text)
     st.altair_chart(
         leaderboard_chart(one.comparison, names_of(one.sides), one.metric, against, say.language),
@@ -80,7 +81,7 @@ def _legend(one: ModelSelection, say: Say) -> None:
 # ---- as tables ----
 
 
-def _tables(one: ModelSelection, against: dict[Condition, list[Reference]], say: Say) -> None:
+def _tables(one: ModelSelection, against: dict[Condition, list[Baseline]], say: Say) -> None:
     table = leaderboard_table(one.comparison, names_of(one.sides), one.metric)
     caption = say("leaderboard_caption", metric=say.of(METRICS[one.metric].text), part=say.part(one.part))
     name = f"leaderboard-{one.metric}-{one.part}"
@@ -131,7 +132,7 @@ def _long(table: pd.DataFrame, say: Say) -> pd.DataFrame:
     return table.assign(condition=conditions)[list(heads)].rename(columns=heads)
 
 
-def _references(against: dict[Condition, list[Reference]], metric: str, say: Say) -> pd.DataFrame:
+def _references(against: dict[Condition, list[Baseline]], metric: str, say: Say) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {

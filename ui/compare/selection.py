@@ -27,9 +27,9 @@ class ModelSelection:
     @property
     def aligned(self) -> AlignedPredictions:
         """All answers, picture by picture; kept by the core."""
-        return comparison.aligned(self.dataset, (run for side in self.sides for run in side.runs), self.part)
+        return comparison.align_runs(self.dataset, (run for side in self.sides for run in side.runs), self.part)
 
     @property
     def comparison(self) -> Comparison:
         """What the sides reach and how far chance goes; kept by the core."""
-        return comparison.compared(self.dataset, self.sides, self.part)
+        return comparison.compare_models(self.dataset, self.sides, self.part)

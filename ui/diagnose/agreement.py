@@ -39,7 +39,7 @@ def show_agreement(one: Graded, say: Say) -> None:
 
 
 def _agreement(one: Graded, say: Say) -> None:
-    asked, damaged = model_agreement.candidates()
+    asked, damaged = model_agreement.list_candidates()
     heard = _heard(one, asked, say)
     said = model_agreement.answers_by_condition(heard)
     names = list(dict.fromkeys(speaker.name for speaker in asked))
@@ -78,7 +78,7 @@ def _heard(one: Graded, asked: Sequence[Candidate], say: Say) -> list[CandidateR
 
 def _strip(answered: Grading, said: Sequence[model_agreement.ModelAnswer], names: Sequence[str], say: Say) -> Row:
     cells = {voice.name: _voice(voice, voice.run == answered.run, say) for voice in said}
-    found = model_agreement.agreement(answered, said)
+    found = model_agreement.measure_agreement(answered, said)
     told_share = say("agreement_of", agreeing=found.agreeing, others=found.others)
     if found.spread:
         told_share += f" ({found.lowest}–{found.highest})"
@@ -96,8 +96,8 @@ def _voice(voice: model_agreement.ModelAnswer, answers: bool, say: Say) -> Grade
 
 def _silent(heard: Sequence[CandidateResult], damaged: Sequence[ExcludedRun], say: Say) -> None:
     for one in heard:
-        if isinstance(one.said, ScalpError):
-            st.warning(f"`{one.speaker.run.id}`: {say.plain(one.said.text)}")
+        if isinstance(one.outcome, ScalpError):
+            st.warning(f"`{one.candidate.run.id}`: {say.plain(one.outcome.text)}")
     for left_out in damaged:
         st.warning(f"`{left_out.run.id}`: {say.plain(left_out.reason)}")
 
