@@ -24,7 +24,7 @@ from scalp_core.data.dataset import Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.files import write_atomic
 from scalp_core.inference import input_gate, session
-from scalp_core.inference.gate_fit import drawn, fitting_data
+from scalp_core.inference.gate_fit import fitting_data, sample_rows
 from scalp_core.inference.input_gate import Gate
 from scalp_core.parallel import parallel_map
 from scalp_core.runs.runs import Run, find_run, finished_runs
@@ -148,16 +148,16 @@ def measure(gates: Mapping[Run, Gate], dataset: Dataset, pictures: int, seed: in
 
 
 def _total(dataset: Dataset, pictures: int) -> int:
-    own = sum(len(drawn(dataset, part)) for part in OWN)
-    return own + min(pictures, len(drawn(dataset, "test"))) * len(CHANGED) + 2 * pictures * len(KINDS)
+    own = sum(len(sample_rows(dataset, part)) for part in OWN)
+    return own + min(pictures, len(sample_rows(dataset, "test"))) * len(CHANGED) + 2 * pictures * len(KINDS)
 
 
 def _pictures(dataset: Dataset, pictures: int, seed: int) -> Iterator[tuple[str, bytes]]:
     """Kind and file of each: first those of the data set, then changed ones, then what is no scalp."""
     ids = dataset.column("id")
     for part in OWN:
-        yield from ((f"scalps, {part} part", dataset.read(str(ids.iloc[row]))) for row in drawn(dataset, part))
-    tested, trained = drawn(dataset, "test"), drawn(dataset, "train")
+        yield from ((f"scalps, {part} part", dataset.read(str(ids.iloc[row]))) for row in sample_rows(dataset, part))
+    tested, trained = sample_rows(dataset, "test"), sample_rows(dataset, "train")
     for number in np.linspace(0, len(tested) - 1, min(pictures, len(tested))).astype(int):
         pixels = opened(dataset.read(str(ids.iloc[tested[number]])))
         yield from ((name, encoded(change(pixels), 90)) for name, change in CHANGED.items())

@@ -40,6 +40,7 @@ RESERVED = {
     "torch": ("scalp_core/learning/", "benchmarks/training_speed.py", "benchmarks/prediction.py"),
     "dlordinal": ("scalp_core/learning/losses.py",),
     "scipy": ("scalp_core/metrics/",),
+    "sklearn": ("scalp_core/inference/", "benchmarks/comparison.py"),
     "timm": ("scalp_core/learning/backbones.py",),
     "torchvision": ("scalp_core/learning/backbones.py",),
     "argparse": ("training/", "benchmarks/", "scalp_core/rest/server.py"),  # commands

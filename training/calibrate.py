@@ -78,7 +78,7 @@ def _calibrate(run: Run, recall_floor: float | None, why: str) -> None:
 def _fit_gate(run: Run) -> None:
     """Needs the pictures; where they are not here, or too few, the operating point is fitted all the same."""
     try:
-        gate = gate_fit.renew(run)
+        gate = gate_fit.refit(run)
     except ScalpError as error:
         print(f"gate: {error}")
         return
@@ -88,7 +88,7 @@ def _fit_gate(run: Run) -> None:
     print(
         f"gate: fitted on {facts['trained_on']} training and {facts['calibrated_on']} calibration pictures of "
         f"“{facts['data']}”; distance up to {limits.distance:.2f}, sharpness from {limits.sharpness:.2f}, burnt up to "
-        f"{limits.burnt:.1%}, light from {limits.light:.0f}"
+        f"{limits.overexposed:.1%}, light from {limits.brightness:.0f}"
     )
 
 

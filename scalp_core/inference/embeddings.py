@@ -1,6 +1,6 @@
-"""What a run's network sees in pictures, as points on a map: pooled features and their principal components.
+"""Pooled features of a data set's pictures, as a run's network computes them, their map and the nearest neighbours.
 
-Knows no page and no torch: features come out of the run's ONNX export.
+Features come out of the run's ONNX export and are kept in the data set's cache.
 """
 
 import os
@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,33 +30,46 @@ Features = npt.NDArray[np.float32]  # (pictures, channels)
 Progress = Callable[[int, int], object]
 
 _CHUNK = 32  # pictures passed through the network at once
-_MOST_KEPT = 10_000  # features of so many pictures are kept on disk for each run, the latest ones
+_MOST_KEPT = 10_000  # pictures whose features are kept on disk for each run, the latest ones
+_DECIMALS = 9  # of distances: two files of one content are equally near, in whatever order products were summed
+
+
+class Neighbor(NamedTuple):
+    """A picture of the data set near another picture.
+
+    Attributes:
+        image: its id.
+        distance: 1 − cosine of the angle between the features, 0 (alike) to 2.
+    """
+
+    image: str
+    distance: float
 
 
 def sample(dataset: Dataset, rows: Rows, most: int = 2000, seed: int = 0) -> Rows:
-    """At most `most` of these rows, ascending; the same rows and seed give the same sample.
+    """Return at most `most` of these rows, ascending; the same rows and seed give the same sample.
 
     Half of it is shared among the grades of all conditions, so that rare ones are seen; shares are therefore not those
-    of the rows. The rest is drawn at random.
+    of the rows. The rest is sampled at random.
     """
     if len(rows) <= most:
         return np.sort(rows)
     # Every row of the index has its place in one order: samples of different filters share pictures, and features.
     order = rows[np.argsort(np.random.default_rng(seed).random(dataset.images, dtype=np.float32)[rows])]
     share = most // (2 * len(CONDITIONS) * len(GRADES))
-    chosen = np.zeros(len(order), dtype=bool)
+    in_sample = np.zeros(len(order), dtype=bool)
     for condition in CONDITIONS:
         grades = dataset.column(condition.value).fillna(-1).to_numpy(dtype=np.int8)[order]
         for grade in GRADES:
-            chosen[np.flatnonzero(grades == int(grade))[:share]] = True
-    chosen[np.flatnonzero(~chosen)[: most - chosen.sum()]] = True
-    return np.sort(order[chosen])
+            in_sample[np.flatnonzero(grades == int(grade))[:share]] = True
+    in_sample[np.flatnonzero(~in_sample)[: most - in_sample.sum()]] = True
+    return np.sort(order[in_sample])
 
 
 def features(run: Run, dataset: Dataset, rows: Rows, progress: Progress | None = None) -> tuple[Rows, Features]:
-    """Mean feature map of each picture just before the run's evidence maps; their weights turn it into the logits.
+    """Return the mean of each picture's feature map just before the evidence maps, whose weights turn it into logits.
 
-    What was computed is kept in the data set's cache by the content of the pictures, however this ends.
+    Computed features are kept in the data set's cache by the content of the pictures, even if this is interrupted.
 
     Args:
         progress: called with (done, total) of the pictures that have to be computed.
@@ -69,38 +83,74 @@ def features(run: Run, dataset: Dataset, rows: Rows, progress: Progress | None =
     weights = str(run.manifest["files"]["model.safetensors"])
     path = dataset.folder / "cache" / f"embedding-{run.id}-{weights[:12]}.parquet"
     contents = dataset.column("sha256").iloc[rows].to_numpy(dtype=object)
-    known = _read_kept(path)
-    if not known.keys() >= set(contents):
-        with _COMPUTING:  # a second visitor waits for the first and finds what that one computed
-            known = _read_kept(path)
-            wanted = {
-                content: row for content, row in zip(contents, rows.tolist(), strict=True) if content not in known
+    cached = _read_cache(path)
+    if not cached.keys() >= set(contents):
+        with _COMPUTING:  # a second visitor waits for the first and then reads what the first computed
+            cached = _read_cache(path)
+            missing = {
+                content: row for content, row in zip(contents, rows.tolist(), strict=True) if content not in cached
             }
-            _compute(run, dataset, wanted, known, path, progress)
-    there = np.array([content in known for content in contents], dtype=bool)
-    if not there.any():
-        return rows[there], np.zeros((0, 0), dtype=np.float32)
-    return rows[there], np.stack([known[content] for content in contents[there]])
+            _compute(run, dataset, missing, cached, path, progress)
+    readable = np.array([content in cached for content in contents], dtype=bool)
+    if not readable.any():
+        return rows[readable], np.zeros((0, 0), dtype=np.float32)
+    return rows[readable], np.stack([cached[content] for content in contents[readable]])
 
 
 def project(values: Features) -> tuple[Features, npt.NDArray[np.float64]]:
-    """The first two principal components of features (n, channels): points (n, 2), and the share each one explains.
+    """Project features (n, channels) onto their first two principal components.
 
     The largest loading of each component is positive, so that a map does not flip from one look to the next.
+
+    Returns:
+        Points (n, 2), and the share of the variance that each component explains (2,).
     """
-    if len(values) < 2:
+    if not len(values) or not np.ptp(values, axis=0).any():
         return np.zeros((len(values), 2), dtype=np.float32), np.zeros(2)
-    centred = values - values.mean(axis=0)
-    # Subspace iteration with room to spare (Halko, Martinsson and Tropp 2011): the whole decomposition would take
-    # seconds, and only two directions are wanted.
-    basis = np.random.default_rng(0).normal(size=(values.shape[1], 12)).astype(np.float32)
-    for _ in range(16):
-        basis = np.linalg.qr(centred.T @ (centred @ basis))[0]
-    _, strengths, turns = np.linalg.svd(centred @ basis, full_matrices=False)
-    components = basis @ turns[:2].T
-    components *= np.sign(components[np.abs(components).argmax(axis=0), [0, 1]])
-    variances, total = np.square(strengths[:2], dtype=np.float64), np.square(centred, dtype=np.float64).sum()
-    return centred @ components, variances / total if total else np.zeros(2)
+    # Half a second that neither a server's start nor another page should wait for.
+    from sklearn.decomposition import PCA
+
+    # Many iterations (Halko, Martinsson and Tropp 2011), as the spectrum of features falls slowly.
+    pca = PCA(n_components=2, iterated_power=16, random_state=0)
+    return pca.fit_transform(values), np.asarray(pca.explained_variance_ratio_, dtype=np.float64)
+
+
+def nearest_neighbors(
+    run: Run,
+    dataset: Dataset,
+    query: Features,
+    count: int = 8,
+    most: int = 2000,
+    progress: Progress | None = None,
+    without: str = "",
+) -> list[Neighbor]:
+    """Return the nearest of a sample of the data set's pictures, the nearest first; equally near ones by id.
+
+    All of the sample are compared, so nothing nearer in it is missed. The sample is the same every time (see `sample`:
+    rare grades are in it more often than in the data set), and its features are computed once.
+
+    Args:
+        query: features (channels,) of the picture, as `predict.Answer.features` holds them for the run.
+        most: pictures in the sample.
+        progress: called with (done, total) of the pictures whose features have to be computed.
+        without: SHA-256, in hexadecimal, of the one file that is left out: the picture itself.
+
+    Raises:
+        ScalpError: the run is damaged or cannot be exported.
+    """
+    rows, values = features(run, dataset, sample(dataset, np.arange(dataset.images), most), progress)
+    kept = dataset.column("sha256").iloc[rows].to_numpy(dtype=object) != without
+    rows, values = rows[kept], values[kept]
+    if not len(rows):
+        return []
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=len(rows), algorithm="brute", metric="cosine").fit(values.astype(np.float64))
+    distances, places = (row[0] for row in search.kneighbors(query[np.newaxis].astype(np.float64)))
+    distances = distances.round(_DECIMALS)
+    nearest = np.lexsort((places, distances))[:count]  # rows are in the order of ids
+    ids = dataset.column("id").iloc[rows[places[nearest]]]
+    return [Neighbor(str(image), float(distance)) for image, distance in zip(ids, distances[nearest], strict=True)]
 
 
 _COMPUTING = threading.Lock()
@@ -109,39 +159,39 @@ _COMPUTING = threading.Lock()
 def _compute(
     run: Run,
     dataset: Dataset,
-    wanted: dict[str, int],
-    known: dict[str, Features],
+    missing: dict[str, int],
+    cached: dict[str, Features],
     path: Path,
     progress: Progress | None,
 ) -> None:
-    """Add the features of the wanted pictures, content → row, to those known, and keep all."""
+    """Add the features of the missing pictures, content → row, to the cached ones, and keep all."""
     preprocessing, ids = run.preprocessing, dataset.column("id")
-    before, left, done = len(known), iter(wanted.items()), 0
+    before, left, done = len(cached), iter(missing.items()), 0
     try:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             while chunk := dict(islice(left, _CHUNK)):
-                read = pool.map(lambda row: _small(dataset, str(ids.iloc[row]), preprocessing), chunk.values())
-                pictures = {content: small for content, small in zip(chunk, read, strict=True) if small is not None}
+                read = pool.map(lambda row: _read_pixels(dataset, str(ids.iloc[row]), preprocessing), chunk.values())
+                pictures = {content: pixels for content, pixels in zip(chunk, read, strict=True) if pixels is not None}
                 if pictures:
-                    found = session.outputs(run, np.stack(list(pictures.values()))).features
-                    known |= zip(pictures, found, strict=True)
+                    values = session.outputs(run, np.stack(list(pictures.values()))).features
+                    cached |= zip(pictures, values, strict=True)
                 done += len(chunk)
                 if progress:
-                    progress(done, len(wanted))
+                    progress(done, len(missing))
     finally:
-        if len(known) > before:
-            _keep(path, known)
+        if len(cached) > before:
+            _write_cache(path, cached)
 
 
-def _small(dataset: Dataset, image_id: str, preprocessing: images.Preprocessing) -> images.Pixels | None:
+def _read_pixels(dataset: Dataset, image_id: str, preprocessing: images.Preprocessing) -> images.Pixels | None:
     try:
         return images.seen(dataset.read(image_id), preprocessing)
     except ScalpError:
         return None
 
 
-def _read_kept(path: Path) -> dict[str, Features]:
-    """Features by the content of their picture; none where none are kept."""
+def _read_cache(path: Path) -> dict[str, Features]:
+    """Read features by the content of their picture; none where the cache is missing or damaged."""
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowInvalid):
@@ -150,9 +200,9 @@ def _read_kept(path: Path) -> dict[str, Features]:
     return dict(zip(table["sha256"].to_pylist(), values, strict=True))
 
 
-def _keep(path: Path, known: dict[str, Features]) -> None:
-    contents = list(known)[-_MOST_KEPT:]
-    values = np.stack([known[content] for content in contents])
+def _write_cache(path: Path, cached: dict[str, Features]) -> None:
+    contents = list(cached)[-_MOST_KEPT:]
+    values = np.stack([cached[content] for content in contents])
     lists = pa.FixedSizeListArray.from_arrays(values.reshape(-1), values.shape[1])
     table = pa.table({"sha256": contents, "features": lists})
     with suppress(OSError):  # a folder that cannot be written only makes the next look slow

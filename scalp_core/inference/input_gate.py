@@ -1,13 +1,13 @@
-"""The gate before grading: is this a picture that the run can grade, and if not, why? See docs/design/gate.md.
+"""The gate before grading: checks whether a run can grade a picture, and says why not (docs/design/gate.md).
 
-Fitted on the run's own data set (`inference.gate_fit`): how far a picture lies from the scalps that the network
-learned from, and how sharp and light such pictures are. It warns and never forbids. Knows no label and no network.
+It is fitted on the run's own data set (`inference.gate_fit`): on how far pictures lie from the scalps that the network
+learned from, and on how sharp and bright such pictures are. It warns and never forbids.
 """
 
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,7 @@ Floats = npt.NDArray[np.floating]
 Vectors = npt.NDArray[np.float32]
 
 VERSION = 1  # of the file; raised when the same picture would measure otherwise
-FALSE_ALARMS = 0.05  # of calibration pictures that lie beyond the limit of the distance
-_CLOUDS = ("features", "looks")
+FALSE_ALARMS = 0.05  # share of calibration pictures that lie beyond the limit of the distance
 FARTHEST = 1e6
 
 
@@ -38,9 +37,9 @@ class Reason:
 
     Attributes:
         code: too_small, blurred, over_exposed, too_dark or not_a_scalp.
-        text: what is wrong, with the figures, and what to do.
-        value: what was measured.
-        limit: what it should not have passed.
+        text: the problem, with the figures, and what to do.
+        value: measured.
+        limit: that the value should not have passed.
     """
 
     code: str
@@ -51,105 +50,108 @@ class Reason:
 
 @dataclass(frozen=True)
 class GateLimits:
-    """What a picture must not pass.
+    """Limits of what a run can grade; see ImageStats and PPCA for what is limited.
 
     Attributes:
-        pixels: fewest along either side: what the network looks at.
-        sharpness, light: lowest; see Glance.
-        burnt: highest share.
-        distance: highest; in deviations of the logarithm from the middle of scalps, see Cloud.
+        pixels: lowest number of pixels along either side: the side of the network's input.
+        sharpness: lowest.
+        overexposed: highest share.
+        brightness: lowest.
+        distance: highest, in deviations of the logarithm from the median of scalps.
     """
 
     pixels: int
     sharpness: float
-    burnt: float
-    light: float
+    overexposed: float
+    brightness: float
     distance: float
 
 
 @dataclass(frozen=True, eq=False)
 class PPCA:
-    """Where vectors of scalps lie: a Gaussian of low rank with equal variance in all other directions (probabilistic
-    principal components, Tipping and Bishop 1999) in standardised coordinates.
+    """A Gaussian of low rank with equal variance in all other directions (probabilistic principal component analysis,
+    Tipping and Bishop 1999) of vectors of scalps, in standardised coordinates.
 
     Attributes:
-        centre, scale: (D,).
+        mean, scale: (D,).
         components: (k, D), orthonormal.
         variances: (k,), along the components.
-        rest: variance along any other direction.
-        middle, spread: median of the logarithm of the squared Mahalanobis distance, and how far above it lies what
-            84 % are below, of scalps that were not fitted.
+        noise_variance: along any other direction.
+        median: of the logarithm of the squared Mahalanobis distance of scalps that were not fitted.
+        spread: how far above the median the 84 % quantile of the same lies.
     """
 
-    centre: Vectors
+    mean: Vectors
     scale: Vectors
     components: Vectors
     variances: Vectors
-    rest: float
-    middle: float = 0.0
+    noise_variance: float
+    median: float = 0.0
     spread: float = 1.0
 
     def distance(self, vectors: Floats) -> npt.NDArray[np.float64]:
-        """Of vectors (n, D): 0 is an ordinary scalp, 1 is farther than five of six."""
-        found = (np.log(self._squared(vectors)) - self.middle) / self.spread
-        return np.nan_to_num(np.minimum(found, FARTHEST), nan=FARTHEST)
+        """Return the distances (n,) of vectors (n, D): 0 is an ordinary scalp, 1 is farther than five of six."""
+        distances = (np.log(self._squared_mahalanobis(vectors)) - self.median) / self.spread
+        return np.nan_to_num(np.minimum(distances, FARTHEST), nan=FARTHEST)
 
-    def _squared(self, vectors: Floats) -> npt.NDArray[np.float64]:
-        centred = (signed_log1p(vectors) - self.centre) / self.scale
+    def _squared_mahalanobis(self, vectors: Floats) -> npt.NDArray[np.float64]:
+        centred = (signed_log1p(vectors) - self.mean) / self.scale
         along = centred @ self.components.T
         rest = np.square(centred).sum(axis=1) - np.square(along).sum(axis=1)
         return np.asarray(
-            np.square(along) @ (1 / self.variances) + np.maximum(rest, 1e-9) / self.rest, dtype=np.float64
+            np.square(along) @ (1 / self.variances) + np.maximum(rest, 1e-9) / self.noise_variance, dtype=np.float64
         )
 
 
 def signed_log1p(vectors: Floats) -> Floats:
-    """Few features are large in few pictures; their logarithms lie more like a Gaussian."""
+    """Return sign(x) · log(1 + |x|). Few features are large in few pictures; their logarithms are nearer to normal."""
     return np.asarray(np.sign(vectors) * np.log1p(np.abs(vectors)))
 
 
 @dataclass(frozen=True, eq=False)
 class Gate:
-    """What tells pictures that a run can grade from others.
+    """Limits and Gaussians that tell pictures that a run can grade from others.
 
     Attributes:
-        features, looks: where scalps lie in the run's feature space, and in colours and textures.
+        features: of the run's pooled features.
+        texture_features: of colours and textures.
         facts: the weights it belongs to and what it was fitted on.
     """
 
     limits: GateLimits
     features: PPCA
-    looks: PPCA
+    texture_features: PPCA
     facts: Mapping[str, Any]
 
     def check(self, picture: Picture, features: Vectors) -> tuple[Reason, ...]:
-        """Why the picture should not be graded; empty where nothing speaks against it.
+        """Return why the picture should not be graded; empty where nothing speaks against it.
 
         Args:
-            features: (C,), what the run's network saw in it.
+            features: (C,), the run's pooled features of the picture.
         """
-        seen = image_stats(picture.pixels)
-        return tuple(self._reasons(picture, seen, float(self.distance(features[None], seen.looks[None])[0])))
+        stats = image_stats(picture.pixels)
+        distance = float(self.distance(features[None], stats.texture_features[None])[0])
+        return tuple(self._reasons(picture, stats, distance))
 
-    def distance(self, features: Floats, looks: Floats) -> npt.NDArray[np.float64]:
-        """(n,): the farther of the two, so that a picture must pass for a scalp to the network and at a glance."""
-        return np.maximum(self.features.distance(features), self.looks.distance(looks))
+    def distance(self, features: Floats, texture_features: Floats) -> npt.NDArray[np.float64]:
+        """Return the larger of both distances (n,), so that a picture must pass for a scalp in both spaces."""
+        return np.maximum(self.features.distance(features), self.texture_features.distance(texture_features))
 
-    def _reasons(self, picture: Picture, seen: ImageStats, distance: float) -> Iterator[Reason]:
+    def _reasons(self, picture: Picture, stats: ImageStats, distance: float) -> Iterator[Reason]:
         limits = self.limits
         if (shorter := min(picture.width, picture.height)) < limits.pixels:
             yield _too_small(picture, shorter, limits.pixels)
-        if seen.sharpness < limits.sharpness:
-            yield _blurred(seen.sharpness, limits.sharpness)
-        if seen.burnt > limits.burnt:
-            yield _over_exposed(seen.burnt, limits.burnt)
-        if seen.light < limits.light:
-            yield _too_dark(seen.light, limits.light)
+        if stats.sharpness < limits.sharpness:
+            yield _blurred(stats.sharpness, limits.sharpness)
+        if stats.overexposed > limits.overexposed:
+            yield _over_exposed(stats.overexposed, limits.overexposed)
+        if stats.brightness < limits.brightness:
+            yield _too_dark(stats.brightness, limits.brightness)
         if distance > limits.distance:
             yield _not_a_scalp(distance, limits.distance)
 
 
-# ---- what people read ----
+# ---- texts ----
 
 
 def _too_small(picture: Picture, shorter: int, limit: int) -> Reason:
@@ -170,23 +172,24 @@ def _blurred(sharpness: float, limit: float) -> Reason:
     return Reason("blurred", text, sharpness, limit)
 
 
-def _over_exposed(burnt: float, limit: float) -> Reason:
+def _over_exposed(share: float, limit: float) -> Reason:
     text = Text(
-        f"Over-exposed: {burnt:.1%} of the picture is brighter than the camera can tell, at most {limit:.1%} may be. "
+        f"Over-exposed: {share:.1%} of the picture is brighter than the camera can tell, at most {limit:.1%} may be. "
         "Lower the exposure or the lamp and take it again.",
-        f"노출이 과다해요. 사진의 {burnt:.1%}가 너무 밝아 색이 사라졌어요(허용 {limit:.1%}). 노출이나 조명을 "
+        f"노출이 과다해요. 사진의 {share:.1%}가 너무 밝아 색이 사라졌어요(허용 {limit:.1%}). 노출이나 조명을 "
         "낮추어 다시 촬영하세요.",
     )
-    return Reason("over_exposed", text, burnt, limit)
+    return Reason("over_exposed", text, share, limit)
 
 
-def _too_dark(light: float, limit: float) -> Reason:
+def _too_dark(brightness: float, limit: float) -> Reason:
     text = Text(
-        f"Too dark: its light parts reach a grey level of {light:.0f} of 255, at least {limit:.0f} is needed. Switch "
-        "the lamp on or raise the exposure.",
-        f"사진이 너무 어두워요. 밝은 부분의 밝기: {light:.0f}(0–255, 최소 {limit:.0f}). 조명을 켜거나 노출을 높이세요.",
+        f"Too dark: its light parts reach a grey level of {brightness:.0f} of 255, at least {limit:.0f} is needed. "
+        "Switch the lamp on or raise the exposure.",
+        f"사진이 너무 어두워요. 밝은 부분의 밝기: {brightness:.0f}(0–255, 최소 {limit:.0f}). 조명을 켜거나 "
+        "노출을 높이세요.",
     )
-    return Reason("too_dark", text, light, limit)
+    return Reason("too_dark", text, brightness, limit)
 
 
 def _not_a_scalp(distance: float, limit: float) -> Reason:
@@ -201,9 +204,26 @@ def _not_a_scalp(distance: float, limit: float) -> Reason:
 
 # ---- the file ----
 
+# Names in the file, where they are not those of the attributes. The shipped runs have these.
+_STORED = {
+    "texture_features": "looks",
+    "overexposed": "burnt",
+    "brightness": "light",
+    "mean": "centre",
+    "noise_variance": "rest",
+    "median": "middle",
+}
+_GAUSSIANS = ("features", "texture_features")
+_ARRAYS = ("mean", "scale", "components", "variances")
+_NUMBERS = ("noise_variance", "median", "spread")
+
+
+def _stored(name: str) -> str:
+    return _STORED.get(name, name)
+
 
 def read(path: Path, weights: str) -> Gate | None:
-    """The gate in this file; None where there is none, or it belongs to other weights, or is damaged (the log says so).
+    """Read a gate; None where the file is missing, belongs to other weights, or is damaged (which is logged).
 
     Args:
         weights: SHA-256 of the run's weights.
@@ -220,33 +240,39 @@ def read(path: Path, weights: str) -> Gate | None:
 def _read(path: Path, _changed_ns: int) -> Gate | None:
     try:
         with safe_open(path, framework="np") as file:
-            told = json.loads((file.metadata() or {})["gate"])
+            header = json.loads((file.metadata() or {})["gate"])
             tensors = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118
-        if told["facts"]["version"] != VERSION:
+        if header["facts"]["version"] != VERSION:
             return None
-        clouds = {name: _cloud(name, tensors, told["clouds"][name]) for name in _CLOUDS}
-        return Gate(GateLimits(**told["limits"]), **clouds, facts=told["facts"])
+        limits = {field.name: header["limits"][_stored(field.name)] for field in fields(GateLimits)}
+        gaussians = {name: _gaussian(_stored(name), tensors, header["clouds"][_stored(name)]) for name in _GAUSSIANS}
+        return Gate(GateLimits(**limits), **gaussians, facts=header["facts"])
     except (SafetensorError, OSError, ValueError, LookupError, TypeError) as error:
         _log.warning("%s cannot be read, pictures are graded without a gate: %s", path, error)
         return None
 
 
-def _cloud(name: str, tensors: Mapping[str, Vectors], numbers: Mapping[str, float]) -> PPCA:
-    centre, scale, components, variances = (tensors[f"{name}.{one}"] for one in _ARRAYS)
-    if components.shape != (len(variances), len(centre)) or scale.shape != centre.shape:
-        raise ValueError(f"the shapes of {name} do not fit")
-    return PPCA(centre, scale, components, variances, *(float(numbers[one]) for one in _NUMBERS))
-
-
-_ARRAYS = ("centre", "scale", "components", "variances")
-_NUMBERS = ("rest", "middle", "spread")
+def _gaussian(stored_name: str, tensors: Mapping[str, Vectors], numbers: Mapping[str, float]) -> PPCA:
+    mean, scale, components, variances = (tensors[f"{stored_name}.{_stored(name)}"] for name in _ARRAYS)
+    if components.shape != (len(variances), len(mean)) or scale.shape != mean.shape:
+        raise ValueError(f"the shapes of {stored_name} do not fit")
+    return PPCA(mean, scale, components, variances, *(float(numbers[_stored(name)]) for name in _NUMBERS))
 
 
 def write(gate: Gate, path: Path) -> None:
-    """Put it into a file; components in half precision, which moves distances by less than a thousandth."""
-    clouds = {name: getattr(gate, name) for name in _CLOUDS}
-    tensors = {f"{name}.{one}": getattr(cloud, one) for name, cloud in clouds.items() for one in _ARRAYS}
-    halved = {name: one.astype(np.float16) if name.endswith("components") else one for name, one in tensors.items()}
-    numbers = {name: {one: getattr(cloud, one) for one in _NUMBERS} for name, cloud in clouds.items()}
-    told = json.dumps({"facts": dict(gate.facts), "limits": asdict(gate.limits), "clouds": numbers}, sort_keys=True)
-    write_atomic(path, partial(save_file, halved, metadata={"gate": told}))
+    """Write a gate; components in half precision, which moves distances by less than a thousandth."""
+    gaussians: dict[str, PPCA] = {_stored(name): getattr(gate, name) for name in _GAUSSIANS}
+    tensors = {
+        f"{key}.{_stored(name)}": getattr(gaussian, name) for key, gaussian in gaussians.items() for name in _ARRAYS
+    }
+    halved = {
+        name: tensor.astype(np.float16) if name.endswith("components") else tensor for name, tensor in tensors.items()
+    }
+    header = {
+        "facts": dict(gate.facts),
+        "limits": {_stored(name): value for name, value in asdict(gate.limits).items()},
+        "clouds": {
+            key: {_stored(name): getattr(gaussian, name) for name in _NUMBERS} for key, gaussian in gaussians.items()
+        },
+    }
+    write_atomic(path, partial(save_file, halved, metadata={"gate": json.dumps(header, sort_keys=True)}))

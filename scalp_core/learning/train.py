@@ -239,7 +239,7 @@ def _write_predictions(run: Run, predictions: pd.DataFrame, why: str) -> None:
 def fit_gate(run: Run) -> None:
     """Fit the gate of a run that has finished already: whatever comes of it, the log tells, and the run stands."""
     try:
-        gate_fit.renew(run)
+        gate_fit.refit(run)
     except (ScalpError, OSError, SafetensorError, MemoryError) as error:
         print(f"The run has no gate: {error}", flush=True)
 

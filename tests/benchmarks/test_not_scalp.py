@@ -48,7 +48,7 @@ def test_the_table_names_every_kind(
     assert not_scalp.main([]) == 2
     assert "No finished run has a gate" in capsys.readouterr().err
     monkeypatch.setattr(gate_fit, "FEWEST", 5)
-    gate_fit.renew(run)
+    gate_fit.refit(run)
     assert not_scalp.main(["own", "--pictures", "1"]) == 0
     table = capsys.readouterr().out
     assert table.startswith("| SYNTHETIC pictures | n | own |")

@@ -118,7 +118,7 @@ def test_grade_sets_where_the_run_promises_them(own_run: Run, pictures: Path, tm
 
 def gate_that_wants_light(run: Run, least: float) -> Gate:
     """It lets through whatever is light enough."""
-    sizes = {"features": len(predict.grade(encode(255)).features[run]), "looks": TEXTURE_FEATURES}
+    sizes = {"features": len(predict.grade(encode(255)).features[run]), "texture_features": TEXTURE_FEATURES}
     clouds = {
         name: PPCA(np.zeros(size), np.ones(size), np.zeros((1, size)), np.ones(1), 1.0) for name, size in sizes.items()
     }

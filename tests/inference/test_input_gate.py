@@ -18,7 +18,7 @@ from scalp_core.data.dataset import Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.images import Picture
 from scalp_core.inference import gate_fit, input_gate, predict
-from scalp_core.inference.gate_fit import FEWEST, Seen, fit_on
+from scalp_core.inference.gate_fit import FEWEST, PictureStats, fit_on
 from scalp_core.inference.image_stats import SIDE, TEXTURE_FEATURES, image_stats
 from scalp_core.inference.input_gate import FALSE_ALARMS, Gate
 from scalp_core.runs.runs import Run
@@ -29,8 +29,8 @@ NETWORK_SIDE = 64
 CODES = ("too_small", "blurred", "over_exposed", "too_dark", "not_a_scalp")
 
 
-def scalps(count: int, seed: int) -> Seen:
-    """What scalps would be like whose features and looks vary in a few directions."""
+def scalps(count: int, seed: int) -> PictureStats:
+    """What scalps would be like whose features and texture_features vary in a few directions."""
     generator = np.random.default_rng(seed)
     ways = np.random.default_rng(9)
 
@@ -38,8 +38,8 @@ def scalps(count: int, seed: int) -> Seen:
         directions = ways.normal(size=(5, width))
         return generator.normal(size=(count, 5)) @ directions + 0.1 * generator.normal(size=(count, width))
 
-    sharpness, burnt, light = generator.uniform(0.5, 2, count), generator.uniform(0, 0.05, count), np.full(count, 170.0)
-    return Seen(sharpness, burnt, light, vectors(TEXTURE_FEATURES), vectors(CHANNELS))
+    sharpness, overexposed = generator.uniform(0.5, 2, count), generator.uniform(0, 0.05, count)
+    return PictureStats(sharpness, overexposed, np.full(count, 170.0), vectors(TEXTURE_FEATURES), vectors(CHANNELS))
 
 
 @pytest.fixture(scope="module")
@@ -62,26 +62,30 @@ def textured(mean: float = 150, deviation: float = 25, size: tuple[int, int] = (
 
 def test_of_the_scalps_it_was_calibrated_on_one_in_twenty_is_far(fitted: Gate) -> None:
     seen = scalps(400, 1)
-    share = (fitted.distance(seen.features, seen.looks) > fitted.limits.distance).mean()
+    share = (fitted.distance(seen.features, seen.texture_features) > fitted.limits.distance).mean()
     assert FALSE_ALARMS - 0.01 < share <= FALSE_ALARMS
 
 
 def test_of_other_scalps_it_is_about_as_many(fitted: Gate) -> None:
     seen = scalps(3000, 2)
-    assert 0.02 < (fitted.distance(seen.features, seen.looks) > fitted.limits.distance).mean() < 0.09
+    assert 0.02 < (fitted.distance(seen.features, seen.texture_features) > fitted.limits.distance).mean() < 0.09
 
 
-@pytest.mark.parametrize("strange", ["features", "looks"])
+@pytest.mark.parametrize("strange", ["features", "texture_features"])
 def test_what_is_strange_to_the_network_or_at_a_glance_is_far(fitted: Gate, strange: str) -> None:
     seen = scalps(50, 3)
     astray = getattr(seen, strange) + 2 * np.random.default_rng(0).normal(size=getattr(seen, strange).shape)
     seen = seen._replace(**{strange: astray})
-    assert (fitted.distance(seen.features, seen.looks) > fitted.limits.distance).all()
+    assert (fitted.distance(seen.features, seen.texture_features) > fitted.limits.distance).all()
 
 
 def test_limits_leave_out_hardly_any_of_the_calibration_part(fitted: Gate) -> None:
     seen, limits = scalps(400, 1), fitted.limits
-    beyond = (seen.sharpness < limits.sharpness) | (seen.burnt > limits.burnt) | (seen.light < limits.light)
+    beyond = (
+        (seen.sharpness < limits.sharpness)
+        | (seen.overexposed > limits.overexposed)
+        | (seen.brightness < limits.brightness)
+    )
     assert beyond.mean() <= 0.01
 
 
@@ -100,7 +104,7 @@ def test_from_too_few_pictures_no_gate_is_made(trained: int, calibrated: int) ->
 
 
 def test_pictures_that_are_all_alike_can_be_fitted() -> None:
-    one = Seen(*(np.repeat(column[:1], FEWEST, axis=0) for column in scalps(1, 0)))
+    one = PictureStats(*(np.repeat(column[:1], FEWEST, axis=0) for column in scalps(1, 0)))
     limits = fit_on(one, one, NETWORK_SIDE, {}).limits
     assert all(np.isfinite(value) for value in vars(limits).values())
 
@@ -131,8 +135,11 @@ def test_every_reason_is_told_in_both_languages_with_its_figures(fitted: Gate, c
 def test_a_picture_like_the_others_passes(fitted: Gate) -> None:
     pixels = textured()
     seen = image_stats(pixels)
-    around = replace(fitted.looks, centre=np.sign(seen.looks) * np.log1p(np.abs(seen.looks)).astype(np.float32))
-    likely = replace(fitted, looks=around)
+    around = replace(
+        fitted.texture_features,
+        mean=np.sign(seen.texture_features) * np.log1p(np.abs(seen.texture_features)).astype(np.float32),
+    )
+    likely = replace(fitted, texture_features=around)
     assert likely.check(picture_of(pixels), scalps(1, 0).features[0].astype(np.float32)) == ()
 
 
@@ -150,8 +157,8 @@ def test_no_picture_is_too_odd_for_it(fitted: Gate, size: tuple[int, int], value
     noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
     pixels = noise if value is None else np.full((*size, 3), value, dtype=np.uint8)
     seen = image_stats(pixels)
-    assert seen.looks.shape == (TEXTURE_FEATURES,)
-    assert np.isfinite([*seen[:3], *seen.looks]).all()
+    assert seen.texture_features.shape == (TEXTURE_FEATURES,)
+    assert np.isfinite([*seen[:3], *seen.texture_features]).all()
     for features in (np.zeros(CHANNELS), np.full(CHANNELS, 1e30), np.full(CHANNELS, np.nan)):
         reasons = fitted.check(picture_of(pixels), features.astype(np.float32))
         assert all(np.isfinite([reason.value, reason.limit]).all() for reason in reasons)
@@ -166,14 +173,16 @@ def test_a_glance_is_the_same_at_any_size() -> None:
     small = cv2.resize(large, (2 * SIDE, 3 * SIDE // 2), interpolation=cv2.INTER_AREA)
     for one, other in zip(image_stats(large)[:3], image_stats(small)[:3], strict=True):
         assert one == pytest.approx(other, rel=0.02, abs=0.01)
-    np.testing.assert_allclose(image_stats(large).looks, image_stats(small).looks, atol=1.0, rtol=0.1)
+    np.testing.assert_allclose(
+        image_stats(large).texture_features, image_stats(small).texture_features, atol=1.0, rtol=0.1
+    )
 
 
 def test_a_glance_hardly_changes_where_a_jpeg_is_decoded_at_a_reduced_scale(trained: Trained) -> None:
     whole, reduced = (image_stats(images.decode(trained.picture, least).pixels) for least in (None, (SIDE, SIDE)))
     assert reduced.sharpness == pytest.approx(whole.sharpness, rel=0.1)
-    assert reduced.light == pytest.approx(whole.light, abs=3)
-    assert reduced.burnt == pytest.approx(whole.burnt, abs=0.01)
+    assert reduced.brightness == pytest.approx(whole.brightness, abs=3)
+    assert reduced.overexposed == pytest.approx(whole.overexposed, abs=0.01)
 
 
 def test_blur_lowers_sharpness_and_darkness_does_not() -> None:
@@ -192,7 +201,9 @@ def test_a_gate_decides_alike_before_it_was_written_and_after(fitted: Gate, tmp_
     assert back is not None
     assert back.limits == fitted.limits
     assert back.facts == dict(fitted.facts)
-    np.testing.assert_array_equal(back.distance(seen.features, seen.looks), fitted.distance(seen.features, seen.looks))
+    np.testing.assert_array_equal(
+        back.distance(seen.features, seen.texture_features), fitted.distance(seen.features, seen.texture_features)
+    )
     assert input_gate.read(tmp_path / "gate.safetensors", "w") is back  # kept until the file changes
 
 
@@ -265,9 +276,9 @@ def test_the_gate_of_a_run_is_fitted_on_its_pictures_and_answers(
 ) -> None:
     assert predict.graders(run=own_run).grade(trained.picture).gradable is None
     monkeypatch.setattr(gate_fit, "FEWEST", 5)
-    made = gate_fit.renew(own_run)
+    made = gate_fit.refit(own_run)
     before = own_run.gate_path.read_bytes()
-    gate_fit.renew(own_run)
+    gate_fit.refit(own_run)
     assert own_run.gate_path.read_bytes() == before
     assert made.facts["weights"] == own_run.manifest["files"]["model.safetensors"]
     assert (made.facts["data"], made.facts["synthetic"]) == ("tiny", True)

@@ -50,18 +50,18 @@ def gated(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def gate_of(run: Run, picture: bytes) -> Gate:
     answer = predict.graders(run=run).grade(picture)
-    features, looks = answer.features[run], image_stats(answer.picture.pixels).looks
+    features, texture_features = answer.features[run], image_stats(answer.picture.pixels).texture_features
     return Gate(
-        GateLimits(pixels=100, sharpness=0.0, burnt=1.0, light=0.0, distance=FARTHEST),
+        GateLimits(pixels=100, sharpness=0.0, overexposed=1.0, brightness=0.0, distance=FARTHEST),
         cloud_of(len(features)),
-        cloud_of(len(looks)),
+        cloud_of(len(texture_features)),
         facts={"version": input_gate.VERSION, "weights": run.manifest["files"]["model.safetensors"]},
     )
 
 
 def cloud_of(dimensions: int) -> PPCA:
     nothing, one = np.zeros(dimensions, dtype=np.float32), np.ones(1, dtype=np.float32)
-    return PPCA(nothing, nothing + 1, nothing[None] + 0, one, rest=1.0)
+    return PPCA(nothing, nothing + 1, nothing[None] + 0, one, noise_variance=1.0)
 
 
 @pytest.mark.parametrize("door", DOORS)

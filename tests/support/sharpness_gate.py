@@ -20,13 +20,13 @@ def write_sharpness_gate(run: Run, channels: int, sharpness: float) -> None:
     Args:
         channels: of the run's features.
     """
-    looks = len(image_stats(np.zeros((64, 64, 3), dtype=np.uint8)).looks)
-    limits = GateLimits(pixels=1, sharpness=sharpness, burnt=1.0, light=0.0, distance=FARTHEST)
+    texture_features = len(image_stats(np.zeros((64, 64, 3), dtype=np.uint8)).texture_features)
+    limits = GateLimits(pixels=1, sharpness=sharpness, overexposed=1.0, brightness=0.0, distance=FARTHEST)
     facts = {"version": input_gate.VERSION, "weights": run.manifest["files"]["model.safetensors"]}
-    input_gate.write(Gate(limits, _everywhere(channels), _everywhere(looks), facts), run.gate_path)
+    input_gate.write(Gate(limits, _everywhere(channels), _everywhere(texture_features), facts), run.gate_path)
 
 
 def _everywhere(size: int) -> PPCA:
     """Nothing is far from it."""
     zeros = np.zeros((1, size), dtype=np.float32)
-    return PPCA(zeros[0], zeros[0] + 1, zeros, np.ones(1, dtype=np.float32), rest=1e12)
+    return PPCA(zeros[0], zeros[0] + 1, zeros, np.ones(1, dtype=np.float32), noise_variance=1e12)

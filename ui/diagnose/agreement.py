@@ -11,7 +11,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.evaluation import model_agreement
 from scalp_core.evaluation.comparison import ExcludedRun
 from scalp_core.evaluation.model_agreement import Candidate, CandidateResult
-from scalp_core.inference.nearest import Neighbor, nearest_neighbors
+from scalp_core.inference.embeddings import Neighbor, nearest_neighbors
 from scalp_core.inference.predict import Grading
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs.runs import Run
