@@ -101,12 +101,12 @@ def _in_depth(say: Say, runs: dict[str, Run]) -> None:
 
 
 def _recipe(say: Say, run: Run) -> None:
-    st.markdown(f"**{say('runs_special')}**")
+    st.markdown(f"**{say('runs_changed')}**")
     rows = special(run.recipe, say)
     if rows.empty:
-        st.caption(say("runs_nothing_special"))
+        st.caption(say("runs_nothing_changed"))
     else:
-        st.table(rows.set_index(say("setting")), alt=say("runs_special"))
+        st.table(rows.set_index(say("setting")), alt=say("runs_changed"))
     with st.expander(say("runs_recipe_whole")):
         hashes = {"index_hash": run.index_hash, "evaluation_hash": run.evaluation_hash, "created": run.created}
         st.json(vars(run.recipe) | hashes, expanded=1)

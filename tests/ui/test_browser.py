@@ -98,8 +98,8 @@ def rows_of_table(visitor: Visitor) -> dict[str, list[str]]:
 def test_from_home_to_the_labels_of_a_picture(visitor: Visitor, trained: Trained) -> None:
     visitor.go("/?lang=en")
     assert visitor.tab.title() == "Home · Scalp Lab"
-    visitor.tab.get_by_test_id("stSidebar").get_by_role("link", name="Data set").click()
-    visitor.tab.get_by_role("heading", name="Data set").wait_for()
+    visitor.tab.get_by_test_id("stSidebar").get_by_role("link", name="Dataset").click()
+    visitor.tab.get_by_role("heading", name="Dataset").wait_for()
     visitor.tab.locator(".st-key-data-en").get_by_role("combobox").click()
     visitor.tab.get_by_role("option", name="tiny").click()
     row = trained.dataset.index.iloc[3]
@@ -147,8 +147,8 @@ def test_a_picture_is_closed_and_the_address_forgets_it(visitor: Visitor, traine
     visitor.settle()
     opened.get_by_label("Close").click()
     expect(opened).to_have_count(0)
-    visitor.tab.locator(".st-key-view-en").get_by_text("Labels").click()
-    visitor.tab.get_by_role("heading", name="Rank correlation of the labels").wait_for()
+    visitor.tab.locator(".st-key-view-en").get_by_text("Label statistics").click()
+    visitor.tab.get_by_role("heading", name="Rank correlation of labels").wait_for()
     visitor.settle()
     expect(opened).to_have_count(0)
     assert "image=" not in visitor.tab.url
@@ -201,7 +201,7 @@ def test_filters_are_chosen_one_after_another(visitor: Visitor, trained: Trained
     visitor.go("/Dataset?lang=en&data=tiny")
     visitor.tab.get_by_text("Filters", exact=True).click()
     for label, option, chosen in (
-        ("Part", "train", index["part"] == "train"),
+        ("Split", "train", index["part"] == "train"),
         ("excess sebum", "2 moderate", index["value_2"] == 2),
     ):
         index = index[chosen.loc[index.index]]
@@ -212,7 +212,7 @@ def test_filters_are_chosen_one_after_another(visitor: Visitor, trained: Trained
     assert "part=train" in visitor.tab.url
     assert "value_2=2" in visitor.tab.url
     expect(visitor.tab.get_by_text("Filters (2 active)")).to_be_visible()
-    visitor.tab.get_by_role("button", name="Clear all filters").click()
+    visitor.tab.get_by_role("button", name="Clear filters").click()
     expect(visitor.gallery("wall")).to_have_count(trained.dataset.images)
     visitor.settle()
     assert "part=" not in visitor.tab.url
@@ -310,7 +310,7 @@ def test_from_a_cell_to_its_pictures_from_model_to_model(visitor: Visitor, serve
         visitor.settle()
         assert f"cell={run.id}.{truth}.{predicted}" in visitor.tab.url
     assert cards(visitor).first.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
-    visitor.tab.get_by_text("difference from one model").click()
+    visitor.tab.get_by_text("difference from a reference").click()
     counts = [metrics.confusion(run.predictions, condition, "test") for run in (first, rival)]
     shares = [one / one.sum(axis=1, keepdims=True).clip(1) for one in counts]
     points = round(100 * float((shares[1] - shares[0])[truth, predicted]))
@@ -346,7 +346,7 @@ def test_a_picture_of_a_cell_opens_with_every_answer(visitor: Visitor, server: S
 
 def test_going_back_undoes_choices_one_by_one(visitor: Visitor, server: Server) -> None:
     visitor.go("/Compare?lang=en&data=tiny&view=wall")
-    for choice in ("excess sebum", "Decision lab", "least expected cost"):
+    for choice in ("excess sebum", "Operating point", "minimum expected cost"):
         visitor.tab.get_by_text(choice, exact=True).click()
         visitor.tab.locator(f'[aria-checked="true"]:has-text("{choice}")').wait_for()
         visitor.settle()
@@ -383,7 +383,7 @@ def test_a_decision_is_tried_saved_and_followed(visitor: Visitor, server: Server
         f"/Compare?lang=en&data=tiny&view=decision&condition={condition}&run=tiny&rule=expected_cost&cost={costs}"
     )
     assert graded() == before  # trying changes nothing
-    visitor.tab.get_by_role("textbox", name="Who").fill("홍길동")
+    visitor.tab.get_by_role("textbox", name="Author").fill("홍길동")
     visitor.tab.get_by_role("button", name=Say("en")("lab_save_button")).click()
     expect(visitor.tab.get_by_text(Say("en")("lab_same"))).to_be_visible()
     assert Run(server.artifacts / "tiny").operating_point.who == "홍길동"
@@ -397,7 +397,7 @@ def test_page_routes_and_download_agree(visitor: Visitor, trained: Trained, serv
     shown = rows_of_table(visitor)
     visitor.settle()
     with visitor.tab.expect_download() as waiting:
-        visitor.tab.get_by_role("button", name="Download as JSON").click()
+        visitor.tab.get_by_role("button", name="JSON").click()
     offered = json.loads(Path(waiting.value.path()).read_text(encoding="utf-8"))
     for door in ("", "/api"):
         files = {"image": ("scalp.jpg", trained.picture)}
@@ -523,7 +523,7 @@ def test_somebody_insists_on_grades_that_are_advised_against(visitor: Visitor, t
     expect(visitor.tab.get_by_text(Say("en")("gate_insisted"))).to_be_visible()
     visitor.settle()
     with visitor.tab.expect_download() as waiting:
-        visitor.tab.get_by_role("button", name="Download as JSON").click()
+        visitor.tab.get_by_role("button", name="JSON").click()
     told = json.loads(Path(waiting.value.path()).read_text(encoding="utf-8"))
     assert told["gradable"] is False
     assert [reason["code"] for reason in told["reasons"]] == ["blurred"]

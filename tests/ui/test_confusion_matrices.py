@@ -124,15 +124,15 @@ def test_every_side_has_its_matrix_with_the_mean_over_its_seeds(wall: Wall, lang
     assert told
     first, second, blind = told["matrices"]
     assert [matrix["name"] for matrix in told["matrices"]] == list(SIDES)
-    assert first["note"] == say("wall_seeds", count=2)
+    assert first["note"] == say("matrices_seeds", count=2)
     assert second["note"] == ""
-    assert blind["missing"] == say("wall_not_graded")
+    assert blind["missing"] == say("matrices_not_graded")
     counts = metrics.confusion(find_run("two").predictions, CONDITION, "test")
     assert [[cell["text"] for cell in row if cell["kind"] != "empty"] for row in second["cells"]] == [
         [str(count) for count in row] if row.sum() else [] for row in counts
     ]
-    assert say("wall_note", condition=say.of(CONDITION.text), part=say.part("test")) in texts(at.caption)
-    assert texts(at.info) == [say("wall_pick")]
+    assert say("matrices_note", condition=say.of(CONDITION.text), part=say.part("test")) in texts(at.caption)
+    assert texts(at.info) == [say("matrices_pick")]
 
 
 def test_differences_are_against_the_model_that_the_address_names(wall: Wall) -> None:
@@ -170,15 +170,19 @@ def test_a_cell_in_the_address_shows_exactly_its_pictures(wall: Wall, language: 
         assert told
         assert told["chosen"] == f"{key}.{truth}.{predicted}"
         names = {"truth": say.of(GRADES[truth].text), "predicted": say.of(GRADES[predicted].text)}
-        assert say("wall_of_cell", name=name, **names) in page_text(at)
-        assert say("wall_count", count=len(wanted), whole=len(table_of(key)), part=say.part("test")) in page_text(at)
-        assert say("wall_first_run", runs="`one`") in texts(at.caption), "the pictures are those of one of the seeds"
+        assert say("matrices_of_cell", name=name, **names) in page_text(at)
+        assert say("matrices_count", count=len(wanted), whole=len(table_of(key)), part=say.part("test")) in page_text(
+            at
+        )
+        assert say("matrices_first_run", runs="`one`") in texts(at.caption), (
+            "the pictures are those of one of the seeds"
+        )
 
 
 @pytest.mark.parametrize("value", [*HOSTILE, "one.9.9", "three.0.0", "nobody.0.0"])
 def test_an_address_that_means_no_cell_is_ignored(wall: Wall, value: str) -> None:
     at = assert_healthy(wall.open(cell=value, only=value, who=value, cells=value, reference=value, page=value))
-    assert texts(at.info) == [Say("en")("wall_pick")]
+    assert texts(at.info) == [Say("en")("matrices_pick")]
 
 
 def test_disagreements_are_those_of_the_answers(wall: Wall) -> None:
@@ -199,7 +203,7 @@ def test_disagreements_are_those_of_the_answers(wall: Wall) -> None:
 def test_one_model_alone_has_nobody_to_disagree_with(wall: Wall) -> None:
     wall.script.write_text(SCRIPT.format(sides={"Network B": ["two"]}))
     at = assert_healthy(wall.open(only="apart", cells="difference"))
-    assert [group.options for group in at.button_group] == [["of the chosen cell", "all models wrong"]]
+    assert [group.options for group in at.button_group] == [["selected cell", "all models wrong"]]
 
 
 def test_pictures_are_leafed_through(wall: Wall, monkeypatch: pytest.MonkeyPatch) -> None:

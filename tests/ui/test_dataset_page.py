@@ -139,7 +139,7 @@ def test_another_view_keeps_the_choice(mine: Dataset) -> None:
     assert at.query_params["view"] == "labels"
     assert at.query_params["value_2"] == "3"
     table = at.dataframe[0].value
-    assert table.loc["excess sebum", "all parts"].sum() == found
+    assert table.loc["excess sebum", "all splits"].sum() == found
     assert Say("en")("by_field", condition="interfollicular erythema") in texts(at.subheader)
 
 
@@ -239,7 +239,7 @@ def test_what_is_chosen_in_the_panel_stands_in_the_address(mine: Dataset, langua
 def test_clearing_takes_all_filters_off_and_nothing_else(mine: Dataset) -> None:
     chosen = {"value_2": "2", "sharpness": "100..", "alike": "1", "text": "0"}
     at = assert_healthy(open_page("dataset", condition="value_3", sort="sharpness", order="down", **chosen))
-    at = assert_healthy(widget(at.button, "Clear all filters").click().run())
+    at = assert_healthy(widget(at.button, "Clear filters").click().run())
     assert not chosen.keys() & set(at.query_params)
     assert {key: at.query_params[key] for key in ("condition", "sort", "order")} == {
         "condition": "value_3",
@@ -249,8 +249,8 @@ def test_clearing_takes_all_filters_off_and_nothing_else(mine: Dataset) -> None:
     assert size_of(mine.index, mine.images, Say("en")) in texts(at.markdown)
     assert all(not one.value for one in at.main.multiselect)
     assert not at.main.toggle[0].value
-    assert widget(at.text_input, "Part of the picture's name").value == ""
-    assert "Clear all filters" not in [one.label for one in at.button]
+    assert widget(at.text_input, "File name contains").value == ""
+    assert "Clear filters" not in [one.label for one in at.button]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -290,7 +290,7 @@ def test_the_wall_is_sorted(mine: Dataset, by: str, descending: bool) -> None:
     index = mine.index
     wanted = index.sort_values(by, ascending=not descending, kind="stable", na_position="last")
     assert wall(at) == list(wanted["id"])[:PER_PAGE]
-    grades = [grade_name(int(grade), "en") if pd.notna(grade) else "not labelled" for grade in wanted["value_1"]]
+    grades = [grade_name(int(grade), "en") if pd.notna(grade) else "no label" for grade in wanted["value_1"]]
     pictures = galleries(at)["wall"]
     assert [picture["caption"] for picture in pictures] == grades[:PER_PAGE]
     for picture in pictures[:3]:
@@ -311,7 +311,7 @@ def test_pages_are_leafed_through_and_start_anew_with_another_order(mine: Datase
     assert (at.query_params.get("page", "1"), at.query_params["order"]) == ("1", "down")
     assert wall(at) == ids[::-1][:PER_PAGE]
     at = assert_healthy(at.pagination[0].set_value(2).run())
-    at = assert_healthy(widget(at.multiselect, "Part").select("train").run())
+    at = assert_healthy(widget(at.multiselect, "Split").select("train").run())
     assert at.query_params.get("page", "1") == "1"
     assert wall(assert_healthy(open_page("dataset", page="99"))) == ids[:PER_PAGE]
 
@@ -354,7 +354,7 @@ def test_what_is_not_known_of_a_picture_is_not_listed(mine: Dataset) -> None:
     row = mine.index.iloc[0]
     assert pd.isna(row["value_1"])
     at = assert_healthy(open_page("dataset", image=row["id"]))
-    assert dialog_tables(at)[0].value["Label"].iloc[0] == "not labelled"
+    assert dialog_tables(at)[0].value["Label"].iloc[0] == "no label"
     (facts,) = texts(at.text)
     assert "gender" not in facts
     assert "nan" not in facts.lower()
@@ -544,7 +544,7 @@ def test_a_point_that_the_filters_leave_out_is_chosen_no_longer(seen_by_a_run: D
     one = seen_by_a_run.index.query("part == 'train'")["id"].iloc[0]
     at = chosen_on_the_map(assert_healthy(open_page("dataset", view="map")), pick=[{"id": one}])
     assert wall(at, "map-wall") == [one]
-    at = assert_healthy(widget(at.multiselect, "Part").select("valid").run())
+    at = assert_healthy(widget(at.multiselect, "Split").select("valid").run())
     at = chosen_on_the_map(at, pick=[{"id": one}])
     assert galleries(at) == {}
     assert Say("en")("map_pick") in texts(at.caption)

@@ -262,7 +262,7 @@ def test_where_there_is_nothing_to_try_it_says_so(run: Run) -> None:
     told["recipe"]["conditions"].remove(ALONE.value)
     write_json(run.folder / "recipe.json", told)
     at = assert_healthy(lab(condition=ALONE.value))
-    assert _EN("lab_nobody") in texts(at.info)
+    assert _EN("compare_no_model") in texts(at.info)
 
 
 # Saving.
@@ -289,7 +289,7 @@ def test_what_is_saved_decides_and_can_be_taken_back(run: Run, language: str) ->
     shown = labelled(run.raw_predictions, SEBUM, "test")
     assert (told["grade"].to_numpy(dtype=int) == decided(stored(run), shown)).all()
     (versions,) = (one.value for one in at.dataframe if say("point_made") in one.value)
-    assert list(versions[say("point_who")]) == ["서연 <b>", "–"]
+    assert list(versions[say("point_author")]) == ["서연 <b>", "–"]
     words = f"{SEBUM.text(language)}: {say('rule_argmax')}, τ 1.5"
     assert list(versions[say("point_what")]) == [words, say("point_first")]
     at = assert_healthy(widget(at.button, say("point_bring_back")).click().run())

@@ -50,13 +50,13 @@ def test_cells_hold_the_pictures_and_say_in_words_which(language: str) -> None:
     told = wall({"one": ONE}, language=language)
     (matrix,) = told["matrices"]
     assert told["selected"] == "one.0.1"
-    assert matrix["description"] == Say(language)("wall_matrix", name="name of one")
+    assert matrix["description"] == Say(language)("matrices_matrix", name="name of one")
     assert texts(matrix) == [["6", "3", "1", "0"], ["2", "6", "2", "0"], ["–"] * 4, ["0", "1", "0", "3"]]
     assert matrix["images"] == ["n = 10", "n = 10", "n = 0", "n = 4"]
     said = texts(matrix, "description")
     if language == "en":
-        assert said[0][1] == "label normal, predicted mild: 3 pictures, 30% of the row"
-        assert said[2][1] == "label moderate, predicted mild: no picture has this label"
+        assert said[0][1] == "label normal, prediction mild: 3 pictures, 30% of the row"
+        assert said[2][1] == "label moderate, prediction mild: no pictures with this label"
         assert told["words"]["grades"] == ["normal", "mild", "moderate", "severe"]
     else:
         assert said[0][1] == "라벨 양호, 예측 경증: 사진 3장, 행의 30%"
@@ -85,7 +85,7 @@ def test_the_difference_is_against_the_reference_which_stays_as_it_is() -> None:
     one, other, blind = told["matrices"]
     assert texts(one) == [["−20", "+10", "+10", "0"], ["0"] * 4, ["–"] * 4, ["0", "0", "−25", "+25"]]
     assert texts(other) == texts(wall({"other": OTHER})["matrices"][0])
-    assert blind["missing"] == Say("en")("wall_not_graded")
+    assert blind["missing"] == Say("en")("matrices_not_graded")
     assert texts(one, "color")[1] == [DIVERGING[1]] * 4
     assert texts(one, "description")[0][0].endswith("60% of the row; −20 points against the reference")
     assert told["legend"]["colors"] == list(DIVERGING)

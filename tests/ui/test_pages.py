@@ -274,7 +274,7 @@ def test_the_best_is_promoted_and_taken_back(several: Folders) -> None:
     at = assert_healthy(open_page("compare", data="tiny", condition="value_2", view="best"))
     at = assert_healthy(at.button(key="promote-value_2-two").click().run())
     assert champions.pins() == {Condition("value_2"): "two"}
-    assert "two · promoted" in list(at.main.dataframe[0].value["Answers now"])
+    assert "two · promoted" in list(at.main.dataframe[0].value["In use"])
     assert "QWK on validation" in champions.changes()[0].why
     assert_healthy(at.button(key="unpin-value_2-two").click().run())
     assert champions.pins() == {}
@@ -558,13 +558,13 @@ def test_what_will_be_drawn_is_shown_before(trained: Trained, language: str) -> 
     assert list(table.index) == [condition.text(language) for condition in CONDITIONS]
     shares = [f"{100 * (labels == grade).mean():.0f}" for grade in range(4)]
     assert list(table.loc[Condition("value_5").text(language)]) == shares
-    assert say("drawn_same") in texts(at.sidebar.caption)
+    assert say("sampled_same") in texts(at.sidebar.caption)
     at.sidebar.selectbox(key="retrain_conditions").set_value(Condition("value_5"))
     at = at.sidebar.selectbox(key="retrain_sampling").set_value("full").run()
     (row,) = at.sidebar.table[0].value.to_numpy().tolist()
     present = sum(share != "0" for share in shares)
     assert [cell.rpartition(" ")[2] for cell in row] == [f"{100 / present:.0f}" if s != "0" else "0" for s in shares]
-    assert say("drawn_note") in texts(at.sidebar.caption)
+    assert say("sampled_note") in texts(at.sidebar.caption)
 
 
 def test_how_long_it_takes_is_said_once_it_was_measured(tiny: Dataset, folders: Folders) -> None:

@@ -80,7 +80,7 @@ def _candidates(one: ModelSelection, valid: Comparison, test: Comparison, champi
     """Every model that grades the condition, the best on validation first."""
     able = [side for side in one.sides if one.condition in side.recipe.conditions]
     if not able:
-        st.info(say("lab_nobody"))
+        st.info(say("compare_no_model"))
         return
     place = valid.conditions.index(one.condition)
     reached = dict(zip(valid.sides, valid.values(HEADLINE)[:, place], strict=True))

@@ -35,9 +35,9 @@ def show_wall(one: ModelSelection, say: Say) -> None:
 
 def _matrices(one: ModelSelection, graded: Sequence[Model], chosen: MatrixCell | None, say: Say) -> None:
     reference = _choose_reference(graded, say)
-    st.caption(say("wall_note", condition=say.of(one.condition.text), part=say.part(one.part)))
+    st.caption(say("matrices_note", condition=say.of(one.condition.text), part=say.part(one.part)))
     if reference:
-        st.caption(say("wall_difference_note", name=reference.name))
+        st.caption(say("matrices_difference_note", name=reference.name))
     drawn = {side.key: _matrix(one, side, side in graded, say) for side in one.sides}
     base = drawn[reference.key] if reference else None
     show_matrices(list(drawn.values()), base, chosen, "wall", _remember, say)
@@ -49,11 +49,11 @@ def _choose_reference(graded: Sequence[Model], say: Say) -> Model | None:
         return None
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
-        options = {"shares": say("wall_cells_shares"), "difference": say("wall_cells_difference")}
-        if choose(say("wall_cells"), options, "cells", "shares", say.language) == "shares":
+        options = {"shares": say("matrices_cells_shares"), "difference": say("matrices_cells_difference")}
+        if choose(say("matrices_cells"), options, "cells", "shares", say.language) == "shares":
             return None
     with right:
-        return _choose_side("reference", say("wall_reference"), graded, say)
+        return _choose_side("reference", say("matrices_reference"), graded, say)
 
 
 def _choose_side(key: str, label: str, graded: Sequence[Model], say: Say) -> Model:
@@ -64,7 +64,7 @@ def _choose_side(key: str, label: str, graded: Sequence[Model], say: Say) -> Mod
 def _matrix(one: ModelSelection, side: Model, graded: bool, say: Say) -> Matrix:
     comparison = one.comparison
     counts = comparison.counts[comparison.sides.index(side.key), comparison.conditions.index(one.condition)]
-    note = say("wall_seeds", count=len(side.runs)) if len(side.runs) > 1 else ""
+    note = say("matrices_seeds", count=len(side.runs)) if len(side.runs) > 1 else ""
     return Matrix(side.key, side.name, note, counts if graded else None)
 
 
@@ -79,18 +79,18 @@ def _remember(cell: MatrixCell) -> None:
 
 def _pictures(one: ModelSelection, graded: Sequence[Model], chosen: MatrixCell | None, say: Say) -> None:
     only = _choose_only(graded, say)
-    who = _choose_side("who", say("wall_who"), graded, say) if only == "only_right" else graded[0]
+    who = _choose_side("who", say("matrices_model"), graded, say) if only == "only_right" else graded[0]
     if only == "cell" and chosen is None:
-        st.info(say("wall_pick"))
+        st.info(say("matrices_pick"))
         return
     places = found(one.aligned, one.condition, graded, only, chosen, who)
-    told = say("wall_count", count=len(places), whole=len(one.aligned.images), part=say.part(one.part))
+    told = say("matrices_count", count=len(places), whole=len(one.aligned.images), part=say.part(one.part))
     st.markdown(f"{_asked(graded, only, chosen, who, say)} {told}")
     if several := [side.runs[0].id for side in graded if len(side.runs) > 1]:
-        st.caption(say("wall_first_run", runs=", ".join(f"`{run_id}`" for run_id in several)))
+        st.caption(say("matrices_first_run", runs=", ".join(f"`{run_id}`" for run_id in several)))
     if not len(places):
         return
-    st.caption(say("wall_strip", names=" · ".join(side.name for side in graded)))
+    st.caption(say("matrices_strip", names=" · ".join(side.name for side in graded)))
     leafed = f"{one.dataset.name}-{one.condition}-{one.part}-{[side.key for side in graded]}-{only}-{chosen}-{who.key}"
     start = PER_PAGE * (_choose_page(len(places), leafed) - 1)
     cards = cards_of(one.aligned, one.condition, graded, places[start : start + PER_PAGE])
@@ -107,22 +107,22 @@ def _choose_page(pictures: int, leafed: str) -> int:
 
 
 def _choose_only(graded: Sequence[Model], say: Say) -> str:
-    options = {"cell": say("wall_only_cell"), "all_wrong": say("wall_only_all_wrong")}
+    options = {"cell": say("matrices_only_cell"), "all_wrong": say("matrices_only_all_wrong")}
     if len(graded) > 1:
-        options |= {"only_right": say("wall_only_right"), "apart": say("wall_only_apart")}
+        options |= {"only_right": say("matrices_only_right"), "apart": say("matrices_only_apart")}
     # Whenever a cell is picked this starts from the address, which then says that its pictures are wanted.
     fresh = f"{say.language}-{st.session_state.get(_PICKS, 0)}"
-    return choose(say("wall_only"), options, "only", "cell", fresh)
+    return choose(say("matrices_only"), options, "only", "cell", fresh)
 
 
 def _asked(graded: Sequence[Model], only: str, chosen: MatrixCell | None, who: Model, say: Say) -> str:
     if only == "cell" and chosen:
         name = next(side.name for side in graded if side.key == chosen.side)
         truth, predicted = (say.of(Severity(grade).text) for grade in (chosen.truth, chosen.predicted))
-        return say("wall_of_cell", name=name, truth=truth, predicted=predicted)
+        return say("matrices_of_cell", name=name, truth=truth, predicted=predicted)
     if only == "all_wrong":
-        return say("wall_of_all_wrong")
-    return say("wall_of_only_right", name=who.name) if only == "only_right" else say("wall_of_apart")
+        return say("matrices_of_all_wrong")
+    return say("matrices_of_only_right", name=who.name) if only == "only_right" else say("matrices_of_apart")
 
 
 def found(

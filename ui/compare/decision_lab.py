@@ -137,7 +137,7 @@ def _optimum(run: Run, _changed_ns: int, condition: Condition) -> Decision:
 def _choose_bench(one: ModelSelection, say: Say) -> _Bench | None:
     sides = {side.key: side for side in one.sides if one.condition in side.runs[0].recipe.conditions}
     if not sides:
-        st.info(say("lab_nobody"))
+        st.info(say("compare_no_model"))
         return None
     places = iter(st.columns(3))
     with next(places):
@@ -308,7 +308,7 @@ def _matrices(bench: _Bench, chosen: Decision, say: Say) -> None:
     truth = bench.shown.truth
     rarest = min(int(images) for images in np.bincount(truth) if images)
     st.caption(say("lab_images", part=say.part(bench.part), images=len(truth), rarest=rarest))
-    decisions = zip(_SIDES, (say("lab_here"), say("lab_in_force")), (chosen, bench.stored), strict=True)
+    decisions = zip(_SIDES, (say("lab_here"), say("lab_current")), (chosen, bench.stored), strict=True)
     drawn = [
         Matrix(key, name, decision_words(decision, say, costs=False), bench.counts(decision).astype(np.float64))
         for key, name, decision in decisions
@@ -332,7 +332,7 @@ def _cell(dataset: Dataset, bench: _Bench, chosen: Decision, say: Say) -> None:
     grades = decided(chosen if cell.side == "here" else bench.stored, bench.shown)
     ids = bench.shown.images[(bench.shown.truth == cell.truth) & (grades == cell.predicted)]
     names = {end: grade_name(getattr(cell, end), say.language) for end in ("truth", "predicted")}
-    side = say("lab_here") if cell.side == "here" else say("lab_in_force")
+    side = say("lab_here") if cell.side == "here" else say("lab_current")
     st.markdown(say("lab_cell", side=side, count=len(ids), **names))
     if len(ids) > SHOWN_PICTURES:
         st.caption(say("compare_first", count=SHOWN_PICTURES))
@@ -347,7 +347,7 @@ def _cell(dataset: Dataset, bench: _Bench, chosen: Decision, say: Say) -> None:
 
 def _table(bench: _Bench, chosen: Decision, say: Say) -> None:
     """Every figure of merit that counts can tell, and what the grade sets keep."""
-    decisions = {say("lab_here"): chosen, say("lab_in_force"): bench.stored, say("lab_plain"): Decision()}
+    decisions = {say("lab_here"): chosen, say("lab_current"): bench.stored, say("lab_plain"): Decision()}
     table = pd.DataFrame({name: _figures(bench, decision, say) for name, decision in decisions.items()})
     numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in table}
     numbers[say("lab_plain")]["help"] = say("lab_plain_help")
@@ -401,7 +401,7 @@ def _save(bench: _Bench, chosen: Decision, say: Say) -> None:
     why = say("lab_why_default", condition=name, way=decision_words(chosen, say))
     with st.form(f"lab-save-{bench.id}", border=False):
         left, right = st.columns([1, 2])
-        who = left.text_input(say("point_who"), st.session_state.get("lab_who", ""), LONGEST_WHO, key="lab-who")
+        who = left.text_input(say("point_author"), st.session_state.get("lab_who", ""), LONGEST_WHO, key="lab-who")
         made = bench.run.operating_point.made  # what is saved next has a reason of its own
         typed = right.text_input(say("point_occasion"), "", LONGEST_WHY, placeholder=why, key=f"lab-why-{made}")
         pressed = st.form_submit_button(say("lab_save_button"), icon=":material/save:", disabled=same)

@@ -105,14 +105,14 @@ def _answers(opened: _Opened, say: Say) -> None:
         ends = None if low < 0 else (Severity(low), Severity(high))
         rows.append(
             {
-                say("wall_who"): side.name,
+                say("matrices_model"): side.name,
                 say("grade"): grade_name(grade, say.language),
                 say("answers_error"): _error(int(grade), opened.truth, say),
                 say("probability_of_grade"): f"{probabilities[grade]:.0%}",
                 say("grade_set", coverage=f"{COVERAGE:.0%}"): grade_set_name(ends, say),
             }
         )
-    st.table(pd.DataFrame(rows).set_index(say("wall_who")))
+    st.table(pd.DataFrame(rows).set_index(say("matrices_model")))
 
 
 def _error(grade: int, truth: int, say: Say) -> str:

@@ -68,7 +68,7 @@ def _card_content(dataset: Dataset, card: Card, say: Say) -> dict[str, Any]:
         "truth": truth,
         "color": color,
         "ink": ink(color),
-        "description": say("wall_card", image=card.image, truth=truth),
+        "description": say("matrices_card", image=card.image, truth=truth),
         "answers": [_answer_content(answer, card.truth, say) for answer in card.answers],
     }
 
@@ -77,9 +77,9 @@ def _answer_content(answer: ModelGrade, truth: int | None, say: Say) -> dict[str
     color = _color(answer.grade)
     colors = {"color": color, "ink": ink(color)}
     if answer.grade is None:
-        return colors | {"text": "–", "right": False, "description": f"{answer.name}: {say('wall_not_graded')}"}
+        return colors | {"text": "–", "right": False, "description": f"{answer.name}: {say('matrices_not_graded')}"}
     description = say(
-        "wall_answer",
+        "matrices_answer",
         name=answer.name,
         grade=grade_name(answer.grade, say.language),
         probability=f"{answer.probability:.0%}",

@@ -104,8 +104,8 @@ def show_matrices(
         data={
             "matrices": [_matrix_content(matrix, base if matrix is not base else None, say) for matrix in matrices],
             "words": {
-                "rows": say("wall_rows"),
-                "columns": say("wall_columns"),
+                "rows": say("matrices_rows"),
+                "columns": say("matrices_columns"),
                 "grades": [say.of(grade.text) for grade in GRADES],
             },
             "legend": _legend(base, say),
@@ -119,11 +119,11 @@ def show_matrices(
 def _matrix_content(matrix: Matrix, base: Matrix | None, say: Say) -> dict[str, Any]:
     heading: dict[str, Any] = {"key": matrix.key, "name": matrix.name, "note": matrix.note}
     if matrix.counts is None:
-        return heading | {"missing": say("wall_not_graded")}
+        return heading | {"missing": say("matrices_not_graded")}
     shares = row_shares(matrix.counts)
     base_shares = None if base is None or base.counts is None else row_shares(base.counts)
     return heading | {
-        "description": say("wall_matrix", name=matrix.name),
+        "description": say("matrices_matrix", name=matrix.name),
         "images": [f"n = {row:,.0f}" for row in matrix.counts.sum(axis=1)],
         "cells": [
             [_cell_content(matrix.counts, shares, base_shares, truth, predicted, say) for predicted in GRADES]
@@ -139,13 +139,19 @@ def _cell_content(
     at = truth, predicted
     names = {"truth": say.of(Severity(truth).text), "predicted": say.of(Severity(predicted).text)}
     if np.isnan(shares[at]):
-        return {"text": "–", "color": "", "ink": "", "description": say("wall_cell_empty", **names), "kind": "empty"}
+        return {
+            "text": "–",
+            "color": "",
+            "ink": "",
+            "description": say("matrices_cell_empty", **names),
+            "kind": "empty",
+        }
     text, color = _count(counts[at]), blend(MATRIX_COLORS, shares[at])
-    description = say("wall_cell", **names, count=text, share=f"{shares[at]:.0%}")
+    description = say("matrices_cell", **names, count=text, share=f"{shares[at]:.0%}")
     if base_shares is not None:
         difference = shares[at] - base_shares[at]
         text, color = _points(difference), blend(DIVERGING, 0.5 + difference / FULL_DIFFERENCE / 2)
-        description = say("wall_cell_against", cell=description, points=text)
+        description = say("matrices_cell_against", cell=description, points=text)
     kind = _kind(counts, truth, predicted)
     return {"text": text, "color": color, "ink": ink(color), "description": description, "kind": kind}
 
@@ -167,9 +173,9 @@ def _points(difference: float) -> str:
 
 def _legend(base: Matrix | None, say: Say) -> dict[str, Any]:
     if base is None:
-        scale = {"low": "0 %", "high": "100 %", "meaning": say("wall_legend_shares"), "colors": MATRIX_COLORS}
+        scale = {"low": "0 %", "high": "100 %", "meaning": say("matrices_legend_shares"), "colors": MATRIX_COLORS}
     else:
         full = f"{100 * FULL_DIFFERENCE:.0f}"
-        meaning = say("wall_legend_difference", name=base.name)
+        meaning = say("matrices_legend_difference", name=base.name)
         scale = {"low": f"−{full}", "high": f"+{full}", "meaning": meaning, "colors": DIVERGING}
-    return scale | {"far": say("wall_legend_far"), "selected": say("wall_legend_chosen")}
+    return scale | {"far": say("matrices_legend_far"), "selected": say("matrices_legend_chosen")}

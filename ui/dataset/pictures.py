@@ -118,7 +118,7 @@ def _labels(dataset: Dataset, row: int, say: Say) -> None:
     names = [say("unlabelled") if grade is None else grade_name(grade, say.language) for grade in labels.values()]
     table = {say("condition"): [say.of(condition.text) for condition in labels], say("label"): names}
     if drawn := truth_of(dataset, row):
-        table[say("drawn_as")] = [
+        table[say("rendered_as")] = [
             f"{grade_name(clean, say.language)} ({severity:.2f})" for clean, severity in drawn.values()
         ]
     st.table(pd.DataFrame(table).set_index(say("condition")))

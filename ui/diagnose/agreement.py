@@ -90,7 +90,7 @@ def _voice(voice: model_agreement.ModelAnswer, answers: bool, say: Say) -> Grade
     grading = voice.grading
     probability = f"{grading.probabilities[grading.grade]:.0%}"
     grade = grade_name(grading.grade, say.language)
-    said = say("wall_answer", name=voice.name, grade=grade, probability=probability)
+    said = say("matrices_answer", name=voice.name, grade=grade, probability=probability)
     return GradeCell(int(grading.grade), said, probability, ringed=answers)
 
 

@@ -109,7 +109,7 @@ def grade_cell(answer: Answer, condition: Condition, label: int | None, say: Say
         return GradeCell(None, text="–")
     probability = f"{grading.probabilities[grading.grade]:.0%}"
     grade = grade_name(grading.grade, say.language)
-    said = say("wall_answer", name=say.of(condition.text), grade=grade, probability=probability)
+    said = say("matrices_answer", name=say.of(condition.text), grade=grade, probability=probability)
     if label is not None:
         said = f"{said}; {say('label')}: {grade_name(label, say.language)}"
     return GradeCell(int(grading.grade), said, note, ringed=label is not None and label == grading.grade)

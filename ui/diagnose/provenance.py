@@ -39,7 +39,9 @@ def _checked(data: bytes, answer: Answer) -> Parity | ScalpError:
 def _badge(found: Parity, say: Say) -> None:
     apart = difference(found.rest)
     rest = say("parity_rest", difference=apart) if found.same else say("parity_rest_other", difference=apart)
-    torch = say("parity_torch", difference=difference(found.torch)) if found.torch is not None else say("parity_untold")
+    torch = (
+        say("parity_torch", difference=difference(found.torch)) if found.torch is not None else say("parity_unknown")
+    )
     if found.holds:
         st.caption(f"✓ {rest} {torch}")
     else:

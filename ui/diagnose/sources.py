@@ -137,7 +137,7 @@ def _sent(source: str, files: Sequence[UploadedFile], say: Say) -> list[InputIma
 def _tell_kept(shots: Sequence[InputImage], say: Say) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(say("upload_kept", count=sum(not _left_out(shot) for shot in shots)))
-        st.button(say("upload_let_go"), key="upload_let_go", icon=":material/close:", on_click=_let_go)
+        st.button(say("upload_clear"), key="upload_let_go", icon=":material/close:", on_click=_let_go)
 
 
 def _left_out(shot: InputImage) -> bool:

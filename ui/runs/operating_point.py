@@ -130,8 +130,8 @@ def show_versions(run: Run, say: Say) -> None:
     with st.expander(say("point_versions")):
         rows = [
             {
-                say("point_made"): _moment(point) + (f" · {say('point_now')}" if not number else ""),
-                say("point_who"): point.who or "–",
+                say("point_made"): _moment(point) + (f" · {say('point_current')}" if not number else ""),
+                say("point_author"): point.who or "–",
                 say("point_what"): _what(point, before, say),
                 say("recall_floor"): f"{point.recall_floor:g}",
                 say("point_occasion"): point.why,
@@ -168,7 +168,7 @@ def _bring_back(run: Run, points: list[OperatingPoint], say: Say) -> None:
             key=f"version-{key}",
             width=300,
         )
-        who = st.text_input(say("point_who"), max_chars=LONGEST_WHO, key=f"version-who-{key}", width=220)
+        who = st.text_input(say("point_author"), max_chars=LONGEST_WHO, key=f"version-who-{key}", width=220)
         pressed = st.button(say("point_bring_back"), key=f"bring-back-{key}", icon=":material/history:")
     if not pressed or made not in earlier:
         return

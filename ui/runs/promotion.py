@@ -41,7 +41,7 @@ def show_verdict(run: Run, say: Say) -> None:
 
 def _verdict(run: Run, condition: Condition, champion: Champion | None, say: Say) -> str:
     if champion is None:
-        return say("verdict_nobody")
+        return say("verdict_no_run")
     if champion.run == run:
         return say("verdict_promoted") if champion.pinned else say("verdict_answers")
     try:

@@ -208,14 +208,14 @@ def _choice(name: str, say: Say) -> str:
 def _drawn(recipe: Recipe, say: Say) -> None:
     """How often each grade is seen, before anything is trained."""
     table = _shares(recipe.data, open_dataset(recipe.data).version, recipe.conditions, recipe.sampling)
-    with st.popover(say("drawn"), icon=":material/casino:", width="stretch"):
-        st.caption(say("drawn_same") if recipe.sampling == "none" else say("drawn_note"))
+    with st.popover(say("sampled"), icon=":material/casino:", width="stretch"):
+        st.caption(say("sampled_same") if recipe.sampling == "none" else say("sampled_note"))
         shown = pd.DataFrame(
             [[_share(*cell) for cell in row] for row in table],
             index=pd.Index([say.of(condition.text) for condition in recipe.conditions], name=say("condition")),
             columns=[grade_name(int(grade), say.language) for grade in GRADES],
         )
-        st.table(shown, alt=say("drawn"))
+        st.table(shown, alt=say("sampled"))
 
 
 def _share(labelled: float, drawn: float) -> str:

@@ -1,0 +1,229 @@
+"""Texts of the comparison page: leaderboard, confusion matrices, differences, best models, one picture."""
+
+from scalp_core import terms
+from scalp_core.errors import Text
+from scalp_core.terms import capitalized
+
+WORDS = {
+    "compare_runs": Text("Models", "모델"),
+    "compare_metric": capitalized(terms.METRIC),
+    "compare_not_test": Text(
+        "This split was used for selection, early stopping or calibration, so results look too good. Report the test "
+        "split.",
+        "모델 선택·조기 종료·보정에 쓴 분할이라 결과가 실제보다 좋게 나와요. 보고에는 테스트 분할을 쓰세요.",
+    ),
+    "compare_view": Text("View", "보기"),
+    "view_leaderboard": Text("Leaderboard", "리더보드"),
+    "view_wall": Text("Confusion matrices", "혼동 행렬"),
+    "view_differences": Text("Differences", "모델 간 차이"),
+    "view_decision": capitalized(terms.OPERATING_POINT),
+    "view_best": Text("Best per condition", "증상별 최고 모델"),
+    "compare_choose": Text("Select at least one model.", "모델을 하나 이상 고르세요."),
+    "compare_none": Text(
+        "No finished run on “{data}” grades this condition. Start one in the sidebar.",
+        "“{data}” 데이터셋에서 이 증상을 추정하는 완료된 실행이 없어요. 사이드바에서 시작하세요.",
+    ),
+    "compare_no_model": Text(
+        "None of the selected models grades this condition.", "고른 모델 중 이 증상을 추정하는 모델이 없어요."
+    ),
+    "compare_left_out": Text(
+        "{count} finished runs cannot be compared here", "여기서 비교할 수 없는 완료된 실행 {count}개"
+    ),
+    "compare_reason": capitalized(terms.REASON),
+    "compare_report": Text("Printable report (HTML)", "인쇄용 보고서 (HTML)"),
+    "compare_report_note": Text(
+        "Figures, tables, recipes and hashes of this comparison, with the command that reproduces it.",
+        "이 비교의 그림, 표, 학습 설정, 해시와 재현 명령이 들어 있어요.",
+    ),
+    # leaderboard
+    "leaderboard_alt": Text(
+        "{metric} of every model (rows) and condition (columns) with 95% CI",
+        "모델(행)과 증상(열)별 {metric}, 95% 신뢰 구간 포함",
+    ),
+    "leaderboard_legend": Text(
+        "{metric} ({direction}) with 95% CI, bootstrapped over {captures} captures. Darker is better; grey: not graded "
+        "or too few labels.",
+        "{metric}({direction})와 촬영 {captures}건을 부트스트랩한 95% 신뢰 구간이에요. 진할수록 좋고, 회색은 추정하지 않거나 라벨이 너무 "
+        "적은 칸이에요.",
+    ),
+    "leaderboard_letters": Text(
+        "Models with the same letter are not significantly different (per column, a is best). Below the line: "
+        "baselines, ceiling and published results.",
+        "글자가 같은 모델은 유의한 차이가 없어요(열별, a가 최고). 선 아래는 기준선, 기대 최고값, 발표된 값이에요.",
+    ),
+    "leaderboard_more": terms.HIGHER_IS_BETTER,
+    "leaderboard_less": terms.LOWER_IS_BETTER,
+    "leaderboard_table": Text("As a table", "표로 보기"),
+    "leaderboard_caption": Text(
+        "{metric} on the {part} split, 95% CI; a: not significantly different from the best of its condition",
+        "{part} 분할의 {metric}, 95% 신뢰 구간; a: 그 증상의 최고값과 유의한 차이 없음",
+    ),
+    "leaderboard_model": capitalized(terms.MODEL),
+    "leaderboard_value": Text("Value", "값"),
+    "leaderboard_low": Text("95% CI low", "95% 신뢰 하한"),
+    "leaderboard_high": Text("95% CI high", "95% 신뢰 상한"),
+    "leaderboard_tied": Text("Letter", "글자"),
+    "leaderboard_seeds": capitalized(terms.SEEDS),
+    "leaderboard_lowest": Text("Lowest seed", "시드 최저"),
+    "leaderboard_highest": Text("Highest seed", "시드 최고"),
+    "leaderboard_references": Text("References", "기준값"),
+    "leaderboard_reference": capitalized(terms.REFERENCE),
+    "leaderboard_protocol": capitalized(terms.PROTOCOL),
+    # confusion matrices
+    "matrices_cells": Text("Cells show", "칸의 값"),
+    "matrices_cells_shares": Text("pictures", "사진 수"),
+    "matrices_cells_difference": Text("difference from a reference", "기준 모델과의 차이"),
+    "matrices_reference": Text("Reference model", "기준 모델"),
+    "matrices_note": Text(
+        "{condition}, {part} split. Rows: label, columns: prediction. Click a cell for its pictures (keyboard: Tab, "
+        "arrows, Enter).",
+        "{condition}, {part} 분할. 행은 라벨, 열은 예측이에요. 칸을 누르면 사진이 나와요(키보드: Tab, 화살표, Enter).",
+    ),
+    "matrices_difference_note": Text(
+        "Share of the row minus that of {name}, in percentage points. Higher is better on the diagonal, lower "
+        "elsewhere.",
+        "행 비율에서 {name}의 행 비율을 뺀 값(%p)이에요. 대각선은 클수록, 나머지는 작을수록 좋아요.",
+    ),
+    "matrices_rows": Text("label ↓", "라벨 ↓"),
+    "matrices_columns": Text("prediction →", "예측 →"),
+    "matrices_matrix": Text(
+        "Confusion matrix of {name}: rows label, columns prediction", "{name}의 혼동 행렬: 행은 라벨, 열은 예측"
+    ),
+    "matrices_cell": Text(
+        "label {truth}, prediction {predicted}: {count} pictures, {share} of the row",
+        "라벨 {truth}, 예측 {predicted}: 사진 {count}장, 행의 {share}",
+    ),
+    "matrices_cell_against": Text("{cell}; {points} points against the reference", "{cell}, 기준 모델 대비 {points}%p"),
+    "matrices_cell_empty": Text(
+        "label {truth}, prediction {predicted}: no pictures with this label",
+        "라벨 {truth}, 예측 {predicted}: 이 라벨의 사진 없음",
+    ),
+    "matrices_legend_shares": terms.SHARE_OF_ROW,
+    "matrices_legend_difference": Text("points against {name}", "%p ({name} 대비)"),
+    "matrices_legend_far": terms.FAR_ERRORS,
+    "matrices_legend_chosen": Text("selected cell", "고른 칸"),
+    "matrices_seeds": Text("mean of {count} seeds", "시드 {count}개의 평균"),
+    "matrices_not_graded": Text("Does not grade this condition.", "이 증상은 추정하지 않는 모델이에요."),
+    "matrices_only": Text("Pictures", "사진"),
+    "matrices_only_cell": Text("selected cell", "고른 칸"),
+    "matrices_only_all_wrong": Text("all models wrong", "모든 모델이 틀림"),
+    "matrices_only_right": Text("one model right", "한 모델만 맞음"),
+    "matrices_only_apart": Text("two or more grades apart", "두 등급 이상 갈림"),
+    "matrices_model": capitalized(terms.MODEL),
+    "matrices_pick": Text("Click a cell to see its pictures.", "칸을 누르면 사진이 여기에 나와요."),
+    "matrices_of_cell": Text(
+        "{name}: label {truth}, prediction {predicted}.", "{name}: 라벨 {truth}, 예측 {predicted}."
+    ),
+    "matrices_of_all_wrong": Text("All models wrong.", "모든 모델이 틀림."),
+    "matrices_of_only_right": Text("Only {name} right.", "{name}만 맞음."),
+    "matrices_of_apart": Text("Predictions two or more grades apart.", "예측이 두 등급 이상 갈림."),
+    "matrices_count": Text("{count:,} of {whole:,} pictures ({part}).", "{part} 사진 {whole:,}장 중 {count:,}장."),
+    "matrices_strip": Text(
+        "Squares: predictions of {names}, left to right; a ring marks a correct one.",
+        "네모는 왼쪽부터 {names}의 예측이에요. 테두리는 정답이라는 뜻이에요.",
+    ),
+    "matrices_first_run": Text(
+        "For models with several seeds, the first run is shown: {runs}.",
+        "시드가 여럿인 모델은 첫 실행을 보여 줘요: {runs}.",
+    ),
+    "matrices_card": Text("{image}, label {truth}", "{image}, 라벨 {truth}"),
+    "matrices_answer": Text("{name}: {grade}, probability {probability}", "{name}: {grade}, 확률 {probability}"),
+    # differences
+    "figure": Text("Figure", "그림"),
+    "figure_forest": Text("Differences", "차이"),
+    "figure_recall": Text("Recall by grade", "등급별 재현율"),
+    "figure_reliability": Text("Reliability diagram", "신뢰도 다이어그램"),
+    "figure_curves": capitalized(terms.LEARNING_CURVES),
+    "figure_pareto": Text("Cost", "비용"),
+    "forest_reference": Text("Reference model", "기준 모델"),
+    "forest_alt": Text(
+        "Difference in {metric} of every model from {reference}, with corrected 95% CI",
+        "{reference} 대비 모델별 {metric} 차이, 보정한 95% 신뢰 구간 포함",
+    ),
+    "forest_note": Text(
+        "95% CI, Holm-corrected over all pairs, paired bootstrap over {captures} captures. Grey band: practically "
+        "equal (within {negligible}). Default reference: best on validation.",
+        "모든 쌍에 대해 Holm 보정한 95% 신뢰 구간이에요(촬영 {captures}건의 대응 부트스트랩). 회색 띠는 사실상 같은 {negligible} "
+        "이내의 차이예요. 기본 기준은 검증에서 가장 좋은 모델이에요.",
+    ),
+    "pairs_title": Text("Pairwise comparison", "쌍별 비교"),
+    "pairs_first": capitalized(terms.MODEL),
+    "pairs_second": Text("Against", "비교 대상"),
+    "pairs_verdict": capitalized(terms.VERDICT),
+    "pairs_difference": Text("Difference", "차이"),
+    "pairs_interval": Text("95% CI (Holm)", "95% 신뢰 구간 (Holm)"),
+    "pairs_p": terms.P_HOLM,
+    "pairs_only": Text("Only one right", "한쪽만 맞은 사진"),
+    "pairs_mcnemar": Text("p (McNemar)", "p값 (McNemar)"),
+    "pairs_note": Text(
+        "“Only one right”: pictures graded correctly by the first / the second model only. McNemar's test treats "
+        "pictures as independent, so its p is too small.",
+        "‘한쪽만 맞은 사진’은 앞 모델만 / 뒤 모델만 맞힌 사진 수예요. McNemar 검정은 사진이 서로 독립이라고 보므로 p값이 실제보다 작아요.",
+    ),
+    "pairs_seeds": Text(
+        "For models with several seeds, McNemar's test uses the first run.",
+        "시드가 여럿인 모델은 첫 실행으로 McNemar 검정을 해요.",
+    ),
+    "ranks_title": Text("Rank stability", "순위 안정성"),
+    "ranks_rank": Text("Rank", "순위"),
+    "ranks_range": Text("Rank, 95% of resamples", "순위 (재표집 95%)"),
+    "ranks_best": Text("Best in", "1위 비율"),
+    "ranks_note": Text(
+        "Over bootstrap resamples: the range of ranks, and how often the model is best.",
+        "부트스트랩 재표집에서 나온 순위 범위와 1위 비율이에요.",
+    ),
+    "recall": capitalized(terms.RECALL),
+    "recall_alt": Text(
+        "Recall of every grade of {condition} by model, with 95% CI",
+        "{condition}의 등급별·모델별 재현율, 95% 신뢰 구간 포함",
+    ),
+    "recall_note": Text(
+        "n: pictures with this label. 95% Wilson intervals treat pictures as independent and are slightly too narrow.",
+        "n은 그 라벨의 사진 수예요. 95% Wilson 구간은 사진이 서로 독립이라고 보므로 실제보다 조금 좁아요.",
+    ),
+    "reliability_alt": Text(
+        "Accuracy against confidence by model for {condition}", "{condition}의 모델별 확신도 대비 정확도"
+    ),
+    "reliability_note": Text(
+        "Each point: one of {bins} equally large bins. Below the dashed line the model is overconfident. “Error”: "
+        "expected calibration error; chance alone keeps it above 0.",
+        "점 하나는 같은 크기의 구간 {bins}개 중 하나예요. 점선 아래는 과신이에요. ‘오차’는 기대 보정 오차(ECE)이며, 우연만으로도 0보다 커요.",
+    ),
+    "reliability_confidence": capitalized(terms.CONFIDENCE),
+    "reliability_accuracy": capitalized(terms.ACCURACY),
+    "curves_note": Text(
+        "Validation split, mean over the conditions of the run.", "검증 분할, 실행이 추정하는 증상의 평균이에요."
+    ),
+    "compare_curves": capitalized(terms.LEARNING_CURVES),
+    "cost": Text("Cost", "비용"),
+    "cost_milliseconds": Text("ms per picture", "사진당 ms"),
+    "cost_unknown": Text(
+        "Not measured on this machine yet: {names}.", "이 컴퓨터에서 아직 측정하지 않은 모델: {names}."
+    ),
+    "cost_measure": Text("Measure", "측정하기"),
+    "cost_measuring": Text("Measuring …", "측정하는 중 …"),
+    "pareto_alt": Text("{metric} of every model against {cost}", "모델별 {metric}, {cost} 기준"),
+    "pareto_note": Text(
+        "Dashed: Pareto front. Time: one picture on one core of this machine.",
+        "점선은 파레토 경계예요. 시간은 이 컴퓨터의 코어 하나로 사진 한 장을 처리하는 시간이에요.",
+    ),
+    # best models
+    "best_note": Text(
+        "Selected by validation QWK: the smallest model within {margin} of the best. Test QWK is reported only.",
+        "검증 QWK가 최고와 {margin} 이내인 모델 중 가장 작은 모델이에요. 테스트 QWK는 보고용이에요.",
+    ),
+    "best_chosen": Text("Selected", "선택된 모델"),
+    "best_tied": Text("Tied with", "동률"),
+    "best_answers": Text("In use", "사용 중인 실행"),
+    "best_time": Text("Time per picture", "사진당 시간"),
+    "best_for": Text("Candidates for {condition}", "{condition} 후보"),
+    "best_candidate": Text("QWK: validation {valid}, test {test}", "QWK: 검증 {valid}, 테스트 {test}"),
+    # one picture
+    "answers_error": Text("Against the label", "라벨과 비교"),
+    "answers_right": Text("correct", "맞음"),
+    "answers_high": Text("{count} too high", "{count}등급 높음"),
+    "answers_low": Text("{count} too low", "{count}등급 낮음"),
+    "answers_evidence": Text("Evidence for", "근거를 볼 등급"),
+    "answers_evidence_label": Text("the label", "라벨 등급"),
+    "answers_evidence_decided": Text("each model's prediction", "모델별 예측 등급"),
+}
