@@ -168,7 +168,7 @@ def test_a_cell_in_the_address_shows_exactly_its_pictures(wall: Wall, language: 
         assert shown(at) == sorted(wanted)
         told = component(at, "scalp_matrices")
         assert told
-        assert told["chosen"] == f"{key}.{truth}.{predicted}"
+        assert told["selected"] == f"{key}.{truth}.{predicted}"
         names = {"truth": say.of(GRADES[truth].text), "predicted": say.of(GRADES[predicted].text)}
         assert say("matrices_of_cell", name=name, **names) in page_text(at)
         assert say("matrices_count", count=len(wanted), whole=len(table_of(key)), part=say.part("test")) in page_text(
