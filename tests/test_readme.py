@@ -1,4 +1,4 @@
-"""The READMEs promise commands: every line of their code blocks is run, or held to the file it speaks of."""
+"""The READMEs and guides promise commands: every block of code is run, or held to the file it speaks of."""
 
 import csv
 import json
@@ -29,14 +29,21 @@ from training import demo
 from training.report import markdown
 
 ROOT = Path(__file__).resolve().parent.parent
-READMES = ["README.md", "README.ko.md"]
+README_LIMIT = 9_000  # bytes
+COMMAND_LIMIT = 400  # seconds
+
+DOCUMENTS = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+# Korean documents show the same code as their English twins, which is run once.
+TWINS = {"README.ko.md": "README.md"} | {
+    name: name.replace("/ko/", "/") for name in DOCUMENTS if "/ko/" in name and name.replace("/ko/", "/") in DOCUMENTS
+}
 
 
 @dataclass(frozen=True)
 class Place:
-    """A folder in which a reader follows the README, and the server that `make run` would have started.
+    """A folder in which a reader follows the documents, and the server that `make run` would have started.
 
-    `own` are the reader's own pictures by the name of the data set that the README makes of them.
+    `own` are the reader's own pictures by the name of the data set that the guide makes of them.
     """
 
     folder: Path
@@ -45,25 +52,33 @@ class Place:
     own: dict[str, Truth]
 
 
-def blocks(readme: str, language: str) -> list[str]:
-    """The fenced blocks of that language, in order; `` for those without one."""
-    found, kind, lines = [], None, []
-    for line in (ROOT / readme).read_text(encoding="utf-8").splitlines():
-        if not line.startswith("```"):
-            lines.append(line + "\n")
-        elif kind is None:
-            kind, lines = line.removeprefix("```"), []
-        else:
-            if kind == language:
-                found.append("".join(lines))
-            kind = None
-    return found
+def blocks(document: str) -> list[tuple[str, str]]:
+    """The fenced blocks of a document in order: their language (empty for those without one) and their text."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return re.findall(r"^ *```(\w*)\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+
+
+def in_reading_order() -> list[str]:
+    """The documents whose code is run: guides use data sets and runs that the guides before them made."""
+    guides = [f"docs/guide/{name}" for name in _indexed("docs/guide/README.md") if f"docs/guide/{name}" in DOCUMENTS]
+    first = ["README.md", *guides]
+    return [*first, *(name for name in DOCUMENTS if name not in first and name not in TWINS)]
+
+
+def _indexed(index: str) -> list[str]:
+    """The guides that an index links to, in its order."""
+    return list(dict.fromkeys(re.findall(r"^\| \[[\w.]+\]\(([\w./]+)\)", _text(index), re.MULTILINE)))
+
+
+def _text(document: str) -> str:
+    return (ROOT / document).read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def place(trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("reader")
     shutil.copytree(os.environ["SCALP_DATA"], folder / "data")
+    shutil.copytree(folder / "data" / "tiny", folder / "data" / "demo")  # stands in for what `make run` renders
     shutil.copytree(os.environ["SCALP_ARTIFACTS"], folder / "artifacts")
     (folder / "picture.jpg").write_bytes(trained.picture)
     own = _own_pictures(folder)
@@ -87,7 +102,7 @@ def place(trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def _own_pictures(folder: Path) -> dict[str, Truth]:
-    """What the README imports: an AI Hub tree with every fault, a table with headings of its own, class folders."""
+    """The pictures that the guide imports: an AI Hub tree with every fault, a table with its own headings, folders."""
     table, columns, clinic = csv_table(folder)
     heading, rows = table.read_text(encoding="utf-8-sig").split("\n", 1)
     for field, named in {"image": "file", "site": "hospital", "value_2": "피지과다", "value_6": "loss"}.items():
@@ -114,17 +129,24 @@ def _wait_for(address: str) -> None:
             time.sleep(0.3)
 
 
-@pytest.mark.parametrize("readme", READMES)
-def test_every_shell_line_does_what_it_says(readme: str, place: Place) -> None:
-    for made in (
-        *(Path("data", name) for name in place.own),
-        Path("drawn-tree"),
-        Path("graded"),
-        Path("artifacts", "first"),
-    ):
-        shutil.rmtree(place.folder / made, ignore_errors=True)  # the other language starts from nothing as well
-    for line in "".join(blocks(readme, "bash")).splitlines():
-        _follow(line, place)
+def test_every_block_of_code_does_what_it_says(place: Place) -> None:
+    for document in in_reading_order():
+        scripts = []
+        for language, text in blocks(document):
+            match language:
+                case "bash":
+                    for line in text.replace("\\\n", " ").splitlines():
+                        _follow(line.strip(), place)
+                case "json":
+                    _assert_shape(json.loads(text), _predict_all(place))
+                case "python":
+                    scripts.append(text)
+                case _:
+                    assert document == "docs/design/layout.md", (
+                        f"{document} has a block of code that is not run: {text}"
+                    )
+        if scripts:
+            _run([sys.executable, "-c", "\n".join(scripts)], place)
     for name, truth in place.own.items():
         _assert_imported(name, truth, place)
 
@@ -133,46 +155,64 @@ def _follow(line: str, place: Place) -> None:
     """Run one line, or hold it to the file it speaks of. A line of a kind not known here fails."""
     words = shlex.split(line)
     match words[0]:
-        case "python" if words[2] == "scalp_core.rest":
+        case ".venv/bin/python" if words[2] == "scalp_core.rest":
             _answers_alone(words, place)
-        case "python":
+        case ".venv/bin/python":
             if words[2:] == ["training.sweep", "--demo"]:  # more than an hour; its recipes and runs are tested below
                 return
             _run([sys.executable, *_lighter(words[1:])], place)
         case "curl":
-            body = _run(
-                [word.replace("http://localhost:8501", place.address) for word in ["curl", "-sf", *words[1:]]], place
-            )
-            assert "research_only" in body
+            command = [word.replace("http://localhost:8501", place.address) for word in ["curl", "-sf", *words[1:]]]
+            assert "research_only" in _run(command, place)
         case "make":
             plan = _run(["make", "--dry-run", *words[1:]], place, cwd=ROOT)
             assert ("serve.py" if words[1] == "run" else "pytest" if words[1] == "test" else "ruff") in plan
         case "docker":
             assert (ROOT / "Dockerfile").is_file()
-            if words[1] == "run":
+            if "-p" in words:
                 assert "8501" in (ROOT / "Dockerfile").read_text()
         case _:
-            pytest.fail(f"the README shows a command that no test follows: {line}")
+            pytest.fail(f"a document shows a command that no test follows: {line}")
+
+
+def _predict_all(place: Place) -> object:
+    return json.loads(_run(["curl", "-sf", "-F", "image=@picture.jpg", f"{place.address}/predict_all"], place))
+
+
+def _assert_shape(example: object, answer: object) -> None:
+    """The answer has everything that the example has, of the same types."""
+    assert type(example) is type(answer)
+    if isinstance(example, dict) and isinstance(answer, dict):
+        for key, value in example.items():
+            assert key in answer
+            _assert_shape(value, answer[key])
+    if isinstance(example, list) and isinstance(answer, list):
+        assert len(example) == len(answer)
+        for value, answered in zip(example, answer, strict=True):
+            _assert_shape(value, answered)
 
 
 def _lighter(words: list[str]) -> list[str]:
     """The same command with fewer pictures and a smaller network."""
-    lighter = {"400": "24", "resnet18": "test_efficientnet", "vgg11_bn": "test_vit"}
+    lighter = {
+        **{"400": "24", "5700": "48", "1700": "24", "resnet18": "test_efficientnet", "vgg11_bn": "test_vit"},
+        **{"run:base-resnet18": "none", "--markdown": "--plan" if "training.ablate" in words else "--markdown"},
+    }
     return [lighter.get(word, word) for word in words]
 
 
 def _run(command: list[str], place: Place, cwd: Path | None = None) -> str:
-    done = subprocess.run(
+    process = subprocess.run(
         command,
         cwd=cwd or place.folder,
         env=place.environment,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=COMMAND_LIMIT,
         check=False,
     )
-    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-    return done.stdout
+    assert process.returncode == 0, f"{shlex.join(command)}\n{process.stdout[-2000:]}\n{process.stderr[-2000:]}"
+    return process.stdout
 
 
 def _answers_alone(words: list[str], place: Place) -> None:
@@ -187,41 +227,85 @@ def _answers_alone(words: list[str], place: Place) -> None:
 
 
 def _assert_imported(name: str, truth: Truth, place: Place) -> None:
-    """The commands made what was there, and say of each fault as the README says they do."""
-    made = place.folder / "data" / name
-    index = pd.read_parquet(made / "index.parquet")
+    """The data set has every picture of the folder, and its report every fault."""
+    dataset = place.folder / "data" / name
+    index = pd.read_parquet(dataset / "index.parquet")
     assert set(index["sha256"]) == {sha256(content).hexdigest() for content in truth.contents.values()}
     assert set(index["part"]) == {"train", "valid", "calib", "test"}
-    report = json.loads((made / "import_report.json").read_text(encoding="utf-8"))
+    report = json.loads((dataset / "import_report.json").read_text(encoding="utf-8"))
     assert set(report["counts"]) == set(truth.faults)
-    with (made / "import_faults.csv").open(encoding="utf-8-sig", newline="") as file:
+    with (dataset / "import_faults.csv").open(encoding="utf-8-sig", newline="") as file:
         assert len(list(csv.DictReader(file))) == sum(report["counts"].values())
 
 
-def test_both_languages_promise_the_same() -> None:
-    english, korean = READMES
-    for language in ("bash", "json"):
-        assert blocks(english, language) == blocks(korean, language)
-    assert _headings(english) == _headings(korean)
+@pytest.mark.parametrize("korean", sorted(TWINS))
+def test_both_languages_show_the_same_code(korean: str) -> None:
+    assert blocks(korean) == blocks(TWINS[korean])
+    assert _levels(korean) == _levels(TWINS[korean])
 
 
-def _headings(readme: str) -> int:
-    return len(re.findall(r"^## ", (ROOT / readme).read_text(encoding="utf-8"), re.MULTILINE))
+def _levels(document: str) -> list[str]:
+    """The levels of its headings, in order."""
+    return re.findall(
+        r"^(#+) ", re.sub(r"^ *```.*?^ *```$", "", _text(document), flags=re.MULTILINE | re.DOTALL), re.MULTILINE
+    )
 
 
-@pytest.mark.parametrize("readme", [*READMES, "CONTRIBUTING.md"])
-def test_every_file_it_points_to_is_there(readme: str) -> None:
-    text = (ROOT / readme).read_text(encoding="utf-8")
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
-    assert targets
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+@pytest.mark.parametrize("readme", ["README.md", "README.ko.md"])
+def test_readme_is_short(readme: str) -> None:
+    assert len((ROOT / readme).read_bytes()) <= README_LIMIT
 
 
-@pytest.mark.parametrize("readme", READMES)
-def test_the_tree_names_what_is_there(readme: str) -> None:
-    (tree,) = blocks(readme, "")
-    named = set(re.findall(r"^  (\w+\.py)", tree, re.MULTILINE)) | {"errors.py", "files.py", "__init__.py"}
-    assert named == {path.name for path in (ROOT / "scalp_core").glob("*.py")}
+@pytest.mark.parametrize("folder", ["docs/guide", "docs/guide/ko"])
+def test_index_names_every_guide(folder: str) -> None:
+    here = {path.name for path in (ROOT / folder).glob("*.md")} - {"README.md"}
+    assert {Path(name).name for name in _indexed(f"{folder}/README.md")} == here | {"notebook.md"}
+
+
+def test_every_file_pointed_to_is_there() -> None:
+    dead = []
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\((?!https?:)([^)]+)\)", _text(document)):
+            path, _, anchor = target.partition("#")
+            file = (ROOT / document).parent / path
+            if not file.exists() or (anchor and anchor not in _anchors(file.read_text(encoding="utf-8"))):
+                dead.append(f"{document}: {target}")
+    assert dead == []
+
+
+def _anchors(text: str) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_page_address_leads_to_a_page(place: Place) -> None:
+    """Streamlit answers every address with its own page, so names are held to the files."""
+    pages = {path.stem.split("_", 1)[1] for path in (ROOT / "pages").glob("*.py")} | {""}
+    text = "".join(map(_text, DOCUMENTS))
+    for path in set(re.findall(r"[<(]http://localhost:8501/?([\w/]*)[^>)]*[>)]", text)):
+        if path.startswith("api/"):
+            _wait_for(f"{place.address}/{path}")
+        else:
+            assert path in pages
+
+
+def test_layout_names_every_module_once() -> None:
+    ((_, tree),) = blocks("docs/design/layout.md")
+    named, folders = [], []
+    for line in tree.splitlines():
+        depth, name = (len(line) - len(line.lstrip())) // 2, line.split()[0]
+        folders = folders[:depth]
+        if name.endswith("/"):
+            folders.append(name)
+        else:
+            named.append("".join([*folders, name]))
+    modules = [
+        path.relative_to(ROOT).as_posix()
+        for folder in ("scalp_core", "ui", "training", "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
+        if path.name != "__init__.py"
+    ]
+    assert sorted(named) == sorted(modules)
 
 
 @pytest.fixture(scope="module")
@@ -242,14 +326,12 @@ def cells(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
 
 
-@pytest.mark.parametrize("readme", READMES)
-def test_the_tables_of_results_are_what_the_report_says(readme: str, tables: list[list[str]]) -> None:
-    text = (ROOT / readme).read_text(encoding="utf-8").split("<!-- results -->")[1].split("\n## ")[0]
-    said = cells(text)
-    assert [row[:1] for row in said] == [row[:1] for row in tables]
-    for told, computed in zip(said, tables, strict=True):
+def test_result_tables_are_what_the_report_says(tables: list[list[str]]) -> None:
+    documented = cells(_text("docs/results.md").split("<!-- results -->")[1].split("\n## ")[0])
+    assert [row[:1] for row in documented] == [row[:1] for row in tables]
+    for row, computed in zip(documented, tables, strict=True):
         timed = len(computed) == 9 and computed[0].startswith("`")  # milliseconds are the machine's
-        assert told[1 : -1 if timed else None] == computed[1 : -1 if timed else None]
+        assert row[1 : -1 if timed else None] == computed[1 : -1 if timed else None]
 
 
 SHIPPED = (
@@ -258,7 +340,7 @@ SHIPPED = (
 )
 
 
-def test_the_shipped_runs_are_those_of_the_sweep() -> None:
+def test_shipped_runs_are_those_of_the_sweep() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("SCALP_ARTIFACTS", raising=False)
         shipped = {run.id: run for run in finished_runs()}
@@ -269,14 +351,14 @@ def test_the_shipped_runs_are_those_of_the_sweep() -> None:
     assert sum(path.stat().st_size for path in travelling) < 75e6
 
 
-def test_the_shipped_runs_were_judged_on_the_demonstration_s_pictures() -> None:
+def test_shipped_runs_were_evaluated_on_the_demonstration() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("SCALP_ARTIFACTS", raising=False)
         shipped = [run for run in finished_runs() if run.id in demo.RECIPES]
     planned = plan_pictures(demo.IMAGES, demo.SEED, evaluation=demo.EVALUATION)
     labels = {(p.image_id, c.value): (p.part, p.labels[n]) for p in planned for n, c in enumerate(CONDITIONS)}
     for run in shipped:
-        told = run.predictions[["image", "condition", "part", "truth"]].itertuples(index=False)
-        assert {(row.image, row.condition): (row.part, row.truth) for row in told} == {
+        rows = run.predictions[["image", "condition", "part", "truth"]].itertuples(index=False)
+        assert {(row.image, row.condition): (row.part, row.truth) for row in rows} == {
             key: value for key, value in labels.items() if value[0] != "train"
         }

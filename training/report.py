@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", help="only runs that were judged on the pictures of this data set")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="machine-readable, with confusion matrices")
-    form.add_argument("--markdown", action="store_true", help="the tables of the README: needs --data")
+    form.add_argument("--markdown", action="store_true", help="the tables of docs/results.md: needs --data")
     form.add_argument("--html", type=Path, metavar="FILE", help="the whole comparison with its figures: needs --data")
     html = parser.add_argument_group("with --html")
     html.add_argument("--part", choices=("test", "valid", "calib"), default="test", help="judged on (default: test)")
@@ -163,7 +163,7 @@ def _print(run: Run) -> None:
         print(table.to_string(index=False, float_format="{:.3f}".format))
 
 
-# ---- the README's tables ----
+# ---- the tables of docs/results.md ----
 
 
 def markdown(
