@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.aihub_tree import Truth, build_tree, csv_table, folders_tree
+from test_layers import DIRECTION
 
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs.runs import finished_runs
@@ -306,6 +307,13 @@ def test_layout_names_every_module_once() -> None:
         if path.name != "__init__.py"
     ]
     assert sorted(named) == sorted(modules)
+
+
+def test_directions_are_those_that_are_held() -> None:
+    documented = {}
+    for folders, imports in cells(_text("docs/design/README.md").split("## Directions")[1])[2:]:
+        documented |= {folder: {"ground", *re.findall(r"\w+", imports)} for folder in re.findall(r"\w+", folders)}
+    assert documented == {folder: allowed for folder, allowed in DIRECTION.items() if folder != "ground"}
 
 
 @pytest.fixture(scope="module")
