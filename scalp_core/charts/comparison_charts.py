@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scalp_core import terms
 from scalp_core.architectures import ARCHITECTURE_NAME, family
 from scalp_core.charts.dataset_charts import AXES, grade_name
 from scalp_core.errors import Text
@@ -27,21 +28,21 @@ from scalp_core.metrics.paired_comparison import Comparison, Verdict
 from scalp_core.palette import DIVERGING, MATRIX_COLORS, UNKNOWN, architecture_color, architecture_shape
 
 _WORDS = {
-    "side": Text("model", "모델"),
-    "condition": Text("condition", "증상"),
+    "side": terms.MODEL,
+    "condition": terms.CONDITION,
     "seeds": Text("lowest and highest seed", "시드별 최저–최고"),
-    "protocol": Text("how", "산출 방법"),
-    "verdict": Text("verdict", "판단"),
-    "difference": Text("{metric} minus that of {reference}", "{metric}: {reference} 대비 차이"),
-    "right_better": Text("better →", "더 좋음 →"),
-    "left_better": Text("← better", "← 더 좋음"),
-    "p_holm": Text("p (Holm)", "p (Holm 보정)"),
-    "recall": Text("recall", "재현율"),
-    "confidence": Text("confidence (mean probability)", "확신도 (평균 확률)"),
-    "right": Text("share that is right", "맞은 비율"),
+    "protocol": terms.PROTOCOL,
+    "verdict": terms.VERDICT,
+    "difference": terms.DIFFERENCE,
+    "right_better": terms.BETTER_TO_THE_RIGHT,
+    "left_better": terms.BETTER_TO_THE_LEFT,
+    "p_holm": terms.P_HOLM,
+    "recall": terms.RECALL,
+    "confidence": terms.CONFIDENCE,
+    "right": terms.ACCURACY,
     "calibration": Text("{name} · error {error:.3f}", "{name} · 오차 {error:.3f}"),
-    "milliseconds": Text("milliseconds a picture, one core (log scale)", "사진 한 장당 밀리초, 코어 1개 (로그 눈금)"),
-    "parameters": Text("parameters (log scale)", "파라미터 수 (로그 눈금)"),
+    "milliseconds": terms.MILLISECONDS,
+    "parameters": terms.PARAMETERS,
 }
 _INK, _LIGHT = "#1f2937", "white"  # writing on pale and on dark cells
 _NARROW = "width < 520"  # pixels of a chart, asked in the browser: on a telephone

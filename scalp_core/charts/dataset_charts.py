@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
+from scalp_core import terms
 from scalp_core.data.filters import ALL_PARTS
 from scalp_core.errors import Text
 from scalp_core.images import Pixels
@@ -21,33 +22,33 @@ _MOST_COLORS = len(CATEGORY_COLORS)
 _FOR, _AGAINST = np.array([230, 97, 1]), np.array([33, 102, 172])  # orange and blue, apart for every eye
 
 AXES = {
-    "truth": Text("label", "라벨"),
-    "predicted": Text("predicted", "예측"),
-    "images": Text("images", "사진 수"),
-    "captures": Text("captures", "촬영 수"),
-    "sites": Text("sites", "촬영 장소 수"),
-    "grade": Text("grade", "등급"),
-    "share": Text("share of the row", "행 비율"),
-    "probability": Text("probability", "확률"),
-    "epoch": Text("epoch", "에폭"),
-    "valid_qwk": Text("QWK on validation", "검증 QWK"),
-    "valid_loss": Text("loss on validation", "검증 손실"),
-    "train_loss": Text("loss in training", "학습 손실"),
-    "share_of_images": Text("share of the images", "사진 비율"),
+    "truth": terms.LABEL,
+    "predicted": terms.PREDICTION,
+    "images": terms.PICTURES,
+    "captures": terms.CAPTURES,
+    "sites": terms.SITES,
+    "grade": terms.GRADE,
+    "share": terms.SHARE_OF_ROW,
+    "probability": terms.PROBABILITY,
+    "epoch": terms.EPOCH,
+    "valid_qwk": terms.VALID_QWK,
+    "valid_loss": terms.VALID_LOSS,
+    "train_loss": terms.TRAIN_LOSS,
+    "share_of_images": Text("share of pictures", "사진 비율"),
     "spearman": Text("Spearman correlation", "스피어만 상관계수"),
-    "together": Text("images with both", "함께 나타난 사진 수"),
-    "given": Text("share of the images with the row's condition", "행의 증상이 있는 사진 중 비율"),
-    "first": Text("first component", "제1 주성분"),
-    "second": Text("second component", "제2 주성분"),
-    "picture": Text("picture", "사진"),  # a tooltip takes what is called “image” for the address of one
+    "together": Text("pictures with both", "함께 나타난 사진 수"),
+    "given": Text("share of pictures with the row's condition", "행의 증상이 있는 사진 중 비율"),
+    "first": Text("first principal component", "제1 주성분"),
+    "second": Text("second principal component", "제2 주성분"),
+    "picture": terms.PICTURE,  # a tooltip takes what is called “image” for the address of one
     "value": Text("value", "값"),
-    "unlabelled": Text("unlabelled", "라벨 없음"),
-    "unknown": Text("unknown", "알 수 없음"),
+    "unlabelled": terms.UNLABELLED,
+    "unknown": terms.UNKNOWN,
     "others": Text("others", "기타"),
-    "quadratic_weighted_kappa": Text("quadratic weighted kappa", "이차 가중 카파"),
-    "worst_grade_recall": Text("worst-grade recall", "최저 등급 재현율"),
+    "quadratic_weighted_kappa": terms.QUADRATIC_WEIGHTED_KAPPA,
+    "worst_grade_recall": terms.WORST_GRADE_RECALL,
     "step": Text("step", "단계"),
-    "interval": Text("95 % interval", "95% 구간"),
+    "interval": terms.INTERVAL,
 }
 
 

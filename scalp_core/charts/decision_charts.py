@@ -3,6 +3,7 @@
 import altair as alt
 import pandas as pd
 
+from scalp_core import terms
 from scalp_core.errors import Text
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.operating_point import TAUS
@@ -11,13 +12,13 @@ from scalp_core.palette import CATEGORY_COLORS, UNKNOWN
 SHOWN = ("quadratic_weighted_kappa", "worst_grade_recall")
 # The present choice lies inside what it may coincide with, so that all three can be told apart.
 MARKS = {
-    "here": Text("chosen here", "지금 선택"),
-    "stored": Text("in force", "사용 중"),
-    "optimum": Text("fitted optimum", "맞춘 최적값"),
+    "here": Text("selected", "지금 선택"),
+    "stored": terms.CURRENT,
+    "optimum": terms.FITTED,
 }
 _SHAPES, _SIZES = ("circle", "square", "diamond"), (70, 260, 620)
-_TAU = Text("strength for rare grades (τ)", "드문 등급 보강 (τ)")
-_FLOOR = Text("recall asked for", "재현율 하한")
+_TAU = terms.TAU
+_FLOOR = terms.RECALL_FLOOR
 
 
 def decision_chart(curves: pd.DataFrame, marks: pd.DataFrame, recall_floor: float, language: str) -> alt.LayerChart:

@@ -25,6 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
+from scalp_core import terms
 from scalp_core.architectures import ARCHITECTURE_NAME
 from scalp_core.charts.comparison_charts import front, goodness, recall_table
 from scalp_core.charts.dataset_charts import AXES, grade_name
@@ -52,20 +53,20 @@ _WORDS = {
     "truth": Text("label (rows)", "라벨 (행)"),
     "predicted": Text("prediction (columns)", "예측 (열)"),
     "points": Text("difference in the share of the row, percentage points", "행 비율의 차이, %p"),
-    "far": Text("outlined: errors of two grades or more", "테두리: 두 등급 이상 벗어난 오류"),
+    "far": Text("outlined: off by two grades or more", "테두리: 두 등급 이상 벗어난 오류"),
     "reference": Text("{name} (reference)", "{name} (기준)"),
-    "difference": Text("{metric} minus that of {reference}", "{metric}: {reference} 대비 차이"),
-    "right_better": Text("better →", "더 좋음 →"),
-    "left_better": Text("← better", "← 더 좋음"),
+    "difference": terms.DIFFERENCE,
+    "right_better": terms.BETTER_TO_THE_RIGHT,
+    "left_better": terms.BETTER_TO_THE_LEFT,
     "darker": Text("darker is better", "진할수록 좋음"),
-    "tied": Text("a: not told apart from the best of its column", "a: 열의 최고값과 통계적으로 구별되지 않음"),
-    "recall": Text("recall", "재현율"),
-    "confidence": Text("confidence", "확신도"),
-    "right": Text("share that is right", "맞은 비율"),
+    "tied": Text("a: not significantly different from the best", "a: 최고값과 유의한 차이 없음"),
+    "recall": terms.RECALL,
+    "confidence": terms.CONFIDENCE,
+    "right": terms.ACCURACY,
     "calibration": Text("error {error:.3f}", "오차 {error:.3f}"),
-    "milliseconds": Text("milliseconds a picture, one core (log scale)", "사진 한 장당 밀리초, 코어 1개 (로그 눈금)"),
-    "parameters": Text("parameters (log scale)", "파라미터 수 (로그 눈금)"),
-    "front": Text("dashed: nothing is both cheaper and better", "점선: 비용이 더 적으면서 더 좋은 모델이 없음"),
+    "milliseconds": terms.MILLISECONDS,
+    "parameters": terms.PARAMETERS,
+    "front": Text("dashed: Pareto front", "점선: 파레토 경계"),
 }
 
 _WIDTH = 7.1  # inches: what A4 leaves between its margins

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
+from scalp_core import terms
 from scalp_core.data.dataset import open_dataset
 from scalp_core.errors import Text
 from scalp_core.labels import CONDITIONS, Condition
@@ -79,19 +80,19 @@ _BEGINNING: Mapping[str, Any] = {
 
 _SEED = Step(
     "seed",
-    Text("cross-entropy", "교차 엔트로피"),
+    terms.CROSS_ENTROPY,
     Text(
-        "Where it begins: cross-entropy, no balancing, the most probable grade.",
-        "출발점: 교차 엔트로피, 균형 조정 없음, 확률이 가장 높은 등급.",
+        "Baseline: cross-entropy, no balancing, most probable grade.",
+        "기준선: 교차 엔트로피, 균형 조정 없음, 확률이 가장 높은 등급.",
     ),
     decided=Decided.ARGMAX,
 )
 _COLOURS = Step(
     "colours",
-    Text("+ evened colours", "+ 색 균등화"),
+    Text(f"+ {terms.WHITENING.en}", f"+ {terms.WHITENING.ko}"),
     Text(
-        "Colours vary as much as light and shade do, so that a network from random weights sees faint red at all.",
-        "색의 변화를 명암만큼 키워, 무작위 가중치로 시작한 모델도 옅은 붉은색을 볼 수 있게 해요.",
+        "Colour varies as much as lightness, so that a model trained from scratch can see faint redness.",
+        "색의 변화를 명암만큼 키워, 처음부터 학습한 모델도 옅은 붉은색을 볼 수 있어요.",
     ),
     decided=Decided.ARGMAX,
 )
@@ -99,7 +100,7 @@ _TEMPERATURE = Step(
     "temperature",
     Text("+ calibration", "+ 확률 보정"),
     Text(
-        "The same networks; their probabilities are calibrated on the calibration part, the most probable one decides.",
+        "Same models, probabilities calibrated on the calibration split; most probable grade.",
         "같은 모델의 확률을 보정 분할에서 보정하고, 확률이 가장 높은 등급을 골라요.",
     ),
     decided=Decided.CALIBRATED,
@@ -108,8 +109,8 @@ _RULE = Step(
     "rule",
     Text("+ decision rule", "+ 판정 규칙"),
     Text(
-        "The same networks; a rule fitted on the calibration part decides, which gives up on no grade.",
-        "같은 모델에서, 어떤 등급도 버리지 않도록 보정 분할에서 맞춘 규칙으로 등급을 정해요.",
+        "Same models with the decision rule fitted on the calibration split.",
+        "같은 모델에 보정 분할에서 맞춘 판정 규칙을 써요.",
     ),
 )
 
@@ -118,10 +119,10 @@ _LATER: tuple[tuple[Step, tuple[str, ...]], ...] = (
     (
         Step(
             "loss",
-            Text("+ loss", "+ 손실 함수"),
+            Text("+ ordinal loss", "+ 순서형 손실"),
             Text(
-                "Trained with a loss for ordered grades: near errors cost less than far ones.",
-                "순서가 있는 등급을 위한 손실로 학습해요. 가까운 오류는 먼 오류보다 벌점이 작아요.",
+                "Ordinal loss: near errors cost less than far ones.",
+                "순서형 손실로 학습해요. 가까운 오류는 먼 오류보다 벌점이 작아요.",
             ),
         ),
         ("loss",),
@@ -129,26 +130,26 @@ _LATER: tuple[tuple[Step, tuple[str, ...]], ...] = (
     (
         Step(
             "sampling",
-            Text("+ sampling", "+ 표본 추출"),
-            Text("Pictures with rare grades are drawn more often.", "드문 등급이 있는 사진을 더 자주 뽑아요."),
+            Text("+ oversampling", "+ 오버샘플링"),
+            Text("Pictures with rare grades are sampled more often.", "드문 등급의 사진을 더 자주 뽑아요."),
         ),
         ("sampling",),
     ),
     (
         Step(
             "weights",
-            Text("+ weights", "+ 가중치"),
-            Text("Labels of rare grades weigh more in the loss.", "드문 등급의 라벨에 손실 가중치를 더 줘요."),
+            Text("+ class weights", "+ 클래스 가중치"),
+            Text("Rare grades weigh more in the loss.", "드문 등급의 손실 가중치를 키워요."),
         ),
         ("grade_weights", "condition_weights"),
     ),
     (
         Step(
             "average",
-            Text("+ averaged weights", "+ 가중치 평균"),
+            Text("+ weight averaging", "+ 가중치 이동 평균"),
             Text(
-                "The moving average of the network's weights is kept instead of their last state.",
-                "마지막 상태 대신 모델 가중치의 이동 평균을 써요.",
+                "Exponential moving average of the weights (EMA) instead of the last ones.",
+                "마지막 가중치 대신 지수 이동 평균(EMA)을 써요.",
             ),
         ),
         ("ema",),
@@ -156,10 +157,10 @@ _LATER: tuple[tuple[Step, tuple[str, ...]], ...] = (
     (
         Step(
             "transfer",
-            Text("+ gentle transfer", "+ 점진적 미세 조정"),
+            Text("+ gradual fine-tuning", "+ 점진적 미세 조정"),
             Text(
-                "Early layers learn later or more slowly, which spares what they brought along.",
-                "앞 층을 나중에 또는 더 천천히 학습시켜 이미 배운 것을 보존해요.",
+                "Early layers are trained later or at a lower learning rate.",
+                "앞쪽 층을 나중에 또는 더 낮은 학습률로 학습해요.",
             ),
         ),
         ("frozen_epochs", "layer_decay"),
@@ -167,8 +168,8 @@ _LATER: tuple[tuple[Step, tuple[str, ...]], ...] = (
     (
         Step(
             "mixup",
-            Text("+ mix-up", "+ 믹스업"),
-            Text("Pairs of pictures and of their labels are blended.", "사진과 라벨을 두 장씩 섞어 학습해요."),
+            Text(f"+ {terms.MIXUP.en}", f"+ {terms.MIXUP.ko}"),
+            Text("Pairs of pictures and labels are blended.", "사진과 라벨을 두 장씩 섞어 학습해요."),
         ),
         ("mixup",),
     ),
@@ -177,20 +178,20 @@ _LATER: tuple[tuple[Step, tuple[str, ...]], ...] = (
 _SIDES = (
     Step(
         "square_root",
-        Text("square-root sampling", "제곱근 표본 추출"),
+        Text("square-root oversampling", "제곱근 오버샘플링"),
         Text(
-            "Aside: pictures with rare grades are drawn more often, by the square root of their rarity.",
-            "비교용: 드문 등급의 사진을 희소도의 제곱근만큼 더 자주 뽑아요.",
+            "Variant: rare grades are sampled more often, by the square root of their rarity.",
+            "변형: 드문 등급을 희소도의 제곱근만큼 더 자주 뽑아요.",
         ),
         {"sampling": "square_root"},
         side=True,
     ),
     Step(
         "full",
-        Text("full balance", "완전 균형 추출"),
+        Text("balanced oversampling", "완전 균형 오버샘플링"),
         Text(
-            "Aside: all grades are drawn equally often, which helps the worst grade and may cost agreement.",
-            "비교용: 모든 등급을 똑같이 자주 뽑아요. 최저 등급에는 도움이 되지만 전체 일치도가 낮아질 수 있어요.",
+            "Variant: all grades are sampled equally often; helps the worst grade, may lower QWK.",
+            "변형: 모든 등급을 똑같이 자주 뽑아요. 최저 재현율은 오르지만 QWK는 낮아질 수 있어요.",
         ),
         {"sampling": "full"},
         side=True,

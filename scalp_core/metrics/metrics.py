@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scalp_core import terms
 from scalp_core.errors import Text
 from scalp_core.labels import GRADES
 
@@ -154,19 +155,17 @@ _EACH_GRADE = tuple((int(grade),) for grade in GRADES)
 
 # The headline first, then its partners; accuracy and macro F1 only for comparison with what others publish.
 METRICS: dict[str, Metric] = {
-    "quadratic_weighted_kappa": Metric(
-        Text("quadratic weighted kappa", "이차 가중 카파"), Text("QWK", "QWK"), True, kappas
-    ),
+    "quadratic_weighted_kappa": Metric(terms.QUADRATIC_WEIGHTED_KAPPA, terms.QWK, True, kappas),
     "average_mean_absolute_error": Metric(
-        Text("average mean absolute error", "등급별 평균 절대 오차의 평균"),
-        Text("AMAE", "AMAE"),
+        terms.AVERAGE_MEAN_ABSOLUTE_ERROR,
+        terms.AMAE,
         False,
         average_mean_absolute_errors,
         _EACH_GRADE,
     ),
     "worst_grade_recall": Metric(
-        Text("worst-grade recall", "최저 등급 재현율"),
-        Text("worst recall", "최저 재현율"),
+        terms.WORST_GRADE_RECALL,
+        terms.WORST_RECALL,
         True,
         worst_recalls,
         _EACH_GRADE,
@@ -180,7 +179,7 @@ METRICS: dict[str, Metric] = {
         None,
         negligible=0.005,
     ),
-    "accuracy": Metric(Text("accuracy", "정확도"), Text("accuracy", "정확도"), True, accuracies),
+    "accuracy": Metric(terms.ACCURACY, terms.ACCURACY, True, accuracies),
     "macro_f1": Metric(Text("macro F1", "매크로 F1"), Text("macro F1", "매크로 F1"), True, macro_f1, _EACH_GRADE),
     "within_one_accuracy": Metric(
         Text("accuracy within one grade", "한 등급 이내 정확도"),

@@ -287,8 +287,8 @@ def test_a_trained_ladder_is_told_and_drawn(
         "cross-entropy",
         "+ calibration",
         "+ decision rule",
-        "(square-root sampling)",
-        "(full balance)",
+        "(square-root oversampling)",
+        "(balanced oversampling)",
     ]
     assert "waiting" not in told.out
     assert ElementTree.parse(figure).getroot().tag.endswith("svg")  # noqa: S314  our own
