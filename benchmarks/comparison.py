@@ -77,7 +77,7 @@ def _coverage(options: argparse.Namespace) -> None:
             print(f"{condition.code}, {groups} heads …", file=sys.stderr)
             found = coverage(condition, groups, options.repetitions, options.replicates)
             rows += [{"condition": condition.code, "heads": groups, **row} for row in found]
-    print("Share of 95 % intervals that hold the truth, in SIMULATED tables of five pictures a head;", end=" ")
+    print("Share of 95% intervals that hold the truth, in SIMULATED tables of five pictures a head;", end=" ")
     _tell("coverage", rows, options)
 
 

@@ -127,7 +127,7 @@ def _heading(
     return (
         f"{f'{condition.value} ({condition.code}): ' if condition else ''}{len(tested):,} {kind}test pictures of "
         f"{len({captures[image] for image in tested}):,} captures, {base.architecture} for {alone}, mean of {networks} "
-        f"seeds. {judged} with the 95 % interval of the paired bootstrap over captures; the verdict is by QWK."
+        f"seeds. {judged} with the 95% interval of the paired bootstrap over captures; the verdict is by QWK."
     )
 
 

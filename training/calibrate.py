@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument(
         "--recall-floor",
         type=_share,
-        help="recall that the worst grade has to keep on the calibration part, 0–1 (default: as the recipe says)",
+        help="recall that the worst grade has to keep on the calibration split, 0–1 (default: as the recipe says)",
     )
     parser.add_argument("--why", default="python -m training.calibrate", help="the occasion, kept with the point")
     options = parser.parse_args()
@@ -62,7 +62,7 @@ def _calibrate(run: Run, recall_floor: float | None, why: str) -> None:
     floor = run.recipe.recall_floor if recall_floor is None else recall_floor
     point = fit(run.raw_predictions, floor, why)
     run.change_operating_point(lambda _: point)
-    print(f"\n{run.id}: decided on the calibration part, worst-grade recall at least {floor:g}")
+    print(f"\n{run.id}: decided on the calibration split, worst-grade recall at least {floor:g}")
     after = run.predictions
     for condition in run.recipe.conditions:
         decision = point.decision(condition)

@@ -77,7 +77,7 @@ def _why(checked: CheckResult) -> str:
 def _heading(dataset: Dataset, checked: CheckResult) -> str:
     kind = " SYNTHETIC" if dataset.synthetic else ""
     return (
-        f"{checked.pictures:,}{kind} pictures of the calibration part of “{dataset.name}”. Quadratic weighted kappa "
+        f"{checked.pictures:,}{kind} pictures of the calibration split of “{dataset.name}”. Quadratic weighted kappa "
         f"of every condition may change by {TOLERANCE:g}, and the gate its mind about {MOST_REFLAGGED:.0%} of them."
     )
 

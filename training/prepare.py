@@ -40,10 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m training.prepare", description="Prepare a data set.")
+    parser = argparse.ArgumentParser(prog="python -m training.prepare", description="Prepare a dataset.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    synthetic = commands.add_parser("synthetic", help="render a synthetic data set")
+    synthetic = commands.add_parser("synthetic", help="render a synthetic dataset")
     synthetic.add_argument("--images", type=int, default=3000, help="how many pictures (default %(default)s)")
     synthetic.add_argument("--evaluation", type=int, help="how many of them to be judged on (default: 40 %%)")
     synthetic.add_argument("--seed", type=_seed, default=0, help="the same seed gives the same data (default 0)")
@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         help="grades to train on as rare as they really are, or rare ones more often (default %(default)s); pictures "
         "to be judged on always have the real imbalance",
     )
-    synthetic.add_argument("--name", default="synthetic", help="name of the data set (default %(default)s)")
+    synthetic.add_argument("--name", default="synthetic", help="name of the dataset (default %(default)s)")
     synthetic.add_argument(
         "--as-aihub",
         type=Path,
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     synthetic.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
     synthetic.set_defaults(command=_make)
 
-    shown = commands.add_parser("demo", help=f"render the demonstration data set ({demo.IMAGES} pictures)")
+    shown = commands.add_parser("demo", help=f"render the demonstration dataset ({demo.IMAGES} pictures)")
     shown.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
     shown.set_defaults(
         command=_make_demo,
@@ -100,18 +100,18 @@ def _parser() -> argparse.ArgumentParser:
     _import_options(table)
     table.set_defaults(command=lambda options: _import(options, "csv", options.images))
 
-    parts = commands.add_parser("split", help="deal the pictures of a data set to train, valid, calib and test anew")
+    parts = commands.add_parser("split", help="deal the pictures of a dataset to train, valid, calib and test anew")
     parts.add_argument("name")
-    parts.add_argument("--by", choices=list(WAYS), default="site", help="what never lies in two parts (default site)")
+    parts.add_argument("--by", choices=list(WAYS), default="site", help="what never lies in two splits (default site)")
     parts.add_argument("--seed", type=_seed, default=0)
     parts.set_defaults(command=_split)
 
-    audited = commands.add_parser("audit", help="leaks, gaps, contradictions and bad pictures of a data set")
+    audited = commands.add_parser("audit", help="leaks, gaps, contradictions and bad pictures of a dataset")
     audited.add_argument("name")
     audited.add_argument("--json", action="store_true", help="for programs")
     audited.set_defaults(command=_audit)
 
-    inspected = commands.add_parser("inspect", help="measure quality and near-duplicates of a data set that lacks them")
+    inspected = commands.add_parser("inspect", help="measure quality and near-duplicates of a dataset that lacks them")
     inspected.add_argument("name")
     inspected.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
     inspected.set_defaults(command=_inspect)
@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _import_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", required=True, help="name of the data set")
+    parser.add_argument("--name", required=True, help="name of the dataset")
     parser.add_argument("--by", choices=list(WAYS), default="", help="how to split (default: by site where possible)")
     parser.add_argument("--seed", type=_seed, default=0, help="of the split (default 0)")
     parser.add_argument("--extract", action="store_true", help="copy the pictures instead of reading them in place")
@@ -190,7 +190,7 @@ def _make_demo(options: argparse.Namespace) -> None:
     except ScalpError as error:
         if error.code != "name_taken" or not (data_folder() / demo.NAME / "index.parquet").is_file():
             raise
-        print(f"Data set “{demo.NAME}” was made by another version and is kept; the shipped runs were judged on a new")
+        print(f"Dataset “{demo.NAME}” was made by another version and is kept; the shipped runs were judged on a new")
         print(f"one and are not compared with it. To renew it, remove {data_folder() / demo.NAME} and start again.")
 
 
@@ -198,7 +198,7 @@ def _report(dataset: Dataset) -> None:
     part = dataset.column("part")
     site = dataset.column("site")
     site = site.where(site != "")  # unknown ones are not one site
-    print(f"Data set “{dataset.name}”: {dataset.images:,} images of {site.nunique():,} known sites in {dataset.folder}")
+    print(f"Dataset “{dataset.name}”: {dataset.images:,} images of {site.nunique():,} known sites in {dataset.folder}")
     for one in PARTS:
         print(f"  {one:<5} {(part == one).sum():>7,} images, {site[part == one].nunique():>5,} sites")
     print("Images of grade 0 / 1 / 2 / 3 by part:")
@@ -275,7 +275,7 @@ def _inspect(options: argparse.Namespace) -> None:
             progress=lambda done, total: bars("inspecting", done, total),
         )
     alike = int(dataset.column("look_alikes").notna().sum())
-    print(f"Data set “{dataset.name}”: {dataset.images:,} pictures measured, {alike:,} of them have near-duplicates.")
+    print(f"Dataset “{dataset.name}”: {dataset.images:,} pictures measured, {alike:,} of them have near-duplicates.")
 
 
 if __name__ == "__main__":

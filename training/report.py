@@ -53,7 +53,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.report", description=__doc__)
-    parser.add_argument("--data", help="only runs that were judged on the pictures of this data set")
+    parser.add_argument("--data", help="only runs that were judged on the pictures of this dataset")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="machine-readable, with confusion matrices")
     form.add_argument("--markdown", action="store_true", help="the tables of docs/results.md: needs --data")
@@ -186,7 +186,7 @@ def markdown(
     kind = "**SYNTHETIC** " if runs[0].synthetic else ""
     return "\n\n".join(
         (
-            f"{len(tested):,} {kind}test pictures of {groups:,} captures. Quadratic weighted kappa, 95 % interval:",
+            f"{len(tested):,} {kind}test pictures of {groups:,} captures. Quadratic weighted kappa, 95% interval:",
             _kappas(runs, captures, best),
             "AMAE · recall of the worst grade; parameters; milliseconds a picture on one core:",
             _others(runs, milliseconds),

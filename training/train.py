@@ -92,7 +92,7 @@ def _tell_before(recipe: Recipe, measured: bool) -> None:
     """What the recipe would draw and how long it would take; that is measured, or told if it is known already."""
     expected = measure(recipe) if measured else estimate(recipe)
     if recipe.sampling != "none":
-        print(f"Drawn of the training part, {recipe.sampling} sampling (share of each grade, as it is → as drawn):")
+        print(f"Drawn of the training split, {recipe.sampling} sampling (share of each grade, as it is → as drawn):")
         print(drawn(recipe).to_string())
     if expected:
         print(told(expected))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from scalp_core import terms
 from scalp_core.data.audit_messages import Finding, FindingSeverity, finding, listed, percent, unknown, unmeasured
 from scalp_core.data.dataset import PARTS, Dataset
 from scalp_core.errors import Text
@@ -39,12 +40,6 @@ _CAST_OFF, _CAST_IMAGES = 5.0, 20  # CIE a*, b*; images of a device
 _ASSOCIATED = 0.3  # Cramér's V
 
 _OK, _NOTE, _WARNING, _ERROR = FindingSeverity
-_PART_TEXT = {
-    "train": Text("train", "학습"),
-    "valid": Text("validation", "검증"),
-    "calib": Text("calibration", "보정"),
-    "test": Text("test", "테스트"),
-}
 
 
 def audit(dataset: Dataset) -> list[Finding]:
@@ -161,15 +156,15 @@ def _part_shares(parts: Codes, shared: Flags) -> pd.DataFrame:
 
 
 def _part_share(row: dict[Hashable, Any]) -> Text:
-    part, share = _PART_TEXT[row["part"]], percent(row["shared"], row["images"])
+    part, share = terms.SPLITS[row["part"]], percent(row["shared"], row["images"])
     return Text(
-        f"{row['shared']:,} of {row['images']:,} {part.en} images ({share.en})",
-        f"{part.ko} 이미지 {row['images']:,}장 중 {row['shared']:,}장({share.ko})",
+        f"{row['shared']:,} of {row['images']:,} {part.en} pictures ({share.en})",
+        f"{part.ko} 사진 {row['images']:,}장 중 {row['shared']:,}장({share.ko})",
     )
 
 
 _SHARED_TEXT = {
-    "file": Text("lies in both", "양쪽에 있음"),
+    "file": Text("same file", "같은 파일"),
     "sha256": Text("same content", "같은 내용"),
     "look_alikes": Text("near-duplicate", "거의 같은 사진"),
     "capture": Text("same capture", "같은 촬영"),
@@ -253,7 +248,7 @@ def check_normal_images(dataset: Dataset) -> Iterator[Finding]:
 def check_gaps(dataset: Dataset) -> Iterator[Finding]:
     """Parts without images, and grades that a part lacks or has from a handful of images or a single site only."""
     filled = set(dataset.column("part").unique())
-    empty = [_PART_TEXT[part] for part in PARTS if part not in filled]
+    empty = [terms.SPLITS[part] for part in PARTS if part not in filled]
     yield finding("empty_parts", _ERROR if empty else _OK, count=len(empty), parts=listed(empty))
     cells = _cells(dataset)
     somewhere = cells.groupby(["condition", "grade"])["images"].transform("sum") > 0
@@ -295,7 +290,7 @@ def _grades_finding(key: str, severity: FindingSeverity, cells: pd.DataFrame, im
 
 
 def _cell_text(cell: dict[Hashable, Any]) -> Text:
-    grade, part = _grade_text(Condition(cell["condition"]), Severity(cell["grade"])), _PART_TEXT[cell["part"]]
+    grade, part = _grade_text(Condition(cell["condition"]), Severity(cell["grade"])), terms.SPLITS[cell["part"]]
     return Text(f"{grade.en} in {part.en}", f"{part.ko}의 {grade.ko}")
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from scalp_core import terms
 from scalp_core.errors import Text
 
 
@@ -102,8 +103,8 @@ def percent(count: float, total: float) -> Text:
     """A share in words; something is never called 0.0 %."""
     share = 100 * count / total if total else 0.0
     if 0 < share < 0.1:
-        return Text("under 0.1 %", "0.1 % 미만")
-    return Text(f"{share:.1f} %", f"{share:.1f} %")
+        return Text("under 0.1%", "0.1% 미만")
+    return Text(f"{share:.1f}%", f"{share:.1f}%")
 
 
 def listed(names: Sequence[Text], most: int = 6) -> Text:
@@ -129,186 +130,174 @@ class _Words(NamedTuple):
 
 
 _UNMEASURED = Text(
-    "Not checked: the pictures have not been measured yet. Run: python -m training.prepare inspect {dataset}",
+    "Not checked: pictures are not measured yet. Run: python -m training.prepare inspect {dataset}",
     "확인하지 못했어요. 아직 사진을 측정하지 않았어요. 실행할 명령: python -m training.prepare inspect {dataset}",
 )
-_UNKNOWN = Text("Not checked: it is not known of any image.", "확인하지 못했어요. 이 정보가 있는 이미지가 없어요.")
+_UNKNOWN = Text("Not checked: unknown for every picture.", "확인하지 못했어요. 이 정보가 있는 사진이 없어요.")
 
 _WORDS = {
     "overlap_content": _Words(
-        Text("The same file in two parts", "여러 분할에 있는 같은 파일"),
-        Text("No file lies in two parts.", "둘 이상의 분할에 걸친 파일이 없어요."),
+        Text("Same file in two splits", "여러 분할에 있는 같은 파일"),
+        Text("No file is in two splits.", "둘 이상의 분할에 걸친 파일이 없어요."),
         Text(
-            "The same file lies in an earlier part as well: {shares}. What is measured on these images looks better "
-            "than it is.",
-            "같은 파일이 앞선 분할에도 있어요: {shares}. 이 이미지로 측정한 성능은 실제보다 좋게 나와요.",
+            "Also in an earlier split: {shares}. Results on these pictures are too good.",
+            "같은 파일이 앞선 분할에도 있어요: {shares}. 이런 사진의 결과는 실제보다 좋게 나와요.",
         ),
     ),
     "overlap_look_alikes": _Words(
-        Text("Near-duplicates in two parts", "여러 분할에 있는 거의 같은 사진"),
-        Text("No near-duplicates lie in two parts.", "둘 이상의 분할에 걸친 거의 같은 사진이 없어요."),
+        Text("Near-duplicates in two splits", "여러 분할에 있는 거의 같은 사진"),
+        Text("No near-duplicates in two splits.", "둘 이상의 분할에 걸친 거의 같은 사진이 없어요."),
         Text(
-            "A near-duplicate lies in an earlier part: {shares}. What is measured on these images looks better than "
-            "it is.",
-            "거의 같은 사진이 앞선 분할에도 있어요: {shares}. 이 이미지로 측정한 성능은 실제보다 좋게 나와요.",
+            "With a near-duplicate in an earlier split: {shares}. Results on these pictures are too good.",
+            "거의 같은 사진이 앞선 분할에도 있어요: {shares}. 이런 사진의 결과는 실제보다 좋게 나와요.",
         ),
     ),
     "overlap_capture": _Words(
-        Text("Captures in two parts", "여러 분할에 있는 촬영"),
-        Text("No capture lies in two parts.", "둘 이상의 분할에 걸친 촬영이 없어요."),
+        Text("Captures in two splits", "여러 분할에 있는 촬영"),
+        Text("No capture is in two splits.", "둘 이상의 분할에 걸친 촬영이 없어요."),
         Text(
-            "Images of the same capture lie in an earlier part: {shares}. What is measured on these images looks "
-            "better than it is.",
-            "같은 촬영의 이미지가 앞선 분할에도 있어요: {shares}. 이 이미지로 측정한 성능은 실제보다 좋게 나와요.",
+            "Same capture in an earlier split: {shares}. Results on these pictures are too good.",
+            "같은 촬영이 앞선 분할에도 있어요: {shares}. 이런 사진의 결과는 실제보다 좋게 나와요.",
         ),
     ),
     "overlap_site": _Words(
-        Text("Sites in two parts", "여러 분할에 있는 기관"),
-        Text("No site lies in two parts.", "둘 이상의 분할에 걸친 기관이 없어요."),
+        Text("Sites in two splits", "여러 분할에 있는 기관"),
+        Text("No site is in two splits.", "둘 이상의 분할에 걸친 기관이 없어요."),
         Text(
-            "Images of the same site lie in an earlier part: {shares}. What is measured on these images says little "
-            "about a new site.",
-            "같은 기관의 이미지가 앞선 분할에도 있어요: {shares}. 이 이미지로 측정한 성능은 새로운 기관에 대해 말해 "
-            "주는 것이 적어요.",
+            "Same site in an earlier split: {shares}. Results say little about a new site.",
+            "같은 기관이 앞선 분할에도 있어요: {shares}. 새로운 기관에서의 성능은 알기 어려워요.",
         ),
     ),
     "official_overlap": _Words(
-        Text("The publisher's own split", "배포처의 원래 분할"),
+        Text("Published split", "배포처의 원래 분할"),
         Text(
-            "The publisher's validation images share nothing with the training images.",
-            "배포처의 검증 이미지는 학습 이미지와 겹치는 것이 없어요.",
+            "Published training and validation pictures do not overlap.",
+            "배포처의 검증 사진은 학습 사진과 겹치지 않아요.",
         ),
         Text(
-            "The publisher's {total:,} validation images overlap the training images: {shares}. Results on that split, "
-            "published ones too, look better than they are.",
-            "배포처의 검증 이미지 {total:,}장이 학습 이미지와 겹쳐요: {shares}. 이 분할로 측정한 결과는 공개된 "
-            "수치를 포함하여 실제보다 좋게 나와요.",
+            "The {total:,} published validation pictures overlap training: {shares}. Results on that split, published "
+            "ones too, are too good.",
+            "배포처의 검증 사진 {total:,}장이 학습 사진과 겹쳐요: {shares}. 이 분할의 결과는 공개된 수치를 포함해 "
+            "실제보다 좋게 나와요.",
         ),
     ),
     "normal_images": _Words(
-        Text("What grade 0 means", "등급 0의 의미"),
+        Text("Meaning of grade 0", "등급 0의 의미"),
         Text(
-            "Grade 0 means that one condition is absent: among its images are some with another condition present.",
-            "등급 0은 해당 증상만 없다는 뜻이에요. 등급 0 이미지 가운데 다른 증상이 있는 사진이 있어요.",
+            "Grade 0 means that one condition is absent; other conditions do occur there.",
+            "등급 0은 해당 증상만 없다는 뜻이에요. 등급 0 사진에 다른 증상은 있어요.",
         ),
         Text(
-            "Images of grade 0 are normal in everything else as well, all or nearly all of them: {conditions}. A model "
-            "never sees such a condition absent while another is present, and will take one for the other.",
-            "등급 0 이미지가 거의 모두 다른 증상까지 ‘양호’예요: {conditions}. 모델은 해당 증상 없이 다른 증상만 "
-            "있는 사진을 보지 못하므로 다른 증상을 이 증상으로 오인하게 돼요.",
+            "Grade 0 pictures are almost all normal in every condition: {conditions}. A model never sees another "
+            "condition without this one and will confuse them.",
+            "등급 0 사진이 거의 모두 다른 증상까지 ‘양호’예요: {conditions}. 모델은 다른 증상만 있는 사진을 보지 못해 "
+            "이 증상과 혼동하게 돼요.",
         ),
     ),
     "folder_labels": _Words(
         Text("Labels from folder names", "폴더 이름에서 읽은 라벨"),
-        Text("The labels were read from label files.", "라벨을 라벨 파일에서 읽었어요."),
+        Text("Labels come from label files.", "라벨 파일에서 읽은 라벨이에요."),
         Text(
-            "The labels were read from folder names. Grade 0 often means “healthy in everything” there, and what else "
-            "an image shows is not known. Add the label files if there are any.",
-            "라벨을 폴더 이름에서 읽었어요. 이 경우 등급 0은 흔히 ‘모든 증상이 양호’를 뜻하며, 이미지의 다른 증상은 "
-            "알 수 없어요. 라벨 파일이 있으면 추가하세요.",
+            "Labels come from folder names: grade 0 often means normal in every condition, and other conditions of a "
+            "picture are unknown. Add the label files if available.",
+            "폴더 이름에서 읽은 라벨이에요. 등급 0이 흔히 ‘모든 증상이 양호’를 뜻하고 다른 증상은 알 수 없어요. "
+            "라벨 파일이 있으면 추가하세요.",
         ),
     ),
     "empty_parts": _Words(
-        Text("Parts without images", "이미지가 없는 분할"),
-        Text("All four parts have images.", "네 분할 모두 이미지가 있어요."),
+        Text("Empty splits", "사진이 없는 분할"),
+        Text("All four splits have pictures.", "네 분할 모두 사진이 있어요."),
         Text(
-            "Without images: {parts}. Training needs all four parts: divide the data set anew, or add images.",
-            "이미지가 없는 분할: {parts}. 학습에는 네 분할이 모두 필요해요. 데이터 세트를 다시 나누거나 "
-            "이미지를 추가하세요.",
+            "Empty: {parts}. Training needs all four splits: split again or add pictures.",
+            "사진이 없는 분할: {parts}. 학습에는 네 분할이 모두 필요해요. 다시 나누거나 사진을 추가하세요.",
         ),
     ),
     "absent_grades": _Words(
-        Text("Grades absent from a part", "분할에 없는 등급"),
-        Text("Every grade that occurs is in every part.", "존재하는 모든 등급이 모든 분할에 있어요."),
+        Text("Grades missing from a split", "분할에 없는 등급"),
+        Text("Every grade that occurs is in every split.", "존재하는 모든 등급이 모든 분할에 있어요."),
         Text(
-            "There is no image of: {grades}. Nothing can be learned or said about them there.",
-            "이미지가 없는 등급: {grades}. 해당 분할에서는 그 등급을 학습하거나 평가할 수 없어요.",
+            "No pictures of: {grades}. They cannot be trained or evaluated there.",
+            "사진이 없는 등급: {grades}. 그 분할에서는 학습하거나 평가할 수 없어요.",
         ),
     ),
     "rare_grades": _Words(
-        Text("Grades with few images or of one site", "이미지가 적거나 한 기관에만 있는 등급"),
+        Text("Rare grades or grades of one site", "드물거나 한 기관에만 있는 등급"),
         Text(
-            "Every grade has at least {fewest} images, and not of one site only, wherever it is.",
-            "모든 등급이 분할마다 {fewest}장 이상이며 한 기관에 치우치지 않아요.",
+            "Every grade has at least {fewest} pictures from more than one site in its splits.",
+            "모든 등급이 분할마다 {fewest}장 이상이고 여러 기관에 있어요.",
         ),
         Text(
-            "There are fewer than {fewest} images, or those of one site only, of: {grades}. Figures about them are "
-            "little more than chance.",
-            "이미지가 {fewest}장 미만이거나 한 기관의 것뿐인 등급: {grades}. 이에 대한 수치는 우연에 크게 좌우돼요.",
+            "Fewer than {fewest} pictures, or one site only: {grades}. Their metrics are mostly chance.",
+            "{fewest}장 미만이거나 한 기관에만 있는 등급: {grades}. 이 등급의 수치는 우연에 크게 좌우돼요.",
         ),
     ),
     "unlabelled": _Words(
         Text("Missing labels", "빠진 라벨"),
-        Text("Every image has a label for all six conditions.", "모든 이미지에 여섯 증상의 라벨이 있어요."),
+        Text("Every picture has labels for all six conditions.", "모든 사진에 여섯 증상의 라벨이 있어요."),
         Text(
-            "{count:,} of {total:,} images lack a label: {conditions}. They are left out of training and evaluation of "
-            "that condition.",
-            "이미지 {total:,}장 중 {count:,}장에 빠진 라벨이 있어요: {conditions}. 해당 증상의 학습과 평가에서 "
-            "제외돼요.",
+            "{count:,} of {total:,} pictures lack a label: {conditions}. They are excluded for that condition.",
+            "사진 {total:,}장 중 {count:,}장에 빠진 라벨이 있어요: {conditions}. 해당 증상의 학습과 평가에서 제외돼요.",
         ),
     ),
     "constant_conditions": _Words(
-        Text("Conditions of one grade only", "등급이 하나뿐인 증상"),
+        Text("Conditions with one grade", "등급이 하나뿐인 증상"),
         Text("Every labelled condition has several grades.", "라벨이 있는 모든 증상에 여러 등급이 있어요."),
         Text(
-            "All images have the same grade: {conditions}. There is nothing to learn.",
-            "모든 이미지의 등급이 같은 증상: {conditions}. 학습할 것이 없어요.",
+            "All pictures have the same grade: {conditions}. There is nothing to learn.",
+            "모든 사진의 등급이 같은 증상: {conditions}. 학습할 것이 없어요.",
         ),
     ),
     "unused_grades": _Words(
-        Text("Grades that no image has", "어떤 이미지에도 없는 등급"),
-        Text("No grade of a condition is without images.", "이미지가 하나도 없는 등급은 없어요."),
+        Text("Grades without pictures", "사진이 없는 등급"),
+        Text("Every grade of every condition occurs.", "사진이 하나도 없는 등급은 없어요."),
         Text(
-            "No image has: {grades}. A model will not give these grades.",
-            "이미지가 하나도 없는 등급: {grades}. 모델은 이 등급을 예측하지 않아요.",
+            "Without pictures: {grades}. A model will not predict these grades.",
+            "사진이 하나도 없는 등급: {grades}. 모델은 이 등급을 예측하지 않아요.",
         ),
     ),
     "capture_disagreement": _Words(
         Text("Different grades within a capture", "한 촬영 안의 등급 차이"),
         Text(
-            "Within none of {compared:,} captures do grades differ by {apart} or more.",
+            "No grades differ by {apart} or more within {compared:,} captures.",
             "촬영 {compared:,}건 모두 등급 차이가 {apart} 미만이에요.",
         ),
         Text(
-            "In {count:,} of {compared:,} captures the grades of a condition differ by {apart} or more, most often: "
+            "Grades of a condition differ by {apart} or more in {count:,} of {compared:,} captures, most often "
             "{condition} ({share}). Regions of a head may truly differ.",
             "촬영 {compared:,}건 중 {count:,}건에서 한 증상의 등급이 {apart} 이상 차이 나요. 가장 잦은 증상: "
             "{condition} ({share}). 부위에 따라 실제로 다를 수 있어요.",
         ),
     ),
     "region_disagreement": _Words(
-        Text("Different grades of one region in a capture", "한 촬영, 같은 부위의 등급 차이"),
+        Text("Different grades of one region", "같은 부위의 등급 차이"),
         Text(
-            "Of {compared:,} regions taken more than once in a capture, not one has grades that differ by {apart} or "
-            "more.",
+            "No grades differ by {apart} or more in {compared:,} regions pictured several times in a capture.",
             "한 촬영에서 여러 번 찍은 부위 {compared:,}곳 모두 등급 차이가 {apart} 미만이에요.",
         ),
         Text(
-            "Of {compared:,} regions taken more than once in a capture, {count:,} have grades of a condition that "
-            "differ by {apart} or more, most often: {condition} ({share}). One of the labels may be wrong.",
+            "Grades of a condition differ by {apart} or more in {count:,} of {compared:,} regions pictured several "
+            "times in a capture, most often {condition} ({share}). A label may be wrong.",
             "한 촬영에서 여러 번 찍은 부위 {compared:,}곳 중 {count:,}곳에서 한 증상의 등급이 {apart} 이상 차이 "
-            "나요. 가장 잦은 증상: {condition} ({share}). 라벨 중 하나가 잘못되었을 수 있어요.",
+            "나요. 가장 잦은 증상: {condition} ({share}). 라벨이 잘못되었을 수 있어요.",
         ),
     ),
     "quality": _Words(
-        Text("Quality of the pictures", "사진 품질"),
-        Text("The pictures are measured.", "사진을 측정했어요."),
-        Text("The pictures are not measured.", "사진을 측정하지 않았어요."),
+        Text("Picture quality", "사진 품질"),
+        Text("Pictures are measured.", "사진을 측정했어요."),
+        Text("Pictures are not measured.", "사진을 측정하지 않았어요."),
     ),
     "unreadable": _Words(
         Text("Unreadable pictures", "읽을 수 없는 사진"),
-        Text("All pictures can be read.", "모든 사진을 읽을 수 있어요."),
+        Text("All pictures are readable.", "모든 사진을 읽을 수 있어요."),
         Text(
-            "{count:,} of {total:,} pictures cannot be read: they are gone, damaged or cut short. Training would stop "
-            "at them.",
-            "사진 {total:,}장 중 {count:,}장을 읽을 수 없어요. 파일이 없거나 손상되었거나 중간에 끊겼으며, 학습이 "
-            "여기서 멈추게 돼요.",
+            "{count:,} of {total:,} pictures are missing, damaged or truncated. Training would stop there.",
+            "사진 {total:,}장 중 {count:,}장이 없거나 손상되었거나 중간에 끊겼어요. 학습이 여기서 멈추게 돼요.",
         ),
     ),
     "blurred": _Words(
         Text("Blurred pictures", "흐린 사진"),
         Text(
-            "No picture is blurred (sharpness under {limit:.0f}; median {median:.0f}).",
+            "No blurred pictures (sharpness under {limit:.0f}; median {median:.0f}).",
             "흐린 사진이 없어요 (선명도 {limit:.0f} 미만, 중앙값 {median:.0f}).",
         ),
         Text(
@@ -319,7 +308,7 @@ _WORDS = {
     "dark": _Words(
         Text("Dark pictures", "어두운 사진"),
         Text(
-            "No picture is dark (lightness under {limit:.0f}; median {median:.0f}).",
+            "No dark pictures (lightness under {limit:.0f}; median {median:.0f}).",
             "어두운 사진이 없어요 (명도 {limit:.0f} 미만, 중앙값 {median:.0f}).",
         ),
         Text(
@@ -330,7 +319,7 @@ _WORDS = {
     "bright": _Words(
         Text("Bright pictures", "지나치게 밝은 사진"),
         Text(
-            "No picture is too bright (lightness over {limit:.0f}; median {median:.0f}).",
+            "No pictures are too bright (lightness over {limit:.0f}; median {median:.0f}).",
             "지나치게 밝은 사진이 없어요 (명도 {limit:.0f} 초과, 중앙값 {median:.0f}).",
         ),
         Text(
@@ -342,36 +331,32 @@ _WORDS = {
     "clipped": _Words(
         Text("Clipped pictures", "명암이 손실된 사진"),
         Text(
-            "No picture is plain black or white on more than {limit:.1%} of its area.",
-            "면적의 {limit:.1%}를 넘게 검거나 희게 뭉개진 사진이 없어요.",
+            "No pictures are clipped (black or white on more than {limit:.1%} of the area).",
+            "명암이 손실된 사진이 없어요 (면적의 {limit:.1%} 초과).",
         ),
         Text(
-            "{count:,} of {total:,} pictures ({share}) are plain black or white on more than {limit:.1%} of their "
+            "{count:,} of {total:,} pictures ({share}) are clipped: black or white on more than {limit:.1%} of the "
             "area.",
-            "사진 {total:,}장 중 {count:,}장({share})이 면적의 {limit:.1%}를 넘게 검거나 희게 뭉개져 있어요.",
+            "사진 {total:,}장 중 {count:,}장({share})의 명암이 손실됐어요 (면적의 {limit:.1%} 초과).",
         ),
     ),
     "odd_size": _Words(
-        Text("Pictures of another size", "크기가 다른 사진"),
+        Text("Unusual picture sizes", "크기가 다른 사진"),
+        Text("All pictures have {width} × {height} pixels.", "모든 사진의 크기가 {width} × {height} 픽셀이에요."),
         Text(
-            "All pictures have {width} × {height} pixels.",
-            "모든 사진의 크기가 {width} × {height} 픽셀이에요.",
-        ),
-        Text(
-            "{count:,} of {total:,} pictures ({share}) have another size than the usual {width} × {height} pixels.",
+            "{count:,} of {total:,} pictures ({share}) differ from the usual {width} × {height} pixels.",
             "사진 {total:,}장 중 {count:,}장({share})의 크기가 가장 흔한 {width} × {height} 픽셀과 달라요.",
         ),
     ),
     "device_cast": _Words(
         Text("Colour cast by device", "기기별 색조"),
         Text(
-            "The colours of no device differ from those of all by more than {off:.0f} units of CIE a*, b* (devices of "
-            "{fewest} images or more).",
-            "전체와 CIE a*, b* 단위로 {off:.0f} 넘게 색이 다른 기기가 없어요 (이미지 {fewest}장 이상인 기기 기준).",
+            "No device is off by more than {off:.0f} units of CIE a*, b* (devices with {fewest} pictures or more).",
+            "전체와 CIE a*, b* 단위로 {off:.0f} 넘게 색이 다른 기기가 없어요 (사진 {fewest}장 이상인 기기 기준).",
         ),
         Text(
-            "The colours of {differing:,} of {total:,} devices differ from those of all by more than {off:.0f} units "
-            "of CIE a*, b*: {devices}. Some of the redness or yellowness there is the device's.",
+            "{differing:,} of {total:,} devices are off by more than {off:.0f} units of CIE a*, b*: {devices}. Some "
+            "redness or yellowness there is the device's.",
             "기기 {total:,}대 중 {differing:,}대의 색이 전체와 CIE a*, b* 단위로 {off:.0f} 넘게 달라요: {devices}. "
             "붉은 기나 노란 기의 일부는 기기 때문이에요.",
         ),
@@ -379,27 +364,25 @@ _WORDS = {
     "device_association": _Words(
         Text("Grades by device", "기기별 등급"),
         Text(
-            "The device tells little about any grade (Cramér's V at most {limit}).",
-            "기기로 등급을 짐작하기 어려워요 (크라메르 V {limit} 이하).",
+            "Devices are hardly associated with grades (Cramér's V at most {limit}).",
+            "기기와 등급의 연관이 약해요 (크라메르 V {limit} 이하).",
         ),
         Text(
-            "The device tells much about a grade (Cramér's V): {conditions}. A model may learn the device instead of "
+            "Devices are associated with grades (Cramér's V): {conditions}. A model may learn the device instead of "
             "the scalp.",
-            "기기만으로도 등급을 상당히 짐작할 수 있어요 (크라메르 V): {conditions}. 모델이 두피 대신 기기를 학습할 "
-            "수 있어요.",
+            "기기와 등급이 연관되어 있어요 (크라메르 V): {conditions}. 모델이 두피 대신 기기를 학습할 수 있어요.",
         ),
     ),
     "site_association": _Words(
         Text("Grades by site", "기관별 등급"),
         Text(
-            "The site tells little about any grade (Cramér's V at most {limit}).",
-            "기관으로 등급을 짐작하기 어려워요 (크라메르 V {limit} 이하).",
+            "Sites are hardly associated with grades (Cramér's V at most {limit}).",
+            "기관과 등급의 연관이 약해요 (크라메르 V {limit} 이하).",
         ),
         Text(
-            "The site tells much about a grade (Cramér's V): {conditions}. A model may learn the site instead of the "
+            "Sites are associated with grades (Cramér's V): {conditions}. A model may learn the site instead of the "
             "scalp.",
-            "기관만으로도 등급을 상당히 짐작할 수 있어요 (크라메르 V): {conditions}. 모델이 두피 대신 기관을 학습할 "
-            "수 있어요.",
+            "기관과 등급이 연관되어 있어요 (크라메르 V): {conditions}. 모델이 두피 대신 기관을 학습할 수 있어요.",
         ),
     ),
 }
@@ -408,30 +391,30 @@ _WORDS = {
 # Columns of the tables behind findings.
 FIGURE_TEXT = {
     "another_present": Text("with another condition", "다른 증상 있음"),
-    "by": Text("what is shared", "겹치는 것"),
+    "by": Text("overlap", "겹치는 것"),
     "cast_red": Text("red cast (a*)", "붉은 기 (a*)"),
     "cast_yellow": Text("yellow cast (b*)", "노란 기 (b*)"),
     "compared": Text("compared", "비교한 수"),
-    "condition": Text("condition", "증상"),
+    "condition": terms.CONDITION,
     "cramers_v": Text("Cramér's V", "크라메르 V"),
-    "device": Text("device", "기기"),
-    "difference": Text("off by", "차이"),
+    "device": terms.CAMERA,
+    "difference": Text("difference", "차이"),
     "disagreeing": Text("disagreeing", "불일치"),
-    "grade": Text("grade", "등급"),
+    "grade": terms.GRADE,
     "grade_0": Text("grade 0", "0등급"),
     "grade_1": Text("grade 1", "1등급"),
     "grade_2": Text("grade 2", "2등급"),
     "grade_3": Text("grade 3", "3등급"),
     "height": Text("height", "높이"),
-    "images": Text("pictures", "사진 수"),
+    "images": terms.PICTURES,
     "limit": Text("limit", "기준값"),
     "measure": Text("measure", "측정값"),
     "median": Text("median", "중앙값"),
     "normal": Text("grade 0", "0등급"),
-    "part": Text("part", "분할"),
+    "part": terms.SPLIT,
     "share": Text("share", "비율"),
     "shared": Text("shared", "겹침"),
-    "sites": Text("sites", "기관 수"),
-    "unlabelled": Text("not labelled", "라벨 없음"),
+    "sites": terms.SITES,
+    "unlabelled": terms.UNLABELLED,
     "width": Text("width", "너비"),
 }

@@ -187,8 +187,8 @@ class Dataset:
     def _no_image(self, image_id: str) -> ScalpError:
         return ScalpError(
             "no_image",
-            f"Data set “{self.name}” has no picture “{image_id[:80]}” on this machine.",
-            f"데이터 세트 “{self.name}”에 “{image_id[:80]}” 사진이 없어요.",
+            f"Dataset “{self.name}” has no picture “{image_id[:80]}” on this machine.",
+            f"데이터셋 “{self.name}”에 “{image_id[:80]}” 사진이 없어요.",
         )
 
 
@@ -275,9 +275,9 @@ def open_dataset(name: str) -> Dataset:
     known = ", ".join(path.parent.name for path in sorted(data_folder().glob("*/index.parquet"))) or "–"
     raise ScalpError(
         "no_dataset",
-        f"There is no data set “{name}” (known: {known}). Import your own or make a synthetic one: "
+        f"There is no dataset “{name}” (known: {known}). Import your own or make a synthetic one: "
         "python -m training.prepare --help",
-        f"데이터 세트 “{name}”이(가) 없어요 (있는 것: {known}). 가져오거나 합성 데이터를 만드세요: "
+        f"데이터셋 “{name}”이(가) 없어요 (있는 것: {known}). 가져오거나 합성 데이터를 만드세요: "
         "python -m training.prepare --help",
     )
 
@@ -307,8 +307,8 @@ def claimed(name: str) -> Iterator[Path]:
     except Timeout as error:
         raise ScalpError(
             "already_making",
-            f"Another command is just making data set “{name}”. Wait for it, or choose another name.",
-            f"다른 명령이 데이터 세트 “{name}”을(를) 만들고 있어요. 기다리거나 다른 이름을 고르세요.",
+            f"Another command is just making dataset “{name}”. Wait for it, or choose another name.",
+            f"다른 명령이 데이터셋 “{name}”을(를) 만들고 있어요. 기다리거나 다른 이름을 고르세요.",
         ) from error
 
 
@@ -325,9 +325,8 @@ def name_taken(name: str) -> ScalpError:
     """For whoever would put something else under the name of what is there."""
     return ScalpError(
         "name_taken",
-        f"Another data set stands under the name “{name}”. Choose another name, or remove {data_folder() / name} "
-        "first.",
-        f"“{name}” 이름의 다른 데이터 세트가 이미 있어요. 다른 이름을 고르거나 먼저 {data_folder() / name} 폴더를 "
+        f"Another dataset stands under the name “{name}”. Choose another name, or remove {data_folder() / name} first.",
+        f"“{name}” 이름의 다른 데이터셋이 이미 있어요. 다른 이름을 고르거나 먼저 {data_folder() / name} 폴더를 "
         "지우세요.",
     )
 
@@ -337,9 +336,9 @@ def check_name(name: str) -> None:
     if not NAME.fullmatch(name):
         raise ScalpError(
             "bad_name",
-            f"“{name[:64]}” cannot name a data set: use lower-case letters, digits, “_” and “-”, at most 64 of them, "
+            f"“{name[:64]}” cannot name a dataset: use lower-case letters, digits, “_” and “-”, at most 64 of them, "
             "starting with a letter or digit.",
-            f"“{name[:64]}”은(는) 데이터 세트 이름으로 쓸 수 없어요. 영문 소문자, 숫자, “_”, “-”로 64자 이내, "
+            f"“{name[:64]}”은(는) 데이터셋 이름으로 쓸 수 없어요. 영문 소문자, 숫자, “_”, “-”로 64자 이내, "
             "첫 글자는 영문 소문자나 숫자여야 해요.",
         )
 
@@ -476,7 +475,7 @@ def _twice(image_id: str) -> ScalpError:
 
 
 def _bad_index(en: str, ko: str) -> ScalpError:
-    return ScalpError("bad_index", f"The index of the data set is not usable: {en}.", f"데이터 세트 색인 오류: {ko}.")
+    return ScalpError("bad_index", f"The index of the dataset is not usable: {en}.", f"데이터셋 색인 오류: {ko}.")
 
 
 def split(rows: pd.DataFrame, group: str, seed: int, shares: dict[str, float] | None = None) -> pd.Series:

@@ -22,10 +22,10 @@ from scalp_core.errors import ScalpError, Text
 
 # What a split may go by; `all` puts everything into the training part.
 WAYS = {
-    "site": Text("by site: no site, and so no person, in two parts", "기관별: 한 기관(사람)의 사진은 한 분할에만"),
-    "capture": Text("by capture: no head at one sitting in two parts", "촬영별: 한 촬영의 사진은 한 분할에만"),
-    "official": Text("the publisher's own split, which leaks", "배포처의 원래 분할 (누출 있음)"),
-    "all": Text("everything for training", "모두 학습용"),
+    "site": Text("by site: each site, so each person, in one split", "기관별: 한 기관(사람)의 사진은 한 분할에만"),
+    "capture": Text("by capture: each capture in one split", "촬영별: 한 촬영의 사진은 한 분할에만"),
+    "official": Text("the published split (leaks)", "배포처의 원래 분할 (누출 있음)"),
+    "all": Text("all for training", "모두 학습용"),
 }
 _FEWEST_SITES = 8
 COLUMNS = ("site", "capture", *LABEL_COLUMNS)
@@ -67,7 +67,7 @@ def assign_splits(rows: pd.DataFrame, by: str, seed: int) -> SplitAssignment:
     if by not in WAYS:
         raise ScalpError(
             "bad_split",
-            f"A data set cannot be split by “{by[:40]}”; known are {', '.join(WAYS)}.",
+            f"A dataset cannot be split by “{by[:40]}”; known are {', '.join(WAYS)}.",
             f"“{by[:40]}” 기준으로는 나눌 수 없어요. 가능한 값: {', '.join(WAYS)}.",
         )
     if by == "all":
@@ -89,8 +89,8 @@ def _official(rows: pd.DataFrame, seed: int) -> SplitAssignment:
     if "official" not in rows or not set(_OFFICIAL_TEST) & set(rows["official"].dropna()):
         raise ScalpError(
             "no_official_split",
-            "This data set knows no split of its publisher: its tree had no Training and Validation folders.",
-            "이 데이터 세트에는 배포처의 분할이 없어요 (Training, Validation 폴더가 없었어요).",
+            "This dataset has no published split: its tree had no Training and Validation folders.",
+            "이 데이터셋에는 배포처의 분할이 없어요 (Training, Validation 폴더가 없었어요).",
         )
     tested = rows["official"].isin(_OFFICIAL_TEST).to_numpy(dtype=bool)
     others = rows[~tested].drop(columns="look_alikes", errors="ignore")
@@ -116,8 +116,8 @@ OVERLAPS = {
     "file": Text("the same file", "같은 파일"),
     "sha256": Text("the same content", "같은 내용"),
     "look_alikes": Text("a near-duplicate", "거의 같은 사진"),
-    "capture": Text("a picture of the same capture", "같은 촬영의 사진"),
-    "site": Text("a picture of the same site", "같은 기관의 사진"),
+    "capture": Text("the same capture", "같은 촬영"),
+    "site": Text("the same site", "같은 기관"),
 }
 
 

@@ -78,10 +78,10 @@ def _labels(dataset: Dataset, condition: Condition, part: str) -> npt.NDArray[np
 # ---- without a network ----
 
 _MAJORITY = Text("majority grade", "최다 등급")
-_ALWAYS = Text("always the commonest grade of the training part", "학습 분할에서 가장 흔한 등급만 답함")
+_ALWAYS = Text("always the commonest grade of the training split", "학습 분할에서 가장 흔한 등급만 답함")
 _RANDOM = Text("random by frequency", "빈도에 따른 무작위")
 _EXPECTED = Text(
-    "grades drawn at random as often as in the training part, on average",
+    "grades drawn at random as often as in the training split, on average",
     "학습 분할의 빈도대로 무작위로 답할 때의 기댓값",
 )
 _CEILING = Text("best to be expected", "기대할 수 있는 최고")
@@ -124,7 +124,7 @@ _FOLDERS = Text(
     "증상별 폴더의 사진, 0등급은 전체 양호 폴더만 사용, 학습과 검증에 같은 사람의 사진이 섞여 있음",
 )
 _UNIQUE = Text(
-    "unique pictures of the official validation part, which shares heads with the training part",
+    "unique pictures of the official validation split, which shares heads with the training split",
     "공식 검증 분할의 중복 없는 사진, 학습 분할과 같은 사람의 사진이 섞여 있음",
 )
 

@@ -78,11 +78,11 @@ def list_candidates(dataset: Dataset) -> tuple[list[Model], list[ExcludedRun]]:
 def _reason(run: Run, dataset: Dataset) -> Text:
     if run.recipe.data == dataset.name:
         return Text(
-            "judged on other pictures, labels or parts than the data set has now",
-            "지금의 데이터 세트와 다른 사진·라벨·분할로 평가됨",
+            "judged on other pictures, labels or parts than the dataset has now",
+            "지금의 데이터셋과 다른 사진·라벨·분할로 평가됨",
         )
     name = run.recipe.data
-    return Text(f"judged on pictures of another data set, “{name}”", f"다른 데이터 세트 “{name}”의 사진으로 평가됨")
+    return Text(f"judged on pictures of another dataset, “{name}”", f"다른 데이터셋 “{name}”의 사진으로 평가됨")
 
 
 def _trained_again(run: Run) -> Text:

@@ -110,7 +110,7 @@ WARNINGS: dict[str, Text] = {
         "원래 파일 이름을 쓰세요.",
     ),
     "not_split": Text(
-        "There are too few groups to split; everything is in the training part.",
+        "There are too few groups to split; everything is in the training split.",
         "묶음이 너무 적어 나누지 못했어요. 모두 학습 분할에 있어요.",
     ),
 }
@@ -154,8 +154,8 @@ class ImportRequest:
         ours = data_folder().resolve()
         if ours.is_relative_to(folder.resolve()) or folder.resolve().is_relative_to(ours):
             raise _bad_order(
-                "a folder that holds, or lies in, our own data sets",
-                "우리 데이터 세트를 담고 있거나 그 안에 있는 폴더",
+                "a folder that holds, or lies in, our own datasets",
+                "우리 데이터셋을 담고 있거나 그 안에 있는 폴더",
             )
 
     @property
@@ -223,9 +223,9 @@ def _disk(folder: Path, error: OSError | sqlite3.DatabaseError) -> ScalpError:
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return ScalpError(
         "cannot_write",
-        f"The data set cannot be written to {folder}: {reason}. Make room or set SCALP_DATA to another folder, then "
+        f"The dataset cannot be written to {folder}: {reason}. Make room or set SCALP_DATA to another folder, then "
         "start the same import again: it goes on where it stopped.",
-        f"{folder}에 데이터 세트를 쓸 수 없어요: {reason}. 공간을 확보하거나 SCALP_DATA를 다른 폴더로 바꾼 뒤 같은 "
+        f"{folder}에 데이터셋을 쓸 수 없어요: {reason}. 공간을 확보하거나 SCALP_DATA를 다른 폴더로 바꾼 뒤 같은 "
         "가져오기를 다시 시작하면 이어서 진행돼요.",
     )
 

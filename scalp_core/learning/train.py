@@ -114,9 +114,9 @@ def _check_unchanged(run: Run, dataset: Dataset) -> None:
     if run.index_hash != dataset.index_hash:
         raise ScalpError(
             "data_changed",
-            f"Data set “{dataset.name}” is no longer the one this run was asked for: its labels or its split changed. "
+            f"Dataset “{dataset.name}” is no longer the one this run was asked for: its labels or its split changed. "
             "Start a new run on it.",
-            f"데이터 세트 “{dataset.name}”의 라벨이나 분할이 실행을 만든 뒤에 바뀌었어요. 새 실행을 시작하세요.",
+            f"데이터셋 “{dataset.name}”의 라벨이나 분할이 실행을 만든 뒤에 바뀌었어요. 새 실행을 시작하세요.",
         )
 
 

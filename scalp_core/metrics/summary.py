@@ -14,6 +14,7 @@ from scalp_core.errors import Text
 from scalp_core.labels import GRADES, Condition
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison, Verdict
+from scalp_core.terms import capitalized
 
 _COUNTS = {
     **{2: Text("two", "두"), 3: Text("three", "세"), 4: Text("four", "네"), 5: Text("five", "다섯")},
@@ -63,25 +64,23 @@ def _grading(comparison: Comparison, condition: Condition) -> tuple[str, ...]:
 
 def _unlabelled(condition: Condition) -> Text:
     return Text(
-        f"Nothing can be said about {condition.text.en}: no picture of this part has a label for it.",
-        f"{condition.text.ko}에 대해서는 말할 수 있는 것이 없어요. 이 분할에 라벨이 있는 사진이 없어요.",
+        f"{capitalized(condition.text).en}: no labels in this split.",
+        f"{condition.text.ko}: 이 분할에 라벨이 있는 사진이 없어요.",
     )
 
 
 def _ungraded(condition: Condition) -> Text:
     return Text(
-        f"None of the chosen models grades {condition.text.en}.",
-        f"선택한 모델 가운데 {condition.text.ko} 등급을 추정하는 것이 없어요.",
+        f"{capitalized(condition.text).en}: none of the selected models grades it.",
+        f"{condition.text.ko}: 고른 모델 중 이 증상을 추정하는 모델이 없어요.",
     )
 
 
 def _constant(condition: Condition, metric: str) -> Text:
     shown = METRICS[metric].text
     return Text(
-        f"Nothing can be said about {condition.text.en}: the labels of this part do not vary enough for "
-        f"{shown.en} to be worked out.",
-        f"{condition.text.ko}에 대해서는 말할 수 있는 것이 없어요. 이 분할의 라벨이 다양하지 않아 {shown.ko} 값을 "
-        "계산할 수 없어요.",
+        f"{capitalized(condition.text).en}: the labels of this split vary too little for {shown.en}.",
+        f"{condition.text.ko}: 이 분할의 라벨이 다양하지 않아 {shown.ko} 값을 계산할 수 없어요.",
     )
 
 
@@ -89,9 +88,8 @@ def _only(comparison: Comparison, condition: Condition, name: str, side: str, me
     found, shown = comparison.estimate(metric, side, condition), METRICS[metric].short
     reach = "" if math.isnan(found.low) else f" [{found.low:.2f}, {found.high:.2f}]"
     return Text(
-        f"For {condition.text.en} there is nothing to compare {name} with; it reaches {shown.en} "
-        f"{found.value:.2f}{reach}.",
-        f"{condition.text.ko}에서는 {name} 모델과 비교할 다른 모델이 없어요. {shown.ko}: {found.value:.2f}{reach}.",
+        f"{capitalized(condition.text).en}: graded by {name} only ({shown.en} {found.value:.2f}{reach}).",
+        f"{condition.text.ko}: {name} 모델만 추정해요({shown.ko} {found.value:.2f}{reach}).",
     )
 
 
@@ -106,16 +104,18 @@ def _leaders(
     if len(first) == 1:
         best = names[first[0]]
         return Text(
-            f"For {condition.text.en} {best} is better than {'all others' if len(letters) > 2 else 'the other'}.",
-            f"{condition.text.ko}에서는 {best} 모델이 {'나머지 모두' if len(letters) > 2 else '다른 모델'}보다 나아요.",
+            f"{capitalized(condition.text).en}: {best} is significantly better than "
+            f"{'all others' if len(letters) > 2 else 'the other'}.",
+            f"{condition.text.ko}: {best} 모델이 {'나머지 모두' if len(letters) > 2 else '다른 모델'}보다 "
+            "유의하게 나아요.",
         )
     cheapest = _cheapest(first, names, costs)
     if len(first) < len(letters):
         many, listed = _many(len(first)), ", ".join(names[side] for side in first)
         return Text(
-            f"For {condition.text.en} {many.en} models share the lead and cannot be told apart ({listed}); "
+            f"{capitalized(condition.text).en}: {many.en} models lead, not significantly different ({listed}). "
             f"{cheapest.en}",
-            f"{condition.text.ko}에서는 {many.ko} 모델({listed})이 선두이며 서로 구별되지 않아요. {cheapest.ko}",
+            f"{condition.text.ko}: {many.ko} 모델({listed})이 선두이고 서로 유의한 차이가 없어요. {cheapest.ko}",
         )
     return _all_alike(comparison, condition, metric, cheapest)
 
@@ -124,21 +124,17 @@ def _all_alike(comparison: Comparison, condition: Condition, metric: str, cheape
     pairs, many = comparison.pairs(metric, condition), _many(len(comparison.graded(condition, metric)))
     if pairs["p"].isna().all():
         return Text(
-            f"For {condition.text.en} nothing can be said yet: too few captures show every grade to know how far "
-            "chance goes.",
-            f"{condition.text.ko}에서는 아직 아무것도 말할 수 없어요. 각 등급이 나타난 촬영이 너무 적어 우연의 "
-            "범위를 알 수 없어요.",
+            f"{capitalized(condition.text).en}: too few captures of every grade for intervals.",
+            f"{condition.text.ko}: 각 등급의 촬영이 너무 적어 신뢰 구간을 계산할 수 없어요.",
         )
     if (pairs["verdict"] == Verdict.PRACTICALLY_EQUAL).all():
         return Text(
-            f"For {condition.text.en} the {many.en} models are practically equal; {cheapest.en}",
-            f"{condition.text.ko}에서는 {many.ko} 모델이 사실상 같아요. {cheapest.ko}",
+            f"{capitalized(condition.text).en}: the {many.en} models are practically equal. {cheapest.en}",
+            f"{condition.text.ko}: {many.ko} 모델이 사실상 같아요. {cheapest.ko}",
         )
     return Text(
-        f"For {condition.text.en} nothing can be said yet: the differences between the {many.en} models lie within "
-        f"chance. Until more is known: {cheapest.en}",
-        f"{condition.text.ko}에서는 아직 아무것도 말할 수 없어요. {many.ko} 모델의 차이가 우연의 범위 안에 있어요. "
-        f"참고로 {cheapest.ko}",
+        f"{capitalized(condition.text).en}: no significant difference between the {many.en} models. {cheapest.en}",
+        f"{condition.text.ko}: {many.ko} 모델 사이에 유의한 차이가 없어요. {cheapest.ko}",
     )
 
 
@@ -149,14 +145,14 @@ def _cheapest(sides: Sequence[str], names: Mapping[str, str], costs: Mapping[str
     if len(known) == len(times):
         best = min(sides, key=lambda side: (known[side], costs[side].parameters))
         return Text(
-            f"{names[best]} is the fastest of them ({known[best]:.1f} ms a picture).",
-            f"그중 가장 빠른 것은 {names[best]} 모델이에요(사진 한 장에 {known[best]:.1f} ms).",
+            f"Fastest: {names[best]} ({known[best]:.1f} ms per picture).",
+            f"가장 빠른 모델: {names[best]}(사진당 {known[best]:.1f} ms).",
         )
     best = min(sides, key=lambda side: costs[side].parameters)
     size = costs[best].parameters
     return Text(
-        f"{names[best]} is the smallest of them ({size / 1e6:.1f} million parameters).",
-        f"그중 가장 작은 것은 {names[best]} 모델이에요(파라미터 {size / 1e4:,.0f}만 개).",
+        f"Smallest: {names[best]} ({size / 1e6:.1f} million parameters).",
+        f"가장 작은 모델: {names[best]}(파라미터 {size / 1e4:,.0f}만 개).",
     )
 
 
@@ -175,8 +171,8 @@ def _missing(
         return []
     return [
         Text(
-            f"Not trained to grade it: {listed}.",
-            f"이 증상의 등급을 추정하지 않는 모델: {listed}.",
+            f"Not graded by: {listed}.",
+            f"추정하지 않는 모델: {listed}.",
         )
     ]
 
@@ -195,7 +191,7 @@ def _dead(comparison: Comparison, condition: Condition, names: Mapping[str, str]
 def _never(name: str, images: Mapping[int, int]) -> Text:
     en = " or ".join(f"grade {grade} ({_pictures(count)})" for grade, count in images.items())
     ko = ", ".join(f"{grade}등급(사진 {count:,}장)" for grade, count in images.items())
-    return Text(f"{name} never recognises {en}.", f"{name} 모델은 {ko}을 한 번도 알아보지 못해요.")
+    return Text(f"{name}: recall 0 for {en}.", f"{name}: {ko} 재현율 0.")
 
 
 def _pictures(count: int) -> str:
@@ -212,10 +208,9 @@ def power(comparison: Comparison, condition: Condition, metric: str) -> Text | N
         return None
     shown, captures = METRICS[metric].short, f"{comparison.groups:,}"
     return Text(
-        f"With {captures} captures a true difference of {_amount(half)} {shown.en} would be seen in about half of the "
-        f"cases, one of {_amount(often)} in four of five.",
-        f"촬영 {captures}건으로는 {shown.ko}의 실제 차이가 {_amount(half)} 정도면 두 번에 한 번꼴로, {_amount(often)} "
-        "정도면 다섯 번에 네 번꼴로 드러나요.",
+        f"Power with {captures} captures: 50% for a true {shown.en} difference of {_amount(half)}, 80% for "
+        f"{_amount(often)}.",
+        f"촬영 {captures}건의 검정력: 실제 {shown.ko} 차이가 {_amount(half)}이면 50%, {_amount(often)}이면 80%.",
     )
 
 
@@ -231,8 +226,8 @@ def luck(comparison: Comparison, condition: Condition, metric: str) -> Text | No
     values = comparison.values(metric)[:, comparison.conditions.index(condition)]
     seen, shown, many = float(np.nanmax(values) - np.nanmin(values)), METRICS[metric].short, _many(len(sides))
     return Text(
-        f"Of {many.en} equally good models the best would look {_amount(spread)} {shown.en} better than the worst by "
-        f"chance alone; here it is {_amount(seen)}.",
-        f"똑같이 좋은 모델 {len(sides)}개를 비교해도 우연만으로 가장 좋은 모델과 가장 나쁜 모델의 {shown.ko} "
-        f"차이가 평균 {_amount(spread)} 정도 나요. 여기서는 {_amount(seen)}만큼 나요.",
+        f"Between the best and worst of {many.en} equal models, chance alone gives {_amount(spread)} {shown.en}; here: "
+        f"{_amount(seen)}.",
+        f"똑같은 모델 {len(sides)}개라도 우연만으로 최고와 최저의 {shown.ko} 차이가 {_amount(spread)} 정도 나요. "
+        f"여기서는 {_amount(seen)}.",
     )

@@ -193,8 +193,8 @@ class ReadyResponse(BaseModel):
 class ModelScore(BaseModel):
     """Quadratic weighted kappa: 1 agrees with the labels, 0 is chance."""
 
-    valid: float | None = Field(description="On the validation part, by which runs are chosen. Null: it cannot say.")
-    test: float | None = Field(description="On the test part, which is only reported.")
+    valid: float | None = Field(description="On the validation split, by which runs are chosen. Null: it cannot say.")
+    test: float | None = Field(description="On the test split, which is only reported.")
 
 
 class ModelSummary(BaseModel):
@@ -205,8 +205,8 @@ class ModelSummary(BaseModel):
     name_en: str = Field(examples=["fine scaling"])
     run: str = Field(examples=["demo-efficientnet_b0"])
     architecture: str = Field(examples=["efficientnet_b0"])
-    pinned: bool = Field(description="Somebody chose it; otherwise it is the best on the validation part.")
-    data: str = Field(description="The data set it learned from.", examples=["demo"])
+    pinned: bool = Field(description="Somebody chose it; otherwise it is the best on the validation split.")
+    data: str = Field(description="The dataset it learned from.", examples=["demo"])
     synthetic: bool = Field(description="It learned from rendered pictures.")
     quadratic_weighted_kappa: ModelScore
 

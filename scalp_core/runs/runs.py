@@ -137,13 +137,13 @@ class Recipe:
         "one of the five families' variants, or any timm name",
         "다섯 계열의 모델 구조 또는 timm 이름",
     )
-    data: str = _asked("demo", "name of the data set", "데이터 세트 이름")
+    data: str = _asked("demo", "name of the dataset", "데이터셋 이름")
     conditions: tuple[Condition, ...] = _asked(
         CONDITIONS,
         "conditions graded by this network: all six share one backbone, or a single one",
         "이 모델이 등급을 추정할 증상: 여섯 가지가 한 백본을 공유하거나 하나만",
     )
-    epochs: int = _asked(20, "passes over the training part", "학습 데이터 반복 횟수", 1, 1000)
+    epochs: int = _asked(20, "passes over the training split", "학습 데이터 반복 횟수", 1, 1000)
     image_size: int = _asked(
         224,
         "side of the square the network sees, pixels, divisible by 32",
@@ -224,7 +224,7 @@ class Recipe:
     )
     recall_floor: float = _asked(
         0.2,
-        "recall that the decision rule has to keep for the worst grade, on the calibration part",
+        "recall that the decision rule has to keep for the worst grade, on the calibration split",
         "판정 규칙이 보정 분할에서 가장 약한 등급에 대해 지켜야 할 최소 재현율",
         0.0,
         1.0,

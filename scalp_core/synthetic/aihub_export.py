@@ -250,8 +250,8 @@ def _check_synthetic(dataset: Dataset) -> None:
     if not dataset.synthetic:
         raise ScalpError(
             "not_synthetic",
-            f"Data set “{dataset.name}” holds somebody's pictures. Only a synthetic data set is written as a tree.",
-            f"데이터 세트 “{dataset.name}”은(는) 실제 사진이에요. 합성 데이터 세트만 트리로 쓸 수 있어요.",
+            f"Dataset “{dataset.name}” holds somebody's pictures. Only a synthetic dataset is written as a tree.",
+            f"데이터셋 “{dataset.name}”은(는) 실제 사진이에요. 합성 데이터셋만 트리로 쓸 수 있어요.",
         )
 
 

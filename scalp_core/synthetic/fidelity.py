@@ -487,7 +487,7 @@ def _sharpness(seeds: int) -> list[Check]:
     good = [picture for picture in pictures_of(8 * seeds, 0) if not picture.confusers]
     figures = np.percentile([sharpness(draw_picture(picture, 0)) for picture in good], OUTER_TENTHS)
     return [
-        Check("data set: Laplacian variance", f"{share}th percentile", *SHARPNESS, float(figure))
+        Check("dataset: Laplacian variance", f"{share}th percentile", *SHARPNESS, float(figure))
         for share, figure in zip(OUTER_TENTHS, figures, strict=True)
     ]
 

@@ -229,7 +229,7 @@ def _check(images: int, evaluation: int, prior: str) -> None:
     if images < FEWEST_IMAGES:
         raise ScalpError(
             "too_few_images",
-            f"A data set of {images} images cannot be split by site into {len(PARTS)} parts; ask for {FEWEST_IMAGES} "
+            f"A dataset of {images} images cannot be split by site into {len(PARTS)} parts; ask for {FEWEST_IMAGES} "
             "or more.",
             f"이미지 {images}장으로는 촬영 장소별로 {len(PARTS)}개 부분으로 나눌 수 없어요. {FEWEST_IMAGES}장 이상을 "
             "지정하세요.",

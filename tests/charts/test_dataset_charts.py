@@ -136,7 +136,7 @@ def points(colour: list[object]) -> pd.DataFrame:
 def test_a_map_by_grade(language: str) -> None:
     chart = map_chart(points([3, 0, None, 2]), language, "grade").to_dict()
     scale = chart["encoding"]["color"]["scale"]
-    unlabelled = {"en": "unlabelled", "ko": "라벨 없음"}[language]
+    unlabelled = {"en": "no label", "ko": "라벨 없음"}[language]
     assert scale["domain"] == [NAMES[language][0], NAMES[language][2], NAMES[language][3], unlabelled]
     assert scale["range"][:3] == [SEVERITY_COLORS[grade] for grade in (0, 2, 3)]
     assert {row["id"]: row["colour"] for row in rows_of(chart)}["p2"] == unlabelled
@@ -210,7 +210,7 @@ def test_a_ladder_shows_kappa_and_worst_recall_of_every_step_with_intervals(lang
     chart = ablation_chart(pd.DataFrame([*steps, {"name": "aside", "side": True} | reached]), language).to_dict()
     rows = {(row["name"], row["title"]): row for row in rows_of(chart)}
     assert len(rows) == 6
-    titles = {"ko": ["이차 가중 카파", "최저 등급 재현율"], "en": ["quadratic weighted kappa", "worst-grade recall"]}
+    titles = {"ko": ["이차 가중 카파", "등급별 최저 재현율"], "en": ["quadratic weighted kappa", "worst-grade recall"]}
     kappa, recall = (rows["one", title] for title in titles[language])
     assert (kappa["value"], kappa["low"], kappa["high"], kappa["interval"]) == (0.5, 0.4, 0.6, "0.400 – 0.600")
     assert (recall["value"], recall["high"]) == (0, 0.1)

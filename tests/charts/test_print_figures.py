@@ -246,7 +246,7 @@ def test_curves_tell_runs_of_one_family_apart() -> None:
     names = ("resnet18", "resnet18 · again", "resnet50 · third", "vit_tiny")
     svg = print_figures.as_svg(print_figures.curves(dict.fromkeys(names, HISTORY), "valid_loss", "en"))
     assert set(names) <= set(texts(svg))
-    assert "loss on validation" in texts(svg)
+    assert "validation loss" in texts(svg)
     assert svg.count("stroke-dasharray") >= 2
     assert architecture_color("resnet18") in svg
     assert architecture_color("vit_tiny") in svg

@@ -115,8 +115,8 @@ def test_what_the_test_part_shares_with_training_is_found(
 
     finding = found(made(change))[key]
     assert (finding.severity.value, finding.images, finding.count) == (severity, ("p0500", "p0639"), 2)
-    assert "2 of 160 test images (1.2 %)" in finding.text.en
-    assert "테스트 이미지 160장 중 2장(1.2 %)" in finding.text.ko
+    assert "2 of 160 test pictures (1.2%)" in finding.text.en
+    assert "테스트 사진 160장 중 2장(1.2%)" in finding.text.ko
     assert list(finding.figures["shared"]) == [0, 0, 2]
 
 
@@ -130,7 +130,7 @@ def test_what_is_unknown_is_not_taken_for_shared(made: Callable[..., Dataset]) -
     unknown = found(made(lambda table: table.assign(capture="", site=None)))
     for key in ("overlap_capture", "overlap_site", "capture_disagreement", "region_disagreement"):
         assert unknown[key].severity == "note"
-        assert "not known" in unknown[key].text.en
+        assert "Not checked" in unknown[key].text.en
 
 
 def test_before_measuring_an_audit_says_what_to_run(made: Callable[..., Dataset]) -> None:
@@ -159,8 +159,8 @@ def test_the_overlap_of_the_publisher_s_split_is_measured(made: Callable[..., Da
         "site": 51,
     }
     assert finding.severity == "warning"
-    assert "51 validation images" in finding.text.en
-    assert "19.6 %" in finding.text.ko
+    assert "51 published validation pictures" in finding.text.en
+    assert "19.6%" in finding.text.ko
     assert set(finding.images[:10]) == {f"p{number:04d}" for number in range(10)}
 
 
@@ -183,8 +183,7 @@ def test_the_trap_of_folder_labels_is_found_for_the_condition_that_has_it(made: 
     finding = found(made(healthy_in_everything))["normal_images"]
     assert finding.severity == "warning"
     assert finding.text.en.endswith(
-        "hair loss. A model never sees such a condition absent while another is present, "
-        "and will take one for the other."
+        "hair loss. A model never sees another condition without this one and will confuse them."
     )
     assert "탈모" in finding.text.ko
     assert "비듬" not in finding.text.ko
@@ -248,10 +247,10 @@ def test_missing_constant_and_unused_labels_are_told_apart(made: Callable[..., D
     findings = found(made(change))
     missing = findings["unlabelled"]
     assert (missing.severity.value, missing.count, missing.images[0]) == ("note", 640, "p0639")
-    assert "fine scaling 100.0 %, excess sebum 0.2 %" in missing.text.en
+    assert "fine scaling 100.0%, excess sebum 0.2%" in missing.text.en
     assert findings["constant_conditions"].count == 1
     assert "모낭사이홍반" in findings["constant_conditions"].text.ko
-    assert findings["unused_grades"].text.en.startswith("No image has: dandruff “severe”.")
+    assert findings["unused_grades"].text.en.startswith("Without pictures: dandruff “severe”.")
     assert findings["absent_grades"].severity == "ok", "absent everywhere is said once"
 
 
@@ -272,8 +271,8 @@ def test_regions_may_differ_but_one_region_hardly(made: Callable[..., Dataset]) 
     assert (capture.severity.value, capture.count) == ("note", 2)
     assert capture.images == ("p0020", "p0021", "p0010", "p0011"), "the widest apart first, captures together"
     assert (region.severity.value, region.count, region.images) == ("warning", 1, ("p0020", "p0021"))
-    assert "In 2 of 320 captures" in capture.text.en
-    assert "excess sebum (0.6 %)" in capture.text.en
+    assert "in 2 of 320 captures" in capture.text.en
+    assert "excess sebum (0.6%)" in capture.text.en
     assert capture.figures.set_index("condition").loc["value_2", "compared"] == 319
 
 
@@ -298,7 +297,7 @@ def test_bad_pictures_are_found_the_worst_first(
     assert amiss(dataset) == {key: "note"}
     assert found(dataset)[key].images == ("p0300", "p0007")
     assert "2 of 640" in found(dataset)[key].text.en
-    assert "640장 중 2장(0.3 %)" in found(dataset)[key].text.ko
+    assert "640장 중 2장(0.3%)" in found(dataset)[key].text.ko
 
 
 def test_many_bad_pictures_are_a_warning_and_listed_in_part(made: Callable[..., Dataset]) -> None:

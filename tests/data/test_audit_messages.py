@@ -22,10 +22,10 @@ def test_both_languages_say_the_same(key: str) -> None:
 
 
 def test_something_is_never_nothing_percent() -> None:
-    assert percent(0, 100).en == "0.0 %"
-    assert percent(1, 100_000) == Text("under 0.1 %", "0.1 % 미만")
-    assert percent(1, 3).ko == "33.3 %"
-    assert percent(0, 0).en == "0.0 %"
+    assert percent(0, 100).en == "0.0%"
+    assert percent(1, 100_000) == Text("under 0.1%", "0.1% 미만")
+    assert percent(1, 3).ko == "33.3%"
+    assert percent(0, 0).en == "0.0%"
 
 
 def test_long_lists_are_cut_and_say_so() -> None:

@@ -137,7 +137,7 @@ def test_a_data_set_is_dealt_anew_and_nothing_else_in_it_changes(folders: Folder
     pd.testing.assert_frame_equal(new.drop(columns="part"), old.drop(columns="part"))
     assert not new["part"].equals(old["part"])
     assert spread(new, new["part"], "capture") == 1
-    with pytest.raises(ScalpError, match="publisher"):
+    with pytest.raises(ScalpError, match="published split"):
         reassign_splits(anew, "official", 0)
     assert open_dataset("copy").parts == anew.parts
 

@@ -477,7 +477,7 @@ def test_a_killed_import_goes_on_to_the_same_index(folders: Folders, tmp_path: P
         process = start(tree, "killed")
         wait_for(seen + more, process, tree, killed)
         assert [dataset.name for dataset in list_datasets()] == ["calm"]
-        with pytest.raises(ScalpError, match="no data set"):
+        with pytest.raises(ScalpError, match="no dataset"):
             open_dataset("killed")
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL

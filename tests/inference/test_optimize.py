@@ -223,7 +223,7 @@ def test_an_8_bit_network_that_is_not_what_was_checked_does_not_answer(damage: s
 def test_the_command_tells_what_passed(run: Run, judged: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([run.id]) == 0
     told = capsys.readouterr().out
-    assert "40 SYNTHETIC pictures of the calibration part of “judged”" in told
+    assert "40 SYNTHETIC pictures of the calibration split of “judged”" in told
     assert "| reduced decoding, 32 bit |" in told
     assert "8 bit" not in told
     assert "From now on: " in told

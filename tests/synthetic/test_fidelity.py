@@ -25,7 +25,7 @@ SEEDS = 12
 GROWING = [cue for cue in CUES if cue.growth]
 BY_GRADE = [(cue.name, f"{severity:g}") for cue in CUES for severity in cue.targets]
 BY_CAST = [(f"skin: {axis}*", cast.name) for axis in "Lab" for cast in CASTS]
-SHARPNESS = [("data set: Laplacian variance", f"{share}th percentile") for share in (10, 90)]
+SHARPNESS = [("dataset: Laplacian variance", f"{share}th percentile") for share in (10, 90)]
 FIGURES = [*BY_GRADE, *BY_CAST, ("skin: casts told apart", "all"), *SHARPNESS]
 
 

@@ -51,7 +51,7 @@ def test_a_mistake_is_a_sentence(
     monkeypatch.setenv("SCALP_DATA", str(tmp_path))
     assert prepare.main(["synthetic", "--name", "Not A Name"]) == 2
     errors = capsys.readouterr().err
-    assert "cannot name a data set" in errors
+    assert "cannot name a dataset" in errors
     assert "Traceback" not in errors
 
 
@@ -100,7 +100,7 @@ def test_an_ai_hub_tree_says_what_was_wrong_in_it(tmp_path: Path) -> None:
     process = start(["aihub", str(tmp_path / "tree"), "--name", "mine", "--processes", "1"], data)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
-    assert f"Data set “mine”: {len(truth.rows)} images" in output
+    assert f"Dataset “mine”: {len(truth.rows)} images" in output
     assert f"{len(truth.faults['bad_picture']):,}  pictures that cannot be read; left out" in output
     assert f"Each is listed in {data / 'mine' / 'import_faults.csv'}" in output
     assert "Warning" not in output
@@ -183,17 +183,17 @@ TABLE = ["csv", "{tmp}/table.csv", "--images", "{tmp}/empty", "--name", "x"]
 WRONG = [
     (["aihub", "{tmp}/absent", "--name", "x"], "There is no folder"),
     (["folders", "{tmp}/empty", "--name", "x"], "There is no picture"),
-    (["aihub", "{tmp}/data", "--name", "x"], "our own data sets"),
-    (["aihub", "{tmp}/empty", "--name", "Not A Name"], "cannot name a data set"),
+    (["aihub", "{tmp}/data", "--name", "x"], "our own datasets"),
+    (["aihub", "{tmp}/empty", "--name", "Not A Name"], "cannot name a dataset"),
     (["csv", "{tmp}/absent.csv", "--images", "{tmp}/empty", "--name", "x"], "No such file"),
     (TABLE, "no column holds grades"),
     ([*TABLE, "--map", "value_1=grade"], "no column “grade”"),
     ([*TABLE, "--map", "grade=file"], "no field “grade”"),
     ([*TABLE, "--map", "file"], "is not FIELD=COLUMN"),
     (["aihub", "{tmp}/empty", "--name", "x", "--by", "colour"], "invalid choice: 'colour'"),
-    (["split", "absent"], "There is no data set “absent”"),
-    (["audit", "absent"], "There is no data set “absent”"),
-    (["inspect", "../data"], "cannot name a data set"),
+    (["split", "absent"], "There is no dataset “absent”"),
+    (["audit", "absent"], "There is no dataset “absent”"),
+    (["inspect", "../data"], "cannot name a dataset"),
 ]
 
 
@@ -218,7 +218,7 @@ def test_a_name_that_is_taken_is_kept(imported: Dataset, tmp_path: Path, capsys:
     folders_tree(tmp_path / "classes", copies=1)
     before = imported.version
     assert prepare.main(["folders", str(tmp_path / "classes"), "--name", "mine"]) == 2
-    assert "Another data set stands under the name “mine”" in capsys.readouterr().err
+    assert "Another dataset stands under the name “mine”" in capsys.readouterr().err
     assert open_dataset("mine").version == before
 
 
@@ -228,4 +228,4 @@ def test_a_split_that_nobody_published_is_refused(
     folders_tree(tmp_path / "classes", copies=1)
     assert prepare.main(["folders", str(tmp_path / "classes"), "--name", "classes"]) == 0
     assert prepare.main(["split", "classes", "--by", "official"]) == 2
-    assert "no split of its publisher" in capsys.readouterr().err
+    assert "no published split" in capsys.readouterr().err

@@ -244,7 +244,7 @@ def test_a_tree_is_imported_from_the_page(visitor: Visitor, server: Server, tmp_
     tree.mkdir()
     truth = build_tree(tree, sites=12)
     visitor.go("/Dataset?lang=ko&data=tiny&view=import")
-    for label, text in (("서버의 폴더", str(tree)), ("데이터 세트 이름", "from-page")):
+    for label, text in (("서버의 폴더", str(tree)), ("데이터셋 이름", "from-page")):
         visitor.tab.get_by_role("textbox", name=label).fill(text)
     visitor.tab.get_by_test_id("stMain").get_by_test_id("stFormSubmitButton").get_by_role("button").click()
     until(lambda: (server.data / "from-page" / "index.parquet").is_file())

@@ -162,7 +162,7 @@ def test_where_there_is_nothing_to_compare_a_sentence_stands(three: Folders, fig
     if figure == "curves":
         assert drawn == 2
     elif name == "bare":
-        assert "no picture of this part has a label" in first[0]
+        assert "no picture of this split has a label" in first[0]
         assert drawn == 0
     elif figure == "forest":
         assert "nothing to compare vgg11_bn with" in first[0]
