@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failed = False
     for name in names:
         try:
-            _quicken(find_finished(name), options.int8)
+            _optimize(find_finished(name), options.int8)
         except ScalpError as error:
             print(error, file=sys.stderr)
             failed = True
@@ -53,7 +53,7 @@ def _judged_on(run: Run) -> Dataset:
     )
 
 
-def _quicken(run: Run, int8: bool) -> None:
+def _optimize(run: Run, int8: bool) -> None:
     dataset = _judged_on(run)
     with tqdm(desc=run.id, unit=" pictures", dynamic_ncols=True, leave=False, disable=None) as bar:
 
@@ -61,42 +61,51 @@ def _quicken(run: Run, int8: bool) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        checked = optimize.optimize_run(run, dataset, int8, tell)
-    print(f"\n{run.id}: {_heading(dataset, checked)}\n")
-    print(_table(run, checked))
-    print(f"\nFrom now on: {_name(checked.chosen)}.{_why(checked)}")
+        result = optimize.optimize_run(run, dataset, int8, tell)
+    print(f"\n{run.id}: {_heading(dataset, result)}\n")
+    print(_table(run, result))
+    print(f"\nFrom now on: {_name(result.serving)}.{_why(result)}")
 
 
-def _why(checked: CheckResult) -> str:
+def _why(result: CheckResult) -> str:
     """Why nothing was taken although something passed."""
-    passed = any(way.passed() for way in checked.ways[1:])
+    passed = any(candidate.passed() for candidate in result.candidates[1:])
     gain = f"{LEAST_GAIN - 1:.0%}"
-    return f" What passed is not {gain} faster." if passed and checked.chosen == EXACT else ""
+    return f" What passed is not {gain} faster." if passed and result.serving == EXACT else ""
 
 
-def _heading(dataset: Dataset, checked: CheckResult) -> str:
+def _heading(dataset: Dataset, result: CheckResult) -> str:
     kind = " SYNTHETIC" if dataset.synthetic else ""
     return (
-        f"{checked.pictures:,}{kind} pictures of the calibration split of “{dataset.name}”. Quadratic weighted kappa "
+        f"{result.pictures:,}{kind} pictures of the calibration split of “{dataset.name}”. Quadratic weighted kappa "
         f"of every condition may change by {TOLERANCE:g}, and the gate its mind about {MOST_REFLAGGED:.0%} of them."
     )
 
 
-def _table(run: Run, checked: CheckResult) -> str:
+def _table(run: Run, result: CheckResult) -> str:
     codes = [condition.code for condition in run.recipe.conditions]
     rows = [["way", "ms, one core", *codes, "grades changed", "gate", "passed"]]
-    return markdown_table([*rows, *(_row(run, way, way is checked.ways[0]) for way in checked.ways)])
+    return markdown_table(
+        [*rows, *(_row(run, candidate, candidate is result.candidates[0]) for candidate in result.candidates)]
+    )
 
 
-def _row(run: Run, way: Candidate, exact: bool) -> list[str]:
+def _row(run: Run, candidate: Candidate, exact: bool) -> list[str]:
     """Kappas without short cuts, and by how much they change with them."""
     kappas = [
-        f"{way.kappas[condition]:.4f}" if exact else f"{way.changes[condition]:+.4f}"
+        f"{candidate.kappas[condition]:.4f}" if exact else f"{candidate.changes[condition]:+.4f}"
         for condition in run.recipe.conditions
     ]
-    gate = "–" if way.reflagged is None else f"{way.reflagged:.1%}"
-    passed = "–" if exact else "yes" if way.passed() else "no"
-    return [_name(way.serving), f"{way.milliseconds:.1f}", *kappas, f"{way.regraded:.1%}", gate, passed]
+    gate = "–" if candidate.reflagged is None else f"{candidate.reflagged:.1%}"
+    passed = "–" if exact else "yes" if candidate.passed() else "no"
+    return [
+        _name(candidate.serving),
+        f"{candidate.milliseconds:.1f}",
+        *kappas,
+        f"{candidate.regraded:.1%}",
+        gate,
+        passed,
+    ]
 
 
 def _name(one: Serving) -> str:

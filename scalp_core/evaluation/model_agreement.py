@@ -8,7 +8,7 @@ import numpy as np
 
 from scalp_core.errors import ScalpError
 from scalp_core.evaluation.comparison import ExcludedRun
-from scalp_core.inference.predict import Grading, answer_by
+from scalp_core.inference.predict import Grading, grade_with_run
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs.champions import score, split_readable
 from scalp_core.runs.runs import Run, list_runs
@@ -97,7 +97,7 @@ def predict_all_models(data: bytes, candidates: Sequence[Candidate]) -> Iterator
     """Yield every candidate's result for the picture in `data`; a run's first prediction may export its network."""
     for candidate in candidates:
         try:
-            gradings = answer_by(candidate.run, data)
+            gradings = grade_with_run(candidate.run, data)
         except ScalpError as error:
             yield CandidateResult(candidate, error)
         else:

@@ -1,6 +1,6 @@
-"""Faster answers, checked: which short cuts a run takes without its grades becoming others. Imports no torch.
+"""Short cuts of serving a run, each taken only where the grades stay what they are (docs/design/serving.md).
 
-A short cut is taken where, on the calibration part and at the run's operating point, quadratic weighted kappa of every
+A short cut is taken where, on the calibration split and at the run's operating point, quadratic weighted kappa of every
 condition stays what it is without short cuts, and where it is faster on this machine.
 """
 
@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -39,33 +39,34 @@ from scalp_core.runs import worker
 from scalp_core.runs.runs import OUTPUTS, Run, Serving, not_writable
 
 EXACT = Serving()
-TOLERANCE = 0.005  # of quadratic weighted kappa, either way
-MOST_REFLAGGED = 0.01  # of the pictures, about which the gate may change its mind
+TOLERANCE = 0.005  # of quadratic weighted kappa, up and down
+MOST_REFLAGGED = 0.01  # share of the pictures about which the gate may change its verdict
 LEAST_GAIN = 1.1  # times as fast: less is not worth probabilities that are not those of the reports
 
-_RANGES_FROM = 64  # pictures of the training part that show which numbers occur inside the network
-_AT_ONCE = 16
-_ROUNDS = 15
-# What is computed with 8 bits: what multiplies, and what lies between. Sums and gates in 8 bits changed grades of one
-# picture in ten (ViT, EfficientNet) and stay as they are.
+_CALIBRATION_PICTURES = 64  # of the training split, for the ranges of numbers inside the 8-bit network
+_BATCH = 16  # pictures
+_ROUNDS = 15  # of timing
+# Operations in 8 bits: those that multiply, and those between them. Sums and gates in 8 bits changed grades of one
+# picture in ten (ViT, EfficientNet) and stay in 32 bits.
 _WITH_8_BITS = ("Conv", "MatMul", "Gemm", "Relu", "MaxPool", "Concat")
 _HEAVY = ("Conv", "MatMul", "Gemm")
 
 Grades = npt.NDArray[np.int64]
-Progress = Callable[[int, int], None]  # is told how many pictures are done, and of how many
+Probabilities = npt.NDArray[np.float32]
+Progress = Callable[[int, int], None]  # called with (done, total) pictures
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to answer, and what it makes of the calibration part.
+    """A set of short cuts, compared with answering without them on the calibration split.
 
     Attributes:
         milliseconds: of one core's time for a picture of the data set, from the file's bytes on.
-        kappas: quadratic weighted kappa; NaN where the labels cannot tell.
-        changes: by how much they differ from those without short cuts; NaN where there is no kappa but a grade changed.
-        regraded: share of the grades, of all conditions, that are others.
+        kappas: quadratic weighted kappa; NaN where it is undefined.
+        changes: of kappa, against no short cuts; NaN where kappa is undefined but a grade changed.
+        regraded: share of the grades, of all conditions, that changed.
         difference: the largest of a probability, before calibration.
-        reflagged: share of the pictures about which the gate changes its mind; None without a gate.
+        reflagged: share of the pictures about which the gate changes its verdict; None without a gate.
     """
 
     serving: Serving
@@ -77,7 +78,7 @@ class Candidate:
     reflagged: float | None
 
     def passed(self, tolerance: float = TOLERANCE) -> bool:
-        """Every condition is graded as well as without short cuts, and the gate lets through what it did."""
+        """Tell whether every condition is graded as well as without short cuts, and the gate's verdicts are kept."""
         # A comparison that NaN cannot pass.
         alike = all(abs(change) <= tolerance for change in self.changes.values())
         return alike and (self.reflagged or 0.0) <= MOST_REFLAGGED
@@ -85,73 +86,73 @@ class Candidate:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What was tried and what came of it.
+    """The candidates that were tried, and the one that was taken.
 
     Attributes:
-        ways: that without short cuts first.
-        pictures: of the calibration part.
+        candidates: the one without short cuts first.
+        serving: taken.
+        pictures: of the calibration split.
     """
 
-    ways: tuple[Candidate, ...]
-    chosen: Serving
+    candidates: tuple[Candidate, ...]
+    serving: Serving
     pictures: int
 
 
 def optimize_run(
     run: Run, dataset: Dataset, int8: bool = False, progress: Progress = no_progress, tolerance: float = TOLERANCE
 ) -> CheckResult:
-    """Try the short cuts and let the run take from now on what passes and is fastest; record it all in the run.
+    """Try the short cuts, let the run be served with the fastest that pass, and record all figures in the run.
 
     Until the very end nothing is written into the run.
 
     Args:
         run: finished.
-        dataset: the pictures it was judged on.
+        dataset: of the pictures that the run was judged on.
         int8: try 8-bit numbers as well, besides decoding at reduced scale.
 
     Raises:
         ScalpError: the run is damaged, or cannot be exported or written; fewer than MIN_IMAGES pictures of the
-            calibration part have a label; a picture cannot be read.
+            calibration split have a label; a picture cannot be read.
     """
     run.verify()
-    ids = _labelled(run, dataset)
+    ids = _labelled_ids(run, dataset)
     if not run.exported:
         worker.export(run)
     with tempfile.TemporaryDirectory(prefix="scalp-serving-") as folder:
         networks = {False: run.export_path}
         if int8:
             networks[True] = Path(folder) / "model.onnx"
-            write_int8(run.export_path, _typical(run, dataset), networks[True])
-        ways = _tried(run, dataset, ids, networks, progress)
-        checked = CheckResult(ways, choose(ways, tolerance), len(ids))
+            write_int8(run.export_path, _calibration_pictures(run, dataset), networks[True])
+        candidates = _try_candidates(run, dataset, ids, networks, progress)
+        result = CheckResult(candidates, choose(candidates, tolerance), len(ids))
         try:
-            _take(run, checked, networks, _facts(run, dataset, checked, tolerance))
+            _apply(run, result, networks, _facts(run, dataset, result, tolerance))
         except OSError as error:
             raise not_writable(error) from error
-    return checked
+    return result
 
 
-def choose(ways: Sequence[Candidate], tolerance: float = TOLERANCE) -> Serving:
-    """The fastest of those that pass; none where it gains next to nothing.
+def choose(candidates: Sequence[Candidate], tolerance: float = TOLERANCE) -> Serving:
+    """Return the fastest short cuts that pass; none where they gain next to nothing.
 
     Args:
-        ways: that without short cuts first.
+        candidates: the one without short cuts first.
     """
-    passed = [way for way in ways if way.passed(tolerance)]
+    passed = [candidate for candidate in candidates if candidate.passed(tolerance)]
     # The 8-bit file may get lost, and then the other short cut has to stand alone.
-    if Serving(reduced=True) not in [way.serving for way in passed]:
-        passed = [way for way in passed if not (way.serving.reduced and way.serving.int8)]
-    fastest = min(passed, key=lambda way: way.milliseconds, default=ways[0])
-    return fastest.serving if LEAST_GAIN * fastest.milliseconds <= ways[0].milliseconds else EXACT
+    if Serving(reduced=True) not in [candidate.serving for candidate in passed]:
+        passed = [candidate for candidate in passed if not (candidate.serving.reduced and candidate.serving.int8)]
+    exact = candidates[0]
+    fastest = min(passed, key=lambda candidate: candidate.milliseconds, default=exact)
+    return fastest.serving if LEAST_GAIN * fastest.milliseconds <= exact.milliseconds else EXACT
 
 
-def _labelled(run: Run, dataset: Dataset) -> list[str]:
-    """Pictures of the calibration part that have a label this run can be checked by."""
-    known = ~np.isnan(dataset.grades(run.recipe.conditions, PART)).all(axis=1)
-    ids = [
-        str(one)
-        for one in dataset.column("id").to_numpy(dtype=object)[(dataset.column("part") == PART).to_numpy()][known]
-    ]
+def _labelled_ids(run: Run, dataset: Dataset) -> list[str]:
+    """Return the pictures of the calibration split with a label of a condition that the run grades."""
+    labelled = ~np.isnan(dataset.grades(run.recipe.conditions, PART)).all(axis=1)
+    in_split = (dataset.column("part") == PART).to_numpy()
+    ids = [str(image) for image in dataset.column("id").to_numpy(dtype=object)[in_split][labelled]]
     if len(ids) < MIN_IMAGES:
         raise ScalpError(
             "too_few_pictures",
@@ -167,11 +168,11 @@ def _labelled(run: Run, dataset: Dataset) -> list[str]:
 
 
 class _Ranges(CalibrationDataReader):  # type: ignore[misc]  # its module has no types
-    """Pictures that show which numbers occur inside the network."""
+    """Pictures from which the ranges of numbers inside the network are taken."""
 
     def __init__(self, pictures: npt.NDArray[np.uint8]) -> None:
-        starts = range(0, len(pictures), _AT_ONCE)
-        self.left = iter([{"pixels": pictures[start : start + _AT_ONCE]} for start in starts])
+        starts = range(0, len(pictures), _BATCH)
+        self.left = iter([{"pixels": pictures[start : start + _BATCH]} for start in starts])
 
     def get_next(self) -> dict[str, npt.NDArray[np.uint8]] | None:
         return next(self.left, None)
@@ -180,12 +181,12 @@ class _Ranges(CalibrationDataReader):  # type: ignore[misc]  # its module has no
 def write_int8(exported: Path, pictures: npt.NDArray[np.uint8], path: Path) -> None:
     """Write an exported network with 8-bit weights and activations; the same bytes each time.
 
-    Static quantisation (Jacob et al. 2018), with a scale of its own for each channel of weights. They have 7 bits, so
-    that no processor's sums overflow and every machine gives the same answer. The normalisation stays as it is, since
-    its colours have a wide range, and so does the head: evidence still adds up to the logits exactly.
+    Static quantisation (Jacob et al. 2018), with a scale of its own for each channel of weights. Weights have 7 bits,
+    so that no processor's sums overflow and every machine gives the same answer. The normalisation stays in 32 bits,
+    since its colours have a wide range, and so does the head: evidence still adds up to the logits exactly.
 
     Args:
-        pictures: (n, height, width, 3) at the network's size, which show how large the numbers inside it get.
+        pictures: (n, height, width, 3) at the network's size, from which the ranges inside it are taken.
     """
     model = onnx.load(exported)
     nodes = list(model.graph.node)
@@ -207,190 +208,191 @@ def write_int8(exported: Path, pictures: npt.NDArray[np.uint8], path: Path) -> N
     )
 
 
-def _typical(run: Run, dataset: Dataset) -> npt.NDArray[np.uint8]:
-    """Pictures of the training part, from all over it; of the calibration part where there is none."""
+def _calibration_pictures(run: Run, dataset: Dataset) -> npt.NDArray[np.uint8]:
+    """Return pictures from all over the training split; of the calibration split where there is none."""
     parts = dataset.column("part")
     part = "train" if (parts == "train").any() else PART
     ids = dataset.column("id")[(parts == part).to_numpy()].to_numpy(dtype=object)
-    some = ids[:: max(1, len(ids) // _RANGES_FROM)][:_RANGES_FROM]
-    return np.stack([images.seen(dataset.read(str(one)), run.preprocessing) for one in some])
+    sampled = ids[:: max(1, len(ids) // _CALIBRATION_PICTURES)][:_CALIBRATION_PICTURES]
+    return np.stack([images.seen(dataset.read(str(image)), run.preprocessing) for image in sampled])
 
 
-# ---- what each way makes of the calibration part ----
+# ---- comparing candidates on the calibration split ----
 
 
 @dataclass(frozen=True)
-class _Said:
-    """Probabilities (n, conditions, 4) and whether the gate objects (n,); empty without a gate."""
+class _Predictions:
+    """Probabilities (n, conditions, 4), and whether the gate objects (n,), which is empty without a gate."""
 
-    probabilities: npt.NDArray[np.float32]
+    probabilities: Probabilities
     flagged: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class _Answering:
-    """A way to answer, ready."""
+class _Predictor:
+    """A run with some short cuts, loaded."""
 
     run: Run
     serving: Serving
     session: onnxruntime.InferenceSession
     gate: Gate | None
 
-    def seen(self, data: bytes) -> tuple[images.Picture, images.Pixels]:
-        wanted = with_short_cuts(self.run, self.serving)
-        picture = images.decode(data, wanted.least)
-        return picture, images.resize(picture.pixels, wanted)
+    def prepare(self, data: bytes) -> tuple[images.Picture, images.Pixels]:
+        """Decode a picture and resize it to the network's size."""
+        preprocessing = with_short_cuts(self.run, self.serving)
+        picture = images.decode(data, preprocessing.least)
+        return picture, images.resize(picture.pixels, preprocessing)
 
-    def say(self, seen: Sequence[tuple[images.Picture, images.Pixels]]) -> _Said:
-        pixels = np.stack([small for _, small in seen])
+    def predict(self, prepared: Sequence[tuple[images.Picture, images.Pixels]]) -> _Predictions:
+        """Grade prepared pictures in one pass, and check them."""
+        pixels = np.stack([small for _, small in prepared])
         probabilities, _, features = self.session.run(OUTPUTS, {"pixels": pixels})
-        reasons = [self.gate.check(one, row) for (one, _), row in zip(seen, features, strict=True)] if self.gate else []
-        return _Said(probabilities, np.array([bool(one) for one in reasons], dtype=bool))
+        flagged = []
+        if self.gate:
+            flagged = [
+                bool(self.gate.check(picture, row)) for (picture, _), row in zip(prepared, features, strict=True)
+            ]
+        return _Predictions(probabilities, np.array(flagged, dtype=bool))
 
 
-def _tried(
+def _try_candidates(
     run: Run, dataset: Dataset, ids: Sequence[str], networks: Mapping[bool, Path], progress: Progress
 ) -> tuple[Candidate, ...]:
-    # Whoever learned from pictures at reduced scale sees no others.
+    # A run that learned from pictures at reduced scale is always served with them.
     scales = (False,) if run.preprocessing.reduced else (False, True)
     servings = [Serving(reduced, int8) for int8 in networks for reduced in scales]
-    found = input_gate.read(run.gate_path, run.manifest["files"]["model.safetensors"])
-    ways = [_Answering(run, one, _session(networks[one.int8], cores()), found) for one in servings]
-    said = _said(ways, dataset, ids, progress)
-    milliseconds = _milliseconds(ways, networks, [dataset.read(one) for one in ids[:_ROUNDS]])
-    rows = [dataset.row(one) for one in ids]
-    truths = dataset.grades(run.recipe.conditions)[rows]
-    exact = _graded(run, said[EXACT].probabilities)
+    gate = input_gate.read(run.gate_path, run.manifest["files"]["model.safetensors"])
+    predictors = [_Predictor(run, serving, _session(networks[serving.int8], cores()), gate) for serving in servings]
+    predictions = _predict(predictors, dataset, ids, progress)
+    milliseconds = _time(predictors, networks, [dataset.read(image) for image in ids[:_ROUNDS]])
+    truths = dataset.grades(run.recipe.conditions)[[dataset.row(image) for image in ids]]
     return tuple(
-        _way(
-            run,
-            one,
-            milliseconds[one],
-            truths,
-            (exact, _graded(run, said[one].probabilities)),
-            (said[EXACT], said[one]),
-        )
-        for one in servings
+        _compare(run, serving, milliseconds[serving], truths, predictions[EXACT], predictions[serving])
+        for serving in servings
     )
 
 
 def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as in predict
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as in inference.session
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def _said(ways: Sequence[_Answering], dataset: Dataset, ids: Sequence[str], progress: Progress) -> dict[Serving, _Said]:
-    """By all ways about all pictures; few pictures are in memory at once."""
-    found: dict[Serving, list[_Said]] = {way.serving: [] for way in ways}
+def _predict(
+    predictors: Sequence[_Predictor], dataset: Dataset, ids: Sequence[str], progress: Progress
+) -> dict[Serving, _Predictions]:
+    """Predict all pictures by all predictors; few pictures are in memory at once."""
+    batches: dict[Serving, list[_Predictions]] = {predictor.serving: [] for predictor in predictors}
     done = 0
     with ThreadPoolExecutor(cores()) as pool:
-        for start in range(0, len(ids), _AT_ONCE):
-            some = ids[start : start + _AT_ONCE]
-            contents = [dataset.read(one) for one in some]
-            for way in ways:
-                found[way.serving].append(way.say(list(pool.map(way.seen, contents))))
-            done += len(some)
+        for start in range(0, len(ids), _BATCH):
+            contents = [dataset.read(image) for image in ids[start : start + _BATCH]]
+            for predictor in predictors:
+                batches[predictor.serving].append(predictor.predict(list(pool.map(predictor.prepare, contents))))
+            done += len(contents)
             progress(done, len(ids))
-    return {serving: _joined(several) for serving, several in found.items()}
+    return {serving: _concatenate(several) for serving, several in batches.items()}
 
 
-def _joined(several: Sequence[_Said]) -> _Said:
-    return _Said(
-        np.concatenate([one.probabilities for one in several]), np.concatenate([one.flagged for one in several])
-    )
+def _concatenate(batches: Sequence[_Predictions]) -> _Predictions:
+    probabilities = np.concatenate([batch.probabilities for batch in batches])
+    return _Predictions(probabilities, np.concatenate([batch.flagged for batch in batches]))
 
 
-def _milliseconds(
-    ways: Sequence[_Answering], networks: Mapping[bool, Path], contents: Sequence[bytes]
+def _time(
+    predictors: Sequence[_Predictor], networks: Mapping[bool, Path], contents: Sequence[bytes]
 ) -> dict[Serving, float]:
-    """Of one picture by each way on one core: medians of rounds in which they take turns."""
-    alone = {path: _session(path, 1) for path in networks.values()}
-    several = [_Answering(way.run, way.serving, alone[networks[way.serving.int8]], way.gate) for way in ways]
-    spent: dict[Serving, list[float]] = {way.serving: [] for way in ways}
+    """Measure milliseconds a picture on one core: medians of rounds in which the predictors take turns."""
+    single = {int8: _session(path, 1) for int8, path in networks.items()}
+    timed = [replace(predictor, session=single[predictor.serving.int8]) for predictor in predictors]
+    milliseconds: dict[Serving, list[float]] = {predictor.serving: [] for predictor in timed}
     for content in (contents[0], *contents):  # the first is for warming up
-        for way in several:
-            started = time.process_time()  # what other processes do meanwhile does not count
-            way.say([way.seen(content)])
-            spent[way.serving].append(1000 * (time.process_time() - started))
-    return {serving: median(seconds[1:]) for serving, seconds in spent.items()}
+        for predictor in timed:
+            started = time.process_time()  # leaves out other processes
+            predictor.predict([predictor.prepare(content)])
+            milliseconds[predictor.serving].append(1000 * (time.process_time() - started))
+    return {serving: median(rounds[1:]) for serving, rounds in milliseconds.items()}
 
 
-def _graded(run: Run, probabilities: npt.NDArray[np.float32]) -> Grades:
-    """(n, conditions) at the run's operating point."""
-    point = run.operating_point
-    decisions = [point.decision(condition) for condition in run.recipe.conditions]
-    grades = [one.grade(one.calibrated(probabilities[:, place])) for place, one in enumerate(decisions)]
-    return np.stack(grades, axis=1)
-
-
-def _way(
+def _compare(
     run: Run,
     serving: Serving,
     milliseconds: float,
     truths: npt.NDArray[np.float64],
-    grades: tuple[Grades, Grades],
-    said: tuple[_Said, _Said],
+    exact: _Predictions,
+    predictions: _Predictions,
 ) -> Candidate:
-    """Of grades and of what was said, each without short cuts and by this way."""
-    exact, here = (
-        {condition: _kappa(truths[:, place], one[:, place]) for place, condition in enumerate(run.recipe.conditions)}
-        for one in grades
-    )
-    others = grades[0] != grades[1]
+    """Compare predictions with short cuts with exact ones, both of the same pictures with labels (n, conditions)."""
+    exact_grades, grades = _decide(run, exact.probabilities), _decide(run, predictions.probabilities)
+    exact_kappas, kappas = _kappas(run, truths, exact_grades), _kappas(run, truths, grades)
+    changed = exact_grades != grades
     changes = {
-        condition: 0.0 if not others[:, place].any() else here[condition] - exact[condition]
+        condition: kappas[condition] - exact_kappas[condition] if changed[:, place].any() else 0.0
         for place, condition in enumerate(run.recipe.conditions)
     }
-    reflagged = float((said[0].flagged != said[1].flagged).mean()) if len(said[0].flagged) else None
-    difference = float(np.abs(said[0].probabilities - said[1].probabilities).max())
-    return Candidate(serving, milliseconds, here, changes, float(others.mean()), difference, reflagged)
+    reflagged = float((exact.flagged != predictions.flagged).mean()) if len(exact.flagged) else None
+    difference = float(np.abs(exact.probabilities - predictions.probabilities).max())
+    return Candidate(serving, milliseconds, kappas, changes, float(changed.mean()), difference, reflagged)
+
+
+def _decide(run: Run, probabilities: Probabilities) -> Grades:
+    """Return the grades (n, conditions) at the run's operating point."""
+    point = run.operating_point
+    decisions = [point.decision(condition) for condition in run.recipe.conditions]
+    grades = [decision.grade(decision.calibrated(probabilities[:, place])) for place, decision in enumerate(decisions)]
+    return np.stack(grades, axis=1)
+
+
+def _kappas(run: Run, truths: npt.NDArray[np.float64], grades: Grades) -> dict[Condition, float]:
+    return {
+        condition: _kappa(truths[:, place], grades[:, place]) for place, condition in enumerate(run.recipe.conditions)
+    }
 
 
 def _kappa(truth: npt.NDArray[np.float64], grades: Grades) -> float:
-    known = ~np.isnan(truth)
-    return metrics.quadratic_weighted_kappa(metrics.count(truth[known].astype(np.int64), grades[known]))
+    labelled = ~np.isnan(truth)
+    return metrics.quadratic_weighted_kappa(metrics.count(truth[labelled].astype(np.int64), grades[labelled]))
 
 
-# ---- what stays in the run ----
+# ---- records in the run ----
 
 
-def _take(run: Run, checked: CheckResult, networks: Mapping[bool, Path], facts: dict[str, Any]) -> None:
-    if checked.chosen.int8:
+def _apply(run: Run, result: CheckResult, networks: Mapping[bool, Path], facts: dict[str, Any]) -> None:
+    if result.serving.int8:
         write_atomic(run.int8_path, lambda path: shutil.copyfile(networks[True], path))
-    run.write_serving(checked.chosen, facts)
-    if not checked.chosen.int8:
+    run.write_serving(result.serving, facts)
+    if not result.serving.int8:
         run.int8_path.unlink(missing_ok=True)
 
 
-def _facts(run: Run, dataset: Dataset, checked: CheckResult, tolerance: float) -> dict[str, Any]:
+def _facts(run: Run, dataset: Dataset, result: CheckResult, tolerance: float) -> dict[str, Any]:
     return {
         "made": datetime.now(UTC).isoformat(),
         "data": dataset.name,
         "synthetic": dataset.synthetic,
         "part": PART,
-        "pictures": checked.pictures,
+        "pictures": result.pictures,
         "tolerance": tolerance,
         "operating_point": run.operating_point.made,
-        "ways": [_told(way, tolerance) for way in checked.ways],
+        "ways": [_candidate_facts(candidate, tolerance) for candidate in result.candidates],
         "versions": {name: version(name) for name in ("onnxruntime", "pillow", "numpy")},
     }
 
 
-def _told(way: Candidate, tolerance: float) -> dict[str, Any]:
+def _candidate_facts(candidate: Candidate, tolerance: float) -> dict[str, Any]:
     return {
-        "reduced": way.serving.reduced,
-        "int8": way.serving.int8,
-        "passed": way.passed(tolerance),
-        "milliseconds": round(way.milliseconds, 2),
-        "kappas": {condition: _rounded(value) for condition, value in way.kappas.items()},
-        "changes": {condition: _rounded(value) for condition, value in way.changes.items()},
-        "regraded": _rounded(way.regraded),
-        "largest_difference": _rounded(way.difference),
-        "reflagged": None if way.reflagged is None else _rounded(way.reflagged),
+        "reduced": candidate.serving.reduced,
+        "int8": candidate.serving.int8,
+        "passed": candidate.passed(tolerance),
+        "milliseconds": round(candidate.milliseconds, 2),
+        "kappas": {condition: _round(value) for condition, value in candidate.kappas.items()},
+        "changes": {condition: _round(value) for condition, value in candidate.changes.items()},
+        "regraded": _round(candidate.regraded),
+        "largest_difference": _round(candidate.difference),
+        "reflagged": None if candidate.reflagged is None else _round(candidate.reflagged),
     }
 
 
-def _rounded(value: float) -> float | None:
+def _round(value: float) -> float | None:
     return None if math.isnan(value) else round(value, 5)

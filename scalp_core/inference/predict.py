@@ -1,11 +1,8 @@
-"""The single prediction path of page, REST and bulk: a picture in, six gradings out. Imports no torch."""
+"""The single prediction path of dashboard, REST and batches: a picture in, six gradings out."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
-import numpy.typing as npt
+from dataclasses import dataclass
 
 from scalp_core import images
 from scalp_core.errors import ScalpError
@@ -27,8 +24,8 @@ class Grading:
 
     Attributes:
         grade: decided at the run's operating point.
-        grade_set: lowest and highest grade that the truth lies between in 90 of 100 pictures; None where the operating
-            point was not fitted, so that nothing can be promised.
+        grade_set: lowest and highest grade, between which the truth lies in 90 % of pictures; None where the operating
+            point was not fitted.
         probabilities: of grades 0–3, sum 1, calibrated.
         evidence: (4, h, w) float32 over the whole picture; the mean of each map is the network's logit of that
             grade, exactly, before calibration.
@@ -44,13 +41,12 @@ class Grading:
 
 @dataclass(frozen=True)
 class Answer:
-    """All that is said about one picture.
+    """The gradings of one picture, and whether it should have been graded.
 
     Attributes:
         picture: as the run that answers most conditions saw it, perhaps with fewer pixels than the file has.
-        reasons: why it should not be graded; empty where nothing speaks against it, None where nobody checked, because
-            that run has no gate.
-        features: (C,) of each run: the mean of the feature map that its evidence is made of.
+        reasons: why it should not be graded; empty where nothing speaks against it, None where that run has no gate.
+        features: (C,) of each run: the mean of the feature map that its evidence is computed from.
     """
 
     picture: Picture
@@ -62,11 +58,11 @@ class Answer:
     @property
     def main(self) -> Run:
         """The run that answered most conditions; the first of several."""
-        return _main(grading.run for grading in self.gradings.values())
+        return _most_frequent(grading.run for grading in self.gradings.values())
 
     @property
     def gradable(self) -> bool | None:
-        """None where nobody checked."""
+        """Whether the gate lets the picture through; None without a gate."""
         return None if self.reasons is None else not self.reasons
 
 
@@ -74,10 +70,13 @@ class Answer:
 class Graders:
     """The run that grades each condition and how it decides, as both stood at one moment.
 
-    Whoever is promoted and whatever is fitted afterwards changes nothing of it, so that a table of many pictures is
-    graded alike from the first to the last.
+    Later promotions and fits change nothing of it, so that a table of many pictures is graded alike from the first to
+    the last.
 
     Attributes:
+        runs: by condition.
+        points: operating point of each run.
+        serving: short cuts of each run.
         gate: of the run that answers most conditions.
     """
 
@@ -89,10 +88,10 @@ class Graders:
     @property
     def main(self) -> Run:
         """The run that answers most conditions; the first of several."""
-        return _main(self.runs.values())
+        return _most_frequent(self.runs.values())
 
     def load(self) -> None:
-        """Load, and export where needed, every run of them, so that `grade` has nothing left to fail at.
+        """Load every run, and export it where needed, so that `grade` can only fail on pictures.
 
         Raises:
             ScalpError: a run is damaged, or cannot be exported.
@@ -101,32 +100,32 @@ class Graders:
             session.load(run, serving)
 
     def grade(self, data: bytes, threshold: int = DEFAULT_THRESHOLD) -> Answer:
-        """All that they say about the picture in these bytes. A run that answers for several conditions sees it once.
+        """Grade the picture in these bytes. A run that answers for several conditions sees it once.
 
         Raises:
             ScalpError: not a picture, too large; a run is damaged, or cannot be exported; the threshold is not 1, 2, 3.
         """
         networks = {run: session.load(run, serving) for run, serving in self.serving.items()}
-        # Each run's pixels depend on that run alone: it answers the same whoever answers beside it.
+        # Each run's pixels depend on that run alone: it answers the same whichever runs answer beside it.
         least = {run: network.preprocessing.least for run, network in networks.items()}
-        decoded = {one: images.decode(data, one) for one in set(least.values())}
-        passes = session.side_by_side(lambda run: networks[run].answer(decoded[least[run]].pixels), networks)
+        decoded = {size: images.decode(data, size) for size in set(least.values())}
+        passes = session.map_concurrently(lambda run: networks[run].answer(decoded[least[run]].pixels), networks)
         outputs = dict(zip(networks, passes, strict=True))
-        known = {run: _gradings(run, self.points[run], said) for run, said in outputs.items()}
-        gradings = {condition: known[run][condition] for condition, run in self.runs.items()}
+        by_run = {run: _gradings(run, self.points[run], run_outputs) for run, run_outputs in outputs.items()}
+        gradings = {condition: by_run[run][condition] for condition, run in self.runs.items()}
         grades = {condition: int(grading.grade) for condition, grading in gradings.items()}
-        features = {run: said.features for run, said in outputs.items()}
+        features = {run: run_outputs.features for run, run_outputs in outputs.items()}
         picture = decoded[least[self.main]]
         reasons = self.gate.check(picture, features[self.main]) if self.gate else None
         return Answer(picture, gradings, scalp_type(grades, threshold), reasons, features)
 
 
-def _main(runs: Iterable[Run]) -> Run:
+def _most_frequent(runs: Iterable[Run]) -> Run:
     return Counter(runs).most_common(1)[0][0]
 
 
 def graders(conditions: Sequence[Condition] = CONDITIONS, run: Run | None = None) -> Graders:
-    """Who answers for these conditions now; those that nobody answers for are left out.
+    """Return the runs that answer for these conditions now; conditions without such a run are left out.
 
     Args:
         run: finished; answers in place of the champions.
@@ -140,18 +139,16 @@ def graders(conditions: Sequence[Condition] = CONDITIONS, run: Run | None = None
         answering = {condition: champion.run for condition, champion in champions().items()}
     runs = {condition: answering[condition] for condition in conditions if condition in answering}
     if not runs:
-        raise _not_graded(run, conditions) if run else _no_model()
-    several = dict.fromkeys(runs.values())
-    points = {one: one.operating_point for one in several}
-    chosen = Graders(runs, points, {one: one.serving for one in several}, None)
-    return replace(chosen, gate=_gate_of(chosen.main))
+        raise _not_graded(run, conditions) if run else no_model()
+    distinct = dict.fromkeys(runs.values())
+    points = {each: each.operating_point for each in distinct}
+    main = _most_frequent(runs.values())
+    gate = input_gate.read(main.gate_path, main.manifest["files"]["model.safetensors"])
+    return Graders(runs, points, {each: each.serving for each in distinct}, gate)
 
 
-def _gate_of(run: Run) -> Gate | None:
-    return input_gate.read(run.gate_path, run.manifest["files"]["model.safetensors"])
-
-
-def _no_model() -> ScalpError:
+def no_model() -> ScalpError:
+    """Return the error that no run answers for the conditions."""
     return ScalpError(
         "no_model",
         "No finished run answers for this yet. Train one from the sidebar or with python -m training.train.",
@@ -177,8 +174,8 @@ def grade(data: bytes, conditions: Sequence[Condition] = CONDITIONS, threshold: 
     return graders(conditions).grade(data, threshold)
 
 
-def answer_by(run: Run, data: bytes) -> dict[Condition, Grading]:
-    """What this run says of a picture, champion or not: all conditions that its network knows, in one pass.
+def grade_with_run(run: Run, data: bytes) -> dict[Condition, Grading]:
+    """Grade a picture with this run, champion or not: all conditions that its network grades, in one pass.
 
     Raises:
         ScalpError: not a picture, too large; the run is damaged, or cannot be exported.
@@ -186,24 +183,18 @@ def answer_by(run: Run, data: bytes) -> dict[Condition, Grading]:
     return graders(run=run).grade(data).gradings
 
 
-def _gradings(run: Run, point: OperatingPoint, said: Outputs) -> dict[Condition, Grading]:
+def _gradings(run: Run, point: OperatingPoint, outputs: Outputs) -> dict[Condition, Grading]:
     return {
         condition: _grading(
-            run, condition, point.decision(condition), said.probabilities[number], said.evidence[number]
+            run, condition, point.decision(condition), outputs.probabilities[number], outputs.evidence[number]
         )
         for number, condition in enumerate(run.recipe.conditions)
     }
 
 
-def _grading(
-    run: Run,
-    condition: Condition,
-    decision: Decision,
-    said: npt.NDArray[np.float32],
-    evidence: npt.NDArray[np.float32],
-) -> Grading:
-    """What one condition's decision makes of the network's probabilities (4,)."""
-    calibrated = decision.calibrated(said)
+def _grading(run: Run, condition: Condition, decision: Decision, probabilities: Floats, evidence: Floats) -> Grading:
+    """Decide one condition by the network's probabilities (4,)."""
+    calibrated = decision.calibrated(probabilities)
     low, high = decision.grade_set(calibrated)
     return Grading(
         condition=condition,
@@ -215,8 +206,8 @@ def _grading(
     )
 
 
-def warm() -> list[Run]:
-    """Load (and export where needed) every run that answers, so that the first request does not wait."""
+def warm_up() -> list[Run]:
+    """Load every run that answers, and export it where needed, so that the first request does not wait."""
     if not champions():
         return []
     answering = graders()

@@ -1,6 +1,6 @@
-"""What is said about pictures, as rows of a table: its columns, a row for an answer or an error, and as CSV.
+"""Gradings as rows of a table: its columns, a row for an answer or an error, and CSV.
 
-Bulk grading writes such tables, the page offers them for download. Knows neither networks nor files.
+Batch grading writes such tables, and the dashboard offers them for download.
 """
 
 import csv
@@ -21,14 +21,14 @@ Row = dict[str, object]
 
 
 def schema(conditions: Sequence[Condition]) -> pa.Schema:
-    """The columns: path, status, message, scalp_type, gradable, reasons, intended_use, synthetic, eight a condition.
+    """Return the columns: path, status, message, scalp_type, gradable, reasons, intended_use, synthetic, eight each.
 
-    `gradable` is what the gate found, empty where the run has none; `reasons` are its codes with spaces between.
-    `intended_use` is INTENDED_USE in every row, and `synthetic` whether one of the runs that graded learned from drawn
-    pictures: rows are copied without the file beside the table.
-    `value_1_grade`, `value_1_p0` … `value_1_p3` (calibrated, sum 1), `value_1_low` and `value_1_high` (the grade set,
-    empty where the run promises none), `value_1_run`. Where the status is not OK, only path, status, message and
-    intended_use are there.
+    `gradable` is the verdict of the gate, empty where the run has none; `reasons` are its codes with spaces between.
+    `intended_use` is INTENDED_USE in every row, and `synthetic` whether one of the runs that graded learned from
+    synthetic pictures: rows are copied without the file beside the table.
+    Each condition has `value_1_grade`, `value_1_p0` … `value_1_p3` (calibrated, sum 1), `value_1_low` and
+    `value_1_high` (the grade set, empty where the run has none), and `value_1_run`. Where the status is not OK, only
+    path, status, message and intended_use are there.
     """
     fields = [(name, pa.string()) for name in ("path", "status", "message", "scalp_type")]
     fields += [("gradable", pa.bool_()), ("reasons", pa.string())]
@@ -40,38 +40,39 @@ def schema(conditions: Sequence[Condition]) -> pa.Schema:
     return pa.schema(fields)
 
 
-def row(path: str, said: Answer | ScalpError, language: str = "en") -> Row:
-    """What became of one picture, by columns of `schema`; those that it does not have are empty.
+def row(path: str, result: Answer | ScalpError, language: str = "en") -> Row:
+    """Return the row of one picture, by columns of `schema`; empty columns are left out.
 
     Args:
-        path: what the picture is called in the table.
+        path: name of the picture in the table.
+        result: its answer, or why it was not graded.
         language: of the message, "en" or "ko".
     """
-    named: Row = {"path": path, "intended_use": INTENDED_USE}
-    if isinstance(said, ScalpError):
-        return named | {"status": said.code, "message": said.text(language)}
-    found = named | {"status": OK, "scalp_type": said.scalp_type.key, "gradable": said.gradable}
-    found["synthetic"] = any(grading.run.synthetic for grading in said.gradings.values())
-    if said.reasons is not None:
-        found["reasons"] = " ".join(reason.code for reason in said.reasons)
-    for condition, grading in said.gradings.items():
+    cells: Row = {"path": path, "intended_use": INTENDED_USE}
+    if isinstance(result, ScalpError):
+        return cells | {"status": result.code, "message": result.text(language)}
+    cells |= {"status": OK, "scalp_type": result.scalp_type.key, "gradable": result.gradable}
+    cells["synthetic"] = any(grading.run.synthetic for grading in result.gradings.values())
+    if result.reasons is not None:
+        cells["reasons"] = " ".join(reason.code for reason in result.reasons)
+    for condition, grading in result.gradings.items():
         low, high = grading.grade_set or (None, None)
-        found |= {f"{condition}_p{grade}": probability for grade, probability in enumerate(grading.probabilities)}
-        found |= {
+        cells |= {f"{condition}_p{grade}": probability for grade, probability in enumerate(grading.probabilities)}
+        cells |= {
             f"{condition}_{name}": value for name, value in (("grade", grading.grade), ("low", low), ("high", high))
         }
-        found[f"{condition}_run"] = grading.run.id
-    return found
+        cells[f"{condition}_run"] = grading.run.id
+    return cells
 
 
 def write_csv(file: TextIO, names: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """The rows under these names; text that begins like a formula gets an apostrophe.
+    """Write the rows under these names; text that begins like a formula gets an apostrophe.
 
     Args:
         file: opened with `newline=""`, and ENCODING where it becomes bytes.
     """
     writer = csv.writer(file)
     writer.writerow(names)
-    for one in rows:
-        cells = (one.get(name) for name in names)
+    for cells_by_name in rows:
+        cells = (cells_by_name.get(name) for name in names)
         writer.writerow(formula_safe(cell) if isinstance(cell, str) else cell for cell in cells)

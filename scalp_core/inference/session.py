@@ -1,4 +1,4 @@
-"""A run's network, loaded, and what it says of pictures. Knows no operating point.
+"""A run's loaded network, which maps pictures to probabilities, evidence and features, before any operating point.
 
 ONNX Runtime on the CPU answers, through an export that was checked against torch. `SCALP_RUNTIME=torch` lets torch
 answer instead, on a GPU where there is one; without it, torch is never imported.
@@ -33,18 +33,18 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 RUNTIMES = ("onnxruntime", "torch")
-_MOST_THREADS = 4  # more divide so little work that they wait for each other
+_MOST_THREADS = 4  # of a session; more divide so little work that they wait for each other
 _MOST_LOADED = 8  # networks
 _EXACT = Serving()
 
 
 class Outputs(NamedTuple):
-    """What a network says of pictures, before any operating point; without the first axis of a single one.
+    """A network's outputs for N pictures, before any operating point; without the first axis for a single picture.
 
     Attributes:
         probabilities: (N, conditions, 4).
         evidence: (N, conditions, 4, h, w); the mean of a map is the logit of its grade.
-        features: (N, C), the mean of the feature map that the evidence is made of.
+        features: (N, C), the mean of the feature map that the evidence is computed from.
     """
 
     probabilities: Floats
@@ -59,8 +59,8 @@ class Session:
     """A run's network, ready to answer.
 
     Attributes:
-        preprocessing: how it sees pictures.
-        outputs: of pictures at its own size.
+        preprocessing: of the pictures that it is given.
+        outputs: maps pictures at the network's own size to its outputs.
     """
 
     outputs: Network
@@ -71,18 +71,18 @@ class Session:
         self.outputs = _by_torch(run) if runtime == "torch" else _by_onnxruntime(run, serving, threads)
 
     def answer(self, pixels: Pixels) -> Outputs:
-        """Of one picture of any size."""
-        said = self.outputs(images.resize(pixels, self.preprocessing)[np.newaxis])
-        return Outputs(*(values[0] for values in said))
+        """Return the outputs for one picture of any size."""
+        outputs = self.outputs(images.resize(pixels, self.preprocessing)[np.newaxis])
+        return Outputs(*(values[0] for values in outputs))
 
 
 def with_short_cuts(run: Run, serving: Serving) -> Preprocessing:
-    """How the run's network sees pictures when it answers so."""
+    """Return the run's preprocessing with the short cuts that it is served with."""
     return replace(run.preprocessing, reduced=run.preprocessing.reduced or serving.reduced)
 
 
 def load(run: Run, serving: Serving) -> Session:
-    """The run's network, loaded once for all who ask; the latest ones stay.
+    """Load the run's network, once for all callers; the latest networks stay loaded.
 
     Raises:
         ScalpError: the run is damaged, or cannot be exported; `bad_runtime`.
@@ -102,7 +102,7 @@ def _load(run: Run, serving: Serving, runtime: str, _finished_ns: int) -> Sessio
 
 
 def outputs(run: Run, pictures: Pictures, serving: Serving = _EXACT) -> Outputs:
-    """What the run's network says of pictures at its own size, without short cuts unless they are asked for.
+    """Return the outputs of the run's network for pictures at its own size, by default without short cuts.
 
     Raises:
         ScalpError: as `load`.
@@ -110,22 +110,22 @@ def outputs(run: Run, pictures: Pictures, serving: Serving = _EXACT) -> Outputs:
     return load(run, serving).outputs(pictures)
 
 
-def side_by_side(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """`work` of each: on several cores where there are several of them."""
-    several = list(items)
-    if len(several) == 1 or multiprocessing.parent_process():
-        return [work(one) for one in several]
-    return list(_passes().map(work, several))
+def map_concurrently(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Return `work` of each item, computed on several cores except in a worker process, which has one."""
+    everything = list(items)
+    if len(everything) == 1 or multiprocessing.parent_process():
+        return [work(item) for item in everything]
+    return list(_pool().map(work, everything))
 
 
 @lru_cache(maxsize=1)
-def _passes() -> ThreadPoolExecutor:
-    """For all pictures that are graded at the same time: never more passes at once than cores."""
+def _pool() -> ThreadPoolExecutor:
+    """Return the pool of all pictures that are graded at the same time: never more passes at once than cores."""
     return ThreadPoolExecutor(cores(), thread_name_prefix="pass")
 
 
 def milliseconds(run: Run, repeats: int = 15) -> float:
-    """What a run needs for one picture on one core, decoded already: the median of some."""
+    """Measure the milliseconds that a run needs for one decoded picture on one core: the median of `repeats`."""
     network = Session(run, run.serving, threads=1)
     frame = np.zeros((480, 640, 3), dtype=np.uint8)
     seconds = []
@@ -137,7 +137,7 @@ def milliseconds(run: Run, repeats: int = 15) -> float:
 
 
 def _threads() -> int:
-    """Of a session: what is left of the cores where several runs answer side by side; see docs/design/serving.md."""
+    """Return a session's share of the cores where several runs answer concurrently; see docs/design/serving.md."""
     if multiprocessing.parent_process():
         return 1  # a worker has one core
     answering = {champion.run for champion in champions().values()}
@@ -149,7 +149,7 @@ def _by_onnxruntime(run: Run, serving: Serving, threads: int) -> Network:
         worker.export(run)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    # Threads that wait by turning round take the core from those who would use it.
+    # Threads that wait by spinning take the core from threads with work.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     path = run.int8_path if serving.int8 else run.export_path
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

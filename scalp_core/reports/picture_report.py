@@ -20,7 +20,7 @@ from scalp_core.charts import dataset_charts
 from scalp_core.errors import ScalpError, Text
 from scalp_core.images import Pixels
 from scalp_core.inference import results_table
-from scalp_core.inference.evidence import AGAINST, FOR, speaking_for
+from scalp_core.inference.evidence import AGAINST, FOR, decided_evidence
 from scalp_core.inference.predict import Answer, Grading
 from scalp_core.inference.uploads import region
 from scalp_core.labels import CONDITIONS, GRADES, Condition, Severity
@@ -293,7 +293,7 @@ def _type(one: _Report, answer: Answer) -> str:
 
 
 def _gradings(one: _Report, answer: Answer, shown: Pixels | None) -> str:
-    speaking = {condition: speaking_for(grading) for condition, grading in answer.gradings.items()}
+    speaking = {condition: decided_evidence(grading) for condition, grading in answer.gradings.items()}
     scale = max(float(np.abs(values).max()) for values in speaking.values())
     cards = "".join(
         _card(one, grading, _evidence(one, grading, shown, speaking[condition], scale))

@@ -37,7 +37,7 @@ from scalp_core import __version__
 from scalp_core.errors import ScalpError
 from scalp_core.images import MAX_BYTES
 from scalp_core.inference import predict
-from scalp_core.inference.predict import INTENDED_USE, Answer
+from scalp_core.inference.predict import INTENDED_USE, Answer, no_model
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition
 from scalp_core.parallel import cores, end_with_parent
 from scalp_core.rest import openapi, prometheus
@@ -66,7 +66,7 @@ from scalp_core.rest.schemas import (
     predict_all_response,
     predict_response,
 )
-from scalp_core.rest.warmup import Warmup, no_model
+from scalp_core.rest.warmup import Warmup
 from scalp_core.runs.champions import champions, score
 from scalp_core.runs.runs import Run
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, Field
 
-from scalp_core.inference.evidence import AGAINST, FOR, data_url, speaking_for
+from scalp_core.inference.evidence import AGAINST, FOR, data_url, decided_evidence
 from scalp_core.inference.input_gate import Reason
 from scalp_core.inference.predict import INTENDED_USE, Answer, Grading
 from scalp_core.labels import ScalpType
@@ -250,7 +250,7 @@ def _grades(answer: Answer, evidence: bool) -> dict[str, Any]:
 
 def _evidence(answer: Answer) -> dict[str, EvidenceMap]:
     """By key of the condition, all on one scale."""
-    maps = {condition.value: speaking_for(grading) for condition, grading in answer.gradings.items()}
+    maps = {condition.value: decided_evidence(grading) for condition, grading in answer.gradings.items()}
     scale = max(float(np.abs(speaking).max()) for speaking in maps.values())
     height, width = answer.picture.pixels.shape[:2]
     return {

@@ -36,7 +36,7 @@ class Warmup:
 
     def _load(self) -> None:
         try:
-            self._loaded, self._error = predict.warm(), None
+            self._loaded, self._error = predict.warm_up(), None
         except ScalpError as error:
             _log.error("not ready: %s", error)
             self._error = error
@@ -49,7 +49,7 @@ class Warmup:
         """
         answering = list(dict.fromkeys(champion.run for champion in champions().values()))
         if not answering:
-            raise no_model()
+            raise predict.no_model()
         if set(answering) <= set(self._loaded):
             return answering
         self.start()
@@ -90,15 +90,6 @@ class Warmup:
             self._being_exported.remove(network)
             if error:
                 self._failed[network] = error
-
-
-def no_model() -> ScalpError:
-    """Nobody can answer at all."""
-    return ScalpError(
-        "no_model",
-        "No finished run answers yet. Train one from the sidebar or with python -m training.train.",
-        "아직 등급을 추정할 완료된 실행이 없어요. 사이드바나 python -m training.train 으로 학습하세요.",
-    )
 
 
 def _warming() -> ScalpError:

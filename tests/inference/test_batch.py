@@ -344,7 +344,7 @@ def test_killed_it_goes_on_and_ends_with_the_same_table(trained: Trained, tmp_pa
     assert not killed.exists()
     (parts / ".tmp-torn.arrow").write_bytes(b"half")  # a kill in the middle of writing
 
-    graded_until([folder], killed, batch, "_counted")
+    graded_until([folder], killed, batch, "_count")
     kept = {path.name: path.stat().st_mtime_ns for path in parts.iterdir()}
     assert done.items() <= kept.items(), "nothing is graded twice"
     assert ".tmp-torn.arrow" not in kept

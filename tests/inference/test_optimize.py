@@ -88,13 +88,13 @@ def test_what_cannot_be_compared_and_another_mind_of_the_gate_do_not_pass() -> N
 
 def test_figures_are_those_of_the_answers(run: Run, judged: Dataset) -> None:
     checked = optimize_run(run, judged, int8=True, tolerance=ANYTHING_PASSES)
-    assert [one.serving for one in checked.ways] == [EXACT, REDUCED, INT8, BOTH]
+    assert [one.serving for one in checked.candidates] == [EXACT, REDUCED, INT8, BOTH]
     index = judged.index[judged.index["part"] == "calib"]
     assert checked.pictures == len(index) == 40
-    exact = checked.ways[0]
+    exact = checked.candidates[0]
     assert (exact.regraded, exact.difference) == (0, 0)
     graders = predict.graders(run=run)
-    for one in checked.ways[:2]:
+    for one in checked.candidates[:2]:
         asking = replace(graders, serving={run: one.serving})
         answers = [asking.grade(judged.read(str(image))).gradings for image in index["id"]]
         for condition in CONDITIONS:
@@ -108,8 +108,8 @@ def test_what_passes_is_taken_and_recorded(run: Run, judged: Dataset) -> None:
     told: list[tuple[int, int]] = []
     checked = optimize_run(run, judged, True, lambda *numbers: told.append(numbers), ANYTHING_PASSES)
     assert told[-1] == (40, 40)
-    assert run.serving == checked.chosen == choose(checked.ways, ANYTHING_PASSES)
-    assert run.int8_path.exists() == checked.chosen.int8
+    assert run.serving == checked.serving == choose(checked.candidates, ANYTHING_PASSES)
+    assert run.int8_path.exists() == checked.serving.int8
     written = json.loads((run.folder / "serving.json").read_text())
     assert (written["data"], written["part"], written["pictures"], written["synthetic"]) == (
         "judged",
@@ -127,7 +127,7 @@ def test_what_fails_is_told_and_not_taken(run: Run, judged: Dataset) -> None:
     run.int8_path.write_bytes(b"of an earlier time")
     before = predict.grade(judged.read(str(judged.column("id").iloc[-1])))
     checked = optimize_run(run, judged, int8=True, tolerance=-1)
-    assert checked.chosen == run.serving == EXACT
+    assert checked.serving == run.serving == EXACT
     assert not run.int8_path.exists()
     written = json.loads((run.folder / "serving.json").read_text())
     assert [one["passed"] for one in written["ways"]] == [False] * 4

@@ -101,7 +101,7 @@ def test_the_page_grades_what_it_can_of_those_that_a_visitor_may_choose(
 ) -> None:
     offered = {name: content for name, content in pictures.items() if PurePosixPath(name).suffix in OFFERED}
     at = open_page("diagnose")
-    for some in by(uploads.MOST, offered):
+    for some in by(uploads.MAX_PICTURES, offered):
         files = [(PurePosixPath(name).name, offered[name], "") for name in some]
         at = at.file_uploader(key="upload").set_value(files).run()
         assert not at.exception, [one.value for one in at.exception]

@@ -16,7 +16,7 @@ from conftest import ROOT, Folders, Trained, with_all_pixels
 from scalp_core import images
 from scalp_core.errors import ScalpError
 from scalp_core.inference import session
-from scalp_core.inference.predict import answer_by, grade, graders, warm
+from scalp_core.inference.predict import grade, grade_with_run, graders, warm_up
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.learning.network import logits
 from scalp_core.learning.train import load_network
@@ -122,8 +122,8 @@ def test_any_run_can_be_asked_whoever_is_champion(trained: Trained, folders: Fol
     champion = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "champion")))
     other = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "other")))
     other.write_operating_point(POINT)
-    plain = answer_by(champion, trained.picture)
-    decided = answer_by(other, trained.picture)
+    plain = grade_with_run(champion, trained.picture)
+    decided = grade_with_run(other, trained.picture)
     assert list(decided) == list(CONDITIONS)
     for condition, grading in decided.items():
         assert grading.run == other
@@ -145,7 +145,7 @@ def test_several_runs_answer_side_by_side_as_each_does_alone(trained: Trained, f
         zip(CONDITIONS, runs * 2, strict=True)
     )
     for run in runs:
-        alone = answer_by(run, trained.picture)
+        alone = grade_with_run(run, trained.picture)
         for condition, grading in together.gradings.items():
             if grading.run == run:
                 assert grading.probabilities == pytest.approx(alone[condition].probabilities, abs=1e-6)
@@ -225,7 +225,7 @@ def test_graders_of_a_run_know_its_conditions(trained: Trained, folders: Folders
 
 
 def test_runs_are_loaded_once(trained: Trained) -> None:
-    assert warm() == [trained.run]
+    assert warm_up() == [trained.run]
     loaded = session.load(trained.run, trained.run.serving)
     assert session.load(trained.run, trained.run.serving) is loaded
 

@@ -9,7 +9,7 @@ import pytest
 
 from scalp_core.errors import ScalpError
 from scalp_core.inference import uploads
-from scalp_core.inference.uploads import captures, read_uploads, region
+from scalp_core.inference.uploads import group_captures, read_uploads, region
 from scalp_core.labels import REGIONS
 from scalp_core.synthetic.generate import plan_pictures
 
@@ -149,18 +149,18 @@ def test_a_bomb_that_lies_about_its_size_is_not_inflated() -> None:
 
 def test_many_overlapping_entries_are_counted_before_they_are_read() -> None:
     entry = b"PK\x01\x02" + bytes(42)
-    (one,) = read_uploads([("a.zip", b"PK\x03\x04" + entry * (uploads.MOST_MEMBERS + 1))])
+    (one,) = read_uploads([("a.zip", b"PK\x03\x04" + entry * (uploads.MAX_MEMBERS + 1))])
     assert isinstance(one.data, ScalpError)
     assert one.data.code == "too_large"
 
 
 def test_no_more_pictures_than_agreed_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = packed([(f"{number:03d}.jpg", PICTURE) for number in range(uploads.MOST + 20)])
+    archive = packed([(f"{number:03d}.jpg", PICTURE) for number in range(uploads.MAX_PICTURES + 20)])
     unpacked = []
     monkeypatch.setattr(uploads, "unpacked", lambda *of: unpacked.append(of) or b"")
     found = read_uploads([("many.zip", archive), ("one more.jpg", b"")])
-    assert len(found) == uploads.MOST + 1
-    assert len(unpacked) == uploads.MOST
+    assert len(found) == uploads.MAX_PICTURES + 1
+    assert len(unpacked) == uploads.MAX_PICTURES
     told = found[-1].data
     assert isinstance(told, ScalpError)
     assert told.code == "too_many_pictures"
@@ -176,7 +176,7 @@ def test_no_more_bytes_than_agreed() -> None:
 
 def test_captures_of_the_built_in_data_set() -> None:
     planned = plan_pictures(60, 0)
-    found = captures([f"upload/{picture.stem}.jpg" for picture in planned])
+    found = group_captures([f"upload/{picture.stem}.jpg" for picture in planned])
     expected: dict[str, list[int]] = {}
     for place, picture in enumerate(planned):
         expected.setdefault(picture.capture, []).append(place)
@@ -187,7 +187,7 @@ def test_captures_of_the_built_in_data_set() -> None:
 def test_a_capture_s_pictures_are_in_the_order_of_its_frames() -> None:
     stem = "0013_A2LEBJJDE00060O_1602578303771"
     files = [f"{stem}_6_BH.jpg", "cat.jpg", f"{stem}_2_TH.JPG", f"day/{stem}_4_LH.jpg (2)", f"{stem}_9_XX.jpg"]
-    assert captures(files) == {stem: [2, 3, 0]}
+    assert group_captures(files) == {stem: [2, 3, 0]}
     assert [found and found.en for found in map(region, files)] == [
         "back of the head",
         None,

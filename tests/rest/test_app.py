@@ -370,8 +370,8 @@ def test_health_and_ready(client: TestClient, trained: Trained) -> None:
 
 
 def test_not_ready_while_loading(trained: Trained, monkeypatch: Any) -> None:
-    go_on, real = threading.Event(), predict.warm
-    monkeypatch.setattr(predict, "warm", lambda: go_on.wait(30) and real())
+    go_on, real = threading.Event(), predict.warm_up
+    monkeypatch.setattr(predict, "warm_up", lambda: go_on.wait(30) and real())
     with TestClient(app.application()) as another:
         response = another.get("/api/ready")
         assert_error_response(response, 503, "warming")

@@ -135,7 +135,7 @@ def test_a_batch_without_a_model(folders: Any, trained: Trained) -> None:
 def test_a_run_that_does_not_answer_otherwise(served: Served, trained: Trained, door: str) -> None:
     picture = trained.dataset.read(trained.dataset.column("id")[0])
     told = served.client.post(f"{door}/predict_all?run=part", files=image_form(picture)).json()
-    known = predict.answer_by(served.part, picture)[Condition.DANDRUFF]
+    known = predict.grade_with_run(served.part, picture)[Condition.DANDRUFF]
     assert [key for key in told if key.startswith("value_")] == ["value_5"]
     (only,) = told["value_5"]
     assert only["run"] == "part"
@@ -184,7 +184,7 @@ def test_a_run_never_exported_is_made_ready_meanwhile(served: Served, trained: T
 
 def test_evidence_maps_lie_over_the_picture(served: Served, trained: Trained) -> None:
     told = served.client.post("/predict_all?evidence=1&run=whole", files=image_form(trained.picture)).json()
-    known = predict.answer_by(served.whole, trained.picture)
+    known = predict.grade_with_run(served.whole, trained.picture)
     speaking = {key: evidence_for(one.evidence, int(one.grade)) for key, one in known.items()}
     scale = max(float(abs(values).max()) for values in speaking.values())
     for condition, values in speaking.items():

@@ -25,7 +25,7 @@ from support.sharpness_gate import measured_sharpness, write_sharpness_gate
 
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.inference import predict, uploads
-from scalp_core.inference.evidence import speaking_for
+from scalp_core.inference.evidence import decided_evidence
 from scalp_core.inference.predict import Answer
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, REGIONS
 from scalp_core.rest.schemas import predict_all_response
@@ -197,7 +197,7 @@ def test_evidence_with_the_mean_taken_off_says_the_mean(trained: Trained, langua
     assert say("evidence_whole_note") in texts(at.caption)
     at = assert_healthy(at.segmented_control(key="evidence-shows").set_value("within").run())
     assert say("evidence_within_note") in texts(at.caption)
-    means = [speaking_for(grading).mean() for grading in predict.grade(trained.picture).gradings.values()]
+    means = [decided_evidence(grading).mean() for grading in predict.grade(trained.picture).gradings.values()]
     assert below_pictures(at) == [f"{name} ({mean:+.1f})" for name, mean in zip(captions, means, strict=True)]
 
 
@@ -294,9 +294,9 @@ def test_another_decision_is_another_answer(
 def test_a_zip_file_is_opened_and_too_many_are_left_out_with_a_word(trained: Trained) -> None:
     written = io.BytesIO()
     Image.fromarray(np.full((64, 64, 3), 150, dtype=np.uint8)).save(written, "png")
-    content = zipped({f"folder/{number}.png": written.getvalue() for number in range(uploads.MOST + 3)})
+    content = zipped({f"folder/{number}.png": written.getvalue() for number in range(uploads.MAX_PICTURES + 3)})
     at = assert_healthy(upload(open_page("diagnose"), ("all.zip", content)))
-    assert len(grid(at, "overview")) == uploads.MOST
+    assert len(grid(at, "overview")) == uploads.MAX_PICTURES
     assert any(text.startswith("3 more were left out") for text in texts(at.warning))
 
 

@@ -15,7 +15,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.evaluation.comparison import Model
 from scalp_core.images import Picture
 from scalp_core.inference.evidence import evidence_for
-from scalp_core.inference.predict import answer_by
+from scalp_core.inference.predict import grade_with_run
 from scalp_core.labels import GRADES, Condition, Severity
 from scalp_core.metrics.alignment import AlignedPredictions
 from scalp_core.metrics.operating_point import COVERAGE
@@ -155,4 +155,4 @@ def _maps(
     folder: str, finished_ns: int, content: str, condition: str, _run: Run, _data: bytes
 ) -> npt.NDArray[np.float32]:
     """Evidence (4, h, w), kept: every move of the slider asks for it anew."""
-    return answer_by(_run, _data)[Condition(condition)].evidence
+    return grade_with_run(_run, _data)[Condition(condition)].evidence

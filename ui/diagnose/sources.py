@@ -19,7 +19,7 @@ from ui.words import Say
 
 EXAMPLES = 12
 _PICTURES = ["jpg", "jpeg", "png", "webp"]
-_MOST_MEGABYTES = uploads.MOST_BYTES // 2**20
+_MOST_MEGABYTES = uploads.MAX_BYTES // 2**20
 _LEFT_OUT = "too_many_pictures"  # intake's code
 _FILES, _CHOSEN = "diagnose-files", "diagnose-chosen"
 
@@ -81,7 +81,7 @@ def open_shot(shot: InputImage) -> None:
 
 def _files(say: Say) -> list[InputImage]:
     files = st.file_uploader(
-        say("upload", most=uploads.MOST),
+        say("upload", most=uploads.MAX_PICTURES),
         type=[*_PICTURES, "zip"],
         accept_multiple_files=True,
         max_upload_size=_MOST_MEGABYTES,
@@ -93,7 +93,7 @@ def _files(say: Say) -> list[InputImage]:
 
 def _folder(say: Say) -> list[InputImage]:
     files = st.file_uploader(
-        say("upload_folder", most=uploads.MOST),
+        say("upload_folder", most=uploads.MAX_PICTURES),
         type=_PICTURES,
         accept_multiple_files="directory",
         max_upload_size=_MOST_MEGABYTES,
@@ -118,7 +118,7 @@ def _sent(source: str, files: Sequence[UploadedFile], say: Say) -> list[InputIma
 
     Streamlit forgets an uploader's files when it is not drawn, as on other pages; that hand-in is shown all the same.
     """
-    st.caption(say("upload_privacy", most=uploads.MOST, size=_MOST_MEGABYTES))
+    st.caption(say("upload_privacy", most=uploads.MAX_PICTURES, size=_MOST_MEGABYTES))
     handed = tuple(file.file_id for file in files)
     asked, known, shots = st.session_state.get(_FILES, (source, (), []))
     if handed and known != handed:
@@ -147,7 +147,9 @@ def _left_out(shot: InputImage) -> bool:
 
 def _shots(sent: Sequence[uploads.UploadedFile]) -> list[InputImage]:
     of_capture = {
-        place: capture for capture, places in uploads.captures([one.name for one in sent]).items() for place in places
+        place: capture
+        for capture, places in uploads.group_captures([one.name for one in sent]).items()
+        for place in places
     }
     return [
         replace(_shot(place, one.name, one.data), capture=of_capture.get(place, ""), region=uploads.region(one.name))
@@ -178,7 +180,7 @@ def _capture(say: Say) -> list[InputImage]:
     row, (others, _) = dataset.row(image), neighbours(dataset, image)
     if row < 0:
         return [_of_dataset(0, dataset, image)]
-    ids = dataset.column("id").iloc[np.sort(np.append(others[: uploads.MOST - 1], row))]
+    ids = dataset.column("id").iloc[np.sort(np.append(others[: uploads.MAX_PICTURES - 1], row))]
     return [_of_dataset(place, dataset, str(one)) for place, one in enumerate(ids)]
 
 
