@@ -93,17 +93,18 @@ def _best_by_architecture(sides: Sequence[Model], condition: Condition) -> list[
 
 
 def _offer_report(say: Say, one: ModelSelection, left_out: Sequence[ExcludedRun]) -> None:
-    def printed() -> str:
+    def make_report() -> str:
+        from scalp_core.reports.comparison_report import render_report  # imports seaborn, which takes a second
 
         today = datetime.now(UTC).date().isoformat()
-        return printed.report(one.dataset, one.sides, left_out, one.part, say.language, today)
+        return render_report(one.dataset, one.sides, left_out, one.part, say.language, today)
 
     st.divider()
     st.caption(say("compare_report_note"))
     name = file_stem(f"comparison-{one.dataset.name}-{one.part}", one.dataset.synthetic)
     st.download_button(
         say("compare_report"),
-        printed,
+        make_report,
         f"{name}.html",
         "text/html",
         key="report",

@@ -95,7 +95,7 @@ def _write_html(path: Path, dataset: Dataset, part: str, run_ids: Sequence[str] 
     sides, left_out = list_candidates(dataset)
     if run_ids:
         sides = _chosen(sides, left_out, run_ids)
-    text = comparison_report.report(dataset, sides, left_out, part, language, f"{date.today():%Y-%m-%d}")
+    text = comparison_report.render_report(dataset, sides, left_out, part, language, f"{date.today():%Y-%m-%d}")
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -262,7 +262,7 @@ def _middles(count: int) -> Values:
 
 
 @_drawn
-def wall(
+def confusion_matrices(
     counts_by_side: Mapping[str, Counts],
     condition: Condition,
     language: str,

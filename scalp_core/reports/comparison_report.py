@@ -1,20 +1,16 @@
-"""The report of a comparison as one HTML file, to print and to keep: figures, tables, and how to make it again.
-
-Nothing in it is asked for elsewhere and nothing in it runs. Names of runs and data sets come from people: all text is
-escaped.
-"""
+"""The report of a comparison as one HTML file, to print and to keep: figures, tables and the command that makes it."""
 
 import json
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from html import escape
-from math import isnan
+from math import isnan, nan
+from typing import NamedTuple
 
+import matplotlib.figure
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from scalp_core import __version__
 from scalp_core.charts import print_figures
@@ -30,13 +26,13 @@ from scalp_core.metrics.alignment import AlignedPredictions
 from scalp_core.metrics.calibration import reliability_bins
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison, Estimate, Verdict
-from scalp_core.reports.html import RESEARCH, document, heading, paragraph, table
+from scalp_core.reports.html import Table, render
 from scalp_core.runs.runs import Run
 
 LEADING = "quadratic_weighted_kappa"
-_SHOWN = (LEADING, "average_mean_absolute_error", "worst_grade_recall")
-_KEPT = "\N{NO-BREAK SPACE}"
+_LEADERBOARDS = (LEADING, "average_mean_absolute_error", "worst_grade_recall")
 _CURVES = ("valid_qwk", "valid_loss")
+_NBSP = "\N{NO-BREAK SPACE}"
 
 _WORDS = {
     "title": Text("Comparison of models on “{data}”", "“{data}” 데이터 세트에서의 모델 비교"),
@@ -133,13 +129,18 @@ _WORDS = {
 
 
 class _Report:
-    """What all its chapters need, worked out once; see `report`."""
+    """All that the chapters share, computed once."""
 
-    def __init__(self, dataset: Dataset, sides: Sequence[Model], part: str, language: str) -> None:
-        self.dataset, self.sides, self.part, self.language = dataset, sides, part, language
-        self.names = {side.key: side.name for side in sides}
-        self.comparison: Comparison = compare_models(dataset, sides, part)
-        self.aligned: AlignedPredictions = align_runs(dataset, [run for side in sides for run in side.runs], part)
+    def __init__(self, dataset: Dataset, models: Sequence[Model], part: str, language: str) -> None:
+        self.dataset, self.models, self.part, self.language = dataset, models, part, language
+        self.names = {model.key: model.name for model in models}
+        self.runs = [run for model in models for run in model.runs]
+        self.comparison: Comparison = compare_models(dataset, models, part)
+        self.predictions: AlignedPredictions = align_runs(dataset, self.runs, part)
+
+    @property
+    def synthetic(self) -> bool:
+        return self.dataset.synthetic
 
     def say(self, key: str, **values: object) -> str:
         return _WORDS[key](self.language).format(**values)
@@ -148,329 +149,340 @@ class _Report:
         return text(self.language)
 
 
-def report(
-    dataset: Dataset, sides: Sequence[Model], left_out: Sequence[ExcludedRun], part: str, language: str, date: str
+class _Figure(NamedTuple):
+    """One figure with its caption.
+
+    Attributes:
+        drawing: SVG without the opening `<svg`, which the template writes with the caption as its label.
+    """
+
+    drawing: str
+    caption: str
+
+
+class _FigureWithTable(NamedTuple):
+    figure: _Figure
+    table: Table
+    title: str = ""
+
+
+class _Chapter(NamedTuple):
+    """One condition; without figures where no model grades it."""
+
+    title: str
+    opening: str
+    chance: str = ""
+    matrices: _Figure | None = None
+    differences: _FigureWithTable | None = None
+    recall: _Figure | None = None
+    reliability: _Figure | None = None
+
+
+class _Costs(NamedTuple):
+    note: str
+    figures: Sequence[_Figure]
+
+
+def render_report(
+    dataset: Dataset, models: Sequence[Model], excluded: Sequence[ExcludedRun], part: str, language: str, date: str
 ) -> str:
-    """The whole document.
+    """Return the report as one HTML document.
 
     Args:
-        sides: of comparison.candidates, at least one; they stand in this order.
-        left_out: likewise; what was not compared is told with its reason.
+        models: of `list_candidates`, at least one; shown in this order.
+        excluded: of `list_candidates`; listed with their reasons.
         date: as it is to be shown.
     """
-    one = _Report(dataset, sides, part, language)
-    chapters = (
-        _heading(one, date),
-        _short(one),
-        *(_leaderboard(one, metric) for metric in _SHOWN),
-        *(_condition(one, condition) for condition in CONDITIONS),
-        _costs(one),
-        _learning(one),
-        _recipes(one),
-        _files(one),
-        _left_out(one, left_out),
-        _again(one),
+    report = _Report(dataset, models, part, language)
+    return render(
+        "comparison.html.j2",
+        language,
+        report.say("title", data=dataset.name),
+        say=report.say,
+        synthetic=report.synthetic,
+        font_note="" if language_of_figures(language) == language else report.of(NO_KOREAN_FONT),
+        facts=_facts(report, date),
+        groups=f"{report.comparison.groups:,}",
+        openings=[_opening(report, condition) for condition in CONDITIONS],
+        leaderboards=[_leaderboard(report, metric) for metric in _LEADERBOARDS],
+        conditions=[_chapter(report, condition) for condition in CONDITIONS],
+        costs=_costs(report),
+        curves=_learning_curves(report),
+        differing_fields=_differing_fields(report),
+        recipes=[(run.id, _as_json(asdict(run.recipe))) for run in report.runs],
+        trainings=_trainings(report),
+        hashes=_hashes(report),
+        excluded=_excluded(report, excluded),
+        command=command(dataset, models, part, language),
     )
-    return document(language, one.say("title", data=dataset.name), "\n".join(chapters), _STYLE)
 
 
-# ---- chapters ----
+def command(dataset: Dataset, models: Sequence[Model], part: str, language: str) -> str:
+    """Return the shell command that makes the same report, quoted."""
+    run_ids = [run.id for model in models for run in model.runs]
+    words = ["python", "-m", "training.report", "--html", "report.html", "--data", dataset.name, "--part", part]
+    return shlex.join([*words, "--language", language, "--runs", *run_ids])
 
 
-def _heading(one: _Report, date: str) -> str:
+# ---- overview ----
+
+
+def _facts(report: _Report, date: str) -> list[tuple[str, str]]:
+    comparison, dataset = report.comparison, report.dataset
     counts = ", ".join(
-        f"{one.of(condition.text)} {images:,}"
-        for condition, images in zip(one.comparison.conditions, one.comparison.images, strict=True)
+        f"{report.of(condition.text)} {images:,}"
+        for condition, images in zip(comparison.conditions, comparison.images, strict=True)
     )
     facts = {
-        "data": f"{one.dataset.name} ({one.dataset.kind})",
-        "part": one.say(f"part_{one.part}"),
-        "images": f"{len(one.aligned.images):,} · {one.say('labelled', images=counts)}",
-        "captures": f"{one.comparison.groups:,}",
-        "models": ", ".join(one.names.values()),
-        "evaluation_hash": one.dataset.evaluation_hash,
-        "index_hash": one.dataset.index_hash,
+        "data": f"{dataset.name} ({dataset.kind})",
+        "part": report.say(f"part_{report.part}"),
+        "images": f"{len(report.predictions.images):,} · {report.say('labelled', images=counts)}",
+        "captures": f"{comparison.groups:,}",
+        "models": ", ".join(report.names.values()),
+        "evaluation_hash": dataset.evaluation_hash,
+        "index_hash": dataset.index_hash,
         "version": f"Scalp Lab {__version__}",
         "date": date,
     }
-    rows = "".join(f"<dt>{escape(one.say(key))}</dt><dd>{escape(value)}</dd>" for key, value in facts.items())
-    marks = [paragraph(one.say("synthetic"), "synthetic")] if one.dataset.synthetic else []
-    if language_of_figures(one.language) != one.language:
-        marks.append(paragraph(one.of(NO_KOREAN_FONT), "note"))
-    return "\n".join(
-        (
-            f"<h1>{escape(one.say('title', data=one.dataset.name))}</h1>",
-            paragraph(RESEARCH(one.language), "research"),
-            *marks,
-            heading(one.say("compared")),
-            f"<dl>{rows}</dl>",
-        )
+    return [(report.say(key), value) for key, value in facts.items()]
+
+
+def _opening(report: _Report, condition: Condition) -> str:
+    costs = {model.key: summary.Cost(model.parameters, model.milliseconds) for model in report.models}
+    sentences = summary.opening(report.comparison, condition, report.names, costs, LEADING)
+    return " ".join(report.of(sentence) for sentence in sentences)
+
+
+def _leaderboard(report: _Report, metric_key: str) -> _FigureWithTable:
+    comparison, metric = report.comparison, METRICS[metric_key]
+    baselines = find_baselines(report.dataset, report.part)
+    drawing = print_figures.leaderboard(
+        comparison, report.names, metric_key, baselines, report.language, synthetic=report.synthetic
     )
-
-
-def _short(one: _Report) -> str:
-    items = (f"<li>{escape(' '.join(_opening(one, condition)))}</li>" for condition in CONDITIONS)
-    return f"{heading(one.say('short'))}<ul>{''.join(items)}</ul>"
-
-
-def _opening(one: _Report, condition: Condition) -> list[str]:
-    costs = {side.key: summary.Cost(side.parameters, side.milliseconds) for side in one.sides}
-    return [one.of(text) for text in summary.opening(one.comparison, condition, one.names, costs, LEADING)]
-
-
-def _leaderboard(one: _Report, metric: str) -> str:
-    shown, against = METRICS[metric], find_baselines(one.dataset, one.part)
-    direction = one.say("higher" if shown.higher_is_better else "lower")
-    drawn = print_figures.leaderboard(
-        one.comparison, one.names, metric, against, one.language, synthetic=one.dataset.synthetic
-    )
-    letters = {condition: one.comparison.tied(metric, condition) for condition in CONDITIONS}
+    letters = {condition: comparison.tied(metric_key, condition) for condition in CONDITIONS}
     rows = [
-        [name, *(_cell(one.comparison.estimate(metric, key, each), letters[each].get(key, "")) for each in CONDITIONS)]
-        for key, name in one.names.items()
+        [
+            name,
+            *(
+                _estimate(comparison.estimate(metric_key, key, condition), letters[condition].get(key, ""))
+                for condition in CONDITIONS
+            ),
+        ]
+        for key, name in report.names.items()
     ]
-    title = f"{one.say('metrics')}: {one.of(shown.text)} ({direction})"
-    return _chapter(
-        title,
-        _figure(drawn, one.say("board")),
-        table([one.say("model"), *(one.of(condition.text) for condition in CONDITIONS)], rows, "whole"),
-        paragraph(one.say("intervals", groups=f"{one.comparison.groups:,}"), "note"),
-    )
+    heads = [report.say("model"), *(report.of(condition.text) for condition in CONDITIONS)]
+    direction = report.say("higher" if metric.higher_is_better else "lower")
+    title = f"{report.say('metrics')}: {report.of(metric.text)} ({direction})"
+    return _FigureWithTable(_figure(drawing, report.say("board")), Table(heads, rows, "whole"), title)
 
 
-def _cell(found: Estimate, letter: str) -> str:
-    if isnan(found.value):
-        return "–"
-    value = f"{_number(found.value)} {letter}".strip().replace(" ", _KEPT)
-    return value if isnan(found.low) else f"{value} [{_number(found.low)},{_KEPT}{_number(found.high)}]"
+# ---- one condition ----
 
 
-def _number(value: float, form: str = "z.3f") -> str:
-    return f"{value:{form}}".replace("-", "−")
-
-
-def _condition(one: _Report, condition: Condition) -> str:
-    title = f"{condition.number} · {one.of(condition.text)}"
-    graded = one.comparison.graded(condition, LEADING)
-    told = paragraph(" ".join(_opening(one, condition)))
+def _chapter(report: _Report, condition: Condition) -> _Chapter:
+    title = f"{condition.number} · {report.of(condition.text)}"
+    opening = _opening(report, condition)
+    graded = report.comparison.graded(condition, LEADING)
     if not graded:
-        return _chapter(title, told)
-    known = (say_of(one.comparison, condition, LEADING) for say_of in (summary.luck, summary.power))
-    chance = " ".join(one.of(text) for text in known if text)
-    return _chapter(
+        return _Chapter(title, opening)
+    texts = (describe(report.comparison, condition, LEADING) for describe in (summary.luck, summary.power))
+    return _Chapter(
         title,
-        told,
-        paragraph(chance, "note") if chance else "",
-        _wall(one, condition),
-        *(_differences(one, condition) if len(graded) > 1 else ()),
-        _recall(one, condition),
-        _reliability(one, condition),
+        opening,
+        " ".join(report.of(text) for text in texts if text),
+        _matrices(report, condition),
+        _differences(report, condition) if len(graded) > 1 else None,
+        _recall(report, condition),
+        _reliability(report, condition),
     )
 
 
-def _wall(one: _Report, condition: Condition) -> str:
-    place = one.comparison.conditions.index(condition)
-    counts = dict(zip(one.comparison.sides, one.comparison.counts[:, place], strict=True))
-    graded = {name: counts[key] for key, name in one.names.items() if counts[key].any()}
-    drawn = print_figures.wall(graded, condition, one.language, synthetic=one.dataset.synthetic)
-    return _figure(drawn, one.say("wall"))
+def _matrices(report: _Report, condition: Condition) -> _Figure:
+    comparison = report.comparison
+    counts = dict(zip(comparison.sides, comparison.counts[:, comparison.conditions.index(condition)], strict=True))
+    graded = {name: counts[key] for key, name in report.names.items() if counts[key].any()}
+    drawing = print_figures.confusion_matrices(graded, condition, report.language, synthetic=report.synthetic)
+    return _figure(drawing, report.say("wall"))
 
 
-def _differences(one: _Report, condition: Condition) -> Iterable[str]:
-    best, pairs = one.comparison.best(LEADING, condition), one.comparison.pairs(LEADING, condition)
+def _differences(report: _Report, condition: Condition) -> _FigureWithTable | None:
+    best, pairs = report.comparison.best(LEADING, condition), report.comparison.pairs(LEADING, condition)
     if best is None:
-        return
-    drawn = print_figures.forest(
-        pairs, one.names, best, LEADING, one.language, condition=condition, synthetic=one.dataset.synthetic
+        return None
+    names = report.names
+    drawing = print_figures.forest(
+        pairs, names, best, LEADING, report.language, condition=condition, synthetic=report.synthetic
     )
-    yield _figure(drawn, one.say("forest"))
     rows = [
-        [one.names[row["side"]], one.names[best], _difference(row), _p(row["p_holm"]), _verdict(one, row["verdict"])]
+        [
+            names[row["side"]],
+            names[best],
+            _difference(row),
+            _p_value(row["p_holm"]),
+            report.of(Verdict(row["verdict"]).text),
+        ]
         for row in pairs[pairs["other"] == best].to_dict("records")
     ]
-    metric = one.say("difference", metric=one.of(METRICS[LEADING].short))
-    heads = [one.say("model"), one.say("against"), metric, "p (Holm)", one.say("verdict")]
-    yield table(heads, rows, "whole")
+    difference = report.say("difference", metric=report.of(METRICS[LEADING].short))
+    heads = [report.say("model"), report.say("against"), difference, "p (Holm)", report.say("verdict")]
+    return _FigureWithTable(_figure(drawing, report.say("forest")), Table(heads, rows, "whole"))
 
 
-def _difference(row: Mapping[object, float]) -> str:
-    if isnan(row["low"]):
-        return _number(row["difference"], "+z.3f")
-    value, low, high = (_number(row[name], "+z.3f") for name in ("difference", "low", "high"))
-    return f"{value} [{low},{_KEPT}{high}]"
-
-
-def _p(value: float) -> str:
-    if isnan(value):
-        return "–"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _verdict(one: _Report, verdict: str) -> str:
-    return one.of(Verdict(verdict).text)
-
-
-def _recall(one: _Report, condition: Condition) -> str:
-    drawn = print_figures.recall(one.comparison, condition, one.names, one.language, synthetic=one.dataset.synthetic)
-    return _figure(drawn, one.say("recall"))
-
-
-def _reliability(one: _Report, condition: Condition) -> str:
-    tables = {side.name: table for side in one.sides if not (table := _sureness(one.aligned, side, condition)).empty}
-    drawn = print_figures.reliability(tables, one.language, condition=condition, synthetic=one.dataset.synthetic)
-    return _figure(drawn, one.say("reliability"))
-
-
-def _sureness(lined_up: AlignedPredictions, side: Model, condition: Condition) -> pd.DataFrame:
-    """Of all its runs together."""
-    runs, place = [lined_up.run(run.id) for run in side.runs], lined_up.condition(condition)
-    known = lined_up.judged[runs, place]
-    truth = np.broadcast_to(lined_up.truth[place], known.shape)[known]
-    return reliability_bins(lined_up.probabilities[runs, place][known].astype(np.float64), truth.astype(np.int64))
-
-
-def _costs(one: _Report) -> str:
-    timed = all(side.milliseconds is not None for side in one.sides)
-    judged = [condition for condition in CONDITIONS if one.comparison.graded(condition, LEADING)]
-    drawn = (_pareto(one, condition, "milliseconds" if timed else "parameters") for condition in judged)
-    return _chapter(one.say("costs"), paragraph(one.say("cost_of_time" if timed else "cost_of_size")), *drawn)
-
-
-def _pareto(one: _Report, condition: Condition, cost: str) -> str:
-    rows = []
-    for side in one.sides:
-        found = one.comparison.estimate(LEADING, side.key, condition)
-        milliseconds = float("nan") if side.milliseconds is None else side.milliseconds
-        rows.append((side.name, found.value, found.low, found.high, milliseconds, side.parameters))
-    table = pd.DataFrame(rows, columns=["name", "value", "low", "high", "milliseconds", "parameters"])
-    drawn = print_figures.pareto(
-        table, LEADING, cost, one.language, condition=condition, synthetic=one.dataset.synthetic
+def _recall(report: _Report, condition: Condition) -> _Figure:
+    drawing = print_figures.recall(
+        report.comparison, condition, report.names, report.language, synthetic=report.synthetic
     )
-    caption = one.say("cost_of", metric=one.of(METRICS[LEADING].short), condition=one.of(condition.text))
-    return _figure(drawn, caption)
+    return _figure(drawing, report.say("recall"))
 
 
-def _learning(one: _Report) -> str:
+def _reliability(report: _Report, condition: Condition) -> _Figure:
+    bins = {model.name: _reliability_bins(report.predictions, model, condition) for model in report.models}
+    drawing = print_figures.reliability(
+        {name: table for name, table in bins.items() if not table.empty},
+        report.language,
+        condition=condition,
+        synthetic=report.synthetic,
+    )
+    return _figure(drawing, report.say("reliability"))
+
+
+def _reliability_bins(predictions: AlignedPredictions, model: Model, condition: Condition) -> pd.DataFrame:
+    """Return the bins over all runs of the model together."""
+    runs, place = [predictions.run(run.id) for run in model.runs], predictions.condition(condition)
+    judged = predictions.judged[runs, place]
+    truth = np.broadcast_to(predictions.truth[place], judged.shape)[judged]
+    probabilities = predictions.probabilities[runs, place][judged]
+    return reliability_bins(probabilities.astype(np.float64), truth.astype(np.int64))
+
+
+# ---- costs and learning curves ----
+
+
+def _costs(report: _Report) -> _Costs:
+    timed = all(model.milliseconds is not None for model in report.models)
+    graded = [condition for condition in CONDITIONS if report.comparison.graded(condition, LEADING)]
+    figures = [_pareto(report, condition, "milliseconds" if timed else "parameters") for condition in graded]
+    return _Costs(report.say("cost_of_time" if timed else "cost_of_size"), figures)
+
+
+def _pareto(report: _Report, condition: Condition, cost: str) -> _Figure:
+    rows = []
+    for model in report.models:
+        estimate = report.comparison.estimate(LEADING, model.key, condition)
+        milliseconds = nan if model.milliseconds is None else model.milliseconds
+        rows.append((model.name, estimate.value, estimate.low, estimate.high, milliseconds, model.parameters))
+    table = pd.DataFrame(rows, columns=["name", "value", "low", "high", "milliseconds", "parameters"])
+    drawing = print_figures.pareto(
+        table, LEADING, cost, report.language, condition=condition, synthetic=report.synthetic
+    )
+    metric = report.of(METRICS[LEADING].short)
+    return _figure(drawing, report.say("cost_of", metric=metric, condition=report.of(condition.text)))
+
+
+def _learning_curves(report: _Report) -> list[_Figure]:
+    """Return no figure where no run has a history."""
     histories = {
-        side.name if len(side.runs) == 1 else f"{side.name} · {one.say('seeds')} {run.recipe.seed}": run.history
-        for side in one.sides
-        for run in side.runs
+        model.name if len(model.runs) == 1 else f"{model.name} · {report.say('seeds')} {run.recipe.seed}": run.history
+        for model in report.models
+        for run in model.runs
     }
-    known = {name: history for name, history in histories.items() if {"epoch", *_CURVES} <= set(history)}
-    if not known:
-        return ""
-    drawn = (
+    histories = {name: history for name, history in histories.items() if {"epoch", *_CURVES} <= set(history)}
+    if not histories:
+        return []
+    return [
         _figure(
-            print_figures.curves(known, measure, one.language, synthetic=one.dataset.synthetic),
-            one.say("curves_of", measure=one.say(measure)),
+            print_figures.curves(histories, measure, report.language, synthetic=report.synthetic),
+            report.say("curves_of", measure=report.say(measure)),
         )
         for measure in _CURVES
-    )
-    return _chapter(one.say("curves"), *drawn)
+    ]
 
 
-def _recipes(one: _Report) -> str:
-    recipes = {side.name: _plain(side) for side in one.sides}
-    keys = [key for key in next(iter(recipes.values())) if len({recipe[key] for recipe in recipes.values()}) > 1]
-    rows = [[key, *(recipe[key] for recipe in recipes.values())] for key in keys]
-    differing = table([one.say("field"), *recipes], rows) if rows else paragraph(one.say("alike"))
-    whole = (
-        f"<details><summary>{escape(one.say('whole', run=run.id))}</summary>"
-        f"<pre>{escape(_as_json(asdict(run.recipe)))}</pre></details>"
-        for side in one.sides
-        for run in side.runs
-    )
-    return _chapter(one.say("recipes"), f"<h3>{escape(one.say('differ'))}</h3>", differing, *whole)
+# ---- recipes and files ----
+
+
+def _differing_fields(report: _Report) -> Table:
+    recipes = {model.name: _recipe_fields(model) for model in report.models}
+    fields = [
+        field for field in next(iter(recipes.values())) if len({recipe[field] for recipe in recipes.values()}) > 1
+    ]
+    rows = [[field, *(recipe[field] for recipe in recipes.values())] for field in fields]
+    return Table([report.say("field"), *recipes], rows)
+
+
+def _recipe_fields(model: Model) -> dict[str, str]:
+    """Return every field of the recipe as text, with the seeds of all runs and the hash of the index."""
+    fields = {name: json.dumps(value, ensure_ascii=False) for name, value in asdict(model.recipe).items()}
+    seeds = ", ".join(str(run.recipe.seed) for run in model.runs)
+    return fields | {"seed": seeds, "index": model.runs[0].index_hash}
 
 
 def _as_json(fields: Mapping[str, object]) -> str:
-    """A line a field."""
-    lines = (f" {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items())
+    """Return JSON with one line a field."""
+    lines = (f" {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items())
     return "{\n" + ",\n".join(lines) + "\n}"
 
 
-def _plain(side: Model) -> dict[str, str]:
-    """Every field of its recipe as text; the seeds of all its runs."""
-    fields = {key: json.dumps(value, ensure_ascii=False) for key, value in asdict(side.recipe).items()}
-    return fields | {"seed": ", ".join(str(run.recipe.seed) for run in side.runs), "index": side.runs[0].index_hash}
+def _trainings(report: _Report) -> Table:
+    heads = [report.say(key) for key in ("run", "trained", "seed", "device", "versions")]
+    return Table(heads, [_training(run) for run in report.runs])
 
 
-def _files(one: _Report) -> str:
-    runs = [run for side in one.sides for run in side.runs]
-    hashes = [[run.id, name, digest] for run in runs for name, digest in _hashes(run).items()]
-    return _chapter(
-        one.say("files"),
-        table([one.say(key) for key in ("run", "trained", "seed", "device", "versions")], map(_made, runs)),
-        paragraph(one.say("files_note"), "note"),
-        table([one.say("run"), one.say("file"), "SHA-256"], hashes, "hashes"),
-    )
-
-
-def _made(run: Run) -> list[str]:
+def _training(run: Run) -> list[str]:
     manifest = run.manifest
     versions = ", ".join(f"{name} {version}" for name, version in manifest.get("versions", {}).items())
     seconds = f"{manifest['seconds']:,.0f} s" if "seconds" in manifest else "–"
     return [run.id, seconds, str(run.recipe.seed), str(manifest.get("device", "–")), versions or "–"]
 
 
-def _hashes(run: Run) -> dict[str, str]:
-    point, hashes = run.operating_point_path, dict(run.manifest["files"])
-    return hashes | ({point.name: sha256(point)} if point.exists() else {})
+def _hashes(report: _Report) -> Table:
+    rows = [[run.id, name, digest] for run in report.runs for name, digest in _file_hashes(run).items()]
+    return Table([report.say("run"), report.say("file"), "SHA-256"], rows, "hashes")
 
 
-def _left_out(one: _Report, left_out: Sequence[ExcludedRun]) -> str:
-    rows = [[each.run.id, one.of(each.reason)] for each in left_out]
-    listed = table([one.say("run"), one.say("reason")], rows) if rows else paragraph(one.say("nobody"))
-    return f"{heading(one.say('left_out'))}{listed}"
+def _file_hashes(run: Run) -> dict[str, str]:
+    point = run.operating_point_path
+    return dict(run.manifest["files"]) | ({point.name: sha256(point)} if point.exists() else {})
 
 
-def _again(one: _Report) -> str:
-    return f"{heading(one.say('again'))}<pre>{escape(command(one.dataset, one.sides, one.part, one.language))}</pre>"
+def _excluded(report: _Report, excluded: Sequence[ExcludedRun]) -> Table:
+    rows = [[exclusion.run.id, report.of(exclusion.reason)] for exclusion in excluded]
+    return Table([report.say("run"), report.say("reason")], rows)
 
 
-def command(dataset: Dataset, sides: Sequence[Model], part: str, language: str) -> str:
-    """What to type for this very report; nothing in it means more to a shell than it says."""
-    runs = [run.id for side in sides for run in side.runs]
-    words = ["python", "-m", "training.report", "--html", "report.html", "--data", dataset.name, "--part", part]
-    return shlex.join([*words, "--language", language, "--runs", *runs])
+# ---- numbers ----
 
 
-# ---- HTML ----
+def _estimate(estimate: Estimate, letter: str) -> str:
+    if isnan(estimate.value):
+        return "–"
+    value = f"{_number(estimate.value)} {letter}".strip().replace(" ", _NBSP)
+    return value if isnan(estimate.low) else f"{value} [{_number(estimate.low)},{_NBSP}{_number(estimate.high)}]"
 
 
-def _chapter(title: str, *parts: str) -> str:
-    return f"<section>{heading(title)}{''.join(parts)}</section>"
+def _difference(row: Mapping[object, float]) -> str:
+    if isnan(row["low"]):
+        return _number(row["difference"], "+z.3f")
+    value, low, high = (_number(row[name], "+z.3f") for name in ("difference", "low", "high"))
+    return f"{value} [{low},{_NBSP}{high}]"
 
 
-def _figure(drawn: Figure, words: str) -> str:
-    picture, caption = _inline(print_figures.as_svg(drawn), words), f"<figcaption>{escape(words)}</figcaption>"
-    return f'<figure><div class="wide" tabindex="0">{picture}</div>{caption}</figure>'
+def _number(value: float, form: str = "z.3f") -> str:
+    return f"{value:{form}}".replace("-", "−")
 
 
-def _inline(svg: str, words: str) -> str:
-    """Without what only a file of its own needs, and without names of groups, of which a page may have each once."""
-    bare = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], count=1, flags=re.DOTALL)
-    unnamed = re.sub(r'<g id="[^"]*">', "<g>", bare)
-    return unnamed.replace("<svg ", f'<svg role="img" aria-label="{escape(words)}" ', 1)
+def _p_value(p: float) -> str:
+    if isnan(p):
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-_STYLE = """
-.hashes td { overflow-wrap: anywhere; }
-figure { margin: 1.2rem 0; break-inside: avoid; }
-svg { display: block; width: 100%; min-width: 34rem; height: auto; }
-.whole { break-inside: avoid; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f3f4f6; padding: .6rem; font-size: .85em; }
-summary { cursor: pointer; }
-.hashes td:last-child { font-family: ui-monospace, monospace; font-size: .85em; min-width: 16rem; }
-@media print {
-  section { break-before: page; }
-  section > h2 { margin-top: 0; }
-  figure { margin: .6rem 0; }
-  summary { break-after: avoid; }
-  svg, .hashes td:last-child { min-width: 0; }
-  .hashes { font-size: .7em; }
-  pre { font-size: .7em; }
-  details { break-inside: avoid; }
-  details::details-content { content-visibility: visible; display: block; block-size: auto; opacity: 1; }
-}
-"""
+# ---- drawings ----
+
+
+def _figure(drawing: matplotlib.figure.Figure, caption: str) -> _Figure:
+    svg = print_figures.as_svg(drawing)
+    svg = svg[svg.index("<svg ") + len("<svg ") :]
+    # Metadata is for a file of its own. A document may have each id of a group once only.
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, count=1, flags=re.DOTALL)
+    return _Figure(re.sub(r'<g id="[^"]*">', "<g>", svg), caption)

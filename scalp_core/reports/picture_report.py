@@ -1,14 +1,10 @@
-"""Graded pictures to take along: one HTML file to print and to keep, a page a picture, and a CSV. Knows no page.
-
-Names of files come from people and are escaped, like all text.
-"""
+"""Graded pictures to take along: one HTML file to print and to keep, with a page a picture; and a CSV."""
 
 import base64
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from html import escape
 from typing import NamedTuple
 
 import numpy as np
@@ -26,15 +22,14 @@ from scalp_core.inference.uploads import region
 from scalp_core.labels import CONDITIONS, GRADES, Condition, Severity
 from scalp_core.metrics.operating_point import COVERAGE
 from scalp_core.palette import SEVERITY_COLORS
-from scalp_core.reports.html import RESEARCH, document, facts, paragraph, table
+from scalp_core.reports.html import Table, render
 from scalp_core.runs.runs import Run
 
-MOST = 100  # pictures with a page of their own; the table names all
+MOST_PAGES = 100  # pictures with a page of their own; the overview lists all
 
-_SIDE, _MAP_SIDE, _SMALL_SIDE = 720, 320, 96  # pixels: the picture, under an evidence map, in the table
-_OPACITY = 0.6
-_QUALITY = 82
-_SCALP_TYPE = "scalp_type"  # the last column of the table
+_PICTURE_EDGE, _MAP_EDGE, _THUMBNAIL_EDGE = 720, 320, 96  # longer edge, pixels
+_OPACITY = 0.6  # of the strongest evidence
+_JPEG_QUALITY = 82
 
 _WORDS = {
     "title": Text("Estimated grades of a scalp picture", "두피 사진 등급 추정 결과"),
@@ -101,13 +96,13 @@ _WORDS = {
 
 
 class GradedPicture(NamedTuple):
-    """One picture and what became of it.
+    """One picture and its answer.
 
     Attributes:
-        name: what it is called; for people.
-        data: its bytes; empty where there are none.
-        answer: or why it could not be graded.
-        withheld: leave the grades out, because the gate has something against the picture and nobody insisted.
+        name: as readers know it.
+        data: the bytes of its file; empty where there are none.
+        answer: or the error that prevented it.
+        withheld: the grades are left out, as the picture did not pass the gate and grading it was not insisted on.
     """
 
     name: str
@@ -116,50 +111,62 @@ class GradedPicture(NamedTuple):
     withheld: bool = False
 
 
-def html(graded: Sequence[GradedPicture], language: str, made: datetime) -> str:
-    """The whole document: of one picture a page, of several a table of all and a page for each of the first MOST.
+def render_html(graded: Sequence[GradedPicture], language: str, created: datetime) -> str:
+    """Return one HTML document: of one picture a page, of several an overview and pages of the first MOST_PAGES.
 
-    Pictures go in as they are looked at, smaller; nothing in it is asked for elsewhere and nothing in it runs.
+    Pictures are embedded as the reader looks at them, smaller than their files.
 
     Args:
         graded: at least one.
-        made: when it is made; shown as it is.
+        created: shown as it is, in its own time zone.
     """
-    one = _Report(language, made)
-    if len(graded) == 1:
-        return document(language, one.say("title"), _page(one, graded[0]), _STYLE)
-    pages = "".join(_page(one, each) for each in graded[:MOST])
-    name = one.say("title_several", count=f"{len(graded):,}")
-    return document(language, name, _overview(one, name, graded) + pages, _STYLE)
+    report = _Report(language)
+    several = len(graded) > 1
+    moment = f"{created:%Y-%m-%d %H:%M} {created.tzname() or ''}".strip()
+    return render(
+        "pictures.html.j2",
+        language,
+        report.say("title_several", count=f"{len(graded):,}") if several else report.say("title"),
+        say=report.say,
+        made=report.say("made", date=moment, version=__version__),
+        severity_colours=SEVERITY_COLORS,
+        for_colour=FOR,
+        against_colour=AGAINST,
+        synthetic=any(_is_synthetic(picture) for picture in graded),
+        conditions=[f"{condition.number} {report.of(condition.text)}" for condition in CONDITIONS],
+        overview=[_overview_row(report, picture) for picture in graded] if several else [],
+        omitted=report.say("more", count=MOST_PAGES) if len(graded) > MOST_PAGES else "",
+        pages=[_page(report, picture) for picture in graded[:MOST_PAGES]],
+    )
 
 
-def csv(graded: Sequence[GradedPicture], language: str) -> bytes:
-    """A row a picture, with the columns of answer_table.schema and the picture's name as `path`.
+def to_csv(graded: Sequence[GradedPicture], language: str) -> bytes:
+    """Return one row a picture, with the columns of results_table.schema and the picture's name as `path`.
 
-    Where grades are withheld, the status is `withheld` and the message says why, in this language.
+    Where grades are withheld, the status is `withheld` and the message holds the reasons in `language`.
     """
-    answers = [one.answer for one in graded if isinstance(one.answer, Answer)]
-    known = {condition for answer in answers for condition in answer.gradings}
-    names = results_table.schema([condition for condition in CONDITIONS if condition in known]).names
+    answers = [picture.answer for picture in graded if isinstance(picture.answer, Answer)]
+    answered = {condition for answer in answers for condition in answer.gradings}
+    columns = results_table.schema([condition for condition in CONDITIONS if condition in answered]).names
     file = io.StringIO(newline="")
-    results_table.write_csv(file, names, (_row(one, language) for one in graded))
+    results_table.write_csv(file, columns, (_csv_row(picture, language) for picture in graded))
     return file.getvalue().encode(results_table.ENCODING)
 
 
-def _row(one: GradedPicture, language: str) -> results_table.Row:
-    row = results_table.row(one.name, one.answer, language)
-    if not one.withheld or isinstance(one.answer, ScalpError):
+def _csv_row(picture: GradedPicture, language: str) -> results_table.Row:
+    row = results_table.row(picture.name, picture.answer, language)
+    if not picture.withheld or isinstance(picture.answer, ScalpError):
         return row
-    message = " ".join(reason.text(language) for reason in one.answer.reasons or ())
+    message = " ".join(reason.text(language) for reason in picture.answer.reasons or ())
     kept = {name: row.get(name) for name in ("path", "gradable", "reasons", "intended_use")}
     return kept | {"status": "withheld", "message": message}
 
 
-class _Report(NamedTuple):
-    """What all its pages need."""
+# ---- contents of the template ----
 
+
+class _Report(NamedTuple):
     language: str
-    made: datetime
 
     def say(self, key: str, **values: object) -> str:
         return _WORDS[key](self.language).format(**values)
@@ -171,285 +178,230 @@ class _Report(NamedTuple):
         return ", ".join(self.of(condition.text) for condition in conditions)
 
     def grade(self, grade: Severity) -> str:
-        """`2 moderate`."""
+        """Return `2 moderate`."""
         return dataset_charts.grade_name(grade, self.language)
 
 
-# ---- all of them ----
+class _Image(NamedTuple):
+    """A JPEG as data URL."""
+
+    source: str
+    alt: str
 
 
-def _overview(one: _Report, name: str, graded: Sequence[GradedPicture]) -> str:
-    heads = (one.say("picture"), *(f"{each.number} {one.of(each.text)}" for each in CONDITIONS), one.say("type"))
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
-    rows = "".join(_overview_row(one, each) for each in graded)
-    left_out = paragraph(one.say("more", count=MOST), "note") if len(graded) > MOST else ""
-    return (
-        f"<section>{_top(one, name)}{_marks(one, graded)}"
-        f'<table class="overview"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-        f"{paragraph(one.say('overview_note'), 'note')}{left_out}</section>"
-    )
+class _Grade(NamedTuple):
+    number: int
+    text: str
 
 
-def _overview_row(one: _Report, graded: GradedPicture) -> str:
-    shown = _shown(graded, _SMALL_SIDE)
-    small = _image(shown, one.say("alt")) if shown is not None else ""
-    answer, width = graded.answer, len(CONDITIONS) + 1
-    name = f'<th scope="row"><span class="named">{small}<span>{escape(graded.name)}</span></span></th>'
+class _OverviewRow(NamedTuple):
+    """One picture of the overview; `message` stands in place of the grades.
+
+    Attributes:
+        grades: one a condition, None where no run grades it.
+    """
+
+    name: str
+    thumbnail: _Image | None
+    message: str = ""
+    grades: Sequence[_Grade | None] = ()
+    scalp_type: str = ""
+
+
+class _Bar(NamedTuple):
+    """One grade's probability: `share` to read, `width` in CSS."""
+
+    grade: _Grade
+    share: str
+    width: str
+    decided: bool
+
+
+class _Card(NamedTuple):
+    condition: str
+    grade: _Grade
+    bars: Sequence[_Bar]
+    grade_set: str
+    evidence: _Image | None
+
+
+class _Grades(NamedTuple):
+    """The part of a page that is left out where grades are withheld.
+
+    Attributes:
+        scale: logits of the strongest evidence in all maps.
+    """
+
+    scalp_type: str
+    scalp_type_reason: str
+    cards: Sequence[_Card]
+    missing: str
+    scale: str
+    note: str
+    runs: Table
+
+
+class _Page(NamedTuple):
+    """One picture's page; with an error it holds nothing beside the facts.
+
+    Attributes:
+        reasons: why the gate did not let the picture pass.
+    """
+
+    facts: Sequence[tuple[str, str]]
+    error: str = ""
+    synthetic: bool = False
+    reasons: Sequence[str] = ()
+    picture: _Image | None = None
+    grades: _Grades | None = None
+
+
+def _is_synthetic(picture: GradedPicture) -> bool:
+    """Whether one of the answering runs learned from synthetic pictures."""
+    answer = picture.answer
+    return isinstance(answer, Answer) and any(grading.run.synthetic for grading in answer.gradings.values())
+
+
+# ---- overview ----
+
+
+def _overview_row(report: _Report, picture: GradedPicture) -> _OverviewRow:
+    pixels, answer = _scaled(picture, _THUMBNAIL_EDGE), picture.answer
+    thumbnail = _image(pixels, report.say("alt")) if pixels is not None else None
     if isinstance(answer, ScalpError):
-        return f'<tr>{name}<td colspan="{width}">{escape(one.of(answer.text))}</td></tr>'
-    if graded.withheld:
-        return f'<tr>{name}<td colspan="{width}">{escape("! " + one.say("withheld_short"))}</td></tr>'
-    cells = "".join(f"<td>{_badge(one, answer.gradings.get(each))}</td>" for each in CONDITIONS)
+        return _OverviewRow(picture.name, thumbnail, report.of(answer.text))
+    if picture.withheld:
+        return _OverviewRow(picture.name, thumbnail, f"! {report.say('withheld_short')}")
+    gradings = [answer.gradings.get(condition) for condition in CONDITIONS]
+    grades = [_Grade(int(grading.grade), report.of(grading.grade.text)) if grading else None for grading in gradings]
     mark = "! " if answer.reasons else ""
-    return f"<tr>{name}{cells}<td>{escape(mark + one.of(answer.scalp_type.text))}</td></tr>"
+    scalp_type = mark + report.of(answer.scalp_type.text)
+    return _OverviewRow(picture.name, thumbnail, grades=grades, scalp_type=scalp_type)
 
 
-def _badge(one: _Report, grading: Grading | None) -> str:
-    if not grading:
-        return "–"
-    told = escape(one.of(grading.grade.text))
-    return f'<span class="grade g{int(grading.grade)}" title="{told}">{int(grading.grade)}</span>'
+# ---- one page ----
 
 
-# ---- one of them ----
-
-
-def _page(one: _Report, graded: GradedPicture) -> str:
-    body = _refused(one, graded) if isinstance(graded.answer, ScalpError) else _answered(one, graded, graded.answer)
-    return f'<section class="page">{_top(one, one.say("title"))}{body}</section>'
-
-
-def _top(one: _Report, name: str) -> str:
-    moment = f"{one.made:%Y-%m-%d %H:%M} {one.made.tzname() or ''}".strip()
-    made = one.say("made", date=moment, version=__version__)
-    return f'<header><h1>{escape(name)}</h1><p class="note">{escape(made)}</p></header>'
-
-
-def _marks(one: _Report, graded: Sequence[GradedPicture]) -> str:
-    answers = [each.answer for each in graded if isinstance(each.answer, Answer)]
-    synthetic = any(grading.run.synthetic for answer in answers for grading in answer.gradings.values())
-    return paragraph(RESEARCH(one.language), "research") + (
-        paragraph(one.say("synthetic"), "synthetic") if synthetic else ""
+def _page(report: _Report, picture: GradedPicture) -> _Page:
+    answer, facts = picture.answer, _file_facts(report, picture)
+    if isinstance(answer, ScalpError):
+        return _Page(facts, error=report.of(answer.text))
+    pixels = _scaled(picture, _PICTURE_EDGE)
+    return _Page(
+        [*facts, (report.say("gate"), _gate(report, answer))],
+        synthetic=_is_synthetic(picture),
+        reasons=[report.of(reason.text) for reason in answer.reasons or ()],
+        picture=_image(pixels, report.say("alt")) if pixels is not None else None,
+        grades=None if picture.withheld else _grades(report, answer, pixels),
     )
 
 
-def _refused(one: _Report, graded: GradedPicture) -> str:
-    error = graded.answer
-    told = one.of(error.text) if isinstance(error, ScalpError) else ""
-    return _marks(one, [graded]) + facts(_file(one, graded)) + paragraph(told, "warning")
+def _file_facts(report: _Report, picture: GradedPicture) -> list[tuple[str, str]]:
+    facts, region_text = [(report.say("picture"), picture.name)], region(picture.name)
+    if region_text:
+        facts.append((report.say("region"), report.of(region_text)))
+    if isinstance(picture.answer, Answer):
+        header = picture.answer.picture
+        size = report.say("size", format=header.format, width=header.width, height=header.height)
+        facts.append((report.say("file"), size))
+    if picture.data:
+        facts.append((report.say("digest"), hashlib.sha256(picture.data).hexdigest()))
+    return facts
 
 
-def _answered(one: _Report, graded: GradedPicture, answer: Answer) -> str:
-    shown = _shown(graded, _SIDE)
-    picture = _image(shown, one.say("alt")) if shown is not None else ""
-    told = facts((*_file(one, graded), (one.say("gate"), _gate(one, answer))))
-    above = f'<div class="above"><div class="picture">{picture}</div><div>{told}'
-    if graded.withheld:
-        return f"{_marks(one, [graded])}{_warning(one, graded, answer)}{above}</div></div>"
-    return (
-        f"{_marks(one, [graded])}{_warning(one, graded, answer)}{above}{_type(one, answer)}</div></div>"
-        f"{_gradings(one, answer, shown)}{_who(one, answer)}"
-    )
-
-
-def _file(one: _Report, graded: GradedPicture) -> list[tuple[str, str]]:
-    """What is known of the file, as far as it is."""
-    found, shown = [(one.say("picture"), graded.name)], region(graded.name)
-    if shown:
-        found.append((one.say("region"), one.of(shown)))
-    if isinstance(graded.answer, Answer):
-        of = graded.answer.picture
-        found.append((one.say("file"), one.say("size", format=of.format, width=of.width, height=of.height)))
-    if graded.data:
-        found.append((one.say("digest"), hashlib.sha256(graded.data).hexdigest()))
-    return found
-
-
-def _gate(one: _Report, answer: Answer) -> str:
+def _gate(report: _Report, answer: Answer) -> str:
     if answer.gradable is None:
-        return one.say("gate_unknown")
-    return one.say("gate_passed" if answer.gradable else "gate_failed")
+        return report.say("gate_unknown")
+    return report.say("gate_passed" if answer.gradable else "gate_failed")
 
 
-def _warning(one: _Report, graded: GradedPicture, answer: Answer) -> str:
-    """What the gate has against the picture."""
-    if not answer.reasons:
-        return ""
-    reasons = "".join(f"<li>{escape(one.of(reason.text))}</li>" for reason in answer.reasons)
-    after = one.say("withheld" if graded.withheld else "insisted")
-    return (
-        f'<div class="warning"><p><strong>{escape(one.say("not_gradable"))}</strong> {escape(after)}</p>'
-        f"<ul>{reasons}</ul></div>"
-    )
-
-
-def _type(one: _Report, answer: Answer) -> str:
-    found = answer.scalp_type
-    tendencies = one.say("tendencies", names=one.names(found.tendencies)) if found.tendencies else ""
-    told = f"{one.of(found.reason)} {tendencies}".strip()
-    return (
-        f'<h2>{escape(one.say("type"))}: <span class="type">{escape(one.of(found.text))}</span></h2>{paragraph(told)}'
-    )
-
-
-def _gradings(one: _Report, answer: Answer, shown: Pixels | None) -> str:
-    speaking = {condition: decided_evidence(grading) for condition, grading in answer.gradings.items()}
-    scale = max(float(np.abs(values).max()) for values in speaking.values())
-    cards = "".join(
-        _card(one, grading, _evidence(one, grading, shown, speaking[condition], scale))
+def _grades(report: _Report, answer: Answer, pixels: Pixels | None) -> _Grades:
+    evidence = {condition: decided_evidence(grading) for condition, grading in answer.gradings.items()}
+    scale = max(float(np.abs(values).max()) for values in evidence.values())
+    cards = [
+        _card(report, grading, _evidence_map(report, grading, pixels, evidence[condition], scale))
         for condition, grading in answer.gradings.items()
-    )
+    ]
     missing = [condition for condition in CONDITIONS if condition not in answer.gradings]
-    nobody = paragraph(one.say("missing", names=one.names(missing)), "note") if missing else ""
-    promised = any(grading.grade_set for grading in answer.gradings.values())
-    note = one.say("grade_set_note", share=f"{COVERAGE:.0%}") if promised else one.say("bars_note")
-    return (
-        f'<h2>{escape(one.say("grades"))}</h2><div class="cards">{cards}</div>{nobody}'
-        f"{_legend(one, scale)}{paragraph(note, 'note')}"
+    calibrated = any(grading.grade_set for grading in answer.gradings.values())
+    tendencies = answer.scalp_type.tendencies
+    weaker = report.say("tendencies", names=report.names(tendencies)) if tendencies else ""
+    return _Grades(
+        scalp_type=report.of(answer.scalp_type.text),
+        scalp_type_reason=f"{report.of(answer.scalp_type.reason)} {weaker}".strip(),
+        cards=cards,
+        missing=report.say("missing", names=report.names(missing)) if missing else "",
+        scale=f"{scale:.1f}",
+        note=report.say("grade_set_note", share=f"{COVERAGE:.0%}") if calibrated else report.say("bars_note"),
+        runs=_runs(report, answer.gradings),
     )
 
 
-def _evidence(
-    one: _Report, grading: Grading, shown: Pixels | None, speaking: npt.NDArray[np.float32], scale: float
-) -> str:
-    if shown is None:
-        return "<div></div>"
-    drawn = dataset_charts.overlay(shown, speaking, scale, _OPACITY, _MAP_SIDE)
-    told = one.say("alt_map", condition=one.of(grading.condition.text), grade=one.of(grading.grade.text))
-    return _image(drawn, told)
-
-
-def _card(one: _Report, grading: Grading, evidence: str) -> str:
-    name = f"{grading.condition.number} {one.of(grading.condition.text)}"
-    bars = "".join(_bar(one, grading, grade) for grade in GRADES)
-    ends = grading.grade_set
-    promised = one.say("grade_set", share=f"{COVERAGE:.0%}", grades=_range(one, *ends)) if ends else ""
-    return (
-        f'<article>{evidence}<div><h3>{escape(name)} <span class="grade g{int(grading.grade)}">'
-        f'{escape(one.grade(grading.grade))}</span></h3><table class="bars"><tbody>{bars}</tbody></table>'
-        f"{paragraph(promised, 'note') if promised else ''}</div></article>"
+def _card(report: _Report, grading: Grading, evidence: _Image | None) -> _Card:
+    grade_set = ""
+    if grading.grade_set:
+        grades = _range(report, *grading.grade_set)
+        grade_set = report.say("grade_set", share=f"{COVERAGE:.0%}", grades=grades)
+    return _Card(
+        condition=f"{grading.condition.number} {report.of(grading.condition.text)}",
+        grade=_Grade(int(grading.grade), report.grade(grading.grade)),
+        bars=[_bar(report, grading, grade) for grade in GRADES],
+        grade_set=grade_set,
+        evidence=evidence,
     )
 
 
-def _bar(one: _Report, grading: Grading, grade: Severity) -> str:
+def _bar(report: _Report, grading: Grading, grade: Severity) -> _Bar:
     share = grading.probabilities[grade]
-    kind = ' class="decided"' if grade is grading.grade else ""
-    return (
-        f'<tr{kind}><th scope="row">{escape(one.grade(grade))}</th>'
-        f'<td><span class="bar g{int(grade)}" style="width: {100 * share:.1f}%"></span></td><td>{share:.0%}</td></tr>'
-    )
+    name = _Grade(int(grade), report.grade(grade))
+    return _Bar(name, f"{share:.0%}", f"{100 * share:.1f}%", decided=grade is grading.grade)
 
 
-def _range(one: _Report, low: Severity, high: Severity) -> str:
+def _range(report: _Report, low: Severity, high: Severity) -> str:
     if low is high:
-        return one.grade(low)
-    return one.say("grade_range", low=one.grade(low), high=one.grade(high))
+        return report.grade(low)
+    return report.say("grade_range", low=report.grade(low), high=report.grade(high))
 
 
-def _legend(one: _Report, scale: float) -> str:
-    return (
-        f'<p class="legend"><span>{escape(one.say("against"))}</span> <span class="scale"></span> '
-        f"<span>{escape(one.say('for'))}</span> <span>{escape(one.say('legend', scale=f'{scale:.1f}'))}</span></p>"
-    )
-
-
-def _who(one: _Report, answer: Answer) -> str:
+def _runs(report: _Report, gradings: Mapping[Condition, Grading]) -> Table:
     by_run: dict[Run, list[Condition]] = {}
-    for condition, grading in answer.gradings.items():
+    for condition, grading in gradings.items():
         by_run.setdefault(grading.run, []).append(condition)
-    heads = [one.say(key) for key in ("conditions", "run", "architecture", "data", "point")]
-    rows = [_run(one, run, conditions) for run, conditions in by_run.items()]
-    return f"<h2>{escape(one.say('answered'))}</h2>{table(heads, rows)}"
+    heads = [report.say(key) for key in ("conditions", "run", "architecture", "data", "point")]
+    return Table(heads, [_run_row(report, run, conditions) for run, conditions in by_run.items()])
 
 
-def _run(one: _Report, run: Run, conditions: Sequence[Condition]) -> tuple[str, ...]:
-    recipe, made = run.recipe, run.operating_point.made
-    data = one.say("data_synthetic", data=recipe.data) if run.synthetic else recipe.data
-    about = one.say("all_conditions") if len(conditions) == len(CONDITIONS) else one.names(conditions)
-    return about, run.id, recipe.architecture, data, made[:16].replace("T", " ") or one.say("point_plain")
+def _run_row(report: _Report, run: Run, conditions: Sequence[Condition]) -> tuple[str, ...]:
+    recipe, fitted = run.recipe, run.operating_point.made
+    data = report.say("data_synthetic", data=recipe.data) if run.synthetic else recipe.data
+    names = report.say("all_conditions") if len(conditions) == len(CONDITIONS) else report.names(conditions)
+    return names, run.id, recipe.architecture, data, fitted[:16].replace("T", " ") or report.say("point_plain")
 
 
-# ---- pictures ----
+# ---- images ----
 
 
-def _shown(graded: GradedPicture, side: int) -> Pixels | None:
-    """The picture as it is looked at; None where it cannot be."""
+def _scaled(picture: GradedPicture, edge: int) -> Pixels | None:
+    """Return the picture with its longer edge at most `edge` pixels; None where it cannot be decoded."""
     try:
-        image = Image.fromarray(images.decode(graded.data, (side, side)).pixels)
+        image = Image.fromarray(images.decode(picture.data, (edge, edge)).pixels)
     except ScalpError:
         return None
-    image.thumbnail((side, side))
+    image.thumbnail((edge, edge))
     return np.asarray(image)
 
 
-def _image(pixels: Pixels, told: str) -> str:
+def _evidence_map(
+    report: _Report, grading: Grading, pixels: Pixels | None, evidence: npt.NDArray[np.float32], scale: float
+) -> _Image | None:
+    if pixels is None:
+        return None
+    overlay = dataset_charts.overlay(pixels, evidence, scale, _OPACITY, _MAP_EDGE)
+    condition, grade = report.of(grading.condition.text), report.of(grading.grade.text)
+    return _image(overlay, report.say("alt_map", condition=condition, grade=grade))
+
+
+def _image(pixels: Pixels, alt: str) -> _Image:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=_QUALITY)
-    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f'<img src="data:image/jpeg;base64,{encoded}" alt="{escape(told)}">'
-
-
-_GRADES = "\n".join(f".g{grade} {{ background: {colour}; }}" for grade, colour in enumerate(SEVERITY_COLORS))
-
-_STYLE = f"""
-{_GRADES}
-.g3.grade {{ color: #fff; }}
-.scale {{ background: linear-gradient(to right, {AGAINST}, #f7f7f7, {FOR}); }}
-"""
-_STYLE += """
-h1 { margin: 0; font-size: 1.35rem; }
-h2 { margin: .8rem 0 .4rem; font-size: 1.05rem; border-width: 1px; }
-table { margin: .3rem 0; }
-header { display: flex; flex-wrap: wrap; justify-content: space-between; align-items: baseline; gap: 0 1rem; }
-header p, .research, .synthetic, .warning, .warning p { margin: .35rem 0; }
-.research, .synthetic, .warning { padding: .3rem .7rem; font-size: .9em; }
-.warning { border-left: 4px solid #8f2317; background: #fdf0ee; }
-.warning ul { margin: .2rem 0; padding-left: 1.2rem; }
-.above { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: 0 1.2rem;
-  align-items: start; }
-.above dl, .above p { margin: .2rem 0; font-size: .92em; }
-.above dl { gap: .1rem .8rem; grid-template-columns: max-content 1fr; }
-.above h2 { border: 0; margin: .5rem 0 .1rem; }
-img { display: block; max-width: 100%; height: auto; }
-.picture img { width: 100%; max-height: 20rem; object-fit: contain; object-position: left top; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: .6rem 1rem; }
-article { display: grid; grid-template-columns: 2fr 3fr; gap: .7rem; align-items: start; break-inside: avoid; }
-article h3 { margin: 0 0 .2rem; font-size: .92rem; line-height: 1.35; }
-article p { margin: .1rem 0 0; }
-article img { width: 100%; max-height: 12rem; object-fit: contain; object-position: left top; }
-.grade { display: inline-block; padding: 0 .5em; border-radius: 1em; color: #1f2937; white-space: nowrap; }
-.bars { margin: 0; font-size: .82em; }
-.bars th, .bars td { padding: 0 .3rem 0 0; border: 0; min-width: 0; font-weight: 400; white-space: nowrap;
-  vertical-align: middle; }
-.bars td:nth-child(2) { width: 100%; background: linear-gradient(#eef0f2, #eef0f2) center / 100% .55rem no-repeat;
-  padding: 0; }
-.bars td:last-child { padding-left: .4rem; text-align: right; }
-.bars .decided th, .bars .decided td { font-weight: 700; }
-.bar { display: block; height: .55rem; box-shadow: inset 0 0 0 1px #0003; }
-.legend { display: flex; flex-wrap: wrap; gap: .1rem .5rem; align-items: center; margin: .5rem 0 .1rem; }
-.legend, .note { font-size: .85em; color: #4b5563; }
-.scale { width: 6rem; height: .6rem; display: inline-block; }
-.note { margin: .1rem 0; }
-.overview { table-layout: fixed; }
-.overview th, .overview td { min-width: 0; vertical-align: middle; }
-.overview thead th { width: 10.5%; font-size: .88em; vertical-align: bottom; hyphens: auto; }
-.overview thead th:first-child { width: 26%; }
-.overview .named { display: flex; gap: .5rem; align-items: center; font-weight: 400; overflow-wrap: anywhere; }
-.overview img { width: 3.2rem; flex: none; }
-.page { margin-top: 2.5rem; }
-.page:first-child { margin-top: 0; }
-@media print {
-  @page { size: A4; margin: 12mm; }
-  body { font-size: 9.25pt; line-height: 1.35; }
-  h1 { font-size: 1.3em; }
-  .page { margin: 0; }
-  section + .page { break-before: page; }
-  .above { grid-template-columns: 68mm 1fr; }
-  .picture img { max-height: 52mm; }
-  .cards { grid-template-columns: 1fr 1fr; gap: 2.5mm 5mm; }
-  article { grid-template-columns: 34mm 1fr; gap: 3mm; }
-  article img { max-height: 32mm; }
-  article h3 { font-size: 1em; }
-  th, td { padding: .12rem .3rem; }
-}
-"""
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    return _Image(f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}", alt)

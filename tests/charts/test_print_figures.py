@@ -67,7 +67,7 @@ def all_of(four: Comparison, language: str) -> Iterator[tuple[str, matplotlib.fi
     counts = {NAMES[side]: four.counts[number, 0] for number, side in enumerate(four.sides)}
     table = reliability_bins(np.full((60, 4), 0.25), np.arange(60) % 4)
     yield "leaderboard", print_figures.leaderboard(four, NAMES, KAPPA, {ONE_BEST: [CEILING]}, language, **told)
-    yield "wall", print_figures.wall(counts, ONE_BEST, language, **told)
+    yield "wall", print_figures.confusion_matrices(counts, ONE_BEST, language, **told)
     yield "forest", print_figures.forest(four.pairs(KAPPA, ONE_BEST), NAMES, "v", KAPPA, language, **told)
     yield "recall", print_figures.recall(four, ONE_BEST, NAMES, language, **told)
     yield "reliability", print_figures.reliability({"resnet18": table}, language, condition=ONE_BEST, **told)
@@ -179,7 +179,7 @@ def test_a_leaderboard_shows_the_sides_that_are_named_in_their_order(four: Compa
 def test_a_wall_says_rows_and_columns_and_outlines_far_errors(language: str) -> None:
     counts = np.array([[90, 5, 3, 0], [4, 20.5, 0, 0], [1, 0, 1234, 0], [0, 2, 0, 7]])
     svg = print_figures.as_svg(
-        print_figures.wall({"one": counts, "two": counts.T, "three": counts}, ONE_BEST, language)
+        print_figures.confusion_matrices({"one": counts, "two": counts.T, "three": counts}, ONE_BEST, language)
     )
     written = texts(svg)
     rows, columns = {"en": ("label (rows)", "prediction (columns)"), "ko": ("라벨 (행)", "예측 (열)")}[language]
@@ -195,7 +195,7 @@ def test_differences_are_shares_of_rows_against_one_matrix() -> None:
         "old": np.diag([10, 10, 10, 10]),
         "new": np.array([[9, 1, 0, 0], [0, 10, 0, 0], [0, 0, 10, 0], [5, 0, 0, 5]]),
     }
-    written = texts(print_figures.as_svg(print_figures.wall(counts, ONE_BEST, "en", reference="old")))
+    written = texts(print_figures.as_svg(print_figures.confusion_matrices(counts, ONE_BEST, "en", reference="old")))
     assert "old (reference)" in written
     assert written.count("10") == 4  # only its own matrix counts pictures
     assert {"−10", "+10", "−50", "+50"} <= set(written)
@@ -267,7 +267,7 @@ def test_where_there_is_nothing_to_say_a_figure_is_empty_and_not_broken(four: Co
     empty = COSTS.assign(value=np.nan, low=np.nan, high=np.nan)
     for figure in (
         print_figures.leaderboard(make_comparison(("v",)), {"v": "vgg11_bn"}, AMAE, {}, "en"),
-        print_figures.wall({"one": np.zeros((4, 4))}, UNLABELLED, "en"),
+        print_figures.confusion_matrices({"one": np.zeros((4, 4))}, UNLABELLED, "en"),
         print_figures.forest(four.pairs(KAPPA, ONE_ALONE), NAMES, "v", KAPPA, "en"),
         print_figures.forest(four.pairs(KAPPA, EQUAL), NAMES, "v", KAPPA, "en"),
         print_figures.recall(four, UNLABELLED, NAMES, "en"),

@@ -97,7 +97,7 @@ def texts(sides: list[Model], trained: Trained, tmp_path_factory: pytest.TempPat
         patch.setattr(sys, "argv", ["training.report", "--html", str(file), "--data", "tiny"])
         assert report.main() == 0
     left_out = list_candidates(trained.dataset)[1]
-    korean = comparison_report.report(trained.dataset, sides, left_out, "valid", "ko", "2026-01-31")
+    korean = comparison_report.render_report(trained.dataset, sides, left_out, "valid", "ko", "2026-01-31")
     return {"en": file.read_text(encoding="utf-8"), "ko": korean}
 
 

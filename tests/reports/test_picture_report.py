@@ -24,7 +24,7 @@ from scalp_core.inference.predict import Answer
 from scalp_core.inference.results_table import schema
 from scalp_core.labels import CONDITIONS, GRADES, Condition
 from scalp_core.reports import picture_report
-from scalp_core.reports.picture_report import GradedPicture, html
+from scalp_core.reports.picture_report import GradedPicture, render_html
 
 MADE = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 HOSTILE = '<img src=x onerror="alert(1)">&amp;\'</title><script>alert(2)</script>.jpg'
@@ -69,7 +69,7 @@ def answer(trained: Trained) -> Answer:
 
 
 def page(graded: Sequence[GradedPicture], language: str = "en") -> Page:
-    found = Page(html(graded, language, MADE))
+    found = Page(render_html(graded, language, MADE))
     assert found.open == []
     return found
 
@@ -88,7 +88,7 @@ def several(data: bytes, answer: Answer) -> list[GradedPicture]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_it_asks_for_nothing_and_runs_nothing(trained: Trained, answer: Answer, language: str) -> None:
-    document = html(several(trained.picture, answer), language, MADE)
+    document = render_html(several(trained.picture, answer), language, MADE)
     found = Page(document)
     assert found.elements[0] == ("html", {"lang": language})
     tags = {tag for tag, _ in found.elements}
@@ -198,7 +198,7 @@ def test_several_begin_with_a_table_of_all(trained: Trained, answer: Answer) -> 
 def test_only_so_many_have_a_page_of_their_own(
     trained: Trained, answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(picture_report, "MOST", 2)
+    monkeypatch.setattr(picture_report, "MOST_PAGES", 2)
     found = page([GradedPicture(f"{number}.jpg", trained.picture, answer) for number in range(4)])
     assert sum(one.get("class") == "page" for one in found.of("section")) == 2
     assert [text for text in found.texts if re.fullmatch(r"\d\.jpg", text)][:4] == [f"{n}.jpg" for n in range(4)]
@@ -207,7 +207,7 @@ def test_only_so_many_have_a_page_of_their_own(
 
 def test_csv_comes_back_as_it_was(trained: Trained, answer: Answer) -> None:
     graded = [*several(trained.picture, answer), GradedPicture("=cmd()", b"", BAD)]
-    content = picture_report.csv(graded, "en")
+    content = picture_report.to_csv(graded, "en")
     assert content.startswith(b"\xef\xbb\xbf")
     table = pd.read_csv(io.BytesIO(content))
     assert table.columns.tolist() == schema(CONDITIONS).names
@@ -227,7 +227,7 @@ def test_csv_comes_back_as_it_was(trained: Trained, answer: Answer) -> None:
 
 def test_csv_of_nothing_but_faults() -> None:
     for language in ("en", "ko"):
-        table = pd.read_csv(io.BytesIO(picture_report.csv([GradedPicture("a.heic", b"", BAD)], language)))
+        table = pd.read_csv(io.BytesIO(picture_report.to_csv([GradedPicture("a.heic", b"", BAD)], language)))
         assert table["message"].tolist() == [BAD.text(language)]
 
 
@@ -250,7 +250,7 @@ def test_one_picture_is_one_page_of_paper(trained: Trained, answer: Answer, lang
         tab = browser.new_page()
         counts = []
         for graded in ([GradedPicture("a" * 80, trained.picture, flagged)], several(trained.picture, answer)):
-            tab.set_content(html(graded, language, MADE))
+            tab.set_content(render_html(graded, language, MADE))
             counts.append(len(re.findall(rb"/Type\s*/Page\b", tab.pdf(prefer_css_page_size=True))))
         browser.close()
     assert counts == [1, 6]

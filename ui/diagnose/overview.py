@@ -150,12 +150,12 @@ def offer_all(graded: Sequence[Graded], say: Say) -> None:
 
 
 def table(graded: Sequence[Graded], say: Say) -> bytes:
-    return picture_report.csv(_taken_along(graded), say.language)
+    return picture_report.to_csv(_taken_along(graded), say.language)
 
 
 def report(graded: Sequence[Graded], say: Say) -> bytes:
     """The printable page, in the reader's language."""
-    return picture_report.html(_taken_along(graded), say.language, datetime.now(UTC)).encode()
+    return picture_report.render_html(_taken_along(graded), say.language, datetime.now(UTC)).encode()
 
 
 def download(label: str, make: Callable[[], bytes], file_name: str, kind: str) -> None:
