@@ -37,7 +37,7 @@ def test_table_names_rows_and_columns() -> None:
 
 def test_templates_mark_only_drawings_as_safe() -> None:
     folder = ROOT / "scalp_core/reports/templates"
-    safe = {path.name: path.read_text(encoding="utf-8").count("safe") for path in folder.iterdir()}
+    safe = {path.name: path.read_text(encoding="utf-8").count("| safe") for path in folder.iterdir()}
     assert {name: count for name, count in safe.items() if count} == {"comparison.html.j2": 1}
 
 
