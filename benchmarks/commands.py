@@ -31,8 +31,10 @@ from benchmarks.measuring import (
 )
 from scalp_core.architectures import FAMILIES
 from scalp_core.data import filters as explore
-from scalp_core.data.dataset import LABEL_COLUMNS, PART_SHARES, Dataset, open_dataset, write_dataset
+from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, open_dataset
 from scalp_core.data.filters import Filters
+from scalp_core.data.index_writer import write_dataset
+from scalp_core.data.splits import PART_SHARES
 from scalp_core.synthetic.generate import CAPTURE_SIZES, FIRST_EPOCH_MS, FRAMES, LAST_EPOCH_MS, REGION_OF_FRAME
 
 _SIZES = (10_000, 100_000, 1_000_000)

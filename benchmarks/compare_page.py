@@ -20,7 +20,8 @@ from streamlit.testing.v1 import AppTest
 from benchmarks.commands import Measured, measure, write_rows
 from benchmarks.measuring import ROOT, WITHOUT_BROWSER, machine, measured_apart, memory, write_json
 from scalp_core.architectures import FAMILIES
-from scalp_core.data.dataset import PART_SHARES, Dataset, open_dataset
+from scalp_core.data.dataset import Dataset, open_dataset
+from scalp_core.data.splits import PART_SHARES
 from scalp_core.labels import CONDITIONS
 from scalp_core.metrics.metrics import METRICS, PROBABILITIES
 from scalp_core.metrics.operating_point import PART, RULES, fit

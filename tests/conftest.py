@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 
-from scalp_core.data.dataset import Dataset, write_dataset
+from scalp_core.data.dataset import Dataset
+from scalp_core.data.index_writer import write_dataset
 from scalp_core.data.quality import ImageMeasures
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs.runs import Recipe, Run, create_run

@@ -15,7 +15,7 @@ from scalp_core.data.audit_messages import as_json
 from scalp_core.data.dataset import PARTS, Dataset, data_folder, open_dataset
 from scalp_core.data.filters import counts
 from scalp_core.data.quality import inspect
-from scalp_core.data.splits import OVERLAPS, WAYS, reassign_splits
+from scalp_core.data.splits import OVERLAPS, SPLIT_METHODS, reassign_splits
 from scalp_core.errors import ScalpError
 from scalp_core.importing.csv_labels import FIELDS
 from scalp_core.importing.importer import FAULT_LIST, FAULTS, WARNINGS, ImportRequest, import_tree, read_report
@@ -102,7 +102,9 @@ def _parser() -> argparse.ArgumentParser:
 
     parts = commands.add_parser("split", help="deal the pictures of a dataset to train, valid, calib and test anew")
     parts.add_argument("name")
-    parts.add_argument("--by", choices=list(WAYS), default="site", help="what never lies in two splits (default site)")
+    parts.add_argument(
+        "--by", choices=list(SPLIT_METHODS), default="site", help="what never lies in two splits (default site)"
+    )
     parts.add_argument("--seed", type=_seed, default=0)
     parts.set_defaults(command=_split)
 
@@ -120,7 +122,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _import_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", required=True, help="name of the dataset")
-    parser.add_argument("--by", choices=list(WAYS), default="", help="how to split (default: by site where possible)")
+    parser.add_argument(
+        "--by", choices=list(SPLIT_METHODS), default="", help="how to split (default: by site where possible)"
+    )
     parser.add_argument("--seed", type=_seed, default=0, help="of the split (default 0)")
     parser.add_argument("--extract", action="store_true", help="copy the pictures instead of reading them in place")
     parser.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
@@ -249,7 +253,7 @@ class _Bars:
 def _split(options: argparse.Namespace) -> None:
     dataset = reassign_splits(open_dataset(options.name), options.by, options.seed)
     _report(dataset)
-    print(f"How it is split: {WAYS[options.by].en} (seed {options.seed}).")
+    print(f"How it is split: {SPLIT_METHODS[options.by].en} (seed {options.seed}).")
     if dataset.parts.get("leaky"):
         shares = ", ".join(f"{100 * share:.1f} % {OVERLAPS[key].en}" for key, share in dataset.parts["overlap"].items())
         print(f"This split LEAKS. Of the test pictures, training has {shares}.")

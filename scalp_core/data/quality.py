@@ -12,8 +12,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from scalp_core.data.dataset import OPTIONAL_COLUMNS, Dataset, change_columns, claimed
+from scalp_core.data.dataset import OPTIONAL_COLUMNS, Dataset, claimed
+from scalp_core.data.index_writer import change_columns
 from scalp_core.errors import ScalpError
 from scalp_core.images import Pixels, decode
 from scalp_core.parallel import parallel_map
@@ -41,13 +44,13 @@ _LOOK_ROWS, _LOOK_COLUMNS = (list(numbers) for numbers in zip(*_FREQUENCIES, str
 _FLAT = 8.0
 FEATURELESS = 0
 # Bits by which the looks of near-duplicates may differ.
-MOST_BITS_APART = 6
+MAX_BITS_APART = 6
 
 _CHUNK = 64  # pictures handed to a worker at once
-_MOST_PAIRS = 1_000_000  # held before they are joined
+_MAX_PENDING_PAIRS = 1_000_000  # held before they are joined
 # Rows that share two bytes and are compared with each: usually a handful, but a crowd must not take hours. Near looks
 # that pass each other in one crowd still meet where they share other bytes.
-_MOST_COMPARED = 2_000
+_MAX_COMPARED = 2_000
 
 
 @dataclass(frozen=True)
@@ -133,42 +136,51 @@ def _look(grey: npt.NDArray[np.uint8]) -> int:
     return int.from_bytes(np.packbits(coefficients > 0).tobytes(), "big")
 
 
-def look_alikes(looks: Looks, sha256: pd.Series | npt.NDArray[np.str_] | None = None) -> npt.NDArray[np.int32]:
-    """Numbers from 0, in order of appearance, of sets of near-duplicates; -1 for a picture that is like no other.
+def find_near_duplicates(looks: Looks, sha256: pd.Series | npt.NDArray[np.str_] | None = None) -> npt.NDArray[np.int32]:
+    """Number the sets of near-duplicates from 0 in order of appearance; -1 for a picture in no set.
 
-    Two pictures are near-duplicates if their looks differ in at most MOST_BITS_APART of 64 bits or their files are the
-    same; near-duplicates of near-duplicates are in one set. Of the synthetic pictures are found: all with another JPEG
+    Two pictures are near-duplicates if their looks differ in at most MAX_BITS_APART of 64 bits or their files are
+    equal; sets are the connected components of these pairs. Of synthetic pictures are found: all with another JPEG
     quality or size or 5 % more or less light, 98 % with 1 % cut off all around, three in four with 2 % cut off. Looks
-    of different pictures differ almost as coins would: among 100,000 not even one pair is expected to be taken for
-    alike by chance, among a million about ten. FEATURELESS pictures are like no other, or the sites of all black
-    pictures would become one.
+    of different pictures differ almost as coins would: among 100,000 not even one pair is expected to be joined by
+    chance, among a million about ten. FEATURELESS pictures are in no set, or all black pictures would join their sites.
 
     Args:
         looks: shape (n,).
         sha256: hashes of the files, shape (n,), null where unknown.
     """
-    root = np.arange(len(looks))
+    sets = np.arange(len(looks))
+    pending: list[tuple[Rows, Rows]] = []
+    waiting = 0
+    for first, second in _near_duplicate_pairs(looks, sha256):
+        apart = sets[first] != sets[second]
+        pending.append((first[apart], second[apart]))
+        waiting += int(apart.sum())
+        if waiting > _MAX_PENDING_PAIRS:
+            sets, pending, waiting = _join(sets, pending), [], 0
+    sets = _join(sets, pending)
+    in_set = np.bincount(sets, minlength=len(looks))[sets] > 1
+    numbers = np.full(len(looks), -1, dtype=np.int32)
+    numbers[in_set] = pd.factorize(sets[in_set])[0]
+    return numbers
+
+
+def _near_duplicate_pairs(looks: Looks, sha256: pd.Series | npt.NDArray[np.str_] | None) -> Iterator[tuple[Rows, Rows]]:
+    """Yield pairs of rows, shapes (k,) and (k,), that connect all near-duplicates."""
     if sha256 is not None:
-        _join_equal(root, pd.factorize(sha256)[0])
-    seen = np.flatnonzero(looks != FEATURELESS)
-    firsts, numbers = np.unique(looks[seen], return_index=True, return_inverse=True)[1:]
-    _join(root, seen, seen[firsts][numbers])
-    # Equal looks are one by now: thousands of them would otherwise make millions of pairs.
-    _join_near(root, looks, seen[firsts])
-    alike = np.bincount(root, minlength=len(looks))[root] > 1
-    sets = np.full(len(looks), -1, dtype=np.int32)
-    sets[alike] = pd.factorize(root[alike])[0]
-    return sets
+        codes = pd.factorize(sha256)[0]
+        hashed = np.flatnonzero(codes >= 0)
+        firsts, inverse = np.unique(codes[hashed], return_index=True, return_inverse=True)[1:]
+        yield hashed, hashed[firsts[inverse]]
+    featured = np.flatnonzero(looks != FEATURELESS)
+    firsts, inverse = np.unique(looks[featured], return_index=True, return_inverse=True)[1:]
+    yield featured, featured[firsts[inverse]]
+    # One row of each look is enough: thousands of equal looks would otherwise make millions of pairs.
+    yield from _near_pairs(looks, featured[firsts])
 
 
-def _join_equal(root: Rows, codes: npt.NDArray[np.intp]) -> None:
-    known = np.flatnonzero(codes >= 0)
-    firsts, numbers = np.unique(codes[known], return_index=True, return_inverse=True)[1:]
-    _join(root, known, known[firsts][numbers])
-
-
-def _join_near(root: Rows, looks: Looks, rows: Rows) -> None:
-    """Join the rows whose looks are near each other.
+def _near_pairs(looks: Looks, rows: Rows) -> Iterator[tuple[Rows, Rows]]:
+    """Yield the pairs of rows whose looks are near each other.
 
     Six bits spoil at most six of eight bytes, so near looks agree in two bytes at least: for every two of them it is
     enough to compare the rows that share both, about 1 in 65,536.
@@ -177,49 +189,28 @@ def _join_near(root: Rows, looks: Looks, rows: Rows) -> None:
     for first, second in combinations(range(8), 2):
         shared = (octets[:, first] << 8 | octets[:, second]).astype(np.uint16)
         order = np.argsort(shared, kind="stable")
-        _join_neighbours(root, looks, rows[order], shared[order])
+        yield from _near_neighbours(looks, rows[order], shared[order])
 
 
-def _join_neighbours(root: Rows, looks: Looks, rows: Rows, shared: npt.NDArray[np.uint16]) -> None:
-    """Join near looks among rows with the same `shared`, which is sorted: each with the next, the next but one, …"""
+def _near_neighbours(looks: Looks, rows: Rows, shared: npt.NDArray[np.uint16]) -> Iterator[tuple[Rows, Rows]]:
+    """Yield near looks among rows with the same `shared`, which is sorted: each with the next, the next but one, …"""
     ends = np.searchsorted(shared, shared, side="right")
     sorted_looks, places = looks[rows], np.arange(len(rows))
-    pairs: list[tuple[Rows, Rows]] = []
-    step, waiting = 1, 0
-    while step <= _MOST_COMPARED and (places := places[places + step < ends[places]]).size:
-        apart = np.bitwise_count(sorted_looks[places] ^ sorted_looks[places + step])
-        near = places[apart <= MOST_BITS_APART]
-        one, other = rows[near], rows[near + step]
-        new = root[one] != root[other]
-        pairs.append((one[new], other[new]))
-        waiting += int(new.sum())
-        if waiting > _MOST_PAIRS:
-            _join_all(root, pairs)
-            waiting = 0
+    step = 1
+    while step <= _MAX_COMPARED and (places := places[places + step < ends[places]]).size:
+        bits_apart = np.bitwise_count(sorted_looks[places] ^ sorted_looks[places + step])
+        near = places[bits_apart <= MAX_BITS_APART]
+        yield rows[near], rows[near + step]
         step += 1
-    _join_all(root, pairs)
 
 
-def _join_all(root: Rows, pairs: list[tuple[Rows, Rows]]) -> None:
-    if pairs:
-        _join(root, *(np.concatenate(side) for side in zip(*pairs, strict=True)))
-    pairs.clear()
-
-
-def _join(root: Rows, first: Rows, second: Rows) -> None:
-    """Give both rows of every pair, and all that is joined to them, the same root: the smallest row. In place.
-
-    `root[root]` is `root` before and after.
-    """
-    while True:
-        one, other = root[first], root[second]
-        apart = one != other
-        if not apart.any():
-            return
-        first, second, one, other = first[apart], second[apart], one[apart], other[apart]
-        np.minimum.at(root, np.maximum(one, other), np.minimum(one, other))
-        while not np.array_equal(shorter := root[root], root):
-            root[:] = shorter
+def _join(sets: Rows, pairs: list[tuple[Rows, Rows]]) -> Rows:
+    """Return the sets, shape (n,), after joining those of the rows of each pair."""
+    if not pairs:
+        return sets
+    first, second = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    edges = coo_array((np.ones(len(first), dtype=bool), (sets[first], sets[second])), shape=(len(sets), len(sets)))
+    return np.asarray(connected_components(edges, directed=False)[1][sets], dtype=np.intp)
 
 
 # What `measure` finds, as records of an array: flat in memory, unlike a million objects.
@@ -247,7 +238,7 @@ def inspect(dataset: Dataset, processes: int | None = None, progress: Progress |
             done += len(measured)
             if progress:
                 progress(done, len(records))
-        sets = look_alikes(records["look"], dataset.column("sha256"))
+        sets = find_near_duplicates(records["look"], dataset.column("sha256"))
         return change_columns(dataset, _columns(records, sets))
 
 
@@ -274,7 +265,7 @@ def columns_of(measured: Sequence[ImageMeasures]) -> pd.DataFrame:
     """The columns that `inspect` writes, of pictures that are measured already."""
     records = np.array([_record(measures) for measures in measured], dtype=_RECORD)
     contents = np.array([measures.sha256 for measures in measured])
-    return pd.DataFrame(_columns(records, look_alikes(records["look"], contents)))
+    return pd.DataFrame(_columns(records, find_near_duplicates(records["look"], contents)))
 
 
 def _record(measures: ImageMeasures) -> tuple[object, ...]:

@@ -25,18 +25,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scalp_core.data import quality
-from scalp_core.data.dataset import (
-    Dataset,
-    check_name,
-    claimed,
-    data_folder,
-    name_taken,
-    open_dataset,
-    read_stored,
-    write_dataset,
-)
+from scalp_core.data.dataset import Dataset, check_name, claimed, data_folder, name_taken, open_dataset, read_stored
 from scalp_core.data.file_tree import Container, Fault, containers
-from scalp_core.data.splits import COLUMNS, assign_splits, best_way, possible
+from scalp_core.data.index_writer import write_dataset
+from scalp_core.data.splits import COLUMNS, assign_splits, is_possible, safest_method
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import TEMPORARY, formula_safe, read_json, sweep, unquote_path, write_atomic, write_json
 from scalp_core.images import MAX_BYTES
@@ -413,7 +405,7 @@ def _write(
             _report(order, folder, journal, 0, warnings, started)
             raise _nothing_readable(folder)
         rows = _for_dealing(staged)
-        alike = pd.Series(quality.look_alikes(rows["look"].to_numpy(np.uint64)))
+        alike = pd.Series(quality.find_near_duplicates(rows["look"].to_numpy(np.uint64)))
         rows["look_alikes"] = alike.astype("Int32").mask(alike < 0)
         way, seed = _way(order, before, rows)
         dealt = assign_splits(rows, way, seed)
@@ -424,7 +416,7 @@ def _write(
             order.made | {"labels": _label_source(order, journal)},
             _dealt(staged, dealt.parts, rows["look_alikes"]),
             source="" if order.extract else str(Path(order.source).resolve()),
-            parts=dealt.described,
+            parts=dealt.description,
         )
         _remove_others(dataset)
         return dataset
@@ -436,9 +428,9 @@ def _way(order: ImportRequest, before: Dataset | None, rows: pd.DataFrame) -> tu
     """As ordered, else as before where that is still possible, else the safest way."""
     if order.by:
         return order.by, order.seed
-    if before and before.parts["by"] != "all" and possible(rows, str(before.parts["by"])):
+    if before and before.parts["by"] != "all" and is_possible(rows, str(before.parts["by"])):
         return str(before.parts["by"]), int(str(before.parts["seed"]))
-    return best_way(rows), order.seed
+    return safest_method(rows), order.seed
 
 
 def _nothing_readable(folder: Path) -> ScalpError:

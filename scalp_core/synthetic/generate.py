@@ -18,7 +18,6 @@ import pandas as pd
 
 from scalp_core.data.dataset import (
     LABEL_COLUMNS,
-    PART_SHARES,
     PARTS,
     TEXT_COLUMNS,
     Dataset,
@@ -27,10 +26,10 @@ from scalp_core.data.dataset import (
     data_folder,
     name_taken,
     open_dataset,
-    split,
-    write_dataset,
 )
+from scalp_core.data.index_writer import write_dataset
 from scalp_core.data.quality import ImageMeasures, columns_of, measure
+from scalp_core.data.splits import PART_SHARES, split_groups
 from scalp_core.errors import ScalpError
 from scalp_core.files import TEMPORARY, read_json, sweep, write_json
 from scalp_core.labels import CONDITIONS, META, Condition
@@ -321,7 +320,7 @@ def _dealt(pictures: list[PlannedPicture], seed: int) -> list[PlannedPicture]:
     """The pictures to be judged on with their parts: whole sites, every grade in every part if a deal is found."""
     rows = pd.DataFrame([picture.labels for picture in pictures], columns=list(LABEL_COLUMNS))
     shares = {part: share for part, share in PART_SHARES.items() if part != "train"}
-    parts = split(rows.assign(site=[picture.site for picture in pictures]), "site", seed, shares)
+    parts = split_groups(rows.assign(site=[picture.site for picture in pictures]), "site", seed, shares)
     return [replace(picture, part=str(part)) for picture, part in zip(pictures, parts, strict=True)]
 
 

@@ -10,7 +10,8 @@ from conftest import Folders
 
 from scalp_core.data.audit import MOST_IMAGES, audit, cramers_v
 from scalp_core.data.audit_messages import Finding, FindingSeverity, as_json
-from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset, write_dataset
+from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset
+from scalp_core.data.index_writer import write_dataset
 
 Change = Callable[[pd.DataFrame], object]
 MEASURES = ("bytes", "width", "height", "sharpness", "lightness", "clipped", "cast_red", "cast_yellow", "look")

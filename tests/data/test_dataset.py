@@ -1,4 +1,4 @@
-"""The index: splitting, checking, finding; and that no name whatsoever opens a file elsewhere."""
+"""The index: checking, hashing, finding; and that no name whatsoever opens a file elsewhere."""
 
 import shutil
 import sys
@@ -8,21 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Folders, labels_of
+from conftest import ROOT, Folders, labels_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scalp_core.data import dataset
-from scalp_core.data.dataset import (
-    LABEL_COLUMNS,
-    PART_SHARES,
-    PARTS,
-    Dataset,
-    list_datasets,
-    open_dataset,
-    split,
-    write_dataset,
-)
+from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, data_folder, list_datasets, open_dataset
+from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.labels import Condition
 
@@ -47,52 +38,6 @@ def with_values(**columns: Any) -> pd.DataFrame:
     return rows(8, 8).assign(**columns)
 
 
-@pytest.mark.parametrize("group", ["site", "capture"])
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_no_group_is_in_two_parts_and_shares_are_near_the_wished(group: str, seed: int) -> None:
-    table = rows(seed=seed)
-    table["part"] = split(table, group, seed)
-    assert (table.groupby(group)["part"].nunique() == 1).all()
-    shares = table["part"].value_counts(normalize=True)
-    for part in PARTS:
-        assert shares[part] == pytest.approx(PART_SHARES[part], abs=0.04)
-
-
-def test_every_grade_of_every_condition_is_in_every_part() -> None:
-    table = rows(1000, 50)
-    table["part"] = split(table, "site", 0)
-    for column in LABEL_COLUMNS:
-        assert table.groupby(["part", column]).size().unstack(fill_value=0).to_numpy().min() > 0
-
-
-def test_a_split_is_the_same_for_the_same_seed_only() -> None:
-    table = rows()
-    first = split(table, "site", 0)
-    pd.testing.assert_series_equal(first, split(table, "site", 0))
-    assert not first.equals(split(table, "site", 1))
-
-
-def test_a_split_does_not_depend_on_the_order_or_index_of_the_rows() -> None:
-    table = rows()
-    shuffled = table.sample(frac=1, random_state=0)
-    by_id = dict(zip(table["id"], split(table, "site", 0), strict=True))
-    assert dict(zip(shuffled["id"], split(shuffled, "site", 0), strict=True)) == by_id
-
-
-def test_a_split_copes_with_missing_labels_and_uneven_groups() -> None:
-    table = rows().astype(dict.fromkeys(LABEL_COLUMNS, "Int8"))
-    table.loc[table.index[::3], "value_4"] = pd.NA
-    table["site"] = ["big"] * 150 + [f"s{number % 30}" for number in range(250)]
-    table["part"] = split(table, "site", 0)
-    assert (table.groupby("site")["part"].nunique() == 1).all()
-    assert set(table["part"]) == set(PARTS)
-
-
-def test_too_few_groups_are_refused() -> None:
-    with pytest.raises(ScalpError, match="finer column"):
-        split(rows(12, 3), "site", 0)
-
-
 @pytest.mark.parametrize(
     ("table", "message"),
     [
@@ -114,7 +59,7 @@ def test_a_bad_index_is_refused_and_nothing_is_written(folders: Folders, table: 
 def test_a_copied_folder_is_a_data_set_of_its_own(folders: Folders) -> None:
     made = write_dataset(folders.data / "first", "csv", {}, with_values())
     shutil.copytree(made.folder, folders.data / "second")
-    assert [one.name for one in list_datasets()] == ["first", "second"]
+    assert [dataset.name for dataset in list_datasets()] == ["first", "second"]
     with pytest.raises(ScalpError, match="Clinic"):
         write_dataset(folders.data / "Clinic", "csv", {}, with_values())
 
@@ -164,12 +109,8 @@ def test_the_hash_of_what_is_judged_on_ignores_what_is_learned_from(folders: Fol
     relabelled = dataset_of("c", table.assign(value_1=changed.where(learned, table["value_1"])))
     judged_anew = dataset_of("d", table.assign(value_1=changed.where(~learned, table["value_1"])))
     assert reference.evaluation_hash == fewer.evaluation_hash == relabelled.evaluation_hash
-    assert len({one.index_hash for one in (reference, fewer, relabelled)}) == 3
+    assert len({dataset.index_hash for dataset in (reference, fewer, relabelled)}) == 3
     assert judged_anew.evaluation_hash != reference.evaluation_hash
-    # An index that was written before the hash stood in it.
-    written = reference.evaluation_hash
-    reference.index.reset_index(drop=True).to_parquet(reference.folder / "index.parquet")
-    assert open_dataset("a").evaluation_hash == written
 
 
 def test_an_index_and_what_it_is_are_one_file(folders: Folders) -> None:
@@ -177,15 +118,7 @@ def test_an_index_and_what_it_is_are_one_file(folders: Folders) -> None:
     # A kill between the two files of a renewal leaves the new one beside the old one.
     (written.folder / "dataset.json").write_text('{"kind": "synthetic", "made": {}, "created": "", "name": "mine"}')
     assert open_dataset("mine") == written
-    assert [one.kind for one in list_datasets()] == ["aihub"]
-
-
-def test_an_index_of_an_earlier_version_is_described_by_the_file_beside_it(folders: Folders) -> None:
-    written = write_dataset(folders.data / "mine", "csv", {"from": "/a"}, with_values())
-    written.index.reset_index(drop=True).to_parquet(written.folder / "index.parquet")
-    opened = open_dataset("mine")
-    assert (opened.kind, opened.made, opened.images) == ("csv", {"from": "/a"}, 8)
-    assert opened.index_hash == written.index_hash
+    assert [dataset.kind for dataset in list_datasets()] == ["aihub"]
 
 
 def test_a_changed_index_is_read_anew(folders: Folders) -> None:
@@ -200,7 +133,7 @@ def test_a_data_set_without_index_is_none_and_real_ones_come_first(folders: Fold
     write_dataset(folders.data / "aa", "synthetic", {}, with_values())
     write_dataset(folders.data / "half", "aihub", {}, with_values())
     (folders.data / "half" / "index.parquet").unlink()
-    assert [one.name for one in list_datasets()] == ["zz", "aa"]
+    assert [dataset.name for dataset in list_datasets()] == ["zz", "aa"]
     with pytest.raises(ScalpError, match="known: aa, zz"):
         open_dataset("half")
 
@@ -275,4 +208,4 @@ def test_a_picture_that_is_gone_is_named(folders: Folders) -> None:
 
 def test_folders_default_to_beside_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SCALP_DATA", raising=False)
-    assert dataset.data_folder() == Path(dataset.__file__).parent.parent / "data"
+    assert data_folder() == ROOT / "data"

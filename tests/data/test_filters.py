@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from conftest import Folders, without_measures
 
-from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset, change_columns, open_dataset, write_dataset
+from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset, open_dataset
 from scalp_core.data.filters import (
     ALL_PARTS,
     NONE,
@@ -30,6 +30,7 @@ from scalp_core.data.filters import (
     spearman,
     to_csv,
 )
+from scalp_core.data.index_writer import change_columns, write_dataset
 
 EVERYTHING = Filters()
 

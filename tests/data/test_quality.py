@@ -13,7 +13,7 @@ from conftest import Folders, without_measures
 from PIL import Image
 
 from scalp_core.data.dataset import OPTIONAL_COLUMNS, Dataset, open_dataset
-from scalp_core.data.quality import FEATURELESS, MOST_BITS_APART, inspect, look_alikes, measure, measure_pixels
+from scalp_core.data.quality import FEATURELESS, MAX_BITS_APART, find_near_duplicates, inspect, measure, measure_pixels
 from scalp_core.errors import ScalpError
 from scalp_core.images import Pixels, decode
 
@@ -125,16 +125,16 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_the_same_picture_is_found_again_and_no_other_is(pictures: list[Pixels], change: Change) -> None:
-    sets = look_alikes(looks_of(pictures + [change(pixels) for pixels in pictures]))
+    sets = find_near_duplicates(looks_of(pictures + [change(pixels) for pixels in pictures]))
     np.testing.assert_array_equal(sets, list(range(len(pictures))) * 2)
 
 
 def test_different_pictures_are_like_no_other(pictures: list[Pixels]) -> None:
-    np.testing.assert_array_equal(look_alikes(looks_of(pictures)), -1)
+    np.testing.assert_array_equal(find_near_duplicates(looks_of(pictures)), -1)
 
 
 def test_a_mirrored_picture_is_another_picture(pictures: list[Pixels]) -> None:
-    assert (look_alikes(looks_of([pictures[0], np.ascontiguousarray(pictures[0][:, ::-1])])) == -1).all()
+    assert (find_near_duplicates(looks_of([pictures[0], np.ascontiguousarray(pictures[0][:, ::-1])])) == -1).all()
 
 
 def test_flat_pictures_are_like_no_other_unless_they_are_the_same_file() -> None:
@@ -143,13 +143,13 @@ def test_flat_pictures_are_like_no_other_unless_they_are_the_same_file() -> None
     flat = [plain((0, 0, 0)), plain((9, 9, 9)), plain((255, 255, 255)), (128 + noise).astype(np.uint8)]
     looks = looks_of(flat)
     np.testing.assert_array_equal(looks, FEATURELESS)
-    np.testing.assert_array_equal(look_alikes(looks), -1)
-    np.testing.assert_array_equal(look_alikes(looks, np.array(["a", "b", "a", "c"])), [0, -1, 0, -1])
+    np.testing.assert_array_equal(find_near_duplicates(looks), -1)
+    np.testing.assert_array_equal(find_near_duplicates(looks, np.array(["a", "b", "a", "c"])), [0, -1, 0, -1])
 
 
 def closure(looks: npt.NDArray[np.uint64], sha256: npt.NDArray[np.str_]) -> list[set[int]]:
     """Sets of near-duplicates the slow way: every pair, again and again."""
-    near = np.bitwise_count(looks[:, None] ^ looks[None]) <= MOST_BITS_APART
+    near = np.bitwise_count(looks[:, None] ^ looks[None]) <= MAX_BITS_APART
     near = (near & (looks != FEATURELESS) & (looks != FEATURELESS)[:, None]) | (sha256[:, None] == sha256[None])
     while (further := near @ near).sum() > near.sum():
         near = further
@@ -165,7 +165,7 @@ def test_sets_are_those_of_comparing_every_pair(seed: int) -> None:
         looks[row] = looks[generator.integers(0, row)] ^ np.bitwise_or.reduce(np.uint64(1) << flipped, initial=0)
     looks[generator.choice(400, 20)] = FEATURELESS
     sha256 = np.array([f"{number:x}" for number in generator.permutation(400) % 390])
-    sets = look_alikes(looks, sha256)
+    sets = find_near_duplicates(looks, sha256)
     found = sorted(tuple(np.flatnonzero(sets == number)) for number in range(sets.max() + 1))
     assert found == closure(looks, sha256)
     firsts = [int(np.flatnonzero(sets == number)[0]) for number in range(sets.max() + 1)]
@@ -177,21 +177,21 @@ def test_six_bits_are_found_wherever_they_lie_and_a_seventh_is_too_many(bits: tu
     look = 0x0123456789ABCDEF
     six = look ^ sum(1 << bit for bit in bits)
     seven = six ^ (1 << 50)
-    assert list(look_alikes(np.array([look, six], dtype=np.uint64))) == [0, 0]
-    assert list(look_alikes(np.array([look, seven], dtype=np.uint64))) == [-1, -1]
+    assert list(find_near_duplicates(np.array([look, six], dtype=np.uint64))) == [0, 0]
+    assert list(find_near_duplicates(np.array([look, seven], dtype=np.uint64))) == [-1, -1]
 
 
 def test_very_many_equal_pictures_are_one_set() -> None:
     looks = np.random.default_rng(0).integers(1, 2**64, 200_000, dtype=np.uint64)
     looks[::2] = 77  # 5 · 10⁹ pairs, would they be compared
-    sets = look_alikes(looks)
+    sets = find_near_duplicates(looks)
     np.testing.assert_array_equal(sets[::2], 0)
     assert (sets[1::2] == -1).mean() > 0.999
 
 
 def test_none_and_one_picture_have_no_duplicates() -> None:
-    assert look_alikes(np.array([], dtype=np.uint64)).size == 0
-    assert list(look_alikes(np.array([5], dtype=np.uint64), np.array(["a"]))) == [-1]
+    assert find_near_duplicates(np.array([], dtype=np.uint64)).size == 0
+    assert list(find_near_duplicates(np.array([5], dtype=np.uint64), np.array(["a"]))) == [-1]
 
 
 # --- A whole data set -------------------------------------------------------------------------------------------------

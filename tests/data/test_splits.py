@@ -8,7 +8,16 @@ import pytest
 from conftest import Folders
 
 from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset, open_dataset
-from scalp_core.data.splits import COLUMNS, WAYS, assign_splits, best_way, overlap, reassign_splits
+from scalp_core.data.splits import (
+    COLUMNS,
+    PART_SHARES,
+    SPLIT_METHODS,
+    assign_splits,
+    overlap,
+    reassign_splits,
+    safest_method,
+    split_groups,
+)
 from scalp_core.errors import ScalpError
 
 
@@ -27,6 +36,22 @@ def rows(sites: int, captures: int = 3, images: int = 2) -> pd.DataFrame:
     return table[list(COLUMNS)]
 
 
+def graded_rows(images: int = 400, sites: int = 40, seed: int = 0) -> pd.DataFrame:
+    generator = np.random.default_rng(seed)
+    texts = {
+        "id": [f"p{number:04d}" for number in range(images)],
+        "path": [f"images/p{number:04d}.jpg" for number in range(images)],
+        "sha256": "0" * 64,
+        "site": [f"s{number % sites}" for number in range(images)],
+        "device": "d",
+        "capture": [f"c{number // 4}" for number in range(images)],
+        "region": "TH",
+        "part": "train",
+    }
+    labels = {column: generator.choice(4, images, p=(0.5, 0.3, 0.15, 0.05)) for column in LABEL_COLUMNS}
+    return pd.DataFrame(texts | labels)
+
+
 def spread(table: pd.DataFrame, parts: pd.Series, column: str) -> int:
     """In how many parts the most scattered value of a column lies."""
     return int(parts.groupby(table[column].to_numpy()).nunique().max())
@@ -35,11 +60,11 @@ def spread(table: pd.DataFrame, parts: pd.Series, column: str) -> int:
 @pytest.mark.parametrize("way", ["site", "capture"])
 def test_no_group_lies_in_two_parts_and_every_part_has_some(way: str) -> None:
     table = rows(12)
-    dealt = assign_splits(table, way, 0)
-    assert set(dealt.parts) == set(PARTS)
-    assert spread(table, dealt.parts, way) == 1
-    assert spread(table, dealt.parts, "capture") == 1
-    assert dealt.described == {
+    assignment = assign_splits(table, way, 0)
+    assert set(assignment.parts) == set(PARTS)
+    assert spread(table, assignment.parts, way) == 1
+    assert spread(table, assignment.parts, "capture") == 1
+    assert assignment.description == {
         "by": way,
         "seed": 0,
         "leaky": False,
@@ -60,26 +85,26 @@ def test_sites_with_near_duplicates_stay_together() -> None:
     alike = pd.Series(pd.NA, index=table.index, dtype="Int32")
     alike.iloc[[0, 20, 40]] = 7
     for seed in range(5):
-        dealt = assign_splits(table.assign(look_alikes=alike), "site", seed)
-        assert dealt.parts.iloc[[0, 20, 40]].nunique() == 1
-        assert (dealt.described["values"], dealt.described["groups"]) == (12, 10)
+        assignment = assign_splits(table.assign(look_alikes=alike), "site", seed)
+        assert assignment.parts.iloc[[0, 20, 40]].nunique() == 1
+        assert (assignment.description["values"], assignment.description["groups"]) == (12, 10)
 
 
 def test_the_safest_way_that_the_rows_allow() -> None:
-    assert best_way(rows(8)) == "site"
-    assert best_way(rows(7)) == "capture"
-    assert best_way(rows(1, captures=4)) == "capture"
-    assert best_way(rows(1, captures=3)) == "all"
+    assert safest_method(rows(8)) == "site"
+    assert safest_method(rows(7)) == "capture"
+    assert safest_method(rows(1, captures=4)) == "capture"
+    assert safest_method(rows(1, captures=3)) == "all"
     # Eight sites of which two share a picture are seven.
-    assert best_way(rows(8).assign(look_alikes=pd.Series([1] + [None] * 6 + [1] + [None] * 40, dtype="Int32"))) == (
-        "capture"
-    )
+    assert safest_method(
+        rows(8).assign(look_alikes=pd.Series([1] + [None] * 6 + [1] + [None] * 40, dtype="Int32"))
+    ) == ("capture")
 
 
 def test_everything_for_training() -> None:
-    dealt = assign_splits(rows(3), "all", 0)
-    assert set(dealt.parts) == {"train"}
-    assert dealt.described["leaky"] is False
+    assignment = assign_splits(rows(3), "all", 0)
+    assert set(assignment.parts) == {"train"}
+    assert assignment.description["leaky"] is False
 
 
 @pytest.mark.parametrize(("way", "code"), [("person", "bad_split"), ("site", "too_few_groups")])
@@ -107,12 +132,12 @@ def published() -> pd.DataFrame:
 
 def test_the_publisher_s_split_tests_on_what_it_validates_and_is_called_leaky() -> None:
     table = published()
-    dealt = assign_splits(table, "official", 0)
-    assert (dealt.parts == "test").tolist() == (table["official"] != "train").tolist()
-    others = dealt.parts != "test"
-    assert set(dealt.parts[others]) == set(PARTS) - {"test"}
-    assert spread(table[others], dealt.parts[others], "site") == 1
-    assert dealt.described["leaky"] is True
+    assignment = assign_splits(table, "official", 0)
+    assert (assignment.parts == "test").tolist() == (table["official"] != "train").tolist()
+    others = assignment.parts != "test"
+    assert set(assignment.parts[others]) == set(PARTS) - {"test"}
+    assert spread(table[others], assignment.parts[others], "site") == 1
+    assert assignment.description["leaky"] is True
 
 
 def test_overlap_counts_what_training_has_seen() -> None:
@@ -124,7 +149,7 @@ def test_overlap_counts_what_training_has_seen() -> None:
     table.loc[[71, 0], "look_alikes"] = 4
     table.loc[[70, 69], "look_alikes"] = 5
     assert overlap(table, tested)["look_alikes"] == 0.0556
-    assert assign_splits(table, "official", 0).described["overlap"] == overlap(table, tested)
+    assert assign_splits(table, "official", 0).description["overlap"] == overlap(table, tested)
 
 
 def test_a_data_set_is_dealt_anew_and_nothing_else_in_it_changes(folders: Folders, tiny_data: Dataset) -> None:
@@ -143,5 +168,51 @@ def test_a_data_set_is_dealt_anew_and_nothing_else_in_it_changes(folders: Folder
 
 
 def test_ways_are_named_in_both_languages() -> None:
-    assert set(WAYS) == {"site", "capture", "official", "all"}
-    assert all(text.en and text.ko for text in WAYS.values())
+    assert set(SPLIT_METHODS) == {"site", "capture", "official", "all"}
+    assert all(text.en and text.ko for text in SPLIT_METHODS.values())
+
+
+@pytest.mark.parametrize("group", ["site", "capture"])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_no_group_is_in_two_parts_and_shares_are_near_the_wished(group: str, seed: int) -> None:
+    table = graded_rows(seed=seed)
+    table["part"] = split_groups(table, group, seed)
+    assert (table.groupby(group)["part"].nunique() == 1).all()
+    shares = table["part"].value_counts(normalize=True)
+    for part in PARTS:
+        assert shares[part] == pytest.approx(PART_SHARES[part], abs=0.04)
+
+
+def test_every_grade_of_every_condition_is_in_every_part() -> None:
+    table = graded_rows(1000, 50)
+    table["part"] = split_groups(table, "site", 0)
+    for column in LABEL_COLUMNS:
+        assert table.groupby(["part", column]).size().unstack(fill_value=0).to_numpy().min() > 0
+
+
+def test_a_split_is_the_same_for_the_same_seed_only() -> None:
+    table = graded_rows()
+    first = split_groups(table, "site", 0)
+    pd.testing.assert_series_equal(first, split_groups(table, "site", 0))
+    assert not first.equals(split_groups(table, "site", 1))
+
+
+def test_a_split_does_not_depend_on_the_order_or_index_of_the_rows() -> None:
+    table = graded_rows()
+    shuffled = table.sample(frac=1, random_state=0)
+    by_id = dict(zip(table["id"], split_groups(table, "site", 0), strict=True))
+    assert dict(zip(shuffled["id"], split_groups(shuffled, "site", 0), strict=True)) == by_id
+
+
+def test_a_split_copes_with_missing_labels_and_uneven_groups() -> None:
+    table = graded_rows().astype(dict.fromkeys(LABEL_COLUMNS, "Int8"))
+    table.loc[table.index[::3], "value_4"] = pd.NA
+    table["site"] = ["big"] * 150 + [f"s{number % 30}" for number in range(250)]
+    table["part"] = split_groups(table, "site", 0)
+    assert (table.groupby("site")["part"].nunique() == 1).all()
+    assert set(table["part"]) == set(PARTS)
+
+
+def test_too_few_groups_are_refused() -> None:
+    with pytest.raises(ScalpError, match="finer column"):
+        split_groups(graded_rows(12, 3), "site", 0)

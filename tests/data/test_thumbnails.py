@@ -11,7 +11,8 @@ from conftest import Folders
 from PIL import Image
 
 from scalp_core import images
-from scalp_core.data.dataset import Dataset, open_dataset, write_dataset
+from scalp_core.data.dataset import Dataset, open_dataset
+from scalp_core.data.index_writer import write_dataset
 from scalp_core.data.thumbnails import SIDE, address, thumbnail, thumbnail_at
 from scalp_core.errors import ScalpError
 

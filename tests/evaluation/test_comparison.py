@@ -9,7 +9,8 @@ import pytest
 from conftest import Folders
 from support.prediction_tables import add_noise, prediction_table
 
-from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, write_dataset
+from scalp_core.data.dataset import LABEL_COLUMNS, Dataset
+from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.evaluation.baselines import Baseline, find_baselines
 from scalp_core.evaluation.comparison import align_runs, compare_models, list_candidates

@@ -493,7 +493,7 @@ def test_a_killed_import_goes_on_to_the_same_index(folders: Folders, tmp_path: P
 KILLED_AT = """
 import os, signal, sys
 from pathlib import Path
-from scalp_core import importer, journal
+from scalp_core.importing import import_db, importer
 
 moment, source, extract = sys.argv[1:]
 
@@ -511,9 +511,9 @@ def replace(self, target, really=Path.replace):
 
 Path.replace = replace
 if moment == "written":
-    journal.Journal.mark_written = die
+    import_db.ImportDatabase.mark_written = die
 importer.import_tree(
-    importer.Order("aihub", source, extract=bool(extract)), "killed", processes=1, progress=tell
+    importer.ImportRequest("aihub", source, extract=bool(extract)), "killed", processes=1, progress=tell
 )
 """
 

@@ -12,7 +12,8 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from scalp_core import images
-from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset, open_dataset, write_dataset
+from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset, open_dataset
+from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.inference import predict
 from scalp_core.inference.embeddings import features, nearest_neighbors, project, sample

@@ -13,7 +13,8 @@ from conftest import ROOT, Folders, Trained, with_all_pixels
 from scipy.special import softmax
 from sklearn.metrics import cohen_kappa_score
 
-from scalp_core.data.dataset import Dataset, write_dataset
+from scalp_core.data.dataset import Dataset
+from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.inference import optimize, predict
 from scalp_core.inference.optimize import EXACT, LEAST_GAIN, TOLERANCE, Candidate, choose, optimize_run

@@ -23,7 +23,8 @@ from support.training_fixtures import (
     train_run,
 )
 
-from scalp_core.data.dataset import Dataset, write_dataset
+from scalp_core.data.dataset import Dataset
+from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS
 from scalp_core.learning import loop as looping

@@ -21,7 +21,8 @@ from test_network import backbone_file, hub
 
 import scalp_core.runs.runs
 from scalp_core import files
-from scalp_core.data.dataset import Dataset, open_dataset, write_dataset
+from scalp_core.data.dataset import Dataset, open_dataset
+from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.inference import gate_fit, input_gate
 from scalp_core.labels import CONDITIONS

@@ -20,7 +20,8 @@ from conftest import ROOT, TINY, Folders, Trained
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from scalp_core.data.dataset import Dataset, write_dataset
+from scalp_core.data.dataset import Dataset
+from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import is_locked, read_json, write_json, write_text
 from scalp_core.labels import CONDITIONS, Condition

@@ -10,7 +10,8 @@ from conftest import TINY, Folders, Trained
 from PIL import Image
 from safetensors.torch import load_file
 
-from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, write_dataset
+from scalp_core.data.dataset import LABEL_COLUMNS, Dataset
+from scalp_core.data.index_writer import write_dataset
 from scalp_core.learning.train import train
 from scalp_core.runs.runs import Recipe, Run
 

@@ -15,7 +15,8 @@ import pytest
 from conftest import ROOT, Folders, without_measures
 
 from scalp_core.data.aihub import META_FIELDS
-from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, change_columns, open_dataset, write_dataset
+from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, open_dataset
+from scalp_core.data.index_writer import change_columns, write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.files import TEMPORARY
 from scalp_core.importing.importer import ImportRequest, import_tree, read_report

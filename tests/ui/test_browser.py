@@ -20,7 +20,8 @@ from support.prediction_tables import images_in_cell
 from support.sharpness_gate import write_sharpness_gate
 
 from scalp_core.charts.dataset_charts import grade_name
-from scalp_core.data.dataset import Dataset, open_dataset, write_dataset
+from scalp_core.data.dataset import Dataset, open_dataset
+from scalp_core.data.index_writer import write_dataset
 from scalp_core.files import is_locked
 from scalp_core.importing.importer import FAULTS
 from scalp_core.inference import predict

@@ -30,8 +30,9 @@ from support.app_driver import (
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.data.audit import audit
 from scalp_core.data.audit_messages import FindingSeverity
-from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, change_columns, write_dataset
+from scalp_core.data.dataset import LABEL_COLUMNS, Dataset
 from scalp_core.data.filters import MEASURED
+from scalp_core.data.index_writer import change_columns, write_dataset
 from scalp_core.data.thumbnails import address, thumbnail_at
 from scalp_core.errors import ScalpError, Text
 from scalp_core.labels import CONDITIONS, REGIONS

@@ -23,7 +23,7 @@ from support.app_driver import (
 )
 
 from scalp_core.data.dataset import Dataset, claimed, open_dataset
-from scalp_core.data.splits import OVERLAPS, WAYS
+from scalp_core.data.splits import OVERLAPS, SPLIT_METHODS
 from scalp_core.files import read_json, write_json
 from scalp_core.importing import background as import_task
 from scalp_core.importing.importer import FAULT_LIST, FAULTS, REPORT, WARNINGS, ImportRequest, import_tree
@@ -205,7 +205,7 @@ def test_what_was_wrong_in_an_import_is_reported(
     shares = read_json(faulty.folder / "dataset.json")["parts"]["overlap"]
     assert all(f"{say.of(OVERLAPS[key])} {100 * share:.1f} %" in leak for key, share in shares.items())
     assert ("누출" in leak) == (language == "ko")
-    assert say.of(WAYS["official"]) in page_text(at)
+    assert say.of(SPLIT_METHODS["official"]) in page_text(at)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

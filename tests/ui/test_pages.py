@@ -14,7 +14,8 @@ from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 from support.app_driver import HOSTILE, LANGUAGES, assert_healthy, chart_data, open_page, page_text, texts
 
-from scalp_core.data.dataset import Dataset, list_datasets, open_dataset, write_dataset
+from scalp_core.data.dataset import Dataset, list_datasets, open_dataset
+from scalp_core.data.index_writer import write_dataset
 from scalp_core.evaluation import ablation
 from scalp_core.files import is_locked
 from scalp_core.labels import CONDITIONS, Condition

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from scalp_core.data.dataset import Dataset
-from scalp_core.data.splits import WAYS
+from scalp_core.data.splits import SPLIT_METHODS
 from scalp_core.errors import ScalpError
 from scalp_core.importing import background
 from scalp_core.importing.background import STAGES, ImportTask
@@ -74,10 +74,10 @@ def _words(one: ImportTask, say: Say) -> str:
 
 def _split(dataset: Dataset, say: Say) -> None:
     way = str(dataset.parts.get("by", ""))
-    if way not in WAYS:
+    if way not in SPLIT_METHODS:
         return
     st.subheader(say("split_how"))
-    st.markdown(f"{say.of(WAYS[way])} · {say('seed')} {dataset.parts.get('seed')}")
+    st.markdown(f"{say.of(SPLIT_METHODS[way])} · {say('seed')} {dataset.parts.get('seed')}")
     st.caption(say("split_anew"))
     st.code(f"python -m training.prepare split {dataset.name} --by site --seed 0", language="bash")
 
@@ -125,7 +125,7 @@ def _form(say: Say) -> None:
             table = st.text_input(say("import_table"), key="import_table")
             columns = st.text_area(say("import_columns"), key="import_columns", help=say("import_columns_help"))
         name = st.text_input(say("import_name"), key="import_name", max_chars=64)
-        ways = {_AUTOMATIC: say("import_automatic")} | {way: say.of(text) for way, text in WAYS.items()}
+        ways = {_AUTOMATIC: say("import_automatic")} | {way: say.of(text) for way, text in SPLIT_METHODS.items()}
         by = st.selectbox(say("import_by"), list(ways), format_func=ways.get, key="import_by")
         extract = st.checkbox(say("import_extract"), key="import_extract")
         if st.form_submit_button(say("import_start"), icon=":material/download:", type="primary"):
