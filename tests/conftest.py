@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, settings
 
 from scalp_core.data.dataset import Dataset
 from scalp_core.data.index_writer import write_dataset
-from scalp_core.data.quality import ImageMeasures
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs.runs import Recipe, Run, create_run
 from scalp_core.synthetic.generate import make_dataset
@@ -105,17 +104,6 @@ def with_all_pixels(run: Run) -> None:
     """Make a copied run one of an earlier version, which had JPEGs decoded at their full size."""
     run.write_preprocessing(replace(run.preprocessing, reduced=False))
     run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
-
-
-def without_measures(dataset: Dataset) -> Dataset:
-    """The same data set as an earlier version wrote it, before pictures were measured."""
-    rows = dataset.index.reset_index(drop=True)
-    rows = rows.drop(
-        columns=[
-            name for name in rows if name in (*ImageMeasures.__dataclass_fields__, "look_alikes") and name != "sha256"
-        ]
-    )
-    return write_dataset(dataset.folder, dataset.kind, dataset.made, rows, parts=dataset.parts)
 
 
 def without_truth(dataset: Dataset, folder: Path) -> Dataset:

@@ -14,7 +14,6 @@ from scalp_core.data.audit import audit
 from scalp_core.data.audit_messages import as_json
 from scalp_core.data.dataset import PARTS, Dataset, data_folder, open_dataset
 from scalp_core.data.filters import counts
-from scalp_core.data.quality import inspect
 from scalp_core.data.splits import OVERLAPS, SPLIT_METHODS, reassign_splits
 from scalp_core.errors import ScalpError
 from scalp_core.importing.csv_labels import FIELDS
@@ -112,11 +111,6 @@ def _parser() -> argparse.ArgumentParser:
     audited.add_argument("name")
     audited.add_argument("--json", action="store_true", help="for programs")
     audited.set_defaults(command=_audit)
-
-    inspected = commands.add_parser("inspect", help="measure quality and near-duplicates of a dataset that lacks them")
-    inspected.add_argument("name")
-    inspected.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
-    inspected.set_defaults(command=_inspect)
     return parser
 
 
@@ -269,17 +263,6 @@ def _audit(options: argparse.Namespace) -> None:
         print(f"[{finding.severity.text.en}] {finding.title.en}: {finding.text.en}")
         if finding.images:
             print(f"    {', '.join(finding.images[:3])}{' …' if finding.count > 3 else ''}")
-
-
-def _inspect(options: argparse.Namespace) -> None:
-    with _Bars() as bars:
-        dataset = inspect(
-            open_dataset(options.name),
-            processes=options.processes,
-            progress=lambda done, total: bars("inspecting", done, total),
-        )
-    alike = int(dataset.column("look_alikes").notna().sum())
-    print(f"Dataset “{dataset.name}”: {dataset.images:,} pictures measured, {alike:,} of them have near-duplicates.")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalp_core import terms
-from scalp_core.data.audit_messages import Finding, FindingSeverity, finding, listed, percent, unknown, unmeasured
+from scalp_core.data.audit_messages import Finding, FindingSeverity, finding, listed, percent, unknown
 from scalp_core.data.dataset import PARTS, Dataset
 from scalp_core.errors import Text
 from scalp_core.labels import CONDITIONS, GRADES, Condition, Severity
@@ -117,7 +117,7 @@ def check_parts(dataset: Dataset) -> Iterator[Finding]:
     """
     for column, (key, severity) in _SHARED.items():
         if column not in dataset.columns:
-            yield unmeasured(key, dataset.name)
+            yield unknown(key)
             continue
         codes = _codes(dataset, column)
         if column != "look_alikes" and (codes < 0).all():
@@ -426,7 +426,7 @@ _QUALITIES = (
 def check_quality(dataset: Dataset) -> Iterator[Finding]:
     """Pictures that cannot be read, are blurred, dark, bright or clipped, or have another size than most."""
     if not {"width", "height", *(quality.column for quality in _QUALITIES)} <= set(dataset.columns):
-        yield unmeasured("quality", dataset.name)
+        yield unknown("quality")
         return
     unread = np.isnan(_values(dataset, "width"))
     count = int(unread.sum())
@@ -487,7 +487,7 @@ def _odd_sizes(dataset: Dataset) -> Finding:
 def check_cast(dataset: Dataset) -> Iterator[Finding]:
     """Devices whose pictures have another colour cast than those of all together."""
     if not {"cast_red", "cast_yellow"} <= set(dataset.columns):
-        yield unmeasured("device_cast", dataset.name)
+        yield unknown("device_cast")
         return
     codes = _codes(dataset, "device")
     if (codes < 0).all():

@@ -75,11 +75,6 @@ def finding(
     return Finding(key, severity, _filled(words, values | {"count": count}), images, count, figures)
 
 
-def unmeasured(key: str, dataset: str) -> Finding:
-    """The note that a check needs measures which the index does not have yet."""
-    return Finding(key, FindingSeverity.NOTE, _filled(_UNMEASURED, {"dataset": dataset}))
-
-
 def unknown(key: str) -> Finding:
     """The note that a check is about something that is known of no image."""
     return Finding(key, FindingSeverity.NOTE, _UNKNOWN)
@@ -129,10 +124,6 @@ class _Words(NamedTuple):
     found: Text
 
 
-_UNMEASURED = Text(
-    "Not checked: pictures are not measured yet. Run: python -m training.prepare inspect {dataset}",
-    "확인하지 못했어요. 아직 사진을 측정하지 않았어요. 실행할 명령: python -m training.prepare inspect {dataset}",
-)
 _UNKNOWN = Text("Not checked: unknown for every picture.", "확인하지 못했어요. 이 정보가 있는 사진이 없어요.")
 
 _WORDS = {

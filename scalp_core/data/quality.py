@@ -4,9 +4,9 @@ Knows no labels and no parts.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, islice
+from itertools import combinations
 
 import cv2
 import numpy as np
@@ -15,15 +15,11 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from scalp_core.data.dataset import OPTIONAL_COLUMNS, Dataset, claimed
-from scalp_core.data.index_writer import change_columns
-from scalp_core.errors import ScalpError
+from scalp_core.data.dataset import OPTIONAL_COLUMNS
 from scalp_core.images import Pixels, decode
-from scalp_core.parallel import parallel_map
 
 Looks = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.intp]
-Progress = Callable[[int, int], None]
 
 # Sharpness means something only at one scale; real pictures have this many pixels along their longer side.
 _STANDARD_SIDE = 640
@@ -46,7 +42,6 @@ FEATURELESS = 0
 # Bits by which the looks of near-duplicates may differ.
 MAX_BITS_APART = 6
 
-_CHUNK = 64  # pictures handed to a worker at once
 _MAX_PENDING_PAIRS = 1_000_000  # held before they are joined
 # Rows that share two bytes and are compared with each: usually a handful, but a crowd must not take hours. Near looks
 # that pass each other in one crowd still meet where they share other bytes.
@@ -213,68 +208,17 @@ def _join(sets: Rows, pairs: list[tuple[Rows, Rows]]) -> Rows:
     return np.asarray(connected_components(edges, directed=False)[1][sets], dtype=np.intp)
 
 
-# What `measure` finds, as records of an array: flat in memory, unlike a million objects.
-_MEASURED = [name for name in OPTIONAL_COLUMNS if name in ImageMeasures.__dataclass_fields__]
-_RECORD = np.dtype([("readable", "?"), *((name, OPTIONAL_COLUMNS[name].lower()) for name in _MEASURED)])
+def measure_columns(measures: Sequence[ImageMeasures]) -> pd.DataFrame:
+    """Return the index columns of measured pictures, one row a picture, with their sets of near-duplicates."""
+    types = {name: kind for name, kind in OPTIONAL_COLUMNS.items() if name in ImageMeasures.__dataclass_fields__}
+    columns = {
+        name: np.array([getattr(picture, name) for picture in measures], kind.lower()) for name, kind in types.items()
+    }
+    sets = find_near_duplicates(columns["look"], np.array([picture.sha256 for picture in measures]))
+    return pd.DataFrame(columns).astype(types).assign(look_alikes=number_column(sets))
 
 
-def inspect(dataset: Dataset, processes: int | None = None, progress: Progress | None = None) -> Dataset:
-    """Measure every picture of a data set and write that into its index, with the sets of near-duplicates.
-
-    Pictures that cannot be read get nulls, and are like no other unless their files are the same.
-
-    Args:
-        processes: None takes one a core; 1 works in this process.
-        progress: called with pictures done and pictures in all.
-
-    Raises:
-        ScalpError: `worker_died`, or somebody else is changing the data set.
-    """
-    with claimed(dataset.name):
-        records = np.zeros(dataset.images, dtype=_RECORD)
-        done = 0
-        for first, measured in parallel_map(_inspect_chunk, _chunks(dataset), processes):
-            records[first : first + len(measured)] = measured
-            done += len(measured)
-            if progress:
-                progress(done, len(records))
-        sets = find_near_duplicates(records["look"], dataset.column("sha256"))
-        return change_columns(dataset, _columns(records, sets))
-
-
-def _chunks(dataset: Dataset) -> Iterator[tuple[Dataset, int, list[str]]]:
-    ids, first = iter(dataset.column("id")), 0
-    while chunk := list(islice(ids, _CHUNK)):
-        yield dataset, first, chunk
-        first += len(chunk)
-
-
-def _inspect_chunk(chunk: tuple[Dataset, int, list[str]]) -> tuple[int, npt.NDArray[np.void]]:
-    dataset, first, ids = chunk
-    records = np.zeros(len(ids), dtype=_RECORD)
-    for number, image_id in enumerate(ids):
-        try:
-            measures = measure(dataset.read(image_id))
-        except ScalpError:
-            continue
-        records[number] = _record(measures)
-    return first, records
-
-
-def columns_of(measured: Sequence[ImageMeasures]) -> pd.DataFrame:
-    """The columns that `inspect` writes, of pictures that are measured already."""
-    records = np.array([_record(measures) for measures in measured], dtype=_RECORD)
-    contents = np.array([measures.sha256 for measures in measured])
-    return pd.DataFrame(_columns(records, find_near_duplicates(records["look"], contents)))
-
-
-def _record(measures: ImageMeasures) -> tuple[object, ...]:
-    return True, *(getattr(measures, name) for name in _MEASURED)
-
-
-def _columns(records: npt.NDArray[np.void], sets: npt.NDArray[np.int32]) -> dict[str, pd.Series]:
-    table = pd.DataFrame({name: records[name] for name in _MEASURED} | {"look_alikes": sets})
-    table = table.astype({name: OPTIONAL_COLUMNS[name] for name in (*_MEASURED, "look_alikes")})
-    table.loc[~records["readable"], _MEASURED] = pd.NA
-    table.loc[sets < 0, "look_alikes"] = pd.NA
-    return {str(name): column for name, column in table.items()}
+def number_column(sets: npt.NDArray[np.int32]) -> pd.Series:
+    """Return the numbers of `find_near_duplicates` as a column of an index: null for a picture in no set."""
+    numbers = pd.Series(sets, dtype=OPTIONAL_COLUMNS["look_alikes"])
+    return numbers.mask(numbers < 0)

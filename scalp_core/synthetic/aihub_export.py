@@ -267,10 +267,7 @@ def check_folder(folder: Path) -> None:
 
 def _bytes_needed(dataset: Dataset, folders: Sequence[Sequence[ClassFolder]]) -> int:
     """About 2.4 times the pictures for the real labels: each picture lies in the folders of all its conditions."""
-    if "bytes" in dataset.columns:
-        sizes = dataset.column("bytes").tolist()
-    else:  # an older version made it
-        sizes = [len(dataset.read(image_id)) for image_id in dataset.column("id")]
+    sizes = dataset.column("bytes")
     return sum(len(places) * (int(size) + _BESIDE) for places, size in zip(folders, sizes, strict=True))
 
 

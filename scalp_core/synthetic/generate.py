@@ -28,7 +28,7 @@ from scalp_core.data.dataset import (
     open_dataset,
 )
 from scalp_core.data.index_writer import write_dataset
-from scalp_core.data.quality import ImageMeasures, columns_of, measure
+from scalp_core.data.quality import ImageMeasures, measure, measure_columns
 from scalp_core.data.splits import PART_SHARES, split_groups
 from scalp_core.errors import ScalpError
 from scalp_core.files import TEMPORARY, read_json, sweep, write_json
@@ -271,7 +271,7 @@ def _rows(pictures: list[PlannedPicture], measured: dict[str, ImageMeasures]) ->
             pd.DataFrame([picture.severities for picture in pictures], columns=list(SEVERITY_COLUMNS)),
             pd.DataFrame([picture.clean for picture in pictures], columns=list(CLEAN_COLUMNS)),
             pd.DataFrame({"confusers": [" ".join(sorted(picture.confusers)) for picture in pictures]}),
-            columns_of(measures),
+            measure_columns(measures),
         ],
         axis=1,
     )

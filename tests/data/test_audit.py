@@ -134,14 +134,6 @@ def test_what_is_unknown_is_not_taken_for_shared(made: Callable[..., Dataset]) -
         assert "Not checked" in unknown[key].text.en
 
 
-def test_before_measuring_an_audit_says_what_to_run(made: Callable[..., Dataset]) -> None:
-    dataset = made(lambda table: table.drop(columns=[*MEASURES, "look_alikes"]))
-    assert amiss(dataset) == dict.fromkeys(("overlap_look_alikes", "quality", "device_cast"), "note")
-    for key in amiss(dataset):
-        for text in found(dataset)[key].text:
-            assert "python -m training.prepare inspect mine" in text
-
-
 def test_the_overlap_of_the_publisher_s_split_is_measured(made: Callable[..., Dataset]) -> None:
     def change(table: pd.DataFrame) -> None:
         table["official"] = "train"

@@ -2,15 +2,14 @@
 
 import io
 import math
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Folders, without_measures
+from conftest import Folders
 
-from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset, open_dataset
+from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset
 from scalp_core.data.filters import (
     ALL_PARTS,
     NONE,
@@ -165,13 +164,6 @@ def test_columns_to_choose_from(mixed: Dataset, tiny_data: Dataset) -> None:
     assert set(measured(mixed)) == {"sharpness", "bytes"}
     assert set(sortable(mixed)) == {"id", "look_alikes", *filterable(mixed), *measured(mixed)}
     assert "sharpness" in measured(tiny_data)
-
-
-def test_what_was_not_measured_cannot_be_asked_for(tiny_data: Dataset, folders: Folders) -> None:
-    shutil.copytree(tiny_data.folder, folders.data / "older")
-    older = without_measures(open_dataset("older"))
-    assert measured(older) == []
-    assert Filters.from_address({"alike": "1", "sharpness": "1..2"}, older) == EVERYTHING
 
 
 def test_choices_count_every_value_in_the_order_to_show(mixed: Dataset, index: pd.DataFrame) -> None:

@@ -1,7 +1,6 @@
-"""What is measured on a picture, which pictures are taken for near-duplicates, and a whole data set inspected."""
+"""What is measured on a picture, which pictures are taken for near-duplicates, and the columns of an index."""
 
 import io
-import shutil
 from collections.abc import Callable
 
 import cv2
@@ -9,11 +8,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from conftest import Folders, without_measures
 from PIL import Image
 
-from scalp_core.data.dataset import OPTIONAL_COLUMNS, Dataset, open_dataset
-from scalp_core.data.quality import FEATURELESS, MAX_BITS_APART, find_near_duplicates, inspect, measure, measure_pixels
+from scalp_core.data.dataset import OPTIONAL_COLUMNS, Dataset
+from scalp_core.data.quality import (
+    FEATURELESS,
+    MAX_BITS_APART,
+    ImageMeasures,
+    find_near_duplicates,
+    measure,
+    measure_columns,
+    measure_pixels,
+)
 from scalp_core.errors import ScalpError
 from scalp_core.images import Pixels, decode
 
@@ -194,46 +200,15 @@ def test_none_and_one_picture_have_no_duplicates() -> None:
     assert list(find_near_duplicates(np.array([5], dtype=np.uint64), np.array(["a"]))) == [-1]
 
 
-# --- A whole data set -------------------------------------------------------------------------------------------------
+# --- Columns of an index ----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def copied(folders: Folders, tiny_data: Dataset) -> Dataset:
-    """A data set of this test's own: its second picture is the first one compressed anew, its third cut short, its
-    fourth gone."""
-    shutil.copytree(tiny_data.folder, folders.data / "mine")
-    dataset = without_measures(open_dataset("mine"))
-    paths = [dataset.folder / path for path in dataset.column("path")[:4]]
-    paths[1].write_bytes(encode_jpeg(decode(paths[0].read_bytes()).pixels, 70))
-    paths[2].write_bytes(paths[2].read_bytes()[:9000])
-    paths[3].unlink()
-    return dataset
-
-
-def test_a_data_set_gets_its_measures_and_loses_nothing(copied: Dataset) -> None:
-    before, calls = copied.index.copy(), []
-    inspected = inspect(copied, 1, lambda done, total: calls.append((done, total)))
-    after = inspected.index
-    pd.testing.assert_frame_equal(after[before.columns], before)
-    assert (inspected.made, inspected.index_hash) == (copied.made, copied.index_hash)
-    assert calls[-1] == (48, 48)
-    added = after.columns.difference(before.columns)
-    assert {name: str(after[name].dtype) for name in added} == {name: OPTIONAL_COLUMNS[name] for name in added}
-    first = measure(copied.read(after["id"].iloc[0]))
-    for name in ("bytes", "width", "height", "look"):
-        assert after[name].iloc[0] == getattr(first, name)
-    for name in ("sharpness", "lightness", "clipped", "cast_red", "cast_yellow"):
-        assert after[name].iloc[0] == pytest.approx(getattr(first, name))
-
-
-def test_unreadable_pictures_have_nulls_and_near_duplicates_a_number(copied: Dataset) -> None:
-    after = inspect(copied, 1).index
-    assert list(np.flatnonzero(after["look"].isna())) == [2, 3]
-    assert list(np.flatnonzero(after["sharpness"].isna())) == [2, 3]
-    assert list(after["look_alikes"].dropna()) == [0, 0]
-    assert list(np.flatnonzero(after["look_alikes"].notna())) == [0, 1]
-
-
-def test_two_processes_measure_what_one_does(copied: Dataset) -> None:
-    alone = inspect(copied, 1).index.copy()
-    pd.testing.assert_frame_equal(inspect(copied, 2).index, alone)
+def test_columns_have_the_types_of_an_index(tiny_data: Dataset) -> None:
+    ids = list(tiny_data.column("id")[:3])
+    measures = [measure(tiny_data.read(image_id)) for image_id in [*ids, ids[0]]]
+    columns = measure_columns(measures)
+    assert {name: str(columns[name].dtype) for name in columns} == {name: OPTIONAL_COLUMNS[name] for name in columns}
+    assert set(columns) == {*ImageMeasures.__dataclass_fields__, "look_alikes"} - {"sha256"}
+    assert list(columns["look"]) == [picture.look for picture in measures]
+    assert columns["sharpness"].to_list() == pytest.approx([picture.sharpness for picture in measures])
+    assert columns["look_alikes"].to_list() == [0, pd.NA, pd.NA, 0]

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from conftest import ROOT, Folders, without_measures
+from conftest import ROOT, Folders
 
 from scalp_core.data.aihub import META_FIELDS
 from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, open_dataset
@@ -239,17 +239,13 @@ def test_somebody_s_pictures_are_not_written(drawn: Dataset, tmp_path: Path) -> 
     assert refused(real, tmp_path / "tree") == "not_synthetic"
 
 
-@pytest.mark.parametrize("measured", [True, False])
-def test_too_little_room_is_told_before(
-    drawn: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: bool
-) -> None:
-    dataset = drawn if measured else without_measures(drawn)
-    write_aihub_tree(dataset, tmp_path / "tree", SEED)
+def test_too_little_room_is_told_before(drawn: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_aihub_tree(drawn, tmp_path / "tree", SEED)
     size = sum(path.stat().st_size for path in (tmp_path / "tree").rglob("*.zip"))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=size))
-    assert refused(dataset, tmp_path / "another") == "no_room"
+    assert refused(drawn, tmp_path / "another") == "no_room"
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=round(1.2 * size)))
-    write_aihub_tree(dataset, tmp_path / "another", SEED)
+    write_aihub_tree(drawn, tmp_path / "another", SEED)
 
 
 def test_a_picture_that_is_gone_leaves_nothing(drawn: Dataset, tmp_path: Path) -> None:

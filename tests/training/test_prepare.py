@@ -13,7 +13,7 @@ import pytest
 from conftest import Folders
 from support.aihub_tree import build_tree, csv_table, folders_tree
 
-from scalp_core.data.dataset import LABEL_COLUMNS, OPTIONAL_COLUMNS, Dataset, open_dataset
+from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, open_dataset
 from training import prepare
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -167,18 +167,6 @@ def test_audit_speaks_to_people_and_to_programs(imported: Dataset, capsys: pytes
     assert "official_overlap" in {finding["key"] for finding in findings}
 
 
-def test_inspect_measures_what_an_older_version_did_not(imported: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
-    path = imported.folder / "index.parquet"
-    whole = pd.read_parquet(path)
-    missing = [name for name in whole if name in OPTIONAL_COLUMNS and name not in ("offset", "length", "deflated")]
-    whole.drop(columns=missing).to_parquet(path)
-    assert prepare.main(["inspect", "mine", "--processes", "1"]) == 0
-    assert f"{len(whole)} pictures measured" in capsys.readouterr().out
-    measured = open_dataset("mine").index.reset_index(drop=True)
-    columns = ["id", "sharpness", "look", "width", "look_alikes"]
-    pd.testing.assert_frame_equal(measured[columns], whole[columns].astype(measured[columns].dtypes.to_dict()))
-
-
 TABLE = ["csv", "{tmp}/table.csv", "--images", "{tmp}/empty", "--name", "x"]
 WRONG = [
     (["aihub", "{tmp}/absent", "--name", "x"], "There is no folder"),
@@ -193,7 +181,7 @@ WRONG = [
     (["aihub", "{tmp}/empty", "--name", "x", "--by", "colour"], "invalid choice: 'colour'"),
     (["split", "absent"], "There is no dataset “absent”"),
     (["audit", "absent"], "There is no dataset “absent”"),
-    (["inspect", "../data"], "cannot name a dataset"),
+    (["audit", "../data"], "cannot name a dataset"),
 ]
 
 

@@ -31,7 +31,6 @@ from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.data.audit import audit
 from scalp_core.data.audit_messages import FindingSeverity
 from scalp_core.data.dataset import LABEL_COLUMNS, Dataset
-from scalp_core.data.filters import MEASURED
 from scalp_core.data.index_writer import change_columns, write_dataset
 from scalp_core.data.thumbnails import address, thumbnail_at
 from scalp_core.errors import ScalpError, Text
@@ -86,12 +85,6 @@ def seen_by_a_run(mine: Dataset, trained: Trained, monkeypatch: pytest.MonkeyPat
     """The same, and one finished run that can draw a map of it."""
     monkeypatch.setenv("SCALP_ARTIFACTS", str(trained.run.folder.parent))
     return mine
-
-
-@pytest.fixture
-def unmeasured(made: Callable[[Change], Dataset]) -> Dataset:
-    """As it was imported by an older program: nothing was measured."""
-    return made(lambda rows: rows.drop(columns=[*MEASURED, "look", "look_alikes"]))
 
 
 @pytest.fixture
@@ -623,29 +616,3 @@ def test_an_audit_follows_the_index(mine: Dataset) -> None:
     after = [text for text in texts(assert_healthy(open_page("dataset", view="audit")).markdown) if title in text]
     assert "red-badge" in before[0]
     assert "red-badge" not in after[0]
-
-
-# What was never measured.
-
-
-@pytest.mark.parametrize("view", VIEWS)
-def test_pictures_that_were_not_measured_are_shown_all_the_same(
-    unmeasured: Dataset, trained: Trained, monkeypatch: pytest.MonkeyPatch, view: str
-) -> None:
-    monkeypatch.setenv("SCALP_ARTIFACTS", str(trained.run.folder.parent))
-    assert not {"sharpness", "look_alikes", "bytes"} & set(unmeasured.columns)
-    image = unmeasured.column("id").iloc[0]
-    at = assert_healthy(
-        open_page("dataset", "ko", view=view, image=image, sharpness="10..", alike="1", sort="sharpness")
-    )
-    say = Say("ko")
-    if view in ("pictures", "labels", "map"):
-        assert size_of(unmeasured.index, unmeasured.images, say) in texts(at.markdown)
-        assert len(at.main.slider) == 0
-        assert widget(at.toggle, say("filters_alike")).disabled
-    if view == "pictures":
-        assert wall(at) == list(unmeasured.column("id"))[:PER_PAGE]
-        assert say("field_sharpness") not in at.selectbox(key="sort-ko").options
-        assert "px" not in texts(at.text)[0]
-    if view == "audit":
-        assert "training.prepare inspect mine" in page_text(at)
