@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from scalp_core.data.thumbnails import thumbnail_at
 from scalp_core.errors import ScalpError
 from scalp_core.rest import app as rest
-from scalp_core.rest.connections import use_timeout_protocol
+from scalp_core.rest.server import use_timeout_protocol
 from scalp_core.runs import worker
 
 HOME = Path(__file__).resolve().parent / "Home.py"

@@ -43,7 +43,7 @@ RESERVED = {
     "sklearn": ("scalp_core/inference/", "benchmarks/comparison.py"),
     "timm": ("scalp_core/learning/backbones.py",),
     "torchvision": ("scalp_core/learning/backbones.py",),
-    "argparse": ("training/", "benchmarks/", "scalp_core/rest/server.py"),  # commands
+    "argparse": ("training/", "benchmarks/", "scalp_core/rest/__main__.py"),  # commands
     "pages": (),
     "Home": (),
     "serve": (),

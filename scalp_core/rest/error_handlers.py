@@ -1,4 +1,4 @@
-"""Refusals over HTTP: always the same shape, in both languages, under the request's id. Knows no route."""
+"""Turns errors into HTTP answers of one shape: a code, a message in both languages, the request's id."""
 
 import logging
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ _RETRY_AFTER = {"warming": 5, "busy": 2, "too_long": 10}
 
 
 class NotGradableError(ScalpError):
-    """What a client gets who wants no grades of a picture that the gate has something against."""
+    """Refusal of a picture that the gate advises against, for clients that asked for it with `strict`."""
 
     def __init__(self, reasons: Sequence[Reason]) -> None:
         super().__init__(
@@ -57,18 +57,18 @@ class NotGradableError(ScalpError):
 
 
 def status_of(error: ScalpError) -> int:
-    """500 for codes that nobody thought of."""
+    """Return the HTTP status of an error's code, 500 for codes without one."""
     return _STATUS.get(error.code, 500)
 
 
 def error_text(error: ScalpError) -> ErrorDetail:
-    """An error as a member of an answer."""
+    """Return an error as a member of an answer."""
     reasons = {"reasons": gate_reasons(error.reasons)} if isinstance(error, NotGradableError) else {}
     return ErrorDetail(code=error.code, message=error.text.en, message_ko=error.text.ko, **reasons)
 
 
 def error_response(error: ScalpError, request_id: str, status: int | None = None) -> JSONResponse:
-    """The answer to a request that cannot be served; `status` where it is not the code's own."""
+    """Return the answer to a request that cannot be served; `status` where it is not the code's own."""
     status = status or status_of(error)
     body = ErrorResponse(error=error_text(error), intended_use=INTENDED_USE, request_id=request_id)
     headers = {}
@@ -80,7 +80,7 @@ def error_response(error: ScalpError, request_id: str, status: int | None = None
 
 
 def set_headers(headers: MutableHeaders, request_id: str) -> None:
-    """What every answer carries; what a route set itself stays."""
+    """Add the headers of every answer; those that a route set itself stay."""
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Cache-Control", "no-store")
     headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
@@ -89,20 +89,20 @@ def set_headers(headers: MutableHeaders, request_id: str) -> None:
 
 
 def request_id_of(request: Request) -> str:
-    """Given at the entrance; a dash where it never came through there."""
+    """Return the id from the middleware, or a dash where the request never passed through it."""
     context = request.scope.get("state", {}).get("context")
     return context.id if context else "-"
 
 
 async def on_scalp_error(request: Request, error: ScalpError) -> Response:
-    """What we refuse ourselves."""
+    """Answer with one of our own refusals."""
     request.state.context.outcome = error.code
     return error_response(error, request_id_of(request))
 
 
 async def on_http_error(request: Request, error: HTTPException) -> Response:
-    """What the framework refuses: unknown addresses and methods."""
-    refused = {
+    """Answer with one of the framework's refusals: unknown addresses and methods."""
+    refusal = {
         404: ScalpError(
             "not_found",
             "There is nothing at this address. See /api/docs.",
@@ -116,20 +116,20 @@ async def on_http_error(request: Request, error: HTTPException) -> Response:
     }.get(error.status_code) or ScalpError(
         "refused", f"The request was refused: {error.detail}", f"요청이 거부되었어요: {error.detail}"
     )
-    request.state.context.outcome = refused.code
-    answer = error_response(refused, request_id_of(request), error.status_code)
+    request.state.context.outcome = refusal.code
+    answer = error_response(refusal, request_id_of(request), error.status_code)
     answer.headers.update(error.headers or {})
     return answer
 
 
 async def on_disconnect(request: Request, _error: ClientDisconnect) -> Response:
-    """The client left while sending."""
+    """Note that the client left while sending."""
     request.state.context.outcome = "client_left"
-    return Response(status_code=400)  # nobody reads it
+    return Response(status_code=400)  # there is no client to read it
 
 
 async def on_unexpected_error(request: Request, _error: Exception) -> Response:
-    """The last resort. Starlette raises the error again after the answer, so the server logs its traceback."""
+    """Answer after any other error. Starlette then raises it again, so the server logs its traceback."""
     request_id = request_id_of(request)
     _log.error("request %s failed", request_id)
     unexpected = ScalpError(
@@ -138,5 +138,5 @@ async def on_unexpected_error(request: Request, _error: Exception) -> Response:
         f"예상하지 못한 오류가 발생했어요. 자세한 내용은 서버 로그의 {request_id}에 있어요.",
     )
     answer = error_response(unexpected, request_id)
-    set_headers(answer.headers, request_id)  # this answer passes outside of the entrance
+    set_headers(answer.headers, request_id)  # this answer passes outside of the middleware
     return answer

@@ -1,55 +1,68 @@
-"""Work that takes turns: as much at once as there are places, a queue with an end, and nobody waits for ever."""
+"""A thread pool with a bounded queue and deadlines."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from scalp_core.errors import ScalpError
+from scalp_core.parallel import cores
 
 Result = TypeVar("Result")
 
+QUEUE_LENGTH = 64  # gradings that may wait for a place; further ones are refused
+ANSWER_SECONDS = 60.0  # from the arrival of a request to its answer or refusal
+
+
+def share_of_cores() -> int:
+    """Return how many gradings run at once in this process: more than cores only take turns (docs/design/rest.md).
+
+    uvicorn's workers share the cores; WEB_CONCURRENCY is their number.
+    """
+    return max(1, cores() // int(os.environ.get("WEB_CONCURRENCY") or 1))
+
 
 class BoundedExecutor:
-    """Threads for gradings, with room for some that wait.
+    """Threads for gradings and a queue before them.
 
     Args:
-        places: how many work at once.
-        waiting: how many may wait for a place besides.
-        seconds: within which work asked for is done or given up.
+        places: gradings at the same time.
+        queue_length: gradings that may wait for a place.
+        seconds: until a submitted grading is done or given up.
     """
 
-    def __init__(self, places: int, waiting: int, seconds: float) -> None:
+    def __init__(self, places: int, queue_length: int, seconds: float) -> None:
         self.places, self.seconds = places, seconds
         self._threads = ThreadPoolExecutor(places, thread_name_prefix="grading")
         self._counting = threading.Lock()
-        self._free = places + waiting
+        self._free = places + queue_length
 
     @property
     def free(self) -> int:
-        """How many more may come."""
+        """Number of gradings that would be accepted now."""
         return self._free
 
     async def submit(self, work: Callable[[], Result], seconds: float | None = None) -> Result:
-        """The result of `work`, done in a thread when its turn has come.
+        """Return the result of `work`, which a thread does when there is a place.
 
         Args:
-            seconds: left for this one; None: as many as for all.
+            seconds: for this work; None: as many as for all.
 
         Raises:
-            ScalpError: `busy` where the queue is full or the turn never came; `too_long` where it came, but the work
-                did not end. Its thread keeps the place until it does: there are never more at work than places.
+            ScalpError: `busy` where the queue is full or no place became free; `too_long` where the work began but did
+                not end. Its thread keeps the place until it does: there are never more at work than places.
         """
         self._enter()
         future = self._threads.submit(work)
         future.add_done_callback(self._leave)
-        within = self.seconds if seconds is None else max(seconds, 0.0)
-        answered = asyncio.wrap_future(future)
-        done, _ = await asyncio.wait({answered}, timeout=within)
+        limit = self.seconds if seconds is None else max(seconds, 0.0)
+        result = asyncio.wrap_future(future)
+        done, _ = await asyncio.wait({result}, timeout=limit)
         if not done:
-            raise _busy() if future.cancel() else _too_long(within)
-        return answered.result()
+            raise _busy() if future.cancel() else _too_long(limit)
+        return result.result()
 
     def _enter(self) -> None:
         with self._counting:

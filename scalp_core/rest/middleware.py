@@ -1,6 +1,6 @@
-"""What every request passes before any route: id, limits of the body, headers, one line in the log, the counters.
+"""Middleware around every route: request id, limits of the body, headers, one log line, the counters.
 
-Plain ASGI, as it has to see the bytes before anybody parses them. Knows no route and no picture.
+Plain ASGI, as it has to see the bytes before they are parsed.
 """
 
 import asyncio
@@ -17,27 +17,29 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scalp_core.errors import ScalpError
+from scalp_core.images import MAX_BYTES
 from scalp_core.rest.error_handlers import error_response, set_headers
 from scalp_core.rest.prometheus import RequestMetrics
 
 log = logging.getLogger(__name__)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-# Asked every few seconds by machines: whoever wants to see these sets the level to DEBUG.
+_FORM_OVERHEAD = 64 * 2**10  # bytes that a form adds: boundaries, part headers and a few short fields
+# Requested every few seconds by machines, so logged at DEBUG.
 _POLLED = frozenset({"/api/health", "/api/ready", "/api/metrics"})
 
 
 @dataclass
 class RequestContext:
-    """What is known of a request that goes on; routes add to it.
+    """Facts of one request for its log line; routes add to them.
 
     Attributes:
         id: the client's own if it is a sane one.
-        route: one of the routes' addresses, or `other`: never what a client made up.
+        route: one of the routes' addresses, or `other`: never a client's invention.
         bytes: of the body, as far as it came.
         runs: ids of those that answered.
-        outcome: `answered`, or the code of what was refused.
-        pictures: what became of each; never a file name.
+        outcome: `answered`, or the code of the refusal.
+        pictures: facts of each; never a file name.
     """
 
     id: str
@@ -48,8 +50,8 @@ class RequestContext:
     pictures: list[dict[str, Any]] = field(default_factory=list)
 
     def line(self, status: int, seconds: float) -> str:
-        """One line of JSON."""
-        told: dict[str, Any] = {
+        """Return the log line, JSON."""
+        facts: dict[str, Any] = {
             "id": self.id,
             "route": self.route,
             "status": status,
@@ -58,13 +60,13 @@ class RequestContext:
             "runs": self.runs,
             "outcome": self.outcome,
         }
-        return json.dumps(told | ({"pictures": self.pictures} if self.pictures else {}))
+        return json.dumps(facts | ({"pictures": self.pictures} if self.pictures else {}))
 
 
 class RequestLogMiddleware:
-    """Outermost: an id for every request, headers for every answer, a line and a count for both.
+    """Outermost: an id for every request, headers for every answer, a log line and a count for both.
 
-    What a route sets in the answer's headers stays.
+    Headers that a route set itself stay.
     """
 
     def __init__(self, app: ASGIApp, routes: frozenset[str], request_metrics: RequestMetrics) -> None:
@@ -85,11 +87,11 @@ class RequestLogMiddleware:
                 set_headers(MutableHeaders(scope=message), context.id)
             await send(message)
 
-        # Around everything, also what answers after a failure.
+        # Around everything, also the handler that answers after a failure.
         try:
             await self.app(scope, receive, framed)
         finally:
-            if not status:  # what failed passes through here and is answered further out
+            if not status:  # an unexpected error passes through here and is answered further out
                 status, context.outcome = 500, "internal_error"
             seconds = time.perf_counter() - began
             self.request_metrics.answered(context.route, status, seconds)
@@ -98,17 +100,17 @@ class RequestLogMiddleware:
 
 
 def _id_of(headers: Headers) -> str:
-    asked = headers.get("x-request-id", "")
-    return asked if _REQUEST_ID.fullmatch(asked) else secrets.token_hex(8)
+    client_id = headers.get("x-request-id", "")
+    return client_id if _REQUEST_ID.fullmatch(client_id) else secrets.token_hex(8)
 
 
 @dataclass(frozen=True)
 class BodyLimits:
-    """What the body of a request may be.
+    """Size and time that the body of a request may take.
 
     Attributes:
-        pictures: the bytes that its pictures may have together.
-        seconds: within which all of it has to be there; the server itself would wait for ever.
+        pictures: bytes of its pictures together.
+        seconds: until all of it has arrived; the server itself would wait for ever.
     """
 
     pictures: int
@@ -116,12 +118,16 @@ class BodyLimits:
 
     @property
     def bytes(self) -> int:
-        """With what a form adds: boundaries, part headers and a few short fields."""
-        return self.pictures + 64 * 2**10
+        """Size of the whole body."""
+        return self.pictures + _FORM_OVERHEAD
+
+
+PICTURE_BODY = BodyLimits(MAX_BYTES, seconds=30.0)
+BATCH_BODY = BodyLimits(64 * 2**20, seconds=90.0)
 
 
 class BodyLimitMiddleware:
-    """Ends bodies that are too large, announced or streamed, or too slow, before and while they are read."""
+    """Refuses bodies that are too large, announced or streamed, or too slow, before and while they are read."""
 
     def __init__(self, app: ASGIApp, usual: BodyLimits, others: Mapping[str, BodyLimits]) -> None:
         self.app, self.usual, self.others = app, usual, others
@@ -139,7 +145,7 @@ class BodyLimitMiddleware:
 
 
 def _guarded(receive: Receive, body: BodyLimits, context: RequestContext) -> Receive:
-    """`receive` that raises ScalpError `too_large` or `too_slow`."""
+    """Return a `receive` that raises ScalpError `too_large` or `too_slow`."""
     deadline, complete = time.monotonic() + body.seconds, False
 
     async def guarded() -> Message:

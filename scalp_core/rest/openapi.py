@@ -1,6 +1,6 @@
-"""The description of the interface: its parts in the words of OpenAPI, and a page that shows it without a network.
+"""OpenAPI description of the interface, and its page, which needs no network.
 
-The page is Swagger UI from a package, started by a script of our own, nothing from elsewhere.
+The page is Swagger UI from a package, started by a script of our own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -81,19 +81,19 @@ _PARAMETERS = [
 ]
 
 
-def _described(fields: Mapping[str, Any], required: Sequence[str]) -> dict[str, Any]:
-    """The multipart form in the words of OpenAPI. We read forms ourselves to keep them small."""
+def _form_description(fields: Mapping[str, Any], required: Sequence[str]) -> dict[str, Any]:
+    """Describe a multipart form. FastAPI cannot: `forms` reads them itself to keep them small."""
     schema = {"type": "object", "properties": fields, "required": list(required)}
     form = {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
     return {"requestBody": form, "parameters": _PARAMETERS}
 
 
-ALL = _described({"image": _IMAGE, "threshold": _THRESHOLD}, ["image"])
-ONE = _described({"image": _IMAGE, "value_num": _VALUE_NUM}, ["image", "value_num"])
+ALL = _form_description({"image": _IMAGE, "threshold": _THRESHOLD}, ["image"])
+ONE = _form_description({"image": _IMAGE, "value_num": _VALUE_NUM}, ["image", "value_num"])
 
 
 def batch(pictures: int, megabytes: int) -> dict[str, Any]:
-    """The form of several pictures, of which there may be so many."""
+    """Describe the form of at most this many pictures."""
     images = {
         "type": "array",
         "items": _IMAGE,
@@ -101,11 +101,11 @@ def batch(pictures: int, megabytes: int) -> dict[str, Any]:
         "maxItems": pictures,
         "description": f"1 to {pictures} pictures, each under this name, together at most {megabytes} MB.",
     }
-    return _described({"image": images, "threshold": _THRESHOLD}, ["image"])
+    return _form_description({"image": images, "threshold": _THRESHOLD}, ["image"])
 
 
 def refusals(**reasons: str) -> dict[int | str, dict[str, Any]]:
-    """Of `on_<status>=why`."""
+    """Describe refusals from keywords `on_<status>=reason`."""
     statuses = {int(name.removeprefix("on_")): reason for name, reason in reasons.items()}
     return {status: {"model": ErrorResponse, "description": reason} for status, reason in statuses.items()}
 
@@ -159,13 +159,13 @@ pages = APIRouter(include_in_schema=False)
 
 @pages.get("/api/docs")
 async def docs() -> HTMLResponse:
-    """The page."""
+    """Return the page."""
     return HTMLResponse(_PAGE, headers={"Content-Security-Policy": _POLICY})
 
 
 @pages.get("/api/docs/{name}")
 def docs_asset(name: str) -> Response:
-    """What the page is made of."""
+    """Return a script or style sheet of the page."""
     if name == "start.js":
         return Response(_START, media_type="text/javascript")
     if name not in _TYPES:

@@ -1,6 +1,6 @@
-"""Whether the page says what REST would say, and the export what torch said: the check behind the page's badge.
+"""Compares a page's answer with REST's, and the export with torch: the check behind the page's badge.
 
-Knows no page. REST is asked as a client asks it, through the whole application, but in this process.
+REST is called as by a client, through the whole application, but in this process.
 """
 
 import asyncio
@@ -18,18 +18,19 @@ from scalp_core.rest import app
 from scalp_core.rest.schemas import predict_all_response
 from scalp_core.runs.champions import champions
 
-SAME_RUNTIME = 1e-6  # largest difference of a probability that is none
-OTHER_RUNTIME = 1e-4
+SAME_RUNTIME = 1e-6  # largest difference of a probability that counts as none
+OTHER_RUNTIME = 1e-4  # likewise between the export and torch
 
 
 class Parity(NamedTuple):
-    """How far the same picture's answers lie apart.
+    """Differences between answers about the same picture.
 
     Attributes:
         rest: largest difference of a probability between the page and REST.
         torch: likewise between the export that answers and torch, as it was measured when the export was made; None
             where that was not written down, or another precision answers.
-        same: all else in REST's answer is the same: grades, grade sets, runs, operating points, scalp type, the gate.
+        same: whether all else in REST's answer is the same: grades, grade sets, runs, operating points, scalp type,
+            the gate.
     """
 
     rest: float
@@ -38,7 +39,7 @@ class Parity(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Nobody would ever notice a difference."""
+        """Whether no difference could be noticed."""
         return self.same and self.rest <= SAME_RUNTIME and (self.torch or 0.0) <= OTHER_RUNTIME
 
 
@@ -48,19 +49,20 @@ def check(data: bytes, answer: Answer) -> Parity:
     Not from within a running event loop.
 
     Args:
-        data: what `answer` was made of, for all conditions that somebody answers for.
+        data: the file that `answer` is about, for all conditions with an answering run.
 
     Raises:
-        ScalpError: REST refuses it, in REST's words; or others have been promoted since.
+        ScalpError: REST refuses it, in REST's words; or other runs have been promoted since.
     """
-    said = asyncio.run(_said(data, _query(answer)))
-    mine = predict_all_response(answer).model_dump(mode="json", exclude_unset=True)
-    differences = [abs(one - other) for one, other in zip(_probabilities(mine), _probabilities(said), strict=True)]
-    return Parity(max(differences), _torch(answer), _rest_of(mine) == _rest_of(said))
+    rest = asyncio.run(_ask_rest(data, _query(answer)))
+    page = predict_all_response(answer).model_dump(mode="json", exclude_unset=True)
+    pairs = zip(_probabilities(page), _probabilities(rest), strict=True)
+    largest = max(abs(on_page - in_rest) for on_page, in_rest in pairs)
+    return Parity(largest, _torch_difference(answer), _without_probabilities(page) == _without_probabilities(rest))
 
 
 def _query(answer: Answer) -> dict[str, str]:
-    """What REST has to be asked for this answer."""
+    """Return the query with which REST gives this answer."""
     query = {"threshold": str(int(answer.scalp_type.threshold))}
     answered = {condition: grading.run for condition, grading in answer.gradings.items()}
     if answered == {condition: champion.run for condition, champion in champions().items()}:
@@ -75,7 +77,7 @@ def _query(answer: Answer) -> dict[str, str]:
     return query | {"run": runs.pop().id}
 
 
-async def _said(data: bytes, query: dict[str, str]) -> dict[str, Any]:
+async def _ask_rest(data: bytes, query: dict[str, str]) -> dict[str, Any]:
     transport = httpx2.ASGITransport(_application())
     async with httpx2.AsyncClient(transport=transport, base_url="http://page") as client:
         response = await client.post("/api/predict_all", params=query, files={"image": ("picture", data)})
@@ -88,26 +90,25 @@ async def _said(data: bytes, query: dict[str, str]) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _application() -> FastAPI:
-    """One of our own: what is asked here must not count among what clients ask."""
+    """Return an application of our own: these requests must not count among those of clients."""
     return app.application()
 
 
-def _torch(answer: Answer) -> float | None:
-    """The largest of the runs that answer."""
+def _torch_difference(answer: Answer) -> float | None:
+    """Return the largest difference of the runs that answer, None if it is missing for any."""
     runs = {grading.run for grading in answer.gradings.values()}
-    measured = [None if run.serving.int8 else run.export_difference for run in runs]
-    known = [difference for difference in measured if difference is not None]
-    return max(known) if len(known) == len(measured) else None
+    differences = [None if run.serving.int8 else run.export_difference for run in runs]
+    measured = [difference for difference in differences if difference is not None]
+    return max(measured) if len(measured) == len(differences) else None
 
 
-def _probabilities(said: Mapping[str, Any]) -> list[float]:
-    return [share for key in CONDITIONS if key in said for share in said[key][0]["probabilities"]]
+def _probabilities(body: Mapping[str, Any]) -> list[float]:
+    return [share for key in CONDITIONS if key in body for share in body[key][0]["probabilities"]]
 
 
-def _rest_of(said: Mapping[str, Any]) -> dict[str, Any]:
-    """All but the probabilities."""
-    rest = dict(said)
+def _without_probabilities(body: Mapping[str, Any]) -> dict[str, Any]:
+    others = dict(body)
     for key in CONDITIONS:
-        if key in rest:
-            rest[key] = {name: value for name, value in rest[key][0].items() if name != "probabilities"}
-    return rest
+        if key in others:
+            others[key] = {name: value for name, value in others[key][0].items() if name != "probabilities"}
+    return others

@@ -1,7 +1,7 @@
-"""Counters of an application, for Prometheus: requests, how long they took, what was graded. Knows no route.
+"""Counters of an application for Prometheus: requests, their durations, gradings.
 
 Every application has a registry of its own, for a process may serve several. Labels are routes, statuses, conditions,
-grades and the gate's codes: few, and never a word that came from outside.
+grades and the gate's codes: few, and never a word from outside.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 
 
 class RequestMetrics:
-    """What one application has served since it started."""
+    """Counters of one application since it started."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -44,20 +44,20 @@ class RequestMetrics:
         ProcessCollector(registry=self._registry)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
-        """A request is over."""
+        """Count a request that is over."""
         self._requests.labels(route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
     def graded(self, grades: Iterable[tuple[Condition, Severity]]) -> None:
-        """A picture was graded."""
+        """Count the grades of a picture."""
         for condition, grade in grades:
             self._gradings.labels(condition.value, str(int(grade))).inc()
 
     def checked(self, reasons: Iterable[str] | None) -> None:
-        """The gate saw a picture.
+        """Count a picture's verdict by the gate.
 
         Args:
-            reasons: its codes; None: there is no gate.
+            reasons: codes against the picture; None: there is no gate.
         """
         codes = list(reasons or ())
         self._gate.labels("unknown" if reasons is None else "no" if codes else "yes").inc()
@@ -65,5 +65,5 @@ class RequestMetrics:
             self._reasons.labels(code).inc()
 
     def text(self) -> bytes:
-        """All of it in Prometheus' text format."""
+        """Return all counters in Prometheus' text format."""
         return generate_latest(self._registry)

@@ -1,6 +1,6 @@
-"""What is said about a picture, as JSON: the members, their descriptions, and how gradings become them.
+"""Schemas of REST's answers, and the conversion of gradings into them.
 
-REST answers with these, the page offers them for download, /api/docs shows their descriptions. Knows no route.
+The page offers the same JSON for download. Docstrings and descriptions of the classes are part of OpenAPI.
 """
 
 from collections.abc import Sequence
@@ -217,7 +217,7 @@ class ModelsResponse(BaseModel):
 
 
 def predict_all_response(answer: Answer, evidence: bool = False) -> PredictAllResponse:
-    """What `/predict_all` says of an answer; the page offers the same for download."""
+    """Return the body of `/predict_all`; the page offers the same for download."""
     scalp_type = _scalp_type_answer(answer.scalp_type)
     return PredictAllResponse.model_validate(
         _grades(answer, evidence) | {"scalp_type": scalp_type, "intended_use": INTENDED_USE} | _gate(answer)
@@ -225,13 +225,13 @@ def predict_all_response(answer: Answer, evidence: bool = False) -> PredictAllRe
 
 
 def predict_response(answer: Answer, evidence: bool = False) -> PredictResponse:
-    """What `/predict` says of an answer that holds one condition."""
+    """Return the body of `/predict` from an answer that holds one condition."""
     return PredictResponse.model_validate(_grades(answer, evidence) | {"intended_use": INTENDED_USE} | _gate(answer))
 
 
 def gate_reasons(reasons: Sequence[Reason]) -> list[GateReason]:
-    """The gate's reasons as members of an answer."""
-    return [GateReason(code=one.code, message=one.text.en, message_ko=one.text.ko) for one in reasons]
+    """Return the gate's reasons as members of an answer."""
+    return [GateReason(code=reason.code, message=reason.text.en, message_ko=reason.text.ko) for reason in reasons]
 
 
 def _gate(answer: Answer) -> dict[str, Any]:
@@ -243,13 +243,13 @@ def _grades(answer: Answer, evidence: bool) -> dict[str, Any]:
     image = ImageSize(format=picture.format, width=picture.width, height=picture.height)
     grades = {condition.value: _grade_answer(grading) for condition, grading in answer.gradings.items()}
     if evidence:
-        for key, map_of_it in _evidence(answer).items():
-            grades[key].evidence = map_of_it
+        for key, evidence_map in _evidence(answer).items():
+            grades[key].evidence = evidence_map
     return {**{key: [grade] for key, grade in grades.items()}, "image": image}
 
 
 def _evidence(answer: Answer) -> dict[str, EvidenceMap]:
-    """By key of the condition, all on one scale."""
+    """Return the maps by key of the condition, all on one scale."""
     maps = {condition.value: decided_evidence(grading) for condition, grading in answer.gradings.items()}
     scale = max(float(np.abs(speaking).max()) for speaking in maps.values())
     height, width = answer.picture.pixels.shape[:2]

@@ -1,4 +1,4 @@
-"""Which runs are loaded and may answer without keeping anybody waiting. Loading happens in threads of its own."""
+"""Loads and exports runs in threads of its own, and tells which may answer without a wait."""
 
 import logging
 import threading
@@ -11,11 +11,11 @@ from scalp_core.runs.runs import Run, find_finished
 
 _log = logging.getLogger(__name__)
 
-_Network = tuple[Run, int]  # a run, and when it finished: made anew under the same name it is another one
+_Network = tuple[Run, int]  # a run, and when it finished: trained anew under the same name it is another one
 
 
 class Warmup:
-    """Loads the answering runs, and makes the exports that others lack, while everything else answers."""
+    """Loading of the answering runs and exporting of others, in the background."""
 
     def __init__(self) -> None:
         self._starting = threading.Lock()
@@ -28,7 +28,7 @@ class Warmup:
         self._failed: dict[_Network, ScalpError] = {}
 
     def start(self) -> None:
-        """Begin loading unless it is going on. The thread does not keep the server from stopping."""
+        """Begin loading unless it is under way. The thread does not keep the server from stopping."""
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._load, name="warm", daemon=True)
@@ -42,10 +42,10 @@ class Warmup:
             self._error = error
 
     def check(self) -> list[Run]:
-        """The answering runs when all are loaded; otherwise loading begins.
+        """Return the answering runs when all are loaded; otherwise begin to load them.
 
         Raises:
-            ScalpError: `warming`, `no_model`, or why the last attempt to load failed.
+            ScalpError: `warming`, `no_model`, or the error of the last attempt to load.
         """
         answering = list(dict.fromkeys(champion.run for champion in champions().values()))
         if not answering:
@@ -56,12 +56,12 @@ class Warmup:
         raise self._error or _warming()
 
     def run(self, run_id: str) -> Run:
-        """The finished run of that id, exported. Where the export is missing, it is made meanwhile.
+        """Return the finished run of that id, exported; where the export is missing, begin to make it.
 
-        Making it takes half a minute: in the thread that asks for it, every other picture would wait.
+        An export takes half a minute: in the thread of the request, every other picture would wait.
 
         Raises:
-            ScalpError: `no_run`, `run_not_finished`; `warming` while it is exported, or why that failed.
+            ScalpError: `no_run`, `run_not_finished`; `warming` while it is exported, or the error of the export.
         """
         run = find_finished(run_id)
         self._require_export(run, (run, run.finished_ns))
@@ -70,8 +70,8 @@ class Warmup:
     def _require_export(self, run: Run, network: _Network) -> None:
         with self._exporting:
             if error := self._failed.pop(network, None):
-                raise error  # the next one who asks has it tried again
-            if network in self._exports or run.exported:  # reads all of the file, so it is asked once
+                raise error  # the next request tries again
+            if network in self._exports or run.exported:  # reads all of the file, so only once
                 self._exports.add(network)
                 return
             if network not in self._being_exported:

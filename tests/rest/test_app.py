@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.rest_client import assert_error_response, image_form
 from conftest import ROOT, Folders, Trained, until
 from fastapi.testclient import TestClient
 from PIL import Image
-from support.rest_client import assert_error_response, image_form
 
 from scalp_core.images import MAX_BYTES
 from scalp_core.inference import predict
@@ -41,8 +41,8 @@ OLD_GRADES = ("양호", "경증", "중등도", "중증")
 
 @pytest.fixture
 def client(trained: Trained) -> Iterator[TestClient]:
-    with TestClient(app.api, raise_server_exceptions=False) as made:
-        yield made
+    with TestClient(app.api, raise_server_exceptions=False) as client:
+        yield client
 
 
 # The old contract.
@@ -74,11 +74,11 @@ def test_predict_all_keeps_the_old_shape_byte_for_byte(client: TestClient, train
 
 
 def test_what_was_there_before_comes_first_and_unchanged(client: TestClient, trained: Trained) -> None:
-    """To the byte, so that nobody's client sees another answer than with the version before."""
-    known = predict.grade(trained.picture)
-    made = json.dumps(trained.run.operating_point.made or None)
+    """To the byte, so that no client sees another answer than with the version before."""
+    answer = predict.grade(trained.picture)
+    made_at = json.dumps(trained.run.operating_point.made or None)
     objects = {}
-    for condition, grading in known.gradings.items():
+    for condition, grading in answer.gradings.items():
         name, grade = condition.text.ko, grading.grade.text.ko
         members = {
             "class_id": condition.number,
@@ -92,16 +92,16 @@ def test_what_was_there_before_comes_first_and_unchanged(client: TestClient, tra
             "architecture": "test_efficientnet",
             "synthetic": True,
         }
-        added = f',"operating_point":{{"made":{made},"fitted":{json.dumps(grading.grade_set is not None)}}}}}'
+        added = f',"operating_point":{{"made":{made_at},"fitted":{json.dumps(grading.grade_set is not None)}}}}}'
         objects[condition.value] = written(members)[:-1] + added
     picture = '"image":{"format":"JPEG","width":640,"height":480}'
     gate = '"gradable":null,"reasons":[]'
-    for condition, said in objects.items():
-        one = client.post("/predict", files=image_form(trained.picture), data={"value_num": condition[-1]}).text
-        assert one == f'{{"{condition}":[{said}],{picture},"intended_use":"research_only",{gate}}}'
-    told = ",".join(f'"{condition}":[{said}]' for condition, said in objects.items())
+    for condition, members_of in objects.items():
+        single = client.post("/predict", files=image_form(trained.picture), data={"value_num": condition[-1]}).text
+        assert single == f'{{"{condition}":[{members_of}],{picture},"intended_use":"research_only",{gate}}}'
+    conditions = ",".join(f'"{condition}":[{members_of}]' for condition, members_of in objects.items())
     response = client.post("/predict_all", files=image_form(trained.picture)).text
-    assert response.startswith(f'{{{told},{picture},"scalp_type":{{"key":"')
+    assert response.startswith(f'{{{conditions},{picture},"scalp_type":{{"key":"')
     assert response.endswith(f'"}},"intended_use":"research_only",{gate}}}')
 
 
@@ -113,10 +113,10 @@ def test_predict_answers_with_the_one_condition_and_the_same_numbers(client: Tes
     everything = client.post("/predict_all", files=image_form(trained.picture)).json()
     for door in BOTH_DOORS:
         for number in "123456":
-            one = client.post(f"{door}/predict", files=image_form(trained.picture), data={"value_num": number}).json()
-            assert list(one) == [f"value_{number}", "image", "intended_use", "gradable", "reasons"]
-            assert one[f"value_{number}"] == everything[f"value_{number}"]
-            assert one["image"] == everything["image"]
+            single = client.post(f"{door}/predict", files=image_form(trained.picture), data={"value_num": number}).json()
+            assert list(single) == [f"value_{number}", "image", "intended_use", "gradable", "reasons"]
+            assert single[f"value_{number}"] == everything[f"value_{number}"]
+            assert single["image"] == everything["image"]
 
 
 # What was added.
@@ -124,10 +124,10 @@ def test_predict_answers_with_the_one_condition_and_the_same_numbers(client: Tes
 
 @pytest.mark.parametrize("door", BOTH_DOORS)
 def test_the_numbers_are_those_of_predict(client: TestClient, trained: Trained, door: str) -> None:
-    told = client.post(f"{door}/predict_all", files=image_form(trained.picture)).json()
-    known = predict.grade(trained.picture)
-    for condition, grading in known.gradings.items():
-        (only,) = told[condition.value]
+    answer = client.post(f"{door}/predict_all", files=image_form(trained.picture)).json()
+    expected = predict.grade(trained.picture)
+    for condition, grading in expected.gradings.items():
+        (only,) = answer[condition.value]
         assert only["probabilities"] == pytest.approx(grading.probabilities, abs=1e-6)
         assert sum(only["probabilities"]) == pytest.approx(1, abs=1e-5)
         assert only["pr_num"] == grading.grade
@@ -135,13 +135,13 @@ def test_the_numbers_are_those_of_predict(client: TestClient, trained: Trained, 
         assert only["run"] == trained.run.id
         assert only["architecture"] == trained.run.recipe.architecture
         assert only["synthetic"] is True
-    assert told["image"] == {"format": "JPEG", "width": known.picture.width, "height": known.picture.height}
-    assert told["scalp_type"]["key"] == known.scalp_type.key
-    assert told["scalp_type"]["name"] == known.scalp_type.text.ko
-    assert told["scalp_type"]["name_en"] == known.scalp_type.text.en
-    assert told["scalp_type"]["reason"] == known.scalp_type.reason.ko
-    assert told["scalp_type"]["missing"] == []
-    assert told["intended_use"] == "research_only"
+    assert answer["image"] == {"format": "JPEG", "width": expected.picture.width, "height": expected.picture.height}
+    assert answer["scalp_type"]["key"] == expected.scalp_type.key
+    assert answer["scalp_type"]["name"] == expected.scalp_type.text.ko
+    assert answer["scalp_type"]["name_en"] == expected.scalp_type.text.en
+    assert answer["scalp_type"]["reason"] == expected.scalp_type.reason.ko
+    assert answer["scalp_type"]["missing"] == []
+    assert answer["intended_use"] == "research_only"
 
 
 @pytest.mark.parametrize("door", BOTH_DOORS)
@@ -151,42 +151,40 @@ def test_a_calibrated_run_answers_with_a_grade_set(
     run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
     decision = Decision(temperature=2.0, set_threshold=0.5, images=100)
     run.write_operating_point(OperatingPoint({Condition.PUSTULES: decision}))
-    told = client.post(f"{door}/predict_all", files=image_form(trained.picture)).json()
-    known = predict.grade(trained.picture).gradings
-    for condition, grading in known.items():
-        (only,) = told[condition.value]
+    answer = client.post(f"{door}/predict_all", files=image_form(trained.picture)).json()
+    gradings = predict.grade(trained.picture).gradings
+    for condition, grading in gradings.items():
+        (only,) = answer[condition.value]
         assert only["probabilities"] == pytest.approx(grading.probabilities, abs=1e-6)
         if condition is Condition.PUSTULES:
             low, high = only["grade_set"]
             assert (low, high) == grading.grade_set
             assert low <= only["pr_num"] <= high
-    one = client.post(f"{door}/predict", files=image_form(trained.picture), data={"value_num": "4"}).json()
-    assert one["value_4"] == told["value_4"]
+    single = client.post(f"{door}/predict", files=image_form(trained.picture), data={"value_num": "4"}).json()
+    assert single["value_4"] == answer["value_4"]
 
 
 @pytest.mark.parametrize("threshold", [1, 2, 3])
 def test_threshold_moves_the_scalp_type(client: TestClient, trained: Trained, threshold: int) -> None:
-    known = predict.grade(trained.picture, threshold=threshold).scalp_type
+    expected = predict.grade(trained.picture, threshold=threshold).scalp_type
     in_form = client.post("/predict_all", files=image_form(trained.picture), data={"threshold": str(threshold)})
     in_query = client.post(f"/predict_all?threshold={threshold}", files=image_form(trained.picture))
     for response in (in_form, in_query):
-        told = response.json()["scalp_type"]
-        assert told["threshold"] == threshold
-        assert told["key"] == known.key
-        assert told["present"] == [condition.value for condition in known.present]
-        assert told["tendencies"] == [condition.value for condition in known.tendencies]
+        answer = response.json()["scalp_type"]
+        assert answer["threshold"] == threshold
+        assert answer["key"] == expected.key
+        assert answer["present"] == [condition.value for condition in expected.present]
+        assert answer["tendencies"] == [condition.value for condition in expected.tendencies]
 
 
 def test_conditions_that_no_run_knows_are_left_out(client: TestClient, trained: Trained, monkeypatch: Any) -> None:
     only = {Condition.DANDRUFF: predict.champions()[Condition.DANDRUFF]}
     monkeypatch.setattr(predict, "champions", lambda: only)
-    told = client.post("/predict_all", files=image_form(trained.picture)).json()
-    assert [key for key in told if key.startswith("value_")] == ["value_5"]
-    assert told["scalp_type"]["key"] == "undetermined"
-    assert told["scalp_type"]["missing"] == [condition.value for condition in CONDITIONS if condition != "value_5"]
-    assert_error_response(
-        client.post("/predict", files=image_form(trained.picture), data={"value_num": "1"}), 503, "no_model"
-    )
+    answer = client.post("/predict_all", files=image_form(trained.picture)).json()
+    assert [key for key in answer if key.startswith("value_")] == ["value_5"]
+    assert answer["scalp_type"]["key"] == "undetermined"
+    assert answer["scalp_type"]["missing"] == [condition.value for condition in CONDITIONS if condition != "value_5"]
+    assert_error_response(client.post("/predict", files=image_form(trained.picture), data={"value_num": "1"}), 503, "no_model")
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "LA", "P", "1", "CMYK", "I;16"])
@@ -209,13 +207,9 @@ def test_missing_fields(client: TestClient, trained: Trained) -> None:
     for door in BOTH_DOORS:
         assert_error_response(client.post(f"{door}/predict_all"), 400, "missing_field")
         assert_error_response(client.post(f"{door}/predict_all", data={"image": "/etc/passwd"}), 400, "missing_field")
-        assert_error_response(
-            client.post(f"{door}/predict_all", files={"picture": ("a.jpg", b"x")}), 400, "missing_field"
-        )
+        assert_error_response(client.post(f"{door}/predict_all", files={"picture": ("a.jpg", b"x")}), 400, "missing_field")
         assert_error_response(client.post(f"{door}/predict_all", files=image_form(b"", "")), 400, "missing_field")
-        assert_error_response(
-            client.post(f"{door}/predict_all", json={"image": "http://example.org"}), 400, "missing_field"
-        )
+        assert_error_response(client.post(f"{door}/predict_all", json={"image": "http://example.org"}), 400, "missing_field")
         assert_error_response(client.post(f"{door}/predict", files=image_form(trained.picture)), 400, "missing_field")
         assert_error_response(client.post(f"{door}/predict", data={"value_num": "1"}), 400, "missing_field")
 
@@ -225,9 +219,7 @@ def test_forms_that_cannot_be_read(client: TestClient, trained: Trained) -> None
     assert_error_response(client.post("/predict_all", files=twice), 400, "bad_form")
     many = {f"field{number}": "x" for number in range(100)}
     assert_error_response(client.post("/predict_all", files=image_form(trained.picture), data=many), 400, "bad_form")
-    assert_error_response(
-        client.post("/predict_all", files=image_form(trained.picture), data={"note": "x" * 5000}), 400, "bad_form"
-    )
+    assert_error_response(client.post("/predict_all", files=image_form(trained.picture), data={"note": "x" * 5000}), 400, "bad_form")
     for kind in (
         "multipart/form-data",
         "multipart/form-data; boundary=x",
@@ -245,13 +237,9 @@ def test_value_num_out_of_range(client: TestClient, trained: Trained, number: st
 
 @pytest.mark.parametrize("threshold", ["0", "4", "-1", "abc", "２", "2.0"])
 def test_bad_threshold(client: TestClient, trained: Trained, threshold: str) -> None:
-    asked = {"threshold": threshold}
-    assert_error_response(
-        client.post("/predict_all", files=image_form(trained.picture), data=asked), 422, "bad_threshold"
-    )
-    assert_error_response(
-        client.post("/api/predict_all", files=image_form(trained.picture), params=asked), 422, "bad_threshold"
-    )
+    parameters = {"threshold": threshold}
+    assert_error_response(client.post("/predict_all", files=image_form(trained.picture), data=parameters), 422, "bad_threshold")
+    assert_error_response(client.post("/api/predict_all", files=image_form(trained.picture), params=parameters), 422, "bad_threshold")
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"<svg/>", b"%!PS", b"\xff\xd8\xff\xe0 and then nothing"])
@@ -333,7 +321,7 @@ def test_as_many_at_once_as_there_are_places_and_health_meanwhile(trained: Train
     going, peak, go_on, real = 0, 0, threading.Event(), predict.Graders.grade
     counting = threading.Lock()
 
-    def slow(*asked: Any) -> predict.Answer:
+    def slow(*arguments: Any) -> predict.Answer:
         nonlocal going, peak
         with counting:
             going += 1
@@ -341,20 +329,20 @@ def test_as_many_at_once_as_there_are_places_and_health_meanwhile(trained: Train
         go_on.wait(30)
         with counting:
             going -= 1
-        return real(*asked)
+        return real(*arguments)
 
     monkeypatch.setattr(predict.Graders, "grade", slow)
-    crowded = app.application(app.ServiceLimits(gradings=2, waiting=3))
+    crowded = app.application(app.ServiceLimits(gradings=2, queue_length=3))
     with TestClient(crowded) as client, ThreadPoolExecutor(5) as clients:
-        asked = [clients.submit(client.post, "/predict_all", files=image_form(trained.picture)) for _ in range(5)]
+        responses = [clients.submit(client.post, "/predict_all", files=image_form(trained.picture)) for _ in range(5)]
         until(lambda: going == 2)
         assert client.get("/api/health").status_code == 200
         until(lambda: not crowded.state.service.executor.free)
-        response = client.post("/predict_all", files=image_form(trained.picture))
-        assert_error_response(response, 503, "busy")
-        assert int(response.headers["retry-after"]) > 0
+        busy = client.post("/predict_all", files=image_form(trained.picture))
+        assert_error_response(busy, 503, "busy")
+        assert int(busy.headers["retry-after"]) > 0
         go_on.set()
-        assert {one.result().status_code for one in asked} == {200}
+        assert {busy.result().status_code for busy in responses} == {200}
         assert client.post("/predict_all", files=image_form(trained.picture)).status_code == 200
     assert peak == 2
 
@@ -365,8 +353,8 @@ def test_as_many_at_once_as_there_are_places_and_health_meanwhile(trained: Train
 def test_health_and_ready(client: TestClient, trained: Trained) -> None:
     assert client.get("/api/health").json() == {"status": "alive", "intended_use": "research_only"}
     until(lambda: client.get("/api/ready").status_code == 200)
-    told = client.get("/api/ready").json()
-    assert told == {"status": "ready", "runs": [trained.run.id], "intended_use": "research_only"}
+    answer = client.get("/api/ready").json()
+    assert answer == {"status": "ready", "runs": [trained.run.id], "intended_use": "research_only"}
 
 
 def test_not_ready_while_loading(trained: Trained, monkeypatch: Any) -> None:
@@ -382,10 +370,10 @@ def test_not_ready_while_loading(trained: Trained, monkeypatch: Any) -> None:
 
 
 def test_models(client: TestClient, trained: Trained) -> None:
-    told = client.get("/api/models").json()
-    assert told["intended_use"] == "research_only"
-    assert [model["key"] for model in told["models"]] == [condition.value for condition in CONDITIONS]
-    for model in told["models"]:
+    answer = client.get("/api/models").json()
+    assert answer["intended_use"] == "research_only"
+    assert [model["key"] for model in answer["models"]] == [condition.value for condition in CONDITIONS]
+    for model in answer["models"]:
         assert model["run"] == trained.run.id
         assert model["data"] == "tiny"
         assert model["synthetic"] is True
@@ -396,9 +384,9 @@ def test_models(client: TestClient, trained: Trained) -> None:
 def test_docs_need_nothing_from_elsewhere(client: TestClient) -> None:
     page = client.get("/api/docs")
     assert page.status_code == 200
-    asked = re.findall(r'(?:src|href)="([^"]*)"', page.text)
-    assert len(asked) == 4
-    for address in asked:
+    addresses = re.findall(r'(?:src|href)="([^"]*)"', page.text)
+    assert len(addresses) == 4
+    for address in addresses:
         assert not re.match("[a-z]+:|//", address) or address == "data:,"
         if address != "data:,":
             asset = client.get(f"/api/{address}")
@@ -412,12 +400,12 @@ def test_docs_need_nothing_from_elsewhere(client: TestClient) -> None:
 
 
 def test_openapi_describes_every_route(client: TestClient) -> None:
-    told = client.get("/api/openapi.json").json()
+    answer = client.get("/api/openapi.json").json()
     gradings = {f"{door}/{name}" for door in BOTH_DOORS for name in ("predict", "predict_all")}
     service = {f"/api/{name}" for name in ("health", "ready", "models", "metrics")}
-    assert set(told["paths"]) == gradings | service | {"/api/predict_batch"}
+    assert set(answer["paths"]) == gradings | service | {"/api/predict_batch"}
     for path in gradings | {"/api/predict_batch"}:
-        route = told["paths"][path]["post"]
+        route = answer["paths"][path]["post"]
         fields = route["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
         image = fields["image"]
         assert image.get("items", image)["format"] == "binary"
@@ -425,16 +413,16 @@ def test_openapi_describes_every_route(client: TestClient) -> None:
         assert {"200", "400", "404", "408", "413", "422", "503"} <= set(route["responses"])
         assert route["summary"]
         assert route["description"]
-    schemas = told["components"]["schemas"]
+    schemas = answer["components"]["schemas"]
     assert "90%" in schemas["GradeResponse"]["properties"]["grade_set"]["description"]
-    drawn = schemas["EvidenceMap"]["properties"]["png"]["description"]
-    assert "#e66101" in drawn
-    assert "#2166ac" in drawn
-    assert "#e66101" in told["info"]["description"]
+    description = schemas["EvidenceMap"]["properties"]["png"]["description"]
+    assert "#e66101" in description
+    assert "#2166ac" in description
+    assert "#e66101" in answer["info"]["description"]
 
 
 def test_answering_needs_nothing_that_trains_fits_or_draws(trained: Trained, tmp_path: Path) -> None:
-    """With maps and counters, from the start to the answer: these alone would double the time and the memory."""
+    """Answer with maps and counters from a fresh start: these modules alone would double the time and the memory."""
     (tmp_path / "scalp.jpg").write_bytes(trained.picture)
     program = """
 import sys

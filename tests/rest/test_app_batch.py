@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.rest_client import assert_error_detail, assert_error_response, image_form
 from conftest import TINY, Trained, until
 from fastapi.testclient import TestClient
 from PIL import Image
-from support.rest_client import assert_error_detail, assert_error_response, image_form
 
 from scalp_core.images import MAX_BYTES
 from scalp_core.inference import predict
@@ -62,7 +62,7 @@ def in_batch(*contents: bytes) -> list[tuple[str, tuple[str, bytes]]]:
 
 
 def test_each_picture_has_its_answer_or_its_error_in_order(served: Served, trained: Trained) -> None:
-    others = [trained.dataset.read(one) for one in trained.dataset.column("id")[:3]]
+    others = [trained.dataset.read(image_id) for image_id in trained.dataset.column("id")[:3]]
     huge = io.BytesIO()
     Image.new("1", (7000, 7000)).save(huge, "PNG")
     sent = [others[0], b"", others[1], b"GIF89a", trained.picture[:-200], huge.getvalue(), others[2]]
@@ -70,20 +70,20 @@ def test_each_picture_has_its_answer_or_its_error_in_order(served: Served, train
     assert response.status_code == 200
     assert list(response.json()) == ["results", "intended_use"]
     results = response.json()["results"]
-    assert [one["status"] for one in results] == [200, 415, 200, 415, 415, 413, 200]
-    for content, one in zip(sent, results, strict=True):
+    assert [entry["status"] for entry in results] == [200, 415, 200, 415, 415, 413, 200]
+    for content, entry in zip(sent, results, strict=True):
         alone = served.client.post("/api/predict_all", files=image_form(content))
-        assert one["status"] == alone.status_code
+        assert entry["status"] == alone.status_code
         if alone.status_code == 200:
-            assert one == {"status": 200, "answer": alone.json()}
+            assert entry == {"status": 200, "answer": alone.json()}
         else:
-            assert one == {"status": alone.status_code, "error": alone.json()["error"]}
+            assert entry == {"status": alone.status_code, "error": alone.json()["error"]}
 
 
 def test_threshold_run_and_evidence_hold_for_all_of_a_batch(served: Served, trained: Trained) -> None:
-    asked = {"run": "part", "evidence": "1"}
+    parameters = {"run": "part", "evidence": "1"}
     files = in_batch(trained.picture, trained.picture)
-    response = served.client.post("/api/predict_batch", params=asked, files=files, data={"threshold": "1"})
+    response = served.client.post("/api/predict_batch", params=parameters, files=files, data={"threshold": "1"})
     first, second = response.json()["results"]
     assert first == second
     assert first["answer"]["scalp_type"]["threshold"] == 1
@@ -105,10 +105,8 @@ def test_too_many_and_too_large(served: Served, trained: Trained) -> None:
     assert_error_response(post("/api/predict_batch", content=pieces, headers=form), 413, "too_large")
     # More than one picture may have, less than all together.
     response = post("/api/predict_batch", files=in_batch(b"\0" * (MAX_BYTES + 1), trained.picture))
-    assert [one["status"] for one in response.json()["results"]] == [413, 200]
-    assert_error_response(
-        post("/predict_all", content=b"x", headers=form | {"content-length": "60000000"}), 413, "too_large"
-    )
+    assert [entry["status"] for entry in response.json()["results"]] == [413, 200]
+    assert_error_response(post("/predict_all", content=b"x", headers=form | {"content-length": "60000000"}), 413, "too_large")
 
 
 def test_a_batch_without_pictures(served: Served, trained: Trained) -> None:
@@ -117,8 +115,8 @@ def test_a_batch_without_pictures(served: Served, trained: Trained) -> None:
     assert_error_response(post("/api/predict_batch", data={"image": "/etc/passwd"}), 400, "missing_field")
     assert_error_response(post("/api/predict_batch", files=image_form(b"", "")), 400, "missing_field")
     mixed = post("/api/predict_batch", data={"image": "x"}, files=in_batch(trained.picture)).json()["results"]
-    assert sorted(one["status"] for one in mixed) == [200, 400]
-    assert_error_detail(next(one["error"] for one in mixed if one["status"] == 400), "missing_field")
+    assert sorted(entry["status"] for entry in mixed) == [200, 400]
+    assert_error_detail(next(entry["error"] for entry in mixed if entry["status"] == 400), "missing_field")
     assert_error_response(post("/api/predict_batch?run=nobody", files=in_batch(trained.picture)), 404, "no_run")
     assert_error_response(post("/api/predict_batch?threshold=9", files=in_batch(trained.picture)), 422, "bad_threshold")
 
@@ -134,38 +132,38 @@ def test_a_batch_without_a_model(folders: Any, trained: Trained) -> None:
 @pytest.mark.parametrize("door", ["", "/api"])
 def test_a_run_that_does_not_answer_otherwise(served: Served, trained: Trained, door: str) -> None:
     picture = trained.dataset.read(trained.dataset.column("id")[0])
-    told = served.client.post(f"{door}/predict_all?run=part", files=image_form(picture)).json()
-    known = predict.grade_with_run(served.part, picture)[Condition.DANDRUFF]
-    assert [key for key in told if key.startswith("value_")] == ["value_5"]
-    (only,) = told["value_5"]
+    answer = served.client.post(f"{door}/predict_all?run=part", files=image_form(picture)).json()
+    expected = predict.grade_with_run(served.part, picture)[Condition.DANDRUFF]
+    assert [key for key in answer if key.startswith("value_")] == ["value_5"]
+    (only,) = answer["value_5"]
     assert only["run"] == "part"
-    assert only["probabilities"] == pytest.approx(known.probabilities)
-    assert told["scalp_type"]["key"] == "undetermined"
-    assert len(told["scalp_type"]["missing"]) == 5
-    one = served.client.post(f"{door}/predict?run=part", files=image_form(picture), data={"value_num": "5"}).json()
-    assert one["value_5"] == told["value_5"]
+    assert only["probabilities"] == pytest.approx(expected.probabilities)
+    assert answer["scalp_type"]["key"] == "undetermined"
+    assert len(answer["scalp_type"]["missing"]) == 5
+    single = served.client.post(f"{door}/predict?run=part", files=image_form(picture), data={"value_num": "5"}).json()
+    assert single["value_5"] == answer["value_5"]
 
 
 def test_the_champion_by_name_says_the_same(served: Served, trained: Trained) -> None:
-    asked = {"files": image_form(trained.picture), "data": {"value_num": "4"}}
-    usual = served.client.post("/predict", **asked).json()
-    assert usual == served.client.post("/predict?run=whole", **asked).json()
-    assert usual == served.client.post("/predict?run=", **asked).json()
+    form = {"files": image_form(trained.picture), "data": {"value_num": "4"}}
+    usual = served.client.post("/predict", **form).json()
+    assert usual == served.client.post("/predict?run=whole", **form).json()
+    assert usual == served.client.post("/predict?run=", **form).json()
 
 
 def test_runs_that_cannot_answer(served: Served, trained: Trained) -> None:
-    def asked(run: str, number: str = "5") -> Any:
+    def predict_by(run: str, number: str = "5") -> Any:
         return served.client.post(
             "/predict", params={"run": run}, files=image_form(trained.picture), data={"value_num": number}
         )
 
-    assert_error_response(asked("nobody"), 404, "no_run")
-    assert_error_response(asked("../whole"), 404, "no_run")
-    assert_error_response(asked("/etc/passwd"), 404, "no_run")
-    assert_error_response(asked("waiting"), 404, "run_not_finished")
-    assert_error_response(asked("part", "1"), 422, "not_graded")
-    assert asked("part").status_code == 200
-    assert len(asked("x" * 5000).json()["error"]["message"]) < 200
+    assert_error_response(predict_by("nobody"), 404, "no_run")
+    assert_error_response(predict_by("../whole"), 404, "no_run")
+    assert_error_response(predict_by("/etc/passwd"), 404, "no_run")
+    assert_error_response(predict_by("waiting"), 404, "run_not_finished")
+    assert_error_response(predict_by("part", "1"), 422, "not_graded")
+    assert predict_by("part").status_code == 200
+    assert len(predict_by("x" * 5000).json()["error"]["message"]) < 200
 
 
 def test_a_run_never_exported_is_made_ready_meanwhile(served: Served, trained: Trained) -> None:
@@ -183,21 +181,21 @@ def test_a_run_never_exported_is_made_ready_meanwhile(served: Served, trained: T
 
 
 def test_evidence_maps_lie_over_the_picture(served: Served, trained: Trained) -> None:
-    told = served.client.post("/predict_all?evidence=1&run=whole", files=image_form(trained.picture)).json()
-    known = predict.grade_with_run(served.whole, trained.picture)
-    speaking = {key: evidence_for(one.evidence, int(one.grade)) for key, one in known.items()}
+    answer = served.client.post("/predict_all?evidence=1&run=whole", files=image_form(trained.picture)).json()
+    expected = predict.grade_with_run(served.whole, trained.picture)
+    speaking = {key: evidence_for(grading.evidence, int(grading.grade)) for key, grading in expected.items()}
     scale = max(float(abs(values).max()) for values in speaking.values())
     for condition, values in speaking.items():
-        shown = told[condition.value][0]["evidence"]
-        assert shown["scale"] == pytest.approx(scale)
-        assert len(shown["png"]) < 20_000
-        drawn = drawn_in(shown["png"])
-        assert drawn.shape == (120, 160, 4)
-        assert {tuple(colour) for colour in drawn.reshape(-1, 4)[:, :3]} <= {(0xE6, 0x61, 0x01), (0x21, 0x66, 0xAC)}
+        evidence = answer[condition.value][0]["evidence"]
+        assert evidence["scale"] == pytest.approx(scale)
+        assert len(evidence["png"]) < 20_000
+        overlay = drawn_in(evidence["png"])
+        assert overlay.shape == (120, 160, 4)
+        assert {tuple(colour) for colour in overlay.reshape(-1, 4)[:, :3]} <= {(0xE6, 0x61, 0x01), (0x21, 0x66, 0xAC)}
         # Signed opacity, averaged, is the map's own mean: orange speaks for, blue against.
-        signed = np.where(drawn[..., 0] == 0xE6, 1, -1) * (drawn[..., 3] / 255.0)
+        signed = np.where(overlay[..., 0] == 0xE6, 1, -1) * (overlay[..., 3] / 255.0)
         assert signed.mean() * scale == pytest.approx(values.mean(), abs=0.05 * scale)
-    assert max(drawn_in(told[condition.value][0]["evidence"]["png"])[..., 3].max() for condition in speaking) > 200
+    assert max(drawn_in(answer[condition.value][0]["evidence"]["png"])[..., 3].max() for condition in speaking) > 200
 
 
 def drawn_in(address: str) -> Any:
@@ -210,26 +208,24 @@ def test_evidence_has_the_upright_picture_s_shape(served: Served, trained: Train
     upright, exif = io.BytesIO(), Image.Exif()
     exif[274] = 6
     Image.open(io.BytesIO(trained.picture)).save(upright, "JPEG", exif=exif)
-    told = served.client.post(
+    answer = served.client.post(
         "/predict?evidence=1", files=image_form(upright.getvalue()), data={"value_num": "1"}
     ).json()
-    assert drawn_in(told["value_1"][0]["evidence"]["png"]).shape == (160, 120, 4)
+    assert drawn_in(answer["value_1"][0]["evidence"]["png"]).shape == (160, 120, 4)
 
 
 def test_evidence_only_where_it_is_asked_for(served: Served, trained: Trained) -> None:
-    for asked in ("", "?evidence=0", "?evidence="):
-        told = served.client.post(f"/predict_all{asked}", files=image_form(trained.picture)).json()
-        assert "evidence" not in told["value_1"][0]
-    assert_error_response(
-        served.client.post("/predict_all?evidence=yes", files=image_form(trained.picture)), 422, "bad_evidence"
-    )
+    for query in ("", "?evidence=0", "?evidence="):
+        answer = served.client.post(f"/predict_all{query}", files=image_form(trained.picture)).json()
+        assert "evidence" not in answer["value_1"][0]
+    assert_error_response(served.client.post("/predict_all?evidence=yes", files=image_form(trained.picture)), 422, "bad_evidence")
 
 
 def test_every_grade_says_when_its_operating_point_was_made(served: Served, trained: Trained) -> None:
-    told = served.client.post("/predict_all?run=whole", files=image_form(trained.picture)).json()
+    answer = served.client.post("/predict_all?run=whole", files=image_form(trained.picture)).json()
     for condition in Condition:
-        point = told[condition.value][0]["operating_point"]
+        point = answer[condition.value][0]["operating_point"]
         assert point == {"made": MADE, "fitted": condition is Condition.PUSTULES}
-    told = served.client.post("/predict_all?run=part", files=image_form(trained.picture)).json()
-    point = told["value_5"][0]["operating_point"]
+    answer = served.client.post("/predict_all?run=part", files=image_form(trained.picture)).json()
+    point = answer["value_5"][0]["operating_point"]
     assert point == {"made": served.part.operating_point.made or None, "fitted": served.part.operating_point.fitted}

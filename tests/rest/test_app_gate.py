@@ -1,4 +1,4 @@
-"""What REST says of pictures that the gate has something against."""
+"""Answers of REST about pictures that the gate advises against."""
 
 import io
 import json
@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.rest_client import assert_error_response, image_form
 from conftest import Trained, until
 from fastapi.testclient import TestClient
 from PIL import Image
-from support.rest_client import assert_error_response, image_form
 
 from scalp_core.inference import input_gate, predict
 from scalp_core.inference.image_stats import image_stats
@@ -60,8 +60,8 @@ def gate_of(run: Run, picture: bytes) -> Gate:
 
 
 def cloud_of(dimensions: int) -> PPCA:
-    nothing, one = np.zeros(dimensions, dtype=np.float32), np.ones(1, dtype=np.float32)
-    return PPCA(nothing, nothing + 1, nothing[None] + 0, one, noise_variance=1.0)
+    nothing, ones = np.zeros(dimensions, dtype=np.float32), np.ones(1, dtype=np.float32)
+    return PPCA(nothing, nothing + 1, nothing[None] + 0, ones, noise_variance=1.0)
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -73,16 +73,16 @@ def test_a_good_picture_is_gradable(gated: Gated, door: str) -> None:
 
 @pytest.mark.parametrize("door", DOORS)
 def test_another_is_graded_and_marked(gated: Gated, door: str) -> None:
-    told = gated.client.post(door, files=image_form(gated.small)).json()
-    assert told["gradable"] is False
-    (reason,) = told["reasons"]
+    answer = gated.client.post(door, files=image_form(gated.small)).json()
+    assert answer["gradable"] is False
+    (reason,) = answer["reasons"]
     assert set(reason) == {"code", "message", "message_ko"}
     assert reason["code"] == "too_small"
     assert "64 × 48" in reason["message"]
     assert re.search("[가-힣]", reason["message_ko"])
-    assert all(told[f"value_{number}"] for number in range(1, 7))
-    one = gated.client.post("/predict", files=image_form(gated.small), data={"value_num": "3"}).json()
-    assert (one["gradable"], one["reasons"]) == (False, told["reasons"])
+    assert all(answer[f"value_{number}"] for number in range(1, 7))
+    single = gated.client.post("/predict", files=image_form(gated.small), data={"value_num": "3"}).json()
+    assert (single["gradable"], single["reasons"]) == (False, answer["reasons"])
 
 
 def test_strict_refuses_it_with_the_reasons(gated: Gated) -> None:
@@ -111,10 +111,10 @@ def test_strict_is_a_switch(gated: Gated, value: str) -> None:
 def test_each_of_a_batch_for_itself(gated: Gated) -> None:
     files = [("image", ("a.jpg", content)) for content in (gated.good, gated.small, b"GIF89a")]
     usual = gated.client.post("/api/predict_batch", files=files).json()["results"]
-    assert [one["status"] for one in usual] == [200, 200, 415]
-    assert [one["answer"]["gradable"] for one in usual[:2]] == [True, False]
+    assert [entry["status"] for entry in usual] == [200, 200, 415]
+    assert [entry["answer"]["gradable"] for entry in usual[:2]] == [True, False]
     strict = gated.client.post("/api/predict_batch?strict=1", files=files).json()["results"]
-    assert [one["status"] for one in strict] == [200, 422, 415]
+    assert [entry["status"] for entry in strict] == [200, 422, 415]
     assert strict[1]["error"]["code"] == "not_gradable"
     assert strict[1]["error"]["reasons"] == usual[1]["answer"]["reasons"]
     assert strict[0] == usual[0]
@@ -125,15 +125,15 @@ def test_without_a_gate_nobody_knows(trained: Trained, monkeypatch: pytest.Monke
     monkeypatch.setenv("SCALP_ARTIFACTS", str(trained.run.folder.parent))
     with TestClient(app.application()) as client:
         for query in ("", "?strict=1"):
-            told = client.post(f"/predict_all{query}", files=image_form(trained.picture)).json()
-            assert (told["gradable"], told["reasons"]) == (None, [])
+            answer = client.post(f"/predict_all{query}", files=image_form(trained.picture)).json()
+            assert (answer["gradable"], answer["reasons"]) == (None, [])
         assert 'scalp_gate_total{gradable="unknown"} 2.0' in client.get("/api/metrics").text
 
 
 def test_it_is_counted_and_noted_by_code(gated: Gated, caplog: pytest.LogCaptureFixture) -> None:
     def counted(sample: str) -> float:
-        found = re.search(rf"^{re.escape(sample)} (\S+)$", gated.client.get("/api/metrics").text, re.MULTILINE)
-        return float(found[1]) if found else 0.0
+        match = re.search(rf"^{re.escape(sample)} (\S+)$", gated.client.get("/api/metrics").text, re.MULTILINE)
+        return float(match[1]) if match else 0.0
 
     samples = {f'scalp_gate_total{{gradable="{answer}"}}': more for answer, more in (("yes", 1), ("no", 2))}
     samples['scalp_gate_reasons_total{code="too_small"}'] = 2
@@ -143,7 +143,7 @@ def test_it_is_counted_and_noted_by_code(gated: Gated, caplog: pytest.LogCapture
     gated.client.post("/predict_all", files=image_form(gated.small))
     gated.client.post("/predict_all?strict=1", files=image_form(gated.small))
     assert {sample: counted(sample) - before[sample] for sample in samples} == samples
-    lines: list[dict[str, Any]] = [json.loads(one.getMessage()) for one in caplog.records]
+    lines: list[dict[str, Any]] = [json.loads(record.getMessage()) for record in caplog.records]
     noted = [(line["outcome"], line["pictures"][0]["outcome"], line["pictures"][0].get("reasons")) for line in lines]
     assert noted == [
         ("answered", "graded", None),
@@ -154,11 +154,15 @@ def test_it_is_counted_and_noted_by_code(gated: Gated, caplog: pytest.LogCapture
 
 
 def test_openapi_tells_of_it(gated: Gated) -> None:
-    told = gated.client.get("/api/openapi.json").json()
-    schemas = told["components"]["schemas"]
+    description = gated.client.get("/api/openapi.json").json()
+    schemas = description["components"]["schemas"]
     for name in ("PredictAllResponse", "PredictResponse"):
         assert {"gradable", "reasons"} <= set(schemas[name]["properties"])
     assert "not_gradable" in schemas["ErrorDetail"]["properties"]["reasons"]["description"]
-    strict = [one for one in told["paths"]["/predict_all"]["post"]["parameters"] if one["name"] == "strict"]
+    strict = [
+        parameter
+        for parameter in description["paths"]["/predict_all"]["post"]["parameters"]
+        if parameter["name"] == "strict"
+    ]
     assert "not_gradable" in strict[0]["description"]
-    assert "strict" in told["paths"]["/predict_all"]["post"]["responses"]["422"]["description"]
+    assert "strict" in description["paths"]["/predict_all"]["post"]["responses"]["422"]["description"]

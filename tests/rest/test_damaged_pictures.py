@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from support.rest_client import assert_error_detail, image_form
 from conftest import Trained
 from fastapi.testclient import TestClient
 from PIL import Image, ImageCms
-from support.rest_client import assert_error_detail, image_form
 
 from scalp_core import images
 from scalp_core.errors import ScalpError
@@ -52,21 +52,21 @@ def healthy() -> dict[str, bytes]:
 
 def damaged() -> dict[str, bytes]:
     """Every kind cut short, bent and mixed up, the same ones every time; and what is no picture at all."""
-    chance, made, whole = random.Random(0), dict(strange()), healthy()
+    chance, files, whole = random.Random(0), dict(strange()), healthy()
     for kind, content in whole.items():
         for share in (0.02, 0.3, 0.9, 0.99):
-            made[f"{kind} cut at {share}"] = content[: int(len(content) * share)]
+            files[f"{kind} cut at {share}"] = content[: int(len(content) * share)]
         for number in range(6):
             bent = bytearray(content)
             for _ in range(1 + 4 * number):
                 bent[chance.randrange(min(len(bent), 40 * 4**number))] = chance.randrange(256)
-            made[f"{kind} bent {number}"] = with_sums(bytes(bent)) if number % 2 else bytes(bent)
+            files[f"{kind} bent {number}"] = with_sums(bytes(bent)) if number % 2 else bytes(bent)
         at = chance.randrange(len(content))
-        made[f"{kind} with a hole"] = content[:at] + content[at + 7 :]
-        made[f"{kind} zeroed"] = content[:20] + bytes(len(content) - 20)
-        made[f"{kind} with a tail"] = content + b"PK\x03\x04" + content
-        made[f"{kind} under another head"] = b"RIFF\xff\xff\xff\xffWEBPVP8 " + content[12:]
-    return made
+        files[f"{kind} with a hole"] = content[:at] + content[at + 7 :]
+        files[f"{kind} zeroed"] = content[:20] + bytes(len(content) - 20)
+        files[f"{kind} with a tail"] = content + b"PK\x03\x04" + content
+        files[f"{kind} under another head"] = b"RIFF\xff\xff\xff\xffWEBPVP8 " + content[12:]
+    return files
 
 
 def strange() -> Iterator[tuple[str, bytes]]:
@@ -132,9 +132,9 @@ def with_sums(content: bytes) -> bytes:
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, bytes]:
-    made = damaged()
-    assert len(made) > 200
-    return made
+    files = damaged()
+    assert len(files) > 200
+    return files
 
 
 def test_decoding_gives_a_picture_or_a_reason(files: dict[str, bytes]) -> None:
@@ -171,10 +171,10 @@ def test_the_interface_answers_every_one_of_them(files: dict[str, bytes], traine
             sent = [("image", (f"{start}.jpg", content)) for content in contents[start : start + 16]]
             response = client.post("/api/predict_batch", files=sent)
             assert response.status_code == 200, response.text
-            for name, one in zip(names[start:], response.json()["results"], strict=False):
-                assert one["status"] in (200, 413, 415), name
-                if one["status"] != 200:
-                    assert_error_detail(one["error"], "too_large" if one["status"] == 413 else "not_a_picture")
+            for name, entry in zip(names[start:], response.json()["results"], strict=False):
+                assert entry["status"] in (200, 413, 415), name
+                if entry["status"] != 200:
+                    assert_error_detail(entry["error"], "too_large" if entry["status"] == 413 else "not_a_picture")
         for content in contents[::7]:
             assert client.post("/predict_all", files=image_form(content)).status_code in (200, 413, 415)
         assert 'status="5' not in client.get("/api/metrics").text

@@ -22,10 +22,10 @@ def test_the_queue_has_an_end_and_opens_again() -> None:
     executor, go_on = BoundedExecutor(1, 1, 30), threading.Event()
 
     async def three() -> list[object]:
-        asked = [asyncio.create_task(executor.submit(lambda: go_on.wait(30))) for _ in range(3)]
-        await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        tasks = [asyncio.create_task(executor.submit(lambda: go_on.wait(30))) for _ in range(3)]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         go_on.set()
-        return await asyncio.gather(*asked, return_exceptions=True)
+        return await asyncio.gather(*tasks, return_exceptions=True)
 
     first, second, third = asyncio.run(three())
     assert (first, second) == (True, True)
@@ -55,13 +55,13 @@ def test_who_never_had_a_turn_is_told_so_and_is_not_worked_for() -> None:
 
 def test_work_that_does_not_end_is_given_up_but_keeps_its_place() -> None:
     executor, go_on = BoundedExecutor(1, 4, 0.05), threading.Event()
-    with pytest.raises(ScalpError) as told:
+    with pytest.raises(ScalpError) as error:
         asyncio.run(executor.submit(lambda: go_on.wait(30)))
-    assert told.value.code == "too_long"
+    assert error.value.code == "too_long"
     assert executor.free == 4
-    with pytest.raises(ScalpError) as told:
+    with pytest.raises(ScalpError) as error:
         asyncio.run(executor.submit(lambda: 7))
-    assert told.value.code == "busy"
+    assert error.value.code == "busy"
     go_on.set()
     until(lambda: executor.free == 5)
     assert asyncio.run(executor.submit(lambda: 7, 30)) == 7

@@ -1,4 +1,4 @@
-"""What every request passes: ids, limits of the body, the log, the counters."""
+"""Request ids, limits of the body, the log and the counters."""
 
 import asyncio
 import json
@@ -13,15 +13,16 @@ from typing import Any
 
 import pytest
 import uvicorn
+from support.rest_client import assert_error_response, image_form
 from conftest import Trained, until
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
-from support.rest_client import assert_error_response, image_form
 
 from scalp_core.inference import predict
 from scalp_core.rest import app as rest
+from scalp_core.rest.middleware import BodyLimits
 
 
 @pytest.fixture
@@ -31,27 +32,27 @@ def app() -> FastAPI:
 
 @pytest.fixture
 def client(app: FastAPI, trained: Trained) -> Iterator[TestClient]:
-    with TestClient(app, raise_server_exceptions=False) as made:
-        yield made
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
 
 
 @pytest.mark.parametrize("sane", ["a", "Abc-123_x", "9" * 64])
 def test_a_sane_id_is_kept(client: TestClient, sane: str) -> None:
-    asked = {"X-Request-ID": sane}
-    assert client.get("/api/health", headers=asked).headers["x-request-id"] == sane
-    assert_error_response(client.post("/predict_all", headers=asked), 400, "missing_field")
-    response = client.post("/predict_all", content=b"x", headers=asked | {"content-length": "100000000000"})
+    headers = {"X-Request-ID": sane}
+    assert client.get("/api/health", headers=headers).headers["x-request-id"] == sane
+    assert_error_response(client.post("/predict_all", headers=headers), 400, "missing_field")
+    response = client.post("/predict_all", content=b"x", headers=headers | {"content-length": "100000000000"})
     assert_error_response(response, 413, "too_large")
     assert response.json()["request_id"] == sane
-    assert client.get("/api/nothing", headers=asked).json()["request_id"] == sane
+    assert client.get("/api/nothing", headers=headers).json()["request_id"] == sane
 
 
 @pytest.mark.parametrize(
     "other", ["", "9" * 65, "a b", "a\tb", "<x>", "../x", "a\u00e9".encode().decode("latin-1"), "a;b"]
 )
 def test_any_other_id_is_replaced(client: TestClient, other: str) -> None:
-    given = client.get("/api/health", headers={"X-Request-ID": other.encode("latin-1")}).headers["x-request-id"]
-    assert re.fullmatch("[0-9a-f]{16}", given)
+    request_id = client.get("/api/health", headers={"X-Request-ID": other.encode("latin-1")}).headers["x-request-id"]
+    assert re.fullmatch("[0-9a-f]{16}", request_id)
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
@@ -62,8 +63,8 @@ def test_one_line_of_json_a_request_that_names_no_file(
     client: TestClient, trained: Trained, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="scalp_core.rest.middleware")
-    asked = {"X-Request-ID": "mine"}
-    client.post("/predict_all", files=image_form(trained.picture, "김철수.jpg"), headers=asked)
+    headers = {"X-Request-ID": "mine"}
+    client.post("/predict_all", files=image_form(trained.picture, "김철수.jpg"), headers=headers)
     client.post("/predict_all?run=김철수", files=image_form(b"GIF89a", "김철수.gif"), data={"note": "김철수"})
     client.post("/predict_all", files=image_form(b"GIF89a", "김철수.gif"))
     client.get("/김철수?김철수=1")
@@ -113,24 +114,24 @@ def counted(client: TestClient) -> dict[tuple[str, ...], float]:
 
 
 def test_counters(client: TestClient, trained: Trained) -> None:
-    known = predict.grade(trained.picture).gradings
+    gradings = predict.grade(trained.picture).gradings
     for _ in range(3):
         client.post("/predict_all", files=image_form(trained.picture))
     client.post("/api/predict", files=image_form(trained.picture), data={"value_num": "2"})
     client.post("/predict_all", files=image_form(b"GIF89a"))
     for elsewhere in ("/api/one", "/api/two"):
         client.get(elsewhere)
-    told = counted(client)
-    assert told["scalp_requests_total", "/predict_all", "200"] == 3
-    assert told["scalp_requests_total", "/predict_all", "415"] == 1
-    assert told["scalp_requests_total", "/api/predict", "200"] == 1
-    assert told["scalp_requests_total", "other", "404"] == 2
-    assert told["scalp_request_seconds_count", "/predict_all"] == 4
-    assert told["scalp_request_seconds_bucket", "+Inf", "/predict_all"] == 4
-    for condition, grading in known.items():
+    samples = counted(client)
+    assert samples["scalp_requests_total", "/predict_all", "200"] == 3
+    assert samples["scalp_requests_total", "/predict_all", "415"] == 1
+    assert samples["scalp_requests_total", "/api/predict", "200"] == 1
+    assert samples["scalp_requests_total", "other", "404"] == 2
+    assert samples["scalp_request_seconds_count", "/predict_all"] == 4
+    assert samples["scalp_request_seconds_bucket", "+Inf", "/predict_all"] == 4
+    for condition, grading in gradings.items():
         times = 4 if condition.number == 2 else 3
-        assert told["scalp_gradings_total", condition.value, str(int(grading.grade))] == times
-    assert told["process_resident_memory_bytes",] > 0
+        assert samples["scalp_gradings_total", condition.value, str(int(grading.grade))] == times
+    assert samples["process_resident_memory_bytes",] > 0
 
 
 def test_every_application_counts_for_itself(client: TestClient, trained: Trained) -> None:
@@ -143,7 +144,7 @@ def test_every_application_counts_for_itself(client: TestClient, trained: Traine
 
 
 async def half(app: FastAPI, path: str) -> list[Any]:
-    """What is sent to a client that sends the beginning of a form and then nothing."""
+    """Return what a client receives that sends the beginning of a form and then nothing."""
     form = [(b"content-type", b"multipart/form-data; boundary=x"), (b"content-length", b"1000")]
     scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": form}
     start = iter([{"type": "http.request", "body": b"--x\r\n", "more_body": True}])
@@ -161,7 +162,8 @@ async def half(app: FastAPI, path: str) -> list[Any]:
 
 @pytest.mark.parametrize("path", ["/predict_all", "/api/predict_batch"])
 def test_a_body_that_does_not_come(path: str) -> None:
-    impatient = rest.application(rest.ServiceLimits(body_seconds=0.1, batch_seconds=0.1))
+    short = BodyLimits(2**20, 0.1)
+    impatient = rest.application(rest.ServiceLimits(picture_body=short, batch_body=short))
     began = time.monotonic()
     head, body = asyncio.run(half(impatient, path))
     assert time.monotonic() - began < 5
@@ -172,7 +174,7 @@ def test_a_body_that_does_not_come(path: str) -> None:
 
 def test_a_grading_that_does_not_end_is_given_up(trained: Trained, monkeypatch: Any) -> None:
     real = predict.Graders.grade
-    monkeypatch.setattr(predict.Graders, "grade", lambda *asked: time.sleep(0.5) or real(*asked))
+    monkeypatch.setattr(predict.Graders, "grade", lambda *headers: time.sleep(0.5) or real(*headers))
     impatient = rest.application(rest.ServiceLimits(gradings=1, answer_seconds=0.1))
     with TestClient(impatient) as client:
         assert_error_response(client.post("/predict_all", files=image_form(trained.picture)), 504, "too_long")
@@ -185,13 +187,13 @@ def test_a_grading_that_does_not_end_is_given_up(trained: Trained, monkeypatch: 
 
 def test_a_half_open_connection_is_answered_and_closed(trained: Trained) -> None:
     """On a real server: a client that sends half of what it announced does not keep its connection."""
-    impatient = rest.application(rest.ServiceLimits(body_seconds=0.2))
+    impatient = rest.application(rest.ServiceLimits(picture_body=BodyLimits(2**20, 0.2)))
     with serving(impatient) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as client:
         head = "POST /predict_all HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
         client.sendall(f"{head}Content-Length: 100000\r\n\r\n--x\r\n".encode())
-        told = b"".join(iter(lambda: client.recv(65_536), b""))  # until the server closes
-    assert told.startswith(b"HTTP/1.1 408 ")
-    assert b'"code":"too_slow"' in told
+        samples = b"".join(iter(lambda: client.recv(65_536), b""))  # until the server closes
+    assert samples.startswith(b"HTTP/1.1 408 ")
+    assert b'"code":"too_slow"' in samples
 
 
 @contextmanager

@@ -28,12 +28,12 @@ def runs(trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_page_and_rest_say_the_same(trained: Trained) -> None:
     for threshold in (1, 2, 3):
-        found = check(trained.picture, predict.graders().grade(trained.picture, threshold))
-        assert found.rest == 0
-        assert found.torch is not None
-        assert found.torch < parity.OTHER_RUNTIME
-        assert found.same
-        assert found.holds
+        result = check(trained.picture, predict.graders().grade(trained.picture, threshold))
+        assert result.rest == 0
+        assert result.torch is not None
+        assert result.torch < parity.OTHER_RUNTIME
+        assert result.same
+        assert result.holds
 
 
 def test_a_run_that_is_nobody_s_champion(trained: Trained, runs: list[Run]) -> None:
@@ -48,9 +48,9 @@ def test_runs_that_share_the_conditions(trained: Trained, runs: list[Run]) -> No
     answer = predict.grade(trained.picture)
     assert check(trained.picture, answer).holds
     champions.promote(Condition.HAIR_LOSS, runs[1])
-    with pytest.raises(ScalpError) as told:
+    with pytest.raises(ScalpError) as error:
         check(trained.picture, answer)
-    assert told.value.code == "others_answer"
+    assert error.value.code == "others_answer"
 
 
 def altered(answer: Answer, **changes: object) -> Answer:
@@ -73,16 +73,16 @@ def test_a_difference_is_noticed(trained: Trained) -> None:
 
 def test_what_rest_refuses_is_told(trained: Trained) -> None:
     answer = predict.grade(trained.picture)
-    with pytest.raises(ScalpError) as told:
+    with pytest.raises(ScalpError) as error:
         check(b"no picture", answer)
-    assert told.value.code == "not_a_picture"
-    assert told.value.text.en != told.value.text.ko
+    assert error.value.code == "not_a_picture"
+    assert error.value.text.en != error.value.text.ko
 
 
 def test_the_export_s_own_difference_counts(trained: Trained, runs: list[Run]) -> None:
     facts = read_json(runs[0].folder / "export.json")
     write_json(runs[0].folder / "export.json", facts | {"largest_difference": 0.25})
-    found = check(trained.picture, predict.graders(run=runs[0]).grade(trained.picture))
-    assert found.torch == 0.25
-    assert not found.holds
+    parity = check(trained.picture, predict.graders(run=runs[0]).grade(trained.picture))
+    assert parity.torch == 0.25
+    assert not parity.holds
     assert Parity(0.0, None, same=True).holds

@@ -15,16 +15,16 @@ import pytest
 from conftest import ROOT, Trained, until
 from support.rest_client import image_form
 
-from scalp_core.rest import server
+from scalp_core.rest import __main__ as command
 
 
 @contextmanager
 def serving(log: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """`python -m scalp_core.rest` on a free port, the first of a group of processes; its address when it is ready."""
-    command = [sys.executable, "-m", "scalp_core.rest", "--port", str(port := free_port()), *arguments]
+    line = [sys.executable, "-m", "scalp_core.rest", "--port", str(port := free_port()), *arguments]
     address = f"http://127.0.0.1:{port}"
     with log.open("wb") as out:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
+        process = subprocess.Popen(line, cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
     try:
         until(lambda: process.poll() is not None or ready(address))
         assert process.poll() is None, log.read_text()
@@ -49,7 +49,7 @@ def ready(address: str) -> bool:
 
 
 def alive(group: int) -> bool:
-    """Whether anybody of that group is left."""
+    """Return whether the group has a process left."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -58,7 +58,7 @@ def alive(group: int) -> bool:
 
 
 def workers(parent: int) -> list[int]:
-    """Those of its children that serve; multiprocessing has one more that tidies up."""
+    """Return the children that serve; multiprocessing has one more that tidies up."""
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     lines = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
     return [child for child, line in lines.items() if b"spawn_main" in line]
@@ -82,9 +82,9 @@ def test_it_serves_and_a_stop_ends_everybody(trained: Trained, tmp_path: Path, a
 
 
 def test_a_stop_while_workers_start_is_no_failure(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "scalp_core.rest", "--port", str(free_port()), "--workers", "2"]
+    line = [sys.executable, "-m", "scalp_core.rest", "--port", str(free_port()), "--workers", "2"]
     with (tmp_path / "log.txt").open("wb") as out:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
+        process = subprocess.Popen(line, cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
     until(lambda: len(workers(process.pid)) == 2)
     time.sleep(0.2)  # by then they import
     os.killpg(process.pid, signal.SIGINT)
@@ -108,7 +108,7 @@ def test_every_worker_answers_and_nobody_outlives_the_first(trained: Trained, tm
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--port", "0"], "the port is “0”; it must be a number from 1 to 65535"),
         (["--port", "８５０２"], "the port is “８５０２”"),
@@ -116,30 +116,25 @@ def test_every_worker_answers_and_nobody_outlives_the_first(trained: Trained, tm
         (["--workers", "many"], "the number of workers is “many”"),
     ],
 )
-def test_what_cannot_be_is_told(
-    arguments: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["rest", *arguments])
+def test_what_cannot_be_is_told(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        server.main("scalp_core.rest.app:api", "rest")
-    assert told in capsys.readouterr().err
+        command.main(arguments)
+    assert message in capsys.readouterr().err
 
 
 def test_a_bad_port_in_the_environment_is_told() -> None:
     environment = {**os.environ, "PORT": "abc"}
-    command = [sys.executable, "-m", "scalp_core.rest"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    line = [sys.executable, "-m", "scalp_core.rest"]
+    done = subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 2
     assert "the port is “abc”; it must be a number from 1 to 65535" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_an_address_that_cannot_be_had_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_that_cannot_be_had_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        monkeypatch.setattr(sys, "argv", ["rest", "--port", port])
         with pytest.raises(SystemExit, match=f"Cannot listen on 127.0.0.1, port {port}: Address already in use"):
-            server.main("scalp_core.rest.app:api", "rest")
-    monkeypatch.setattr(sys, "argv", ["rest", "--host", "no host"])
+            command.main(["--port", port])
     with pytest.raises(SystemExit, match="Cannot listen on no host, port 8502"):
-        server.main("scalp_core.rest.app:api", "rest")
+        command.main(["--host", "no host"])

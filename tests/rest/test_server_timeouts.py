@@ -1,4 +1,4 @@
-"""Connections as clients have them that do not hurry: half heads, unread answers, pauses."""
+"""Deadlines of connections: half heads, unread answers, pauses."""
 
 import asyncio
 import socket
@@ -13,7 +13,7 @@ import uvicorn
 from conftest import until
 
 from scalp_core.rest import app
-from scalp_core.rest.connections import TimeoutH11Protocol
+from scalp_core.rest.server import TimeoutH11Protocol
 
 
 class Hasty(TimeoutH11Protocol):
@@ -48,17 +48,17 @@ def connected(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=20)
 
 
-ASKED = b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n"
+REQUEST = b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 def test_no_answer_waits_for_its_head_to_be_acknowledged(hasty: int) -> None:
     with connected(hasty) as client:
-        client.sendall(ASKED)
+        client.sendall(REQUEST)
         assert client.recv(10).startswith(b"HTTP/1.1")
     assert all(Hasty.undelayed)
 
 
-@pytest.mark.parametrize("begun", [b"", b"G", ASKED[:-2]], ids=["nothing", "a letter", "half a head"])
+@pytest.mark.parametrize("begun", [b"", b"G", REQUEST[:-2]], ids=["nothing", "a letter", "half a head"])
 def test_a_head_that_does_not_come_closes_the_connection(hasty: int, begun: bytes) -> None:
     with connected(hasty) as client:
         client.sendall(begun)
@@ -67,7 +67,7 @@ def test_a_head_that_does_not_come_closes_the_connection(hasty: int, begun: byte
 
 def test_a_head_letter_by_letter_comes_too_late(hasty: int) -> None:
     with connected(hasty) as client:
-        assert any(refused_letter(client, letter) for letter in ASKED * 9)
+        assert any(refused_letter(client, letter) for letter in REQUEST * 9)
 
 
 def refused_letter(client: socket.socket, letter: int) -> bool:
@@ -84,12 +84,12 @@ def test_a_second_head_has_its_own_time(hasty: int) -> None:
     with connected(hasty) as client:
         for pause in (0.0, 1.0):
             time.sleep(pause)
-            client.sendall(ASKED)
-            told = b""
-            while not told.endswith(b"}"):
-                told += client.recv(10_000)
-            assert told.startswith(b"HTTP/1.1 200 ")
-        client.sendall(ASKED[:9])
+            client.sendall(REQUEST)
+            response = b""
+            while not response.endswith(b"}"):
+                response += client.recv(10_000)
+            assert response.startswith(b"HTTP/1.1 200 ")
+        client.sendall(REQUEST[:9])
         assert client.recv(1000) == b""
 
 
@@ -104,4 +104,4 @@ def test_an_answer_that_nobody_takes_is_given_up(hasty: int) -> None:
         taken = b"".join(iter(lambda: client.recv(65_536), b""))
     whole = len(httpx.get(f"http://127.0.0.1:{hasty}{large}").content)
     assert taken.startswith(b"HTTP/1.1 200 ")
-    assert len(taken) < whole  # whoever takes it gets it
+    assert len(taken) < whole  # a client that takes it gets all of it
