@@ -1,1 +1,1 @@
-"""What measures: speed, memory, intervals, and how well the gate holds back what is no scalp."""
+"""Benchmarks: speed, memory, intervals, and the gate's detection of pictures without a scalp."""

@@ -1,6 +1,8 @@
 """`python -m benchmarks`: one command for each thing that is measured."""
 
+import sys
+
 from benchmarks.commands import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

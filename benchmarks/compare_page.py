@@ -1,6 +1,6 @@
-"""`python -m benchmarks compare-page`: what every click on the Compare page takes, with many pictures.
+"""`python -m benchmarks compare-page`: seconds of every click on the Compare page, with many pictures.
 
-Five networks' answers are drawn at random; there is neither a picture nor a network.
+Five networks' answers are simulated; there is neither a picture nor a network.
 """
 
 import argparse
@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from streamlit.testing.v1 import AppTest
 
-from benchmarks.commands import Measured, measure, write_rows
-from benchmarks.measuring import ROOT, WITHOUT_BROWSER, machine, measured_apart, memory, write_json
+from benchmarks.measuring import ROOT, WITHOUT_BROWSER, Seconds, machine, measure, measure_apart, memory, write_json
+from benchmarks.synthetic_rows import write_rows
 from scalp_core.architectures import FAMILIES
 from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.data.splits import PART_SHARES
@@ -34,8 +34,8 @@ _ARCHITECTURES = tuple(variants[0] for variants in FAMILIES.values())
 
 def run(options: argparse.Namespace) -> None:
     """Measure every size in a process of its own, which has read nothing yet."""
-    found = [_in_own_process(pictures) for pictures in sorted(options.pictures)]
-    figures = {"benchmark": "compare-page", "synthetic": True, "machine": machine(), "sizes": found}
+    sizes = [_in_own_process(pictures) for pictures in sorted(options.pictures)]
+    figures = {"benchmark": "compare-page", "synthetic": True, "machine": machine(), "sizes": sizes}
     _print(figures)
     if options.json:
         write_json(options.json, figures)
@@ -47,40 +47,41 @@ def _in_own_process(pictures: int) -> dict[str, Any]:
         print(f"{pictures:,} judged pictures: writing and measuring …", file=sys.stderr)
         dataset = write_rows(folder / "data" / _NAME, round(pictures / (1 - PART_SHARES["train"])), _SEED)
         write_runs(dataset, folder / "artifacts")
-        found = measured_apart(folder, "compare-page-measure", **WITHOUT_BROWSER)
+        figures = measure_apart(folder, "compare-page-measure", **WITHOUT_BROWSER)
         judged = int(dataset.column("part").isin(_JUDGED).sum())
-        return {"rows": dataset.images, "judged": judged} | found
+        return {"rows": dataset.images, "judged": judged} | figures
 
 
 # --- Runs without a network -----------------------------------------------------------------------------------------
 
 
 def write_runs(dataset: Dataset, artifacts: Path) -> list[Run]:
-    """A finished run of each family whose answers are the labels, blurred and disturbed: each network by another
-    amount. Its operating point is fitted.
+    """Write a finished run of each family, with a fitted operating point.
+
+    Its answers are the labels, blurred and disturbed: for each network by another amount.
     """
     return [_write_run(dataset, artifacts / name, number) for number, name in enumerate(_ARCHITECTURES)]
 
 
 def _write_run(dataset: Dataset, folder: Path, number: int) -> Run:
     folder.mkdir(parents=True)
-    made, recipe = Run(folder), Recipe(architecture=folder.name, data=dataset.name)
+    run, recipe = Run(folder), Recipe(architecture=folder.name, data=dataset.name)
     hashes = {"index_hash": dataset.index_hash, "evaluation_hash": dataset.evaluation_hash}
-    asked = {"recipe": asdict(recipe), "synthetic": True, "created": datetime.now(UTC).isoformat()}
-    write_json(folder / "recipe.json", asked | hashes)
+    request = {"recipe": asdict(recipe), "synthetic": True, "created": datetime.now(UTC).isoformat()}
+    write_json(folder / "recipe.json", request | hashes)
     epochs = [{"epoch": epoch, "valid_qwk": 0.5 + epoch / 20, "valid_loss": 1 / epoch} for epoch in (1, 2, 3)]
-    made.write_history(epochs)
-    made.weights_path.write_bytes(b"")
+    run.write_history(epochs)
+    run.weights_path.write_bytes(b"")
     write_json(folder / "preprocessing.json", {})
     raw = answers(dataset, number)
-    raw.to_parquet(made.predictions_path)
-    made.write_operating_point(fit(raw))
-    made.write_manifest({"parameters": 1_000_000 * (number + 4)})
-    return made
+    raw.to_parquet(run.predictions_path)
+    run.write_operating_point(fit(raw))
+    run.write_manifest({"parameters": 1_000_000 * (number + 4)})
+    return run
 
 
 def answers(dataset: Dataset, number: int) -> pd.DataFrame:
-    """A prediction table of all pictures that are not trained on: image, condition, part, truth, p0 … p3."""
+    """Return predictions for all pictures that are not trained on: image, condition, part, truth, p0 … p3."""
     generator = np.random.default_rng(number)
     index = dataset.index[dataset.index["part"].isin(_JUDGED).to_numpy()]
     tables = []
@@ -89,8 +90,8 @@ def answers(dataset: Dataset, number: int) -> pd.DataFrame:
         center = truth.fillna(0).to_numpy(np.float64) + generator.normal(0, 0.5 + number / 10, len(truth))
         scores = np.exp(-np.square(center[:, np.newaxis] - np.arange(4)))
         shares = pd.DataFrame(scores / scores.sum(axis=1, keepdims=True), columns=PROBABILITIES, dtype=np.float32)
-        known = {"image": index["id"].to_numpy(), "condition": condition.value, "part": index["part"].to_numpy()}
-        tables.append(shares.assign(**known, truth=truth.to_numpy()))
+        columns = {"image": index["id"].to_numpy(), "condition": condition.value, "part": index["part"].to_numpy()}
+        tables.append(shares.assign(**columns, truth=truth.to_numpy()))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -98,15 +99,14 @@ def answers(dataset: Dataset, number: int) -> pd.DataFrame:
 
 
 def measure_page(options: argparse.Namespace) -> None:
-    """Seconds of every click; started by `run`."""
+    """Measure every click; started by `run`."""
     before = memory()
     seconds = measure_clicks(open_dataset(_NAME))
     write_json(options.json, {"seconds": seconds, "memory": {"start": before, "page": memory()}})
 
 
-def measure_clicks(dataset: Dataset) -> Measured:
-    """Of each click the first in this process and the median of the next, each time to another condition where there is
-    one to choose. Without the browser's own part.
+def measure_clicks(dataset: Dataset) -> Seconds:
+    """Measure each click, each time to another condition where there is one to choose, without the browser's own part.
 
     Raises:
         RuntimeError: the page failed, so its time means nothing.
@@ -116,7 +116,7 @@ def measure_clicks(dataset: Dataset) -> Measured:
 
 
 def _clicks(dataset: Dataset) -> dict[str, Callable[[int], dict[str, str]]]:
-    """What is clicked, as the address that it leads to; the condition goes round besides."""
+    """Return each click as the address that it leads to; the condition changes besides."""
     first, *others = _ARCHITECTURES
     metrics = list(METRICS)
     figures = ("forest", "recall", "reliability", "curves", "pareto")
@@ -164,19 +164,19 @@ class _Visit:
         return click
 
     def go(self, address: Mapping[str, str]) -> AppTest:
-        # Somebody else each time, so that what a session keeps is no help.
+        # A new session each time, so that its cache is no help.
         at = AppTest.from_file(str(ROOT / "Home.py"), default_timeout=600)
         at.switch_page("pages/2_Compare.py")
         for key, value in {"lang": "en", "data": self.dataset.name, **address}.items():
             at.query_params[key] = value
         at.run()
         if at.exception or at.error:
-            raise RuntimeError(f"the page failed: {[one.value for one in (*at.exception, *at.error)]}")
+            raise RuntimeError(f"the page failed: {[error.value for error in (*at.exception, *at.error)]}")
         return at
 
 
 def _savings(visit: _Visit) -> dict[str, Callable[[int], object]]:
-    """What is asked for when a run decides otherwise than before."""
+    """Return the interactions after which a run decides otherwise than before."""
     run = Run(Path(os.environ["SCALP_ARTIFACTS"]) / _ARCHITECTURES[0])
 
     def decide_otherwise(repeat: int) -> None:
@@ -191,11 +191,12 @@ def _savings(visit: _Visit) -> dict[str, Callable[[int], object]]:
 
 
 def _print(figures: dict[str, Any]) -> None:
-    told = figures["machine"]
+    computer = figures["machine"]
     print(
-        f"Seconds on the Compare page over SYNTHETIC answers of five networks; {told['cores']} cores, Python", end=" "
+        f"Seconds on the Compare page over SYNTHETIC answers of five networks; {computer['cores']} cores, Python",
+        end=" ",
     )
-    print(f"{told['python']}, load {told['load']}. First: nothing of it read yet. Then: the median of five.\n")
+    print(f"{computer['python']}, load {computer['load']}. First: nothing of it read yet. Then: the median of five.\n")
     columns = {
         f"{size['judged']:,} {title}": {name: f"{took[kind]:.2f}" for name, took in size["seconds"].items()}
         for size in figures["sizes"]

@@ -1,8 +1,7 @@
-"""`python -m benchmarks coverage | verdicts | compare`: whether the comparison of runs keeps what it promises,
-and what it costs.
+"""`python -m benchmarks coverage | verdicts | compare`: correctness and cost of the comparison of runs.
 
-The first two draw simulated tables of which the truth is known (benchmarks.simulation) and count how often intervals
-hold it and verdicts are wrong. The third measures seconds beside the straightforward way, a loop over scikit-learn.
+The first two simulate tables with a known truth (benchmarks.simulation) and count how often intervals hold it and
+verdicts are wrong. The third measures seconds beside the straightforward way, a loop over scikit-learn.
 """
 
 import argparse
@@ -20,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmarks.measuring import machine, measured_apart, memory, write_json
+from benchmarks.measuring import Commands, machine, measure_apart, memory, write_json
 from benchmarks.simulation import OWN, World, draw, error_for, shares_of, true_values
 from scalp_core.labels import CONDITIONS, GRADES, Condition, find_condition
 from scalp_core.metrics.alignment import AlignedPredictions, PartPredictions, align, arrange, cell_counts, confusion
@@ -35,7 +34,8 @@ _IMAGES_OF_HEAD = 5
 _PART = "test"
 
 
-def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_commands(commands: Commands) -> None:
+    """Add the three commands and the one that they start."""
     coverage = commands.add_parser("coverage", help="how often 95 %% intervals hold the truth, in simulations")
     coverage.set_defaults(command=_coverage)
     verdicts = commands.add_parser("verdicts", help="how often verdicts are wrong, and how often they see a difference")
@@ -47,7 +47,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
             nargs="+",
             type=find_condition,
             default=[Condition.DANDRUFF, Condition.FINE_SCALING, Condition.EXCESS_SEBUM],
-            help="whose shares of grades to draw (default value_5 value_1 value_2)",
+            help="whose shares of grades to simulate (default value_5 value_1 value_2)",
         )
         parser.add_argument("--repetitions", type=int, default=600, help="of each (default 600)")
         parser.add_argument("--replicates", type=int, default=2000, help="of the bootstrap (default 2000)")
@@ -75,32 +75,35 @@ def _coverage(options: argparse.Namespace) -> None:
     for condition in options.conditions:
         for groups in options.groups:
             print(f"{condition.code}, {groups} heads …", file=sys.stderr)
-            found = coverage(condition, groups, options.repetitions, options.replicates)
-            rows += [{"condition": condition.code, "heads": groups, **row} for row in found]
+            shares = coverage(condition, groups, options.repetitions, options.replicates)
+            rows += [{"condition": condition.code, "heads": groups, **row} for row in shares]
     print("Share of 95% intervals that hold the truth, in SIMULATED tables of five pictures a head;", end=" ")
-    _tell("coverage", rows, options)
+    _report("coverage", rows, options)
 
 
 def coverage(condition: Condition, groups: int, repetitions: int, replicates: int) -> list[dict[str, Any]]:
-    """Of each metric: true value, share of intervals that hold it when heads are resampled and when pictures are, and
-    share of intervals of the difference between two equally good networks that hold 0.
+    """Count the coverage of 95 % intervals.
+
+    Returns:
+        A row a metric: true value, share of intervals that hold it when heads are resampled and when pictures are, and
+        share of intervals of the difference between two equally good networks that hold 0.
     """
     world = World(shares_of(condition), (OWN, OWN), _IMAGES_OF_HEAD)
     held: dict[str, list[tuple[bool, bool, bool]]] = {name: [] for name in COUNTED}
-    for drawn, seed in _draws(world, groups, repetitions):
-        by_head = _compared(drawn, replicates, seed)
-        pictures = np.arange(len(drawn.images))
-        by_picture = _compared(replace(drawn, groups=pictures), replicates, seed)
+    for simulated, seed in _simulations(world, groups, repetitions):
+        by_head = _compared(simulated, replicates, seed)
+        pictures = np.arange(len(simulated.images))
+        by_picture = _compared(replace(simulated, groups=pictures), replicates, seed)
         for name, truth in true_values(world).items():
             held[name] += [
                 (
-                    _holds(by_head, name, one, truth),
-                    _holds(by_picture, name, one, truth),
-                    _no_difference(by_head, name, one),
+                    _holds(by_head, name, repetition, truth),
+                    _holds(by_picture, name, repetition, truth),
+                    _no_difference(by_head, name, repetition),
                 )
-                for one in CONDITIONS
+                for repetition in CONDITIONS
             ]
-    shares = {name: np.mean(found, axis=0).tolist() for name, found in held.items()}
+    shares = {name: np.mean(outcomes, axis=0).tolist() for name, outcomes in held.items()}
     return [
         {"metric": name, "truth": true_values(world)[name], "heads resampled": of_heads}
         | {"pictures resampled": of_pictures, "difference of two, heads": of_difference}
@@ -108,25 +111,25 @@ def coverage(condition: Condition, groups: int, repetitions: int, replicates: in
     ]
 
 
-def _draws(world: World, groups: int, repetitions: int) -> Iterator[tuple[AlignedPredictions, int]]:
-    """Tables with the seed of their resamples, each six repetitions."""
+def _simulations(world: World, groups: int, repetitions: int) -> Iterator[tuple[AlignedPredictions, int]]:
+    """Yield tables with the seed of their resamples, each six repetitions."""
     generator = np.random.default_rng(groups)
     for number in range(max(1, repetitions // _AT_ONCE)):
         yield draw(world, groups, generator), number
 
 
-def _compared(drawn: AlignedPredictions, replicates: int, seed: int) -> Comparison:
-    return compare(drawn, {run: [run] for run in drawn.runs}, replicates, seed)
+def _compared(simulated: AlignedPredictions, replicates: int, seed: int) -> Comparison:
+    return compare(simulated, {run: [run] for run in simulated.runs}, replicates, seed)
 
 
-def _holds(found: Comparison, metric: str, condition: Condition, truth: float) -> bool:
-    one = found.estimate(metric, found.sides[0], condition)
-    return one.low <= truth <= one.high
+def _holds(comparison: Comparison, metric: str, condition: Condition, truth: float) -> bool:
+    estimate = comparison.estimate(metric, comparison.sides[0], condition)
+    return estimate.low <= truth <= estimate.high
 
 
-def _no_difference(found: Comparison, metric: str, condition: Condition) -> bool:
-    one = found.pairs(metric, condition).iloc[0]
-    return not (one["low"] > 0 or one["high"] < 0)
+def _no_difference(comparison: Comparison, metric: str, condition: Condition) -> bool:
+    pair = comparison.pairs(metric, condition).iloc[0]
+    return not (pair["low"] > 0 or pair["high"] < 0)
 
 
 # --- Verdicts -------------------------------------------------------------------------------------------------------
@@ -137,65 +140,64 @@ def _verdicts(options: argparse.Namespace) -> None:
     for condition in options.conditions:
         for groups in options.groups:
             print(f"{condition.code}, {groups} heads …", file=sys.stderr)
-            found = verdicts(condition, groups, options.repetitions, options.replicates)
-            rows.append({"condition": condition.code, "heads": groups, **found})
+            shares = verdicts(condition, groups, options.repetitions, options.replicates)
+            rows.append({"condition": condition.code, "heads": groups, **shares})
     print(
         f"Verdicts on {_NETWORKS} networks, in SIMULATED tables of five pictures a head. Silent: of equally good ones",
         end=" ",
     )
     print(f"none is called better or worse. Seen: one is truly better by {_GAIN} QWK, and is called better;", end=" ")
-    _tell("verdicts", rows, options)
+    _report("verdicts", rows, options)
 
 
 def verdicts(condition: Condition, groups: int, repetitions: int, replicates: int) -> dict[str, float]:
-    """Shares of repetitions.
+    """Count right and wrong verdicts.
 
     Returns:
-        By metric, “silent”: of five equal networks none is called better than another. “uncorrected”: none would be
-        called so by p values of pairs below 0.05. Then, one of five being better: “seen” against each of the others on
-        average and against all, “first”: it has the best value, “mistaken”: another is called better than it.
-        “detectable”: by how much it would have to be better to be seen against another in half of the repetitions, and
-        in four of five, as the comparison itself says on average.
+        Shares of repetitions. By metric, “silent”: of five equal networks none is called better than another.
+        “uncorrected”: none would be called so by p values of pairs below 0.05. Then, one of five being better: “seen”
+        against each of the others on average and against all, “first”: it has the best value, “mistaken”: another is
+        called better than it. “detectable”: by how much it would have to be better to be seen against another in half
+        of the repetitions, and in four of five, as the comparison itself says on average.
     """
     world = World(shares_of(condition), (OWN,) * _NETWORKS, _IMAGES_OF_HEAD)
     metrics = ("quadratic_weighted_kappa", "average_mean_absolute_error", "worst_grade_recall", "accuracy")
     silent: dict[str, list[bool]] = {name: [] for name in (*(f"silent {name}" for name in metrics), "uncorrected")}
-    for drawn, seed in _draws(world, groups, repetitions):
-        found = _compared(drawn, replicates, seed)
-        for one in CONDITIONS:
+    for simulated, seed in _simulations(world, groups, repetitions):
+        comparison = _compared(simulated, replicates, seed)
+        for repetition in CONDITIONS:
             for name in metrics:
-                said = found.pairs(name, one)["verdict"]
-                silent[f"silent {name}"].append(not said.isin((Verdict.BETTER, Verdict.WORSE)).any())
-            silent["uncorrected"].append(not (found.pairs(_LEADING, one)["p"] < 0.05).any())
-    return {name: float(np.mean(found)) for name, found in silent.items()} | _power(
-        world, groups, repetitions, replicates
-    )
+                verdict = comparison.pairs(name, repetition)["verdict"]
+                silent[f"silent {name}"].append(not verdict.isin((Verdict.BETTER, Verdict.WORSE)).any())
+            silent["uncorrected"].append(not (comparison.pairs(_LEADING, repetition)["p"] < 0.05).any())
+    power = _power(world, groups, repetitions, replicates)
+    return {name: float(np.mean(outcomes)) for name, outcomes in silent.items()} | power
 
 
 def _power(world: World, groups: int, repetitions: int, replicates: int) -> dict[str, float]:
     uneven = replace(world, errors=(OWN, *(error_for(world, -_GAIN),) * (_NETWORKS - 1)))
-    found: list[tuple[float, ...]] = []
-    for drawn, seed in _draws(uneven, groups, repetitions):
-        comparison = _compared(drawn, replicates, seed)
+    outcomes: list[tuple[float, ...]] = []
+    for simulated, seed in _simulations(uneven, groups, repetitions):
+        comparison = _compared(simulated, replicates, seed)
         better = comparison.sides[0]
-        for one in CONDITIONS:
-            pairs = comparison.pairs(_LEADING, one)
-            said = pairs.loc[pairs["side"] == better, "verdict"]
-            seen, mistaken = said == Verdict.BETTER, said == Verdict.WORSE
-            first = comparison.best(_LEADING, one) == better
+        for repetition in CONDITIONS:
+            pairs = comparison.pairs(_LEADING, repetition)
+            verdicts_on_better = pairs.loc[pairs["side"] == better, "verdict"]
+            seen, mistaken = verdicts_on_better == Verdict.BETTER, verdicts_on_better == Verdict.WORSE
+            first = comparison.best(_LEADING, repetition) == better
             shares = (float(seen.mean()), float(seen.all()), float(first), float(mistaken.any()))
-            found.append((*shares, *comparison.detectable(_LEADING, one)))
+            outcomes.append((*shares, *comparison.detectable(_LEADING, repetition)))
     names = ("seen", "seen against all", "first", "mistaken", "detectable in half", "detectable in four of five")
-    return dict(zip(names, np.mean(found, axis=0).tolist(), strict=True))
+    return dict(zip(names, np.mean(outcomes, axis=0).tolist(), strict=True))
 
 
-def _tell(benchmark: str, rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
+def _report(benchmark: str, rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
     print(f"{options.repetitions} repetitions of {options.replicates} resamples.")
     table = pd.DataFrame(rows).map(_number)
     print(table.T.to_string(header=False) if len(table) <= table.shape[1] else table.to_string(index=False))
     if options.json:
-        asked = {"repetitions": options.repetitions, "replicates": options.replicates}
-        write_json(options.json, {"benchmark": benchmark, "synthetic": True, **asked, "rows": rows})
+        settings = {"repetitions": options.repetitions, "replicates": options.replicates}
+        write_json(options.json, {"benchmark": benchmark, "synthetic": True, **settings, "rows": rows})
 
 
 def _number(value: object) -> str:
@@ -210,18 +212,18 @@ _PLAIN_SECONDS = 20.0  # the plain way gets no more than about so long, but one 
 
 
 def _compare(options: argparse.Namespace) -> None:
-    found = [_in_own_process(images, options.repeats) for images in sorted(options.images)]
-    figures = {"benchmark": "compare", "synthetic": True, "machine": machine(), "sizes": found}
+    sizes = [_in_own_process(images, options.repeats) for images in sorted(options.images)]
+    figures = {"benchmark": "compare", "synthetic": True, "machine": machine(), "sizes": sizes}
     _print(figures)
     if options.json:
         write_json(options.json, figures)
 
 
 def _in_own_process(images: int, repeats: int) -> dict[str, Any]:
-    """Figures for one size: measured by a fresh process, so that its memory is all that size's."""
+    """Measure one size in a fresh process, so that its memory is all that size's."""
     print(f"{images:,} pictures …", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="scalp-benchmark-") as temporary:
-        return measured_apart(Path(temporary), "compare-measure", str(images), "--repeats", str(repeats))
+        return measure_apart(Path(temporary), "compare-measure", str(images), "--repeats", str(repeats))
 
 
 def _measure(options: argparse.Namespace) -> None:
@@ -243,9 +245,9 @@ def _measure(options: argparse.Namespace) -> None:
     taken = {name: _seconds(way, options.repeats) for name, way in ways.items()}
     seconds = {name: median(times) for name, times in taken.items()} | {"compare, fastest": min(taken["compare"])}
     peak = memory()["peak"]  # before the plain way
-    found = {"images": options.images, "groups": comparison.groups, "seconds": seconds}
-    found |= {"memory": {"before": before["resident"], "peak": peak}, "plain": plain_way(aligned, options.repeats)}
-    write_json(options.json, found)
+    figures = {"images": options.images, "groups": comparison.groups, "seconds": seconds}
+    figures |= {"memory": {"before": before["resident"], "peak": peak}, "plain": plain_way(aligned, options.repeats)}
+    write_json(options.json, figures)
 
 
 def _seconds(way: Callable[[], object], repeats: int) -> list[float]:
@@ -264,23 +266,23 @@ def _every_pair(comparison: Comparison) -> None:
 
 
 def _answers(images: int) -> dict[str, PartPredictions]:
-    """Five runs that are right two times in three, and say so with some doubt."""
+    """Simulate five runs that are right two times in three, with some doubt."""
     generator = np.random.default_rng(0)
     names = np.array([f"{number:07d}" for number in range(images)], dtype=object)
     shares = np.array([shares_of(condition) for condition in CONDITIONS])
     truth = (generator.random((len(CONDITIONS), images, 1)) > shares.cumsum(axis=1)[:, np.newaxis, :-1]).sum(axis=2)
-    made = {}
+    predictions = {}
     for number in range(_RUNS):
         grades = np.clip(truth + generator.choice((-1, 0, 0, 0, 0, 1), truth.shape), 0, 3).astype(np.int8)
         probabilities = 0.05 + 0.8 * np.eye(len(GRADES), dtype=np.float32)[grades]
-        made[f"run {number}"] = PartPredictions(
+        predictions[f"run {number}"] = PartPredictions(
             names, truth.astype(np.int8), grades, np.maximum(grades - 1, 0), np.minimum(grades + 1, 3), probabilities
         )
-    return made
+    return predictions
 
 
 def _table(answers: PartPredictions) -> pd.DataFrame:
-    """The table that a run keeps."""
+    """Return the prediction table of a run with these answers."""
     conditions, images = answers.truth.shape
     columns = {name: getattr(answers, name).ravel() for name in ("truth", "low", "high")}
     return pd.DataFrame(
@@ -296,7 +298,7 @@ def _table(answers: PartPredictions) -> pd.DataFrame:
 
 
 def plain_way(aligned: AlignedPredictions, repeats: int) -> dict[str, Any] | None:
-    """Seconds a replicate of the straightforward way; None where scikit-learn, which only tests need, is missing."""
+    """Measure the seconds of the straightforward way a replicate; None where scikit-learn is missing."""
     try:
         metrics = importlib.import_module("sklearn.metrics")
     except ImportError:
@@ -305,7 +307,7 @@ def plain_way(aligned: AlignedPredictions, repeats: int) -> dict[str, Any] | Non
     generator, taken = np.random.default_rng(0), list[float]()
     while not taken or (sum(taken) < _PLAIN_SECONDS and len(taken) < repeats):
         start = time.perf_counter()
-        rows = np.concatenate([rows_of[one] for one in generator.integers(0, len(rows_of), len(rows_of))])
+        rows = np.concatenate([rows_of[group] for group in generator.integers(0, len(rows_of), len(rows_of))])
         for run in range(len(aligned.runs)):
             for condition in range(len(aligned.conditions)):
                 truth, grades = aligned.truth[condition, rows], aligned.grades[run, condition, rows]
@@ -317,10 +319,10 @@ def plain_way(aligned: AlignedPredictions, repeats: int) -> dict[str, Any] | Non
 def plain_metrics(
     metrics: Any, truth: npt.NDArray[np.int8], grades: npt.NDArray[np.int8], probabilities: npt.NDArray[np.float32]
 ) -> dict[str, float]:
-    """The ten metrics as one writes them down."""
+    """Compute the ten metrics with scikit-learn."""
     distance, labels = np.abs(truth.astype(np.int64) - grades), [int(grade) for grade in GRADES]
     occurring = np.unique(truth)
-    clear, said_clear = truth >= 2, grades >= 2
+    clear, predicted_clear = truth >= 2, grades >= 2
     return {
         "quadratic_weighted_kappa": metrics.cohen_kappa_score(truth, grades, weights="quadratic", labels=labels),
         "average_mean_absolute_error": np.mean([distance[truth == grade].mean() for grade in occurring]),
@@ -330,31 +332,33 @@ def plain_metrics(
         "macro_f1": metrics.f1_score(truth, grades, average="macro"),
         "within_one_accuracy": (distance <= 1).mean(),
         "far_error_share": (distance > 1).sum() / max(1, (distance > 0).sum()),
-        "sensitivity": metrics.recall_score(clear, said_clear),
-        "specificity": metrics.recall_score(~clear, ~said_clear),
+        "sensitivity": metrics.recall_score(clear, predicted_clear),
+        "specificity": metrics.recall_score(~clear, ~predicted_clear),
     }
 
 
 def _print(figures: dict[str, Any]) -> None:
-    told = figures["machine"]
+    computer = figures["machine"]
     print(
         f"Comparing {_RUNS} runs in {len(CONDITIONS)} conditions on SYNTHETIC answers, {_IMAGES_OF_HEAD} pictures",
         end=" ",
     )
-    print(f"a head; {told['cores']} cores, Python {told['python']}, load {told['load']}. Seconds are medians.")
-    columns = {f"{one['images']:,} pictures": _column(one) for one in figures["sizes"]}
+    print(
+        f"a head; {computer['cores']} cores, Python {computer['python']}, load {computer['load']}. Seconds are medians."
+    )
+    columns = {f"{size['images']:,} pictures": _column(size) for size in figures["sizes"]}
     print(pd.DataFrame(columns).to_string(justify="right"))
-    if any(one["plain"] is None for one in figures["sizes"]):
+    if any(size["plain"] is None for size in figures["sizes"]):
         print("scikit-learn is not installed (it is in tests/requirements.txt): no loop to compare with.")
         return
     print(f"The loop over scikit-learn is scaled to {_REPLICATES:,} resamples from those that it was run with.")
 
 
-def _column(one: dict[str, Any]) -> dict[str, str]:
-    seconds, plain = one["seconds"], one["plain"]
-    rows = {"heads": f"{one['groups']:,}"}
+def _column(size: dict[str, Any]) -> dict[str, str]:
+    seconds, plain = size["seconds"], size["plain"]
+    rows = {"heads": f"{size['groups']:,}"}
     rows |= {f"{name}, s": f"{value:.3f}" for name, value in seconds.items()}
-    rows |= {f"peak MiB, {name}": f"{value:.0f}" for name, value in one["memory"].items()}
+    rows |= {f"peak MiB, {name}": f"{value:.0f}" for name, value in size["memory"].items()}
     if plain is None:
         return rows
     whole = plain["seconds"] * _REPLICATES

@@ -1,4 +1,4 @@
-"""`python -m benchmarks drawing`: what a synthetic picture costs on one core, and where its time goes."""
+"""`python -m benchmarks drawing`: processor time of a synthetic picture, by stage."""
 
 import argparse
 import time
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import cv2
 
-from benchmarks.measuring import machine, write_json
+from benchmarks.measuring import Commands, machine, write_json
 from scalp_core import images
 from scalp_core.data import quality
 from scalp_core.synthetic import generate
@@ -19,7 +19,8 @@ _STAGES = ("drawing", "encoding", "measuring", "decoding")
 Result = TypeVar("Result")
 
 
-def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_commands(commands: Commands) -> None:
+    """Add the command."""
     drawing = commands.add_parser("drawing", help="frames a second a core of the synthetic pictures")
     drawing.add_argument("--frames", type=int, default=_FRAMES, help="how many (default %(default)s)")
     drawing.add_argument("--json", type=Path, help="write the figures to this file as well")
@@ -30,14 +31,14 @@ def _drawing(options: argparse.Namespace) -> None:
     figures = measure(options.frames)
     for stage in _STAGES:
         print(f"{stage:<10} {figures[stage]:6.1f} ms a picture")
-    print(f"{figures['frames_per_second']:.1f} pictures a second a core, drawn, encoded and measured;")
+    print(f"{figures['frames_per_second']:.1f} pictures a second a core, rendered, encoded and measured;")
     print(f"one costs {figures['against_decoding']:.1f} times what decoding it does")
     if options.json:
         write_json(options.json, figures | {"machine": machine()})
 
 
 def measure(frames: int) -> dict[str, Any]:
-    """Milliseconds a picture of every stage, in processor time of one thread, over pictures as a data set has them."""
+    """Measure the milliseconds of every stage a picture: processor time of one thread, pictures as in a data set."""
     cv2.setNumThreads(1)
     pictures = generate.plan_pictures(max(frames, generate.FEWEST_IMAGES), _SEED)[:frames]
     generate.draw_picture(pictures[0], _SEED)  # the first one draws the relief that all others share
@@ -45,9 +46,9 @@ def measure(frames: int) -> dict[str, Any]:
 
     def timed(stage: str, work: Callable[[], Result]) -> Result:
         started = time.process_time()
-        done = work()
+        result = work()
         spent[stage] += 1000 * (time.process_time() - started) / len(pictures)
-        return done
+        return result
 
     for picture in pictures:
         pixels = timed("drawing", lambda picture=picture: generate.draw_picture(picture, _SEED))

@@ -1,7 +1,7 @@
-"""`python -m benchmarks import`: what importing an AI Hub tree costs, beside plain reading of the same files.
+"""`python -m benchmarks import`: cost of importing an AI Hub tree, beside plain reading of the same files.
 
-Trees are synthetic: tiny pictures of noise under names as the publisher gives them. Every figure comes from a process
-of its own, so that its memory is its own and nothing is read yet but what the operating system keeps of files.
+Trees are synthetic: tiny pictures of noise under the publisher's names. Every figure comes from a process of its own,
+so that its memory is its own and nothing is cached but files by the operating system.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from benchmarks.measuring import REAL_SITES, label_vectors, machine, measured_apart, memory, write_json
+from benchmarks.measuring import REAL_SITES, Commands, label_vectors, machine, measure_apart, memory, write_json
 from scalp_core.data import quality
 from scalp_core.data.dataset import LABEL_COLUMNS, open_dataset
 from scalp_core.importing.importer import ImportRequest, import_tree
@@ -38,15 +38,16 @@ _NAME = "benchmark"
 _WIDTH, _HEIGHT = 64, 48
 _FRAMES = list(REGION_OF_FRAME)
 _PER_CAPTURE = 4
-_VALIDATED = 5  # every so many captures one is the publisher's validation
+_VALIDATED = 5  # of so many captures one is in the publisher's validation split
 _CORES = os.cpu_count() or 1
-# What is decoded to see what measuring a picture costs: as large as the real ones, about 230 kB each.
+# Pictures for the cost of decoding and measuring: as large as the real ones, about 230 kB each.
 _SAMPLE, _SAMPLE_SIZE, _SAMPLE_QUALITY = 60, (640, 480), 100
 
 Put = Callable[[str, str, str, bytes], None]
 
 
-def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_commands(commands: Commands) -> None:
+    """Add the command and the one that it starts."""
     imported = commands.add_parser("import", help="seconds and memory of an import, beside plain reading")
     imported.add_argument(
         "--labels", type=int, nargs="+", default=_SIZES, help="sizes in label files (default 10,000 100,000)"
@@ -69,9 +70,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def write_tree(folder: Path, labels: int, layout: str, seed: int = 0) -> int:
-    """The delivered tree with that many label files or a few more; how many different pictures are in it.
+    """Write a tree as delivered with this many label files or a few more; return its number of different pictures.
 
-    As in the real one a picture lies, with its label file, in the class folders of all its conditions, or in all six
+    As in the real one, a picture lies, with its label file, in the class folders of all its conditions, or in all six
     of grade 0: 2.4 on average. Zip files are stored, which suits plain reading best.
     """
     generator = np.random.default_rng(seed)
@@ -92,14 +93,14 @@ def _noise(generator: np.random.Generator) -> bytes:
 
 
 def _put_picture(put: Put, number: int, grades: list[int], picture: bytes) -> int:
-    """One picture with its label file in all its class folders; how many these are."""
+    """Put a picture with its label file into all its class folders; return their number."""
     capture = number // _PER_CAPTURE
     site, frame = capture % REAL_SITES, _FRAMES[number % _PER_CAPTURE]
     image_id = f"{site:04d}_A2LEBJJDE{site:05d}O_{FIRST_EPOCH_MS + capture}_{frame}"
     stem = f"{image_id}_{REGION_OF_FRAME[frame]}"
-    said = {"image_id": image_id, "image_file_name": f"{stem}.jpg"}
-    said |= {name: str(grade) for name, grade in zip(LABEL_COLUMNS, grades, strict=True)}
-    label = json.dumps(said).encode()
+    facts = {"image_id": image_id, "image_file_name": f"{stem}.jpg"}
+    facts |= {name: str(grade) for name, grade in zip(LABEL_COLUMNS, grades, strict=True)}
+    label = json.dumps(facts).encode()
     split = "Training" if capture % _VALIDATED else "Validation"
     all_classes = list(zip(CONDITIONS, grades, strict=True))
     classes = [(condition, grade) for condition, grade in all_classes if grade] or all_classes
@@ -140,7 +141,7 @@ def _measure(options: argparse.Namespace) -> None:
 
 
 def _plain(tree: Path, _: int | None) -> dict[str, float]:
-    """What anybody would write first: every label parsed, the size of every picture asked of Pillow."""
+    """Read in the simplest way: parse every label, ask Pillow for the size of every picture."""
     start = time.perf_counter()
     for path in sorted(tree.rglob("*.*")):
         if path.suffix == ".zip":
@@ -155,21 +156,21 @@ def _plain(tree: Path, _: int | None) -> dict[str, float]:
 
 
 class _EnoughError(Exception):
-    """The part of an import that is measured is over."""
+    """End of the measured part of an import."""
 
 
 def _reading(tree: Path, processes: int | None) -> dict[str, float]:
-    """Names, labels and headers, until all of it stands in the journal."""
+    """Read names, labels and headers, until all of it is in the import database."""
     start, end = time.perf_counter(), 0.0
 
-    def tell(stage: str, _done: int, _total: int) -> None:
+    def report(stage: str, _done: int, _total: int) -> None:
         nonlocal end
         if stage != "reading":
             raise _EnoughError
         end = time.perf_counter()
 
     try:
-        import_tree(ImportRequest("aihub", str(tree)), _NAME, processes=processes, progress=tell)
+        import_tree(ImportRequest("aihub", str(tree)), _NAME, processes=processes, progress=report)
     except _EnoughError:
         return {"seconds": end - start}
     raise RuntimeError("the import had nothing to inspect")
@@ -178,15 +179,15 @@ def _reading(tree: Path, processes: int | None) -> dict[str, float]:
 def _whole(tree: Path, processes: int | None) -> dict[str, float]:
     ended = {"start": time.perf_counter()}
 
-    def tell(stage: str, _done: int, _total: int) -> None:
+    def report(stage: str, _done: int, _total: int) -> None:
         ended[stage] = time.perf_counter()
 
-    import_tree(ImportRequest("aihub", str(tree)), _NAME, processes=processes, progress=tell)
+    import_tree(ImportRequest("aihub", str(tree)), _NAME, processes=processes, progress=report)
     end = time.perf_counter()
     return {
         "reading": ended["reading"] - ended["start"],
         "inspecting": ended["inspecting"] - ended["reading"],
-        "writing": end - ended["inspecting"],  # settling goes before it
+        "writing": end - ended["inspecting"],  # merging goes before it
         "seconds": end - ended["start"],
     }
 
@@ -198,15 +199,15 @@ def _again(tree: Path, processes: int | None) -> dict[str, float]:
 
 
 def _opening(_tree: Path, _: int | None) -> dict[str, float]:
-    """First what plain reading found, labels and sizes; then what else a page filters by; then all the rest."""
-    asked = {
+    """Open the index: first labels and sizes, as plain reading does; then a page's filters; then all the rest."""
+    columns_of = {
         "facts": ["id", *LABEL_COLUMNS, "width", "height"],
         "filters": ["part", "site", "device", "capture", "region", "official", "sharpness"],
     }
     seconds = {}
     start = time.perf_counter()
     dataset = open_dataset(_NAME)
-    for name, columns in asked.items():
+    for name, columns in columns_of.items():
         for column in columns:
             dataset.column(column)
         start, seconds[name] = time.perf_counter(), time.perf_counter() - start
@@ -215,7 +216,7 @@ def _opening(_tree: Path, _: int | None) -> dict[str, float]:
 
 
 def _inspection(_tree: Path, _: int | None) -> dict[str, float]:
-    """Seconds a picture of the real size, on one core: decoded by Pillow, and by us with everything measured."""
+    """Measure the seconds a picture of the real size on one core: decoded by Pillow, and by us with all measures."""
     cv2.setNumThreads(1)
     pictures = list(_sample())
     plain, measured = [], []
@@ -273,18 +274,18 @@ def _one_size(labels: int, layout: str, repeats: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="scalp-benchmark-") as temporary:
         folder = Path(temporary)
         print(f"{labels:,} label files: writing and measuring …", file=sys.stderr)
-        found: dict[str, Any] = {"labels": labels, "pictures": write_tree(folder / "tree", labels, layout)}
+        figures: dict[str, Any] = {"labels": labels, "pictures": write_tree(folder / "tree", labels, layout)}
         # In turns, so that a busy moment meets both.
         compared = [("plain", 1), *(("reading", number) for number in sorted({1, _CORES}))] * repeats
-        told: dict[str, list[dict[str, float]]] = {}
-        for what, processes in compared:
-            told.setdefault(f"{what}, {processes}", []).append(_in_own_process(folder, what, processes))
+        repeats_of: dict[str, list[dict[str, float]]] = {}
+        for figure, processes in compared:
+            repeats_of.setdefault(f"{figure}, {processes}", []).append(_in_own_process(folder, figure, processes))
             rmtree(folder / "data", ignore_errors=True)
-        found |= {name: _median(results) for name, results in told.items()}
-        found["whole"] = _in_own_process(folder, "whole", None)
-        for what in ("again", "opening", "inspection"):
-            found[what] = _median([_in_own_process(folder, what, None) for _ in range(repeats)])
-        return found
+        figures |= {name: _median(results) for name, results in repeats_of.items()}
+        figures["whole"] = _in_own_process(folder, "whole", None)
+        for figure in ("again", "opening", "inspection"):
+            figures[figure] = _median([_in_own_process(folder, figure, None) for _ in range(repeats)])
+        return figures
 
 
 def _median(results: list[dict[str, float]]) -> dict[str, float]:
@@ -293,29 +294,31 @@ def _median(results: list[dict[str, float]]) -> dict[str, float]:
 
 def _in_own_process(folder: Path, what: str, processes: int | None) -> dict[str, float]:
     apart = ["--processes", str(processes)] if processes else []
-    return measured_apart(folder, "import-measure", what, str(folder / "tree"), *apart)
+    return measure_apart(folder, "import-measure", what, str(folder / "tree"), *apart)
 
 
 def _print(figures: dict[str, Any]) -> None:
-    told = figures["machine"]
-    print(f"Importing SYNTHETIC trees of tiny pictures ({figures['layout']}); {told['cores']} cores, Python", end=" ")
-    print(f"{told['python']}, load {told['load']}. The files are in the cache of the operating system.")
-    columns = {f"{one['labels']:,} labels": _column(one) for one in figures["sizes"]}
+    computer = figures["machine"]
+    print(
+        f"Importing SYNTHETIC trees of tiny pictures ({figures['layout']}); {computer['cores']} cores, Python", end=" "
+    )
+    print(f"{computer['python']}, load {computer['load']}. The files are in the cache of the operating system.")
+    columns = {f"{size['labels']:,} labels": _column(size) for size in figures["sizes"]}
     print(pd.DataFrame(columns).to_string(justify="right"))
 
 
-def _column(one: dict[str, Any]) -> dict[str, str]:
-    """One size as people read it. Ratios are against plain reading of the same files in the same minutes."""
-    plain, whole, opening, inspected = (one[name] for name in ("plain, 1", "whole", "opening", "inspection"))
-    rows = {"pictures": f"{one['pictures']:,}", "plain json and Pillow sizes, s": _seconds(plain["seconds"])}
+def _column(size: dict[str, Any]) -> dict[str, str]:
+    """Format one size. Ratios are against plain reading of the same files in the same minutes."""
+    plain, whole, opening, inspected = (size[name] for name in ("plain, 1", "whole", "opening", "inspection"))
+    rows = {"pictures": f"{size['pictures']:,}", "plain json and Pillow sizes, s": _seconds(plain["seconds"])}
     for number in sorted({1, _CORES}):
-        seconds = one[f"reading, {number}"]["seconds"]
+        seconds = size[f"reading, {number}"]["seconds"]
         rows[f"reading, processes: {number}, s"] = _seconds(seconds)
         rows[f"  times as fast as plain, processes: {number}"] = f"{plain['seconds'] / seconds:.1f}"
     return rows | {
         "inspecting, s": _seconds(whole["inspecting"]),
         "settling and writing, s": _seconds(whole["writing"]),
-        "second import, nothing changed, s": _seconds(one["again"]["seconds"]),
+        "second import, nothing changed, s": _seconds(size["again"]["seconds"]),
         "opening: labels and sizes, s": _seconds(opening["facts"]),
         "  times as fast as plain reading": f"{plain['seconds'] / opening['facts']:.0f}",
         "opening: columns of the filters, s": _seconds(opening["filters"]),
@@ -323,10 +326,10 @@ def _column(one: dict[str, Any]) -> dict[str, str]:
         "a picture of 640 × 480: decoded by Pillow, ms": f"{1000 * inspected['plain']:.1f}",
         "  and measured, ms": f"{1000 * inspected['measured']:.1f}",
         "peak MiB, plain": f"{plain['peak']:.0f}",
-        "peak MiB, reading in one process": f"{one['reading, 1']['peak']:.0f}",
-        f"peak MiB, reading with {_CORES}, without these": f"{one[f'reading, {_CORES}']['peak']:.0f}",
+        "peak MiB, reading in one process": f"{size['reading, 1']['peak']:.0f}",
+        f"peak MiB, reading with {_CORES}, without these": f"{size[f'reading, {_CORES}']['peak']:.0f}",
         "peak MiB, whole import, without its workers": f"{whole['peak']:.0f}",
-        "peak MiB, second import": f"{one['again']['peak']:.0f}",
+        "peak MiB, second import": f"{size['again']['peak']:.0f}",
     }
 
 

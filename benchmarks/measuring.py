@@ -1,16 +1,17 @@
-"""What benchmarks need: the machine, the memory of a process, likely labels.
+"""Tools of all benchmarks: clocks, the machine, the memory of a process, label vectors as often as in the real data."""
 
-Knows nothing of what is measured.
-"""
-
+import argparse
 import json
 import math
 import os
 import platform
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +20,20 @@ import pandas as pd
 from scalp_core.data.dataset import LABEL_COLUMNS
 
 ROOT = Path(__file__).resolve().parent.parent
-REAL_SITES = 190  # that took the 91,156 real pictures
+REAL_SITES = 190  # of the 91,156 real pictures
+REPEATS = 5  # after the first time
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+# Seconds by name: of the first time, and the median of the repeats.
+Seconds = dict[str, dict[str, float]]
+
+# Streamlit warns that there is no browser.
+WITHOUT_BROWSER = {"STREAMLIT_LOGGER_LEVEL": "error"}
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Describe the machine and its load."""
     return {
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
@@ -33,35 +43,49 @@ def machine() -> dict[str, Any]:
 
 
 def memory() -> dict[str, float]:
-    """MiB that this process holds, and held at most. Only Linux tells."""
+    """Return the MiB that this process holds now and held at most; not numbers where the system is not Linux."""
     status = Path("/proc/self/status")
     if not status.exists():
         return {"resident": math.nan, "peak": math.nan}
-    told = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
-    # Not ru_maxrss: a new process inherits that from the one that started it.
-    return {name: int(told[key].split()[0]) / 1024 for name, key in (("resident", "VmRSS"), ("peak", "VmHWM"))}
+    fields = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+    # Not ru_maxrss: a new process inherits that from its parent.
+    return {name: int(fields[key].split()[0]) / 1024 for name, key in (("resident", "VmRSS"), ("peak", "VmHWM"))}
 
 
-def measured_apart(folder: Path, *arguments: str, **environment: str) -> dict[str, Any]:
-    """What a fresh process finds, so that its memory is its own: `python -m benchmarks ARGUMENTS --json …`.
+def measure_apart(folder: Path, *arguments: str, **environment: str) -> dict[str, Any]:
+    """Return the figures of a fresh process, whose memory is its own: `python -m benchmarks ARGUMENTS --json …`.
 
     Args:
-        folder: for what it writes; its data sets and runs are in `data` and `artifacts` there.
+        folder: for its files; its data sets and runs are in `data` and `artifacts` there.
     """
-    written = folder / "found.json"
-    command = [sys.executable, "-m", "benchmarks", *arguments, "--json", str(written)]
-    places = {"SCALP_DATA": str(folder / "data"), "SCALP_ARTIFACTS": str(folder / "artifacts")}
-    subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, **places, **environment})
-    found: dict[str, Any] = json.loads(written.read_text(encoding="utf-8"))
-    return found
+    path = folder / "figures.json"
+    command = [sys.executable, "-m", "benchmarks", *arguments, "--json", str(path)]
+    folders = {"SCALP_DATA": str(folder / "data"), "SCALP_ARTIFACTS": str(folder / "artifacts")}
+    subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, **folders, **environment})
+    figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return figures
 
 
-# Streamlit warns that there is no browser.
-WITHOUT_BROWSER = {"STREAMLIT_LOGGER_LEVEL": "error"}
+def measure(interactions: dict[str, Callable[[int], object]]) -> Seconds:
+    """Measure the seconds of each interaction: the first time in this process, and the median of the repeats.
+
+    Each is called with the number of the repetition, so that it can ask each time for something not cached.
+    """
+    seconds = {}
+    for name, interaction in interactions.items():
+        first, *others = [_seconds(interaction, repeat) for repeat in range(REPEATS + 1)]
+        seconds[name] = {"first": first, "median": median(others)}
+    return seconds
+
+
+def _seconds(interaction: Callable[[int], object], repeat: int) -> float:
+    start = time.perf_counter()
+    interaction(repeat)
+    return time.perf_counter() - start
 
 
 def label_vectors() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_], npt.NDArray[np.float64]]:
-    """The label vectors that occur in the real data, the class folders they lie in, and how likely each is."""
+    """Return the label vectors of the real data, the class folders they lie in, and how likely each is."""
     table = pd.read_csv(ROOT / "scalp_core" / "synthetic" / "label_joint_counts.csv")
     vectors = table[list(LABEL_COLUMNS)].to_numpy(np.int64)
     folders = [
@@ -72,4 +96,5 @@ def label_vectors() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_], npt
 
 
 def write_json(path: Path, figures: dict[str, Any]) -> None:
+    """Write figures, readable by people as well."""
     path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

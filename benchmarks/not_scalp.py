@@ -1,8 +1,8 @@
-"""How many pictures that show no scalp the gate holds back: `python -m benchmarks.not_scalp [RUN …] [--sheet FILE]`.
+"""Share of pictures of no scalp that the gate flags: `python -m benchmarks.not_scalp [RUN …] [--sheet FILE]`.
 
-Draws pictures of many kinds (benchmarks/not_scalp_drawing.py), as they are and in the colours of a scalp, passes them
-and the data set's own through the gate of each run, and prints a Markdown table. All of it is SYNTHETIC: of real
-pictures nothing is known.
+Renders pictures of many kinds (benchmarks/not_scalp_drawing.py), as they are and in the colours of a scalp, passes them
+and the data set's own through the gate of each run, and prints a Markdown table. All of it is SYNTHETIC: nothing is
+known of real pictures.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def _shrunk(pixels: Pixels, side: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, (side, side * 3 // 4), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-# What may have gone wrong with a scalp picture of 640 × 480.
+# Faults of a scalp picture of 640 × 480.
 SPOILT: Mapping[str, Change] = {
     "blurred, 4 px": partial(_blurred, deviation=4),
     "blurred, 6 px": partial(_blurred, deviation=6),
@@ -82,7 +82,7 @@ def _upright(pixels: Pixels) -> Pixels:
     return np.ascontiguousarray(np.rot90(pixels))
 
 
-# Still scalps that can be graded, seen in ways that the data set does not know: every one flagged is a false alarm.
+# Still scalps that can be graded, but unlike those of the data set: each one flagged is a false alarm.
 SEEN_OTHERWISE: Mapping[str, Change] = {
     "scalps held upright": _upright,
     "scalps from nearer, × 1.5": _zoomed,
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.not_scalp", description=__doc__)
     parser.add_argument("runs", nargs="*", metavar="RUN", help="finished runs with a gate (default: all that have one)")
     parser.add_argument("--pictures", type=int, default=40, help="of each kind (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed draws the same pictures (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed renders the same pictures (default 0)")
     parser.add_argument("--sheet", type=Path, help="write some of each kind to this picture, and measure nothing")
     options = parser.parse_args(arguments)
     if options.pictures < 1 or options.seed < 0:
@@ -114,8 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _gates(runs: Iterable[Run]) -> dict[Run, Gate]:
-    found = {run: input_gate.read(run.gate_path, run.manifest["files"]["model.safetensors"]) for run in runs}
-    gates = {run: one for run, one in found.items() if one}
+    gate_of = {run: input_gate.read(run.gate_path, run.manifest["files"]["model.safetensors"]) for run in runs}
+    gates = {run: gate for run, gate in gate_of.items() if gate}
     if not gates:
         raise ScalpError(
             "no_gate",
@@ -129,20 +129,20 @@ def _gates(runs: Iterable[Run]) -> dict[Run, Gate]:
 
 
 def measure(gates: Mapping[Run, Gate], dataset: Dataset, pictures: int, seed: int = 0) -> pd.DataFrame:
-    """A row a picture and run: kind, run, and whether it was flagged for each reason and for any.
+    """Return a row a picture and run: kind, run, flagged as no scalp, flagged for any reason.
 
     Args:
         dataset: whose calibration and test pictures are the scalps.
-        pictures: drawn of each kind, and changed in each way.
+        pictures: rendered of each kind, and changed in each way.
     """
     rows: list[dict[str, object]] = []
     left = iter(tqdm(_pictures(dataset, pictures, seed), total=_total(dataset, pictures), desc="pictures"))
     while chunk := list(islice(left, CHUNK)):
-        for run, one in gates.items():
+        for run, gate in gates.items():
             seen = [images.decode(data, run.preprocessing.least) for _, data in chunk]
             small = np.stack([images.resize(picture.pixels, run.preprocessing) for picture in seen])
             for (kind, _), picture, features in zip(chunk, seen, session.outputs(run, small).features, strict=True):
-                codes = {reason.code for reason in one.check(picture, features)}
+                codes = {reason.code for reason in gate.check(picture, features)}
                 rows.append({"kind": kind, "run": run.id, "not_a_scalp": "not_a_scalp" in codes, "any": bool(codes)})
     return pd.DataFrame(rows)
 
@@ -153,7 +153,7 @@ def _total(dataset: Dataset, pictures: int) -> int:
 
 
 def _pictures(dataset: Dataset, pictures: int, seed: int) -> Iterator[tuple[str, bytes]]:
-    """Kind and file of each: first those of the data set, then changed ones, then what is no scalp."""
+    """Yield kind and file of each: first those of the data set, then changed ones, then those of no scalp."""
     ids = dataset.column("id")
     for part in OWN:
         yield from ((f"scalps, {part} part", dataset.read(str(ids.iloc[row]))) for row in sample_rows(dataset, part))
@@ -168,37 +168,40 @@ def _pictures(dataset: Dataset, pictures: int, seed: int) -> Iterator[tuple[str,
         yield f"{kind}, {IN_SCALP_COLOURS}", in_colours_of(data, like)
 
 
-# ---- telling ----
+# ---- reporting ----
 
 
 def markdown(measured: pd.DataFrame) -> str:
-    """Percent of pictures flagged as no scalp, and for any reason: a row a kind, a column a run."""
+    """Format percents flagged as no scalp, and for any reason: a row a kind, a column a run."""
     shares = measured.groupby(["kind", "run"], sort=False)[["not_a_scalp", "any"]].mean() * 100
     pictures = measured[measured["run"] == measured["run"].iloc[0]].groupby("kind", sort=False).size()
     runs = list(dict.fromkeys(measured["run"]))
     lines = [f"| SYNTHETIC pictures | n | {' | '.join(runs)} |", f"|---|---{'|---' * len(runs)}|"]
     for kind in _ordered(pictures.index):
-        cells = (f"{told['not_a_scalp']:.0f} / {told['any']:.0f}" for told in (shares.loc[(kind, run)] for run in runs))
+        cells = (
+            f"{shares_of['not_a_scalp']:.0f} / {shares_of['any']:.0f}"
+            for shares_of in (shares.loc[(kind, run)] for run in runs)
+        )
         lines.append(f"| {kind.replace('_', ' ')} | {pictures[kind]} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def _ordered(kinds: Iterable[str]) -> list[str]:
-    """Scalps, changed ones, each kind as it was drawn, each in the colours of a scalp; workers finish in any order."""
-    known = [
+    """Sort kinds: scalps, changed ones, each kind as rendered, each in the colours of a scalp."""
+    order = [
         *(f"scalps, {part} part" for part in OWN),
         *CHANGED,
         *KINDS,
         *(f"{kind}, {IN_SCALP_COLOURS}" for kind in KINDS),
     ]
-    return sorted(kinds, key=known.index)
+    return sorted(kinds, key=order.index)
 
 
 TILE, TITLE, COLUMNS = (200, 150), 110, 8  # px
 
 
 def _write_sheet(path: Path, seed: int) -> None:
-    """A row a kind."""
+    """Write pictures of every kind, a row a kind."""
     rows = []
     for kind in tqdm(KINDS, desc="kinds"):
         label = np.full((TILE[1], TITLE, 3), 255, dtype=np.uint8)

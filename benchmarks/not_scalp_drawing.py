@@ -1,7 +1,7 @@
-"""Pictures that show no scalp, drawn by a program: faces, pets, documents, skin of other places, noise and more.
+"""Rendered pictures that show no scalp: faces, pets, documents, skin of other places, noise and more.
 
-For measuring how many of them the gate holds back. Nothing here was taken of anybody; what is drawn is simple, and says
-nothing of photographs. Knows no network and no gate.
+They measure how many such pictures the gate flags. No person was photographed; the renderings are simple, and prove
+nothing about photographs.
 """
 
 import math
@@ -25,7 +25,7 @@ Colour = tuple[float, float, float]
 Draw = Callable[[Chance], Pixels]
 
 WIDTH, HEIGHT = 960, 720
-# What cameras and phones write; a fifth of the pictures is held upright.
+# Sizes that cameras and phones write; a fifth of the pictures is held upright.
 SIZES = ((640, 480), (800, 600), (960, 720), (1280, 960))
 UPRIGHT_SHARE = 0.2
 JPEG_QUALITIES = (75, 96)
@@ -42,22 +42,22 @@ FURS: tuple[Colour, ...] = (
 
 
 def draw(kind: str, seed: int) -> bytes:
-    """One picture of that kind (see KINDS) as a JPEG file; the same seed draws the same file."""
+    """Render one picture of that kind (see KINDS) as a JPEG file; the same seed renders the same file."""
     chance = np.random.default_rng([*map(ord, kind), seed])
     frame = KINDS[kind](chance)
     finished = frame if kind in PHOTOGRAPHED else _photographed(frame, chance)
     return encoded(finished, int(chance.integers(*JPEG_QUALITIES)))
 
 
-def drawing_of(wanted: tuple[str, int]) -> tuple[str, int, bytes]:
-    """Kind, seed and file, for workers, which send them back in whatever order."""
-    return *wanted, draw(*wanted)
+def drawing_of(kind_and_seed: tuple[str, int]) -> tuple[str, int, bytes]:
+    """Return kind, seed and file: workers send them back in any order."""
+    return *kind_and_seed, draw(*kind_and_seed)
 
 
 def in_colours_of(data: bytes, other: bytes) -> bytes:
-    """The picture with mean and deviation of lightness and both colours of another one (Reinhard et al. 2001).
+    """Give a picture the mean and deviation of lightness and both colours of another one (Reinhard et al. 2001).
 
-    What it shows stays: whoever still tells it from the other goes by more than its light and colours.
+    Its content stays: only more than light and colours still tells it from the other.
     """
     lab, wanted = (_lab(opened(file)) for file in (data, other))
     moved = (lab - lab.mean(axis=(0, 1))) / np.maximum(lab.std(axis=(0, 1)), 1.0)
@@ -70,7 +70,7 @@ def _lab(frame: npt.NDArray[np.uint8]) -> Field:
 
 
 def _photographed(frame: Pixels, chance: Chance) -> Pixels:
-    """As some camera would have it: its size, white balance, a dark rim, focus and noise."""
+    """Add a camera's traces: size, white balance, a dark rim, focus and noise."""
     width, height = SIZES[int(chance.integers(len(SIZES)))]
     if chance.random() < UPRIGHT_SHARE:
         aside = (WIDTH - HEIGHT * 3 // 4) // 2
@@ -84,16 +84,16 @@ def _photographed(frame: Pixels, chance: Chance) -> Pixels:
 
 
 def encoded(frame: Pixels, quality: int) -> bytes:
-    """A JPEG file of an RGB frame."""
+    """Encode an RGB frame as a JPEG file."""
     return cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
 def opened(data: bytes) -> Pixels:
-    """The RGB frame of a file."""
+    """Decode a file to an RGB frame."""
     return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1])
 
 
-# ---- what the drawings share ----
+# ---- shared by the renderings ----
 
 
 def _whole(values: npt.NDArray[np.floating]) -> Pixels:
@@ -101,9 +101,9 @@ def _whole(values: npt.NDArray[np.floating]) -> Pixels:
 
 
 def _one_of(choices: Sequence[Colour], chance: Chance, spread: float = 5.0) -> Colour:
-    """One of these colours, a little astray."""
-    chosen = np.array(choices[int(chance.integers(len(choices)))]) + chance.normal(0, spread, 3)
-    red, green, blue = np.clip(chosen, 0, 255).tolist()
+    """Pick one of these colours, a little varied."""
+    colour = np.array(choices[int(chance.integers(len(choices)))]) + chance.normal(0, spread, 3)
+    red, green, blue = np.clip(colour, 0, 255).tolist()
     return red, green, blue
 
 
@@ -486,7 +486,7 @@ def bare_skin(chance: Chance) -> Pixels:
 
 
 def _near_skin(chance: Chance) -> Colour:
-    """Half of it under the lamp of a scalp camera, as somebody would hold it to an arm."""
+    """Half of it under the lamp of a scalp camera, as if held to an arm."""
     return _one_of(LAMPS if chance.random() < 0.5 else SKIN_TONES, chance)
 
 
@@ -513,7 +513,7 @@ def _veined(frame: Pixels, chance: Chance) -> Pixels:
 
 
 def noise(chance: Chance) -> Pixels:
-    """Of the sensor, of every colour, salt and pepper, clouds, or lines of a disturbed signal."""
+    """Noise: of the sensor, of every colour, salt and pepper, clouds, or lines of a disturbed signal."""
     way = int(chance.integers(5))
     if way == 0:
         return _whole(

@@ -1,4 +1,4 @@
-"""`python -m benchmarks predict|bulk`: grading one picture, and many, beside the way it was done before.
+"""`python -m benchmarks predict|bulk`: speed of grading one picture, and many, beside the older system's way.
 
 The old way: six networks, one a condition, each as its family builds it, with weights of its own; one after another
 they open the JPEG with Pillow as it comes, resize, normalise, and go through torch eagerly, without gradients. Ways
@@ -32,7 +32,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.measuring import ROOT, machine, measured_apart, memory, write_json
+from benchmarks.measuring import ROOT, machine, measure_apart, memory, write_json
 from scalp_core import images
 from scalp_core.architectures import timm_name
 from scalp_core.data.image_sources import find
@@ -66,38 +66,40 @@ Work = Callable[[bytes], object]
 
 
 def old_way(architecture: str, preprocessing: Preprocessing) -> Work:
-    """Six networks of four grades each."""
+    """Return the older system's way: six networks of four grades each."""
     networks = [_classifier(architecture, preprocessing).eval() for _ in CONDITIONS]
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (preprocessing.mean, preprocessing.std))
     size, resampling = (preprocessing.width, preprocessing.height), _RESAMPLING[preprocessing.interpolation]
 
-    def one(network: nn.Module, content: bytes) -> Tensor:
+    def classify(network: nn.Module, content: bytes) -> Tensor:
         image = Image.open(io.BytesIO(content)).convert("RGB").resize(size, resampling)
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).float().div(255)
         return torch.softmax(network(((pixels - mean) / std).unsqueeze(0)), dim=1)
 
     @torch.no_grad()
     def work(content: bytes) -> list[list[float]]:
-        return [one(network, content)[0].tolist() for network in networks]
+        return [classify(network, content)[0].tolist() for network in networks]
 
     return work
 
 
 def _classifier(architecture: str, preprocessing: Preprocessing) -> nn.Module:
-    """The whole network of a family, classifier included."""
-    made: nn.Module
+    """Build the whole network of a family, classifier included."""
+    network: nn.Module
     if architecture == "googlenet":
-        made = torchvision_models.googlenet(weights=None, aux_logits=False, init_weights=False, num_classes=len(GRADES))
-        return made
+        network = torchvision_models.googlenet(
+            weights=None, aux_logits=False, init_weights=False, num_classes=len(GRADES)
+        )
+        return network
     options: dict[str, Any] = {"num_classes": len(GRADES), "pretrained": False}
     if timm.get_pretrained_cfg(timm_name(architecture)).fixed_input_size:
         options["img_size"] = preprocessing.height
-    made = timm.create_model(timm_name(architecture), **options)
-    return made
+    network = timm.create_model(timm_name(architecture), **options)
+    return network
 
 
 def shared_eager(architecture: str, size: int) -> Work:
-    """Our network, which grades all six in one pass, in torch."""
+    """Return our network in torch, which grades all six in one pass."""
     network, preprocessing = build(architecture, len(CONDITIONS), size, "none")
     network.eval()
 
@@ -112,7 +114,7 @@ def shared_eager(architecture: str, size: int) -> Work:
 
 
 def ours(run: Run, how: Serving) -> Work:
-    """What page, REST and bulk call."""
+    """Return the way of page, REST and bulk."""
     answering = predict.graders(run=run)
     return replace(answering, serving=dict.fromkeys(answering.serving, how)).grade
 
@@ -130,29 +132,29 @@ def _way(name: str, run: Run) -> Work:
 
 
 def write_run(artifacts: Path, architecture: str, size: int, contents: Sequence[bytes]) -> Run:
-    """A finished run that learned nothing, with its export and its 8-bit network, in place of the one before."""
+    """Write a finished run that learned nothing, with export and 8-bit network, in place of the previous one."""
     shutil.rmtree(artifacts, ignore_errors=True)
     folder = artifacts / architecture
     folder.mkdir(parents=True)
     torch.manual_seed(_SEED)
     network, preprocessing = build(architecture, len(CONDITIONS), size, "none")
     run, recipe = Run(folder), Recipe(architecture=architecture, image_size=size, weights="none")
-    asked = {"recipe": asdict(recipe), "synthetic": True, "created": datetime.now(UTC).isoformat(), "index_hash": ""}
-    write_atomic_json(folder / "recipe.json", asked)
+    request = {"recipe": asdict(recipe), "synthetic": True, "created": datetime.now(UTC).isoformat(), "index_hash": ""}
+    write_atomic_json(folder / "recipe.json", request)
     run.write_history([])
     save_file(network.state_dict(), run.weights_path)
     run.write_preprocessing(preprocessing)
     _predictions().to_parquet(run.predictions_path)
-    parameters = sum(one.numel() for one in network.parameters())
+    parameters = sum(tensor.numel() for tensor in network.parameters())
     run.write_manifest({"parameters": parameters, "operations": _operations(network, preprocessing)})
     worker.export(run)
-    pictures = np.stack([images.resize(images.decode(one).pixels, preprocessing) for one in contents])
+    pictures = np.stack([images.resize(images.decode(content).pixels, preprocessing) for content in contents])
     optimize.write_int8(run.export_path, pictures, run.int8_path)
     return run
 
 
 def _predictions() -> pd.DataFrame:
-    """Just enough to be a finished run's."""
+    """Return just enough predictions for a finished run."""
     rows = [
         {"image": str(number), "condition": condition.value, "part": "valid", "truth": number % len(GRADES)}
         for condition in CONDITIONS
@@ -162,20 +164,20 @@ def _predictions() -> pd.DataFrame:
 
 
 def _operations(network: nn.Module, preprocessing: Preprocessing) -> int:
-    """Floating-point operations of one picture; a multiplication and an addition are two."""
+    """Count floating-point operations of one picture; a multiplication and an addition are two."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, 3, preprocessing.height, preprocessing.width))
     return int(counter.get_total_flops())
 
 
 def write_pictures(folder: Path, count: int) -> list[Path]:
-    """Synthetic JPEGs of 640 × 480; a few different ones again and again, none the same to the byte."""
+    """Write synthetic JPEGs of 640 × 480; a few different ones again and again, none the same to the byte."""
     folder.mkdir(parents=True)
     plans = generate.plan_pictures(generate.FEWEST_IMAGES, _SEED)[: min(count, _DIFFERENT)]
-    drawn = [generate.encode(generate.draw_picture(plan, _SEED)) for plan in plans]
+    files = [generate.encode(generate.draw_picture(plan, _SEED)) for plan in plans]
     paths = [folder / f"{number:05d}.jpg" for number in range(count)]
     for number, path in enumerate(paths):
-        path.write_bytes(drawn[number % len(drawn)] + number.to_bytes(4, "big"))  # after the end of the JPEG
+        path.write_bytes(files[number % len(files)] + number.to_bytes(4, "big"))  # after the end of the JPEG
     return paths
 
 
@@ -183,13 +185,13 @@ def write_pictures(folder: Path, count: int) -> list[Path]:
 
 
 def predict_command(options: argparse.Namespace) -> None:
-    """`predict`: milliseconds a picture, by family, size and number of cores."""
+    """Run `predict`: milliseconds a picture, by family, size and number of cores."""
     started, about = time.monotonic(), machine()
     everything = [1] if options.quick else sorted({min(count, cores()) for count in options.cores or (1, cores())})
     with tempfile.TemporaryDirectory(prefix="scalp-benchmark-") as temporary:
         folder = Path(temporary)
         contents = [path.read_bytes() for path in write_pictures(folder / "pictures", _DIFFERENT)]
-        found = []
+        networks = []
         for architecture in options.architectures:
             for size in options.image_sizes:
                 print(f"{architecture}, {size} pixels …", file=sys.stderr)
@@ -200,29 +202,29 @@ def predict_command(options: argparse.Namespace) -> None:
                     figures[f"cores {count}"] = _in_own_process(folder, "predict-measure", run.id, count, options)
                 if size == max(options.image_sizes):
                     figures["memory"] = _memories(folder, run.id, options)
-                found.append(figures)
-    told = {"benchmark": "predict", "synthetic": True, "machine": about, "cores": everything, "found": found}
-    told["seconds"] = time.monotonic() - started
-    print(predict_report(told))
+                networks.append(figures)
+    report = {"benchmark": "predict", "synthetic": True, "machine": about, "cores": everything, "found": networks}
+    report["seconds"] = time.monotonic() - started
+    print(predict_report(report))
     if options.json:
-        write_json(options.json, told)
+        write_json(options.json, report)
 
 
 def _in_own_process(
     folder: Path, command: str, run_id: str, count: int, options: argparse.Namespace, way: str = ""
 ) -> dict[str, Any]:
-    """What a fresh process finds that may use so many cores."""
+    """Measure in a fresh process with this many cores."""
     arguments = [command, "--cores", str(count), "--rounds", str(options.rounds)]
     arguments += ["--folder", str(folder), "--run", run_id, "--way", way]
-    # torch's threads turn round while they wait for each other; where something else wants a core, each waits for a
-    # slice of time. Asleep they cost the old way next to nothing on a quiet machine and spare it much on a busy one.
-    return measured_apart(folder, *arguments, OMP_WAIT_POLICY="PASSIVE")
+    # torch's threads spin while they wait for each other; where another process wants a core, each waits for a slice
+    # of time. Asleep they cost the old way next to nothing on a quiet machine and spare it much on a busy one.
+    return measure_apart(folder, *arguments, OMP_WAIT_POLICY="PASSIVE")
 
 
 def measure(options: argparse.Namespace) -> None:
-    """Milliseconds of every way, in turns; started by `predict_command`."""
+    """Measure the milliseconds of every way, in turns; started by `predict_command`."""
     _use(options.cores)
-    run, contents = _given(options)
+    run, contents = _run_and_pictures(options)
     ways = {name: _way(name, run) for name in _WAYS}
     spent: dict[str, list[float]] = {name: [] for name in (*ways, "network")}
     # Of one core its own time: what other processes do meanwhile does not count. Several cores wait for each other.
@@ -233,7 +235,7 @@ def measure(options: argparse.Namespace) -> None:
         for name, work in ways.items():
             # Pillow as it comes gives the memory of a picture back; ours keeps it.
             Image.core.set_blocks_max(0 if name == _OLD else 4)
-            work(content)  # whoever was before has filled the caches with its own
+            work(content)  # the way before has filled the caches
             spent[name].append(_milliseconds(lambda work=work, content=content: work(content), clock))
         spent["network"].append(_milliseconds(lambda: runtime.outputs(run, small), clock))
     figures = {name: median(values) for name, values in spent.items()}
@@ -241,7 +243,7 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def _rounds(most: int) -> Iterator[int]:
-    """Numbers of rounds, fewer where they take long."""
+    """Yield numbers of rounds, fewer where they take long."""
     end = time.monotonic() + _LONGEST
     for number in range(most):
         yield number
@@ -255,7 +257,7 @@ def _use(count: int) -> None:
     torch.set_num_threads(count)
 
 
-def _given(options: argparse.Namespace) -> tuple[Run, list[bytes]]:
+def _run_and_pictures(options: argparse.Namespace) -> tuple[Run, list[bytes]]:
     pictures = sorted((options.folder / "pictures").iterdir())[:_DIFFERENT]
     return Run(options.folder / "artifacts" / options.run), [path.read_bytes() for path in pictures]
 
@@ -267,7 +269,7 @@ def _milliseconds(work: Callable[[], object], clock: Callable[[], float] = time.
 
 
 def convolution_peak(threads: int, repeats: int, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Operations a second of one large convolution in ONNX Runtime: what no network can pass; the best of some."""
+    """Measure operations a second of one large convolution in ONNX Runtime, the best of some: no network is faster."""
     channels, side = 256, 56
     weights = np.random.default_rng(_SEED).normal(size=(channels, channels, 3, 3)).astype(np.float32)
     shape = (1, channels, side, side)
@@ -288,7 +290,7 @@ def convolution_peak(threads: int, repeats: int, clock: Callable[[], float] = ti
 
 
 def _memories(folder: Path, run_id: str, options: argparse.Namespace) -> dict[str, float]:
-    """Peak MiB of a process that grades in one way and no other, on one core."""
+    """Measure the peak MiB of a process that grades in one way and no other, on one core."""
     ways = () if options.quick else (_OLD, _SHARED)
     others = {way: _in_own_process(folder, "predict-memory", run_id, 1, options, way)["peak"] for way in ways}
     return others | {_OURS: _peak_of_ours(folder, run_id)}
@@ -297,7 +299,7 @@ def _memories(folder: Path, run_id: str, options: argparse.Namespace) -> dict[st
 def measure_memory(options: argparse.Namespace) -> None:
     """Grade a few pictures in one way; started by `predict_command`."""
     _use(options.cores)
-    run, contents = _given(options)
+    run, contents = _run_and_pictures(options)
     work = _way(options.way, run)
     for content in contents:
         work(content)
@@ -308,7 +310,7 @@ def measure_memory(options: argparse.Namespace) -> None:
 _ALONE = """
 import sys
 from pathlib import Path
-from scalp_core import predict
+from scalp_core.inference import predict
 from scalp_core.runs.runs import Run
 from benchmarks.measuring import memory, write_json
 answering = predict.graders(run=Run(Path(sys.argv[1])))
@@ -327,21 +329,21 @@ def _peak_of_ours(folder: Path, run_id: str) -> float:
     return float(json.loads(written.read_text(encoding="utf-8"))["peak"])
 
 
-def predict_report(told: Mapping[str, Any]) -> str:
-    """The figures in Markdown."""
+def predict_report(figures: Mapping[str, Any]) -> str:
+    """Format the figures as Markdown."""
     about = (
         f"Milliseconds a picture, from the bytes of a JPEG of 640 × 480: of one core its own time, of several the "
         f"clock's. {_NOTE}"
     )
-    lines = [_heading(told), "", about]
-    for count in told["cores"]:
+    lines = [_heading(figures), "", about]
+    for count in figures["cores"]:
         key = f"cores {count}"
-        peak = median(one[key]["peak"] for one in told["found"])
+        peak = median(network[key]["peak"] for network in figures["found"])
         lines += ["", f"**Cores: {count}**; convolution peak {peak / 1e9:.0f} GFLOP/s", ""]
         rows = [["network", "pixels", *_WAYS, *(f"× {way}" for way in _WAYS[1:]), "share of the peak"]]
-        rows += [_latencies(one, one[key], peak) for one in told["found"]]
-        lines += [markdown_table(rows), "", _medians(told["found"], key)]
-    lines += ["", "Peak memory of a process that does nothing else, MiB:", "", _memory_table(told["found"])]
+        rows += [_latencies(network, network[key], peak) for network in figures["found"]]
+        lines += [markdown_table(rows), "", _medians(figures["found"], key)]
+    lines += ["", "Peak memory of a process that does nothing else, MiB:", "", _memory_table(figures["found"])]
     return "\n".join(lines)
 
 
@@ -350,38 +352,48 @@ _NOTE = (
 )
 
 
-def _heading(told: Mapping[str, Any]) -> str:
-    about = told["machine"]
+def _heading(figures: Mapping[str, Any]) -> str:
+    computer = figures["machine"]
     return (
-        f"SYNTHETIC pictures, random weights; {about['cores']} cores, load {about['load']}, Python {about['python']}; "
-        f"{told['seconds'] / 60:.1f} minutes. Medians of rounds in which the ways take turns; × against the old way."
-        + (_BUSY if about["load"] > about["cores"] / 2 else "")
+        f"SYNTHETIC pictures, random weights; {computer['cores']} cores, load {computer['load']}, "
+        f"Python {computer['python']}; "
+        f"{figures['seconds'] / 60:.1f} minutes. Medians of rounds in which the ways take turns; × against the old way."
+        + (_BUSY if computer["load"] > computer["cores"] / 2 else "")
     )
 
 
 _BUSY = " THE MACHINE WAS BUSY: figures for several cores say little."
 
 
-def _latencies(one: Mapping[str, Any], found: Mapping[str, float], peak: float) -> list[str]:
-    share = one["operations"] / (found["network"] / 1000) / peak
-    ratios = [f"{found[_OLD] / found[way]:.1f}" for way in _WAYS[1:]]
-    return [one["architecture"], str(one["size"]), *(f"{found[way]:.1f}" for way in _WAYS), *ratios, f"{share:.0%}"]
+def _latencies(network: Mapping[str, Any], measured: Mapping[str, float], peak: float) -> list[str]:
+    share = network["operations"] / (measured["network"] / 1000) / peak
+    ratios = [f"{measured[_OLD] / measured[way]:.1f}" for way in _WAYS[1:]]
+    return [
+        network["architecture"],
+        str(network["size"]),
+        *(f"{measured[way]:.1f}" for way in _WAYS),
+        *ratios,
+        f"{share:.0%}",
+    ]
 
 
-def _medians(found: Sequence[Mapping[str, Any]], key: str) -> str:
-    sizes = sorted({one["size"] for one in found})
-    told = []
+def _medians(networks: Sequence[Mapping[str, Any]], key: str) -> str:
+    sizes = sorted({network["size"] for network in networks})
+    lines = []
     for size in sizes:
-        several = [one[key] for one in found if one["size"] == size]
-        ratios = [f"{way} {median(one[_OLD] / one[way] for one in several):.1f}×" for way in _WAYS[1:]]
-        told.append(f"Median of {len(several)} at {size} pixels: {', '.join(ratios)}.")
-    return "\n".join(told)
+        several = [network[key] for network in networks if network["size"] == size]
+        ratios = [f"{way} {median(network[_OLD] / network[way] for network in several):.1f}×" for way in _WAYS[1:]]
+        lines.append(f"Median of {len(several)} at {size} pixels: {', '.join(ratios)}.")
+    return "\n".join(lines)
 
 
-def _memory_table(found: Sequence[Mapping[str, Any]]) -> str:
-    measured = [one for one in found if "memory" in one]
+def _memory_table(networks: Sequence[Mapping[str, Any]]) -> str:
+    measured = [network for network in networks if "memory" in network]
     ways = list(measured[0]["memory"])
-    rows = [[one["architecture"], str(one["size"]), *(f"{one['memory'][way]:.0f}" for way in ways)] for one in measured]
+    rows = [
+        [network["architecture"], str(network["size"]), *(f"{network['memory'][way]:.0f}" for way in ways)]
+        for network in measured
+    ]
     return markdown_table([["network", "pixels", *ways], *rows])
 
 
@@ -389,77 +401,80 @@ def _memory_table(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def bulk_command(options: argparse.Namespace) -> None:
-    """`bulk`: pictures a second with all cores, beside the plain loop of the old way."""
+    """Run `bulk`: pictures a second with all cores, beside the plain loop of the old way."""
     started, about = time.monotonic(), machine()
     with tempfile.TemporaryDirectory(prefix="scalp-benchmark-") as temporary:
         folder = Path(temporary)
         contents = [path.read_bytes() for path in write_pictures(folder / "pictures", options.pictures)[:_DIFFERENT]]
-        found = []
+        networks = []
         for architecture in options.architectures:
             for size in options.image_sizes:
                 print(f"{architecture}, {size} pixels …", file=sys.stderr)
                 run = write_run(folder / "artifacts", architecture, size, contents)
                 figures = _in_own_process(folder, "bulk-measure", run.id, cores(), options)
-                found.append({"architecture": architecture, "size": size} | figures)
-    told = {"benchmark": "bulk", "synthetic": True, "machine": about, "pictures": options.pictures, "found": found}
-    told["seconds"] = time.monotonic() - started
-    print(bulk_report(told))
+                networks.append({"architecture": architecture, "size": size} | figures)
+    report = {"benchmark": "bulk", "synthetic": True, "machine": about, "pictures": options.pictures, "found": networks}
+    report["seconds"] = time.monotonic() - started
+    print(bulk_report(report))
     if options.json:
-        write_json(options.json, told)
+        write_json(options.json, report)
 
 
 def measure_bulk(options: argparse.Namespace) -> None:
-    """Pictures a second of every way, in turns; started by `bulk_command`."""
+    """Measure pictures a second of every way, in turns; started by `bulk_command`."""
     _use(options.cores)
-    run, contents = _given(options)
+    run, contents = _run_and_pictures(options)
     old, answering = old_way(run.recipe.architecture, run.preprocessing), predict.graders(run=run)
     listing = find([str(options.folder / "pictures")])
     rates: dict[str, list[float]] = {}
     for number in _rounds(options.rounds):
         Image.core.set_blocks_max(0)
-        rates.setdefault(_OLD, []).append(1000 / median(_milliseconds(lambda one=one: old(one)) for one in contents))
-        for name, how in _SERVINGS.items():
-            graders = replace(answering, serving={run: how})
-            table = options.folder / f"{run.id}-{number}-{how.int8}.parquet"
+        rates.setdefault(_OLD, []).append(
+            1000 / median(_milliseconds(lambda content=content: old(content)) for content in contents)
+        )
+        for name, serving in _SERVINGS.items():
+            graders = replace(answering, serving={run: serving})
+            table = options.folder / f"{run.id}-{number}-{serving.int8}.parquet"
             steady, whole = _rates(batch.BatchRequest(listing.sources, graders, table))
             rates.setdefault(name, []).append(steady)
             rates.setdefault(f"{name}, with starting", []).append(whole)
     write_json(options.json, {name: median(values) for name, values in rates.items()})
 
 
-def _rates(order: batch.BatchRequest) -> tuple[float, float]:
-    """Pictures a second from the first part of the table on, and from the command on."""
+def _rates(request: batch.BatchRequest) -> tuple[float, float]:
+    """Measure pictures a second from the first part of the table on, and from the start on."""
     seen: list[tuple[float, int]] = []
     started = time.perf_counter()
 
-    def tell(done: int, _: int) -> None:
+    def report(done: int, _: int) -> None:
         seen.append((time.perf_counter(), done))
 
-    outcome = batch.grade_all(order, jobs=cores(), restart=True, progress=tell)
+    outcome = batch.grade_all(request, jobs=cores(), restart=True, progress=report)
     ended = time.perf_counter()
-    if outcome.graded != len(order.sources):
-        raise RuntimeError(f"only {outcome.graded} of {len(order.sources)} pictures were graded: {outcome.faults}")
-    (first, begun), (last, done) = next(one for one in seen if one[1]), seen[-1]
+    if outcome.graded != len(request.sources):
+        raise RuntimeError(f"only {outcome.graded} of {len(request.sources)} pictures were graded: {outcome.faults}")
+    (first, begun), (last, done) = next(progress for progress in seen if progress[1]), seen[-1]
     steady = (done - begun) / (last - first) if done > begun else done / (ended - started)
     return steady, done / (ended - started)
 
 
-def bulk_report(told: Mapping[str, Any]) -> str:
-    """The figures in Markdown."""
-    rows = [["network", "pixels", *(name for name in _WAYS if name != _SHARED), *(f"× {one}" for one in _SERVINGS)]]
-    for one in told["found"]:
-        rates = [f"{one[name]:.1f}" for name in (_OLD, *_SERVINGS)]
-        ratios = [f"{one[name] / one[_OLD]:.1f}" for name in _SERVINGS]
-        rows.append([one["architecture"], str(one["size"]), *rates, *ratios])
+def bulk_report(figures: Mapping[str, Any]) -> str:
+    """Format the figures as Markdown."""
+    rows = [["network", "pixels", *(way for way in _WAYS if way != _SHARED), *(f"× {way}" for way in _SERVINGS)]]
+    for network in figures["found"]:
+        rates = [f"{network[way]:.1f}" for way in (_OLD, *_SERVINGS)]
+        ratios = [f"{network[way] / network[_OLD]:.1f}" for way in _SERVINGS]
+        rows.append([network["architecture"], str(network["size"]), *rates, *ratios])
     starting = [
-        told["pictures"] / one[f"{_OURS}, with starting"] - told["pictures"] / one[_OURS] for one in told["found"]
+        figures["pictures"] / network[f"{_OURS}, with starting"] - figures["pictures"] / network[_OURS]
+        for network in figures["found"]
     ]
     return "\n".join(
         [
-            _heading(told),
+            _heading(figures),
             "",
-            f"Pictures a second, {told['pictures']} JPEGs of 640 × 480 into a table, all cores; the old way: a plain "
-            f"loop. {_NOTE}",
+            f"Pictures a second, {figures['pictures']} JPEGs of 640 × 480 into a table, all cores; the old way: a "
+            f"plain loop. {_NOTE}",
             "",
             markdown_table(rows),
             "",

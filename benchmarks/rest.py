@@ -1,9 +1,9 @@
-"""`python -m benchmarks rest`: requests a second of the REST interface, beside the way it was done before.
+"""`python -m benchmarks rest`: requests a second of the REST interface, beside the older system's way.
 
 The old way: Flask's own server, a thread for every request, six networks of the family one after another (see
-benchmark_predict). Ours: `python -m scalp_core.rest` with the same network at the same picture size, random weights,
-by one process and by one a core. Every server has processes of its own on the loopback interface; they take turns under
-the same clients, who keep their connections and ask again as soon as they are answered.
+benchmarks.prediction). Ours: `python -m scalp_core.rest` with the same network at the same picture size, random
+weights, by one process and by one a core. Every server has processes of its own on the loopback interface; they take
+turns under the same clients, which keep their connections and ask again as soon as they are answered.
 """
 
 import argparse
@@ -35,8 +35,8 @@ from training.markdown import markdown_table
 
 _OLD, _OURS, _SEVERAL = "old way", "ours", "ours, a worker a core"
 _PICTURES = 8  # different ones
-_PATIENCE = 180.0  # seconds that a client waits for an answer; then it is a failure
-_STARTING = 120.0  # seconds within which a server has to answer
+_PATIENCE = 180.0  # seconds until a missing answer is a failure
+_STARTING = 120.0  # seconds until a server has to answer
 _BATCH = 4  # pictures at once, where that is tried
 _BOUNDARY = "between-the-parts"
 _MEBIBYTE = 2**20
@@ -61,29 +61,29 @@ class Server:
 
     @property
     def processes(self) -> list[int]:
-        """It and its children."""
-        found, waiting = [], [self.process]
+        """Ids of the process and its children."""
+        processes, waiting = [], [self.process]
         while waiting:
-            found.append(one := waiting.pop())
-            waiting += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
-        return found
+            processes.append(process := waiting.pop())
+            waiting += map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())
+        return processes
 
     @property
     def resident(self) -> float:
-        """MiB of all its processes; what they share is counted for each."""
-        pages = [int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in self.processes]
+        """MiB of all its processes; shared memory is counted for each."""
+        pages = [int(Path(f"/proc/{process}/statm").read_text().split()[1]) for process in self.processes]
         return sum(pages) * os.sysconf("SC_PAGE_SIZE") / _MEBIBYTE
 
     @property
     def spent(self) -> float:
         """Seconds of processor time of all its processes."""
-        stats = [Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split() for one in self.processes]
+        stats = [Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split() for process in self.processes]
         return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
 def serving(way: str, run: Run, log: Path) -> Iterator[Server]:
-    """A server of that way, ready to answer; it and its children end with this."""
+    """Yield a server of that way, ready to answer; it and its children end with the context."""
     port = _free_port()
     command = [sys.executable, "-m", "benchmarks", "rest-old", "--folder", str(run.folder)]
     if way != _OLD:
@@ -129,7 +129,7 @@ def _answers(port: int, path: str) -> bool:
 
 
 def serve_old(options: argparse.Namespace) -> None:
-    """The old way's server: a process of its own, started by `serving`."""
+    """Run the old way's server: a process of its own, started by `serving`."""
     flask = _flask()
     run = Run(options.folder)
     grade = old_way(run.recipe.architecture, run.preprocessing)
@@ -158,12 +158,12 @@ def _flask() -> Any:
 
 
 @dataclass
-class Asked:
-    """What clients got.
+class Outcome:
+    """Answers and failures of clients.
 
     Attributes:
-        seconds: of every answer that came.
-        failures: what went wrong instead, each time.
+        seconds: of every answer.
+        failures: the reason of each.
         lasted: seconds from the first question to the last answer.
         busy: cores' worth of processor time that the server took meanwhile.
     """
@@ -174,7 +174,7 @@ class Asked:
     busy: float = 0.0
 
     def figures(self) -> dict[str, Any]:
-        """Requests a second, failures, milliseconds of the middle and the slowest answers."""
+        """Return requests a second, failures, milliseconds of the median and the slowest answers."""
         taken = np.array(self.seconds or [np.nan]) * 1000
         return {
             "rate": len(self.seconds) / self.lasted,
@@ -187,21 +187,21 @@ class Asked:
         }
 
 
-def ask(server: Server, contents: Sequence[bytes], clients: int, seconds: float) -> Asked:
-    """So many clients ask for so long; what is under way then is waited for."""
-    asked, bodies = Asked(), [_form(content) for content in contents]
+def ask(server: Server, contents: Sequence[bytes], clients: int, seconds: float) -> Outcome:
+    """Let this many clients ask for this long; wait for requests that are under way then."""
+    outcome, bodies = Outcome(), [_form(content) for content in contents]
     spent, started = server.spent, time.monotonic()
     end = started + seconds
     threads = [
-        threading.Thread(target=_client, args=(server.port, bodies, number, end, asked)) for number in range(clients)
+        threading.Thread(target=_client, args=(server.port, bodies, number, end, outcome)) for number in range(clients)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    asked.lasted = time.monotonic() - started
-    asked.busy = (server.spent - spent) / asked.lasted
-    return asked
+    outcome.lasted = time.monotonic() - started
+    outcome.busy = (server.spent - spent) / outcome.lasted
+    return outcome
 
 
 def _form(content: bytes) -> bytes:
@@ -209,7 +209,7 @@ def _form(content: bytes) -> bytes:
     return head.encode() + content + f"\r\n--{_BOUNDARY}--\r\n".encode()
 
 
-def _client(port: int, bodies: Sequence[bytes], number: int, end: float, asked: Asked) -> None:
+def _client(port: int, bodies: Sequence[bytes], number: int, end: float, outcome: Outcome) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
     while time.monotonic() < end:
         started = time.monotonic()
@@ -218,32 +218,32 @@ def _client(port: int, bodies: Sequence[bytes], number: int, end: float, asked: 
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             failure = type(error).__name__
-        # Appending is atomic; whoever is refused asks again like everybody else, after a moment.
+        # Appending is atomic. A refused client asks again after a moment.
         if failure:
-            asked.failures.append(failure)
+            outcome.failures.append(failure)
             time.sleep(0.05)
         else:
-            asked.seconds.append(time.monotonic() - started)
+            outcome.seconds.append(time.monotonic() - started)
         number += 1
     connection.close()
 
 
 def _question(connection: http.client.HTTPConnection, body: bytes) -> str:
-    """Empty when it was answered."""
+    """Ask once; return why there was no answer, or an empty text."""
     headers = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
     connection.request("POST", "/predict_all", body, headers)  # connects again where the server closed
     response = connection.getresponse()
-    said = response.read()
+    content = response.read()
     if response.status != http.client.OK:
         return str(response.status)
-    return "" if said.startswith(b"{") else "no answer"
+    return "" if content.startswith(b"{") else "no answer"
 
 
 # --- One picture at a time, or several ------------------------------------------------------------------------------
 
 
 def batching(run: Run, seconds: float) -> dict[str, float]:
-    """Pictures a second of the network alone with all cores: one by one, and in batches, without any server."""
+    """Measure pictures a second of the network alone with all cores: one by one, and in batches."""
     preprocessing = run.preprocessing
     shape = (preprocessing.height, preprocessing.width, 3)
     pictures = np.random.default_rng(0).integers(0, 255, (_BATCH, *shape), dtype=np.uint8)
@@ -270,10 +270,10 @@ def _passes(run: Run, pictures: images.Pixels, streams: int, threads: int, secon
     started = time.monotonic()
     end = started + seconds
     working = [threading.Thread(target=stream, args=(number,)) for number in range(streams)]
-    for one in working:
-        one.start()
-    for one in working:
-        one.join()
+    for thread in working:
+        thread.start()
+    for thread in working:
+        thread.join()
     return sum(done) / (time.monotonic() - started)
 
 
@@ -281,14 +281,14 @@ def _passes(run: Run, pictures: images.Pixels, streams: int, threads: int, secon
 
 
 def rest_command(options: argparse.Namespace) -> None:
-    """`rest`: throughput and tail by number of clients, then ours under load for longer."""
+    """Run `rest`: throughput and tail by number of clients, then ours under load for longer."""
     _flask()
     started, about = time.monotonic(), machine()
     with tempfile.TemporaryDirectory(prefix="scalp-benchmark-") as temporary:
         folder = Path(temporary)
         contents = [path.read_bytes() for path in write_pictures(folder / "pictures", _PICTURES)]
         run = write_run(folder / "artifacts", options.architecture, options.image_size, contents)
-        told: dict[str, Any] = {
+        figures: dict[str, Any] = {
             "benchmark": "rest",
             "synthetic": True,
             "machine": about | {"cores": cores()},
@@ -296,62 +296,62 @@ def rest_command(options: argparse.Namespace) -> None:
             "size": options.image_size,
             "batching": batching(run, options.turn / 2),
         }
-        told |= _side_by_side(run, contents, folder, options)
-        told["load"] = _under_load(run, contents, folder, options)
-    told["minutes"] = (time.monotonic() - started) / 60
-    print(rest_report(told))
+        figures |= _side_by_side(run, contents, folder, options)
+        figures["load"] = _under_load(run, contents, folder, options)
+    figures["minutes"] = (time.monotonic() - started) / 60
+    print(rest_report(figures))
     if options.json:
-        write_json(options.json, told)
+        write_json(options.json, figures)
 
 
 def _side_by_side(run: Run, contents: Sequence[bytes], folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    found: dict[str, list[dict[str, Any]]] = {way: [] for way in (_OLD, _OURS, _SEVERAL)}
+    figures_of: dict[str, list[dict[str, Any]]] = {way: [] for way in (_OLD, _OURS, _SEVERAL)}
     with ExitStack() as stack:
-        servers = {way: stack.enter_context(serving(way, run, folder / f"{way}.txt")) for way in found}
+        servers = {way: stack.enter_context(serving(way, run, folder / f"{way}.txt")) for way in figures_of}
         for server in servers.values():
             ask(server, contents, max(2, cores()), options.turn / 4)  # every worker has loaded and graded
         for clients in options.clients:
-            kept: dict[str, list[Asked]] = {way: [] for way in found}
+            rounds_of: dict[str, list[Outcome]] = {way: [] for way in figures_of}
             for number in range(options.rounds):
                 print(f"{clients} clients, round {number + 1} …", file=sys.stderr)
                 for way, server in servers.items():
-                    kept[way].append(ask(server, contents, clients, options.turn))
-            for way, several in kept.items():
-                found[way].append({"clients": clients} | together(several).figures())
+                    rounds_of[way].append(ask(server, contents, clients, options.turn))
+            for way, several in rounds_of.items():
+                figures_of[way].append({"clients": clients} | together(several).figures())
         return {
-            "found": found,
+            "found": figures_of,
             "ready": {way: server.ready for way, server in servers.items()},
             "resident": {way: server.resident for way, server in servers.items()},
         }
 
 
-def together(several: Sequence[Asked]) -> Asked:
-    """What came of several rounds as if it were one."""
-    lasted = sum(one.lasted for one in several)
-    return Asked(
-        [seconds for one in several for seconds in one.seconds],
-        [failure for one in several for failure in one.failures],
+def together(rounds: Sequence[Outcome]) -> Outcome:
+    """Merge several rounds into one."""
+    lasted = sum(outcome.lasted for outcome in rounds)
+    return Outcome(
+        [seconds for outcome in rounds for seconds in outcome.seconds],
+        [failure for outcome in rounds for failure in outcome.failures],
         lasted,
-        sum(one.busy * one.lasted for one in several) / lasted,
+        sum(outcome.busy * outcome.lasted for outcome in rounds) / lasted,
     )
 
 
 def _under_load(run: Run, contents: Sequence[bytes], folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Ours alone, with the most clients, for so many seconds."""
+    """Measure ours alone, with the most clients, for the option's seconds."""
     clients = max(options.clients)
     print(f"{clients} clients for {options.seconds:.0f} seconds …", file=sys.stderr)
     with serving(_OURS, run, folder / "load.txt") as server:
         resident = {"ready": server.resident}
         ask(server, contents, clients, options.turn)
         resident["before"] = server.resident
-        asked = ask(server, contents, clients, options.seconds)
+        outcome = ask(server, contents, clients, options.seconds)
         resident["after"] = server.resident
-    return {"clients": clients, "seconds": options.seconds, "resident": resident} | asked.figures()
+    return {"clients": clients, "seconds": options.seconds, "resident": resident} | outcome.figures()
 
 
-def rest_report(told: Mapping[str, Any]) -> str:
-    """The figures in Markdown."""
-    about, load, found = told["machine"], told["load"], told["found"]
+def rest_report(figures: Mapping[str, Any]) -> str:
+    """Format the figures as Markdown."""
+    about, load, cells_of = figures["machine"], figures["load"], figures["found"]
     rows = [
         [
             "clients",
@@ -365,17 +365,18 @@ def rest_report(told: Mapping[str, Any]) -> str:
             "processor ms",
         ]
     ]
-    for place, old in enumerate(found[_OLD]):
-        rows += [_row(way, figures[place], old) for way, figures in found.items()]
-    ready = ", ".join(f"{way} {seconds:.1f} s" for way, seconds in told["ready"].items())
-    resident = ", ".join(f"{way} {size:.0f}" for way, size in told["resident"].items())
-    batches = ", ".join(f"{name} {rate:.0f}" for name, rate in told["batching"].items())
+    for place, old in enumerate(cells_of[_OLD]):
+        rows += [_row(way, cells[place], old) for way, cells in cells_of.items()]
+    ready = ", ".join(f"{way} {seconds:.1f} s" for way, seconds in figures["ready"].items())
+    resident = ", ".join(f"{way} {size:.0f}" for way, size in figures["resident"].items())
+    batches = ", ".join(f"{name} {rate:.0f}" for name, rate in figures["batching"].items())
     memory = load["resident"]
     return "\n".join(
         [
-            f"SYNTHETIC pictures, random weights: {told['architecture']}, {told['size']} pixels; {about['cores']} "
-            f"cores that server and clients share, load {about['load']} before, Python {about['python']}; "
-            f"{told['minutes']:.1f} minutes.",
+            f"SYNTHETIC pictures, random weights: {figures['architecture']}, {figures['size']} pixels; "
+            f"{about['cores']} cores that server and clients share, load {about['load']} before, "
+            f"Python {about['python']}; "
+            f"{figures['minutes']:.1f} minutes.",
             "",
             markdown_table(rows),
             "",
@@ -393,9 +394,9 @@ def rest_report(told: Mapping[str, Any]) -> str:
     )
 
 
-def _row(way: str, one: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
-    ratio = one["rate"] / old["rate"] if old["rate"] else float("nan")
-    failures = f"{one['failures']} ({', '.join(one['kinds'])})" if one["failures"] else "0"
-    figures = [f"{one['rate']:.1f}", f"{ratio:.1f}", failures, f"{one['p50']:.0f}", f"{one['p99']:.0f}"]
-    processor = 1000 * one["busy"] / one["rate"] if one["rate"] else float("nan")
-    return [str(one["clients"]), way, *figures, f"{one['busy']:.1f}", f"{processor:.0f}"]
+def _row(way: str, cell: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
+    ratio = cell["rate"] / old["rate"] if old["rate"] else float("nan")
+    failures = f"{cell['failures']} ({', '.join(cell['kinds'])})" if cell["failures"] else "0"
+    figures = [f"{cell['rate']:.1f}", f"{ratio:.1f}", failures, f"{cell['p50']:.0f}", f"{cell['p99']:.0f}"]
+    processor = 1000 * cell["busy"] / cell["rate"] if cell["rate"] else float("nan")
+    return [str(cell["clients"]), way, *figures, f"{cell['busy']:.1f}", f"{processor:.0f}"]

@@ -1,4 +1,4 @@
-"""Simulated heads and networks of which the truth is known: what statistics are tested on. No picture, no file.
+"""Simulated heads and networks with a known truth, to test statistics on.
 
 An ordinal latent-variable model. A picture's severity is normal and partly its head's; the true grade is which of the
 cut points it passes, and these give the grades the shares that they have in the real data. A network sees the severity
@@ -22,12 +22,12 @@ _SHARED_OF_HEAD, _SHARED_OF_PICTURE = 0.35, 0.25  # errors of all networks, in s
 _OWN_OF_HEAD = 0.6  # share of the deviation of a network's own error; with 0.8 of the picture it adds up to one
 _OWN_OF_PICTURE = 0.8
 OWN, _LARGEST_ERROR = 0.35, 2.0
-_MANY, _TIMES = 4_000, 25  # heads of a condition, and draws, that the truth is measured on
+_MANY, _TIMES = 4_000, 25  # heads of a condition, and simulations, to measure the truth on
 
 
 @dataclass(frozen=True)
 class World:
-    """What is drawn from.
+    """Parameters of the simulation.
 
     Attributes:
         shares: of grades 0 … 3 among the pictures.
@@ -41,14 +41,14 @@ class World:
 
 
 def shares_of(condition: Condition) -> tuple[float, ...]:
-    """How often each grade of a condition occurs among the real pictures."""
+    """Return the share of each grade of a condition among the real pictures."""
     vectors, _, chances = label_vectors()
     grades = vectors[:, CONDITIONS.index(condition)]
     return tuple(np.bincount(grades, chances, minlength=len(GRADES)).tolist())
 
 
 def draw(world: World, groups: int, generator: np.random.Generator) -> AlignedPredictions:
-    """Answers of the world's networks to `images` pictures of each of so many heads.
+    """Simulate answers of the world's networks to the pictures of this many heads.
 
     The six conditions are six independent repetitions, so that one comparison tests six. Probabilities are all on the
     decided grade.
@@ -70,7 +70,7 @@ def draw(world: World, groups: int, generator: np.random.Generator) -> AlignedPr
 
 def _graded(world: World, severity: npt.NDArray[np.float32], answers: npt.NDArray[np.float32]) -> AlignedPredictions:
     cuts = [NormalDist().inv_cdf(share) for share in np.cumsum(world.shares)[:-1]]
-    truth, grades = (np.searchsorted(cuts, one).astype(np.int8) for one in (severity, answers))
+    truth, grades = (np.searchsorted(cuts, values).astype(np.int8) for values in (severity, answers))
     images = np.arange(severity.shape[1])
     return AlignedPredictions(
         runs=tuple(f"network {number}" for number in range(len(world.errors))),
@@ -87,24 +87,24 @@ def _graded(world: World, severity: npt.NDArray[np.float32], answers: npt.NDArra
 
 @lru_cache(maxsize=64)
 def true_values(world: World) -> dict[str, float]:
-    """Every counted metric of the world's first network, on 600,000 heads."""
+    """Return every counted metric of the world's first network, on 600,000 heads."""
     alone, generator = replace(world, errors=world.errors[:1]), np.random.default_rng(1)
     counts = sum(confusion(draw(alone, _MANY, generator)).sum(axis=(0, 1)) for _ in range(_TIMES))
     return {name: float(of(np.asarray(counts))) for name, of in COUNTED.items()}
 
 
 def error_for(world: World, gain: float) -> float:
-    """The own error of a network whose quadratic weighted kappa is `gain` above (or below) that of the world's first.
+    """Return the error of a network whose quadratic weighted kappa is `gain` above (or below) the world's first.
 
     Found by bisection on the same 24,000 heads; exact to about 0.003.
 
     Raises:
-        ValueError: there is none: what all networks share is too much of the error.
+        ValueError: there is none: errors that all networks share are too large.
     """
 
     def kappa(error: float) -> float:
-        drawn = draw(replace(world, errors=(error,)), _MANY, np.random.default_rng(2))
-        return float(kappas(confusion(drawn).sum(axis=(0, 1))))
+        simulated = draw(replace(world, errors=(error,)), _MANY, np.random.default_rng(2))
+        return float(kappas(confusion(simulated).sum(axis=(0, 1))))
 
     low, high, wanted = 0.0, _LARGEST_ERROR, kappa(world.errors[0]) + gain
     if not kappa(high) < wanted < kappa(low):

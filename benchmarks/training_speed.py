@@ -1,8 +1,8 @@
-"""`python -m benchmarks train`: pictures a second of our training, beside the loop that people write.
+"""`python -m benchmarks train`: pictures a second of our training, beside the usual loop.
 
 The same network, files, batch size and threads, in turns within one process an architecture. Plain is: every JPEG
 opened with Pillow, varied on its own by timm's (or torchvision's reference) transform, gathered by a DataLoader,
-float32 in torch's usual layout, cross-entropy. What is written for GPUs has not been run on one.
+float32 in torch's usual layout, cross-entropy. The code for GPUs has not been run on one.
 """
 
 import argparse
@@ -49,7 +49,7 @@ Way = Callable[[int], float]  # of so many steps, in seconds
 
 
 def ours(recipe: Recipe, dataset: Dataset, pixels: Inputs, device: torch.device) -> Way:
-    """The steps of a training as `scalp_core.learning.train` takes them."""
+    """Return the steps of our training loop."""
     network, _ = build(recipe.architecture, len(recipe.conditions), recipe.image_size, recipe.weights)
     network.to(device, memory_format=torch.channels_last)
     loop = Loop(Run(Path()), recipe, network, network.layers(), dataset, pixels, device)
@@ -73,7 +73,7 @@ def ours(recipe: Recipe, dataset: Dataset, pixels: Inputs, device: torch.device)
 
 @dataclass(frozen=True)
 class Files:
-    """A data set as torch's DataLoader takes it: (pixels, labels) of one picture, opened and varied when asked for."""
+    """A data set as torch's DataLoader takes it: (pixels, labels) of one picture, opened and augmented on access."""
 
     paths: list[Path]
     labels: Tensor  # (pictures, conditions)
@@ -88,23 +88,23 @@ class Files:
 
 
 def files_of(dataset: Dataset, transform: Callable[[Image.Image], Tensor]) -> Files:
-    """The training part."""
+    """Return the training split."""
     rows = dataset.index[dataset.index["part"] == "train"]
     labels = rows[[condition.value for condition in CONDITIONS]].fillna(_UNLABELLED).to_numpy(dtype="int64")
     return Files([dataset.folder / unquote_path(path) for path in rows["path"]], torch.from_numpy(labels), transform)
 
 
 def timm_transform(preprocessing: Preprocessing) -> Callable[[Image.Image], Tensor]:
-    """What timm's train.py does to a picture by default."""
+    """Return the default augmentation of timm's train.py."""
     size = (3, preprocessing.height, preprocessing.width)
     normal = {"mean": preprocessing.mean, "std": preprocessing.std}
-    varied: Callable[[Image.Image], Tensor] = timm.data.create_transform(size, is_training=True, **normal)
-    return varied
+    augment: Callable[[Image.Image], Tensor] = timm.data.create_transform(size, is_training=True, **normal)
+    return augment
 
 
 def torchvision_transform(preprocessing: Preprocessing) -> Callable[[Image.Image], Tensor]:
-    """What torchvision's references/classification does by default."""
-    varied: Callable[[Image.Image], Tensor] = transforms.Compose(
+    """Return the default augmentation of torchvision's references/classification."""
+    augment: Callable[[Image.Image], Tensor] = transforms.Compose(
         [
             transforms.PILToTensor(),
             transforms.RandomResizedCrop((preprocessing.height, preprocessing.width), antialias=True),
@@ -113,10 +113,10 @@ def torchvision_transform(preprocessing: Preprocessing) -> Callable[[Image.Image
             transforms.Normalize(preprocessing.mean, preprocessing.std),
         ]
     )
-    return varied
+    return augment
 
 
-# What is compared with: how pictures are varied, and the optimiser that goes with it.
+# The usual loops: how pictures are augmented, and the optimiser that goes with it.
 PLAIN: dict[str, tuple[Callable[..., Callable[[Image.Image], Tensor]], Callable[..., torch.optim.Optimizer]]] = {
     "timm": (timm_transform, lambda parameters: torch.optim.AdamW(parameters, lr=3e-4, weight_decay=0.05)),
     "torchvision": (torchvision_transform, lambda parameters: torch.optim.SGD(parameters, lr=0.1, momentum=0.9)),
@@ -124,7 +124,7 @@ PLAIN: dict[str, tuple[Callable[..., Callable[[Image.Image], Tensor]], Callable[
 
 
 def plain(style: str, recipe: Recipe, batches: Callable[[int], Batches], device: torch.device) -> Way:
-    """The steps of the loop that people write, over so many of these batches and one before them that is not timed."""
+    """Return the steps of the usual loop over these batches, with one before them that is not timed."""
     network, _ = build(recipe.architecture, len(recipe.conditions), recipe.image_size, recipe.weights)
     network.to(device)
     optimizer = PLAIN[style][1](network.parameters())
@@ -143,7 +143,7 @@ def plain(style: str, recipe: Recipe, batches: Callable[[int], Batches], device:
 def _plain_step(
     network: Network, optimizer: torch.optim.Optimizer, batch: tuple[Tensor, Tensor], device: torch.device
 ) -> Tensor:
-    pixels, labels = (one.to(device, non_blocking=True) for one in batch)
+    pixels, labels = (tensor.to(device, non_blocking=True) for tensor in batch)
     optimizer.zero_grad()
     scores = logits(evidence(network.head, network.backbone(pixels)))  # normalised already
     loss = nn.functional.cross_entropy(scores.reshape(-1, len(GRADES)), labels.reshape(-1), ignore_index=_UNLABELLED)
@@ -153,18 +153,18 @@ def _plain_step(
 
 
 def loaded(files: Files, recipe: Recipe, workers: int, device: torch.device) -> Callable[[int], Batches]:
-    """Batches of pictures drawn by chance, through torch's DataLoader."""
+    """Return batches of randomly sampled pictures through torch's DataLoader."""
 
     def batches(number: int) -> Batches:
-        drawn = RandomSampler(files, replacement=True, num_samples=number * recipe.batch_size)
+        sampler = RandomSampler(files, replacement=True, num_samples=number * recipe.batch_size)
         pinned = device.type == "cuda"
-        return DataLoader(files, recipe.batch_size, sampler=drawn, num_workers=workers, pin_memory=pinned)
+        return DataLoader(files, recipe.batch_size, sampler=sampler, num_workers=workers, pin_memory=pinned)
 
     return batches
 
 
 def ready(recipe: Recipe) -> Callable[[int], Batches]:
-    """The same batch again and again: what is left is the step alone."""
+    """Return the same batch again and again: only the step takes time."""
     pixels = torch.randn(recipe.batch_size, 3, recipe.image_size, recipe.image_size)
     labels = torch.randint(len(GRADES), (recipe.batch_size, len(recipe.conditions)))
     return lambda number: [(pixels, labels)] * number
@@ -174,7 +174,7 @@ def ready(recipe: Recipe) -> Callable[[int], Batches]:
 
 
 def measure(options: argparse.Namespace) -> None:
-    """Pictures a second of every way, the median of the rounds."""
+    """Measure pictures a second of every way, the median of the rounds."""
     torch.set_num_threads(os.cpu_count() or 1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dataset = make_dataset(_NAME, options.images, _SEED)
@@ -190,9 +190,9 @@ def measure(options: argparse.Namespace) -> None:
     started = time.perf_counter()
     pixels = cached_pixels(dataset, preprocessing)
     prepared = dataset.images / (time.perf_counter() - started)
-    found = in_turns(ways(recipe, dataset, preprocessing, pixels, options.against, device), options)
+    speeds = in_turns(ways(recipe, dataset, preprocessing, pixels, options.against, device), options)
     figures = {"architecture": recipe.architecture, "device": _device_name(device), "recipe": asdict(recipe)}
-    write_json(options.json, figures | {"prepared": prepared, "pictures_a_second": found})
+    write_json(options.json, figures | {"prepared": prepared, "pictures_a_second": speeds})
 
 
 def ways(
@@ -203,7 +203,7 @@ def ways(
     against: Iterable[str],
     device: torch.device,
 ) -> dict[str, Way]:
-    """What is compared, by name."""
+    """Return the compared ways by name."""
     bare = replace(recipe, augmentation="none", ema=0.0)
     compared = {
         "ours": ours(recipe, dataset, pixels, device),
@@ -221,7 +221,7 @@ def ways(
 
 
 def in_turns(compared: dict[str, Way], options: argparse.Namespace) -> dict[str, float]:
-    """Each once to warm up, then all of them in every round, so that a busy moment meets all."""
+    """Run each once to warm up, then all of them in every round, so that a busy moment meets all."""
     for way in compared.values():
         way(1)
     seconds: dict[str, list[float]] = {name: [] for name in compared}
@@ -233,7 +233,7 @@ def in_turns(compared: dict[str, Way], options: argparse.Namespace) -> dict[str,
 
 
 def _check(loss: Tensor) -> None:
-    """As every loop does, and a GPU then waits for it."""
+    """Fail on a loss that is no number. Every loop checks it, and a GPU waits for it."""
     if not torch.isfinite(loss):
         raise RuntimeError("the loss is no number: the speed of such a training means nothing")
 
@@ -247,8 +247,8 @@ def _now(device: torch.device) -> float:
 def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else "CPU"
 
@@ -257,14 +257,16 @@ def _device_name(device: torch.device) -> str:
 
 
 def compare(options: argparse.Namespace) -> None:
-    """Measure every architecture and print what came out."""
+    """Measure every architecture and print the figures."""
     with tempfile.TemporaryDirectory(prefix="scalp-benchmark-") as temporary:
-        found = [_in_own_process(architecture, options, Path(temporary)) for architecture in options.architectures]
+        architectures = [
+            _in_own_process(architecture, options, Path(temporary)) for architecture in options.architectures
+        ]
     figures = {
         "benchmark": "train",
         "synthetic": True,
-        "machine": machine() | {"torch": torch.__version__, "device": found[0]["device"]},
-        "architectures": found,
+        "machine": machine() | {"torch": torch.__version__, "device": architectures[0]["device"]},
+        "architectures": architectures,
     }
     _print(figures, options)
     if options.json:
@@ -277,40 +279,43 @@ def _in_own_process(architecture: str, options: argparse.Namespace, folder: Path
     command += ["--json", str(folder / "found.json"), "--against", *options.against]
     for name in ("images", "image_size", "batch_size", "steps", "rounds"):
         command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
-    # Plain gets what our trainings start with as well: threads that sleep while they wait.
+    # The plain loop, too, gets the environment of our trainings: threads that sleep while they wait.
     environment = {**worker.environment(), "SCALP_DATA": str(folder / "data"), "SCALP_ARTIFACTS": str(folder / "runs")}
     subprocess.run(command, check=True, cwd=ROOT, env=environment)
-    found: dict[str, Any] = json.loads((folder / "found.json").read_text(encoding="utf-8"))
-    return found | {"against": {style: _best(found, style) for style in options.against}}
+    figures: dict[str, Any] = json.loads((folder / "found.json").read_text(encoding="utf-8"))
+    return figures | {"against": {style: _best(figures, style) for style in options.against}}
 
 
-def _best(found: dict[str, Any], style: str) -> dict[str, Any]:
-    """The plain loop with the number of workers that suits it best, and how many times as fast ours is."""
-    speeds = found["pictures_a_second"]
+def _best(figures: dict[str, Any], style: str) -> dict[str, Any]:
+    """Return the plain loop's best number of workers, and how many times as fast ours is."""
+    speeds = figures["pictures_a_second"]
     way = max((f"{style}, {workers} workers" for workers in _WORKERS), key=speeds.__getitem__)
     return {"way": way, "pictures_a_second": speeds[way], "ours_times_as_fast": speeds["ours"] / speeds[way]}
 
 
 def _print(figures: dict[str, Any], options: argparse.Namespace) -> None:
-    told = figures["machine"]
+    computer = figures["machine"]
     print(f"Pictures a second of trainings on SYNTHETIC pictures of 640 × 480, {options.image_size} × ", end="")
-    print(f"{options.image_size}, batches of {options.batch_size}, float32; {told['device']}, {told['cores']} cores,")
-    print(f"torch {told['torch']}, load {told['load']}; medians of {options.rounds} rounds of {options.steps} steps.\n")
-    print(pd.DataFrame({one["architecture"]: _column(one) for one in figures["architectures"]}).to_string())
+    print(f"{options.image_size}, batches of {options.batch_size}, float32; {computer['device']},", end=" ")
+    print(f"{computer['cores']} cores,")
+    print(f"torch {computer['torch']}, load {computer['load']};", end=" ")
+    print(f"medians of {options.rounds} rounds of {options.steps} steps.\n")
+    networks = figures["architectures"]
+    print(pd.DataFrame({network["architecture"]: _column(network) for network in networks}).to_string())
     for style in options.against:
-        ratios = [one["against"][style]["ours_times_as_fast"] for one in figures["architectures"]]
+        ratios = [network["against"][style]["ours_times_as_fast"] for network in networks]
         print(f"\nours against {style}, geometric mean: {geometric_mean(ratios):.2f} times as fast")
 
 
-def _column(one: dict[str, Any]) -> dict[str, str]:
-    """One architecture as people read it."""
-    speeds = one["pictures_a_second"]
+def _column(figures: dict[str, Any]) -> dict[str, str]:
+    """Format one architecture."""
+    speeds = figures["pictures_a_second"]
     rows = {name: f"{speed:.1f}" for name, speed in speeds.items()}
-    for style, best in one["against"].items():
+    for style, best in figures["against"].items():
         rows[f"ours, times as fast as {style} at its best"] = f"{best['ours_times_as_fast']:.2f}"
     alone = speeds["ours, step alone"] / speeds["plain, step alone"]
     return rows | {
         "step alone, ours times as fast": f"{alone:.2f}",
         "ours in bfloat16, times as fast as in float32": f"{speeds['ours, bfloat16'] / speeds['ours']:.2f}",
-        "once for all epochs: pictures prepared a second": f"{one['prepared']:.1f}",
+        "once for all epochs: pictures prepared a second": f"{figures['prepared']:.1f}",
     }

@@ -52,9 +52,9 @@ def test_refusals_and_silence_are_failures(trained: Trained, folders: Folders) -
 
 
 def test_cells_of_several_rounds_are_added_up() -> None:
-    one = benchmark_rest.Asked([0.1, 0.3], ["503"], lasted=1.0, busy=2.0)
-    other = benchmark_rest.Asked([0.2], [], lasted=3.0, busy=1.0)
-    figures = benchmark_rest.together([one, other]).figures()
+    first = benchmark_rest.Outcome([0.1, 0.3], ["503"], lasted=1.0, busy=2.0)
+    second = benchmark_rest.Outcome([0.2], [], lasted=3.0, busy=1.0)
+    figures = benchmark_rest.together([first, second]).figures()
     assert figures["rate"] == pytest.approx(3 / 4)
     assert (figures["answers"], figures["failures"]) == (3, 1)
     assert figures["p50"] == pytest.approx(200)
@@ -65,7 +65,7 @@ def test_the_report_says_what_was_measured() -> None:
     cell = {"clients": 64, "rate": 2.0, "answers": 20, "failures": 0, "kinds": [], "p50": 9.0, "p99": 10.0, "busy": 1.9}
     failed = cell | {"rate": 0.5, "failures": 3, "kinds": ["503"]}
     ways = ("old way", "ours", "ours, a worker a core")
-    told = {
+    figures = {
         "machine": {"cores": 2, "load": 0.1, "python": "3.11"},
         "architecture": "resnet18",
         "size": 224,
@@ -76,7 +76,7 @@ def test_the_report_says_what_was_measured() -> None:
         "resident": dict.fromkeys(ways, 300.0),
         "load": cell | {"seconds": 60.0, "resident": {"ready": 200.0, "before": 210.0, "after": 211.5}},
     }
-    report = rest_report(told)
+    report = rest_report(figures)
     assert "SYNTHETIC" in report
     assert "| 64 | ours | 2.0 | 4.0 | 0 | 9 | 10 | 1.9 | 950 |" in report
     assert "3 (503)" in report

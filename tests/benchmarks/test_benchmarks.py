@@ -12,9 +12,10 @@ import torch
 from conftest import TINY, Folders, labels_of
 from support.prediction_tables import add_noise, align_tables, prediction_table
 
-from benchmarks import commands, compare_page, comparison, prediction, training_speed
+from benchmarks import commands, compare_page, comparison, dataset_page, measuring, prediction, training_speed
 from benchmarks.importing import LAYOUTS, write_tree
 from benchmarks.simulation import World, draw, error_for, shares_of, true_values
+from benchmarks.synthetic_rows import write_rows
 from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset
 from scalp_core.data.filters import Filters, filterable, measured, select, size, spearman
 from scalp_core.images import Preprocessing
@@ -28,7 +29,7 @@ from scalp_core.runs.runs import Recipe
 
 @pytest.mark.parametrize("rows", [7, 3000])
 def test_the_rows_look_like_imported_ones(folders: Folders, rows: int) -> None:
-    dataset = commands.write_rows(folders.data / "made", rows, 0)
+    dataset = write_rows(folders.data / "made", rows, 0)
     index = dataset.index
     assert (dataset.images, len(index), dataset.synthetic) == (rows, rows, True)
     assert index["id"].str.fullmatch(r"\d{4}_A2LEBJJDE\d{4}[AB]_\d{13}_[2-6]").all()
@@ -42,11 +43,11 @@ def test_the_rows_look_like_imported_ones(folders: Folders, rows: int) -> None:
 
 
 def test_rows_by_the_thousand_have_what_the_real_ones_have(folders: Folders) -> None:
-    dataset = commands.write_rows(folders.data / "made", 6000, 1)
+    dataset = write_rows(folders.data / "made", 6000, 1)
     everything = select(dataset, Filters())
-    told = size(dataset, everything)
-    assert told.sites == 190
-    assert 3.2 < told.images / told.captures < 4.6
+    sizes = size(dataset, everything)
+    assert sizes.sites == 190
+    assert 3.2 < sizes.images / sizes.captures < 4.6
     assert set(dataset.index["part"]) == set(PARTS)
     assert 0 < dataset.index[list(LABEL_COLUMNS)].isna().any(axis=1).sum() < 200
     assert spearman(dataset, everything).loc["value_1", "value_2"] == pytest.approx(-0.6, abs=0.06)
@@ -56,15 +57,13 @@ def test_rows_by_the_thousand_have_what_the_real_ones_have(folders: Folders) -> 
 
 
 def test_a_seed_gives_the_same_rows(folders: Folders) -> None:
-    first, again, other = (
-        commands.write_rows(folders.data / name, 500, seed) for name, seed in (("a", 0), ("b", 0), ("c", 1))
-    )
+    first, again, other = (write_rows(folders.data / name, 500, seed) for name, seed in (("a", 0), ("b", 0), ("c", 1)))
     assert first.index_hash == again.index_hash != other.index_hash
 
 
 def test_interactions_are_measured_first_and_then_again() -> None:
     calls: list[int] = []
-    seconds = commands.measure({"once more": calls.append})
+    seconds = measuring.measure({"once more": calls.append})
     assert calls == list(range(6))
     assert set(seconds) == {"once more"}
     assert all(math.isfinite(value) and value >= 0 for value in seconds["once more"].values())
@@ -78,12 +77,12 @@ def test_the_dataset_page_is_measured_at_every_size(
     figures = json.loads(written.read_text(encoding="utf-8"))
     assert figures["synthetic"] is True
     assert figures["machine"]["cores"] >= 1
-    assert [one["rows"] for one in figures["sizes"]] == [500, 1000]
-    for one in figures["sizes"]:
-        assert {"counts", "Spearman", "sort by sharpness", "open the page"} <= set(one["seconds"])
-        assert all(took["first"] > 0 and took["median"] > 0 for took in one["seconds"].values())
-        assert one["memory"]["page"]["peak"] >= one["memory"]["page"]["resident"] > 0
-        assert one["index_mebibytes"] > 0
+    assert [entry["rows"] for entry in figures["sizes"]] == [500, 1000]
+    for entry in figures["sizes"]:
+        assert {"counts", "Spearman", "sort by sharpness", "open the page"} <= set(entry["seconds"])
+        assert all(took["first"] > 0 and took["median"] > 0 for took in entry["seconds"].values())
+        assert entry["memory"]["page"]["peak"] >= entry["memory"]["page"]["resident"] > 0
+        assert entry["index_mebibytes"] > 0
     printed = capsys.readouterr().out
     for word in ("SYNTHETIC", "cores", "1,000", "500", "open the page", "× for 10 × rows", "MiB"):
         assert word in printed
@@ -91,10 +90,10 @@ def test_the_dataset_page_is_measured_at_every_size(
 
 
 def test_a_page_that_fails_is_not_measured(folders: Folders) -> None:
-    dataset = commands.write_rows(folders.data / "made", 50, 0)
+    dataset = write_rows(folders.data / "made", 50, 0)
     (dataset.folder / "index.parquet").write_bytes(b"broken")
     with pytest.raises(RuntimeError, match="page failed"):
-        commands.open_page(dataset, {})
+        dataset_page.open_page(dataset, {})
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -158,14 +157,14 @@ def test_training_is_measured_beside_a_plain_loop(
     figures = json.loads(written.read_text(encoding="utf-8"))
     assert figures["synthetic"] is True
     assert figures["machine"]["device"]
-    (one,) = figures["architectures"]
-    speeds = one["pictures_a_second"]
+    (network,) = figures["architectures"]
+    speeds = network["pictures_a_second"]
     assert {"ours", "ours, step alone", "plain, step alone", "ours, bfloat16", "timm, 0 workers"} <= set(speeds)
-    assert all(math.isfinite(speed) and speed > 0 for speed in (*speeds.values(), one["prepared"]))
-    assert one["recipe"]["precision"] == "full"
+    assert all(math.isfinite(speed) and speed > 0 for speed in (*speeds.values(), network["prepared"]))
+    assert network["recipe"]["precision"] == "full"
     for style in ("timm", "torchvision"):
         best = max(speed for way, speed in speeds.items() if way.startswith(style))
-        assert one["against"][style]["ours_times_as_fast"] == pytest.approx(speeds["ours"] / best)
+        assert network["against"][style]["ours_times_as_fast"] == pytest.approx(speeds["ours"] / best)
     printed = capsys.readouterr().out
     for word in ("SYNTHETIC", "cores", "test_efficientnet", "step alone", "ours against timm, geometric mean"):
         assert word in printed
@@ -221,11 +220,11 @@ def test_verdicts_are_counted_where_all_are_equal_and_where_one_is_better(
 
 def test_a_simulated_world_is_as_asked() -> None:
     world = World(shares_of(Condition.EXCESS_SEBUM), (0.35, 0.35, 0.1))
-    drawn = draw(world, 3000, np.random.default_rng(0))
-    assert drawn.truth.shape == (6, 15_000)
-    assert (np.bincount(drawn.groups) == 5).all()
-    assert np.bincount(drawn.truth.ravel()) / drawn.truth.size == pytest.approx(world.shares, abs=0.01)
-    first, second, best = kappas(confusion(drawn)).mean(axis=1)
+    simulated = draw(world, 3000, np.random.default_rng(0))
+    assert simulated.truth.shape == (6, 15_000)
+    assert (np.bincount(simulated.groups) == 5).all()
+    assert np.bincount(simulated.truth.ravel()) / simulated.truth.size == pytest.approx(world.shares, abs=0.01)
+    first, second, best = kappas(confusion(simulated)).mean(axis=1)
     assert first == pytest.approx(second, abs=0.01)
     assert best > first + 0.02
     for gain in (0.03, -0.05):
@@ -242,12 +241,12 @@ def test_a_comparison_is_measured_beside_a_loop(
     assert commands.main(["compare", "--images", "1000", "--repeats", "1", "--json", str(written)]) == 0
     figures = json.loads(written.read_text(encoding="utf-8"))
     assert figures["synthetic"] is True
-    assert [(one["images"], one["groups"]) for one in figures["sizes"]] == [(1000, 200)]
-    for one in figures["sizes"]:
-        assert min(one["seconds"].values()) > 0
-        assert {"arrange a run", "line up", "matrices", "compare"} <= set(one["seconds"])
-        assert one["memory"]["peak"] >= one["memory"]["before"] > 0
-        assert one["plain"]["replicates"] >= 1
+    assert [(entry["images"], entry["groups"]) for entry in figures["sizes"]] == [(1000, 200)]
+    for entry in figures["sizes"]:
+        assert min(entry["seconds"].values()) > 0
+        assert {"arrange a run", "line up", "matrices", "compare"} <= set(entry["seconds"])
+        assert entry["memory"]["peak"] >= entry["memory"]["before"] > 0
+        assert entry["plain"]["replicates"] >= 1
     printed = capsys.readouterr().out
     for word in ("SYNTHETIC", "cores", "1,000 pictures", "scaled to 2,000", "times as long"):
         assert word in printed
@@ -260,17 +259,17 @@ def test_the_loop_beside_it_finds_the_same_figures() -> None:
     truth = generator.integers(0, 4, 300)
     aligned = align_tables({"one": prediction_table(truth, add_noise(truth, 0.4, generator))}, in_group=5)
     place = aligned.condition(Condition.EXCESS_SEBUM)
-    found = compare(aligned, {"one": ["one"]})
+    result = compare(aligned, {"one": ["one"]})
     of = (aligned.truth[place], aligned.grades[0, place], aligned.probabilities[0, place])
     for name, value in comparison.plain_metrics(sklearn.metrics, *of).items():
-        assert found.values(name)[0, place] == pytest.approx(value), name
+        assert result.values(name)[0, place] == pytest.approx(value), name
 
 
 def test_clicks_on_the_compare_page_are_measured(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
-    dataset = commands.write_rows(folders.data / "benchmark", 600, 0)
+    dataset = write_rows(folders.data / "benchmark", 600, 0)
     runs = compare_page.write_runs(dataset, folders.artifacts)
     assert all(run.finished and run.complete for run in runs)
-    monkeypatch.setattr(commands, "_REPEATS", 1)
+    monkeypatch.setattr(measuring, "REPEATS", 1)
     clicks = compare_page._clicks(dataset)
     some = {name: clicks[name] for name in ("leaderboard", "wall, a cell", "lab, another τ")}
     monkeypatch.setattr(compare_page, "_clicks", lambda _: some)
@@ -280,7 +279,7 @@ def test_clicks_on_the_compare_page_are_measured(folders: Folders, monkeypatch: 
 
 
 def test_a_click_that_fails_is_not_measured(folders: Folders) -> None:
-    dataset = commands.write_rows(folders.data / "benchmark", 300, 0)
+    dataset = write_rows(folders.data / "benchmark", 300, 0)
     compare_page.write_runs(dataset, folders.artifacts)
     (dataset.folder / "index.parquet").write_bytes(b"broken")
     with pytest.raises(RuntimeError, match="page failed"):
@@ -294,14 +293,14 @@ def test_grading_is_measured_beside_the_old_way(
     assert commands.main(["predict", "--quick", "--json", str(written)]) == 0
     figures = json.loads(written.read_text(encoding="utf-8"))
     assert figures["synthetic"] is True
-    (one,) = figures["found"]
+    (network,) = figures["found"]
     ways = {"old way", "shared, eager", "ours", "ours, 8 bit"}
-    assert set(one["cores 1"]) == ways | {"network", "peak"}
-    assert min(one["cores 1"].values()) > 0
-    assert one["operations"] > 1e6
-    assert one["memory"]["ours"] > 50
+    assert set(network["cores 1"]) == ways | {"network", "peak"}
+    assert min(network["cores 1"].values()) > 0
+    assert network["operations"] > 1e6
+    assert network["memory"]["ours"] > 50
     printed = capsys.readouterr().out
-    for word in ("SYNTHETIC", "quicken", "GFLOP/s", "× ours", "Median of 1", "MiB"):
+    for word in ("SYNTHETIC", "training.optimize", "GFLOP/s", "× ours", "Median of 1", "MiB"):
         assert word in printed
     assert list(folders.artifacts.iterdir()) == []
 

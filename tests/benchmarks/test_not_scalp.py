@@ -27,8 +27,8 @@ def test_every_kind_is_a_picture_as_a_camera_writes_it(kind: str) -> None:
 
 
 def test_a_picture_takes_on_the_light_and_colours_of_another() -> None:
-    one, other = draw("fabric", 0), draw("bare_skin", 0)
-    moved, wanted = (opened(data).reshape(-1, 3).astype(float) for data in (in_colours_of(one, other), other))
+    fabric, skin = draw("fabric", 0), draw("bare_skin", 0)
+    moved, wanted = (opened(data).reshape(-1, 3).astype(float) for data in (in_colours_of(fabric, skin), skin))
     np.testing.assert_allclose(moved.mean(axis=0), wanted.mean(axis=0), atol=6)
 
 
