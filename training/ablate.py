@@ -1,4 +1,4 @@
-"""Which measure against losing rare grades does what: `python -m training.ablate --condition value_4`.
+"""Effect of each measure against losing rare grades: `python -m training.ablate --condition value_4`.
 
 Trains the ladder from plain cross-entropy to the recipe that the flags say, one network a condition (or `--shared`,
 all six in one) and seed, and prints what each step adds to the one before. Runs that are there already are used.
@@ -20,7 +20,7 @@ from scalp_core.metrics.paired_comparison import Verdict
 from scalp_core.runs.duration import duration, estimate, measure
 from scalp_core.runs.runs import Recipe
 from training.markdown import markdown_table
-from training.train import INTERRUPTED, add_recipe, chosen_recipe, train_all
+from training.train import INTERRUPTED, add_recipe, recipe_of, train_all
 
 _FIGURES = (".svg", ".png")
 _HEADINGS = {
@@ -30,9 +30,10 @@ _HEADINGS = {
 }
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
     parser = _parser()
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.figure and options.figure.suffix not in _FIGURES:
         parser.error(f"--figure takes a file that ends with {' or '.join(_FIGURES)}")
     if options.seeds < 1:
@@ -67,7 +68,7 @@ def _ablate(options: argparse.Namespace) -> int:
     seeds = range(options.seeds)
     shared = options.shared or options.altogether
     graded = CONDITIONS if shared else (find_condition(options.condition),)
-    base = chosen_recipe(options, conditions=graded, seed=seeds[0])
+    base = recipe_of(options, conditions=graded, seed=seeds[0])
     base.check()
     only = ablation.ends(base) if options.altogether else ()
     print(_plan(base, seeds, only), file=sys.stdout if options.plan else sys.stderr)
@@ -93,18 +94,18 @@ def _ablate(options: argparse.Namespace) -> int:
     return code
 
 
-# ---- words and tables ----
+# ---- texts and tables ----
 
 
 def _plan(base: Recipe, seeds: Sequence[int], only: Sequence[str]) -> str:
-    """What every step changes, how many of its networks are there; the time that the others take."""
+    """Tabulate each step's changes and finished networks, and estimate the time of the others."""
     trainings, rows = ablation.plan(base, seeds, only), [["step", "changes", "finished"]]
     for step in (step for step in ablation.ladder(base) if step.key in only or not only):
         its = [training for training in trainings if step.key in training.steps]
         finished = sum(training.run is not None and training.run.finished for training in its)
         changes = ", ".join(f"{name} = {value}" for name, value in step.changes.items()) or "the same networks"
         rows.append([step.name.en, changes, f"{finished} of {len(its)}"])
-    missing = [one.recipe for one in trainings if one.run is None or not one.run.finished]
+    missing = [needed.recipe for needed in trainings if needed.run is None or not needed.run.finished]
     seconds = sum((estimate(recipe) or measure(recipe)).seconds for recipe in missing)
     time = f": {duration(seconds).en} at most" if missing else ""
     return (
@@ -144,7 +145,7 @@ def _altogether(table: pd.DataFrame) -> list[list[str]]:
 
 
 def markdown(table: pd.DataFrame, names: Mapping[str, str]) -> str:
-    """A row a step: what it reaches and what it adds, with intervals.
+    """Return a row a step: its metrics and its differences, with intervals.
 
     Args:
         table: of ablation.table.
@@ -187,14 +188,14 @@ def _number(value: float, form: str) -> str:
 
 # ---- the printed figure ----
 
-_DRAWN = ("quadratic_weighted_kappa", "worst_grade_recall")
+_FIGURE_METRICS = ("quadratic_weighted_kappa", "worst_grade_recall")
 
 
 def draw(table: pd.DataFrame, names: Mapping[str, str], path: Path, title: str, synthetic: bool) -> None:
-    """Kappa and worst-grade recall by step with their intervals, as a file; see figures.ladder."""
+    """Write the figure of kappa and worst-grade recall by step with their intervals; see print_figures.ladder."""
     from scalp_core.charts import print_figures  # seaborn takes a second to import, for this alone
 
-    headings = {metric: _HEADINGS[metric] for metric in _DRAWN}
+    headings = {metric: _HEADINGS[metric] for metric in _FIGURE_METRICS}
     figure = print_figures.ladder(table, names, headings, title, synthetic=synthetic)
     if path.suffix == ".svg":
         path.write_text(print_figures.as_svg(figure), encoding="utf-8")

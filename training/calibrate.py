@@ -1,10 +1,11 @@
 """Fit operating point and gate of finished runs anew: `python -m training.calibrate RUN [RUN …]`. Trains nothing.
 
-What decides the grades changes at once, on the page and in REST; the point before is kept beside the new one.
+Pages and REST use the new ones at once; the previous operating point is kept beside the new one.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -16,11 +17,12 @@ from scalp_core.metrics import metrics as evaluate
 from scalp_core.metrics.operating_point import MIN_IMAGES, fit
 from scalp_core.runs.runs import Run, find_finished, not_writable
 
-# The calibration part flatters, as everything was fitted on it; the validation part was not looked at.
+# The calibration split flatters, as everything was fitted on it; nothing was fitted on the validation split.
 _PARTS = ("calib", "valid")
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.calibrate", description=__doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="finished runs")
     parser.add_argument(
@@ -29,7 +31,7 @@ def main() -> int:
         help="recall that the worst grade has to keep on the calibration split, 0–1 (default: as the recipe says)",
     )
     parser.add_argument("--why", default="python -m training.calibrate", help="the occasion, kept with the point")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
         for run in [_finished(name) for name in options.runs]:
             _calibrate(run, options.recall_floor, options.why)
@@ -51,7 +53,7 @@ def _share(text: str) -> float:
 
 
 def _finished(name: str) -> Run:
-    """That run, whole. Raises ScalpError if there is none, it has not finished, or its files are damaged."""
+    """Return the run. Raise ScalpError if there is none, it has not finished, or its files are damaged."""
     run = find_finished(name)
     run.verify()
     return run
@@ -76,7 +78,7 @@ def _calibrate(run: Run, recall_floor: float | None, why: str) -> None:
 
 
 def _fit_gate(run: Run) -> None:
-    """Needs the pictures; where they are not here, or too few, the operating point is fitted all the same."""
+    """Fit the gate; a run whose pictures are missing or too few only gets its operating point."""
     try:
         gate = gate_fit.refit(run)
     except ScalpError as error:
@@ -93,7 +95,7 @@ def _fit_gate(run: Run) -> None:
 
 
 def _table(before: pd.DataFrame, after: pd.DataFrame, condition: Condition) -> pd.DataFrame:
-    """A row a part: what was reached until now → with the new point."""
+    """Return a row a split: metrics with the previous → with the new point."""
     rows = []
     for part in _PARTS:
         was, now = _reached(before, condition, part), _reached(after, condition, part)

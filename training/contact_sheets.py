@@ -1,7 +1,7 @@
-"""Drawn frames side by side: `python -m training.contact_sheets [--seed N] [--folder docs/contact_sheets]`.
+"""Rendered frames side by side: `python -m training.contact_sheets [--seed N] [--folder docs/contact_sheets]`.
 
 One sheet a condition (a row a cast, a column a grade, all else normal), one of what else may be in a picture, and one
-of pictures as a data set has them. Knows how to lay out pictures, not how a frame is drawn.
+of pictures as in a dataset.
 """
 
 import argparse
@@ -32,8 +32,9 @@ INK, PAPER, STAMP_INK = (30, 30, 30), 255, (190, 20, 20)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.contact_sheets", description=__doc__)
-    parser.add_argument("--seed", type=int, default=0, help="the same seed draws the same sheets (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed renders the same sheets (default 0)")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where to write them (default %(default)s)")
     options = parser.parse_args(arguments)
     if options.seed < 0:
@@ -47,13 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def sheets(seed: int) -> dict[str, Pixels]:
-    """Every sheet by the name of its file, RGB."""
+    """Render every sheet by the name of its file, RGB."""
     by_condition = {condition.code: condition_sheet(condition, seed) for condition in CONDITIONS}
     return by_condition | {"confusers": confuser_sheet(seed), "mixed": mixed_sheet(seed)}
 
 
 def condition_sheet(condition: Condition, seed: int) -> Pixels:
-    """A row a cast, a column a grade; within a row chance is the same, so that only the cue changes."""
+    """Render a row a cast, a column a grade; within a row chance is the same, so that only the cue changes."""
     captions = [f"{grade.value} {grade.text.en}" for grade in GRADES]
     header = np.hstack([_paper(GUTTER, CAPTION), *(_written(caption, TILE_WIDTH, CAPTION) for caption in captions)])
     rows = [header]
@@ -66,7 +67,7 @@ def condition_sheet(condition: Condition, seed: int) -> Pixels:
 
 
 def confuser_sheet(seed: int) -> Pixels:
-    """Each of the things that may be in a picture whatever its labels are, on a scalp that is normal otherwise."""
+    """Render each thing that may be in a picture whatever its labels, on an otherwise normal scalp."""
     tiles = []
     for number, name in enumerate(CONFUSERS):
         scene = replace(scene_of({}, seed + number), confusers=frozenset({name}))
@@ -75,7 +76,7 @@ def confuser_sheet(seed: int) -> Pixels:
 
 
 def mixed_sheet(seed: int) -> Pixels:
-    """Pictures of a data set, with the six grades they were drawn as."""
+    """Render pictures of a dataset, with the six grades that they show."""
     tiles = []
     for picture in pictures_of(MIXED_FRAMES, seed, prior="tempered"):
         grades = " ".join(str(grade) for grade in picture.clean)
@@ -91,7 +92,7 @@ def _grid(tiles: Sequence[Pixels]) -> Pixels:
 
 
 def _titled(title: str, sheet: Pixels) -> Pixels:
-    """The sheet under its title and the stamp that says what it is."""
+    """Put the sheet under its title and the stamp SYNTHETIC."""
     header = _paper(sheet.shape[1], TITLE)
     cv2.putText(header, title, (8, 23), cv2.FONT_HERSHEY_SIMPLEX, 0.6, INK, 1, cv2.LINE_AA)
     width = cv2.getTextSize(STAMP, cv2.FONT_HERSHEY_SIMPLEX, 0.6, 2)[0][0]
@@ -108,7 +109,7 @@ def _tile(frame: Pixels) -> Pixels:
 
 
 def _written(text: str, width: int, height: int) -> Pixels:
-    """Text on white paper."""
+    """Write text on white paper."""
     paper = _paper(width, height)
     cv2.putText(paper, text, (6, min(height - 5, 18)), cv2.FONT_HERSHEY_SIMPLEX, 0.45, INK, 1, cv2.LINE_AA)
     return paper

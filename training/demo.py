@@ -1,7 +1,7 @@
-"""What the demonstration is made of: the data set that every start renders, and the runs that travel in git.
+"""Recipes of the demonstration: the dataset that every start renders, and the runs that travel in git.
 
-The shipped runs learned from a larger data set with the same pictures to be judged on, so their figures and whatever
-is trained on the demonstration data can be compared, and every picture behind a figure is there to be looked at.
+The shipped runs learned from a larger dataset with the same pictures to be judged on. So they can be compared with
+runs trained on the demonstration data, and every picture behind a figure is available.
 """
 
 from collections.abc import Collection
@@ -11,10 +11,10 @@ from scalp_core.runs.runs import Recipe
 
 # About a minute on two cores.
 NAME, IMAGES, EVALUATION, SEED = "demo", 2400, 1700, 20260101
-# What the shipped runs learned from: the same seed, so the same pictures and more.
+# The training data of the shipped runs: the same seed, so the same pictures and more.
 TRAINING_NAME, TRAINING_IMAGES = "demo-training", 5700
 
-# About three hours of one CPU core in all (measured). Nothing is downloaded, so anybody can repeat it. First, from
+# About three hours of one CPU core in all (measured). Nothing is downloaded, so it can be repeated. First, from
 # random weights, at 64 px, where a step costs a quarter and many can be made: pustules, the smallest cue, are found
 # after some two thousand. Then on from there at 128 px (VGG, for its time, at 96), which fine scaling and hair need.
 _LEARNED = Recipe(data=TRAINING_NAME, batch_size=16)
@@ -32,7 +32,7 @@ _AT_FULL_SIZE = replace(
 )
 _FOR_HAIR = replace(_AT_FULL_SIZE, epochs=4, lr=3e-4, condition_weights=(1.0, 1.0, 1.0, 1.0, 1.0, 3.0))
 
-# Architecture, precision, and what it learns by, each going on from the one before. GoogLeNet and ViT learn slowly from
+# Architecture, precision, and its recipes, each starting from the one before. GoogLeNet and ViT learn slowly from
 # random weights: they get more epochs, and a last part in which the rate rises once more, GoogLeNet's for hair loss.
 _PLANS = (
     (
@@ -56,7 +56,7 @@ _PLANS = (
 
 
 def _chain(architecture: str, precision: str, parts: tuple[Recipe, ...]) -> dict[str, Recipe]:
-    """By id: `base-…`, `base-…-2`, and `demo-…` for the last."""
+    """Return a chain's recipes by id: `base-…`, `base-…-2`, and `demo-…` for the last."""
     ids = [f"base-{architecture}" + (f"-{number}" if number > 1 else "") for number in range(1, len(parts))]
     starts = ["none", *(f"run:{run_id}" for run_id in ids)]
     return {
@@ -71,6 +71,6 @@ RECIPES = {run_id: recipe for chain in _CHAINS for run_id, recipe in chain.items
 
 
 def to_train(there: Collection[str]) -> dict[str, Recipe]:
-    """What the shipped runs that are not there need, by id: each after the one that it goes on from."""
+    """Return the recipes of missing shipped runs by id, each after the one that it starts from."""
     missing = [chain for chain in _CHAINS if not RECIPES.keys() & chain.keys() <= set(there)]
     return {run_id: recipe for chain in missing for run_id, recipe in chain.items()}

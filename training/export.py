@@ -1,7 +1,8 @@
-"""Make finished runs ready to answer: `python -m training.export [--answering]`. Done already, it takes a moment."""
+"""Export finished runs: `python -m training.export [--answering]`. Exported ones are skipped."""
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from tqdm import tqdm
 
@@ -11,13 +12,13 @@ from scalp_core.runs.champions import champions
 from scalp_core.runs.runs import Run, finished_runs
 
 
-def main() -> int:
-    """Always 0: a run that cannot be made ready is told and must not keep the others from answering."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; always return 0: a run that cannot be exported is reported and does not stop the others."""
     parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
     parser.add_argument(
         "--answering", action="store_true", help="only the runs that answer now; others get ready when they are needed"
     )
-    waiting = [run for run in _wanted(parser.parse_args().answering) if not run.exported]
+    waiting = [run for run in _wanted(parser.parse_args(arguments).answering) if not run.exported]
     for run in tqdm(waiting, desc="preparing models", disable=not waiting):
         try:
             worker.export(run)

@@ -1,7 +1,7 @@
-"""Let finished runs answer faster where grades stay what they are: `python -m training.optimize RUN …|--all [--int8]`.
+"""Let finished runs answer faster where their grades do not change: `python -m training.optimize RUN …|--all [--int8]`.
 
 Tries to decode pictures at reduced scale, and with --int8 to compute with 8-bit numbers. Each is checked on the
-calibration part of the run's data set at its operating point; what passes and is faster is taken from then on.
+calibration split of the run's dataset at its operating point; one that passes and is faster is used from then on.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from training.markdown import markdown_table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0 all were tried, 2 one could not be, which was explained and kept no other from being tried."""
+    """Run the command; return 0 if all were tried, 2 if some could not be."""
     parser = argparse.ArgumentParser(prog="python -m training.optimize", description=__doc__)
     parser.add_argument("runs", nargs="*", metavar="RUN", help="finished runs")
     parser.add_argument("--all", action="store_true", help="all finished runs")
@@ -57,18 +57,18 @@ def _optimize(run: Run, int8: bool) -> None:
     dataset = _judged_on(run)
     with tqdm(desc=run.id, unit=" pictures", dynamic_ncols=True, leave=False, disable=None) as bar:
 
-        def tell(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        result = optimize.optimize_run(run, dataset, int8, tell)
+        result = optimize.optimize_run(run, dataset, int8, report)
     print(f"\n{run.id}: {_heading(dataset, result)}\n")
     print(_table(run, result))
     print(f"\nFrom now on: {_name(result.serving)}.{_why(result)}")
 
 
 def _why(result: CheckResult) -> str:
-    """Why nothing was taken although something passed."""
+    """Explain why the exact way stays although another one passed."""
     passed = any(candidate.passed() for candidate in result.candidates[1:])
     gain = f"{LEAST_GAIN - 1:.0%}"
     return f" What passed is not {gain} faster." if passed and result.serving == EXACT else ""
@@ -91,7 +91,7 @@ def _table(run: Run, result: CheckResult) -> str:
 
 
 def _row(run: Run, candidate: Candidate, exact: bool) -> list[str]:
-    """Kappas without short cuts, and by how much they change with them."""
+    """Return one way's row: the kappas of the exact way, changes of kappa of the others."""
     kappas = [
         f"{candidate.kappas[condition]:.4f}" if exact else f"{candidate.changes[condition]:+.4f}"
         for condition in run.recipe.conditions
@@ -108,8 +108,8 @@ def _row(run: Run, candidate: Candidate, exact: bool) -> list[str]:
     ]
 
 
-def _name(one: Serving) -> str:
-    return f"{'reduced decoding' if one.reduced else 'all pixels'}, {'8' if one.int8 else '32'} bit"
+def _name(serving: Serving) -> str:
+    return f"{'reduced decoding' if serving.reduced else 'all pixels'}, {'8' if serving.int8 else '32'} bit"
 
 
 if __name__ == "__main__":

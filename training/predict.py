@@ -22,7 +22,7 @@ from scalp_core.runs.runs import find_finished
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0 something was graded, 1 nothing, 2 a mistake that was explained, 130 interrupted."""
+    """Run the command; return 0 if any picture was graded, 1 if none, 2 after a mistake, 130 if interrupted."""
     options = _parser().parse_args(arguments)
     try:
         return _predict(options)
@@ -72,22 +72,22 @@ def _jobs(text: str) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    chosen = graders(_in_order(options.conditions), find_finished(options.run) if options.run else None)
+    answering = graders(_in_order(options.conditions), find_finished(options.run) if options.run else None)
     listing = find(options.paths)
-    _tell_what_is_left_out(listing, options.conditions, chosen)
+    _report_left_out(listing, options.conditions, answering)
     if not listing.sources:
         print(f"There are no pictures in {shlex.join(options.paths)}.", file=sys.stderr)
         return 1
     started = time.monotonic()
     with _Bar() as bar:
-        order = BatchRequest(listing.sources, chosen, options.out)
-        outcome = grade_all(order, jobs=options.jobs, restart=options.restart, progress=bar)
-    _tell(outcome, chosen, options.out, time.monotonic() - started)
+        request = BatchRequest(listing.sources, answering, options.out)
+        outcome = grade_all(request, jobs=options.jobs, restart=options.restart, progress=bar)
+    _report(outcome, answering, options.out, time.monotonic() - started)
     return 0 if outcome.graded else 1
 
 
 class _Bar:
-    """A progress bar with the time that is left; appears when grading begins."""
+    """Progress bar with the remaining time; appears when grading begins."""
 
     def __init__(self) -> None:
         self.bar = tqdm(disable=True)
@@ -99,7 +99,7 @@ class _Bar:
         self.bar.close()
 
     def __call__(self, done: int, total: int) -> None:
-        if self.bar.disable:  # what was graded before says nothing about the speed
+        if self.bar.disable:  # pictures graded before say nothing about the speed
             self.bar = tqdm(total=total, initial=done, unit=" pictures", desc="grading", dynamic_ncols=True)
         self.bar.update(done - self.bar.n)
 
@@ -108,14 +108,14 @@ def _in_order(conditions: Sequence[Condition]) -> list[Condition]:
     return [condition for condition in CONDITIONS if condition in conditions]
 
 
-def _tell_what_is_left_out(listing: Listing, wanted: Sequence[Condition], chosen: Graders) -> None:
+def _report_left_out(listing: Listing, wanted: Sequence[Condition], answering: Graders) -> None:
     if listing.others:
         print(f"Left out, being no pictures by their names: {_counts(listing.others)}.", file=sys.stderr)
-    if missing := [condition.text.en for condition in _in_order(wanted) if condition not in chosen.runs]:
+    if missing := [condition.text.en for condition in _in_order(wanted) if condition not in answering.runs]:
         print(f"No run grades {', '.join(missing)}: the table has no columns for that.", file=sys.stderr)
 
 
-def _tell(outcome: BatchResult, chosen: Graders, out: Path, seconds: float) -> None:
+def _report(outcome: BatchResult, answering: Graders, out: Path, seconds: float) -> None:
     graded_now = outcome.pictures - outcome.before
     if not graded_now:
         print(f"{out} is there already, of these pictures by these runs. Grade again with --restart.")
@@ -133,14 +133,15 @@ def _tell(outcome: BatchResult, chosen: Graders, out: Path, seconds: float) -> N
             f"{outcome.not_gradable:,} of these are probably not gradable: their column “reasons” says why, and their "
             "grades are not to be relied upon."
         )
-    elif chosen.gate is None:
+    elif answering.gate is None:
         print("Whether pictures can be graded was not checked: the run has no gate.")
-    for run, point in chosen.points.items():
-        names = ", ".join(condition.text.en for condition, one in chosen.runs.items() if one == run)
+    for run, point in answering.points.items():
+        names = ", ".join(condition.text.en for condition, its_run in answering.runs.items() if its_run == run)
         print(f"{run.id} graded {names}{f'; operating point of {point.made[:10]}' if point.made else ''}.")
-    if any(run.synthetic for run in chosen.points):
+    if any(run.synthetic for run in answering.points):
         print(
-            "These runs learned from synthetic pictures, drawn by a program: their grades mean nothing for real ones."
+            "These runs learned from synthetic pictures, rendered by a program: their grades mean nothing for real "
+            "ones."
         )
     print("Research only: not a medical device, not for diagnosis.")
 

@@ -1,4 +1,4 @@
-"""`python -m training.prepare`: data sets from the command line. Knows how to ask and report, not how they are made."""
+"""Render, import, split and audit datasets: `python -m training.prepare COMMAND`."""
 
 import argparse
 import json
@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from tqdm import tqdm
@@ -23,9 +24,11 @@ from scalp_core.synthetic.aihub_export import check_folder, write_aihub_tree
 from scalp_core.synthetic.generate import PRIORS, make_dataset
 from training import demo
 
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0 done, 2 a mistake that was explained, 130 interrupted."""
+    """Run the command; return 0 if done, 2 after an explained mistake, 130 if interrupted."""
     options = _parser().parse_args(arguments)
     try:
         options.command(options)
@@ -41,7 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.prepare", description="Prepare a dataset.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_rendering(commands)
+    _add_imports(commands)
+    _add_changes(commands)
+    return parser
 
+
+def _add_rendering(commands: Commands) -> None:
     synthetic = commands.add_parser("synthetic", help="render a synthetic dataset")
     synthetic.add_argument("--images", type=int, default=3000, help="how many pictures (default %(default)s)")
     synthetic.add_argument("--evaluation", type=int, help="how many of them to be judged on (default: 40 %%)")
@@ -63,9 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     synthetic.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
     synthetic.set_defaults(command=_make)
 
-    shown = commands.add_parser("demo", help=f"render the demonstration dataset ({demo.IMAGES} pictures)")
-    shown.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
-    shown.set_defaults(
+    demonstration = commands.add_parser("demo", help=f"render the demonstration dataset ({demo.IMAGES} pictures)")
+    demonstration.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
+    demonstration.set_defaults(
         command=_make_demo,
         images=demo.IMAGES,
         evaluation=demo.EVALUATION,
@@ -75,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
         as_aihub=None,
     )
 
+
+def _add_imports(commands: Commands) -> None:
     aihub = commands.add_parser("aihub", help="import the AI Hub 216 tree as it was delivered, zips or unpacked")
     aihub.add_argument("folder", type=Path, help="the folder that holds Training and Validation, in any spelling")
     _import_options(aihub)
@@ -99,7 +110,9 @@ def _parser() -> argparse.ArgumentParser:
     _import_options(table)
     table.set_defaults(command=lambda options: _import(options, "csv", options.images))
 
-    parts = commands.add_parser("split", help="deal the pictures of a dataset to train, valid, calib and test anew")
+
+def _add_changes(commands: Commands) -> None:
+    parts = commands.add_parser("split", help="split the pictures of a dataset into train, valid, calib and test anew")
     parts.add_argument("name")
     parts.add_argument(
         "--by", choices=list(SPLIT_METHODS), default="site", help="what never lies in two splits (default site)"
@@ -111,7 +124,6 @@ def _parser() -> argparse.ArgumentParser:
     audited.add_argument("name")
     audited.add_argument("--json", action="store_true", help="for programs")
     audited.set_defaults(command=_audit)
-    return parser
 
 
 def _import_options(parser: argparse.ArgumentParser) -> None:
@@ -147,7 +159,7 @@ def _at_least(text: str, least: int) -> int:
 
 def _make(options: argparse.Namespace) -> None:
     if options.as_aihub:
-        check_folder(options.as_aihub)  # before an hour of drawing
+        check_folder(options.as_aihub)  # before an hour of rendering
     with tqdm(total=options.images, unit=" images", desc=options.name, dynamic_ncols=True) as bar:
 
         def show(done: int, total: int) -> None:
@@ -182,7 +194,7 @@ def _write_tree(dataset: Dataset, options: argparse.Namespace) -> None:
 
 
 def _make_demo(options: argparse.Namespace) -> None:
-    """The demonstration data set; one that an older version made stays, so that an update never stops a start."""
+    """Make the demonstration dataset; one of an older version stays, so that an update never stops a start."""
     try:
         _make(options)
     except ScalpError as error:
@@ -197,24 +209,24 @@ def _report(dataset: Dataset) -> None:
     site = dataset.column("site")
     site = site.where(site != "")  # unknown ones are not one site
     print(f"Dataset “{dataset.name}”: {dataset.images:,} images of {site.nunique():,} known sites in {dataset.folder}")
-    for one in PARTS:
-        print(f"  {one:<5} {(part == one).sum():>7,} images, {site[part == one].nunique():>5,} sites")
-    print("Images of grade 0 / 1 / 2 / 3 by part:")
+    for name in PARTS:
+        print(f"  {name:<5} {(part == name).sum():>7,} images, {site[part == name].nunique():>5,} sites")
+    print("Images of grade 0 / 1 / 2 / 3 by split:")
     counted = counts(dataset, np.arange(dataset.images)).dropna(subset="grade")
-    for (condition, one), images in counted.groupby(["condition", "part"], sort=False)["images"]:
-        if one in PARTS:
-            name = f"{Condition(condition).code:<13}" if one == PARTS[0] else " " * 13
-            print(f"  {name} {one:<5} {' / '.join(f'{number:>6,}' for number in images)}")
+    for (condition, name), images in counted.groupby(["condition", "part"], sort=False)["images"]:
+        if name in PARTS:
+            label = f"{Condition(condition).code:<13}" if name == PARTS[0] else " " * 13
+            print(f"  {label} {name:<5} {' / '.join(f'{number:>6,}' for number in images)}")
     if dataset.synthetic:
-        print("These pictures are synthetic: drawn by a program, not taken of people. What is measured on them says")
+        print("These pictures are synthetic: rendered by a program, not taken of people. What is measured on them says")
         print("nothing about real scalps.")
 
 
 def _import(options: argparse.Namespace, kind: str, source: Path) -> None:
     table, columns = (str(options.file), dict(options.map)) if kind == "csv" else ("", {})
-    order = ImportRequest(kind, str(source), table, columns, options.by, options.seed, options.extract)
+    request = ImportRequest(kind, str(source), table, columns, options.by, options.seed, options.extract)
     with _Bars() as bars:
-        dataset = import_tree(order, options.name, processes=options.processes, progress=bars)
+        dataset = import_tree(request, options.name, processes=options.processes, progress=bars)
     _report(dataset)
     report = read_report(dataset) or {}
     for warning in report["warnings"]:
@@ -226,7 +238,7 @@ def _import(options: argparse.Namespace, kind: str, source: Path) -> None:
 
 
 class _Bars:
-    """A progress bar a stage, with the time that is left."""
+    """Progress bar of each stage, with the remaining time."""
 
     def __init__(self) -> None:
         self.stage, self.bar = "", tqdm(disable=True)

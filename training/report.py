@@ -28,7 +28,7 @@ from scalp_core.runs.runs import Run, find_run, finished_runs
 from scalp_core.synthetic.label_noise import ceiling
 from training.markdown import markdown_table
 
-_SHOWN = {
+_COLUMNS = {
     "quadratic_weighted_kappa": "QWK",
     "average_mean_absolute_error": "AMAE",
     "worst_grade_recall": "worst recall",
@@ -37,9 +37,10 @@ _SHOWN = {
 }
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
     parser = _parser()
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if (options.markdown or options.html) and not options.data:
         parser.error("--markdown and --html need --data")
     if options.runs and not options.html:
@@ -90,11 +91,11 @@ def _report(options: argparse.Namespace) -> int:
 def _write_html(path: Path, dataset: Dataset, part: str, run_ids: Sequence[str] | None, language: str) -> None:
     from scalp_core.reports import comparison_report  # seaborn takes a second to import, for this alone
 
-    if not path.parent.is_dir():  # before all is drawn
+    if not path.parent.is_dir():  # before the figures are rendered
         raise _not_written(path, Text("there is no such folder", "폴더가 없어요"))
     sides, left_out = list_candidates(dataset)
     if run_ids:
-        sides = _chosen(sides, left_out, run_ids)
+        sides = _with_runs(sides, left_out, run_ids)
     text = comparison_report.render_report(dataset, sides, left_out, part, language, f"{date.today():%Y-%m-%d}")
     try:
         path.write_text(text, encoding="utf-8")
@@ -109,15 +110,15 @@ def _not_written(path: Path, why: Text) -> ScalpError:
     )
 
 
-def _chosen(sides: Sequence[Model], left_out: Sequence[ExcludedRun], run_ids: Sequence[str]) -> list[Model]:
-    """The sides with these runs alone.
+def _with_runs(sides: Sequence[Model], left_out: Sequence[ExcludedRun], run_ids: Sequence[str]) -> list[Model]:
+    """Return the models with these runs alone.
 
     Raises:
         ScalpError: there is no such run, or it cannot be compared.
     """
-    known = {run.id for side in sides for run in side.runs}
+    comparable = {run.id for side in sides for run in side.runs}
     for run_id in run_ids:
-        if run_id not in known:
+        if run_id not in comparable:
             raise _not_comparable(find_run(run_id), left_out)
     kept = [(side, tuple(run for run in side.runs if run.id in run_ids)) for side in sides]
     return [replace(side, key=runs[0].id, runs=runs) for side, runs in kept if runs]
@@ -125,7 +126,7 @@ def _chosen(sides: Sequence[Model], left_out: Sequence[ExcludedRun], run_ids: Se
 
 def _not_comparable(run: Run, left_out: Sequence[ExcludedRun]) -> ScalpError:
     unfinished = Text("it has not finished", "완료되지 않았어요")
-    reason = next((one.reason for one in left_out if one.run == run), unfinished)
+    reason = next((excluded.reason for excluded in left_out if excluded.run == run), unfinished)
     return ScalpError(
         "not_comparable",
         f"Run “{run.id}” cannot be compared: {reason.en}.",
@@ -157,7 +158,7 @@ def _print(run: Run) -> None:
     kind = "SYNTHETIC pictures" if run.synthetic else "pictures"
     print(f"\n{run.id}: {run.recipe.architecture} on {kind} “{run.recipe.data}”, {run.manifest['device']}")
     table = run_report(run)
-    table = table[table["part"].isin(["valid", "test"])].rename(columns=_SHOWN)
+    table = table[table["part"].isin(["valid", "test"])].rename(columns=_COLUMNS)
     table["condition"] = [Condition(key).code for key in table["condition"]]
     with pd.option_context("display.width", 140, "display.max_columns", None):
         print(table.to_string(index=False, float_format="{:.3f}".format))
@@ -172,8 +173,9 @@ def markdown(
     best: Mapping[Condition, float],
     milliseconds: Sequence[float],
 ) -> str:
-    """Three tables of the test part, a row a run: QWK with its 95 % interval; AMAE and the worst grade's recall;
-    calibration and grade sets.
+    """Return three tables of the test split, a row a run.
+
+    QWK with its 95 % interval; AMAE and the worst grade's recall; calibration and grade sets.
 
     Args:
         captures: of every image id.
@@ -209,8 +211,12 @@ def _kappas(runs: Sequence[Run], captures: Mapping[str, object], best: Mapping[C
 def _kappa(compared: Comparison, run: Run, condition: Condition) -> str:
     if condition not in run.recipe.conditions:
         return "–"
-    found = compared.estimate("quadratic_weighted_kappa", run.id, condition)
-    return _figure(found.value) if math.isnan(found.low) else f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+    estimate = compared.estimate("quadratic_weighted_kappa", run.id, condition)
+    return (
+        _figure(estimate.value)
+        if math.isnan(estimate.low)
+        else f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+    )
 
 
 def _figure(value: float) -> str:
@@ -241,7 +247,9 @@ def _calibrated(run: Run, condition: Condition) -> str:
     if condition not in run.recipe.conditions:
         return "–"
     plain = OperatingPoint().apply(run.raw_predictions)
-    before, after = (calibration.expected_calibration_error(one, condition, "test") for one in (plain, run.predictions))
+    before, after = (
+        calibration.expected_calibration_error(table, condition, "test") for table in (plain, run.predictions)
+    )
     sets = calibration.measure_sets(run.predictions, condition, "test")
     promised = f"{sets.coverage:.2f} ({sets.size:.1f})" if sets.images else "no sets"
     return f"{_figure(before)} → {_figure(after)}; {promised}"

@@ -1,9 +1,9 @@
-"""Train several architectures on one data set, one after another: `python -m training.sweep --data NAME --seeds 3`.
+"""Train several architectures on one dataset, one after another: `python -m training.sweep --data NAME --seeds 3`.
 
-`--per-condition` trains a network for each condition instead of one for all six. First it says what is there, what
-will be trained and how long that takes; what is finished is not repeated, so the same command goes on after a break.
+`--per-condition` trains a network for each condition instead of one for all six. First it lists finished runs, runs to
+train and their duration. Finished runs are not repeated, so the same command goes on after a break.
 
-`--demo` makes the runs again that travel in git: it renders their data set, trains what is missing, resumes what was
+`--demo` makes the runs again that travel in git: it renders their dataset, trains what is missing, resumes what was
 interrupted, and packs the weights in half precision. Two hours of one CPU core, about as long with two.
 """
 
@@ -24,16 +24,17 @@ from scalp_core.runs.duration import duration, estimate, measure
 from scalp_core.runs.runs import MAX_WAITING, Recipe, Run, State, create_run, finished_runs, list_runs
 from scalp_core.synthetic.generate import make_dataset
 from training import demo
-from training.train import INTERRUPTED, add_recipe, chosen_recipe, train_all
+from training.train import INTERRUPTED, add_recipe, recipe_of, train_all
 
 # The smallest variant of each family.
 _ARCHITECTURES = tuple(variants[0] for variants in FAMILIES.values())
 _LONGEST_ID = 64  # characters
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
     parser = _parser()
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.seeds < 1:
         parser.error("--seeds takes 1 or more")
     try:
@@ -41,7 +42,7 @@ def main() -> int:
     except ScalpError as error:
         print(error, file=sys.stderr)
         return 2
-    except KeyboardInterrupt:  # while pictures were drawn, or a speed measured
+    except KeyboardInterrupt:  # while pictures were rendered, or a speed measured
         print("\nInterrupted. What is done stays; start the same command again and it goes on.", file=sys.stderr)
         return INTERRUPTED
 
@@ -70,12 +71,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _recipes(options: argparse.Namespace) -> dict[str, Recipe]:
-    """By the ids of their runs."""
+    """Return the recipes by the ids of their runs."""
     base, prefix = (
-        chosen_recipe(options, architecture=options.architectures[0]),
+        recipe_of(options, architecture=options.architectures[0]),
         options.prefix or f"sweep-{options.data}",
     )
-    graded = [(one,) for one in base.conditions] if options.per_condition else [base.conditions]
+    graded = [(condition,) for condition in base.conditions] if options.per_condition else [base.conditions]
     recipes = {}
     for architecture in options.architectures:
         for conditions in graded:
@@ -87,7 +88,7 @@ def _recipes(options: argparse.Namespace) -> dict[str, Recipe]:
 
 
 def _run_id(prefix: str, architecture: str, words: Sequence[str]) -> str:
-    """A readable id; of a long timm name its beginning and four digits of its hash."""
+    """Make a readable id; of a long timm name its beginning and four digits of its hash."""
     name = architecture.replace(".", "-")
     room = _LONGEST_ID - len("-".join([prefix, "", *words]))
     if len(name) > room:
@@ -106,7 +107,7 @@ def _ship() -> int:
         )
     # One by one: a run can only start from one that has finished.
     for run_id, recipe in demo.to_train({run.id for run in finished_runs()}).items():
-        if code := train_all(_wanted({run_id: recipe})):
+        if code := train_all(_runs_to_train({run_id: recipe})):
             return code
     for run in list_runs():
         if run.id in demo.RECIPES and "stored_precision" not in run.manifest:
@@ -116,32 +117,32 @@ def _ship() -> int:
 
 
 def _sweep(recipes: Mapping[str, Recipe], only_plan: bool) -> int:
-    """Say what is to come, ask for all of it at once, watch it run by run; the worst exit code."""
-    known = _known(recipes)
-    _tell_plan(recipes, known)
+    """Print the plan, create all runs at once, watch them one by one; return the worst exit code."""
+    existing = _existing_runs(recipes)
+    _print_plan(recipes, existing)
     if only_plan:
         return 0
-    runs = _wanted(recipes)
+    runs = _runs_to_train(recipes)
     code = train_all(runs)
-    _tell_results([run for run in runs if run.finished])
+    _print_results([run for run in runs if run.finished])
     return code
 
 
-# ---- before: what is there, what is to be trained ----
+# ---- before: finished runs, runs to train ----
 
 
-def _known(recipes: Mapping[str, Recipe]) -> dict[str, Run]:
-    """The runs of these ids that are there. Raises ScalpError where one has another recipe, or there are too many."""
+def _existing_runs(recipes: Mapping[str, Recipe]) -> dict[str, Run]:
+    """Return the existing runs of these ids. Raise ScalpError where one has another recipe, or there are too many."""
     runs = list_runs()
-    known = {run.id: run for run in runs if run.id in recipes}
-    for run_id, run in known.items():
+    existing = {run.id: run for run in runs if run.id in recipes}
+    for run_id, run in existing.items():
         if run.recipe != recipes[run_id]:
             raise ScalpError(
                 "run_exists",
                 f"Run “{run_id}” exists with another recipe. Remove its folder or choose another --prefix.",
                 f"“{run_id}” 실행이 다른 설정으로 이미 있어요. 그 폴더를 지우거나 다른 --prefix를 고르세요.",
             )
-    waiting = len(recipes) - len(known) + sum(run.state.waiting for run in runs)
+    waiting = len(recipes) - len(existing) + sum(run.state.waiting for run in runs)
     if waiting > MAX_WAITING:
         raise ScalpError(
             "queue_full",
@@ -150,14 +151,14 @@ def _known(recipes: Mapping[str, Recipe]) -> dict[str, Run]:
             f"이 실행들을 더하면 대기 중인 실행이 {waiting}개가 되어 한도 {MAX_WAITING}개를 넘어요. --architectures, "
             "--conditions, --seeds를 나누어 실행하세요.",
         )
-    return known
+    return existing
 
 
-def _tell_plan(recipes: Mapping[str, Recipe], known: Mapping[str, Run]) -> None:
-    """A line a run and the time of all. Each new speed is measured, once an architecture."""
+def _print_plan(recipes: Mapping[str, Recipe], existing: Mapping[str, Run]) -> None:
+    """Print a line a run and the time of all. Each new speed is measured, once an architecture."""
     seconds, early = 0.0, ""
     for run_id, recipe in recipes.items():
-        state = known[run_id].state if run_id in known else State.QUEUED
+        state = existing[run_id].state if run_id in existing else State.QUEUED
         if state is State.FINISHED:
             print(f"{run_id:<{_LONGEST_ID}}  is there")
             continue
@@ -165,17 +166,17 @@ def _tell_plan(recipes: Mapping[str, Recipe], known: Mapping[str, Run]) -> None:
         expected = estimate(recipe) or measure(recipe)
         seconds += expected.seconds
         early = ", less where runs stop early" if expected.may_end_early else early
-        done = f", {state.text.en} after epoch {len(known[run_id].history)}" if run_id in known else ""
+        done = f", {state.text.en} after epoch {len(existing[run_id].history)}" if run_id in existing else ""
         print(f"{run_id:<{_LONGEST_ID}}  to train, {duration(expected.seconds).en}{done}", flush=True)
-    missing = sum(run_id not in known or not known[run_id].finished for run_id in recipes)
+    missing = sum(run_id not in existing or not existing[run_id].finished for run_id in recipes)
     print(f"{len(recipes)} runs, {len(recipes) - missing} there, {missing} to train", end="")
     print(f": {duration(seconds).en}{early}." if missing else ".", flush=True)
 
 
-def _wanted(recipes: Mapping[str, Recipe]) -> list[Run]:
-    """The runs of these ids, asked for or taken up again; never another recipe's."""
-    known = _known(recipes)
-    runs = [known.get(run_id) or create_run(recipe, run_id) for run_id, recipe in recipes.items()]
+def _runs_to_train(recipes: Mapping[str, Recipe]) -> list[Run]:
+    """Create or resume the runs of these ids; never another recipe's."""
+    existing = _existing_runs(recipes)
+    runs = [existing.get(run_id) or create_run(recipe, run_id) for run_id, recipe in recipes.items()]
     for run in runs:
         if run.state in (State.PAUSED, State.FAILED, State.CANCELLED):
             run.resume()
@@ -185,8 +186,8 @@ def _wanted(recipes: Mapping[str, Recipe]) -> list[Run]:
 # ---- after ----
 
 
-def _tell_results(runs: Sequence[Run]) -> None:
-    """Mean kappa over the conditions, on the part that chooses and on the one that reports."""
+def _print_results(runs: Sequence[Run]) -> None:
+    """Print mean kappas over the conditions, on the validation and the test split."""
     for run in runs:
         means = run_report(run).groupby("part")["quadratic_weighted_kappa"].mean()
         valid, test = (means.get(part, math.nan) for part in ("valid", "test"))

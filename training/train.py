@@ -1,7 +1,7 @@
 """Train one run and watch it: `python -m training.train --architecture efficientnet_b0 --data demo --epochs 5`.
 
 The flags are the fields of Recipe. The run itself belongs to the runner, exactly as if the sidebar had started it.
-Before it starts: which grades will be drawn how often, and how long it will take if this machine's speed is known.
+Before it starts: how often each grade will be sampled, and how long it will take if this machine's speed is known.
 """
 
 import argparse
@@ -26,13 +26,14 @@ _POLL = 0.5  # seconds
 INTERRUPTED = 130  # exit code, as shells have it
 
 
-def main() -> int:
-    arguments = _parser().parse_args()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = _parser().parse_args(arguments)
     try:
-        if arguments.estimate:
-            _tell_before(chosen_recipe(arguments), measured=True)
+        if options.estimate:
+            _print_plan(recipe_of(options), measured=True)
             return 0
-        return watch(_chosen(arguments))
+        return watch(_run_of(options))
     except ScalpError as error:
         print(error, file=sys.stderr)
         return 2
@@ -48,66 +49,68 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def add_recipe(parser: argparse.ArgumentParser, leave_out: Sequence[str] = ()) -> None:
-    """One option for every field of a recipe."""
-    for one in fields(Recipe):
-        if one.name not in leave_out:
-            parser.add_argument(f"--{one.name.replace('_', '-')}", default=one.default, **_option(one))
+    """Add an option for every field of a recipe."""
+    for field in fields(Recipe):
+        if field.name not in leave_out:
+            parser.add_argument(f"--{field.name.replace('_', '-')}", default=field.default, **_option(field))
 
 
-def _option(one: "Field[Any]") -> dict[str, Any]:
-    """What argparse is told of a field. Several values make a tuple; conditions are looked up by name later."""
-    explained = one.metadata["help"].en.replace("%", "%%")
-    if one.name in CHOICES:
-        return {"choices": CHOICES[one.name], "help": f"{explained} (default: {one.default})"}
-    if not isinstance(one.default, tuple):
-        return {"type": type(one.default), "help": f"{explained} (default: {one.default})"}
-    if one.name == "conditions":
-        return {"nargs": "+", "metavar": "CONDITION", "help": f"{explained} (default: all six)"}
-    return {"nargs": "*", "type": float, "metavar": "NUMBER", "help": explained}
+def _option(field: "Field[Any]") -> dict[str, Any]:
+    """Return argparse's settings for a field. Several values make a tuple; conditions are looked up by name later."""
+    explanation = field.metadata["help"].en.replace("%", "%%")
+    if field.name in CHOICES:
+        return {"choices": CHOICES[field.name], "help": f"{explanation} (default: {field.default})"}
+    if not isinstance(field.default, tuple):
+        return {"type": type(field.default), "help": f"{explanation} (default: {field.default})"}
+    if field.name == "conditions":
+        return {"nargs": "+", "metavar": "CONDITION", "help": f"{explanation} (default: all six)"}
+    return {"nargs": "*", "type": float, "metavar": "NUMBER", "help": explanation}
 
 
-def chosen_recipe(options: argparse.Namespace, **others: object) -> Recipe:
-    """The recipe that the options of `add_recipe` say, with those left out given here."""
-    values = {one.name: others.get(one.name, getattr(options, one.name, one.default)) for one in fields(Recipe)}
+def recipe_of(options: argparse.Namespace, **others: object) -> Recipe:
+    """Return the recipe of the options of `add_recipe`; `others` are the fields left out there."""
+    values = {
+        field.name: others.get(field.name, getattr(options, field.name, field.default)) for field in fields(Recipe)
+    }
     values["conditions"] = tuple(map(find_condition, values["conditions"]))
     values["condition_weights"] = tuple(values["condition_weights"])
     return Recipe(**values)
 
 
-def _chosen(options: argparse.Namespace) -> Run:
+def _run_of(options: argparse.Namespace) -> Run:
     if options.resume:
         run = find_run(options.resume)
         run.resume()
         return run
-    recipe = chosen_recipe(options)
+    recipe = recipe_of(options)
     recipe.check()
-    _tell_before(recipe, measured=False)
+    _print_plan(recipe, measured=False)
     return create_run(recipe, options.name)
 
 
 # ---- before it starts ----
 
 
-def _tell_before(recipe: Recipe, measured: bool) -> None:
-    """What the recipe would draw and how long it would take; that is measured, or told if it is known already."""
+def _print_plan(recipe: Recipe, measured: bool) -> None:
+    """Print how often grades are sampled and how long the training takes: measured now, or if it is known already."""
     expected = measure(recipe) if measured else estimate(recipe)
     if recipe.sampling != "none":
-        print(f"Drawn of the training split, {recipe.sampling} sampling (share of each grade, as it is → as drawn):")
-        print(drawn(recipe).to_string())
+        print(f"Training split, {recipe.sampling} sampling (share of each grade, in the data → as sampled):")
+        print(sampled_shares(recipe).to_string())
     if expected:
-        print(told(expected))
+        print(duration_text(expected))
 
 
-def drawn(recipe: Recipe) -> pd.DataFrame:
-    """A row a condition, a column a grade: its share of the labels as they are, and as the recipe draws them."""
+def sampled_shares(recipe: Recipe) -> pd.DataFrame:
+    """Return a row a condition, a column a grade: its share of the labels in the data → as the recipe samples them."""
     labels = open_dataset(recipe.data).grades(recipe.conditions, "train")
     before, after = before_and_after(labels, recipe.sampling)
     cells = [[f"{a:5.1%} → {b:5.1%}" for a, b in zip(*rows, strict=True)] for rows in zip(before, after, strict=True)]
     return pd.DataFrame(cells, [condition.code for condition in recipe.conditions], [grade.text.en for grade in GRADES])
 
 
-def told(expected: DurationEstimate) -> str:
-    """One line: how long, of what pieces, measured when."""
+def duration_text(expected: DurationEstimate) -> str:
+    """Return one line: the duration, its pieces, the date of measurement."""
     pieces = ", ".join(f"{piece.what.en} {piece.seconds:.0f} s" for piece in expected.pieces)
     return f"It takes {expected.text.en} ({pieces}; speed of this machine as of {expected.measured[:10]})."
 
@@ -116,7 +119,7 @@ def told(expected: DurationEstimate) -> str:
 
 
 def train_all(runs: Sequence[Run]) -> int:
-    """Watch them one after another; the worst exit code. Whoever interrupts one pauses all."""
+    """Watch runs one after another; return the worst exit code. Ctrl-C pauses all of them."""
     worst = 0
     for number, run in enumerate(runs):
         if run.finished:
@@ -132,27 +135,27 @@ def train_all(runs: Sequence[Run]) -> int:
 
 
 def watch(run: Run) -> int:
-    """Show the progress of a run until it ends; the exit code. Ctrl-C pauses it."""
+    """Show the progress of a run until it ends; return the exit code. Ctrl-C pauses it."""
     print(f"run {run.id}")
     try:
         with tqdm(total=1000, bar_format="{desc:44}|{bar}| {percentage:3.0f} %", desc="queued") as bar:
-            shown = 0
+            printed = 0
             while run.state.active:
-                worker.ensure()  # starts it, and again should somebody have killed it
-                shown = _show(run, bar, shown)
+                worker.ensure()  # starts it, and again if it was killed
+                printed = _show(run, bar, printed)
                 time.sleep(_POLL)
-            _show(run, bar, shown)
+            _show(run, bar, printed)
     except KeyboardInterrupt:
         run.pause()
         print(f"\nPaused. Finished epochs are kept. Go on with: python -m training.train --resume {run.id}")
         return INTERRUPTED
-    return _tell(run)
+    return _report_end(run)
 
 
-def _show(run: Run, bar: "tqdm[None]", shown: int) -> int:
+def _show(run: Run, bar: "tqdm[None]", printed: int) -> int:
     history = run.history
     lines = history.to_dict("records")
-    for number in range(shown, len(lines)):
+    for number in range(printed, len(lines)):
         bar.write(_epoch_line(lines[: number + 1], run.recipe))
     if progress := run.progress:
         seconds = progress.seconds_left
@@ -163,9 +166,9 @@ def _show(run: Run, bar: "tqdm[None]", shown: int) -> int:
 
 
 def _epoch_line(epochs: Sequence[dict[str, Any]], recipe: Recipe) -> str:
-    """The last of these epochs, beside the best of them."""
+    """Describe the last of these epochs, beside the best of them."""
     last = epochs[-1]
-    best = max(epochs, key=lambda one: (one["valid_qwk"], -one["valid_loss"]))
+    best = max(epochs, key=lambda epoch: (epoch["valid_qwk"], -epoch["valid_loss"]))
     line = (
         f"epoch {last['epoch']:3d}  train loss {last['train_loss']:.4f}  valid loss {last['valid_loss']:.4f}  "
         f"valid QWK {last['valid_qwk']:.3f}  {last['seconds']:.0f} s"
@@ -178,7 +181,7 @@ def _epoch_line(epochs: Sequence[dict[str, Any]], recipe: Recipe) -> str:
     return line
 
 
-def _tell(run: Run) -> int:
+def _report_end(run: Run) -> int:
     state = run.state
     if state is State.FINISHED:
         manifest = run.manifest

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.rest_client import assert_error_response, image_form
 from conftest import ROOT, Folders, Trained, until
 from fastapi.testclient import TestClient
 from PIL import Image
+from support.rest_client import assert_error_response, image_form
 
 from scalp_core.images import MAX_BYTES
 from scalp_core.inference import predict
@@ -113,7 +113,9 @@ def test_predict_answers_with_the_one_condition_and_the_same_numbers(client: Tes
     everything = client.post("/predict_all", files=image_form(trained.picture)).json()
     for door in BOTH_DOORS:
         for number in "123456":
-            single = client.post(f"{door}/predict", files=image_form(trained.picture), data={"value_num": number}).json()
+            single = client.post(
+                f"{door}/predict", files=image_form(trained.picture), data={"value_num": number}
+            ).json()
             assert list(single) == [f"value_{number}", "image", "intended_use", "gradable", "reasons"]
             assert single[f"value_{number}"] == everything[f"value_{number}"]
             assert single["image"] == everything["image"]
@@ -184,7 +186,9 @@ def test_conditions_that_no_run_knows_are_left_out(client: TestClient, trained: 
     assert [key for key in answer if key.startswith("value_")] == ["value_5"]
     assert answer["scalp_type"]["key"] == "undetermined"
     assert answer["scalp_type"]["missing"] == [condition.value for condition in CONDITIONS if condition != "value_5"]
-    assert_error_response(client.post("/predict", files=image_form(trained.picture), data={"value_num": "1"}), 503, "no_model")
+    assert_error_response(
+        client.post("/predict", files=image_form(trained.picture), data={"value_num": "1"}), 503, "no_model"
+    )
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "LA", "P", "1", "CMYK", "I;16"])
@@ -207,9 +211,13 @@ def test_missing_fields(client: TestClient, trained: Trained) -> None:
     for door in BOTH_DOORS:
         assert_error_response(client.post(f"{door}/predict_all"), 400, "missing_field")
         assert_error_response(client.post(f"{door}/predict_all", data={"image": "/etc/passwd"}), 400, "missing_field")
-        assert_error_response(client.post(f"{door}/predict_all", files={"picture": ("a.jpg", b"x")}), 400, "missing_field")
+        assert_error_response(
+            client.post(f"{door}/predict_all", files={"picture": ("a.jpg", b"x")}), 400, "missing_field"
+        )
         assert_error_response(client.post(f"{door}/predict_all", files=image_form(b"", "")), 400, "missing_field")
-        assert_error_response(client.post(f"{door}/predict_all", json={"image": "http://example.org"}), 400, "missing_field")
+        assert_error_response(
+            client.post(f"{door}/predict_all", json={"image": "http://example.org"}), 400, "missing_field"
+        )
         assert_error_response(client.post(f"{door}/predict", files=image_form(trained.picture)), 400, "missing_field")
         assert_error_response(client.post(f"{door}/predict", data={"value_num": "1"}), 400, "missing_field")
 
@@ -219,7 +227,9 @@ def test_forms_that_cannot_be_read(client: TestClient, trained: Trained) -> None
     assert_error_response(client.post("/predict_all", files=twice), 400, "bad_form")
     many = {f"field{number}": "x" for number in range(100)}
     assert_error_response(client.post("/predict_all", files=image_form(trained.picture), data=many), 400, "bad_form")
-    assert_error_response(client.post("/predict_all", files=image_form(trained.picture), data={"note": "x" * 5000}), 400, "bad_form")
+    assert_error_response(
+        client.post("/predict_all", files=image_form(trained.picture), data={"note": "x" * 5000}), 400, "bad_form"
+    )
     for kind in (
         "multipart/form-data",
         "multipart/form-data; boundary=x",
@@ -238,8 +248,12 @@ def test_value_num_out_of_range(client: TestClient, trained: Trained, number: st
 @pytest.mark.parametrize("threshold", ["0", "4", "-1", "abc", "２", "2.0"])
 def test_bad_threshold(client: TestClient, trained: Trained, threshold: str) -> None:
     parameters = {"threshold": threshold}
-    assert_error_response(client.post("/predict_all", files=image_form(trained.picture), data=parameters), 422, "bad_threshold")
-    assert_error_response(client.post("/api/predict_all", files=image_form(trained.picture), params=parameters), 422, "bad_threshold")
+    assert_error_response(
+        client.post("/predict_all", files=image_form(trained.picture), data=parameters), 422, "bad_threshold"
+    )
+    assert_error_response(
+        client.post("/api/predict_all", files=image_form(trained.picture), params=parameters), 422, "bad_threshold"
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"<svg/>", b"%!PS", b"\xff\xd8\xff\xe0 and then nothing"])

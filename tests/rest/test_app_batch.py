@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.rest_client import assert_error_detail, assert_error_response, image_form
 from conftest import TINY, Trained, until
 from fastapi.testclient import TestClient
 from PIL import Image
+from support.rest_client import assert_error_detail, assert_error_response, image_form
 
 from scalp_core.images import MAX_BYTES
 from scalp_core.inference import predict
@@ -106,7 +106,9 @@ def test_too_many_and_too_large(served: Served, trained: Trained) -> None:
     # More than one picture may have, less than all together.
     response = post("/api/predict_batch", files=in_batch(b"\0" * (MAX_BYTES + 1), trained.picture))
     assert [entry["status"] for entry in response.json()["results"]] == [413, 200]
-    assert_error_response(post("/predict_all", content=b"x", headers=form | {"content-length": "60000000"}), 413, "too_large")
+    assert_error_response(
+        post("/predict_all", content=b"x", headers=form | {"content-length": "60000000"}), 413, "too_large"
+    )
 
 
 def test_a_batch_without_pictures(served: Served, trained: Trained) -> None:
@@ -218,7 +220,9 @@ def test_evidence_only_where_it_is_asked_for(served: Served, trained: Trained) -
     for query in ("", "?evidence=0", "?evidence="):
         answer = served.client.post(f"/predict_all{query}", files=image_form(trained.picture)).json()
         assert "evidence" not in answer["value_1"][0]
-    assert_error_response(served.client.post("/predict_all?evidence=yes", files=image_form(trained.picture)), 422, "bad_evidence")
+    assert_error_response(
+        served.client.post("/predict_all?evidence=yes", files=image_form(trained.picture)), 422, "bad_evidence"
+    )
 
 
 def test_every_grade_says_when_its_operating_point_was_made(served: Served, trained: Trained) -> None:

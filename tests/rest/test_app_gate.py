@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.rest_client import assert_error_response, image_form
 from conftest import Trained, until
 from fastapi.testclient import TestClient
 from PIL import Image
+from support.rest_client import assert_error_response, image_form
 
 from scalp_core.inference import input_gate, predict
 from scalp_core.inference.image_stats import image_stats

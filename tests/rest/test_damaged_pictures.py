@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from support.rest_client import assert_error_detail, image_form
 from conftest import Trained
 from fastapi.testclient import TestClient
 from PIL import Image, ImageCms
+from support.rest_client import assert_error_detail, image_form
 
 from scalp_core import images
 from scalp_core.errors import ScalpError

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 import uvicorn
-from support.rest_client import assert_error_response, image_form
 from conftest import Trained, until
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
+from support.rest_client import assert_error_response, image_form
 
 from scalp_core.inference import predict
 from scalp_core.rest import app as rest

@@ -72,13 +72,13 @@ def test_train_interrupt_resume_and_report(tiny: Dataset, folders: Folders) -> N
     command = start("training.report", "--json", "--data", "tiny")
     output, errors = command.communicate(timeout=60)
     assert command.returncode == 0, errors
-    (told,) = json.loads(output)
-    assert (told["run"], told["architecture"], told["synthetic"]) == ("mine", "test_efficientnet", True)
-    assert told["index_hash"] == tiny.index_hash
-    assert {(row["condition"], row["part"]) for row in told["metrics"]} == {
+    (summary,) = json.loads(output)
+    assert (summary["run"], summary["architecture"], summary["synthetic"]) == ("mine", "test_efficientnet", True)
+    assert summary["index_hash"] == tiny.index_hash
+    assert {(row["condition"], row["part"]) for row in summary["metrics"]} == {
         (condition, part) for condition in ("value_5", "value_6") for part in ("valid", "calib", "test")
     }
-    for row in told["metrics"]:
+    for row in summary["metrics"]:
         assert sum(map(sum, row["confusion_truth_by_prediction"])) == row["images"] > 0
         assert 0 <= row["accuracy"] <= 1
     until(lambda: not processes("scalp_core.learning.train", str(run.folder)))
@@ -133,9 +133,9 @@ def test_help_names_every_field_of_a_recipe(
     with pytest.raises(SystemExit) as end:
         train.main()
     assert end.value.code == 0
-    told = capsys.readouterr().out
-    assert all(f"--{one.name.replace('_', '-')} " in told for one in fields(Recipe))
-    assert "{none,square_root,full}" in told
+    text = capsys.readouterr().out
+    assert all(f"--{field.name.replace('_', '-')} " in text for field in fields(Recipe))
+    assert "{none,square_root,full}" in text
 
 
 def options(*words: str) -> argparse.Namespace:
@@ -145,17 +145,17 @@ def options(*words: str) -> argparse.Namespace:
 
 
 def test_no_flag_is_the_recipe_s_default_and_lists_are_tuples() -> None:
-    assert train.chosen_recipe(options()) == Recipe()
-    weighed = train.chosen_recipe(options("--condition-weights", "1", "2.5", "--conditions", "dandruff", "value_4"))
+    assert train.recipe_of(options()) == Recipe()
+    weighed = train.recipe_of(options("--condition-weights", "1", "2.5", "--conditions", "dandruff", "value_4"))
     assert weighed == Recipe(conditions=(Condition.DANDRUFF, Condition.PUSTULES), condition_weights=(1.0, 2.5))
-    assert train.chosen_recipe(options(), architecture="resnet18") == Recipe(architecture="resnet18")
+    assert train.recipe_of(options(), architecture="resnet18") == Recipe(architecture="resnet18")
 
 
-def test_before_it_starts_it_shows_what_will_be_drawn(tiny: Dataset) -> None:
-    table = train.drawn(Recipe(**TINY, sampling="full"))
+def test_sampled_shares_are_shown_before_the_start(tiny: Dataset) -> None:
+    table = train.sampled_shares(Recipe(**TINY, sampling="full"))
     assert list(table.index) == [condition.code for condition in CONDITIONS]
     shares = [[float(share.strip("% ")) for share in cell.split("→")] for cell in table.to_numpy().ravel()]
-    before, after = (np.array(one).reshape(table.shape) for one in zip(*shares, strict=True))
+    before, after = (np.array(side).reshape(table.shape) for side in zip(*shares, strict=True))
     labels = tiny.index.loc[tiny.index["part"] == "train", "value_1"].dropna()
     assert before[0] == pytest.approx([100 * (labels == grade).mean() for grade in range(4)], abs=0.051)
     assert after.sum(axis=1) == pytest.approx(100, abs=0.3)
@@ -197,10 +197,10 @@ def test_a_report_for_people_says_that_the_pictures_are_synthetic(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["training.report"])
     assert report.main() == 0
-    told = capsys.readouterr().out
-    assert "SYNTHETIC" in told
-    assert "QWK" in told
-    assert "hair_loss" in told
+    text = capsys.readouterr().out
+    assert "SYNTHETIC" in text
+    assert "QWK" in text
+    assert "hair_loss" in text
 
 
 SWEEP = ["training.sweep", *TINY_FLAGS[:2], *TINY_FLAGS[4:], "--prefix", "all", "--conditions", "dandruff", "6"]
@@ -300,9 +300,9 @@ def test_the_shipped_runs_are_one_of_each_family_on_the_demonstration_s_pictures
     assert [family(recipe.architecture) for recipe in recipes.values()] == list(FAMILIES)
     for recipe in recipes.values():
         assert (recipe.data, recipe.conditions) == (demo.TRAINING_NAME, CONDITIONS)
-    shown = plan_pictures(demo.IMAGES, demo.SEED, evaluation=demo.EVALUATION)
+    demonstration = plan_pictures(demo.IMAGES, demo.SEED, evaluation=demo.EVALUATION)
     learned = plan_pictures(demo.TRAINING_IMAGES, demo.SEED, evaluation=demo.EVALUATION)
-    assert shown == learned[: len(shown)]
+    assert demonstration == learned[: len(demonstration)]
     assert sum(picture.part != "train" for picture in learned) == demo.EVALUATION
 
 
@@ -324,9 +324,9 @@ def test_the_tables_of_the_readme_have_an_interval_and_a_ceiling(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["training.report", "--data", "tiny", "--markdown"])
     assert report.main() == 0
-    told = capsys.readouterr().out
-    assert "SYNTHETIC" in told
-    rows = [line.split("|")[1:-1] for line in told.splitlines() if line.startswith("|")]
+    text = capsys.readouterr().out
+    assert "SYNTHETIC" in text
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("|")]
     assert all(len(row) == 7 for row in rows[:4])
     assert any(re.fullmatch(r" -?\d\.\d\d \[-?\d\.\d\d, -?\d\.\d\d\] ", cell) for cell in rows[2])
     assert rows[3][0].strip() == "best to be expected"

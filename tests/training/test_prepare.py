@@ -81,13 +81,13 @@ def test_a_synthetic_tree_is_imported_again(folders: Folders, tmp_path: Path) ->
     command = ["synthetic", "--images", IMAGES, "--name", "drawn", "--prior", "real", "--as-aihub", str(tree)]
     assert prepare.main([*command, "--processes", "1"]) == 0
     assert prepare.main(["aihub", str(tree), "--name", "mine", "--processes", "1"]) == 0
-    drawn, mine = open_dataset("drawn").index, open_dataset("mine").index
+    rendered, mine = open_dataset("drawn").index, open_dataset("mine").index
     shared = ["sha256", "site", "device", "capture", "region", *LABEL_COLUMNS, "meta_gender", "meta_answers3"]
-    pd.testing.assert_frame_equal(drawn[shared], mine[shared], check_dtype=False)
+    pd.testing.assert_frame_equal(rendered[shared], mine[shared], check_dtype=False)
     assert "severity_1" not in mine  # the truth stays with what was drawn
 
 
-# ---- somebody's own pictures ----
+# ---- imported pictures ----
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -159,10 +159,10 @@ def test_split_deals_anew_and_says_what_leaks(imported: Dataset, capsys: pytest.
 def test_audit_speaks_to_people_and_to_programs(imported: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert prepare.main(["audit", "mine"]) == 0
-    said = lines(capsys)
+    output = lines(capsys)
     assert prepare.main(["audit", "mine", "--json"]) == 0
     findings = json.loads(capsys.readouterr().out)
-    assert len([line for line in said if line.startswith("[")]) == len(findings)
+    assert len([line for line in output if line.startswith("[")]) == len(findings)
     assert {"key", "severity", "text"} <= findings[0].keys()
     assert "official_overlap" in {finding["key"] for finding in findings}
 
