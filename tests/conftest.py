@@ -37,7 +37,26 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Files that take longest, in the order in which they start: with two workers none is left for the end alone.
+SLOWEST = (
+    "runs/test_kills.py",
+    "test_readme.py",
+    "ui/test_browser.py",
+    "benchmarks/test_benchmarks.py",
+    "ui/test_pages.py",
+    "training/test_commands.py",
+    "runs/test_worker.py",
+    "inference/test_pillow_pictures.py",
+    "ui/test_dataset_page.py",
+    "synthetic/test_fidelity.py",
+)
+
 TINY = {"architecture": "test_efficientnet", "data": "tiny", "weights": "none", "image_size": 64, "batch_size": 8}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {ROOT / "tests" / name: place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @dataclass(frozen=True)
