@@ -206,11 +206,17 @@ def test_a_report_for_people_says_that_the_pictures_are_synthetic(
 SWEEP = ["training.sweep", *TINY_FLAGS[:2], *TINY_FLAGS[4:], "--prefix", "all", "--conditions", "dandruff", "6"]
 
 
-def test_a_sweep_plans_trains_and_repeats_nothing(tiny: Dataset) -> None:
+def test_sweep_plans_trains_and_repeats_nothing(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run_here(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", list(arguments))
+        code = sweep.main()
+        return code, *capsys.readouterr()
+
     words = [*SWEEP, "--epochs", "1", "--architectures", "test_efficientnet", "--seeds", "2"]
-    command = start(*words, "--plan")
-    output, errors = command.communicate(timeout=_PATIENCE)
-    assert command.returncode == 0, errors
+    code, output, errors = run_here(*words, "--plan")
+    assert code == 0, errors
     assert re.search(r"all-test_efficientnet-s1 +to train, about \d+ (s|min)", output)
     assert "2 runs, 0 there, 2 to train: about" in output
     assert list_runs() == []
@@ -226,19 +232,17 @@ def test_a_sweep_plans_trains_and_repeats_nothing(tiny: Dataset) -> None:
     assert results == list(runs)
     finished = {name: run.finished_ns for name, run in runs.items()}
 
-    command = start(*words)
-    output, _ = command.communicate(timeout=_PATIENCE)
-    assert command.returncode == 0
+    code, output, _ = run_here(*words)
+    assert code == 0
     assert {run.id: run.finished_ns for run in list_runs()} == finished
     assert "2 runs, 2 there, 0 to train." in output
 
-    command = start(*words, "--lr", "0.01")
-    _, errors = command.communicate(timeout=_PATIENCE)
-    assert command.returncode == 2
+    code, _, errors = run_here(*words, "--lr", "0.01")
+    assert code == 2
     assert "--prefix" in errors
 
 
-def test_a_sweep_that_is_interrupted_pauses_all_and_goes_on(tiny: Dataset) -> None:
+def test_interrupted_sweep_pauses_all_and_resumes(tiny: Dataset) -> None:
     words = [*SWEEP, "--epochs", "25", "--patience", "0", "--architectures", "test_efficientnet", "--per-condition"]
     command = start(*words)
     until(lambda: len(list_runs()) == 2 and len(list_runs()[0].history) >= 1, _PATIENCE)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT, Folders, Trained
 from streamlit.testing.v1 import AppTest
-from support.app_driver import HOSTILE, LANGUAGES, assert_healthy, chart_data, page_text, texts
+from support.app_driver import HOSTILE, assert_healthy, chart_data, page_text, texts
 from support.prediction_tables import images_in_cell
 
 from scalp_core.charts.dataset_charts import grade_name
@@ -116,10 +116,9 @@ def fullest(run_id: str) -> tuple[int, int]:
 # The matrices.
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_every_side_has_its_matrix_with_the_mean_over_its_seeds(wall: Wall, language: str) -> None:
-    say = Say(language)
-    at = assert_healthy(wall.open(language))
+def test_every_side_has_its_matrix_with_the_mean_over_its_seeds(wall: Wall) -> None:
+    say = Say("ko")
+    at = assert_healthy(wall.open("ko"))
     told = component(at, "scalp_matrices")
     assert told
     first, second, blind = told["matrices"]
@@ -157,12 +156,11 @@ def test_where_nobody_grades_that_is_all_that_is_said(wall: Wall) -> None:
 # The pictures.
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_cell_in_the_address_shows_exactly_its_pictures(wall: Wall, language: str) -> None:
-    say = Say(language)
+def test_a_cell_in_the_address_shows_exactly_its_pictures(wall: Wall) -> None:
+    say = Say("ko")
     for key, name in (("two", "Network B"), ("one", "Network A")):
         truth, predicted = fullest(key)
-        at = assert_healthy(wall.open(language, cell=f"{key}.{truth}.{predicted}"))
+        at = assert_healthy(wall.open("ko", cell=f"{key}.{truth}.{predicted}"))
         wanted = images_in_cell(find_run(key).predictions, CONDITION, "test", truth, predicted)
         assert wanted
         assert shown(at) == sorted(wanted)
@@ -237,16 +235,15 @@ def test_a_card_shows_the_label_and_every_answer(wall: Wall) -> None:
 # One picture.
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_picture_opens_with_every_answer_and_its_evidence(wall: Wall, language: str) -> None:
-    say = Say(language)
+def test_a_picture_opens_with_every_answer_and_its_evidence(wall: Wall) -> None:
+    say = Say("ko")
     image = table_of("one").index[0]
-    at = assert_healthy(wall.open(language, image=image))
+    at = assert_healthy(wall.open("ko", image=image))
     (table,) = (one.value for one in at.table)
     assert list(table.index) == ["Network A", "Network B"]
     for key, name in (("one", "Network A"), ("two", "Network B")):
         row = table_of(key).loc[image]
-        assert table.loc[name, say("grade")] == grade_name(row["grade"], language)
+        assert table.loc[name, say("grade")] == grade_name(row["grade"], "ko")
         off = int(row["grade"]) - int(row["truth"])
         wanted = say("answers_right")
         if off:
@@ -255,13 +252,13 @@ def test_a_picture_opens_with_every_answer_and_its_evidence(wall: Wall, language
     (bars,) = chart_data(at)
     assert bars.groupby("name")["probability"].sum().to_numpy() == pytest.approx(1)
     captions = captions_of(at)
-    truth = grade_name(int(table_of("one").loc[image, "truth"]), language)
+    truth = grade_name(int(table_of("one").loc[image, "truth"]), "ko")
     assert captions == [f"Network A: {truth}", f"Network B: {truth}"]
     link = next(link for link in at.get("page_link") if link.label == say("grade_this"))
     assert f"image={image}" in link.proto.query_string
-    at = assert_healthy(wall.open(language, image=image, evidence="decided"))
+    at = assert_healthy(wall.open("ko", image=image, evidence="decided"))
     captions = captions_of(at)
-    decided = [grade_name(table_of(key).loc[image, "grade"], language) for key in ("one", "two")]
+    decided = [grade_name(table_of(key).loc[image, "grade"], "ko") for key in ("one", "two")]
     assert captions == [f"Network A: {decided[0]}", f"Network B: {decided[1]}"]
 
 

@@ -108,16 +108,15 @@ def test_an_upload_is_graded(trained: Trained, downloads: Downloads, language: s
     assert len(at.image) == 1 + len(CONDITIONS)  # the picture, and why for each condition
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_what_is_taken_along_says_the_same(trained: Trained, downloads: Downloads, language: str) -> None:
-    assert_healthy(upload(open_page("diagnose", language), ("두피.jpg", trained.picture)))
+def test_what_is_taken_along_says_the_same(trained: Trained, downloads: Downloads) -> None:
+    assert_healthy(upload(open_page("diagnose", "ko"), ("두피.jpg", trained.picture)))
     answer = predict.grade(trained.picture)
     table = downloads.table("scalp-grades.csv")
     assert list(table["path"]) == ["두피.jpg"]
     assert [table[f"{condition}_grade"][0] for condition in CONDITIONS] == numbers(answer)
     report = downloads.offered["scalp-report.html"]().decode()
     assert "두피.jpg" in report
-    assert answer.scalp_type.text(language) in report
+    assert answer.scalp_type.text("ko") in report
 
 
 def test_a_client_is_told_how_to_ask(trained: Trained) -> None:
@@ -146,17 +145,16 @@ def test_formats_that_are_promised(trained: Trained) -> None:
         assert graded(at) == names(predict.grade(written.getvalue()))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_broken_file_is_told(trained: Trained, language: str) -> None:
-    at = open_page("diagnose", language)
+def test_a_broken_file_is_told(trained: Trained) -> None:
+    at = open_page("diagnose", "ko")
     for content in (b"", DAMAGED, b"<svg onload=alert(1)>"):
         at = upload(at, ("broken.jpg", content))
         assert not at.exception
         (told,) = texts(at.error)
-        assert any("가" <= letter <= "힣" for letter in told) == (language == "ko")
+        assert any("가" <= letter <= "힣" for letter in told)
         assert len(at.main.table) == 0
         at.file_uploader(key="upload").clear()
-    assert len(graded(assert_healthy(upload(at, ("whole.jpg", trained.picture))), language)) == 6
+    assert len(graded(assert_healthy(upload(at, ("whole.jpg", trained.picture))), "ko")) == 6
 
 
 def test_the_threshold_changes_the_type(trained: Trained) -> None:
@@ -178,21 +176,19 @@ def test_the_threshold_changes_the_type(trained: Trained) -> None:
     assert len(seen) > 1
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_an_example_is_shown_with_its_labels(trained: Trained, language: str) -> None:
-    say = Say(language)
+def test_an_example_is_shown_with_its_labels(trained: Trained) -> None:
+    say = Say("ko")
     row = trained.dataset.index.iloc[0]
-    at = assert_healthy(open_page("diagnose", language, source="example", data="tiny", image=row["id"]))
-    labels = [grade_name(label, language) for label in labels_of(row).values()]
+    at = assert_healthy(open_page("diagnose", "ko", source="example", data="tiny", image=row["id"]))
+    labels = [grade_name(label, "ko") for label in labels_of(row).values()]
     assert list(at.main.table[0].value[say("label")]) == labels
     offered = galleries(at)["examples"]
     assert {trained.dataset.index.at[picture["id"], "part"] for picture in offered} == {"test"}
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_evidence_with_the_mean_taken_off_says_the_mean(trained: Trained, language: str) -> None:
-    say = Say(language)
-    at = assert_healthy(upload(open_page("diagnose", language), ("a.jpg", trained.picture)))
+def test_evidence_with_the_mean_taken_off_says_the_mean(trained: Trained) -> None:
+    say = Say("ko")
+    at = assert_healthy(upload(open_page("diagnose", "ko"), ("a.jpg", trained.picture)))
     captions = below_pictures(at)
     assert say("evidence_whole_note") in texts(at.caption)
     at = assert_healthy(at.segmented_control(key="evidence-shows").set_value("within").run())
@@ -229,16 +225,15 @@ def test_a_damaged_model_is_told(trained: Trained, folders: Folders, monkeypatch
 # Several pictures.
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_one_damaged_file_takes_no_other_along(trained: Trained, downloads: Downloads, language: str) -> None:
+def test_one_damaged_file_takes_no_other_along(trained: Trained, downloads: Downloads) -> None:
     first, second = others(trained, 2)
     files = (("a.jpg", first), ("broken.jpg", DAMAGED), ("b.jpg", second))
-    at = assert_healthy(upload(open_page("diagnose", language), *files))
+    at = assert_healthy(upload(open_page("diagnose", "ko"), *files))
     one, broken, other = grid(at, "overview")
     assert [row["name"] for row in (one, broken, other)] == ["a.jpg", "broken.jpg", "b.jpg"]
     assert grades_in(one) == numbers(predict.grade(first))
     assert grades_in(other) == numbers(predict.grade(second))
-    assert any("가" <= letter <= "힣" for letter in broken["sentence"]) == (language == "ko")
+    assert any("가" <= letter <= "힣" for letter in broken["sentence"])
     assert one["picture"].startswith("data:image/webp;base64,")
     table = downloads.table("scalp-grades-all.csv")
     assert list(table["status"]) == ["ok", "not_a_picture", "ok"]
@@ -323,17 +318,16 @@ def test_the_camera_is_asked_for(trained: Trained) -> None:
     assert "camera_input" in [node.type for node in at.main]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_regions_of_a_capture(trained: Trained, language: str) -> None:
+def test_the_regions_of_a_capture(trained: Trained) -> None:
     index = trained.dataset.index
     capture = index["capture"].value_counts().index[0]
     rows = index[index["capture"] == capture]
-    at = assert_healthy(open_page("diagnose", language, source="capture", data="tiny", image=rows.index[-1]))
+    at = assert_healthy(open_page("diagnose", "ko", source="capture", data="tiny", image=rows.index[-1]))
     told = grid(at, "overview")
     regions, highest = told[:-1], told[-1]
     assert len(regions) == len(rows) > 1
     for region, (image, row) in zip(regions, rows.iterrows(), strict=True):
-        assert region["name"].startswith(REGIONS[row["region"]](language))
+        assert region["name"].startswith(REGIONS[row["region"]]("ko"))
         answer = predict.grade(trained.dataset.read(image))
         assert grades_in(region) == numbers(answer)
         labels = list(labels_of(row).values())
@@ -344,7 +338,7 @@ def test_the_regions_of_a_capture(trained: Trained, language: str) -> None:
     assert grades_in(highest) == [max(column) for column in zip(*(grades_in(one) for one in regions), strict=True)]
     # The one of the address is open.
     answer = predict.grade(trained.dataset.read(rows.index[-1]))
-    assert graded(at, language) == names(answer, language)
+    assert graded(at, "ko") == names(answer, "ko")
 
 
 def test_uploads_of_one_capture_are_put_together(trained: Trained) -> None:
@@ -376,21 +370,18 @@ def gated(trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch) -
     return sharp, blurred
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_what_should_not_be_graded_is_graded_on_request_alone(
-    gated: tuple[bytes, bytes], downloads: Downloads, language: str
-) -> None:
-    say = Say(language)
+def test_what_should_not_be_graded_is_graded_on_request_alone(gated: tuple[bytes, bytes], downloads: Downloads) -> None:
+    say = Say("ko")
     answer = predict.grade(gated[1])
-    (why,) = (reason.text(language) for reason in answer.reasons or ())
-    at = assert_healthy(upload(open_page("diagnose", language), ("a.png", gated[1])))
+    (why,) = (reason.text("ko") for reason in answer.reasons or ())
+    at = assert_healthy(upload(open_page("diagnose", "ko"), ("a.png", gated[1])))
     assert len(at.main.table) == 0
     assert len(at.image) == 1  # it is shown, so that its sender sees what is meant
     assert downloads.offered == {}
     (told,) = (text for text in texts(at.warning) if why in text)
     assert say("gate_advises") in told
     at = assert_healthy(at.button(key="insist").click().run())
-    assert graded(at, language) == names(answer, language)
+    assert graded(at, "ko") == names(answer, "ko")
     (told,) = (text for text in texts(at.warning) if why in text)
     assert say("gate_insisted") in told
     assert json.loads(downloads.offered["scalp-grades.json"]())["gradable"] is False

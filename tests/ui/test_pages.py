@@ -75,11 +75,10 @@ def test_every_page_in_both_languages(trained: Trained, name: str, language: str
     assert [link.label for link in at.sidebar.get("page_link")] == [say(f"page_{one}") for one in PAGES]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_with_nothing_there(folders: Folders, name: str, language: str) -> None:
-    at = assert_healthy(open_page(name, language, source="example"))
-    say = Say(language)
+def test_every_page_with_nothing_there(folders: Folders, name: str) -> None:
+    at = assert_healthy(open_page(name, "en", source="example"))
+    say = Say("en")
     assert texts(at.info)[0] == say("research_only")
     told = {
         "home": say("none_finished"),
@@ -92,16 +91,15 @@ def test_every_page_with_nothing_there(folders: Folders, name: str, language: st
     assert say("no_dataset") in texts(at.sidebar.caption)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_with_pictures_but_no_run(tiny: Dataset, name: str, language: str) -> None:
-    at = open_page(name, language, source="example", image=tiny.index["id"].iloc[0])
-    say = Say(language)
+def test_every_page_with_pictures_but_no_run(tiny: Dataset, name: str) -> None:
+    at = open_page(name, "ko", source="example", image=tiny.index["id"].iloc[0])
+    say = Say("ko")
     assert not at.exception
     if name == "diagnose":
         (told,) = texts(at.error)
         assert "python -m training.train" in told
-        assert ("등급을 추정할" in told) == (language == "ko")
+        assert "등급을 추정할" in told
         return
     assert_healthy(at)
     told = {"home": say("none_finished"), "compare": say("compare_none", data="tiny"), "runs": say("runs_none")}
@@ -139,15 +137,14 @@ def test_a_hostile_address_is_left_alone(trained: Trained, name: str) -> None:
         assert len(at.title) == 1
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", ["dataset", "diagnose"])
-def test_a_picture_that_is_not_there_is_told(trained: Trained, name: str, language: str) -> None:
+def test_a_picture_that_is_not_there_is_told(trained: Trained, name: str) -> None:
     for value in HOSTILE:
-        at = open_page(name, language, data="tiny", source="example", image=value)
+        at = open_page(name, "ko", data="tiny", source="example", image=value)
         assert not at.exception, [one.value for one in at.exception]
         (told,) = texts(at.error)
         assert value[:80] in told
-        assert ("사진이 없어요" in told) == (language == "ko")
+        assert "사진이 없어요" in told
         assert at.sidebar.button  # the rest of the page is there
 
 
@@ -168,12 +165,11 @@ def test_rendered_pictures_are_called_so_and_others_not(several: Folders) -> Non
 # Home.
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_home_says_who_answers(trained: Trained, language: str) -> None:
-    say = Say(language)
-    at = assert_healthy(open_page("home", language))
+def test_home_says_who_answers(trained: Trained) -> None:
+    say = Say("ko")
+    at = assert_healthy(open_page("home", "ko"))
     table = at.dataframe[0].value
-    assert list(table[say("condition")]) == [condition.text(language) for condition in CONDITIONS]
+    assert list(table[say("condition")]) == [condition.text("ko") for condition in CONDITIONS]
     assert set(table[say("run")]) == {"tiny"}
     measured = metrics.report(trained.run.predictions)
     for condition, valid, test in zip(CONDITIONS, table[say("qwk_valid")], table[say("qwk_test")], strict=True):
@@ -315,13 +311,12 @@ def actions(at: AppTest) -> list[str]:
     return [button.key.partition("-")[0] for button in at.main.button]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_run_in_depth(trained: Trained, language: str) -> None:
-    say = Say(language)
-    at = assert_healthy(open_page("runs", language))
+def test_a_run_in_depth(trained: Trained) -> None:
+    say = Say("ko")
+    at = assert_healthy(open_page("runs", "ko"))
     table = at.dataframe[0].value
     assert list(table[say("run")]) == ["tiny"]
-    assert list(table[say("state")]) == [State.FINISHED.text(language)]
+    assert list(table[say("state")]) == [State.FINISHED.text("ko")]
     assert list(table[say("epochs_done")]) == ["2 / 2"]
     told = json.loads(at.json[0].value)
     assert told["architecture"] == "test_efficientnet"
@@ -360,34 +355,33 @@ def asked(tiny: Dataset, folders: Folders) -> Iterator[Run]:
     until(lambda: not is_locked(folders.artifacts / ".runner.lock"))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_running_one_can_be_paused_cancelled_and_taken_up(asked: Run, language: str) -> None:
-    say = Say(language)
+def test_a_running_one_can_be_paused_cancelled_and_taken_up(asked: Run) -> None:
+    say = Say("ko")
     with asked.lock():
         asked.write_progress(Progress("training", 3, 50, 0.05, 130.0))
-        at = assert_healthy(open_page("runs", language))
+        at = assert_healthy(open_page("runs", "ko"))
         assert actions(at) == ["pause", "cancel"]
         progress = [node for node in at.main if node.type == "progress"]
         assert (
             progress[0].text
             == f"{say('phase_training', epoch=3, epochs=50)} · {say('time_left', minutes=2, seconds=10)}"
         )
-        assert [node.type for node in assert_healthy(open_page("home", language)).main if node.type == "progress"] == [
+        assert [node.type for node in assert_healthy(open_page("home", "ko")).main if node.type == "progress"] == [
             "progress"
         ]
         assert_healthy(at.button(key=f"pause-{asked.id}").click().run())
         assert asked.asked_to_stop
     assert asked.state is State.PAUSED
-    at = assert_healthy(open_page("runs", language))
+    at = assert_healthy(open_page("runs", "ko"))
     assert actions(at) == ["cancel", "resume"]
     assert_healthy(at.button(key=f"cancel-{asked.id}").click().run())
     assert asked.state is State.CANCELLED
     with asked.lock():  # the runner that is started waits until this ends
-        at = assert_healthy(open_page("runs", language))
+        at = assert_healthy(open_page("runs", "ko"))
         assert actions(at) == ["resume"]
         assert_healthy(at.button(key=f"resume-{asked.id}").click().run())
         assert asked.state is State.RUNNING
-        at = assert_healthy(open_page("dataset", language))
+        at = assert_healthy(open_page("dataset", "ko"))
         assert_healthy(at.sidebar.button(key=f"retrain_cancel-{asked.id}").click().run())
         assert asked.state is State.CANCELLED
 
@@ -479,7 +473,6 @@ def test_the_form_asks_for_exactly_what_was_chosen_and_it_is_trained(tiny: Datas
     assert not at.exception
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     ("key", "value", "named"),
     [
@@ -490,16 +483,16 @@ def test_the_form_asks_for_exactly_what_was_chosen_and_it_is_trained(tiny: Datas
     ],
 )
 def test_what_cannot_be_trained_is_refused_in_the_form(
-    tiny: Dataset, folders: Folders, key: str, value: Any, named: str, language: str
+    tiny: Dataset, folders: Folders, key: str, value: Any, named: str
 ) -> None:
-    at = open_page("dataset", language)
+    at = open_page("dataset", "ko")
     widget = at.sidebar.number_input(key=key) if isinstance(value, int) else at.sidebar.text_input(key=key)
     widget.set_value(value)
     at = submit(at)
     assert not at.exception
     (told,) = texts(at.sidebar.error)
     assert named in told
-    assert ("학습 설정" in told) == (language == "ko")
+    assert "학습 설정" in told
     assert list_runs() == []
     assert not (folders.artifacts / ".runner.lock").exists()
 
@@ -548,17 +541,16 @@ def test_a_run_to_start_from_decides_architecture_and_size(several: Folders) -> 
     )
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_what_will_be_drawn_is_shown_before(trained: Trained, language: str) -> None:
-    say = Say(language)
-    at = assert_healthy(open_page("home", language))
+def test_what_will_be_drawn_is_shown_before(trained: Trained) -> None:
+    say = Say("ko")
+    at = assert_healthy(open_page("home", "ko"))
     index = trained.dataset.index
     labels = index.loc[index["part"] == "train", "value_5"].dropna()
     at = at.sidebar.selectbox(key="retrain_sampling").set_value("none").run()
-    (table,) = [one.value for one in at.sidebar.table if CONDITIONS[0].text(language) in one.value.index]
-    assert list(table.index) == [condition.text(language) for condition in CONDITIONS]
+    (table,) = [one.value for one in at.sidebar.table if CONDITIONS[0].text("ko") in one.value.index]
+    assert list(table.index) == [condition.text("ko") for condition in CONDITIONS]
     shares = [f"{100 * (labels == grade).mean():.0f}" for grade in range(4)]
-    assert list(table.loc[Condition("value_5").text(language)]) == shares
+    assert list(table.loc[Condition("value_5").text("ko")]) == shares
     assert say("sampled_same") in texts(at.sidebar.caption)
     at.sidebar.selectbox(key="retrain_conditions").set_value(Condition("value_5"))
     at = at.sidebar.selectbox(key="retrain_sampling").set_value("full").run()
@@ -580,23 +572,22 @@ def test_how_long_it_takes_is_said_once_it_was_measured(tiny: Dataset, folders: 
     assert any(text.endswith("on this machine") for text in texts(at.sidebar.caption))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_training_is_followed_live(asked: Run, language: str) -> None:
-    say = Say(language)
+def test_a_training_is_followed_live(asked: Run) -> None:
+    say = Say("ko")
     epochs = [(0.4, 1.0), (0.6, 0.8), (0.6, 0.9), (0.5, 0.7)]
     lines = [
         {"epoch": n, "train_loss": 1.0, "valid_loss": loss, "valid_qwk": qwk, "at_once": 4}
         for n, (qwk, loss) in enumerate(epochs, start=1)
     ]
     with asked.lock():
-        assert say("live_patience", count=8) not in page_text(open_page("runs", language))
+        assert say("live_patience", count=8) not in page_text(open_page("runs", "ko"))
         asked.write_history(lines)
         told = [
             say("live_reached", qwk="0.500", best="0.600", epoch=2, loss="0.700"),
             say("live_patience", count=asked.recipe.patience - 2),
             say("live_at_once", count=4),
         ]
-        at = assert_healthy(open_page("runs", language))
+        at = assert_healthy(open_page("runs", "ko"))
         for place in (at.main, at.sidebar):
             assert " · ".join(told) in texts(place.caption)
 
@@ -604,19 +595,18 @@ def test_a_training_is_followed_live(asked: Run, language: str) -> None:
 # Who answers, how grades are decided, and which measure did what.
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_run_is_promoted_and_taken_back(several: Folders, language: str) -> None:
-    say = Say(language)
-    at = assert_healthy(open_page("runs", language, run="one"))
+def test_a_run_is_promoted_and_taken_back(several: Folders) -> None:
+    say = Say("ko")
+    at = assert_healthy(open_page("runs", "ko", run="one"))
     assert any("clinical" in text and "one" in text for text in texts(at.markdown))  # other pictures: no verdict
     shutil.rmtree(several.artifacts / "clinical")
     shutil.rmtree(several.artifacts / "stranger")
-    at = assert_healthy(open_page("runs", language, run="two"))
+    at = assert_healthy(open_page("runs", "ko", run="two"))
     verdicts = [text for text in texts(at.markdown) if "`one`" in text]
     assert len(verdicts) == len(CONDITIONS)
     at = assert_healthy(at.button(key="promote-value_2-two").click().run())
     assert champions.champions()[Condition("value_2")].run.id == "two"
-    name = Condition("value_2").text(language)
+    name = Condition("value_2").text("ko")
     assert say("promote_done", run="two", condition=name) in texts(at.toast)
     assert f"**{name}** · {say('verdict_promoted')}" in texts(at.markdown)
     (change,) = champions.changes()
@@ -627,27 +617,25 @@ def test_a_run_is_promoted_and_taken_back(several: Folders, language: str) -> No
     assert list(log[say("promote_kind")]) == [say("promote_unpinned"), say("promote_pinned")]
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_broken_promotions_are_told(several: Folders, language: str) -> None:
+def test_broken_promotions_are_told(several: Folders) -> None:
     (several.artifacts / "champions.json").write_text("{")
     for name in ("home", "runs"):
-        at = assert_healthy(open_page(name, language))
+        at = assert_healthy(open_page(name, "ko"))
         assert any("champions.json" in text for text in texts(at.warning))
-    at = open_page("runs", language, run="two").button(key="promote-value_2-two").click().run()
+    at = open_page("runs", "ko", run="two").button(key="promote-value_2-two").click().run()
     assert not at.exception
     assert any("champions.json" in text for text in texts(at.error))
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_operating_point_is_shown_and_fitted_anew(several: Folders, language: str) -> None:
-    say = Say(language)
+def test_the_operating_point_is_shown_and_fitted_anew(several: Folders) -> None:
+    say = Say("ko")
     run = find_run("two")
     table = run.raw_predictions.copy()
     table["part"] = table["part"].where(table["part"] != "test", "calib")  # enough to fit on
     table = pd.concat([table, *[table[table["part"] == "calib"]] * 3])
     table.to_parquet(run.predictions_path)
     run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
-    at = assert_healthy(open_page("runs", language, run="two"))
+    at = assert_healthy(open_page("runs", "ko", run="two"))
     assert any(say("point_none", count=MIN_IMAGES) in text for text in texts(at.caption))
     at.number_input(key="floor-two").set_value(0.35)
     at = assert_healthy(at.button(key="fit-two").click().run())
@@ -682,16 +670,15 @@ def test_what_is_special_about_a_run_comes_first(trained: Trained) -> None:
     }
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_ladder_is_planned_and_asked_for(trained: Trained, language: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    say = Say(language)
-    at = AppTest.from_function(_ladder, default_timeout=120, args=(language,)).run()
+def test_the_ladder_is_planned_and_asked_for(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    say = Say("ko")
+    at = AppTest.from_function(_ladder, default_timeout=120, args=("ko",)).run()
     at = at.selectbox(key="ablate_like").set_value("tiny").run()
     assert not at.error
     base = replace(trained.run.recipe, conditions=CONDITIONS, seed=0)
     steps = ablation.ladder(base)
     table = at.main.table[0].value
-    assert list(table[say("ablation_does")]) == [step.text(language) for step in steps]
+    assert list(table[say("ablation_does")]) == [step.text("ko") for step in steps]
     plan = ablation.plan(base, range(3))
     missing = sum(training.run is None for training in plan)
     assert say("ablation_plan", networks=len(plan), missing=missing) in texts(at.markdown)
@@ -709,12 +696,9 @@ def _ladder(language: str) -> None:
     _ladder(Say(language), [dataset.name for dataset in list_datasets()])
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
 @pytest.mark.parametrize("name", ["dataset", "compare", "diagnose"])
-def test_a_link_to_a_data_set_that_is_gone_says_what_is_shown_instead(
-    trained: Trained, name: str, language: str
-) -> None:
-    words = Say(language)("other_dataset", shown="tiny")
+def test_a_link_to_a_data_set_that_is_gone_says_what_is_shown_instead(trained: Trained, name: str) -> None:
+    words = Say("ko")("other_dataset", shown="tiny")
     for data, told in (("gone", True), ("tiny", False)):
-        at = assert_healthy(open_page(name, language, source="example", data=data))
+        at = assert_healthy(open_page(name, "ko", source="example", data=data))
         assert (words in texts(at.warning)) == told
