@@ -23,7 +23,7 @@ from scalp_core.synthetic.generate import draw_picture
 from training import contact_sheets
 from training import fidelity as command
 
-SEEDS = 12
+SEEDS = 6
 GROWING = [cue for cue in CUES if cue.growth]
 BY_GRADE = [(cue.name, f"{severity:g}") for cue in CUES for severity in cue.targets]
 BY_CAST = [(f"skin: {axis}*", cast.name) for axis in "Lab" for cast in CASTS]
