@@ -25,7 +25,8 @@ from scalp_core.data.splits import PART_SHARES
 from scalp_core.labels import CONDITIONS
 from scalp_core.metrics.metrics import METRICS, PROBABILITIES
 from scalp_core.metrics.operating_point import PART, RULES, fit
-from scalp_core.runs.runs import Recipe, Run
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.run import Run
 
 _NAME, _SEED = "benchmark", 0
 _JUDGED = ("valid", PART, "test")

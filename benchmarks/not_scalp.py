@@ -27,7 +27,8 @@ from scalp_core.inference import input_gate, session
 from scalp_core.inference.gate_fit import fitting_data, sample_rows
 from scalp_core.inference.input_gate import Gate
 from scalp_core.parallel import parallel_map
-from scalp_core.runs.runs import Run, find_run, finished_runs
+from scalp_core.runs.run import Run
+from scalp_core.runs.store import find_run, finished_runs
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -46,7 +46,8 @@ from scalp_core.learning.network import build, logits
 from scalp_core.metrics.metrics import PROBABILITIES
 from scalp_core.parallel import cores
 from scalp_core.runs import worker
-from scalp_core.runs.runs import Recipe, Run, Serving
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.run import Run, Serving
 from scalp_core.synthetic import generate
 from training.markdown import markdown_table
 
@@ -311,7 +312,7 @@ _ALONE = """
 import sys
 from pathlib import Path
 from scalp_core.inference import predict
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 from benchmarks.measuring import memory, write_json
 answering = predict.graders(run=Run(Path(sys.argv[1])))
 for path in sorted(Path(sys.argv[2]).iterdir())[:8]:

@@ -30,7 +30,7 @@ from benchmarks.measuring import ROOT, machine, write_json
 from benchmarks.prediction import old_way, write_pictures, write_run
 from scalp_core import images
 from scalp_core.parallel import cores
-from scalp_core.runs.runs import OUTPUTS, Run
+from scalp_core.runs.run import OUTPUTS, Run
 from training.markdown import markdown_table
 
 _OLD, _OURS, _SEVERAL = "old way", "ours", "ours, a worker a core"

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, RandomSampler
 
 from benchmarks.measuring import ROOT, machine, write_json
+from scalp_core import processes
 from scalp_core.data.dataset import Dataset
 from scalp_core.files import unquote_path
 from scalp_core.images import Preprocessing
@@ -33,8 +34,8 @@ from scalp_core.learning.backbones import timm, transforms
 from scalp_core.learning.loop import Inputs, Loop
 from scalp_core.learning.network import Network, build, evidence, logits
 from scalp_core.learning.pixel_cache import cached_pixels
-from scalp_core.runs import worker
-from scalp_core.runs.runs import Recipe, Run
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.run import Run
 from scalp_core.synthetic.generate import make_dataset
 
 _NAME, _SEED = "benchmark", 0
@@ -280,7 +281,11 @@ def _in_own_process(architecture: str, options: argparse.Namespace, folder: Path
     for name in ("images", "image_size", "batch_size", "steps", "rounds"):
         command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
     # The plain loop, too, gets the environment of our trainings: threads that sleep while they wait.
-    environment = {**worker.environment(), "SCALP_DATA": str(folder / "data"), "SCALP_ARTIFACTS": str(folder / "runs")}
+    environment = {
+        **processes.environment(),
+        "SCALP_DATA": str(folder / "data"),
+        "SCALP_ARTIFACTS": str(folder / "runs"),
+    }
     subprocess.run(command, check=True, cwd=ROOT, env=environment)
     figures: dict[str, Any] = json.loads((folder / "found.json").read_text(encoding="utf-8"))
     return figures | {"against": {style: _best(figures, style) for style in options.against}}

@@ -7,7 +7,8 @@ from scalp_core.charts.dataset_charts import learning_curves
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs import worker
-from scalp_core.runs.runs import Run, State, list_runs
+from scalp_core.runs.run import Run, State
+from scalp_core.runs.store import list_runs
 from ui.choices import choose_from_list
 from ui.feedback import errors
 from ui.runs.ablation import show_ablation

@@ -59,7 +59,13 @@ RESERVED = {
     "dill": (),
 }
 # Outside of learning these alone may import what imports torch; all other code starts a process for it.
-TORCH_USERS = ("benchmarks/training_speed.py", "benchmarks/prediction.py", "training/sweep.py")
+TORCH_USERS = (
+    "scalp_core/__init__.py",
+    "scalp_core/__main__.py",
+    "benchmarks/training_speed.py",
+    "benchmarks/prediction.py",
+    "training/sweep.py",
+)
 
 # What these print is the log of the run.
 LOGGING = ("scalp_core/learning/train.py", "scalp_core/learning/loop.py")

@@ -23,7 +23,7 @@ from support.aihub_tree import Truth, build_tree, csv_table, folders_tree
 from test_layers import DIRECTION
 
 from scalp_core.labels import CONDITIONS
-from scalp_core.runs.runs import finished_runs
+from scalp_core.runs.store import finished_runs
 from scalp_core.synthetic.generate import plan_pictures
 from scalp_core.synthetic.label_noise import best_kappa, label_chances
 from training import demo

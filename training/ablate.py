@@ -18,7 +18,7 @@ from scalp_core.evaluation import ablation
 from scalp_core.labels import CONDITIONS, Condition, find_condition
 from scalp_core.metrics.paired_comparison import Verdict
 from scalp_core.runs.duration import duration, estimate, measure
-from scalp_core.runs.runs import Recipe
+from scalp_core.runs.recipe import Recipe
 from training.markdown import markdown_table
 from training.train import INTERRUPTED, add_recipe, recipe_of, train_all
 

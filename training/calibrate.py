@@ -15,7 +15,8 @@ from scalp_core.labels import Condition
 from scalp_core.metrics import calibration
 from scalp_core.metrics import metrics as evaluate
 from scalp_core.metrics.operating_point import MIN_IMAGES, fit
-from scalp_core.runs.runs import Run, find_finished, not_writable
+from scalp_core.runs.run import Run, not_writable
+from scalp_core.runs.store import find_finished
 
 # The calibration split flatters, as everything was fitted on it; nothing was fitted on the validation split.
 _PARTS = ("calib", "valid")

@@ -7,7 +7,7 @@ runs trained on the demonstration data, and every picture behind a figure is ava
 from collections.abc import Collection
 from dataclasses import replace
 
-from scalp_core.runs.runs import Recipe
+from scalp_core.runs.recipe import Recipe
 
 # About a minute on two cores.
 NAME, IMAGES, EVALUATION, SEED = "demo", 2400, 1700, 20260101

@@ -9,7 +9,8 @@ from tqdm import tqdm
 from scalp_core.errors import ScalpError
 from scalp_core.runs import worker
 from scalp_core.runs.champions import champions
-from scalp_core.runs.runs import Run, finished_runs
+from scalp_core.runs.run import Run
+from scalp_core.runs.store import finished_runs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

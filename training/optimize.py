@@ -15,7 +15,8 @@ from scalp_core.errors import ScalpError
 from scalp_core.inference import optimize
 from scalp_core.inference.optimize import EXACT, LEAST_GAIN, MOST_REFLAGGED, TOLERANCE, Candidate, CheckResult
 from scalp_core.runs.champions import judged_on
-from scalp_core.runs.runs import Run, Serving, find_finished, finished_runs
+from scalp_core.runs.run import Run, Serving
+from scalp_core.runs.store import find_finished, finished_runs
 from training.markdown import markdown_table
 
 

@@ -18,7 +18,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.inference.batch import BatchRequest, BatchResult, grade_all
 from scalp_core.inference.predict import Graders, graders
 from scalp_core.labels import CONDITIONS, Condition, find_condition
-from scalp_core.runs.runs import find_finished
+from scalp_core.runs.store import find_finished
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,13 +13,14 @@ from tqdm import tqdm
 
 from scalp_core.data.audit import audit
 from scalp_core.data.audit_messages import as_json
-from scalp_core.data.dataset import PARTS, Dataset, data_folder, open_dataset
+from scalp_core.data.dataset import PARTS, Dataset, open_dataset
 from scalp_core.data.filters import counts
 from scalp_core.data.splits import OVERLAPS, SPLIT_METHODS, reassign_splits
 from scalp_core.errors import ScalpError
 from scalp_core.importing.csv_labels import FIELDS
 from scalp_core.importing.importer import FAULT_LIST, FAULTS, WARNINGS, ImportRequest, import_tree, read_report
 from scalp_core.labels import Condition
+from scalp_core.paths import data_folder
 from scalp_core.synthetic.aihub_export import check_folder, write_aihub_tree
 from scalp_core.synthetic.generate import PRIORS, make_dataset
 from training import demo

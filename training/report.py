@@ -24,7 +24,8 @@ from scalp_core.metrics.alignment import align, arrange
 from scalp_core.metrics.operating_point import COVERAGE, OperatingPoint
 from scalp_core.metrics.paired_comparison import Comparison, compare
 from scalp_core.runs.champions import judged_on, run_report
-from scalp_core.runs.runs import Run, find_run, finished_runs
+from scalp_core.runs.run import Run
+from scalp_core.runs.store import find_run, finished_runs
 from scalp_core.synthetic.label_noise import ceiling
 from training.markdown import markdown_table
 

@@ -21,7 +21,9 @@ from scalp_core.errors import ScalpError
 from scalp_core.learning.train import pack
 from scalp_core.runs.champions import run_report
 from scalp_core.runs.duration import duration, estimate, measure
-from scalp_core.runs.runs import MAX_WAITING, Recipe, Run, State, create_run, finished_runs, list_runs
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.run import Run, State
+from scalp_core.runs.store import MAX_WAITING, check_recipe, create_run, finished_runs, list_runs
 from scalp_core.synthetic.generate import make_dataset
 from training import demo
 from training.train import INTERRUPTED, add_recipe, recipe_of, train_all
@@ -162,7 +164,7 @@ def _print_plan(recipes: Mapping[str, Recipe], existing: Mapping[str, Run]) -> N
         if state is State.FINISHED:
             print(f"{run_id:<{_LONGEST_ID}}  is there")
             continue
-        recipe.check()
+        check_recipe(recipe)
         expected = estimate(recipe) or measure(recipe)
         seconds += expected.seconds
         early = ", less where runs stop early" if expected.may_end_early else early

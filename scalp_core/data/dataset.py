@@ -6,7 +6,6 @@ for what we render ourselves, the pictures; somebody's own pictures stay where t
 """
 
 import json
-import os
 import re
 import zlib
 from bisect import bisect_left
@@ -26,6 +25,7 @@ from filelock import FileLock, Timeout
 from scalp_core.errors import ScalpError
 from scalp_core.files import is_locked, unquote_path
 from scalp_core.labels import CONDITIONS, META, Condition
+from scalp_core.paths import data_folder
 
 PARTS = ("train", "valid", "calib", "test")
 
@@ -64,13 +64,6 @@ INDEX_HASH_KEY, EVALUATION_HASH_KEY, DESCRIPTION_KEY = b"index_hash", b"evaluati
 
 # Names become folder names and appear in addresses, so nothing else is let through.
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-
-_ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-def data_folder() -> Path:
-    """Where data sets live: `SCALP_DATA`, or `data/` beside the code."""
-    return Path(os.environ.get("SCALP_DATA") or _ROOT / "data")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,10 @@ from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import calibration, metrics, operating_point, paired_comparison
 from scalp_core.metrics.metrics import Counts
 from scalp_core.metrics.operating_point import OperatingPoint
-from scalp_core.runs.runs import Recipe, Run, State, artifacts_folder, create_run, list_runs, not_writable
+from scalp_core.paths import artifacts_folder
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.run import Run, State, not_writable
+from scalp_core.runs.store import create_run, list_runs
 
 PART = "test"
 METRICS = tuple(paired_comparison.Estimates.__dataclass_fields__)

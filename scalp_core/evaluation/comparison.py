@@ -10,7 +10,9 @@ from scalp_core.inference import session
 from scalp_core.metrics.alignment import AlignedPredictions, PartPredictions, align, arrange
 from scalp_core.metrics.paired_comparison import Comparison, compare
 from scalp_core.runs.champions import judged_on, split_readable
-from scalp_core.runs.runs import Recipe, Run, list_runs
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.run import Run
+from scalp_core.runs.store import list_runs
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from scalp_core.evaluation.comparison import ExcludedRun
 from scalp_core.inference.predict import Grading, grade_with_run
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs.champions import score, split_readable
-from scalp_core.runs.runs import Run, list_runs
+from scalp_core.runs.run import Run
+from scalp_core.runs.store import list_runs
 
 
 @dataclass(frozen=True)

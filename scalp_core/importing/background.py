@@ -6,17 +6,17 @@ somebody works on it says the lock of the data set. Knows no Streamlit.
 
 import os
 import subprocess
-import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from scalp_core.data.dataset import check_name, data_folder, is_claimed
+from scalp_core.data.dataset import check_name, is_claimed
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import read_json, write_json
 from scalp_core.importing.importer import ImportRequest, check_free, import_tree
-from scalp_core.runs import worker
+from scalp_core.paths import ROOT, data_folder
+from scalp_core.processes import command, environment
 
 _ASKED, _PROGRESS, _ERROR, _LOG = "import.json", "progress.json", "error.json", "log.txt"
 _MOST_STARTS = 3
@@ -121,13 +121,13 @@ def _launch(folder: Path, order: ImportRequest, starts: int) -> None:
     write_json(folder / _ASKED, {"order": asdict(order), "starts": starts, "started": time.time()})
     with (folder / _LOG).open("wb") as log:
         subprocess.Popen(
-            [sys.executable, "-m", "scalp_core.importing.background", folder.name],
+            command("import", folder.name),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            cwd=worker.ROOT,
-            env=worker.environment(),
+            cwd=ROOT,
+            env=environment(),
         )
 
 
@@ -180,9 +180,9 @@ class _Teller:
         write_json(self.folder / _PROGRESS, progress)
 
 
-def main() -> None:
-    """`python -m scalp_core.importing.background NAME`: do what `import.json` asks for."""
-    folder = data_folder() / sys.argv[1]
+def main(name: str) -> None:
+    """Import what `import.json` of the data set `name` asks for: the process that `start` starts."""
+    folder = data_folder() / name
     asked = _read(folder / _ASKED)
     if not asked:  # put away before it began
         _tidy(folder)
@@ -205,7 +205,3 @@ def _tidy(folder: Path) -> None:
         (folder / file).unlink(missing_ok=True)
     if not any(folder.iterdir()):
         folder.rmdir()
-
-
-if __name__ == "__main__":
-    main()

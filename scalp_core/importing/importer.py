@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scalp_core.data import quality
-from scalp_core.data.dataset import Dataset, check_name, claimed, data_folder, name_taken, open_dataset, read_stored
+from scalp_core.data.dataset import Dataset, check_name, claimed, name_taken, open_dataset, read_stored
 from scalp_core.data.file_tree import Container, Fault, containers
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.data.splits import COLUMNS, assign_splits, is_possible, safest_method
@@ -37,6 +37,7 @@ from scalp_core.importing.csv_labels import columns_of, read_table
 from scalp_core.importing.import_db import MEASURES, Contents, ImportDatabase, Pending, Place
 from scalp_core.importing.merge import batches, merge
 from scalp_core.parallel import no_progress, parallel_map
+from scalp_core.paths import data_folder
 
 KINDS = ("aihub", "folders", "csv")
 REPORT, FAULT_LIST = "import_report.json", "import_faults.csv"

@@ -31,7 +31,7 @@ from scalp_core.inference.predict import INTENDED_USE, Answer, Graders
 from scalp_core.inference.results_table import ENCODING, OK, row, schema, write_csv
 from scalp_core.labels import Condition
 from scalp_core.parallel import cores, no_progress, parallel_map
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 
 _ENDINGS = (".parquet", ".csv")
 _CHUNK = 16  # pictures in a chunk: how many a kill costs, for each job

@@ -23,7 +23,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.files import write_atomic
 from scalp_core.inference import session
 from scalp_core.labels import CONDITIONS, GRADES
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 
 Rows = npt.NDArray[np.intp]  # positions in the index
 Features = npt.NDArray[np.float32]  # (pictures, channels)

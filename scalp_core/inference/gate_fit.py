@@ -30,7 +30,7 @@ from scalp_core.inference.input_gate import (
     write,
 )
 from scalp_core.parallel import cores
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 
 Rows = npt.NDArray[np.intp]
 

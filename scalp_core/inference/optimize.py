@@ -36,7 +36,7 @@ from scalp_core.metrics import metrics
 from scalp_core.metrics.operating_point import MIN_IMAGES, PART
 from scalp_core.parallel import cores, no_progress
 from scalp_core.runs import worker
-from scalp_core.runs.runs import OUTPUTS, Run, Serving, not_writable
+from scalp_core.runs.run import OUTPUTS, Run, Serving, not_writable
 
 EXACT = Serving()
 TOLERANCE = 0.005  # of quadratic weighted kappa, up and down

@@ -13,7 +13,7 @@ from scalp_core.inference.session import Floats, Outputs
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition, ScalpType, Severity, scalp_type
 from scalp_core.metrics.operating_point import Decision, OperatingPoint, PerGrade, per_grade
 from scalp_core.runs.champions import champions
-from scalp_core.runs.runs import Run, Serving
+from scalp_core.runs.run import Run, Serving
 
 INTENDED_USE = "research_only"
 

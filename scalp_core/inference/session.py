@@ -4,7 +4,6 @@ ONNX Runtime on the CPU answers, through an export that was checked against torc
 answer instead, on a GPU where there is one; without it, torch is never imported.
 """
 
-import importlib
 import multiprocessing
 import os
 import threading
@@ -25,14 +24,13 @@ from scalp_core.images import Pixels, Preprocessing
 from scalp_core.parallel import cores
 from scalp_core.runs import worker
 from scalp_core.runs.champions import champions
-from scalp_core.runs.runs import OUTPUTS, Run, Serving
+from scalp_core.runs.run import OUTPUTS, Run, Serving
 
 Pictures = npt.NDArray[np.uint8]  # (N, height, width, 3) at the size of a network
 Floats = npt.NDArray[np.float32]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-RUNTIMES = ("onnxruntime", "torch")
 _MOST_THREADS = 4  # of a session; more divide so little work that they wait for each other
 _MOST_LOADED = 8  # networks
 _EXACT = Serving()
@@ -65,10 +63,10 @@ class Session:
 
     outputs: Network
 
-    def __init__(self, run: Run, serving: Serving, threads: int, runtime: str = RUNTIMES[0]) -> None:
+    def __init__(self, run: Run, serving: Serving, threads: int, runtime: str = "onnxruntime") -> None:
         run.verify()
         self.preprocessing = with_short_cuts(run, serving)
-        self.outputs = _by_torch(run) if runtime == "torch" else _by_onnxruntime(run, serving, threads)
+        self.outputs = RUNTIMES[runtime](run, serving, threads)
 
     def answer(self, pixels: Pixels) -> Outputs:
         """Return the outputs for one picture of any size."""
@@ -156,18 +154,16 @@ def _by_onnxruntime(run: Run, serving: Serving, threads: int) -> Network:
     return lambda pictures: Outputs(*session.run(OUTPUTS, {"pixels": pictures}))
 
 
-def _by_torch(run: Run) -> Network:
-    # Seconds and 300 MB that only those pay who ask for it; and what answers does not stand on what trains.
-    made: Network = importlib.import_module("scalp_core.learning.torch_session").network(run)
-    return made
+#: Builders of a run's network, by the name that SCALP_RUNTIME gives. `learning.torch_session` adds "torch".
+RUNTIMES: dict[str, Callable[[Run, Serving, int], Network]] = {"onnxruntime": _by_onnxruntime}
 
 
 def _runtime() -> str:
-    wanted = os.environ.get("SCALP_RUNTIME") or RUNTIMES[0]
+    wanted = os.environ.get("SCALP_RUNTIME") or "onnxruntime"
     if wanted not in RUNTIMES:
         raise ScalpError(
             "bad_runtime",
-            f"SCALP_RUNTIME is “{wanted}”; it must be one of {', '.join(RUNTIMES)}.",
-            f"SCALP_RUNTIME 값이 잘못되었어요: “{wanted}”. 가능한 값: {', '.join(RUNTIMES)}.",
+            f"SCALP_RUNTIME is “{wanted}”; it must be onnxruntime or torch, set before the program starts.",
+            f"SCALP_RUNTIME 값이 “{wanted}”이에요. 프로그램을 시작하기 전에 onnxruntime 또는 torch로 설정하세요.",
         )
     return wanted

@@ -33,7 +33,8 @@ from scalp_core.learning.losses import loss_of
 from scalp_core.learning.network import logits
 from scalp_core.metrics import metrics
 from scalp_core.metrics.operating_point import OperatingPoint
-from scalp_core.runs.runs import Progress, Recipe, Run
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.run import Progress, Run
 
 GRADED_PARTS = ("valid", "calib", "test")
 SEEDS_APART = 10_007  # more than a training has epochs: no two of them share a seed
@@ -56,7 +57,7 @@ class Reporter:
         self.begun: tuple[float, float] | None = None
 
     def tell(self, phase: str, epoch: int, done: float, seconds_left: float | None, force: bool = True) -> None:
-        if self.run.asked_to_stop:
+        if self.run.stop_requested:
             raise Stopped
         if force or time.monotonic() - self.told > 1:
             self.told = time.monotonic()
@@ -301,7 +302,7 @@ class Loop:
         graded = torch.empty(len(rows), len(self.recipe.conditions), len(GRADES))
         done = 0
         while done < len(rows):
-            if self.run.asked_to_stop:
+            if self.run.stop_requested:
                 raise Stopped
             batch = rows[done : done + self.graded_at_once]
             try:

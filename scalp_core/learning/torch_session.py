@@ -1,15 +1,19 @@
-"""A run's network answering through torch, on a GPU where there is one. Loaded where `SCALP_RUNTIME` asks for it."""
+"""A run's network answering through torch, on a GPU where there is one: the runtime `torch` of `inference.session`."""
 
 import torch
 
-from scalp_core.inference.session import Network, Outputs, Pictures
+from scalp_core.inference.session import RUNTIMES, Network, Outputs, Pictures
 from scalp_core.learning.network import Exported
 from scalp_core.learning.train import load_network
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run, Serving
 
 
-def network(run: Run) -> Network:
-    """Raises ScalpError where the run is damaged."""
+def network(run: Run, _serving: Serving, _threads: int) -> Network:
+    """Return the network of a run in full precision.
+
+    Raises:
+        ScalpError: the run is damaged.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     exported = Exported(load_network(run)).eval().to(device)
 
@@ -18,3 +22,6 @@ def network(run: Run) -> Network:
             return Outputs(*(values.cpu().numpy() for values in exported(torch.tensor(pictures, device=device))))
 
     return outputs
+
+
+RUNTIMES["torch"] = network

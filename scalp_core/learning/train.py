@@ -44,7 +44,9 @@ from scalp_core.learning.network import Network, adopt, build, evidence, export,
 from scalp_core.learning.pixel_cache import cached_features, cached_pixels
 from scalp_core.metrics import operating_point
 from scalp_core.parallel import cores
-from scalp_core.runs.runs import OUTPUTS, Recipe, Run, recipe_from
+from scalp_core.runs.recipe import Recipe, recipe_from
+from scalp_core.runs.run import OUTPUTS, Run
+from scalp_core.runs.store import source_run
 
 _EXPORT_PATIENCE = 600.0  # seconds
 _WHITENED_BY = 500  # pictures are enough to know how colours vary
@@ -146,7 +148,7 @@ def _start(run: Run, dataset: Dataset, reporter: Reporter) -> tuple[Network, Inp
 
 
 def _first(recipe: Recipe) -> tuple[Network, Preprocessing, str]:
-    source, conditions = recipe.source, recipe.conditions
+    source, conditions = source_run(recipe), recipe.conditions
     if source is None:
         built = build(recipe.architecture, len(conditions), recipe.image_size, recipe.weights)
         return *built, weights_source(recipe.architecture, recipe.weights)
@@ -224,7 +226,7 @@ def _finish(run: Run, network: Network, predictions: pd.DataFrame, facts: dict[s
     weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
     write_atomic(run.weights_path, lambda path: save_file(weights, path))
     write_export(run, network.cpu(), run.preprocessing)
-    if run.asked_to_stop:
+    if run.stop_requested:
         raise Stopped
     run.operating_point_path.unlink(missing_ok=True)  # of a try that was killed before its last word
     _write_predictions(run, predictions, "fitted when the training ended")
@@ -388,7 +390,3 @@ def _disk_error(error: Exception) -> ScalpError:
         f"파일을 읽거나 쓰지 못했어요: {reason}. 디스크 공간이나 폴더 권한을 확인한 뒤 실행을 재개하세요. 마지막 "
         "체크포인트는 남아 있어요.",
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -27,7 +27,7 @@ from scalp_core.metrics.calibration import reliability_bins
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison, Estimate, Verdict
 from scalp_core.reports.html import Table, render
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 
 LEADING = "quadratic_weighted_kappa"
 _LEADERBOARDS = (LEADING, "average_mean_absolute_error", "worst_grade_recall")

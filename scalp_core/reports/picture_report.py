@@ -23,7 +23,7 @@ from scalp_core.labels import CONDITIONS, GRADES, Condition, Severity
 from scalp_core.metrics.operating_point import COVERAGE
 from scalp_core.palette import SEVERITY_COLORS
 from scalp_core.reports.html import Table, render
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 
 MOST_PAGES = 100  # pictures with a page of their own; the overview lists all
 

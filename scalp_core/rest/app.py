@@ -72,7 +72,7 @@ from scalp_core.rest.schemas import (
 )
 from scalp_core.rest.warmup import Warmup
 from scalp_core.runs.champions import champions, score
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 
 ResponseBody = TypeVar("ResponseBody")
 

@@ -7,7 +7,8 @@ from scalp_core.errors import ScalpError
 from scalp_core.inference import predict
 from scalp_core.runs import worker
 from scalp_core.runs.champions import champions
-from scalp_core.runs.runs import Run, find_finished
+from scalp_core.runs.run import Run
+from scalp_core.runs.store import find_finished
 
 _log = logging.getLogger(__name__)
 

@@ -22,7 +22,9 @@ from scalp_core.errors import ScalpError
 from scalp_core.files import read_json, write_json, write_text
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import METRICS, counts_by_group, report
-from scalp_core.runs.runs import Run, artifacts_folder, finished_runs, not_writable
+from scalp_core.paths import artifacts_folder
+from scalp_core.runs.run import Run, not_writable
+from scalp_core.runs.store import finished_runs
 
 if TYPE_CHECKING:
     from scalp_core.metrics.paired_comparison import Differences

@@ -9,7 +9,6 @@ import os
 import platform
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -24,8 +23,11 @@ from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import read_json, write_json
 from scalp_core.images import Preprocessing
-from scalp_core.runs import worker
-from scalp_core.runs.runs import Recipe, artifacts_folder, not_writable
+from scalp_core.paths import ROOT, artifacts_folder
+from scalp_core.processes import command, environment
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.run import not_writable
+from scalp_core.runs.store import check_recipe
 
 _SAMPLE = 8  # pictures that are read to see how long it takes
 _LEARNED_BATCHES, _GRADED_BATCHES = 4, 3  # that the measuring process works through
@@ -122,7 +124,7 @@ def measure(recipe: Recipe) -> DurationEstimate:
         ScalpError: the recipe cannot be trained, the measuring process failed (its last line is in the message), or
             what was measured cannot be written down.
     """
-    recipe.check()
+    check_recipe(recipe)
     speed = _measured(recipe)
     speeds = _remembered() | {_key(recipe): speed}
     try:
@@ -229,12 +231,12 @@ def _measured(recipe: Recipe) -> Speed:
 def _ask_process(recipe: Recipe) -> Mapping[str, float]:
     """Pictures a second, `learned` and `graded`, from the process that has torch."""
     done = subprocess.run(
-        [sys.executable, "-m", "scalp_core.learning.train", "speed"],
+        command("speed"),
         input=json.dumps(asdict(recipe)),
         capture_output=True,
         text=True,
-        cwd=worker.ROOT,
-        env=worker.environment(),
+        cwd=ROOT,
+        env=environment(),
         preexec_fn=partial(os.nice, _NICENESS),
         check=False,
     )

@@ -7,19 +7,19 @@ the browser tab that started it; each training is a process of its own, so whate
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from scalp_core.data.dataset import data_folder
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import is_locked
-from scalp_core.runs.runs import Run, State, artifacts_folder, list_runs, not_writable
+from scalp_core.paths import ROOT, artifacts_folder
+from scalp_core.processes import command, environment
+from scalp_core.runs.run import Run, State, not_writable
+from scalp_core.runs.store import list_runs
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 _LOCK = ".runner.lock"
 _MAX_DEATHS = 3  # in a row without a finished epoch between them
 _FEWEST_AT_ONCE = 2
@@ -39,7 +39,7 @@ def ensure() -> None:
         raise not_writable(error) from error
     with log:
         subprocess.Popen(
-            [sys.executable, "-m", "scalp_core.runs.worker"],
+            command("worker"),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -49,20 +49,10 @@ def ensure() -> None:
         )
 
 
-def environment() -> dict[str, str]:
-    """What processes of ours start with."""
-    # The folders are settled now: the runner may outlive a change of directory or environment.
-    from_root = os.environ.get("PYTHONPATH", "")
-    return {
-        **os.environ,
-        "SCALP_ARTIFACTS": str(artifacts_folder().resolve()),
-        "SCALP_DATA": str(data_folder().resolve()),
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), from_root))),
-        "PYTHONUNBUFFERED": "1",
-        # torch's threads spin while they wait for each other; beside any other busy process on a small machine that
-        # made a training step 6 times slower (measured, docs/design/runs.md). Sleeping costs next to nothing.
-        "OMP_WAIT_POLICY": "PASSIVE",
-    }
+def main() -> None:
+    """Train what waits, behind pages and answers: the process that `ensure` starts."""
+    _give_way()
+    work()
 
 
 def work() -> None:
@@ -142,14 +132,7 @@ def _train(run: Run, at_once: int | None = None) -> int:
         log.write_bytes(log.read_bytes()[-_LOG_CAP // 2 :])
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "scalp_core.learning.train",
-                "train",
-                str(run.folder),
-                *([str(at_once)] if at_once else []),
-            ],
+            command("train", str(run.folder), *([str(at_once)] if at_once else [])),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
@@ -199,7 +182,7 @@ def export(run: Run) -> None:
         ScalpError: it could not be made; the message carries the reason.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "scalp_core.learning.train", "export", str(run.folder.resolve())],
+        command("export", str(run.folder.resolve())),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -214,8 +197,3 @@ def export(run: Run) -> None:
             f"Run “{run.id}” could not be made ready for answering: {' '.join(reason)}",
             f"“{run.id}” 실행을 추론용으로 준비하지 못했어요: {' '.join(reason)}",
         )
-
-
-if __name__ == "__main__":
-    _give_way()
-    work()

@@ -23,7 +23,6 @@ from scalp_core.data.dataset import (
     Dataset,
     check_name,
     claimed,
-    data_folder,
     name_taken,
     open_dataset,
 )
@@ -34,6 +33,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.files import TEMPORARY, read_json, sweep, write_json
 from scalp_core.labels import CONDITIONS, META, Condition
 from scalp_core.parallel import cores, no_progress, parallel_map
+from scalp_core.paths import data_folder
 from scalp_core.synthetic.drawing.frame import render
 from scalp_core.synthetic.drawing.scene import CASTS, CONFUSERS, HAIR_COLOURS, Camera, Scene
 from scalp_core.synthetic.label_noise import CLEAN_COLUMNS, SEVERITY_COLUMNS, clean_grades, draw_labels

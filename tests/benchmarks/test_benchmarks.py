@@ -24,7 +24,7 @@ from scalp_core.labels import Condition
 from scalp_core.metrics.alignment import confusion
 from scalp_core.metrics.metrics import kappas
 from scalp_core.metrics.paired_comparison import compare
-from scalp_core.runs.runs import Recipe
+from scalp_core.runs.recipe import Recipe
 
 
 @pytest.mark.parametrize("rows", [7, 3000])

@@ -12,7 +12,7 @@ from benchmarks.not_scalp_drawing import KINDS, draw, encoded, in_colours_of, op
 from scalp_core import images
 from scalp_core.data.dataset import Dataset
 from scalp_core.inference import gate_fit
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 
 
 @pytest.mark.parametrize("kind", KINDS)

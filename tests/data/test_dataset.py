@@ -12,10 +12,11 @@ from conftest import ROOT, Folders, labels_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, data_folder, list_datasets, open_dataset
+from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, list_datasets, open_dataset
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.labels import Condition
+from scalp_core.paths import data_folder
 
 
 def rows(images: int = 400, sites: int = 40, seed: int = 0) -> pd.DataFrame:

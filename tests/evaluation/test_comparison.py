@@ -19,7 +19,8 @@ from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import COUNTED, METRICS
 from scalp_core.metrics.paired_comparison import Verdict
-from scalp_core.runs.runs import Recipe, Run
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.run import Run
 from scalp_core.synthetic.label_noise import ceiling
 
 SEBUM, HAIR = Condition.EXCESS_SEBUM, Condition.HAIR_LOSS
@@ -44,9 +45,9 @@ def heads(folders: Folders, name: str = "heads", kind: str = "csv", pictures: in
 
 def finish(name: str, dataset: Dataset, share: float, recipe: Recipe = RECIPE, **asked: Any) -> Run:
     """A run that has answered a share of the pictures one grade off; its folder as training leaves it."""
-    import scalp_core.runs.runs as runs
+    from scalp_core.paths import artifacts_folder
 
-    folder = runs.artifacts_folder() / name
+    folder = artifacts_folder() / name
     judged = {"index_hash": dataset.index_hash, "evaluation_hash": dataset.evaluation_hash}
     created = f"2026-01-01T00:00:00+00:00-{name}"
     write_json(

@@ -25,7 +25,7 @@ from scalp_core.inference import predict
 from scalp_core.labels import CONDITIONS, Condition, Severity
 from scalp_core.metrics.metrics import PROBABILITIES
 from scalp_core.runs.champions import score
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 
 Copy = Callable[..., Run]
 

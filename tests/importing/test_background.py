@@ -33,7 +33,7 @@ def long(tmp_path: Path) -> ImportRequest:
 
 
 def workers(name: str) -> list[int]:
-    return processes("scalp_core.importing.background", name)
+    return processes("scalp_core", "import", name)
 
 
 def only() -> ImportTask:

@@ -34,7 +34,7 @@ from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.operating_point import Decision, OperatingPoint
 from scalp_core.rest import app
 from scalp_core.runs import champions
-from scalp_core.runs.runs import Run, Serving
+from scalp_core.runs.run import Run, Serving
 from training.predict import main
 
 PROBABILITIES = [f"{condition}_p{grade}" for condition in CONDITIONS for grade in range(4)]

@@ -18,7 +18,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.inference import predict
 from scalp_core.inference.embeddings import features, nearest_neighbors, project, sample
 from scalp_core.inference.predict import grade
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 
 ALL = np.arange(48)
 

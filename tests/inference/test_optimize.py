@@ -19,7 +19,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.inference import optimize, predict
 from scalp_core.inference.optimize import EXACT, LEAST_GAIN, TOLERANCE, Candidate, choose, optimize_run
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.runs.runs import Run, Serving
+from scalp_core.runs.run import Run, Serving
 from training.optimize import main
 
 REDUCED, INT8, BOTH = Serving(reduced=True), Serving(int8=True), Serving(reduced=True, int8=True)

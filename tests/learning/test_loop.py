@@ -32,7 +32,9 @@ from scalp_core.learning import train as training
 from scalp_core.learning.loop import Loop, Reporter, Stopped
 from scalp_core.learning.network import Network, build
 from scalp_core.learning.train import load_network
-from scalp_core.runs.runs import Recipe, Run, State, create_run
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.run import Run, State
+from scalp_core.runs.store import create_run
 
 
 @pytest.fixture(autouse=True)
@@ -180,7 +182,7 @@ from pathlib import Path
 import torch
 from scalp_core import train as training
 from scalp_core.learning.loop import Loop
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 
 room = int(sys.argv[2])
 training.write_export = lambda *_: None

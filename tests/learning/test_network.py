@@ -25,7 +25,7 @@ from scalp_core.images import Preprocessing, whitened
 from scalp_core.labels import CONDITIONS
 from scalp_core.learning.backbones import timm, torchvision_models
 from scalp_core.learning.network import Network, adopt, build, export, logits
-from scalp_core.runs.runs import OUTPUTS
+from scalp_core.runs.run import OUTPUTS
 
 
 def pictures(count: int, size: int) -> torch.Tensor:

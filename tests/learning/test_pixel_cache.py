@@ -11,7 +11,8 @@ from scalp_core.data.dataset import Dataset
 from scalp_core.images import Preprocessing, decode, resize
 from scalp_core.learning.loop import Reporter, Stopped
 from scalp_core.learning.pixel_cache import cached_features, cached_pixels
-from scalp_core.runs.runs import Recipe, create_run
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.store import create_run
 
 HALF = Preprocessing(64, 64, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "bilinear")
 
@@ -27,7 +28,7 @@ def test_it_holds_the_pictures_in_order_and_is_made_once(tiny: Dataset) -> None:
     assert {path: path.stat().st_mtime_ns for path in (tiny.folder / "cache").iterdir()} == made
 
 
-def test_asked_to_stop_while_pictures_are_prepared_it_stops_at_once(tiny: Dataset, folders: Folders) -> None:
+def test_stop_requested_while_pictures_are_prepared_it_stops_at_once(tiny: Dataset, folders: Folders) -> None:
     run = create_run(Recipe(**TINY))
     run.cancel()
     with pytest.raises(Stopped):

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from support.training_fixtures import HEAD_ONLY, RECIPE, copy_source, load_weights, same_weights, train_run
 from test_network import backbone_file, hub
 
-import scalp_core.runs.runs
+import scalp_core.runs.run
 from scalp_core import files
 from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.data.index_writer import write_dataset
@@ -33,7 +33,8 @@ from scalp_core.learning.loop import Stopped
 from scalp_core.learning.pixel_cache import cached_pixels
 from scalp_core.learning.train import load_network, pack
 from scalp_core.metrics.metrics import PROBABILITIES
-from scalp_core.runs.runs import Run, State, create_run
+from scalp_core.runs.run import Run, State
+from scalp_core.runs.store import create_run
 
 
 @pytest.fixture(autouse=True)
@@ -219,7 +220,7 @@ def test_a_full_disk_while_features_are_kept_fails_in_words(
 
 
 def test_two_processes_never_train_the_same_run(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scalp_core.runs.runs, "_LOCK_PATIENCE", 0.2)
+    monkeypatch.setattr(scalp_core.runs.run, "_LOCK_PATIENCE", 0.2)
     run = create_run(RECIPE)
     with run.lock():
         assert training.main(["train", str(run.folder)]) == 3
@@ -337,7 +338,7 @@ def test_the_head_alone_learns_on_published_weights(tiny: Dataset, tmp_path: Pat
     with hub(tmp_path / "published.safetensors") as (address, _):
         quiet = {name: value for name, value in os.environ.items() if "proxy" not in name.lower() and "HF_" not in name}
         done = subprocess.run(
-            [sys.executable, "-m", "scalp_core.learning.train", "train", str(run.folder)],
+            [sys.executable, "-m", "scalp_core", "train", str(run.folder)],
             cwd=ROOT,
             env=quiet | {"HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": address},
             capture_output=True,

@@ -48,7 +48,7 @@ from scalp_core.metrics.operating_point import (
     with_decision,
 )
 from scalp_core.rest import app
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 from training import calibrate
 
 PUSTULES = Condition.PUSTULES

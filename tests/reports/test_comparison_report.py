@@ -20,7 +20,8 @@ from scalp_core.evaluation.comparison import Model, list_candidates
 from scalp_core.files import read_json, sha256, write_json
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.reports import comparison_report
-from scalp_core.runs.runs import Run, find_run
+from scalp_core.runs.run import Run
+from scalp_core.runs.store import find_run
 from training import report
 
 GRADED = (Condition.EXCESS_SEBUM,)

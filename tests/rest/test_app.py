@@ -24,7 +24,7 @@ from scalp_core.inference import predict
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.operating_point import Decision, OperatingPoint
 from scalp_core.rest import app
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 
 BOTH_DOORS = ("", "/api")
 

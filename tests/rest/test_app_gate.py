@@ -21,7 +21,7 @@ from scalp_core.inference import input_gate, predict
 from scalp_core.inference.image_stats import image_stats
 from scalp_core.inference.input_gate import FARTHEST, PPCA, Gate, GateLimits
 from scalp_core.rest import app
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 
 DOORS = ("/predict_all", "/api/predict_all")
 

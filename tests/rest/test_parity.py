@@ -15,7 +15,7 @@ from scalp_core.labels import CONDITIONS, Condition, Severity, scalp_type
 from scalp_core.rest import parity
 from scalp_core.rest.parity import Parity, check
 from scalp_core.runs import champions
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 
 
 @pytest.fixture

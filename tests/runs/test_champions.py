@@ -17,7 +17,7 @@ from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import PROBABILITIES
 from scalp_core.metrics.paired_comparison import Verdict
 from scalp_core.runs.champions import against, champions, changes, judged_on, pins, promote, run_report, score, unpin
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 
 SEBUM, HAIR = Condition.EXCESS_SEBUM, Condition.HAIR_LOSS
 TRUTH = np.arange(80) % 4
@@ -25,15 +25,15 @@ TRUTH = np.arange(80) % 4
 
 def finish(name: str, valid: int = 0, test: int = 0, **facts: Any) -> Run:
     """A finished run folder as training leaves it, with this many answers of 80 wrong by one grade in either part."""
-    import scalp_core.runs.runs as runs
+    from scalp_core.paths import artifacts_folder
 
-    folder = runs.artifacts_folder() / name
+    folder = artifacts_folder() / name
     conditions = facts.get("conditions", CONDITIONS)
     recipe = {"architecture": "test_resnet", "data": "d", "conditions": list(conditions)}
     asked = {
         "recipe": recipe,
         "index_hash": facts.get("index_hash", "same"),
-        **{name: facts[name] for name in ("evaluation_hash",) if name in facts},
+        "evaluation_hash": facts.get("evaluation_hash", facts.get("index_hash", "same")),
         "synthetic": facts.get("synthetic", True),
         "created": facts.get("created", f"2026-01-01T00:00:00+00:00-{name}"),
     }

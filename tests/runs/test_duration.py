@@ -13,7 +13,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs import duration as module
 from scalp_core.runs.duration import Speed, at, duration, estimate, measure
-from scalp_core.runs.runs import Recipe
+from scalp_core.runs.recipe import Recipe
 
 SPEED = Speed(prepared=20.0, learned=2.0, graded=10.0, start=6.0, measured="2026-01-01T00:00:00+00:00")
 PLAIN = Recipe(**TINY, epochs=10, patience=0)

@@ -26,14 +26,16 @@ from scalp_core.errors import ScalpError, Text
 from scalp_core.files import is_locked, read_json, write_json, write_text
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.operating_point import Decision, OperatingPoint, signed, with_decision
-from scalp_core.runs.runs import Progress, Recipe, Run, Serving, State, active_runs, create_run, find_run, list_runs
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.run import Progress, Run, Serving, State
+from scalp_core.runs.store import active_runs, create_run, find_run, list_runs
 
 RECIPE = Recipe(**TINY)
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 with Run(Path(sys.argv[1])).lock():
     print("held", flush=True)
     time.sleep(60)
@@ -149,7 +151,8 @@ def test_what_is_asked_for_twice_is_made_once(tiny: Dataset, folders: Folders) -
 
 ASKER = """
 import sys
-from scalp_core.runs.runs import Recipe, create_run
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.store import create_run
 recipe = Recipe(architecture="test_efficientnet", data="tiny", weights="none", image_size=64, batch_size=8)
 print("ready", flush=True)
 sys.stdin.readline()
@@ -241,7 +244,7 @@ def test_a_run_is_running_while_a_process_holds_it_and_not_after_it_is_killed(ti
         assert run.state.active
         run.pause()
         assert run.state is State.RUNNING
-        assert run.asked_to_stop
+        assert run.stop_requested
         holder.send_signal(signal.SIGKILL)
         holder.wait()
         assert not run.locked

@@ -12,8 +12,11 @@ from conftest import TINY, Folders, processes, until
 
 from scalp_core.data.dataset import Dataset
 from scalp_core.files import is_locked
+from scalp_core.processes import environment as child_environment
 from scalp_core.runs import worker
-from scalp_core.runs.runs import Recipe, Run, State, create_run, list_runs
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.run import Run, State
+from scalp_core.runs.store import create_run, list_runs
 
 RECIPE = Recipe(**TINY, conditions=Recipe.conditions[:1])
 
@@ -22,7 +25,7 @@ def runners(folders: Folders) -> list[int]:
     """Runners of this test's own artifacts folder."""
     mine = f"SCALP_ARTIFACTS={folders.artifacts}".encode()
     found = []
-    for process in processes("-m", "scalp_core.runs.worker"):
+    for process in processes("-m", "scalp_core", "worker"):
         with contextlib.suppress(OSError):
             if mine in Path(f"/proc/{process}/environ").read_bytes().split(b"\0"):
                 found.append(process)
@@ -30,7 +33,7 @@ def runners(folders: Folders) -> list[int]:
 
 
 def trainings(run: Run) -> list[int]:
-    return processes("scalp_core.learning.train", "train", str(run.folder))
+    return processes("scalp_core", "train", str(run.folder))
 
 
 @pytest.fixture
@@ -143,7 +146,7 @@ def test_folders_given_relative_to_here_are_the_same_in_the_runner(
     monkeypatch.chdir(ground.artifacts.parent)
     monkeypatch.setenv("SCALP_ARTIFACTS", "artifacts")
     monkeypatch.setenv("SCALP_DATA", "data")
-    environment = worker.environment()
+    environment = child_environment()
     assert environment["SCALP_ARTIFACTS"] == str(ground.artifacts)
     assert environment["SCALP_DATA"] == str(ground.data)
 

@@ -6,7 +6,7 @@ from scalp_core.inference import input_gate
 from scalp_core.inference.image_stats import image_stats
 from scalp_core.inference.input_gate import FARTHEST, PPCA, Gate, GateLimits
 from scalp_core.inference.predict import graders
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 
 
 def measured_sharpness(run: Run, data: bytes) -> float:

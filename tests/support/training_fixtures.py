@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 from scalp_core.data.dataset import LABEL_COLUMNS, Dataset
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.learning.train import train
-from scalp_core.runs.runs import Recipe, Run
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.run import Run
 
 RECIPE = Recipe(**TINY)
 

@@ -16,7 +16,9 @@ from conftest import ROOT, TINY, Folders, processes, until
 from scalp_core.architectures import FAMILIES, family
 from scalp_core.data.dataset import NAME, Dataset
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.runs.runs import Recipe, State, find_run, list_runs
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.run import State
+from scalp_core.runs.store import find_run, list_runs
 from scalp_core.synthetic.generate import plan_pictures
 from training import demo, report, sweep, train
 
@@ -81,7 +83,7 @@ def test_train_interrupt_resume_and_report(tiny: Dataset, folders: Folders) -> N
     for row in summary["metrics"]:
         assert sum(map(sum, row["confusion_truth_by_prediction"])) == row["images"] > 0
         assert 0 <= row["accuracy"] <= 1
-    until(lambda: not processes("scalp_core.learning.train", str(run.folder)))
+    until(lambda: not processes("scalp_core", "train", str(run.folder)))
 
 
 WRONG = [

@@ -27,7 +27,9 @@ from scalp_core.importing.importer import FAULTS
 from scalp_core.inference import predict
 from scalp_core.labels import CONDITIONS, Condition, Severity
 from scalp_core.metrics import metrics
-from scalp_core.runs.runs import Recipe, Run, create_run
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.run import Run
+from scalp_core.runs.store import create_run
 from scalp_core.synthetic.label_noise import truth_of
 from ui.shell import PAGES
 from ui.words import Say
@@ -627,7 +629,7 @@ def test_a_training_survives_kills_of_itself_and_of_the_server(
     run = create_run(Recipe(**TINY, epochs=40, patience=0))
     assert open_dataset("tiny").index_hash == run.index_hash
     server = Server(trained.dataset.folder.parent, artifacts, tmp_path / "log.txt", chrome.free_port())
-    training = ("scalp_core.learning.train", str(run.folder))
+    training = ("scalp_core", "train", str(run.folder))
     try:
         server.start()  # a start takes up what waits
         until(lambda: len(run.history) >= 2, 180)
@@ -656,6 +658,6 @@ def test_a_training_survives_kills_of_itself_and_of_the_server(
 def kill_runner(artifacts: Path) -> None:
     """The runner of these artifacts: its folder is in its environment."""
     wanted = f"SCALP_ARTIFACTS={artifacts.resolve()}".encode()
-    for process in processes("scalp_core.runs.worker"):
+    for process in processes("scalp_core", "worker"):
         if wanted in Path(f"/proc/{process}/environ").read_bytes().split(b"\0"):
             os.kill(process, signal.SIGKILL)

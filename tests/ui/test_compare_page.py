@@ -17,7 +17,7 @@ from scalp_core.evaluation.comparison import compare_models, list_candidates
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import METRICS, PROBABILITIES
 from scalp_core.metrics.summary import luck
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 from ui.words import Say
 
 KAPPA = "quadratic_weighted_kappa"

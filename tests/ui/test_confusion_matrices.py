@@ -20,7 +20,8 @@ from scalp_core.evaluation.comparison import Model, align_runs
 from scalp_core.labels import GRADES, Condition
 from scalp_core.metrics import metrics
 from scalp_core.palette import SEVERITY_COLORS
-from scalp_core.runs.runs import Run, find_run
+from scalp_core.runs.run import Run
+from scalp_core.runs.store import find_run
 from ui.compare import confusion_matrices
 from ui.words import Say
 
@@ -31,7 +32,7 @@ SCRIPT = """
 from scalp_core.evaluation.comparison import Model
 from scalp_core.data.dataset import open_dataset
 from scalp_core.labels import Condition
-from scalp_core.runs.runs import find_run
+from scalp_core.runs.store import find_run
 from ui.compare.selection import ModelSelection
 from ui.compare.confusion_matrices import show_wall
 from ui.words import Say

@@ -31,7 +31,7 @@ from scalp_core.metrics.operating_point import (
     labelled,
     optimum,
 )
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 from ui.words import Say
 
 SEBUM, DANDRUFF, ALONE = Condition.EXCESS_SEBUM, Condition.DANDRUFF, Condition.HAIR_LOSS
@@ -70,7 +70,7 @@ def lab_page(language: str, ids: tuple[str, ...]) -> None:
     from scalp_core.data.dataset import open_dataset
     from scalp_core.evaluation.comparison import Model
     from scalp_core.labels import Condition
-    from scalp_core.runs.runs import find_run
+    from scalp_core.runs.store import find_run
     from ui.compare.decision_lab import show_decision
     from ui.compare.selection import ModelSelection
     from ui.feedback import show_pending_toast

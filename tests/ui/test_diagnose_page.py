@@ -29,7 +29,7 @@ from scalp_core.inference.evidence import decided_evidence
 from scalp_core.inference.predict import Answer
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, REGIONS
 from scalp_core.rest.schemas import predict_all_response
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 from ui.diagnose.provenance import api_address, difference
 from ui.words import Say
 

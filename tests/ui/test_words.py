@@ -16,7 +16,7 @@ from scalp_core.data.filters import MEASURED, NAMED
 from scalp_core.errors import Text
 from scalp_core.importing.importer import KINDS
 from scalp_core.metrics.operating_point import RULES
-from scalp_core.runs.runs import CHOICES, Recipe
+from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.synthetic.drawing.scene import CONFUSERS
 from ui.runs.recipe_settings import setting_name, setting_value, special
 from ui.shell import PAGES

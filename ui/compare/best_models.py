@@ -14,7 +14,7 @@ from scalp_core.metrics.metrics import HEADLINE
 from scalp_core.metrics.paired_comparison import PRACTICALLY_EQUAL, Comparison, Estimate
 from scalp_core.runs import champions
 from scalp_core.runs.champions import Champion
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 from ui.compare.selection import ModelSelection
 from ui.downloads import offer_table
 from ui.runs.promotion import promotion_buttons, show_changes, tell_broken_pins

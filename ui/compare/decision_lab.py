@@ -40,7 +40,7 @@ from scalp_core.metrics.operating_point import (
     with_decision,
 )
 from scalp_core.runs.champions import champions
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 from ui.choices import choose, choose_from_list, link_params, moved, settle, write_address
 from ui.compare.selection import ModelSelection
 from ui.components.gallery import show_gallery

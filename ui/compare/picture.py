@@ -19,7 +19,7 @@ from scalp_core.inference.predict import grade_with_run
 from scalp_core.labels import GRADES, Condition, Severity
 from scalp_core.metrics.alignment import AlignedPredictions
 from scalp_core.metrics.operating_point import COVERAGE
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 from ui.choices import choose
 from ui.compare.selection import ModelSelection
 from ui.components.evidence_maps import grade_set_name, show_evidence

@@ -8,7 +8,7 @@ from scalp_core.data.dataset import LABEL_COLUMNS, Dataset
 from scalp_core.data.filters import Rows, filterable, measured
 from scalp_core.inference.embeddings import features, project, sample
 from scalp_core.labels import Condition
-from scalp_core.runs.runs import finished_runs
+from scalp_core.runs.store import finished_runs
 from ui.choices import choose_from_list
 from ui.dataset.fields import field_name, value_name
 from ui.dataset.pictures import PER_PAGE, rows_of, show_thumbnails

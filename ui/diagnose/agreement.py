@@ -14,7 +14,7 @@ from scalp_core.evaluation.model_agreement import Candidate, CandidateResult
 from scalp_core.inference.embeddings import Neighbor, nearest_neighbors
 from scalp_core.inference.predict import Grading
 from scalp_core.labels import CONDITIONS
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 from ui.components.grade_table import Block, Column, GradeCell, Row, condition_columns, show_grade_table
 from ui.components.thumbnails import thumbnail_source
 from ui.diagnose.grading import Graded, remembered

@@ -14,7 +14,9 @@ from scalp_core.evaluation import ablation
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs import worker
 from scalp_core.runs.duration import duration, estimate, measure
-from scalp_core.runs.runs import Recipe, Run, list_runs
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.run import Run
+from scalp_core.runs.store import list_runs
 from ui.feedback import errors, toast_after_rerun
 from ui.runs.recipe_settings import start_name
 from ui.words import Say

@@ -20,7 +20,7 @@ from scalp_core.metrics.operating_point import (
     fit,
     signed,
 )
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 from ui.feedback import toast_after_rerun
 from ui.words import Say
 

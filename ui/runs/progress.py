@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from scalp_core.runs.runs import Progress, Run, State
+from scalp_core.runs.run import Progress, Run, State
 from ui.words import Say
 
 POLL_SECONDS = 2.5  # a faster poll costs the server more than it tells
@@ -13,7 +13,7 @@ def progress_bar(run: Run, say: Say) -> None:
     progress = run.progress
     state = run.state
     done = progress.done if progress and not state.waiting else 0.0
-    words = say("phase_stopping") if run.asked_to_stop else progress_words(state, progress, say)
+    words = say("phase_stopping") if run.stop_requested else progress_words(state, progress, say)
     st.progress(done, text=words)
 
 

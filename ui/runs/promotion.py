@@ -10,7 +10,7 @@ from scalp_core.labels import Condition
 from scalp_core.metrics.paired_comparison import Difference
 from scalp_core.runs import champions
 from scalp_core.runs.champions import Champion
-from scalp_core.runs.runs import Run
+from scalp_core.runs.run import Run
 from ui.feedback import toast_after_rerun
 from ui.words import Say
 

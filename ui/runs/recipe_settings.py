@@ -5,7 +5,7 @@ from dataclasses import fields
 import pandas as pd
 
 from scalp_core.labels import CONDITIONS
-from scalp_core.runs.runs import CHOICES, Recipe
+from scalp_core.runs.recipe import CHOICES, Recipe
 from ui.words import Say
 
 _DEFAULT = Recipe()

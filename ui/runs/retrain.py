@@ -14,7 +14,9 @@ from scalp_core.labels import CONDITIONS, GRADES, Condition
 from scalp_core.learning.balancing import before_and_after
 from scalp_core.runs import worker
 from scalp_core.runs.duration import estimate, measure
-from scalp_core.runs.runs import CHOICES, Recipe, Run, active_runs, create_run, find_run, finished_runs, list_runs
+from scalp_core.runs.recipe import CHOICES, Recipe
+from scalp_core.runs.run import Run
+from scalp_core.runs.store import active_runs, create_run, find_run, finished_runs, list_runs
 from ui.feedback import errors, show_pending_toast, toast_after_rerun
 from ui.runs.progress import POLL_SECONDS, live_words, progress_bar
 from ui.runs.recipe_settings import choice_name, start_name

@@ -1,4 +1,4 @@
-"""Recipes and runs: a folder per training run is the whole protocol. Knows no torch, no metric, no process.
+"""A run: one folder per training, whose files are the whole protocol.
 
 State is derived from which files exist and whether the training process holds the folder's lock, so nothing can go
 stale. The table of files is in docs/design/runs.md; this is the only module that knows their names.
@@ -6,13 +6,11 @@ stale. The table of files is in docs/design/runs.md; this is the only module tha
 
 import itertools
 import json
-import logging
 import os
 import platform
 import re
-import secrets
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -23,17 +21,13 @@ import pandas as pd
 from filelock import FileLock
 from pyarrow import ArrowException
 
-from scalp_core.architectures import ARCHITECTURE_NAME, weights_file
-from scalp_core.data.dataset import NAME, Dataset, open_dataset
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import is_locked, read_json, sha256, write_json, write_text
 from scalp_core.images import Preprocessing
-from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.labels import CONDITIONS
 from scalp_core.metrics.metrics import PROBABILITIES
 from scalp_core.metrics.operating_point import OperatingPoint, as_json, from_json
-
-_log = logging.getLogger(__name__)
-_ROOT = Path(__file__).resolve().parent.parent.parent
+from scalp_core.runs.recipe import Recipe, recipe_from
 
 # What the manifest vouches for: everything that made the run, in the order of writing. The export is made from the
 # weights again at will, the log and the operating point may change later; the export carries its own check.
@@ -42,15 +36,9 @@ _VOUCHED = ("recipe.json", "history.jsonl", "model.safetensors", "preprocessing.
 OUTPUTS = ("probabilities", "evidence", "features")
 _PREDICTED = {"image", "condition", "part", "truth", *PROBABILITIES}  # columns of a prediction table
 _LOG_SHOWN = 20_000  # characters
-MAX_WAITING = 100  # runs; a sweep of thirty fits, a stuck key does not
 
 # Long enough that a moment's look at the lock by somebody else cannot keep its owner out.
 _LOCK_PATIENCE = 10.0  # seconds
-
-
-def artifacts_folder() -> Path:
-    """Where runs live: `SCALP_ARTIFACTS`, or `artifacts/` beside the code."""
-    return Path(os.environ.get("SCALP_ARTIFACTS") or _ROOT / "artifacts")
 
 
 @dataclass(frozen=True)
@@ -102,229 +90,6 @@ _STATE_TEXT = {
 }
 
 
-def _asked(default: Any, en: str, ko: str, low: float | None = None, high: float | None = None) -> Any:
-    """A recipe field with its explanation (command line and sidebar show it) and its limits."""
-    return field(default=default, metadata={"help": Text(en, ko), "low": low, "high": high})
-
-
-# Fields that take one of a few words.
-CHOICES = {
-    "learns": ("everything", "head"),
-    "loss": ("cross_entropy", "smoothed", "triangular", "beta", "distance_weighted"),
-    "sampling": ("none", "square_root", "full"),
-    "grade_weights": ("none", "square_root", "full"),
-    "colours": ("auto", "plain", "whitened"),
-    "augmentation": ("standard", "none"),
-    "precision": ("auto", "full", "bfloat16"),
-}
-
-# What recipes written before a field existed were trained with.
-_BEFORE = {
-    "loss": "cross_entropy",
-    "sampling": "none",
-    "colours": "plain",
-    "ema": 0.0,
-    "patience": 0,
-}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides a training. The flags of the command line and the sidebar's form are these fields."""
-
-    architecture: str = _asked(
-        "efficientnet_b0",
-        "one of the five families' variants, or any timm name",
-        "다섯 계열의 모델 구조 또는 timm 이름",
-    )
-    data: str = _asked("demo", "name of the dataset", "데이터셋 이름")
-    conditions: tuple[Condition, ...] = _asked(
-        CONDITIONS,
-        "conditions graded by this network: all six share one backbone, or a single one",
-        "이 모델이 등급을 추정할 증상: 여섯 가지가 한 백본을 공유하거나 하나만",
-    )
-    epochs: int = _asked(20, "passes over the training split", "학습 데이터 반복 횟수", 1, 1000)
-    image_size: int = _asked(
-        224,
-        "side of the square the network sees, pixels, divisible by 32",
-        "모델 입력 한 변 픽셀 수, 32의 배수",
-        64,
-        1024,
-    )
-    batch_size: int = _asked(32, "pictures per step", "한 단계에 쓰는 사진 수", 2, 1024)
-    lr: float = _asked(3e-4, "peak learning rate of AdamW", "AdamW 최대 학습률", 1e-7, 1.0)
-    weight_decay: float = _asked(0.05, "weight decay of AdamW", "AdamW 가중치 감쇠", 0.0, 1.0)
-    warmup_epochs: float = _asked(1.0, "epochs of rising learning rate before the cosine", "워밍업 에폭 수", 0.0, 100.0)
-    augmentation: str = _asked(
-        "standard", "“standard” (flips, small turns, crops, colour) or “none”", "“standard”(뒤집기·회전·색) 또는 “none”"
-    )
-    learns: str = _asked(
-        "everything",
-        "what learns: “everything”, or the “head” alone on features computed once, which takes seconds",
-        "학습할 부분: “everything”(전체) 또는 한 번 계산한 특징 위의 “head”(출력층만, 몇 초면 끝남)",
-    )
-    frozen_epochs: int = _asked(
-        0,
-        "first epochs in which the head learns alone; spares pretrained weights its first, blind steps",
-        "출력층만 학습하는 처음 에폭 수. 사전 학습 가중치를 초기의 무작위 갱신에서 보호",
-        0,
-        1000,
-    )
-    layer_decay: float = _asked(
-        1.0,
-        "learning rate of each layer as a share of the next one's; below 1 spares pretrained early layers",
-        "앞 층의 학습률을 다음 층의 몇 배로 할지. 1보다 작으면 사전 학습된 앞 층이 덜 바뀜",
-        0.1,
-        1.0,
-    )
-    loss: str = _asked(
-        "triangular",
-        "“cross_entropy”; “smoothed” labels; soft labels that lean to the neighbouring grades, “triangular” or “beta”; "
-        "or “distance_weighted”: far errors cost more (CDW-CE)",
-        "손실 함수: “cross_entropy”, “smoothed”(라벨 스무딩), 이웃 등급에 확률을 나누는 “triangular”·“beta”, 먼 오류에 "
-        "더 큰 벌점을 주는 “distance_weighted”(CDW-CE)",
-    )
-    sampling: str = _asked(
-        "square_root",
-        "how much oftener pictures with rare grades are drawn: “none”, “square_root” or “full” balance",
-        "드문 등급의 사진을 더 자주 뽑는 정도: “none”(없음), “square_root”(제곱근), “full”(완전 균형)",
-    )
-    grade_weights: str = _asked(
-        "none",
-        "how much more labels of rare grades weigh in the loss: “none”, “square_root” or “full” balance",
-        "드문 등급의 라벨에 손실 가중치를 더 주는 정도: “none”, “square_root”, “full”",
-    )
-    condition_weights: tuple[float, ...] = _asked(
-        (),
-        "weight of each condition in the loss of the shared network, in their order; empty: all alike",
-        "공유 모델의 손실에서 증상별 가중치(순서대로). 비우면 모두 같음",
-        0.0,
-        100.0,
-    )
-    mixup: float = _asked(
-        0.0,
-        "mix-up: pairs of pictures are blended, with Beta(mixup, mixup); 0 is off",
-        "믹스업: 사진 두 장을 Beta(mixup, mixup) 비율로 섞음. 0이면 사용하지 않음",
-        0.0,
-        10.0,
-    )
-    ema: float = _asked(
-        0.99,
-        "decay a step of the moving average of the weights, which is what is validated and kept; 0 is none",
-        "가중치 이동 평균의 단계별 감쇠. 평균된 가중치를 검증하고 저장함. 0이면 사용하지 않음",
-        0.0,
-        0.9999,
-    )
-    patience: int = _asked(
-        8,
-        "epochs without a better validation QWK after which it stops early; 0 is never",
-        "검증 QWK가 나아지지 않을 때 일찍 멈추기까지의 에폭 수. 0이면 끝까지",
-        0,
-        1000,
-    )
-    recall_floor: float = _asked(
-        0.2,
-        "recall that the decision rule has to keep for the worst grade, on the calibration split",
-        "판정 규칙이 보정 분할에서 가장 약한 등급에 대해 지켜야 할 최소 재현율",
-        0.0,
-        1.0,
-    )
-    colours: str = _asked(
-        "auto",
-        "“whitened” evens out how much the colours vary, so that a faint red counts as much as light and shade; "
-        "“plain” scales each channel, as pretrained weights want it; “auto” whitens where weights start random",
-        "“whitened”는 색 변화의 크기를 고르게 하여 옅은 붉은색도 명암만큼 보이게 함. “plain”은 채널별 정규화(사전 학습 "
-        "가중치용). “auto”는 무작위 가중치로 시작할 때만 whitened",
-    )
-    precision: str = _asked(
-        "auto",
-        "of the training steps: “auto” (bfloat16 on GPUs that have it), “full” or “bfloat16” (on a CPU with "
-        "instructions for it up to twice as fast, on others slower)",
-        "학습 단계의 연산 정밀도: “auto”(지원하는 GPU에서 bfloat16), “full” 또는 “bfloat16”(전용 명령어가 있는 CPU에서 "
-        "최대 두 배 빠르고, 없으면 느림)",
-    )
-    weights: str = _asked(
-        "pretrained",
-        "what to start from: “pretrained” (downloaded), “none” (random), a safetensors file of the backbone, or "
-        "“run:NAME”, a finished run",
-        "시작 가중치: “pretrained”(내려받기), “none”(무작위), 백본의 safetensors 파일, 또는 완료된 실행 “run:이름”",
-    )
-    seed: int = _asked(0, "seed of everything random", "난수 시드", 0, 2**31 - 1)
-
-    def check(self) -> None:
-        """Raises ScalpError at the first field that cannot be trained with; widgets' limits are not relied upon."""
-        if not ARCHITECTURE_NAME.fullmatch(self.architecture):
-            raise _bad_field("architecture", self.architecture, *_ARCHITECTURE_NAMES)
-        if not self.conditions or len(set(self.conditions)) != len(self.conditions):
-            raise _bad_field("conditions", self.conditions, *_SOME_CONDITIONS)
-        for one in fields(self):
-            value, low, high = getattr(self, one.name), one.metadata["low"], one.metadata["high"]
-            if isinstance(one.default, int) and not isinstance(value, int):
-                raise _bad_field(one.name, value, "a whole number", "정수")
-            # A comparison that NaN cannot pass.
-            numbers = value if isinstance(value, tuple) else (value,)
-            if low is not None and not all(low <= number <= high for number in numbers):
-                raise _bad_field(one.name, value, f"{low} to {high}", f"{low}–{high}")
-        if self.condition_weights and len(self.condition_weights) != len(self.conditions):
-            raise _bad_field("condition_weights", self.condition_weights, *_WEIGHT_EACH)
-        if self.condition_weights and not any(self.condition_weights):
-            raise _bad_field("condition_weights", self.condition_weights, *_WEIGHT_SOME)
-        if self.image_size % 32:
-            raise _bad_field("image_size", self.image_size, "divisible by 32", "32의 배수")
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                listed = ", ".join(f"“{one}”" for one in known)
-                raise _bad_field(name, getattr(self, name), f"one of {listed}", listed)
-        self._check_weights()
-        if self.learns == "head" and self.weights == "none":
-            raise _bad_field("learns", self.learns, *_NOTHING_LEARNED)
-        self._check_labels()
-
-    @property
-    def source(self) -> "Run | None":
-        """The run whose weights it starts from, of `weights="run:NAME"`. Raises ScalpError if there is no such run."""
-        return find_run(self.weights.removeprefix(_RUN)) if self.weights.startswith(_RUN) else None
-
-    def _check_weights(self) -> None:
-        if self.weights in ("none", "pretrained"):
-            return
-        source = self.source
-        if source is None:
-            weights_file(self.weights)
-        elif not source.finished or source.recipe.architecture != self.architecture:
-            raise _bad_field("weights", self.weights, *_SUCH_A_RUN)
-
-    def _check_labels(self) -> None:
-        index = open_dataset(self.data).index
-        for condition in self.conditions:
-            labelled = index.loc[index[condition.value].notna(), "part"]
-            if not {"train", "valid"} <= set(labelled):
-                raise _bad_field(
-                    "conditions",
-                    condition.value,
-                    f"conditions for which “{self.data}” has labels to train on and to validate on",
-                    f"“{self.data}”의 학습 분할과 검증 분할에 라벨이 있는 증상",
-                )
-
-
-_ARCHITECTURE_NAMES = Text("a name such as efficientnet_b0 or a timm name", "efficientnet_b0 같은 이름 또는 timm 이름")
-_SOME_CONDITIONS = Text("one or more of the six, each once", "여섯 증상 가운데 하나 이상, 한 번씩")
-_WEIGHT_EACH = Text("empty or one number a condition", "비우거나 증상마다 숫자 하나")
-_WEIGHT_SOME = Text("above 0 for some condition", "하나 이상의 증상에서 0보다 큰 값")
-_SUCH_A_RUN = Text("a finished run of the same architecture", "같은 구조로 완료된 실행")
-_NOTHING_LEARNED = Text("“everything” when weights start random", "무작위 가중치로 시작할 때는 “everything”")
-_RUN = "run:"
-_ID_LETTERS = Text("lower-case letters, digits, “_” and “-”, at most 64", "영문 소문자, 숫자, “_”, “-”, 64자 이내")
-
-
-def _bad_field(name: str, value: object, en: str, ko: str) -> ScalpError:
-    return ScalpError(
-        "bad_recipe",
-        f"The recipe's {name} is “{str(value)[:80]}”; it must be {en}.",
-        f"학습 설정 {name}의 값 “{str(value)[:80]}”은(는) 사용할 수 없어요. 가능한 값: {ko}.",
-    )
-
-
 @dataclass(frozen=True)
 class Progress:
     """How far a running training is.
@@ -354,33 +119,32 @@ class Run:
 
     @property
     def recipe(self) -> Recipe:
-        return self._asked[0]
+        return self._created_from[0]
 
     @property
-    def _asked(self) -> tuple[Recipe, dict[str, Any]]:
+    def _created_from(self) -> tuple[Recipe, dict[str, Any]]:
         path = self.folder / "recipe.json"
         return _read_recipe(path, path.stat().st_mtime_ns)
 
     @property
     def index_hash(self) -> str:
         """The index (labels and split) it trains on, see Dataset.index_hash."""
-        return str(self._asked[1]["index_hash"])
+        return str(self._created_from[1]["index_hash"])
 
     @property
     def evaluation_hash(self) -> str:
         """The pictures it is judged on, see Dataset.evaluation_hash; runs that share it may be compared."""
-        asked = self._asked[1]
-        return str(asked.get("evaluation_hash", asked["index_hash"]))  # asked for before there was one: only its like
+        return str(self._created_from[1]["evaluation_hash"])
 
     @property
     def synthetic(self) -> bool:
         """It learned from rendered pictures."""
-        return bool(self._asked[1]["synthetic"])
+        return bool(self._created_from[1]["synthetic"])
 
     @property
     def created(self) -> str:
         """UTC, ISO 8601; orders the queue."""
-        return str(self._asked[1]["created"])
+        return str(self._created_from[1]["created"])
 
     @property
     def state(self) -> State:
@@ -592,12 +356,12 @@ class Run:
     def cancel(self) -> None:
         """Give it up. A running training notices within a step and stops."""
         if self.state.active or self.state is State.PAUSED:
-            write_text(self.folder / "cancelled", _now() + "\n")
+            write_text(self.folder / "cancelled", utc_now() + "\n")
 
     def pause(self) -> None:
         """Stop after what the last checkpoint holds and wait for `resume`."""
         if self.state.active:
-            write_text(self.folder / "paused", _now() + "\n")
+            write_text(self.folder / "paused", utc_now() + "\n")
 
     def resume(self) -> None:
         """Make it wait for the runner again, from its last checkpoint. For paused, cancelled and failed runs."""
@@ -615,7 +379,7 @@ class Run:
         return max(self.finished_ns, _changed_ns(self.operating_point_path))
 
     @property
-    def asked_to_stop(self) -> bool:
+    def stop_requested(self) -> bool:
         return (self.folder / "cancelled").exists() or (self.folder / "paused").exists()
 
     # What the training process writes, in this order.
@@ -744,16 +508,7 @@ def _damaged(run_id: str, name: str) -> ScalpError:
 @lru_cache(maxsize=1024)
 def _read_recipe(path: Path, _changed_ns: int) -> tuple[Recipe, dict[str, Any]]:
     values = read_json(path)
-    return recipe_from(_BEFORE | values.pop("recipe")), values
-
-
-def recipe_from(values: Mapping[str, Any]) -> Recipe:
-    """The recipe of which `asdict` and JSON made these values."""
-    tuples = {
-        "conditions": tuple(Condition(key) for key in values["conditions"]),
-        "condition_weights": tuple(float(weight) for weight in values.get("condition_weights", ())),
-    }
-    return Recipe(**{**values, **tuples})
+    return recipe_from(values.pop("recipe")), values
 
 
 @lru_cache(maxsize=64)
@@ -805,107 +560,8 @@ def _changed_ns(path: Path) -> int:
         return 0
 
 
-def _now() -> str:
+def utc_now() -> str:
     return datetime.now(UTC).isoformat()
-
-
-def list_runs() -> list[Run]:
-    """All runs in order of creation. A folder whose recipe somebody broke is left out, and the log says so."""
-    found = []
-    for path in artifacts_folder().glob("*/recipe.json"):
-        run = Run(path.parent)
-        try:
-            found.append((run.created, run.id, run))
-        except (OSError, ValueError, LookupError, TypeError):
-            _log.warning("recipe.json of run %s cannot be read; the run is left out", run.id)
-    return [run for _, _, run in sorted(found, key=lambda one: one[:2])]
-
-
-def finished_runs() -> list[Run]:
-    """Finished runs with all their files, in order of creation: those that can be compared and can answer."""
-    return [run for run in list_runs() if run.finished and run.complete]
-
-
-def find_run(run_id: str) -> Run:
-    """The run of that id, looked up among the known ones.
-
-    Raises:
-        ScalpError: there is none.
-    """
-    for run in list_runs():
-        if run.id == run_id:
-            return run
-    raise ScalpError("no_run", f"There is no run “{run_id[:80]}”.", f"“{run_id[:80]}” 실행이 없어요.")
-
-
-def find_finished(run_id: str) -> Run:
-    """As `find_run`, for whoever wants to use it.
-
-    Raises:
-        ScalpError: `no_run`; `run_not_finished`, or finished and not whole any more.
-    """
-    run = find_run(run_id)
-    if not run.finished:
-        raise ScalpError(
-            "run_not_finished",
-            f"Run “{run.id}” has not finished ({run.state.text.en}); only finished runs can be used.",
-            f"“{run.id}” 실행이 아직 완료되지 않았어요({run.state.text.ko}). 완료된 실행만 사용할 수 있어요.",
-        )
-    run.check_complete()
-    return run
-
-
-def create_run(recipe: Recipe, run_id: str | None = None) -> Run:
-    """Ask for a training: check the recipe and write it. From then on it is queued.
-
-    Without an id of its own, what is asked for twice is made once: while a run of the same recipe on the same index
-    waits or trains, that one is returned.
-
-    Args:
-        run_id: for runs with a name of their own; otherwise architecture, time and four random digits.
-
-    Raises:
-        ScalpError: the recipe cannot be trained, the id is taken or malformed, the folder cannot be written.
-    """
-    recipe.check()
-    made = run_id or _new_id(recipe.architecture)
-    if not NAME.fullmatch(made):
-        raise _bad_field("id", made, *_ID_LETTERS)
-    dataset, folder = open_dataset(recipe.data), artifacts_folder() / made
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.parent / ".create.lock"):  # looking and making are one step
-            same = None if run_id else _same_active(recipe, dataset.index_hash)
-            return same or _make_run(folder, recipe, dataset)
-    except OSError as error:
-        raise not_writable(error) from error
-
-
-def _same_active(recipe: Recipe, index_hash: str) -> Run | None:
-    return next((run for run in active_runs() if run.recipe == recipe and run.index_hash == index_hash), None)
-
-
-def _make_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
-    if sum(run.state.waiting for run in list_runs()) >= MAX_WAITING:
-        raise ScalpError(
-            "queue_full",
-            f"{MAX_WAITING} runs wait already. Let some finish, or cancel some on the Training runs page.",
-            f"이미 {MAX_WAITING}개의 학습이 대기 중이에요. 끝나기를 기다리거나 학습 실행 화면에서 취소하세요.",
-        )
-    try:
-        folder.mkdir()
-    except FileExistsError as error:
-        made = folder.name
-        raise ScalpError("run_exists", f"Run “{made}” exists already.", f"“{made}” 실행이 이미 있어요.") from error
-    asked = {
-        "recipe": asdict(recipe),
-        "index_hash": dataset.index_hash,
-        "evaluation_hash": dataset.evaluation_hash,
-        "synthetic": dataset.synthetic,
-        "created": _now(),
-    }
-    write_json(folder / "recipe.json", asked)
-    return Run(folder)
 
 
 def not_writable(error: OSError) -> ScalpError:
@@ -915,15 +571,3 @@ def not_writable(error: OSError) -> ScalpError:
         f"The folder for runs cannot be written ({error.strerror}): the artifacts folder must be writable.",
         f"실행 폴더에 쓸 수 없어요({error.strerror}). artifacts 폴더에 쓰기 권한이 필요해요.",
     )
-
-
-def _new_id(architecture: str) -> str:
-    name = re.sub(r"[^a-z0-9_]", "-", architecture)[:38]
-    return f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-
-
-def active_runs() -> list[Run]:
-    """The running one, then the waiting ones in the order in which they are taken up."""
-    states = [(run, run.state) for run in list_runs()]
-    active = [(run, state) for run, state in states if state.active]
-    return [run for run, _ in sorted(active, key=lambda one: one[1] is not State.RUNNING)]

@@ -1,0 +1,33 @@
+"""`python -m scalp_core TASK …`: the entry of the processes that the core starts itself (`processes.command`)."""
+
+import sys
+
+
+def main(task: str, *arguments: str) -> int:
+    """Run one task in this process and return its exit code.
+
+    Args:
+        task: `worker` trains what waits; `train FOLDER [AT_ONCE]` and `export FOLDER` work on one run; `speed` measures
+            the recipe on standard input; `import NAME` makes a data set that was asked for.
+    """
+    # Each process imports what it needs and nothing else: a worker or an import never loads torch.
+    match task:
+        case "worker":
+            from scalp_core.runs import worker
+
+            worker.main()
+        case "import":
+            from scalp_core.importing import background
+
+            background.main(*arguments)
+        case "train" | "export" | "speed":
+            from scalp_core.learning import train
+
+            return train.main([task, *arguments])
+        case _:
+            sys.exit(f"There is no task “{task}”: worker, train, export, speed, import.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*(sys.argv[1:] or ["help"])))

@@ -1,0 +1,20 @@
+"""Where data sets and runs lie."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent  # holds the packages: the checkout, or site-packages
+
+
+def data_folder() -> Path:
+    """Return the folder of data sets: `SCALP_DATA`, or `data/` in the checkout or, installed, in the current folder."""
+    return Path(os.environ.get("SCALP_DATA") or _home() / "data")
+
+
+def artifacts_folder() -> Path:
+    """Return the folder of runs: `SCALP_ARTIFACTS`, or `artifacts/` beside `data/`."""
+    return Path(os.environ.get("SCALP_ARTIFACTS") or _home() / "artifacts")
+
+
+def _home() -> Path:
+    return ROOT if (ROOT / "requirements.txt").is_file() else Path.cwd()

@@ -1,0 +1,208 @@
+"""Recipes: everything that decides a training, with the limits of each field."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from scalp_core.architectures import ARCHITECTURE_NAME
+from scalp_core.errors import ScalpError, Text
+from scalp_core.labels import CONDITIONS, Condition
+
+
+def _recipe_field(default: Any, en: str, ko: str, low: float | None = None, high: float | None = None) -> Any:
+    """Declare a recipe field with its explanation (command line and sidebar show it) and its limits."""
+    return field(default=default, metadata={"help": Text(en, ko), "low": low, "high": high})
+
+
+# Fields that take one of a few words.
+CHOICES = {
+    "learns": ("everything", "head"),
+    "loss": ("cross_entropy", "smoothed", "triangular", "beta", "distance_weighted"),
+    "sampling": ("none", "square_root", "full"),
+    "grade_weights": ("none", "square_root", "full"),
+    "colours": ("auto", "plain", "whitened"),
+    "augmentation": ("standard", "none"),
+    "precision": ("auto", "full", "bfloat16"),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training. The flags of the command line and the sidebar's form are these fields."""
+
+    architecture: str = _recipe_field(
+        "efficientnet_b0",
+        "one of the five families' variants, or any timm name",
+        "다섯 계열의 모델 구조 또는 timm 이름",
+    )
+    data: str = _recipe_field("demo", "name of the dataset", "데이터셋 이름")
+    conditions: tuple[Condition, ...] = _recipe_field(
+        CONDITIONS,
+        "conditions graded by this network: all six share one backbone, or a single one",
+        "이 모델이 등급을 추정할 증상: 여섯 가지가 한 백본을 공유하거나 하나만",
+    )
+    epochs: int = _recipe_field(20, "passes over the training split", "학습 데이터 반복 횟수", 1, 1000)
+    image_size: int = _recipe_field(
+        224,
+        "side of the square the network sees, pixels, divisible by 32",
+        "모델 입력 한 변 픽셀 수, 32의 배수",
+        64,
+        1024,
+    )
+    batch_size: int = _recipe_field(32, "pictures per step", "한 단계에 쓰는 사진 수", 2, 1024)
+    lr: float = _recipe_field(3e-4, "peak learning rate of AdamW", "AdamW 최대 학습률", 1e-7, 1.0)
+    weight_decay: float = _recipe_field(0.05, "weight decay of AdamW", "AdamW 가중치 감쇠", 0.0, 1.0)
+    warmup_epochs: float = _recipe_field(
+        1.0, "epochs of rising learning rate before the cosine", "워밍업 에폭 수", 0.0, 100.0
+    )
+    augmentation: str = _recipe_field(
+        "standard", "“standard” (flips, small turns, crops, colour) or “none”", "“standard”(뒤집기·회전·색) 또는 “none”"
+    )
+    learns: str = _recipe_field(
+        "everything",
+        "what learns: “everything”, or the “head” alone on features computed once, which takes seconds",
+        "학습할 부분: “everything”(전체) 또는 한 번 계산한 특징 위의 “head”(출력층만, 몇 초면 끝남)",
+    )
+    frozen_epochs: int = _recipe_field(
+        0,
+        "first epochs in which the head learns alone; spares pretrained weights its first, blind steps",
+        "출력층만 학습하는 처음 에폭 수. 사전 학습 가중치를 초기의 무작위 갱신에서 보호",
+        0,
+        1000,
+    )
+    layer_decay: float = _recipe_field(
+        1.0,
+        "learning rate of each layer as a share of the next one's; below 1 spares pretrained early layers",
+        "앞 층의 학습률을 다음 층의 몇 배로 할지. 1보다 작으면 사전 학습된 앞 층이 덜 바뀜",
+        0.1,
+        1.0,
+    )
+    loss: str = _recipe_field(
+        "triangular",
+        "“cross_entropy”; “smoothed” labels; soft labels that lean to the neighbouring grades, “triangular” or “beta”; "
+        "or “distance_weighted”: far errors cost more (CDW-CE)",
+        "손실 함수: “cross_entropy”, “smoothed”(라벨 스무딩), 이웃 등급에 확률을 나누는 “triangular”·“beta”, 먼 오류에 "
+        "더 큰 벌점을 주는 “distance_weighted”(CDW-CE)",
+    )
+    sampling: str = _recipe_field(
+        "square_root",
+        "how much oftener pictures with rare grades are drawn: “none”, “square_root” or “full” balance",
+        "드문 등급의 사진을 더 자주 뽑는 정도: “none”(없음), “square_root”(제곱근), “full”(완전 균형)",
+    )
+    grade_weights: str = _recipe_field(
+        "none",
+        "how much more labels of rare grades weigh in the loss: “none”, “square_root” or “full” balance",
+        "드문 등급의 라벨에 손실 가중치를 더 주는 정도: “none”, “square_root”, “full”",
+    )
+    condition_weights: tuple[float, ...] = _recipe_field(
+        (),
+        "weight of each condition in the loss of the shared network, in their order; empty: all alike",
+        "공유 모델의 손실에서 증상별 가중치(순서대로). 비우면 모두 같음",
+        0.0,
+        100.0,
+    )
+    mixup: float = _recipe_field(
+        0.0,
+        "mix-up: pairs of pictures are blended, with Beta(mixup, mixup); 0 is off",
+        "믹스업: 사진 두 장을 Beta(mixup, mixup) 비율로 섞음. 0이면 사용하지 않음",
+        0.0,
+        10.0,
+    )
+    ema: float = _recipe_field(
+        0.99,
+        "decay a step of the moving average of the weights, which is what is validated and kept; 0 is none",
+        "가중치 이동 평균의 단계별 감쇠. 평균된 가중치를 검증하고 저장함. 0이면 사용하지 않음",
+        0.0,
+        0.9999,
+    )
+    patience: int = _recipe_field(
+        8,
+        "epochs without a better validation QWK after which it stops early; 0 is never",
+        "검증 QWK가 나아지지 않을 때 일찍 멈추기까지의 에폭 수. 0이면 끝까지",
+        0,
+        1000,
+    )
+    recall_floor: float = _recipe_field(
+        0.2,
+        "recall that the decision rule has to keep for the worst grade, on the calibration split",
+        "판정 규칙이 보정 분할에서 가장 약한 등급에 대해 지켜야 할 최소 재현율",
+        0.0,
+        1.0,
+    )
+    colours: str = _recipe_field(
+        "auto",
+        "“whitened” evens out how much the colours vary, so that a faint red counts as much as light and shade; "
+        "“plain” scales each channel, as pretrained weights want it; “auto” whitens where weights start random",
+        "“whitened”는 색 변화의 크기를 고르게 하여 옅은 붉은색도 명암만큼 보이게 함. “plain”은 채널별 정규화(사전 학습 "
+        "가중치용). “auto”는 무작위 가중치로 시작할 때만 whitened",
+    )
+    precision: str = _recipe_field(
+        "auto",
+        "of the training steps: “auto” (bfloat16 on GPUs that have it), “full” or “bfloat16” (on a CPU with "
+        "instructions for it up to twice as fast, on others slower)",
+        "학습 단계의 연산 정밀도: “auto”(지원하는 GPU에서 bfloat16), “full” 또는 “bfloat16”(전용 명령어가 있는 CPU에서 "
+        "최대 두 배 빠르고, 없으면 느림)",
+    )
+    weights: str = _recipe_field(
+        "pretrained",
+        "what to start from: “pretrained” (downloaded), “none” (random), a safetensors file of the backbone, or "
+        "“run:NAME”, a finished run",
+        "시작 가중치: “pretrained”(내려받기), “none”(무작위), 백본의 safetensors 파일, 또는 완료된 실행 “run:이름”",
+    )
+    seed: int = _recipe_field(0, "seed of everything random", "난수 시드", 0, 2**31 - 1)
+
+    def check(self) -> None:
+        """Check every field by itself; `runs.store.check_recipe` also looks at the data set and the weights.
+
+        Raises:
+            ScalpError: `bad_recipe`, at the first field that cannot be trained with.
+        """
+        if not ARCHITECTURE_NAME.fullmatch(self.architecture):
+            raise bad_field("architecture", self.architecture, *_ARCHITECTURE_NAMES)
+        if not self.conditions or len(set(self.conditions)) != len(self.conditions):
+            raise bad_field("conditions", self.conditions, *_SOME_CONDITIONS)
+        for field_ in fields(self):
+            value, low, high = getattr(self, field_.name), field_.metadata["low"], field_.metadata["high"]
+            if isinstance(field_.default, int) and not isinstance(value, int):
+                raise bad_field(field_.name, value, "a whole number", "정수")
+            # A comparison that NaN cannot pass.
+            numbers = value if isinstance(value, tuple) else (value,)
+            if low is not None and not all(low <= number <= high for number in numbers):
+                raise bad_field(field_.name, value, f"{low} to {high}", f"{low}–{high}")
+        if self.condition_weights and len(self.condition_weights) != len(self.conditions):
+            raise bad_field("condition_weights", self.condition_weights, *_WEIGHT_EACH)
+        if self.condition_weights and not any(self.condition_weights):
+            raise bad_field("condition_weights", self.condition_weights, *_WEIGHT_SOME)
+        if self.image_size % 32:
+            raise bad_field("image_size", self.image_size, "divisible by 32", "32의 배수")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                listed = ", ".join(f"“{choice}”" for choice in choices)
+                raise bad_field(name, getattr(self, name), f"one of {listed}", listed)
+        if self.learns == "head" and self.weights == "none":
+            raise bad_field("learns", self.learns, *_NOTHING_LEARNED)
+
+
+_ARCHITECTURE_NAMES = Text("a name such as efficientnet_b0 or a timm name", "efficientnet_b0 같은 이름 또는 timm 이름")
+_SOME_CONDITIONS = Text("one or more of the six, each once", "여섯 증상 가운데 하나 이상, 한 번씩")
+_WEIGHT_EACH = Text("empty or one number a condition", "비우거나 증상마다 숫자 하나")
+_WEIGHT_SOME = Text("above 0 for some condition", "하나 이상의 증상에서 0보다 큰 값")
+_NOTHING_LEARNED = Text("“everything” when weights start random", "무작위 가중치로 시작할 때는 “everything”")
+
+
+def bad_field(name: str, value: object, en: str, ko: str) -> ScalpError:
+    """Return the error about a field with a value that it must not have."""
+    return ScalpError(
+        "bad_recipe",
+        f"The recipe's {name} is “{str(value)[:80]}”; it must be {en}.",
+        f"학습 설정 {name}의 값 “{str(value)[:80]}”은(는) 사용할 수 없어요. 가능한 값: {ko}.",
+    )
+
+
+def recipe_from(values: Mapping[str, Any]) -> Recipe:
+    """Return the recipe of which `asdict` and JSON made these values."""
+    tuples = {
+        "conditions": tuple(Condition(key) for key in values["conditions"]),
+        "condition_weights": tuple(float(weight) for weight in values.get("condition_weights", ())),
+    }
+    return Recipe(**{**values, **tuples})
