@@ -1,7 +1,7 @@
-"""Reports: pure functions of prediction tables, by way of 4 × 4 count tables. Knows no run, no network.
+"""Metrics of ordinal grades: pure functions of prediction tables, by way of 4 × 4 confusion matrices.
 
-In every matrix rows are the truth and columns the prediction. Metrics of an ordinal grade (docs/design/evaluation.md):
-quadratic weighted kappa leads, the macro-averaged mean absolute error and the worst grade's recall keep it honest.
+In every matrix rows are the truth and columns the prediction. Quadratic weighted kappa leads; the macro-averaged mean
+absolute error and the worst grade's recall keep it honest (docs/design/evaluation.md).
 """
 
 from collections.abc import Callable, Mapping
@@ -30,86 +30,86 @@ class Metric:
     Attributes:
         text: its name in full.
         short: its name where there is little room.
-        of: of count matrices (…, 4, 4), truth × prediction, to (…); NaN where the pictures cannot say. None where the
-            counts are not enough, which is for what is about probabilities.
-        parts: the true grades of the pictures that it averages over, apart from each other; its chance depends on how
-            many groups carry each part.
-        worst: it is one of the parts' figures and not their mean.
-        negligible: a difference that nobody would notice.
+        compute: maps count matrices (…, 4, 4), truth × prediction, to values (…), NaN where undefined. None for metrics
+            of probabilities, for which counts are not enough.
+        strata: sets of true grades that it averages over separately; its uncertainty depends on how many groups have
+            pictures of each.
+        worst: it is the worst of the strata's figures and not their mean.
+        negligible: a difference too small to matter.
     """
 
     text: Text
     short: Text
     higher_is_better: bool
-    of: Callable[[Matrices], Values] | None
-    parts: tuple[tuple[int, ...], ...] = (tuple(GRADES),)
+    compute: Callable[[Matrices], Values] | None
+    strata: tuple[tuple[int, ...], ...] = (tuple(GRADES),)
     worst: bool = False
     negligible: float = 0.02
 
 
 def count(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Counts:
-    """The confusion matrix of grades 0–3, in images."""
+    """Count the confusion matrix of grades 0–3, in images."""
     cells = np.asarray(truth, dtype=np.int64) * _GRADES + np.asarray(predicted, dtype=np.int64)
     return np.bincount(cells, minlength=_GRADES**2).reshape(_GRADES, _GRADES)
 
 
 def kappas(counts: Matrices) -> Values:
-    """Quadratic weighted kappa: agreement beyond chance, 1 − observed over expected squared distance (Cohen 1968).
+    """Return quadratic weighted kappa: 1 − observed over expected squared distance.
 
-    NaN when truth and prediction are one and the same constant.
+    It measures agreement beyond chance (Cohen 1968). NaN when truth and prediction are one and the same constant.
     """
     observed = _weighted(counts, _SQUARED) * _total(counts)
-    expected = np.einsum("...j,...j->...", _truths(counts) @ _SQUARED, _answers(counts))
+    expected = np.einsum("...j,...j->...", _true_counts(counts) @ _SQUARED, _predicted_counts(counts))
     return 1 - _share(observed, expected)
 
 
 def average_mean_absolute_errors(counts: Matrices) -> Values:
-    """Mean over the true grades of their mean absolute error (Baccianella, Esuli & Sebastiani 2009)."""
-    return _mean(_share(np.einsum("...ij,ij->...i", counts, _DISTANCE), _truths(counts)))
+    """Return the mean over the true grades of their mean absolute error (Baccianella, Esuli & Sebastiani 2009)."""
+    return _mean(_share(np.einsum("...ij,ij->...i", counts, _DISTANCE), _true_counts(counts)))
 
 
 def worst_recalls(counts: Matrices) -> Values:
-    """Recall of the grade that is recognised least, of those that occur; 0 shows a dead grade."""
+    """Return the lowest recall of the grades that occur; 0 shows a grade that is never recognised."""
     recalls = grade_recalls(counts)
     lowest: Values = np.where(np.isnan(recalls), np.inf, recalls).min(axis=-1)
     return np.where(np.isinf(lowest), np.nan, lowest)
 
 
 def grade_recalls(counts: Matrices) -> Values:
-    """Recall of every grade, (…, 4)."""
-    return _share(np.diagonal(counts, axis1=-2, axis2=-1), _truths(counts))
+    """Return the recall of every grade, (…, 4)."""
+    return _share(np.diagonal(counts, axis1=-2, axis2=-1), _true_counts(counts))
 
 
 def accuracies(counts: Matrices) -> Values:
-    """Share of the pictures whose grade is right."""
+    """Return the share of the pictures whose grade is right."""
     return _share(np.einsum("...ii->...", counts), _total(counts))
 
 
 def macro_f1(counts: Matrices) -> Values:
-    """Mean F1 over the grades that occur in truth or prediction."""
+    """Return the mean F1 over the grades that occur in truth or prediction."""
     right = np.diagonal(counts, axis1=-2, axis2=-1)
-    return _mean(_share(2 * right, _truths(counts) + _answers(counts)))
+    return _mean(_share(2 * right, _true_counts(counts) + _predicted_counts(counts)))
 
 
 def within_one_accuracies(counts: Matrices) -> Values:
-    """Share of the pictures whose grade is right or next to it."""
+    """Return the share of the pictures whose grade is right or next to it."""
     return _share(_weighted(counts, _DISTANCE <= 1), _total(counts))
 
 
 def far_error_shares(counts: Matrices) -> Values:
-    """Share of the errors that are two grades or more off; 0 where there is no error."""
+    """Return the share of the errors that are two grades or more off; 0 where there is no error."""
     wrong = _weighted(counts, _DISTANCE > 0)
     shares = _share(_weighted(counts, _DISTANCE > 1), wrong)
     return np.where((wrong == 0) & (_total(counts) > 0), 0.0, shares)
 
 
 def sensitivities(counts: Matrices) -> Values:
-    """Share of the pictures of grade 2 or 3 that are said to be."""
+    """Return the share of the pictures of grade 2 or 3 that are predicted to be."""
     return _share(_total(counts[..., _CLEAR:, _CLEAR:]), _total(counts[..., _CLEAR:, :]))
 
 
 def specificities(counts: Matrices) -> Values:
-    """Share of the pictures of grade 0 or 1 that are said to be."""
+    """Return the share of the pictures of grade 0 or 1 that are predicted to be."""
     return _share(_total(counts[..., :_CLEAR, :_CLEAR]), _total(counts[..., :_CLEAR, :]))
 
 
@@ -124,33 +124,32 @@ def _total(counts: Matrices) -> npt.NDArray[np.number]:
     return np.asarray(np.einsum("...ij->...", counts))
 
 
-def _truths(counts: Matrices) -> npt.NDArray[np.number]:
-    """Pictures of every true grade, (…, 4)."""
+def _true_counts(counts: Matrices) -> npt.NDArray[np.number]:
+    """Count the pictures of every true grade, (…, 4)."""
     return np.asarray(np.einsum("...ij->...i", counts))
 
 
-def _answers(counts: Matrices) -> npt.NDArray[np.number]:
-    """Pictures said to be of every grade, (…, 4)."""
+def _predicted_counts(counts: Matrices) -> npt.NDArray[np.number]:
+    """Count the pictures of every predicted grade, (…, 4)."""
     return np.asarray(np.einsum("...ij->...j", counts))
 
 
 def _share(part: npt.NDArray[np.number], whole: npt.NDArray[np.number]) -> Values:
-    """part / whole, NaN where the whole is nothing."""
-    known = whole > 0
-    return np.where(known, part / np.where(known, whole, 1), np.nan)
+    """Return part / whole, NaN where the whole is 0."""
+    positive = whole > 0
+    return np.where(positive, part / np.where(positive, whole, 1), np.nan)
 
 
 def _mean(values: Values) -> Values:
-    """Over the last axis, of what is known there; NaN where nothing is."""
-    known = ~np.isnan(values)
-    return _share(
-        np.einsum("...i->...", np.where(known, values, 0.0)), np.einsum("...i->...", known.astype(np.float64))
-    )
+    """Return the mean over the last axis, without NaN; NaN where all are."""
+    defined = ~np.isnan(values)
+    total = np.einsum("...i->...", np.where(defined, values, 0.0))
+    return _share(total, np.einsum("...i->...", defined.astype(np.float64)))
 
 
 _SQUARED = np.square(np.subtract.outer(np.arange(_GRADES), np.arange(_GRADES)))
 _DISTANCE = np.abs(np.subtract.outer(np.arange(_GRADES), np.arange(_GRADES)))
-_CLEAR = 2  # from this grade on nobody overlooks it
+_CLEAR = 2  # the grade from which on a condition is clear to see
 _EACH_GRADE = tuple((int(grade),) for grade in GRADES)
 
 # The headline first, then its partners; accuracy and macro F1 only for comparison with what others publish.
@@ -211,14 +210,13 @@ METRICS: dict[str, Metric] = {
 
 
 HEADLINE = "quadratic_weighted_kappa"
-# Those that counts are enough for.
-COUNTED = {name: metric.of for name, metric in METRICS.items() if metric.of}
+# Metrics for which counts are enough.
+COUNTED = {name: metric.compute for name, metric in METRICS.items() if metric.compute}
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """How good one condition's grades are in one part; the names are those of METRICS. NaN where the pictures cannot
-    say.
+    """All metrics of one condition's grades in one split, named as in METRICS; NaN where undefined.
 
     Attributes:
         images: labelled pictures.
@@ -237,31 +235,36 @@ class Metrics:
 
 
 def measure(counts: Counts) -> Metrics:
-    """All metrics of one confusion matrix (4, 4)."""
-    return Metrics(int(counts.sum()), **{name: float(of(counts)) for name, of in COUNTED.items()})
+    """Compute all metrics of one confusion matrix (4, 4)."""
+    return Metrics(int(counts.sum()), **{name: float(compute(counts)) for name, compute in COUNTED.items()})
 
 
 def quadratic_weighted_kappa(counts: npt.NDArray[np.integer]) -> float:
-    """Of one matrix; see `kappas`."""
+    """Return quadratic weighted kappa of one matrix; see `kappas`."""
     return float(kappas(np.asarray(counts)))
 
 
 def counts_by_group(predictions: pd.DataFrame, condition: str, part: str, groups: Mapping[str, object]) -> Counts:
-    """One confusion matrix a group, (groups, 4, 4); `groups` names the group of each image id, or it is its own."""
+    """Count one confusion matrix a group, (groups, 4, 4).
+
+    Args:
+        groups: the group of each image id; an image without one is a group of its own.
+    """
     rows = labelled_rows(predictions, condition, part)
-    named = rows["image"].map(groups).astype(object)
-    codes, names = pd.factorize(named.where(named.notna(), rows["image"]).astype(str), sort=True)
+    group_names = rows["image"].map(groups).astype(object)
+    codes, names = pd.factorize(group_names.where(group_names.notna(), rows["image"]).astype(str), sort=True)
     cells = codes * _GRADES**2 + rows["truth"].to_numpy(dtype=np.int64) * _GRADES + _predicted(rows)
     return np.bincount(cells, minlength=len(names) * _GRADES**2).reshape(-1, _GRADES, _GRADES)
 
 
 def confusion(predictions: pd.DataFrame, condition: str, part: str) -> Counts:
-    """The confusion matrix of one condition in one part of a run's prediction table."""
+    """Count the confusion matrix of one condition in one split of a run's prediction table."""
     rows = labelled_rows(predictions, condition, part)
     return count(rows["truth"].to_numpy(dtype=np.int64), _predicted(rows))
 
 
 def labelled_rows(predictions: pd.DataFrame, condition: str, part: str) -> pd.DataFrame:
+    """Return the labelled rows of one condition in one split of a prediction table."""
     rows = predictions[(predictions["condition"] == condition) & (predictions["part"] == part)]
     return rows.dropna(subset="truth")
 
@@ -271,7 +274,7 @@ def _predicted(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
 
 
 def report(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Metrics of every condition and part of a prediction table: columns condition, part and those of Metrics."""
+    """Compute the metrics of every condition and split: columns condition, part and those of Metrics."""
     pairs = predictions[["condition", "part"]].drop_duplicates().itertuples(index=False)
     rows = [
         {"condition": condition, "part": part, **vars(measure(confusion(predictions, condition, part)))}
@@ -281,7 +284,9 @@ def report(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def ranked_probability_scores(probabilities: npt.NDArray[np.floating], truth: npt.NDArray[np.integer]) -> Values:
-    """(n,): mean squared distance of the cumulated probabilities from the truth's: 0 is best, 1 worst (Epstein 1969).
+    """Return the mean squared distances (n,) of the cumulated probabilities from the truth's: 0 is best, 1 worst.
+
+    Source: Epstein 1969.
 
     Args:
         probabilities: (n, 4).

@@ -1,8 +1,8 @@
-"""Is one network better than another? Paired bootstrap over groups of pictures. Knows no run, no file, no page.
+"""Paired comparison of models by a bootstrap over groups of pictures (docs/design/evaluation.md).
 
-A side of a comparison is one network, or several that differ only in their seed: its figure is their mean. The same
-resample of groups goes to every side and condition, so what makes a head easy for one and for the other cancels out.
-Groups and not pictures, because pictures of one head are alike (docs/design/evaluation.md).
+A side of a comparison is one run, or several that differ only in their seed: its figure is their mean. Every side and
+condition gets the same resample of groups, so that the difficulty of a head cancels out of differences. Groups are
+resampled and not pictures, because pictures of one head are alike.
 """
 
 import math
@@ -23,28 +23,28 @@ from scalp_core.metrics.alignment import CELL_COUNTS, CELLS, AlignedPredictions,
 from scalp_core.metrics.bootstrap import (
     LEVEL,
     REPLICATES,
-    Sample,
+    EffectiveSize,
     deviation,
+    effective_size,
     holm,
     merge_groups,
     percentiles,
     resample,
-    sample,
 )
 from scalp_core.metrics.metrics import COUNTED, METRICS, Counts, Matrices, Values
 
-# A difference in quadratic weighted kappa that nobody would notice (docs/design/evaluation.md).
+# A difference in quadratic weighted kappa that is too small to matter (docs/design/evaluation.md).
 PRACTICALLY_EQUAL = METRICS["quadratic_weighted_kappa"].negligible
 
 _GRADES = len(GRADES)
-_OFTEN = 0.8  # “four in five cases” of `detectable`
+_POWER = 0.8  # “four in five cases” of `detectable`
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with the ends of its 95 % interval (percentile bootstrap over groups). NaN where nothing can be said.
+    """A figure with the ends of its 95 % interval (percentile bootstrap over groups). NaN where undefined.
 
-    The interval is about other heads, not about other seeds: it treats the networks as given.
+    The interval is about other heads, not about other seeds: it treats the runs as given.
     """
 
     value: float
@@ -57,7 +57,7 @@ class Difference(Estimate):
 
 
 class Verdict(StrEnum):
-    """A comparison in a word."""
+    """The outcome of a comparison, in a word."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -78,10 +78,10 @@ _VERDICT_TEXT = {
 
 
 def verdict(difference: Difference, negligible: float = PRACTICALLY_EQUAL) -> Verdict:
-    """Of a difference of which more is better. Too small to matter goes before certainly larger than nothing.
+    """Judge a difference of which more is better. Too small to matter goes before significantly above 0.
 
     Args:
-        negligible: a difference that nobody would notice; see evaluate.Metric.
+        negligible: a difference too small to matter; see metrics.Metric.
     """
     if difference.low >= -negligible and difference.high <= negligible:
         return Verdict.PRACTICALLY_EQUAL
@@ -96,7 +96,7 @@ def verdict(difference: Difference, negligible: float = PRACTICALLY_EQUAL) -> Ve
 def compare(
     aligned: AlignedPredictions, sides: Mapping[str, Sequence[str]], replicates: int = REPLICATES, seed: int = 0
 ) -> "Comparison":
-    """Every metric of every side and condition, with all that resampling says about them.
+    """Estimate every metric of every side and condition, with its replicates.
 
     Args:
         sides: ids of the runs of each side, by the side's name.
@@ -122,12 +122,12 @@ def compare(
             name: np.stack([values[:, places].mean(axis=1) for places in members], axis=1)
             for name, values in _figures(resample(sums, replicates, seed)).items()
         },
-        samples=_samples(sums),
+        sizes=_sizes(sums),
     )
 
 
 def _figures(sums: npt.NDArray[np.floating]) -> dict[str, Values]:
-    """Every metric (…) of sums (…, 17) of tallies."""
+    """Compute every metric (…) of summed cell counts (…, 17)."""
     # In double precision, as kappa multiplies counts with each other.
     counts = sums[..., :CELLS].astype(np.float64).reshape(*sums.shape[:-1], _GRADES, _GRADES)
     images = np.einsum("...ij->...", counts)
@@ -135,32 +135,32 @@ def _figures(sums: npt.NDArray[np.floating]) -> dict[str, Values]:
     return {name: COUNTED[name](counts) if name in COUNTED else scores for name in METRICS}
 
 
-def _samples(sums: npt.NDArray[np.float32]) -> dict[str, tuple[Sample, ...]]:
-    """Of each metric and condition, how much the groups tell of chance; of tallies (groups, runs, conditions, 17)."""
+def _sizes(sums: npt.NDArray[np.float32]) -> dict[str, tuple[EffectiveSize, ...]]:
+    """Return the effective size of each metric and condition, of cell counts (groups, runs, conditions, 17)."""
     truths = sums[..., :CELLS].reshape(*sums.shape[:3], _GRADES, _GRADES).sum(axis=4).max(axis=1)
-    return {name: tuple(_sample(name, truths[:, place]) for place in range(truths.shape[1])) for name in METRICS}
+    return {name: tuple(_size(name, truths[:, place]) for place in range(truths.shape[1])) for name in METRICS}
 
 
-def _sample(metric: str, truths: Matrices) -> Sample:
-    """Of one metric, with how many pictures of each true grade every group has (groups, 4)."""
-    carried = np.array([(truths[:, list(part)] > 0).any(axis=1).sum() for part in METRICS[metric].parts])
-    carried = carried[carried > 0]
-    return sample(carried[carried == carried.min()][:1] if METRICS[metric].worst and len(carried) else carried)
+def _size(metric: str, truths: Matrices) -> EffectiveSize:
+    """Return the effective size of one metric, given the pictures of each true grade in every group (groups, 4)."""
+    groups = np.array([(truths[:, list(grades)] > 0).any(axis=1).sum() for grades in METRICS[metric].strata])
+    groups = groups[groups > 0]
+    return effective_size(groups[groups == groups.min()][:1] if METRICS[metric].worst and len(groups) else groups)
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What sides reach on the same pictures, and how far chance goes. A metric is named as in evaluate.METRICS.
+    """Figures of several sides on the same pictures, and their uncertainty. Metrics are named as in METRICS.
 
     Attributes:
         sides: S names.
         conditions: C.
         images: (C,) labelled pictures.
-        groups: how many were resampled.
+        groups: number of groups.
         counts: (S, C, 4, 4), truth × prediction, the mean over the side's runs.
-        of_runs: of each metric and side (runs, C).
+        of_runs: values of each metric and side (runs, C).
         replicates: of each metric (replicates, S, C); none where there are fewer than two groups.
-        samples: of each metric (C,), how much the groups tell of chance.
+        sizes: effective sizes of each metric (C,).
     """
 
     sides: tuple[str, ...]
@@ -170,81 +170,81 @@ class Comparison:
     counts: Values
     of_runs: Mapping[str, Sequence[Values]]
     replicates: Mapping[str, Values]
-    samples: Mapping[str, Sequence[Sample]]
+    sizes: Mapping[str, Sequence[EffectiveSize]]
 
     def values(self, metric: str) -> Values:
-        """(S, C); NaN where a side does not grade a condition or nothing is labelled."""
+        """Return the values (S, C); NaN where a side does not grade a condition or nothing is labelled."""
         return np.stack([runs.mean(axis=0) for runs in self.of_runs[metric]])
 
     def estimate(self, metric: str, side: str, condition: Condition) -> Estimate:
-        """The value with its 95 % interval."""
+        """Return the value with its 95 % interval."""
         number, place = self._place(side, condition)
-        level = self.samples[metric][place].percentile_level
+        level = self.sizes[metric][place].percentile_level
         low, high = percentiles(self.replicates[metric][:, number, place], level)
         return Estimate(float(self.values(metric)[number, place]), float(low), float(high))
 
     def spread(self, metric: str, side: str, condition: Condition) -> tuple[float, float]:
-        """The lowest and the highest of the side's runs, which differ in their seed."""
+        """Return the lowest and the highest value of the side's runs, which differ in their seed."""
         number, place = self._place(side, condition)
         runs = self.of_runs[metric][number][:, place]
         return float(runs.min()), float(runs.max())
 
     def graded(self, condition: Condition, metric: str = "quadratic_weighted_kappa") -> tuple[str, ...]:
-        """The sides of which something can be said there."""
-        known = ~np.isnan(self.values(metric)[:, self.conditions.index(condition)])
-        return tuple(side for side, one in zip(self.sides, known, strict=True) if one)
+        """Return the sides with a value."""
+        defined = ~np.isnan(self.values(metric)[:, self.conditions.index(condition)])
+        return tuple(side for side, has_value in zip(self.sides, defined, strict=True) if has_value)
 
     def best(self, metric: str, condition: Condition) -> str | None:
-        """The side with the best value."""
+        """Return the side with the best value."""
         ranked = self._ranked(metric, condition)
         return ranked[0] if ranked else None
 
     def _ranked(self, metric: str, condition: Condition) -> list[str]:
-        """The best first."""
+        """Return the sides with a value, the best first."""
         values = dict(zip(self.sides, self._oriented(metric, condition)[0], strict=True))
         return sorted(self.graded(condition, metric), key=lambda side: -values[side])
 
     def pairs(self, metric: str, condition: Condition) -> pd.DataFrame:
-        """Every side against every other.
+        """Compare every side with every other.
 
         Differences of figures of hundreds of pictures are nearly normal, so interval and p value are of Student's t
-        with the standard deviation of the resampled differences: percentiles so far out would need tens of thousands
-        of resamples. Both are corrected over all pairs (Holm 1979), not only those with the best side: which one that
-        is, the same pictures have decided.
+        with the standard deviation of the replicates' differences: percentiles so far out would need tens of thousands
+        of replicates. Both are corrected over all pairs (Holm 1979), not only those with the best side, because the
+        same pictures decided which side that is.
 
         Returns:
-            side, other, difference (side − other), low, high, p, p_holm, verdict (of side). NaN where chance is
-            unknown.
+            side, other, difference (side − other), low, high, p, p_holm, verdict (of side). NaN where the uncertainty
+            is unknown.
         """
         couples, differences, deviations = self._couples(metric, condition)
-        known = self._sample(metric, condition)
-        p = known.p_values(differences, deviations)
+        size = self._size(metric, condition)
+        p = size.p_values(differences, deviations)
         corrected, levels = holm(p)
-        reach = known.half_widths(deviations, levels)
+        half_widths = size.half_widths(deviations, levels)
         rows = [
             row
-            for couple, *figures in zip(couples, differences, reach, p, corrected, strict=True)
+            for couple, *figures in zip(couples, differences, half_widths, p, corrected, strict=True)
             for row in _both_ways(metric, couple, *figures)
         ]
         table = pd.DataFrame(rows, columns=["side", "other", "difference", "low", "high", "p", "p_holm", "verdict"])
-        # As it is, not as the text that pandas makes of it.
+        # As verdicts, which pandas would turn into text.
         return table.assign(verdict=pd.Series([row[-1] for row in rows], dtype=object))
 
     def _couples(self, metric: str, condition: Condition) -> tuple[list[tuple[str, str]], Values, Values]:
-        """Every two sides, how far the first is ahead, and the standard deviation of that."""
-        values, drawn = self._oriented(metric, condition)
+        """Return every two sides, how far the first is ahead, and the standard deviation of that."""
+        values, replicates = self._oriented(metric, condition)
         at = {side: self.sides.index(side) for side in self.graded(condition, metric)}
         couples = list(combinations(at, 2))
-        differences = [values[at[one]] - values[at[other]] for one, other in couples]
-        deviations = [deviation(drawn[:, at[one]] - drawn[:, at[other]]) for one, other in couples]
+        differences = [values[at[side]] - values[at[other]] for side, other in couples]
+        deviations = [deviation(replicates[:, at[side]] - replicates[:, at[other]]) for side, other in couples]
         return couples, np.array(differences), np.array(deviations)
 
     def tied(self, metric: str, condition: Condition) -> dict[str, str]:
-        """A letter for every side, the best first.
+        """Return a letter for every side, the best side first.
 
-        “a” have the best and all that are not told apart from it; “b” the best of the rest and those of the rest that
-        are not told apart from that one, and so on. A side may so stand behind one of a later letter: from the best it
-        is not told apart, as its difference is the less certain one.
+        “a” marks the best and all sides that are not significantly worse; “b” the best of the rest and those of the
+        rest that are not significantly worse than it, and so on. A side may so stand behind one of a later letter: its
+        difference from the best is the less certain one.
         """
         pairs = self.pairs(metric, condition)
         worse = set(pairs.loc[pairs["verdict"] == Verdict.WORSE, ["side", "other"]].itertuples(index=False, name=None))
@@ -256,56 +256,57 @@ class Comparison:
         return {side: letters.get(side, "z") for side in ranked}
 
     def ranks(self, metric: str, condition: Condition) -> pd.DataFrame:
-        """How stable the order is.
+        """Rank the sides, with the uncertainty of the ranks.
 
         Returns:
-            side, rank (1 = best), low and high (95 % of the resamples), best_share (share of them in which it is the
+            side, rank (1 = best), low and high (95 % of the replicates), best_share (share of them in which it is the
             best; sides that are equal there share it); the best first.
         """
         sides = self._ranked(metric, condition)
-        values, drawn = self._of_sides(metric, condition, sides)
-        above = (drawn[:, np.newaxis, :] > drawn[:, :, np.newaxis]).sum(axis=2) + 1.0
-        low, high = percentiles(above)
-        first = above == 1
-        shares = (first / first.sum(axis=1, keepdims=True)).mean(axis=0) if len(drawn) else low
+        values, replicates = self._of_sides(metric, condition, sides)
+        replicate_ranks = (replicates[:, np.newaxis, :] > replicates[:, :, np.newaxis]).sum(axis=2) + 1.0
+        low, high = percentiles(replicate_ranks)
+        first = replicate_ranks == 1
+        shares = (first / first.sum(axis=1, keepdims=True)).mean(axis=0) if len(replicates) else low
         ranks = (values > values[:, np.newaxis]).sum(axis=1) + 1
         return pd.DataFrame({"side": sides, "rank": ranks, "low": low, "high": high, "best_share": shares})
 
     def detectable(self, metric: str, condition: Condition) -> tuple[float, float]:
-        """True differences that `pairs` would call certain in about half of the cases, and in four of five.
+        """Return the true differences that `pairs` would find significant in half, and in four fifths, of the cases.
 
-        Of the middle pair, at the first step of the correction. NaN where chance is unknown.
+        They are those of the median pair, at the first step of the correction. NaN where the uncertainty is unknown.
         """
         _, _, deviations = self._couples(metric, condition)
         if not len(deviations):
             return math.nan, math.nan
-        known, middle = self._sample(metric, condition), float(np.median(deviations))
-        certain = float(known.reach(LEVEL / len(deviations)))
-        return certain * middle, (certain + float(ndtri(_OFTEN)) * math.sqrt(known.shortfall)) * middle
+        size, median = self._size(metric, condition), float(np.median(deviations))
+        significant = float(size.reach(LEVEL / len(deviations)))
+        return significant * median, (significant + float(ndtri(_POWER)) * math.sqrt(size.inflation)) * median
 
     def chance_spread(self, metric: str, condition: Condition) -> float:
-        """How far the best of these sides would lie above the worst if all were equally good, on average."""
-        _, drawn = self._of_sides(metric, condition, self.graded(condition, metric))
-        if drawn.size == 0:
+        """Return the mean distance between the best and the worst of these sides if all were equally good."""
+        _, replicates = self._of_sides(metric, condition, self.graded(condition, metric))
+        if replicates.size == 0:
             return math.nan
-        around = drawn - drawn.mean(axis=0)
-        return float((around.max(axis=1) - around.min(axis=1)).mean())
+        centred = replicates - replicates.mean(axis=0)
+        return float((centred.max(axis=1) - centred.min(axis=1)).mean())
 
     def _of_sides(self, metric: str, condition: Condition, sides: Sequence[str]) -> tuple[Values, Values]:
-        """Values (s,) and resamples (replicates, s) of these sides, more is better. Resamples in which one of them
-        cannot say are left out; where these are most, or too few groups, all are.
+        """Return values (s,) and replicates (replicates, s) of these sides, of which more is better.
+
+        Replicates with NaN are left out; where these are most, or there are too few groups, all are.
         """
         places = [self.sides.index(side) for side in sides]
-        values, drawn = self._oriented(metric, condition)
-        known = drawn[~np.isnan(drawn[:, places]).any(axis=1)][:, places]
-        enough = 2 * len(known) >= len(drawn) and not math.isnan(self._sample(metric, condition).freedom)
-        return values[places], known if enough else known[:0]
+        values, replicates = self._oriented(metric, condition)
+        defined = replicates[~np.isnan(replicates[:, places]).any(axis=1)][:, places]
+        enough = 2 * len(defined) >= len(replicates) and not math.isnan(self._size(metric, condition).freedom)
+        return values[places], defined if enough else defined[:0]
 
-    def _sample(self, metric: str, condition: Condition) -> Sample:
-        return self.samples[metric][self.conditions.index(condition)]
+    def _size(self, metric: str, condition: Condition) -> EffectiveSize:
+        return self.sizes[metric][self.conditions.index(condition)]
 
     def _oriented(self, metric: str, condition: Condition) -> tuple[Values, Values]:
-        """Values (S,) and resamples (replicates, S), turned so that more is better."""
+        """Return values (S,) and replicates (replicates, S), with a sign such that more is better."""
         place, sign = self.conditions.index(condition), 1 if METRICS[metric].higher_is_better else -1
         return sign * self.values(metric)[:, place], sign * self.replicates[metric][:, :, place]
 
@@ -314,15 +315,15 @@ class Comparison:
 
 
 def _both_ways(
-    metric: str, couple: tuple[str, str], difference: float, reach: float, p: float, p_holm: float
+    metric: str, couple: tuple[str, str], difference: float, half_width: float, p: float, p_holm: float
 ) -> list[tuple[object, ...]]:
-    """Two rows of `pairs`. The difference is how far the first is ahead; what is shown is the metric's own."""
-    better, rows = METRICS[metric], []
-    sign = 1 if better.higher_is_better else -1
-    for (one, other), found in ((couple, difference), (couple[::-1], -difference)):
-        shown = sorted((sign * (found - reach), sign * (found + reach)))
-        said = verdict(Difference(found, found - reach, found + reach), better.negligible)
-        rows.append((one, other, sign * found, *shown, p, p_holm, said))
+    """Return two rows of `pairs`, in the metric's own direction; `difference` is how far the first side is ahead."""
+    judged_by, rows = METRICS[metric], []
+    sign = 1 if judged_by.higher_is_better else -1
+    for (side, other), ahead in ((couple, difference), (couple[::-1], -difference)):
+        low, high = ahead - half_width, ahead + half_width
+        outcome = verdict(Difference(ahead, low, high), judged_by.negligible)
+        rows.append((side, other, sign * ahead, *sorted((sign * low, sign * high)), p, p_holm, outcome))
     return rows
 
 
@@ -331,7 +332,7 @@ def _both_ways(
 
 @dataclass(frozen=True)
 class McNemar:
-    """Pictures that only one of two sides has right, and how likely so uneven a split is by chance alone."""
+    """Pictures that only one of two sides has right, and the p value of a division so uneven."""
 
     only_first: int
     only_second: int
@@ -339,9 +340,9 @@ class McNemar:
 
 
 def mcnemar(right: npt.NDArray[np.bool_], other_right: npt.NDArray[np.bool_]) -> McNemar:
-    """The exact test of two sides' accuracies on the same pictures (n,) (McNemar 1947).
+    """Test two sides' accuracies on the same pictures (n,), exactly (McNemar 1947).
 
-    It takes every picture for a head of its own, so it is a secondary figure: p is too small where they are not.
+    It takes every picture for a head of its own, so it is a secondary figure: p is too small where heads have several.
     """
     first, second = int((right & ~other_right).sum()), int((other_right & ~right).sum())
     p = min(1.0, 2 * float(bdtr(min(first, second), first + second, 0.5))) if first + second else 1.0
@@ -353,9 +354,9 @@ def mcnemar(right: npt.NDArray[np.bool_], other_right: npt.NDArray[np.bool_]) ->
 
 @dataclass(frozen=True)
 class Estimates:
-    """What a side reaches; the names are those of evaluate.METRICS.
+    """Estimates of one side, named as in METRICS.
 
-    The worst recall of a resample lies below that of all pictures more often than above, as every minimum does: its
+    The worst recall of a replicate lies below that of all pictures more often than above, as every minimum does: its
     interval leans downwards.
     """
 
@@ -366,7 +367,7 @@ class Estimates:
 
 @dataclass(frozen=True)
 class Differences:
-    """One side minus the other; of the error, less is better."""
+    """One side's figures minus the other's; of the error, less is better."""
 
     quadratic_weighted_kappa: Difference
     average_mean_absolute_error: Difference
@@ -374,22 +375,21 @@ class Differences:
 
     @property
     def verdict(self) -> Verdict:
-        """Of the side that stands first, by quadratic weighted kappa."""
+        """The verdict on the first side, by quadratic weighted kappa."""
         return verdict(self.quadratic_weighted_kappa)
 
 
 def estimate(side: Counts) -> Estimates:
-    """What a side reaches, with intervals.
+    """Estimate the figures of one side, with intervals.
 
     Args:
-        side: (seeds, groups, 4, 4) count tables, truth × prediction; see evaluate.counts_by_group.
+        side: (seeds, groups, 4, 4) count tables, truth × prediction; see metrics.counts_by_group.
     """
-    return Estimates(*(Estimate(*_interval(*figures)) for figures in _one_by_one(side)))
+    return Estimates(*(Estimate(*_interval(*figures)) for figures in _figures_of_side(side)))
 
 
 def difference(side: Counts, other: Counts) -> Differences:
-    """What a side reaches beyond the other, in a comparison that was wanted before the pictures were looked at: nothing
-    is corrected.
+    """Estimate the differences of two sides named before the pictures were seen, so that nothing is corrected.
 
     Args:
         side: (seeds, groups, 4, 4) count tables, truth × prediction.
@@ -402,22 +402,22 @@ def difference(side: Counts, other: Counts) -> Differences:
         raise ValueError("only what was judged on the same labels of the same groups can be compared")
     return Differences(
         *(
-            Difference(*_interval(value - others, drawn - drawn_others, level))
-            for (value, drawn, level), (others, drawn_others, _) in zip(
-                _one_by_one(side), _one_by_one(other), strict=True
+            Difference(*_interval(value - other_value, replicates - other_replicates, level))
+            for (value, replicates, level), (other_value, other_replicates, _) in zip(
+                _figures_of_side(side), _figures_of_side(other), strict=True
             )
         )
     )
 
 
-def _one_by_one(side: Counts) -> list[tuple[float, Values, float]]:
-    """Value, resamples (replicates,) and level of percentiles of every metric of Estimates: the mean over the seeds."""
-    drawn = resample(side.transpose(1, 0, 2, 3).astype(np.float32)).astype(np.float64)
+def _figures_of_side(side: Counts) -> list[tuple[float, Values, float]]:
+    """Return value, replicates and percentile level of every metric of Estimates: the means over the seeds."""
+    replicates = resample(side.transpose(1, 0, 2, 3).astype(np.float32)).astype(np.float64)
     whole, truths = side.sum(axis=1), side[0].sum(axis=-1)
-    of = {name: COUNTED[name] for name in Estimates.__dataclass_fields__}
+    computed = {name: COUNTED[name] for name in Estimates.__dataclass_fields__}
     return [
-        (float(one(whole).mean()), one(drawn).mean(axis=-1), _sample(name, truths).percentile_level)
-        for name, one in of.items()
+        (float(compute(whole).mean()), compute(replicates).mean(axis=-1), _size(name, truths).percentile_level)
+        for name, compute in computed.items()
     ]
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from scalp_core.metrics.bootstrap import Sample, holm, merge_groups, percentiles, resample, sample
+from scalp_core.metrics.bootstrap import EffectiveSize, effective_size, holm, merge_groups, percentiles, resample
 
 
 def test_resampled_sums_spread_as_sums_of_so_many_do() -> None:
@@ -73,31 +73,31 @@ def test_holm_by_hand() -> None:
 
 
 def test_one_part_is_students_t() -> None:
-    one = sample(np.array([25]))
-    assert (one.groups, one.freedom, one.shortfall) == (25, 24, pytest.approx(25 / 24))
+    one = effective_size(np.array([25]))
+    assert (one.groups, one.freedom, one.inflation) == (25, 24, pytest.approx(25 / 24))
     assert float(one.reach(0.05)) == pytest.approx(stats.t.ppf(0.975, 24) * math.sqrt(25 / 24))
     assert one.percentile_level == pytest.approx(2 * stats.norm.cdf(-float(one.reach(0.05))))
-    assert sample(np.array([100_000])).percentile_level == pytest.approx(0.05, rel=1e-3)
+    assert effective_size(np.array([100_000])).percentile_level == pytest.approx(0.05, rel=1e-3)
 
 
 def test_the_mean_of_a_sample_has_the_p_value_of_its_t_test() -> None:
-    """The bootstrap's deviation of a mean lacks the factor that the shortfall puts back."""
+    """The bootstrap's deviation of a mean lacks the factor that the inflation puts back."""
     values = np.random.default_rng(3).normal(0.4, 1, 20)
     deviation = np.array([values.std(ddof=0) / math.sqrt(20)])
-    found = sample(np.array([20])).p_values(np.array([values.mean()]), deviation)
+    found = effective_size(np.array([20])).p_values(np.array([values.mean()]), deviation)
     assert found[0] == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
 
 
 def test_a_rare_part_leaves_little_freedom() -> None:
-    even, uneven = sample(np.array([50, 50, 50, 50])), sample(np.array([50, 50, 50, 4]))
+    even, uneven = effective_size(np.array([50, 50, 50, 50])), effective_size(np.array([50, 50, 50, 4]))
     assert even.freedom == pytest.approx(4 * 49)
     assert 3 < uneven.freedom < 6
-    assert sample(np.array([50, 0, 50, 50])).freedom == pytest.approx(3 * 49)  # a grade that does not occur
+    assert effective_size(np.array([50, 0, 50, 50])).freedom == pytest.approx(3 * 49)  # a grade that does not occur
 
 
 @pytest.mark.parametrize("groups", [[], [0, 0], [1], [60, 1]])
 def test_a_single_group_says_nothing_of_chance(groups: list[int]) -> None:
-    one = sample(np.array(groups, dtype=np.int64))
+    one = effective_size(np.array(groups, dtype=np.int64))
     assert math.isnan(one.freedom)
     assert math.isnan(one.percentile_level)
     assert math.isnan(one.p_values(np.array([0.3]), np.array([0.1]))[0])
@@ -106,9 +106,9 @@ def test_a_single_group_says_nothing_of_chance(groups: list[int]) -> None:
 
 def test_where_no_resample_moves_a_difference_groups_vote() -> None:
     differences, steady = np.array([0.5, 0.0]), np.zeros(2)
-    few, many = sample(np.array([3])), sample(np.array([30]))
+    few, many = effective_size(np.array([3])), effective_size(np.array([30]))
     assert few.p_values(differences, steady).tolist() == [stats.binomtest(3, 3).pvalue, 1]
     assert np.isnan(few.half_widths(steady, np.array([0.05, 0.05]))).all()
     assert many.p_values(differences, steady)[0] < 1e-8
     assert many.half_widths(steady, np.array([0.05, 0.05])).tolist() == [0, 0]
-    assert isinstance(many, Sample)
+    assert isinstance(many, EffectiveSize)

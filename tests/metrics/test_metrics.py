@@ -155,7 +155,7 @@ def test_the_best_of_metrics_and_what_they_rest_on() -> None:
     for name, metric in evaluate.METRICS.items():
         assert metric.text.en
         assert metric.short.ko
-        assert all(grade in range(4) for part in metric.parts for grade in part)
-        if metric.of:
-            better, worse = float(metric.of(perfect)), float(metric.of(poor))
+        assert all(grade in range(4) for stratum in metric.strata for grade in stratum)
+        if metric.compute:
+            better, worse = float(metric.compute(perfect)), float(metric.compute(poor))
             assert better > worse if metric.higher_is_better else better < worse, name

@@ -433,8 +433,8 @@ def test_two_heads_with_a_clear_finding_decide_nothing() -> None:
     pairs = found.pairs("sensitivity", SEBUM)
     assert pairs["difference"].tolist() == [1, -1]
     assert (pairs["verdict"] == Verdict.UNDECIDED).all()
-    assert found.samples["sensitivity"][found.conditions.index(SEBUM)].groups == 2
-    assert found.samples["accuracy"][found.conditions.index(SEBUM)].groups == 20
+    assert found.sizes["sensitivity"][found.conditions.index(SEBUM)].groups == 2
+    assert found.sizes["accuracy"][found.conditions.index(SEBUM)].groups == 20
 
 
 def test_resamples_do_not_depend_on_the_other_sides() -> None:
@@ -446,7 +446,7 @@ def test_resamples_do_not_depend_on_the_other_sides() -> None:
 def test_more_groups_than_are_resampled_are_still_told_by_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
     aligned = judged({"one": 0.3, "other": 0.35}, images=3000, in_group=2)
     whole = alone(aligned)
-    monkeypatch.setattr(bootstrap, "_GROUPS_AT_MOST", 500)
+    monkeypatch.setattr(bootstrap, "_MAX_GROUPS", 500)
     sets = alone(aligned)
     assert whole.groups == sets.groups == 1500
     assert np.array_equal(whole.counts, sets.counts)

@@ -359,9 +359,9 @@ def _table(bench: _Bench, chosen: Decision, say: Say) -> None:
 def _figures(bench: _Bench, decision: Decision, say: Say) -> dict[str, float]:
     counts, sets = bench.counts(decision), evaluate_sets(decision, bench.shown)
     measured = {
-        _arrow(say.of(metric.short), metric.higher_is_better): float(metric.of(counts))
+        _arrow(say.of(metric.short), metric.higher_is_better): float(metric.compute(counts))
         for metric in METRICS.values()
-        if metric.of
+        if metric.compute
     }
     return measured | {say("lab_coverage", coverage=f"{COVERAGE:.0%}"): sets.coverage, say("lab_size"): sets.size}
 
