@@ -1,5 +1,6 @@
-"""The operating point: how a run's probabilities become grades and grade sets. Fitted on the calibration part after
-training, or chosen by hand, and stored in the run. Knows no run, no file, no network.
+"""The operating point: how a run's probabilities become grades and grade sets.
+
+It is fitted on the calibration split after training, or set by hand, and stored in the run.
 """
 
 import math
@@ -33,16 +34,15 @@ COVERAGE = 0.9  # of the grade sets
 RULES = ("argmax", "median", "expected_cost")  # the simplest first
 TAUS = tuple(float(tau) for tau in np.arange(13) / 8)  # 0 … 1.5
 RECALL_FLOOR = 0.2
-# Below this nothing can be fitted that holds for other pictures.
-MIN_IMAGES = 30
-# Kappas this near are the same: the gentler decision is taken, which has less of the calibration part in it.
-_HAIR = 0.005
+MIN_IMAGES = 30  # labelled pictures; fewer cannot be fitted so that it holds for other pictures
+# Kappas this near are the same: the gentler decision is taken, which has less of the calibration split in it.
+_SAME_KAPPA = 0.005
 _N = len(GRADES)
 _DISTANCE = np.abs(np.subtract.outer(np.arange(_N), np.arange(_N))).astype(np.float64)
 
 
 def per_grade(values: npt.NDArray[np.float64]) -> PerGrade:
-    """Four numbers of an array (4,) as a value of its own."""
+    """Convert an array (4,) to a tuple of floats."""
     first, second, third, fourth = (float(value) for value in values)
     return first, second, third, fourth
 
@@ -57,7 +57,7 @@ LARGEST_COST = 1000.0
 
 
 class NamedCost(NamedTuple):
-    """Costs worth beginning from."""
+    """A predefined cost matrix and its name."""
 
     text: Text
     cost: Cost
@@ -74,7 +74,7 @@ COSTS = {
 
 
 def cost_of(values: npt.ArrayLike) -> Cost:
-    """Sixteen numbers, rows the truth and columns the prediction, as costs.
+    """Convert sixteen numbers, rows the truth and columns the prediction, to costs.
 
     Raises:
         ScalpError: they are not sixteen numbers from 0 to LARGEST_COST; a mistake would be cheaper than being right; or
@@ -96,7 +96,7 @@ def cost_of(values: npt.ArrayLike) -> Cost:
 
 
 def _sensible(cost: Cost) -> bool:
-    """Numbers, of which the right grade is the cheapest of every row and not everywhere as dear as the rest."""
+    """Check that the right grade is the cheapest of every row, and that some other grade costs more."""
     matrix = np.array(cost)
     if matrix.shape != (_N, _N) or not ((matrix >= 0) & (matrix <= LARGEST_COST)).all():  # NaN passes neither
         return False
@@ -106,7 +106,7 @@ def _sensible(cost: Cost) -> bool:
 
 @dataclass(frozen=True)
 class Decision:
-    """How one condition's probabilities become a grade. As it stands, the most probable grade is decided.
+    """How one condition's probabilities become a grade. By default the most probable grade is decided.
 
     Attributes:
         temperature: divides the logits; above 1 the network was too sure of itself.
@@ -114,12 +114,12 @@ class Decision:
             (Bias-corrected temperature scaling: Alexandari, Kundaje & Shrikumar 2020.)
         rule: one of RULES.
         tau: strength of the logit adjustment p · prior^-tau in favour of rare grades (Menon et al. 2021); 0 = none.
-        cost: what is charged for each grade (column) where another is true (row), by the rule "expected_cost" alone.
-        prior: shares of the four grades in the calibration part, smoothed.
+        cost: of each grade (column) where another is true (row); used by the rule "expected_cost" alone.
+        prior: shares of the four grades in the calibration split, smoothed.
         set_threshold: mass up to which a grade set grows (see `grade_set`); 1 = always all four grades.
         images: labelled pictures that it was fitted on; 0 = not fitted.
-        quadratic_weighted_kappa: what it reached on them.
-        worst_grade_recall: likewise.
+        quadratic_weighted_kappa: reached on them.
+        worst_grade_recall: reached on them.
     """
 
     temperature: float = 1.0
@@ -134,38 +134,38 @@ class Decision:
     cost: Cost = SQUARED_DISTANCE
 
     def __post_init__(self) -> None:
-        known = self.rule in RULES and math.isfinite(self.tau) and _sensible(self.cost)
-        if not known or not self.temperature > 0 or len(self.shift) != _N or min(self.prior) <= 0:
+        decidable = self.rule in RULES and math.isfinite(self.tau) and _sensible(self.cost)
+        if not decidable or not self.temperature > 0 or len(self.shift) != _N or min(self.prior) <= 0:
             raise ValueError(f"not a decision: {self}")
 
     @property
     def way(self) -> tuple[str, float, Cost | None]:
-        """Rule, tau, and the costs where the rule asks for them: what of it may be chosen by hand."""
+        """Rule, tau, and the costs where the rule uses them: the parts that may be set by hand."""
         return self.rule, self.tau, self.cost if self.rule == "expected_cost" else None
 
     @property
     def fitted(self) -> bool:
-        """Its probabilities are calibrated and its grade sets keep what COVERAGE promises."""
+        """Whether probabilities are calibrated, so that grade sets have COVERAGE."""
         return self.images > 0
 
     def calibrated(self, probabilities: npt.ArrayLike) -> Probabilities:
-        """softmax(log p / temperature + shift) of a network's probabilities (…, 4)."""
+        """Return softmax(log p / temperature + shift) of a network's probabilities (…, 4)."""
         raw = np.asarray(probabilities, dtype=np.float64)
         if self.temperature == 1 and not any(self.shift):
-            return raw  # to the bit what the network said
+            return raw  # to the bit
         return apply_calibration(raw, self.temperature, np.array(self.shift))
 
     def grade(self, calibrated: npt.ArrayLike) -> Grades:
-        """The decided grades (…) of calibrated probabilities (…, 4). The only place where they are decided."""
-        adjusted = _adjusted(np.asarray(calibrated, dtype=np.float64), self.prior, self.tau)
+        """Decide the grades (…) of calibrated probabilities (…, 4). The only place where grades are decided."""
+        adjusted = _adjust(np.asarray(calibrated, dtype=np.float64), self.prior, self.tau)
         return _decide(adjusted, self.rule, self.cost)
 
     def grade_set(self, calibrated: npt.ArrayLike) -> tuple[Grades, Grades]:
-        """Lowest and highest grade of contiguous sets that hold the truth in 90 of 100 pictures; both (…).
+        """Return the lowest and highest grade of contiguous sets that hold the truth in 90 % of pictures; both (…).
 
         A set begins with the decided grade and takes in the more probable neighbour as long as its mass has not passed
-        `set_threshold` (ordinal adaptive prediction sets: Lu, Angelopoulos & Pomerantz 2022). A decision that was not
-        fitted promises nothing: its sets hold all four grades, and nobody should be shown them (see `fitted`).
+        `set_threshold` (ordinal adaptive prediction sets: Lu, Angelopoulos & Pomerantz 2022). The sets of a decision
+        that was not fitted hold all four grades and should not be shown (see `fitted`).
         """
         probabilities = np.asarray(calibrated, dtype=np.float64)
         inside = _mass_before(probabilities, self.grade(probabilities)) <= self.set_threshold
@@ -178,10 +178,10 @@ class OperatingPoint:
 
     Attributes:
         decisions: of those conditions that could be fitted.
-        recall_floor: worst-grade recall that was asked for.
+        recall_floor: worst-grade recall that the fit had to reach.
         made: UTC, ISO 8601; empty when nothing was ever fitted.
         why: the occasion, in words.
-        who: who decided it, as they call themselves; empty for a fit.
+        who: name of the person who set it; empty for a fit.
     """
 
     decisions: Mapping[Condition, Decision] = field(default_factory=dict)
@@ -192,178 +192,180 @@ class OperatingPoint:
 
     @property
     def fitted(self) -> bool:
-        """At least one condition was."""
+        """Whether at least one condition was fitted."""
         return any(decision.fitted for decision in self.decisions.values())
 
     def decision(self, condition: str) -> Decision:
-        """The plain one for conditions that were not fitted."""
+        """Return the decision of a condition; the default one if it was not fitted."""
         return self.decisions.get(Condition(condition), Decision())
 
     def apply(self, raw: pd.DataFrame) -> pd.DataFrame:
-        """A network's prediction table with calibrated p0 … p3 (float64) and what is decided: grade, low, high (Int8).
+        """Calibrate p0 … p3 (float64) of a network's prediction table, and add grade, low and high (Int8).
 
         low and high are missing where the condition was not fitted.
         """
         table = raw.reset_index(drop=True)
         probabilities = table[PROBABILITIES].to_numpy(dtype=np.float64, copy=True)
         grades = np.zeros(len(table), dtype=np.int64)
-        low, high, promised = grades.copy(), grades.copy(), np.zeros(len(table), dtype=bool)
+        low, high, fitted = grades.copy(), grades.copy(), np.zeros(len(table), dtype=bool)
         for condition, rows in table.groupby("condition", sort=False, observed=True).indices.items():
             decision = self.decision(str(condition))
             probabilities[rows] = decision.calibrated(probabilities[rows])
             grades[rows] = decision.grade(probabilities[rows])
             low[rows], high[rows] = decision.grade_set(probabilities[rows])
-            promised[rows] = decision.fitted
+            fitted[rows] = decision.fitted
         table[PROBABILITIES] = probabilities
         table["grade"] = pd.array(grades, dtype="Int8")
-        table["low"] = pd.Series(low, dtype="Int8").where(promised)
-        table["high"] = pd.Series(high, dtype="Int8").where(promised)
+        table["low"] = pd.Series(low, dtype="Int8").where(fitted)
+        table["high"] = pd.Series(high, dtype="Int8").where(fitted)
         return table
 
 
 def fit(raw: pd.DataFrame, recall_floor: float = RECALL_FLOOR, why: str = "") -> OperatingPoint:
-    """Fit every condition on the labelled pictures of the calibration part, and on nothing else.
+    """Fit every condition on the labelled pictures of the calibration split, and on nothing else.
 
     First temperature and shift by likelihood; then rule and tau by quadratic weighted kappa among those that keep the
-    floor; then the threshold of the sets. Conditions with too few labelled pictures or a single grade are left plain;
+    floor; then the threshold of the sets. Conditions with too few labelled pictures or a single grade are not fitted;
     those in which no decision is better than chance are calibrated, but the most probable grade stays the decision.
 
     Args:
         raw: a prediction table with the network's own probabilities: condition, part, truth, p0 … p3.
-        recall_floor: recall that the grade recognised least must reach. Where no decision does, the one that comes
-            nearest is taken.
+        recall_floor: recall that the grade recognised least must reach. Where no decision does, the nearest is taken.
     """
     rows = raw[(raw["part"] == PART) & raw["truth"].notna()]
     decisions = {
         Condition(str(condition)): _fit_decision(
-            one[PROBABILITIES].to_numpy(dtype=np.float64), one["truth"].to_numpy(dtype=np.int64), recall_floor
+            group[PROBABILITIES].to_numpy(dtype=np.float64), group["truth"].to_numpy(dtype=np.int64), recall_floor
         )
-        for condition, one in rows.groupby("condition", sort=False, observed=True)
-        if len(one) >= MIN_IMAGES and one["truth"].nunique() > 1
+        for condition, group in rows.groupby("condition", sort=False, observed=True)
+        if len(group) >= MIN_IMAGES and group["truth"].nunique() > 1
     }
     return OperatingPoint(decisions, recall_floor, datetime.now(UTC).isoformat(), why)
 
 
-def _fit_decision(said: Probabilities, truth: Grades, recall_floor: float) -> Decision:
-    temperature, shift = fit_calibration(said, truth)
-    calibrated = apply_calibration(said, temperature, shift)
+def _fit_decision(raw: Probabilities, truth: Grades, recall_floor: float) -> Decision:
+    temperature, shift = fit_calibration(raw, truth)
+    calibrated = apply_calibration(raw, temperature, shift)
     prior = (np.bincount(truth, minlength=_N) + 1) / (len(truth) + _N)
     rule, tau = _choose_rule(calibrated, truth, prior, recall_floor)
     shares = per_grade(prior)
     decision = Decision(temperature=temperature, shift=per_grade(shift), rule=rule, tau=tau, prior=shares)
-    return _measured(decision, said, truth)
+    return _with_figures(decision, raw, truth)
 
 
-def _measured(decision: Decision, said: Probabilities, truth: Grades) -> Decision:
-    """The decision with the sets that go with it, and what it reached: all on the calibration part."""
-    calibrated = decision.calibrated(said)
+def _with_figures(decision: Decision, raw: Probabilities, truth: Grades) -> Decision:
+    """Return the decision with its set threshold and figures, all on the calibration split."""
+    calibrated = decision.calibrated(raw)
     grades = decision.grade(calibrated)
-    reached = metrics.measure(metrics.count(truth, grades))
+    figures = metrics.measure(metrics.count(truth, grades))
     return replace(
         decision,
         set_threshold=_fit_set_threshold(calibrated, grades, truth),
         images=len(truth),
-        quadratic_weighted_kappa=reached.quadratic_weighted_kappa,
-        worst_grade_recall=reached.worst_grade_recall,
+        quadratic_weighted_kappa=figures.quadratic_weighted_kappa,
+        worst_grade_recall=figures.worst_grade_recall,
     )
 
 
-# By hand.
+# Setting by hand.
 
 
-class Labelled(NamedTuple):
-    """The labelled pictures of one part, for one condition.
+class LabelledPredictions(NamedTuple):
+    """A network's predictions of the labelled pictures of one split, for one condition.
 
     Attributes:
         images: ids, (n,).
-        said: what the network says, (n, 4), not calibrated.
+        raw: the network's probabilities, (n, 4), not calibrated.
         truth: (n,).
     """
 
     images: npt.NDArray[np.object_]
-    said: Probabilities
+    raw: Probabilities
     truth: Grades
 
 
-def labelled(raw: pd.DataFrame, condition: str, part: str) -> Labelled:
-    """Those of a raw prediction table."""
-    rows = raw[(raw["condition"] == condition) & (raw["part"] == part) & raw["truth"].notna()]
-    said = rows[PROBABILITIES].to_numpy(dtype=np.float64)
-    return Labelled(rows["image"].to_numpy(dtype=object), said, rows["truth"].to_numpy(dtype=np.int64))
+def labelled_predictions(raw: pd.DataFrame, condition: str, part: str) -> LabelledPredictions:
+    """Select the labelled predictions of one condition and split from a raw prediction table."""
+    rows = metrics.labelled_rows(raw, condition, part)
+    probabilities = rows[PROBABILITIES].to_numpy(dtype=np.float64)
+    truth = rows["truth"].to_numpy(dtype=np.int64)
+    return LabelledPredictions(rows["image"].to_numpy(dtype=object), probabilities, truth)
 
 
-def by_hand(fitted: Decision, calibration: Labelled, rule: str, tau: float, cost: Cost = SQUARED_DISTANCE) -> Decision:
-    """`fitted` with another rule: calibrated as it was, its sets and what is told of it measured anew.
+def set_rule(
+    fitted: Decision, calibration: LabelledPredictions, rule: str, tau: float, cost: Cost = SQUARED_DISTANCE
+) -> Decision:
+    """Return `fitted` with another rule: calibrated as before, its sets and figures measured anew.
 
-    A set begins with the decided grade, so another rule needs another threshold to keep its promise. What was not
-    fitted still promises nothing.
+    A set begins with the decided grade, so another rule needs another threshold to keep its coverage. A decision that
+    was not fitted still has no sets.
 
     Args:
-        calibration: the labelled pictures of PART.
+        calibration: of PART.
     """
-    chosen = replace(fitted, rule=rule, tau=tau, cost=cost)
-    return _measured(chosen, calibration.said, calibration.truth) if fitted.fitted else chosen
+    decision = replace(fitted, rule=rule, tau=tau, cost=cost)
+    return _with_figures(decision, calibration.raw, calibration.truth) if fitted.fitted else decision
 
 
-def optimum(decision: Decision, calibration: Labelled, recall_floor: float) -> Decision:
-    """`decision` as `fit` would have it decide: calibrated as it is, rule and tau chosen, sets measured anew."""
-    calibrated, prior = decision.calibrated(calibration.said), np.array(decision.prior)
+def best_decision(decision: Decision, calibration: LabelledPredictions, recall_floor: float) -> Decision:
+    """Return `decision` with the rule and tau that `fit` would choose, calibrated as it is, sets measured anew."""
+    calibrated, prior = decision.calibrated(calibration.raw), np.array(decision.prior)
     rule, tau = _choose_rule(calibrated, calibration.truth, prior, recall_floor)
-    return by_hand(decision, calibration, rule, tau)
+    return set_rule(decision, calibration, rule, tau)
 
 
-def over_taus(decision: Decision, shown: Labelled) -> pd.DataFrame:
-    """What its rule and costs reach with every tau: columns tau, quadratic_weighted_kappa, worst_grade_recall."""
-    calibrated = decision.calibrated(shown.said)
-    counts = [metrics.count(shown.truth, replace(decision, tau=tau).grade(calibrated)) for tau in TAUS]
+def tau_curves(decision: Decision, predictions: LabelledPredictions) -> pd.DataFrame:
+    """Measure its rule and costs with every tau: columns tau, quadratic_weighted_kappa, worst_grade_recall."""
+    calibrated = decision.calibrated(predictions.raw)
+    counts = [metrics.count(predictions.truth, replace(decision, tau=tau).grade(calibrated)) for tau in TAUS]
     kappas, recalls = metrics.kappas(np.stack(counts)), metrics.worst_recalls(np.stack(counts))
     return pd.DataFrame({"tau": TAUS, "quadratic_weighted_kappa": kappas, "worst_grade_recall": recalls})
 
 
-def decided(decision: Decision, shown: Labelled) -> Grades:
-    """The grades (n,) of these pictures."""
-    return decision.grade(decision.calibrated(shown.said))
+def decide_grades(decision: Decision, predictions: LabelledPredictions) -> Grades:
+    """Decide the grades (n,) of these pictures."""
+    return decision.grade(decision.calibrated(predictions.raw))
 
 
-def evaluate_sets(decision: Decision, shown: Labelled) -> SetQuality:
+def evaluate_sets(decision: Decision, predictions: LabelledPredictions) -> SetQuality:
     """Measure the grade sets of these pictures; none are counted where the decision was not fitted."""
     if not decision.fitted:
         return SetQuality(0, math.nan, math.nan)
-    low, high = decision.grade_set(decision.calibrated(shown.said))
-    return set_quality(shown.truth, low, high)
+    low, high = decision.grade_set(decision.calibrated(predictions.raw))
+    return set_quality(predictions.truth, low, high)
 
 
-LONGEST_WHO, LONGEST_WHY = 80, 300  # letters
+MAX_WHO, MAX_WHY = 80, 300  # letters
 
 
-def signed(point: OperatingPoint, who: str, why: str) -> OperatingPoint:
-    """The same decisions as a version of its own, made now; of overlong words the beginning."""
+def sign(point: OperatingPoint, who: str, why: str) -> OperatingPoint:
+    """Return the same decisions as a new version, made now; overlong words are cut."""
     now = datetime.now(UTC).isoformat()
-    return replace(point, made=now, who=_line(who)[:LONGEST_WHO], why=_line(why)[:LONGEST_WHY])
+    return replace(point, made=now, who=_one_line(who)[:MAX_WHO], why=_one_line(why)[:MAX_WHY])
 
 
 def with_decision(point: OperatingPoint, condition: str, decision: Decision, who: str, why: str) -> OperatingPoint:
-    """The point with one condition decided otherwise."""
-    return signed(replace(point, decisions={**point.decisions, Condition(condition): decision}), who, why)
+    """Return a new version of the point, with another decision for one condition."""
+    return sign(replace(point, decisions={**point.decisions, Condition(condition): decision}), who, why)
 
 
-def _line(text: str) -> str:
+def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-# The decision.
+# Decision rules.
 
 
-def _adjusted(calibrated: Probabilities, prior: npt.ArrayLike, tau: float) -> Probabilities:
+def _adjust(calibrated: Probabilities, prior: npt.ArrayLike, tau: float) -> Probabilities:
     if tau == 0:
         return calibrated
-    weighed: Probabilities = calibrated * np.asarray(prior) ** -tau
-    weighed /= weighed.sum(axis=-1, keepdims=True)
-    return weighed
+    weighted: Probabilities = calibrated * np.asarray(prior) ** -tau
+    weighted /= weighted.sum(axis=-1, keepdims=True)
+    return weighted
 
 
 def _decide(probabilities: Probabilities, rule: str, cost: Cost = SQUARED_DISTANCE) -> Grades:
-    """The most probable grade, the median, or the grade of the least expected cost."""
+    """Decide the most probable grade, the median, or the grade of the least expected cost."""
     if rule == "argmax":
         grades: Grades = probabilities.argmax(axis=-1)
     elif rule == "median":
@@ -377,13 +379,13 @@ def _decide(probabilities: Probabilities, rule: str, cost: Cost = SQUARED_DISTAN
 def _choose_rule(
     calibrated: Probabilities, truth: Grades, prior: npt.NDArray[np.float64], recall_floor: float
 ) -> tuple[str, float]:
-    """Rule and tau, of all combinations on a grid: the gentlest of those that are best, which `fit` explains.
+    """Choose rule and tau on a grid: the gentlest of the best combinations, as `fit` explains.
 
-    Only decisions whose kappa is above chance count. Of a network that learned nothing every decision is worthless, and
-    the search for recall would name healthy heads ill at random.
+    Only decisions whose kappa is above chance count. With a network that learned nothing every decision is worthless,
+    and the search for recall would grade healthy heads as ill at random.
     """
     candidates = [(rule, tau) for tau in TAUS for rule in RULES]
-    adjusted = {tau: _adjusted(calibrated, prior, tau) for tau in TAUS}
+    adjusted = {tau: _adjust(calibrated, prior, tau) for tau in TAUS}
     counts = np.stack([metrics.count(truth, _decide(adjusted[tau], rule)) for rule, tau in candidates])
     kappas, recalls = metrics.kappas(counts), metrics.worst_recalls(counts)
     # Unrelated grades have a kappa of 0 with a standard error of about 1 / √n (as a correlation: Fleiss & Cohen 1973).
@@ -393,14 +395,14 @@ def _choose_rule(
         return RULES[0], 0.0
     kept = above_chance & (recalls >= min(recall_floor, recalls[above_chance].max()) - 1e-9)
     best = kappas[kept].max()
-    return candidates[int((kept & (kappas >= best - _HAIR)).argmax())]
+    return candidates[int((kept & (kappas >= best - _SAME_KAPPA)).argmax())]
 
 
 # Grade sets.
 
 
 def _mass_before(probabilities: Probabilities, grades: Grades) -> Probabilities:
-    """Mass that the set growing from `grades` (…) has gathered before each grade enters it: (…, 4), 0 for the first."""
+    """Return the mass of the set growing from `grades` (…) before each grade enters it: (…, 4), 0 for the first."""
     flat, low = probabilities.reshape(-1, _N), grades.reshape(-1).copy()
     rows, high = np.arange(len(flat)), low.copy()
     mass, before = flat[rows, low], np.zeros(flat.shape)
@@ -415,7 +417,7 @@ def _mass_before(probabilities: Probabilities, grades: Grades) -> Probabilities:
 
 
 def _fit_set_threshold(calibrated: Probabilities, grades: Grades, truth: Grades) -> float:
-    """The ⌈(n + 1) · COVERAGE⌉-th smallest of the masses before the true grades enter (split conformal prediction).
+    """Return the ⌈(n + 1) · COVERAGE⌉-th smallest mass before the true grades enter (split conformal prediction).
 
     Source: Vovk, Gammerman & Shafer 2005; for sets grown by probability, Romano, Sesia & Candès 2020. Temperature and
     rule were fitted to the same pictures, which strictly voids the guarantee; they have too few parameters for the
@@ -426,26 +428,26 @@ def _fit_set_threshold(calibrated: Probabilities, grades: Grades, truth: Grades)
     return float(np.sort(masses)[place - 1]) if place <= len(masses) else 1.0
 
 
-# As it is stored.
+# Storage.
 
 
 def as_json(point: OperatingPoint) -> dict[str, Any]:
-    """The point as JSON can hold it."""
+    """Convert the point to values that JSON can hold."""
     decisions = {condition.value: asdict(decision) for condition, decision in point.decisions.items()}
     return asdict(point) | {"decisions": decisions}
 
 
 def from_json(values: Mapping[str, Any]) -> OperatingPoint:
-    """What `as_json` gave.
+    """Convert the values of `as_json` back.
 
     Raises:
         ValueError, LookupError, TypeError: the values are not a point.
     """
-    decisions = {Condition(key): _decision_from(one) for key, one in values["decisions"].items()}
+    decisions = {Condition(key): _decision_from(decision) for key, decision in values["decisions"].items()}
     return OperatingPoint(**{**values, "decisions": decisions})
 
 
 def _decision_from(values: Mapping[str, Any]) -> Decision:
-    cost = values.get("cost", SQUARED_DISTANCE)  # of an earlier version: it knew no other
+    cost = values.get("cost", SQUARED_DISTANCE)  # the shipped runs' points have none
     tuples = {"shift": tuple(values["shift"]), "prior": tuple(values["prior"]), "cost": tuple(map(tuple, cost))}
     return Decision(**{**values, **tuples})

@@ -24,8 +24,8 @@ from scalp_core.metrics.metrics import PROBABILITIES
 from scalp_core.metrics.operating_point import (
     COSTS,
     COVERAGE,
-    LONGEST_WHO,
-    LONGEST_WHY,
+    MAX_WHO,
+    MAX_WHY,
     MIN_IMAGES,
     PART,
     RULES,
@@ -34,17 +34,17 @@ from scalp_core.metrics.operating_point import (
     Decision,
     OperatingPoint,
     as_json,
-    by_hand,
+    best_decision,
     cost_of,
-    decided,
+    decide_grades,
     evaluate_sets,
     fit,
     from_json,
-    labelled,
-    optimum,
-    over_taus,
+    labelled_predictions,
     per_grade,
-    signed,
+    set_rule,
+    sign,
+    tau_curves,
     with_decision,
 )
 from scalp_core.rest import app
@@ -306,15 +306,15 @@ def calibration_of(*problem: object, **more: object) -> tuple[pd.DataFrame, Deci
 @pytest.mark.parametrize(("rule", "tau"), [("argmax", 0.0), ("median", 1.0), ("expected_cost", 1.5)])
 def test_a_decision_by_hand_is_whole(rule: str, tau: float) -> None:
     raw, before = calibration_of(900, noise=1.1)
-    part = labelled(raw, PUSTULES, PART)
-    decision = by_hand(before, part, rule, tau, COSTS["severe"].cost)
+    part = labelled_predictions(raw, PUSTULES, PART)
+    decision = set_rule(before, part, rule, tau, COSTS["severe"].cost)
     assert (decision.rule, decision.tau, decision.cost) == (rule, tau, COSTS["severe"].cost)
     assert (decision.temperature, decision.shift, decision.prior) == (before.temperature, before.shift, before.prior)
-    told = metrics.measure(metrics.count(part.truth, decided(decision, part)))
+    told = metrics.measure(metrics.count(part.truth, decide_grades(decision, part)))
     assert decision.images == told.images == 900
     assert decision.quadratic_weighted_kappa == told.quadratic_weighted_kappa
     assert decision.worst_grade_recall == told.worst_grade_recall
-    fresh = labelled(table(*drawn(6000, noise=1.1), part="test"), PUSTULES, "test")
+    fresh = labelled_predictions(table(*drawn(6000, noise=1.1), part="test"), PUSTULES, "test")
     quality = evaluate_sets(decision, fresh)
     assert quality.images == 6000
     assert quality.coverage > COVERAGE - 0.03, "its sets keep what they promise, whatever they begin with"
@@ -322,28 +322,28 @@ def test_a_decision_by_hand_is_whole(rule: str, tau: float) -> None:
 
 def test_what_a_decision_by_hand_decides_is_what_the_point_will() -> None:
     raw, before = calibration_of(400)
-    decision = by_hand(before, labelled(raw, PUSTULES, PART), "median", 0.75)
+    decision = set_rule(before, labelled_predictions(raw, PUSTULES, PART), "median", 0.75)
     other = pd.concat([raw, table(*drawn(300), part="valid"), table(*drawn(200), part="valid", condition="value_1")])
     told = OperatingPoint({PUSTULES: decision}).apply(other)
-    part = labelled(other, PUSTULES, "valid")
+    part = labelled_predictions(other, PUSTULES, "valid")
     rows = told[(told["part"] == "valid") & (told["condition"] == PUSTULES)].set_index("image")
-    assert (rows.loc[list(part.images), "grade"].to_numpy(dtype=int) == decided(decision, part)).all()
+    assert (rows.loc[list(part.images), "grade"].to_numpy(dtype=int) == decide_grades(decision, part)).all()
     kept = calibration.measure_sets(told, PUSTULES, "valid")
     assert evaluate_sets(decision, part) == kept
 
 
 def test_by_hand_and_back_is_as_fitted() -> None:
     raw, before = calibration_of(900, noise=1.1)
-    part = labelled(raw, PUSTULES, PART)
-    away = by_hand(before, part, "argmax", 0.0)
+    part = labelled_predictions(raw, PUSTULES, PART)
+    away = set_rule(before, part, "argmax", 0.0)
     assert away != before
-    assert optimum(away, part, fit(raw).recall_floor) == before
-    assert by_hand(away, part, before.rule, before.tau, before.cost) == before
+    assert best_decision(away, part, fit(raw).recall_floor) == before
+    assert set_rule(away, part, before.rule, before.tau, before.cost) == before
 
 
 def test_what_was_not_fitted_promises_nothing_by_hand_either() -> None:
-    part = labelled(table(*drawn(50)), PUSTULES, PART)
-    decision = by_hand(Decision(), part, "median", 0.5)
+    part = labelled_predictions(table(*drawn(50)), PUSTULES, PART)
+    decision = set_rule(Decision(), part, "median", 0.5)
     assert (decision.rule, decision.tau, decision.fitted) == ("median", 0.5, False)
     assert evaluate_sets(decision, part).images == 0
 
@@ -352,21 +352,21 @@ def test_only_labelled_pictures_of_the_part_are_looked_at_by_hand() -> None:
     labels = pd.array([0, None, 3], dtype="Int8")
     raw = table(np.full((3, 4), 0.25), [0, 1, 2]).assign(truth=labels)
     raw = pd.concat([raw, table(*drawn(5), part="test"), table(*drawn(5), condition="value_1")])
-    part = labelled(raw, PUSTULES, PART)
+    part = labelled_predictions(raw, PUSTULES, PART)
     assert list(part.images) == ["calib-0", "calib-2"]
     assert part.truth.tolist() == [0, 3]
-    assert part.said.shape == (2, 4)
-    assert labelled(raw, "value_6", PART).said.shape == (0, 4)
+    assert part.raw.shape == (2, 4)
+    assert labelled_predictions(raw, "value_6", PART).raw.shape == (0, 4)
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_over_the_taus(rule: str) -> None:
     raw, before = calibration_of(500, noise=1.1)
-    part = labelled(raw, PUSTULES, PART)
-    curves = over_taus(replace(before, rule=rule), part)
+    part = labelled_predictions(raw, PUSTULES, PART)
+    curves = tau_curves(replace(before, rule=rule), part)
     assert tuple(curves["tau"]) == TAUS
     for row in curves.itertuples():
-        chosen = by_hand(before, part, rule, row.tau)
+        chosen = set_rule(before, part, rule, row.tau)
         assert row.quadratic_weighted_kappa == chosen.quadratic_weighted_kappa
         assert row.worst_grade_recall == chosen.worst_grade_recall
 
@@ -377,10 +377,10 @@ def test_one_condition_is_decided_otherwise_and_signed() -> None:
     assert after.decisions == {**before.decisions, Condition.DANDRUFF: Decision(rule="median")}
     assert (after.recall_floor, after.who) == (0.3, "김 서연")
     assert after.why.startswith("why not !!!")
-    assert len(after.why) == LONGEST_WHY
+    assert len(after.why) == MAX_WHY
     assert after.made > before.made
-    assert len(signed(after, 999 * "x", "").who) == LONGEST_WHO
-    assert signed(after, "", "").decisions == after.decisions
+    assert len(sign(after, 999 * "x", "").who) == MAX_WHO
+    assert sign(after, "", "").decisions == after.decisions
 
 
 def test_rest_follows_a_saved_decision_from_the_next_request(trained: Trained, folders: Folders) -> None:
@@ -396,7 +396,7 @@ def test_rest_follows_a_saved_decision_from_the_next_request(trained: Trained, f
         run.change_operating_point(lambda point: with_decision(point, PUSTULES, always_severe, "me", "try"))
         assert told(client) == before | {PUSTULES: 3}
         (earlier, *_) = [*run.earlier_operating_points, OperatingPoint()]
-        run.change_operating_point(lambda _: signed(earlier, "me", "back"))
+        run.change_operating_point(lambda _: sign(earlier, "me", "back"))
         assert told(client) == before
 
 

@@ -25,7 +25,7 @@ from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import is_locked, read_json, write_json, write_text
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.metrics.operating_point import Decision, OperatingPoint, signed, with_decision
+from scalp_core.metrics.operating_point import Decision, OperatingPoint, sign, with_decision
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Progress, Run, Serving, State
 from scalp_core.runs.store import active_runs, create_run, find_run, list_runs
@@ -440,7 +440,7 @@ def test_what_is_brought_back_is_a_version_of_its_own(undecided: Run) -> None:
     for tau in (0.25, 0.5):
         undecided.change_operating_point(by_condition(Condition.DANDRUFF, tau))
     (first,) = undecided.earlier_operating_points
-    undecided.change_operating_point(lambda _: signed(first, "you", "back"))
+    undecided.change_operating_point(lambda _: sign(first, "you", "back"))
     assert undecided.operating_point.decisions == first.decisions
     assert (undecided.operating_point.who, undecided.operating_point.why) == ("you", "back")
     assert [point.decision("value_5").tau for point in undecided.earlier_operating_points] == [0.5, 0.25]

@@ -23,13 +23,13 @@ from scalp_core.metrics.operating_point import (
     COSTS,
     PART,
     Decision,
-    Labelled,
-    by_hand,
+    LabelledPredictions,
+    best_decision,
     cost_of,
-    decided,
+    decide_grades,
     fit,
-    labelled,
-    optimum,
+    labelled_predictions,
+    set_rule,
 )
 from scalp_core.runs.run import Run
 from ui.words import Say
@@ -103,13 +103,13 @@ def figures(at: AppTest) -> pd.DataFrame:
 
 
 def expected(run: Run, decision: Decision, part: str, condition: Condition = SEBUM) -> list[float]:
-    shown = labelled(run.raw_predictions, condition, part)
-    counts = metrics.count(shown.truth, decided(decision, shown))
-    return [float(metric.of(counts)) for metric in METRICS.values() if metric.of]
+    shown = labelled_predictions(run.raw_predictions, condition, part)
+    counts = metrics.count(shown.truth, decide_grades(decision, shown))
+    return [float(metric.compute(counts)) for metric in METRICS.values() if metric.of]
 
 
-def calibration(run: Run, condition: Condition = SEBUM) -> Labelled:
-    return labelled(run.raw_predictions, condition, PART)
+def calibration(run: Run, condition: Condition = SEBUM) -> LabelledPredictions:
+    return labelled_predictions(run.raw_predictions, condition, PART)
 
 
 def stored(run: Run, condition: Condition = SEBUM) -> Decision:
@@ -138,7 +138,7 @@ def test_it_opens_with_what_is_in_force_and_offers_no_test_part(run: Run, langua
 def test_a_link_opens_what_it_says(run: Run) -> None:
     at = assert_healthy(lab(rule="expected_cost", tau="0.75", cost=FOUR_BY_FOUR.replace("9", "8"), lab_part="valid"))
     cost = cost_of([[min(cell, 8) for cell in row] for row in COSTS["squared"].cost])
-    chosen = by_hand(stored(run), calibration(run), "expected_cost", 0.75, cost)
+    chosen = set_rule(stored(run), calibration(run), "expected_cost", 0.75, cost)
     here, in_force, plain = figures(at).to_numpy(dtype=float).T
     assert here[:9].tolist() == pytest.approx(expected(run, chosen, "valid"))
     assert in_force[:9].tolist() == pytest.approx(expected(run, stored(run), "valid"))
@@ -169,7 +169,7 @@ def test_figures_curve_and_address_move_with_the_choice(run: Run) -> None:
     rule(at).set_value("median").run()
     slider(at).set_value(1.5).run()
     at = assert_healthy(at)
-    chosen = by_hand(stored(run), calibration(run), "median", 1.5)
+    chosen = set_rule(stored(run), calibration(run), "median", 1.5)
     assert figures(at).iloc[:9, 0].tolist() == pytest.approx(expected(run, chosen, PART))
     assert (address(at, "rule"), address(at, "tau")) == ("median", "1.5")
     (chart,) = (node.proto for node in at if node.type == "vega_lite_chart")
@@ -180,7 +180,7 @@ def test_figures_curve_and_address_move_with_the_choice(run: Run) -> None:
 
 def test_back_to_the_fitted_optimum_and_to_what_is_in_force(run: Run) -> None:
     run.write_operating_point(fit(run.raw_predictions, 0.5))
-    best = optimum(stored(run), calibration(run), 0.5)
+    best = best_decision(stored(run), calibration(run), 0.5)
     at = assert_healthy(lab(rule="argmax", tau="1.375"))
     at = assert_healthy(at.button(key="lab-to-optimum").click().run())
     assert (rule(at).value, slider(at).value) == (best.rule, best.tau)
@@ -212,7 +212,7 @@ def test_costs_are_chosen_edited_and_refused(run: Run) -> None:
     at = assert_healthy(at.run())
     assert address(at, "cost") == "0,1,4,9,1,0,1,4,4,1,0,1,30,8,2,0"
     cost = cost_of([float(one) for one in (address(at, "cost") or "").split(",")])
-    chosen = by_hand(stored(run), calibration(run), "expected_cost", 0.0, cost)
+    chosen = set_rule(stored(run), calibration(run), "expected_cost", 0.0, cost)
     assert figures(at).iloc[:9, 0].tolist() == pytest.approx(expected(run, chosen, PART))
     at.session_state[editor] = {"edited_rows": {0: {names[0]: 100}}, "added_rows": [], "deleted_rows": []}
     at = at.run()
@@ -231,10 +231,10 @@ def test_a_cell_shows_its_pictures(run: Run, tiny: Dataset) -> None:
     table.loc[known & (np.arange(len(table)) < len(tiny.index)), "image"] = tiny.column("id").tolist()
     table.to_parquet(run.predictions_path)
     run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
-    shown = labelled(run.raw_predictions, SEBUM, PART)
+    shown = labelled_predictions(run.raw_predictions, SEBUM, PART)
     at = assert_healthy(lab(rule="argmax", tau="0", lab_cell="here.1.0"))
-    chosen = by_hand(stored(run), calibration(run), "argmax", 0.0)
-    count = int(((shown.truth == 1) & (decided(chosen, shown) == 0)).sum())
+    chosen = set_rule(stored(run), calibration(run), "argmax", 0.0)
+    count = int(((shown.truth == 1) & (decide_grades(chosen, shown) == 0)).sum())
     told = _EN("lab_cell", side=_EN("lab_here"), truth="1 mild", predicted="0 normal", count=count)
     assert told in page_text(at)
 
@@ -280,13 +280,13 @@ def test_what_is_saved_decides_and_can_be_taken_back(run: Run) -> None:
     at = assert_healthy(lab("ko", rule="argmax", tau="1.5"))
     at = assert_healthy(save(at, "서연 <b>", "rare grades matter", "ko"))
     assert say("lab_saved", condition=SEBUM.text("ko")) in texts(at.toast)
-    assert stored(run) == by_hand(before.decision(SEBUM), calibration(run), "argmax", 1.5)
+    assert stored(run) == set_rule(before.decision(SEBUM), calibration(run), "argmax", 1.5)
     assert stored(run, DANDRUFF) == before.decision(DANDRUFF)
     assert (run.operating_point.who, run.operating_point.why) == ("서연 <b>", "rare grades matter")
     assert run.earlier_operating_points == [before]
     told = run.predictions[(run.predictions["condition"] == SEBUM) & (run.predictions["part"] == "test")]
-    shown = labelled(run.raw_predictions, SEBUM, "test")
-    assert (told["grade"].to_numpy(dtype=int) == decided(stored(run), shown)).all()
+    shown = labelled_predictions(run.raw_predictions, SEBUM, "test")
+    assert (told["grade"].to_numpy(dtype=int) == decide_grades(stored(run), shown)).all()
     (versions,) = (one.value for one in at.dataframe if say("point_made") in one.value)
     assert list(versions[say("point_author")]) == ["서연 <b>", "–"]
     words = f"{SEBUM.text('ko')}: {say('rule_argmax')}, τ 1.5"

@@ -22,21 +22,21 @@ from scalp_core.metrics.operating_point import (
     COSTS,
     COVERAGE,
     LARGEST_COST,
-    LONGEST_WHO,
-    LONGEST_WHY,
+    MAX_WHO,
+    MAX_WHY,
     PART,
     RULES,
     TAUS,
     Cost,
     Decision,
-    Labelled,
-    by_hand,
+    LabelledPredictions,
+    best_decision,
     cost_of,
-    decided,
+    decide_grades,
     evaluate_sets,
-    labelled,
-    optimum,
-    over_taus,
+    labelled_predictions,
+    set_rule,
+    tau_curves,
     with_decision,
 )
 from scalp_core.runs.champions import champions
@@ -102,14 +102,14 @@ class _Bench:
         return self.run.operating_point.decision(self.condition)
 
     @property
-    def shown(self) -> Labelled:
+    def shown(self) -> LabelledPredictions:
         return self._labelled(self.part)
 
     @property
-    def calibration(self) -> Labelled:
+    def calibration(self) -> LabelledPredictions:
         return self._labelled(PART)
 
-    def _labelled(self, part: str) -> Labelled:
+    def _labelled(self, part: str) -> LabelledPredictions:
         return _labelled(self.run, self.run.finished_ns, self.condition, part)
 
     @cached_property
@@ -119,19 +119,19 @@ class _Bench:
 
     def counts(self, decision: Decision) -> Counts:
         """Its confusion matrix on the part that is shown."""
-        return metrics.count(self.shown.truth, decided(decision, self.shown))
+        return metrics.count(self.shown.truth, decide_grades(decision, self.shown))
 
 
 @lru_cache(maxsize=32)
-def _labelled(run: Run, _finished_ns: int, condition: Condition, part: str) -> Labelled:
-    return labelled(run.raw_predictions, condition, part)
+def _labelled(run: Run, _finished_ns: int, condition: Condition, part: str) -> LabelledPredictions:
+    return labelled_predictions(run.raw_predictions, condition, part)
 
 
 @lru_cache(maxsize=32)
 def _optimum(run: Run, _changed_ns: int, condition: Condition) -> Decision:
     point = run.operating_point
     calibration = _labelled(run, run.finished_ns, condition, PART)
-    return optimum(point.decision(condition), calibration, point.recall_floor)
+    return best_decision(point.decision(condition), calibration, point.recall_floor)
 
 
 def _choose_bench(one: ModelSelection, say: Say) -> _Bench | None:
@@ -243,7 +243,7 @@ def _choose_decision(bench: _Bench, say: Say) -> Decision:
     cost = asked.cost
     if rule == _COST_RULE:
         cost = _choose_cost(bench, replace(asked, rule=rule, tau=tau), key, say)
-    chosen = by_hand(bench.stored, bench.calibration, rule or asked.rule, tau, cost)
+    chosen = set_rule(bench.stored, bench.calibration, rule or asked.rule, tau, cost)
     _keep(chosen, bench.stored)
     _buttons_back(bench, chosen, say)
     return chosen
@@ -329,7 +329,7 @@ def _cell(dataset: Dataset, bench: _Bench, chosen: Decision, say: Say) -> None:
     cell = parse_cell(st.query_params.get("lab_cell", ""), _SIDES)
     if cell is None:
         return
-    grades = decided(chosen if cell.side == "here" else bench.stored, bench.shown)
+    grades = decide_grades(chosen if cell.side == "here" else bench.stored, bench.shown)
     ids = bench.shown.images[(bench.shown.truth == cell.truth) & (grades == cell.predicted)]
     names = {end: grade_name(getattr(cell, end), say.language) for end in ("truth", "predicted")}
     side = say("lab_here") if cell.side == "here" else say("lab_current")
@@ -375,7 +375,7 @@ def _curves(bench: _Bench, chosen: Decision, say: Say) -> None:
     marked = {"here": chosen, "stored": bench.stored} | ({"optimum": bench.optimum} if bench.optimum else {})
     marks = [{"mark": mark, "tau": decision.tau} | _reached(bench, decision) for mark, decision in marked.items()]
     chart = decision_chart(
-        over_taus(chosen, bench.shown), pd.DataFrame(marks), bench.run.operating_point.recall_floor, say.language
+        tau_curves(chosen, bench.shown), pd.DataFrame(marks), bench.run.operating_point.recall_floor, say.language
     )
     st.altair_chart(chart, key="lab-curves", alt=say("lab_curves_alt"))
     st.caption(say("lab_curves"))
@@ -401,9 +401,9 @@ def _save(bench: _Bench, chosen: Decision, say: Say) -> None:
     why = say("lab_why_default", condition=name, way=decision_words(chosen, say))
     with st.form(f"lab-save-{bench.id}", border=False):
         left, right = st.columns([1, 2])
-        who = left.text_input(say("point_author"), st.session_state.get("lab_who", ""), LONGEST_WHO, key="lab-who")
+        who = left.text_input(say("point_author"), st.session_state.get("lab_who", ""), MAX_WHO, key="lab-who")
         made = bench.run.operating_point.made  # what is saved next has a reason of its own
-        typed = right.text_input(say("point_occasion"), "", LONGEST_WHY, placeholder=why, key=f"lab-why-{made}")
+        typed = right.text_input(say("point_occasion"), "", MAX_WHY, placeholder=why, key=f"lab-why-{made}")
         pressed = st.form_submit_button(say("lab_save_button"), icon=":material/save:", disabled=same)
     if not pressed or same:
         return

@@ -13,12 +13,12 @@ from scalp_core.metrics.calibration import SetQuality
 from scalp_core.metrics.operating_point import (
     COSTS,
     COVERAGE,
-    LONGEST_WHO,
+    MAX_WHO,
     MIN_IMAGES,
     Decision,
     OperatingPoint,
     fit,
-    signed,
+    sign,
 )
 from scalp_core.runs.run import Run
 from ui.feedback import toast_after_rerun
@@ -168,11 +168,11 @@ def _bring_back(run: Run, points: list[OperatingPoint], say: Say) -> None:
             key=f"version-{key}",
             width=300,
         )
-        who = st.text_input(say("point_author"), max_chars=LONGEST_WHO, key=f"version-who-{key}", width=220)
+        who = st.text_input(say("point_author"), max_chars=MAX_WHO, key=f"version-who-{key}", width=220)
         pressed = st.button(say("point_bring_back"), key=f"bring-back-{key}", icon=":material/history:")
     if not pressed or made not in earlier:
         return
     why = say("point_brought_back", made=_moment(earlier[made]), why=earlier[made].why or "–")
-    run.change_operating_point(lambda _: signed(earlier[made], who or "", why))
+    run.change_operating_point(lambda _: sign(earlier[made], who or "", why))
     toast_after_rerun(say("point_back"))
     st.rerun()
