@@ -112,9 +112,9 @@ def sampled_shares(recipe: Recipe) -> pd.DataFrame:
 
 
 def duration_text(expected: DurationEstimate) -> str:
-    """Return one line: the duration, its pieces, the date of measurement."""
-    pieces = ", ".join(f"{piece.what.en} {piece.seconds:.0f} s" for piece in expected.pieces)
-    return f"It takes {expected.text.en} ({pieces}; speed of this machine as of {expected.measured[:10]})."
+    """Return one line: the duration, its stages, the date of measurement."""
+    stages = ", ".join(f"{stage.name.en} {stage.seconds:.0f} s" for stage in expected.stages)
+    return f"It takes {expected.text.en} ({stages}; speed of this machine as of {expected.measured[:10]})."
 
 
 # ---- while it trains ----

@@ -1,8 +1,8 @@
-"""Who answers: the run that grades each condition, for page and REST alike. Knows no pixels.
+"""Champions: the run that grades each condition, for dashboard and REST alike.
 
-A promoted run if one is pinned in `artifacts/champions.json`; otherwise the best finished run on the validation part,
-the smallest among those practically equal to it. The test part is never used to choose. Every change of the pins is
-kept in `artifacts/champions.jsonl`.
+It is the promoted run if one is pinned in `artifacts/champions.json`; otherwise the best finished run on the validation
+split, the smallest among those practically equal to it. The test split is never used to choose. Every change of the
+pins is kept in `artifacts/champions.jsonl`.
 """
 
 import json
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Champion:
-    """The run that answers for a condition, and whether somebody chose it."""
+    """The run that answers for a condition, and whether it was promoted."""
 
     condition: Condition
     run: Run
@@ -45,14 +45,14 @@ class Champion:
 
 @dataclass(frozen=True)
 class Change:
-    """Somebody's decision about who answers for a condition.
+    """A change of the run that answers for a condition.
 
     Attributes:
         time: UTC, ISO 8601.
         before: id of the run that answered until then; empty if there was none.
-        after: id of the run that answers from then on; likewise.
-        pinned: `after` was promoted; otherwise it is back to the automatic choice.
-        why: what the decision rested on, in words.
+        after: id of the run that answers from then on; empty if there is none.
+        pinned: `after` was promoted; otherwise the choice is automatic again.
+        why: the reasons, in words.
     """
 
     time: str
@@ -64,7 +64,7 @@ class Change:
 
 
 def run_report(run: Run) -> pd.DataFrame:
-    """The report of a finished run's predictions (see evaluate.report). Shared: do not change."""
+    """Return the report of a finished run's predictions (see metrics.report). Shared: do not change."""
     return _run_report(run, run.changed_ns)
 
 
@@ -90,27 +90,30 @@ def split_readable(runs: Iterable[Run]) -> tuple[list[Run], dict[Run, ScalpError
 
 
 def check_readable(run: Run) -> None:
-    """Raises ScalpError, which names the file, unless all that judging a finished run takes can be read."""
+    """Read everything that judging a finished run takes.
+
+    Raises:
+        ScalpError: a file cannot be read; the message names it.
+    """
     run.check_complete()
     _ = run.predictions, run.parameters
     run_report(run)
 
 
 def score(run: Run, condition: Condition, part: str) -> float | None:
-    """Quadratic weighted kappa of a run; None where the part cannot say."""
+    """Return the quadratic weighted kappa of a run in a split; None where it is undefined."""
     table = run_report(run)
     values = table.loc[(table["condition"] == condition) & (table["part"] == part), "quadratic_weighted_kappa"]
     return float(values.iloc[0]) if values.notna().any() else None
 
 
 def judged_on(dataset: Dataset) -> list[Run]:
-    """Finished runs that were judged on the pictures of this data set, whatever else they learned from."""
-    # The index's own hash stands for both in runs of an earlier version.
-    return [run for run in finished_runs() if run.evaluation_hash in (dataset.evaluation_hash, dataset.index_hash)]
+    """Return the finished runs that were judged on the pictures of this data set, whatever they learned from."""
+    return [run for run in finished_runs() if run.evaluation_hash == dataset.evaluation_hash]
 
 
 def champions() -> dict[Condition, Champion]:
-    """The answering run of every condition that has one. Asked at every request, worked out when runs change."""
+    """Return the champion of every condition that has one. Cheap at every request: computed when runs change."""
     finished, damaged = split_readable(finished_runs())
     for error in damaged.values():
         _log.warning("%s", error)
@@ -129,21 +132,21 @@ def _champions(finished: tuple[Run, ...], _pins: Path, _changed: tuple[int, ...]
     except ScalpError as error:  # grading goes on with the automatic choice; the pages say why, see `pins`
         _log.warning("%s", error)
         pinned = {}
-    found = (_champion(condition, finished, pinned.get(condition)) for condition in CONDITIONS)
-    return {champion.condition: champion for champion in found if champion}
+    candidates = (_champion(condition, finished, pinned.get(condition)) for condition in CONDITIONS)
+    return {champion.condition: champion for champion in candidates if champion}
 
 
 def _champion(condition: Condition, finished: Sequence[Run], pinned: str | None) -> Champion | None:
-    able = [run for run in finished if condition in run.recipe.conditions]
-    for run in able:
+    grading = [run for run in finished if condition in run.recipe.conditions]
+    for run in grading:
         if run.id == pinned:
             return Champion(condition, run, pinned=True)
-    chosen = equals(_rivals(able, condition), condition)
-    return Champion(condition, chosen[0], pinned=False) if chosen else None
+    best = practically_equal(_comparable(grading, condition), condition)
+    return Champion(condition, best[0], pinned=False) if best else None
 
 
-def equals(runs: Iterable[Run], condition: Condition) -> list[Run]:
-    """Those that nobody would tell apart from the best of these runs on the validation part; the smallest first.
+def practically_equal(runs: Iterable[Run], condition: Condition) -> list[Run]:
+    """Return the runs that are practically equal to the best of these on the validation split; the smallest first.
 
     By size and not by time, so that the same runs answer on every machine.
 
@@ -151,8 +154,9 @@ def equals(runs: Iterable[Run], condition: Condition) -> list[Run]:
         runs: judged on the same pictures.
     """
     scores = {run: _valid_score(run, condition) for run in runs}
-    near = [run for run, reached in scores.items() if reached >= max(scores.values()) - _KAPPA.negligible]
-    return sorted(near, key=lambda run: (run.parameters, run.created))
+    best = max(scores.values(), default=0.0)
+    equal = [run for run, kappa in scores.items() if kappa >= best - _KAPPA.negligible]
+    return sorted(equal, key=lambda run: (run.parameters, run.created))
 
 
 def _valid_score(run: Run, condition: Condition) -> float:
@@ -160,27 +164,17 @@ def _valid_score(run: Run, condition: Condition) -> float:
     return score(run, condition, "valid") or 0.0
 
 
-def _rivals(able: Sequence[Run], condition: Condition) -> list[Run]:
-    """Runs that may be compared: those judged on the same pictures, some of them labelled for the condition.
+def _comparable(runs: Sequence[Run], condition: Condition) -> list[Run]:
+    """Return the runs judged on the same pictures, some of them labelled for the condition.
 
     Real pictures go before rendered ones, then the runs judged on most of them, then the latest.
     """
-    judged = {run: images for run in able if (images := _validated(run, condition))}
+    judged = {run: images for run in runs if (images := _validated(run, condition))}
     if not judged:
         return []
-    pictures = _pictures_of(judged)
-    standing = {pictures[run]: (not run.synthetic, images, run.created) for run, images in judged.items()}
-    chosen = max(standing, key=lambda one: standing[one])
-    return [run for run in judged if pictures[run] == chosen]
-
-
-def _pictures_of(runs: Iterable[Run]) -> dict[Run, str]:
-    """The hash of the pictures that each run was judged on.
-
-    Runs of an earlier version know their index alone; a run of this version on the same index knows what it stands for.
-    """
-    known = {run.index_hash: run.evaluation_hash for run in runs if run.evaluation_hash != run.index_hash}
-    return {run: known.get(run.evaluation_hash, run.evaluation_hash) for run in runs}
+    priority = {run.evaluation_hash: (not run.synthetic, images, run.created) for run, images in judged.items()}
+    preferred = max(priority, key=lambda evaluation_hash: priority[evaluation_hash])
+    return [run for run in judged if run.evaluation_hash == preferred]
 
 
 def _validated(run: Run, condition: Condition) -> int:
@@ -200,14 +194,13 @@ def _changes_path() -> Path:
 
 
 def pins() -> dict[Condition, str]:
-    """The promoted run's id by condition. A run that is gone, or grades something else, changes nothing.
+    """Read the promoted run's id by condition. A run that is gone, or grades other conditions, changes nothing.
 
     Raises:
         ScalpError: the file cannot be read; then every choice is automatic.
     """
     try:
-        written = read_json(_pins_path())
-        return {Condition(key): str(run_id) for key, run_id in written.items()}
+        return {Condition(key): str(run_id) for key, run_id in read_json(_pins_path()).items()}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, AttributeError) as error:
@@ -221,7 +214,7 @@ def pins() -> dict[Condition, str]:
 
 
 def promote(condition: Condition, run: Run, why: str = "") -> None:
-    """From now on this run answers for the condition, whatever comes after it.
+    """Let this run answer for the condition from now on, whatever runs finish later.
 
     Raises:
         ScalpError: it has not finished or does not grade the condition; the folder for runs cannot be written.
@@ -237,7 +230,7 @@ def promote(condition: Condition, run: Run, why: str = "") -> None:
 
 
 def unpin(condition: Condition, why: str = "") -> None:
-    """Back to the automatic choice.
+    """Return a condition to the automatic choice.
 
     Raises:
         ScalpError: the folder for runs cannot be written.
@@ -247,63 +240,62 @@ def unpin(condition: Condition, why: str = "") -> None:
 
 def _repin(condition: Condition, run_id: str | None, why: str) -> None:
     try:
-        with FileLock(artifacts_folder() / ".champions.lock"):  # of two at a time neither loses the other's change
-            pinned, before = pins(), _answering(condition)
+        with FileLock(artifacts_folder() / ".champions.lock"):  # two at a time would lose one change
+            pinned, before = pins(), _champion_id(condition)
             if pinned.get(condition) == run_id:
                 return
             others = {key.value: pin for key, pin in pinned.items() if key is not condition}
             write_json(_pins_path(), others | ({condition.value: run_id} if run_id else {}))
             now = datetime.now(UTC).isoformat()
-            _remember(Change(now, condition, before, _answering(condition), run_id is not None, why))
+            _log_change(Change(now, condition, before, _champion_id(condition), run_id is not None, why))
     except OSError as error:
         raise not_writable(error) from error
 
 
-def _answering(condition: Condition) -> str:
+def _champion_id(condition: Condition) -> str:
     champion = champions().get(condition)
     return champion.run.id if champion else ""
 
 
-def _remember(change: Change) -> None:
+def _log_change(change: Change) -> None:
     path = _changes_path()
-    written = path.read_text(encoding="utf-8") if path.exists() else ""
-    write_text(path, written + json.dumps(asdict(change), ensure_ascii=False) + "\n")
+    lines = path.read_text(encoding="utf-8") if path.exists() else ""
+    write_text(path, lines + json.dumps(asdict(change), ensure_ascii=False) + "\n")
 
 
 def changes() -> list[Change]:
-    """What was promoted and taken back, the latest first. A line that somebody broke is left out; the log says so."""
-    path, found = _changes_path(), []
+    """Read all changes of the pins, the latest first. Broken lines are logged and left out."""
+    path, history = _changes_path(), []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
             values = json.loads(line)
-            found.append(Change(**values | {"condition": Condition(values["condition"])}))
+            history.append(Change(**values | {"condition": Condition(values["condition"])}))
         except (ValueError, LookupError, TypeError):
             _log.warning("a line of %s cannot be read and is left out", path.name)
-    return found[::-1]
+    return history[::-1]
 
 
 def against(run: Run, incumbent: Run, condition: Condition) -> "Differences":
-    """What `run` reaches beyond `incumbent` on the validation part: paired bootstrap over captures (see compare).
+    """Compare `run` with `incumbent` on the validation split, by a paired bootstrap over captures.
 
     Raises:
         ScalpError: they were not judged on the same pictures, or the data set that these are of is not here.
     """
-    pictures = _pictures_of(finished_runs())
-    if pictures[run] != pictures[incumbent]:
+    if run.evaluation_hash != incumbent.evaluation_hash:
         raise ScalpError(
             "not_comparable",
             f"Runs “{run.id}” and “{incumbent.id}” were judged on other pictures and cannot be compared.",
             f"“{run.id}” 실행과 “{incumbent.id}” 실행은 서로 다른 사진으로 평가되어 비교할 수 없어요.",
         )
-    dataset = _dataset_of(run, pictures[run])
+    dataset = _dataset_of(run)
     changed = (run.changed_ns, incumbent.changed_ns, dataset.version)
-    return _against(run, incumbent, condition, dataset.name, changed)
+    return _difference(run, incumbent, condition, dataset.name, changed)
 
 
-def _dataset_of(run: Run, pictures: str) -> Dataset:
-    """The data set that knows which capture the pictures belong to that a run was judged on."""
+def _dataset_of(run: Run) -> Dataset:
+    """Return the data set with the captures of the pictures that a run was judged on."""
     for dataset in list_datasets():
-        if {dataset.evaluation_hash, dataset.index_hash} & {pictures, run.evaluation_hash}:
+        if dataset.evaluation_hash == run.evaluation_hash:
             return dataset
     raise ScalpError(
         "no_captures",
@@ -314,13 +306,13 @@ def _dataset_of(run: Run, pictures: str) -> Dataset:
 
 
 @lru_cache(maxsize=256)
-def _against(
+def _difference(
     run: Run, incumbent: Run, condition: Condition, data: str, _changed: tuple[int, int, int]
 ) -> "Differences":
-    # Answers are given without it: scipy, which comes along, takes 0.2 s that a server's start need not wait for.
+    # scipy, which this imports, takes 0.2 s that a server's start need not wait for.
     from scalp_core.metrics import paired_comparison
 
     dataset = open_dataset(data)
     captures: Mapping[str, object] = dict(zip(dataset.column("id"), dataset.column("capture"), strict=True))
-    sides = (counts_by_group(one.predictions, condition, "valid", captures)[None] for one in (run, incumbent))
+    sides = (counts_by_group(side.predictions, condition, "valid", captures)[None] for side in (run, incumbent))
     return paired_comparison.difference(*sides)

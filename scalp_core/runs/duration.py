@@ -1,6 +1,6 @@
-"""How long a recipe will take on this machine, from speeds measured here once. Knows no torch and no network.
+"""Estimates of how long a recipe will train on this machine, from speeds measured here once.
 
-A process of its own learns from a few blank batches; what it finds is remembered in `artifacts/.speeds.json`.
+A separate process learns from a few blank batches; the speeds are kept in `artifacts/.speeds.json`.
 """
 
 import json
@@ -29,28 +29,30 @@ from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import not_writable
 from scalp_core.runs.store import check_recipe
 
-_SAMPLE = 8  # pictures that are read to see how long it takes
+_SAMPLE = 8  # pictures that are read to time it
 _LEARNED_BATCHES, _GRADED_BATCHES = 4, 3  # that the measuring process works through
-_NICENESS = 10  # as the runner's trainings have it
+_NICENESS = 10  # as of the worker's trainings
 # Tracing a network for its export is a single thread of Python at work, as importing torch is: of the five families the
 # smallest take 0.8 to 1.8 times as long.
 _EXPORT_IN_STARTS = 1.5
 _EPOCH_OVERHEAD = 0.3  # seconds an epoch that are not spent on pictures: report, history, checkpoint
 
 
-class Piece(NamedTuple):
-    """One stretch of a training."""
+class Stage(NamedTuple):
+    """One stage of a training."""
 
-    what: Text
+    name: Text
     seconds: float
 
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast this machine is.
+    """Speeds of this machine.
 
     Attributes:
-        prepared, learned, graded: pictures a second that are read and resized, learned from, graded.
+        prepared: pictures a second that are read and resized.
+        learned: pictures a second that are learned from.
+        graded: pictures a second that are graded.
         start: seconds until a training process has its network.
         measured: UTC, ISO 8601.
     """
@@ -69,24 +71,24 @@ class Speed:
 
 @dataclass(frozen=True)
 class DurationEstimate:
-    """How long a training takes, piece by piece.
+    """The duration of a training, by stage.
 
     Attributes:
-        measured: when the speeds were, UTC, ISO 8601.
+        measured: time at which the speeds were measured, UTC, ISO 8601.
         may_end_early: all epochs are counted, but the recipe stops when nothing gets better.
     """
 
-    pieces: tuple[Piece, ...]
+    stages: tuple[Stage, ...]
     measured: str
     may_end_early: bool
 
     @property
     def seconds(self) -> float:
-        return sum(piece.seconds for piece in self.pieces)
+        return sum(stage.seconds for stage in self.stages)
 
     @property
     def text(self) -> Text:
-        """“about 12 min, less if it stops early”."""
+        """The duration in words: “about 12 min, less if it stops early”."""
         about = duration(self.seconds)
         if not self.may_end_early:
             return about
@@ -94,7 +96,7 @@ class DurationEstimate:
 
 
 def duration(seconds: float) -> Text:
-    """“about 40 s”, “about 12 min”, “about 3 h 20 min”: as coarse as an estimate is."""
+    """Word a duration: “about 40 s”, “about 12 min”, “about 3 h 20 min”."""
     if seconds < 90:
         rounded = max(5, 5 * round(seconds / 5))
         return Text(f"about {rounded} s", f"약 {rounded}초")
@@ -108,59 +110,59 @@ def duration(seconds: float) -> Text:
 
 
 def estimate(recipe: Recipe) -> DurationEstimate | None:
-    """How long it takes; None where the like of it was never measured on this machine.
+    """Estimate the duration of a recipe; None where no such recipe was measured on this machine.
 
     Raises:
         ScalpError: there is no such data set.
     """
-    speed = _remembered().get(_key(recipe))
-    return None if speed is None else at(recipe, speed)
+    speed = _stored_speeds().get(_key(recipe))
+    return None if speed is None else estimate_at(recipe, speed)
 
 
 def measure(recipe: Recipe) -> DurationEstimate:
-    """Measure how fast this machine is at it, some ten seconds for the smaller networks, and remember it.
+    """Measure how fast this machine is at a recipe, and keep it; some ten seconds for the smaller networks.
 
     Raises:
         ScalpError: the recipe cannot be trained, the measuring process failed (its last line is in the message), or
-            what was measured cannot be written down.
+            the speeds cannot be written.
     """
     check_recipe(recipe)
-    speed = _measured(recipe)
-    speeds = _remembered() | {_key(recipe): speed}
+    speed = _measure_speed(recipe)
+    speeds = _stored_speeds() | {_key(recipe): speed}
     try:
-        write_json(_path(), {key: asdict(one) for key, one in speeds.items()})
+        write_json(_path(), {key: asdict(stored) for key, stored in speeds.items()})
     except OSError as error:
         raise not_writable(error) from error
-    return at(recipe, speed)
+    return estimate_at(recipe, speed)
 
 
 # ---- arithmetic ----
 
 
-def at(recipe: Recipe, speed: Speed) -> DurationEstimate:
-    """What a recipe takes at such speeds, if it trains all its epochs and finds only the pictures prepared."""
+def estimate_at(recipe: Recipe, speed: Speed) -> DurationEstimate:
+    """Estimate the duration of a recipe at given speeds, if it trains all its epochs."""
     dataset = open_dataset(recipe.data)
     parts = dataset.column("part").value_counts()
     valid, graded = int(parts.get("valid", 0)), dataset.images - int(parts.get("train", 0))
     unprepared = 0 if _is_prepared(dataset, recipe) else dataset.images
     head_alone = recipe.learns == "head"
-    pieces = (
-        Piece(Text("start", "시작"), speed.start),
-        Piece(Text("preparing pictures", "사진 준비"), unprepared / speed.prepared),
-        Piece(Text("features", "특징 계산"), dataset.images / speed.graded if head_alone else 0.0),
-        Piece(
+    stages = (
+        Stage(Text("start", "시작"), speed.start),
+        Stage(Text("preparing pictures", "사진 준비"), unprepared / speed.prepared),
+        Stage(Text("features", "특징 계산"), dataset.images / speed.graded if head_alone else 0.0),
+        Stage(
             Text(f"{recipe.epochs} epochs", f"{recipe.epochs}에폭"),
             recipe.epochs * _EPOCH_OVERHEAD
             + (0.0 if head_alone else _epochs(recipe, speed, int(parts.get("train", 0)), valid)),
         ),
-        Piece(Text("grading", "평가"), 0.0 if head_alone else graded / speed.graded),
-        Piece(Text("export", "내보내기"), _EXPORT_IN_STARTS * speed.start),
+        Stage(Text("grading", "평가"), 0.0 if head_alone else graded / speed.graded),
+        Stage(Text("export", "내보내기"), _EXPORT_IN_STARTS * speed.start),
     )
-    return DurationEstimate(tuple(piece for piece in pieces if piece.seconds), speed.measured, bool(recipe.patience))
+    return DurationEstimate(tuple(stage for stage in stages if stage.seconds), speed.measured, bool(recipe.patience))
 
 
 def _epochs(recipe: Recipe, speed: Speed, pictures: int, valid: int) -> float:
-    """Seconds of all epochs, in which pictures pass through the whole network."""
+    """Return the seconds of all epochs, in which pictures pass through the whole network."""
     steps = max(1, pictures // recipe.batch_size)  # the last, smaller batch is left out
     learned = min(pictures, steps * recipe.batch_size)
     frozen = min(recipe.frozen_epochs, recipe.epochs)  # a backbone that stands still does what grading does
@@ -172,28 +174,28 @@ def _epochs(recipe: Recipe, speed: Speed, pictures: int, valid: int) -> float:
 
 
 def _is_prepared(dataset: Dataset, recipe: Recipe) -> bool:
-    """Pictures of this size lie there (`learning.pixel_cache`); which interpolation it takes only timm knows."""
+    """Tell whether pictures of this size are cached (`learning.pixel_cache`), with any interpolation."""
     return any((dataset.folder / "cache").glob(f"{recipe.image_size}x{recipe.image_size}-*.npy"))
 
 
-# ---- what is remembered ----
+# ---- stored speeds ----
 
 
 def _path() -> Path:
     return artifacts_folder() / ".speeds.json"
 
 
-def _remembered() -> dict[str, Speed]:
+def _stored_speeds() -> dict[str, Speed]:
     try:
         return {key: Speed(**values) for key, values in read_json(_path()).items()}
     except FileNotFoundError:
         return {}
-    except (ValueError, TypeError, AttributeError):  # somebody broke it: no loss, it is measured again
+    except (ValueError, TypeError, AttributeError):  # damaged: no loss, it is measured again
         return {}
 
 
 def _key(recipe: Recipe) -> str:
-    """What decides the speed: of the recipe, of torch, and of the machine, as folders are copied to others."""
+    """Return all that decides the speed: of the recipe, of torch, and of the machine, as folders may be copied."""
     facts = {
         "architecture": recipe.architecture,
         "image_size": recipe.image_size,
@@ -214,23 +216,23 @@ def _key(recipe: Recipe) -> str:
 # ---- measuring ----
 
 
-def _measured(recipe: Recipe) -> Speed:
+def _measure_speed(recipe: Recipe) -> Speed:
     started = time.monotonic()
-    told = _ask_process(recipe)
-    whole = time.monotonic() - started
-    batches = _LEARNED_BATCHES / told["learned"] + _GRADED_BATCHES / told["graded"]
+    rates = _run_measuring_process(recipe)
+    seconds = time.monotonic() - started
+    batches = _LEARNED_BATCHES / rates["learned"] + _GRADED_BATCHES / rates["graded"]
     return Speed(
-        prepared=_prepared_a_second(open_dataset(recipe.data), recipe.image_size),
-        learned=told["learned"],
-        graded=told["graded"],
-        start=max(0.1, whole - recipe.batch_size * batches),
+        prepared=_preparing_rate(open_dataset(recipe.data), recipe.image_size),
+        learned=rates["learned"],
+        graded=rates["graded"],
+        start=max(0.1, seconds - recipe.batch_size * batches),
         measured=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 
 
-def _ask_process(recipe: Recipe) -> Mapping[str, float]:
-    """Pictures a second, `learned` and `graded`, from the process that has torch."""
-    done = subprocess.run(
+def _run_measuring_process(recipe: Recipe) -> Mapping[str, float]:
+    """Return pictures a second, `learned` and `graded`, from the process that has torch."""
+    process = subprocess.run(
         command("speed"),
         input=json.dumps(asdict(recipe)),
         capture_output=True,
@@ -240,10 +242,10 @@ def _ask_process(recipe: Recipe) -> Mapping[str, float]:
         preexec_fn=partial(os.nice, _NICENESS),
         check=False,
     )
-    if done.returncode:
-        raise _not_measured(recipe, done.returncode, done.stderr)
-    told: Mapping[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    if process.returncode:
+        raise _not_measured(recipe, process.returncode, process.stderr)
+    rates: Mapping[str, float] = json.loads(process.stdout.splitlines()[-1])
+    return rates
 
 
 def _not_measured(recipe: Recipe, code: int, errors: str) -> ScalpError:
@@ -257,12 +259,12 @@ def _not_measured(recipe: Recipe, code: int, errors: str) -> ScalpError:
     )
 
 
-def _prepared_a_second(dataset: Dataset, size: int) -> float:
-    """Pictures a second that are read and resized, by as many threads as there are cores."""
-    wanted = Preprocessing(size, size, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "bicubic", reduced=True)
+def _preparing_rate(dataset: Dataset, size: int) -> float:
+    """Measure the pictures a second that are read and resized, by as many threads as there are cores."""
+    preprocessing = Preprocessing(size, size, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "bicubic", reduced=True)
     ids = dataset.column("id")
     sample = ids.iloc[:: max(1, len(ids) // _SAMPLE)].iloc[:_SAMPLE]
     started = time.monotonic()
     for image_id in sample:
-        images.seen(dataset.read(str(image_id)), wanted)
+        images.seen(dataset.read(str(image_id)), preprocessing)
     return len(sample) / (time.monotonic() - started) * (os.cpu_count() or 1)

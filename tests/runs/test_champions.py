@@ -107,23 +107,12 @@ def test_runs_that_learned_from_more_are_compared_on_the_same_pictures(folders: 
     assert answering() == "large"
 
 
-def test_a_run_of_an_earlier_version_is_compared_with_new_ones_on_its_index(folders: Folders) -> None:
-    finish("old", valid=0, index_hash="same index")
-    finish(
-        "new", valid=20, index_hash="same index", evaluation_hash="its pictures", created="2026-05-01T00:00:00+00:00"
-    )
-    assert answering() == "old"
-    finish("better", valid=0, parameters=10, index_hash="larger", evaluation_hash="its pictures")
-    assert answering() == "better"
-
-
 def test_a_data_set_knows_the_runs_that_were_judged_on_it(tiny: Dataset) -> None:
     here = {"evaluation_hash": tiny.evaluation_hash}
     finish("here", index_hash=tiny.index_hash, **here)
     finish("more", index_hash="more to learn from", **here)
-    finish("old", index_hash=tiny.index_hash)  # asked for by an earlier version
     finish("elsewhere", index_hash=tiny.index_hash, evaluation_hash="elsewhere")
-    assert {run.id for run in judged_on(tiny)} == {"here", "more", "old"}
+    assert {run.id for run in judged_on(tiny)} == {"here", "more"}
 
 
 def test_a_run_answers_only_for_what_it_learned(folders: Folders) -> None:

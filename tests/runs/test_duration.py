@@ -12,7 +12,7 @@ from scalp_core.data.dataset import Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs import duration as module
-from scalp_core.runs.duration import Speed, at, duration, estimate, measure
+from scalp_core.runs.duration import Speed, duration, estimate, estimate_at, measure
 from scalp_core.runs.recipe import Recipe
 
 SPEED = Speed(prepared=20.0, learned=2.0, graded=10.0, start=6.0, measured="2026-01-01T00:00:00+00:00")
@@ -20,7 +20,7 @@ PLAIN = Recipe(**TINY, epochs=10, patience=0)
 
 
 def seconds(recipe: Recipe) -> dict[str, float]:
-    return {piece.what.en: piece.seconds for piece in at(recipe, SPEED).pieces}
+    return {stage.name.en: stage.seconds for stage in estimate_at(recipe, SPEED).stages}
 
 
 def test_pictures_over_speed_piece_by_piece(tiny: Dataset) -> None:
@@ -33,7 +33,7 @@ def test_pictures_over_speed_piece_by_piece(tiny: Dataset) -> None:
     assert told["grading"] == pytest.approx((tiny.images - parts["train"]) / SPEED.graded)
     on_pictures = 10 * (learned / SPEED.learned + parts["valid"] / SPEED.graded)
     assert on_pictures < told["10 epochs"] < on_pictures + 10  # and what an epoch costs beside them
-    assert at(PLAIN, SPEED).seconds == pytest.approx(sum(told.values()))
+    assert estimate_at(PLAIN, SPEED).seconds == pytest.approx(sum(told.values()))
 
 
 def test_twice_the_epochs_take_twice_as_long(tiny: Dataset) -> None:
@@ -68,8 +68,8 @@ def test_the_head_alone_computes_features_once(tiny: Dataset) -> None:
 
 
 def test_whoever_is_patient_only_so_long_may_end_early(tiny: Dataset) -> None:
-    assert "early" not in at(PLAIN, SPEED).text.en
-    told = at(replace(PLAIN, patience=3), SPEED).text
+    assert "early" not in estimate_at(PLAIN, SPEED).text.en
+    told = estimate_at(replace(PLAIN, patience=3), SPEED).text
     assert "less if it stops early" in told.en
     assert "더 짧음" in told.ko
 

@@ -105,7 +105,7 @@ def figures(at: AppTest) -> pd.DataFrame:
 def expected(run: Run, decision: Decision, part: str, condition: Condition = SEBUM) -> list[float]:
     shown = labelled_predictions(run.raw_predictions, condition, part)
     counts = metrics.count(shown.truth, decide_grades(decision, shown))
-    return [float(metric.compute(counts)) for metric in METRICS.values() if metric.of]
+    return [float(metric.compute(counts)) for metric in METRICS.values() if metric.compute]
 
 
 def calibration(run: Run, condition: Condition = SEBUM) -> LabelledPredictions:

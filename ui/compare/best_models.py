@@ -43,7 +43,7 @@ def _row(
     one: ModelSelection, condition: Condition, valid: Comparison, test: Comparison, champion: Champion | None, say: Say
 ) -> dict[str, object]:
     able = [run for side in one.sides for run in side.runs if condition in run.recipe.conditions]
-    near = champions.equals(able, condition)
+    near = champions.practically_equal(able, condition)
     row: dict[str, object] = {say("condition"): say.of(condition.text)}
     if not near:
         return row
