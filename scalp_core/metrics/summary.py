@@ -1,4 +1,4 @@
-"""What a person would say of a comparison, in both languages; pure. Knows no run and no page.
+"""A comparison summarised in sentences, in both languages.
 
 Names of networks are Latin and numbers are figures, after which Korean particles would depend on how they are read
 aloud: a Korean noun stands between, or a form that does not change.
@@ -24,21 +24,21 @@ _COUNTS = {
 
 @dataclass(frozen=True)
 class Cost:
-    """What a side costs to use: the size of its network, and the time for one picture if that was measured."""
+    """The cost of using a side: the size of its network, and the time for one picture if it was measured."""
 
     parameters: int
     milliseconds: float | None
 
 
-def opening(
+def summarize(
     comparison: Comparison, condition: Condition, names: Mapping[str, str], costs: Mapping[str, Cost], metric: str
 ) -> list[Text]:
-    """Who leads in a condition, and what else must be known: who does not grade it, and who never sees some grade.
+    """Name the leading sides in a condition, those that do not grade it, and those that never recognise some grade.
 
     Args:
         names: of every side, by key.
-        costs: likewise; among those not told apart the cheapest is named.
-        metric: a key of evaluate.METRICS, by which it is judged.
+        costs: of every side, by key; the cheapest of the leading sides is named.
+        metric: a key of METRICS, by which sides are judged.
     """
     grading = _grading(comparison, condition)
     judged = comparison.graded(condition, metric)
@@ -48,10 +48,11 @@ def opening(
         return [_ungraded(condition)]
     if not judged:
         return [_constant(condition, metric)]
-    told = [_only(comparison, condition, names[judged[0]], judged[0], metric)]
     if len(judged) > 1:
-        told = [_leaders(comparison, condition, names, costs, metric)]
-    return [*told, *_missing(comparison, condition, names, grading), *_dead(comparison, condition, names)]
+        verdict = _leaders(comparison, condition, names, costs, metric)
+    else:
+        verdict = _only(comparison, condition, names[judged[0]], judged[0], metric)
+    return [verdict, *_missing(comparison, condition, names, grading), *_dead(comparison, condition, names)]
 
 
 def _grading(comparison: Comparison, condition: Condition) -> tuple[str, ...]:
@@ -77,19 +78,19 @@ def _ungraded(condition: Condition) -> Text:
 
 
 def _constant(condition: Condition, metric: str) -> Text:
-    shown = METRICS[metric].text
+    label = METRICS[metric].text
     return Text(
-        f"{capitalized(condition.text).en}: the labels of this split vary too little for {shown.en}.",
-        f"{condition.text.ko}: 이 분할의 라벨이 다양하지 않아 {shown.ko} 값을 계산할 수 없어요.",
+        f"{capitalized(condition.text).en}: the labels of this split vary too little for {label.en}.",
+        f"{condition.text.ko}: 이 분할의 라벨이 다양하지 않아 {label.ko} 값을 계산할 수 없어요.",
     )
 
 
 def _only(comparison: Comparison, condition: Condition, name: str, side: str, metric: str) -> Text:
-    found, shown = comparison.estimate(metric, side, condition), METRICS[metric].short
-    reach = "" if math.isnan(found.low) else f" [{found.low:.2f}, {found.high:.2f}]"
+    estimate, label = comparison.estimate(metric, side, condition), METRICS[metric].short
+    interval = "" if math.isnan(estimate.low) else f" [{estimate.low:.2f}, {estimate.high:.2f}]"
     return Text(
-        f"{capitalized(condition.text).en}: graded by {name} only ({shown.en} {found.value:.2f}{reach}).",
-        f"{condition.text.ko}: {name} 모델만 추정해요({shown.ko} {found.value:.2f}{reach}).",
+        f"{capitalized(condition.text).en}: graded by {name} only ({label.en} {estimate.value:.2f}{interval}).",
+        f"{condition.text.ko}: {name} 모델만 추정해요({label.ko} {estimate.value:.2f}{interval}).",
     )
 
 
@@ -139,14 +140,14 @@ def _all_alike(comparison: Comparison, condition: Condition, metric: str, cheape
 
 
 def _cheapest(sides: Sequence[str], names: Mapping[str, str], costs: Mapping[str, Cost]) -> Text:
-    """By time, then by size; by size alone while some time is not measured."""
+    """Name the cheapest side by time, then by size; by size alone while some time is not measured."""
     times = {side: costs[side].milliseconds for side in sides}
-    known = {side: time for side, time in times.items() if time is not None}
-    if len(known) == len(times):
-        best = min(sides, key=lambda side: (known[side], costs[side].parameters))
+    measured = {side: time for side, time in times.items() if time is not None}
+    if len(measured) == len(times):
+        best = min(sides, key=lambda side: (measured[side], costs[side].parameters))
         return Text(
-            f"Fastest: {names[best]} ({known[best]:.1f} ms per picture).",
-            f"가장 빠른 모델: {names[best]}(사진당 {known[best]:.1f} ms).",
+            f"Fastest: {names[best]} ({measured[best]:.1f} ms per picture).",
+            f"가장 빠른 모델: {names[best]}(사진당 {measured[best]:.1f} ms).",
         )
     best = min(sides, key=lambda side: costs[side].parameters)
     size = costs[best].parameters
@@ -178,14 +179,14 @@ def _missing(
 
 
 def _dead(comparison: Comparison, condition: Condition, names: Mapping[str, str]) -> list[Text]:
-    """A sentence for every side that never recognises a grade which occurs."""
-    place, told = comparison.conditions.index(condition), []
+    """Return a sentence for every side that never recognises a grade which occurs."""
+    place, sentences = comparison.conditions.index(condition), []
     for side, counts in zip(comparison.sides, comparison.counts[:, place], strict=True):
         images = counts.sum(axis=1)
         grades = [grade for grade in GRADES if images[grade] and not np.diagonal(counts)[grade]]
         if grades:
-            told.append(_never(names[side], {int(grade): round(images[grade]) for grade in grades}))
-    return told
+            sentences.append(_never(names[side], {int(grade): round(images[grade]) for grade in grades}))
+    return sentences
 
 
 def _never(name: str, images: Mapping[int, int]) -> Text:
@@ -198,19 +199,19 @@ def _pictures(count: int) -> str:
     return "1 picture" if count == 1 else f"{count:,} pictures"
 
 
-# ---- how far chance goes ----
+# ---- uncertainty ----
 
 
-def power(comparison: Comparison, condition: Condition, metric: str) -> Text | None:
-    """How large a difference must be to be seen with so many captures; None where nothing is compared."""
+def detectable_differences(comparison: Comparison, condition: Condition, metric: str) -> Text | None:
+    """Return the differences that the captures can detect; None where nothing is compared."""
     half, often = comparison.detectable(metric, condition)
     if math.isnan(half):
         return None
-    shown, captures = METRICS[metric].short, f"{comparison.groups:,}"
+    label, captures = METRICS[metric].short, f"{comparison.groups:,}"
     return Text(
-        f"Power with {captures} captures: 50% for a true {shown.en} difference of {_amount(half)}, 80% for "
+        f"Power with {captures} captures: 50% for a true {label.en} difference of {_amount(half)}, 80% for "
         f"{_amount(often)}.",
-        f"촬영 {captures}건의 검정력: 실제 {shown.ko} 차이가 {_amount(half)}이면 50%, {_amount(often)}이면 80%.",
+        f"촬영 {captures}건의 검정력: 실제 {label.ko} 차이가 {_amount(half)}이면 50%, {_amount(often)}이면 80%.",
     )
 
 
@@ -218,16 +219,16 @@ def _amount(difference: float) -> str:
     return f"{difference:.2f}" if difference >= 0.02 else f"{difference:.3f}"
 
 
-def luck(comparison: Comparison, condition: Condition, metric: str) -> Text | None:
-    """How far the best of equal models would stand out all the same; None where nothing is compared."""
+def chance_spread(comparison: Comparison, condition: Condition, metric: str) -> Text | None:
+    """Return the distance of best and worst that chance alone gives; None where nothing is compared."""
     sides, spread = comparison.graded(condition, metric), comparison.chance_spread(metric, condition)
     if len(sides) < 2 or math.isnan(spread):
         return None
     values = comparison.values(metric)[:, comparison.conditions.index(condition)]
-    seen, shown, many = float(np.nanmax(values) - np.nanmin(values)), METRICS[metric].short, _many(len(sides))
+    seen, label, many = float(np.nanmax(values) - np.nanmin(values)), METRICS[metric].short, _many(len(sides))
     return Text(
-        f"Between the best and worst of {many.en} equal models, chance alone gives {_amount(spread)} {shown.en}; here: "
+        f"Between the best and worst of {many.en} equal models, chance alone gives {_amount(spread)} {label.en}; here: "
         f"{_amount(seen)}.",
-        f"똑같은 모델 {len(sides)}개라도 우연만으로 최고와 최저의 {shown.ko} 차이가 {_amount(spread)} 정도 나요. "
+        f"똑같은 모델 {len(sides)}개라도 우연만으로 최고와 최저의 {label.ko} 차이가 {_amount(spread)} 정도 나요. "
         f"여기서는 {_amount(seen)}.",
     )

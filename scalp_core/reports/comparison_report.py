@@ -249,7 +249,7 @@ def _facts(report: _Report, date: str) -> list[tuple[str, str]]:
 
 def _opening(report: _Report, condition: Condition) -> str:
     costs = {model.key: summary.Cost(model.parameters, model.milliseconds) for model in report.models}
-    sentences = summary.opening(report.comparison, condition, report.names, costs, LEADING)
+    sentences = summary.summarize(report.comparison, condition, report.names, costs, LEADING)
     return " ".join(report.of(sentence) for sentence in sentences)
 
 
@@ -285,7 +285,10 @@ def _chapter(report: _Report, condition: Condition) -> _Chapter:
     graded = report.comparison.graded(condition, LEADING)
     if not graded:
         return _Chapter(title, opening)
-    texts = (describe(report.comparison, condition, LEADING) for describe in (summary.luck, summary.power))
+    texts = (
+        describe(report.comparison, condition, LEADING)
+        for describe in (summary.chance_spread, summary.detectable_differences)
+    )
     return _Chapter(
         title,
         opening,

@@ -29,21 +29,20 @@ from scalp_core.metrics.metrics import PROBABILITIES
 from scalp_core.metrics.operating_point import OperatingPoint, as_json, from_json
 from scalp_core.runs.recipe import Recipe, recipe_from
 
-# What the manifest vouches for: everything that made the run, in the order of writing. The export is made from the
-# weights again at will, the log and the operating point may change later; the export carries its own check.
+# The files whose hashes the manifest holds: everything that made the run, in the order of writing. The export can be
+# made from the weights again, the log and the operating point may change later; the export carries its own check.
 _VOUCHED = ("recipe.json", "history.jsonl", "model.safetensors", "preprocessing.json", "predictions.parquet")
-# What the exported network gives for a picture, in this order.
+# Outputs of the exported network, in this order.
 OUTPUTS = ("probabilities", "evidence", "features")
 _PREDICTED = {"image", "condition", "part", "truth", *PROBABILITIES}  # columns of a prediction table
 _LOG_SHOWN = 20_000  # characters
 
-# Long enough that a moment's look at the lock by somebody else cannot keep its owner out.
-_LOCK_PATIENCE = 10.0  # seconds
+_LOCK_PATIENCE = 10.0  # seconds: longer than another process holds the lock to look at it
 
 
 @dataclass(frozen=True)
 class Serving:
-    """By which short cuts a run answers; each was checked to leave its grades what they are (`inference.optimize`).
+    """The short cuts by which a run answers; each was checked to leave its grades alike (`inference.optimize`).
 
     Attributes:
         reduced: JPEGs are decoded with no more pixels than the network needs.
@@ -55,19 +54,19 @@ class Serving:
 
 
 class State(StrEnum):
-    """Where a run stands; derived, never stored."""
+    """The state of a run; derived, never stored."""
 
     QUEUED = "queued"
     RUNNING = "running"
-    INTERRUPTED = "interrupted"  # died by accident: the runner goes on with it
-    PAUSED = "paused"  # asked to stop: waits until asked to go on
+    INTERRUPTED = "interrupted"  # died by accident: the worker goes on with it
+    PAUSED = "paused"  # stopped by the user until it is resumed
     FINISHED = "finished"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
     @property
     def waiting(self) -> bool:
-        """The runner would take it up."""
+        """Whether the worker would take it up."""
         return self in (State.QUEUED, State.INTERRUPTED)
 
     @property
@@ -92,10 +91,10 @@ _STATE_TEXT = {
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a running training is.
+    """The progress of a running training.
 
     Attributes:
-        phase: `preparing` (pictures are resized once), `training` or `grading`.
+        phase: `preparing` (pictures are resized, once), `training` or `grading`.
         done: share of the training, or of the pictures while they are prepared, 0–1.
         seconds_left: estimate; None before there is one.
     """
@@ -128,22 +127,22 @@ class Run:
 
     @property
     def index_hash(self) -> str:
-        """The index (labels and split) it trains on, see Dataset.index_hash."""
+        """Hash of the index (labels and split) that it trains on, see Dataset.index_hash."""
         return str(self._created_from[1]["index_hash"])
 
     @property
     def evaluation_hash(self) -> str:
-        """The pictures it is judged on, see Dataset.evaluation_hash; runs that share it may be compared."""
+        """Hash of the pictures it is judged on, see Dataset.evaluation_hash; runs that share it may be compared."""
         return str(self._created_from[1]["evaluation_hash"])
 
     @property
     def synthetic(self) -> bool:
-        """It learned from rendered pictures."""
+        """Whether it learned from rendered pictures."""
         return bool(self._created_from[1]["synthetic"])
 
     @property
     def created(self) -> str:
-        """UTC, ISO 8601; orders the queue."""
+        """Time of creation, UTC, ISO 8601; orders the queue."""
         return str(self._created_from[1]["created"])
 
     @property
@@ -168,11 +167,11 @@ class Run:
 
     @property
     def locked(self) -> bool:
-        """A training process holds the folder. The kernel frees the lock however that process ends."""
+        """Whether a training process holds the folder. The kernel frees the lock however that process ends."""
         return is_locked(self.folder / ".lock")
 
     def lock(self) -> FileLock:
-        """The lock that the training process holds while it lives."""
+        """Return the lock that the training process holds while it lives."""
         return FileLock(self.folder / ".lock", timeout=_LOCK_PATIENCE)
 
     @property
@@ -200,23 +199,23 @@ class Run:
 
     @property
     def error(self) -> tuple[Text, str]:
-        """Why it failed, for the user, and details for whoever mends it. Empty if it did not fail."""
+        """Why it failed, for the user, and technical details. Empty if it did not fail."""
         try:
-            written = (self.folder / "error.txt").read_text(encoding="utf-8")
-        except FileNotFoundError:  # it did not fail, or somebody just resumed it
+            content = (self.folder / "error.txt").read_text(encoding="utf-8")
+        except FileNotFoundError:  # it did not fail, or was just resumed
             return Text("", ""), ""
-        en, ko, details = (written + "\n\n").split("\n", 2)
+        en, ko, details = (content + "\n\n").split("\n", 2)
         return Text(en, ko), details.strip()
 
     @property
     def log(self) -> str:
-        """The end of what the training process printed."""
+        """The end of the training process's output."""
         path = self.folder / "log.txt"
         return path.read_text(encoding="utf-8", errors="replace")[-_LOG_SHOWN:] if path.exists() else ""
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """SHA-256 by file, versions, device, seconds, parameters, weights used. Only of a finished run.
+        """SHA-256 by file, versions, device, seconds, parameters, weights used; of a finished run only.
 
         Raises:
             ScalpError: it cannot be read.
@@ -229,7 +228,11 @@ class Run:
 
     @property
     def parameters(self) -> int:
-        """Of its network. Raises ScalpError if the manifest does not say."""
+        """Parameters of its network.
+
+        Raises:
+            ScalpError: the manifest does not hold them.
+        """
         try:
             return int(self.manifest["parameters"])
         except (LookupError, ValueError, TypeError) as error:
@@ -238,7 +241,7 @@ class Run:
     @property
     def preprocessing(self) -> Preprocessing:
         values = read_json(self.folder / "preprocessing.json")
-        tuples = {name: tuple(one) for name, one in values.items() if isinstance(one, list)}
+        tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
         return Preprocessing(**values | tuples)
 
     @property
@@ -251,7 +254,7 @@ class Run:
 
     @property
     def raw_predictions(self) -> pd.DataFrame:
-        """Columns image, condition, part, truth (Int8), p0 … p3: what the network says. Shared: do not change.
+        """Columns image, condition, part, truth (Int8), p0 … p3: the network's own. Shared: do not edit.
 
         Raises:
             ScalpError: they cannot be read.
@@ -261,36 +264,36 @@ class Run:
 
     @property
     def operating_point(self) -> OperatingPoint:
-        """How probabilities become grades; the plain one where none was fitted."""
+        """The current operating point; the default one where none was fitted."""
         return _read_operating_point(self.operating_point_path, _changed_ns(self.operating_point_path))
 
     @property
     def earlier_operating_points(self) -> list[OperatingPoint]:
-        """Those that were replaced, the latest first."""
+        """Operating points that were replaced, the latest first."""
         paths = sorted(self.folder.glob("operating_point-*.json"), key=lambda path: path.stem, reverse=True)
-        kept, in_force = [_read_operating_point(path, _changed_ns(path)) for path in paths], self.operating_point
-        return [point for point in kept if point != in_force]  # whoever was killed while replacing it left it twice
+        kept, current = [_read_operating_point(path, _changed_ns(path)) for path in paths], self.operating_point
+        return [point for point in kept if point != current]  # a process killed while replacing it left it twice
 
     @property
     def operating_point_path(self) -> Path:
         return self.folder / "operating_point.json"
 
     def write_operating_point(self, point: OperatingPoint) -> None:
-        """Decide by `point` from now on. The one before is kept beside it under the moment it was made.
+        """Replace the operating point. The one before is kept beside it, named by the time it was made.
 
         Raises:
-            OSError: it cannot be written; the one before stays in force.
+            OSError: it cannot be written; the one before stays.
         """
         with self._deciding():
             self._replace_operating_point(point)
 
     def change_operating_point(self, change: Callable[[OperatingPoint], OperatingPoint]) -> None:
-        """Decide from now on by what `change` makes of the point in force, as `write_operating_point` does.
+        """Replace the operating point by `change` of the current one, as `write_operating_point` does.
 
-        Of two who change something else at the same moment neither takes back what the other did.
+        Two changes at the same moment are both kept.
 
         Raises:
-            ScalpError: it cannot be written; the one before stays in force. A file is damaged.
+            ScalpError: it cannot be written, and the one before stays; a file is damaged.
         """
         try:
             with self._deciding():
@@ -307,21 +310,21 @@ class Run:
         if path.exists():
             self._keep(path.read_text(encoding="utf-8"), self.operating_point.made)
         write_json(path, as_json(point))
-        # The clock of files ticks every few milliseconds: within a tick readers would keep what they had.
+        # The clock of files ticks every few milliseconds: within a tick readers would keep their cached values.
         later = max(before, _changed_ns(self.folder / "manifest.json")) + 1
         if _changed_ns(path) < later:
             os.utime(path, ns=(later, later))
 
-    def _keep(self, written: str, made: str) -> None:
-        """A version that is about to be replaced, under a name that no other version has."""
+    def _keep(self, content: str, made: str) -> None:
+        """Keep a version that is about to be replaced, under a name that no other version has."""
         name = "operating_point-" + re.sub(r"[^0-9T]", "", made)[:21]
         again = (f"-{number:03d}" if number > 1 else "" for number in itertools.count(1))
         paths = (self.folder / f"{name}{suffix}.json" for suffix in again)
-        write_text(next(path for path in paths if not path.exists() or path.read_text("utf-8") == written), written)
+        write_text(next(path for path in paths if not path.exists() or path.read_text("utf-8") == content), content)
 
     @property
     def checkpoint_path(self) -> Path:
-        """Where a training goes on from; gone when it has finished."""
+        """The file that a training goes on from; gone when it has finished."""
         return self.folder / "checkpoint.safetensors"
 
     @property
@@ -340,7 +343,7 @@ class Run:
 
     @property
     def gate_path(self) -> Path:
-        """What tells pictures that this run can grade from others; see scalp_core.inference.input_gate."""
+        """The gate that tells pictures that this run can grade from others; see inference.input_gate."""
         return self.folder / "gate.safetensors"
 
     @property
@@ -349,71 +352,71 @@ class Run:
 
     @property
     def files(self) -> list[tuple[str, int]]:
-        """Names and bytes of what lies in the folder."""
+        """Names and bytes of the files in the folder."""
         present = (path for path in sorted(self.folder.iterdir()) if path.is_file() and not path.name.startswith("."))
         return [(path.name, path.stat().st_size) for path in present]
 
     def cancel(self) -> None:
-        """Give it up. A running training notices within a step and stops."""
+        """Cancel it. A running training stops within a step."""
         if self.state.active or self.state is State.PAUSED:
             write_text(self.folder / "cancelled", utc_now() + "\n")
 
     def pause(self) -> None:
-        """Stop after what the last checkpoint holds and wait for `resume`."""
+        """Stop at the last checkpoint until `resume`."""
         if self.state.active:
             write_text(self.folder / "paused", utc_now() + "\n")
 
     def resume(self) -> None:
-        """Make it wait for the runner again, from its last checkpoint. For paused, cancelled and failed runs."""
+        """Queue a paused, cancelled or failed run again, from its last checkpoint."""
         for name in ("paused", "cancelled", "error.txt"):
             (self.folder / name).unlink(missing_ok=True)
 
     @property
     def finished_ns(self) -> int:
-        """When it finished: changes when a run is made anew under the same name."""
+        """Time at which it finished: changes when a run is made anew under the same name."""
         return (self.folder / "manifest.json").stat().st_mtime_ns
 
     @property
     def changed_ns(self) -> int:
-        """Changes when it is made anew or decides otherwise: until then, what its predictions say is valid."""
+        """Time of the last change of its predictions: it was made anew, or its operating point was replaced."""
         return max(self.finished_ns, _changed_ns(self.operating_point_path))
 
     @property
     def stop_requested(self) -> bool:
         return (self.folder / "cancelled").exists() or (self.folder / "paused").exists()
 
-    # What the training process writes, in this order.
+    # Written by the training process, in this order.
 
     def write_progress(self, progress: Progress) -> None:
         write_json(self.folder / "progress.json", asdict(progress))
 
     def write_history(self, epochs: Iterable[dict[str, Any]]) -> None:
-        """All finished epochs; rewritten whole, so that a resumed run never shows an epoch twice."""
+        """Write all finished epochs anew, so that a resumed run never shows an epoch twice."""
         write_text(self.folder / "history.jsonl", "".join(json.dumps(epoch) + "\n" for epoch in epochs))
 
     def write_preprocessing(self, preprocessing: Preprocessing) -> None:
         write_json(self.folder / "preprocessing.json", asdict(preprocessing))
 
     def write_manifest(self, facts: dict[str, Any]) -> None:
-        """Vouch for the files and so declare the run finished; then tidy what only a running one needs."""
+        """Write the hashes of the files, which declares the run finished; then remove files of running ones."""
         manifest = {"files": {name: sha256(self.folder / name) for name in _VOUCHED}, **facts}
         write_json(self.folder / "manifest.json", manifest)
         for name in ("checkpoint.safetensors", "progress.json", "paused", "cancelled"):
             (self.folder / name).unlink(missing_ok=True)
 
     def drop_derived(self) -> None:
-        """Remove what can be made again from the rest: the export. And speed and log, which tell of one machine."""
+        """Remove the export, which can be made again, and speed and log, which are of one machine."""
         earlier = (path.name for path in self.folder.glob("operating_point-*.json"))
         for name in ("model.onnx", "export.json", "model-int8.onnx", "serving.json", "speed.json", "log.txt", *earlier):
             (self.folder / name).unlink(missing_ok=True)
 
     def write_error(self, sentence: Text, details: str = "") -> None:
-        (self.folder / "progress.json").unlink(missing_ok=True)  # first: on a full disk this makes the room to say why
+        (self.folder / "progress.json").unlink(missing_ok=True)  # first: on a full disk this makes room for the error
         write_text(self.folder / "error.txt", f"{sentence.en}\n{sentence.ko}\n\n{details}".strip() + "\n")
 
     @property
     def complete(self) -> bool:
-        """A finished run's manifest can be read and what it vouches for is there. `verify` looks into the files."""
+        """Whether a finished run's manifest can be read and its files are there; `verify` reads the files."""
         try:
             self.check_complete()
         except ScalpError:
@@ -421,7 +424,11 @@ class Run:
         return True
 
     def check_complete(self) -> None:
-        """Raises ScalpError, which names the file, unless it is complete."""
+        """Check that it is complete.
+
+        Raises:
+            ScalpError: it is not; the message names the file.
+        """
         try:
             missing = [name for name in self.manifest["files"] if not (self.folder / name).is_file()]
         except (LookupError, TypeError) as error:
@@ -430,7 +437,11 @@ class Run:
             raise _damaged(self.id, missing[0])
 
     def verify(self) -> None:
-        """Raises ScalpError unless every file is as the manifest says: flipped bits load without a murmur otherwise."""
+        """Check that every file has the hash of the manifest: flipped bits would load without an error.
+
+        Raises:
+            ScalpError: one has not.
+        """
         digests = self.manifest.get("files", {})
         for name in _VOUCHED:
             path = self.folder / name
@@ -438,7 +449,7 @@ class Run:
                 raise _damaged(self.id, name)
 
     def write_export(self, facts: dict[str, Any]) -> None:
-        """Vouch for `model.onnx`: its own hash and that of the weights it was made from."""
+        """Write the hash of `model.onnx` and that of the weights it was made from."""
         hashes = {"model": sha256(self.export_path), "weights": sha256(self.weights_path)}
         write_json(self.folder / "export.json", hashes | {"outputs": OUTPUTS} | facts)
 
@@ -449,7 +460,11 @@ class Run:
         return float(read_json(path)["largest_difference"]) if path.exists() else None
 
     def write_serving(self, serving: Serving, facts: dict[str, Any]) -> None:
-        """Let it answer so from now on; what was checked for that travels along."""
+        """Serve it with these short cuts from now on.
+
+        Args:
+            facts: of the check that they passed, kept along.
+        """
         hashes = {"weights": self.manifest["files"]["model.safetensors"]}
         if serving.int8:
             hashes["model"] = sha256(self.int8_path)
@@ -457,7 +472,7 @@ class Run:
 
     @property
     def serving(self) -> Serving:
-        """How it answers: without short cuts unless they were checked with these very weights."""
+        """The short cuts that it is served with; none unless they were checked with these very weights."""
         return _read_serving(self, self.finished_ns, _changed_ns(self._serving_path), _changed_ns(self.int8_path))
 
     @property
@@ -466,15 +481,19 @@ class Run:
 
     @property
     def milliseconds(self) -> float | None:
-        """What one picture takes it on one core of this machine; None where that was not measured here."""
+        """Milliseconds a picture on one core of this machine; None where they were not measured here."""
         try:
-            written = read_json(self.folder / "speed.json")
-            return float(written["milliseconds"]) if written["machine"] == _machine() else None
-        except (FileNotFoundError, ValueError, LookupError, TypeError):  # what is broken is measured again
+            speed = read_json(self.folder / "speed.json")
+            return float(speed["milliseconds"]) if speed["machine"] == _machine() else None
+        except (FileNotFoundError, ValueError, LookupError, TypeError):  # a damaged file is measured again
             return None
 
     def write_milliseconds(self, milliseconds: float) -> None:
-        """Keep that. Raises ScalpError where the folder cannot be written."""
+        """Keep the measured milliseconds.
+
+        Raises:
+            ScalpError: the folder cannot be written.
+        """
         try:
             write_json(self.folder / "speed.json", {"milliseconds": milliseconds, "machine": _machine()})
         except OSError as error:
@@ -482,7 +501,7 @@ class Run:
 
     @property
     def exported(self) -> bool:
-        """`model.onnx` is there, whole, and made from these weights. What is not is simply made again."""
+        """Whether `model.onnx` is there, whole, and made from these weights; otherwise it is made again."""
         model, facts = self.export_path, self.folder / "export.json"
         if not model.exists() or not facts.exists():
             return False
@@ -493,7 +512,7 @@ class Run:
 
 
 def _machine() -> str:
-    """Folders are copied to other machines, which are faster or slower."""
+    """Name this machine, as folders are copied to machines that are faster or slower."""
     return f"{platform.node()}, {os.cpu_count()} cores"
 
 
@@ -542,18 +561,18 @@ def _read_serving(run: Run, _finished_ns: int, changed_ns: int, int8_changed_ns:
     if not changed_ns:
         return Serving()
     try:
-        told = read_json(run.folder / "serving.json")
-        if told["weights"] != run.manifest["files"]["model.safetensors"]:
+        stored = read_json(run.folder / "serving.json")
+        if stored["weights"] != run.manifest["files"]["model.safetensors"]:
             return Serving()
-        # The 8-bit network is made from the others' weights and stays behind when a run travels.
-        int8 = bool(told["int8"]) and int8_changed_ns > 0 and told["model"] == sha256(run.int8_path)
-        return Serving(bool(told["reduced"]), int8)
+        # The 8-bit network is made from the weights and stays behind when a run is copied.
+        int8 = bool(stored["int8"]) and int8_changed_ns > 0 and stored["model"] == sha256(run.int8_path)
+        return Serving(bool(stored["reduced"]), int8)
     except (ValueError, LookupError, TypeError) as error:
         raise _damaged(run.id, "serving.json") from error
 
 
 def _changed_ns(path: Path) -> int:
-    """0 where there is no such file."""
+    """Return the time of the last change; 0 where there is no such file."""
     try:
         return path.stat().st_mtime_ns
     except FileNotFoundError:
@@ -565,7 +584,7 @@ def utc_now() -> str:
 
 
 def not_writable(error: OSError) -> ScalpError:
-    """The error for whoever wants to train, promote or save where nothing can be written."""
+    """Return the error that the folder for runs cannot be written."""
     return ScalpError(
         "not_writable",
         f"The folder for runs cannot be written ({error.strerror}): the artifacts folder must be writable.",

@@ -1,7 +1,7 @@
-"""The runner: one process that trains waiting runs one after another and ends when none is left. Knows no torch.
+"""The worker: one process that trains waiting runs one after another and ends when none is left.
 
-Whoever adds a run calls `ensure`. The runner lives in a session of its own, so it outlives the server, the terminal and
-the browser tab that started it; each training is a process of its own, so whatever kills that one leaves the runner.
+`ensure` is called after a run was added. The worker has a session of its own, so it outlives the server, the terminal
+and the browser tab that started it; each training is a process of its own, so the worker survives its death.
 """
 
 import os
@@ -22,14 +22,14 @@ from scalp_core.runs.store import list_runs
 
 _LOCK = ".runner.lock"
 _MAX_DEATHS = 3  # in a row without a finished epoch between them
-_FEWEST_AT_ONCE = 2
+_FEWEST_AT_ONCE = 2  # pictures
 _LOG_CAP = 2**20  # bytes
 _OWN_GROUP = Path("/proc/self/cgroup")  # Linux alone has these
 _GROUPS = Path("/sys/fs/cgroup")
 
 
 def ensure() -> None:
-    """Start the runner if runs wait and none is alive. Cheap enough for every page."""
+    """Start the worker if runs wait and none is alive. Cheap enough for every page."""
     folder = artifacts_folder()
     if is_locked(folder / _LOCK) or not any(run.state.waiting for run in list_runs()):
         return
@@ -50,15 +50,15 @@ def ensure() -> None:
 
 
 def main() -> None:
-    """Train what waits, behind pages and answers: the process that `ensure` starts."""
+    """Train waiting runs at a low priority: the entry of the process that `ensure` starts."""
     _give_way()
     work()
 
 
 def work() -> None:
-    """Train what waits until nothing does. Returns at once when another runner is at work."""
+    """Train waiting runs until none is left. Returns at once when another worker is active."""
     while any(run.state.waiting for run in list_runs()):
-        # Looked at again after letting go: a run added in between found the lock taken and started no runner.
+        # Repeated after the lock is released: a run added in between has started no worker, as the lock was taken.
         try:
             with FileLock(artifacts_folder() / _LOCK, timeout=2):
                 _work_through()
@@ -75,7 +75,7 @@ def _work_through() -> None:
         code = _train(run, at_once.get(run.id))
         if not run.state.waiting or code == 0:  # 0: paused, and resumed before the process had ended
             continue
-        # It died, without a word of its own.
+        # It died without an error of its own.
         tried = min(at_once.get(run.id, run.recipe.batch_size), _reached_at_once(run))
         if _memory_kills() > kills and tried > _FEWEST_AT_ONCE:
             at_once[run.id] = (tried + 1) // 2
@@ -83,18 +83,18 @@ def _work_through() -> None:
         reached = (run.id, len(run.history))
         deaths[reached] = deaths.get(reached, 0) + 1
         if code > 0 or deaths[reached] >= _MAX_DEATHS:
-            del deaths[reached]  # should it be resumed
+            del deaths[reached]  # for when it is resumed
             run.write_error(_death_sentence(code), run.log[-4000:])
 
 
 def _reached_at_once(run: Run) -> int:
-    """How many pictures passed through together in its last epoch; training itself may have made it fewer."""
+    """Return how many pictures went through together in its last epoch; training may have lowered it."""
     history = run.history
     return int(history["at_once"].iloc[-1]) if "at_once" in history else run.recipe.batch_size
 
 
 def _memory_kills() -> int:
-    """How often the kernel has ended a process of our control group because memory ran out; 0 where it does not tell.
+    """Count the processes of our control group that the kernel ended as memory ran out; 0 where it has no count.
 
     Source: the kernel's documentation, admin-guide/cgroup-v2 (memory.events) and cgroup-v1/memory (memory.oom_control).
     """
@@ -108,20 +108,20 @@ def _memory_kills() -> int:
 
 
 def _counters() -> Iterator[Path]:
-    """Where the counter may be. Inside a container the group's path is the host's, and its own group is the root."""
+    """Yield possible paths of the counter. In a container the group's path is the host's, and its own is the root."""
     try:
         groups = [line.split(":", 2) for line in _OWN_GROUP.read_text(encoding="utf-8").splitlines()]
     except OSError:
         return
     for _, controllers, path in groups:
         if "memory" in controllers.split(","):
-            yield from (_GROUPS / "memory" / one / "memory.oom_control" for one in (path.lstrip("/"), ""))
+            yield from (_GROUPS / "memory" / group / "memory.oom_control" for group in (path.lstrip("/"), ""))
         elif not controllers:
-            yield from (_GROUPS / one / "memory.events" for one in (path.lstrip("/"), ""))
+            yield from (_GROUPS / group / "memory.events" for group in (path.lstrip("/"), ""))
 
 
 def _wait_for_strays() -> None:
-    """A killed runner's training goes on without it; two at a time would only slow each other down."""
+    """Wait for the training of a killed worker, which goes on without it; two at a time would slow each other down."""
     while any(run.state is State.RUNNING for run in list_runs()):
         time.sleep(1)
 
@@ -144,7 +144,7 @@ def _train(run: Run, at_once: int | None = None) -> int:
 
 
 def _give_way() -> None:
-    """Pages and answers come before this whole session, where the kernel shares the processor among sessions.
+    """Lower the priority of this whole session, where the kernel shares the processor among sessions.
 
     There the niceness of a process counts within its own session alone (sched(7), autogrouping).
     """
@@ -181,7 +181,7 @@ def export(run: Run) -> None:
     Raises:
         ScalpError: it could not be made; the message carries the reason.
     """
-    done = subprocess.run(
+    process = subprocess.run(
         command("export", str(run.folder.resolve())),
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -190,8 +190,8 @@ def export(run: Run) -> None:
         env=environment(),
         check=False,
     )
-    if done.returncode:
-        reason = (done.stdout.strip() or done.stderr.strip()).splitlines()[-1:]
+    if process.returncode:
+        reason = (process.stdout.strip() or process.stderr.strip()).splitlines()[-1:]
         raise ScalpError(
             "no_export",
             f"Run “{run.id}” could not be made ready for answering: {' '.join(reason)}",

@@ -21,7 +21,7 @@ from scalp_core.errors import Text
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison, compare
-from scalp_core.metrics.summary import Cost, luck, opening, power
+from scalp_core.metrics.summary import Cost, chance_spread, detectable_differences, summarize
 
 KAPPA = "quadratic_weighted_kappa"
 SIZES = {"v": Cost(9_000_000, None), "r": Cost(11_000_000, 4.0), "e": Cost(4_000_000, 9.0), "g": Cost(6_000_000, 7.0)}
@@ -34,7 +34,7 @@ def four() -> Comparison:
 
 
 def told(comparison: Comparison, condition: Condition, costs: dict[str, Cost] = TIMES) -> list[Text]:
-    return opening(comparison, condition, NAMES, costs, KAPPA)
+    return summarize(comparison, condition, NAMES, costs, KAPPA)
 
 
 def test_one_that_is_better_than_all_others_is_named(four: Comparison) -> None:
@@ -118,12 +118,12 @@ def test_several_dead_grades_are_in_one_sentence() -> None:
 
 def test_power_and_luck_are_the_comparison_s_own(four: Comparison) -> None:
     half, often = four.detectable(KAPPA, ONE_BEST)
-    text = power(four, ONE_BEST, KAPPA)
+    text = detectable_differences(four, ONE_BEST, KAPPA)
     assert text
     assert f"Power with 200 captures: 50% for a true QWK difference of {half:.2f}, 80%" in text.en
     assert f"for {often:.2f}." in text.en
     assert f"촬영 200건의 검정력: 실제 QWK 차이가 {half:.2f}이면 50%" in text.ko
-    text = luck(four, ONE_BEST, KAPPA)
+    text = chance_spread(four, ONE_BEST, KAPPA)
     assert text
     values = four.values(KAPPA)[:, 0]
     assert f"chance alone gives {four.chance_spread(KAPPA, ONE_BEST):.2f} QWK" in text.en
@@ -132,17 +132,17 @@ def test_power_and_luck_are_the_comparison_s_own(four: Comparison) -> None:
 
 def test_chance_is_not_spoken_of_where_nothing_is_compared(four: Comparison) -> None:
     for condition in (UNLABELLED, ONE_ALONE):
-        assert power(four, condition, KAPPA) is None
-        assert luck(four, condition, KAPPA) is None
+        assert detectable_differences(four, condition, KAPPA) is None
+        assert chance_spread(four, condition, KAPPA) is None
 
 
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_every_metric_and_condition_has_its_sentences(four: Comparison, condition: Condition, metric: str) -> None:
     said = [
-        *opening(four, condition, NAMES, TIMES, metric),
-        power(four, condition, metric),
-        luck(four, condition, metric),
+        *summarize(four, condition, NAMES, TIMES, metric),
+        detectable_differences(four, condition, metric),
+        chance_spread(four, condition, metric),
     ]
     for text in filter(None, said):
         assert text.en.endswith(".")

@@ -16,7 +16,7 @@ from scalp_core.data.dataset import open_dataset
 from scalp_core.evaluation.comparison import compare_models, list_candidates
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import METRICS, PROBABILITIES
-from scalp_core.metrics.summary import luck
+from scalp_core.metrics.summary import chance_spread
 from scalp_core.runs.run import Run
 from ui.words import Say
 
@@ -88,7 +88,7 @@ def test_the_leaderboard_says_it_first_and_shows_all_six(three: Folders) -> None
     comparison = compare_models(dataset, list_candidates(dataset)[0], "test")
     first = texts(at.markdown)[0]
     assert Condition("value_2").text("ko") in first
-    chance = luck(comparison, Condition("value_2"), KAPPA)
+    chance = chance_spread(comparison, Condition("value_2"), KAPPA)
     assert not chance or chance("ko") in texts(at.info)[0]
     (cells,) = chart_data(at)
     assert set(cells["condition"]) == {condition.value for condition in CONDITIONS}

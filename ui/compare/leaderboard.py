@@ -57,14 +57,15 @@ def names_of(sides: tuple[Model, ...]) -> dict[str, str]:
 def say_opening(one: ModelSelection, say: Say) -> None:
     """What a person would say first of the chosen condition."""
     costs = {side.key: summary.Cost(side.parameters, side.milliseconds) for side in one.sides}
-    first, *others = summary.opening(one.comparison, one.condition, names_of(one.sides), costs, one.metric)
+    first, *others = summary.summarize(one.comparison, one.condition, names_of(one.sides), costs, one.metric)
     st.markdown(f"**{say.plain(first)}** {' '.join(say.plain(other) for other in others)}")
 
 
 def _say_chance(one: ModelSelection, say: Say) -> None:
     """How far it goes, so that nobody forgets."""
     told: list[Text | None] = [
-        say_of(one.comparison, one.condition, one.metric) for say_of in (summary.luck, summary.power)
+        say_of(one.comparison, one.condition, one.metric)
+        for say_of in (summary.chance_spread, summary.detectable_differences)
     ]
     if known := [say.plain(text) for text in told if text]:
         st.info(" ".join(known), icon=":material/casino:")
