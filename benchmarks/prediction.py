@@ -35,7 +35,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.measuring import ROOT, machine, measure_apart, memory, write_json
 from scalp_core import images
 from scalp_core.architectures import timm_name
-from scalp_core.data.image_sources import find
+from scalp_core.data.image_sources import find_images
 from scalp_core.files import write_json as write_atomic_json
 from scalp_core.images import Preprocessing
 from scalp_core.inference import batch, optimize, predict
@@ -426,7 +426,7 @@ def measure_bulk(options: argparse.Namespace) -> None:
     _use(options.cores)
     run, contents = _run_and_pictures(options)
     old, answering = old_way(run.recipe.architecture, run.preprocessing), predict.graders(run=run)
-    listing = find([str(options.folder / "pictures")])
+    listing = find_images([str(options.folder / "pictures")])
     rates: dict[str, list[float]] = {}
     for number in _rounds(options.rounds):
         Image.core.set_blocks_max(0)

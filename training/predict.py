@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from scalp_core.data.image_sources import Listing, find
+from scalp_core.data.image_sources import Listing, find_images
 from scalp_core.errors import ScalpError
 from scalp_core.inference.batch import BatchRequest, BatchResult, grade_all
 from scalp_core.inference.predict import Graders, graders
@@ -73,7 +73,7 @@ def _jobs(text: str) -> int:
 
 def _predict(options: argparse.Namespace) -> int:
     answering = graders(_in_order(options.conditions), find_finished(options.run) if options.run else None)
-    listing = find(options.paths)
+    listing = find_images(options.paths)
     _report_left_out(listing, options.conditions, answering)
     if not listing.sources:
         print(f"There are no pictures in {shlex.join(options.paths)}.", file=sys.stderr)

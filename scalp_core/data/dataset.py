@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
+from scalp_core.data.zip_files import read_stored
 from scalp_core.errors import ScalpError
 from scalp_core.files import is_locked, unquote_path
 from scalp_core.labels import CONDITIONS, META, Condition
@@ -180,27 +181,6 @@ class Dataset:
             f"Dataset “{self.name}” has no picture “{image_id[:80]}” on this machine.",
             f"데이터셋 “{self.name}”에 “{image_id[:80]}” 사진이 없어요.",
         )
-
-
-# More than any picture that images.decode takes: a deflated member cannot fill the memory.
-_MOST_BYTES = 64 * 2**20
-
-
-def read_stored(path: Path, offset: int, length: int, deflated: bool) -> bytes:
-    """The content of a member of a zip file, by the place of its data.
-
-    The zip's directory is not read again: with tens of thousands of members that would take longer than the picture,
-    and an open archive cannot be shared by forked workers.
-
-    Raises:
-        OSError, zlib.error: it is gone, shorter than it was, or not what it was.
-    """
-    with path.open("rb") as file:
-        file.seek(offset)
-        stored = file.read(length)
-    if len(stored) < length:
-        raise OSError(f"{path.name} is shorter than it was")
-    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, _MOST_BYTES) if deflated else stored
 
 
 @lru_cache(maxsize=8)

@@ -1,9 +1,10 @@
-"""Pictures that somebody points at, to be read one after another: files, folders, zip files, patterns.
+"""Pictures named by paths, to be read one after another: files, folders, zip files, patterns.
 
-Nothing is unpacked, and what cannot be had is told in its place. Knows neither pixels nor what is made of them.
+Nothing is unpacked. A picture that cannot be read appears in its place, with the reason.
 """
 
 import glob
+import io
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,13 +15,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scalp_core.data.aihub import readable
-from scalp_core.data.file_tree import Container, Fault, Member, Reader, containers, content_of, members_of
+from scalp_core.data.file_tree import Container, ContainerReader, list_containers
+from scalp_core.data.zip_files import Fault, Member, is_zip, list_members, read_member
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import quote_path, unquote_path
 from scalp_core.images import MAX_BYTES
 
-# A file without any ending is tried, its content decides. Pictures of kinds that we cannot read are taken as well, for
-# nobody should have to find out that they were passed over.
+# A file without any ending is tried, its content decides. Pictures in formats that cannot be read are listed as well,
+# so that they are reported and not silently passed over.
 _TRIED = {"", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"}
 _TRIED |= {".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif", ".jp2", ".dng"}
 
@@ -35,17 +37,17 @@ _FAULTS = {
         "Links, and names that lead elsewhere, are not followed", "링크나 다른 곳을 가리키는 이름은 따라가지 않아요"
     ),
 }
-# Told of whatever name: there may have been pictures in it. (Sound zip files are looked into and have no row.)
-_ALWAYS_TOLD = ("unreadable", "partial_download")
+# Reported whatever the name: there may have been pictures in it. (Readable zip files are looked into and have no row.)
+_ALWAYS_REPORTED = ("unreadable", "partial_download")
 
 
 class ImageSource(NamedTuple):
-    """A picture that was pointed at.
+    """A picture that can be read, or the reason why it cannot.
 
     Attributes:
-        path: as it was pointed at, `archive.zip!member` for a file in a zip file; always text that can be written.
-        root, container, member: where it is; see `trees`.
-        fault: why it cannot be had, known before reading it; then there is no member.
+        path: as given, `archive.zip!member` for a file in a zip file; always text that can be written.
+        root, container, member: where it lies; see `file_tree`.
+        fault: why it cannot be read, if that is clear before reading; then there is no member.
     """
 
     path: str
@@ -56,81 +58,84 @@ class ImageSource(NamedTuple):
 
     @property
     def stamp(self) -> str:
-        """Changes when the picture does, as far as size and time (in a zip file its checksum) tell."""
+        """A text that changes when the picture does, as far as size and time (in a zip file its checksum) tell."""
         return f"{self.member.size}-{self.member.stamp}" if self.member else ""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What was found.
+    """The pictures below some paths.
 
     Attributes:
         sources: each picture once, in the order of the paths and the names below them.
-        others: files left out because no picture has such an ending; how many, by ending.
+        others: number of files without the ending of a picture, by ending.
     """
 
     sources: tuple[ImageSource, ...]
     others: Mapping[str, int]
 
 
-def find(paths: Iterable[str]) -> Listing:
-    """All pictures of these files, folders with everything below them, zip files, and patterns (`*`, `**`).
+def find_images(paths: Iterable[str]) -> Listing:
+    """List all pictures of files, folders with everything below them, zip files, and patterns (`*`, `**`).
 
     Raises:
         ScalpError: there is nothing at one of the paths.
     """
-    found: dict[tuple[str, object], ImageSource] = {}
+    sources: dict[tuple[str, object], ImageSource] = {}
     others: Counter[str] = Counter()
-    for path in (path for asked in paths for path in _expanded(asked)):
+    for path in (path for pattern in paths for path in _expand(pattern)):
         for source, name in _sources(path):
             ending = Path(name).suffix.lower()
-            if ending in _TRIED or ending == ".zip" or (source.fault and source.fault.code in _ALWAYS_TOLD):
-                found.setdefault(_identity(source), source)
+            if ending in _TRIED or ending == ".zip" or (source.fault and source.fault.code in _ALWAYS_REPORTED):
+                sources.setdefault(_identity(source), source)
             else:
                 others[ending] += 1
-    return Listing(tuple(found.values()), dict(others.most_common()))
+    return Listing(tuple(sources.values()), dict(others.most_common()))
 
 
-def contents(sources: Iterable[ImageSource]) -> Iterator[tuple[ImageSource, bytes | ScalpError]]:
-    """The bytes of each in turn, or why there are none. Neighbours of one zip file are read with it opened once."""
-    for (root, container), neighbours in groupby(sources, lambda source: (source.root, source.container)):
-        several = list(neighbours)
+def read_images(sources: Iterable[ImageSource]) -> Iterator[tuple[ImageSource, bytes | ScalpError]]:
+    """Yield each source with its bytes, or the reason why there are none.
+
+    Neighbours of one zip file are read with it opened once.
+    """
+    for (root, container), group in groupby(sources, lambda source: (source.root, source.container)):
+        neighbours = list(group)
         try:
-            with Reader(root, container) as reader:
-                for source in several:
-                    yield source, _content(reader, source)
-        except OSError as error:  # of opening it: reading has its own
-            yield from ((source, _fault("unreadable", error.strerror or "")) for source in several)
+            with ContainerReader(root, container) as reader:
+                for source in neighbours:
+                    yield source, _read_source(reader, source)
+        except OSError as error:  # of opening the container; reading handles its own
+            yield from ((source, _fault("unreadable", error.strerror or "")) for source in neighbours)
 
 
-def _content(reader: Reader, source: ImageSource) -> bytes | ScalpError:
+def _read_source(reader: ContainerReader, source: ImageSource) -> bytes | ScalpError:
     if source.member is None:
         return source.fault or _fault("unreadable")
     return _read(reader.read, source.member, source.container.is_zip)
 
 
-def packed(archive: bytes, name: str) -> list[tuple[str, Member | ScalpError]]:
-    """What is in a zip file that was sent: the pictures, and what cannot be had. Nothing is unpacked yet.
+def list_zip_images(archive: bytes, name: str) -> list[tuple[str, Member | ScalpError]]:
+    """List the pictures in a zip file in memory; nothing is unpacked yet.
 
     Args:
-        name: of the zip file, told where it cannot be read as a whole.
+        name: of the zip file, for the fault of one that cannot be read as a whole.
 
     Returns:
-        The path inside of each, with the member to be `unpacked` or the reason why it cannot be.
+        The path inside of each, with the member for `read_zip_image` or the reason why it cannot be read.
     """
-    found: list[tuple[str, Member | ScalpError]] = []
-    for one in members_of(archive, name):
-        ending = Path(one.name).suffix.lower()
-        if isinstance(one, Member):
-            found += [("/".join((*one.parts, one.name)), one)] if ending in _TRIED else []
-        elif ending in _TRIED or ending == ".zip" or one.kind in _ALWAYS_TOLD:
-            found.append((f"{one.where}/{one.name}".strip("/"), _fault_of(one)))
-    return found
+    images: list[tuple[str, Member | ScalpError]] = []
+    for member in list_members(io.BytesIO(archive), archive, name):
+        ending = Path(member.name).suffix.lower()
+        if isinstance(member, Member):
+            images += [("/".join((*member.parts, member.name)), member)] if ending in _TRIED else []
+        elif ending in _TRIED or ending == ".zip" or member.kind in _ALWAYS_REPORTED:
+            images.append((f"{member.where}/{member.name}".strip("/"), _fault_of(member)))
+    return images
 
 
-def unpacked(archive: bytes, member: Member) -> bytes | ScalpError:
-    """The bytes of one of `packed`, or why there are none."""
-    return _read(partial(content_of, archive), member, zipped=True)
+def read_zip_image(archive: bytes, member: Member) -> bytes | ScalpError:
+    """Return the bytes of a member from `list_zip_images`, or the reason why there are none."""
+    return _read(partial(read_member, archive), member, zipped=True)
 
 
 def _read(read: Callable[[Member, int], bytes], member: Member, zipped: bool) -> bytes | ScalpError:
@@ -149,38 +154,41 @@ def _read(read: Callable[[Member, int], bytes], member: Member, zipped: bool) ->
 
 def _fault(kind: str, detail: str = "") -> ScalpError:
     en, ko = _FAULTS[kind]
-    told = f" ({_writable(detail)})" if detail else ""
-    return ScalpError(kind, f"{en}{told}.", f"{ko}{told}.")
+    reason = f" ({_writable(detail)})" if detail else ""
+    return ScalpError(kind, f"{en}{reason}.", f"{ko}{reason}.")
 
 
 def _fault_of(fault: Fault) -> ScalpError:
     return _fault(fault.kind, "unpack it once" if fault.kind == "nested_zip" else fault.detail)
 
 
-def _expanded(asked: str) -> list[Path]:
-    if Path(asked).exists() or Path(asked).is_symlink():
-        return [Path(asked)]
+def _expand(pattern: str) -> list[Path]:
+    if Path(pattern).exists() or Path(pattern).is_symlink():
+        return [Path(pattern)]
     # A pattern may begin at the root, which Path.glob does not take.
-    if matches := sorted(glob.glob(asked, recursive=True)):  # noqa: PTH207
+    if matches := sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207
         return [Path(match) for match in matches]
-    named = _writable(asked)
-    raise ScalpError("nothing_there", f"There is nothing at “{named}”.", f"“{named}” 위치에 파일이나 폴더가 없어요.")
+    place = _writable(pattern)
+    raise ScalpError("nothing_there", f"There is nothing at “{place}”.", f"“{place}” 위치에 파일이나 폴더가 없어요.")
 
 
-def _sources(asked: Path) -> Iterator[tuple[ImageSource, str]]:
-    """What is at one path, each with its name: a folder is walked through, a zip file looked into."""
-    if asked.is_dir():
-        root = asked.resolve()
-        for one in containers(root):
-            yield from _told(asked, root, one) if isinstance(one, Fault) else _inside(asked, root, one)
-    elif asked.name.casefold().endswith(".zip"):
-        yield from _inside(asked.parent, asked.parent.resolve(), Container(quote_path(asked.name), True, "", 1))
+def _sources(path: Path) -> Iterator[tuple[ImageSource, str]]:
+    """Yield the pictures at one path, each with its name: a folder is walked through, a zip file looked into."""
+    if path.is_dir():
+        root = path.resolve()
+        for container in list_containers(root):
+            if isinstance(container, Fault):
+                yield _faulty_source(path, root, container), container.name
+            else:
+                yield from _contained(path, root, container)
+    elif is_zip(path.name):
+        yield from _contained(path.parent, path.parent.resolve(), Container(quote_path(path.name), True, "", 1))
     else:
-        yield _alone(asked), asked.name
+        yield _file_source(path), path.name
 
 
-def _alone(path: Path) -> ImageSource:
-    """A file that was named itself, link or not."""
+def _file_source(path: Path) -> ImageSource:
+    """Return a file that was named itself, link or not."""
     root, here, member, fault = path.parent.resolve(), Container("", False, "", 1), None, None
     try:
         status = path.stat()
@@ -193,36 +201,33 @@ def _alone(path: Path) -> ImageSource:
     return ImageSource(_writable(path), root, here, member, fault)
 
 
-def _told(asked: Path, root: Path, fault: Fault) -> Iterator[tuple[ImageSource, str]]:
-    """What the walk through a folder could not enter or would not follow."""
-    link = fault.kind == "unsafe_name"
-    path = asked / fault.where / fault.name if link else asked / unquote_path(fault.where)
-    nowhere = Container("", False, "", 0)
-    yield ImageSource(_writable(path), root, nowhere, None, _fault_of(fault)), fault.name
+def _faulty_source(folder: Path, root: Path, fault: Fault) -> ImageSource:
+    """Return a folder that could not be entered, or a link that is not followed."""
+    is_link = fault.kind == "unsafe_name"
+    path = folder / fault.where / fault.name if is_link else folder / unquote_path(fault.where)
+    return ImageSource(_writable(path), root, Container("", False, "", 0), None, _fault_of(fault))
 
 
-def _inside(asked: Path, root: Path, container: Container) -> Iterator[tuple[ImageSource, str]]:
-    """The files of a folder, or of a zip file, that is the container or has it somewhere below."""
+def _contained(folder: Path, root: Path, container: Container) -> Iterator[tuple[ImageSource, str]]:
+    """Yield the files of a container below `folder`, each with its name."""
     within = Path(unquote_path(container.path))
-    outer, depth = asked / within, len(within.parts)
+    outer, depth = folder / within, len(within.parts)
     try:
-        with Reader(root, container) as reader:
-            for one in reader.members(container):
-                if isinstance(one, Fault):
-                    path, fault = _place_of(one, outer, container), _fault_of(one)
-                    yield ImageSource(_writable(path), root, container, None, fault), one.name
+        with ContainerReader(root, container) as reader:
+            for member in reader.members():
+                if isinstance(member, Fault):
+                    path, fault = _fault_path(member, outer, container), _fault_of(member)
+                    yield ImageSource(_writable(path), root, container, None, fault), member.name
                 else:
-                    inner = "/".join((*one.parts[depth:], one.name))
-                    path = f"{outer}!{inner}" if container.is_zip else outer / unquote_path(one.file or "")
-                    yield ImageSource(_writable(path), root, container, one), one.name
+                    inner = "/".join((*member.parts[depth:], member.name))
+                    path = f"{outer}!{inner}" if container.is_zip else outer / unquote_path(member.file or "")
+                    yield ImageSource(_writable(path), root, container, member), member.name
     except OSError as error:
-        yield (
-            ImageSource(_writable(outer), root, container, None, _fault("unreadable", error.strerror or "")),
-            outer.name,
-        )
+        fault = _fault("unreadable", error.strerror or "")
+        yield ImageSource(_writable(outer), root, container, None, fault), outer.name
 
 
-def _place_of(fault: Fault, outer: Path, container: Container) -> Path | str:
+def _fault_path(fault: Fault, outer: Path, container: Container) -> Path | str:
     if not container.is_zip:
         return outer / fault.name
     inner = fault.where.removeprefix(readable(unquote_path(container.path))).strip("/")
@@ -232,7 +237,7 @@ def _place_of(fault: Fault, outer: Path, container: Container) -> Path | str:
 
 
 def _identity(source: ImageSource) -> tuple[str, object]:
-    """The same for a picture that was pointed at twice."""
+    """Return a key that is equal for a picture named twice."""
     member = source.member
     if member is None:
         return source.path, None
@@ -241,11 +246,11 @@ def _identity(source: ImageSource) -> tuple[str, object]:
 
 
 def _writable(path: Path | str) -> str:
-    """The path as text; with %XX in names that are no UTF-8, as old archives leave them."""
+    """Return the path as text, with %XX in names that are no UTF-8, as old archives leave them."""
     text = str(path)
-    return (
-        text if _is_utf8(text) else str(Path(*(one if _is_utf8(one) else quote_path(one) for one in Path(text).parts)))
-    )
+    if _is_utf8(text):
+        return text
+    return str(Path(*(part if _is_utf8(part) else quote_path(part) for part in Path(text).parts)))
 
 
 def _is_utf8(text: str) -> bool:

@@ -14,7 +14,8 @@ from unicodedata import normalize
 
 from scalp_core import images
 from scalp_core.data.aihub import folder_name, label_values, meta_values, published_name, readable
-from scalp_core.data.file_tree import Container, Fault, Member, Reader
+from scalp_core.data.file_tree import Container, ContainerReader
+from scalp_core.data.zip_files import Fault, Member
 from scalp_core.errors import ScalpError
 from scalp_core.importing.import_db import Contents, Pending, Place, grades_text
 from scalp_core.labels import CONDITIONS, GRADES
@@ -36,7 +37,7 @@ def read_container(root: Path, container: Container, *, label_files: bool = True
     """
     found = Contents(container)
     try:
-        with _collector_at_rest(), Reader(root, container) as reader:
+        with _collector_at_rest(), ContainerReader(root, container) as reader:
             _read(root, reader, found, label_files)
     except OSError as error:  # gone or closed to us since the tree was listed
         found.faults.append(Fault("unreadable", container.path.rpartition("/")[2], "", error.strerror or str(error)))
@@ -55,9 +56,9 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-def _read(root: Path, reader: Reader, found: Contents, label_files: bool) -> None:
+def _read(root: Path, reader: ContainerReader, found: Contents, label_files: bool) -> None:
     places: dict[tuple[str, ...], Place] = {}
-    for member in reader.members(found.container):
+    for member in reader.members():
         if isinstance(member, Fault):
             found.faults.append(member)
             continue
@@ -92,7 +93,7 @@ def join_of(own: str) -> str:
     return published_name(own) or own
 
 
-def _take_picture(reader: Reader, member: Member, place: Place, found: Contents, label_files: bool) -> None:
+def _take_picture(reader: ContainerReader, member: Member, place: Place, found: Contents, label_files: bool) -> None:
     _, name, _, file, size, stamp, offset, length, deflated = member
     own = stem(name)
     published = published_name(own)
@@ -106,7 +107,7 @@ def _take_picture(reader: Reader, member: Member, place: Place, found: Contents,
         found.spoilt.append((pending, str(error)))
 
 
-def _take_label(reader: Reader, member: Member, place: Place, found: Contents) -> None:
+def _take_label(reader: ContainerReader, member: Member, place: Place, found: Contents) -> None:
     def tell(kind: str, detail: str) -> None:
         found.faults.append(Fault(kind, member.name, place.location + member.name, detail))
 

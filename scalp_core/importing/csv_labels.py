@@ -9,7 +9,7 @@ from typing import TextIO
 from unicodedata import normalize
 
 from scalp_core.data.aihub import label_values
-from scalp_core.data.file_tree import Fault
+from scalp_core.data.zip_files import Fault
 from scalp_core.errors import ScalpError
 from scalp_core.importing.container_reader import PICTURES, join_of, stem
 from scalp_core.importing.import_db import LabelRow, grades_text

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scalp_core.data.file_tree import Container, Fault
+from scalp_core.data.file_tree import Container
+from scalp_core.data.zip_files import Fault
 
 _VERSION = 3  # raised when the tables or what is read into them change: older journals are begun anew
 # In the order of inspection.Measures; `look` as a signed number, which is all that SQLite has.

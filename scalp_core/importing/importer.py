@@ -25,10 +25,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scalp_core.data import quality
-from scalp_core.data.dataset import Dataset, check_name, claimed, name_taken, open_dataset, read_stored
-from scalp_core.data.file_tree import Container, Fault, containers
+from scalp_core.data.dataset import Dataset, check_name, claimed, name_taken, open_dataset
+from scalp_core.data.file_tree import Container, list_containers
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.data.splits import COLUMNS, assign_splits, is_possible, safest_method
+from scalp_core.data.zip_files import Fault, read_stored
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import TEMPORARY, formula_safe, read_json, sweep, unquote_path, write_atomic, write_json
 from scalp_core.images import MAX_BYTES
@@ -255,7 +256,7 @@ def _read(order: ImportRequest, journal: ImportDatabase, processes: int | None, 
     """Bring the journal up to what lies on disk."""
     root = Path(order.source)
     known = journal.stamps()
-    found = {_address(one): one for one in containers(root)}
+    found = {_address(one): one for one in list_containers(root)}
     if order.kind == "csv":
         found |= {one.path: one for one in _table_containers(Path(order.table))}
     stamps = {address: _stamp(one) for address, one in found.items()}

@@ -15,7 +15,7 @@ import pandas as pd
 
 from scalp_core.data.aihub import picture_name
 from scalp_core.data.dataset import LABEL_COLUMNS
-from scalp_core.data.file_tree import Fault
+from scalp_core.data.zip_files import Fault
 from scalp_core.importing.container_reader import stem
 from scalp_core.importing.import_db import MEASURES, Copy, ImportDatabase, grades_of
 from scalp_core.labels import META

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from scalp_core import __version__
-from scalp_core.data.image_sources import ImageSource, contents
+from scalp_core.data.image_sources import ImageSource, read_images
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import read_json, sha256, sweep, write_atomic, write_json
 from scalp_core.inference.predict import INTENDED_USE, Answer, Graders
@@ -280,7 +280,7 @@ def _grade_chunks(request: BatchRequest, chunks: Path, jobs: int | None, progres
 def _grade_chunk(graders: Graders, work: tuple[Path, Sequence[ImageSource]]) -> int:
     """Grade these sources into that chunk. Returns how many they were."""
     chunk, sources = work
-    rows = [row(source.path, _grade(graders, content)) for source, content in contents(sources)]
+    rows = [row(source.path, _grade(graders, content)) for source, content in read_images(sources)]
     table = pa.Table.from_pylist(rows, schema(list(graders.runs)))
     with _write_errors(chunk.parent):
         write_atomic(chunk, lambda path: _write_chunk(path, table))

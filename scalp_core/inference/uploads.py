@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from scalp_core.data.aihub import PictureName, picture_name, readable
-from scalp_core.data.image_sources import packed, unpacked
+from scalp_core.data.image_sources import list_zip_images, read_zip_image
 from scalp_core.errors import ScalpError, Text
 from scalp_core.labels import REGIONS
 
@@ -104,9 +104,9 @@ def _members(path: str, archive: bytes) -> Iterator[tuple[str, _Content]]:
     if archive.count(_MEMBER) > MAX_MEMBERS:
         yield path, partial(_identity, _too_many_members())
         return
-    members = packed(archive, PurePosixPath(path).name)
+    members = list_zip_images(archive, PurePosixPath(path).name)
     for inner, member in members:
-        content = partial(_identity, member) if isinstance(member, ScalpError) else partial(unpacked, archive, member)
+        content = partial(_identity, member) if isinstance(member, ScalpError) else partial(read_zip_image, archive, member)
         yield f"{path.removesuffix('.zip')}/{inner}", content
     if not members:
         yield path, partial(_identity, _no_pictures())

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from support.aihub_tree import jpeg, write_zip
 
-from scalp_core.data import file_tree
-from scalp_core.data.file_tree import Container, Fault, Member, Reader, containers
+from scalp_core.data import zip_files
+from scalp_core.data.file_tree import Container, ContainerReader, list_containers
+from scalp_core.data.zip_files import Fault, Member
 from scalp_core.files import unquote_path
 
 KOREAN = "탈모 사진.jpg"
@@ -19,25 +20,25 @@ KOREAN = "탈모 사진.jpg"
 
 def contents(root: Path, container: Container, most: int = 2**20) -> dict[str, bytes]:
     """What the container's files hold, by folders and name; faults are an error."""
-    with Reader(root, container) as reader:
-        members = [one for one in reader.members(container) if isinstance(one, Member)]
+    with ContainerReader(root, container) as reader:
+        members = [one for one in reader.members() if isinstance(one, Member)]
         return {"/".join((*one.parts, one.name)): reader.read(one, most) for one in members}
 
 
 def found(root: Path) -> tuple[list[Member], list[Fault]]:
     members, faults = [], []
-    for one in containers(root):
+    for one in list_containers(root):
         if isinstance(one, Fault):
             faults.append(one)
             continue
-        with Reader(root, one) as reader:
-            for inside in reader.members(one):
+        with ContainerReader(root, one) as reader:
+            for inside in reader.members():
                 (members if isinstance(inside, Member) else faults).append(inside)  # type: ignore[arg-type]
     return members, faults
 
 
 def paths(root: Path) -> dict[str, Container]:
-    return {one.path: one for one in containers(root) if isinstance(one, Container)}
+    return {one.path: one for one in list_containers(root) if isinstance(one, Container)}
 
 
 def test_folders_with_files_and_zip_files_are_containers(tmp_path: Path) -> None:
@@ -184,7 +185,7 @@ def test_what_lies_about_its_size_is_inflated_no_further_than_asked(tmp_path: Pa
 
 
 def test_a_zip_with_too_many_members_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_tree, "MAX_MEMBERS", 3)
+    monkeypatch.setattr(zip_files, "MAX_MEMBERS", 3)
     write_zip(tmp_path / "z.zip", [(f"{number}.jpg", b"1") for number in range(4)])
     members, faults = found(tmp_path)
     assert (members, [(one.kind, one.name) for one in faults]) == ([], [("too_large", "z.zip")])
@@ -220,14 +221,14 @@ def test_a_member_said_to_lie_behind_the_end_is_told(tmp_path: Path) -> None:
 def test_damaged_bytes_are_an_error_of_their_own(tmp_path: Path) -> None:
     write_zip(tmp_path / "z.zip", [("1.jpg", b"1" * 100)], deflated=True)
     (container,) = paths(tmp_path).values()
-    with Reader(tmp_path, container) as reader:
-        (member,) = reader.members(container)
+    with ContainerReader(tmp_path, container) as reader:
+        (member,) = reader.members()
         assert isinstance(member, Member)
         assert member.offset is not None
         whole = bytearray((tmp_path / "z.zip").read_bytes())
         whole[member.offset] = 0xFF
         (tmp_path / "z.zip").write_bytes(whole)
-    with Reader(tmp_path, container) as reader, pytest.raises(zlib.error):
+    with ContainerReader(tmp_path, container) as reader, pytest.raises(zlib.error):
         reader.read(member, 1000)
 
 
@@ -245,4 +246,4 @@ def test_a_folder_that_vanishes_meanwhile_is_an_error_of_the_system(tmp_path: Pa
     (container,) = paths(tmp_path).values()
     (tmp_path / "z.zip").unlink()
     with pytest.raises(FileNotFoundError):
-        Reader(tmp_path, container)
+        ContainerReader(tmp_path, container)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scalp_core.data.file_tree import Fault
+from scalp_core.data.zip_files import Fault
 from scalp_core.errors import ScalpError
 from scalp_core.importing.csv_labels import columns_of, read_table
 from scalp_core.importing.import_db import LabelRow, grades_of

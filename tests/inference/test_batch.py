@@ -22,7 +22,7 @@ from fastapi.testclient import TestClient
 from filelock import FileLock
 from PIL import Image
 
-from scalp_core.data.image_sources import contents, find
+from scalp_core.data.image_sources import find_images, read_images
 from scalp_core.errors import ScalpError
 from scalp_core.images import MAX_BYTES
 from scalp_core.inference import batch, input_gate, predict
@@ -57,7 +57,7 @@ def own_run(trained: Trained, folders: Folders) -> Run:
 
 
 def graded(paths: Iterable[Path | str], table: Path, **options: object) -> BatchResult:
-    order = BatchRequest(find([str(path) for path in paths]).sources, graders(), table)
+    order = BatchRequest(find_images([str(path) for path in paths]).sources, graders(), table)
     return grade_all(order, **{"jobs": 1, **options})
 
 
@@ -226,7 +226,7 @@ def test_every_picture_once_in_the_order_of_the_paths(pictures: Path, monkeypatc
         archive.write(pictures / "01.jpg", "b/1.jpg", zipfile.ZIP_DEFLATED)
         archive.writestr("a/notes.txt", "no picture")
     monkeypatch.chdir(pictures.parent)
-    listing = find(["pictures/05.jpg", "pictures", "pictures/*.zip", str(pictures / "**")])
+    listing = find_images(["pictures/05.jpg", "pictures", "pictures/*.zip", str(pictures / "**")])
     expected = ["05", *(f"0{number}" for number in range(10) if number != 5)]
     assert [source.path for source in listing.sources] == [
         "pictures/05.jpg",
@@ -237,7 +237,7 @@ def test_every_picture_once_in_the_order_of_the_paths(pictures: Path, monkeypatc
         "pictures/below/넷/11.JPG",
     ]
     assert set(listing.others) == {".json", ".txt"}
-    found = {source.path: content for source, content in contents(listing.sources)}
+    found = {source.path: content for source, content in read_images(listing.sources)}
     assert found["pictures/more.zip!b/1.jpg"] == (pictures / "01.jpg").read_bytes()
     assert found["pictures/below/넷/10.JPG"] == (pictures / "below" / "넷" / "10.JPG").read_bytes()
 
@@ -245,8 +245,8 @@ def test_every_picture_once_in_the_order_of_the_paths(pictures: Path, monkeypatc
 def test_nothing_at_a_path_is_a_mistake(tmp_path: Path) -> None:
     for asked in ("absent.jpg", "*.jpg", "absent/**/*.png"):
         with pytest.raises(ScalpError, match="There is nothing at"):
-            find([str(tmp_path / asked)])
-    assert find([str(tmp_path)]).sources == ()
+            find_images([str(tmp_path / asked)])
+    assert find_images([str(tmp_path)]).sources == ()
 
 
 @pytest.fixture
@@ -315,7 +315,7 @@ def test_names_of_no_encoding_are_told_and_read(trained: Trained, tmp_path: Path
 
 
 def test_what_went_away_meanwhile_is_a_row(pictures: Path, tmp_path: Path) -> None:
-    sources = find([str(pictures)]).sources
+    sources = find_images([str(pictures)]).sources
     (pictures / "04.jpg").unlink()
     outcome = grade_all(BatchRequest(sources, graders(), tmp_path / "table.parquet"), jobs=1)
     assert outcome.statuses == {"ok": 11, "unreadable": 1}

@@ -157,7 +157,7 @@ def test_many_overlapping_entries_are_counted_before_they_are_read() -> None:
 def test_no_more_pictures_than_agreed_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     archive = packed([(f"{number:03d}.jpg", PICTURE) for number in range(uploads.MAX_PICTURES + 20)])
     unpacked = []
-    monkeypatch.setattr(uploads, "unpacked", lambda *of: unpacked.append(of) or b"")
+    monkeypatch.setattr(uploads, "read_zip_image", lambda *of: unpacked.append(of) or b"")
     found = read_uploads([("many.zip", archive), ("one more.jpg", b"")])
     assert len(found) == uploads.MAX_PICTURES + 1
     assert len(unpacked) == uploads.MAX_PICTURES
