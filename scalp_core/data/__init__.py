@@ -1,1 +1,1 @@
-"""What a data set is: its index, splits, audit and pictures."""
+"""Datasets: their index, splits, audit and pictures."""

@@ -1,7 +1,4 @@
-"""What file names, folder names and label files of AI Hub's scalp pictures say, and of class folders named like them.
-
-Pure text and parsed JSON: knows no files, no zip archives and no index.
-"""
+"""Parses file names, folder names and label files of AI Hub's scalp pictures, and class folders named like them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,7 +20,7 @@ _ESCAPED = re.compile("[\udc80-\udcff]")
 
 
 def readable(raw: bytes | str, utf8: bool = False) -> str:
-    """A name as whoever gave it meant it, in composed form (NFC).
+    """Return a name as it was meant, in composed form (NFC).
 
     Archives made on Korean Windows hold cp949 and do not say so; programs that unpack them take it for something else
     and leave names such as `┼╗╕≡` for 탈모. Such a text is turned back only if that makes Korean of it.
@@ -66,7 +63,7 @@ def _repaired(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PictureName:
-    """What the file name of a picture says.
+    """The parts of the file name of a picture.
 
     Attributes:
         site: the four-digit number of a place, not of a person.
@@ -90,16 +87,16 @@ _PICTURE = re.compile(r"(((\d{4})_([A-Z0-9]{15})_\d{9,13})_(\d))_([TLRB]H)", re.
 
 
 def picture_name(stem: str) -> PictureName | None:
-    """The parts of a name such as `0013_A2LEBJJDE00060O_1602578303771_2_TH`, upper case; None for any other name."""
-    found = _PICTURE.fullmatch(stem.upper())
-    if not found:
+    """Parse a name such as `0013_A2LEBJJDE00060O_1602578303771_2_TH`, upper case; None for any other name."""
+    match = _PICTURE.fullmatch(stem.upper())
+    if not match:
         return None
-    image_id, capture, site, device, frame, region = found.groups()
+    image_id, capture, site, device, frame, region = match.groups()
     return PictureName(site, device, capture, int(frame), region, image_id)
 
 
 def published_name(stem: str) -> str | None:
-    """The whole of such a name in upper case, which is how two of them compare; None for any other name."""
+    """Return such a name in upper case, which is how two of them compare; None for any other name."""
     upper = stem.upper()
     return upper if _PICTURE.fullmatch(upper) else None
 
@@ -109,10 +106,10 @@ def published_name(stem: str) -> str | None:
 
 @dataclass(frozen=True)
 class FolderName:
-    """What the folders above a file say; None where they say nothing.
+    """Facts in the names of the folders above a file; None where they say nothing.
 
     Attributes:
-        official: the part of the publisher's own split.
+        official: of the publisher's own split.
         role: whether it is the place for pictures or for label files; only a hint.
     """
 
@@ -123,7 +120,7 @@ class FolderName:
 
 
 def _loose(name: str) -> str:
-    """A pattern of the letters of `name` with any separators between them: 피지 과다, hair-loss, 모낭홍반_농포."""
+    """Return a pattern of the letters of `name` with any separators between: 피지 과다, hair-loss, 모낭홍반_농포."""
     return r"[\W_]*".join(re.findall(r"[^\W_]", name))
 
 
@@ -169,7 +166,7 @@ _ROLE = re.compile(
 
 
 def folder_name(parts: Sequence[str]) -> FolderName:
-    """What the names of folders and zip files above a file say, all spellings seen in the wild; the innermost counts.
+    """Parse the names of folders and zip files above a file, in all spellings seen in the wild; the innermost counts.
 
     A grade is read from the name that holds the condition, or from the one right below it; its digit beats its word.
 
@@ -183,17 +180,17 @@ def folder_name(parts: Sequence[str]) -> FolderName:
 
 
 def _innermost(pattern: re.Pattern[str], names: Sequence[str]) -> str | None:
-    """The name of the group that matched in the last of the names in which any did."""
-    return next((found.lastgroup for name in reversed(names) if (found := pattern.search(name))), None)
+    """Return the name of the group that matched in the last of the names in which any did."""
+    return next((match.lastgroup for name in reversed(names) if (match := pattern.search(name))), None)
 
 
 def _condition_and_grade(names: Sequence[str]) -> tuple[Condition | None, int | None]:
     for place in reversed(range(len(names))):
-        found = _CONDITION.search(names[place])
-        if not found:
+        match = _CONDITION.search(names[place])
+        if not match:
             continue
-        condition = Condition[str(found.lastgroup)]
-        grade = _grade_beside(names[place], found.start())
+        condition = Condition[str(match.lastgroup)]
+        grade = _grade_beside(names[place], match.start())
         if grade is None and place + 1 < len(names):
             grade = _grade_of(_GRADE_ALONE.fullmatch(_squeezed(names[place + 1])))
         return condition, grade
@@ -201,17 +198,17 @@ def _condition_and_grade(names: Sequence[str]) -> tuple[Condition | None, int | 
 
 
 def _grade_beside(name: str, start: int) -> int | None:
-    """The grade in a name whose condition begins at `start`; a number before that counts conditions, not grades."""
+    """Return the grade in a name whose condition begins at `start`; a number before that counts conditions."""
     rest = _CONDITION.sub(" ", _COPY.sub("", name[start:]))
     grade = _grade_of(_GRADE_DIGIT.search(rest))
     return _grade_of(_GRADE_WORD.search(name)) if grade is None else grade
 
 
-def _grade_of(found: re.Match[str] | None) -> int | None:
-    said = found.groupdict() if found else {}
-    if said.get("digit"):
-        return int(said["digit"])
-    return int(_GRADE_WORDS[_squeezed(said["word"])]) if said.get("word") else None
+def _grade_of(match: re.Match[str] | None) -> int | None:
+    groups = match.groupdict() if match else {}
+    if groups.get("digit"):
+        return int(groups["digit"])
+    return int(_GRADE_WORDS[_squeezed(groups["word"])]) if groups.get("word") else None
 
 
 def _squeezed(name: str) -> str:
@@ -225,23 +222,23 @@ _VALUE = re.compile(r"([0-3])(?:\.0)?", re.ASCII)
 
 
 def label_values(document: object) -> tuple[dict[Condition, int | None], list[str]]:
-    """The six grades of a parsed label file or table row, by key, and what was wrong with them, as `value_2 = 7`.
+    """Return the six grades of a parsed label file or table row by key, and the faulty values, as `value_2 = 7`.
 
-    Numbers and texts are taken alike; a grade that is missing, null or blank is None and nothing wrong.
+    Numbers and texts are taken alike; a grade that is missing, null or blank is None and no fault.
     """
     if not isinstance(document, Mapping):
         return dict.fromkeys(CONDITIONS), [f"{type(document).__name__} instead of an object"]
     values: dict[Condition, int | None] = {}
     problems = []
     for condition in CONDITIONS:
-        said = document.get(condition)
-        if type(said) is str and said in _GRADES:  # as good as always, and a hundred thousand times
-            values[condition] = _GRADES[said]
+        value = document.get(condition)
+        if type(value) is str and value in _GRADES:  # nearly always, and a hundred thousand times
+            values[condition] = _GRADES[value]
             continue
-        text = _plain(said)
-        found = _VALUE.fullmatch(text)
-        values[condition] = int(found[1]) if found else None
-        if text and not found:
+        text = _plain(value)
+        match = _VALUE.fullmatch(text)
+        values[condition] = int(match[1]) if match else None
+        if text and not match:
             problems.append(f"{condition} = {text[:40]}")
     return values, problems
 
@@ -260,7 +257,7 @@ META_FIELDS: Mapping[str, Text] = {
     "answers7": Text("answer 7", "문항 7"),
 }
 
-# Answers in the reader's language, as far as they are known; any other is shown as it was written.
+# Answers in the reader's language, as far as there is a translation; any other is shown as it was written.
 META_ANSWERS: Mapping[str, Text] = {
     text.ko: text
     for text in (
@@ -288,17 +285,17 @@ META_ANSWERS: Mapping[str, Text] = {
 
 
 def meta_values(document: object) -> dict[str, str]:
-    """What a parsed `…_META.json` says, by names of index columns such as `meta_gender`; blanks are left out."""
+    """Return the facts of a parsed `…_META.json` by index column, such as `meta_gender`; blanks are left out."""
     if not isinstance(document, Mapping):
         return {}
     texts = {META + key: _plain(document.get(key)) for key in META_FIELDS}
     return {name: text for name, text in texts.items() if text}
 
 
-def _plain(said: object) -> str:
-    """A text or number as text; blank for null; for anything else what it is, which no grade is spelt like."""
-    if isinstance(said, str | int | float) or said is None:
+def _plain(value: object) -> str:
+    """Return a text or number as text; blank for null; for anything else its type, which is no grade's spelling."""
+    if isinstance(value, str | int | float) or value is None:
         # Half a surrogate pair, which JSON may escape, can be stored nowhere.
-        text = "" if said is None else str(said).encode("utf-8", "replace").decode()
+        text = "" if value is None else str(value).encode("utf-8", "replace").decode()
         return normalize("NFC", text).strip()
-    return type(said).__name__
+    return type(value).__name__

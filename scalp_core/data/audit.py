@@ -1,4 +1,4 @@
-"""An audit of a data set: leaks, gaps, contradictions, bad pictures. Knows its index only, no pixels and no network."""
+"""Audits the index of a dataset: leaks, gaps, contradictions, bad pictures."""
 
 import math
 from collections.abc import Callable, Hashable, Iterator
@@ -20,17 +20,17 @@ Codes = npt.NDArray[np.intp]
 Grades = npt.NDArray[np.int8]
 Values = npt.NDArray[np.float64]
 
-# Images listed with a finding; nobody looks through more.
+# Images listed with a finding: more are not looked through.
 MOST_IMAGES = 200
 
 # Fewer normal images than this share with another condition present are as good as none.
 _TRAP_SHARE = 0.01
-# A grade with fewer images in a part says nothing there.
+# A grade with fewer images in a split says nothing there.
 _FEWEST_IMAGES = 5
 # Grades by which images that belong together must differ to be remarkable: neighbours are mixed up by people as well.
 _APART = 2
 # A picture is remarkable beyond an absolute limit, or this many standard deviations from the median and some way off
-# it besides, so that a very even data set is not full of outliers.
+# it besides, so that a very even dataset is not full of outliers.
 _DEVIATIONS = 4.0
 _BLURRED, _BLURRED_OFF = 20.0, 0.5  # variance of the Laplacian, real pictures have 60–190; share of the median
 _DARK, _BRIGHT, _LIGHTNESS_OFF = 20.0, 90.0, 10.0  # L*; real pictures have 60–69
@@ -43,7 +43,7 @@ _OK, _NOTE, _WARNING, _ERROR = FindingSeverity
 
 
 def audit(dataset: Dataset) -> list[Finding]:
-    """Everything worth knowing before training on a data set, worst first; what is in order is said as well."""
+    """Run all checks worth doing before training on a dataset; the worst findings come first, passed checks last."""
     checks: tuple[Callable[[Dataset], Iterator[Finding]], ...] = (
         check_parts,
         check_official,
@@ -55,15 +55,15 @@ def audit(dataset: Dataset) -> list[Finding]:
         check_cast,
         check_association,
     )
-    found = [one for check in checks for one in check(dataset)]
-    return sorted(found, key=lambda one: -one.severity.rank)
+    findings = [finding for check in checks for finding in check(dataset)]
+    return sorted(findings, key=lambda finding: -finding.severity.rank)
 
 
 # --- Columns as arrays ------------------------------------------------------------------------------------------------
 
 
 def _codes(dataset: Dataset, column: str) -> Codes:
-    """A number from 0 for each different value, -1 where the value is unknown: null or empty."""
+    """Return a number from 0 for each different value, -1 where the value is null or empty."""
     values = dataset.column(column)
     if isinstance(values.dtype, pd.CategoricalDtype):
         codes, names = values.cat.codes.to_numpy(dtype=np.intp), values.cat.categories
@@ -74,24 +74,24 @@ def _codes(dataset: Dataset, column: str) -> Codes:
 
 
 def _grades(dataset: Dataset, condition: Condition) -> Grades:
-    """Grades 0–3, -1 where unlabelled."""
+    """Return the grades 0–3 of all images, -1 where unlabelled."""
     return np.asarray(dataset.column(condition.value).fillna(-1).to_numpy(dtype=np.int8))
 
 
 def _values(dataset: Dataset, column: str) -> Values:
-    """What was measured, not a number where it was not."""
+    """Return the values of a measured column, NaN where there are none."""
     return np.asarray(dataset.column(column).to_numpy(dtype=np.float64, na_value=math.nan))
 
 
 def _parts(dataset: Dataset) -> Codes:
-    """The place of each image's part in PARTS."""
+    """Return the place of each image's split in PARTS."""
     column = dataset.column("part")
     places = [PARTS.index(name) for name in column.cat.categories]
     return np.array(places, dtype=np.intp)[column.cat.codes]
 
 
 def _images(dataset: Dataset, flags: Flags, score: npt.NDArray[np.generic] | None = None) -> tuple[str, ...]:
-    """Ids of flagged rows, those of the highest score first."""
+    """Return the ids of flagged rows, those of the highest score first."""
     rows = np.flatnonzero(flags)
     if score is not None:
         rows = rows[np.argsort(-score[rows].astype(np.float64), kind="stable")]
@@ -100,7 +100,7 @@ def _images(dataset: Dataset, flags: Flags, score: npt.NDArray[np.generic] | Non
 
 # --- Leaks ------------------------------------------------------------------------------------------------------------
 
-# By what a model may recognise an image that it has seen something of.
+# Columns by which a model may recognise an image that it has seen something of.
 _SHARED = {
     "sha256": ("overlap_content", _ERROR),
     "look_alikes": ("overlap_look_alikes", _ERROR),
@@ -110,10 +110,10 @@ _SHARED = {
 
 
 def check_parts(dataset: Dataset) -> Iterator[Finding]:
-    """Images that share file, look, capture or site with one of an earlier part.
+    """Find images that share file, look, capture or site with one of an earlier split.
 
-    Earlier than validation, calibration and test is training; for the test part the other two count as well, since
-    the epoch and the operating point are chosen on them.
+    Training is earlier than validation, calibration and test; for the test split the other two count as well, since
+    the epoch and the operating point are selected on them.
     """
     for column, (key, severity) in _SHARED.items():
         if column not in dataset.columns:
@@ -142,10 +142,10 @@ def _overlap(dataset: Dataset, key: str, severity: FindingSeverity, codes: Codes
 
 
 def _seen_earlier(codes: Codes, parts: Codes) -> Flags:
-    """Which images share their code with an image of an earlier part."""
-    known = codes >= 0
+    """Return which images share their code with an image of an earlier split."""
+    coded = codes >= 0
     first = np.full(codes.max(initial=-1) + 2, len(PARTS))  # the last one is for the unknown
-    np.minimum.at(first, codes[known], parts[known])
+    np.minimum.at(first, codes[coded], parts[coded])
     return np.asarray(first[codes] < parts)
 
 
@@ -173,7 +173,7 @@ _SHARED_TEXT = {
 
 
 def check_official(dataset: Dataset) -> Iterator[Finding]:
-    """How far the publisher's own validation part overlaps its training part, where the index knows them."""
+    """Find how far the publisher's validation split overlaps its training split, if the index has them."""
     if "official" not in dataset.columns:
         return
     names = dataset.column("official")
@@ -184,22 +184,24 @@ def check_official(dataset: Dataset) -> Iterator[Finding]:
     shared = {"file": both}
     for column in _SHARED:
         if column in dataset.columns:
-            shared[column] = valid & (both | _known_from(_codes(dataset, column), train))
+            shared[column] = valid & (both | _shared_with(_codes(dataset, column), train))
     yield _official_overlap(dataset, int(valid.sum()), shared)
 
 
-def _known_from(codes: Codes, among: Flags) -> Flags:
-    """Which images share their code with one of those flagged."""
-    known = np.zeros(codes.max(initial=-1) + 2, dtype=bool)
-    known[codes[among]] = True
-    known[-1] = False  # the unknown
-    return np.asarray(known[codes])
+def _shared_with(codes: Codes, among: Flags) -> Flags:
+    """Return which images share their code with one of those flagged."""
+    flagged = np.zeros(codes.max(initial=-1) + 2, dtype=bool)
+    flagged[codes[among]] = True
+    flagged[-1] = False  # the unknown
+    return np.asarray(flagged[codes])
 
 
 def _official_overlap(dataset: Dataset, total: int, shared: dict[str, Flags]) -> Finding:
     closeness = np.sum(list(shared.values()), axis=0)
-    figures = pd.DataFrame({"by": list(shared), "images": total, "shared": [int(one.sum()) for one in shared.values()]})
-    names = {by: percent(one.sum(), total) for by, one in shared.items()}
+    figures = pd.DataFrame(
+        {"by": list(shared), "images": total, "shared": [int(flags.sum()) for flags in shared.values()]}
+    )
+    names = {by: percent(flags.sum(), total) for by, flags in shared.items()}
     return finding(
         "official_overlap",
         _WARNING if closeness.any() else _OK,
@@ -219,7 +221,7 @@ def _joined(name: Text, value: Text) -> Text:
 
 
 def check_normal_images(dataset: Dataset) -> Iterator[Finding]:
-    """Whether grade 0 of a condition means "healthy in everything", as in trees sorted into folders.
+    """Find conditions whose grade 0 means "healthy in everything", as in trees sorted into folders.
 
     A model of such a condition never sees it absent while another is present.
     """
@@ -246,7 +248,7 @@ def check_normal_images(dataset: Dataset) -> Iterator[Finding]:
 
 
 def check_gaps(dataset: Dataset) -> Iterator[Finding]:
-    """Parts without images, and grades that a part lacks or has from a handful of images or a single site only."""
+    """Find empty splits, and grades that a split lacks or has from few images or a single site only."""
     filled = set(dataset.column("part").unique())
     empty = [terms.SPLITS[part] for part in PARTS if part not in filled]
     yield finding("empty_parts", _ERROR if empty else _OK, count=len(empty), parts=listed(empty))
@@ -261,7 +263,7 @@ def check_gaps(dataset: Dataset) -> Iterator[Finding]:
 
 
 def _cells(dataset: Dataset) -> pd.DataFrame:
-    """Images and sites by condition, grade and part, of the conditions that have labels."""
+    """Count images and sites by condition, grade and split, of the conditions that have labels."""
     parts, sites = _parts(dataset), _codes(dataset, "site")
     names = pd.MultiIndex.from_product([PARTS, [int(grade) for grade in GRADES]], names=["part", "grade"])
     tables = []
@@ -299,7 +301,7 @@ def _grade_text(condition: Condition, grade: Severity) -> Text:
 
 
 def _images_of(dataset: Dataset, cells: pd.DataFrame) -> tuple[str, ...]:
-    """Ids of images in the given grades and parts, those of the rarest first."""
+    """Return the ids of images in these cells, those of the rarest first."""
     parts, score = _parts(dataset), np.zeros(dataset.images)
     for cell in cells.to_dict("records"):
         flags = (_grades(dataset, Condition(cell["condition"])) == cell["grade"]) & (parts == PARTS.index(cell["part"]))
@@ -308,7 +310,7 @@ def _images_of(dataset: Dataset, cells: pd.DataFrame) -> tuple[str, ...]:
 
 
 def check_labels(dataset: Dataset) -> Iterator[Finding]:
-    """Images without a label, conditions with one grade only, and grades that no image has."""
+    """Find images without a label, conditions with one grade only, and grades that no image has."""
     grades = {condition: _grades(dataset, condition) for condition in CONDITIONS}
     counts = {condition: np.bincount(own + 1, minlength=1 + len(GRADES)) for condition, own in grades.items()}
     names = ["unlabelled", *(f"grade_{int(grade)}" for grade in GRADES)]
@@ -336,7 +338,7 @@ def check_labels(dataset: Dataset) -> Iterator[Finding]:
 
 
 def check_captures(dataset: Dataset) -> Iterator[Finding]:
-    """Grades of one condition that differ much within a capture, or even within one region of it."""
+    """Find grades of one condition that differ much within a capture, or even within one region of it."""
     captures, regions = _codes(dataset, "capture"), _codes(dataset, "region")
     yield _disagreement(dataset, "capture_disagreement", _NOTE, captures)
     same = np.where((captures < 0) | (regions < 0), -1, captures * (regions.max(initial=0) + 1) + regions)
@@ -373,7 +375,7 @@ def _disagreement(dataset: Dataset, key: str, severity: FindingSeverity, groups:
 
 
 def _spread(grades: Grades, starts: Codes) -> tuple[npt.NDArray[np.int8], Flags]:
-    """Of each group of rows: its highest less its lowest grade, and whether two images or more are labelled."""
+    """Return the highest less the lowest grade of each group of rows, and whether two images or more are labelled."""
     highest = np.maximum.reduceat(grades, starts)
     lowest = np.minimum.reduceat(np.where(grades < 0, np.int8(len(GRADES)), grades), starts)
     return highest - lowest, np.add.reduceat(grades >= 0, starts, dtype=np.intp) > 1
@@ -383,7 +385,7 @@ def _spread(grades: Grades, starts: Codes) -> tuple[npt.NDArray[np.int8], Flags]
 
 
 def _deviation(values: Values) -> float:
-    """A standard deviation that outliers do not move: 1.4826 times the median absolute deviation."""
+    """Return a standard deviation that outliers do not move: 1.4826 times the median absolute deviation."""
     return 1.4826 * float(np.median(np.abs(values - np.median(values))))
 
 
@@ -407,7 +409,7 @@ def _most_clipped(values: Values) -> float:
 
 @dataclass(frozen=True)
 class _Quality:
-    """A measure, the limit that it has among given values, and on which side of it pictures are bad."""
+    """A measure, its limit among the values of a dataset, and the side of it on which pictures are bad."""
 
     key: str
     column: str
@@ -424,7 +426,7 @@ _QUALITIES = (
 
 
 def check_quality(dataset: Dataset) -> Iterator[Finding]:
-    """Pictures that cannot be read, are blurred, dark, bright or clipped, or have another size than most."""
+    """Find pictures that cannot be read, are blurred, dark, bright or clipped, or have another size than most."""
     if not {"width", "height", *(quality.column for quality in _QUALITIES)} <= set(dataset.columns):
         yield unknown("quality")
         return
@@ -439,18 +441,18 @@ def check_quality(dataset: Dataset) -> Iterator[Finding]:
 
 def _outliers(dataset: Dataset, quality: _Quality) -> Finding:
     values = _values(dataset, quality.column)
-    known = values[~np.isnan(values)]
-    limit, median = quality.limit(known), float(np.median(known))
+    measured = values[~np.isnan(values)]
+    limit, median = quality.limit(measured), float(np.median(measured))
     bad = values > limit if quality.above else values < limit  # never true of what is not a number
     count = int(bad.sum())
     return finding(
         quality.key,
-        _more_than_a_note(count, len(known)),
+        _more_than_a_note(count, len(measured)),
         images=_images(dataset, bad, values if quality.above else -values),
         count=count,
         figures=pd.DataFrame({"measure": [quality.column], "limit": [limit], "median": [median], "images": [count]}),
-        total=len(known),
-        share=percent(count, len(known)),
+        total=len(measured),
+        share=percent(count, len(measured)),
         limit=limit,
         median=median,
     )
@@ -485,7 +487,7 @@ def _odd_sizes(dataset: Dataset) -> Finding:
 
 
 def check_cast(dataset: Dataset) -> Iterator[Finding]:
-    """Devices whose pictures have another colour cast than those of all together."""
+    """Find devices whose pictures have another colour cast than those of all together."""
     if not {"cast_red", "cast_yellow"} <= set(dataset.columns):
         yield unknown("device_cast")
         return
@@ -507,12 +509,12 @@ def check_cast(dataset: Dataset) -> Iterator[Finding]:
         total=len(figures),
         off=_CAST_OFF,
         fewest=_CAST_IMAGES,
-        devices=listed([Text(name, name) for name in differing["device"]], most=3),
+        devices=listed([Text(name, name) for name in differing["device"]], limit=3),
     )
 
 
 def _device_casts(dataset: Dataset, codes: Codes) -> pd.DataFrame:
-    """By device, most different first: its images, median cast and how far that is from the median of all images."""
+    """Return the images, the median cast and its distance from that of all images by device, the farthest first."""
     casts = pd.DataFrame({name: _values(dataset, name) for name in ("cast_red", "cast_yellow")})
     figures = casts[codes >= 0].groupby(codes[codes >= 0]).median()
     names = dataset.column("device").cat.categories[figures.index]
@@ -524,7 +526,7 @@ def _device_casts(dataset: Dataset, codes: Codes) -> pd.DataFrame:
 
 
 def check_association(dataset: Dataset) -> Iterator[Finding]:
-    """Whether device or site predicts a grade, so that a model may learn them instead of the scalp."""
+    """Find grades that device or site predicts, so that a model may learn them instead of the scalp."""
     for column in ("device", "site"):
         codes = _codes(dataset, column)
         values = {condition: cramers_v(codes, _grades(dataset, condition)) for condition in CONDITIONS}
@@ -540,13 +542,13 @@ def check_association(dataset: Dataset) -> Iterator[Finding]:
 
 
 def cramers_v(codes: Codes, grades: Grades) -> float:
-    """Cramér's V of two nominal columns, corrected for bias (Bergsma 2013), 0–1; negative codes are left out.
+    """Return Cramér's V of two nominal columns, corrected for bias (Bergsma 2013), 0–1; negative codes are left out.
 
-    Without the correction a hundred devices of thirty images each would seem to predict anything. Not a number where
-    either column has one value only.
+    Without the correction a hundred devices of thirty images each would seem to predict anything. NaN where either
+    column has one value only.
     """
-    known = (codes >= 0) & (grades >= 0)
-    cells = codes[known] * len(GRADES) + grades[known]
+    valid = (codes >= 0) & (grades >= 0)
+    cells = codes[valid] * len(GRADES) + grades[valid]
     size = (int(codes.max(initial=-1)) + 1) * len(GRADES)
     table = np.bincount(cells, minlength=size).reshape(-1, len(GRADES)).astype(np.float64)
     table = table[table.any(axis=1)][:, table.any(axis=0)]

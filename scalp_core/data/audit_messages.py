@@ -1,4 +1,4 @@
-"""What an audit can find, and the words for it in both languages. Knows no data set."""
+"""Texts of the findings of an audit, in both languages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from scalp_core.errors import Text
 
 
 class FindingSeverity(StrEnum):
-    """How much a finding matters, least first."""
+    """Levels of a finding, the least first."""
 
     OK = "ok"
     NOTE = "note"
@@ -39,12 +39,12 @@ _SEVERITY_TEXT = {
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found.
+    """The result of one check.
 
     Attributes:
         key: names the check, the same in every audit.
         text: one or two sentences with the figures.
-        images: ids that show it, most telling first; not necessarily all.
+        images: ids that show it, the clearest first; not necessarily all.
         count: of everything that shows it: images, or captures, grades, conditions and devices where the text says so.
         figures: a small table behind the sentence.
     """
@@ -70,42 +70,42 @@ def finding(
     figures: pd.DataFrame | None = None,
     **values: Text | int | float | str,
 ) -> Finding:
-    """A finding in the words of its key, with `count` and `values` filled in."""
-    words = _WORDS[key].fine if severity is FindingSeverity.OK else _WORDS[key].found
+    """Return a finding in the words of its key, with `count` and `values` filled in."""
+    words = _WORDS[key].fine if severity is FindingSeverity.OK else _WORDS[key].problem
     return Finding(key, severity, _filled(words, values | {"count": count}), images, count, figures)
 
 
 def unknown(key: str) -> Finding:
-    """The note that a check is about something that is known of no image."""
+    """Return the note that a check needs values that no image has."""
     return Finding(key, FindingSeverity.NOTE, _UNKNOWN)
 
 
-def as_json(found: Finding) -> dict[str, object]:
-    """A finding as JSON holds it; figures that are not numbers become null."""
-    figures = found.figures if found.figures is not None else pd.DataFrame()
+def as_json(finding: Finding) -> dict[str, object]:
+    """Return a finding as JSON; figures that are not numbers become null."""
+    figures = finding.figures if finding.figures is not None else pd.DataFrame()
     return {
-        "key": found.key,
-        "severity": found.severity.value,
-        "title": found.title._asdict(),
-        "text": found.text._asdict(),
-        "count": found.count,
-        "images": list(found.images),
+        "key": finding.key,
+        "severity": finding.severity.value,
+        "title": finding.title._asdict(),
+        "text": finding.text._asdict(),
+        "count": finding.count,
+        "images": list(finding.images),
         "figures": figures.astype(object).where(figures.notna(), None).to_dict("records"),
     }
 
 
 def percent(count: float, total: float) -> Text:
-    """A share in words; something is never called 0.0 %."""
+    """Return a share as text; a positive one is never called 0.0 %."""
     share = 100 * count / total if total else 0.0
     if 0 < share < 0.1:
         return Text("under 0.1%", "0.1% 미만")
     return Text(f"{share:.1f}%", f"{share:.1f}%")
 
 
-def listed(names: Sequence[Text], most: int = 6) -> Text:
-    """The names with commas, and how many more there are."""
-    more = len(names) - most
-    en, ko = (", ".join(name(language) for name in names[:most]) for language in ("en", "ko"))
+def listed(names: Sequence[Text], limit: int = 6) -> Text:
+    """Return the names with commas, and how many more there are."""
+    more = len(names) - limit
+    en, ko = (", ".join(name(language) for name in names[:limit]) for language in ("en", "ko"))
     return Text(f"{en} and {more:,} more", f"{ko} 외 {more:,}개") if more > 0 else Text(en, ko)
 
 
@@ -117,11 +117,11 @@ def _filled(words: Text, values: dict[str, Text | int | float | str]) -> Text:
 
 
 class _Words(NamedTuple):
-    """Of one check: its name, what it says when all is in order, and what otherwise."""
+    """The texts of one check: its name, that of a passed check, and that of a problem."""
 
     title: Text
     fine: Text
-    found: Text
+    problem: Text
 
 
 _UNKNOWN = Text("Not checked: unknown for every picture.", "확인하지 못했어요. 이 정보가 있는 사진이 없어요.")

@@ -1,8 +1,8 @@
-"""The index of a data set: one row an image. Reading, writing, splitting. Knows no pixels and no network.
+"""Opens datasets and reads their index: one row an image.
 
-A data set is a folder `data/<name>/` with `index.parquet`, which also says what it is and where it came from, and,
-for what we render ourselves, the pictures; somebody's own pictures stay where they are, in folders or zip files.
-`index.parquet` is written last: without it there is no data set.
+A dataset is a folder `data/<name>/` with `index.parquet`, which also says what it is and where it came from. Synthetic
+pictures lie in the same folder; imported pictures stay where they are, in folders or zip files. `index.parquet` is
+written last: without it there is no dataset.
 """
 
 import json
@@ -32,7 +32,7 @@ PARTS = ("train", "valid", "calib", "test")
 
 TEXT_COLUMNS = ("id", "path", "sha256", "site", "device", "capture", "region", "part")
 LABEL_COLUMNS = tuple(condition.value for condition in CONDITIONS)
-# What an index may have besides, with its type; columns `meta_…` are text as well.
+# Further columns that an index may have, with their types; columns `meta_…` are text as well.
 OPTIONAL_COLUMNS = {
     # Where in the zip file `path` the stored bytes begin, how many they are, and whether they are deflated.
     "offset": "Int64",
@@ -40,7 +40,7 @@ OPTIONAL_COLUMNS = {
     "deflated": "boolean",
     "official": "string",  # parts of the publisher's own split: `train`, `valid` or `both`
     "folders": "string",  # every class folder it lies in, as `value_2/1 value_6/3`
-    # What scalp_core.data.quality measures.
+    # Measured by scalp_core.data.quality.
     "bytes": "Int64",
     "width": "Int32",
     "height": "Int32",
@@ -51,14 +51,14 @@ OPTIONAL_COLUMNS = {
     "cast_yellow": "float32",
     "look": "UInt64",
     "look_alikes": "Int32",
-    # What is known of pictures that we draw (scalp_core.synthetic.label_noise): never a training input.
+    # Of synthetic pictures (scalp_core.synthetic.label_noise): never a training input.
     **{f"severity_{number}": "float32" for number in range(1, len(CONDITIONS) + 1)},
     **{f"clean_{number}": "Int8" for number in range(1, len(CONDITIONS) + 1)},
     "confusers": "string",
 }
 # Few different values over many rows: read as categories, so that a filter compares small numbers.
 _CATEGORIES = ("site", "device", "capture", "region", "part", "official", "folders")
-_LOCK_PATIENCE = 1.0  # seconds; a page that looks whether somebody is at work holds the lock for a moment
+_LOCK_TIMEOUT = 1.0  # seconds; a page that asks whether the lock is held holds it for a moment itself
 
 # Keys of the metadata of `index.parquet`.
 INDEX_HASH_KEY, EVALUATION_HASH_KEY, DESCRIPTION_KEY = b"index_hash", b"evaluation_hash", b"dataset"
@@ -69,14 +69,14 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 @dataclass(frozen=True)
 class Dataset:
-    """One data set on disk, as `dataset.json` describes it.
+    """One dataset on disk, as `dataset.json` describes it.
 
     Attributes:
-        kind: `synthetic` for what we render; anything else is somebody's pictures.
+        kind: `synthetic` for rendered pictures; an importer's kind for real ones.
         folder: where it lies.
-        made: how it was made (generator settings or import source), free-form.
+        made: generator settings or import source, free-form.
         source: the folder that image paths of the index are relative to; empty means `folder` itself.
-        parts: how images were dealt to the parts: `by`, `seed` and what came of it, free-form.
+        parts: how images were assigned to splits: `by`, `seed` and the result, free-form.
     """
 
     name: str
@@ -97,15 +97,15 @@ class Dataset:
 
     @property
     def version(self) -> int:
-        """Changes whenever the index is written anew; a key for what is computed from it."""
+        """A number that changes whenever the index is written anew; a key for caches."""
         return self._index_path.stat().st_mtime_ns
 
     @property
     def index(self) -> pd.DataFrame:
         """One row an image, by id: text columns, `part` and `value_1` … `value_6` (Int8, null where unlabelled).
 
-        The frame is shared between callers: copy before changing it. Pages, which want few columns of perhaps a
-        million rows, ask for a `column`.
+        The frame is shared between callers: copy before changing it. Pages, which need few columns of perhaps a
+        million rows, read a `column`.
         """
         return _read_index(self._index_path, self.version)
 
@@ -120,27 +120,31 @@ class Dataset:
         return int(pq.read_metadata(self._index_path).num_rows)
 
     def column(self, name: str) -> pd.Series:
-        """One column in the order of ids, read when it is first asked for; few-valued text comes as categories.
+        """Return one column in the order of ids; text of few values comes as categories.
 
-        Shared between callers, as `index` is.
+        It is read once and shared between callers, as `index` is.
         """
         return _read_column(self._index_path, self.version, name)
 
     def grades(self, conditions: Sequence[Condition], part: str | None = None) -> npt.NDArray[np.float64]:
-        """(images, conditions) labels in the order of ids, of all images or one part; NaN where unlabelled."""
+        """Return labels, shape (images, conditions), in the order of ids; NaN where unlabelled.
+
+        Args:
+            part: a split; None takes all images.
+        """
         columns = (self.column(condition.value).to_numpy(dtype=np.float64, na_value=np.nan) for condition in conditions)
         labels = np.stack(list(columns), axis=1)
         return labels if part is None else labels[(self.column("part") == part).to_numpy()]
 
     def row(self, image_id: str) -> int:
-        """The position of an id in the index, -1 where there is none."""
+        """Return the position of an id in the index, -1 if it is not there."""
         ids = _ids(self._index_path, self.version)
         place = bisect_left(range(len(ids)), image_id, key=lambda number: str(ids[number].as_py()))
         return place if place < len(ids) and ids[place].as_py() == image_id else -1
 
     @property
     def index_hash(self) -> str:
-        """SHA-256 over ids, parts and labels: what a run was asked to learn from and be judged on.
+        """SHA-256 over ids, splits and labels: all that a run learns from and is evaluated on.
 
         Pixels are left out on purpose: the same seed gives the same scene everywhere, but JPEG encoders of different
         builds may differ in the last bit. Each file's own hash is in the index.
@@ -149,15 +153,15 @@ class Dataset:
 
     @property
     def evaluation_hash(self) -> str:
-        """SHA-256 over ids, parts and labels of all pictures but those to train on.
+        """SHA-256 over ids, splits and labels of all pictures outside the training split.
 
-        Runs may be compared if they agree on this: they were judged on the same pictures, however many others each of
-        them learned from.
+        Runs may be compared if they agree on this: they were evaluated on the same pictures, whatever each of them
+        learned from.
         """
         return _digest(self._index_path, self.version, EVALUATION_HASH_KEY)
 
     def read(self, image_id: str) -> bytes:
-        """The file of one picture, out of its folder or zip file.
+        """Return the file of one picture, out of its folder or zip file.
 
         Raises:
             ScalpError: no such id in the index, or its file is gone or has changed.
@@ -219,27 +223,27 @@ def _digest(path: Path, changed_ns: int, key: bytes) -> str:
 
 
 def list_datasets() -> list[Dataset]:
-    """All data sets that are whole, real ones first, then by name."""
+    """Return all complete datasets, real ones first, then by name."""
     folders = sorted(data_folder().glob("*/index.parquet"))
     return sorted((_open(path.parent) for path in folders), key=lambda dataset: (dataset.synthetic, dataset.name))
 
 
 def open_dataset(name: str) -> Dataset:
-    """The data set of that name.
+    """Return the dataset of that name.
 
     Raises:
-        ScalpError: there is none.
+        ScalpError: there is none of that name.
     """
     check_name(name)
     folder = data_folder() / name
     if (folder / "index.parquet").is_file():
         return _open(folder)
-    known = ", ".join(path.parent.name for path in sorted(data_folder().glob("*/index.parquet"))) or "–"
+    names = ", ".join(path.parent.name for path in sorted(data_folder().glob("*/index.parquet"))) or "–"
     raise ScalpError(
         "no_dataset",
-        f"There is no dataset “{name}” (known: {known}). Import your own or make a synthetic one: "
+        f"There is no dataset “{name}” (known: {names}). Import your own or make a synthetic one: "
         "python -m training.prepare --help",
-        f"데이터셋 “{name}”이(가) 없어요 (있는 것: {known}). 가져오거나 합성 데이터를 만드세요: "
+        f"데이터셋 “{name}”이(가) 없어요 (있는 것: {names}). 가져오거나 합성 데이터를 만드세요: "
         "python -m training.prepare --help",
     )
 
@@ -248,21 +252,21 @@ def _open(folder: Path) -> Dataset:
     path = folder / "index.parquet"
     # Index and description are one file, so they always fit each other; dataset.json beside it is for people.
     description = json.loads(_metadata(path, path.stat().st_mtime_ns)[DESCRIPTION_KEY])
-    return Dataset(**description | {"name": folder.name}, folder=folder)  # a copied folder is a data set of its own
+    return Dataset(**description | {"name": folder.name}, folder=folder)  # a copied folder is a dataset of its own
 
 
 @contextmanager
 def claimed(name: str) -> Iterator[Path]:
-    """The folder of a data set, with nobody else making it as long as this lasts.
+    """Hold the lock of a dataset while it is written; yields its folder.
 
     Raises:
-        ScalpError: somebody does, or the name can be none.
+        ScalpError: another process holds it, or the name is not allowed.
     """
     check_name(name)
     folder = data_folder() / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(_lock(folder), timeout=_LOCK_PATIENCE):
+        with FileLock(_lock(folder), timeout=_LOCK_TIMEOUT):
             yield folder
     except Timeout as error:
         raise ScalpError(
@@ -273,7 +277,7 @@ def claimed(name: str) -> Iterator[Path]:
 
 
 def is_claimed(name: str) -> bool:
-    """Whether somebody makes it just now."""
+    """Return whether a process is writing this dataset."""
     return is_locked(_lock(data_folder() / name))
 
 
@@ -282,7 +286,7 @@ def _lock(folder: Path) -> Path:
 
 
 def name_taken(name: str) -> ScalpError:
-    """For whoever would put something else under the name of what is there."""
+    """Return the error for writing another dataset under a name in use."""
     return ScalpError(
         "name_taken",
         f"Another dataset stands under the name “{name}”. Choose another name, or remove {data_folder() / name} first.",
@@ -292,7 +296,7 @@ def name_taken(name: str) -> ScalpError:
 
 
 def check_name(name: str) -> None:
-    """Raises ScalpError unless `name` may name a data set: lower-case letters, digits, `_`, `-`, at most 64."""
+    """Raise ScalpError unless `name` may name a dataset: lower-case letters, digits, `_`, `-`, at most 64."""
     if not NAME.fullmatch(name):
         raise ScalpError(
             "bad_name",

@@ -1,7 +1,7 @@
-"""Choosing rows of an index and counting them. Knows no pictures and no page.
+"""Selects, sorts and counts rows of an index, and exports them as CSV.
 
-A row is a position in the order of ids. All work is on whole columns, which the data set keeps: a view of a million
-rows is counted in a fraction of a second.
+A row is a position in the order of ids. All work is on whole columns, which the dataset caches: a million rows are
+counted in a fraction of a second.
 """
 
 import math
@@ -29,29 +29,29 @@ from scalp_core.labels import CONDITIONS, GRADES, META, REGIONS, Condition
 Rows = npt.NDArray[np.intp]
 Array = TypeVar("Array", bound=npt.NDArray[np.generic])
 
-NONE = "none"  # chosen like a value: unlabelled, or nothing known
-ALL_PARTS = "all"  # in counts: the images of all parts together
+NONE = "none"  # selected like a value: rows without a label or a value
+ALL_PARTS = "all"  # in counts: the images of all splits together
 NAMED = ("part", "region", "device", "site", "capture", "official")
 MEASURED = ("sharpness", "lightness", "clipped", "cast_red", "cast_yellow", "bytes", "width", "height")
 
 _LABELS = len(GRADES) + 1  # with unlabelled, the last
-_LONGEST_TEXT = 200
+_MAX_TEXT = 200  # characters
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What to look at: all conditions hold together, of the values of one column any does.
+    """A selection of rows: every filter holds, and of the values of one column any does.
 
-    Made by `of` or `from_address`, so that the same choice is always equal.
+    Made by `of` or `from_address`, so that equal selections are equal objects.
 
     Attributes:
-        chosen: column → values; grades as text, `none` for rows without a value.
+        selected: column → values; grades as text, `none` for rows without a value.
         ranges: measured column → lowest and highest, both included; infinite where open.
-        alike: only pictures that look like another.
+        alike: only pictures with near-duplicates.
         text: part of the id, in capitals or not.
     """
 
-    chosen: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    selected: tuple[tuple[str, tuple[str, ...]], ...] = ()
     ranges: tuple[tuple[str, tuple[float, float]], ...] = ()
     alike: bool = False
     text: str = ""
@@ -59,49 +59,49 @@ class Filters:
     @classmethod
     def of(
         cls,
-        chosen: Mapping[str, Iterable[object]] | None = None,
+        selected: Mapping[str, Iterable[object]] | None = None,
         ranges: Mapping[str, tuple[float, float]] | None = None,
         alike: bool = False,
         text: str = "",
     ) -> "Filters":
-        """Filters from what widgets hold; columns with nothing chosen and ranges open at both ends are left out."""
-        values = {name: tuple(sorted({str(value) for value in some})) for name, some in (chosen or {}).items()}
+        """Return filters of the values in widgets, without empty columns and ranges open at both ends."""
+        texts = {name: tuple(sorted({str(value) for value in values})) for name, values in (selected or {}).items()}
         bounded = {name: ends for name, ends in (ranges or {}).items() if ends != (-math.inf, math.inf)}
         return cls(
-            tuple(sorted((name, some) for name, some in values.items() if some)),
+            tuple(sorted((name, values) for name, values in texts.items() if values)),
             tuple(sorted((name, (float(low), float(high))) for name, (low, high) in bounded.items())),
             alike,
             # Half a surrogate pair, which an address may hold, is no text that can be searched for.
-            text.encode(errors="replace").decode().strip()[:_LONGEST_TEXT],
+            text.encode(errors="replace").decode().strip()[:_MAX_TEXT],
         )
 
     @classmethod
     def from_address(cls, address: Mapping[str, str], dataset: Dataset) -> "Filters":
-        """What the address of a page asks for; what this data set does not have is ignored, as in old links."""
-        chosen = {name: _known(address[name], dataset, name) for name in filterable(dataset) if name in address}
+        """Return the filters in the address of a page, without columns and values that this dataset lacks."""
+        selected = {name: _existing(address[name], dataset, name) for name in filterable(dataset) if name in address}
         ranges = {name: _range(address[name]) for name in measured(dataset) if name in address}
         alike = address.get("alike") == "1" and "look_alikes" in dataset.columns
-        return cls.of(chosen, ranges, alike, address.get("text", ""))
+        return cls.of(selected, ranges, alike, address.get("text", ""))
 
     def to_address(self) -> dict[str, str]:
-        """The same as short texts: `value_2=2,3`, `site=0013`, `sharpness=10..50`, `alike=1`, `text=…`."""
-        address = {name: ",".join(map(_quote, values)) for name, values in self.chosen}
+        """Return the filters as short texts: `value_2=2,3`, `site=0013`, `sharpness=10..50`, `alike=1`, `text=…`."""
+        address = {name: ",".join(map(_quote, values)) for name, values in self.selected}
         address |= {name: f"{_number(low)}..{_number(high)}" for name, (low, high) in self.ranges}
         address |= {"alike": "1"} if self.alike else {}
         return address | ({"text": self.text} if self.text else {})
 
     def values(self, name: str) -> tuple[str, ...]:
-        """What is chosen of a column; nothing means all."""
-        return dict(self.chosen).get(name, ())
+        """Return the selected values of a column; none means all."""
+        return dict(self.selected).get(name, ())
 
     def bounds(self, name: str) -> tuple[float, float]:
-        """Lowest and highest of a measured column, infinite where open."""
+        """Return the lowest and the highest value of a measured column, infinite where open."""
         return dict(self.ranges).get(name, (-math.inf, math.inf))
 
 
-def _known(text: str, dataset: Dataset, name: str) -> list[str]:
-    known = choices(dataset, name).index
-    return [value for value in map(unquote, text.split(",")) if value == NONE or value in known]
+def _existing(text: str, dataset: Dataset, name: str) -> list[str]:
+    values = choices(dataset, name).index
+    return [value for value in map(unquote, text.split(",")) if value == NONE or value in values]
 
 
 def _quote(value: str) -> str:
@@ -113,7 +113,7 @@ def _number(end: float) -> str:
 
 
 def _range(text: str) -> tuple[float, float]:
-    """Both ends of `10..50`, `..50` or `10..`; open where it says nothing sensible."""
+    """Return both ends of `10..50`, `..50` or `10..`; open for any other text."""
     lowest, _, highest = text.partition("..")
     try:
         low, high = float(lowest or -math.inf), float(highest or math.inf)
@@ -124,17 +124,17 @@ def _range(text: str) -> tuple[float, float]:
 
 
 def filterable(dataset: Dataset) -> list[str]:
-    """Columns of few values that `Filters.chosen` may name."""
+    """Return the columns of few values that `Filters.selected` may name."""
     return [name for name in dataset.columns if name in (*LABEL_COLUMNS, *NAMED) or name.startswith(META)]
 
 
 def measured(dataset: Dataset) -> list[str]:
-    """Columns of numbers that `Filters.ranges` may name."""
+    """Return the columns of numbers that `Filters.ranges` may name."""
     return [name for name in MEASURED if name in dataset.columns]
 
 
 def sortable(dataset: Dataset) -> list[str]:
-    """Columns that `sort` takes."""
+    """Return the columns that `sort` takes."""
     alike = [name for name in ("look_alikes",) if name in dataset.columns]
     return ["id", *filterable(dataset), *measured(dataset), *alike]
 
@@ -144,7 +144,7 @@ def sortable(dataset: Dataset) -> list[str]:
 
 @dataclass(frozen=True)
 class _Version:
-    """A data set for as long as its index is not written anew: what is computed is kept by it."""
+    """One version of the index of a dataset: the key of the caches below."""
 
     folder: Path
     version: int
@@ -157,21 +157,21 @@ def _version(dataset: Dataset) -> _Version:
 
 @dataclass(frozen=True)
 class _Coded:
-    """A column of few values as numbers: those of a row are `values[codes[row]]`, none where the code is -1."""
+    """A column of few values as numbers: the value of a row is `values[codes[row]]`; the code -1 means none."""
 
     codes: npt.NDArray[np.signedinteger]
     values: pd.Index
 
 
 def grades(dataset: Dataset, condition: str) -> npt.NDArray[np.int8]:
-    """(rows,) the grade of every picture in a condition, -1 where unlabelled; not to be written to."""
+    """Return the grade of every picture in a condition, shape (rows,), -1 where unlabelled; read-only."""
     return np.asarray(_coded(_version(dataset), condition).codes, np.int8)
 
 
 def labels_of(dataset: Dataset, row: int) -> dict[Condition, int | None]:
-    """The six labels of one picture, None where unlabelled."""
-    found = {condition: int(grades(dataset, condition)[row]) for condition in CONDITIONS}
-    return {condition: None if grade < 0 else grade for condition, grade in found.items()}
+    """Return the six labels of one picture, None where unlabelled."""
+    labels = {condition: int(grades(dataset, condition)[row]) for condition in CONDITIONS}
+    return {condition: None if grade < 0 else grade for condition, grade in labels.items()}
 
 
 @lru_cache(maxsize=64)
@@ -189,8 +189,8 @@ def _coded(at: _Version, name: str) -> _Coded:
 def _in_order(name: str, values: list[str]) -> list[str]:
     if name == "part":
         return list(PARTS)
-    known = [value for value in REGIONS if value in values] if name == "region" else []
-    return [*known, *sorted(set(values).difference(known))]
+    regions = [value for value in REGIONS if value in values] if name == "region" else []
+    return [*regions, *sorted(set(values).difference(regions))]
 
 
 def _read_only(array: Array) -> Array:
@@ -199,9 +199,9 @@ def _read_only(array: Array) -> Array:
 
 
 def choices(dataset: Dataset, name: str) -> pd.Series:
-    """How many images have each value of a column that can be filtered by: value → images, in the order to show.
+    """Count the images of each value of a `filterable` column: value → images, in the order to show.
 
-    All grades and parts are there; `none` comes last, where there are such. Shared between callers.
+    All grades and splits are included; `none` comes last, if there are any. Shared between callers.
     """
     return _choices(_version(dataset), name)
 
@@ -216,42 +216,42 @@ def _choices(at: _Version, name: str) -> pd.Series:
     return images
 
 
-# --- Choosing and sorting -------------------------------------------------------------------------------------------
+# --- Selecting and sorting -------------------------------------------------------------------------------------------
 
 
 def select(dataset: Dataset, filters: Filters) -> Rows:
-    """The rows that pass, in the order of ids. Kept for the latest filters, and not to be written to."""
+    """Return the rows that pass, in the order of ids; cached for the latest filters and read-only."""
     return _select(_version(dataset), filters)
 
 
 @lru_cache(maxsize=8)
 def _select(at: _Version, filters: Filters) -> Rows:
-    chosen = np.ones(len(at.dataset.column("part")), dtype=bool)
-    for name, values in filters.chosen:
+    passing = np.ones(len(at.dataset.column("part")), dtype=bool)
+    for name, values in filters.selected:
         coded = _coded(at, name)
-        chosen &= np.append(coded.values.isin(values), NONE in values)[coded.codes]
+        passing &= np.append(coded.values.isin(values), NONE in values)[coded.codes]
     for name, (low, high) in filters.ranges:
         numbers = at.dataset.column(name).to_numpy()
-        chosen &= (numbers >= low) & (numbers <= high)
+        passing &= (numbers >= low) & (numbers <= high)
     if filters.alike:
-        chosen &= at.dataset.column("look_alikes").notna().to_numpy()
+        passing &= at.dataset.column("look_alikes").notna().to_numpy()
     if filters.text:
-        chosen &= at.dataset.column("id").str.contains(filters.text, case=False, regex=False).to_numpy(bool)
-    return _read_only(np.flatnonzero(chosen))
+        passing &= at.dataset.column("id").str.contains(filters.text, case=False, regex=False).to_numpy(bool)
+    return _read_only(np.flatnonzero(passing))
 
 
 def sort(dataset: Dataset, rows: Rows, by: str, descending: bool = False) -> Rows:
-    """The same rows in the order of a column of `sortable`; equal ones by id, those without a value last."""
+    """Return the rows in the order of a `sortable` column; equal ones by id, those without a value last."""
     order: Rows = _order(_version(dataset), by, descending)
-    chosen = np.zeros(len(order), dtype=bool)
-    chosen[rows] = True
-    ordered: Rows = order[chosen[order]]
+    wanted = np.zeros(len(order), dtype=bool)
+    wanted[rows] = True
+    ordered: Rows = order[wanted[order]]
     return ordered
 
 
 @lru_cache(maxsize=8)
 def _order(at: _Version, by: str, descending: bool) -> Rows:
-    """All rows in the order of a column: sorted once, however often what is shown of them changes."""
+    """Return all rows in the order of a column; sorted once for all selections."""
     keys = _sort_keys(at, by)
     return _read_only(np.argsort(-keys if descending else keys, kind="stable"))
 
@@ -266,7 +266,7 @@ def _sort_keys(at: _Version, by: str) -> npt.NDArray[np.float64]:
 
 
 def neighbours(dataset: Dataset, image_id: str) -> tuple[Rows, Rows]:
-    """The other rows of the same capture, and the other rows that look alike; none for an unknown id."""
+    """Return the other rows of the same capture, and the near-duplicates; none for an unknown id."""
     row = dataset.row(image_id)
     captures = _coded(_version(dataset), "capture").codes
     alike = dataset.column("look_alikes").fillna(-1).to_numpy() if "look_alikes" in dataset.columns else captures[:0]
@@ -274,7 +274,7 @@ def neighbours(dataset: Dataset, image_id: str) -> tuple[Rows, Rows]:
 
 
 def _others(numbers: npt.NDArray[np.number], row: int) -> Rows:
-    """The other rows of the same number, of which -1 is none."""
+    """Return the other rows with the number of this row; -1 means no number."""
     if row < 0 or not len(numbers) or numbers[row] < 0:
         return np.empty(0, np.intp)
     same = np.flatnonzero(numbers == numbers[row])
@@ -286,7 +286,7 @@ def _others(numbers: npt.NDArray[np.number], row: int) -> Rows:
 
 @dataclass(frozen=True)
 class Size:
-    """How much rows hold: different captures, sites and devices beside images."""
+    """The number of images, and of different captures, sites and devices."""
 
     images: int
     captures: int
@@ -295,20 +295,20 @@ class Size:
 
 
 def size(dataset: Dataset, rows: Rows) -> Size:
-    """How much these rows hold."""
+    """Count the images of these rows, and their different captures, sites and devices."""
     at = _version(dataset)
-    nothing = np.zeros(len(rows), np.intp)
+    one_cell = np.zeros(len(rows), np.intp)
     captures, sites, devices = (
-        int(_seen(nothing, 1, _coded(at, name), rows).sum()) for name in ("capture", "site", "device")
+        int(_seen(one_cell, 1, _coded(at, name), rows).sum()) for name in ("capture", "site", "device")
     )
     return Size(len(rows), captures, sites, devices)
 
 
 def counts(dataset: Dataset, rows: Rows) -> pd.DataFrame:
-    """Images and different captures and sites by condition, grade and part, zeros included.
+    """Count images, captures and sites by condition, grade and split, zeros included.
 
     Columns condition, grade (Int8, null for unlabelled), part (of PARTS, or `all`), images, captures, sites. A capture
-    or site may be in several grades, and in several parts if the split lets it: over `all` it counts once.
+    or site may be in several grades, and in several splits of a leaky assignment: over `all` it counts once.
     """
     at = _version(dataset)
     parts = _coded(at, "part").codes[rows].astype(np.intp)
@@ -316,43 +316,44 @@ def counts(dataset: Dataset, rows: Rows) -> pd.DataFrame:
     keys = product(LABEL_COLUMNS, (*map(int, GRADES), pd.NA), (*PARTS, ALL_PARTS))
     table = pd.DataFrame(keys, columns=["condition", "grade", "part"]).astype({"grade": "Int8"})
     images = [np.bincount(cell, minlength=_LABELS * len(PARTS)).reshape(_LABELS, len(PARTS)) for cell in cells]
-    table["images"] = np.ravel([np.column_stack([one, one.sum(axis=1)]) for one in images])
+    table["images"] = np.ravel([np.column_stack([grid, grid.sum(axis=1)]) for grid in images])
     for name, column in (("captures", "capture"), ("sites", "site")):
-        table[name] = np.ravel([_different(cell, _coded(at, column), rows) for cell in cells])
+        table[name] = np.ravel([_group_counts(cell, _coded(at, column), rows) for cell in cells])
     return table
 
 
 def _label(dataset: Dataset, condition: str, rows: Rows) -> npt.NDArray[np.intp]:
-    """Grades of the rows, 4 where unlabelled."""
+    """Return the grades of the rows, 4 where unlabelled."""
     return grades(dataset, condition)[rows].astype(np.intp) % _LABELS
 
 
-def _different(cells: npt.NDArray[np.intp], groups: _Coded, rows: Rows) -> npt.NDArray[np.intp]:
-    """How many groups have images in each cell: (labels, parts and all parts)."""
+def _group_counts(cells: npt.NDArray[np.intp], groups: _Coded, rows: Rows) -> npt.NDArray[np.intp]:
+    """Count the groups with images in each cell, shape (labels, splits and all splits)."""
     seen = _seen(cells, _LABELS * len(PARTS), groups, rows).reshape(_LABELS, len(PARTS), -1)
     return np.column_stack([seen.sum(axis=2), seen.any(axis=1).sum(axis=1)])
 
 
-def _seen(cells: npt.NDArray[np.intp], many: int, groups: _Coded, rows: Rows) -> npt.NDArray[np.bool_]:
-    """(cells, groups): whether any row of the group is in the cell. Marking needs no sorting."""
+def _seen(cells: npt.NDArray[np.intp], count: int, groups: _Coded, rows: Rows) -> npt.NDArray[np.bool_]:
+    """Return whether any row of a group is in a cell, shape (cells, groups). Marking needs no sorting."""
     width = len(groups.values) + 1  # the last is for rows of no group, whose code is -1
-    seen = np.zeros(many * width, dtype=bool)
+    seen = np.zeros(count * width, dtype=bool)
     seen[cells * width + groups.codes[rows] % width] = True
-    return seen.reshape(many, width)[:, :-1]
+    return seen.reshape(count, width)[:, :-1]
 
 
 def spearman(dataset: Dataset, rows: Rows) -> pd.DataFrame:
-    """Spearman's rank correlation of every two conditions over the images labelled in both; equal grades share ranks.
+    """Return Spearman's rank correlation of every two conditions over the images labelled in both.
 
-    Shape (6, 6) by `value_1` … `value_6`. Not a number where a condition has a single grade or no labels.
+    Equal grades share ranks. Shape (6, 6) by `value_1` … `value_6`; NaN where a condition has a single grade or no
+    labels.
     """
     joint = _joint_counts(dataset, rows)
-    table = [[_spearman(_pair(joint, one, other)) for other in range(joint.ndim)] for one in range(joint.ndim)]
+    table = [[_spearman(_pair(joint, first, second)) for second in range(joint.ndim)] for first in range(joint.ndim)]
     return pd.DataFrame(table, list(LABEL_COLUMNS), list(LABEL_COLUMNS))
 
 
 def _spearman(table: npt.NDArray[np.int64]) -> float:
-    """From a contingency table (4, 4): Pearson's correlation of mid-ranks (Spearman 1904, with ties)."""
+    """Return Pearson's correlation of mid-ranks from a contingency table (4, 4) (Spearman 1904, with ties)."""
     first, second = table.sum(axis=1), table.sum(axis=0)
     # The mean rank is half the number of images; it is taken off at once.
     ranks, other_ranks = (np.cumsum(images) - (images + images.sum()) / 2 for images in (first, second))
@@ -361,38 +362,38 @@ def _spearman(table: npt.NDArray[np.int64]) -> float:
 
 
 def cooccurrence(dataset: Dataset, rows: Rows, threshold: int = 1) -> pd.DataFrame:
-    """How often conditions come together, each at `threshold` or above; 36 rows.
+    """Count how often two conditions come together, each at `threshold` or above; 36 rows.
 
-    Columns condition, other, images (with both), share (of the images with `condition`, as far as `other` is labelled;
-    not a number where there are none).
+    Columns condition, other, images (with both), share (of the images with `condition` that are labelled in `other`;
+    NaN if there are none).
     """
     joint = _joint_counts(dataset, rows)
-    found = []
-    for one, other in product(range(joint.ndim), repeat=2):
-        table = _pair(joint, one, other)
-        both, given = int(table[threshold:, threshold:].sum()), int(table[threshold:].sum())
-        found.append((LABEL_COLUMNS[one], LABEL_COLUMNS[other], both, both / given if given else math.nan))
-    return pd.DataFrame(found, columns=["condition", "other", "images", "share"])
+    rates = []
+    for first, second in product(range(joint.ndim), repeat=2):
+        table = _pair(joint, first, second)
+        both, total = int(table[threshold:, threshold:].sum()), int(table[threshold:].sum())
+        rates.append((LABEL_COLUMNS[first], LABEL_COLUMNS[second], both, both / total if total else math.nan))
+    return pd.DataFrame(rates, columns=["condition", "other", "images", "share"])
 
 
-def _pair(joint: npt.NDArray[np.int64], one: int, other: int) -> npt.NDArray[np.int64]:
-    """(4, 4) images by the grades of two conditions, labelled in both."""
-    others = tuple(axis for axis in range(joint.ndim) if axis not in (one, other))
+def _pair(joint: npt.NDArray[np.int64], first: int, second: int) -> npt.NDArray[np.int64]:
+    """Count the images labelled in two conditions by their grades, shape (4, 4)."""
+    others = tuple(axis for axis in range(joint.ndim) if axis not in (first, second))
     table: npt.NDArray[np.int64] = joint.sum(axis=others)
-    if one == other:
+    if first == second:
         return np.diag(table[:-1])
-    return (table if one < other else table.T)[:-1, :-1]
+    return (table if first < second else table.T)[:-1, :-1]
 
 
 def _joint_counts(dataset: Dataset, rows: Rows) -> npt.NDArray[np.int64]:
-    """(5, 5, 5, 5, 5, 5) images by the grades of all six conditions, the last of each unlabelled."""
+    """Count images by the grades of all six conditions, shape (5, 5, 5, 5, 5, 5), the last of each unlabelled."""
     shape = (_LABELS,) * len(LABEL_COLUMNS)
     return np.bincount(_joint(_version(dataset))[rows], minlength=math.prod(shape)).reshape(shape)
 
 
 @lru_cache(maxsize=4)
 def _joint(at: _Version) -> npt.NDArray[np.int16]:
-    """All six labels of a row as one number below 5⁶, so that one count answers for all pairs."""
+    """Return the six labels of each row as one number below 5⁶: one count serves all pairs."""
     codes = np.zeros(len(at.dataset.column("part")), dtype=np.int16)
     for condition in LABEL_COLUMNS:
         codes = codes * _LABELS + _coded(at, condition).codes % _LABELS
@@ -400,7 +401,7 @@ def _joint(at: _Version) -> npt.NDArray[np.int16]:
 
 
 def by_field(dataset: Dataset, rows: Rows, name: str, condition: str) -> pd.DataFrame:
-    """The grades of a condition by the values of another column, such as region, device or `meta_age`.
+    """Count the grades of a condition by the values of another column, such as region, device or `meta_age`.
 
     Columns value, grade, images, share (of the labelled images of the value); zeros included, values without labelled
     images left out.
@@ -408,12 +409,12 @@ def by_field(dataset: Dataset, rows: Rows, name: str, condition: str) -> pd.Data
     coded = _coded(_version(dataset), name)
     cells = (coded.codes[rows] + 1).astype(np.intp) * _LABELS + _label(dataset, condition, rows)
     images = np.bincount(cells, minlength=(len(coded.values) + 1) * _LABELS).reshape(-1, _LABELS)[:, :-1]
-    images = np.roll(images, -1, axis=0)  # what has no value comes last
+    images = np.roll(images, -1, axis=0)  # rows without a value come last
     totals = images.sum(axis=1, keepdims=True)
-    there = totals[:, 0] > 0
-    values = np.array([*coded.values, NONE], dtype=object)[there]
+    labelled = totals[:, 0] > 0
+    values = np.array([*coded.values, NONE], dtype=object)[labelled]
     table = pd.DataFrame(product(values, map(int, GRADES)), columns=["value", "grade"])
-    return table.assign(images=images[there].ravel(), share=(images[there] / totals[there]).ravel())
+    return table.assign(images=images[labelled].ravel(), share=(images[labelled] / totals[labelled]).ravel())
 
 
 # --- Export ---------------------------------------------------------------------------------------------------------
@@ -424,13 +425,13 @@ _BATCH = 65_536  # rows
 
 
 def to_csv(dataset: Dataset, rows: Rows, columns: Sequence[str] | None = None) -> Iterator[bytes]:
-    """These rows of the index as CSV, piece by piece, in the order of ids.
+    """Yield these rows of the index as CSV, piece by piece, in the order of ids.
 
     UTF-8 with byte order mark, as spreadsheets want it; text that begins like a formula gets a leading apostrophe;
     nulls are empty.
 
     Args:
-        columns: in the order wanted; None takes all but where in a zip file the picture lies.
+        columns: in the order wanted; None takes all but those of a picture's place in a zip file.
     """
     names = list(columns or (name for name in dataset.columns if name not in _NOT_EXPORTED))
     wanted, first = np.sort(rows), 0
@@ -438,15 +439,14 @@ def to_csv(dataset: Dataset, rows: Rows, columns: Sequence[str] | None = None) -
     for batch in pq.ParquetFile(dataset.folder / "index.parquet").iter_batches(_BATCH, columns=names):
         begin, end = np.searchsorted(wanted, (first, first + len(batch)))
         if begin < end:
-            chosen = pa.Table.from_batches([batch]).select(names).take(wanted[begin:end] - first)
-            yield _csv_lines(chosen)
+            yield _csv_lines(pa.Table.from_batches([batch]).select(names).take(wanted[begin:end] - first))
         first += len(batch)
 
 
 def _csv_lines(table: pa.Table) -> bytes:
     buffer = BytesIO()
     safe = [_without_formulas(column) for column in table.columns]
-    # Names go in as a first row: they, too, come from somebody's file.
+    # Names go in as a first row: they, too, come from an imported file.
     pa_csv.write_csv(pa.table(safe, table.column_names), buffer, pa_csv.WriteOptions(include_header=False))
     return buffer.getvalue()
 

@@ -1,4 +1,4 @@
-"""Writes the index of a data set: rows are checked, hashed and described in one Parquet file.
+"""Writes the index of a dataset: rows are checked, hashed and described in one Parquet file.
 
 The index is written last and replaced as a whole, so a reader sees the old one or the new one.
 """
@@ -43,7 +43,7 @@ def write_dataset(
     parts: dict[str, object] | None = None,
     created: str = "",
 ) -> Dataset:
-    """Describe `folder` as a data set; the index is written last.
+    """Describe `folder` as a dataset; the index is written last.
 
     Args:
         rows: one row an image with all of TEXT_COLUMNS and LABEL_COLUMNS, in any order; or batches of them with the

@@ -1,7 +1,4 @@
-"""What can be measured on a picture without a network, and which pictures look alike.
-
-Knows no labels and no parts.
-"""
+"""Measures of a picture's quality, and near-duplicates among pictures."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -25,7 +22,7 @@ Rows = npt.NDArray[np.intp]
 _STANDARD_SIDE = 640
 # Lightness and cast are means: a small picture has the same ones.
 _COLOUR_SIDE = 160
-# A pixel that has left the range of the sensor in all three channels shows nothing any more.
+# Grey levels (0–255): a pixel that is at most or at least this in all three channels is clipped.
 _BLACK, _WHITE = 5, 250
 
 # The perceptual hash: signs of 64 coefficients of the cosine transform of a 32 × 32 grey picture, lowest frequencies
@@ -50,7 +47,7 @@ _MAX_COMPARED = 2_000
 
 @dataclass(frozen=True)
 class ImageMeasures:
-    """What `measure` finds; the names are those of the columns of an index.
+    """Measures of one picture, named as the columns of an index.
 
     Attributes:
         bytes, sha256: of the file.
@@ -77,12 +74,12 @@ class ImageMeasures:
 
 
 def measure(data: bytes) -> ImageMeasures:
-    """What the file of a picture measures. Raises ScalpError as `images.decode` does."""
+    """Measure the file of a picture. Raises ScalpError as `images.decode` does."""
     return measure_pixels(decode(data).pixels, data)
 
 
 def measure_pixels(pixels: Pixels, data: bytes) -> ImageMeasures:
-    """As `measure`, for whoever has already decoded `data`."""
+    """Measure a picture that is decoded already; `data` is its file."""
     height, width = pixels.shape[:2]
     standard = _scaled(pixels, _STANDARD_SIDE)
     grey = cv2.cvtColor(standard, cv2.COLOR_RGB2GRAY)
@@ -102,7 +99,7 @@ def measure_pixels(pixels: Pixels, data: bytes) -> ImageMeasures:
 
 
 def _scaled(pixels: Pixels, side: int) -> Pixels:
-    """The picture with its longer side at `side` pixels."""
+    """Return the picture with its longer side at `side` pixels."""
     height, width = pixels.shape[:2]
     scale = side / max(height, width)
     if scale == 1:

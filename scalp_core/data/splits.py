@@ -1,4 +1,4 @@
-"""Assigns the rows of a data set to splits: by site, by capture, or as its publisher did.
+"""Assigns the rows of a dataset to splits: by site, by capture, or as its publisher did.
 
 Groups, and groups that share near-duplicates, are never divided.
 """
@@ -105,7 +105,7 @@ def _assign_official(rows: pd.DataFrame, seed: int) -> SplitAssignment:
 
 
 def reassign_splits(dataset: Dataset, by: str, seed: int) -> Dataset:
-    """Assign the rows of a data set anew. Raises ScalpError as `assign_splits`."""
+    """Assign the rows of a dataset anew. Raises ScalpError as `assign_splits`."""
     with claimed(dataset.name):
         optional = [name for name in ("official", "look_alikes") if name in dataset.columns]
         rows = pd.DataFrame({name: dataset.column(name) for name in (*COLUMNS, *optional)})

@@ -1,1 +1,1 @@
-"""How pictures of one's own become a data set."""
+"""How pictures of one's own become a dataset."""

@@ -1,7 +1,7 @@
 """Imports that a page asks for: each a process that outlives the tab and the server, told about in files.
 
 `data/<name>/import.json` exists = it was asked for and has not ended; `error.json` beside it = it failed; whether
-somebody works on it says the lock of the data set. Knows no Streamlit.
+somebody works on it says the lock of the dataset. Knows no Streamlit.
 """
 
 import os

@@ -161,7 +161,7 @@ def _document(content: bytes) -> dict[str, object]:
 def _joins(own: str, place: Place) -> str:
     """What a picture and its label have in common.
 
-    The publisher's names are unique over the whole data set; any other name says something within its class only.
+    The publisher's names are unique over the whole dataset; any other name says something within its class only.
     """
     grade = "" if place.grade is None else place.grade
     return published_name(own) or f"{own}|{place.condition or ''}|{grade}|{place.official or ''}"

@@ -1,4 +1,4 @@
-"""Somebody's pictures become a data set: a folder tree with zips and label files, class folders, or a table of labels.
+"""Somebody's pictures become a dataset: a folder tree with zips and label files, class folders, or a table of labels.
 
 Read (names and labels), inspect (pixels), settle (one row a picture), deal (parts), write. What was read stands in a
 journal, so a killed import goes on and a repeated one has little to do; readers see the old index or the new one, and
@@ -122,7 +122,7 @@ class ImportRequest:
         source: the folder of the tree or of the pictures.
         table, columns: the CSV file, and which of its columns holds which field where the name does not tell.
         by: one of parts.WAYS; empty means the safest one, or what an earlier import of the same has.
-        extract: copy the pictures into the data set instead of reading them where they are.
+        extract: copy the pictures into the dataset instead of reading them where they are.
     """
 
     kind: str
@@ -166,7 +166,7 @@ def _bad_order(en: str, ko: str) -> ScalpError:
 def import_tree(
     order: ImportRequest, name: str, *, processes: int | None = None, progress: Progress | None = None
 ) -> Dataset:
-    """Make or renew the data set `name` from what lies on disk; an unchanged tree costs a look at its names.
+    """Make or renew the dataset `name` from what lies on disk; an unchanged tree costs a look at its names.
 
     Writes `import_report.json`, `import_faults.csv` and, last, the index.
 
@@ -225,7 +225,7 @@ def _disk(folder: Path, error: OSError | sqlite3.DatabaseError) -> ScalpError:
 
 
 def journal_path(folder: Path) -> Path:
-    """Where the journal of a data set's import lies."""
+    """Where the journal of a dataset's import lies."""
     return folder / "cache" / "import.sqlite"
 
 
@@ -477,7 +477,7 @@ def _dealt(staged: Path, parts: pd.Series, alike: pd.Series) -> Iterator[pd.Data
 
 
 def _extracted(order: ImportRequest, folder: Path, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    """The same rows with their pictures copied into the data set, under the hash of their content."""
+    """The same rows with their pictures copied into the dataset, under the hash of their content."""
     root = Path(order.source)
     for below in (folder / "images").glob("*"):
         sweep(below)
@@ -565,6 +565,6 @@ def _list_faults(path: Path, journal: ImportDatabase) -> None:
 
 
 def read_report(dataset: Dataset) -> dict[str, object] | None:
-    """What `import_report.json` says, None for a data set that was not imported."""
+    """What `import_report.json` says, None for a dataset that was not imported."""
     path = dataset.folder / REPORT
     return dict(read_json(path)) if path.is_file() else None

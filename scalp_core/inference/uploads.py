@@ -106,7 +106,9 @@ def _members(path: str, archive: bytes) -> Iterator[tuple[str, _Content]]:
         return
     members = list_zip_images(archive, PurePosixPath(path).name)
     for inner, member in members:
-        content = partial(_identity, member) if isinstance(member, ScalpError) else partial(read_zip_image, archive, member)
+        content = (
+            partial(_identity, member) if isinstance(member, ScalpError) else partial(read_zip_image, archive, member)
+        )
         yield f"{path.removesuffix('.zip')}/{inner}", content
     if not members:
         yield path, partial(_identity, _no_pictures())

@@ -1,1 +1,1 @@
-"""The built-in synthetic data set, and how close it is to real pictures."""
+"""The built-in synthetic dataset, and how close it is to real pictures."""

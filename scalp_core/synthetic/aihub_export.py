@@ -1,4 +1,4 @@
-"""A synthetic data set laid out as AI Hub delivers its scalp pictures, to try the importer on a whole tree.
+"""A synthetic dataset laid out as AI Hub delivers its scalp pictures, to try the importer on a whole tree.
 
 The real tree must not be passed on and is behind a login. This one has its zip files, its names, its label files and
 what makes it treacherous: pictures in the folders of several conditions, positives that were left out of theirs, and an
@@ -29,7 +29,7 @@ from scalp_core.parallel import no_progress
 TOP = "유형별 두피 이미지"
 PART_FOLDERS: Mapping[Official, str] = {"train": "Training", "valid": "Validation"}
 IMAGES, LABELS = "[원천]", "[라벨]"
-# The same for every member, so that the same data set gives the same bytes.
+# The same for every member, so that the same dataset gives the same bytes.
 MOMENT = (2021, 6, 1, 0, 0, 0)
 STREAM = 216  # keeps our random numbers apart from those of whoever draws with the same seed
 
@@ -86,7 +86,7 @@ class _Picture:
 
 
 def write_aihub_tree(dataset: Dataset, folder: Path, seed: int, progress: Progress | None = None) -> TreeSummary:
-    """Write a synthetic data set as the tree of AI Hub 216; the same data set and seed give the same bytes.
+    """Write a synthetic dataset as the tree of AI Hub 216; the same dataset and seed give the same bytes.
 
     All or nothing: the tree is made beside `folder` and renamed when it is whole.
 

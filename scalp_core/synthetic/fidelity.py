@@ -26,11 +26,11 @@ from scalp_core.synthetic.generate import PlannedPicture, draw_picture, plan_pic
 Mask = npt.NDArray[np.bool_]
 Range = tuple[float, float]
 
-# More severity than a data set ever draws as grade 0; even here no more than a trace may show.
+# More severity than a dataset ever draws as grade 0; even here no more than a trace may show.
 TRACE = 0.2
 SEVERITIES = (0.0, TRACE, 1.0, 2.0, 3.0)
 TURN = 2.4  # radians from the hair of one seed to that of the next: no two heads are combed alike
-APART = 40  # pictures of a data set from one that is looked at to the next: a site has about as many
+APART = 40  # pictures of a dataset from one that is looked at to the next: a site has about as many
 
 # --- What counts as what, in CIE L*a*b* ------------------------------------------------------------------------------
 
@@ -99,7 +99,7 @@ def scene_of(severities: Mapping[Condition, float], seed: int, cast: Cast | None
 
 
 def pictures_of(count: int, seed: int, prior: str = "real") -> list[PlannedPicture]:
-    """So many of the pictures of a synthetic data set, each of another head."""
+    """So many of the pictures of a synthetic dataset, each of another head."""
     return plan_pictures(APART * count, seed, prior=prior)[::APART]
 
 
@@ -423,7 +423,7 @@ SKIN_B: dict[str, Range] = {
 # No frame of a neutral camera may be taken for one of another cast.
 TOLD_APART: Range = (0.95, 1.0)
 # Laplacian variance of ten good real frames: 60–190. The extremes of ten are about the outer tenths of all, here of a
-# data set with labels as often as the real ones, its own cameras and no confusers; a tenth is allowed either way.
+# dataset with labels as often as the real ones, its own cameras and no confusers; a tenth is allowed either way.
 SHARPNESS: Range = (54.0, 209.0)
 OUTER_TENTHS = (10, 90)
 

@@ -1,4 +1,4 @@
-"""The built-in synthetic data set: which sites, captures and labels there are, and their files on disk.
+"""The built-in synthetic dataset: which sites, captures and labels there are, and their files on disk.
 
 Knows nothing of how a frame is drawn (drawing/) nor of training. Pictures and labels are laid out and named like the
 real ones, so that all that reads the real data can be tried on it; but they are drawings, and say nothing about people.
@@ -95,7 +95,7 @@ JPEG = (
     (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420),
 )
 CHUNK = 8  # images handed to a worker at once; what is handed out is finished even after Ctrl-C
-# Names the settings of an unfinished data set; its presence allows to go on in that folder.
+# Names the settings of an unfinished dataset; its presence allows to go on in that folder.
 MAKING = "making.json"
 
 Progress = Callable[[int, int], None]
@@ -117,7 +117,7 @@ class PlannedPicture:
     """One image to be: its identity, what it shows, what a rater wrote, and what it needs to be drawn.
 
     Attributes:
-        key: what its random numbers are drawn from, beside the seed of the data set.
+        key: what its random numbers are drawn from, beside the seed of the dataset.
         severities: 0.0–3.0 for each condition.
         labels: the grades a rater wrote down, see scalp_core.synthetic.label_noise.
         answers: of the questionnaire, in the order of ANSWERS.
@@ -172,8 +172,8 @@ def make_dataset(
 ) -> Dataset:
     """Render `images` pictures into `data/<name>/`, or go on where an earlier call was killed.
 
-    The same arguments give the same labels and scenes, whatever the number of processes; a data set that is there
-    already is returned as it is. With the same `evaluation` and seed a larger data set contains a smaller one of 150 to
+    The same arguments give the same labels and scenes, whatever the number of processes; a dataset that is there
+    already is returned as it is. With the same `evaluation` and seed a larger dataset contains a smaller one of 150 to
     some 125,000 pictures to learn from: the same ones to be judged on, more to learn from.
 
     Args:
@@ -184,7 +184,7 @@ def make_dataset(
         progress: called with (done, total) now and then, from 0 to total.
 
     Raises:
-        ScalpError: a bad name or number; another data set stands under this name; a worker or the disk failed.
+        ScalpError: a bad name or number; another dataset stands under this name; a worker or the disk failed.
     """
     check_name(name)
     judged = _judged(images, evaluation)
@@ -283,7 +283,7 @@ def _texts(picture: PlannedPicture, content: str) -> tuple[str, ...]:
     return picture.image_id, picture.path, content, picture.site, device, picture.capture, region, part
 
 
-# --- Who is in the data set -----------------------------------------------------------------------------------------
+# --- Who is in the dataset -----------------------------------------------------------------------------------------
 
 
 EVALUATION, TRAINING = 0, 1  # the first number of a picture's key
@@ -292,7 +292,7 @@ EVALUATION, TRAINING = 0, 1  # the first number of a picture's key
 def plan_pictures(
     images: int, seed: int, *, evaluation: int | None = None, prior: str = "tempered"
 ) -> list[PlannedPicture]:
-    """All pictures of a data set without their pixels; the same for the same arguments, see `make_dataset`."""
+    """All pictures of a dataset without their pixels; the same for the same arguments, see `make_dataset`."""
     judged = _judged(images, evaluation)
     tested = _plan_sites(EVALUATION, judged, seed, "real")
     return _dealt(tested, seed) + _plan_sites(TRAINING, images - judged, seed, prior)

@@ -1,4 +1,4 @@
-"""An audit finds each planted fault, with the right images and figures, and nothing in a data set without faults."""
+"""An audit finds each planted fault, with the right images and figures, and nothing in a dataset without faults."""
 
 import json
 from collections.abc import Callable

@@ -556,7 +556,7 @@ def test_a_killed_extraction_leaves_nothing_behind(folders: Folders, tmp_path: P
 
 
 def assert_same(one: Dataset, other: Dataset) -> None:
-    """Two data sets with nothing that differs but their names, and nothing left over."""
+    """Two datasets with nothing that differs but their names, and nothing left over."""
     pd.testing.assert_frame_equal(one.index, other.index)
     assert (one.index_hash, one.parts) == (other.index_hash, other.parts)
     assert report(one)["counts"] == report(other)["counts"]

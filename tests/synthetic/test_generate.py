@@ -1,4 +1,4 @@
-"""The synthetic data set: names, labels, determinism, resumption."""
+"""The synthetic dataset: names, labels, determinism, resumption."""
 
 import json
 import re

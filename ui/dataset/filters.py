@@ -18,7 +18,7 @@ _RANGES = ("sharpness", "lightness", "clipped")
 def choose_filters(dataset: Dataset, say: Say) -> Filters:
     """The panel, folded up; what it says is what is chosen."""
     asked = Filters.from_address(st.query_params, dataset)
-    many = len(asked.chosen) + len(asked.ranges) + asked.alike + bool(asked.text)
+    many = len(asked.selected) + len(asked.ranges) + asked.alike + bool(asked.text)
     title = say("filters_active", count=many) if many else say("filters")
     # Clearing makes every widget anew: emptied ones would keep what they show.
     place = f"{dataset.name}-{say.language}-{st.session_state.get('filters_cleared', 0)}"
