@@ -1,1 +1,1 @@
-"""How pictures of one's own become a dataset."""
+"""The import of pictures and labels into a dataset."""

@@ -1,7 +1,7 @@
-"""Imports that a page asks for: each a process that outlives the tab and the server, told about in files.
+"""Imports started from a page: each is a process that outlives the tab and the server, with its state in files.
 
-`data/<name>/import.json` exists = it was asked for and has not ended; `error.json` beside it = it failed; whether
-somebody works on it says the lock of the dataset. Knows no Streamlit.
+`data/<name>/import.json` exists while an import is requested and has not ended; `error.json` beside it: it failed. The
+lock of the dataset is held while a process works on it.
 """
 
 import os
@@ -14,14 +14,14 @@ from typing import Any
 from scalp_core.data.dataset import check_name, is_claimed
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import read_json, write_json
-from scalp_core.importing.importer import ImportRequest, check_free, import_tree
+from scalp_core.importing.importer import ImportRequest, check_request, import_tree
 from scalp_core.paths import ROOT, data_folder
 from scalp_core.processes import command, environment
 
-_ASKED, _PROGRESS, _ERROR, _LOG = "import.json", "progress.json", "error.json", "log.txt"
-_MOST_STARTS = 3
+_REQUEST, _PROGRESS, _ERROR, _LOG = "import.json", "progress.json", "error.json", "log.txt"
+_MAX_STARTS = 3
 _START_SECONDS = 20.0  # until a process that was started holds the lock
-_TELL_SECONDS = 0.5
+_PROGRESS_SECONDS = 0.5  # between two writings
 STAGES = {
     "reading": Text("reading names and labels", "이름과 라벨 읽는 중"),
     "inspecting": Text("looking at the pictures", "사진 확인 중"),
@@ -31,15 +31,15 @@ STAGES = {
 
 @dataclass(frozen=True)
 class ImportTask:
-    """One import that has not ended well yet.
+    """One import that has not succeeded yet.
 
     Attributes:
-        working: somebody is at it; otherwise it waits for `ensure`, unless there is an `error`.
-        seconds_left: of this stage, None as long as nothing can be said.
+        working: a process is at work; otherwise it waits for `resume_imports`, unless there is an `error`.
+        seconds_left: of this stage, None until it can be estimated.
     """
 
     name: str
-    order: ImportRequest
+    request: ImportRequest
     working: bool
     stage: str
     done: int
@@ -49,19 +49,19 @@ class ImportTask:
 
 
 def allowed_folder() -> Path:
-    """Pages import from below here only: `SCALP_IMPORT_FROM`, or anywhere. Commands may read what their user may."""
+    """Return the folder below which pages may import: `SCALP_IMPORT_FROM`, or anywhere."""
     return Path(os.environ.get("SCALP_IMPORT_FROM") or "/")
 
 
-def start(order: ImportRequest, name: str) -> None:
-    """Begin an import beside the server.
+def start_import(request: ImportRequest, name: str) -> None:
+    """Start an import in a process of its own.
 
     Raises:
-        ScalpError: as import_tree, as far as can be told at once; or a folder outside `allowed_folder`.
+        ScalpError: as check_request; or a folder outside `allowed_folder`.
     """
-    for asked in filter(None, (order.source, order.table)):
+    for path in filter(None, (request.source, request.table)):
         # Not Path.resolve, which raises for names that are too long.
-        if not Path(os.path.realpath(asked)).is_relative_to(allowed_folder().resolve()):
+        if not Path(os.path.realpath(path)).is_relative_to(allowed_folder().resolve()):
             raise ScalpError(
                 "not_allowed",
                 f"Only folders below {allowed_folder()} may be imported from this page. Whoever runs the server sets "
@@ -69,8 +69,8 @@ def start(order: ImportRequest, name: str) -> None:
                 f"이 화면에서는 {allowed_folder()} 아래의 폴더만 가져올 수 있어요. 서버 관리자가 "
                 "SCALP_IMPORT_FROM으로 정해요.",
             )
-    check_free(order, name)
-    if is_claimed(name) or (data_folder() / name / _ASKED).is_file():
+    check_request(request, name)
+    if is_claimed(name) or (data_folder() / name / _REQUEST).is_file():
         raise ScalpError(
             "already_making",
             f"“{name}” is being imported already.",
@@ -78,47 +78,47 @@ def start(order: ImportRequest, name: str) -> None:
         )
     folder = data_folder() / name
     (folder / _ERROR).unlink(missing_ok=True)
-    _launch(folder, order, 1)
+    _launch(folder, request, 1)
 
 
-def imports() -> list[ImportTask]:
-    """All that were asked for and have not ended well, by name."""
-    found = (_import(path.parent) for path in sorted(data_folder().glob(f"*/{_ASKED}")))
-    return [one for one in found if one]
+def list_imports() -> list[ImportTask]:
+    """Return all imports that were requested and have not succeeded, by name."""
+    tasks = (_task(path.parent) for path in sorted(data_folder().glob(f"*/{_REQUEST}")))
+    return [task for task in tasks if task]
 
 
-def ensure() -> None:
-    """Go on with what was interrupted. Cheap enough for every look at the page."""
-    for path in data_folder().glob(f"*/{_ASKED}"):
-        asked = _read(path)
-        if not asked:  # it has just ended
+def resume_imports() -> None:
+    """Restart interrupted imports; cheap enough for every rerun of a page."""
+    for path in data_folder().glob(f"*/{_REQUEST}"):
+        state = _read(path)
+        if not state:  # it has just ended
             continue
         quiet = not is_claimed(path.parent.name) and not (path.parent / _ERROR).is_file()
-        if not quiet or time.time() - asked["started"] < _START_SECONDS:
+        if not quiet or time.time() - state["started"] < _START_SECONDS:
             continue
-        if asked["starts"] < _MOST_STARTS:
-            _launch(path.parent, ImportRequest(**asked["order"]), asked["starts"] + 1)
+        if state["starts"] < _MAX_STARTS:
+            _launch(path.parent, ImportRequest(**state["request"]), state["starts"] + 1)
         else:
-            _tell_error(
+            _write_error(
                 path.parent,
                 Text(
-                    f"The import was ended from outside {_MOST_STARTS} times, perhaps for lack of memory; see {_LOG} "
+                    f"The import was ended from outside {_MAX_STARTS} times, perhaps for lack of memory; see {_LOG} "
                     "in its folder.",
-                    f"가져오기가 외부에서 {_MOST_STARTS}번 종료되었어요 (메모리 부족일 수 있음). 폴더의 {_LOG}를 "
+                    f"가져오기가 외부에서 {_MAX_STARTS}번 종료되었어요 (메모리 부족일 수 있음). 폴더의 {_LOG}를 "
                     "보세요.",
                 ),
             )
 
 
-def dismiss(name: str) -> None:
-    """Stop an import, or put away one that failed. What it has read stays and serves the next one."""
+def dismiss_import(name: str) -> None:
+    """Stop an import, or put away a failed one. Its database stays and serves the next one."""
     check_name(name)
-    for file in (_ASKED, _ERROR, _PROGRESS):
+    for file in (_REQUEST, _ERROR, _PROGRESS):
         (data_folder() / name / file).unlink(missing_ok=True)
 
 
-def _launch(folder: Path, order: ImportRequest, starts: int) -> None:
-    write_json(folder / _ASKED, {"order": asdict(order), "starts": starts, "started": time.time()})
+def _launch(folder: Path, request: ImportRequest, starts: int) -> None:
+    write_json(folder / _REQUEST, {"request": asdict(request), "starts": starts, "started": time.time()})
     with (folder / _LOG).open("wb") as log:
         subprocess.Popen(
             command("import", folder.name),
@@ -131,20 +131,20 @@ def _launch(folder: Path, order: ImportRequest, starts: int) -> None:
         )
 
 
-def _import(folder: Path) -> ImportTask | None:
-    asked, progress, error = (_read(folder / name) for name in (_ASKED, _PROGRESS, _ERROR))
-    if not asked:  # it has just ended
+def _task(folder: Path) -> ImportTask | None:
+    state, progress, error = (_read(folder / name) for name in (_REQUEST, _PROGRESS, _ERROR))
+    if not state:  # it has just ended
         return None
     done, total = int(progress.get("done", 0)), int(progress.get("total", 0))
-    passed = float(progress.get("seconds", 0.0))
+    elapsed = float(progress.get("seconds", 0.0))
     return ImportTask(
         folder.name,
-        ImportRequest(**asked["order"]),
+        ImportRequest(**state["request"]),
         is_claimed(folder.name),
         str(progress.get("stage", "")),
         done,
         total,
-        passed / done * (total - done) if done and passed > 1 else None,
+        elapsed / done * (total - done) if done and elapsed > 1 else None,
         Text(error["en"], error["ko"]) if error else None,
     )
 
@@ -156,51 +156,51 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
 
 
-def _tell_error(folder: Path, text: Text) -> None:
+def _write_error(folder: Path, text: Text) -> None:
     write_json(folder / _ERROR, text._asdict())
 
 
-class _Teller:
-    """Writes progress now and then, and ends the import when nobody wants it any longer."""
+class _ProgressWriter:
+    """Writes the progress of an import now and then, and stops an import that was dismissed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.stage = folder, ""
-        self.began = self.told = 0.0
+        self.started = self.written = 0.0
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         now = time.monotonic()
         if stage != self.stage:
-            self.stage, self.began, self.told = stage, now, 0.0
-        if now - self.told < _TELL_SECONDS and done < total:
+            self.stage, self.started, self.written = stage, now, 0.0
+        if now - self.written < _PROGRESS_SECONDS and done < total:
             return
-        if not (self.folder / _ASKED).is_file():
+        if not (self.folder / _REQUEST).is_file():
             raise ScalpError("stopped", "The import was stopped.", "가져오기를 중지했어요.")
-        self.told = now
-        progress = {"stage": stage, "done": done, "total": total, "seconds": now - self.began}
+        self.written = now
+        progress = {"stage": stage, "done": done, "total": total, "seconds": now - self.started}
         write_json(self.folder / _PROGRESS, progress)
 
 
 def main(name: str) -> None:
-    """Import what `import.json` of the data set `name` asks for: the process that `start` starts."""
+    """Do the import that `import.json` of the dataset `name` requests: the process that `start_import` starts."""
     folder = data_folder() / name
-    asked = _read(folder / _ASKED)
-    if not asked:  # put away before it began
-        _tidy(folder)
+    state = _read(folder / _REQUEST)
+    if not state:  # dismissed before it began
+        _clean_up(folder)
         return
-    os.nice(5)  # pages and answers come first
+    os.nice(5)  # pages and predictions come first
     try:
-        import_tree(ImportRequest(**asked["order"]), folder.name, progress=_Teller(folder))
+        import_tree(ImportRequest(**state["request"]), folder.name, progress=_ProgressWriter(folder))
     except ScalpError as error:
         if error.code == "stopped":
-            _tidy(folder)
+            _clean_up(folder)
         elif error.code != "already_making":
-            _tell_error(folder, error.text)
+            _write_error(folder, error.text)
         return
-    dismiss(folder.name)
+    dismiss_import(folder.name)
 
 
-def _tidy(folder: Path) -> None:
-    """Leave of an unwanted import only what the next one need not read again, if it has read anything."""
+def _clean_up(folder: Path) -> None:
+    """Remove the files of a dismissed import, but for the database that the next one reads."""
     for file in (_LOG, _PROGRESS):
         (folder / file).unlink(missing_ok=True)
     if not any(folder.iterdir()):

@@ -1,7 +1,4 @@
-"""What the files of one folder or zip say: pictures, labels, further facts, and what is wrong with them.
-
-Knows one container at a time; what the whole tree adds up to is settle.py's.
-"""
+"""Reads the pictures, labels, further facts and faults of one folder or zip file."""
 
 import gc
 import json
@@ -23,55 +20,55 @@ from scalp_core.labels import CONDITIONS, GRADES
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 _META = "_meta"
 _HEAD = 1024  # bytes; enough for the size of a picture, were it not for a long EXIF block
-_MOST_LABEL_BYTES = 2**20
+_MAX_LABEL_BYTES = 2**20
 _VALUES = {condition.value for condition in CONDITIONS}
 _all_values = itemgetter(*(condition.value for condition in CONDITIONS))
 _USUAL_VALUES = {str(int(grade)) for grade in GRADES}
 
 
 def read_container(root: Path, container: Container, *, label_files: bool = True) -> Contents:
-    """Everything in one folder or zip file of the tree `root`, without decoding a picture.
+    """Read one folder or zip file of the tree `root`, without decoding a picture.
 
     Args:
-        label_files: False where a table has the labels; JSON files are then passed over.
+        label_files: False if a table has the labels; JSON files are then passed over.
     """
-    found = Contents(container)
+    contents = Contents(container)
     try:
-        with _collector_at_rest(), ContainerReader(root, container) as reader:
-            _read(root, reader, found, label_files)
-    except OSError as error:  # gone or closed to us since the tree was listed
-        found.faults.append(Fault("unreadable", container.path.rpartition("/")[2], "", error.strerror or str(error)))
-    return found
+        with _gc_paused(), ContainerReader(root, container) as reader:
+            _read(root, reader, contents, label_files)
+    except OSError as error:  # gone or without permission since the tree was listed
+        contents.faults.append(Fault("unreadable", container.path.rpartition("/")[2], "", error.strerror or str(error)))
+    return contents
 
 
 @contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Tens of thousands of rows that all stay are no garbage: looking through them takes a tenth of the time."""
-    working = gc.isenabled()
+def _gc_paused() -> Iterator[None]:
+    """Pause garbage collection: it would look through tens of thousands of rows that all stay, a tenth of the time."""
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if working:
+        if enabled:
             gc.enable()
 
 
-def _read(root: Path, reader: ContainerReader, found: Contents, label_files: bool) -> None:
+def _read(root: Path, reader: ContainerReader, contents: Contents, label_files: bool) -> None:
     places: dict[tuple[str, ...], Place] = {}
     for member in reader.members():
         if isinstance(member, Fault):
-            found.faults.append(member)
+            contents.faults.append(member)
             continue
         place = places.get(member.parts)
         if place is None:
-            place = places[member.parts] = _place(root, found.container, member.parts)
-            found.places.append(place)
+            place = places[member.parts] = _place(root, contents.container, member.parts)
+            contents.places.append(place)
         if member.ending in PICTURES:
-            _take_picture(reader, member, place, found, label_files)
+            _add_picture(reader, member, place, contents, label_files)
         elif member.ending == ".json" and label_files:
-            _take_label(reader, member, place, found)
+            _add_label(reader, member, place, contents)
         else:
-            found.ignored.append(member.name)
+            contents.ignored.append(member.name)
 
 
 def _place(root: Path, container: Container, parts: tuple[str, ...]) -> Place:
@@ -82,18 +79,18 @@ def _place(root: Path, container: Container, parts: tuple[str, ...]) -> Place:
 
 
 def stem(name: str) -> str:
-    """A file's name without its ending, composed (NFC), so that Korean names of every system compare."""
+    """Return a file's name without its ending, composed (NFC), so that Korean names of every system compare."""
     own = name.rpartition(".")[0] or name
     # Half a surrogate pair, which JSON may escape, can be stored nowhere.
     return own if own.isascii() else normalize("NFC", own).encode("utf-8", "replace").decode()
 
 
 def join_of(own: str) -> str:
-    """What a picture and its row of a table have in common: the name without its ending."""
+    """Return the key that joins a picture and its row of a table: the name without its ending."""
     return published_name(own) or own
 
 
-def _take_picture(reader: ContainerReader, member: Member, place: Place, found: Contents, label_files: bool) -> None:
+def _add_picture(reader: ContainerReader, member: Member, place: Place, contents: Contents, label_files: bool) -> None:
     _, name, _, file, size, stamp, offset, length, deflated = member
     own = stem(name)
     published = published_name(own)
@@ -104,18 +101,18 @@ def _take_picture(reader: ContainerReader, member: Member, place: Place, found: 
         images.size_from_header(reader.read(member, _HEAD))
     except (ScalpError, OSError, zlib.error) as error:
         pending = Pending(place.path + (file or ""), offset, length, deflated, size, stamp)
-        found.spoilt.append((pending, str(error)))
+        contents.spoilt.append((pending, str(error)))
 
 
-def _take_label(reader: ContainerReader, member: Member, place: Place, found: Contents) -> None:
-    def tell(kind: str, detail: str) -> None:
-        found.faults.append(Fault(kind, member.name, place.location + member.name, detail))
+def _add_label(reader: ContainerReader, member: Member, place: Place, contents: Contents) -> None:
+    def add_fault(kind: str, detail: str) -> None:
+        contents.faults.append(Fault(kind, member.name, place.location + member.name, detail))
 
     own = stem(member.name)
     try:
-        document = _document(reader.read(member, _MOST_LABEL_BYTES))
+        document = _document(reader.read(member, _MAX_LABEL_BYTES))
     except (ValueError, RecursionError, OSError, zlib.error) as error:  # the second: brackets in brackets
-        tell("bad_label", str(error))
+        add_fault("bad_label", str(error))
         return
     if own[-len(_META) :].lower() == _META:
         if meta := meta_values(document):
@@ -123,31 +120,31 @@ def _take_label(reader: ContainerReader, member: Member, place: Place, found: Co
             place.metas.append((_joins(own[: -len(_META)], place), text))
         return
     if _VALUES.isdisjoint(document):
-        tell("bad_label", "none of value_1 … value_6 is in it")
+        add_fault("bad_label", "none of value_1 … value_6 is in it")
         return
     grades, problems = _grades(document)
     for problem in problems:
-        tell("bad_value", problem)
+        add_fault("bad_value", problem)
     file_name = document.get("image_file_name")
     labelled = stem(file_name.strip()) if isinstance(file_name, str) and file_name.strip() else own
     place.labels.append((_joins(labelled, place), member.name, None, grades, None))
 
 
 def _grades(document: Mapping[str, object]) -> tuple[str, list[str]]:
-    """Grades as the journal keeps them, and what was wrong with them."""
+    """Return the grades as the database keeps them, and their faults."""
     try:
-        # As good as always, and hundreds of thousands of times: six texts from 0 to 3.
-        said = _all_values(document)
-        if _USUAL_VALUES.issuperset(said):
-            return "".join(said), []
-    except (KeyError, TypeError):  # one is missing; one is a list or an object
+        # Nearly always, and hundreds of thousands of times: six texts from 0 to 3.
+        usual = _all_values(document)
+        if _USUAL_VALUES.issuperset(usual):
+            return "".join(usual), []
+    except (KeyError, TypeError):  # a value is missing, or is a list or an object
         pass
     values, problems = label_values(document)
     return grades_text(values.values()), problems
 
 
 def _document(content: bytes) -> dict[str, object]:
-    """The JSON object in these bytes; ValueError if there is none."""
+    """Parse the JSON object in these bytes; ValueError if there is none."""
     try:
         text = content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError:
@@ -159,7 +156,7 @@ def _document(content: bytes) -> dict[str, object]:
 
 
 def _joins(own: str, place: Place) -> str:
-    """What a picture and its label have in common.
+    """Return the key that joins a picture and its label file.
 
     The publisher's names are unique over the whole dataset; any other name says something within its class only.
     """

@@ -1,4 +1,4 @@
-"""Labels from a table: which column means what, and its rows as labels. Knows CSV, no pictures."""
+"""Reads labels from a CSV table: its columns by name, and its rows as labels."""
 
 import csv
 import json
@@ -26,43 +26,45 @@ FIELDS = {
 }
 _OFFICIAL = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid"}
 _WORDS = {word: int(grade) for grade in GRADES for word in (grade.text.en, grade.text.ko)}
-_MOST_META, _LONGEST_META = 20, 200
+_MAX_META, _MAX_META_LENGTH = 20, 200  # columns; characters
 
 
-def columns_of(table: Path, given: Mapping[str, str]) -> dict[str, str]:
-    """Field → column of the table: as `given`, else by name.
+def columns_of(table: Path, mapping: Mapping[str, str]) -> dict[str, str]:
+    """Return field → column of the table: as in `mapping`, else by name.
 
-    Fields are those of FIELDS and `value_1` … `value_6`; columns nobody claims become `meta_<name>`.
+    Fields are those of FIELDS and `value_1` … `value_6`; further columns become `meta_<name>`.
 
     Raises:
         ScalpError: no such file, no header, a column or field that does not exist, no column of pictures or labels.
     """
     with _opened(table) as (_, header):
-        for field, column in given.items():
+        for field, column in mapping.items():
             if field not in (*FIELDS, *Condition):
-                known = ", ".join((*FIELDS, *Condition))
-                raise _bad_table(f"there is no field “{field}” (known: {known})", f"“{field}” 항목은 없어요 ({known})")
+                fields = ", ".join((*FIELDS, *Condition))
+                raise _bad_table(
+                    f"there is no field “{field}” (known: {fields})", f"“{field}” 항목은 없어요 ({fields})"
+                )
             if column not in header:
                 there = ", ".join(header)
                 raise _bad_table(f"it has no column “{column}” (it has: {there})", f"“{column}” 열이 없어요 ({there})")
-        found = {field: name for field, names in _all_names().items() if (name := _first(header, names))}
-        found = found | dict(given)
-        if "image" not in found:
+        columns = {field: name for field, names in _all_names().items() if (name := _first(header, names))}
+        columns |= mapping
+        if "image" not in columns:
             raise _bad_table(
                 "no column names the pictures; say which with --map image=COLUMN",
                 "사진 파일 이름 열을 알 수 없어요. --map image=열이름 으로 지정하세요",
             )
-        if not any(condition.value in found for condition in CONDITIONS):
+        if not any(condition.value in columns for condition in CONDITIONS):
             raise _bad_table(
                 "no column holds grades of a condition; say which with --map value_1=COLUMN",
                 "증상 등급 열을 알 수 없어요. --map value_1=열이름 으로 지정하세요",
             )
-        free = [name for name in header if name and name not in found.values()]
-        return found | {f"{META}{name}": name for name in free[:_MOST_META]}
+        free = [name for name in header if name and name not in columns.values()]
+        return columns | {f"{META}{name}": name for name in free[:_MAX_META]}
 
 
 def read_table(table: Path, columns: Mapping[str, str]) -> Iterator[LabelRow | Fault]:
-    """The rows of a table as labels, one by one."""
+    """Yield the rows of a table as labels."""
     with _opened(table) as (reader, _):
         for number, row in enumerate(reader, start=2):
             yield from _read_row(row, columns, number, f"{table.name}:{number}")
@@ -80,7 +82,7 @@ def _read_row(
     values, problems = label_values({key: value for key, value in grades.items() if value})
     for problem in problems:
         yield Fault("bad_value", image, where, problem)
-    extra = {field: cells[field][:_LONGEST_META] for field in columns if field not in (*Condition, "image")}
+    extra = {field: cells[field][:_MAX_META_LENGTH] for field in columns if field not in (*Condition, "image")}
     if "official" in extra:
         extra["official"] = _OFFICIAL.get(extra["official"].casefold(), "")
     extra = {field: text for field, text in extra.items() if text} | {"image": _without_ending(image)}
@@ -95,7 +97,7 @@ def _without_ending(image: str) -> str:
 
 
 def _number(cell: str) -> str:
-    """`2`, `2.0` and `중등도` are all grade 2; what is none of these stays as it is, to be told."""
+    """Return the digit of a grade: `2`, `2.0` and `중등도` are all 2; any other text stays, to be reported."""
     if cell.casefold() in _WORDS:
         return str(_WORDS[cell.casefold()])
     if cell.casefold() in ("nan", "na", "none", "null", "-"):
@@ -135,7 +137,7 @@ def _opened(table: Path) -> Iterator[tuple["csv.DictReader[str]", list[str]]]:
 
 
 def _text(table: Path) -> TextIO:
-    """UTF-8 with or without BOM, or what Korean Excel writes."""
+    """Open a table in UTF-8 with or without BOM, or in cp949, which Korean Excel writes."""
     with table.open("rb") as file:
         for block in iter(lambda: file.readline(), b""):
             try:

@@ -1,7 +1,7 @@
-"""What an import has found so far, in one SQLite file: a killed one goes on, a repeated one has little to do.
+"""The state of an import in one SQLite file: a killed import goes on, a repeated one has little to do.
 
 Containers and pictures that have not changed since are not read again. It is a cache of the tree: removing it costs
-time only. Knows what is kept, not what it means.
+time only.
 """
 
 import sqlite3
@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from scalp_core.data.file_tree import Container
 from scalp_core.data.zip_files import Fault
 
-_VERSION = 3  # raised when the tables or what is read into them change: older journals are begun anew
-# In the order of inspection.Measures; `look` as a signed number, which is all that SQLite has.
+_VERSION = 3  # raised when the tables or their meaning change; a database of another version is begun anew
+# Fields of quality.ImageMeasures; `look` as a signed number, which is all that SQLite has.
 MEASURES = (
     "sha256",
     "bytes",
@@ -77,8 +77,8 @@ class Copy(NamedTuple):
     official: str | None
 
 
-# Rows as they are found, plain tuples because hundreds of thousands of them pass from process to process.
-# identity, joins, name, file (see trees.Member), offset, length, deflated, bytes, stamp
+# Plain tuples, because hundreds of thousands of them pass from process to process.
+# identity, joins, name, file (see zip_files.Member), offset, length, deflated, bytes, stamp
 CopyRow = tuple[str, str, str, str | None, int | None, int | None, bool, int, int]
 # joins, name, number of the row of a table, six grades as `grades_text`, JSON object of further fields
 LabelRow = tuple[str, str, int | None, str, str | None]
@@ -89,23 +89,23 @@ _UNKNOWN = "-"
 
 
 def grades_text(grades: Iterable[int | None]) -> str:
-    """Six grades in the order of CONDITIONS as six characters, such as `0130-2`."""
+    """Return six grades in the order of CONDITIONS as six characters, such as `0130-2`."""
     return "".join(_UNKNOWN if grade is None else str(grade) for grade in grades)
 
 
 def grades_of(text: str) -> list[int | None]:
-    """The grades behind `grades_text`."""
+    """Return the grades behind `grades_text`."""
     return [None if letter == _UNKNOWN else int(letter) for letter in text]
 
 
 @dataclass(frozen=True)
 class Place:
-    """What lies in one folder, of the tree or of a zip file, or stands in a table.
+    """The content of one folder, of the tree or of a zip file, or of a table.
 
     Attributes:
-        location: what the locations of all that is in it begin with; the name or the number of the row follows.
-        path: what their paths begin with; the path itself of everything in a zip file.
-        condition, grade, official: what the names of folders say; see aihub.FolderName.
+        location: the beginning of the locations of its files or rows; a name or the number of a row follows.
+        path: the beginning of their paths; in a zip file the whole path.
+        condition, grade, official: facts in the names of folders; see aihub.FolderName.
     """
 
     location: str
@@ -120,9 +120,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything found in one container.
+    """The content of one container.
 
-    `spoilt` are pictures whose first bytes are enough to know that they cannot be read, and why.
+    `spoilt` are pictures whose first bytes show that they cannot be read, and why.
     """
 
     container: Container
@@ -133,7 +133,7 @@ class Contents:
 
 
 class Pending(NamedTuple):
-    """A copy whose pixels nobody has looked at yet."""
+    """A copy that is not measured yet."""
 
     path: str
     offset: int | None
@@ -143,87 +143,97 @@ class Pending(NamedTuple):
     stamp: int
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, isolation_level=None)
+# A copy with its fault, or else its MEASURES.
+MeasuredRow = tuple[Pending, str | None, Sequence[object]]
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
     # A power cut may lose the journal, which costs a repetition; a kill does not.
-    database.execute("PRAGMA synchronous = OFF")
-    return database
+    connection.execute("PRAGMA synchronous = OFF")
+    return connection
 
 
-def _about(database: sqlite3.Connection) -> str | None:
+def _about(connection: sqlite3.Connection) -> str | None:
     try:
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        found = database.execute("SELECT about FROM about").fetchone() if version == _VERSION else None
-    except sqlite3.DatabaseError:  # no journal at all: what a full disk or a stranger left there
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        row = connection.execute("SELECT about FROM about").fetchone() if version == _VERSION else None
+    except sqlite3.DatabaseError:  # a file of another kind, or half of one
         return None
-    return str(found[0]) if found else None
+    return str(row[0]) if row else None
 
 
 class ImportDatabase:
-    """The file, opened; everything written is kept in whole containers and batches of pictures."""
+    """The open database; it is written in whole containers and batches of pictures."""
 
     def __init__(self, path: Path, about: str) -> None:
-        """Open the journal of `about`, which says what is imported and how; one about something else is begun anew."""
+        """Open the database of an import; one of another import is begun anew.
+
+        Args:
+            about: the source and how it is read, as text.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.database = _opened(path)
-        if _about(self.database) != about:
-            self.database.close()
+        self.connection = _open(path)
+        if _about(self.connection) != about:
+            self.connection.close()
             path.unlink()
-            self.database = _opened(path)
-            self.database.executescript(f"BEGIN; {_TABLES} COMMIT;")
-            self.database.execute("INSERT INTO about VALUES (?, 0)", (about,))
+            self.connection = _open(path)
+            self.connection.executescript(f"BEGIN; {_TABLES} COMMIT;")
+            self.connection.execute("INSERT INTO about VALUES (?, 0)", (about,))
 
     def __enter__(self) -> "ImportDatabase":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.database.close()
+        self.connection.close()
 
     def rows(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        """The rows of a query, one by one."""
-        return iter(self.database.execute(query, values))
+        """Yield the rows of a query."""
+        return iter(self.connection.execute(query, values))
 
     @property
     def written(self) -> bool:
-        """Whether an index was written from all that is in here."""
-        return bool(self.database.execute("SELECT written FROM about").fetchone()[0])
+        """Whether an index was written from the whole content."""
+        return bool(self.connection.execute("SELECT written FROM about").fetchone()[0])
 
     def mark_written(self) -> None:
-        self.database.execute("UPDATE about SET written = 1")
+        self.connection.execute("UPDATE about SET written = 1")
 
     def stamps(self) -> dict[str, str]:
-        """Stamp by path of every container that is read."""
-        return dict(self.database.execute("SELECT path, stamp FROM container"))
+        """Return the stamp of every container that is read, by path."""
+        return dict(self.connection.execute("SELECT path, stamp FROM container"))
 
     def forget(self, paths: Iterable[str]) -> None:
-        """Containers that are gone or changed, with all that was in them."""
-        database = self.database
+        """Remove containers that are gone or changed, with their content."""
+        connection = self.connection
         containers = "(SELECT number FROM container WHERE path IN gone)"
         places = f"(SELECT number FROM place WHERE container IN {containers})"  # noqa: S608  a constant
-        database.execute("BEGIN")
-        database.execute("UPDATE about SET written = 0")
-        database.execute("CREATE TEMPORARY TABLE gone (path TEXT PRIMARY KEY)")
-        database.executemany("INSERT INTO gone VALUES (?)", ((path,) for path in paths))
+        connection.execute("BEGIN")
+        connection.execute("UPDATE about SET written = 0")
+        connection.execute("CREATE TEMPORARY TABLE gone (path TEXT PRIMARY KEY)")
+        connection.executemany("INSERT INTO gone VALUES (?)", ((path,) for path in paths))
         # Without indexes, which would cost every first import more than one look through the tables costs here.
         for table in ("copy", "label", "meta"):
-            database.execute(f"DELETE FROM {table} WHERE place IN {places}")  # noqa: S608  constants
+            connection.execute(f"DELETE FROM {table} WHERE place IN {places}")  # noqa: S608  constants
         for table in ("place", "fault"):
-            database.execute(f"DELETE FROM {table} WHERE container IN {containers}")  # noqa: S608  constants
-        database.execute("DELETE FROM container WHERE path IN gone")
-        database.execute("DROP TABLE gone")
-        database.execute("COMMIT")
+            connection.execute(f"DELETE FROM {table} WHERE container IN {containers}")  # noqa: S608  constants
+        connection.execute("DELETE FROM container WHERE path IN gone")
+        connection.execute("DROP TABLE gone")
+        connection.execute("COMMIT")
 
     def add(self, contents: Contents) -> None:
-        """A container that is read whole."""
-        self.database.execute("BEGIN")
-        self.database.execute("UPDATE about SET written = 0")
+        """Add a container that is read completely."""
+        self.connection.execute("BEGIN")
+        self.connection.execute("UPDATE about SET written = 0")
         container = contents.container
         number = self._new("container (path, stamp, ignored)", (container.path, container.stamp, len(contents.ignored)))
         for place in contents.places:
             self._add_place(number, place)
-        self._insert("fault", number, [(one.kind, one.name, one.where, one.detail) for one in contents.faults])
-        self._add_pictures((one, error, ()) for one, error in contents.spoilt)
-        self.database.execute("COMMIT")
+        self._insert(
+            "fault", number, [(fault.kind, fault.name, fault.where, fault.detail) for fault in contents.faults]
+        )
+        self._add_pictures((picture, error, ()) for picture, error in contents.spoilt)
+        self.connection.execute("COMMIT")
 
     def _add_place(self, container: int, place: Place) -> None:
         number = self._new(
@@ -237,23 +247,23 @@ class ImportDatabase:
     def _new(self, table: str, row: Sequence[object]) -> int:
         marks = ", ".join("?" * len(row))
         query = f"INSERT INTO {table} VALUES ({marks}) RETURNING number"  # noqa: S608  constants
-        return int(self.database.execute(query, row).fetchone()[0])
+        return int(self.connection.execute(query, row).fetchone()[0])
 
-    def _insert(self, table: str, whose: int, rows: Sequence[Sequence[object]]) -> None:
+    def _insert(self, table: str, owner: int, rows: Sequence[Sequence[object]]) -> None:
         if rows:
             marks = ", ".join("?" * len(rows[0]))
-            self.database.executemany(f"INSERT INTO {table} VALUES ({whose:d}, {marks})", rows)  # noqa: S608
+            self.connection.executemany(f"INSERT INTO {table} VALUES ({owner:d}, {marks})", rows)  # noqa: S608
 
     # ---- pictures ----
 
     def index_pictures(self) -> None:
-        """To be called once all containers are in, before pictures are asked for."""
-        self.database.execute("CREATE INDEX IF NOT EXISTS copy_identity ON copy (identity, bytes)")
+        """Index the copies, once all containers are in and before `pending`."""
+        self.connection.execute("CREATE INDEX IF NOT EXISTS copy_identity ON copy (identity, bytes)")
 
     def pending(self) -> list[int]:
-        """Row ids of the copies to look at next; empty when nothing is left to be seen.
+        """Return the row ids of the copies to measure next; empty when none are left.
 
-        One of each name and size at first. Where none of those is readable, the other copies of that name follow.
+        One of each name and size comes first. If none of those is readable, the other copies of that name follow.
         """
         first = f"""
             SELECT c.number, min(c.path || printf(' %015d', coalesce(c.offset, 0)))
@@ -263,40 +273,47 @@ class ImportDatabase:
             SELECT c.number FROM placed c LEFT JOIN picture p ON {_SAME} WHERE p.path IS NULL AND c.identity IN (
                 SELECT c.identity FROM placed c LEFT JOIN picture p ON {_SAME}
                 GROUP BY c.identity HAVING count(p.m_sha256) = 0)"""  # noqa: S608  constants
-        found = [row for (row, _) in self.database.execute(first)]
-        return found or [row for (row,) in self.database.execute(others)]
+        rows = [row for (row, _) in self.connection.execute(first)]
+        return rows or [row for (row,) in self.connection.execute(others)]
 
     def copies(self, rowids: Sequence[int]) -> list[Pending]:
         marks = ", ".join("?" * len(rowids))
         query = f"SELECT path, offset, length, deflated, bytes, stamp FROM placed WHERE number IN ({marks})"  # noqa: S608
-        return [Pending(*row) for row in self.database.execute(query, rowids)]
+        return [Pending(*row) for row in self.connection.execute(query, rowids)]
 
-    def add_pictures(self, seen: Iterable[tuple[Pending, str | None, Sequence[object]]]) -> None:
-        """Copies with what is wrong with them, or else their measures."""
-        self.database.execute("BEGIN")
-        self._add_pictures(seen)
-        self.database.execute("COMMIT")
+    def add_pictures(self, measured: Iterable[MeasuredRow]) -> None:
+        """Add copies with their fault, or else their measures."""
+        self.connection.execute("BEGIN")
+        self._add_pictures(measured)
+        self.connection.execute("COMMIT")
 
-    def _add_pictures(self, seen: Iterable[tuple[Pending, str | None, Sequence[object]]]) -> None:
+    def _add_pictures(self, measured: Iterable[MeasuredRow]) -> None:
         marks = ", ".join("?" * (5 + len(MEASURES)))
         blank = (None,) * len(MEASURES)
-        self.database.executemany(
+        self.connection.executemany(
             f"INSERT OR REPLACE INTO picture VALUES ({marks})",  # noqa: S608  question marks
             (
-                (one.path, -1 if one.offset is None else one.offset, one.bytes, one.stamp, error, *(measures or blank))
-                for one, error, measures in seen
+                (
+                    copy.path,
+                    -1 if copy.offset is None else copy.offset,
+                    copy.bytes,
+                    copy.stamp,
+                    error,
+                    *(values or blank),
+                )
+                for copy, error, values in measured
             ),
         )
 
     def prune(self) -> None:
-        """Forget pictures that are no longer in the tree."""
-        self.database.execute(
+        """Remove pictures that are no longer in the tree."""
+        self.connection.execute(
             "DELETE FROM picture WHERE (path, offset, bytes, stamp) NOT IN "
             "(SELECT path, coalesce(offset, -1), bytes, stamp FROM placed)"
         )
 
-    def found_copies(self) -> Iterator[tuple[Any, ...]]:
-        """Every copy with what was seen of it, by identity, the largest first: Copy's fields, error, measures."""
+    def measured_copies(self) -> Iterator[tuple[Any, ...]]:
+        """Yield every copy by identity, the largest first: the fields of Copy, its fault, its measures."""
         measures = ", ".join(f"p.m_{name}" for name in MEASURES)
         copy = ", ".join(f"c.{name}" for name in Copy._fields)
         return self.rows(

@@ -1,8 +1,8 @@
-"""Somebody's pictures become a dataset: a folder tree with zips and label files, class folders, or a table of labels.
+"""Imports a folder tree with zips and label files, class folders, or a table of labels as a dataset.
 
-Read (names and labels), inspect (pixels), settle (one row a picture), deal (parts), write. What was read stands in a
-journal, so a killed import goes on and a repeated one has little to do; readers see the old index or the new one, and
-the tree is only ever read. Knows the order of things, not how any of them is done.
+The steps: read names and labels, measure pictures, merge copies and labels to one row a picture, assign splits, write.
+The state is kept in a database, so a killed import goes on and a repeated one has little to do. Readers see the old
+index or the new one, and the tree is only ever read.
 """
 
 import csv
@@ -35,21 +35,21 @@ from scalp_core.files import TEMPORARY, formula_safe, read_json, sweep, unquote_
 from scalp_core.images import MAX_BYTES
 from scalp_core.importing.container_reader import read_container
 from scalp_core.importing.csv_labels import columns_of, read_table
-from scalp_core.importing.import_db import MEASURES, Contents, ImportDatabase, Pending, Place
+from scalp_core.importing.import_db import MEASURES, Contents, ImportDatabase, MeasuredRow, Pending, Place
 from scalp_core.importing.merge import batches, merge
 from scalp_core.parallel import no_progress, parallel_map
 from scalp_core.paths import data_folder
 
 KINDS = ("aihub", "folders", "csv")
 REPORT, FAULT_LIST = "import_report.json", "import_faults.csv"
-LISTED = 1000  # faults of a kind in the report; the list beside it has all
-_CHUNK = 32  # pictures a worker looks at between two looks of ours
-_TABLE_ROWS = 20_000  # rows of a table that are kept at once
-_ROWS = 16_384  # rows of the index that are kept at once
-_FILES_FOR_WORKERS = 40_000  # fewer are read sooner than other processes are started
-_PICTURES_FOR_WORKERS = 400
+MAX_LISTED = 1000  # faults of a kind in the report; the list beside it has all
+_CHUNK = 32  # pictures handed to a worker at once
+_TABLE_ROWS = 20_000  # rows of a table held in memory
+_INDEX_ROWS = 16_384  # rows of the index held in memory
+_MIN_FILES_FOR_WORKERS = 40_000  # fewer are read sooner than other processes start
+_MIN_PICTURES_FOR_WORKERS = 400
 
-# What may be wrong in a tree. Nothing of it stops an import.
+# Kinds of faults in a tree. None of them stops an import.
 FAULTS: dict[str, Text] = {
     "bad_picture": Text("pictures that cannot be read; left out", "읽을 수 없는 사진 (제외됨)"),
     "label_without_picture": Text("labels whose picture is not there", "사진이 없는 라벨"),
@@ -109,19 +109,19 @@ WARNINGS: dict[str, Text] = {
     ),
 }
 
-# Called with the stage, what is done and what there is to do.
+# Called with the stage, what is done and how much there is in all.
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """What somebody wants imported.
+    """The source and the options of an import.
 
     Attributes:
         kind: one of KINDS; `aihub` and `folders` read trees, `csv` a table beside a folder of pictures.
         source: the folder of the tree or of the pictures.
-        table, columns: the CSV file, and which of its columns holds which field where the name does not tell.
-        by: one of parts.WAYS; empty means the safest one, or what an earlier import of the same has.
+        table, columns: the CSV file, and its column for each field that its name does not tell.
+        by: one of splits.SPLIT_METHODS; empty means that of an earlier import of the same source, else the safest one.
         extract: copy the pictures into the dataset instead of reading them where they are.
     """
 
@@ -134,86 +134,96 @@ class ImportRequest:
     extract: bool = False
 
     def check(self) -> None:
-        """Raises ScalpError where there is nothing to read."""
+        """Raise ScalpError if there is nothing to read."""
         if self.kind not in KINDS or bool(self.table) != (self.kind == "csv"):
-            raise _bad_order(f"kind “{self.kind}”", f"종류 “{self.kind}”")
+            raise _bad_request(f"kind “{self.kind}”", f"종류 “{self.kind}”")
         folder = Path(self.source)
-        # Not Path.is_dir, which raises for names that are too long and folders that are closed to us.
+        # Not Path.is_dir, which raises for names that are too long and folders without permission.
         if not self.source or not os.path.isdir(folder):  # noqa: PTH112
             raise ScalpError(
                 "no_source",
                 f"There is no folder {self.source} on the machine where this runs.",
                 f"프로그램이 실행되는 컴퓨터에 {self.source} 폴더가 없어요.",
             )
-        ours = data_folder().resolve()
-        if ours.is_relative_to(folder.resolve()) or folder.resolve().is_relative_to(ours):
-            raise _bad_order(
+        datasets = data_folder().resolve()
+        if datasets.is_relative_to(folder.resolve()) or folder.resolve().is_relative_to(datasets):
+            raise _bad_request(
                 "a folder that holds, or lies in, our own datasets",
                 "우리 데이터셋을 담고 있거나 그 안에 있는 폴더",
             )
 
     @property
     def made(self) -> dict[str, object]:
-        """What `dataset.json` says of where it came from."""
+        """The origin as `dataset.json` keeps it."""
         source, table = str(Path(self.source).resolve()), str(Path(self.table).resolve()) if self.table else ""
         return {"importer": self.kind, "source": source, "table": table, "columns": dict(self.columns)}
 
 
-def _bad_order(en: str, ko: str) -> ScalpError:
+def _bad_request(en: str, ko: str) -> ScalpError:
     return ScalpError("bad_import", f"This cannot be imported: {en}.", f"가져올 수 없어요: {ko}.")
 
 
 def import_tree(
-    order: ImportRequest, name: str, *, processes: int | None = None, progress: Progress | None = None
+    request: ImportRequest, name: str, *, processes: int | None = None, progress: Progress | None = None
 ) -> Dataset:
-    """Make or renew the dataset `name` from what lies on disk; an unchanged tree costs a look at its names.
+    """Make or renew the dataset `name` from the files on disk; for an unchanged tree only its names are read.
 
     Writes `import_report.json`, `import_faults.csv` and, last, the index.
 
     Args:
-        processes: None takes one a core where there is enough to do; 1 works in this process.
+        processes: None takes one a core if there is enough to do; 1 works in this process.
         progress: called with (stage, done, total); stages are `reading`, `inspecting`, `writing`.
 
     Raises:
         ScalpError: no such folder or table, a name that is taken, a tree with nothing in it, a full disk.
     """
-    check_free(order, name)
+    check_request(request, name)
     with claimed(name) as folder:
         sweep(folder)
         try:
-            return _import(order, folder, processes, progress or no_progress)
+            return _import(request, folder, processes, progress or no_progress)
         except OSError as error:
-            raise _disk(folder, error) from error
+            raise _write_error(folder, error) from error
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-                journal_path(folder).unlink(missing_ok=True)  # a cache: the next import reads anew
-            raise _disk(folder, error) from error
+                database_path(folder).unlink(missing_ok=True)  # a cache: the next import reads anew
+            raise _write_error(folder, error) from error
 
 
-def check_free(order: ImportRequest, name: str) -> None:
-    """Raises ScalpError where import_tree would do so before it begins."""
+def check_request(request: ImportRequest, name: str) -> None:
+    """Raise ScalpError if import_tree would do so before it begins."""
     check_name(name)
-    order.check()
-    if order.kind == "csv":
-        columns_of(Path(order.table), order.columns)
+    request.check()
+    if request.kind == "csv":
+        columns_of(Path(request.table), request.columns)
     folder = data_folder() / name
     if (folder / "index.parquet").is_file():
-        made = open_dataset(name).made
-        if {key: made.get(key) for key in order.made} != order.made:
+        origin = open_dataset(name).made
+        if {key: origin.get(key) for key in request.made} != request.made:
             raise name_taken(name)
-    elif folder.is_dir() and not all(map(_is_own, folder.iterdir())):
+    elif folder.is_dir() and not all(map(_is_own_file, folder.iterdir())):
         raise name_taken(name)
 
 
-_OWN = {"cache", "images", REPORT, FAULT_LIST, "import.json", "progress.json", "error.json", "log.txt", "dataset.json"}
+_OWN_FILES = {
+    "cache",
+    "images",
+    REPORT,
+    FAULT_LIST,
+    "import.json",
+    "progress.json",
+    "error.json",
+    "log.txt",
+    "dataset.json",
+}
 
 
-def _is_own(path: Path) -> bool:
-    """Whether an import that has not ended, or was killed, may have left it."""
-    return path.name in _OWN or path.name.startswith(TEMPORARY)
+def _is_own_file(path: Path) -> bool:
+    """Return whether an unfinished or killed import may have left this file."""
+    return path.name in _OWN_FILES or path.name.startswith(TEMPORARY)
 
 
-def _disk(folder: Path, error: OSError | sqlite3.DatabaseError) -> ScalpError:
+def _write_error(folder: Path, error: OSError | sqlite3.DatabaseError) -> ScalpError:
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return ScalpError(
         "cannot_write",
@@ -224,160 +234,161 @@ def _disk(folder: Path, error: OSError | sqlite3.DatabaseError) -> ScalpError:
     )
 
 
-def journal_path(folder: Path) -> Path:
-    """Where the journal of a dataset's import lies."""
+def database_path(folder: Path) -> Path:
+    """Return the path of the database of a dataset's import."""
     return folder / "cache" / "import.sqlite"
 
 
-def _import(order: ImportRequest, folder: Path, processes: int | None, progress: Progress) -> Dataset:
+def _import(request: ImportRequest, folder: Path, processes: int | None, progress: Progress) -> Dataset:
     started = time.monotonic()
-    with ImportDatabase(journal_path(folder), repr(sorted(order.made.items()))) as journal:
-        _read(order, journal, processes, progress)
+    with ImportDatabase(database_path(folder), repr(sorted(request.made.items()))) as database:
+        _update_database(request, database, processes, progress)
         before = open_dataset(folder.name) if (folder / "index.parquet").is_file() else None
-        if before and journal.written and _as_ordered(order, before):
+        if before and database.written and _is_current(request, before):
             return before
-        _check_found(order, journal)
-        _inspect(Path(order.source), journal, processes, progress)
-        dataset = _write(order, folder, journal, before, started, progress)
-        journal.mark_written()
+        _check_pictures(request, database)
+        _measure_pictures(Path(request.source), database, processes, progress)
+        dataset = _write(request, folder, database, before, started, progress)
+        database.mark_written()
         return dataset
 
 
-def _as_ordered(order: ImportRequest, before: Dataset) -> bool:
-    return (not order.by or (order.by, order.seed) == (before.parts.get("by"), before.parts.get("seed"))) and (
-        order.extract == (not before.source)
+def _is_current(request: ImportRequest, before: Dataset) -> bool:
+    return (not request.by or (request.by, request.seed) == (before.parts.get("by"), before.parts.get("seed"))) and (
+        request.extract == (not before.source)
     )
 
 
 # ---- read ----
 
 
-def _read(order: ImportRequest, journal: ImportDatabase, processes: int | None, progress: Progress) -> None:
-    """Bring the journal up to what lies on disk."""
-    root = Path(order.source)
-    known = journal.stamps()
-    found = {_address(one): one for one in list_containers(root)}
-    if order.kind == "csv":
-        found |= {one.path: one for one in _table_containers(Path(order.table))}
-    stamps = {address: _stamp(one) for address, one in found.items()}
-    changed = [address for address, stamp in stamps.items() if known.get(address) != stamp]
-    gone = [address for address in known if address not in stamps and not address.startswith(f"{_TABLE}/")]
+def _update_database(
+    request: ImportRequest, database: ImportDatabase, processes: int | None, progress: Progress
+) -> None:
+    """Bring the database up to date with the files on disk."""
+    root = Path(request.source)
+    read = database.stamps()
+    containers = {_address(container): container for container in list_containers(root)}
+    if request.kind == "csv":
+        containers[_TABLE] = _table_container(Path(request.table))
+    stamps = {address: _stamp(container) for address, container in containers.items()}
+    changed = [address for address, stamp in stamps.items() if read.get(address) != stamp]
+    gone = [address for address in read if address not in stamps and not address.startswith(f"{_TABLE}/")]
     if _TABLE in changed:
-        gone += [address for address in known if address.startswith(f"{_TABLE}/")]
+        gone += [address for address in read if address.startswith(f"{_TABLE}/")]
     if not changed and not gone:
         return
-    journal.forget([*gone, *(address for address in changed if address in known)])
-    faults = [one for one in (found[address] for address in changed) if isinstance(one, Fault)]
-    for fault in faults:
-        journal.add(Contents(Container(_address(fault), False, _stamp(fault), 0), faults=[fault]))
-    _read_trees(
-        order, root, journal, [one for a in changed if isinstance(one := found[a], Container)], processes, progress
-    )
+    database.forget([*gone, *(address for address in changed if address in read)])
+    changes = [containers[address] for address in changed]
+    for fault in changes:
+        if isinstance(fault, Fault):
+            database.add(Contents(Container(_address(fault), False, _stamp(fault), 0), faults=[fault]))
+    _read_trees(request, root, database, [item for item in changes if isinstance(item, Container)], processes, progress)
     if _TABLE in changed:
-        _read_rows(Path(order.table), order.columns, journal, found[_TABLE])
-    journal.prune()
+        _read_rows(Path(request.table), request.columns, database, containers[_TABLE])
+    database.prune()
 
 
 def _read_trees(
-    order: ImportRequest,
+    request: ImportRequest,
     root: Path,
-    journal: ImportDatabase,
+    database: ImportDatabase,
     changed: list[Container],
     processes: int | None,
     progress: Progress,
 ) -> None:
     # The largest first, so that no worker is left with one in the end.
-    todo = sorted((one for one in changed if one.path != _TABLE), key=lambda one: (-one.files, one.path))
-    total = sum(one.files for one in todo)
-    if total < _FILES_FOR_WORKERS or len(todo) < 2:
+    todo = [container for container in changed if container.path != _TABLE]
+    todo.sort(key=lambda container: (-container.files, container.path))
+    total = sum(container.files for container in todo)
+    if total < _MIN_FILES_FOR_WORKERS or len(todo) < 2:
         processes = processes or 1
     done = 0
     progress("reading", done, total)
-    for contents in parallel_map(partial(read_container, root, label_files=order.kind != "csv"), todo, processes):
-        journal.add(contents)
+    for contents in parallel_map(partial(read_container, root, label_files=request.kind != "csv"), todo, processes):
+        database.add(contents)
         done += contents.container.files
         progress("reading", done, total)
 
 
-def _address(one: Container | Fault) -> str:
-    return one.path if isinstance(one, Container) else f"//{one.kind}/{one.where}/{one.name}"
+def _address(item: Container | Fault) -> str:
+    return item.path if isinstance(item, Container) else f"//{item.kind}/{item.where}/{item.name}"
 
 
-def _stamp(one: Container | Fault) -> str:
-    return one.stamp if isinstance(one, Container) else one.detail
+def _stamp(item: Container | Fault) -> str:
+    return item.stamp if isinstance(item, Container) else item.detail
 
 
 _TABLE = "//table"  # no path in a tree begins with two slashes
 
 
-def _table_containers(table: Path) -> Iterator[Container]:
+def _table_container(table: Path) -> Container:
     status = table.stat()
-    yield Container(_TABLE, False, f"{status.st_size}-{status.st_mtime_ns}", 0)
+    return Container(_TABLE, False, f"{status.st_size}-{status.st_mtime_ns}", 0)
 
 
-def _read_rows(table: Path, columns: Mapping[str, str], journal: ImportDatabase, whole: Container | Fault) -> None:
+def _read_rows(table: Path, columns: Mapping[str, str], database: ImportDatabase, whole: Container | Fault) -> None:
     rows = read_table(table, columns_of(table, columns))
     number = 0
-    while some := list(islice(rows, _TABLE_ROWS)):
-        place = Place(f"{table.name}:", labels=[one for one in some if not isinstance(one, Fault)])
-        faults = [one for one in some if isinstance(one, Fault)]
-        journal.add(Contents(Container(f"{_TABLE}/{number}", False, "", 0), [place], faults=faults))
+    while batch := list(islice(rows, _TABLE_ROWS)):
+        place = Place(f"{table.name}:", labels=[row for row in batch if not isinstance(row, Fault)])
+        faults = [row for row in batch if isinstance(row, Fault)]
+        database.add(Contents(Container(f"{_TABLE}/{number}", False, "", 0), [place], faults=faults))
         number += 1
-    # Last: without it a killed reading is begun anew.
-    journal.add(Contents(Container(_TABLE, False, _stamp(whole), 0)))
+    # Last: without it, reading starts anew after a kill.
+    database.add(Contents(Container(_TABLE, False, _stamp(whole), 0)))
 
 
-def _check_found(order: ImportRequest, journal: ImportDatabase) -> None:
-    if next(journal.rows("SELECT 1 FROM copy LIMIT 1"), None):
+def _check_pictures(request: ImportRequest, database: ImportDatabase) -> None:
+    if next(database.rows("SELECT 1 FROM copy LIMIT 1"), None):
         return
     raise ScalpError(
         "nothing_found",
-        f"There is no picture (JPEG, PNG, WebP) in {order.source}, in its folders or in its zip files.",
-        f"{order.source} 폴더와 그 안의 하위 폴더, zip 파일에 사진(JPEG, PNG, WebP)이 없어요.",
+        f"There is no picture (JPEG, PNG, WebP) in {request.source}, in its folders or in its zip files.",
+        f"{request.source} 폴더와 그 안의 하위 폴더, zip 파일에 사진(JPEG, PNG, WebP)이 없어요.",
     )
 
 
-# ---- inspect ----
+# ---- measure ----
 
 
-def _inspect(root: Path, journal: ImportDatabase, processes: int | None, progress: Progress) -> None:
-    journal.index_pictures()
-    while pending := journal.pending():
-        if len(pending) < _PICTURES_FOR_WORKERS:
+def _measure_pictures(root: Path, database: ImportDatabase, processes: int | None, progress: Progress) -> None:
+    database.index_pictures()
+    while pending := database.pending():
+        if len(pending) < _MIN_PICTURES_FOR_WORKERS:
             processes = processes or 1
-        chunks = (journal.copies(pending[start : start + _CHUNK]) for start in range(0, len(pending), _CHUNK))
+        chunks = (database.copies(pending[start : start + _CHUNK]) for start in range(0, len(pending), _CHUNK))
         done = 0
         progress("inspecting", done, len(pending))
-        for seen in parallel_map(partial(_look, root), chunks, processes):
-            journal.add_pictures(seen)
-            done += len(seen)
+        for measured in parallel_map(partial(_measure_chunk, root), chunks, processes):
+            database.add_pictures(measured)
+            done += len(measured)
             progress("inspecting", done, len(pending))
 
 
 _measures = attrgetter(*MEASURES)
 
 
-def _look(root: Path, chunk: list[Pending]) -> list[tuple[Pending, str | None, tuple[object, ...]]]:
-    seen: list[tuple[Pending, str | None, tuple[object, ...]]] = []
-    for one in chunk:
+def _measure_chunk(root: Path, chunk: list[Pending]) -> list[MeasuredRow]:
+    rows: list[MeasuredRow] = []
+    for picture in chunk:
         try:
-            measured = quality.measure(_content(root, one))
-            *others, look = _measures(measured)
+            *others, look = _measures(quality.measure(_read_picture(root, picture)))
             # SQLite's numbers are signed.
-            seen.append((one, None, (*others, int(np.uint64(look).astype(np.int64)))))
+            rows.append((picture, None, (*others, int(np.uint64(look).astype(np.int64)))))
         except (ScalpError, OSError, zlib.error) as error:
-            seen.append((one, str(error), ()))
-    return seen
+            rows.append((picture, str(error), ()))
+    return rows
 
 
-def _content(root: Path, one: Pending) -> bytes:
-    content = _content_at(root / unquote_path(one.path), one.offset, one.length, bool(one.deflated))
-    if one.offset is not None and zlib.crc32(content) != one.stamp:
+def _read_picture(root: Path, picture: Pending) -> bytes:
+    content = _read_file(root / unquote_path(picture.path), picture.offset, picture.length, bool(picture.deflated))
+    if picture.offset is not None and zlib.crc32(content) != picture.stamp:
         raise OSError("its checksum in the zip file does not fit")
     return content
 
 
-def _content_at(path: Path, offset: int | None, length: int | None, deflated: bool) -> bytes:
+def _read_file(path: Path, offset: int | None, length: int | None, deflated: bool) -> bytes:
     if offset is not None and length is not None:
         return read_stored(path, offset, length, deflated)
     with path.open("rb") as file:
@@ -388,50 +399,50 @@ def _content_at(path: Path, offset: int | None, length: int | None, deflated: bo
 
 
 def _write(
-    order: ImportRequest,
+    request: ImportRequest,
     folder: Path,
-    journal: ImportDatabase,
+    database: ImportDatabase,
     before: Dataset | None,
     started: float,
     progress: Progress,
 ) -> Dataset:
-    merge(journal)
-    ((images,),) = journal.rows("SELECT count(*) FROM entry WHERE keeper = id")
+    merge(database)
+    ((images,),) = database.rows("SELECT count(*) FROM entry WHERE keeper = id")
     staged = folder / f"{TEMPORARY}rows.parquet"
     try:
         if images:
-            frames = _extracted(order, folder, batches(journal)) if order.extract else batches(journal)
+            frames = _extract(request, folder, batches(database)) if request.extract else batches(database)
             _stage(staged, frames, int(images), progress)
-        warnings = _warnings(journal)
+        warnings = _warnings(database)
         if not images:
-            _report(order, folder, journal, 0, warnings, started)
+            _write_report(request, folder, database, 0, warnings, started)
             raise _nothing_readable(folder)
-        rows = _for_dealing(staged)
+        rows = _split_rows(staged)
         rows["look_alikes"] = quality.number_column(quality.find_near_duplicates(rows["look"].to_numpy(np.uint64)))
-        way, seed = _way(order, before, rows)
-        dealt = assign_splits(rows, way, seed)
-        _report(order, folder, journal, int(images), warnings + _warnings_of_split(rows, way), started)
+        method, seed = _split_method(request, before, rows)
+        assignment = assign_splits(rows, method, seed)
+        _write_report(request, folder, database, int(images), warnings + _split_warnings(rows, method), started)
         dataset = write_dataset(
             folder,
-            order.kind,
-            order.made | {"labels": _label_source(order, journal)},
-            _dealt(staged, dealt.parts, rows["look_alikes"]),
-            source="" if order.extract else str(Path(order.source).resolve()),
-            parts=dealt.description,
+            request.kind,
+            request.made | {"labels": _label_source(request, database)},
+            _indexed(staged, assignment.parts, rows["look_alikes"]),
+            source="" if request.extract else str(Path(request.source).resolve()),
+            parts=assignment.description,
         )
-        _remove_others(dataset)
+        _remove_old_copies(dataset)
         return dataset
     finally:
         staged.unlink(missing_ok=True)
 
 
-def _way(order: ImportRequest, before: Dataset | None, rows: pd.DataFrame) -> tuple[str, int]:
-    """As ordered, else as before where that is still possible, else the safest way."""
-    if order.by:
-        return order.by, order.seed
+def _split_method(request: ImportRequest, before: Dataset | None, rows: pd.DataFrame) -> tuple[str, int]:
+    """Return the method and seed requested, else those of before if still possible, else the safest method."""
+    if request.by:
+        return request.by, request.seed
     if before and before.parts["by"] != "all" and is_possible(rows, str(before.parts["by"])):
         return str(before.parts["by"]), int(str(before.parts["seed"]))
-    return safest_method(rows), order.seed
+    return safest_method(rows), request.seed
 
 
 def _nothing_readable(folder: Path) -> ScalpError:
@@ -443,7 +454,7 @@ def _nothing_readable(folder: Path) -> ScalpError:
 
 
 def _stage(path: Path, frames: Iterable[pd.DataFrame], images: int, progress: Progress) -> None:
-    """The rows without their parts, on disk: parts need all of them, memory has room for a few."""
+    """Write the rows without their splits to disk: splitting needs all of them, memory has room for a few."""
     writer, done = None, 0
     progress("writing", done, images)
     try:
@@ -458,8 +469,8 @@ def _stage(path: Path, frames: Iterable[pd.DataFrame], images: int, progress: Pr
             writer.close()
 
 
-def _for_dealing(staged: Path) -> pd.DataFrame:
-    """What parts are dealt by. All rows at once, the only time that they are: as little of each as will do."""
+def _split_rows(staged: Path) -> pd.DataFrame:
+    """Read the columns that splits are assigned by: of all rows at once, so only these."""
     table = pq.read_table(
         staged, columns=[*COLUMNS, "official", "look"], read_dictionary=["site", "capture", "official"]
     )
@@ -467,22 +478,23 @@ def _for_dealing(staged: Path) -> pd.DataFrame:
     return rows
 
 
-def _dealt(staged: Path, parts: pd.Series, alike: pd.Series) -> Iterator[pd.DataFrame]:
+def _indexed(staged: Path, parts: pd.Series, look_alikes: pd.Series) -> Iterator[pd.DataFrame]:
+    """Yield the staged rows with their splits and near-duplicates."""
     start = 0
-    for batch in pq.ParquetFile(staged).iter_batches(_ROWS):
+    for batch in pq.ParquetFile(staged).iter_batches(_INDEX_ROWS):
         frame = batch.to_pandas()
         end = start + len(frame)
-        yield frame.assign(part=parts.iloc[start:end].to_numpy(), look_alikes=alike.iloc[start:end].to_numpy())
+        yield frame.assign(part=parts.iloc[start:end].to_numpy(), look_alikes=look_alikes.iloc[start:end].to_numpy())
         start = end
 
 
-def _extracted(order: ImportRequest, folder: Path, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    """The same rows with their pictures copied into the dataset, under the hash of their content."""
-    root = Path(order.source)
+def _extract(request: ImportRequest, folder: Path, frames: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Copy the pictures of the rows into the dataset, under the hash of their content; yields the changed rows."""
+    root = Path(request.source)
     for below in (folder / "images").glob("*"):
         sweep(below)
     for frame in frames:
-        # Plain numbers and None instead of pandas' own.
+        # Plain numbers and None instead of pandas' own types.
         names = ["path", "offset", "length", "deflated", "sha256"]
         places = frame[names].astype(object).where(frame[names].notna(), None).itertuples(index=False, name=None)
         frame["path"] = [_copy(root, folder, *place) for place in places]
@@ -496,15 +508,15 @@ def _copy(
 ) -> str:
     to = f"images/{sha256[:2]}/{sha256}.jpg"  # browsers and decoders go by content, not by the ending
     if not (folder / to).is_file():
-        content = _content_at(root / unquote_path(path), offset, length, deflated)
+        content = _read_file(root / unquote_path(path), offset, length, deflated)
         if hashlib.sha256(content).hexdigest() != sha256:
-            raise OSError(f"{unquote_path(path)} has changed since it was looked at")
+            raise OSError(f"{unquote_path(path)} has changed since it was measured")
         write_atomic(folder / to, lambda temporary: temporary.write_bytes(content))
     return to
 
 
-def _remove_others(dataset: Dataset) -> None:
-    """Copies of pictures that are no longer in the index: somebody may have taken them out of the tree for a reason."""
+def _remove_old_copies(dataset: Dataset) -> None:
+    """Remove copies of pictures that are no longer in the tree: they may have been withdrawn."""
     copies = list((dataset.folder / "images").glob("*/*"))
     kept = set() if dataset.source or not copies else set(dataset.column("path"))
     for path in copies:
@@ -512,59 +524,59 @@ def _remove_others(dataset: Dataset) -> None:
             path.unlink()
 
 
-def _label_source(order: ImportRequest, journal: ImportDatabase) -> str:
-    """`table`, `files`, or `folders` where only class folders say anything."""
-    if order.kind == "csv":
+def _label_source(request: ImportRequest, database: ImportDatabase) -> str:
+    """Return `table`, `files`, or `folders` if all labels come from class folders."""
+    if request.kind == "csv":
         return "table"
-    return "files" if next(journal.rows("SELECT 1 FROM label LIMIT 1"), None) else "folders"
+    return "files" if next(database.rows("SELECT 1 FROM label LIMIT 1"), None) else "folders"
 
 
-def _warnings(journal: ImportDatabase) -> list[str]:
-    labels = next(journal.rows("SELECT 1 FROM label LIMIT 1"), None)
-    folders = next(journal.rows("SELECT 1 FROM placed WHERE condition IS NOT NULL LIMIT 1"), None)
+def _warnings(database: ImportDatabase) -> list[str]:
+    labels = next(database.rows("SELECT 1 FROM label LIMIT 1"), None)
+    folders = next(database.rows("SELECT 1 FROM placed WHERE condition IS NOT NULL LIMIT 1"), None)
     return ["folder_labels_only"] if folders and not labels else []
 
 
-def _warnings_of_split(rows: pd.DataFrame, way: str) -> list[str]:
-    warnings = {"capture": ["split_by_capture"], "all": ["not_split"]}.get(way, [])
+def _split_warnings(rows: pd.DataFrame, method: str) -> list[str]:
+    warnings = {"capture": ["split_by_capture"], "all": ["not_split"]}.get(method, [])
     return warnings + (["no_captures"] if rows["capture"].nunique() == len(rows) > 1 else [])
 
 
-def _report(
-    order: ImportRequest, folder: Path, journal: ImportDatabase, images: int, warnings: list[str], started: float
+def _write_report(
+    request: ImportRequest, folder: Path, database: ImportDatabase, images: int, warnings: list[str], started: float
 ) -> None:
-    counts = dict(journal.rows("SELECT kind, count(*) FROM fault GROUP BY kind ORDER BY kind"))
-    ((ignored,),) = journal.rows("SELECT coalesce(sum(ignored), 0) FROM container")
+    counts = dict(database.rows("SELECT kind, count(*) FROM fault GROUP BY kind ORDER BY kind"))
+    ((ignored,),) = database.rows("SELECT coalesce(sum(ignored), 0) FROM container")
     report = {
-        **order.made,
+        **request.made,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - started, 1),
         "images": images,
-        "files": next(journal.rows("SELECT count(*) FROM copy"))[0],
-        "labels": next(journal.rows("SELECT count(*) FROM label"))[0],
+        "files": next(database.rows("SELECT count(*) FROM copy"))[0],
+        "labels": next(database.rows("SELECT count(*) FROM label"))[0],
         "ignored": ignored,
         "warnings": warnings,
         "counts": counts,
-        "faults": {kind: _listed(journal, kind) for kind in counts},
+        "faults": {kind: _first_faults(database, kind) for kind in counts},
     }
     write_json(folder / REPORT, report)
-    write_atomic(folder / FAULT_LIST, lambda temporary: _list_faults(temporary, journal))
+    write_atomic(folder / FAULT_LIST, lambda temporary: _write_faults(temporary, database))
 
 
-def _listed(journal: ImportDatabase, kind: str) -> list[dict[str, str]]:
-    query = f"SELECT name, location, detail FROM fault WHERE kind = ? ORDER BY name, location LIMIT {LISTED}"  # noqa: S608
-    return [dict(zip(("name", "where", "detail"), row, strict=True)) for row in journal.rows(query, kind)]
+def _first_faults(database: ImportDatabase, kind: str) -> list[dict[str, str]]:
+    query = f"SELECT name, location, detail FROM fault WHERE kind = ? ORDER BY name, location LIMIT {MAX_LISTED}"  # noqa: S608
+    return [dict(zip(("name", "where", "detail"), row, strict=True)) for row in database.rows(query, kind)]
 
 
-def _list_faults(path: Path, journal: ImportDatabase) -> None:
+def _write_faults(path: Path, database: ImportDatabase) -> None:
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["kind", "name", "where", "detail"])
-        rows = journal.rows("SELECT kind, name, location, detail FROM fault ORDER BY kind, name, location")
+        rows = database.rows("SELECT kind, name, location, detail FROM fault ORDER BY kind, name, location")
         writer.writerows([formula_safe(str(cell)) for cell in row] for row in rows)
 
 
 def read_report(dataset: Dataset) -> dict[str, object] | None:
-    """What `import_report.json` says, None for a dataset that was not imported."""
+    """Return `import_report.json`, None for a dataset that was not imported."""
     path = dataset.folder / REPORT
     return dict(read_json(path)) if path.is_file() else None

@@ -1,7 +1,6 @@
-"""From everything an import has found to one row a picture: duplicates merged, labels joined, contradictions told.
+"""Merges the copies and labels of an import to one row a picture, and records their contradictions.
 
-Streams through the journal in the order of names, of contents and of ids, so memory does not grow with the tree. Knows
-neither files nor pixels.
+The database is streamed in the order of names, of contents and of ids, so memory does not grow with the tree.
 """
 
 import json
@@ -46,12 +45,12 @@ class Entry(NamedTuple):
     measures: tuple[Any, ...]
 
 
-# Columns of the journal's table of entries: the fields above, each measure by itself.
+# Columns of the table of entries: the fields above, each measure by itself.
 _ENTRY = (*Entry._fields[:-1], *(f"m_{name}" for name in MEASURES))
 
 
 class MergeResult(NamedTuple):
-    """A copy with what was seen of it."""
+    """A copy with its fault, or else its measures."""
 
     copy: Copy
     error: str | None
@@ -62,55 +61,56 @@ class MergeResult(NamedTuple):
         return self.measures[0] is not None
 
 
-def merge(journal: ImportDatabase) -> None:
-    """Make the journal's table of entries and the faults that only show when everything is known."""
-    database = journal.database
-    database.execute("BEGIN")
-    database.execute("DELETE FROM fault WHERE container = 0")
-    database.execute("DROP TABLE IF EXISTS entry")
-    database.execute(f"CREATE TABLE entry ({', '.join(_ENTRY)})")
-    entries = _entries(journal)
+def merge(database: ImportDatabase) -> None:
+    """Make the table of entries and the faults that only the whole tree shows."""
+    connection = database.connection
+    connection.execute("BEGIN")
+    connection.execute("DELETE FROM fault WHERE container = 0")
+    connection.execute("DROP TABLE IF EXISTS entry")
+    connection.execute(f"CREATE TABLE entry ({', '.join(_ENTRY)})")
+    entries = _entries(database)
     while batch := list(islice(entries, _BATCH)):
         marks = ", ".join("?" * len(_ENTRY))
-        database.executemany(
+        connection.executemany(
             f"INSERT INTO entry VALUES ({marks})",  # noqa: S608  question marks
-            [(*one[:-1], *one.measures) for one in batch],
+            [(*entry[:-1], *entry.measures) for entry in batch],
         )
-    _settle_ids(journal)
-    _merge_contents(journal)
-    database.execute("CREATE INDEX entry_joins ON entry (joins)")
-    database.execute("CREATE INDEX entry_id ON entry (id)")
-    _tell_odd_sizes(journal)
-    database.execute(
+    _assign_ids(database)
+    _merge_contents(database)
+    connection.execute("CREATE INDEX entry_joins ON entry (joins)")
+    connection.execute("CREATE INDEX entry_id ON entry (id)")
+    _add_odd_sizes(database)
+    connection.execute(
         "INSERT INTO fault SELECT 0, 'label_without_picture', name, location, '' FROM told "
         "WHERE joins NOT IN (SELECT joins FROM copy) GROUP BY joins"
     )
-    database.execute("COMMIT")
+    connection.execute("COMMIT")
 
 
-def _entries(journal: ImportDatabase) -> Iterator[Entry]:
+def _entries(database: ImportDatabase) -> Iterator[Entry]:
     width = len(Copy._fields)
-    found = (MergeResult(Copy(*row[:width]), row[width], row[width + 1 :]) for row in journal.found_copies())
-    for _, copies in groupby(found, key=lambda one: one.copy.identity):
+    results = (MergeResult(Copy(*row[:width]), row[width], row[width + 1 :]) for row in database.measured_copies())
+    for _, copies in groupby(results, key=lambda result: result.copy.identity):
         group = list(copies)
-        chosen = next((one for one in group if one.readable), None)
-        _tell(journal, _faults_of(group, chosen))
-        if chosen:
-            yield _entry(chosen, [one.copy for one in group])
+        best = next((result for result in group if result.readable), None)
+        _add_faults(database, _faults_of(group, best))
+        if best:
+            yield _entry(best, [result.copy for result in group])
 
 
-def _faults_of(group: Sequence[MergeResult], chosen: MergeResult | None) -> Iterator[Fault]:
-    for one in group:
-        if one.error:
-            yield Fault("bad_picture", one.copy.name, one.copy.location, one.error)
-        if chosen and (one.copy.bytes != chosen.copy.bytes or one.measures[0] not in (None, chosen.measures[0])):
-            yield Fault("same_name_other_content", one.copy.name, one.copy.location, chosen.copy.location)
+def _faults_of(group: Sequence[MergeResult], best: MergeResult | None) -> Iterator[Fault]:
+    for result in group:
+        copy = result.copy
+        if result.error:
+            yield Fault("bad_picture", copy.name, copy.location, result.error)
+        if best and (copy.bytes != best.copy.bytes or result.measures[0] not in (None, best.measures[0])):
+            yield Fault("same_name_other_content", copy.name, copy.location, best.copy.location)
 
 
-def _entry(chosen: MergeResult, copies: Sequence[Copy]) -> Entry:
-    copy, own = chosen.copy, stem(chosen.copy.name)
+def _entry(best: MergeResult, copies: Sequence[Copy]) -> Entry:
+    copy, own = best.copy, stem(best.copy.name)
     named = picture_name(own)
-    folders = sorted({f"{one.condition}/{one.grade}" for one in copies if one.condition and one.grade is not None})
+    folders = sorted({f"{c.condition}/{c.grade}" for c in copies if c.condition and c.grade is not None})
     image_id = named.image_id if named else own
     return Entry(
         copy.identity,
@@ -125,9 +125,9 @@ def _entry(chosen: MergeResult, copies: Sequence[Copy]) -> Entry:
         copy.length,
         copy.deflated,
         " ".join(folders),
-        _united({one.official for one in copies if one.official}),
+        _united({c.official for c in copies if c.official}),
         *((named.site, named.device, named.capture, named.region) if named else ("", "", "", "")),
-        chosen.measures,
+        best.measures,
     )
 
 
@@ -135,66 +135,66 @@ def _united(official: set[str]) -> str:
     return "both" if len(official) > 1 else "".join(official)
 
 
-def _settle_ids(journal: ImportDatabase) -> None:
-    """Short ids where they are unique, else longer ones; in the end every id is its own."""
-    twice = "(SELECT id FROM entry GROUP BY id HAVING count(*) > 1)"
-    journal.database.execute(f"UPDATE entry SET id = longer WHERE id IN {twice}")  # noqa: S608  a constant
-    journal.database.execute(f"UPDATE entry SET id = id || '-' || rowid WHERE id IN {twice}")  # noqa: S608
-    journal.database.execute("UPDATE entry SET keeper = id, capture = CASE capture WHEN '' THEN id ELSE capture END")
+def _assign_ids(database: ImportDatabase) -> None:
+    """Give entries short ids where these are unique, else longer ones; in the end every id is unique."""
+    duplicates = "(SELECT id FROM entry GROUP BY id HAVING count(*) > 1)"
+    database.connection.execute(f"UPDATE entry SET id = longer WHERE id IN {duplicates}")  # noqa: S608  a constant
+    database.connection.execute(f"UPDATE entry SET id = id || '-' || rowid WHERE id IN {duplicates}")  # noqa: S608
+    database.connection.execute("UPDATE entry SET keeper = id, capture = CASE capture WHEN '' THEN id ELSE capture END")
 
 
-def _merge_contents(journal: ImportDatabase) -> None:
-    """Equal content under several names is one picture: the smallest id stands for all."""
+def _merge_contents(database: ImportDatabase) -> None:
+    """Merge equal content under several names: the smallest id stands for all."""
     equal = list(
-        journal.rows(
+        database.rows(
             "SELECT m_sha256, rowid, id, name, location, folders, official FROM entry WHERE m_sha256 IN "
             "(SELECT m_sha256 FROM entry GROUP BY m_sha256 HAVING count(*) > 1) ORDER BY m_sha256, id"
         )
     )
     for _, alike in groupby(equal, key=itemgetter(0)):
         (_, kept, keeper, kept_name, *_), *others = group = list(alike)
-        folders = sorted({folder for one in group for folder in one[5].split()})
-        official = _united({part for one in group for part in _parts(one[6])})
-        journal.database.execute(
+        folders = sorted({folder for entry in group for folder in entry[5].split()})
+        official = _united({part for entry in group for part in _parts(entry[6])})
+        database.connection.execute(
             "UPDATE entry SET folders = ?, official = ? WHERE rowid = ?", (" ".join(folders), official, kept)
         )
         for _, rowid, _, name, location, *_ in others:
-            journal.database.execute("UPDATE entry SET keeper = ? WHERE rowid = ?", (keeper, rowid))
-            _tell(journal, [Fault("same_content", name, location, kept_name)])
+            database.connection.execute("UPDATE entry SET keeper = ? WHERE rowid = ?", (keeper, rowid))
+            _add_faults(database, [Fault("same_content", name, location, kept_name)])
 
 
 def _parts(official: str) -> tuple[str, ...]:
     return ("train", "valid") if official == "both" else (official,) if official else ()
 
 
-def _tell_odd_sizes(journal: ImportDatabase) -> None:
-    sizes = journal.rows(
+def _add_odd_sizes(database: ImportDatabase) -> None:
+    sizes = database.rows(
         "SELECT m_width, m_height FROM entry GROUP BY m_width, m_height ORDER BY count(*) DESC LIMIT 1"
     )
     for width, height in list(sizes):
-        journal.database.execute(
+        database.connection.execute(
             "INSERT INTO fault SELECT 0, 'odd_size', name, location, m_width || ' × ' || m_height FROM entry "
             "WHERE keeper = id AND (m_width <> ? OR m_height <> ?)",
             (width, height),
         )
 
 
-def _tell(journal: ImportDatabase, faults: Iterable[Fault]) -> None:
-    if told := [(one.kind, one.name, one.where, one.detail) for one in faults]:
-        journal.database.executemany("INSERT INTO fault VALUES (0, ?, ?, ?, ?)", told)
+def _add_faults(database: ImportDatabase, faults: Iterable[Fault]) -> None:
+    rows = [(fault.kind, fault.name, fault.where, fault.detail) for fault in faults]
+    database.connection.executemany("INSERT INTO fault VALUES (0, ?, ?, ?, ?)", rows)
 
 
 # ---- rows ----
 
 
-def batches(journal: ImportDatabase) -> Iterator[pd.DataFrame]:
-    """The rows of the index in the order of ids, all but `part` and `look_alikes`; tells the faults of labels."""
-    metas = _extra_columns(journal)
-    rows = _rows(journal)
-    journal.database.execute("BEGIN")
+def batches(database: ImportDatabase) -> Iterator[pd.DataFrame]:
+    """Yield the rows of the index in the order of ids, without `part` and `look_alikes`; adds the faults of labels."""
+    metas = _extra_columns(database)
+    rows = _rows(database)
+    database.connection.execute("BEGIN")
     while batch := list(islice(rows, _BATCH)):
         yield _frame(batch, metas)
-    journal.database.execute("COMMIT")
+    database.connection.execute("COMMIT")
 
 
 class _Row(NamedTuple):
@@ -203,32 +203,32 @@ class _Row(NamedTuple):
     extra: dict[str, str]
 
 
-def _rows(journal: ImportDatabase) -> Iterator[_Row]:
-    entries = journal.rows(f"SELECT {', '.join(_ENTRY)} FROM entry WHERE keeper = id ORDER BY id")  # noqa: S608
-    labels = _Following(
-        journal.rows(
+def _rows(database: ImportDatabase) -> Iterator[_Row]:
+    entries = database.rows(f"SELECT {', '.join(_ENTRY)} FROM entry WHERE keeper = id ORDER BY id")  # noqa: S608
+    labels = _Lookahead(
+        database.rows(
             "SELECT e.keeper, e.location, l.location, l.grades, l.extra FROM entry e "
             "JOIN told l ON l.joins = e.joins ORDER BY e.keeper"
         )
     )
-    metas = _Following(
-        journal.rows("SELECT e.keeper, m.extra FROM entry e JOIN meta m ON m.joins = e.joins ORDER BY e.keeper")
+    metas = _Lookahead(
+        database.rows("SELECT e.keeper, m.extra FROM entry e JOIN meta m ON m.joins = e.joins ORDER BY e.keeper")
     )
     plain = len(_ENTRY) - len(MEASURES)
     for row in entries:
         entry = Entry._make((*row[:plain], row[plain:]))
-        joined = [one for one in labels.of(entry.id) if _fits(str(one[1]), one[-1])]
+        joined = [label for label in labels.of(entry.id) if _fits(str(label[1]), label[-1])]
         values, faults = _values(entry, joined)
-        _tell(journal, faults)
-        texts = [one[-1] for one in joined if one[-1]] + [one[-1] for one in metas.of(entry.id)]
+        _add_faults(database, faults)
+        texts = [label[-1] for label in joined if label[-1]] + [meta[-1] for meta in metas.of(entry.id)]
         extra: dict[str, str] = {}
         for text in texts:
             extra |= json.loads(text)
         yield _Row(entry, values, extra)
 
 
-class _Following:
-    """Rows of a second query that is ordered by id like the first, handed out id by id."""
+class _Lookahead:
+    """Rows of a second query that is ordered by id like the first, returned id by id."""
 
     def __init__(self, rows: Iterator[tuple[Any, ...]]) -> None:
         self._groups = ((key, list(group)) for key, group in groupby(rows, key=itemgetter(0)))
@@ -241,47 +241,47 @@ class _Following:
 
 
 def _fits(location: str, extra: str | None) -> bool:
-    """Whether a row of a table means this picture: one that gives folders means the picture in these folders."""
+    """Return whether a row of a table means this picture: a row with folders means the picture in these folders."""
     image = json.loads(extra).get("image", "") if extra else ""
-    told = [part for part in image.split("/") if part not in ("", ".", "..")]
-    there = stem(location).split("/")
+    wanted = [part for part in image.split("/") if part not in ("", ".", "..")]
+    actual = stem(location).split("/")
     # A table may count from further up than the tree does: `images/1`, `../images/1`, `/data/images/1`, `C:/images/1`.
-    both = min(len(told), len(there))
-    return not both or told[-both:] == there[-both:]
+    shared = min(len(wanted), len(actual))
+    return not shared or wanted[-shared:] == actual[-shared:]
 
 
 def _values(entry: Entry, joined: Sequence[tuple[Any, ...]]) -> tuple[tuple[int | None, ...], list[Fault]]:
-    """The six labels of a row, from label files or else from its folders; what contradicts itself is left open."""
+    """Return the six labels of a row, from label files or else from its folders; contradictions are left open."""
     folders = [folder.split("/") for folder in entry.folders.split()]
-    said: dict[str, set[int]] = {column: set() for column in LABEL_COLUMNS}
+    grades: dict[str, set[int]] = {column: set() for column in LABEL_COLUMNS}
     for row in joined:
         for column, value in zip(LABEL_COLUMNS, grades_of(row[3]), strict=True):
             if value is not None:
-                said[column].add(value)
+                grades[column].add(value)
     faults = []
     for column, grade in folders:
         if not joined:
-            said[column].add(int(grade))
-        elif said[column] and int(grade) not in said[column]:
-            detail = f"{column}: folder {grade}, label {_list(said[column])}"
+            grades[column].add(int(grade))
+        elif grades[column] and int(grade) not in grades[column]:
+            detail = f"{column}: folder {grade}, label {_list(grades[column])}"
             faults.append(Fault("folder_disagrees", entry.name, entry.location, detail))
     if not joined and not folders:
         faults.append(Fault("picture_without_label", entry.name, entry.location))
-    for column, grades in said.items():
-        if len(grades) > 1:
+    for column, values in grades.items():
+        if len(values) > 1:
             places = ", ".join(dict.fromkeys(str(row[2]) for row in joined)) or entry.folders
-            detail = f"{column}: {_list(grades)} ({places})"
+            detail = f"{column}: {_list(values)} ({places})"
             faults.append(Fault("conflicting_labels", entry.name, entry.location, detail))
-    return tuple(next(iter(grades)) if len(grades) == 1 else None for grades in said.values()), faults
+    return tuple(next(iter(values)) if len(values) == 1 else None for values in grades.values()), faults
 
 
 def _list(grades: set[int]) -> str:
     return ", ".join(str(grade) for grade in sorted(grades))
 
 
-def _extra_columns(journal: ImportDatabase) -> list[str]:
-    """Names of all further facts anywhere in the tree, so that every batch has the same columns."""
-    keys = journal.rows(
+def _extra_columns(database: ImportDatabase) -> list[str]:
+    """Return the names of all further facts in the tree, so that every batch has the same columns."""
+    keys = database.rows(
         "SELECT DISTINCT key FROM (SELECT extra FROM meta UNION ALL SELECT extra FROM label WHERE extra IS NOT NULL), "
         "json_each(extra) ORDER BY key"
     )
@@ -292,7 +292,7 @@ _TEXTS = ("id", "path", "site", "device", "capture", "region")
 
 
 def _frame(rows: Sequence[_Row], metas: Sequence[str]) -> pd.DataFrame:
-    # Types are told rather than found: a batch may happen to know nothing where the next one knows something.
+    # Types are given, not inferred: a column may be empty in one batch and filled in the next.
     texts: dict[str, list[str | None]] = {
         name: [row.extra.get(name) or getattr(row.entry, name) for row in rows] for name in _TEXTS
     }

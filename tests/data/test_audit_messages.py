@@ -31,8 +31,8 @@ def test_something_is_never_nothing_percent() -> None:
 def test_long_lists_are_cut_and_say_so() -> None:
     names = [Text(f"grade {number}", f"등급 {number}") for number in range(8)]
     assert listed(names[:2]).en == "grade 0, grade 1"
-    assert listed(names, most=6).en.endswith("grade 5 and 2 more")
-    assert listed(names, most=6).ko.endswith("등급 5 외 2개")
+    assert listed(names, limit=6).en.endswith("grade 5 and 2 more")
+    assert listed(names, limit=6).ko.endswith("등급 5 외 2개")
     assert listed([]) == Text("", "")
 
 

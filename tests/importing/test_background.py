@@ -12,7 +12,14 @@ from support.aihub_tree import build_tree, jpeg, write_zip
 from scalp_core.data.dataset import is_claimed, list_datasets, open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.importing import background
-from scalp_core.importing.background import ImportTask, allowed_folder, dismiss, ensure, imports, start
+from scalp_core.importing.background import (
+    ImportTask,
+    allowed_folder,
+    dismiss_import,
+    list_imports,
+    resume_imports,
+    start_import,
+)
 from scalp_core.importing.importer import ImportRequest, import_tree
 
 MANY = 400  # pictures of the real size, which take a second or two to look at
@@ -37,7 +44,7 @@ def workers(name: str) -> list[int]:
 
 
 def only() -> ImportTask:
-    (one,) = imports()
+    (one,) = list_imports()
     return one
 
 
@@ -47,15 +54,15 @@ def wait_for_pictures() -> None:
 
 
 def test_an_import_is_told_about_and_ends_in_a_data_set(folders: Folders, long: ImportRequest) -> None:
-    start(long, "mine")
-    assert (only().name, only().order, only().error) == ("mine", long, None)
+    start_import(long, "mine")
+    assert (only().name, only().request, only().error) == ("mine", long, None)
     wait_for_pictures()
     seen = only()
     assert seen.working
     assert 0 < seen.done <= seen.total == MANY
     assert seen.seconds_left is None or seen.seconds_left >= 0
     assert list_datasets() == []
-    until(lambda: not imports())
+    until(lambda: not list_imports())
     assert open_dataset("mine").images == MANY
     assert background.STAGES.keys() >= {"reading", "inspecting", "writing"}
     until(lambda: not workers("mine"))
@@ -72,19 +79,19 @@ def test_an_import_is_told_about_and_ends_in_a_data_set(folders: Folders, long: 
 def test_a_second_one_of_that_name_is_refused_while_it_lasts(
     folders: Folders, long: ImportRequest, small: ImportRequest
 ) -> None:
-    start(long, "mine")
-    for order in (long, small):
+    start_import(long, "mine")
+    for request in (long, small):
         with pytest.raises(ScalpError) as caught:
-            start(order, "mine")
+            start_import(request, "mine")
         assert caught.value.code == "already_making"
     wait_for_pictures()
-    dismiss("mine")
+    dismiss_import("mine")
     until(lambda: not workers("mine"))
 
 
 def test_one_that_is_put_away_before_it_begins_leaves_nothing(folders: Folders, long: ImportRequest) -> None:
-    start(long, "mine")
-    dismiss("mine")
+    start_import(long, "mine")
+    dismiss_import("mine")
     until(lambda: workers("mine"))
     until(lambda: not workers("mine"))
     assert [path.name for path in folders.data.glob("[!.]*")] == []
@@ -99,19 +106,19 @@ def kill(name: str) -> None:
 def test_a_killed_one_goes_on_when_somebody_looks(
     folders: Folders, long: ImportRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start(long, "mine")
+    start_import(long, "mine")
     wait_for_pictures()
-    ensure()
+    resume_imports()
     assert len(workers("mine")) == 1
     kill("mine")
     assert not only().working
     assert only().error is None
 
-    ensure()  # whoever was started just now gets the time to begin
+    resume_imports()  # whoever was started just now gets the time to begin
     assert workers("mine") == []
     monkeypatch.setattr(background, "_START_SECONDS", 0.0)
-    ensure()
-    until(lambda: not imports())
+    resume_imports()
+    until(lambda: not list_imports())
     assert open_dataset("mine").images == MANY
 
 
@@ -119,12 +126,12 @@ def test_one_that_is_killed_again_and_again_counts_as_failed(
     folders: Folders, long: ImportRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = folders.data / "mine" / "import.json"
-    start(long, "mine")
+    start_import(long, "mine")
     wait_for_pictures()
     kill("mine")
     asked.write_text(json.dumps(json.loads(asked.read_text(encoding="utf-8")) | {"starts": 3}), encoding="utf-8")
     monkeypatch.setattr(background, "_START_SECONDS", 0.0)
-    ensure()
+    resume_imports()
     error = only().error
     assert error
     assert "3 times" in error.en
@@ -135,29 +142,29 @@ def test_one_that_is_killed_again_and_again_counts_as_failed(
 def test_one_that_fails_says_why_until_it_is_put_away(folders: Folders, tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "1.jpg").write_bytes(b"no picture")
-    order = ImportRequest("aihub", str(tmp_path / "tree"))
-    start(order, "mine")
+    request = ImportRequest("aihub", str(tmp_path / "tree"))
+    start_import(request, "mine")
     until(lambda: only().error is not None)
     failed = only()
     assert failed.error
     assert "Not one of the pictures" in failed.error.en
     until(lambda: not workers("mine"))
-    ensure()
+    resume_imports()
     assert workers("mine") == []
-    dismiss("mine")
-    assert imports() == []
+    dismiss_import("mine")
+    assert list_imports() == []
 
     (tmp_path / "tree" / "1.jpg").write_bytes(jpeg(1))
-    start(order, "mine")
-    until(lambda: not imports())
+    start_import(request, "mine")
+    until(lambda: not list_imports())
     assert open_dataset("mine").images == 1
 
 
 def test_a_running_one_is_stopped_and_the_next_goes_on_from_there(folders: Folders, long: ImportRequest) -> None:
-    start(long, "mine")
+    start_import(long, "mine")
     wait_for_pictures()
-    dismiss("mine")
-    assert imports() == []
+    dismiss_import("mine")
+    assert list_imports() == []
     until(lambda: not workers("mine") and not is_claimed("mine"))
     assert [path.name for path in (folders.data / "mine").iterdir()] == ["cache"]
     assert list_datasets() == []
@@ -167,14 +174,14 @@ def test_a_running_one_is_stopped_and_the_next_goes_on_from_there(folders: Folde
 
 
 def test_stopping_a_renewal_leaves_the_data_set(folders: Folders, small: ImportRequest, long: ImportRequest) -> None:
-    start(small, "mine")
-    until(lambda: not imports())
+    start_import(small, "mine")
+    until(lambda: not list_imports())
     before = open_dataset("mine")
     index = before.index
     Path(long.source, "탈모_3.zip").rename(Path(small.source, "탈모_3.zip"))
-    start(small, "mine")
+    start_import(small, "mine")
     wait_for_pictures()
-    dismiss("mine")
+    dismiss_import("mine")
     until(lambda: not workers("mine") and not is_claimed("mine"))
     assert open_dataset("mine") == before
     assert open_dataset("mine").index.equals(index)
@@ -191,17 +198,17 @@ def test_only_folders_that_the_server_allows(
     (allowed / "link").symlink_to(small.source)
     for source in (*outside, str(allowed / "link")):
         with pytest.raises(ScalpError, match="SCALP_IMPORT_FROM") as caught:
-            start(ImportRequest("aihub", source), "mine")
+            start_import(ImportRequest("aihub", source), "mine")
         assert caught.value.code == "not_allowed"
     table = tmp_path / "labels.csv"
     table.write_text("image,value_1\n1.jpg,1\n", encoding="utf-8")
     with pytest.raises(ScalpError, match="SCALP_IMPORT_FROM"):
-        start(ImportRequest("csv", str(allowed), str(table)), "mine")
-    assert imports() == []
+        start_import(ImportRequest("csv", str(allowed), str(table)), "mine")
+    assert list_imports() == []
 
     Path(small.source).rename(allowed / "small")
-    start(ImportRequest("aihub", str(allowed / "small")), "mine")
-    until(lambda: not imports())
+    start_import(ImportRequest("aihub", str(allowed / "small")), "mine")
+    until(lambda: not list_imports())
     assert open_dataset("mine").images == 15
 
 
@@ -215,7 +222,7 @@ def test_what_cannot_begin_is_refused_at_once(
     (folders.data / "taken").mkdir()
     (folders.data / "taken" / "somebody's.txt").write_text("hands off")
     with pytest.raises(ScalpError) as caught:
-        start(ImportRequest("aihub", str(tmp_path / source)), name)
+        start_import(ImportRequest("aihub", str(tmp_path / source)), name)
     assert caught.value.code == code
-    assert imports() == []
+    assert list_imports() == []
     assert (folders.data / "taken" / "somebody's.txt").read_text() == "hands off"

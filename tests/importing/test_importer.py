@@ -164,9 +164,9 @@ def test_several_processes_find_the_same_and_tell_how_far_they_are(folders: Fold
     def tell(stage: str, done: int, total: int) -> None:
         told.setdefault(stage, []).append((done, total))
 
-    order = ImportRequest("aihub", str(tmp_path / "tree"))
-    several = import_tree(order, "several", processes=2, progress=tell)
-    pd.testing.assert_frame_equal(several.index, import_tree(order, "one", processes=1).index)
+    request = ImportRequest("aihub", str(tmp_path / "tree"))
+    several = import_tree(request, "several", processes=2, progress=tell)
+    pd.testing.assert_frame_equal(several.index, import_tree(request, "one", processes=1).index)
     for steps in told.values():
         assert steps == sorted(steps)
     assert list(told) == ["reading", "inspecting", "writing"]
@@ -213,8 +213,8 @@ def test_class_folders_whose_file_names_repeat(folders: Folders, tmp_path: Path)
 
 def test_a_table_names_pictures_and_grades(folders: Folders, tmp_path: Path) -> None:
     table, columns, truth = csv_table(tmp_path)
-    order = ImportRequest("csv", str(tmp_path / "images"), str(table), columns)
-    dataset = import_tree(order, "mine", processes=1)
+    request = ImportRequest("csv", str(tmp_path / "images"), str(table), columns)
+    dataset = import_tree(request, "mine", processes=1)
     assert_found(dataset, truth, "sha256")
     assert reported(dataset) == truth.faults
 
@@ -277,9 +277,9 @@ def test_a_damaged_journal_is_begun_anew(folders: Folders, tmp_path: Path) -> No
 
 def test_a_table_without_the_named_column_is_refused(folders: Folders, tmp_path: Path) -> None:
     table, columns, _ = csv_table(tmp_path)
-    order = ImportRequest("csv", str(tmp_path / "images"), str(table), columns | {"value_2": "없는 열"})
+    request = ImportRequest("csv", str(tmp_path / "images"), str(table), columns | {"value_2": "없는 열"})
     with pytest.raises(ScalpError, match="없는 열"):
-        import_tree(order, "mine")
+        import_tree(request, "mine")
     assert list_datasets() == []
 
 
@@ -550,9 +550,9 @@ def test_a_killed_extraction_leaves_nothing_behind(folders: Folders, tmp_path: P
     tree = tmp_path / "tree"
     build_tree(tree, styles=("stored",), damaged=False, sites=3)
     kill_at(".jpg", tree, extract=True)
-    order = ImportRequest("aihub", str(tree), extract=True)
+    request = ImportRequest("aihub", str(tree), extract=True)
     assert list(folders.data.rglob(".tmp-*.jpg"))
-    assert_same(import_tree(order, "killed", processes=1), import_tree(order, "calm", processes=1))
+    assert_same(import_tree(request, "killed", processes=1), import_tree(request, "calm", processes=1))
 
 
 def assert_same(one: Dataset, other: Dataset) -> None:

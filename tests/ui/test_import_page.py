@@ -51,9 +51,9 @@ def form(at: AppTest, language: str, **given: str) -> AppTest:
 def background(folders: Folders) -> Iterator[Folders]:
     """Folders that no import is at work in any longer when the test ends."""
     yield folders
-    for one in import_task.imports():
-        import_task.dismiss(one.name)
-    until(lambda: not [one for one in import_task.imports() if one.working])
+    for one in import_task.list_imports():
+        import_task.dismiss_import(one.name)
+    until(lambda: not [one for one in import_task.list_imports() if one.working])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -83,7 +83,7 @@ def test_an_import_that_cannot_begin_says_why(tiny_data: Dataset, folders: Folde
         (told,) = texts(at.error)
         assert named in told
         assert re.search("[가-힣]", told), told
-    assert import_task.imports() == []
+    assert import_task.list_imports() == []
     assert [path.name for path in folders.data.iterdir() if path.is_dir()] == ["mine"]
 
 
@@ -102,7 +102,7 @@ def test_a_server_may_keep_imports_to_one_folder(
         (told,) = texts(at.error)
         assert str(allowed) in told
         assert "가져올 수 있어요" in told
-    assert import_task.imports() == []
+    assert import_task.list_imports() == []
 
 
 def test_a_table_is_imported_from_the_form(background: Folders, tmp_path: Path) -> None:
@@ -115,9 +115,9 @@ def test_a_table_is_imported_from_the_form(background: Folders, tmp_path: Path) 
     at = assert_healthy(
         form(at, "ko", **given, columns="\n".join(f"{key} = {value}" for key, value in columns.items()))
     )
-    (asked,) = import_task.imports() or [None]  # unless it is over already
-    assert asked is None or asked.order.columns == columns
-    until(lambda: not import_task.imports() and (background.data / "clinic" / "index.parquet").is_file())
+    (asked,) = import_task.list_imports() or [None]  # unless it is over already
+    assert asked is None or asked.request.columns == columns
+    until(lambda: not import_task.list_imports() and (background.data / "clinic" / "index.parquet").is_file())
     at = assert_healthy(open_page("dataset", "ko", view="import"))
     assert at.selectbox(key="data-ko").options == ["clinic"]
     assert Say("ko")("import_report") in texts(at.subheader)
@@ -129,8 +129,8 @@ def test_a_table_is_imported_from_the_form(background: Folders, tmp_path: Path) 
 def test_an_import_under_way_is_shown_and_can_be_stopped(folders: Folders, tmp_path: Path) -> None:
     say = Say("ko")
     with claimed("new") as folder:  # this test plays the process that imports
-        order = {"kind": "aihub", "source": str(tmp_path)}
-        write_json(folder / "import.json", {"order": order, "starts": 1, "started": time.time()})
+        request = {"kind": "aihub", "source": str(tmp_path)}
+        write_json(folder / "import.json", {"request": request, "starts": 1, "started": time.time()})
         assert say("phase_starting") in [bar.text for bar in bars(assert_healthy(open_page("dataset", "ko")))]
         told = {"stage": "inspecting", "done": 1000, "total": 3500, "seconds": 40.0}
         write_json(folder / "progress.json", told)
@@ -145,14 +145,14 @@ def test_an_import_under_way_is_shown_and_can_be_stopped(folders: Folders, tmp_p
         assert button.label == say("import_stop")
         at = assert_healthy(button.click().run())
         assert "**new**" not in texts(at.markdown)
-    assert import_task.imports() == []
+    assert import_task.list_imports() == []
 
 
 def test_an_import_that_failed_says_why_and_can_be_put_away(background: Folders, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     at = assert_healthy(form(open_page("dataset"), "en", source=str(tmp_path / "empty"), name="new"))
     assert Say("en")("import_started", name="new") in texts(at.toast)
-    until(lambda: [one for one in import_task.imports() if one.error and not one.working])
+    until(lambda: [one for one in import_task.list_imports() if one.error and not one.working])
     for language in LANGUAGES:
         at = open_page("dataset", language)
         assert not at.exception
@@ -162,10 +162,10 @@ def test_an_import_that_failed_says_why_and_can_be_put_away(background: Folders,
     button = at.button(key="import-stop-new")
     assert button.label == Say("en")("import_dismiss")
     assert_healthy(button.click().run())
-    assert import_task.imports() == []
+    assert import_task.list_imports() == []
     # The name is free again.
     folders_tree(tmp_path / "tree")
-    import_task.start(ImportRequest("folders", str(tmp_path / "tree")), "new")
+    import_task.start_import(ImportRequest("folders", str(tmp_path / "tree")), "new")
     until(lambda: (background.data / "new" / "index.parquet").is_file())
 
 

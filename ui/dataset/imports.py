@@ -19,7 +19,7 @@ _AUTOMATIC = ""
 
 def show_imports(dataset: Dataset | None, say: Say) -> None:
     """What the chosen data set was made of, then the form for the next one."""
-    background.ensure()  # a killed import goes on with the next look at this page
+    background.resume_imports()  # a killed import goes on with the next look at this page
     _under_way(say)
     if dataset is not None:
         _split(dataset, say)
@@ -31,12 +31,12 @@ def show_imports(dataset: Dataset | None, say: Say) -> None:
 
 
 def _under_way(say: Say) -> None:
-    active = [one.name for one in background.imports() if one.error is None]
+    active = [one.name for one in background.list_imports() if one.error is None]
 
     # Polls only while something is imported.
     @st.fragment(run_every=POLL_SECONDS if active else None, key="imports")
     def status() -> None:
-        found = background.imports()
+        found = background.list_imports()
         if active and not [one for one in found if one.error is None]:
             st.rerun()  # the whole page once: what is new belongs in its lists
         for one in found:
@@ -48,14 +48,14 @@ def _under_way(say: Say) -> None:
 def _show(one: ImportTask, say: Say) -> None:
     with st.container(border=True):
         st.markdown(f"**{one.name}**")
-        st.text(one.order.source)
+        st.text(one.request.source)
         if one.error is None:
             st.progress(one.done / one.total if one.total else 0.0, text=_words(one, say))
         else:
             st.error(say.plain(one.error), icon=":material/error:")
         label = say("import_stop") if one.error is None else say("import_dismiss")
         if st.button(label, key=f"import-stop-{one.name}", icon=":material/close:"):
-            background.dismiss(one.name)
+            background.dismiss_import(one.name)
             st.rerun()
 
 
@@ -140,7 +140,7 @@ def _start(order: ImportRequest, name: str, say: Say) -> None:
         st.error(say("import_whole_path"), icon=":material/error:")  # a part of one would lead into our own folder
         return
     try:
-        background.start(order, name)
+        background.start_import(order, name)
     except ScalpError as error:
         st.error(say.plain(error.text), icon=":material/error:")
         return
