@@ -40,8 +40,8 @@ def _drawing(options: argparse.Namespace) -> None:
 def measure(frames: int) -> dict[str, Any]:
     """Measure the milliseconds of every stage a picture: processor time of one thread, pictures as in a data set."""
     cv2.setNumThreads(1)
-    pictures = generate.plan_pictures(max(frames, generate.FEWEST_IMAGES), _SEED)[:frames]
-    generate.draw_picture(pictures[0], _SEED)  # the first one draws the relief that all others share
+    pictures = generate.plan_pictures(max(frames, generate.MIN_IMAGES), _SEED)[:frames]
+    generate.render_picture(pictures[0], _SEED)  # the first one draws the relief that all others share
     spent = dict.fromkeys(_STAGES, 0.0)
 
     def timed(stage: str, work: Callable[[], Result]) -> Result:
@@ -51,7 +51,7 @@ def measure(frames: int) -> dict[str, Any]:
         return result
 
     for picture in pictures:
-        pixels = timed("drawing", lambda picture=picture: generate.draw_picture(picture, _SEED))
+        pixels = timed("drawing", lambda picture=picture: generate.render_picture(picture, _SEED))
         content = timed("encoding", lambda pixels=pixels: generate.encode(pixels))
         timed("measuring", lambda content=content: quality.measure(content))
         timed("decoding", lambda content=content: images.decode(content))

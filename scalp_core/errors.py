@@ -1,4 +1,4 @@
-"""The one error that people see, and text in the two languages we speak. Knows nothing else."""
+"""The one error that users see, and text in both languages."""
 
 from typing import Literal, NamedTuple
 
@@ -16,7 +16,7 @@ class Text(NamedTuple):
 
 
 class ScalpError(Exception):
-    """What went wrong, where, and what to do about it: shown to the user as it is, in the user's language."""
+    """An error with its place and its remedy: shown to the user as it is, in the user's language."""
 
     def __init__(self, code: str, en: str, ko: str) -> None:
         super().__init__(en)

@@ -1,4 +1,4 @@
-"""Writing so that a reader sees the old file or the new one, never half of one. Knows nothing of what is written."""
+"""Writes files so that a reader sees the old one or the new one, never half of one; paths as text."""
 
 import fcntl
 import hashlib
@@ -55,13 +55,13 @@ def sha256(path: Path) -> str:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a killed writer left in `folder`. Only for whoever holds the folder's lock."""
+    """Remove what a killed writer left in `folder`. Only for the holder of the folder's lock."""
     for leftover in folder.glob(f"{TEMPORARY}*"):
         leftover.unlink(missing_ok=True)
 
 
 def is_locked(path: Path) -> bool:
-    """Somebody holds the lock at `path` at this moment."""
+    """Return whether a process holds the lock at `path`."""
     if not path.exists():
         return False
     # A shared look: two pages that look at the same moment do not take each other for the owner.
@@ -78,12 +78,12 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 
 def formula_safe(cell: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
+    """Return the text so that no spreadsheet takes it for a formula."""
     return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
 def quote_path(path: Path | str) -> str:
-    """A relative path as text of the index. Names that are no UTF-8, as old archives leave them, survive as %XX."""
+    """Return a relative path as text of the index. Names that are no UTF-8, as old archives leave them, become %XX."""
     raw = os.fsencode(path)
     try:
         text = raw.decode("utf-8")
@@ -93,5 +93,5 @@ def quote_path(path: Path | str) -> str:
 
 
 def unquote_path(text: str) -> str:
-    """The path behind `quote_path`, as this system's file functions take it."""
+    """Return the path behind `quote_path`, as this system's file functions take it."""
     return os.fsdecode(unquote_to_bytes(text))

@@ -1,6 +1,6 @@
-"""The one door for pixels: whatever arrives as bytes leaves as upright sRGB, or with a reason why not.
+"""Decodes pictures: bytes become upright sRGB, or an error that says why not.
 
-Page, REST, bulk, training and import all come through here. Knows no labels and no network.
+Page, REST, batch, training and import all decode with this module.
 """
 
 import io
@@ -16,17 +16,16 @@ from scalp_core.errors import ScalpError
 
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3), sRGB
 
-MAX_BYTES = 20 * 2**20
+MAX_BYTES = 20 * 2**20  # of a picture file
 MAX_PIXELS = 40_000_000
-MAX_SIDE = 16_384
+MAX_SIDE = 16_384  # pixels
 
 # Few decoders, well tested ones. MPO, which some phones write under the name of JPEG, is opened by the JPEG one.
 FORMATS = ("JPEG", "PNG", "WEBP")
 FORMAT_NAMES = "JPEG, PNG, WebP"
 
-STATS_SIDE = (
-    160  # px along the longer side: the scale at which sharpness and light compare (scalp_core.inference.image_stats)
-)
+# px along the longer side: the scale at which sharpness and light compare (scalp_core.inference.image_stats)
+STATS_SIDE = 160
 
 # What Pillow's decoders raise on damaged files, besides its own error.
 _DAMAGED = (
@@ -44,7 +43,7 @@ Image.core.set_blocks_max(4)  # type: ignore[attr-defined]  # as PILLOW_BLOCKS_M
 class Picture:
     """A decoded picture. `format`, `width` and `height` are the file's own, before turning it upright.
 
-    Its pixels are upright, and fewer where `decode` was told how many are enough.
+    Its pixels are upright, and fewer if `decode` was given `least`.
     """
 
     pixels: Pixels
@@ -55,14 +54,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a network wants its pictures. Belongs to the weights: stored in the run, read from there by everybody.
+    """The input format of a network. Belongs to the weights: stored in the run, and read from there by all users.
 
     Attributes:
         mean, std: per channel in 0–1, applied inside the network and its export.
         interpolation: `bilinear` or `bicubic`, anti-aliased.
         crop: `squash`: the whole picture is resized to height × width, so that evidence maps cover all of it.
         whitening: 3 × 3 matrix, row by row, that mixes the channels in place of the division by `std`; see `whitened`.
-        reduced: JPEGs are decoded with no more pixels than are needed; see `decode`. Runs of earlier versions had all.
+        reduced: JPEGs are decoded with no more pixels than are needed; see `decode`.
     """
 
     height: int
@@ -76,12 +75,12 @@ class Preprocessing:
 
     @property
     def least(self) -> tuple[int, int] | None:
-        """Width and height that are enough to decode, for the network and for a glance at it; None: all."""
+        """Width and height that are enough to decode, for the network and for image statistics; None: all."""
         return (max(self.width, STATS_SIDE), max(self.height, STATS_SIDE)) if self.reduced else None
 
 
 def decode(data: bytes, least: tuple[int, int] | None = None) -> Picture:
-    """Pixels of a JPEG, PNG or WebP file: first frame, upright, ICC profile applied, alpha over white, 8 bit.
+    """Decode a JPEG, PNG or WebP file: first frame, upright, ICC profile applied, alpha over white, 8 bit.
 
     The name and the announced type of a file decide nothing; its content does.
 
@@ -127,7 +126,7 @@ def _shrink(image: Image.Image, width: int, height: int) -> None:
 
 
 def size_from_header(head: bytes) -> tuple[int, int] | None:
-    """Width and height from the first few thousand bytes of a file, without decoding; None where they are not in them.
+    """Return width and height from the first few thousand bytes of a file; None if they are not in these.
 
     Raises:
         ScalpError: as `decode`, for what these bytes already tell.
@@ -139,7 +138,7 @@ def size_from_header(head: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_size(head: bytes) -> tuple[int, int] | None:
-    """From the frame header, ITU-T T.81 B.2.2. Pillow's reading of a header takes ten times as long."""
+    """Read the frame header, ITU-T T.81 B.2.2. Pillow takes ten times as long for it."""
     place, end = 2, len(head) - _SEGMENT.size
     while place <= end:
         marker, length, height, width = _SEGMENT.unpack_from(head, place)
@@ -156,7 +155,7 @@ _FRAME_HEADERS = {0xFF00 + code for code in range(0xC0, 0xD0)} - {0xFFC4, 0xFFC8
 
 
 def _other_size(head: bytes) -> tuple[int, int] | None:
-    """Of a PNG, whose header chunk comes first; a WebP has its size in one of three places: decoding will tell."""
+    """Read the header of a PNG; a WebP has its size in one of three places, so decoding will tell."""
     if head.startswith(b"\x89PNG\r\n\x1a\n") and head[12:16] == b"IHDR" and len(head) >= _PNG_SIZE_AT + 8:
         width, height = struct.unpack_from(">II", head, _PNG_SIZE_AT)
         return width, height
@@ -166,7 +165,7 @@ def _other_size(head: bytes) -> tuple[int, int] | None:
 
 
 def seen(data: bytes, preprocessing: Preprocessing) -> Pixels:
-    """What a network sees of the picture in these bytes, the same when it learns, is judged and answers.
+    """Return the picture in these bytes as a network sees it in training, evaluation and prediction.
 
     Raises:
         ScalpError: as `decode`.
@@ -175,20 +174,21 @@ def seen(data: bytes, preprocessing: Preprocessing) -> Pixels:
 
 
 def resize(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
-    """The picture at the size a network wants, still 8 bit; the network normalises by itself."""
+    """Resize the picture to the input size of a network, still 8 bit; the network normalises by itself."""
     size = (preprocessing.width, preprocessing.height)
     return np.asarray(Image.fromarray(pixels).resize(size, _RESAMPLING[preprocessing.interpolation]))
 
 
 def whitened(preprocessing: Preprocessing, pictures: npt.NDArray[np.uint8]) -> Preprocessing:
-    """The same with colours in which every direction varies by 1 within a picture (ZCA, Bell & Sejnowski 1997).
+    """Return the preprocessing with colours in which every direction varies by 1 within a picture (ZCA).
 
     Skin and hair differ mostly in light and shade: within a picture red against green varies 20 times less. A network
-    from random weights looks at what varies most and found no red spot in ten epochs; so evened out, it does
-    (docs/design/training.md). Pretrained filters know about colour already and want theirs as they were.
+    with random weights learns from the largest variations and found no red spot in ten epochs; whitened, it does
+    (docs/design/training.md). Pretrained filters know colours already and need theirs unchanged. Source: Bell &
+    Sejnowski 1997.
 
     Args:
-        pictures: (n, height, width, 3), some of those to be learned from.
+        pictures: (n, height, width, 3), some of the training pictures.
     """
     pixels = pictures.reshape(len(pictures), -1, 3).astype(np.float64) / 255
     mean = pixels.mean(axis=(0, 1))
@@ -210,7 +210,7 @@ _LEAST_VARIANCE = (1 / 255) ** 2
 
 
 def thumbnail(data: bytes, side: int) -> bytes:
-    """A WebP of at most `side` pixels along the longer edge, for galleries. Raises ScalpError as `decode` does."""
+    """Return a WebP of at most `side` pixels along the longer edge. Raises ScalpError as `decode` does."""
     image = Image.fromarray(decode(data, (side, side)).pixels)
     image.thumbnail((side, side))
     buffer = io.BytesIO()

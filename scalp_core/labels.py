@@ -1,4 +1,4 @@
-"""The vocabulary: six conditions, four severities, and the scalp type they add up to. Knows no file, no network.
+"""The vocabulary: six conditions, four severities, and the scalp type they add up to.
 
 Conditions are always looked up by key (`value_1` … `value_6`), never by position: lists read from elsewhere come in
 three different orders.
@@ -82,7 +82,7 @@ REGIONS: Mapping[str, Text] = {
 
 
 def find_condition(name: str) -> Condition:
-    """A condition by its key, its code or its number.
+    """Return a condition by its key, its code or its number.
 
     Raises:
         ScalpError: the name means none of the six.
@@ -90,11 +90,11 @@ def find_condition(name: str) -> Condition:
     for condition in CONDITIONS:
         if name in (condition.value, condition.code, str(condition.number)):
             return condition
-    known = ", ".join(f"{condition.value} ({condition.code})" for condition in CONDITIONS)
+    names = ", ".join(f"{condition.value} ({condition.code})" for condition in CONDITIONS)
     raise ScalpError(
         "unknown_condition",
-        f"There is no condition “{name[:64]}”. Known are: {known}.",
-        f"“{name[:64]}”이라는 증상은 없어요. 가능한 값: {known}.",
+        f"There is no condition “{name[:64]}”. Known are: {names}.",
+        f"“{name[:64]}”이라는 증상은 없어요. 가능한 값: {names}.",
     )
 
 
@@ -149,7 +149,7 @@ class ScalpType:
 
 
 def scalp_type(grades: Mapping[Condition, int | None], threshold: int = DEFAULT_THRESHOLD) -> ScalpType:
-    """The scalp type of six severities by the criteria table; never left unexplained.
+    """Return the scalp type of six severities by the criteria table, with its reason.
 
     Args:
         grades: severity 0–3 by condition; None or absent where nothing is known.
@@ -164,10 +164,10 @@ def scalp_type(grades: Mapping[Condition, int | None], threshold: int = DEFAULT_
             f"The threshold of the scalp type is {threshold}; it must be 1, 2 or 3.",
             f"두피 유형 기준값이 잘못되었어요: {threshold}. 1, 2, 3 가운데 하나여야 해요.",
         )
-    known = {condition: grade for condition in CONDITIONS if (grade := grades.get(condition)) is not None}
-    present = tuple(condition for condition, grade in known.items() if grade >= threshold)
-    tendencies = tuple(condition for condition, grade in known.items() if 0 < grade < threshold)
-    missing = tuple(condition for condition in CONDITIONS if condition not in known)
+    graded = {condition: grade for condition in CONDITIONS if (grade := grades.get(condition)) is not None}
+    present = tuple(condition for condition, grade in graded.items() if grade >= threshold)
+    tendencies = tuple(condition for condition, grade in graded.items() if 0 < grade < threshold)
+    missing = tuple(condition for condition in CONDITIONS if condition not in graded)
     rule = UNDETERMINED if missing else _matching_rule(frozenset(present))
     reason = _reason(rule, present, missing, Severity(threshold))
     return ScalpType(rule.key, rule.text, Severity(threshold), present, tendencies, missing, reason)

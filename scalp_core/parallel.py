@@ -1,4 +1,4 @@
-"""Work shared out among processes, one a core, that end with their parent. Knows nothing of the work."""
+"""Spreads work over processes, one a core, that end with their parent."""
 
 import multiprocessing
 import os
@@ -21,14 +21,14 @@ Result = TypeVar("Result")
 
 
 def cores() -> int:
-    """Cores this process may use: fewer than the machine has where a scheduler or a container pins it to some."""
+    """Return the cores this process may use: fewer than the machine has if a scheduler or a container says so."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def parallel_map(
     work: Callable[[Work], Result], items: Iterable[Work], processes: int | None = None
 ) -> Iterator[Result]:
-    """`work(item)` of every item, in whatever order they are done; few items are taken ahead of the workers.
+    """Yield `work(item)` of every item, in the order they are done; few items are taken ahead of the workers.
 
     Args:
         work: a function of a module other than the main one, which can be sent to another process, as its items and
@@ -67,7 +67,7 @@ def parallel_map(
 
 @contextmanager
 def ignore_sigint() -> Iterator[None]:
-    """Workers started in here inherit that they ignore Ctrl-C, and leave it to their parent from the first moment."""
+    """Have workers started in this context ignore Ctrl-C, and leave it to their parent from the first moment."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may change, and only it receives, signals
         return
@@ -80,7 +80,7 @@ def ignore_sigint() -> Iterator[None]:
 
 @contextmanager
 def _without_main_module() -> Iterator[None]:
-    """Workers started in here import what their work needs, and not the command or page that started them as well.
+    """Have workers started in this context import what their work needs, but not the command that started them.
 
     A spawned process runs the main module again, which takes a command's imports a second.
     """
@@ -93,21 +93,21 @@ def _without_main_module() -> Iterator[None]:
 
 
 def _start_worker() -> None:
-    """A worker uses one core and does not outlive its parent."""
+    """Limit a worker to one core and to the life of its parent."""
     os.environ["OPENCV_FOR_THREADS_NUM"] = "1"  # read when OpenCV is imported, which not all work needs
     end_with_parent()
 
 
 def end_with_parent() -> None:
-    """Have this process end at once when the one that started it does, however that came; does nothing in a first."""
+    """End this process at once when the one that started it does, in whatever way; nothing in a first process."""
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_after, args=(parent,), name="parent", daemon=True).start()
 
 
 def _end_after(parent: BaseProcess) -> None:
     parent.join()
-    os._exit(1)  # nobody is left to hand a result or an error to
+    os._exit(1)  # no process is left to take a result or an error
 
 
 def no_progress(*_: object) -> None:
-    """A progress for whoever does not want to know."""
+    """Ignore progress."""

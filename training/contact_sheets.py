@@ -19,7 +19,7 @@ from scalp_core.synthetic.drawing.canvas import Pixels
 from scalp_core.synthetic.drawing.frame import render
 from scalp_core.synthetic.drawing.scene import CASTS, CONFUSERS
 from scalp_core.synthetic.fidelity import frame_of, pictures_of, scene_of
-from scalp_core.synthetic.generate import draw_picture
+from scalp_core.synthetic.generate import render_picture
 
 FOLDER = Path("docs") / "contact_sheets"
 TILE_WIDTH, TILE_HEIGHT = 292, 219
@@ -80,7 +80,7 @@ def mixed_sheet(seed: int) -> Pixels:
     tiles = []
     for picture in pictures_of(MIXED_FRAMES, seed, prior="tempered"):
         grades = " ".join(str(grade) for grade in picture.clean)
-        tiles.append(_captioned(f"{grades}  {CASTS[picture.cast].name}", draw_picture(picture, seed)))
+        tiles.append(_captioned(f"{grades}  {CASTS[picture.cast].name}", render_picture(picture, seed)))
     names = ", ".join(condition.code.replace("_", " ") for condition in CONDITIONS)
     return _titled(f"mixed: {names}", _grid(tiles))
 

@@ -2,8 +2,7 @@
 
 The real tree must not be passed on and is behind a login. This one has its zip files, its names, its label files and
 what makes it treacherous: pictures in the folders of several conditions, positives that were left out of theirs, and an
-official split that leaks. Knows nothing of how a picture was drawn, nor of how a tree is read.
-"""
+official split that leaks."""
 
 import json
 import shutil
@@ -31,7 +30,7 @@ PART_FOLDERS: Mapping[Official, str] = {"train": "Training", "valid": "Validatio
 IMAGES, LABELS = "[원천]", "[라벨]"
 # The same for every member, so that the same dataset gives the same bytes.
 MOMENT = (2021, 6, 1, 0, 0, 0)
-STREAM = 216  # keeps our random numbers apart from those of whoever draws with the same seed
+STREAM = 216  # keeps these random numbers apart from others of the same seed
 
 # The real folders hold no positive twice, though 5.2 % of the pictures are in both parts: such a picture is in Training
 # for some of its conditions and in Validation for the others. These shares give what was counted in the real tree:
@@ -60,7 +59,7 @@ class ClassFolder(NamedTuple):
 
 @dataclass(frozen=True)
 class TreeSummary:
-    """What is in a tree.
+    """The size of a tree.
 
     Attributes:
         images: different pictures.
@@ -126,48 +125,50 @@ def _summary(folders: Sequence[Sequence[ClassFolder]], files: int) -> TreeSummar
 
 
 def assign_folders(captures: Sequence[str], grades: npt.NDArray[np.int64], seed: int) -> list[tuple[ClassFolder, ...]]:
-    """The class folders of each picture, each of its conditions in one part of the official split only.
+    """Assign each picture its class folders, each of its conditions in one part of the official split only.
 
     Args:
         captures: of each picture.
         grades: shape (pictures, 6), in the order of CONDITIONS.
     """
     generator = np.random.default_rng([seed, STREAM])
-    filed = [_filed(row, generator) for row in grades.tolist()]
-    # The six folders of a healthy picture are dealt as one.
+    filed = [_class_folders(row, generator) for row in grades.tolist()]
+    # The six folders of a healthy picture stay together.
     divisible = np.array([len(folders) > 1 and folders[0][1] > 0 for folders in filed])
-    sides = _sides(captures, divisible, generator)
-    return [_placed(folders, side, generator) for folders, side in zip(filed, sides, strict=True)]
+    sides = _official_sides(captures, divisible, generator)
+    return [_with_parts(folders, side, generator) for folders, side in zip(filed, sides, strict=True)]
 
 
-def _filed(grades: Sequence[int], generator: np.random.Generator) -> list[Folder]:
-    """The conditions whose folder a picture lies in: all that are present, but for some that somebody forgot."""
+def _class_folders(grades: Sequence[int], generator: np.random.Generator) -> list[Folder]:
+    """Return the conditions whose folder a picture lies in: all that are present, without some that were forgotten."""
     present = [(condition, grade) for condition, grade in zip(CONDITIONS, grades, strict=True) if grade]
     if not present:
         return [(condition, 0) for condition in CONDITIONS]
     return [folder for folder in present if generator.random() >= UNFILED_CHANCE] or present
 
 
-def _sides(captures: Sequence[str], divisible: npt.NDArray[np.bool_], generator: np.random.Generator) -> list[str]:
-    """`train`, `valid` or `both` for each picture: one for a whole capture, except in mixed ones."""
+def _official_sides(
+    captures: Sequence[str], divisible: npt.NDArray[np.bool_], generator: np.random.Generator
+) -> list[str]:
+    """Return `train`, `valid` or `both` for each picture: the same for a whole capture, except in mixed ones."""
     names, members = np.unique(np.asarray(captures, dtype=str), return_inverse=True)
-    sides = _dealt(len(names), CAPTURE_SHARES, generator)[members]
+    sides = _by_share(len(names), CAPTURE_SHARES, generator)[members]
     mixed = generator.permutation(np.flatnonzero(sides == "mixed"))
     both = mixed[divisible[mixed]][: round(BOTH_OF_MIXED * len(mixed))]
     others = np.setdiff1d(mixed, both)
     sides[both] = "both"
-    sides[others] = _dealt(len(others), OTHERS_OF_MIXED, generator)
+    sides[others] = _by_share(len(others), OTHERS_OF_MIXED, generator)
     return [str(side) for side in sides]
 
 
-def _dealt(count: int, shares: Mapping[str, float], generator: np.random.Generator) -> npt.NDArray[np.str_]:
-    """As many of each as its share says, in random order: nearer to the shares than `count` separate draws."""
+def _by_share(count: int, shares: Mapping[str, float], generator: np.random.Generator) -> npt.NDArray[np.str_]:
+    """Return `count` values in random order by their shares: nearer to the shares than separate draws."""
     places = (generator.permutation(count) + 0.5) / max(count, 1)
     return np.array(list(shares))[np.searchsorted(np.cumsum(list(shares.values())), places)]
 
 
-def _placed(folders: Sequence[Folder], side: str, generator: np.random.Generator) -> tuple[ClassFolder, ...]:
-    """The folders with their parts; a picture that is in both has at least one of them in each."""
+def _with_parts(folders: Sequence[Folder], side: str, generator: np.random.Generator) -> tuple[ClassFolder, ...]:
+    """Return the folders with their parts; a picture that is in both has at least one of them in each."""
     number = len(folders)
     training = int(generator.integers(1, number)) if side == "both" else number * (side == "train")
     in_training = set(generator.permutation(number)[:training].tolist())
@@ -179,9 +180,9 @@ def _placed(folders: Sequence[Folder], side: str, generator: np.random.Generator
 
 
 def _write_zips(dataset: Dataset, top: Path, folders: Sequence[Sequence[ClassFolder]], progress: Progress) -> int:
-    """All zip files under `top`; the number of files in them."""
+    """Write all zip files under `top`; returns the number of files in them."""
     pictures = _pictures(dataset.index)
-    total = sum(len(places) * (3 if one.meta else 2) for one, places in zip(pictures, folders, strict=True))
+    total = sum(len(places) * (3 if picture.meta else 2) for picture, places in zip(pictures, folders, strict=True))
     done = 0
     progress(done, total)
     for name, members in _zips(dataset, pictures, folders):
@@ -198,7 +199,7 @@ def _write_zips(dataset: Dataset, top: Path, folders: Sequence[Sequence[ClassFol
 def _zips(
     dataset: Dataset, pictures: Sequence[_Picture], folders: Sequence[Sequence[ClassFolder]]
 ) -> Iterator[tuple[str, Iterable[tuple[str, bytes]]]]:
-    """Names and members of all 96 zip files, empty ones among them."""
+    """Yield the names and members of all 96 zip files, empty ones among them."""
     inside: dict[ClassFolder, list[_Picture]] = defaultdict(list)
     for picture, places in zip(pictures, folders, strict=True):
         for place in places:
@@ -206,13 +207,16 @@ def _zips(
     for part, part_name in PART_FOLDERS.items():
         for condition in CONDITIONS:
             for grade in GRADES:
-                name, those = _class_name(condition, grade), inside[ClassFolder(part, condition, int(grade))]
-                yield f"{part_name}/{IMAGES}{name}.zip", ((f"{one.stem}.jpg", dataset.read(one.id)) for one in those)
-                yield f"{part_name}/{LABELS}{name}.zip", (file for one in those for file in _label_files(one))
+                name, members = _class_name(condition, grade), inside[ClassFolder(part, condition, int(grade))]
+                yield (
+                    f"{part_name}/{IMAGES}{name}.zip",
+                    ((f"{item.stem}.jpg", dataset.read(item.id)) for item in members),
+                )
+                yield f"{part_name}/{LABELS}{name}.zip", (file for item in members for file in _label_files(item))
 
 
 def _class_name(condition: Condition, grade: Severity) -> str:
-    """As `모낭홍반농포_3.중증`."""
+    """Return a name such as `모낭홍반농포_3.중증`."""
     return f"{condition.text.ko.replace('/', '')}_{int(grade)}.{grade.text.ko}"
 
 
@@ -266,7 +270,7 @@ def check_folder(folder: Path) -> None:
 
 
 def _bytes_needed(dataset: Dataset, folders: Sequence[Sequence[ClassFolder]]) -> int:
-    """About 2.4 times the pictures for the real labels: each picture lies in the folders of all its conditions."""
+    """Return about 2.4 times the pictures for the real labels: each lies in the folders of all its conditions."""
     sizes = dataset.column("bytes")
     return sum(len(places) * (int(size) + _BESIDE) for places, size in zip(folders, sizes, strict=True))
 

@@ -1,4 +1,4 @@
-"""How far drawn frames are from real pictures: measures of every cue beside the range that real pictures have.
+"""Measures of every cue in synthetic frames, beside the range of real pictures.
 
 What is added by a severity is measured on pairs: two frames of the same scene and the same chance, one of them with
 that condition at 0, so that their difference is the cue and nothing else. Knows how to measure, not how to draw.
@@ -21,7 +21,7 @@ from scalp_core.synthetic.drawing.canvas import HEIGHT, SHIFT, WIDTH, Field, Pix
 from scalp_core.synthetic.drawing.frame import render
 from scalp_core.synthetic.drawing.hair import plan_hair
 from scalp_core.synthetic.drawing.scene import CASTS, Camera, Cast, Hair, Scene
-from scalp_core.synthetic.generate import PlannedPicture, draw_picture, plan_pictures
+from scalp_core.synthetic.generate import PlannedPicture, plan_pictures, render_picture
 
 Mask = npt.NDArray[np.bool_]
 Range = tuple[float, float]
@@ -88,23 +88,23 @@ class Pair:
 
     @cached_property
     def rise(self) -> Field:
-        """What the condition adds to L*, a* and b*, a little smoothed."""
+        """The effect of the condition on L*, a* and b*, a little smoothed."""
         return np.asarray(cv2.blur(self.lab - lab_of(self.normal), STEADY), dtype=np.float32)
 
 
 def scene_of(severities: Mapping[Condition, float], seed: int, cast: Cast | None = None) -> Scene:
-    """A scene of black hair before a neutral camera; casts and directions go round with the seed."""
+    """Return a scene of black hair before a neutral camera; casts and directions go round with the seed."""
     levels = dict.fromkeys(CONDITIONS, 0.0) | dict(severities)
     return Scene(levels, cast or CASTS[seed % len(CASTS)], Camera(), direction=TURN * seed)
 
 
 def pictures_of(count: int, seed: int, prior: str = "real") -> list[PlannedPicture]:
-    """So many of the pictures of a synthetic dataset, each of another head."""
+    """Return some pictures of a synthetic dataset, each of another head."""
     return plan_pictures(APART * count, seed, prior=prior)[::APART]
 
 
 def lab_of(frame: Pixels) -> Field:
-    """CIE L*a*b* of an RGB frame."""
+    """Return CIE L*a*b* of an RGB frame."""
     return np.asarray(cv2.cvtColor(frame.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), dtype=np.float32)
 
 
@@ -113,13 +113,13 @@ def frame_of(scene: Scene, seed: int) -> Pixels:
 
 
 def hair_of(scene: Scene, seed: int) -> Hair:
-    """The hair of the frame that `frame_of` draws: the second random stream of a frame is its."""
+    """Return the hair of the frame that `frame_of` draws, from the second random stream of the frame."""
     return plan_hair(scene.severities[Condition.HAIR_LOSS], scene, np.random.default_rng(seed).spawn(2)[1])
 
 
 @lru_cache(maxsize=4)
 def pair(condition: Condition, severity: float, seed: int) -> Pair:
-    """The frame of `seed` with one condition at `severity`, and with all at 0."""
+    """Return the frame of `seed` with one condition at `severity`, and with all at 0."""
     scene = scene_of({condition: severity}, seed)
     normal, normal_skin = _normal(seed)
     hair = hair_of(scene, seed)
@@ -136,7 +136,7 @@ def _normal(seed: int) -> tuple[Pixels, Mask]:
 
 
 def hair_mask(hair: Hair, scale: int = 1) -> Pixels:
-    """255 where a shaft lies."""
+    """Return a mask, 255 where a shaft lies."""
     mask = np.zeros((HEIGHT * scale, WIDTH * scale), dtype=np.uint8)
     for shaft in hair.shafts:
         cv2.fillPoly(mask, [corners(shaft.outline() * scale)], (255,), cv2.LINE_8, SHIFT)
@@ -144,7 +144,7 @@ def hair_mask(hair: Hair, scale: int = 1) -> Pixels:
 
 
 def bare_skin(hair: Hair) -> Mask:
-    """Neither hair nor its shadow."""
+    """Return the mask of skin without hair or its shadow."""
     return np.asarray(cv2.dilate(hair_mask(hair), _disc(SHADOW)) == 0)
 
 
@@ -153,19 +153,19 @@ def _disc(size: int) -> Pixels:
 
 
 def _blobs(mask: Mask, smallest: float) -> list[Points]:
-    """Outlines of the connected areas at least `smallest` px across; holes are filled."""
+    """Return outlines of the connected areas at least `smallest` px across; holes are filled."""
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return [outline for outline in outlines if _diameter(outline) >= smallest]
 
 
 def _diameter(outline: Points) -> float:
-    """Of the disc of the same area; a contour runs through the middles of its outermost pixels."""
+    """Return the diameter of the disc of the same area; a contour runs through the middles of its outermost pixels."""
     area = cv2.contourArea(outline) + len(outline) / 2 + 1
     return 2 * math.sqrt(area / math.pi)
 
 
 def _typical(outlines: list[Points]) -> float:
-    """Median diameter in px; NaN where there is nothing."""
+    """Return the median diameter in px; NaN if there are no outlines."""
     return float(np.median([_diameter(outline) for outline in outlines])) if outlines else math.nan
 
 
@@ -173,19 +173,19 @@ def _typical(outlines: list[Points]) -> float:
 
 
 def hair_coverage(pair: Pair) -> float:
-    """Share of the frame under planned shafts."""
+    """Return the share of the frame under planned shafts."""
     return float((hair_mask(pair.hair, FINE) > 0).mean())
 
 
 def dark_share(pair: Pair) -> float:
-    """Share of the frame that is hair by its pixels alone, bright lines along the shafts included."""
+    """Return the share of the frame that is hair by its pixels alone, bright lines along the shafts included."""
     lightness = pair.lab[..., 0]
     dark = (lightness < np.median(lightness[pair.skin]) - DARK_BELOW_SKIN).astype(np.uint8)
     return float(cv2.morphologyEx(dark, cv2.MORPH_CLOSE, _disc(5)).mean())
 
 
 def shaft_widths(hair: Hair) -> Points:
-    """Widths in px along the middle of every shaft, or of several that lie side by side as one."""
+    """Return the widths in px along the middle of every shaft, or of several side by side as one."""
     mask = hair_mask(hair, FINE)
     depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     ridge = (mask > 0) & (depth >= cv2.dilate(depth, np.ones((3, 3), dtype=np.uint8)))
@@ -201,7 +201,7 @@ def upper_width(pair: Pair) -> float:
 
 
 def units(pair: Pair) -> float:
-    """Follicles that bear hair."""
+    """Count the follicles that bear hair."""
     return float(sum(not follicle.empty for follicle in pair.hair.follicles))
 
 
@@ -210,12 +210,12 @@ def empty_pores(pair: Pair) -> float:
 
 
 def scaled_share(pair: Pair) -> float:
-    """Share of the bare skin that translucent scales lighten."""
+    """Return the share of the bare skin that translucent scales lighten."""
     return float((pair.rise[..., 0][pair.skin] > LIFTED).mean())
 
 
 def white_share(pair: Pair) -> float:
-    """Share of the frame that is nearly white, and was not without the condition."""
+    """Return the share of the frame that is nearly white, and was not without the condition."""
     white = (pair.lab[..., 0] > WHITE_LIGHTNESS) & (np.hypot(pair.lab[..., 1], pair.lab[..., 2]) < WHITE_CHROMA)
     return float((white & (pair.rise[..., 0] > LIFTED)).mean())
 
@@ -225,12 +225,12 @@ def plates(pair: Pair) -> Mask:
 
 
 def plate_share(pair: Pair) -> float:
-    """Share of the frame under opaque flakes."""
+    """Return the share of the frame under opaque flakes."""
     return float(plates(pair).mean())
 
 
 def plate_size(pair: Pair) -> float:
-    """Diameter in px of the flake that a covered pixel lies in, on average: crumbs hardly count."""
+    """Return the diameter in px of the flake that a covered pixel lies in, on average: crumbs hardly count."""
     areas = np.array([_diameter(outline) ** 2 for outline in _blobs(plates(pair), SMALLEST_PLATE)])
     return float((np.sqrt(areas) * areas).sum() / areas.sum()) if len(areas) else math.nan
 
@@ -240,32 +240,32 @@ def gloss(pair: Pair) -> Mask:
 
 
 def gloss_share(pair: Pair) -> float:
-    """Share of the frame that is wet highlight."""
+    """Return the share of the frame that is wet highlight."""
     return float(gloss(pair).mean())
 
 
 def highlight_size(pair: Pair) -> float:
-    """Median diameter in px of the highlights, single glints left out."""
+    """Return the median diameter in px of the highlights, single glints left out."""
     return _typical(_blobs(gloss(pair), SMALLEST_HIGHLIGHT))
 
 
 def yellowing(pair: Pair) -> float:
-    """Δb* of the bare skin, highlights left out."""
+    """Return Δb* of the bare skin, highlights left out."""
     return float(np.median(pair.rise[..., 2][pair.skin & ~gloss(pair)]))
 
 
 def reddening(pair: Pair) -> float:
-    """Mean Δa* of the bare skin."""
+    """Return the mean Δa* of the bare skin."""
     return float(pair.rise[..., 1][pair.skin].mean())
 
 
 def red_share(pair: Pair) -> float:
-    """Share of the bare skin that is clearly redder."""
+    """Return the share of the bare skin that is clearly redder."""
     return float((pair.rise[..., 1][pair.skin] > RED).mean())
 
 
 def halos(pair: Pair) -> list[Points]:
-    """Outlines of the red halos; hairs across them and heads within them do not part them."""
+    """Return outlines of the red halos; hairs across them and heads within them do not part them."""
     red = (pair.rise[..., 1] > HALO_RED).astype(np.uint8)
     return _blobs(cv2.morphologyEx(red, cv2.MORPH_CLOSE, _disc(CROSSED)) > 0, SMALLEST_HALO)
 
@@ -279,19 +279,19 @@ def halo_size(pair: Pair) -> float:
 
 
 def halo_core(pair: Pair) -> float:
-    """Δa* that the reddest tenth of the halos exceeds."""
+    """Return the Δa* that the reddest tenth of the halos exceeds."""
     inside = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
     cv2.drawContours(inside, halos(pair), -1, (1,), cv2.FILLED)
     return float(np.percentile(pair.rise[..., 1][inside > 0], 90)) if inside.any() else math.nan
 
 
 def halo_share(pair: Pair) -> float:
-    """Share of the frame that is halo."""
+    """Return the share of the frame that is halo."""
     return float((pair.rise[..., 1] > RED).mean())
 
 
 def dome_size(pair: Pair) -> float:
-    """Median diameter in px of the white-yellow heads."""
+    """Return the median diameter in px of the white-yellow heads."""
     bright = (pair.rise[..., 0] > DOME_RISE).astype(np.uint8)
     return _typical(_blobs(cv2.morphologyEx(bright, cv2.MORPH_CLOSE, _disc(7)) > 0, SMALLEST_DOME))
 
@@ -311,7 +311,7 @@ class Cue:
 
 
 def _about(values: tuple[float, ...], tolerance: float) -> dict[float, Range]:
-    """Ranges about a value for each of the severities 0, 1, 2, 3."""
+    """Return ranges about a value for each of the severities 0, 1, 2, 3."""
     return {float(grade): (value - tolerance, value + tolerance) for grade, value in enumerate(values)}
 
 
@@ -365,7 +365,7 @@ CUES: tuple[Cue, ...] = (
         {TRACE: (0.0, 0.008), 1.0: (0.004, 0.03), 2.0: (0.02, 0.12), 3.0: (0.07, 0.4)},
     ),
     Cue("dandruff: plate size, px", Condition.DANDRUFF, plate_size, {1.0: (15, 60), 2.0: (20, 110), 3.0: (50, 220)}),
-    # "Soft-edged blobby highlights of 5–25 px" and a "yellow cast"; how much of either nobody measured, so what the
+    # "Soft-edged blobby highlights of 5–25 px" and a "yellow cast"; how much of either was not measured, so what the
     # ranges of share and Δb* ask is that it shows at 1, is clear at 3 and never floods the frame.
     Cue("sebum: highlight size, px", Condition.EXCESS_SEBUM, highlight_size, _everywhere(5.0, 25.0)),
     Cue(
@@ -433,7 +433,7 @@ OUTER_TENTHS = (10, 90)
 
 @lru_cache(maxsize=4)
 def checks(seeds: int = 20) -> tuple[Check, ...]:
-    """Every figure with its range, each a mean over the frames of `seeds` seeds."""
+    """Measure every figure with its range, each a mean over the frames of `seeds` seeds."""
     return (*_graded(seeds), *_casts(seeds), *_sharpness(seeds))
 
 
@@ -447,37 +447,37 @@ def _graded(seeds: int) -> list[Check]:
 
 
 def _means(condition: Condition, severity: float, seeds: int) -> dict[Cue, float]:
-    """Every cue that has a range there, on average over the seeds that show it."""
+    """Return every cue that has a range there, on average over the seeds that show it."""
     cues = [cue for cue in CUES if cue.condition == condition and severity in cue.targets]
     figures = [[cue.measure(pair(condition, severity, seed)) for cue in cues] for seed in range(seeds)]
     return {cue: _mean([row[place] for row in figures]) for place, cue in enumerate(cues)}
 
 
 def _mean(figures: list[float]) -> float:
-    known = [figure for figure in figures if not math.isnan(figure)]
-    return sum(known) / len(known) if known else math.nan
+    valid = [figure for figure in figures if not math.isnan(figure)]
+    return sum(valid) / len(valid) if valid else math.nan
 
 
 def _casts(seeds: int) -> list[Check]:
     skins = {cast.name: np.array([skin_colour(cast, seed) for seed in range(seeds)]) for cast in CASTS}
-    found = []
+    results = []
     for name, skin in skins.items():
         lightness, a, b = (float(value) for value in skin.mean(axis=0))
-        found.append(Check("skin: L*", name, *SKIN_LIGHTNESS, lightness))
-        found.append(Check("skin: a*", name, *SKIN_A[name], a))
-        found.append(Check("skin: b*", name, *SKIN_B[name], b))
-    return [*found, Check("skin: casts told apart", "all", *TOLD_APART, _told_apart(list(skins.values())))]
+        results.append(Check("skin: L*", name, *SKIN_LIGHTNESS, lightness))
+        results.append(Check("skin: a*", name, *SKIN_A[name], a))
+        results.append(Check("skin: b*", name, *SKIN_B[name], b))
+    return [*results, Check("skin: casts told apart", "all", *TOLD_APART, _told_apart(list(skins.values())))]
 
 
 def skin_colour(cast: Cast, seed: int) -> Points:
-    """Median L*, a* and b* of the bare skin of a normal frame."""
+    """Return median L*, a* and b* of the bare skin of a normal frame."""
     scene = scene_of({}, seed, cast)
     skin = lab_of(frame_of(scene, seed))[bare_skin(hair_of(scene, seed))]
     return np.asarray(np.median(skin, axis=0), dtype=np.float64)
 
 
 def _told_apart(skins: list[Points]) -> float:
-    """Share of the frames whose skin is nearest to the mean of its own cast."""
+    """Return the share of the frames whose skin is nearest to the mean of its own cast."""
     centres = np.array([skin.mean(axis=0) for skin in skins])
     nearest = [np.linalg.norm(skin[:, None] - centres, axis=2).argmin(axis=1) for skin in skins]
     return float(np.mean([nearest[own] == own for own in range(len(skins))]))
@@ -485,7 +485,7 @@ def _told_apart(skins: list[Points]) -> float:
 
 def _sharpness(seeds: int) -> list[Check]:
     good = [picture for picture in pictures_of(8 * seeds, 0) if not picture.confusers]
-    figures = np.percentile([sharpness(draw_picture(picture, 0)) for picture in good], OUTER_TENTHS)
+    figures = np.percentile([sharpness(render_picture(picture, 0)) for picture in good], OUTER_TENTHS)
     return [
         Check("dataset: Laplacian variance", f"{share}th percentile", *SHARPNESS, float(figure))
         for share, figure in zip(OUTER_TENTHS, figures, strict=True)
@@ -493,5 +493,5 @@ def _sharpness(seeds: int) -> list[Check]:
 
 
 def sharpness(frame: Pixels) -> float:
-    """Variance of the Laplacian of the grey picture."""
+    """Return the variance of the Laplacian of the grey picture."""
     return float(cv2.Laplacian(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var())

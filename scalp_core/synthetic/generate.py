@@ -1,6 +1,6 @@
-"""The built-in synthetic dataset: which sites, captures and labels there are, and their files on disk.
+"""Generates the synthetic dataset: its sites, captures and labels, and their files on disk.
 
-Knows nothing of how a frame is drawn (drawing/) nor of training. Pictures and labels are laid out and named like the
+Pictures and labels are laid out and named like the
 real ones, so that all that reads the real data can be tried on it; but they are drawings, and say nothing about people.
 """
 
@@ -41,10 +41,10 @@ from scalp_core.synthetic.label_noise import CLEAN_COLUMNS, SEVERITY_COLUMNS, cl
 # Raised whenever the same seed gives other names, labels or pixels than before.
 GENERATOR_VERSION = 2
 
-FEWEST_IMAGES = 16
+MIN_IMAGES = 16
 IMAGES_PER_SITE = 50  # where there are images enough for several sites a part
 SITES_OF_A_SMALL_PART = 3
-MOST_SITES = 9999  # the number has four digits
+MAX_SITES = 9999  # the number has four digits
 # Shares of captures with 1 … 5 images; 91,156 images in 22,338 captures make 4.08 on average.
 CAPTURE_SIZES = (0.03, 0.07, 0.12, 0.35, 0.43)
 FRAMES = (2, 3, 4, 5, 6)
@@ -75,7 +75,7 @@ TILT = {"TH": {Condition.EXCESS_SEBUM: 0.55, Condition.ERYTHEMA: -0.8}}
 TILT |= {region: {Condition.EXCESS_SEBUM: -0.5, Condition.ERYTHEMA: 0.55} for region in ("LH", "RH", "BH")}
 
 # How far severities stray from the middle of their grade, in grades: a region of a head, and two frames of it.
-REGION_SPREAD, FRAME_SPREAD, MOST_STRAY = 0.2, 0.07, 0.45
+REGION_SPREAD, FRAME_SPREAD, MAX_STRAY = 0.2, 0.07, 0.45
 TRACE = 0.35  # a normal scalp strays this much of it, upwards
 
 # Answers of a questionnaire, made up but for their names; a dyed head has an answer that fits.
@@ -140,7 +140,7 @@ class PlannedPicture:
 
     @cached_property
     def clean(self) -> Grades:
-        """The grades it was drawn as."""
+        """The grades of its severities."""
         return tuple(int(grade) for grade in clean_grades(np.array(self.severities)))
 
     @property
@@ -187,7 +187,7 @@ def make_dataset(
         ScalpError: a bad name or number; another dataset stands under this name; a worker or the disk failed.
     """
     check_name(name)
-    judged = _judged(images, evaluation)
+    judged = _evaluation_images(images, evaluation)
     _check(images, judged, prior)
     settings: dict[str, object] = {
         "generator": "scalp_core.synthetic.generate",
@@ -206,39 +206,39 @@ def make_dataset(
         _claim(folder, settings)
         pictures = plan_pictures(images, seed, evaluation=judged, prior=prior)
         measured = _render_all(folder, pictures, seed, processes or cores(), progress or no_progress)
-        return _whole_set(folder, settings, pictures, measured)
+        return _write_index(folder, settings, pictures, measured)
 
 
-def _whole_set(
+def _write_index(
     folder: Path, settings: dict[str, object], pictures: list[PlannedPicture], measured: dict[str, ImageMeasures]
 ) -> Dataset:
     sites = len({picture.site for picture in pictures})
-    dealt: dict[str, object] = {"by": "site", "seed": settings["seed"], "leaky": False}
-    dealt |= {"values": sites, "groups": sites}
-    dataset = write_dataset(folder, "synthetic", settings, _rows(pictures, measured), parts=dealt)
+    parts: dict[str, object] = {"by": "site", "seed": settings["seed"], "leaky": False}
+    parts |= {"values": sites, "groups": sites}
+    dataset = write_dataset(folder, "synthetic", settings, _rows(pictures, measured), parts=parts)
     (folder / MAKING).unlink(missing_ok=True)
     return dataset
 
 
-def _judged(images: int, evaluation: int | None) -> int:
+def _evaluation_images(images: int, evaluation: int | None) -> int:
     return round(images * (1 - PART_SHARES["train"])) if evaluation is None else evaluation
 
 
 def _check(images: int, evaluation: int, prior: str) -> None:
-    if images < FEWEST_IMAGES:
+    if images < MIN_IMAGES:
         raise ScalpError(
             "too_few_images",
-            f"A dataset of {images} images cannot be split by site into {len(PARTS)} parts; ask for {FEWEST_IMAGES} "
+            f"A dataset of {images} images cannot be split by site into {len(PARTS)} parts; ask for {MIN_IMAGES} "
             "or more.",
-            f"이미지 {images}장으로는 촬영 장소별로 {len(PARTS)}개 부분으로 나눌 수 없어요. {FEWEST_IMAGES}장 이상을 "
+            f"이미지 {images}장으로는 촬영 장소별로 {len(PARTS)}개 부분으로 나눌 수 없어요. {MIN_IMAGES}장 이상을 "
             "지정하세요.",
         )
-    most = images - FEWEST_IMAGES // 4
-    if not FEWEST_IMAGES // 4 <= evaluation <= most:
+    most = images - MIN_IMAGES // 4
+    if not MIN_IMAGES // 4 <= evaluation <= most:
         raise ScalpError(
             "bad_evaluation",
-            f"Of {images} images, {FEWEST_IMAGES // 4} to {most} can be for evaluation, not {evaluation}.",
-            f"이미지 {images}장 가운데 평가용은 {FEWEST_IMAGES // 4}–{most}장이어야 해요 (지정한 값: {evaluation}).",
+            f"Of {images} images, {MIN_IMAGES // 4} to {most} can be for evaluation, not {evaluation}.",
+            f"이미지 {images}장 가운데 평가용은 {MIN_IMAGES // 4}–{most}장이어야 해요 (지정한 값: {evaluation}).",
         )
     if prior not in PRIORS:
         raise ScalpError(
@@ -262,7 +262,7 @@ def _claim(folder: Path, settings: dict[str, object]) -> None:
 
 def _rows(pictures: list[PlannedPicture], measured: dict[str, ImageMeasures]) -> pd.DataFrame:
     measures = [measured[picture.image_id] for picture in pictures]
-    texts = [_texts(picture, one.sha256) for picture, one in zip(pictures, measures, strict=True)]
+    texts = [_texts(picture, file.sha256) for picture, file in zip(pictures, measures, strict=True)]
     return pd.concat(
         [
             pd.DataFrame(texts, columns=list(TEXT_COLUMNS)),
@@ -278,7 +278,7 @@ def _rows(pictures: list[PlannedPicture], measured: dict[str, ImageMeasures]) ->
 
 
 def _texts(picture: PlannedPicture, content: str) -> tuple[str, ...]:
-    """The text columns of one row."""
+    """Return the text columns of one row."""
     device, region, part = picture.device, picture.region, picture.part
     return picture.image_id, picture.path, content, picture.site, device, picture.capture, region, part
 
@@ -292,18 +292,18 @@ EVALUATION, TRAINING = 0, 1  # the first number of a picture's key
 def plan_pictures(
     images: int, seed: int, *, evaluation: int | None = None, prior: str = "tempered"
 ) -> list[PlannedPicture]:
-    """All pictures of a dataset without their pixels; the same for the same arguments, see `make_dataset`."""
-    judged = _judged(images, evaluation)
+    """Plan all pictures of a dataset without their pixels; deterministic, see `make_dataset`."""
+    judged = _evaluation_images(images, evaluation)
     tested = _plan_sites(EVALUATION, judged, seed, "real")
-    return _dealt(tested, seed) + _plan_sites(TRAINING, images - judged, seed, prior)
+    return _assign_parts(tested, seed) + _plan_sites(TRAINING, images - judged, seed, prior)
 
 
 def _plan_sites(kind: int, images: int, seed: int, prior: str) -> list[PlannedPicture]:
-    """`images` pictures, site after site; more of them begin with the same ones."""
-    numbers = np.random.default_rng([seed, 1]).permutation(MOST_SITES) + 1
+    """Plan `images` pictures, site after site; more of them begin with the same ones."""
+    numbers = np.random.default_rng([seed, 1]).permutation(MAX_SITES) + 1
     parts = len(PARTS) - 1 if kind == EVALUATION else 1
     usual = min(IMAGES_PER_SITE, max(1, images // (parts * SITES_OF_A_SMALL_PART)))
-    usual = max(usual, 4 * images // MOST_SITES)  # both kinds together must find numbers enough
+    usual = max(usual, 4 * images // MAX_SITES)  # both kinds together must find numbers enough
     pictures: list[PlannedPicture] = []
     position = 0
     while len(pictures) < images:
@@ -316,8 +316,8 @@ def _plan_sites(kind: int, images: int, seed: int, prior: str) -> list[PlannedPi
     return pictures
 
 
-def _dealt(pictures: list[PlannedPicture], seed: int) -> list[PlannedPicture]:
-    """The pictures to be judged on with their parts: whole sites, every grade in every part if a deal is found."""
+def _assign_parts(pictures: list[PlannedPicture], seed: int) -> list[PlannedPicture]:
+    """Assign the pictures to evaluate on to splits: whole sites, every grade in every split if possible."""
     rows = pd.DataFrame([picture.labels for picture in pictures], columns=list(LABEL_COLUMNS))
     shares = {part: share for part, share in PART_SHARES.items() if part != "train"}
     parts = split_groups(rows.assign(site=[picture.site for picture in pictures]), "site", seed, shares)
@@ -355,7 +355,7 @@ def _camera(balance: npt.NDArray[np.float64], generator: np.random.Generator) ->
 def _pictures_of(
     site: Site, key: tuple[int, int], size: int, prior: str, generator: np.random.Generator
 ) -> list[PlannedPicture]:
-    """`size` pictures of one site, capture after capture; more of them begin with the same ones."""
+    """Plan `size` pictures of one site, capture after capture; more of them begin with the same ones."""
     pictures: list[PlannedPicture] = []
     moment = int(generator.integers(FIRST_EPOCH_MS, LAST_EPOCH_MS))
     while len(pictures) < size:
@@ -369,7 +369,7 @@ def _pictures_of(
 def _capture(
     site: Site, key: tuple[int, int], moment: int, prior: str, generator: np.random.Generator
 ) -> list[PlannedPicture]:
-    """One head at one sitting: the same hair and light, one to five frames of its regions."""
+    """Plan one head at one sitting: the same hair and light, one to five frames of its regions."""
     device = int(generator.integers(len(site.serials)))
     stamp = moment // 10_000 if generator.random() < NINE_DIGITS_SHARE else moment
     cast = site.casts[device] if generator.random() < USUAL_CAST_SHARE else int(generator.integers(len(CASTS)))
@@ -403,16 +403,16 @@ def _capture(
 
 
 def _answers(hair: str, generator: np.random.Generator) -> tuple[str, ...]:
-    chosen = {name: str(generator.choice(answers)) for name, answers in ANSWERS.items()}
+    answers = {name: str(generator.choice(values)) for name, values in ANSWERS.items()}
     if hair == "dyed":
-        chosen["answers3"] = str(generator.choice(ANSWERS["answers3"][1:]))
-    return tuple(chosen.values())
+        answers["answers3"] = str(generator.choice(ANSWERS["answers3"][1:]))
+    return tuple(answers.values())
 
 
 def _region(
     base: Grades, region: str, prior: str, generator: np.random.Generator
 ) -> tuple[Grades, npt.NDArray[np.float64]]:
-    """The grades of one region of a head and how far it strays from their middle."""
+    """Draw the grades of one region of a head and how far it strays from their middle."""
     grades = dict(zip(CONDITIONS, _draw_grades(region, prior, generator), strict=True))
     for group, chance in KEPT:
         if generator.random() < chance:
@@ -423,22 +423,22 @@ def _region(
 def _severities(
     grades: Grades, stray: npt.NDArray[np.float64], generator: np.random.Generator
 ) -> npt.NDArray[np.float64]:
-    """(6,) the severities in one frame of a region, each within its grade."""
+    """Return the severities in one frame of a region, shape (6,), each within its grade."""
     strayed = stray + generator.normal(0, FRAME_SPREAD, len(CONDITIONS))
-    strayed = np.clip(strayed, -MOST_STRAY, MOST_STRAY)
+    strayed = np.clip(strayed, -MAX_STRAY, MAX_STRAY)
     return np.minimum(np.where(np.array(grades) == 0, TRACE * abs(strayed), np.array(grades) + strayed), 3.0)
 
 
 @lru_cache(maxsize=1)
 def _label_vectors() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """The 1,279 label vectors that occur in the real data, and how often each of them does."""
+    """Return the 1,279 label vectors that occur in the real data, and how often each of them does."""
     table = pd.read_csv(Path(__file__).with_name("label_joint_counts.csv"))
     return table[list(LABEL_COLUMNS)].to_numpy(np.int64), table["n"].to_numpy(np.float64)
 
 
 @lru_cache(maxsize=8)
 def _cumulative(region: str, prior: str) -> npt.NDArray[np.float64]:
-    """Cumulative chances of the label vectors in a region; "" stands for the head as a whole."""
+    """Return cumulative chances of the label vectors in a region; "" stands for the head as a whole."""
     vectors, counts = _label_vectors()
     weights = counts ** PRIORS[prior]
     for condition, tilt in TILT.get(region, {}).items():
@@ -448,22 +448,22 @@ def _cumulative(region: str, prior: str) -> npt.NDArray[np.float64]:
 
 def _draw_grades(region: str, prior: str, generator: np.random.Generator) -> Grades:
     vectors, _ = _label_vectors()
-    drawn = int(np.searchsorted(_cumulative(region, prior), generator.random(), side="right"))
-    return tuple(int(grade) for grade in vectors[min(drawn, len(vectors) - 1)])
+    place = int(np.searchsorted(_cumulative(region, prior), generator.random(), side="right"))
+    return tuple(int(grade) for grade in vectors[min(place, len(vectors) - 1)])
 
 
 # --- Pixels and files -----------------------------------------------------------------------------------------------
 
 
-def draw_picture(picture: PlannedPicture, seed: int) -> npt.NDArray[np.uint8]:
-    """The frame of one planned picture, (480, 640, 3) RGB."""
+def render_picture(picture: PlannedPicture, seed: int) -> npt.NDArray[np.uint8]:
+    """Render the frame of one planned picture, (480, 640, 3) RGB."""
     severities = dict(zip(CONDITIONS, picture.severities, strict=True))
     scene = Scene(severities, CASTS[picture.cast], picture.camera, picture.direction, picture.hair, picture.confusers)
     return render(scene, np.random.default_rng([seed, 3, *picture.key]))
 
 
 def encode(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """A frame as the JPEG that is written."""
+    """Encode a frame as the JPEG that is written."""
     flags = [value for flag in JPEG for value in flag]
     return cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), flags)[1].tobytes()
 
@@ -471,7 +471,7 @@ def encode(pixels: npt.NDArray[np.uint8]) -> bytes:
 def _render_all(
     folder: Path, pictures: list[PlannedPicture], seed: int, processes: int, progress: Progress
 ) -> dict[str, ImageMeasures]:
-    """Every file on disk; what is measured on them by id."""
+    """Render every file to disk; returns the measures by id."""
     for kind in ("images", "labels"):
         (folder / kind).mkdir(parents=True, exist_ok=True)
         sweep(folder / kind)
@@ -499,12 +499,12 @@ def _render_chunk(folder: Path, seed: int, pictures: list[PlannedPicture]) -> di
 
 
 def _render_one(folder: Path, seed: int, picture: PlannedPicture) -> ImageMeasures:
-    """What is measured on the picture's file, which is drawn unless it is there."""
+    """Return the measures of the picture's file, which is rendered unless it is there."""
     path = folder / picture.path
     label = folder / "labels" / f"{picture.stem}.json"
     if label.is_file() and _whole(path):
         return measure(path.read_bytes())
-    encoded = encode(draw_picture(picture, seed))
+    encoded = encode(render_picture(picture, seed))
     _write_quickly(path, encoded)
     _write_quickly(label, json.dumps(_label_file(picture, path.name), ensure_ascii=False).encode())
     return measure(encoded)
@@ -516,7 +516,7 @@ def _label_file(picture: PlannedPicture, file_name: str) -> dict[str, str]:
 
 
 def _whole(path: Path) -> bool:
-    """Whether a JPEG is there from its first marker to its last."""
+    """Return whether a JPEG is there from its first marker to its last."""
     if not path.is_file():
         return False
     content = path.read_bytes()

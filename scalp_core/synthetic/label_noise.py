@@ -1,4 +1,4 @@
-"""What a rater makes of a drawn picture, and so the best agreement with the labels that any grader can reach.
+"""The label errors of a rater on synthetic pictures, and the best agreement with such labels.
 
 A rendered picture has a continuous severity of each condition; its clean grade is the nearest whole number. The
 *labelled* grade is what a rater would have written: real labels of neighbouring grades are noisy, and erythema against
@@ -33,31 +33,31 @@ _erf = np.vectorize(erf, otypes=[float])
 
 
 def clean_grades(severities: Severities) -> npt.NDArray[np.int64]:
-    """The grades that an unerring eye would give, of the same shape."""
+    """Return the grades of the severities without any error, of the same shape."""
     return np.searchsorted(_EDGES, severities, side="right")
 
 
 def label_chances(severities: Severities) -> npt.NDArray[np.float64]:
-    """How likely each grade is to be written down: (pictures, conditions, 4)."""
+    """Return the probability of each grade to be written down: (pictures, conditions, 4)."""
     others = severities[:, _PARTNERS]
     shift = np.clip(others - severities, -MIX_UP_SHIFT, MIX_UP_SHIFT)
     chance = np.where(severities < _EDGES[0], MIX_UP_CHANCE_OF_NOTHING, MIX_UP_CHANCE)[..., None]
-    return (1 - chance) * _seen(severities) + chance * _seen(severities + shift)
+    return (1 - chance) * _rater_chances(severities) + chance * _rater_chances(severities + shift)
 
 
 def _partners() -> list[int]:
-    """For each condition the one it is taken for; itself where there is none."""
+    """Return for each condition the one it is taken for; itself where there is none."""
     partner = {condition: condition for condition in CONDITIONS}
-    for one, other in MIXED_UP:
-        partner |= {one: other, other: one}
+    for first, second in MIXED_UP:
+        partner |= {first: second, second: first}
     return [CONDITIONS.index(partner[condition]) for condition in CONDITIONS]
 
 
 _PARTNERS = _partners()
 
 
-def _seen(severities: Severities) -> npt.NDArray[np.float64]:
-    """Chances of the four grades where the rater's error is all that is between."""
+def _rater_chances(severities: Severities) -> npt.NDArray[np.float64]:
+    """Return the probabilities of the four grades by the rater's error alone."""
     error = np.clip(RATER_ERROR * severities, LEAST_ERROR, RATER_ERROR)[..., None]
     below = 0.5 * (1 + _erf((_EDGES - severities[..., None]) / (error * sqrt(2))))
     ends = np.zeros((*severities.shape, 1))
@@ -65,14 +65,14 @@ def _seen(severities: Severities) -> npt.NDArray[np.float64]:
 
 
 def draw_labels(severities: Severities, generator: np.random.Generator) -> npt.NDArray[np.int64]:
-    """What the rater wrote: (pictures, conditions)."""
+    """Draw the labels that a rater writes: (pictures, conditions)."""
     cumulative = label_chances(severities).cumsum(axis=-1)
     labels: npt.NDArray[np.int64] = (generator.random((*severities.shape, 1)) > cumulative).sum(axis=-1)
     return np.minimum(labels, len(GRADES) - 1)
 
 
 def best_kappa(chances: npt.NDArray[np.float64]) -> float:
-    """The highest expected quadratic weighted kappa of any grades given to pictures with these label chances.
+    """Return the highest expected quadratic weighted kappa of any grades given to pictures with these label chances.
 
     κ = 1 − O / E, and both are sums over pictures, so the best grades minimise O − ρE for the ρ = O / E that they
     reach (Dinkelbach 1967, On nonlinear fractional programming). O and E are taken in expectation over the labels.
@@ -84,26 +84,26 @@ def best_kappa(chances: npt.NDArray[np.float64]) -> float:
         NaN without pictures or where every label is certain to be the same.
     """
     grades = np.arange(len(GRADES))
-    squared = np.square(np.subtract.outer(grades, grades)).astype(float)  # given × labelled
-    observed = chances @ squared.T  # (pictures, given)
+    squared = np.square(np.subtract.outer(grades, grades)).astype(float)  # predicted × labelled
+    observed = chances @ squared.T  # (pictures, predicted)
     expected = squared @ chances.mean(axis=0) if len(chances) else np.full(len(GRADES), np.nan)
     ratio = 0.0
     for _ in range(50):
-        given = (observed - ratio * expected).argmin(axis=1)
-        reached = np.take_along_axis(observed, given[:, None], axis=1).sum() / max(expected[given].sum(), 1e-12)
+        predicted = (observed - ratio * expected).argmin(axis=1)
+        reached = np.take_along_axis(observed, predicted[:, None], axis=1).sum() / max(expected[predicted].sum(), 1e-12)
         if abs(reached - ratio) < 1e-12:
             break
         ratio = float(reached)
-    return 1 - ratio if len(chances) and expected[given].sum() > 1e-9 else float("nan")
+    return 1 - ratio if len(chances) and expected[predicted].sum() > 1e-9 else float("nan")
 
 
 def has_truth(dataset: Dataset) -> bool:
-    """Whether it is known what its pictures really show: only what we draw."""
+    """Return whether the dataset holds the severities of its pictures, as only synthetic ones do."""
     return set(SEVERITY_COLUMNS) <= set(dataset.columns)
 
 
 def truth_of(dataset: Dataset, row: int) -> dict[Condition, tuple[int, float]]:
-    """Clean grade and severity of one picture in every condition; empty where no truth is known."""
+    """Return clean grade and severity of one picture in every condition; empty for real pictures."""
     if not has_truth(dataset):
         return {}
     names = zip(CONDITIONS, CLEAN_COLUMNS, SEVERITY_COLUMNS, strict=True)
@@ -114,7 +114,7 @@ def truth_of(dataset: Dataset, row: int) -> dict[Condition, tuple[int, float]]:
 
 
 def ceiling(dataset: Dataset, part: str) -> dict[Condition, float]:
-    """The best quadratic weighted kappa to be expected in each condition on a part; empty where no truth is known.
+    """Return the best quadratic weighted kappa to expect in each condition on a split; empty for real pictures.
 
     Taken over the pictures that have a label, as what it is compared with.
     """

@@ -19,7 +19,7 @@ from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.synthetic import fidelity
 from scalp_core.synthetic.drawing.scene import CASTS, Hair, Shaft
 from scalp_core.synthetic.fidelity import CUES, Check, Cue, Pair, checks, pair, pictures_of
-from scalp_core.synthetic.generate import draw_picture
+from scalp_core.synthetic.generate import render_picture
 from training import contact_sheets
 from training import fidelity as command
 
@@ -106,9 +106,9 @@ PICTURES = 10
 HASH = f"""
 import cv2, hashlib, sys
 from scalp_core.synthetic.fidelity import pictures_of
-from scalp_core.synthetic.generate import draw_picture
+from scalp_core.synthetic.generate import render_picture
 cv2.setNumThreads(int(sys.argv[1]))
-frames = [draw_picture(picture, 3) for picture in pictures_of({PICTURES}, 3, "tempered")]
+frames = [render_picture(picture, 3) for picture in pictures_of({PICTURES}, 3, "tempered")]
 sys.stdout.write(hashlib.sha256(b"".join(frame.tobytes() for frame in frames)).hexdigest())
 """
 
@@ -120,7 +120,7 @@ def hashed_elsewhere(threads: int) -> str:
 
 
 def test_the_same_seed_gives_the_same_pixels_in_any_process() -> None:
-    here = [draw_picture(picture, 3) for picture in pictures_of(PICTURES, 3, "tempered")]
+    here = [render_picture(picture, 3) for picture in pictures_of(PICTURES, 3, "tempered")]
     expected = hashlib.sha256(b"".join(frame.tobytes() for frame in here)).hexdigest()
     assert {hashed_elsewhere(1), hashed_elsewhere(2)} == {expected}
     assert len({frame.tobytes() for frame in here}) == PICTURES

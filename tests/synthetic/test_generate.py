@@ -90,13 +90,13 @@ def test_one_and_two_processes_draw_the_same_pixels(
 def test_another_seed_gives_other_pictures() -> None:
     first, second = plan_pictures(IMAGES, 5), plan_pictures(IMAGES, 6)
     assert {picture.image_id for picture in first}.isdisjoint(picture.image_id for picture in second)
-    assert (generate.draw_picture(first[0], 5) != generate.draw_picture(first[0], 6)).any()
+    assert (generate.render_picture(first[0], 5) != generate.render_picture(first[0], 6)).any()
 
 
 def test_a_killed_call_is_resumed(small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCALP_DATA", str(tmp_path))
     drawn: list[str] = []
-    draw = generate.draw_picture
+    draw = generate.render_picture
 
     def draw_until_killed(picture: PlannedPicture, seed: int) -> np.ndarray:
         if len(drawn) == IMAGES // 2:
@@ -104,7 +104,7 @@ def test_a_killed_call_is_resumed(small: Dataset, tmp_path: Path, monkeypatch: p
         drawn.append(picture.image_id)
         return draw(picture, seed)
 
-    monkeypatch.setattr(generate, "draw_picture", draw_until_killed)
+    monkeypatch.setattr(generate, "render_picture", draw_until_killed)
     with pytest.raises(KeyboardInterrupt):
         make_dataset("small", IMAGES, 5, processes=1)
     assert (tmp_path / "small" / MAKING).is_file()
@@ -115,7 +115,7 @@ def test_a_killed_call_is_resumed(small: Dataset, tmp_path: Path, monkeypatch: p
 
     resumed: list[str] = []
     monkeypatch.setattr(
-        generate, "draw_picture", lambda picture, seed: (resumed.append(picture.image_id), draw(picture, seed))[1]
+        generate, "render_picture", lambda picture, seed: (resumed.append(picture.image_id), draw(picture, seed))[1]
     )
     dataset = make_dataset("small", IMAGES, 5, processes=1)
     assert len(resumed) == IMAGES // 2 + 1

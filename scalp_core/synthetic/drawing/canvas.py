@@ -1,4 +1,4 @@
-"""Sizes, smooth noise, soft spots and filled outlines: what every layer of a frame is drawn with. Knows no scalp.
+"""Sizes, smooth noise, soft spots and filled outlines that the layers of a frame share.
 
 OpenCV draws it all: smooth-edged polygons with sub-pixel corners, blurs and look-up tables, on 8-bit pictures.
 """
@@ -37,7 +37,7 @@ FROM_CENTRE = np.hypot((COLUMNS / SOFT_WIDTH - 0.5) * 2, (ROWS / SOFT_HEIGHT - 0
 def noise(
     generator: np.random.Generator, cell: float, width: int = WIDTH, height: int = HEIGHT, stretch: float = 1.0
 ) -> Field:
-    """Smooth noise of mean 0 and a deviation near 1 with features of `cell` px, `stretch` times as long across."""
+    """Return smooth noise of mean 0 and deviation near 1 with features of `cell` px, `stretch` times as long across."""
     columns, rows = math.ceil(width / (cell * stretch)) + 2, math.ceil(height / cell) + 2
     grid = generator.standard_normal((rows, columns), dtype=np.float32) * np.float32(1.35)
     return np.asarray(cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.float32)
@@ -52,7 +52,7 @@ def at_severity(severity: float, by_grade: Sequence[float]) -> float:
 
 
 def whole(expected: float, generator: np.random.Generator) -> int:
-    """A whole number that is `expected` on average: rounded up as often as its fraction says."""
+    """Return a whole number that is `expected` on average: rounded up as often as its fraction says."""
     return int(expected + generator.random())
 
 
@@ -62,7 +62,7 @@ def smoothstep(field: npt.NDArray[np.floating], low: float, high: float) -> Fiel
 
 
 def threshold(field: Field, coverage: float) -> float:
-    """The value that `coverage` of the field lies above."""
+    """Return the value that `coverage` of the field lies above."""
     return float(np.quantile(field[::8, ::8], 1.0 - min(max(coverage, 0.0), 1.0)))
 
 
@@ -80,7 +80,7 @@ def inside(points: Points, margin: float = 0.0) -> npt.NDArray[np.bool_]:
 
 
 def scattered(count: int, margin: float, generator: np.random.Generator) -> Points:
-    """Points that keep their distance from each other: of some random ones always the loneliest."""
+    """Return points that keep their distance from each other: of some random ones always the loneliest."""
     low, high = np.array([margin, margin]), np.array([WIDTH - margin, HEIGHT - margin])
     points = [generator.uniform(low, high)]
     for _ in range(count - 1):
@@ -100,7 +100,7 @@ def blend(image: Pixels | Field, colour: Colour | Field, alpha: Field) -> None:
 def blend_spot(
     image: Pixels, centre: Points, radius: float, colour: Colour, opacity: float, hardness: float, squeeze: float = 1.0
 ) -> None:
-    """A round spot with a soft rim: `hardness` 0 fades from the middle, towards 1 the rim is sharp."""
+    """Blend a round spot with a soft rim: `hardness` 0 fades from the middle, towards 1 the rim is sharp."""
     reach = math.ceil(radius * 1.3) + 1
     left, top = round(float(centre[0])) - reach, round(float(centre[1])) - reach
     right, bottom = min(left + 2 * reach + 1, WIDTH), min(top + 2 * reach + 1, HEIGHT)
@@ -115,7 +115,7 @@ def blend_spot(
 
 
 def overlay(frame: Pixels, colour: Colour, alpha: Field) -> Pixels:
-    """`colour` over the whole frame, in whole numbers: cheaper than floats where alpha is mostly 0."""
+    """Lay `colour` over the whole frame, in whole numbers: cheaper than floats where alpha is mostly 0."""
     mixed = cv2.blendLinear(plain(colour), frame, alpha, np.float32(1.0) - alpha)
     return np.asarray(mixed, dtype=np.uint8)
 
@@ -130,7 +130,7 @@ def fill(image: Pixels, outline: Points, colour: tuple[float, ...]) -> None:
 
 
 def ragged(centre: Points, radius: float, generator: np.random.Generator) -> Points:
-    """A polygon with sharp irregular edges."""
+    """Return a polygon with sharp irregular edges."""
     corners = int(generator.integers(14, 26))
     angles = np.sort(generator.uniform(0, 2 * math.pi, corners))
     twofold, threefold = generator.uniform(0, 2 * math.pi, 2)
@@ -140,7 +140,7 @@ def ragged(centre: Points, radius: float, generator: np.random.Generator) -> Poi
 
 
 def window(centre: Points, reach: float, width: int, height: int) -> tuple[slice, slice, Field, Field]:
-    """The rows and columns within `reach` of a point, and how far each of their pixels is from it across and down."""
+    """Return the rows and columns within `reach` of a point, and the distances of their pixels across and down."""
     left, top = (max(0, math.floor(float(middle) - reach)) for middle in centre)
     right, bottom = (max(0, math.ceil(float(middle) + reach) + 1) for middle in centre)
     rows, columns = slice(top, min(bottom, height)), slice(left, min(right, width))

@@ -1,4 +1,4 @@
-"""What is in a picture whatever the labels say: bubbles, blood, dye, over-exposure, hairs before the lens.
+"""Confusers independent of the labels: bubbles, blood, dye, over-exposure, hairs before the lens.
 
 Blur by motion and by a wrong distance is the camera's; a frame full of hair is the hair's.
 """
@@ -52,7 +52,7 @@ FRONT_BLUR = (3.5, 7.0)  # px
 
 
 def draw_stains(frame: Pixels, confusers: frozenset[str], generator: np.random.Generator) -> Pixels:
-    """What lies on the skin under the hair: dye stains, spots of blood with their crusts."""
+    """Draw stains on the skin under the hair: dye, spots of blood with their crusts."""
     dye, blood = generator.spawn(2)
     if "dye" in confusers:
         frame = _dyed(frame, dye)
@@ -62,7 +62,7 @@ def draw_stains(frame: Pixels, confusers: frozenset[str], generator: np.random.G
 
 
 def _dyed(frame: Pixels, generator: np.random.Generator) -> Pixels:
-    """A film that swallows light, uneven, a little darker where its edge dried, and dots of it left in pores."""
+    """Lay a film that swallows light, uneven, a little darker where its edge dried, with dots of it left in pores."""
     left = DYES[int(generator.integers(len(DYES)))]
     field = soft_noise(generator, 190) + 0.5 * soft_noise(generator, 55) + 0.2 * soft_noise(generator, 22)
     edge = threshold(field, generator.uniform(*DYED_SHARE))
@@ -78,12 +78,12 @@ def _dyed(frame: Pixels, generator: np.random.Generator) -> Pixels:
 
 
 def _disc(centre: Points, radius: float) -> tuple[list[int], int]:
-    """Centre and radius of a circle as OpenCV takes them."""
+    """Return centre and radius of a circle as OpenCV takes them."""
     return corners(centre).tolist(), int(corners(np.array([radius]))[0])
 
 
 def _filtered(frame: Pixels, left: Colour, alpha: Field) -> Pixels:
-    """`frame` through a coloured film, as thick as `alpha` says."""
+    """Return `frame` through a coloured film, as thick as `alpha` says."""
     coloured = cv2.multiply(frame, (*left, 1.0))
     return np.asarray(cv2.blendLinear(coloured, frame, alpha, np.float32(1.0) - alpha), dtype=np.uint8)
 
@@ -93,7 +93,7 @@ def _enlarged(soft: Field) -> Field:
 
 
 def _draw_blood(frame: Pixels, generator: np.random.Generator) -> None:
-    """One to three drops with sharp edges and no halo, or a scratch."""
+    """Draw one to three drops with sharp edges and no halo, or a scratch."""
     if generator.random() < SCRATCH_SHARE:
         _draw_scratch(frame, generator)
         return
@@ -103,7 +103,7 @@ def _draw_blood(frame: Pixels, generator: np.random.Generator) -> None:
 
 
 def _draw_scratch(frame: Pixels, generator: np.random.Generator) -> None:
-    """A thin broken line with crusts on it, in a row."""
+    """Draw a thin broken line with crusts on it, in a row."""
     start, angle = generator.uniform((100, 100), (WIDTH - 100, HEIGHT - 100)), generator.uniform(0, 2 * math.pi)
     length = generator.uniform(*SCRATCH_LENGTH)
     along = np.sort(generator.random(int(length / 7)))
@@ -118,7 +118,7 @@ def _draw_scratch(frame: Pixels, generator: np.random.Generator) -> None:
 
 
 def _draw_drop(frame: Pixels, centre: Points, radius: float, thin: Colour, generator: np.random.Generator) -> None:
-    """Thin at the rim, dark where it is thick, with a glint where it is still wet."""
+    """Draw a drop, thin at the rim, dark where it is thick, with a glint where it is still wet."""
     around = np.linspace(0, 2 * math.pi, 24, endpoint=False)
     oval, lobe = generator.uniform(0, 2 * math.pi, 2)
     reach = radius * (1.0 + 0.18 * np.cos(2 * around + oval) + 0.10 * np.cos(3 * around + lobe))
@@ -131,7 +131,7 @@ def _draw_drop(frame: Pixels, centre: Points, radius: float, thin: Colour, gener
 
 
 def draw_before_lens(frame: Pixels, confusers: frozenset[str], generator: np.random.Generator) -> Pixels:
-    """What lies between lens and scalp: bubbles, a hair out of focus; and light that comes straight back."""
+    """Draw bubbles and hairs out of focus between lens and scalp, and light that comes straight back."""
     bubbles, hairs, light = generator.spawn(3)
     if "bubbles" in confusers:
         _draw_bubbles(frame, bubbles)
@@ -144,7 +144,7 @@ def draw_before_lens(frame: Pixels, confusers: frozenset[str], generator: np.ran
 
 
 def _draw_bubbles(frame: Pixels, generator: np.random.Generator) -> None:
-    """Bubbles in gel or water, in a loose heap."""
+    """Draw bubbles in gel or water, in a loose heap."""
     middle = generator.uniform((60, 60), (WIDTH - 60, HEIGHT - 60))
     lamp = generator.uniform(0, 360)
     for _ in range(int(generator.integers(2, 9))):
@@ -153,7 +153,7 @@ def _draw_bubbles(frame: Pixels, generator: np.random.Generator) -> None:
 
 
 def _draw_bubble(frame: Pixels, centre: Points, radius: float, lamp: float) -> None:
-    """A dark ring that is soft inwards, a bright crescent on the lamp's side, a fainter one across; clear inside."""
+    """Draw a dark ring, soft inwards, a bright crescent on the lamp's side, a fainter one across; clear inside."""
     reach = math.ceil(radius) + 4
     left, top = max(round(float(centre[0])) - reach, 0), max(round(float(centre[1])) - reach, 0)
     part = frame[top : round(float(centre[1])) + reach, left : round(float(centre[0])) + reach]
@@ -174,7 +174,7 @@ def _draw_bubble(frame: Pixels, centre: Points, radius: float, lamp: float) -> N
 
 
 def _behind_a_hair(frame: Pixels, generator: np.random.Generator) -> Pixels:
-    """A wide dark band with blurred sides: a hair far nearer than what is in focus."""
+    """Draw a wide dark band with blurred sides: a hair far nearer than the focus."""
     mask = np.zeros((SOFT_HEIGHT, SOFT_WIDTH), dtype=np.uint8)
     angle = generator.uniform(0, 2 * math.pi)
     start = np.array([WIDTH / 2, HEIGHT / 2]) - 650.0 * direction_of(angle) + generator.normal(0, 130, 2)
@@ -186,7 +186,7 @@ def _behind_a_hair(frame: Pixels, generator: np.random.Generator) -> Pixels:
 
 
 def _over_exposed(frame: Pixels, generator: np.random.Generator) -> Pixels:
-    """A blown-out corner or side that fades into glare, and further into a veil."""
+    """Blow out a corner or side that fades into glare, and further into a veil."""
     angle = generator.uniform(0, 2 * math.pi)
     x, y = np.clip(direction_of(angle) * 1.35, -1.02, 1.02)
     away = np.hypot(COLUMNS / SOFT_WIDTH * 2 - 1 - x, ROWS / SOFT_HEIGHT * 2 - 1 - y) + 0.05 * soft_noise(generator, 90)

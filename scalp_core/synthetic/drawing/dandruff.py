@@ -55,7 +55,7 @@ TINT = 0.15  # how much of the light's colour, as the skin shows it, the flakes 
 
 
 def add_plates(frame: Pixels, severity: float, hair: Hair, above: Pixels, generator: np.random.Generator) -> Pixels:
-    """Flakes with a relief and a soft shadow, under the shafts of the mask `above`."""
+    """Draw flakes with a relief and a soft shadow, under the shafts of the mask `above`."""
     flakes, grain = generator.spawn(2)
     layers = _layers(severity, hair, flakes)
     if not layers.any():
@@ -70,7 +70,7 @@ def add_plates(frame: Pixels, severity: float, hair: Hair, above: Pixels, genera
 
 
 def _layers(severity: float, hair: Hair, generator: np.random.Generator) -> Pixels:
-    """Thickness of the flakes in whole layers, 0 where there are none."""
+    """Return the thickness of the flakes in whole layers, 0 where there are none."""
     thickness = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
     count = whole(at_severity(severity, FLAKES), generator)
     if count == 0:
@@ -92,7 +92,7 @@ def _layers(severity: float, hair: Hair, generator: np.random.Generator) -> Pixe
 
 
 def _around(centres: Points, radii: Points, generator: np.random.Generator) -> Points:
-    """Where crumbs lie that broke off the flakes: SATELLITES beside each, in the order of the flakes."""
+    """Return the places of crumbs that broke off the flakes: SATELLITES beside each, in the order of the flakes."""
     angles = generator.uniform(0, 2 * math.pi, (MOST_FLAKES, SATELLITES))
     away = radii[:, None] * generator.uniform(0.9, 1.7, angles.shape) + generator.exponential(7.0, angles.shape)
     places = centres[:, None] + np.stack([np.cos(angles), np.sin(angles)], axis=-1) * away[..., None]
@@ -100,7 +100,7 @@ def _around(centres: Points, radii: Points, generator: np.random.Generator) -> P
 
 
 def _radii(count: int, coverage: float, generator: np.random.Generator) -> Points:
-    """Of all flakes, such that the first `count` of them have the wanted area."""
+    """Return the radii of all flakes, such that the first `count` of them have the target area."""
     area = coverage * math.exp(COVERAGE_SPREAD * generator.standard_normal()) * AREA
     sizes = np.exp(SIZE_SPREAD * generator.standard_normal(MOST_FLAKES))
     scale = math.sqrt(area / (math.pi * float((sizes[:count] ** 2).sum())))
@@ -108,7 +108,7 @@ def _radii(count: int, coverage: float, generator: np.random.Generator) -> Point
 
 
 def _places(hair: Hair, generator: np.random.Generator) -> tuple[Points, Points]:
-    """Where the flakes lie, and for each the two axes it is stretched along: many hang on a shaft."""
+    """Return the places of the flakes, and the two axes each is stretched along: many hang on a shaft."""
     nests = scattered(NESTS, 60.0, generator)[generator.integers(NESTS, size=MOST_FLAKES)]
     centres = nests + generator.normal(0, NEST_SPREAD, (MOST_FLAKES, 2))
     centres = np.clip(centres, MARGIN, (WIDTH - MARGIN, HEIGHT - MARGIN))
@@ -127,7 +127,7 @@ def _places(hair: Hair, generator: np.random.Generator) -> tuple[Points, Points]
 
 
 def _torn(generator: np.random.Generator) -> Points:
-    """Outlines about (0, 0) of flakes of radius 1: (flakes, layers, points, 2).
+    """Return outlines about (0, 0) of flakes of radius 1: (flakes, layers, points, 2).
 
     Every layer is smaller than the one below and drawn to the same side.
     """
@@ -146,7 +146,7 @@ def _torn(generator: np.random.Generator) -> Points:
 
 
 def _add(thickness: Pixels, outline: Points, amount: float) -> None:
-    """Lay one more sheet on what is there."""
+    """Lay one more sheet on the thickness."""
     polygon = corners(outline)
     left, top, width, height = cv2.boundingRect(polygon >> SHIFT)
     left, top, right, bottom = max(left - 1, 0), max(top - 1, 0), left + width + 2, top + height + 2
@@ -160,7 +160,7 @@ def _add(thickness: Pixels, outline: Points, amount: float) -> None:
 
 
 def _add_crumbs(thickness: Pixels, places: Points, count: int, generator: np.random.Generator) -> None:
-    """Splinters of 2-10 px at the first `count` of the places."""
+    """Add splinters of 2-10 px at the first `count` of the places."""
     radii = 1.2 + generator.exponential(1.1, (len(places), 1)).clip(0, 3.8)
     radii = radii * generator.uniform(0.5, 1.4, (len(places), 5))
     angles = generator.uniform(0, 2 * math.pi, (len(places), 1))
@@ -173,7 +173,7 @@ def _add_crumbs(thickness: Pixels, places: Points, count: int, generator: np.ran
 
 
 def _worn(layers: Pixels, generator: np.random.Generator) -> Pixels:
-    """The layers with grain and fine cracks, as thickness."""
+    """Return the thickness of the layers with grain and fine cracks."""
     width, height = WIDTH // HALF, HEIGHT // HALF
     cracks = np.minimum(abs(noise(generator, 10.0, width, height)), abs(noise(generator, 14.0, width, height)))
     wear = 1.0 - 0.35 * (1.0 - smoothstep(cracks, 0.0, 0.12)) + 0.06 * noise(generator, 1.6, width, height)
@@ -184,7 +184,7 @@ def _worn(layers: Pixels, generator: np.random.Generator) -> Pixels:
 
 
 def _shadow(mask: Pixels, blur: float, strength: float) -> Pixels:
-    """What `mask` keeps from the light."""
+    """Return the light that `mask` takes away."""
     width, height = WIDTH // HALF, HEIGHT // HALF
     dense = cv2.convertScaleAbs(cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA), alpha=2.5)
     offset = np.array([[1.0, 0.0, SHADOW_OFFSET[0] / HALF], [0.0, 1.0, SHADOW_OFFSET[1] / HALF]])
@@ -194,7 +194,7 @@ def _shadow(mask: Pixels, blur: float, strength: float) -> Pixels:
 
 
 def _flaky(thickness: Pixels, shade: Pixels, skin: Points) -> Pixels:
-    """The colour of flakes in the light that shows the skin as it does: thin ones grey, thick ones cream."""
+    """Return the colour of flakes in the light that shows the skin as it does: thin ones grey, thick ones cream."""
     rise = cv2.GaussianBlur(cv2.LUT(thickness, RISE), (3, 3), 0.8)
     relief = cv2.filter2D(rise, -1, RELIEF, delta=LEVEL)
     tone = cv2.subtract(cv2.addWeighted(cv2.LUT(thickness, TONE), 1.0, relief, 1.0, -LEVEL), shade)

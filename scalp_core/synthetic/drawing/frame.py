@@ -18,7 +18,7 @@ from scalp_core.synthetic.drawing.skin import draw_pores, draw_ticks, skin_surfa
 
 
 def render(scene: Scene, generator: np.random.Generator) -> Pixels:
-    """One frame, (480, 640, 3) RGB. The same scene and generator state give the same pixels."""
+    """Render one frame, (480, 640, 3) RGB. The same scene and generator state give the same pixels."""
     skin, hairs, gloss, flakes, lace, redness, spots, stains, camera = generator.spawn(9)
     level = {condition: float(scene.severities[condition]) for condition in CONDITIONS}
     hair = plan_hair(level[Condition.HAIR_LOSS], scene, hairs)

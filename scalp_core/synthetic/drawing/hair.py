@@ -1,4 +1,4 @@
-"""Hair: which follicles and shafts there are at a severity of hair loss, and what they do to skin and frame.
+"""Hair: follicles and shafts by severity of hair loss, and their shadows on the skin.
 
 Every follicle has a random stream of its own, so a head that thins keeps the hairs it has left in place.
 """
@@ -67,7 +67,7 @@ MOST_SHIFT = 800  # px of a grain that are skipped, so that no two hairs shine a
 
 @dataclass(frozen=True)
 class Growth:
-    """What the hairs of one head share; `cling` is 1, and less where oil holds the hairs of a pore together."""
+    """Parameters that the hairs of one head share; `cling` is 1, and less where oil holds them together."""
 
     severity: float
     direction: float
@@ -79,7 +79,7 @@ class Growth:
 
 
 def plan_hair(severity: float, scene: Scene, generator: np.random.Generator) -> Hair:
-    """Follicles with their shafts, then hairs that cross from outside until the measured coverage is reached."""
+    """Plan follicles with their shafts, then hairs that cross from outside until the measured coverage is reached."""
     head, places, units, visitors, short = generator.spawn(5)
     growth = _growth(severity, scene, head)
     deviation, full = HAIR_COVERAGE_SPREAD * head.standard_normal(), head.uniform(*FULL_COVERAGE)
@@ -116,7 +116,7 @@ def _follicles(growth: Growth, generator: np.random.Generator) -> tuple[Follicle
 
 
 def _unit(pore: Follicle, growth: Growth, generator: np.random.Generator) -> Iterator[Shaft]:
-    """The hairs of one pore: they leave it side by side, then part gently."""
+    """Plan the hairs of one pore: they leave it side by side, then part gently."""
     chance = generator.random()
     count = 0 if pore.empty else 1 + sum(chance < at_severity(growth.severity, odds) for odds in UNIT_SIZES)
     aside = direction_of(pore.angle + math.pi / 2)
@@ -144,7 +144,7 @@ def _shaft(root: Points, angle: float, fan: float, growth: Growth, generator: np
 
 
 def _profile(length: float, taper: float) -> Points:
-    """Relative width along a shaft: a slightly swollen root, and a tip that loses the share `taper`."""
+    """Return the relative width along a shaft: a slightly swollen root, and a tip that loses the share `taper`."""
     swelling = 1.0 + 0.22 * np.exp(-((ALONG * length / 13.0) ** 2))
     tapering = 1.0 - taper * np.clip(ALONG - 0.6, 0, 1) / 0.4
     return np.asarray(swelling * tapering)
@@ -153,7 +153,7 @@ def _profile(length: float, taper: float) -> Points:
 def arc(
     root: Points, angle: float, length: float, generator: np.random.Generator, fan: float = 0.0, lean: float = 0.0
 ) -> Points:
-    """A gentle arc; it turns by `fan` soon after the root, and by about `lean` over its length."""
+    """Return a gentle arc; it turns by `fan` soon after the root, and by about `lean` over its length."""
     bend, sway = np.clip(lean + generator.normal(0, 0.28), -0.8, 0.8), generator.normal(0, 0.08)
     turned = fan * (1.0 - np.exp(-ALONG * length / 110.0))
     angles = angle + turned + bend * ALONG + sway * np.sin(ALONG * generator.uniform(3, 7))
@@ -162,7 +162,7 @@ def arc(
 
 
 def _visitors(growth: Growth, generator: np.random.Generator) -> Iterator[Shaft]:
-    """Hairs rooted outside the frame, without end; one in six crosses the others."""
+    """Yield hairs rooted outside the frame, without end; one in six crosses the others."""
     while True:
         angle = growth.direction + generator.normal(0, 0.22 if generator.random() < 5 / 6 else 0.9)
         across = generator.uniform(-0.55, 0.55) * WIDTH * direction_of(angle + math.pi / 2)
@@ -171,7 +171,7 @@ def _visitors(growth: Growth, generator: np.random.Generator) -> Iterator[Shaft]
 
 
 def _until_covered(hairs: Iterator[Shaft], others: Sequence[Shaft], coverage: float) -> list[Shaft]:
-    """As many of the hairs as bring the share of the frame that is hidden nearest to `coverage`."""
+    """Return as many of the hairs as bring the hidden share of the frame nearest to `coverage`."""
     mask = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
     for shaft in others:
         _cover(mask, shaft)
@@ -191,7 +191,7 @@ def _cover(mask: Pixels, shaft: Shaft) -> None:
 
 
 def _vellus_hairs(growth: Growth, generator: np.random.Generator) -> list[Shaft]:
-    """Short, thin, light brown hairs, as follicles make them before they stop."""
+    """Plan short, thin, light brown hairs, as follicles make them before they stop."""
     shafts = []
     for _ in range(whole(at_severity(growth.severity, VELLUS_HAIRS), generator)):
         root, length = generator.uniform((0, 0), (WIDTH, HEIGHT)), generator.uniform(45, 120)
@@ -206,7 +206,7 @@ def _vellus_hairs(growth: Growth, generator: np.random.Generator) -> list[Shaft]
 
 
 def shade_under_hair(lab: Field, hair: Hair) -> None:
-    """The root showing blue-grey through the skin behind each pore, and the shadow that every shaft casts."""
+    """Draw the root, blue-grey through the skin behind each pore, and the shadow that every shaft casts."""
     roots, cast = (np.zeros((SOFT_HEIGHT, SOFT_WIDTH), dtype=np.uint8) for _ in range(2))
     for follicle in hair.follicles:
         behind = follicle.centre - np.outer([20.0, 10.0, 0.0], direction_of(follicle.angle))

@@ -68,7 +68,7 @@ CRUST_REACH = 26.0  # px
 
 
 def redden(lab: Field, severity: float, generator: np.random.Generator) -> None:
-    """The diffuse red field between the follicles, with soft borders."""
+    """Add the diffuse red field between the follicles, with soft borders."""
     field = 0.7 * soft_noise(generator, 130) + 0.45 * soft_noise(generator, 48)
     edge = threshold(field, at_severity(severity, ERYTHEMA_AREA))
     patches = smoothstep(field, edge - 1.0, edge + 1.0)
@@ -80,11 +80,11 @@ def redden(lab: Field, severity: float, generator: np.random.Generator) -> None:
 
 
 def vessel_mask(severity: float, generator: np.random.Generator) -> Field | None:
-    """Thin winding vessels that branch and taper, some deep and blurred, 0–1; None where there are none."""
-    shown = np.clip((severity - generator.uniform(*TREES_SHOW, TREES)) / 0.5, 0.0, 1.0)
-    if not shown.any():
+    """Return thin winding vessels that branch and taper, some deep and blurred, 0–1; None if there are none."""
+    visible = np.clip((severity - generator.uniform(*TREES_SHOW, TREES)) / 0.5, 0.0, 1.0)
+    if not visible.any():
         return None
-    strengths = 255.0 * shown * generator.uniform(*VESSEL_STRENGTH, TREES)
+    strengths = 255.0 * visible * generator.uniform(*VESSEL_STRENGTH, TREES)
     deep, shallow = (np.zeros((HEIGHT, WIDTH), dtype=np.uint8) for _ in range(2))
     for vessels, width in zip(_trees(generator), VESSEL_WIDTHS, strict=True):
         of_tree = np.arange(len(vessels)) * TREES // len(vessels)
@@ -96,7 +96,7 @@ def vessel_mask(severity: float, generator: np.random.Generator) -> Field | None
 
 
 def _trees(generator: np.random.Generator) -> tuple[Points, Points, Points]:
-    """Paths of the sprouts, twigs and trunks of all vessels, those of one tree next to each other."""
+    """Return the paths of the sprouts, twigs and trunks of all vessels, those of one tree next to each other."""
     starts = generator.uniform((0, 0), (WIDTH, HEIGHT), (TREES, 2))
     angles, lengths = generator.uniform(0, 2 * math.pi, TREES), generator.uniform(70, 170, TREES)
     trunks = _winding(starts, angles, lengths, generator)
@@ -105,7 +105,7 @@ def _trees(generator: np.random.Generator) -> tuple[Points, Points, Points]:
 
 
 def _winding(starts: Points, angles: Points, lengths: Points, generator: np.random.Generator) -> Points:
-    """Tortuous paths, (count, STEPS, 2)."""
+    """Return tortuous paths, (count, STEPS, 2)."""
     turned = angles[:, None] + np.cumsum(generator.normal(0, TURN, (len(starts), STEPS)), axis=1)
     turned += 0.55 * np.sin(np.arange(STEPS) * 1.1 + angles[:, None])
     steps = np.stack([np.cos(turned), np.sin(turned)], axis=2) * (lengths / STEPS)[:, None, None]
@@ -113,7 +113,7 @@ def _winding(starts: Points, angles: Points, lengths: Points, generator: np.rand
 
 
 def _branches(paths: Points, generator: np.random.Generator) -> Points:
-    """FORKS thinner vessels out of each path, to either side."""
+    """Return FORKS thinner vessels out of each path, to either side."""
     parents = np.repeat(paths, FORKS, axis=0)
     count = len(parents)
     forks = generator.integers(2, STEPS - 2, count)
@@ -125,7 +125,7 @@ def _branches(paths: Points, generator: np.random.Generator) -> Points:
 
 
 def _tapered(paths: Points, width: float) -> Points:
-    """Outlines of vessels that end in a point."""
+    """Return outlines of vessels that end in a point."""
     along = np.gradient(paths, axis=1)
     across = np.stack([-along[..., 1], along[..., 0]], axis=2) / np.linalg.norm(along, axis=2, keepdims=True)
     half = across * np.linspace(width / 2, 0.1, STEPS)[:, None]
@@ -133,7 +133,7 @@ def _tapered(paths: Points, width: float) -> Points:
 
 
 def plan_pustules(severity: float, hair: Hair, generator: np.random.Generator) -> tuple[Pustule, ...]:
-    """One halo at grade 1, two or three or a pustule at 2, more with heads and crusts at 3, each on a follicle."""
+    """Plan one halo at grade 1, two or three or a pustule at 2, more with heads and crusts at 3, each on a follicle."""
     lone = bool(generator.random() < LONE_SHARE)
     onsets = LONE_ONSETS if lone else ONSETS
     sites = _sites(hair, generator)[: len(onsets)]
@@ -148,7 +148,7 @@ def plan_pustules(severity: float, hair: Hair, generator: np.random.Generator) -
 
 
 def _sites(hair: Hair, generator: np.random.Generator) -> list[Follicle]:
-    """Follicles well inside the frame in random order; where hair has gone, pores of invisible ones."""
+    """Return follicles well inside the frame in random order; where hair has gone, pores of invisible ones."""
     shuffled = [hair.follicles[int(number)] for number in generator.permutation(len(hair.follicles))]
     bare = [Follicle(place, float(generator.uniform(0, 6)), True) for place in scattered(6, WELL_INSIDE, generator)]
     return [follicle for follicle in shuffled if bool(inside(follicle.centre, WELL_INSIDE))] + bare
@@ -166,7 +166,7 @@ def _pustule(site: Follicle, grown: float, ripe: float, crusted: float, own: np.
 
 
 def add_halos(lab: Field, pustules: Sequence[Pustule]) -> None:
-    """Reddest next to the follicle, fading into an irregular rim; a little swollen, so one side is lit."""
+    """Add halos, reddest next to the follicle, fading into an irregular rim; a little swollen, so one side is lit."""
     for pustule in pustules:
         rows, columns, x, y = window(pustule.centre / SOFT, pustule.halo * 1.5 / SOFT, SOFT_WIDTH, SOFT_HEIGHT)
         distance = _lobed(x, y, pustule, 0.14) / np.float32(pustule.halo / SOFT)
@@ -180,7 +180,7 @@ def add_halos(lab: Field, pustules: Sequence[Pustule]) -> None:
 
 
 def _lobed(x: Field, y: Field, pustule: Pustule, depth: float) -> Field:
-    """Distance from the middle of something that is not quite round."""
+    """Return the distance from the middle of a shape that is not quite round."""
     angle = np.arctan2(y, x)
     twofold, threefold = pustule.phases
     lobes = 1.0 + depth * np.cos(2 * angle + twofold) + 0.6 * depth * np.cos(3 * angle + threefold)
@@ -196,7 +196,7 @@ def draw_pustules(frame: Pixels, pustules: Sequence[Pustule], generator: np.rand
 
 
 def _draw_dome(frame: Pixels, pustule: Pustule) -> None:
-    """A blister: translucent rim, yellow-white body lighter towards the lamp, one specular point."""
+    """Draw a blister: translucent rim, yellow-white body lighter towards the lamp, one specular point."""
     rows, columns, x, y = window(pustule.head, pustule.dome * 1.4, WIDTH, HEIGHT)
     distance = _lobed(x, y, pustule, 0.1) / np.float32(pustule.dome)
     patch = frame[rows, columns]
@@ -208,7 +208,7 @@ def _draw_dome(frame: Pixels, pustule: Pustule) -> None:
 
 
 def _draw_crust(frame: Pixels, pustule: Pustule, generator: np.random.Generator) -> None:
-    """Dried secretion: a few ragged brownish-yellow crumbs beside the head."""
+    """Draw dried secretion: a few ragged brownish-yellow crumbs beside the head."""
     place = pustule.head + direction_of(generator.uniform(0, 2 * math.pi)) * max(pustule.dome * 0.8, 5.0)
     rows, columns, _, _ = window(place, CRUST_REACH, WIDTH, HEIGHT)
     patch = frame[rows, columns]

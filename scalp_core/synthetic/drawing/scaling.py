@@ -67,7 +67,7 @@ class Layer:
 
 
 def add_lace(surface: Pixels, severity: float, hair: Hair, generator: np.random.Generator) -> Pixels:
-    """Plates with lifted edges, cracks between those that are about to lift, collars about the follicles."""
+    """Draw plates with lifted edges, cracks between those about to lift, collars about the follicles."""
     lifted = at_severity(severity, LIFTED)
     if lifted < LEAST:
         return surface
@@ -85,7 +85,7 @@ def add_lace(surface: Pixels, severity: float, hair: Hair, generator: np.random.
 
 
 def _horny_layer(hair: Hair, generator: np.random.Generator) -> Layer:
-    """Plates lift sooner or later by region, by chance, and sooner about a follicle."""
+    """Lay out plates that lift sooner or later by region, by chance, and sooner about a follicle."""
     plate, inwards = _net(generator)
     own = generator.standard_normal(PLATES + 1, dtype=np.float32) * np.float32(0.55)
     region, ragged, patchy = (noise(generator, cell, SMALL_WIDTH, SMALL_HEIGHT) for cell in (46.0, 2.6, 9.0))
@@ -94,7 +94,7 @@ def _horny_layer(hair: Hair, generator: np.random.Generator) -> Layer:
 
 
 def _net(generator: np.random.Generator) -> tuple[Pixels, Field]:
-    """For every pixel the number of its plate and how far it is from that plate's edge."""
+    """Return the number of its plate for every pixel, and the distance from that plate's edge."""
     middles = generator.uniform((0, 0), (SMALL_WIDTH, SMALL_HEIGHT), (PLATES, 2)).astype(np.int32)
     elsewhere = np.ones((SMALL_HEIGHT, SMALL_WIDTH), dtype=np.uint8)
     elsewhere[middles[:, 1], middles[:, 0]] = 0
@@ -119,28 +119,28 @@ def _near_follicles(hair: Hair) -> Field:
 
 
 def _plates(layer: Layer, edge: float) -> tuple[Pixels, Pixels]:
-    """At full size: the distance from the edges, and where lifted plates are and how far they have lifted."""
+    """Return, at full size, the distance from the edges, and where and how far plates have lifted."""
     depth = _enlarged(_bytes((layer.inwards - 0.45 * layer.ragged - 0.4 * layer.patchy) * STEPS_A_PX))
     lift = _enlarged(_rising(layer.readiness, edge, edge + 0.4))
     return depth, _product(lift, cv2.LUT(depth, BODY))
 
 
 def _film(layer: Layer, depth: Pixels, solid: Pixels) -> Pixels:
-    """Opacity of a plate: a thin uneven film and a whiter rim, which is broken like lace."""
+    """Return the opacity of plates: a thin uneven film and a whiter rim, which is broken like lace."""
     film = _enlarged(_bytes(FILM + 0.24 * FILM * layer.ragged))
     broken = _enlarged(_rising(layer.patchy - layer.ragged, -0.8, 0.8))
     return _product(solid, cv2.add(film, _product(cv2.LUT(depth, EDGE), broken)))
 
 
 def _cracks(layer: Layer, edge: float) -> Pixels:
-    """Opacity of the fine lines between plates that are about to lift."""
+    """Return the opacity of the fine lines between plates that are about to lift."""
     near = _rising(layer.readiness, edge - 0.5, edge + 0.2)
     lines = cv2.LUT(_bytes(layer.inwards * STEPS_A_PX), LINE)
     return _enlarged(_product(_product(near, lines), _rising(layer.ragged - layer.patchy, 0.0, 1.2)))
 
 
 def _rising(field: Field, low: float, high: float) -> Pixels:
-    """0 below `low`, 255 above `high`."""
+    """Return a ramp: 0 below `low`, 255 above `high`."""
     return _bytes((field - np.float32(low)) * np.float32(255.0 / (high - low)))
 
 
@@ -148,8 +148,8 @@ def _bytes(field: Field) -> Pixels:
     return np.clip(field, 0.0, 255.0).astype(np.uint8)
 
 
-def _product(one: cv2.typing.MatLike, other: cv2.typing.MatLike) -> Pixels:
-    return np.asarray(cv2.multiply(one, other, scale=1 / 255.0), dtype=np.uint8)
+def _product(first: cv2.typing.MatLike, second: cv2.typing.MatLike) -> Pixels:
+    return np.asarray(cv2.multiply(first, second, scale=1 / 255.0), dtype=np.uint8)
 
 
 def _enlarged(small: Pixels) -> Pixels:
@@ -157,7 +157,7 @@ def _enlarged(small: Pixels) -> Pixels:
 
 
 def _collars(severity: float, hair: Hair, generator: np.random.Generator) -> Pixels:
-    """Opacity of the broken rings of scale where the hairs come out."""
+    """Return the opacity of the broken rings of scale at the pores."""
     rings = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
     share = at_severity(severity, COLLARS)
     for follicle in hair.follicles:

@@ -1,4 +1,4 @@
-"""What decides a frame, and the things that several layers speak of: hairs, follicles, pustules."""
+"""The parameters of a frame, and the parts that several layers share: hairs, follicles, pustules."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ CASTS: tuple[Cast, ...] = (
 
 @dataclass(frozen=True)
 class Camera:
-    """What one device at one site does to every picture.
+    """The effect of one device at one site on every picture.
 
     Attributes:
         gains: factor for red, green and blue (the white balance).
@@ -107,13 +107,13 @@ class Shaft:
 
     @cached_property
     def along(self) -> Points:
-        """How far each point is from the root along the shaft, in px."""
+        """Return the distance of each point from the root along the shaft, in px."""
         steps = np.linalg.norm(np.diff(self.path, axis=0), axis=1)
         return np.concatenate([[0.0], np.cumsum(steps)])
 
     @cached_property
     def normals(self) -> Points:
-        """Unit vectors across the shaft, one a point."""
+        """Return unit vectors across the shaft, one a point."""
         steps = np.empty_like(self.path)
         steps[1:-1] = self.path[2:] - self.path[:-2]
         steps[0], steps[-1] = self.path[1] - self.path[0], self.path[-1] - self.path[-2]
@@ -121,7 +121,7 @@ class Shaft:
         return np.stack([-steps[:, 1], steps[:, 0]], axis=1)
 
     def outline(self, trim: float = 0.0) -> Points:
-        """The polygon about the shaft, `trim` px narrower than it is."""
+        """Return the polygon about the shaft, `trim` px narrower than it is."""
         half = self.normals * (np.maximum(self.widths - trim, 0.0)[:, None] / 2)
         return np.concatenate([self.path + half, (self.path - half)[::-1]])
 

@@ -60,14 +60,14 @@ HALF_ROWS, HALF_COLUMNS = np.mgrid[0:HALF_HEIGHT, 0:HALF_WIDTH].astype(np.float3
 
 @dataclass(frozen=True)
 class Oil:
-    """Where the skin is wet (`film`, 0–1, quarter size) and where that shines (`gloss`, 0–1, half size)."""
+    """The wetness of the skin (`film`, 0–1, quarter size) and its shine (`gloss`, 0–1, half size)."""
 
     film: Field
     gloss: Field
 
 
 def gloss_mask(severity: float, hair: Hair, generator: np.random.Generator) -> Oil:
-    """Bumps of the skin shine where the film reaches them: no highlight has an edge of its own."""
+    """Return the oil of a frame: bumps of the skin shine where the film reaches them, without hard edges."""
     # Oily hairs lie otherwise than dry ones, so there may be more or fewer: that must not move the film.
     pores, strands, lie, bumps = generator.spawn(4)
     soaked = _soaked(severity, len(hair.follicles), PORES_WET, pores)
@@ -84,7 +84,7 @@ def gloss_mask(severity: float, hair: Hair, generator: np.random.Generator) -> O
 
 
 def _under_hair(hair: Hair) -> Field:
-    """What the shafts hide of the wet skin, 0–1."""
+    """Return the share of the skin that the shafts hide, 0–1."""
     mask = np.zeros((HALF_HEIGHT, HALF_WIDTH), dtype=np.uint8)
     for shaft in hair.shafts:
         fill(mask, shaft.outline() / HALF, (255,))
@@ -92,12 +92,12 @@ def _under_hair(hair: Hair) -> Field:
 
 
 def _soaked(severity: float, count: int, wet: tuple[float, float], generator: np.random.Generator) -> Points:
-    """How much of its oil, 0–1, each pore or shaft holds: they begin one after the other."""
+    """Return the share of its oil, 0–1, that each pore or shaft holds: they begin one after the other."""
     return np.asarray(np.clip((severity - generator.uniform(*wet, count)) / SOAKING, 0.0, 1.0))
 
 
 def _film(severity: float, hair: Hair, soaked: Points, dripping: Points, generator: np.random.Generator) -> Field:
-    """Patches of oil, and what surrounds wet pores and shafts."""
+    """Return patches of oil, and the surroundings of wet pores and shafts."""
     lie = 0.75 * soft_noise(generator, 120) + 0.4 * soft_noise(generator, 42)
     edge = threshold(lie, at_severity(severity, FILM_COVERAGE))
     depth = np.float32(at_severity(severity, FILM_DEPTH))
@@ -119,13 +119,13 @@ def _wet_surroundings(hair: Hair, soaked: Points, dripping: Points) -> Field:
 
 
 def _wet_part(shaft: Shaft, amount: float) -> Points:
-    """The first part of a shaft, on the side of the lamp."""
+    """Return the first part of a shaft, on the side of the lamp."""
     reach = 3 + round(7 * amount)
     return np.asarray((shaft.path + shaft.normals * shaft.widths[:, None] * 0.3)[1:reach])
 
 
 def _relief(hair: Hair, generator: np.random.Generator) -> Field:
-    """Bumps along the skin lines, which run across the hair; pushed about, so that they are of no regular shape."""
+    """Return bumps along the skin lines, which run across the hair; pushed about, so that their shape is irregular."""
     cell, push = RELIEF_CELL / HALF, RELIEF_WARP / HALF
     coarse, fine = (noise(generator, size, TURNING, TURNING, RELIEF_STRETCH) for size in (cell, cell / 2))
     across, down = (push * noise(generator, WARP_CELL / HALF, HALF_WIDTH, HALF_HEIGHT) for _ in range(2))
@@ -140,7 +140,7 @@ def _relief(hair: Hair, generator: np.random.Generator) -> Field:
 def _menisci(
     hair: Hair, soaked: Points, dripping: Points, pores: np.random.Generator, strands: np.random.Generator
 ) -> Field:
-    """Crescents where the film climbs the rim of a pore, droplets beside it, lines along wet shafts; 0–1."""
+    """Return crescents where the film climbs a pore, droplets beside it, lines along wet shafts; 0–1."""
     mask = np.zeros((HALF_HEIGHT, HALF_WIDTH), dtype=np.uint8)
     for follicle, amount in zip(hair.follicles, soaked, strict=True):
         chances = pores.random((3, 4))
@@ -177,7 +177,7 @@ def _draw_droplet(mask: Pixels, place: Points, amount: float, chance: Points) ->
 
 
 def wet_skin(lab: Field, severity: float, oil: Oil, generator: np.random.Generator) -> None:
-    """Oil lets light into the skin: darker and more saturated under the film, and yellow all over."""
+    """Let light into the oily skin: darker and more saturated under the film, and yellow all over."""
     patches = smoothstep(soft_noise(generator, 110), -0.6, 1.2)
     amount = np.float32(severity / 3.0)
     film = cv2.GaussianBlur(oil.film, (0, 0), 2.5)
@@ -188,7 +188,7 @@ def wet_skin(lab: Field, severity: float, oil: Oil, generator: np.random.Generat
 
 
 def draw_plugs(frame: Pixels, severity: float, hair: Hair, generator: np.random.Generator) -> None:
-    """Waxy yellow plugs in the pores of an oily scalp."""
+    """Draw waxy yellow plugs in the pores of an oily scalp."""
     share = at_severity(severity, PLUGS_SHARE)
     for follicle in hair.follicles:
         chance, size, squeeze = generator.random(3)
@@ -202,7 +202,7 @@ def draw_plugs(frame: Pixels, severity: float, hair: Hair, generator: np.random.
 
 
 def add_gloss(frame: Pixels, oil: Oil) -> Pixels:
-    """The highlights over all that lies under them."""
+    """Draw the highlights over all that lies under them."""
     if float(oil.gloss.max()) < 0.05:
         return frame
     alpha = cv2.resize(oil.gloss, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)

@@ -56,7 +56,7 @@ LINE_CROSSING = 0.5
 
 
 def soft_skin(scene: Scene, generator: np.random.Generator) -> Field:
-    """Colour of the healthy skin without detail: (120, 160, 3) float L*a*b*, enlarged when it has all it needs."""
+    """Return the colour of the healthy skin without detail: (120, 160, 3) float L*a*b*, enlarged later."""
     lab = np.empty((SOFT_HEIGHT, SOFT_WIDTH, 3), dtype=np.float32)
     shade = 0.8 * soft_noise(generator, 280) + 0.3 * soft_noise(generator, 110)
     warmth = 0.55 - FROM_CENTRE**2 * generator.uniform(0.55, 1.0) + 0.35 * soft_noise(generator, 200)
@@ -70,7 +70,7 @@ def soft_skin(scene: Scene, generator: np.random.Generator) -> Field:
 
 
 def skin_surface(lab: Field, vessels: Field | None, direction: float, generator: np.random.Generator) -> Pixels:
-    """Relief, mottling and vessels over the soft colours; (480, 640, 3) RGB."""
+    """Draw relief, mottling and vessels over the soft colours; (480, 640, 3) RGB."""
     width, height = WIDTH // HALF, HEIGHT // HALF
     rgb = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB) * np.float32(255.0)
     colours = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -86,7 +86,7 @@ def skin_surface(lab: Field, vessels: Field | None, direction: float, generator:
 
 
 def _relief(direction: float, generator: np.random.Generator) -> Field:
-    """The part of the relief under this frame, at half size; its furrows fade in and out over the skin."""
+    """Return the part of the relief under this frame, at half size; its furrows fade in and out over the skin."""
     width, height = WIDTH // HALF, HEIGHT // HALF
     middle = generator.uniform(0.37, 0.63, 2) * TILE
     turn = cv2.getRotationMatrix2D((0.0, 0.0), -math.degrees(direction) - 90.0, generator.uniform(0.85, 1.35))
@@ -100,7 +100,7 @@ def _relief(direction: float, generator: np.random.Generator) -> Field:
 
 @lru_cache(maxsize=1)
 def _relief_tile() -> Field:
-    """Plateaus parted by furrows, coarse and fine ones, lit from the side; deviation 1."""
+    """Return plateaus parted by furrows, coarse and fine ones, lit from the side; deviation 1."""
     generator = np.random.default_rng(TILE_SEED)
     height = _plateaus(PLATEAU, generator) + 0.55 * _plateaus(FINE_PLATEAU, generator)
     height = cv2.GaussianBlur(height, (0, 0), 0.8)
@@ -110,7 +110,7 @@ def _relief_tile() -> Field:
 
 
 def _plateaus(spacing: float, generator: np.random.Generator) -> Field:
-    """0 in the furrows, up to 1 between them: the borders of cells about jittered points."""
+    """Return 0 in the furrows, up to 1 between them: the borders of cells about jittered points."""
     y, x = np.mgrid[0:TILE, 0:TILE].astype(np.float32)
     x = (x + 1.3 * noise(generator, 2 * spacing, TILE, TILE)) / np.float32(spacing * PLATEAU_STRETCH)
     y = (y + 1.3 * noise(generator, 2 * spacing, TILE, TILE)) / np.float32(spacing)
@@ -130,7 +130,7 @@ def _plateaus(spacing: float, generator: np.random.Generator) -> Field:
 
 
 def draw_ticks(frame: Pixels, direction: float, generator: np.random.Generator) -> None:
-    """The many tiny white reflections of the skin's relief, along the skin lines, in swarms."""
+    """Draw the many tiny white reflections of the skin's relief, along the skin lines, in swarms."""
     skin = _skin_colour(frame)
     middles = _swarms(int(TICKS * generator.uniform(0.5, 1.4)), generator)
     amount = len(middles)
@@ -146,7 +146,7 @@ def draw_ticks(frame: Pixels, direction: float, generator: np.random.Generator) 
 
 
 def _swarms(amount: int, generator: np.random.Generator) -> Points:
-    """Random places, far more of them where the skin happens to lie towards the lamp."""
+    """Return random places, far more of them where the skin happens to lie towards the lamp."""
     places = generator.uniform((0, 0), (WIDTH, HEIGHT), (4 * amount, 2))
     towards = soft_noise(generator, 70)[(places[:, 1] // 4).astype(int), (places[:, 0] // 4).astype(int)]
     chance = np.exp(0.85 * towards)
@@ -154,7 +154,7 @@ def _swarms(amount: int, generator: np.random.Generator) -> Points:
 
 
 def draw_pores(frame: Pixels, hair: Hair, generator: np.random.Generator) -> None:
-    """A translucent collar about every follicle; an empty one shows a yellowish, shadowed dimple."""
+    """Draw a translucent collar about every follicle; an empty one shows a yellowish, shadowed dimple."""
     skin = _skin_colour(frame)
     shadow, collar, rim = (_tinted(skin, shift) for shift in (PORE_SHADOW, PORE_COLLAR, PORE_RIM))
     for follicle in hair.follicles:
@@ -168,7 +168,7 @@ def draw_pores(frame: Pixels, hair: Hair, generator: np.random.Generator) -> Non
 
 
 def _draw_dimple(frame: Pixels, centre: Points, radius: float, squeeze: float) -> None:
-    """A shallow hole filled with a little wax, deepest in the middle, its far wall lit."""
+    """Draw a shallow hole filled with a little wax, deepest in the middle, its far wall lit."""
     skin = _skin_colour(frame)
     blend_spot(frame, centre, radius, _tinted(skin, DIMPLE), 0.65, 0.45, squeeze)
     blend_spot(frame, centre - radius * 0.1, radius * 0.5, _tinted(skin, HOLE), 0.55, 0.05, squeeze)
@@ -180,6 +180,6 @@ def _skin_colour(frame: Pixels) -> Points:
 
 
 def _tinted(skin: Points, shift: Colour) -> Colour:
-    """The colour of the skin, so much lighter or darker: what a device's light does to it is in it already."""
+    """Return the colour of the skin, lighter or darker; a device's light is in it already."""
     red, green, blue = np.clip(skin + shift, 0.0, 255.0)
     return float(red), float(green), float(blue)

@@ -31,7 +31,7 @@ Index = npt.NDArray[np.int32]
 
 
 def grains(generator: np.random.Generator) -> Field:
-    """What varies along hairs, (GRAINS, 4, LONGEST): tone, bright line, broad gloss, wandering of the line."""
+    """Return variations along hairs, (GRAINS, 4, LONGEST): tone, bright line, broad gloss, wandering of the line."""
     slow, middle, short, fine = (noise(generator, 1.0, LONGEST, GRAINS, cell) for cell in (90.0, 38.0, 14.0, 5.0))
     tone = np.float32(1.0) + np.float32(0.10) * slow + np.float32(0.06) * fine
     line = smoothstep(middle + slow + np.float32(0.5) * short + np.float32(0.35) * fine, 0.1, 2.3)
@@ -60,7 +60,7 @@ def draw_strand(frame: Pixels, shaft: Shaft, grain: Field, shine: float) -> tupl
 
 
 def _strip(shaft: Shaft) -> tuple[Index, Field, Index]:
-    """The pixels near a shaft: their flat places, how far off its axis they are, and how far along it, from BURIED."""
+    """Return the pixels near a shaft: their flat places, distance off its axis, and distance along it from BURIED."""
     main = int(np.argmin(abs(shaft.path[-1] - shaft.path[0]))) ^ 1
     size, size_across = (WIDTH, HEIGHT) if main == 0 else (HEIGHT, WIDTH)
     knots, others = _knots(shaft, main)
@@ -79,7 +79,7 @@ def _strip(shaft: Shaft) -> tuple[Index, Field, Index]:
 
 
 def _knots(shaft: Shaft, main: int) -> tuple[Points, list[Points]]:
-    """Along the axis `main`, upwards: where a shaft is, its half width, distance from the root, and direction there."""
+    """Return knots along the axis `main`, upwards: place of the shaft, half width, distance from root, direction."""
     forward = np.stack([shaft.normals[:, 1], -shaft.normals[:, 0]], axis=1)
     path = np.concatenate([shaft.path[:1] - forward[:1] * BURIED, shaft.path, shaft.path[-1:] + forward[-1:] * END])
     along = np.concatenate([[-BURIED], shaft.along, shaft.along[-1:] + END])
@@ -91,7 +91,7 @@ def _knots(shaft: Shaft, main: int) -> tuple[Points, list[Points]]:
 
 
 def _lengthwise(shaft: Shaft, grain: Field, shine: float) -> Field:
-    """All that depends only on the distance from the root, one column a px from BURIED behind it:
+    """Return all that depends only on the distance from the root, one column a px from BURIED behind it:
 
     half width in edges, 1 / edge, opacity, share of skin before it, 1 / half width, tone, bright line, gloss, and the
     line's place and 1 / its width.
@@ -113,7 +113,7 @@ def _lengthwise(shaft: Shaft, grain: Field, shine: float) -> Field:
 
 
 def _light(across: Field, grain: Sequence[Field]) -> tuple[Field, Field]:
-    """The shares of the hair's own colour and of the lamp's in each pixel; `across` in half widths."""
+    """Return the shares of the hair's own colour and of the lamp's in each pixel; `across` in half widths."""
     tone, line, gloss, wander, narrow = grain
     off_axis = across - wander
     lamp = line * _bump(off_axis * narrow) + gloss * _bump(off_axis)
@@ -122,5 +122,5 @@ def _light(across: Field, grain: Sequence[Field]) -> tuple[Field, Field]:
 
 
 def _bump(x: Field) -> Field:
-    """1 in the middle, 0 from ±1 on."""
+    """Return a bump: 1 in the middle, 0 from ±1 on."""
     return np.asarray(np.square(np.clip(1.0 - x * x, 0.0, None)), dtype=np.float32)
