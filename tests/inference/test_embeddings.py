@@ -1,4 +1,4 @@
-"""What a network sees: features that explain its answers exactly, computed once, and their map."""
+"""Embeddings: features that explain its answers exactly, computed once, and their map."""
 
 import hashlib
 import io
@@ -32,7 +32,7 @@ def mine(folders: Folders, tiny_data: Dataset) -> Dataset:
 
 @pytest.fixture
 def steps() -> list[tuple[int, int]]:
-    """What a computation told of its progress."""
+    """Progress of a computation, as it was reported."""
     return []
 
 
@@ -47,11 +47,11 @@ def kept(dataset: Dataset) -> list[Path]:
 
 
 def test_features_explain_the_answer_exactly(trained: Trained) -> None:
-    rows, found = features(trained.run, trained.dataset, np.array([7, 2, 30]))
+    rows, values = features(trained.run, trained.dataset, np.array([7, 2, 30]))
     assert rows.tolist() == [7, 2, 30]
-    assert found.dtype == np.float32
+    assert values.dtype == np.float32
     weights = load_file(trained.run.weights_path)
-    logits = found @ weights["head.weight"][:, :, 0, 0].T + weights["head.bias"]
+    logits = values @ weights["head.weight"][:, :, 0, 0].T + weights["head.bias"]
     for row, logit in zip(rows, logits.reshape(3, 6, 4), strict=True):
         answer = grade(trained.dataset.read(trained.dataset.column("id").iloc[row]))
         expected = [grading.evidence.mean(axis=(1, 2)) for grading in answer.gradings.values()]
@@ -92,12 +92,12 @@ def test_what_was_computed_before_a_visitor_left_is_kept(
 def test_what_cannot_be_read_is_left_out(trained: Trained, mine: Dataset) -> None:
     (mine.folder / mine.column("path").iloc[1]).unlink()
     (mine.folder / mine.column("path").iloc[3]).write_bytes(b"not a picture")
-    rows, found = features(trained.run, mine, ALL[:5])
+    rows, values = features(trained.run, mine, ALL[:5])
     assert rows.tolist() == [0, 2, 4]
-    assert len(found) == 3
-    rows, found = features(trained.run, mine, np.array([1, 3]))
-    assert (len(rows), len(found)) == (0, 0)
-    points, _ = project(found)
+    assert len(values) == 3
+    rows, values = features(trained.run, mine, np.array([1, 3]))
+    assert (len(rows), len(values)) == (0, 0)
+    points, _ = project(values)
     assert points.shape == (0, 2)
 
 
@@ -105,10 +105,10 @@ def test_two_rows_of_one_content_have_the_same_features(trained: Trained, mine: 
     rows = mine.index.reset_index(drop=True)
     rows.loc[1, ["sha256", "path"]] = rows.loc[0, ["sha256", "path"]]
     mine = write_dataset(mine.folder, mine.kind, mine.made, rows)
-    rows_found, found = features(trained.run, mine, ALL[:3])
-    assert rows_found.tolist() == [0, 1, 2]
-    assert np.array_equal(found[0], found[1])
-    assert not np.array_equal(found[0], found[2])
+    readable, values = features(trained.run, mine, ALL[:3])
+    assert readable.tolist() == [0, 1, 2]
+    assert np.array_equal(values[0], values[1])
+    assert not np.array_equal(values[0], values[2])
 
 
 def test_a_folder_that_cannot_be_written_only_keeps_nothing(trained: Trained, mine: Dataset) -> None:
@@ -170,20 +170,20 @@ def large(folders: Folders, tiny_data: Dataset) -> Dataset:
 
 def test_a_sample_is_the_same_each_time_and_of_these_rows(large: Dataset) -> None:
     rows = np.arange(0, 5000, 2)
-    chosen = sample(large, rows, 600)
-    assert len(chosen) == len(np.unique(chosen)) == 600
-    assert np.isin(chosen, rows).all()
-    assert np.array_equal(chosen, np.sort(chosen))
-    assert np.array_equal(chosen, sample(large, np.random.default_rng(0).permutation(rows), 600))
-    assert not np.array_equal(chosen, sample(large, rows, 600, seed=1))
+    sampled = sample(large, rows, 600)
+    assert len(sampled) == len(np.unique(sampled)) == 600
+    assert np.isin(sampled, rows).all()
+    assert np.array_equal(sampled, np.sort(sampled))
+    assert np.array_equal(sampled, sample(large, np.random.default_rng(0).permutation(rows), 600))
+    assert not np.array_equal(sampled, sample(large, rows, 600, seed=1))
 
 
 def test_a_sample_keeps_rare_grades(large: Dataset) -> None:
-    chosen = sample(large, np.arange(5000), 600)
-    grades = large.column("value_2").iloc[chosen]
+    sampled = sample(large, np.arange(5000), 600)
+    grades = large.column("value_2").iloc[sampled]
     assert (grades == 3).sum() == 5  # of 5,000; drawn at random it would be one, or none
     assert (grades == 0).sum() > 300
-    assert large.column("value_3").iloc[chosen].isna().any()
+    assert large.column("value_3").iloc[sampled].isna().any()
 
 
 def test_samples_of_different_filters_share_pictures(large: Dataset) -> None:
@@ -255,10 +255,10 @@ def encoded_again(data: bytes) -> bytes:
 def test_a_picture_that_was_encoded_again_is_found_first(trained: Trained, searched: Dataset) -> None:
     for image in searched.column("id").iloc[[0, 17, 40]]:
         again = encoded_again(searched.read(image))
-        found = nearest_neighbors(trained.run, searched, features_of(trained, again), count=3)
-        assert found[0].image == image
-        assert found[0].distance < found[1].distance
-        assert [one.distance for one in found] == sorted(one.distance for one in found)
+        neighbors = nearest_neighbors(trained.run, searched, features_of(trained, again), count=3)
+        assert neighbors[0].image == image
+        assert neighbors[0].distance < neighbors[1].distance
+        assert [neighbor.distance for neighbor in neighbors] == sorted(neighbor.distance for neighbor in neighbors)
 
 
 def test_the_picture_itself_is_left_out_only_when_asked(trained: Trained, searched: Dataset) -> None:
@@ -277,25 +277,25 @@ def test_the_picture_itself_is_left_out_only_when_asked(trained: Trained, search
 
 def test_distances_are_one_minus_the_cosine(trained: Trained, searched: Dataset) -> None:
     seen = features_of(trained, trained.picture)
-    (one,) = nearest_neighbors(trained.run, searched, -seen, count=1)
-    other = features_of(trained, searched.read(one.image))
+    (neighbor,) = nearest_neighbors(trained.run, searched, -seen, count=1)
+    other = features_of(trained, searched.read(neighbor.image))
     cosine = float(seen @ other / np.linalg.norm(seen) / np.linalg.norm(other))
-    assert one.distance == pytest.approx(1 + cosine, abs=1e-5)
+    assert neighbor.distance == pytest.approx(1 + cosine, abs=1e-5)
 
 
 def test_a_sample_and_progress(trained: Trained, searched: Dataset) -> None:
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     seen = features_of(trained, trained.picture)
-    found = nearest_neighbors(
-        trained.run, searched, seen, most=6, progress=lambda done, total: told.append((done, total))
+    neighbors = nearest_neighbors(
+        trained.run, searched, seen, most=6, progress=lambda done, total: progress.append((done, total))
     )
-    assert len(found) == 6
-    assert told[-1] == (6, 6)
-    assert nearest_neighbors(trained.run, searched, seen, most=6) == found, "the sample is the same every time"
+    assert len(neighbors) == 6
+    assert progress[-1] == (6, 6)
+    assert nearest_neighbors(trained.run, searched, seen, most=6) == neighbors, "the sample is the same every time"
 
 
 def test_equally_near_ones_are_in_the_order_of_their_ids(trained: Trained, searched: Dataset) -> None:
     nothing = np.zeros_like(features_of(trained, trained.picture))
-    found = nearest_neighbors(trained.run, searched, nothing, count=5)
-    assert [one.image for one in found] == searched.column("id").iloc[:5].tolist()
-    assert {one.distance for one in found} == {1.0}
+    neighbors = nearest_neighbors(trained.run, searched, nothing, count=5)
+    assert [neighbor.image for neighbor in neighbors] == searched.column("id").iloc[:5].tolist()
+    assert {neighbor.distance for neighbor in neighbors} == {1.0}

@@ -30,7 +30,7 @@ CODES = ("too_small", "blurred", "over_exposed", "too_dark", "not_a_scalp")
 
 
 def scalps(count: int, seed: int) -> PictureStats:
-    """What scalps would be like whose features and texture_features vary in a few directions."""
+    """Simulate scalps whose features and texture features vary in a few directions."""
     generator = np.random.default_rng(seed)
     ways = np.random.default_rng(9)
 
@@ -91,8 +91,8 @@ def test_limits_leave_out_hardly_any_of_the_calibration_part(fitted: Gate) -> No
 
 def test_the_same_pictures_make_the_same_gate(fitted: Gate, tmp_path: Path) -> None:
     again = fit_on(scalps(300, 0), scalps(400, 1), NETWORK_SIDE, dict(fitted.facts))
-    for name, one in (("a", fitted), ("b", again)):
-        input_gate.write(one, tmp_path / name)
+    for name, gate in (("a", fitted), ("b", again)):
+        input_gate.write(gate, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -104,8 +104,8 @@ def test_from_too_few_pictures_no_gate_is_made(trained: int, calibrated: int) ->
 
 
 def test_pictures_that_are_all_alike_can_be_fitted() -> None:
-    one = PictureStats(*(np.repeat(column[:1], FEWEST, axis=0) for column in scalps(1, 0)))
-    limits = fit_on(one, one, NETWORK_SIDE, {}).limits
+    stats = PictureStats(*(np.repeat(column[:1], FEWEST, axis=0) for column in scalps(1, 0)))
+    limits = fit_on(stats, stats, NETWORK_SIDE, {}).limits
     assert all(np.isfinite(value) for value in vars(limits).values())
 
 
@@ -122,8 +122,8 @@ BAD = {
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_reason_is_told_in_both_languages_with_its_figures(fitted: Gate, code: str) -> None:
-    found = {reason.code: reason for reason in fitted.check(picture_of(BAD[code]), np.zeros(CHANNELS, np.float32))}
-    reason = found[code]
+    reasons = {reason.code: reason for reason in fitted.check(picture_of(BAD[code]), np.zeros(CHANNELS, np.float32))}
+    reason = reasons[code]
     worse = reason.value > reason.limit if code in ("over_exposed", "not_a_scalp") else reason.value < reason.limit
     assert worse
     assert any(f"{reason.limit:{form}}" in reason.text.en for form in (".0f", ".1f", ".2f", ".1%"))
@@ -171,8 +171,8 @@ def test_no_picture_is_too_odd_for_it(fitted: Gate, size: tuple[int, int], value
 def test_a_glance_is_the_same_at_any_size() -> None:
     large = textured(size=(960, 1280))
     small = cv2.resize(large, (2 * SIDE, 3 * SIDE // 2), interpolation=cv2.INTER_AREA)
-    for one, other in zip(image_stats(large)[:3], image_stats(small)[:3], strict=True):
-        assert one == pytest.approx(other, rel=0.02, abs=0.01)
+    for statistic, other in zip(image_stats(large)[:3], image_stats(small)[:3], strict=True):
+        assert statistic == pytest.approx(other, rel=0.02, abs=0.01)
     np.testing.assert_allclose(
         image_stats(large).texture_features, image_stats(small).texture_features, atol=1.0, rtol=0.1
     )
@@ -230,20 +230,20 @@ def damaged_files(fitted: Gate, folder: Path) -> dict[str, bytes]:
     path = folder / "whole"
     input_gate.write(fitted, path)
     whole, tensors = path.read_bytes(), load_file(path)
-    told = {"facts": dict(fitted.facts), "limits": vars(fitted.limits), "clouds": {}}
-    made = {"empty": b"", "cut": whole[:-10], "text": b"gate", "zeros": bytes(len(whole))}
+    header = {"facts": dict(fitted.facts), "limits": vars(fitted.limits), "clouds": {}}
+    damaged = {"empty": b"", "cut": whole[:-10], "text": b"gate", "zeros": bytes(len(whole))}
     others: dict[str, tuple[dict[str, np.ndarray], dict[str, str] | None]] = {
         "no facts": (tensors, None),
         "no json": (tensors, {"gate": "{"}),
-        "no clouds": (tensors, {"gate": json.dumps(told)}),
+        "no clouds": (tensors, {"gate": json.dumps(header)}),
         "a list": (tensors, {"gate": "[]"}),
         "no tensors": ({"x": np.zeros(1)}, {"gate": _metadata(whole)}),
         "wrong shape": ({**tensors, "looks.centre": np.zeros(3)}, {"gate": _metadata(whole)}),
     }
     for name, (values, metadata) in others.items():
         save_file(values, path, metadata)
-        made[name] = path.read_bytes()
-    return made
+        damaged[name] = path.read_bytes()
+    return damaged
 
 
 def _metadata(whole: bytes) -> str:
@@ -276,13 +276,13 @@ def test_the_gate_of_a_run_is_fitted_on_its_pictures_and_answers(
 ) -> None:
     assert predict.graders(run=own_run).grade(trained.picture).gradable is None
     monkeypatch.setattr(gate_fit, "FEWEST", 5)
-    made = gate_fit.refit(own_run)
+    gate = gate_fit.refit(own_run)
     before = own_run.gate_path.read_bytes()
     gate_fit.refit(own_run)
     assert own_run.gate_path.read_bytes() == before
-    assert made.facts["weights"] == own_run.manifest["files"]["model.safetensors"]
-    assert (made.facts["data"], made.facts["synthetic"]) == ("tiny", True)
-    assert made.limits.pixels == own_run.preprocessing.width
+    assert gate.facts["weights"] == own_run.manifest["files"]["model.safetensors"]
+    assert (gate.facts["data"], gate.facts["synthetic"]) == ("tiny", True)
+    assert gate.limits.pixels == own_run.preprocessing.width
 
     black = cv2.imencode(".png", np.zeros((480, 640, 3), np.uint8))[1].tobytes()
     answer = predict.graders(run=own_run).grade(black)
@@ -332,8 +332,8 @@ def test_the_shipped_runs_have_their_gates() -> None:
     shipped = [Run(path.parent) for path in sorted((ROOT / "artifacts").glob("demo-*/manifest.json"))]
     assert len(shipped) == 5
     for run in shipped:
-        made = input_gate.read(run.gate_path, run.manifest["files"]["model.safetensors"])
-        assert made is not None, run.id
-        assert made.limits.pixels == run.preprocessing.width
-        assert made.facts["synthetic"] is True
+        gate = input_gate.read(run.gate_path, run.manifest["files"]["model.safetensors"])
+        assert gate is not None, run.id
+        assert gate.limits.pixels == run.preprocessing.width
+        assert gate.facts["synthetic"] is True
         assert run.gate_path.stat().st_size < 400_000

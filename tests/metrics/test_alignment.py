@@ -39,14 +39,18 @@ def test_matrices_and_sums_are_those_of_each_table() -> None:
     assert counts.shape == (2, 6, 4, 4)
     assert sums.shape == (15, 2, 6, 17)
     assert np.array_equal(sums[..., :16].sum(axis=0).reshape(counts.shape), counts)
-    for run, one in tables.items():
+    for run, predictions in tables.items():
         for condition in (SEBUM, DANDRUFF):
-            expected = confusion_of_table(one, condition, "test")
+            expected = confusion_of_table(predictions, condition, "test")
             place = aligned.run(run), aligned.condition(condition)
             assert np.array_equal(counts[place], expected)
             if expected.sum():
                 score = sums[:, *place, 16].sum() / expected.sum()
-                rows = one[(one["condition"] == condition) & (one["part"] == "test") & one["truth"].notna()]
+                rows = predictions[
+                    (predictions["condition"] == condition)
+                    & (predictions["part"] == "test")
+                    & predictions["truth"].notna()
+                ]
                 scores = ranked_probability_scores(rows[PROBABILITIES].to_numpy(), rows["truth"].to_numpy(dtype=int))
                 assert score == pytest.approx(scores.mean(), rel=1e-5)
 
@@ -74,10 +78,10 @@ def test_what_a_run_said_of_a_picture_stays_with_it() -> None:
 
 def test_the_order_of_rows_changes_nothing() -> None:
     tables = two_runs()
-    shuffled = {name: one.sample(frac=1, random_state=3) for name, one in tables.items()}
-    one, other = align_tables(tables, 4), align_tables(shuffled, 4)
+    shuffled = {name: ordered.sample(frac=1, random_state=3) for name, ordered in tables.items()}
+    ordered, other = align_tables(tables, 4), align_tables(shuffled, 4)
     for name in ("images", "groups", "truth", "grades", "low", "high", "probabilities"):
-        assert np.array_equal(getattr(one, name), getattr(other, name))
+        assert np.array_equal(getattr(ordered, name), getattr(other, name))
 
 
 def test_the_pictures_of_a_cell() -> None:
@@ -85,12 +89,12 @@ def test_the_pictures_of_a_cell() -> None:
     aligned = align_tables(tables)
     counts = confusion(aligned)
     for truth, predicted in ((0, 1), (2, 2), (3, 2)):
-        found = in_cell(aligned, "one", SEBUM, truth, predicted)
-        assert len(found) == counts[0, aligned.condition(SEBUM), truth, predicted]
+        places = in_cell(aligned, "one", SEBUM, truth, predicted)
+        assert len(places) == counts[0, aligned.condition(SEBUM), truth, predicted]
         rows = tables["one"].query("condition == 'value_2' and part == 'test'").set_index("image")
-        chosen = rows.loc[list(aligned.images[found])]
-        assert (chosen["truth"] == truth).all()
-        assert (chosen["grade"] == predicted).all()
+        members = rows.loc[list(aligned.images[places])]
+        assert (members["truth"] == truth).all()
+        assert (members["grade"] == predicted).all()
     assert len(in_cell(aligned, "two", DANDRUFF, 0, 0)) == 0
 
 

@@ -14,12 +14,12 @@ from scalp_core.metrics.bootstrap import EffectiveSize, effective_size, holm, me
 def test_resampled_sums_spread_as_sums_of_so_many_do() -> None:
     generator = np.random.default_rng(0)
     values = generator.exponential(2, (300, 1)).astype(np.float32)
-    drawn = resample(values, 4000)
-    assert drawn.shape == (4000, 1)
-    assert drawn.mean() == pytest.approx(values.sum(), rel=0.01)
-    assert drawn.std() == pytest.approx(values.std() * math.sqrt(300), rel=0.05)
-    assert np.array_equal(drawn, resample(values, 4000))
-    assert not np.array_equal(drawn, resample(values, 4000, seed=1))
+    replicates = resample(values, 4000)
+    assert replicates.shape == (4000, 1)
+    assert replicates.mean() == pytest.approx(values.sum(), rel=0.01)
+    assert replicates.std() == pytest.approx(values.std() * math.sqrt(300), rel=0.05)
+    assert np.array_equal(replicates, resample(values, 4000))
+    assert not np.array_equal(replicates, resample(values, 4000, seed=1))
 
 
 @pytest.mark.parametrize("groups", [0, 1])
@@ -73,10 +73,10 @@ def test_holm_by_hand() -> None:
 
 
 def test_one_part_is_students_t() -> None:
-    one = effective_size(np.array([25]))
-    assert (one.groups, one.freedom, one.inflation) == (25, 24, pytest.approx(25 / 24))
-    assert float(one.reach(0.05)) == pytest.approx(stats.t.ppf(0.975, 24) * math.sqrt(25 / 24))
-    assert one.percentile_level == pytest.approx(2 * stats.norm.cdf(-float(one.reach(0.05))))
+    size = effective_size(np.array([25]))
+    assert (size.groups, size.freedom, size.inflation) == (25, 24, pytest.approx(25 / 24))
+    assert float(size.reach(0.05)) == pytest.approx(stats.t.ppf(0.975, 24) * math.sqrt(25 / 24))
+    assert size.percentile_level == pytest.approx(2 * stats.norm.cdf(-float(size.reach(0.05))))
     assert effective_size(np.array([100_000])).percentile_level == pytest.approx(0.05, rel=1e-3)
 
 
@@ -84,8 +84,8 @@ def test_the_mean_of_a_sample_has_the_p_value_of_its_t_test() -> None:
     """The bootstrap's deviation of a mean lacks the factor that the inflation puts back."""
     values = np.random.default_rng(3).normal(0.4, 1, 20)
     deviation = np.array([values.std(ddof=0) / math.sqrt(20)])
-    found = effective_size(np.array([20])).p_values(np.array([values.mean()]), deviation)
-    assert found[0] == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+    p_values = effective_size(np.array([20])).p_values(np.array([values.mean()]), deviation)
+    assert p_values[0] == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
 
 
 def test_a_rare_part_leaves_little_freedom() -> None:
@@ -97,11 +97,11 @@ def test_a_rare_part_leaves_little_freedom() -> None:
 
 @pytest.mark.parametrize("groups", [[], [0, 0], [1], [60, 1]])
 def test_a_single_group_says_nothing_of_chance(groups: list[int]) -> None:
-    one = effective_size(np.array(groups, dtype=np.int64))
-    assert math.isnan(one.freedom)
-    assert math.isnan(one.percentile_level)
-    assert math.isnan(one.p_values(np.array([0.3]), np.array([0.1]))[0])
-    assert np.isnan(percentiles(np.zeros((10, 2)), one.percentile_level)).all()
+    size = effective_size(np.array(groups, dtype=np.int64))
+    assert math.isnan(size.freedom)
+    assert math.isnan(size.percentile_level)
+    assert math.isnan(size.p_values(np.array([0.3]), np.array([0.1]))[0])
+    assert np.isnan(percentiles(np.zeros((10, 2)), size.percentile_level)).all()
 
 
 def test_where_no_resample_moves_a_difference_groups_vote() -> None:

@@ -70,8 +70,8 @@ def table(
     truth: list[int | None], predicted: list[int], condition: str = "value_1", part: str = "test"
 ) -> pd.DataFrame:
     probabilities: npt.NDArray[np.float64] = np.eye(4)[predicted] * 0.9 + 0.025
-    made = pd.DataFrame(probabilities, columns=evaluate.PROBABILITIES)
-    return made.assign(
+    predictions = pd.DataFrame(probabilities, columns=evaluate.PROBABILITIES)
+    return predictions.assign(
         image=[f"{number}" for number in range(len(truth))],
         condition=condition,
         part=part,
@@ -107,10 +107,10 @@ def test_the_grade_is_what_was_decided_and_not_the_most_probable() -> None:
 
 @given(pairs=st.lists(GRADES, min_size=1, max_size=5))
 def test_many_matrices_at_once_are_measured_like_each(pairs: list[list[tuple[int, int]]]) -> None:
-    counts = np.stack([count(*np.array(one).T) for one in pairs])
+    counts = np.stack([count(*np.array(matrix).T) for matrix in pairs])
     kappas, recalls = evaluate.kappas(counts), evaluate.worst_recalls(counts)
-    for number, one in enumerate(counts):
-        metrics = measure(one)
+    for number, matrix in enumerate(counts):
+        metrics = measure(matrix)
         assert kappas[number] == pytest.approx(metrics.quadratic_weighted_kappa, nan_ok=True)
         assert recalls[number] == pytest.approx(metrics.worst_grade_recall)
 
@@ -133,9 +133,9 @@ def grouped(sizes: np.ndarray, generator: np.random.Generator) -> pd.DataFrame:
     rows = []
     for group, size in enumerate(sizes):
         truth, error = generator.integers(0, 4, size), generator.integers(-1, 2)
-        given = np.clip(truth + error, 0, 3)
+        predicted = np.clip(truth + error, 0, 3)
         rows += [
-            {"image": f"{group}-{n}", "condition": "value_1", "part": "test", "truth": truth[n], "grade": given[n]}
+            {"image": f"{group}-{n}", "condition": "value_1", "part": "test", "truth": truth[n], "grade": predicted[n]}
             for n in range(size)
         ]
     return pd.DataFrame(rows)

@@ -56,7 +56,7 @@ IMBALANCED = (0.86, 0.08, 0.04, 0.02)
 Probabilities = npt.NDArray[np.float64]
 
 
-def drawn(
+def simulate(
     images: int, prior: tuple[float, ...] = IMBALANCED, thinks: tuple[float, ...] | None = None, noise: float = 0.8
 ) -> tuple[Probabilities, npt.NDArray[np.int64]]:
     """Pictures that show their grade with some noise, and what a perfect network says that takes `thinks` for prior."""
@@ -72,9 +72,9 @@ def table(
     probabilities: Probabilities, truth: npt.ArrayLike, part: str = "calib", condition: str = PUSTULES.value
 ) -> pd.DataFrame:
     """A run's raw prediction table."""
-    made = pd.DataFrame(np.asarray(probabilities, dtype=np.float32), columns=PROBABILITIES)
-    images = [f"{part}-{number}" for number in range(len(made))]
-    return made.assign(image=images, condition=condition, part=part, truth=pd.array(truth, dtype="Int8"))
+    predictions = pd.DataFrame(np.asarray(probabilities, dtype=np.float32), columns=PROBABILITIES)
+    images = [f"{part}-{number}" for number in range(len(predictions))]
+    return predictions.assign(image=images, condition=condition, part=part, truth=pd.array(truth, dtype="Int8"))
 
 
 def sharpened(probabilities: Probabilities, power: float) -> Probabilities:
@@ -91,28 +91,30 @@ def fitted(probabilities: Probabilities, truth: npt.ArrayLike, floor: float = 0.
 
 @pytest.mark.parametrize("power", [0.5, 1.0, 2.5])
 def test_a_network_too_sure_or_too_timid_is_put_right(power: float) -> None:
-    exact, truth = drawn(3000)
-    said = sharpened(exact, power)
-    decision = fitted(said, truth)
+    exact, truth = simulate(3000)
+    raw = sharpened(exact, power)
+    decision = fitted(raw, truth)
     assert decision.temperature == pytest.approx(power, rel=0.1)
-    assert np.abs(decision.calibrated(said) - exact).mean() < 0.02
+    assert np.abs(decision.calibrated(raw) - exact).mean() < 0.02
 
 
 def test_a_prior_that_balanced_training_moved_is_moved_back() -> None:
-    exact, truth = drawn(3000)
-    balanced, same = drawn(3000, thinks=(0.25, 0.25, 0.25, 0.25))
+    exact, truth = simulate(3000)
+    balanced, same = simulate(3000, thinks=(0.25, 0.25, 0.25, 0.25))
     assert (truth == same).all()
     decision = fitted(balanced, truth)
     moved = np.log(IMBALANCED) - np.log(IMBALANCED).mean()
     assert np.abs(np.array(decision.shift) - moved).max() < 0.4
     assert np.abs(decision.calibrated(balanced) - exact).mean() < 0.02
     raw, calibrated = table(balanced, truth), fit(table(balanced, truth)).apply(table(balanced, truth))
-    errors = [calibration.expected_calibration_error(one, PUSTULES, "calib") for one in (raw, calibrated)]
+    errors = [
+        calibration.expected_calibration_error(predictions, PUSTULES, "calib") for predictions in (raw, calibrated)
+    ]
     assert errors[1] < 0.03 < errors[0]
 
 
 def test_a_grade_without_a_picture_stays_possible() -> None:
-    probabilities, truth = drawn(400, prior=(0.7, 0.2, 0.1, 0.0), thinks=IMBALANCED)
+    probabilities, truth = simulate(400, prior=(0.7, 0.2, 0.1, 0.0), thinks=IMBALANCED)
     decision = fitted(probabilities, truth)
     assert not (truth == 3).any()
     assert min(decision.shift) > -5
@@ -131,11 +133,11 @@ def test_impossible_is_not_infinite() -> None:
 
 
 def test_the_plain_decision_is_argmax_to_the_bit() -> None:
-    raw = table(*drawn(500))
-    told = OperatingPoint().apply(raw)
-    assert (told[PROBABILITIES].to_numpy() == raw[PROBABILITIES].to_numpy()).all()
-    assert (told["grade"].to_numpy(dtype=int) == raw[PROBABILITIES].to_numpy().argmax(axis=1)).all()
-    assert told[["low", "high"]].isna().all(axis=None), "nothing was fitted, so nothing is promised"
+    raw = table(*simulate(500))
+    applied = OperatingPoint().apply(raw)
+    assert (applied[PROBABILITIES].to_numpy() == raw[PROBABILITIES].to_numpy()).all()
+    assert (applied["grade"].to_numpy(dtype=int) == raw[PROBABILITIES].to_numpy().argmax(axis=1)).all()
+    assert applied[["low", "high"]].isna().all(axis=None), "nothing was fitted, so nothing is promised"
     low, high = Decision().grade_set(raw[PROBABILITIES].to_numpy())
     assert (low == 0).all()
     assert (high == 3).all()
@@ -145,9 +147,9 @@ def test_the_plain_decision_is_argmax_to_the_bit() -> None:
 
 def test_rules_by_hand() -> None:
     probabilities = np.array([0.45, 0.0, 0.2, 0.35])
-    told = {rule: int(Decision(rule=rule).grade(probabilities)) for rule in RULES}
+    grades = {rule: int(Decision(rule=rule).grade(probabilities)) for rule in RULES}
     # Expected squared distance: 3.95 of grade 0, 2.05 of 1, 2.15 of 2, 4.25 of 3.
-    assert told == {"argmax": 0, "median": 2, "expected_cost": 1}
+    assert grades == {"argmax": 0, "median": 2, "expected_cost": 1}
     assert Decision(tau=1.0, prior=(0.9, 0.04, 0.04, 0.02)).grade(np.array([0.9, 0.0, 0.0, 0.1])) == 3
     assert Decision(rule="median").grade(np.array([0.2, 0.3, 0.5, 0.0])) == 1, "half is reached"
 
@@ -156,8 +158,8 @@ def test_a_dead_grade_comes_back_and_kappa_does_not_pay_for_it() -> None:
     def told(point: OperatingPoint) -> metrics.Metrics:
         return metrics.measure(metrics.confusion(point.apply(fresh), PUSTULES, "test"))
 
-    fresh = table(*drawn(8000, noise=1.1), part="test")
-    plain, point = told(OperatingPoint()), told(fit(table(*drawn(1500, noise=1.1))))
+    fresh = table(*simulate(8000, noise=1.1), part="test")
+    plain, point = told(OperatingPoint()), told(fit(table(*simulate(1500, noise=1.1))))
     assert plain.worst_grade_recall < 0.05
     assert point.worst_grade_recall > 0.15
     assert point.quadratic_weighted_kappa > plain.quadratic_weighted_kappa + 0.05
@@ -166,25 +168,28 @@ def test_a_dead_grade_comes_back_and_kappa_does_not_pay_for_it() -> None:
 
 @pytest.mark.parametrize("floor", [0.0, 0.2, 0.35, 0.45])
 def test_the_floor_is_kept_and_what_is_told_of_the_fit_is_true(floor: float) -> None:
-    raw = table(*drawn(1500, noise=1.1))
+    raw = table(*simulate(1500, noise=1.1))
     point = fit(raw, floor, "a test")
-    told, decision = metrics.measure(metrics.confusion(point.apply(raw), PUSTULES, "calib")), point.decision(PUSTULES)
-    assert told.worst_grade_recall >= floor
+    measured, decision = (
+        metrics.measure(metrics.confusion(point.apply(raw), PUSTULES, "calib")),
+        point.decision(PUSTULES),
+    )
+    assert measured.worst_grade_recall >= floor
     assert (point.recall_floor, point.why) == (floor, "a test")
     assert decision.images == 1500
-    assert decision.quadratic_weighted_kappa == pytest.approx(told.quadratic_weighted_kappa)
-    assert decision.worst_grade_recall == pytest.approx(told.worst_grade_recall)
+    assert decision.quadratic_weighted_kappa == pytest.approx(measured.quadratic_weighted_kappa)
+    assert decision.worst_grade_recall == pytest.approx(measured.worst_grade_recall)
 
 
 def test_a_floor_out_of_reach_brings_the_nearest() -> None:
-    raw = table(*drawn(1500, noise=1.1))
+    raw = table(*simulate(1500, noise=1.1))
     reached = [fit(raw, floor).decision(PUSTULES).worst_grade_recall or 0.0 for floor in (0.2, 0.99, 1.0)]
     assert reached[0] < reached[1] == reached[2] < 0.99
 
 
 def test_who_learned_nothing_names_nobody_ill_at_random() -> None:
-    probabilities, _ = drawn(600, noise=20.0)
-    _, truth = drawn(600)
+    probabilities, _ = simulate(600, noise=20.0)
+    _, truth = simulate(600)
     decision = fitted(probabilities, np.random.default_rng(0).permutation(truth))
     assert (decision.rule, decision.tau) == ("argmax", 0.0)
     assert (decision.grade(decision.calibrated(probabilities)) == 0).all()
@@ -197,14 +202,14 @@ def test_of_equals_the_gentlest_decision_is_taken() -> None:
 
 
 def test_only_the_calibration_part_is_looked_at() -> None:
-    raw = table(*drawn(300))
-    other = table(*drawn(301), part="test").assign(truth=pd.array([3] * 301, dtype="Int8"))
-    unlabelled = table(*drawn(302)).assign(truth=pd.array([None] * 302, dtype="Int8"))
+    raw = table(*simulate(300))
+    other = table(*simulate(301), part="test").assign(truth=pd.array([3] * 301, dtype="Int8"))
+    unlabelled = table(*simulate(302)).assign(truth=pd.array([None] * 302, dtype="Int8"))
     assert fit(pd.concat([other, raw, unlabelled])).decisions == fit(raw).decisions
 
 
 def test_what_cannot_be_fitted_stays_plain() -> None:
-    probabilities, truth = drawn(MIN_IMAGES)
+    probabilities, truth = simulate(MIN_IMAGES)
     truth[:2] = 0, 1
     few = table(probabilities[1:], truth[1:], condition="value_1")
     constant = table(probabilities, np.zeros(MIN_IMAGES, dtype=int), condition="value_2")
@@ -213,8 +218,8 @@ def test_what_cannot_be_fitted_stays_plain() -> None:
     assert list(point.decisions) == [Condition.ERYTHEMA]
     assert point.fitted
     assert point.decision("value_1") == Decision()
-    told = point.apply(pd.concat([few, enough]))
-    assert told["low"].isna().sum() == len(few)
+    applied = point.apply(pd.concat([few, enough]))
+    assert applied["low"].isna().sum() == len(few)
     assert fit(few).decisions == {}
     assert fit(few.iloc[:0]).apply(few.iloc[:0]).empty
 
@@ -238,7 +243,7 @@ def test_costs_by_hand() -> None:
 
 
 def test_the_cost_of_a_point_without_one_is_the_squared_distance_to_the_bit() -> None:
-    probabilities, _ = drawn(2000)
+    probabilities, _ = simulate(2000)
     decision = Decision(rule="expected_cost")
     squared = np.square(np.subtract.outer(np.arange(4), np.arange(4))).astype(np.float64)
     assert decision.cost == SQUARED_DISTANCE == COSTS["squared"].cost
@@ -247,14 +252,14 @@ def test_the_cost_of_a_point_without_one_is_the_squared_distance_to_the_bit() ->
 
 @pytest.mark.parametrize("rule", ["argmax", "median"])
 def test_costs_are_for_their_rule_alone(rule: str) -> None:
-    probabilities, _ = drawn(500)
+    probabilities, _ = simulate(500)
     plain, dear = Decision(rule=rule), Decision(rule=rule, cost=COSTS["severe"].cost)
     assert (plain.grade(probabilities) == dear.grade(probabilities)).all()
     assert plain.way == dear.way
 
 
 def test_missing_a_severe_grade_at_twice_the_cost_misses_fewer() -> None:
-    probabilities, truth = drawn(4000, noise=1.2)
+    probabilities, truth = simulate(4000, noise=1.2)
     severe = [
         np.mean(Decision(rule="expected_cost", cost=COSTS[name].cost).grade(probabilities)[truth == 3] == 3)
         for name in ("squared", "severe")
@@ -276,7 +281,7 @@ def test_any_cost_of_mistakes_from_nought_will_do(numbers: npt.NDArray[np.float6
 
 
 def changed(row: int, column: int, cost: object) -> list[list[object]]:
-    rows: list[list[object]] = [list(one) for one in SQUARED_DISTANCE]
+    rows: list[list[object]] = [list(costs) for costs in SQUARED_DISTANCE]
     rows[row][column] = cost
     return rows
 
@@ -284,7 +289,7 @@ def changed(row: int, column: int, cost: object) -> list[list[object]]:
 @pytest.mark.parametrize(
     "costs",
     [
-        *(changed(1, 2, one) for one in (-1, float("nan"), float("inf"), 1000.1, None, "much", 10**400)),
+        *(changed(1, 2, cost) for cost in (-1, float("nan"), float("inf"), 1000.1, None, "much", 10**400)),
         *(changed(0, 0, 2), np.zeros((4, 4)), np.ones((4, 4)), np.eye(4), [], [1, 2, 3], np.ones(17), [[0, 1], [1]]),
     ],
 )
@@ -299,7 +304,7 @@ def test_costs_that_nobody_can_decide_by_are_refused(costs: object) -> None:
 
 
 def calibration_of(*problem: object, **more: object) -> tuple[pd.DataFrame, Decision]:
-    raw = table(*drawn(*problem, **more))  # type: ignore[arg-type]
+    raw = table(*simulate(*problem, **more))  # type: ignore[arg-type]
     return raw, fit(raw).decision(PUSTULES)
 
 
@@ -310,11 +315,11 @@ def test_a_decision_by_hand_is_whole(rule: str, tau: float) -> None:
     decision = set_rule(before, part, rule, tau, COSTS["severe"].cost)
     assert (decision.rule, decision.tau, decision.cost) == (rule, tau, COSTS["severe"].cost)
     assert (decision.temperature, decision.shift, decision.prior) == (before.temperature, before.shift, before.prior)
-    told = metrics.measure(metrics.count(part.truth, decide_grades(decision, part)))
-    assert decision.images == told.images == 900
-    assert decision.quadratic_weighted_kappa == told.quadratic_weighted_kappa
-    assert decision.worst_grade_recall == told.worst_grade_recall
-    fresh = labelled_predictions(table(*drawn(6000, noise=1.1), part="test"), PUSTULES, "test")
+    measured = metrics.measure(metrics.count(part.truth, decide_grades(decision, part)))
+    assert decision.images == measured.images == 900
+    assert decision.quadratic_weighted_kappa == measured.quadratic_weighted_kappa
+    assert decision.worst_grade_recall == measured.worst_grade_recall
+    fresh = labelled_predictions(table(*simulate(6000, noise=1.1), part="test"), PUSTULES, "test")
     quality = evaluate_sets(decision, fresh)
     assert quality.images == 6000
     assert quality.coverage > COVERAGE - 0.03, "its sets keep what they promise, whatever they begin with"
@@ -323,12 +328,14 @@ def test_a_decision_by_hand_is_whole(rule: str, tau: float) -> None:
 def test_what_a_decision_by_hand_decides_is_what_the_point_will() -> None:
     raw, before = calibration_of(400)
     decision = set_rule(before, labelled_predictions(raw, PUSTULES, PART), "median", 0.75)
-    other = pd.concat([raw, table(*drawn(300), part="valid"), table(*drawn(200), part="valid", condition="value_1")])
-    told = OperatingPoint({PUSTULES: decision}).apply(other)
+    other = pd.concat(
+        [raw, table(*simulate(300), part="valid"), table(*simulate(200), part="valid", condition="value_1")]
+    )
+    applied = OperatingPoint({PUSTULES: decision}).apply(other)
     part = labelled_predictions(other, PUSTULES, "valid")
-    rows = told[(told["part"] == "valid") & (told["condition"] == PUSTULES)].set_index("image")
+    rows = applied[(applied["part"] == "valid") & (applied["condition"] == PUSTULES)].set_index("image")
     assert (rows.loc[list(part.images), "grade"].to_numpy(dtype=int) == decide_grades(decision, part)).all()
-    kept = calibration.measure_sets(told, PUSTULES, "valid")
+    kept = calibration.measure_sets(applied, PUSTULES, "valid")
     assert evaluate_sets(decision, part) == kept
 
 
@@ -342,7 +349,7 @@ def test_by_hand_and_back_is_as_fitted() -> None:
 
 
 def test_what_was_not_fitted_promises_nothing_by_hand_either() -> None:
-    part = labelled_predictions(table(*drawn(50)), PUSTULES, PART)
+    part = labelled_predictions(table(*simulate(50)), PUSTULES, PART)
     decision = set_rule(Decision(), part, "median", 0.5)
     assert (decision.rule, decision.tau, decision.fitted) == ("median", 0.5, False)
     assert evaluate_sets(decision, part).images == 0
@@ -351,7 +358,7 @@ def test_what_was_not_fitted_promises_nothing_by_hand_either() -> None:
 def test_only_labelled_pictures_of_the_part_are_looked_at_by_hand() -> None:
     labels = pd.array([0, None, 3], dtype="Int8")
     raw = table(np.full((3, 4), 0.25), [0, 1, 2]).assign(truth=labels)
-    raw = pd.concat([raw, table(*drawn(5), part="test"), table(*drawn(5), condition="value_1")])
+    raw = pd.concat([raw, table(*simulate(5), part="test"), table(*simulate(5), condition="value_1")])
     part = labelled_predictions(raw, PUSTULES, PART)
     assert list(part.images) == ["calib-0", "calib-2"]
     assert part.truth.tolist() == [0, 3]
@@ -366,9 +373,9 @@ def test_over_the_taus(rule: str) -> None:
     curves = tau_curves(replace(before, rule=rule), part)
     assert tuple(curves["tau"]) == TAUS
     for row in curves.itertuples():
-        chosen = set_rule(before, part, rule, row.tau)
-        assert row.quadratic_weighted_kappa == chosen.quadratic_weighted_kappa
-        assert row.worst_grade_recall == chosen.worst_grade_recall
+        decision = set_rule(before, part, rule, row.tau)
+        assert row.quadratic_weighted_kappa == decision.quadratic_weighted_kappa
+        assert row.worst_grade_recall == decision.worst_grade_recall
 
 
 def test_one_condition_is_decided_otherwise_and_signed() -> None:
@@ -406,8 +413,8 @@ def test_rest_follows_a_saved_decision_from_the_next_request(trained: Trained, f
 @pytest.mark.parametrize("noise", [0.5, 0.8, 1.5])
 @pytest.mark.parametrize("prior", [IMBALANCED, (0.25, 0.35, 0.3, 0.1)])
 def test_sets_keep_what_they_promise_on_other_pictures(noise: float, prior: tuple[float, ...]) -> None:
-    point = fit(table(*drawn(600, prior, noise=noise)))
-    fresh = point.apply(table(*drawn(6000, prior, noise=noise), part="test"))
+    point = fit(table(*simulate(600, prior, noise=noise)))
+    fresh = point.apply(table(*simulate(6000, prior, noise=noise), part="test"))
     quality = calibration.measure_sets(fresh, PUSTULES, "test")
     assert quality.images == 6000
     assert quality.coverage > COVERAGE - 0.03  # 600 pictures: a standard error of 0.012
@@ -421,7 +428,7 @@ def test_a_set_grows_to_the_likelier_neighbour_until_its_mass_is_enough() -> Non
         low, high = Decision(set_threshold=threshold, images=100).grade_set(probabilities)
         return int(low), int(high)
 
-    assert [found(one) for one in (0.0, 0.49, 0.51, 0.79, 0.81, 0.91)] == [
+    assert [found(threshold) for threshold in (0.0, 0.49, 0.51, 0.79, 0.81, 0.91)] == [
         (1, 1),
         (1, 1),
         (1, 2),
@@ -448,10 +455,10 @@ DECISIONS = st.builds(
 
 @given(rows=ROWS, decision=DECISIONS)
 def test_a_set_always_holds_the_grade_and_grows_with_its_threshold(rows: list[list[float]], decision: Decision) -> None:
-    said = np.array(rows) + 1e-6
-    said /= said.sum(axis=1, keepdims=True)
-    calibrated = decision.calibrated(said)
-    assert calibrated.sum(axis=1) == pytest.approx(np.ones(len(said)))
+    probabilities = np.array(rows) + 1e-6
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    calibrated = decision.calibrated(probabilities)
+    assert calibrated.sum(axis=1) == pytest.approx(np.ones(len(probabilities)))
     grades, (low, high) = decision.grade(calibrated), decision.grade_set(calibrated)
     assert ((low >= 0) & (low <= grades) & (grades <= high) & (high <= 3)).all()
     wider_low, wider_high = replace(decision, set_threshold=min(1.0, decision.set_threshold + 0.2)).grade_set(
@@ -485,7 +492,7 @@ def test_what_is_stored_comes_back(decision: Decision) -> None:
 
 
 def test_a_point_of_an_earlier_version_decides_as_it_did() -> None:
-    raw = table(*drawn(900, noise=1.1))
+    raw = table(*simulate(900, noise=1.1))
     point = replace(fit(raw), who="")
     stored = json.loads(json.dumps(as_json(point)))
     del stored["who"]
@@ -523,7 +530,7 @@ def run(trained: Trained, folders: Folders) -> Run:
     """A finished run whose predictions are of an imbalanced problem, as an earlier version left it."""
     copied = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "mine")))
     parts = [
-        table(*drawn(images, noise=1.1), part=part, condition=condition.value)
+        table(*simulate(images, noise=1.1), part=part, condition=condition.value)
         for condition in CONDITIONS
         for part, images in (("calib", 900), ("valid", 901), ("test", 902))
     ]
@@ -546,14 +553,14 @@ def test_an_old_run_learns_to_decide(
     after = metrics.measure(metrics.confusion(run.predictions, PUSTULES, "test"))
     assert before.worst_grade_recall < 0.05 < 0.1 < after.worst_grade_recall
     assert (run.operating_point.why, run.operating_point.recall_floor) == ("older than the point", 0.3)
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     for condition in CONDITIONS:
-        assert f"{condition.code}: temperature" in told
+        assert f"{condition.code}: temperature" in output
     measured = [
         f"{metrics.measure(metrics.confusion(table, PUSTULES, 'valid')).quadratic_weighted_kappa:.3f}"
         for table in (OperatingPoint().apply(run.raw_predictions), run.predictions)
     ]
-    assert " → ".join(measured) in told
+    assert " → ".join(measured) in output
     run.verify()  # the manifest does not vouch for what may be replaced
 
 

@@ -33,59 +33,64 @@ def sides(
     """
     truth = generator.integers(0, 4, (groups, images))
     hard = generator.beta(0.5, 0.5, (groups, 1))
-    found = []
+    tables = []
     for share in shares:
         wrong = generator.random((seeds, groups, images)) < 2 * share * hard
-        given = np.where(wrong, np.where(truth == 0, 1, truth - 1), truth)
-        cells = np.arange(groups)[:, np.newaxis] * 16 + truth * 4 + given
-        counts = [np.bincount(one.ravel(), minlength=groups * 16).reshape(-1, 4, 4) for one in cells]
-        found.append(np.stack(counts))
-    return found
+        predicted = np.where(wrong, np.where(truth == 0, 1, truth - 1), truth)
+        cells = np.arange(groups)[:, np.newaxis] * 16 + truth * 4 + predicted
+        counts = [np.bincount(side_cells.ravel(), minlength=groups * 16).reshape(-1, 4, 4) for side_cells in cells]
+        tables.append(np.stack(counts))
+    return tables
 
 
 def test_one_network_is_as_evaluate_says() -> None:
     (side,) = sides(np.random.default_rng(0), 60, (0.3,))
     counts = side[0].sum(axis=0)
-    found, measured = estimate(side), metrics.measure(counts)
+    estimates, measured = estimate(side), metrics.measure(counts)
     for name in METRICS:
-        one = getattr(found, name)
-        assert one.value == pytest.approx(getattr(measured, name))
-        assert one.low < one.value < one.high
+        interval = getattr(estimates, name)
+        assert interval.value == pytest.approx(getattr(measured, name))
+        assert interval.low < interval.value < interval.high
 
 
 def test_several_seeds_count_by_their_mean() -> None:
     (side,) = sides(np.random.default_rng(1), 40, (0.3,), seeds=3)
     alone = [estimate(side[seed : seed + 1]) for seed in range(3)]
     for name in METRICS:
-        mean = np.mean([getattr(one, name).value for one in alone])
+        mean = np.mean([getattr(alone_estimates, name).value for alone_estimates in alone])
         assert getattr(estimate(side), name).value == pytest.approx(mean)
-    widths = [one.quadratic_weighted_kappa.high - one.quadratic_weighted_kappa.low for one in alone]
+    widths = [
+        alone_estimates.quadratic_weighted_kappa.high - alone_estimates.quadratic_weighted_kappa.low
+        for alone_estimates in alone
+    ]
     together = estimate(side).quadratic_weighted_kappa
     assert together.high - together.low < max(widths)
 
 
 def test_a_better_side_is_better_and_the_other_worse() -> None:
     good, bad = sides(np.random.default_rng(2), 150, (0.1, 0.35), seeds=3)
-    found, back = difference(good, bad), difference(bad, good)
-    assert found.verdict is Verdict.BETTER
+    differences, back = difference(good, bad), difference(bad, good)
+    assert differences.verdict is Verdict.BETTER
     assert back.verdict is Verdict.WORSE
-    assert found.average_mean_absolute_error.high < 0 < found.worst_grade_recall.low
+    assert differences.average_mean_absolute_error.high < 0 < differences.worst_grade_recall.low
     for name in METRICS:
-        one, other = getattr(found, name), getattr(back, name)
-        assert (one.value, one.low, one.high) == pytest.approx((-other.value, -other.high, -other.low))
-        assert one.value == pytest.approx(getattr(estimate(good), name).value - getattr(estimate(bad), name).value)
+        forward, backward = getattr(differences, name), getattr(back, name)
+        assert (forward.value, forward.low, forward.high) == pytest.approx(
+            (-backward.value, -backward.high, -backward.low)
+        )
+        assert forward.value == pytest.approx(getattr(estimate(good), name).value - getattr(estimate(bad), name).value)
 
 
 def test_the_same_networks_are_practically_equal() -> None:
     (side,) = sides(np.random.default_rng(3), 30, (0.3,), seeds=2)
-    found = difference(side, side)
-    assert found.verdict is Verdict.PRACTICALLY_EQUAL
-    assert vars(found.quadratic_weighted_kappa) == {"value": 0, "low": 0, "high": 0}
+    differences = difference(side, side)
+    assert differences.verdict is Verdict.PRACTICALLY_EQUAL
+    assert vars(differences.quadratic_weighted_kappa) == {"value": 0, "low": 0, "high": 0}
 
 
 def test_equally_good_networks_on_few_pictures_are_undecided() -> None:
-    one, other = sides(np.random.default_rng(4), 25, (0.3, 0.3))
-    assert difference(one, other).verdict is Verdict.UNDECIDED
+    side, other = sides(np.random.default_rng(4), 25, (0.3, 0.3))
+    assert difference(side, other).verdict is Verdict.UNDECIDED
 
 
 @pytest.mark.parametrize(
@@ -94,15 +99,15 @@ def test_equally_good_networks_on_few_pictures_are_undecided() -> None:
         (0.001, 0.1, Verdict.BETTER),
         (-0.1, -0.001, Verdict.WORSE),
         (-0.019, 0.019, Verdict.PRACTICALLY_EQUAL),
-        (0.005, 0.015, Verdict.PRACTICALLY_EQUAL),  # certain, and too small for anybody to notice
+        (0.005, 0.015, Verdict.PRACTICALLY_EQUAL),  # significant, and too small to matter
         (-0.01, 0.03, Verdict.UNDECIDED),
         (float("nan"), float("nan"), Verdict.UNDECIDED),
     ],
 )
-def test_verdicts(low: float, high: float, said: Verdict) -> None:
-    assert verdict(Difference((low + high) / 2, low, high)) is said
-    assert said.text.en
-    assert said.text.ko
+def test_verdicts(low: float, high: float, expected: Verdict) -> None:
+    assert verdict(Difference((low + high) / 2, low, high)) is expected
+    assert expected.text.en
+    assert expected.text.ko
 
 
 def test_pairing_sees_what_two_intervals_do_not() -> None:
@@ -110,29 +115,29 @@ def test_pairing_sees_what_two_intervals_do_not() -> None:
     generator = np.random.default_rng(5)
     same, mine, theirs = sides(generator, 120, (0.4, 0.05, 0.15))
     good, bad = same + mine, same + theirs  # the same truth twice, so the labels agree
-    found = difference(good, bad).quadratic_weighted_kappa
+    paired = difference(good, bad).quadratic_weighted_kappa
     alone = [estimate(side).quadratic_weighted_kappa for side in (good, bad)]
     assert alone[0].low < alone[1].high
-    assert found.low > 0
-    assert found.high - found.low < min(one.high - one.low for one in alone)
+    assert paired.low > 0
+    assert paired.high - paired.low < min(interval.high - interval.low for interval in alone)
 
 
 def test_equal_sides_differ_about_as_seldom_as_the_interval_says() -> None:
     generator = np.random.default_rng(6)
     inside = dict.fromkeys(METRICS, 0)
     for _ in range(100):
-        found = difference(*sides(generator, 60, (0.3, 0.3), images=5))
+        differences = difference(*sides(generator, 60, (0.3, 0.3), images=5))
         for name in METRICS:
-            inside[name] += getattr(found, name).low <= 0 <= getattr(found, name).high
+            inside[name] += getattr(differences, name).low <= 0 <= getattr(differences, name).high
     assert all(88 <= count <= 100 for count in inside.values()), inside  # of a nominal 95
 
 
 def test_a_dead_grade_shows() -> None:
     truth = np.zeros((1, 20, 4, 4), dtype=np.int64)
     truth[..., 0, 0], truth[..., 3, 2] = 5, 1
-    found = estimate(truth)
-    assert vars(found.worst_grade_recall) == {"value": 0, "low": 0, "high": 0}
-    assert found.average_mean_absolute_error.value == pytest.approx(0.5)
+    estimates = estimate(truth)
+    assert vars(estimates.worst_grade_recall) == {"value": 0, "low": 0, "high": 0}
+    assert estimates.average_mean_absolute_error.value == pytest.approx(0.5)
 
 
 def test_nothing_says_nothing() -> None:
@@ -140,19 +145,19 @@ def test_nothing_says_nothing() -> None:
         side = np.zeros((2, groups, 4, 4), dtype=np.int64)
         side[..., 1, 2] = 3
         for name in METRICS:
-            one = getattr(estimate(side), name)
-            assert np.isnan([one.low, one.high]).all()
-            assert np.isnan(one.value) == (groups == 0)
+            interval = getattr(estimate(side), name)
+            assert np.isnan([interval.low, interval.high]).all()
+            assert np.isnan(interval.value) == (groups == 0)
         assert difference(side, side).verdict is Verdict.UNDECIDED
 
 
 def test_other_pictures_cannot_be_compared() -> None:
-    one, _ = sides(np.random.default_rng(7), 20, (0.3, 0.3))
+    side, _ = sides(np.random.default_rng(7), 20, (0.3, 0.3))
     (other,) = sides(np.random.default_rng(8), 20, (0.3,))
     with pytest.raises(ValueError, match="same labels"):
-        difference(one, other)
+        difference(side, other)
     with pytest.raises(ValueError, match="same labels"):
-        difference(one, one[:, :10])
+        difference(side, side[:, :10])
 
 
 def test_images_as_groups_would_say_too_much() -> None:
@@ -160,11 +165,11 @@ def test_images_as_groups_would_say_too_much() -> None:
     images = np.zeros((300, 4, 4), dtype=np.int64)
     number = 0
     for truth in range(4):
-        for given in range(4):
-            for _ in range(int(side[0, :, truth, given].sum())):
-                images[number, truth, given] = 1
+        for predicted in range(4):
+            for _ in range(int(side[0, :, truth, predicted].sum())):
+                images[number, truth, predicted] = 1
                 number += 1
-    by_group, by_image = (estimate(one).quadratic_weighted_kappa for one in (side, images[np.newaxis]))
+    by_group, by_image = (estimate(table).quadratic_weighted_kappa for table in (side, images[np.newaxis]))
     assert by_group.value == pytest.approx(by_image.value)
     assert by_group.high - by_group.low > 1.2 * (by_image.high - by_image.low)
 
@@ -172,14 +177,14 @@ def test_images_as_groups_would_say_too_much() -> None:
 def test_constant_answers_to_one_grade_have_no_kappa_and_no_interval() -> None:
     constant = np.zeros((1, 5, 4, 4), dtype=np.int64)
     constant[..., 0, 0] = 3
-    found = estimate(constant).quadratic_weighted_kappa
-    assert np.isnan([found.value, found.low, found.high]).all()
+    kappa = estimate(constant).quadratic_weighted_kappa
+    assert np.isnan([kappa.value, kappa.low, kappa.high]).all()
 
 
 def test_the_usual_case_takes_no_time_to_wait_for() -> None:
-    one, other = sides(np.random.default_rng(9), 170, (0.3, 0.2), seeds=3)
+    side, other = sides(np.random.default_rng(9), 170, (0.3, 0.2), seeds=3)
     start = time.process_time()
-    difference(one, other)
+    difference(side, other)
     assert time.process_time() - start < 1  # a few hundredths on an idle machine
 
 
@@ -191,7 +196,7 @@ def judged(share: dict[str, float], images: int = 120, in_group: int = 4, seed: 
     generator = np.random.default_rng(seed)
     truth = generator.integers(0, 4, images)
     return align_tables(
-        {name: prediction_table(truth, add_noise(truth, one, generator)) for name, one in share.items()}, in_group
+        {name: prediction_table(truth, add_noise(truth, off, generator)) for name, off in share.items()}, in_group
     )
 
 
@@ -221,105 +226,114 @@ def many_tables() -> dict[str, pd.DataFrame]:
     """Three runs in two conditions, of which the last grades only one; groups of uneven size."""
     generator = np.random.default_rng(3)
     truth = {condition: generator.integers(0, 4, 90) for condition in (SEBUM, DANDRUFF)}
-    made = {
-        name: pd.concat([prediction_table(truth[one], add_noise(truth[one], share, generator), one) for one in truth])
+    tables = {
+        name: pd.concat(
+            [
+                prediction_table(truth[condition], add_noise(truth[condition], share, generator), condition)
+                for condition in truth
+            ]
+        )
         for name, share in (("good", 0.2), ("poor", 0.5))
     }
-    return made | {"narrow": prediction_table(truth[SEBUM], generator.integers(0, 4, 90))}
+    return tables | {"narrow": prediction_table(truth[SEBUM], generator.integers(0, 4, 90))}
 
 
 def test_every_resample_is_what_resampled_rows_give() -> None:
     """The same draws, made by hand: whole groups of rows of the tables, the same for every run and condition."""
     tables = many_tables()
     aligned = align_tables(tables, in_group=6)
-    found = alone(aligned, replicates=8, seed=5)
+    comparison = alone(aligned, replicates=8, seed=5)
     generator = np.random.default_rng(5)
     for replicate in range(8):
         rows = np.concatenate([np.flatnonzero(aligned.groups == group) for group in generator.integers(0, 15, 15)])
-        for side, one in tables.items():
-            for condition in one["condition"].unique():
-                of_condition = one[one["condition"] == condition].set_index("image")
+        for side, table in tables.items():
+            for condition in table["condition"].unique():
+                of_condition = table[table["condition"] == condition].set_index("image")
                 expected = by_the_book(of_condition.loc[list(aligned.images[rows])])
-                at = found.sides.index(side), found.conditions.index(Condition(condition))
+                at = comparison.sides.index(side), comparison.conditions.index(Condition(condition))
                 for name, value in expected.items():
-                    assert found.replicates[name][replicate, *at] == pytest.approx(value, rel=1e-5), name
-    assert np.isnan(found.replicates[KAPPA][:, 2, found.conditions.index(DANDRUFF)]).all()
+                    assert comparison.replicates[name][replicate, *at] == pytest.approx(value, rel=1e-5), name
+    assert np.isnan(comparison.replicates[KAPPA][:, 2, comparison.conditions.index(DANDRUFF)]).all()
 
 
 def test_independent_draws_give_about_the_same_interval() -> None:
     aligned = judged({"one": 0.3}, images=200)
     grades, truth = aligned.grades[0, aligned.condition(SEBUM)], aligned.truth[aligned.condition(SEBUM)]
-    generator, drawn = np.random.default_rng(77), []
+    generator, replicates = np.random.default_rng(77), []
     for _ in range(2000):
         rows = (generator.integers(0, 50, 50)[:, np.newaxis] * 4 + np.arange(4)).ravel()
-        drawn.append(metrics.kappas(metrics.count(truth[rows], grades[rows])))
-    found = alone(aligned).estimate(KAPPA, "one", SEBUM)
-    level = found.high - found.low
-    assert [found.low, found.high] == pytest.approx(np.percentile(drawn, [2.25, 97.75]), abs=0.08 * level)
+        replicates.append(metrics.kappas(metrics.count(truth[rows], grades[rows])))
+    estimate = alone(aligned).estimate(KAPPA, "one", SEBUM)
+    level = estimate.high - estimate.low
+    assert [estimate.low, estimate.high] == pytest.approx(np.percentile(replicates, [2.25, 97.75]), abs=0.08 * level)
 
 
 def test_values_and_estimates_are_those_of_the_tables() -> None:
     tables = many_tables()
-    found = alone(align_tables(tables, in_group=6))
-    assert (found.groups, found.images.tolist()) == (15, [0, 90, 0, 0, 90, 0])
+    comparison = alone(align_tables(tables, in_group=6))
+    assert (comparison.groups, comparison.images.tolist()) == (15, [0, 90, 0, 0, 90, 0])
     for name, value in by_the_book(tables["good"].query("condition == 'value_5'")).items():
-        one = found.estimate(name, "good", DANDRUFF)
-        assert one.value == pytest.approx(value, rel=1e-5)
-        assert one.low <= one.value <= one.high
-        nothing = found.estimate(name, "narrow", DANDRUFF)
+        estimate = comparison.estimate(name, "good", DANDRUFF)
+        assert estimate.value == pytest.approx(value, rel=1e-5)
+        assert estimate.low <= estimate.value <= estimate.high
+        nothing = comparison.estimate(name, "narrow", DANDRUFF)
         assert np.isnan([nothing.value, nothing.low, nothing.high]).all()
-    assert found.graded(DANDRUFF) == ("good", "poor")
-    assert "narrow" not in found.tied(KAPPA, DANDRUFF)
-    assert found.best(KAPPA, CONDITIONS[0]) is None
-    assert found.pairs(KAPPA, CONDITIONS[0]).empty
-    assert found.tied(KAPPA, CONDITIONS[0]) == {}
-    assert np.isnan([*found.detectable(KAPPA, CONDITIONS[0]), found.chance_spread(KAPPA, CONDITIONS[0])]).all()
+    assert comparison.graded(DANDRUFF) == ("good", "poor")
+    assert "narrow" not in comparison.tied(KAPPA, DANDRUFF)
+    assert comparison.best(KAPPA, CONDITIONS[0]) is None
+    assert comparison.pairs(KAPPA, CONDITIONS[0]).empty
+    assert comparison.tied(KAPPA, CONDITIONS[0]) == {}
+    assert np.isnan(
+        [*comparison.detectable(KAPPA, CONDITIONS[0]), comparison.chance_spread(KAPPA, CONDITIONS[0])]
+    ).all()
 
 
 def test_a_side_of_several_seeds_is_their_mean() -> None:
     aligned = judged({"a1": 0.2, "a2": 0.3, "a3": 0.4, "b": 0.3})
-    found = paired_comparison.compare(aligned, {"a": ["a1", "a2", "a3"], "b": ["b"]})
+    comparison = paired_comparison.compare(aligned, {"a": ["a1", "a2", "a3"], "b": ["b"]})
     each = alone(aligned)
-    place = found.conditions.index(SEBUM)
+    place = comparison.conditions.index(SEBUM)
     values = each.values(KAPPA)[:, place]
-    assert found.values(KAPPA)[:, place] == pytest.approx([values[:3].mean(), values[3]])
-    assert found.spread(KAPPA, "a", SEBUM) == (values[:3].min(), values[:3].max())
-    assert found.replicates[KAPPA][:, 0, place] == pytest.approx(each.replicates[KAPPA][:, :3, place].mean(axis=1))
-    assert found.counts[0, place].sum() == 120
-    assert found.counts[0, place] == pytest.approx(each.counts[:3, place].mean(axis=0))
+    assert comparison.values(KAPPA)[:, place] == pytest.approx([values[:3].mean(), values[3]])
+    assert comparison.spread(KAPPA, "a", SEBUM) == (values[:3].min(), values[:3].max())
+    assert comparison.replicates[KAPPA][:, 0, place] == pytest.approx(each.replicates[KAPPA][:, :3, place].mean(axis=1))
+    assert comparison.counts[0, place].sum() == 120
+    assert comparison.counts[0, place] == pytest.approx(each.counts[:3, place].mean(axis=0))
 
 
 def test_every_pair_is_told_from_both_sides() -> None:
-    found = alone(judged({"good": 0.05, "fair": 0.3, "poor": 0.6}, images=400))
+    comparison = alone(judged({"good": 0.05, "fair": 0.3, "poor": 0.6}, images=400))
     for metric, better_if_lower in ((KAPPA, False), (ERROR, True)):
-        pairs = found.pairs(metric, SEBUM).set_index(["side", "other"])
+        pairs = comparison.pairs(metric, SEBUM).set_index(["side", "other"])
         assert len(pairs) == 6
-        one, back = pairs.loc["good", "poor"], pairs.loc["poor", "good"]
-        assert (one["verdict"], back["verdict"]) == (Verdict.BETTER, Verdict.WORSE)
-        assert one["verdict"] is Verdict.BETTER
-        assert (one["difference"] < 0) == better_if_lower
-        assert (one["low"], one["high"]) == pytest.approx((-back["high"], -back["low"]))
-        assert one["low"] < one["difference"] < one["high"]
-        values = dict(zip(found.sides, found.values(metric)[:, found.conditions.index(SEBUM)], strict=True))
-        assert one["difference"] == pytest.approx(values["good"] - values["poor"])
+        pair, back = pairs.loc["good", "poor"], pairs.loc["poor", "good"]
+        assert (pair["verdict"], back["verdict"]) == (Verdict.BETTER, Verdict.WORSE)
+        assert pair["verdict"] is Verdict.BETTER
+        assert (pair["difference"] < 0) == better_if_lower
+        assert (pair["low"], pair["high"]) == pytest.approx((-back["high"], -back["low"]))
+        assert pair["low"] < pair["difference"] < pair["high"]
+        values = dict(
+            zip(comparison.sides, comparison.values(metric)[:, comparison.conditions.index(SEBUM)], strict=True)
+        )
+        assert pair["difference"] == pytest.approx(values["good"] - values["poor"])
         assert (pairs["p_holm"] >= pairs["p"]).all()
         assert ((pairs["low"] > 0) | (pairs["high"] < 0)).tolist() == (pairs["p_holm"] < 0.05).tolist()
 
 
 def test_a_pair_alone_is_the_paired_difference_with_students_t() -> None:
     aligned = judged({"one": 0.3, "other": 0.4})
-    found = alone(aligned)
-    drawn = found.replicates[KAPPA][:, :, found.conditions.index(SEBUM)]
-    reach = stats.t.ppf(0.975, 29) * math.sqrt(30 / 29) * (drawn[:, 0] - drawn[:, 1]).std(ddof=1)
-    one = found.pairs(KAPPA, SEBUM).iloc[0]
-    assert (one["low"], one["high"]) == pytest.approx((one["difference"] - reach, one["difference"] + reach))
-    assert one["p"] == one["p_holm"]
+    comparison = alone(aligned)
+    replicates = comparison.replicates[KAPPA][:, :, comparison.conditions.index(SEBUM)]
+    reach = stats.t.ppf(0.975, 29) * math.sqrt(30 / 29) * (replicates[:, 0] - replicates[:, 1]).std(ddof=1)
+    pair = comparison.pairs(KAPPA, SEBUM).iloc[0]
+    assert (pair["low"], pair["high"]) == pytest.approx((pair["difference"] - reach, pair["difference"] + reach))
+    assert pair["p"] == pair["p_holm"]
 
 
 def test_more_sides_make_a_difference_less_certain() -> None:
     aligned = judged({"one": 0.25, "other": 0.35, "third": 0.3, "fourth": 0.3})
     two, four = (paired_comparison.compare(aligned, {run: [run] for run in aligned.runs[:many]}) for many in (2, 4))
-    few, many = (found.pairs(KAPPA, SEBUM).iloc[0] for found in (two, four))
+    few, many = (comparison.pairs(KAPPA, SEBUM).iloc[0] for comparison in (two, four))
     assert few["difference"] == many["difference"]
     assert few["p"] == many["p"] < many["p_holm"]
     assert few["high"] - few["low"] < many["high"] - many["low"]
@@ -329,8 +343,8 @@ def test_what_is_negligible_depends_on_the_metric() -> None:
     """0.01 of a ranked probability score is a great deal; of kappa nothing."""
     assert verdict(Difference(0.01, 0.008, 0.012)) is Verdict.PRACTICALLY_EQUAL
     assert verdict(Difference(0.01, 0.008, 0.012), 0.005) is Verdict.BETTER
-    found = alone(judged({"sure": 0.2, "surer": 0.17}, images=4000, in_group=1))
-    score = found.pairs("ranked_probability_score", SEBUM).iloc[0]
+    comparison = alone(judged({"sure": 0.2, "surer": 0.17}, images=4000, in_group=1))
+    score = comparison.pairs("ranked_probability_score", SEBUM).iloc[0]
     assert max(abs(score["low"]), abs(score["high"])) < paired_comparison.PRACTICALLY_EQUAL
     assert score["verdict"] != Verdict.PRACTICALLY_EQUAL
 
@@ -342,53 +356,53 @@ def test_the_same_answers_twice_are_practically_equal_and_share_the_first_rank()
         runs=("one", "poor", "again"),
         **{name: getattr(aligned, name)[[0, 1, 0]] for name in ("grades", "low", "high", "probabilities")},
     )
-    found = alone(twice)
-    pairs = found.pairs(KAPPA, SEBUM).set_index(["side", "other"])
+    comparison = alone(twice)
+    pairs = comparison.pairs(KAPPA, SEBUM).set_index(["side", "other"])
     assert pairs.loc[("one", "again"), "verdict"] == Verdict.PRACTICALLY_EQUAL
     assert pairs.loc[("one", "again"), "p"] == 1
-    ranks = found.ranks(KAPPA, SEBUM)
+    ranks = comparison.ranks(KAPPA, SEBUM)
     assert ranks["side"].tolist() == ["one", "again", "poor"]
     assert ranks["rank"].tolist() == [1, 1, 3]
     assert ranks["best_share"].tolist() == pytest.approx([0.5, 0.5, 0], abs=0.01)
-    assert found.tied(KAPPA, SEBUM) == {"one": "a", "again": "a", "poor": "b"}
+    assert comparison.tied(KAPPA, SEBUM) == {"one": "a", "again": "a", "poor": "b"}
 
 
 def test_letters_follow_the_verdicts_and_the_order_the_values() -> None:
-    found = alone(judged({"poor": 0.6, "good": 0.05, "alike": 0.06, "middle": 0.35}, images=600))
-    assert list(found.tied(KAPPA, SEBUM)) == found.ranks(KAPPA, SEBUM)["side"].tolist()
-    assert found.tied(KAPPA, SEBUM)["good"] == found.tied(KAPPA, SEBUM)["alike"] == "a"
-    assert found.tied(KAPPA, SEBUM)["middle"] == "b"
-    assert found.tied(KAPPA, SEBUM)["poor"] == "c"
-    assert next(iter(found.tied(ERROR, SEBUM))) in ("good", "alike")
+    comparison = alone(judged({"poor": 0.6, "good": 0.05, "alike": 0.06, "middle": 0.35}, images=600))
+    assert list(comparison.tied(KAPPA, SEBUM)) == comparison.ranks(KAPPA, SEBUM)["side"].tolist()
+    assert comparison.tied(KAPPA, SEBUM)["good"] == comparison.tied(KAPPA, SEBUM)["alike"] == "a"
+    assert comparison.tied(KAPPA, SEBUM)["middle"] == "b"
+    assert comparison.tied(KAPPA, SEBUM)["poor"] == "c"
+    assert next(iter(comparison.tied(ERROR, SEBUM))) in ("good", "alike")
 
 
 def test_a_less_certain_side_keeps_the_best_letter_behind_a_certain_one() -> None:
     """Verdicts are not transitive: the second is told apart from the best, the third, which varies more, is not."""
-    found = alone(judged({"best": 0.1, "second": 0.2, "third": 0.3}))
-    place = found.conditions.index(SEBUM)
+    comparison = alone(judged({"best": 0.1, "second": 0.2, "third": 0.3}))
+    place = comparison.conditions.index(SEBUM)
     generator = np.random.default_rng(0)
-    drawn = np.zeros_like(found.replicates[KAPPA])
-    drawn[:, :, place] = [0.9, 0.8, 0.75] + generator.normal(size=(2000, 3)) * [0.001, 0.001, 0.5]
+    replicates = np.zeros_like(comparison.replicates[KAPPA])
+    replicates[:, :, place] = [0.9, 0.8, 0.75] + generator.normal(size=(2000, 3)) * [0.001, 0.001, 0.5]
     values = np.full((1, 6), math.nan)
     runs = []
     for value in (0.9, 0.8, 0.75):
-        one = values.copy()
-        one[0, place] = value
-        runs.append(one)
-    uneven = replace(found, replicates={KAPPA: drawn}, of_runs={KAPPA: tuple(runs)})
+        run_values = values.copy()
+        run_values[0, place] = value
+        runs.append(run_values)
+    uneven = replace(comparison, replicates={KAPPA: replicates}, of_runs={KAPPA: tuple(runs)})
     assert list(uneven.tied(KAPPA, SEBUM).items()) == [("best", "a"), ("second", "b"), ("third", "a")]
 
 
 def test_ranks_and_shares_are_counted_over_the_resamples() -> None:
-    found = alone(judged({"one": 0.3, "two": 0.32, "three": 0.34}))
-    drawn = found.replicates[ERROR][:, :, found.conditions.index(SEBUM)]
-    shares = found.ranks(ERROR, SEBUM).set_index("side")["best_share"]
+    comparison = alone(judged({"one": 0.3, "two": 0.32, "three": 0.34}))
+    replicates = comparison.replicates[ERROR][:, :, comparison.conditions.index(SEBUM)]
+    shares = comparison.ranks(ERROR, SEBUM).set_index("side")["best_share"]
     assert shares.sum() == pytest.approx(1)
-    ties = (drawn == drawn.min(axis=1, keepdims=True)).sum(axis=1)
-    for place, side in enumerate(found.sides):
-        expected = ((drawn[:, place] == drawn.min(axis=1)) / ties).mean()
+    ties = (replicates == replicates.min(axis=1, keepdims=True)).sum(axis=1)
+    for place, side in enumerate(comparison.sides):
+        expected = ((replicates[:, place] == replicates.min(axis=1)) / ties).mean()
         assert shares[side] == pytest.approx(expected)
-    ranks = found.ranks(ERROR, SEBUM)
+    ranks = comparison.ranks(ERROR, SEBUM)
     assert ranks["rank"].tolist() == [1, 2, 3]
     assert (ranks["low"] >= 1).all()
     assert (ranks["high"] <= 3).all()
@@ -396,45 +410,45 @@ def test_ranks_and_shares_are_counted_over_the_resamples() -> None:
 
 @pytest.mark.parametrize("in_group", [120, 1000])
 def test_one_group_gives_figures_and_leaves_everything_undecided(in_group: int) -> None:
-    found = alone(judged({"one": 0.1, "other": 0.6}, in_group=in_group))
-    assert found.groups == 1
-    one = found.estimate(KAPPA, "one", SEBUM)
-    assert one.value > 0.8
-    assert np.isnan([one.low, one.high]).all()
-    pairs = found.pairs(KAPPA, SEBUM)
+    comparison = alone(judged({"one": 0.1, "other": 0.6}, in_group=in_group))
+    assert comparison.groups == 1
+    estimate = comparison.estimate(KAPPA, "one", SEBUM)
+    assert estimate.value > 0.8
+    assert np.isnan([estimate.low, estimate.high]).all()
+    pairs = comparison.pairs(KAPPA, SEBUM)
     assert pairs[["low", "high", "p", "p_holm"]].isna().all(axis=None)
     assert (pairs["verdict"] == Verdict.UNDECIDED).all()
-    assert set(found.tied(KAPPA, SEBUM).values()) == {"a"}
-    assert found.ranks(KAPPA, SEBUM)[["low", "high", "best_share"]].isna().all(axis=None)
-    assert np.isnan([*found.detectable(KAPPA, SEBUM), found.chance_spread(KAPPA, SEBUM)]).all()
+    assert set(comparison.tied(KAPPA, SEBUM).values()) == {"a"}
+    assert comparison.ranks(KAPPA, SEBUM)[["low", "high", "best_share"]].isna().all(axis=None)
+    assert np.isnan([*comparison.detectable(KAPPA, SEBUM), comparison.chance_spread(KAPPA, SEBUM)]).all()
 
 
 def test_a_part_without_pictures_says_nothing() -> None:
-    found = alone(
+    comparison = alone(
         align_tables(
             {"one": prediction_table([0], [0], part="valid"), "other": prediction_table([0], [1], part="valid")}
         )
     )
-    assert (found.groups, found.images.tolist()) == (0, [0] * 6)
-    assert np.isnan(found.values(KAPPA)).all()
-    assert found.best(KAPPA, SEBUM) is None
-    assert found.ranks(KAPPA, SEBUM).empty
-    assert np.isnan(found.spread(KAPPA, "one", SEBUM)).all()
+    assert (comparison.groups, comparison.images.tolist()) == (0, [0] * 6)
+    assert np.isnan(comparison.values(KAPPA)).all()
+    assert comparison.best(KAPPA, SEBUM) is None
+    assert comparison.ranks(KAPPA, SEBUM).empty
+    assert np.isnan(comparison.spread(KAPPA, "one", SEBUM)).all()
 
 
 def test_two_heads_with_a_clear_finding_decide_nothing() -> None:
     """One side finds both, the other neither: every resample that has one agrees, and still it is only two heads."""
     truth = np.array([3, 0, 0, 0, 3, 0, 0, 0] + [0] * 72)
-    found = alone(
+    comparison = alone(
         align_tables(
             {"finds": prediction_table(truth, truth), "misses": prediction_table(truth, truth * 0)}, in_group=4
         )
     )
-    pairs = found.pairs("sensitivity", SEBUM)
+    pairs = comparison.pairs("sensitivity", SEBUM)
     assert pairs["difference"].tolist() == [1, -1]
     assert (pairs["verdict"] == Verdict.UNDECIDED).all()
-    assert found.sizes["sensitivity"][found.conditions.index(SEBUM)].groups == 2
-    assert found.sizes["accuracy"][found.conditions.index(SEBUM)].groups == 20
+    assert comparison.sizes["sensitivity"][comparison.conditions.index(SEBUM)].groups == 2
+    assert comparison.sizes["accuracy"][comparison.conditions.index(SEBUM)].groups == 20
 
 
 def test_resamples_do_not_depend_on_the_other_sides() -> None:
@@ -450,7 +464,7 @@ def test_more_groups_than_are_resampled_are_still_told_by_their_number(monkeypat
     sets = alone(aligned)
     assert whole.groups == sets.groups == 1500
     assert np.array_equal(whole.counts, sets.counts)
-    first, second = (found.estimate(KAPPA, "one", SEBUM) for found in (whole, sets))
+    first, second = (comparison.estimate(KAPPA, "one", SEBUM) for comparison in (whole, sets))
     assert first.value == second.value
     assert first.high - first.low == pytest.approx(second.high - second.low, rel=0.15)
 
@@ -464,14 +478,14 @@ def test_sides_need_known_runs() -> None:
 
 def test_mcnemar_by_hand_and_by_scipy() -> None:
     right, other = np.array([True] * 20 + [False] * 10), np.array([True] * 12 + [False] * 8 + [True] * 2 + [False] * 8)
-    found = mcnemar(right, other)
-    assert (found.only_first, found.only_second) == (8, 2)
-    assert found.p == pytest.approx(stats.binomtest(2, 10).pvalue)
-    assert mcnemar(other, right).p == found.p
+    result = mcnemar(right, other)
+    assert (result.only_first, result.only_second) == (8, 2)
+    assert result.p == pytest.approx(stats.binomtest(2, 10).pvalue)
+    assert mcnemar(other, right).p == result.p
     assert mcnemar(right, right).p == 1
     for first, second in ((0, 6), (3, 3), (5, 17)):
-        one = np.array([True] * first + [False] * second)
-        assert mcnemar(one, ~one).p == pytest.approx(stats.binomtest(first, first + second).pvalue)
+        right = np.array([True] * first + [False] * second)
+        assert mcnemar(right, ~right).p == pytest.approx(stats.binomtest(first, first + second).pvalue)
 
 
 # ---- with a known truth ----
@@ -483,22 +497,22 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     generator, held = np.random.default_rng(0), dict.fromkeys((KAPPA, ERROR, "accuracy"), 0)
     truth = true_values(WORLD)
     for seed in range(25):  # six repetitions each
-        found = alone(draw(WORLD, 60, generator), replicates=500, seed=seed)
+        comparison = alone(draw(WORLD, 60, generator), replicates=500, seed=seed)
         for condition in CONDITIONS:
             for name in held:
-                one = found.estimate(name, found.sides[0], condition)
-                held[name] += one.low <= truth[name] <= one.high
+                estimate = comparison.estimate(name, comparison.sides[0], condition)
+                held[name] += estimate.low <= truth[name] <= estimate.high
     assert all(count / 150 >= 0.89 for count in held.values()), held  # python -m benchmarks coverage: more
 
 
 def test_the_detectable_difference_is_seen_about_as_often_as_it_says() -> None:
     generator = np.random.default_rng(1)
-    half = np.mean([alone(draw(WORLD, 100, generator)).detectable(KAPPA, one)[0] for one in CONDITIONS])
+    half = np.mean([alone(draw(WORLD, 100, generator)).detectable(KAPPA, condition)[0] for condition in CONDITIONS])
     uneven = replace(WORLD, errors=(error_for(WORLD, float(half)), 0.35))
     seen = 0
     for seed in range(15):
-        found = alone(draw(uneven, 100, generator), replicates=500, seed=seed)
-        seen += sum(found.pairs(KAPPA, one)["verdict"].iloc[0] == Verdict.BETTER for one in CONDITIONS)
+        comparison = alone(draw(uneven, 100, generator), replicates=500, seed=seed)
+        seen += sum(comparison.pairs(KAPPA, condition)["verdict"].iloc[0] == Verdict.BETTER for condition in CONDITIONS)
     assert 0.3 < seen / 90 < 0.7
 
 
@@ -510,11 +524,11 @@ def test_four_of_five_lie_beyond_half() -> None:
 
 def test_the_best_of_equals_looks_better_by_about_what_is_said() -> None:
     equal = replace(WORLD, errors=(0.35,) * 5)
-    generator, spreads, said = np.random.default_rng(2), [], []
+    generator, spreads, predictions = np.random.default_rng(2), [], []
     for seed in range(6):
-        found = alone(draw(equal, 100, generator), replicates=400, seed=seed)
+        comparison = alone(draw(equal, 100, generator), replicates=400, seed=seed)
         for place, condition in enumerate(CONDITIONS):
-            values = found.values(KAPPA)[:, place]
+            values = comparison.values(KAPPA)[:, place]
             spreads.append(values.max() - values.min())
-            said.append(found.chance_spread(KAPPA, condition))
-    assert np.mean(said) == pytest.approx(np.mean(spreads), rel=0.2)
+            predictions.append(comparison.chance_spread(KAPPA, condition))
+    assert np.mean(predictions) == pytest.approx(np.mean(spreads), rel=0.2)

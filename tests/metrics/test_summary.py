@@ -1,4 +1,4 @@
-"""What a person would say of a comparison, in both languages."""
+"""Sentences about a comparison, in both languages."""
 
 import re
 from dataclasses import replace
@@ -33,23 +33,23 @@ def four() -> Comparison:
     return make_comparison()
 
 
-def told(comparison: Comparison, condition: Condition, costs: dict[str, Cost] = TIMES) -> list[Text]:
+def sentences(comparison: Comparison, condition: Condition, costs: dict[str, Cost] = TIMES) -> list[Text]:
     return summarize(comparison, condition, NAMES, costs, KAPPA)
 
 
 def test_one_that_is_better_than_all_others_is_named(four: Comparison) -> None:
-    (text,) = told(four, ONE_BEST)
+    (text,) = sentences(four, ONE_BEST)
     assert text.en == "Fine scaling: vgg11_bn is significantly better than all others."
     assert text.ko == "미세각질: vgg11_bn 모델이 나머지 모두보다 유의하게 나아요."
 
 
 def test_of_two_the_better_one_is_named() -> None:
-    (text,) = told(make_comparison(("v", "g")), ONE_BEST)
+    (text,) = sentences(make_comparison(("v", "g")), ONE_BEST)
     assert text.en == "Fine scaling: vgg11_bn is significantly better than the other."
 
 
 def test_of_those_who_share_the_lead_the_cheapest_is_named(four: Comparison) -> None:
-    (text,) = told(four, TWO_LEAD)
+    (text,) = sentences(four, TWO_LEAD)
     assert "two models lead, not significantly different" in text.en
     assert re.search(r"\((vgg11_bn, resnet18|resnet18, vgg11_bn)\)", text.en)
     assert "Fastest: resnet18 (4.0 ms per picture)." in text.en
@@ -58,48 +58,48 @@ def test_of_those_who_share_the_lead_the_cheapest_is_named(four: Comparison) -> 
 
 
 def test_until_every_time_is_measured_the_smallest_is_the_cheapest(four: Comparison) -> None:
-    (text,) = told(four, TWO_LEAD, SIZES)
+    (text,) = sentences(four, TWO_LEAD, SIZES)
     assert "Smallest: vgg11_bn (9.0 million parameters)." in text.en
     assert "vgg11_bn(파라미터 900만 개)" in text.ko
 
 
 def test_models_that_are_certainly_alike_are_called_so(four: Comparison) -> None:
-    (text,) = told(four, EQUAL)
+    (text,) = sentences(four, EQUAL)
     assert "the four models are practically equal. Fastest: resnet18" in text.en
     assert "네 모델이 사실상 같아요" in text.ko
 
 
 def test_where_chance_is_too_large_nothing_is_said(four: Comparison) -> None:
-    (text,) = told(four, UNDECIDED)[:1]
+    (text,) = sentences(four, UNDECIDED)[:1]
     assert "no significant difference between the four models" in text.en
     assert "네 모델 사이에 유의한 차이가 없어요" in text.ko
 
 
 def test_of_too_few_captures_chance_is_not_known() -> None:
     lumped = replace(aligned_predictions(), groups=np.zeros(400, dtype=np.int64))
-    (text,) = told(compare(lumped, {"v": ["v"], "g": ["g"]}), ONE_BEST)
+    (text,) = sentences(compare(lumped, {"v": ["v"], "g": ["g"]}), ONE_BEST)
     assert "too few captures" in text.en
     assert "촬영이 너무 적어" in text.ko
 
 
 def test_nothing_is_said_where_nothing_is_labelled_or_graded(four: Comparison) -> None:
-    (text,) = told(four, UNLABELLED)
+    (text,) = sentences(four, UNLABELLED)
     assert "no labels in this split" in text.en
-    (text,) = told(make_comparison(("g", "e")), ONE_ALONE)
+    (text,) = sentences(make_comparison(("g", "e")), ONE_ALONE)
     assert text.en == "Hair loss: none of the selected models grades it."
     assert "탈모: 고른 모델 중" in text.ko
 
 
 def test_labels_that_are_all_the_same_say_nothing() -> None:
-    found = aligned_predictions()
-    found.truth[CONDITIONS.index(EQUAL)] = 0
-    found.grades[:, CONDITIONS.index(EQUAL)] = 0
-    (text,) = told(compare(found, {"v": ["v"], "g": ["g"]}), EQUAL)
+    aligned = aligned_predictions()
+    aligned.truth[CONDITIONS.index(EQUAL)] = 0
+    aligned.grades[:, CONDITIONS.index(EQUAL)] = 0
+    (text,) = sentences(compare(aligned, {"v": ["v"], "g": ["g"]}), EQUAL)
     assert "vary too little" in text.en
 
 
 def test_who_stands_alone_and_who_is_missing_and_what_is_never_seen(four: Comparison) -> None:
-    first, missing, dead = told(four, ONE_ALONE)
+    first, missing, dead = sentences(four, ONE_ALONE)
     reached = four.estimate(KAPPA, "v", ONE_ALONE)
     assert first.en.startswith("Hair loss: graded by vgg11_bn only (QWK ")
     assert f"{reached.value:.2f} [{reached.low:.2f}, {reached.high:.2f}]" in first.en
@@ -109,10 +109,10 @@ def test_who_stands_alone_and_who_is_missing_and_what_is_never_seen(four: Compar
 
 
 def test_several_dead_grades_are_in_one_sentence() -> None:
-    found = aligned_predictions()
+    aligned = aligned_predictions()
     place = CONDITIONS.index(EQUAL)
-    found.grades[found.run("g"), place] = np.minimum(found.grades[found.run("g"), place], 1)
-    dead = told(compare(found, {"v": ["v"], "g": ["g"]}), EQUAL)[-1]
+    aligned.grades[aligned.run("g"), place] = np.minimum(aligned.grades[aligned.run("g"), place], 1)
+    dead = sentences(compare(aligned, {"v": ["v"], "g": ["g"]}), EQUAL)[-1]
     assert re.fullmatch(r"googlenet: recall 0 for grade 2 \(\d+ pictures\) or grade 3 \(\d+ pictures\)\.", dead.en)
 
 
@@ -139,12 +139,12 @@ def test_chance_is_not_spoken_of_where_nothing_is_compared(four: Comparison) -> 
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("condition", CONDITIONS)
 def test_every_metric_and_condition_has_its_sentences(four: Comparison, condition: Condition, metric: str) -> None:
-    said = [
+    texts = [
         *summarize(four, condition, NAMES, TIMES, metric),
         detectable_differences(four, condition, metric),
         chance_spread(four, condition, metric),
     ]
-    for text in filter(None, said):
+    for text in filter(None, texts):
         assert text.en.endswith(".")
         assert text.ko.endswith(".")
         assert "nan" not in text.en
