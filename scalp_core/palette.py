@@ -1,17 +1,17 @@
-"""One place for colours: what a colour means is the same on every page and in print, light and dark.
+"""Colours, one meaning each on every page and in print, light and dark.
 
-Severities grow from light to dark, so they read in print and by colour-blind eyes; families of networks have the
-colours of Okabe & Ito (2008), which every eye tells apart, and a shape each beside.
+Severities grow from light to dark, so that they can be told apart in print and by colour-blind readers. Families of
+networks have the colour-blind safe colours of Okabe & Ito (2008), and a shape each beside.
 """
 
 from scalp_core.architectures import family
 
 SEVERITY_COLORS = ("#bfe3dc", "#f3c969", "#dd7a33", "#8f2317")
 MATRIX_COLORS = ("#f1f7f6", "#0f5f59")  # shares, 0 to 1
-DIVERGING = ("#2166ac", "#f7f7f7", "#e66101")  # below nought, nought, above
+DIVERGING = ("#2166ac", "#f7f7f7", "#e66101")  # below zero, zero, above
 SELECTED = "#e11d48"
-UNKNOWN = "#9ca3af"  # unlabelled, or a value that is missing
-# Tableau 10 without its grey, which is for the rest.
+UNKNOWN = "#9ca3af"  # unlabelled, or a missing value
+# Tableau 10 without its grey, which is UNKNOWN's.
 CATEGORY_COLORS = (
     *("#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f"),
     *("#edc948", "#b07aa1", "#ff9da7", "#9c755f", "#1b1b3a"),
@@ -35,10 +35,10 @@ _FAMILY_SHAPES = {
 
 
 def architecture_color(architecture: str) -> str:
-    """The colour of its family, whatever else is shown beside it."""
+    """Return the colour of the architecture's family."""
     return _FAMILY_COLORS[family(architecture)]
 
 
 def architecture_shape(architecture: str) -> str:
-    """The shape of its family's points, by Vega's names."""
+    """Return the shape of points of the architecture's family, by Vega's names."""
     return _FAMILY_SHAPES[family(architecture)]

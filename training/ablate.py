@@ -70,21 +70,21 @@ def _ablate(options: argparse.Namespace) -> int:
     graded = CONDITIONS if shared else (find_condition(options.condition),)
     base = recipe_of(options, conditions=graded, seed=seeds[0])
     base.check()
-    only = ablation.ends(base) if options.altogether else ()
+    only = ablation.end_steps(base) if options.altogether else ()
     print(_plan(base, seeds, only), file=sys.stdout if options.plan else sys.stderr)
     if options.plan:
         return 0
-    code = train_all(ablation.ask(base, seeds, only))
+    code = train_all(ablation.ensure_runs(base, seeds, only))
     if code == INTERRUPTED:
         return code
     dataset = open_dataset(base.data)
     captures = dict(zip(dataset.column("id"), dataset.column("capture"), strict=True))
     if options.altogether:
         print(_heading(dataset, None, captures, base, len(seeds)) + "\n")
-        print(markdown_table(_altogether(ablation.altogether(base, seeds, captures))))
+        print(markdown_table(_altogether(ablation.overall_table(base, seeds, captures))))
         return code
     condition = find_condition(options.condition)
-    table = ablation.table(base, seeds, condition, captures)
+    table = ablation.step_table(base, seeds, condition, captures)
     names = {step.key: step.name.en for step in ablation.ladder(base)}
     print(_heading(dataset, condition, captures, base, len(seeds)) + "\n")
     print(markdown(table, names) if options.markdown else _plain(table, names))
@@ -99,7 +99,7 @@ def _ablate(options: argparse.Namespace) -> int:
 
 def _plan(base: Recipe, seeds: Sequence[int], only: Sequence[str]) -> str:
     """Tabulate each step's changes and finished networks, and estimate the time of the others."""
-    trainings, rows = ablation.plan(base, seeds, only), [["step", "changes", "finished"]]
+    trainings, rows = ablation.plan_trainings(base, seeds, only), [["step", "changes", "finished"]]
     for step in (step for step in ablation.ladder(base) if step.key in only or not only):
         its = [training for training in trainings if step.key in training.steps]
         finished = sum(training.run is not None and training.run.finished for training in its)
@@ -167,9 +167,9 @@ def _cells(table: pd.DataFrame, names: Mapping[str, str]) -> list[list[str]]:
 def _rows(table: pd.DataFrame, names: Mapping[str, str]) -> list[list[str]]:
     rows = []
     for row in table.to_dict("records"):
-        name = f"({names[row['step']]})" if row["side"] else names[row["step"]]
-        if row["seeds"] < row["asked"]:
-            name = f"{name}, waiting: {row['seeds']} of {row['asked']}"
+        name = f"({names[row['step']]})" if row["alternative"] else names[row["step"]]
+        if row["seeds"] < row["wanted"]:
+            name = f"{name}, waiting: {row['seeds']} of {row['wanted']}"
         reached = [_figure(row, metric, ".3f") for metric in _HEADINGS]
         added = [_figure(row, f"{metric}_difference", "+.3f") for metric in _HEADINGS]
         verdict = "–" if pd.isna(row["verdict"]) else Verdict(row["verdict"]).text.en

@@ -1,5 +1,7 @@
-"""Figures from tables, and evidence maps over pictures; pure. Knows no run and no page."""
+"""Interactive figures of a data set and of single pictures, drawn from tables; evidence maps over pictures."""
 
+import math
+from collections.abc import Iterable
 from typing import Literal
 
 import altair as alt
@@ -19,7 +21,7 @@ from scalp_core.palette import CATEGORY_COLORS, DIVERGING, MATRIX_COLORS, SELECT
 _MOST_BARS = 20
 _MOST_COLORS = len(CATEGORY_COLORS)
 
-_FOR, _AGAINST = np.array([230, 97, 1]), np.array([33, 102, 172])  # orange and blue, apart for every eye
+_AGAINST, _, _FOR = (np.array(list(bytes.fromhex(color[1:]))) for color in DIVERGING)  # red, green, blue
 
 AXES = {
     "truth": terms.LABEL,
@@ -57,19 +59,35 @@ NAME_AXIS = alt.Axis(labelLimit=220, labelOverlap=False)
 
 
 def grade_name(grade: int, language: str) -> str:
-    """`2 moderate`, `2 중등도`."""
+    """Return `2 moderate`, `2 중등도`."""
     return f"{int(grade)} {Severity(grade).text(language)}"
 
 
+def short_number(value: float) -> str:
+    """Return `.71`, `−.05`, `1.20`: without the leading zero cells fit a narrow screen."""
+    if math.isnan(value):
+        return "–"
+    digits = f"{abs(value):.2f}".removeprefix("0") if abs(value) < 1 else f"{abs(value):.2f}"
+    return f"−{digits}" if value < 0 and float(digits) else digits
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """Return every name once, in the order of their first occurrence."""
+    return list(dict.fromkeys(names))
+
+
 def counts_chart(
-    counted: pd.DataFrame, language: str, measure: Literal["images", "captures", "sites"] = "images"
+    counts: pd.DataFrame, language: str, measure: Literal["images", "captures", "sites"] = "images"
 ) -> alt.Chart:
-    """Images, captures or sites of each condition by grade; from explore.counts, over all parts.
+    """Draw the images, captures or sites of each condition by grade, over all splits.
 
     Images are stacked. A capture or site may show several grades, so those bars stand beside each other.
+
+    Args:
+        counts: of filters.counts.
     """
     names = [*(grade_name(grade, language) for grade in GRADES), AXES["unlabelled"](language)]
-    table = counted[counted["part"] == ALL_PARTS].astype({"grade": "Int8"})
+    table = counts[counts["part"] == ALL_PARTS].astype({"grade": "Int8"})
     table = table[table["grade"].notna() | (table["images"] > 0)].fillna({"grade": len(GRADES)})
     table["name"] = [Condition(key).text(language) for key in table["condition"]]
     table["grade_name"] = [names[grade] for grade in table["grade"]]
@@ -77,14 +95,14 @@ def counts_chart(
         alt.Chart(table)
         .mark_bar()
         .encode(
-            y=alt.Y("name:N", sort=_order(table["name"]), title=None, axis=NAME_AXIS),
+            y=alt.Y("name:N", sort=distinct(table["name"]), title=None, axis=NAME_AXIS),
             x=alt.X(f"{measure}:Q", title=AXES[measure](language), axis=alt.Axis(labelOverlap=True, tickCount=5)),
             order=alt.Order("grade:O"),
             color=_severity_color([name for name in names if name in set(table["grade_name"])]),
             tooltip=[
                 alt.Tooltip("name:N", title=" "),
                 alt.Tooltip("grade_name:N", title=AXES["grade"](language)),
-                *(alt.Tooltip(f"{one}:Q", title=AXES[one](language)) for one in ("images", "captures", "sites")),
+                *(alt.Tooltip(f"{name}:Q", title=AXES[name](language)) for name in ("images", "captures", "sites")),
             ],
         )
         .properties(height=alt.Step(34 if measure == "images" else 9))
@@ -93,9 +111,12 @@ def counts_chart(
 
 
 def by_field_chart(table: pd.DataFrame, language: str) -> alt.Chart:
-    """The grades of a condition by region, device or the like as shares; from explore.by_field.
+    """Draw the shares of the grades of a condition by region, device or the like.
 
-    The 20 values with the most images have a bar each, in the order given; the rest share the last one.
+    The _MOST_BARS values with the most images have a bar each, in the order given; the rest share the last one.
+
+    Args:
+        table: of filters.by_field.
     """
     names = [grade_name(grade, language) for grade in GRADES]
     bars = _largest(table, language)
@@ -107,7 +128,7 @@ def by_field_chart(table: pd.DataFrame, language: str) -> alt.Chart:
         alt.Chart(bars)
         .mark_bar()
         .encode(
-            y=alt.Y("name:N", sort=_order(bars["name"]), title=None, axis=NAME_AXIS),
+            y=alt.Y("name:N", sort=distinct(bars["name"]), title=None, axis=NAME_AXIS),
             x=alt.X(
                 "share:Q",
                 scale=alt.Scale(domain=[0, 1]),
@@ -129,27 +150,29 @@ def by_field_chart(table: pd.DataFrame, language: str) -> alt.Chart:
 
 
 def _largest(table: pd.DataFrame, language: str) -> pd.DataFrame:
-    """The rows of the values with the most images; all others added up under one name."""
+    """Return the rows of the values with the most images, and all others added up under one name."""
     totals = table.groupby("value", sort=False)["images"].sum()
     if len(totals) <= _MOST_BARS:
         return table.copy()
     kept = table["value"].isin(totals.nlargest(_MOST_BARS - 1).index)
     rest = table[~kept].groupby("grade", as_index=False)["images"].sum()
     more = len(totals) - _MOST_BARS + 1
-    shown: pd.DataFrame = pd.concat([table[kept], rest.assign(value=Text(f"{more} more", f"그 외 {more}개")(language))])
-    return shown
+    largest: pd.DataFrame = pd.concat(
+        [table[kept], rest.assign(value=Text(f"{more} more", f"그 외 {more}개")(language))]
+    )
+    return largest
 
 
 def _severity_color(names: list[str]) -> alt.Color:
-    """Grades in their colours; a fifth name is what is unlabelled."""
+    """Return the channel of grades in their colours; a fifth name is that of unlabelled images."""
     scale = alt.Scale(domain=names, range=[*SEVERITY_COLORS, UNKNOWN][: len(names)])
     return alt.Color("grade_name:N", sort=names, title=None, scale=scale, legend=alt.Legend(orient="top", columns=2))
 
 
 def spearman_chart(matrix: pd.DataFrame, language: str) -> alt.LayerChart:
-    """Rank correlations of the conditions, from explore.spearman: orange together, blue apart, white neither."""
+    """Draw the rank correlations of the conditions, of filters.spearman: orange positive, blue negative."""
     table = matrix.rename_axis("condition").reset_index().melt("condition", var_name="other", value_name="correlation")
-    table["text"] = [_short(value) for value in table["correlation"]]
+    table["text"] = [short_number(value) for value in table["correlation"]]
     color = alt.Color(
         "correlation:Q", scale=alt.Scale(domain=[-1, 0, 1], range=list(DIVERGING), clamp=True), legend=None
     )
@@ -157,13 +180,8 @@ def spearman_chart(matrix: pd.DataFrame, language: str) -> alt.LayerChart:
     return _condition_matrix(table, color, tooltip, "abs(datum.correlation) > 0.7", language)
 
 
-def _short(value: float) -> str:
-    """`−.60`: six columns fit a narrow screen only without the nought."""
-    return "–" if pd.isna(value) else f"{value:.2f}".replace("-", "−").replace("0.", ".")
-
-
 def cooccurrence_chart(table: pd.DataFrame, language: str) -> alt.LayerChart:
-    """Of the images with the row's condition, the share that has the column's too; from explore.cooccurrence."""
+    """Draw the share of images with the row's condition that have the column's too; of filters.cooccurrence."""
     table = table.assign(text=["–" if pd.isna(share) else f"{share:.0%}" for share in table["share"]])
     color = alt.Color("share:Q", scale=alt.Scale(range=list(MATRIX_COLORS), domain=[0, 1]), legend=None)
     tooltip = [
@@ -176,7 +194,7 @@ def cooccurrence_chart(table: pd.DataFrame, language: str) -> alt.LayerChart:
 def _condition_matrix(
     table: pd.DataFrame, color: alt.Color, tooltip: list[alt.Tooltip], dark: str, language: str
 ) -> alt.LayerChart:
-    """Cells of `text` by condition (rows, with names) and other (columns, numbers only)."""
+    """Draw the cells of `text` by condition (rows, with names) and other (columns, numbers only)."""
     names = {condition.value: f"{condition.number} {condition.text(language)}" for condition in CONDITIONS}
     table = table.assign(row=table["condition"].map(names), column=table["other"].map(names))
     axis = alt.Axis(orient="top", labelAngle=0, labelOverlap=False, labelExpr="split(datum.label, ' ')[0]")
@@ -194,19 +212,19 @@ def _condition_matrix(
 
 
 def map_chart(points: pd.DataFrame, language: str, kind: Literal["grade", "category", "number"]) -> alt.Chart:
-    """Pictures as points, coloured by a field; at most 5,000 of them, or browsers become slow.
+    """Draw pictures as points, coloured by a field; more than 5,000 make browsers slow.
 
-    A click selects one under the name `pick` with its `id`; dragging a box selects `box` with its ranges of x and y.
+    A click selects a point as `pick` with its `id`; dragging a box selects `box` with its ranges of x and y.
 
     Args:
-        points: columns x, y, id, colour: a grade 0–3, any text, or a number; null where unknown.
+        points: columns x, y, id, colour (a grade 0–3, any text, or a number; null where unknown).
     """
     table = points[["x", "y", "id", "colour"]].assign(colour=_colours(points["colour"], language, kind))
     grey = table["colour"].isna() | table["colour"].isin(_unknown_names(language))
     table = table.loc[grey.sort_values(ascending=False, kind="stable").index]  # the coloured ones lie on top
     pick = alt.selection_point(name="pick", fields=["id"], on="click", toggle=False)
     box = alt.selection_interval(name="box", zoom=False)
-    kind_of = "colour:Q" if kind == "number" else "colour:N"
+    field = "colour:Q" if kind == "number" else "colour:N"
     plain = alt.Axis(labels=False, ticks=False, grid=False)
     chart: alt.Chart = (
         alt.Chart(table)
@@ -220,19 +238,19 @@ def map_chart(points: pd.DataFrame, language: str, kind: Literal["grade", "categ
             strokeWidth=alt.condition(pick, alt.value(2.5), alt.value(0), empty=False),
             tooltip=[
                 alt.Tooltip("id:N", title=AXES["picture"](language)),
-                alt.Tooltip(kind_of, title=AXES["value"](language)),
+                alt.Tooltip(field, title=AXES["value"](language)),
             ],
         )
         .add_params(pick, box)
         .properties(height=420)
-        # Numbers that are missing would be left out.
+        # Points without a number would be left out.
         .configure_scale(invalid=alt.ScaleInvalidDataConfig(color={"value": UNKNOWN}))
     )
     return chart
 
 
 def _colours(values: pd.Series, language: str, kind: str) -> pd.Series:
-    """What is written in the legend; of very many texts only the commonest, as more colours cannot be told apart."""
+    """Return the values by their names in the legend; of many texts only the commonest keep a colour."""
     if kind == "number":
         return values.astype("float64")
     if kind == "grade":
@@ -251,28 +269,24 @@ def _map_color(colours: pd.Series, language: str, kind: str) -> alt.Color:
     if kind == "number":
         return alt.Color("colour:Q", title=None, scale=alt.Scale(scheme="viridis"), legend=alt.Legend(orient="top"))
     unknown = _unknown_names(language)
-    known = sorted(set(colours).difference(unknown))
+    names = sorted(set(colours).difference(unknown))
     colors = dict(zip((grade_name(grade, language) for grade in GRADES), SEVERITY_COLORS, strict=True))
     if kind == "category":
-        colors = dict(zip(known, CATEGORY_COLORS, strict=False))
-    domain = [*known, *(name for name in unknown if name in set(colours))]
+        colors = dict(zip(names, CATEGORY_COLORS, strict=False))
+    domain = [*names, *(name for name in unknown if name in set(colours))]
     scale = alt.Scale(domain=domain, range=[colors.get(name, UNKNOWN) for name in domain])
     legend = alt.Legend(orient="top", columns=2, symbolOpacity=1, symbolStrokeWidth=0, labelLimit=160)
     return alt.Color("colour:N", sort=domain, title=None, scale=scale, legend=legend)
 
 
-def _order(names: pd.Series) -> list[str]:
-    return list(dict.fromkeys(names))
-
-
 def probabilities_chart(probabilities: pd.DataFrame, language: str) -> alt.Chart:
-    """Stacked bars of p(grade), one a row; columns name (row label) and p0 … p3."""
+    """Draw one stacked bar of the grades' probabilities a row; columns name (row label) and p0 … p3."""
     long = probabilities.melt(id_vars="name", value_vars=["p0", "p1", "p2", "p3"], value_name="probability")
     long["grade"] = long["variable"].str[1:].astype(int)
     names = [grade_name(grade, language) for grade in GRADES]
     long["grade_name"] = [names[grade] for grade in long["grade"]]
     base = alt.Chart(long).encode(
-        y=alt.Y("name:N", sort=_order(probabilities["name"]), title=None, axis=NAME_AXIS),
+        y=alt.Y("name:N", sort=distinct(probabilities["name"]), title=None, axis=NAME_AXIS),
         x=alt.X(
             "probability:Q",
             stack="zero",
@@ -298,7 +312,7 @@ def probabilities_chart(probabilities: pd.DataFrame, language: str) -> alt.Chart
 
 
 def learning_curves(histories: dict[str, pd.DataFrame], measure: str, language: str) -> go.Figure:
-    """One line a run of `valid_qwk`, `valid_loss` or `train_loss` over epochs."""
+    """Draw one line a run over epochs; `measure` is `valid_qwk`, `valid_loss` or `train_loss`."""
     figure = go.Figure()
     longest = max((len(history) for history in histories.values()), default=0)
     for name, history in histories.items():
@@ -315,24 +329,24 @@ def learning_curves(histories: dict[str, pd.DataFrame], measure: str, language: 
     return figure
 
 
-# Apart for every eye, and by shape.
+# Distinguishable for colour-blind readers, and by shape.
 _LADDER = {"quadratic_weighted_kappa": ("#2a9d8f", "circle"), "worst_grade_recall": ("#e66101", "diamond")}
 
 
 def ablation_chart(table: pd.DataFrame, language: str) -> alt.LayerChart:
-    """Quadratic weighted kappa and worst-grade recall of every step, with their 95 % intervals; what stands aside pale.
+    """Draw quadratic weighted kappa and worst-grade recall of every step, with 95 % intervals; alternatives are pale.
 
     Args:
-        table: of ablation.table, and `name`, what each step is called. Those that wait keep their place.
+        table: of ablation.step_table, with a column `name`. Steps without results keep their place.
     """
     points = _ladder_points(table, language)
     titles = [AXES[measure](language) for measure in _LADDER]
     colors, shapes = zip(*_LADDER.values(), strict=True)
     marks = alt.Chart(points).encode(
-        y=alt.Y("name:N", sort=_order(table["name"]), title=None, axis=NAME_AXIS),
+        y=alt.Y("name:N", sort=distinct(table["name"]), title=None, axis=NAME_AXIS),
         yOffset=alt.YOffset("title:N", sort=titles),
         color=alt.Color("title:N", sort=titles, title=None, scale=alt.Scale(domain=titles, range=list(colors))),
-        opacity=alt.condition("datum.side", alt.value(0.5), alt.value(1)),
+        opacity=alt.condition("datum.alternative", alt.value(0.5), alt.value(1)),
         tooltip=[
             alt.Tooltip("name:N", title=AXES["step"](language)),
             alt.Tooltip("title:N", title=" "),
@@ -351,31 +365,32 @@ def ablation_chart(table: pd.DataFrame, language: str) -> alt.LayerChart:
 
 
 def _ladder_points(table: pd.DataFrame, language: str) -> pd.DataFrame:
-    """A row a step and measure: name, side, title, value, low, high, interval."""
-    points = []
+    """Return one row a step and measure: name, alternative, title, value, low, high, interval."""
+    tables = []
     for measure in _LADDER:
         columns = {f"{measure}{end}": name for end, name in (("", "value"), ("_low", "low"), ("_high", "high"))}
-        figures = table.reindex(columns=["name", "side", *columns]).rename(columns=columns)
-        points.append(figures.assign(title=AXES[measure](language)))
-    made = pd.concat(points, ignore_index=True)
-    ends = zip(made["low"], made["high"], strict=True)
-    return made.assign(interval=["–" if pd.isna(low) else f"{low:.3f} – {high:.3f}" for low, high in ends])
+        values = table.reindex(columns=["name", "alternative", *columns]).rename(columns=columns)
+        tables.append(values.assign(title=AXES[measure](language)))
+    points = pd.concat(tables, ignore_index=True)
+    ends = zip(points["low"], points["high"], strict=True)
+    return points.assign(interval=["–" if pd.isna(low) else f"{low:.3f} – {high:.3f}" for low, high in ends])
 
 
-def overlay(pixels: Pixels, speaking: npt.NDArray[np.float32], scale: float, opacity: float, side: int = 480) -> Pixels:
-    """The picture with an evidence map on it: orange speaks for the grade, blue against it, nothing leaves it alone.
+def overlay(pixels: Pixels, evidence: npt.NDArray[np.float32], scale: float, opacity: float, edge: int = 480) -> Pixels:
+    """Return a picture under an evidence map: orange for the grade, blue against it, transparent where there is none.
 
     Args:
-        speaking: (h, w) from `scalp_core.inference.evidence.evidence_for`.
-        scale: value drawn with full `opacity` (0–1); larger ones are clipped.
-        side: of the result along its longer edge, pixels.
+        pixels: (height, width, 3).
+        evidence: (h, w) from `scalp_core.inference.evidence.evidence_for`.
+        scale: evidence that is drawn with the full `opacity` (0–1); stronger evidence is clipped.
+        edge: longer edge of the result, pixels.
     """
-    factor = side / max(pixels.shape[:2])
+    factor = edge / max(pixels.shape[:2])
     height, width = (max(1, round(length * factor)) for length in pixels.shape[:2])
     small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
     # The map covers the whole picture, so stretching it to the same size puts every value over its place.
-    values = cv2.resize(speaking.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) / max(scale, 1e-9)
+    values = cv2.resize(evidence.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) / max(scale, 1e-9)
     weight = (np.abs(values).clip(0, 1) * opacity)[..., np.newaxis]
     colour = np.where(values[..., np.newaxis] > 0, _FOR, _AGAINST)
-    drawn: Pixels = (small * (1 - weight) + colour * weight).round().astype(np.uint8)
-    return drawn
+    blended: Pixels = (small * (1 - weight) + colour * weight).round().astype(np.uint8)
+    return blended

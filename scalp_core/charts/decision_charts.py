@@ -1,4 +1,4 @@
-"""The figure of the decision lab: what the strength for rare grades brings and costs. Pure: knows no run, no page."""
+"""The figure of the decision lab: kappa and worst-grade recall over the strength for rare grades."""
 
 import altair as alt
 import pandas as pd
@@ -9,8 +9,8 @@ from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.operating_point import TAUS
 from scalp_core.palette import CATEGORY_COLORS, UNKNOWN
 
-SHOWN = ("quadratic_weighted_kappa", "worst_grade_recall")
-# The present choice lies inside what it may coincide with, so that all three can be told apart.
+METRIC_NAMES = ("quadratic_weighted_kappa", "worst_grade_recall")
+# Marks that coincide lie inside each other, the selected one innermost.
 MARKS = {
     "here": Text("selected", "지금 선택"),
     "stored": terms.CURRENT,
@@ -22,11 +22,11 @@ _FLOOR = terms.RECALL_FLOOR
 
 
 def decision_chart(curves: pd.DataFrame, marks: pd.DataFrame, recall_floor: float, language: str) -> alt.LayerChart:
-    """Kappa and worst-grade recall over tau, with some decisions marked; the dashed line is the floor of the recall.
+    """Draw kappa and worst-grade recall over tau with marked decisions; the dashed line is the floor of the recall.
 
     Args:
         curves: of operating_point.over_taus.
-        marks: the same columns and `mark`, one of MARKS.
+        marks: the same columns and `mark`, a key of MARKS.
     """
     points = [_points(marks[marks["mark"] == mark], size, language) for mark, size in zip(MARKS, _SIZES, strict=True)]
     lines = [_floor(recall_floor, language), _lines(curves, language)]
@@ -43,7 +43,7 @@ def _floor(recall_floor: float, language: str) -> alt.Chart:
 
 
 def _lines(curves: pd.DataFrame, language: str) -> alt.Chart:
-    lines: alt.Chart = alt.Chart(_long(curves, language)).mark_line().encode(**_places(language))
+    lines: alt.Chart = alt.Chart(_long(curves, language)).mark_line().encode(**_channels(language))
     return lines
 
 
@@ -54,7 +54,7 @@ def _points(marks: pd.DataFrame, size: int, language: str) -> alt.Chart:
         alt.Chart(table)
         .mark_point(size=size, strokeWidth=2, opacity=1, filled=False)
         .encode(
-            **_places(language),
+            **_channels(language),
             shape=alt.Shape(
                 "mark:N",
                 title=None,
@@ -73,8 +73,8 @@ def _points(marks: pd.DataFrame, size: int, language: str) -> alt.Chart:
     return points
 
 
-def _places(language: str) -> dict[str, alt.X | alt.Y | alt.Color]:
-    names = [METRICS[name].short(language) for name in SHOWN]
+def _channels(language: str) -> dict[str, alt.X | alt.Y | alt.Color]:
+    names = [METRICS[name].short(language) for name in METRIC_NAMES]
     ends = alt.Scale(domain=[TAUS[0], TAUS[-1]], nice=False)
     return {
         "x": alt.X("tau:Q", title=_TAU(language), scale=ends, axis=alt.Axis(tickCount=6)),
@@ -90,9 +90,9 @@ def _places(language: str) -> dict[str, alt.X | alt.Y | alt.Color]:
 
 
 def _long(table: pd.DataFrame, language: str) -> pd.DataFrame:
-    """A row a metric, under its short name."""
-    kept = [name for name in table if name not in SHOWN]
-    long: pd.DataFrame = table.rename(columns={name: METRICS[name].short(language) for name in SHOWN}).melt(
-        kept, var_name="metric", value_name="value"
+    """Return one row a metric, under its short name."""
+    others = [name for name in table if name not in METRIC_NAMES]
+    long: pd.DataFrame = table.rename(columns={name: METRICS[name].short(language) for name in METRIC_NAMES}).melt(
+        others, var_name="metric", value_name="value"
     )
     return long.dropna(subset="value")

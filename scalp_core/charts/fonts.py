@@ -1,4 +1,4 @@
-"""What letters figures can be drawn with here. Apart from `figures`, so that a page can ask without its cost."""
+"""The fonts that printed figures can use here. Apart from print_figures, whose import takes a second."""
 
 from functools import lru_cache
 
@@ -18,7 +18,7 @@ NO_KOREAN_FONT = Text(
 
 @lru_cache(maxsize=1)
 def korean_font() -> str | None:
-    """An installed font that has Hangul; None where there is none. Looked up once."""
+    """Return an installed font that has Hangul; None where there is none."""
     from matplotlib import font_manager  # reads the list of installed fonts
 
     installed = {font.name for font in font_manager.fontManager.ttflist}
@@ -26,5 +26,5 @@ def korean_font() -> str | None:
 
 
 def language_of_figures(language: str) -> str:
-    """The language that figures can be drawn in: English where Korean letters would be boxes; see NO_KOREAN_FONT."""
+    """Return the language of figures: English where Korean letters would be boxes; see NO_KOREAN_FONT."""
     return language if language != "ko" or korean_font() else "en"

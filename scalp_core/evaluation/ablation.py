@@ -1,7 +1,7 @@
-"""The ablation ladder: which measure against losing rare grades does what. Knows no torch, no page, no process.
+"""The ablation ladder: the effect of each measure against losing rare grades.
 
-It leads from plain cross-entropy and the most probable grade to the recipe asked for. Every step stands on the one
-before and is judged against it, under the same split and seeds (docs/design/evaluation.md).
+It leads from plain cross-entropy and the most probable grade to a recipe. Every step adds one measure to the step
+before and is compared with it, under the same split and seeds (docs/design/evaluation.md).
 """
 
 import itertools
@@ -33,8 +33,8 @@ METRICS = tuple(paired_comparison.Estimates.__dataclass_fields__)
 ERROR = "expected_calibration_error"
 
 
-class Decided(StrEnum):
-    """How a step's networks come to their grades."""
+class Decision(StrEnum):
+    """The rule that turns the probabilities of a step's networks into grades."""
 
     ARGMAX = "argmax"  # the most probable grade
     CALIBRATED = "calibrated"  # the most probable grade of calibrated probabilities
@@ -47,30 +47,35 @@ class Step:
 
     Attributes:
         name: for axes and tables.
-        text: one sentence on what it does.
-        changes: fields of the recipe that it sets; none where it only decides otherwise with the same networks.
-        side: leads nowhere: shown against the end of the ladder, because of what it costs.
+        text: one sentence on its effect.
+        changes: fields of the recipe that it sets; empty where it only changes the decision of the same networks.
+        alternative: beside the ladder: compared with its last step, because of its cost.
     """
 
     key: str
     name: Text
     text: Text
     changes: Mapping[str, Any] = field(default_factory=dict)
-    decided: Decided = Decided.FULL
-    side: bool = False
+    decision: Decision = Decision.FULL
+    alternative: bool = False
 
 
 @dataclass(frozen=True)
 class Training:
-    """What the ladder needs trained: `steps` share it, `run` is there or asked for already."""
+    """One training that the ladder needs.
+
+    Attributes:
+        steps: keys of the steps that share it.
+        run: None where it has not been created.
+    """
 
     steps: tuple[str, ...]
     recipe: Recipe
     run: Run | None
 
 
-# What recipes began with, and every measure takes back by setting its fields to those of the recipe asked for.
-_BEGINNING: Mapping[str, Any] = {
+# Fields of the first step; every measure sets its own ones to those of the base recipe.
+_FIRST_FIELDS: Mapping[str, Any] = {
     "loss": "cross_entropy",
     "sampling": "none",
     "grade_weights": "none",
@@ -88,7 +93,7 @@ _SEED = Step(
         "Baseline: cross-entropy, no balancing, most probable grade.",
         "기준선: 교차 엔트로피, 균형 조정 없음, 확률이 가장 높은 등급.",
     ),
-    decided=Decided.ARGMAX,
+    decision=Decision.ARGMAX,
 )
 _COLOURS = Step(
     "colours",
@@ -97,7 +102,7 @@ _COLOURS = Step(
         "Colour varies as much as lightness, so that a model trained from scratch can see faint redness.",
         "색의 변화를 명암만큼 키워, 처음부터 학습한 모델도 옅은 붉은색을 볼 수 있어요.",
     ),
-    decided=Decided.ARGMAX,
+    decision=Decision.ARGMAX,
 )
 _TEMPERATURE = Step(
     "temperature",
@@ -106,7 +111,7 @@ _TEMPERATURE = Step(
         "Same models, probabilities calibrated on the calibration split; most probable grade.",
         "같은 모델의 확률을 보정 분할에서 보정하고, 확률이 가장 높은 등급을 골라요.",
     ),
-    decided=Decided.CALIBRATED,
+    decision=Decision.CALIBRATED,
 )
 _RULE = Step(
     "rule",
@@ -117,8 +122,8 @@ _RULE = Step(
     ),
 )
 
-# The steps that need other networks, each with the fields that are its own.
-_LATER: tuple[tuple[Step, tuple[str, ...]], ...] = (
+# The steps that need other networks, each with its own fields.
+_TRAINED_STEPS: tuple[tuple[Step, tuple[str, ...]], ...] = (
     (
         Step(
             "loss",
@@ -178,7 +183,7 @@ _LATER: tuple[tuple[Step, tuple[str, ...]], ...] = (
     ),
 )
 
-_SIDES = (
+_ALTERNATIVES = (
     Step(
         "square_root",
         Text("square-root oversampling", "제곱근 오버샘플링"),
@@ -187,7 +192,7 @@ _SIDES = (
             "변형: 드문 등급을 희소도의 제곱근만큼 더 자주 뽑아요.",
         ),
         {"sampling": "square_root"},
-        side=True,
+        alternative=True,
     ),
     Step(
         "full",
@@ -197,84 +202,83 @@ _SIDES = (
             "변형: 모든 등급을 똑같이 자주 뽑아요. 최저 재현율은 오르지만 QWK는 낮아질 수 있어요.",
         ),
         {"sampling": "full"},
-        side=True,
+        alternative=True,
     ),
 )
 
 
 def ladder(base: Recipe) -> tuple[Step, ...]:
-    """The steps that lead to `base`, the last of them `base` itself; then those aside.
+    """Return the steps that lead to `base`, the last of them `base` itself; then the alternatives.
 
-    A measure that `base` does not take is no step. From random weights the colours come right after the beginning:
-    without them such a network does not find red spots at all, and nothing after it could be told apart.
+    A measure that `base` does not take is no step. From random weights the colours come right after the first step:
+    without them such a network does not find red spots at all, and the steps after it could not be told apart.
     """
-    beginning = dict(_BEGINNING)
+    first_fields = dict(_FIRST_FIELDS)
     colours: tuple[Step, ...] = ()
     if base.weights == "none" and base.colours != "plain":
-        beginning["colours"] = "plain"
+        first_fields["colours"] = "plain"
         colours = (replace(_COLOURS, changes={"colours": base.colours}),)
-    later = (replace(step, changes={name: getattr(base, name) for name in names}) for step, names in _LATER)
+    trained = (replace(step, changes={name: getattr(base, name) for name in names}) for step, names in _TRAINED_STEPS)
     return (
-        replace(_SEED, changes=beginning),
+        replace(_SEED, changes=first_fields),
         *colours,
         _TEMPERATURE,
         _RULE,
-        *(step for step in later if any(beginning[name] != value for name, value in step.changes.items())),
-        *(step for step in _SIDES if replace(base, **step.changes) != base),
+        *(step for step in trained if any(first_fields[name] != value for name, value in step.changes.items())),
+        *(step for step in _ALTERNATIVES if replace(base, **step.changes) != base),
     )
 
 
 def recipes(base: Recipe, seeds: Sequence[int]) -> dict[str, list[Recipe]]:
-    """By the key of each step the recipes of its networks, one a seed."""
-    made, reached = {}, base
+    """Return the recipes of every step by its key, one a seed."""
+    by_step, previous = {}, base
     for step in ladder(base):
-        recipe = replace(base if step.side else reached, **step.changes)
-        made[step.key] = [replace(recipe, seed=seed) for seed in seeds]
-        reached = recipe
-    return made
+        recipe = replace(base if step.alternative else previous, **step.changes)
+        by_step[step.key] = [replace(recipe, seed=seed) for seed in seeds]
+        previous = recipe
+    return by_step
 
 
 # ---- runs ----
-
-
-def found(recipe: Recipe) -> Run | None:
-    """The run of that recipe on the data set as it is now, whatever it is called; the furthest one of several."""
-    return _known(recipe.data).get(recipe)
 
 
 # The furthest first.
 _STATES = (State.FINISHED, State.RUNNING, State.INTERRUPTED, State.QUEUED, State.PAUSED, State.FAILED, State.CANCELLED)
 
 
-def _known(data: str) -> dict[Recipe, Run]:
+def _runs_by_recipe(data: str) -> dict[Recipe, Run]:
+    """Return the furthest run of every recipe on the present data set, whatever the runs' names."""
     index_hash = open_dataset(data).index_hash
     states = {run: run.state for run in list_runs() if run.index_hash == index_hash}
-    whole = [run for run, state in states.items() if state is not State.FINISHED or run.complete]
-    return {run.recipe: run for run in sorted(whole, key=lambda run: _STATES.index(states[run]), reverse=True)}
+    undamaged = [run for run, state in states.items() if state is not State.FINISHED or run.complete]
+    return {run.recipe: run for run in sorted(undamaged, key=lambda run: _STATES.index(states[run]), reverse=True)}
 
 
-def ends(base: Recipe) -> tuple[str, str]:
-    """The keys of the first step and of the last."""
-    upwards = [step.key for step in ladder(base) if not step.side]
-    return upwards[0], upwards[-1]
+def end_steps(base: Recipe) -> tuple[str, str]:
+    """Return the keys of the first and the last step of the ladder."""
+    keys = [step.key for step in ladder(base) if not step.alternative]
+    return keys[0], keys[-1]
 
 
-def plan(base: Recipe, seeds: Sequence[int], only: Sequence[str] = ()) -> list[Training]:
-    """Every training that the ladder needs, once, in its order; with the run where there is one.
+def plan_trainings(base: Recipe, seeds: Sequence[int], only: Sequence[str] = ()) -> list[Training]:
+    """Return every training that the ladder needs, once, in its order.
 
     Args:
-        only: keys of the steps that matter; none means all.
+        only: keys of the wanted steps; empty for all.
     """
-    known = _known(base.data)
+    runs = _runs_by_recipe(base.data)
     steps: dict[Recipe, list[str]] = {}
-    for key, wanted in recipes(base, seeds).items():
-        for recipe in wanted if key in only or not only else ():
+    for key, step_recipes in recipes(base, seeds).items():
+        for recipe in step_recipes if key in only or not only else ():
             steps.setdefault(recipe, []).append(key)
-    return [Training(tuple(keys), recipe, known.get(recipe)) for recipe, keys in steps.items()]
+    return [Training(tuple(keys), recipe, runs.get(recipe)) for recipe, keys in steps.items()]
 
 
-def ask(base: Recipe, seeds: Sequence[int], only: Sequence[str] = ()) -> list[Run]:
-    """Ask for what is missing and take up what was given up; all runs of the ladder, or of `only` some steps.
+def ensure_runs(base: Recipe, seeds: Sequence[int], only: Sequence[str] = ()) -> list[Run]:
+    """Create the missing runs of the ladder, resume the stopped ones, and return all of them.
+
+    Args:
+        only: keys of the wanted steps; empty for all.
 
     Raises:
         ScalpError: a recipe cannot be trained, too many runs wait, or nothing can be written.
@@ -282,12 +286,12 @@ def ask(base: Recipe, seeds: Sequence[int], only: Sequence[str] = ()) -> list[Ru
     try:
         artifacts_folder().mkdir(parents=True, exist_ok=True)
         with FileLock(artifacts_folder() / ".ablation.lock"):  # two clicks make one ladder
-            return [_wanted(training) for training in plan(base, seeds, only)]
+            return [_ensure_run(training) for training in plan_trainings(base, seeds, only)]
     except OSError as error:
         raise not_writable(error) from error
 
 
-def _wanted(training: Training) -> Run:
+def _ensure_run(training: Training) -> Run:
     run = training.run or create_run(training.recipe, _name(training))
     if run.state in (State.PAUSED, State.FAILED, State.CANCELLED):
         run.resume()
@@ -295,7 +299,7 @@ def _wanted(training: Training) -> Run:
 
 
 def _name(training: Training) -> str:
-    """`ablate-value_4-efficientnet_b0-loss-s0`, with a number behind it if there is one already."""
+    """Return `ablate-value_4-efficientnet_b0-loss-s0`, with a number behind it where that name is taken."""
     recipe = training.recipe
     conditions = "six" if len(recipe.conditions) == len(CONDITIONS) else "_".join(recipe.conditions)
     architecture = re.sub(r"[^a-z0-9_]", "-", recipe.architecture)
@@ -304,113 +308,112 @@ def _name(training: Training) -> str:
     return next(free for free in names if not (artifacts_folder() / free).exists())
 
 
-# ---- what each step brings ----
+# ---- results ----
 
 
-def version(base: Recipe, seeds: Sequence[int]) -> tuple[int, ...]:
-    """What `table` was made of: changes with every network that finishes. For whoever keeps a table."""
-    runs = (training.run for training in plan(base, seeds))
-    return tuple(run.changed_ns if run and run.finished else 0 for run in runs)
-
-
-def table(base: Recipe, seeds: Sequence[int], condition: Condition, groups: Mapping[str, object]) -> pd.DataFrame:
-    """What each step reaches on the test part, and what it adds to the one before.
+def step_table(base: Recipe, seeds: Sequence[int], condition: Condition, groups: Mapping[str, object]) -> pd.DataFrame:
+    """Return the figures of each step on the test part, and their differences from the step before.
 
     Args:
-        groups: of every image id; what resampling keeps together (see evaluate.counts_by_group).
+        groups: of every image id; what resampling keeps together (see metrics.counts_by_group).
 
     Returns:
-        A row a step: `step` (key), `against` (key of the step it is judged against, "" for the first), `side`,
-        `seeds` (networks finished), `asked` (networks in all); every name of METRICS with `…_low` and `…_high`, the
+        A row a step: `step` (key), `against` (key of the step it is compared with, "" for the first), `alternative`,
+        `seeds` (finished networks), `wanted` (networks in all); every name of METRICS with `…_low` and `…_high`, the
         mean over finished seeds; ERROR likewise; `…_difference`, `…_difference_low`, `…_difference_high` over the
-        seeds that both steps have; `verdict` (a value of compare.Verdict), missing where there is no difference yet.
-        A step waits as long as `seeds` is less than `asked`.
+        seeds that both steps have; `verdict` (a value of Verdict), missing where there is no difference yet.
+        A step is incomplete as long as `seeds` is less than `wanted`.
     """
-    known, asked = _known(base.data), recipes(base, seeds)
-    judged: dict[str, dict[int, _Judged]] = {}
-    rows, before = [], ""
+    runs, by_step = _runs_by_recipe(base.data), recipes(base, seeds)
+    networks: dict[str, dict[int, _Network]] = {}
+    rows, previous = [], ""
     for step in ladder(base):
-        judged[step.key] = dict(_judged(known, asked[step.key], step.decided, condition, groups))
-        row = {"step": step.key, "against": before, "side": step.side, "seeds": len(judged[step.key])}
-        rows.append(row | {"asked": len(seeds)} | _reached(judged[step.key]) | _added(judged, step.key, before))
-        before = before if step.side else step.key
+        networks[step.key] = dict(_evaluate(runs, by_step[step.key], step.decision, condition, groups))
+        finished = len(networks[step.key])
+        row = {"step": step.key, "against": previous, "alternative": step.alternative, "seeds": finished}
+        row |= {"wanted": len(seeds)} | _values(networks[step.key]) | _difference(networks, step.key, previous)
+        rows.append(row)
+        previous = previous if step.alternative else step.key
     return pd.DataFrame(rows)
 
 
-def altogether(base: Recipe, seeds: Sequence[int], groups: Mapping[str, object]) -> pd.DataFrame:
-    """What the whole ladder brings on the test part: a row a condition of `base`, its last step against its first.
+def overall_table(base: Recipe, seeds: Sequence[int], groups: Mapping[str, object]) -> pd.DataFrame:
+    """Return the effect of the whole ladder on the test part: its last step against its first, a row a condition.
 
     Returns:
-        `condition`; for the last step the columns of `table`, and those that say what it reaches once more for the
-        first one, with `first_` before their names.
+        `condition`; for the last step the columns of `step_table`, and its figures once more for the first step, with
+        `first_` before their names.
     """
-    known, asked = _known(base.data), recipes(base, seeds)
-    decided = {step.key: step.decided for step in ladder(base)}
-    first, last = ends(base)
+    runs, by_step = _runs_by_recipe(base.data), recipes(base, seeds)
+    decisions = {step.key: step.decision for step in ladder(base)}
+    first, last = end_steps(base)
     rows = []
     for condition in base.conditions:
-        judged = {key: dict(_judged(known, asked[key], decided[key], condition, groups)) for key in (first, last)}
-        begun = {f"first_{name}": value for name, value in _reached(judged[first]).items()}
-        rows.append({"condition": condition} | begun | _reached(judged[last]) | _added(judged, last, first))
+        networks = {
+            key: dict(_evaluate(runs, by_step[key], decisions[key], condition, groups)) for key in (first, last)
+        }
+        first_values = {f"first_{name}": value for name, value in _values(networks[first]).items()}
+        differences = _difference(networks, last, first)
+        rows.append({"condition": condition} | first_values | _values(networks[last]) | differences)
     return pd.DataFrame(rows)
 
 
 @dataclass(frozen=True)
-class _Judged:
-    """One network's grades: (groups, 4, 4), and its calibration error."""
+class _Network:
+    """One evaluated network: its grades (groups, 4, 4) and its calibration error."""
 
     counts: Counts
     error: float
 
 
-def _judged(
-    known: Mapping[Recipe, Run],
-    asked: Sequence[Recipe],
-    decided: Decided,
+def _evaluate(
+    runs: Mapping[Recipe, Run],
+    step_recipes: Sequence[Recipe],
+    decision: Decision,
     condition: Condition,
     groups: Mapping[str, object],
-) -> Iterator[tuple[int, _Judged]]:
-    for recipe in asked:
-        run = known.get(recipe)
+) -> Iterator[tuple[int, _Network]]:
+    """Yield the seed and the evaluation of every finished network of a step."""
+    for recipe in step_recipes:
+        run = runs.get(recipe)
         if run is None or not run.finished:
             continue
-        predictions = _decide(run, run.changed_ns, decided)
+        predictions = _decide(run, run.changed_ns, decision)
         counts = metrics.counts_by_group(predictions, condition, PART, groups)
-        yield recipe.seed, _Judged(counts, calibration.expected_calibration_error(predictions, condition, PART))
+        yield recipe.seed, _Network(counts, calibration.expected_calibration_error(predictions, condition, PART))
 
 
 @lru_cache(maxsize=256)
-def _decide(run: Run, changed_ns: int, decided: Decided) -> pd.DataFrame:
-    """The rows of the test part, decided that way."""
+def _decide(run: Run, changed_ns: int, decision: Decision) -> pd.DataFrame:
     raw = run.raw_predictions
-    point = OperatingPoint() if decided is Decided.ARGMAX else _fitted(run, changed_ns)
-    if decided is Decided.CALIBRATED:
-        plain = {key: replace(decision, rule="argmax", tau=0.0) for key, decision in point.decisions.items()}
-        point = replace(point, decisions=plain)
+    point = OperatingPoint() if decision is Decision.ARGMAX else _fit(run, changed_ns)
+    if decision is Decision.CALIBRATED:
+        argmax = {key: replace(rule, rule="argmax", tau=0.0) for key, rule in point.decisions.items()}
+        point = replace(point, decisions=argmax)
     return point.apply(raw[raw["part"] == PART])
 
 
 @lru_cache(maxsize=64)
-def _fitted(run: Run, _changed_ns: int) -> OperatingPoint:
-    # Fitted here rather than read from the run: somebody may have fitted that one anew with another floor.
+def _fit(run: Run, _changed_ns: int) -> OperatingPoint:
+    # Not read from the run, whose operating point may have been fitted anew with another floor.
     return operating_point.fit(run.raw_predictions, run.recipe.recall_floor, "ablation")
 
 
-def _reached(networks: Mapping[int, _Judged]) -> dict[str, float]:
+def _values(networks: Mapping[int, _Network]) -> dict[str, float]:
     if not networks:
         return {}
-    reached = paired_comparison.estimate(np.stack([network.counts for network in networks.values()]))
+    estimates = paired_comparison.estimate(np.stack([network.counts for network in networks.values()]))
     error = float(np.mean([network.error for network in networks.values()]))
-    return {ERROR: error, **_columns(reached, "")}
+    return {ERROR: error, **_columns(estimates, "")}
 
 
-def _added(judged: Mapping[str, Mapping[int, _Judged]], step: str, against: str) -> dict[str, object]:
-    common = [seed for seed in judged[step] if seed in judged.get(against, {})]
+def _difference(networks: Mapping[str, Mapping[int, _Network]], step: str, against: str) -> dict[str, object]:
+    common = [seed for seed in networks[step] if seed in networks.get(against, {})]
     if not common:
         return {"verdict": None}
-    sides = (np.stack([judged[key][seed].counts for seed in common]) for key in (step, against))
-    added = paired_comparison.difference(*sides)
-    return {"verdict": added.verdict.value, **_columns(added, "_difference")}
+    counts = (np.stack([networks[key][seed].counts for seed in common]) for key in (step, against))
+    differences = paired_comparison.difference(*counts)
+    return {"verdict": differences.verdict.value, **_columns(differences, "_difference")}
 
 
 def _columns(figures: paired_comparison.Estimates | paired_comparison.Differences, suffix: str) -> dict[str, float]:

@@ -21,18 +21,13 @@ from support.comparison_fixtures import (
 from scalp_core.charts.comparison_charts import (
     curves_chart,
     forest_chart,
-    front,
-    goodness,
     leaderboard_chart,
-    leaderboard_table,
     pareto_chart,
     recall_chart,
-    recall_table,
     reliability_chart,
-    short,
-    wilson,
 )
-from scalp_core.charts.dataset_charts import grade_name
+from scalp_core.charts.comparison_tables import goodness, leaderboard_table, pareto_front, recall_table, wilson
+from scalp_core.charts.dataset_charts import grade_name, short_number
 from scalp_core.errors import Text
 from scalp_core.evaluation.baselines import Baseline
 from scalp_core.labels import CONDITIONS, GRADES
@@ -67,7 +62,7 @@ def layers(chart: dict, mark: str) -> list[dict]:
 
 
 def test_figures_in_cells_are_short() -> None:
-    assert [short(value) for value in (0.714, 0, 1, 1.234, -0.05, -0.001, math.nan)] == [
+    assert [short_number(value) for value in (0.714, 0, 1, 1.234, -0.05, -0.001, math.nan)] == [
         *(".71", ".00", "1.00", "1.23", "−.05", ".00", "–")
     ]
 
@@ -76,7 +71,7 @@ def test_figures_in_cells_are_short() -> None:
 
 
 def test_the_leaderboard_is_the_comparison_s(four: Comparison) -> None:
-    table = leaderboard_table(four, NAMES, KAPPA).set_index(["side", "condition"])
+    table = leaderboard_table(four, NAMES, KAPPA).set_index(["model", "condition"])
     assert len(table) == len(NAMES) * len(CONDITIONS)
     reached = four.estimate(KAPPA, "r", TWO_LEAD)
     row = table.loc["r", TWO_LEAD.value]
@@ -92,11 +87,11 @@ def test_the_leaderboard_is_the_comparison_s(four: Comparison) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_cells_show_value_letter_and_interval(four: Comparison, language: str) -> None:
     chart = leaderboard_chart(four, NAMES, KAPPA, {}, language).to_dict()
-    cells = {(row["side"], row["condition"]): row for row in rows_with(chart, "text")}
+    cells = {(row["model"], row["condition"]): row for row in rows_with(chart, "text")}
     reached = four.estimate(KAPPA, "v", ONE_BEST)
     best = cells["v", ONE_BEST.value]
-    assert best["text"] == f"{short(reached.value)} a"
-    assert best["detail"] == f"[{short(reached.low)}\N{EN SPACE}{short(reached.high)}]"
+    assert best["text"] == f"{short_number(reached.value)} a"
+    assert best["detail"] == f"[{short_number(reached.low)}\N{EN SPACE}{short_number(reached.high)}]"
     assert best["condition_name"] == ONE_BEST.text(language)
     assert best["spread"] == "–"
     assert cells["r", ONE_BEST.value]["spread"] != "–"
@@ -157,7 +152,7 @@ def test_a_forest_shows_every_other_side_with_its_verdict(four: Comparison, metr
         assert (row["difference"], row["low"], row["high"]) == tuple(found[["difference", "low", "high"]])
         assert row["row"].split("\n") == [NAMES[row["side"]], Verdict.WORSE.text(language)]
         assert (row["difference"] < 0) == (metric == KAPPA)  # worse is less agreement, or more error
-    ((band,),) = [one for one in tables_of(chart) if "nought" in one[0]]
+    ((band,),) = [rows for rows in tables_of(chart) if "zero" in rows[0]]
     assert (band["from"], band["to"]) == (-METRICS[metric].negligible, METRICS[metric].negligible)
     title = layers(chart, "point")[0]["encoding"]["x"]["title"]
     assert "vgg11_bn" in title[0]
@@ -188,14 +183,14 @@ def test_wilson_s_interval_is_the_published_one() -> None:
 
 
 def test_recall_is_that_of_the_matrix(four: Comparison) -> None:
-    table = recall_table(four, TWO_LEAD, NAMES).set_index(["side", "grade"])
+    table = recall_table(four, TWO_LEAD, NAMES).set_index(["model", "grade"])
     counts = four.counts[1, condition_index(TWO_LEAD)]
     for grade in GRADES:
         row = table.loc["r", int(grade)]
         assert row["recall"] == pytest.approx(counts[grade, grade] / counts[grade].sum())
         assert row["images"] == counts[grade].sum()
         assert row["low"] < row["recall"] < row["high"]
-    assert set(recall_table(four, ONE_ALONE, NAMES)["side"]) == {"v"}
+    assert set(recall_table(four, ONE_ALONE, NAMES)["model"]) == {"v"}
     assert recall_table(four, UNLABELLED, NAMES).empty
 
 
@@ -276,9 +271,9 @@ COSTS = pd.DataFrame(
 
 
 def test_the_front_is_what_nothing_cheaper_beats() -> None:
-    assert list(front(COSTS, KAPPA, "parameters")["name"]) == ["efficientnet_b0", "googlenet", "vgg11_bn"]
-    assert list(front(COSTS, KAPPA, "milliseconds")["name"]) == ["efficientnet_b0", "vgg11_bn"]
-    assert list(front(COSTS, AMAE, "milliseconds")["name"]) == [
+    assert list(pareto_front(COSTS, KAPPA, "parameters")["name"]) == ["efficientnet_b0", "googlenet", "vgg11_bn"]
+    assert list(pareto_front(COSTS, KAPPA, "milliseconds")["name"]) == ["efficientnet_b0", "vgg11_bn"]
+    assert list(pareto_front(COSTS, AMAE, "milliseconds")["name"]) == [
         "efficientnet_b0",
         "resnet18",
     ]  # of errors less is better

@@ -87,7 +87,7 @@ def test_correlations_have_a_cell_each(tiny_data: Dataset, language: str) -> Non
     names = [f"{condition.number} {condition.text(language)}" for condition in CONDITIONS]
     boxes, texts = chart["layer"]
     assert boxes["encoding"]["x"]["sort"] == boxes["encoding"]["y"]["sort"] == names
-    assert boxes["encoding"]["color"]["scale"]["domain"] == [-1, 0, 1]  # white is nought, whatever was found
+    assert boxes["encoding"]["color"]["scale"]["domain"] == [-1, 0, 1]  # white is zero, whatever the data
     assert texts["encoding"]["text"]["field"] == "text"
 
 
@@ -206,8 +206,8 @@ def test_a_ladder_shows_kappa_and_worst_recall_of_every_step_with_intervals(lang
         **{"quadratic_weighted_kappa": 0.5, "quadratic_weighted_kappa_low": 0.4, "quadratic_weighted_kappa_high": 0.6},
         **{"worst_grade_recall": 0.0, "worst_grade_recall_low": 0.0, "worst_grade_recall_high": 0.1},
     }
-    steps = [{"name": "one", "side": False} | reached, {"name": "waits", "side": False}]
-    chart = ablation_chart(pd.DataFrame([*steps, {"name": "aside", "side": True} | reached]), language).to_dict()
+    steps = [{"name": "one", "alternative": False} | reached, {"name": "waits", "alternative": False}]
+    chart = ablation_chart(pd.DataFrame([*steps, {"name": "aside", "alternative": True} | reached]), language).to_dict()
     rows = {(row["name"], row["title"]): row for row in rows_of(chart)}
     assert len(rows) == 6
     titles = {"ko": ["이차 가중 카파", "등급별 최저 재현율"], "en": ["quadratic weighted kappa", "worst-grade recall"]}
@@ -218,11 +218,11 @@ def test_a_ladder_shows_kappa_and_worst_recall_of_every_step_with_intervals(lang
     assert [layer["mark"]["type"] for layer in chart["layer"]] == ["rule", "point"]
     for layer in chart["layer"]:
         assert layer["encoding"]["y"]["sort"] == ["one", "waits", "aside"]  # those that wait keep their place
-        assert layer["encoding"]["opacity"]["condition"] == {"test": "datum.side", "value": 0.5}
+        assert layer["encoding"]["opacity"]["condition"] == {"test": "datum.alternative", "value": 0.5}
 
 
 def test_a_ladder_of_nobody_has_its_steps() -> None:
-    table = pd.DataFrame({"name": ["one", "two"], "side": [False, False]})
+    table = pd.DataFrame({"name": ["one", "two"], "alternative": [False, False]})
     rows = rows_of(ablation_chart(table, "en").to_dict())
     assert [row["name"] for row in rows] == ["one", "two"] * 2
     assert {row["value"] for row in rows} == {None}
@@ -246,22 +246,22 @@ def picture(height: int = 90, width: int = 120) -> np.ndarray:
 def test_nothing_to_say_leaves_the_picture_alone() -> None:
     pixels = picture()
     neutral = np.zeros((3, 4), np.float32)
-    assert (overlay(pixels, neutral, 1.0, 1.0, side=120) == pixels).all()
-    assert (overlay(pixels, neutral, 0.0, 1.0, side=120) == pixels).all()  # nobody said anything anywhere
-    assert (overlay(pixels, neutral + 5, 1.0, 0.0, side=120) == pixels).all()  # colours turned off
+    assert (overlay(pixels, neutral, 1.0, 1.0, edge=120) == pixels).all()
+    assert (overlay(pixels, neutral, 0.0, 1.0, edge=120) == pixels).all()  # nobody said anything anywhere
+    assert (overlay(pixels, neutral + 5, 1.0, 0.0, edge=120) == pixels).all()  # colours turned off
 
 
 def test_orange_is_for_and_blue_against() -> None:
     pixels = np.full((40, 80, 3), 128, np.uint8)
     speaking = np.zeros((4, 8), np.float32)
     speaking[:, :3], speaking[:, 5:] = 2.0, -2.0
-    drawn = overlay(pixels, speaking, 2.0, 0.5, side=80).astype(int)
+    drawn = overlay(pixels, speaking, 2.0, 0.5, edge=80).astype(int)
     red, green, blue = np.moveaxis(drawn, -1, 0)
     assert (red[:, :25] > blue[:, :25] + 40).all()
     assert (blue[:, -25:] > red[:, -25:] + 40).all()
     assert (np.abs(red - green)[:, 39:41] < 25).all()
     assert drawn[0, 0].tolist() == [179, 112, 64]  # half grey, half orange
-    louder = overlay(pixels, speaking * 10, 2.0, 0.5, side=80)
+    louder = overlay(pixels, speaking * 10, 2.0, 0.5, edge=80)
     assert louder[0, 0].tolist() == [179, 112, 64]  # clipped at the scale
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from scalp_core.charts.decision_charts import MARKS, SHOWN, decision_chart
+from scalp_core.charts.decision_charts import MARKS, METRIC_NAMES, decision_chart
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.operating_point import TAUS
 
@@ -32,7 +32,7 @@ def test_lines_marks_and_floor(language: str) -> None:
     kinds, (floor, lines, *points) = drawn(CURVES, POINTS, language)
     assert kinds == ["rule", "line", "point", "point", "point"]
     assert floor["recall"].tolist() == [0.2]
-    names = [METRICS[name].short(language) for name in SHOWN]
+    names = [METRICS[name].short(language) for name in METRIC_NAMES]
     assert lines.groupby("metric", sort=False)["tau"].apply(list).to_dict() == {name: list(TAUS) for name in names}
     assert [table["mark"].unique().tolist() for table in points] == [[text(language)] for text in MARKS.values()]
     assert [table["tau"].unique().tolist() for table in points] == [[0.5], [0.0], [0.25]]

@@ -17,7 +17,14 @@ from conftest import ROOT, TINY, Folders, until
 from scalp_core.data.dataset import Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.evaluation import ablation
-from scalp_core.evaluation.ablation import Decided, ask, found, ladder, plan, recipes, table, version
+from scalp_core.evaluation.ablation import (
+    Decision,
+    ensure_runs,
+    ladder,
+    plan_trainings,
+    recipes,
+    step_table,
+)
 from scalp_core.files import read_json, write_json, write_text
 from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS, Condition
@@ -43,26 +50,31 @@ def keys(base: Recipe) -> list[str]:
     return [step.key for step in ladder(base)]
 
 
+def find_trained(recipe: Recipe) -> Run | None:
+    """Return the run that the ladder takes for a recipe."""
+    return ablation._runs_by_recipe(recipe.data).get(recipe)
+
+
 # ---- the steps ----
 
 
-def test_it_leads_from_cross_entropy_to_the_recipe_asked_for_one_measure_at_a_time() -> None:
+def test_ladder_adds_one_measure_a_step() -> None:
     assert keys(BASE) == ["seed", "colours", "temperature", "rule", "loss", "sampling", "average", "full"]
-    found = {key: one for key, (one,) in recipes(BASE, [0]).items()}
-    begun = replace(BASE, loss="cross_entropy", sampling="none", ema=0.0, colours="plain")
-    assert found["seed"] == begun
-    assert found["colours"] == found["temperature"] == found["rule"] == replace(begun, colours="auto")
-    assert found["loss"] == replace(BASE, sampling="none", ema=0.0)
-    assert found["sampling"] == replace(BASE, ema=0.0)
-    assert found["average"] == BASE
-    assert found["full"] == replace(BASE, sampling="full")
-    decided = {step.key: step.decided for step in ladder(BASE)}
-    assert [decided.pop(key) for key in ("seed", "colours", "temperature")] == [
-        Decided.ARGMAX,
-        Decided.ARGMAX,
-        Decided.CALIBRATED,
+    by_step = {key: recipe for key, (recipe,) in recipes(BASE, [0]).items()}
+    first = replace(BASE, loss="cross_entropy", sampling="none", ema=0.0, colours="plain")
+    assert by_step["seed"] == first
+    assert by_step["colours"] == by_step["temperature"] == by_step["rule"] == replace(first, colours="auto")
+    assert by_step["loss"] == replace(BASE, sampling="none", ema=0.0)
+    assert by_step["sampling"] == replace(BASE, ema=0.0)
+    assert by_step["average"] == BASE
+    assert by_step["full"] == replace(BASE, sampling="full")
+    decisions = {step.key: step.decision for step in ladder(BASE)}
+    assert [decisions.pop(key) for key in ("seed", "colours", "temperature")] == [
+        Decision.ARGMAX,
+        Decision.ARGMAX,
+        Decision.CALIBRATED,
     ]
-    assert set(decided.values()) == {Decided.FULL}
+    assert set(decisions.values()) == {Decision.FULL}
 
 
 @pytest.mark.parametrize(
@@ -78,12 +90,12 @@ def test_it_leads_from_cross_entropy_to_the_recipe_asked_for_one_measure_at_a_ti
 )
 def test_the_last_step_is_the_recipe_itself_and_each_changes_something(base: Recipe) -> None:
     steps, wanted = ladder(base), recipes(base, [0, 7])
-    leading = [step for step in steps if not step.side]
+    leading = [step for step in steps if not step.alternative]
     assert wanted[leading[-1].key] == [replace(base, seed=0), replace(base, seed=7)]
     assert wanted["seed"][0].loss == "cross_entropy"
-    states = [(step.decided, *wanted[step.key]) for step in steps]
+    states = [(step.decision, *wanted[step.key]) for step in steps]
     assert len(set(states)) == len(states)
-    assert [step.side for step in steps] == sorted(step.side for step in steps)
+    assert [step.alternative for step in steps] == sorted(step.alternative for step in steps)
     assert all(step.name.en and step.name.ko and step.text.en and step.text.ko for step in steps)
 
 
@@ -94,7 +106,7 @@ def test_colours_are_a_step_only_where_weights_start_random() -> None:
 
 def test_a_measure_that_is_not_taken_is_no_step_and_balance_still_stands_aside() -> None:
     assert keys(PLAIN) == ["seed", "temperature", "rule", "square_root", "full"]
-    assert [step.key for step in ladder(PLAIN) if step.side] == ["square_root", "full"]
+    assert [step.key for step in ladder(PLAIN) if step.alternative] == ["square_root", "full"]
 
 
 # ---- whose runs ----
@@ -102,7 +114,7 @@ def test_a_measure_that_is_not_taken_is_no_step_and_balance_still_stands_aside()
 
 @pytest.mark.usefixtures("tiny")
 def test_asking_makes_each_network_once_under_a_name_that_tells() -> None:
-    runs = ask(BASE, [0, 1])
+    runs = ensure_runs(BASE, [0, 1])
     assert [run.id for run in runs][:4] == [
         "ablate-value_4-test_efficientnet-seed-s0",
         "ablate-value_4-test_efficientnet-seed-s1",
@@ -111,11 +123,13 @@ def test_asking_makes_each_network_once_under_a_name_that_tells() -> None:
     ]
     assert len(runs) == len(list_runs()) == 12  # temperature and rule decide otherwise with the same networks
     assert all(run.state is State.QUEUED for run in runs)
-    shared = [one.steps for one in plan(BASE, [0])]
+    shared = [one.steps for one in plan_trainings(BASE, [0])]
     assert shared[1] == ("colours", "temperature", "rule")
-    assert ask(BASE, [0, 1]) == runs
+    assert ensure_runs(BASE, [0, 1]) == runs
     assert len(list_runs()) == 12
-    six = ask(replace(PLAIN, conditions=CONDITIONS, architecture="test_resnet.a_very_long_name_of_weights"), [0])
+    six = ensure_runs(
+        replace(PLAIN, conditions=CONDITIONS, architecture="test_resnet.a_very_long_name_of_weights"), [0]
+    )
     assert all(run.id.startswith("ablate-six-test_resnet-a_very_long") for run in six)
 
 
@@ -123,9 +137,9 @@ def test_asking_makes_each_network_once_under_a_name_that_tells() -> None:
 def test_a_run_of_the_same_recipe_is_used_whatever_it_is_called() -> None:
     mine = create_run(BASE, "from-a-sweep")
     others = create_run(replace(BASE, lr=1e-3), "ablate-value_4-test_efficientnet-loss-s0")
-    assert found(BASE) == mine
-    assert found(replace(BASE, seed=9)) is None
-    runs = ask(BASE, [0])
+    assert find_trained(BASE) == mine
+    assert find_trained(replace(BASE, seed=9)) is None
+    runs = ensure_runs(BASE, [0])
     assert mine in runs
     assert others not in runs
     assert "ablate-value_4-test_efficientnet-loss-s0-2" in {run.id for run in runs}
@@ -137,7 +151,7 @@ def test_a_run_on_labels_that_have_changed_is_not_used() -> None:
     old = create_run(BASE, "old")
     asked = read_json(old.folder / "recipe.json")
     write_json(old.folder / "recipe.json", asked | {"index_hash": "another"})
-    assert found(BASE) is None
+    assert find_trained(BASE) is None
 
 
 @pytest.mark.usefixtures("tiny")
@@ -145,8 +159,8 @@ def test_the_furthest_of_several_counts_and_what_was_given_up_is_taken_up_again(
     paused, cancelled = create_run(PLAIN, "paused"), create_run(PLAIN, "a-cancelled")
     paused.pause()
     cancelled.cancel()
-    assert found(PLAIN) == paused
-    assert paused in ask(PLAIN, [0])
+    assert find_trained(PLAIN) == paused
+    assert paused in ensure_runs(PLAIN, [0])
     assert paused.state is State.QUEUED
     assert cancelled.state is State.CANCELLED
 
@@ -154,7 +168,7 @@ def test_the_furthest_of_several_counts_and_what_was_given_up_is_taken_up_again(
 @pytest.mark.usefixtures("tiny")
 def test_two_clicks_make_one_ladder() -> None:
     with ThreadPoolExecutor(2) as clicks:
-        first, second = clicks.map(lambda _: ask(PLAIN, [0]), range(2))
+        first, second = clicks.map(lambda _: ensure_runs(PLAIN, [0]), range(2))
     assert first == second
     assert len(list_runs()) == 3
 
@@ -162,7 +176,7 @@ def test_two_clicks_make_one_ladder() -> None:
 @pytest.mark.usefixtures("tiny")
 def test_what_cannot_be_trained_makes_nothing() -> None:
     with pytest.raises(ScalpError):
-        ask(replace(BASE, image_size=100), [0])
+        ensure_runs(replace(BASE, image_size=100), [0])
     assert list_runs() == []
 
 
@@ -203,16 +217,14 @@ def finish(run: Run, said: pd.DataFrame) -> None:
 
 @pytest.mark.usefixtures("tiny")
 def test_steps_wait_until_their_networks_are_finished() -> None:
-    rows = table(BASE, [0, 1], PUSTULES, GROUPS)
+    rows = step_table(BASE, [0, 1], PUSTULES, GROUPS)
     assert list(rows["step"]) == keys(BASE)
     assert set(rows["seeds"]) == {0}
-    assert set(rows["asked"]) == {2}
+    assert set(rows["wanted"]) == {2}
     assert rows["verdict"].isna().all()
-    ask(BASE, [0, 1])
-    before = version(BASE, [0, 1])
-    finish(found(PLAIN), predictions(1.0, seed=1))
-    assert version(BASE, [0, 1]) != before
-    rows = table(BASE, [0, 1], PUSTULES, GROUPS).set_index("step")
+    ensure_runs(BASE, [0, 1])
+    finish(find_trained(PLAIN), predictions(1.0, seed=1))
+    rows = step_table(BASE, [0, 1], PUSTULES, GROUPS).set_index("step")
     assert rows["seeds"].to_dict() == {key: int(key == "seed") for key in keys(BASE)}
     assert 0 < rows.loc["seed", "quadratic_weighted_kappa"] < 1
     assert rows.loc[["colours", "loss"], "quadratic_weighted_kappa"].isna().all()
@@ -221,9 +233,9 @@ def test_steps_wait_until_their_networks_are_finished() -> None:
 @pytest.mark.usefixtures("tiny")
 def test_it_tells_what_helps_from_what_does_not() -> None:
     skills = {"seed": 1.0, "colours": 1.0, "loss": 2.5, "sampling": 2.5, "average": 2.5, "full": 1.5}
-    for training, run in zip(plan(BASE, [1, 2]), ask(BASE, [1, 2]), strict=True):
+    for training, run in zip(plan_trainings(BASE, [1, 2]), ensure_runs(BASE, [1, 2]), strict=True):
         finish(run, predictions(skills[training.steps[0]], seed=training.recipe.seed, sure=2.0))
-    rows = table(BASE, [1, 2], PUSTULES, GROUPS).set_index("step")
+    rows = step_table(BASE, [1, 2], PUSTULES, GROUPS).set_index("step")
     assert rows["against"].to_dict() == dict(zip(keys(BASE), ["", *keys(BASE)[:-1]], strict=True))
     verdicts = rows["verdict"].to_dict()
     assert pd.isna(verdicts["seed"])
@@ -274,7 +286,7 @@ def test_a_trained_ladder_is_told_and_drawn(
 ) -> None:
     from scalp_core.learning.train import train
 
-    for run in ask(PLAIN, [0]):
+    for run in ensure_runs(PLAIN, [0]):
         with run.lock():
             train(run)
     capsys.readouterr()

@@ -681,7 +681,7 @@ def test_the_ladder_is_planned_and_asked_for(trained: Trained, monkeypatch: pyte
     steps = ablation.ladder(base)
     table = at.main.table[0].value
     assert list(table[say("ablation_does")]) == [step.text("ko") for step in steps]
-    plan = ablation.plan(base, range(3))
+    plan = ablation.plan_trainings(base, range(3))
     missing = sum(training.run is None for training in plan)
     assert say("ablation_plan", networks=len(plan), missing=missing) in texts(at.markdown)
     assert trained.run in [training.run for training in plan]

@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from scalp_core.charts.dataset_charts import grade_name
-from scalp_core.charts.decision_charts import SHOWN, decision_chart
+from scalp_core.charts.decision_charts import METRIC_NAMES, decision_chart
 from scalp_core.data.dataset import Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.labels import GRADES, REGIONS, Condition
@@ -383,7 +383,7 @@ def _curves(bench: _Bench, chosen: Decision, say: Say) -> None:
 
 def _reached(bench: _Bench, decision: Decision) -> dict[str, float]:
     measured = vars(metrics.measure(bench.counts(decision)))
-    return {name: measured[name] for name in SHOWN}
+    return {name: measured[name] for name in METRIC_NAMES}
 
 
 # ---- saving ----

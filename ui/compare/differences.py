@@ -16,9 +16,9 @@ from scalp_core.charts.comparison_charts import (
     forest_chart,
     pareto_chart,
     recall_chart,
-    recall_table,
     reliability_chart,
 )
+from scalp_core.charts.comparison_tables import recall_table
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.evaluation import comparison
 from scalp_core.evaluation.comparison import Model
@@ -195,7 +195,7 @@ def _recall(one: ModelSelection, say: Say) -> None:
 
     name = f"recall-{one.condition.code}-{one.part}"
     offer_figure(drawn, name, say, synthetic=one.dataset.synthetic)
-    table = recall_table(one.comparison, one.condition, names).drop(columns="side")
+    table = recall_table(one.comparison, one.condition, names).drop(columns="model")
     heads = {
         "name": say("leaderboard_model"),
         "grade": say("grade"),

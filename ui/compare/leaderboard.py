@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from scalp_core.charts.comparison_charts import leaderboard_chart, leaderboard_table
+from scalp_core.charts.comparison_charts import leaderboard_chart
+from scalp_core.charts.comparison_tables import leaderboard_table
 from scalp_core.errors import Text
 from scalp_core.evaluation.baselines import Baseline, find_baselines
 from scalp_core.evaluation.comparison import Model

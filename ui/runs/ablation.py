@@ -42,7 +42,7 @@ def _ladder(say: Say, names: list[str]) -> None:
     with errors(say):
         base, condition, seeds = _choose(say, names)
         base.check()
-        plan = ablation.plan(base, range(seeds))
+        plan = ablation.plan_trainings(base, range(seeds))
         _plan(base, seeds, plan, say)
         _table(base, seeds, condition, plan, say)
 
@@ -132,14 +132,14 @@ def _plan(base: Recipe, seeds: int, plan: list[ablation.Training], say: Say) -> 
         return
     _time(missing, say)
     if st.button(say("ablation_start"), key="ablate_start", icon=":material/play_arrow:", type="primary"):
-        asked = ablation.ask(base, range(seeds))
+        asked = ablation.ensure_runs(base, range(seeds))
         worker.ensure()
         toast_after_rerun(say("ablation_started", count=sum(run.state.active for run in asked)))
         st.rerun()
 
 
 def _name(step: ablation.Step) -> Text:
-    return Text(*(f"({name})" for name in step.name)) if step.side else step.name
+    return Text(*(f"({name})" for name in step.name)) if step.alternative else step.name
 
 
 def _finished(run: Run | None) -> bool:
@@ -180,7 +180,7 @@ def _table(base: Recipe, seeds: int, condition: Condition, plan: list[ablation.T
 def _reached(base: Recipe, seeds: int, condition: Condition, _changed: tuple[tuple[str, int], ...]) -> pd.DataFrame:
     dataset = open_dataset(base.data)
     captures = dict(zip(dataset.column("id"), dataset.column("capture"), strict=True))
-    return ablation.table(base, range(seeds), condition, captures)
+    return ablation.step_table(base, range(seeds), condition, captures)
 
 
 def _worded(table: pd.DataFrame, say: Say) -> pd.DataFrame:
@@ -190,7 +190,7 @@ def _worded(table: pd.DataFrame, say: Say) -> pd.DataFrame:
         rows.append(
             {
                 say("ablation_step"): row["name"],
-                say("ablation_done"): f"{row['seeds']} / {row['asked']}",
+                say("ablation_done"): f"{row['seeds']} / {row['wanted']}",
                 say("metric_quadratic_weighted_kappa"): _digits(row.get("quadratic_weighted_kappa"), ".3f"),
                 say("metric_average_mean_absolute_error"): _digits(row.get("average_mean_absolute_error"), ".3f"),
                 say("metric_worst_grade_recall"): _digits(row.get("worst_grade_recall"), ".3f"),

@@ -1,0 +1,170 @@
+"""The tables and model styles behind the figures of a comparison, interactive and printed alike."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scalp_core.architectures import ARCHITECTURE_NAME, family
+from scalp_core.evaluation.baselines import Baseline
+from scalp_core.labels import GRADES, Condition
+from scalp_core.metrics.metrics import METRICS
+from scalp_core.metrics.paired_comparison import Comparison, Verdict
+from scalp_core.palette import DIVERGING, UNKNOWN, architecture_color, architecture_shape
+
+# Orange for better and blue for worse, as on evidence maps.
+VERDICT_COLORS = {
+    Verdict.BETTER: DIVERGING[2],
+    Verdict.WORSE: DIVERGING[0],
+    Verdict.PRACTICALLY_EQUAL: UNKNOWN,
+    Verdict.UNDECIDED: UNKNOWN,
+}
+
+# Errors of guessing; the metrics that are not listed are 0 there.
+_GUESSED = {"average_mean_absolute_error": 1.0, "ranked_probability_score": 0.25, "far_error_share": 0.5}
+
+
+@dataclass(frozen=True)
+class ModelStyle:
+    """The look of one model, by its family of architectures.
+
+    Attributes:
+        shape: by Vega's names.
+        place: among the shown models of the same family; the first one is filled and its line solid.
+    """
+
+    color: str
+    shape: str
+    place: int
+
+
+def model_styles(names: Iterable[str]) -> list[ModelStyle]:
+    """Return the style of every model, by its name, which begins with its architecture."""
+    places: Counter[str] = Counter()
+    styles = []
+    for name in names:
+        match = ARCHITECTURE_NAME.match(name)
+        architecture = match[0] if match else ""
+        name_of_family = family(architecture)
+        place = places[name_of_family]
+        styles.append(ModelStyle(architecture_color(architecture), architecture_shape(architecture), place))
+        places[name_of_family] += 1
+    return styles
+
+
+def leaderboard_table(comparison: Comparison, names: Mapping[str, str], metric: str) -> pd.DataFrame:
+    """Return one row for every model and condition.
+
+    Args:
+        names: of the shown models, by key, in their order.
+        metric: a key of metrics.METRICS.
+
+    Returns:
+        model (key), name, condition, images, value, low, high (95 %), tied (letter; empty where only one model is
+        graded), seeds, lowest, highest (of the seeds).
+    """
+    letters = [_letters(comparison, metric, condition) for condition in comparison.conditions]
+    rows = []
+    for model, name in names.items():
+        seeds = len(comparison.of_runs[metric][comparison.sides.index(model)])
+        for place, condition in enumerate(comparison.conditions):
+            estimate = comparison.estimate(metric, model, condition)
+            values = (int(comparison.images[place]), estimate.value, estimate.low, estimate.high)
+            spread = comparison.spread(metric, model, condition)
+            rows.append((model, name, condition.value, *values, letters[place].get(model, ""), seeds, *spread))
+    columns = ["model", "name", "condition", "images", "value", "low", "high", "tied", "seeds", "lowest", "highest"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _letters(comparison: Comparison, metric: str, condition: Condition) -> dict[str, str]:
+    letters = comparison.tied(metric, condition)
+    return letters if len(letters) > 1 else {}
+
+
+def baseline_table(
+    baselines: Mapping[Condition, Sequence[Baseline]], conditions: Sequence[Condition], metric: str, language: str
+) -> pd.DataFrame:
+    """Return one row for every baseline of a metric and every condition.
+
+    Returns:
+        name, condition, value (NaN where the baseline has none), protocol.
+    """
+    by_cell = {
+        (baseline.name(language), condition): baseline
+        for condition in conditions
+        for baseline in baselines.get(condition, ())
+        if baseline.metric == metric and not math.isnan(baseline.value)
+    }
+    rows = []
+    for name in dict.fromkeys(name for name, _ in by_cell):
+        for condition in conditions:
+            baseline = by_cell.get((name, condition))
+            value, protocol = (baseline.value, baseline.protocol(language)) if baseline else (math.nan, "–")
+            rows.append((name, condition.value, value, protocol))
+    return pd.DataFrame(rows, columns=["name", "condition", "value", "protocol"])
+
+
+def goodness(values: pd.Series, metric: str) -> pd.Series:
+    """Return 0 for what guessing reaches, 1 for perfect values."""
+    if METRICS[metric].higher_is_better:
+        return values.clip(0, 1)
+    return (1 - values / _GUESSED[metric]).clip(0, 1)
+
+
+def forest_table(pairs: pd.DataFrame, names: Mapping[str, str], reference: str) -> pd.DataFrame:
+    """Return the rows of Comparison.pairs against one model, with `name`, in the order of `names`."""
+    rows = pairs[pairs["other"] == reference].set_index("side")
+    rows = rows.reindex([model for model in names if model in rows.index]).reset_index()
+    return rows.assign(name=rows["side"].map(dict(names)))
+
+
+def wilson(right: npt.ArrayLike, images: npt.ArrayLike) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the ends of the 95 % interval of the share `right` / `images` (Wilson 1927); NaN where `images` is 0.
+
+    They lie within 0 … 1 and are sensible for few pictures. The interval takes pictures of one head for independent
+    ones, so it is a little too narrow.
+    """
+    total = np.where(np.asarray(images) > 0, images, math.nan).astype(np.float64)
+    share, squared = np.asarray(right) / total, 1.959964**2
+    middle = (share + squared / (2 * total)) / (1 + squared / total)
+    half = np.sqrt(squared * (share * (1 - share) / total + squared / (4 * total**2))) / (1 + squared / total)
+    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
+
+
+def recall_table(comparison: Comparison, condition: Condition, names: Mapping[str, str]) -> pd.DataFrame:
+    """Return one row for every grade and model that grades the condition.
+
+    Returns:
+        model (key), name, grade, images (of that grade), recall (mean over the model's seeds), low, high (95 %, see
+        `wilson`); NaN for a grade without pictures.
+    """
+    place = comparison.conditions.index(condition)
+    rows = []
+    for model, name in names.items():
+        counts = comparison.counts[comparison.sides.index(model), place]
+        images, right = counts.sum(axis=1), np.diagonal(counts)
+        if not images.any():
+            continue
+        low, high = wilson(right, images)
+        recalls = right / np.where(images > 0, images, math.nan)
+        rows += [
+            (model, name, int(grade), round(images[grade]), recalls[grade], low[grade], high[grade]) for grade in GRADES
+        ]
+    return pd.DataFrame(rows, columns=["model", "name", "grade", "images", "recall", "low", "high"])
+
+
+def pareto_front(table: pd.DataFrame, metric: str, cost: str) -> pd.DataFrame:
+    """Return the rows of the models that no other beats in both value and cost, the cheapest first.
+
+    Args:
+        table: columns value and `cost`, a row a model; NaN where unknown.
+        metric: a key of metrics.METRICS.
+    """
+    ordered = table.assign(worth=table["value"] if METRICS[metric].higher_is_better else -table["value"])
+    ordered = ordered.dropna(subset=["worth", cost]).sort_values([cost, "worth"], ascending=[True, False])
+    best_before = ordered["worth"].cummax().shift(fill_value=-math.inf)
+    return ordered[ordered["worth"] > best_before].drop(columns="worth")
