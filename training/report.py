@@ -205,7 +205,7 @@ def _kappas(runs: Sequence[Run], captures: Mapping[str, object], best: Mapping[C
     compared = compare(align(answers, captures), {run.id: [run.id] for run in runs})
     rows = [[f"`{run.id}`", *(_kappa(compared, run, condition) for condition in CONDITIONS)] for run in runs]
     if best:
-        rows.append(["best to be expected", *(_figure(best[condition]) for condition in CONDITIONS)])
+        rows.append(["ceiling", *(_figure(best[condition]) for condition in CONDITIONS)])
     return markdown_table([["QWK", *_NAMES], *rows])
 
 

@@ -77,17 +77,17 @@ def _labels(dataset: Dataset, condition: Condition, part: str) -> npt.NDArray[np
 
 # ---- without a network ----
 
-_MAJORITY = Text("majority grade", "최다 등급")
-_ALWAYS = Text("always the commonest grade of the training split", "학습 분할에서 가장 흔한 등급만 답함")
-_RANDOM = Text("random by frequency", "빈도에 따른 무작위")
+_MAJORITY = Text("majority grade", "최빈 등급")
+_ALWAYS = Text("always the most frequent grade of the training split", "학습 분할의 최빈 등급만 예측")
+_RANDOM = Text("random by frequency", "빈도 비례 무작위")
 _EXPECTED = Text(
-    "grades drawn at random as often as in the training split, on average",
-    "학습 분할의 빈도대로 무작위로 답할 때의 기댓값",
+    "expected value of random grades with the frequencies of the training split",
+    "학습 분할의 빈도대로 무작위로 예측할 때의 기댓값",
 )
-_CEILING = Text("best to be expected", "기대할 수 있는 최고")
+_CEILING = Text("ceiling", "기대 최고값")
 _NOISE = Text(
-    "the best possible answers against labels as noisy as these; known for drawn pictures only",
-    "이 정도의 라벨 잡음에서 가능한 최선의 답. 그려 낸 사진에서만 알 수 있음",
+    "best possible predictions given the label noise; known for synthetic data only",
+    "라벨 잡음에서 가능한 최고값. 합성 데이터에서만 알 수 있음",
 )
 
 
@@ -120,11 +120,11 @@ def _published(dataset: Dataset, condition: Condition) -> list[Baseline]:
 
 
 _FOLDERS = Text(
-    "pictures by condition folder, grade 0 only from the all-healthy one; training and validation share heads",
+    "pictures by condition folder, grade 0 only from the all-normal one; training and validation share captures",
     "증상별 폴더의 사진, 0등급은 전체 양호 폴더만 사용, 학습과 검증에 같은 사람의 사진이 섞여 있음",
 )
 _UNIQUE = Text(
-    "unique pictures of the official validation split, which shares heads with the training split",
+    "unique pictures of the official validation split, which shares captures with the training split",
     "공식 검증 분할의 중복 없는 사진, 학습 분할과 같은 사람의 사진이 섞여 있음",
 )
 

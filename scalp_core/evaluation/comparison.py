@@ -80,15 +80,15 @@ def list_candidates(dataset: Dataset) -> tuple[list[Model], list[ExcludedRun]]:
 def _reason(run: Run, dataset: Dataset) -> Text:
     if run.recipe.data == dataset.name:
         return Text(
-            "judged on other pictures, labels or parts than the dataset has now",
+            "evaluated on other pictures, labels or splits than the dataset has now",
             "지금의 데이터셋과 다른 사진·라벨·분할로 평가됨",
         )
     name = run.recipe.data
-    return Text(f"judged on pictures of another dataset, “{name}”", f"다른 데이터셋 “{name}”의 사진으로 평가됨")
+    return Text(f"evaluated on another dataset, “{name}”", f"다른 데이터셋 “{name}”에서 평가됨")
 
 
 def _trained_again(run: Run) -> Text:
-    return Text(f"trained again with the same recipe and seed: {run.id}", f"같은 설정과 시드로 다시 학습됨: {run.id}")
+    return Text(f"retrained with the same recipe and seed: {run.id}", f"같은 설정과 시드로 다시 학습됨: {run.id}")
 
 
 def _name_models(groups: Sequence[tuple[Run, ...]]) -> list[Model]:

@@ -51,61 +51,53 @@ _MIN_PICTURES_FOR_WORKERS = 400
 
 # Kinds of faults in a tree. None of them stops an import.
 FAULTS: dict[str, Text] = {
-    "bad_picture": Text("pictures that cannot be read; left out", "읽을 수 없는 사진 (제외됨)"),
-    "label_without_picture": Text("labels whose picture is not there", "사진이 없는 라벨"),
-    "picture_without_label": Text("pictures without any label; kept, unlabelled", "라벨이 없는 사진 (라벨 없이 유지)"),
-    "bad_label": Text("label files that cannot be read", "읽을 수 없는 라벨 파일"),
-    "bad_value": Text("label values outside 0–3; taken as missing", "0–3을 벗어난 라벨 값 (없는 것으로 처리)"),
+    "bad_picture": Text("unreadable pictures (excluded)", "읽을 수 없는 사진 (제외됨)"),
+    "label_without_picture": Text("labels without a picture", "사진이 없는 라벨"),
+    "picture_without_label": Text("pictures without a label (kept)", "라벨이 없는 사진 (유지)"),
+    "bad_label": Text("unreadable label files", "읽을 수 없는 라벨 파일"),
+    "bad_value": Text("label values outside 0–3 (treated as missing)", "0–3을 벗어난 라벨 값 (없는 것으로 처리)"),
     "conflicting_labels": Text(
-        "pictures whose labels contradict each other; that condition is left open",
+        "pictures with contradictory labels (that condition left empty)",
         "라벨이 서로 모순되는 사진 (해당 증상은 비워 둠)",
     ),
     "folder_disagrees": Text(
-        "pictures in a class folder that their label contradicts; the label holds",
+        "pictures whose label contradicts the class folder (label used)",
         "폴더 등급과 라벨이 다른 사진 (라벨을 따름)",
     ),
-    "same_content": Text(
-        "pictures that are there under another name as well; kept once", "이름만 다른 같은 사진 (한 번만 유지)"
-    ),
-    "same_name_other_content": Text(
-        "copies of a picture that differ from the one that is used", "이름은 같지만 내용이 다른 사본"
-    ),
-    "odd_size": Text("pictures of another size than most", "대부분과 크기가 다른 사진"),
-    "bad_zip": Text("zip files, or files in them, that are damaged", "손상된 zip 파일 또는 그 안의 파일"),
-    "encrypted": Text("files behind a password", "암호가 걸린 파일"),
+    "same_content": Text("duplicate pictures under another name (kept once)", "이름만 다른 같은 사진 (한 번만 유지)"),
+    "same_name_other_content": Text("copies of a picture with different content", "이름은 같지만 내용이 다른 사본"),
+    "odd_size": Text("pictures of unusual size", "대부분과 크기가 다른 사진"),
+    "bad_zip": Text("damaged zip files or files in them", "손상된 zip 파일 또는 그 안의 파일"),
+    "encrypted": Text("password-protected files", "암호가 걸린 파일"),
     "unsafe_name": Text(
-        "names or links that lead out of the tree; not followed", "트리 밖을 가리키는 이름이나 링크 (따라가지 않음)"
+        "names or links that lead out of the tree (not followed)", "트리 밖을 가리키는 이름이나 링크 (따라가지 않음)"
     ),
     "too_large": Text(
-        "files larger than any picture, or inflated ones; not read",
-        "사진이라기엔 너무 크거나 부풀려진 파일 (읽지 않음)",
+        "oversized files or zip bombs (not read)",
+        "너무 크거나 압축 폭탄인 파일 (읽지 않음)",
     ),
-    "nested_zip": Text("zip files inside zip files; not opened", "zip 안의 zip (열지 않음)"),
-    "partial_download": Text("downloads that were not finished", "완료되지 않은 다운로드"),
-    "unreadable": Text(
-        "folders or files that this system does not let us read", "시스템 권한 등으로 읽을 수 없는 폴더나 파일"
-    ),
+    "nested_zip": Text("zip files in zip files (not opened)", "zip 안의 zip (열지 않음)"),
+    "partial_download": Text("incomplete downloads", "완료되지 않은 다운로드"),
+    "unreadable": Text("folders or files without read permission", "읽기 권한이 없는 폴더나 파일"),
 }
 WARNINGS: dict[str, Text] = {
     "folder_labels_only": Text(
-        "Labels come from folder names alone. In the usual trees grade 0 of a condition then means “healthy in "
-        "everything”: a model never sees this condition absent while another is present. Import the label files too.",
-        "라벨이 폴더 이름에서만 왔어요. 이런 트리에서 어떤 증상의 0등급은 보통 ‘모든 증상이 양호’라는 뜻이므로, "
-        "다른 증상만 있는 사진을 모델이 보지 못해요. 라벨 파일도 함께 가져오세요.",
+        "Labels come from folder names only. Grade 0 of a condition then usually means normal in every condition: a "
+        "model never sees another condition without this one. Import the label files too.",
+        "라벨이 폴더 이름에서만 왔어요. 0등급은 보통 ‘모든 증상이 양호’라는 뜻이라, 모델이 다른 증상만 있는 사진을 "
+        "보지 못해요. 라벨 파일도 함께 가져오세요.",
     ),
     "split_by_capture": Text(
-        "Too few sites are known to split by site; parts are disjoint in captures only.",
-        "기관 정보가 부족해 기관별로 나누지 못했어요. 분할은 촬영 단위로만 겹치지 않아요.",
+        "Too few sites to split by site: split by capture instead.",
+        "기관이 너무 적어 기관별 대신 촬영별로 나눴어요.",
     ),
     "no_captures": Text(
-        "Nothing says which pictures show the same head, so the parts may share people. Name a column or use the "
-        "publisher's file names.",
-        "같은 사람의 사진인지 알 수 있는 정보가 없어 분할 사이에 같은 사람이 있을 수 있어요. 해당 열을 지정하거나 "
-        "원래 파일 이름을 쓰세요.",
+        "Captures are unknown, so splits may share people. Map a column or use the published file names.",
+        "촬영 정보가 없어 분할 사이에 같은 사람이 있을 수 있어요. 해당 열을 지정하거나 원래 파일 이름을 쓰세요.",
     ),
     "not_split": Text(
-        "There are too few groups to split; everything is in the training split.",
-        "묶음이 너무 적어 나누지 못했어요. 모두 학습 분할에 있어요.",
+        "Too few groups to split: all pictures are in the training split.",
+        "그룹이 너무 적어 나누지 못했어요. 모든 사진이 학습 분할에 있어요.",
     ),
 }
 

@@ -157,16 +157,15 @@ class Gate:
 def _too_small(picture: Picture, shorter: int, limit: int) -> Reason:
     size = f"{picture.width} × {picture.height}"
     text = Text(
-        f"Too small: the picture has {size} pixels and the network looks at {limit} × {limit}. Send it as the camera "
-        "took it.",
-        f"사진이 너무 작아요. {size} 픽셀이며, 모델은 {limit} × {limit} 픽셀을 봐요. 촬영한 원본 크기로 보내세요.",
+        f"Too small: {size} pixels; the model needs {limit} × {limit}. Send the original picture.",
+        f"사진이 너무 작아요. {size} 픽셀이고, 모델에는 {limit} × {limit} 픽셀이 필요해요. 원본 크기로 보내세요.",
     )
     return Reason("too_small", text, shorter, limit)
 
 
 def _blurred(sharpness: float, limit: float) -> Reason:
     text = Text(
-        f"Blurred: sharpness {sharpness:.2f}, at least {limit:.2f} is needed. Focus, hold still and take it again.",
+        f"Blurred: sharpness {sharpness:.2f}, minimum {limit:.2f}. Focus, hold still and retake.",
         f"사진이 흐려요. 선명도: {sharpness:.2f}(최소 {limit:.2f}). 초점을 맞추고 흔들리지 않게 다시 촬영하세요.",
     )
     return Reason("blurred", text, sharpness, limit)
@@ -174,18 +173,17 @@ def _blurred(sharpness: float, limit: float) -> Reason:
 
 def _over_exposed(share: float, limit: float) -> Reason:
     text = Text(
-        f"Over-exposed: {share:.1%} of the picture is brighter than the camera can tell, at most {limit:.1%} may be. "
-        "Lower the exposure or the lamp and take it again.",
-        f"노출이 과다해요. 사진의 {share:.1%}가 너무 밝아 색이 사라졌어요(허용 {limit:.1%}). 노출이나 조명을 "
-        "낮추어 다시 촬영하세요.",
+        f"Over-exposed: {share:.1%} of the picture is saturated, maximum {limit:.1%}. Lower the exposure or the light "
+        "and retake.",
+        f"노출이 과다해요. 사진의 {share:.1%}가 너무 밝아요(최대 {limit:.1%}). 노출이나 조명을 낮추어 다시 촬영하세요.",
     )
     return Reason("over_exposed", text, share, limit)
 
 
 def _too_dark(brightness: float, limit: float) -> Reason:
     text = Text(
-        f"Too dark: its light parts reach a grey level of {brightness:.0f} of 255, at least {limit:.0f} is needed. "
-        "Switch the lamp on or raise the exposure.",
+        f"Too dark: the brightest areas reach {brightness:.0f} of 255, minimum {limit:.0f}. Turn on the light or raise "
+        "the exposure.",
         f"사진이 너무 어두워요. 밝은 부분의 밝기: {brightness:.0f}(0–255, 최소 {limit:.0f}). 조명을 켜거나 "
         "노출을 높이세요.",
     )
@@ -194,9 +192,9 @@ def _too_dark(brightness: float, limit: float) -> Reason:
 
 def _not_a_scalp(distance: float, limit: float) -> Reason:
     text = Text(
-        f"Not like a scalp: distance {distance:.1f} from the pictures that the network learned from, beyond "
-        f"{limit:.1f}. So are {FALSE_ALARMS:.0%} of scalp pictures; if this is one, look at its grades with doubt.",
-        f"두피 사진과 달라요. 학습한 사진들과의 거리: {distance:.1f}(기준 {limit:.1f} 이하). 두피 사진도 "
+        f"Not like a scalp: distance {distance:.1f} from the training data, maximum {limit:.1f}. {FALSE_ALARMS:.0%} of "
+        "scalp pictures exceed it too; if this is one, read its grades with caution.",
+        f"두피 사진과 달라요. 학습 데이터와의 거리: {distance:.1f}(최대 {limit:.1f}). 두피 사진도 "
         f"{FALSE_ALARMS:.0%}는 이 기준을 넘어요. 두피 사진이 맞다면 등급을 신중하게 해석하세요.",
     )
     return Reason("not_a_scalp", text, distance, limit)

@@ -284,7 +284,7 @@ def against(run: Run, incumbent: Run, condition: Condition) -> "Differences":
     if run.evaluation_hash != incumbent.evaluation_hash:
         raise ScalpError(
             "not_comparable",
-            f"Runs “{run.id}” and “{incumbent.id}” were judged on other pictures and cannot be compared.",
+            f"Runs “{run.id}” and “{incumbent.id}” were evaluated on different pictures and cannot be compared.",
             f"“{run.id}” 실행과 “{incumbent.id}” 실행은 서로 다른 사진으로 평가되어 비교할 수 없어요.",
         )
     dataset = _dataset_of(run)

@@ -171,7 +171,7 @@ def test_recipes_files_and_what_was_left_out_are_told(texts: dict[str, str]) -> 
     assert all(digest in page.of("td") for digest in run.manifest["files"].values())
     assert sha256(run.operating_point_path) in page.of("td")
     assert "stranger" in page.of("th")
-    assert "judged on other pictures, labels or parts than the dataset has now" in page.of("td")
+    assert "evaluated on other pictures, labels or splits than the dataset has now" in page.of("td")
 
 
 def test_what_people_typed_is_text(texts: dict[str, str]) -> None:
@@ -206,7 +206,7 @@ def test_a_side_is_the_runs_asked_for(sides: list[Model]) -> None:
     ("words", "told"),
     [
         (["--data", "tiny", "--runs", "nobody"], "There is no run “nobody”"),
-        (["--data", "tiny", "--runs", "stranger"], "cannot be compared: judged on other pictures"),
+        (["--data", "tiny", "--runs", "stranger"], "cannot be compared: evaluated on other"),
         (["--data", "nothing"], "nothing"),
     ],
 )

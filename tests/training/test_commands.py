@@ -335,7 +335,7 @@ def test_the_tables_of_the_readme_have_an_interval_and_a_ceiling(
     rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("|")]
     assert all(len(row) == 7 for row in rows[:4])
     assert any(re.fullmatch(r" -?\d\.\d\d \[-?\d\.\d\d, -?\d\.\d\d\] ", cell) for cell in rows[2])
-    assert rows[3][0].strip() == "best to be expected"
+    assert rows[3][0].strip() == "ceiling"
     assert any(re.fullmatch(r" 0\.\d\d ", cell) for cell in rows[3])
     assert float(rows[6][-1]) > 0  # milliseconds
     assert all(re.fullmatch(r" 0\.\d\d → 0\.\d\d; (\d\.\d\d \(\d\.\d\)|no sets) ", cell) for cell in rows[9][1:])

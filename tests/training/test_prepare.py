@@ -101,7 +101,7 @@ def test_an_ai_hub_tree_says_what_was_wrong_in_it(tmp_path: Path) -> None:
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert f"Dataset “mine”: {len(truth.rows)} images" in output
-    assert f"{len(truth.faults['bad_picture']):,}  pictures that cannot be read; left out" in output
+    assert f"{len(truth.faults['bad_picture']):,}  unreadable pictures (excluded)" in output
     assert f"Each is listed in {data / 'mine' / 'import_faults.csv'}" in output
     assert "Warning" not in output
     for stage in ("reading", "inspecting", "writing"):
@@ -114,7 +114,7 @@ def test_folders_are_extracted_and_warned_of(
 ) -> None:
     truth = folders_tree(tmp_path / "classes", copies=1)
     assert prepare.main(["folders", str(tmp_path / "classes"), "--name", "classes", "--extract"]) == 0
-    assert any("folder names alone" in line for line in lines(capsys))
+    assert any("folder names only" in line for line in lines(capsys))
     dataset = open_dataset("classes")
     assert dataset.source == ""
     (tmp_path / "classes").rename(tmp_path / "gone")

@@ -173,7 +173,7 @@ def _points(difference: float) -> str:
 
 def _legend(base: Matrix | None, say: Say) -> dict[str, Any]:
     if base is None:
-        scale = {"low": "0 %", "high": "100 %", "meaning": say("matrices_legend_shares"), "colors": MATRIX_COLORS}
+        scale = {"low": "0%", "high": "100%", "meaning": say("matrices_legend_shares"), "colors": MATRIX_COLORS}
     else:
         full = f"{100 * FULL_DIFFERENCE:.0f}"
         meaning = say("matrices_legend_difference", name=base.name)

@@ -9,7 +9,7 @@ WORDS = {
     "lab_note": Text(
         "Change how probabilities become grades; nothing is stored until you save. Choose on calibration, check on "
         "validation; the test split stays untouched.",
-        "확률을 등급으로 바꾸는 방법을 바꿔 보세요. 저장하기 전에는 아무것도 남지 않아요. 보정 분할에서 고르고 검증 분할에서 확인하세요. 테스트 "
+        "확률로 등급을 정하는 방법을 시험해 보세요. 저장하기 전에는 아무것도 바뀌지 않아요. 보정 분할에서 고르고 검증 분할에서 확인하세요. 테스트 "
         "분할은 쓰지 않아요.",
     ),
     "lab_side": capitalized(terms.MODEL),
@@ -52,7 +52,7 @@ WORDS = {
         "{side}: 라벨 {truth}, 예측 {predicted} – 사진 {count}장",
     ),
     "lab_curves": Text(
-        "Selected rule over τ, on this split. Fitted: highest QWK on calibration above the recall floor (dashed).",
+        "Selected rule over τ on this split. Fitted: highest QWK on calibration above the recall floor (dashed).",
         "고른 규칙에서 τ를 바꿨을 때 이 분할의 값이에요. 최적값은 보정 분할에서 재현율 하한(점선)을 지키며 QWK가 가장 높은 값이에요.",
     ),
     "lab_curves_alt": Text("QWK and worst-grade recall over τ", "τ에 따른 QWK와 등급별 최저 재현율"),
