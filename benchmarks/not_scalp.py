@@ -120,7 +120,7 @@ def _gates(runs: Iterable[Run]) -> dict[Run, Gate]:
     if not gates:
         raise ScalpError(
             "no_gate",
-            "No finished run has a gate. Fit one with python -m training.calibrate RUN.",
+            "No finished run has a quality check. Fit one: python -m training.calibrate RUN.",
             "품질 검사 기준이 있는 완료된 실행이 없어요. python -m training.calibrate RUN으로 만드세요.",
         )
     return gates

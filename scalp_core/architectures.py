@@ -45,8 +45,8 @@ def weights_file(weights: str) -> Path:
     if path.suffix != ".safetensors" or len(weights) > 1000 or not path.is_file():
         raise ScalpError(
             "no_weights",
-            f"“{weights[:100]}” is not a safetensors file on this machine. Give “pretrained”, “none” or the path of "
-            "one; other formats can run code when opened and are not read.",
+            f"“{weights[:100]}” is not a safetensors file on this machine. Give “pretrained”, “none” or its "
+            "path; other formats can run code when opened and are not read.",
             f"“{weights[:100]}”은(는) 이 컴퓨터에 있는 safetensors 파일이 아니에요. “pretrained”, “none” 또는 파일 "
             "경로를 지정하세요. 다른 형식은 열 때 코드가 실행될 수 있어 읽지 않아요.",
         )

@@ -252,7 +252,7 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
 def _not_a_picture(en: str, ko: str) -> ScalpError:
     return ScalpError(
         "not_a_picture",
-        f"This is not a picture we can read ({FORMAT_NAMES}): {en}. Save it as JPEG or PNG and try again.",
+        f"Not a readable picture ({FORMAT_NAMES}): {en}. Save it as JPEG or PNG and try again.",
         f"읽을 수 있는 사진({FORMAT_NAMES})이 아니에요: {ko}. JPEG나 PNG로 저장해서 다시 시도하세요.",
     )
 
@@ -260,7 +260,6 @@ def _not_a_picture(en: str, ko: str) -> ScalpError:
 def _too_many_pixels() -> ScalpError:
     return ScalpError(
         "too_large",
-        f"The picture is too large: at most {MAX_PIXELS // 1_000_000} megapixels and {MAX_SIDE} pixels a side are "
-        "read.",
+        f"Picture too large: at most {MAX_PIXELS // 1_000_000} megapixels and {MAX_SIDE} pixels a side are read.",
         f"사진이 너무 커요. {MAX_PIXELS // 1_000_000}메가픽셀, 한 변 {MAX_SIDE}픽셀까지 읽을 수 있어요.",
     )

@@ -56,7 +56,7 @@ def parallel_map(
     except BrokenProcessPool as error:
         raise ScalpError(
             "worker_died",
-            "A working process was ended from outside, perhaps for lack of memory. Start the same command again: it "
+            "A worker process was killed, perhaps for lack of memory. Start the same command again: it "
             "goes on where it stopped; with --processes 1 it needs least memory.",
             "작업 프로세스가 외부에서 종료되었어요 (메모리 부족일 수 있음). 같은 명령을 다시 실행하면 이어서 "
             "진행되며, --processes 1이면 메모리를 가장 적게 써요.",

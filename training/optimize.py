@@ -48,8 +48,8 @@ def _judged_on(run: Run) -> Dataset:
             return dataset
     raise ScalpError(
         "no_pictures",
-        f"The pictures that run “{run.id}” was judged on are not on this machine, so nothing can be checked; it goes "
-        "on answering as it did.",
+        f"The pictures that run “{run.id}” was evaluated on are not on this machine: nothing can be checked, and it "
+        "stays as it is.",
         f"“{run.id}” 실행을 평가한 사진이 이 컴퓨터에 없어 확인할 수 없어요. 지금까지와 같은 방식으로 응답해요.",
     )
 

@@ -148,7 +148,7 @@ def _existing_runs(recipes: Mapping[str, Recipe]) -> dict[str, Run]:
     if waiting > MAX_WAITING:
         raise ScalpError(
             "queue_full",
-            f"With these, {waiting} runs would wait; at most {MAX_WAITING} may. Sweep fewer --architectures, "
+            f"With these, {waiting} runs would be queued; the limit is {MAX_WAITING}. Sweep fewer --architectures, "
             "--conditions or --seeds at a time.",
             f"이 실행들을 더하면 대기 중인 실행이 {waiting}개가 되어 한도 {MAX_WAITING}개를 넘어요. --architectures, "
             "--conditions, --seeds를 나누어 실행하세요.",

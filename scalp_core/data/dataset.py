@@ -271,7 +271,7 @@ def claimed(name: str) -> Iterator[Path]:
     except Timeout as error:
         raise ScalpError(
             "already_making",
-            f"Another command is just making dataset “{name}”. Wait for it, or choose another name.",
+            f"Another command is creating dataset “{name}”. Wait for it, or choose another name.",
             f"다른 명령이 데이터셋 “{name}”을(를) 만들고 있어요. 기다리거나 다른 이름을 고르세요.",
         ) from error
 
@@ -289,7 +289,7 @@ def name_taken(name: str) -> ScalpError:
     """Return the error for writing another dataset under a name in use."""
     return ScalpError(
         "name_taken",
-        f"Another dataset stands under the name “{name}”. Choose another name, or remove {data_folder() / name} first.",
+        f"Another dataset has the name “{name}”. Choose another name, or remove {data_folder() / name} first.",
         f"“{name}” 이름의 다른 데이터셋이 이미 있어요. 다른 이름을 고르거나 먼저 {data_folder() / name} 폴더를 "
         "지우세요.",
     )

@@ -138,7 +138,7 @@ def _checked(rows: pd.DataFrame) -> pd.DataFrame:
         raise _bad_index("ids are not in ascending order", "id가 오름차순이 아니에요")
     unknown = set(index["part"]) - set(PARTS)
     if unknown:
-        raise _bad_index(f"unknown parts: {sorted(unknown)}", f"알 수 없는 분할: {sorted(unknown)}")
+        raise _bad_index(f"unknown splits: {sorted(unknown)}", f"알 수 없는 분할: {sorted(unknown)}")
     _check_paths(index["path"])
     labels = index[list(LABEL_COLUMNS)]
     if not (labels.isna() | labels.isin([int(grade) for grade in GRADES])).all(axis=None):
@@ -161,4 +161,4 @@ def _duplicate_id(image_id: str) -> ScalpError:
 
 
 def _bad_index(en: str, ko: str) -> ScalpError:
-    return ScalpError("bad_index", f"The index of the dataset is not usable: {en}.", f"데이터셋 색인 오류: {ko}.")
+    return ScalpError("bad_index", f"The dataset index is invalid: {en}.", f"데이터셋 색인 오류: {ko}.")

@@ -71,8 +71,8 @@ def assign_splits(rows: pd.DataFrame, by: str, seed: int) -> SplitAssignment:
     if by not in SPLIT_METHODS:
         raise ScalpError(
             "bad_split",
-            f"A dataset cannot be split by “{by[:40]}”; known are {', '.join(SPLIT_METHODS)}.",
-            f"“{by[:40]}” 기준으로는 나눌 수 없습니다. 가능한 값: {', '.join(SPLIT_METHODS)}.",
+            f"Cannot split a dataset by “{by[:40]}”. Use one of: {', '.join(SPLIT_METHODS)}.",
+            f"“{by[:40]}” 기준으로는 나눌 수 없어요. 가능한 값: {', '.join(SPLIT_METHODS)}.",
         )
     if by == "all":
         parts = pd.Series("train", index=rows.index, dtype="string")
@@ -164,7 +164,7 @@ def split_groups(rows: pd.DataFrame, group: str, seed: int, shares: dict[str, fl
     if groups < len(shares):
         raise ScalpError(
             "too_few_groups",
-            f"{groups} different values of “{group}” cannot fill {len(shares)} parts. Add data, or split by a "
+            f"{groups} different values of “{group}” cannot fill {len(shares)} splits. Add data, or split by a "
             "finer column.",
             f"“{group}” 값이 {groups}개뿐이라 {len(shares)}개로 나눌 수 없어요. 데이터를 늘리거나 더 세밀한 "
             "기준으로 나누세요.",

@@ -143,7 +143,7 @@ def _not_alike(run_ids: Iterable[str]) -> ScalpError:
     return ScalpError(
         "not_alike",
         f"These runs' predictions are not about the same pictures and labels, although their recipes say so: {listed}. "
-        "Take one off, or train it again.",
+        "Remove one, or retrain it.",
         f"설정에는 같은 사진과 라벨로 평가했다고 되어 있지만 predictions.parquet의 내용이 서로 달라요: {listed}. "
         "하나를 빼거나 다시 학습하세요.",
     )

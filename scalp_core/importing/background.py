@@ -64,7 +64,7 @@ def start_import(request: ImportRequest, name: str) -> None:
         if not Path(os.path.realpath(path)).is_relative_to(allowed_folder().resolve()):
             raise ScalpError(
                 "not_allowed",
-                f"Only folders below {allowed_folder()} may be imported from this page. Whoever runs the server sets "
+                f"Only folders below {allowed_folder()} may be imported from this page. The server administrator sets "
                 "SCALP_IMPORT_FROM.",
                 f"이 화면에서는 {allowed_folder()} 아래의 폴더만 가져올 수 있어요. 서버 관리자가 "
                 "SCALP_IMPORT_FROM으로 정해요.",
@@ -73,7 +73,7 @@ def start_import(request: ImportRequest, name: str) -> None:
     if is_claimed(name) or (data_folder() / name / _REQUEST).is_file():
         raise ScalpError(
             "already_making",
-            f"“{name}” is being imported already.",
+            f"“{name}” is already being imported.",
             f"“{name}”은(는) 이미 가져오는 중이에요.",
         )
     folder = data_folder() / name

@@ -51,12 +51,12 @@ def columns_of(table: Path, mapping: Mapping[str, str]) -> dict[str, str]:
         columns |= mapping
         if "image" not in columns:
             raise _bad_table(
-                "no column names the pictures; say which with --map image=COLUMN",
+                "no column with picture names; set it with --map image=COLUMN",
                 "사진 파일 이름 열을 알 수 없어요. --map image=열이름 으로 지정하세요",
             )
         if not any(condition.value in columns for condition in CONDITIONS):
             raise _bad_table(
-                "no column holds grades of a condition; say which with --map value_1=COLUMN",
+                "no column with grades of a condition; set it with --map value_1=COLUMN",
                 "증상 등급 열을 알 수 없어요. --map value_1=열이름 으로 지정하세요",
             )
         free = [name for name in header if name and name not in columns.values()]

@@ -367,7 +367,7 @@ def _write_errors(path: Path) -> Iterator[None]:
         reason = error.strerror or str(error)
         raise ScalpError(
             "not_writable",
-            f"“{path}” cannot be written: {reason}. Mend that and start the same command again: it goes on where it "
+            f"“{path}” cannot be written: {reason}. Fix that and start the same command again: it goes on where it "
             "stopped.",
             f"“{path}”에 쓸 수 없어요: {reason}. 해결한 뒤 같은 명령을 다시 실행하면 이어서 진행돼요.",
         ) from error

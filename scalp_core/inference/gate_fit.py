@@ -197,16 +197,16 @@ def fitting_data(run: Run) -> Dataset:
             return max(candidates, key=lambda dataset: dataset.images)
     raise ScalpError(
         "no_such_data",
-        f"The pictures that run “{run.id}” learned from or was judged on are not here: its gate stays as it is.",
-        f"“{run.id}” 실행이 학습하거나 평가받은 사진이 없습니다. 품질 검사 기준은 그대로 둡니다.",
+        f"The pictures that run “{run.id}” was trained or evaluated on are not here: its quality check stays as it is.",
+        f"“{run.id}” 실행이 학습하거나 평가받은 사진이 없어요. 품질 검사 기준은 그대로 둬요.",
     )
 
 
 def _too_few(pictures: int) -> ScalpError:
     return ScalpError(
         "too_few_pictures",
-        f"A gate needs {FEWEST} training and {FEWEST} calibration pictures that can be read; one of the parts has "
+        f"A quality check needs {FEWEST} readable pictures in training and calibration; one split has "
         f"{pictures}. Pictures are graded without being checked.",
         f"품질 검사 기준을 만들려면 학습·보정 분할에 읽을 수 있는 사진이 {FEWEST}장씩 필요한데 {pictures}장뿐인 분할이 "
-        "있습니다. 사진을 검사하지 않고 등급을 추정합니다.",
+        "있어요. 사진을 검사하지 않고 등급을 추정해요.",
     )

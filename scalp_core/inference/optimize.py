@@ -156,8 +156,8 @@ def _labelled_ids(run: Run, dataset: Dataset) -> list[str]:
     if len(ids) < MIN_IMAGES:
         raise ScalpError(
             "too_few_pictures",
-            f"The calibration split of “{dataset.name}” has {len(ids)} labelled pictures; whether grades stay the same "
-            f"takes {MIN_IMAGES} at least. The run goes on answering without short cuts.",
+            f"The calibration split of “{dataset.name}” has {len(ids)} labelled pictures; the check needs "
+            f"{MIN_IMAGES}. The run stays unoptimized.",
             f"“{dataset.name}”의 보정 분할에 라벨이 있는 사진이 {len(ids)}장뿐이에요. 등급이 유지되는지 확인하려면 "
             f"{MIN_IMAGES}장 이상이 필요해요. 이 실행은 계속 원래 방식으로 응답해요.",
         )

@@ -151,7 +151,7 @@ def no_model() -> ScalpError:
     """Return the error that no run answers for the conditions."""
     return ScalpError(
         "no_model",
-        "No finished run answers for this yet. Train one from the sidebar or with python -m training.train.",
+        "No finished run grades this yet. Train one from the sidebar or with python -m training.train.",
         "이 증상의 등급을 추정할 완료된 실행이 없어요. 사이드바나 python -m training.train으로 학습하세요.",
     )
 

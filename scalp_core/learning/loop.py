@@ -431,7 +431,7 @@ def no_memory(at_once: int | None = None) -> ScalpError:
 def _diverged(epoch: int, lr: float) -> ScalpError:
     return ScalpError(
         "diverged",
-        f"The loss stopped being a number in epoch {epoch}. Train again with a lower lr (it was {lr:g}).",
+        f"The loss diverged in epoch {epoch}. Train again with a lower lr (it was {lr:g}).",
         f"{epoch}번째 에폭에서 손실이 발산했어요. lr을 {lr:g}보다 낮춰 다시 학습하세요.",
     )
 

@@ -278,7 +278,7 @@ def _check_forward(network: Network, architecture: str, preprocessing: Preproces
 def _unknown(name: str) -> ScalpError:
     return ScalpError(
         "unknown_architecture",
-        f"timm {timm.__version__} has no architecture “{name}”. Offered are {', '.join(ARCHITECTURES)}, and every "
+        f"timm {timm.__version__} has no architecture “{name}”. Use one of {', '.join(ARCHITECTURES)}, and every "
         "name that timm.list_models() gives.",
         f"timm {timm.__version__}에 “{name}” 구조가 없어요. {', '.join(ARCHITECTURES)} 또는 timm.list_models()에 "
         "나오는 이름을 쓰세요.",
@@ -361,7 +361,7 @@ def export(network: Network, preprocessing: Preprocessing, path: Path, outputs: 
     if difference > MAX_EXPORT_DIFFERENCE:
         raise ScalpError(
             "export_differs",
-            f"The exported network differs from the trained one by {difference:.2g}; it is not used.",
+            f"The exported model differs from the trained one by {difference:.2g} and is not used.",
             f"내보낸 모델이 학습된 모델과 {difference:.2g}만큼 달라 사용하지 않아요.",
         )
     return difference

@@ -116,7 +116,7 @@ def _check_unchanged(run: Run, dataset: Dataset) -> None:
     if run.index_hash != dataset.index_hash:
         raise ScalpError(
             "data_changed",
-            f"Dataset “{dataset.name}” is no longer the one this run was asked for: its labels or its split changed. "
+            f"Dataset “{dataset.name}” has changed since this run was created: other labels or another split. "
             "Start a new run on it.",
             f"데이터셋 “{dataset.name}”의 라벨이나 분할이 실행을 만든 뒤에 바뀌었어요. 새 실행을 시작하세요.",
         )
@@ -385,7 +385,7 @@ def _disk_error(error: Exception) -> ScalpError:
     reason = getattr(error, "strerror", None) or error
     return ScalpError(
         "disk",
-        f"A file could not be read or written: {reason}. Make room on the disk or mend the folder's permissions, then "
+        f"A file could not be read or written: {reason}. Make room on the disk or fix the folder's permissions, then "
         "resume the run; the last checkpoint is kept.",
         f"파일을 읽거나 쓰지 못했어요: {reason}. 디스크 공간이나 폴더 권한을 확인한 뒤 실행을 재개하세요. 마지막 "
         "체크포인트는 남아 있어요.",

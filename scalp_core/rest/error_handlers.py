@@ -110,7 +110,7 @@ async def on_http_error(request: Request, error: HTTPException) -> Response:
         ),
         405: ScalpError(
             "method_not_allowed",
-            "This address does not know this method. See /api/docs.",
+            "Method not allowed at this address. See /api/docs.",
             "이 주소에서 쓸 수 없는 메서드예요. /api/docs를 보세요.",
         ),
     }.get(error.status_code) or ScalpError(
@@ -134,7 +134,7 @@ async def on_unexpected_error(request: Request, _error: Exception) -> Response:
     _log.error("request %s failed", request_id)
     unexpected = ScalpError(
         "internal_error",
-        f"Something unexpected went wrong. The server's log has the details under {request_id}.",
+        f"Internal error. Details are in the server's log under {request_id}.",
         f"예상하지 못한 오류가 발생했어요. 자세한 내용은 서버 로그의 {request_id}에 있어요.",
     )
     answer = error_response(unexpected, request_id)

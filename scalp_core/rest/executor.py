@@ -78,7 +78,7 @@ class BoundedExecutor:
 def _busy() -> ScalpError:
     return ScalpError(
         "busy",
-        "Too many pictures are waiting already. Try again in a moment.",
+        "Too many pictures are waiting. Try again in a moment.",
         "이미 너무 많은 사진이 대기하고 있어요. 잠시 후 다시 시도하세요.",
     )
 
@@ -86,6 +86,6 @@ def _busy() -> ScalpError:
 def _too_long(seconds: float) -> ScalpError:
     return ScalpError(
         "too_long",
-        f"Grading took longer than {seconds:.0f} seconds and was given up. Try again later, or send a smaller picture.",
+        f"Grading took over {seconds:.0f} seconds and was cancelled. Try again later, or send a smaller picture.",
         f"등급 추정이 {seconds:.0f}초를 넘어 중단했어요. 나중에 다시 시도하거나 더 작은 사진을 보내세요.",
     )

@@ -71,8 +71,8 @@ def _query(answer: Answer) -> dict[str, str]:
     if len(runs) > 1:
         raise ScalpError(
             "others_answer",
-            "Other runs answer now than when this picture was graded. Grade it again.",
-            "이 사진의 등급을 추정한 뒤 응답하는 실행이 바뀌었어요. 다시 추정하세요.",
+            "The runs in use have changed since this picture was graded. Grade it again.",
+            "이 사진의 등급을 추정한 뒤 사용하는 실행이 바뀌었어요. 다시 추정하세요.",
         )
     return query | {"run": runs.pop().id}
 

@@ -96,6 +96,6 @@ class Warmup:
 def _warming() -> ScalpError:
     return ScalpError(
         "warming",
-        "The models are being loaded. Ask again in a moment.",
+        "Models are loading. Try again in a moment.",
         "모델을 불러오는 중이에요. 잠시 후 다시 확인하세요.",
     )

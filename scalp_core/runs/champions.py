@@ -222,7 +222,7 @@ def promote(condition: Condition, run: Run, why: str = "") -> None:
     if not (run.finished and run.complete and condition in run.recipe.conditions):
         raise ScalpError(
             "not_promotable",
-            f"Run “{run.id}” cannot answer for “{condition.text.en}”: it must have finished and grade that condition.",
+            f"Run “{run.id}” cannot be used for “{condition.text.en}”: it must be finished and grade that condition.",
             f"“{run.id}” 실행은 ‘{condition.text.ko}’에 사용할 수 없어요. 완료되었고 그 증상의 등급을 추정하는 "
             "실행이어야 해요.",
         )
@@ -299,9 +299,8 @@ def _dataset_of(run: Run) -> Dataset:
             return dataset
     raise ScalpError(
         "no_captures",
-        f"The pictures that run “{run.id}” was judged on are not on this machine, so nothing is known of how far "
-        "chance goes.",
-        f"“{run.id}” 실행을 평가한 사진이 이 컴퓨터에 없어 우연의 범위를 계산할 수 없어요.",
+        f"The pictures that run “{run.id}” was evaluated on are not on this machine: no interval can be computed.",
+        f"“{run.id}” 실행을 평가한 사진이 이 컴퓨터에 없어 신뢰 구간을 계산할 수 없어요.",
     )
 
 

@@ -254,7 +254,7 @@ def _not_measured(recipe: Recipe, code: int, errors: str) -> ScalpError:
         reason = f"{signal.Signals(-code).name}, batch_size {recipe.batch_size}, image_size {recipe.image_size}"
     return ScalpError(
         "not_measured",
-        f"How fast this machine trains {recipe.architecture} could not be measured: {reason}",
+        f"Training speed of {recipe.architecture} on this machine could not be measured: {reason}",
         f"이 컴퓨터에서 {recipe.architecture} 학습 속도를 측정하지 못했어요: {reason}",
     )
 

@@ -194,6 +194,6 @@ def export(run: Run) -> None:
         reason = (process.stdout.strip() or process.stderr.strip()).splitlines()[-1:]
         raise ScalpError(
             "no_export",
-            f"Run “{run.id}” could not be made ready for answering: {' '.join(reason)}",
+            f"Run “{run.id}” could not be exported: {' '.join(reason)}",
             f"“{run.id}” 실행을 추론용으로 준비하지 못했어요: {' '.join(reason)}",
         )

@@ -254,7 +254,7 @@ def _check_synthetic(dataset: Dataset) -> None:
     if not dataset.synthetic:
         raise ScalpError(
             "not_synthetic",
-            f"Dataset “{dataset.name}” holds somebody's pictures. Only a synthetic dataset is written as a tree.",
+            f"Dataset “{dataset.name}” holds real pictures. Only synthetic datasets are written as a tree.",
             f"데이터셋 “{dataset.name}”은(는) 실제 사진이에요. 합성 데이터셋만 트리로 쓸 수 있어요.",
         )
 
@@ -264,7 +264,7 @@ def check_folder(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ScalpError(
             "folder_taken",
-            f"There is something in {folder} already. Name a folder that does not exist yet, or empty this one.",
+            f"{folder} is not empty. Choose a folder that does not exist yet, or empty this one.",
             f"{folder}에 이미 다른 것이 있어요. 아직 없는 폴더를 지정하거나 이 폴더를 비우세요.",
         )
 

@@ -46,7 +46,7 @@ def test_the_table_names_every_kind(
 ) -> None:
     run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "own")))
     assert not_scalp.main([]) == 2
-    assert "No finished run has a gate" in capsys.readouterr().err
+    assert "No finished run has a quality check" in capsys.readouterr().err
     monkeypatch.setattr(gate_fit, "FEWEST", 5)
     gate_fit.refit(run)
     assert not_scalp.main(["own", "--pictures", "1"]) == 0

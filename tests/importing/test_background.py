@@ -147,7 +147,7 @@ def test_one_that_fails_says_why_until_it_is_put_away(folders: Folders, tmp_path
     until(lambda: only().error is not None)
     failed = only()
     assert failed.error
-    assert "Not one of the pictures" in failed.error.en
+    assert "None of the pictures" in failed.error.en
     until(lambda: not workers("mine"))
     resume_imports()
     assert workers("mine") == []

@@ -52,7 +52,7 @@ def test_what_is_told_counts_and_the_rest_is_found(tmp_path: Path) -> None:
     [
         ("image,value_1\n", {"image": "nowhere"}, "nowhere"),
         ("image,value_1\n", {"colour": "image"}, "colour"),
-        ("one,two\n", {}, "names the pictures"),
+        ("one,two\n", {}, "with picture names"),
         ("image,two\n", {}, "grades"),
         ("", {}, "empty"),
     ],

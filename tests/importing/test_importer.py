@@ -399,7 +399,7 @@ def test_a_tree_that_has_gone_leaves_the_data_set_and_says_so(folders: Folders, 
     truth = build_tree(tmp_path / "tree", damaged=False, sites=6)
     dataset = of_tree(tmp_path / "tree")
     (tmp_path / "tree").rename(tmp_path / "elsewhere")
-    with pytest.raises(ScalpError, match="no folder"):
+    with pytest.raises(ScalpError, match="No folder"):
         of_tree(tmp_path / "tree")
     assert open_dataset("mine").images == len(truth.rows)
     with pytest.raises(ScalpError, match="on this machine"):

@@ -139,7 +139,7 @@ def test_data_that_changed_since_are_not_trained_on(own_copy: Dataset) -> None:
     run = create_run(RECIPE)
     rows = own_copy.index.reset_index(drop=True)
     write_dataset(own_copy.folder, "synthetic", {}, rows.assign(value_1=3 - rows["value_1"]))
-    assert "labels or its split changed" in failure(run)
+    assert "other labels or another split" in failure(run)
 
 
 def test_an_architecture_that_does_not_exist_fails_in_words(tiny: Dataset) -> None:

@@ -169,12 +169,12 @@ def test_audit_speaks_to_people_and_to_programs(imported: Dataset, capsys: pytes
 
 TABLE = ["csv", "{tmp}/table.csv", "--images", "{tmp}/empty", "--name", "x"]
 WRONG = [
-    (["aihub", "{tmp}/absent", "--name", "x"], "There is no folder"),
+    (["aihub", "{tmp}/absent", "--name", "x"], "No folder"),
     (["folders", "{tmp}/empty", "--name", "x"], "There is no picture"),
     (["aihub", "{tmp}/data", "--name", "x"], "our own datasets"),
     (["aihub", "{tmp}/empty", "--name", "Not A Name"], "cannot name a dataset"),
     (["csv", "{tmp}/absent.csv", "--images", "{tmp}/empty", "--name", "x"], "No such file"),
-    (TABLE, "no column holds grades"),
+    (TABLE, "no column with grades"),
     ([*TABLE, "--map", "value_1=grade"], "no column “grade”"),
     ([*TABLE, "--map", "grade=file"], "no field “grade”"),
     ([*TABLE, "--map", "file"], "is not FIELD=COLUMN"),
@@ -206,7 +206,7 @@ def test_a_name_that_is_taken_is_kept(imported: Dataset, tmp_path: Path, capsys:
     folders_tree(tmp_path / "classes", copies=1)
     before = imported.version
     assert prepare.main(["folders", str(tmp_path / "classes"), "--name", "mine"]) == 2
-    assert "Another dataset stands under the name “mine”" in capsys.readouterr().err
+    assert "Another dataset has the name “mine”" in capsys.readouterr().err
     assert open_dataset("mine").version == before
 
 

@@ -275,7 +275,7 @@ def test_a_picture_of_another_part_is_told(wall: Wall) -> None:
     at = wall.open(image=index.index[index["part"] == "train"][0])
     assert not at.exception
     (told,) = texts(at.error)
-    assert "is not among the pictures of this split" in told
+    assert "is not an evaluation picture of this split" in told
 
 
 def test_a_picture_whose_file_is_gone_is_told(wall: Wall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,7 @@ def _place(one: ModelSelection, image_id: str) -> int:
     if not len(places):
         raise ScalpError(
             "not_in_part",
-            f"“{image_id[:80]}” is not among the pictures of this split that the models were judged on.",
+            f"“{image_id[:80]}” is not an evaluation picture of this split.",
             f"“{image_id[:80]}”은(는) 이 분할에서 모델을 평가한 사진이 아니에요.",
         )
     return int(places[0])
