@@ -295,7 +295,7 @@ def test_calibrating_fits_the_gate_as_well(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["training.calibrate", "own"])
     assert calibrate.main() == 0
-    assert "gate: A gate needs 30 training" in capsys.readouterr().out
+    assert "gate: A quality check needs 30 readable" in capsys.readouterr().out
     assert not own_run.gate_path.exists()
 
     monkeypatch.setattr(gate_fit, "FEWEST", 5)
@@ -319,7 +319,7 @@ def test_a_finished_training_stands_whatever_comes_of_its_gate(
     from scalp_core.learning import train
 
     train.fit_gate(own_run)
-    assert "no gate: A gate needs" in capsys.readouterr().out
+    assert "no gate: A quality check needs" in capsys.readouterr().out
     monkeypatch.setattr(gate_fit, "FEWEST", 5)
     own_run.gate_path.mkdir()  # nothing can be put there
     train.fit_gate(own_run)

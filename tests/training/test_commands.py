@@ -297,7 +297,7 @@ def test_a_sweep_too_long_for_the_queue_asks_for_nothing(
     words = ["training.sweep", *TINY_FLAGS[:2], *TINY_FLAGS[4:], "--seeds", "21"]
     monkeypatch.setattr(sys, "argv", words)
     assert sweep.main() == 2
-    assert "105 runs would wait" in capsys.readouterr().err
+    assert "105 runs would be queued" in capsys.readouterr().err
     assert list_runs() == []
 
 
