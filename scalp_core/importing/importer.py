@@ -134,8 +134,8 @@ class ImportRequest:
         if not self.source or not os.path.isdir(folder):  # noqa: PTH112
             raise ScalpError(
                 "no_source",
-                f"There is no folder {self.source} on the machine where this runs.",
-                f"프로그램이 실행되는 컴퓨터에 {self.source} 폴더가 없어요.",
+                f"No folder {self.source} on this machine.",
+                f"이 컴퓨터에 {self.source} 폴더가 없어요.",
             )
         datasets = data_folder().resolve()
         if datasets.is_relative_to(folder.resolve()) or folder.resolve().is_relative_to(datasets):
@@ -152,7 +152,7 @@ class ImportRequest:
 
 
 def _bad_request(en: str, ko: str) -> ScalpError:
-    return ScalpError("bad_import", f"This cannot be imported: {en}.", f"가져올 수 없어요: {ko}.")
+    return ScalpError("bad_import", f"Cannot import: {en}.", f"가져올 수 없어요: {ko}.")
 
 
 def import_tree(
@@ -220,7 +220,7 @@ def _write_error(folder: Path, error: OSError | sqlite3.DatabaseError) -> ScalpE
     return ScalpError(
         "cannot_write",
         f"The dataset cannot be written to {folder}: {reason}. Make room or set SCALP_DATA to another folder, then "
-        "start the same import again: it goes on where it stopped.",
+        "start the same import again: it resumes.",
         f"{folder}에 데이터셋을 쓸 수 없어요: {reason}. 공간을 확보하거나 SCALP_DATA를 다른 폴더로 바꾼 뒤 같은 "
         "가져오기를 다시 시작하면 이어서 진행돼요.",
     )
@@ -336,7 +336,7 @@ def _check_pictures(request: ImportRequest, database: ImportDatabase) -> None:
         return
     raise ScalpError(
         "nothing_found",
-        f"There is no picture (JPEG, PNG, WebP) in {request.source}, in its folders or in its zip files.",
+        f"No pictures (JPEG, PNG, WebP) in {request.source}, its folders or its zip files.",
         f"{request.source} 폴더와 그 안의 하위 폴더, zip 파일에 사진(JPEG, PNG, WebP)이 없어요.",
     )
 
@@ -440,7 +440,7 @@ def _split_method(request: ImportRequest, before: Dataset | None, rows: pd.DataF
 def _nothing_readable(folder: Path) -> ScalpError:
     return ScalpError(
         "nothing_found",
-        f"Not one of the pictures can be read; {folder / REPORT} says what is wrong with each.",
+        f"None of the pictures can be read; reasons are in {folder / REPORT}.",
         f"읽을 수 있는 사진이 하나도 없어요. 사진별 이유는 {folder / REPORT}에 있어요.",
     )
 

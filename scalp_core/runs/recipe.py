@@ -32,124 +32,126 @@ class Recipe:
 
     architecture: str = _recipe_field(
         "efficientnet_b0",
-        "one of the five families' variants, or any timm name",
+        "a variant of the five families, or any timm name",
         "다섯 계열의 모델 구조 또는 timm 이름",
     )
     data: str = _recipe_field("demo", "name of the dataset", "데이터셋 이름")
     conditions: tuple[Condition, ...] = _recipe_field(
         CONDITIONS,
-        "conditions graded by this network: all six share one backbone, or a single one",
-        "이 모델이 등급을 추정할 증상: 여섯 가지가 한 백본을 공유하거나 하나만",
+        "conditions to grade: all six with a shared backbone, or one",
+        "추정할 증상: 백본을 공유하는 여섯 가지 또는 하나",
     )
-    epochs: int = _recipe_field(20, "passes over the training split", "학습 데이터 반복 횟수", 1, 1000)
+    epochs: int = _recipe_field(20, "epochs over the training split", "학습 분할 반복 횟수", 1, 1000)
     image_size: int = _recipe_field(
         224,
-        "side of the square the network sees, pixels, divisible by 32",
-        "모델 입력 한 변 픽셀 수, 32의 배수",
+        "side of the square model input in pixels, a multiple of 32",
+        "정사각형 모델 입력의 한 변, 픽셀, 32의 배수",
         64,
         1024,
     )
-    batch_size: int = _recipe_field(32, "pictures per step", "한 단계에 쓰는 사진 수", 2, 1024)
+    batch_size: int = _recipe_field(32, "pictures per training step", "학습 단계당 사진 수", 2, 1024)
     lr: float = _recipe_field(3e-4, "peak learning rate of AdamW", "AdamW 최대 학습률", 1e-7, 1.0)
     weight_decay: float = _recipe_field(0.05, "weight decay of AdamW", "AdamW 가중치 감쇠", 0.0, 1.0)
     warmup_epochs: float = _recipe_field(
-        1.0, "epochs of rising learning rate before the cosine", "워밍업 에폭 수", 0.0, 100.0
+        1.0, "epochs of linear warm-up before cosine decay", "코사인 감쇠 전 워밍업 에폭 수", 0.0, 100.0
     )
     augmentation: str = _recipe_field(
-        "standard", "“standard” (flips, small turns, crops, colour) or “none”", "“standard”(뒤집기·회전·색) 또는 “none”"
+        "standard",
+        "“standard” (flips, rotations, crops, colour) or “none”",
+        "“standard”(뒤집기·회전·자르기·색) 또는 “none”",
     )
     learns: str = _recipe_field(
         "everything",
-        "what learns: “everything”, or the “head” alone on features computed once, which takes seconds",
-        "학습할 부분: “everything”(전체) 또는 한 번 계산한 특징 위의 “head”(출력층만, 몇 초면 끝남)",
+        "layers to train: “everything”, or only the “head” on features computed once (seconds)",
+        "학습할 층: “everything”(전체) 또는 한 번 계산한 특징 위의 “head”(헤드만, 몇 초)",
     )
     frozen_epochs: int = _recipe_field(
         0,
-        "first epochs in which the head learns alone; spares pretrained weights its first, blind steps",
-        "출력층만 학습하는 처음 에폭 수. 사전 학습 가중치를 초기의 무작위 갱신에서 보호",
+        "first epochs that train only the head; protects pretrained weights",
+        "헤드만 학습하는 처음 에폭 수. 사전 학습 가중치를 보호",
         0,
         1000,
     )
     layer_decay: float = _recipe_field(
         1.0,
-        "learning rate of each layer as a share of the next one's; below 1 spares pretrained early layers",
-        "앞 층의 학습률을 다음 층의 몇 배로 할지. 1보다 작으면 사전 학습된 앞 층이 덜 바뀜",
+        "learning rate of each layer relative to the next; below 1 protects early pretrained layers",
+        "다음 층 대비 앞 층의 학습률 비율. 1보다 작으면 사전 학습된 앞 층이 덜 바뀜",
         0.1,
         1.0,
     )
     loss: str = _recipe_field(
         "triangular",
-        "“cross_entropy”; “smoothed” labels; soft labels that lean to the neighbouring grades, “triangular” or “beta”; "
-        "or “distance_weighted”: far errors cost more (CDW-CE)",
-        "손실 함수: “cross_entropy”, “smoothed”(라벨 스무딩), 이웃 등급에 확률을 나누는 “triangular”·“beta”, 먼 오류에 "
-        "더 큰 벌점을 주는 “distance_weighted”(CDW-CE)",
+        "“cross_entropy”; “smoothed” (label smoothing); soft labels over neighbouring grades, “triangular” or “beta”; "
+        "“distance_weighted”: far errors cost more (CDW-CE)",
+        "손실 함수: “cross_entropy”, “smoothed”(라벨 스무딩), 이웃 등급에 나눠 주는 소프트 라벨 “triangular”·“beta”, "
+        "먼 오류에 더 큰 벌점을 주는 “distance_weighted”(CDW-CE)",
     )
     sampling: str = _recipe_field(
         "square_root",
-        "how much oftener pictures with rare grades are drawn: “none”, “square_root” or “full” balance",
-        "드문 등급의 사진을 더 자주 뽑는 정도: “none”(없음), “square_root”(제곱근), “full”(완전 균형)",
+        "oversampling of rare grades: “none”, “square_root” or “full” balance",
+        "드문 등급의 오버샘플링: “none”(없음), “square_root”(제곱근), “full”(완전 균형)",
     )
     grade_weights: str = _recipe_field(
         "none",
-        "how much more labels of rare grades weigh in the loss: “none”, “square_root” or “full” balance",
-        "드문 등급의 라벨에 손실 가중치를 더 주는 정도: “none”, “square_root”, “full”",
+        "class weights of rare grades in the loss: “none”, “square_root” or “full” balance",
+        "드문 등급의 손실 클래스 가중치: “none”, “square_root”, “full”",
     )
     condition_weights: tuple[float, ...] = _recipe_field(
         (),
-        "weight of each condition in the loss of the shared network, in their order; empty: all alike",
+        "loss weight of each condition of a shared model, in order; empty: equal",
         "공유 모델의 손실에서 증상별 가중치(순서대로). 비우면 모두 같음",
         0.0,
         100.0,
     )
     mixup: float = _recipe_field(
         0.0,
-        "mix-up: pairs of pictures are blended, with Beta(mixup, mixup); 0 is off",
+        "mixup: pairs of pictures are blended with Beta(mixup, mixup); 0 is off",
         "믹스업: 사진 두 장을 Beta(mixup, mixup) 비율로 섞음. 0이면 사용하지 않음",
         0.0,
         10.0,
     )
     ema: float = _recipe_field(
         0.99,
-        "decay a step of the moving average of the weights, which is what is validated and kept; 0 is none",
-        "가중치 이동 평균의 단계별 감쇠. 평균된 가중치를 검증하고 저장함. 0이면 사용하지 않음",
+        "decay per step of the moving average of the weights (EMA), which is validated and kept; 0 is off",
+        "가중치 이동 평균(EMA)의 단계별 감쇠. 평균한 가중치를 검증하고 저장함. 0이면 사용하지 않음",
         0.0,
         0.9999,
     )
     patience: int = _recipe_field(
         8,
-        "epochs without a better validation QWK after which it stops early; 0 is never",
-        "검증 QWK가 나아지지 않을 때 일찍 멈추기까지의 에폭 수. 0이면 끝까지",
+        "early stopping: epochs without a better validation QWK; 0 is off",
+        "조기 종료: 검증 QWK가 나아지지 않는 에폭 수. 0이면 끝까지",
         0,
         1000,
     )
     recall_floor: float = _recipe_field(
         0.2,
-        "recall that the decision rule has to keep for the worst grade, on the calibration split",
-        "판정 규칙이 보정 분할에서 가장 약한 등급에 대해 지켜야 할 최소 재현율",
+        "minimum worst-grade recall of the decision rule on the calibration split",
+        "판정 규칙이 보정 분할에서 지켜야 할 등급별 최저 재현율",
         0.0,
         1.0,
     )
     colours: str = _recipe_field(
         "auto",
-        "“whitened” evens out how much the colours vary, so that a faint red counts as much as light and shade; "
-        "“plain” scales each channel, as pretrained weights want it; “auto” whitens where weights start random",
-        "“whitened”는 색 변화의 크기를 고르게 하여 옅은 붉은색도 명암만큼 보이게 함. “plain”은 채널별 정규화(사전 학습 "
-        "가중치용). “auto”는 무작위 가중치로 시작할 때만 whitened",
+        "“whitened”: colour whitening, so that faint redness counts as much as lightness; “plain”: per channel, as "
+        "pretrained weights need; “auto”: whitened for random weights",
+        "“whitened”: 색 화이트닝, 옅은 붉은색도 명암만큼 반영. “plain”: 채널별 정규화(사전 학습 가중치용). “auto”: "
+        "무작위 가중치일 때 whitened",
     )
     precision: str = _recipe_field(
         "auto",
-        "of the training steps: “auto” (bfloat16 on GPUs that have it), “full” or “bfloat16” (on a CPU with "
-        "instructions for it up to twice as fast, on others slower)",
+        "“auto” (bfloat16 on GPUs that support it), “full” or “bfloat16” (up to twice as fast on CPUs with native "
+        "support, slower on others)",
         "학습 단계의 연산 정밀도: “auto”(지원하는 GPU에서 bfloat16), “full” 또는 “bfloat16”(전용 명령어가 있는 CPU에서 "
         "최대 두 배 빠르고, 없으면 느림)",
     )
     weights: str = _recipe_field(
         "pretrained",
-        "what to start from: “pretrained” (downloaded), “none” (random), a safetensors file of the backbone, or "
+        "initial weights: “pretrained” (downloaded), “none” (random), a safetensors file of the backbone, or "
         "“run:NAME”, a finished run",
-        "시작 가중치: “pretrained”(내려받기), “none”(무작위), 백본의 safetensors 파일, 또는 완료된 실행 “run:이름”",
+        "초기 가중치: “pretrained”(내려받기), “none”(무작위), 백본의 safetensors 파일, 또는 완료된 실행 “run:이름”",
     )
-    seed: int = _recipe_field(0, "seed of everything random", "난수 시드", 0, 2**31 - 1)
+    seed: int = _recipe_field(0, "random seed", "난수 시드", 0, 2**31 - 1)
 
     def check(self) -> None:
         """Check every field by itself; `runs.store.check_recipe` also looks at the data set and the weights.

@@ -148,7 +148,7 @@ def _make_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
     if sum(run.state.waiting for run in list_runs()) >= MAX_WAITING:
         raise ScalpError(
             "queue_full",
-            f"{MAX_WAITING} runs wait already. Let some finish, or cancel some on the Training runs page.",
+            f"{MAX_WAITING} runs are queued already. Let some finish, or cancel some on the Training runs page.",
             f"이미 {MAX_WAITING}개의 학습이 대기 중이에요. 끝나기를 기다리거나 학습 실행 화면에서 취소하세요.",
         )
     try:

@@ -228,10 +228,8 @@ def _check(images: int, evaluation: int, prior: str) -> None:
     if images < MIN_IMAGES:
         raise ScalpError(
             "too_few_images",
-            f"A dataset of {images} images cannot be split by site into {len(PARTS)} parts; ask for {MIN_IMAGES} "
-            "or more.",
-            f"이미지 {images}장으로는 촬영 장소별로 {len(PARTS)}개 부분으로 나눌 수 없어요. {MIN_IMAGES}장 이상을 "
-            "지정하세요.",
+            f"A dataset of {images} images cannot be split by site into {len(PARTS)} splits; use {MIN_IMAGES} or more.",
+            f"이미지 {images}장으로는 기관별로 {len(PARTS)}개 분할로 나눌 수 없어요. {MIN_IMAGES}장 이상을 지정하세요.",
         )
     most = images - MIN_IMAGES // 4
     if not MIN_IMAGES // 4 <= evaluation <= most:
