@@ -45,8 +45,8 @@ def pictures(trained: Trained, tmp_path: Path) -> Path:
     """A folder with twelve pictures."""
     folder = tmp_path / "pictures"
     folder.mkdir()
-    for number, one in enumerate(trained.dataset.index["id"].iloc[:12]):
-        (folder / f"{number:02d}.jpg").write_bytes(trained.dataset.read(one))
+    for number, image in enumerate(trained.dataset.index["id"].iloc[:12]):
+        (folder / f"{number:02d}.jpg").write_bytes(trained.dataset.read(image))
     return folder
 
 
@@ -57,12 +57,12 @@ def own_run(trained: Trained, folders: Folders) -> Run:
 
 
 def graded(paths: Iterable[Path | str], table: Path, **options: object) -> BatchResult:
-    order = BatchRequest(find_images([str(path) for path in paths]).sources, graders(), table)
-    return grade_all(order, **{"jobs": 1, **options})
+    request = BatchRequest(find_images([str(path) for path in paths]).sources, graders(), table)
+    return grade_all(request, **{"jobs": 1, **options})
 
 
 class Killed(BaseException):
-    """What nothing catches, in place of a kill at a place that none from outside would meet."""
+    """An exception that nothing catches, in place of a kill at an exact place."""
 
 
 def graded_until(paths: Iterable[Path | str], table: Path, where: object, function: str) -> None:
@@ -79,8 +79,8 @@ def graded_until(paths: Iterable[Path | str], table: Path, where: object, functi
 
 def copies(folder: Path, picture: bytes, number: int) -> Path:
     folder.mkdir()
-    for one in range(number):
-        (folder / f"{one:03d}.jpg").write_bytes(picture)
+    for place in range(number):
+        (folder / f"{place:03d}.jpg").write_bytes(picture)
     return folder
 
 
@@ -94,15 +94,15 @@ def test_table_page_and_rest_say_the_same(trained: Trained, pictures: Path, tmp_
     page = predict.grade(content)
     with TestClient(app.api) as client:
         until(lambda: client.get("/api/ready").status_code == 200)
-        told = client.post("/predict_all", files={"image": ("a.jpg", content)}).json()
+        response = client.post("/predict_all", files={"image": ("a.jpg", content)}).json()
     assert row["path"] == str(pictures / "03.jpg")
     assert row["status"] == "ok"
-    assert row["scalp_type"] == page.scalp_type.key == told["scalp_type"]["key"]
+    assert row["scalp_type"] == page.scalp_type.key == response["scalp_type"]["key"]
     for condition, grading in page.gradings.items():
-        (answer,) = told[condition.value]
-        said = row[[f"{condition}_p{grade}" for grade in range(4)]].to_numpy(dtype=float)
-        assert np.abs(said - grading.probabilities).max() < 1e-6
-        assert np.abs(said - answer["probabilities"]).max() < 1e-6
+        (answer,) = response[condition.value]
+        probabilities = row[[f"{condition}_p{grade}" for grade in range(4)]].to_numpy(dtype=float)
+        assert np.abs(probabilities - grading.probabilities).max() < 1e-6
+        assert np.abs(probabilities - answer["probabilities"]).max() < 1e-6
         assert row[f"{condition}_grade"] == grading.grade == answer["pr_num"]
         assert row[f"{condition}_run"] == trained.run.id == answer["run"]
 
@@ -139,7 +139,7 @@ def test_what_the_gate_objects_to_is_graded_marked_and_told(
     (pictures / "12.jpg").write_text("no picture")
     table = tmp_path / "table.parquet"
     graded([pictures], table)
-    assert pd.read_parquet(table)[["gradable", "reasons"]].isna().all(axis=None), "nobody checked"
+    assert pd.read_parquet(table)[["gradable", "reasons"]].isna().all(axis=None), "not checked"
 
     input_gate.write(gate_that_wants_light(own_run, 20), own_run.gate_path)
     with pytest.raises(ScalpError, match="checked otherwise before grading"):
@@ -163,9 +163,9 @@ def test_other_short_cuts_make_another_table(own_run: Run, pictures: Path, tmp_p
         graded([pictures], table)
     graded([pictures], table, restart=True)
     page = predict.grade((pictures / "00.jpg").read_bytes())
-    said = pd.read_parquet(table).iloc[0]
+    row = pd.read_parquet(table).iloc[0]
     for condition, grading in page.gradings.items():
-        assert said[[f"{condition}_p{grade}" for grade in range(4)]].tolist() == pytest.approx(grading.probabilities)
+        assert row[[f"{condition}_p{grade}" for grade in range(4)]].tolist() == pytest.approx(grading.probabilities)
 
 
 def test_six_runs_of_one_condition_each(own_run: Run, folders: Folders, pictures: Path, tmp_path: Path) -> None:
@@ -177,8 +177,8 @@ def test_six_runs_of_one_condition_each(own_run: Run, folders: Folders, pictures
     row = pd.read_parquet(tmp_path / "table.parquet").iloc[0]
     for condition, grading in predict.grade((pictures / "00.jpg").read_bytes()).gradings.items():
         assert row[f"{condition}_run"] == f"for-{condition.number}"
-        said = row[[f"{condition}_p{grade}" for grade in range(4)]].to_numpy(dtype=float)
-        assert said == pytest.approx(grading.probabilities, abs=1e-6)
+        probabilities = row[[f"{condition}_p{grade}" for grade in range(4)]].to_numpy(dtype=float)
+        assert probabilities == pytest.approx(grading.probabilities, abs=1e-6)
 
 
 def test_table_and_file_beside_it_say_who_graded_and_that_it_is_research(
@@ -192,9 +192,9 @@ def test_table_and_file_beside_it_say_who_graded_and_that_it_is_research(
     assert "Synthetic" in beside["note"]
     assert beside["statuses"] == outcome.statuses == {"ok": 12}
     for condition in CONDITIONS:
-        told = beside["conditions"][condition.value]
-        assert told["run"] == trained.run.id
-        assert told["operating_point"]["made"] == trained.run.operating_point.made
+        described = beside["conditions"][condition.value]
+        assert described["run"] == trained.run.id
+        assert described["operating_point"]["made"] == trained.run.operating_point.made
     assert not (tmp_path / "table.parquet.parts").exists()
 
 
@@ -203,14 +203,14 @@ def test_csv_has_the_same_rows_and_no_formulas(pictures: Path, tmp_path: Path, m
     monkeypatch.chdir(pictures)
     table, text = tmp_path / "table.parquet", tmp_path / "table.csv"
     for out in (table, text):
-        graded(sorted(one.name for one in pictures.iterdir()), out)
+        graded(sorted(path.name for path in pictures.iterdir()), out)
     with text.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     expected = pd.read_parquet(table)
     assert [row["path"].lstrip("'") for row in rows] == expected["path"].tolist()
     assert "'=1+1.jpg" in [row["path"] for row in rows]
-    said = [[float(row[name]) for name in PROBABILITIES] for row in rows]
-    assert np.array(said) == pytest.approx(expected[PROBABILITIES].to_numpy(), abs=1e-12)
+    probabilities = [[float(row[name]) for name in PROBABILITIES] for row in rows]
+    assert np.array(probabilities) == pytest.approx(expected[PROBABILITIES].to_numpy(), abs=1e-12)
 
 
 # What there is to grade.
@@ -237,15 +237,15 @@ def test_every_picture_once_in_the_order_of_the_paths(pictures: Path, monkeypatc
         "pictures/below/넷/11.JPG",
     ]
     assert set(listing.others) == {".json", ".txt"}
-    found = {source.path: content for source, content in read_images(listing.sources)}
-    assert found["pictures/more.zip!b/1.jpg"] == (pictures / "01.jpg").read_bytes()
-    assert found["pictures/below/넷/10.JPG"] == (pictures / "below" / "넷" / "10.JPG").read_bytes()
+    by_path = {source.path: content for source, content in read_images(listing.sources)}
+    assert by_path["pictures/more.zip!b/1.jpg"] == (pictures / "01.jpg").read_bytes()
+    assert by_path["pictures/below/넷/10.JPG"] == (pictures / "below" / "넷" / "10.JPG").read_bytes()
 
 
 def test_nothing_at_a_path_is_a_mistake(tmp_path: Path) -> None:
-    for asked in ("absent.jpg", "*.jpg", "absent/**/*.png"):
+    for pattern in ("absent.jpg", "*.jpg", "absent/**/*.png"):
         with pytest.raises(ScalpError, match="There is nothing at"):
-            find_images([str(tmp_path / asked)])
+            find_images([str(tmp_path / pattern)])
     assert find_images([str(tmp_path)]).sources == ()
 
 
@@ -362,15 +362,15 @@ def test_killed_while_ending_it_ends_the_same(step: str, pictures: Path, tmp_pat
     outcome = graded([pictures], table)
     assert outcome.before == outcome.graded == 12
     assert table.read_bytes() == expected.read_bytes()
-    assert sorted(one.name for one in tmp_path.glob("table*")) == ["table.parquet", "table.parquet.json"]
+    assert sorted(path.name for path in tmp_path.glob("table*")) == ["table.parquet", "table.parquet.json"]
 
 
 def test_done_already_it_is_not_done_again(pictures: Path, tmp_path: Path) -> None:
     table = tmp_path / "table.parquet"
     graded([pictures], table)
-    made = table.stat().st_mtime_ns
+    written_ns = table.stat().st_mtime_ns
     assert graded([pictures], table, jobs=2).before == 12
-    assert table.stat().st_mtime_ns == made
+    assert table.stat().st_mtime_ns == written_ns
     assert graded([pictures], table, restart=True).before == 0
 
 
@@ -453,8 +453,8 @@ def run_command(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> t
         code = main([str(argument) for argument in arguments])
     except SystemExit as end:  # argparse's own way
         code = int(end.code or 0)
-    told = capsys.readouterr()
-    return code, told.out, told.err
+    output = capsys.readouterr()
+    return code, output.out, output.err
 
 
 def test_the_command_grades_and_tells(faulty: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

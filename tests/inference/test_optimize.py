@@ -39,18 +39,18 @@ def judged(trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture
 def run(trained: Trained, judged: Dataset, folders: Folders) -> Run:
     """The finished run as if it had been judged on them."""
-    made = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "own")))
-    path = made.folder / "recipe.json"
-    asked = json.loads(path.read_text())
-    path.write_text(json.dumps(asked | {"evaluation_hash": judged.evaluation_hash}))
-    with_all_pixels(made)
-    return made
+    copy = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "own")))
+    path = copy.folder / "recipe.json"
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps(values | {"evaluation_hash": judged.evaluation_hash}))
+    with_all_pixels(copy)
+    return copy
 
 
 def way(how: Serving, milliseconds: float, change: float = 0.0, **others: object) -> Candidate:
     changes = dict.fromkeys(CONDITIONS, 0.0) | {Condition.DANDRUFF: change}
-    made = Candidate(how, milliseconds, dict.fromkeys(CONDITIONS, 0.8), changes, 0.0, 0.0, None)
-    return replace(made, **others)
+    candidate = Candidate(how, milliseconds, dict.fromkeys(CONDITIONS, 0.8), changes, 0.0, 0.0, None)
+    return replace(candidate, **others)
 
 
 def content_of(run: Run) -> dict[str, bytes]:
@@ -65,7 +65,9 @@ def test_the_fastest_that_passes_is_chosen() -> None:
     assert choose(ways) == BOTH
     assert choose([*ways[:3], way(BOTH, 3, -0.006)]) == INT8
     assert choose([*ways[:2], way(INT8, 5, 0.006), way(BOTH, 3, 0.006)]) == REDUCED
-    assert choose([ways[0], *(replace(one, changes={Condition.DANDRUFF: 0.02}) for one in ways[1:])]) == EXACT
+    assert (
+        choose([ways[0], *(replace(candidate, changes={Condition.DANDRUFF: 0.02}) for candidate in ways[1:])]) == EXACT
+    )
 
 
 def test_where_the_8_bit_file_gets_lost_the_other_short_cut_stands_alone() -> None:
@@ -89,26 +91,26 @@ def test_what_cannot_be_compared_and_another_mind_of_the_gate_do_not_pass() -> N
 
 def test_figures_are_those_of_the_answers(run: Run, judged: Dataset) -> None:
     checked = optimize_run(run, judged, int8=True, tolerance=ANYTHING_PASSES)
-    assert [one.serving for one in checked.candidates] == [EXACT, REDUCED, INT8, BOTH]
+    assert [candidate.serving for candidate in checked.candidates] == [EXACT, REDUCED, INT8, BOTH]
     index = judged.index[judged.index["part"] == "calib"]
     assert checked.pictures == len(index) == 40
     exact = checked.candidates[0]
     assert (exact.regraded, exact.difference) == (0, 0)
     graders = predict.graders(run=run)
-    for one in checked.candidates[:2]:
-        asking = replace(graders, serving={run: one.serving})
+    for candidate in checked.candidates[:2]:
+        asking = replace(graders, serving={run: candidate.serving})
         answers = [asking.grade(judged.read(str(image))).gradings for image in index["id"]]
         for condition in CONDITIONS:
             grades = [int(answer[condition].grade) for answer in answers]
             expected = cohen_kappa_score(index[condition.value].astype(int), grades, weights="quadratic")
-            assert one.kappas[condition] == pytest.approx(expected, abs=1e-6, nan_ok=True)
-            assert one.milliseconds > 0
+            assert candidate.kappas[condition] == pytest.approx(expected, abs=1e-6, nan_ok=True)
+            assert candidate.milliseconds > 0
 
 
 def test_what_passes_is_taken_and_recorded(run: Run, judged: Dataset) -> None:
-    told: list[tuple[int, int]] = []
-    checked = optimize_run(run, judged, True, lambda *numbers: told.append(numbers), ANYTHING_PASSES)
-    assert told[-1] == (40, 40)
+    progress: list[tuple[int, int]] = []
+    checked = optimize_run(run, judged, True, lambda *numbers: progress.append(numbers), ANYTHING_PASSES)
+    assert progress[-1] == (40, 40)
     assert run.serving == checked.serving == choose(checked.candidates, ANYTHING_PASSES)
     assert run.int8_path.exists() == checked.serving.int8
     written = json.loads((run.folder / "serving.json").read_text())
@@ -118,8 +120,8 @@ def test_what_passes_is_taken_and_recorded(run: Run, judged: Dataset) -> None:
         40,
         True,
     )
-    assert [one["passed"] for one in written["ways"]] == [True] * 4
-    assert all(one["milliseconds"] > 0 for one in written["ways"])
+    assert [way["passed"] for way in written["ways"]] == [True] * 4
+    assert all(way["milliseconds"] > 0 for way in written["ways"])
     assert set(written["ways"][1]["changes"]) == {condition.value for condition in CONDITIONS}
     run.verify()
 
@@ -131,10 +133,10 @@ def test_what_fails_is_told_and_not_taken(run: Run, judged: Dataset) -> None:
     assert checked.serving == run.serving == EXACT
     assert not run.int8_path.exists()
     written = json.loads((run.folder / "serving.json").read_text())
-    assert [one["passed"] for one in written["ways"]] == [False] * 4
+    assert [entry["passed"] for entry in written["ways"]] == [False] * 4
     after = predict.grade(judged.read(str(judged.column("id").iloc[-1])))
-    assert [one.probabilities for one in before.gradings.values()] == [
-        one.probabilities for one in after.gradings.values()
+    assert [entry.probabilities for entry in before.gradings.values()] == [
+        entry.probabilities for entry in after.gradings.values()
     ]
 
 
@@ -149,7 +151,7 @@ def test_too_few_pictures_tell_nothing(run: Run, trained: Trained) -> None:
 
 
 class Killed(BaseException):
-    """What nothing catches."""
+    """An exception that nothing catches."""
 
 
 def test_killed_midway_the_run_is_as_it_was(run: Run, judged: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,9 +194,9 @@ def test_the_8_bit_network_is_the_same_each_time_and_its_evidence_adds_up(
     quick = predict.grade(content)
     assert quick.gradings[Condition.DANDRUFF].probabilities != exact.gradings[Condition.DANDRUFF].probabilities
     for grading in quick.gradings.values():
-        said = softmax(grading.evidence.astype(np.float64).mean(axis=(1, 2)))
+        probabilities = softmax(grading.evidence.astype(np.float64).mean(axis=(1, 2)))
         decision = run.operating_point.decision(grading.condition)
-        assert decision.calibrated(said) == pytest.approx(np.array(grading.probabilities), abs=1e-6)
+        assert decision.calibrated(probabilities) == pytest.approx(np.array(grading.probabilities), abs=1e-6)
     assert quick.features[run].shape == exact.features[run].shape
 
 
@@ -213,8 +215,8 @@ def test_an_8_bit_network_that_is_not_what_was_checked_does_not_answer(damage: s
         written = json.loads((run.folder / "serving.json").read_text())
         (run.folder / "serving.json").write_text(json.dumps(written | {"weights": "others"}))
     assert run.serving == EXACT
-    assert [one.probabilities for one in predict.grade(content).gradings.values()] == [
-        one.probabilities for one in exact.gradings.values()
+    assert [grading.probabilities for grading in predict.grade(content).gradings.values()] == [
+        grading.probabilities for grading in exact.gradings.values()
     ]
 
 
@@ -223,11 +225,11 @@ def test_an_8_bit_network_that_is_not_what_was_checked_does_not_answer(damage: s
 
 def test_the_command_tells_what_passed(run: Run, judged: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([run.id]) == 0
-    told = capsys.readouterr().out
-    assert "40 SYNTHETIC pictures of the calibration split of “judged”" in told
-    assert "| reduced decoding, 32 bit |" in told
-    assert "8 bit" not in told
-    assert "From now on: " in told
+    output = capsys.readouterr().out
+    assert "40 SYNTHETIC pictures of the calibration split of “judged”" in output
+    assert "| reduced decoding, 32 bit |" in output
+    assert "8 bit" not in output
+    assert "From now on: " in output
     assert (run.folder / "serving.json").exists()
 
 
@@ -236,9 +238,9 @@ def test_the_command_explains_what_it_cannot_try(
 ) -> None:
     shutil.copytree(trained.run.folder, folders.artifacts / "elsewhere")
     assert main(["absent", "elsewhere"]) == 2
-    told = capsys.readouterr().err
-    assert "no run “absent”" in told
-    assert "“elsewhere” was judged on are not on this machine" in told
+    output = capsys.readouterr().err
+    assert "no run “absent”" in output
+    assert "“elsewhere” was judged on are not on this machine" in output
     for wrong in ([], ["--all", "own"]):
         with pytest.raises(SystemExit):
             main(wrong)

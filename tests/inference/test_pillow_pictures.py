@@ -1,6 +1,6 @@
-"""A thousand pictures that broke somebody's decoder: those that Pillow tests itself with, fetched from the index.
+"""A thousand pictures that broke some decoder: those that Pillow tests itself with, fetched from the index.
 
-None is kept here. Most are no picture that we read; many were made to crash whoever opens them.
+None is kept here. Most are no picture that we read; many were made to crash decoders.
 """
 
 import subprocess
@@ -38,18 +38,18 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     done = subprocess.run([sys.executable, "-m", *fetch, "--dest", str(folder)], capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"Pillow's sources cannot be fetched from the index: {done.stderr.strip().splitlines()[-1]}")
-    found = read_pictures(next(folder.glob("*.tar.gz")))
-    assert len(found) >= 1000
-    return found
+    pictures = read_pictures(next(folder.glob("*.tar.gz")))
+    assert len(pictures) >= 1000
+    return pictures
 
 
 def read_pictures(archive: Path) -> dict[str, bytes]:
     with tarfile.open(archive) as sources:
-        members = [one for one in sources if one.isfile() and "/Tests/images/" in one.name]
-        contents = [sources.extractfile(one) for one in members]
+        members = [member for member in sources if member.isfile() and "/Tests/images/" in member.name]
+        contents = [sources.extractfile(member) for member in members]
         return {
-            one.name.partition("/Tests/images/")[2]: content.read()
-            for one, content in zip(members, contents, strict=True)
+            member.name.partition("/Tests/images/")[2]: content.read()
+            for member, content in zip(members, contents, strict=True)
             if content
         }
 
@@ -82,10 +82,10 @@ def test_the_interface_answers_every_one_of_them(pictures: dict[str, bytes], tra
             sent = [("image", (name, pictures[name])) for name in some]
             response = client.post("/api/predict_batch", files=sent)
             assert response.status_code == 200, response.text
-            for name, one in zip(some, response.json()["results"], strict=True):
-                assert one["status"] in (200, 413, 415), name
-                if one["status"] != 200:
-                    assert_error_detail(one["error"], {413: "too_large", 415: "not_a_picture"}[one["status"]])
+            for name, result in zip(some, response.json()["results"], strict=True):
+                assert result["status"] in (200, 413, 415), name
+                if result["status"] != 200:
+                    assert_error_detail(result["error"], {413: "too_large", 415: "not_a_picture"}[result["status"]])
         for content in list(pictures.values())[::9]:
             assert client.post("/predict_all?evidence=1", files=image_form(content)).status_code in (200, 413, 415)
         assert 'status="5' not in client.get("/api/metrics").text
@@ -104,7 +104,7 @@ def test_the_page_grades_what_it_can_of_those_that_a_visitor_may_choose(
     for some in by(uploads.MAX_PICTURES, offered):
         files = [(PurePosixPath(name).name, offered[name], "") for name in some]
         at = at.file_uploader(key="upload").set_value(files).run()
-        assert not at.exception, [one.value for one in at.exception]
+        assert not at.exception, [error.value for error in at.exception]
         unreadable = sum(code_of(content) is not None for _, content, _ in files)
         assert not unreadable or Say("en")("overview_bad", count=unreadable) in page_text(at)
         assert Say("en")("overview_count", count=len(files) - unreadable) in page_text(at)

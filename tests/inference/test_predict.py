@@ -201,12 +201,12 @@ def test_the_evidence_is_made_of_the_features_that_are_told(trained: Trained) ->
 
 def test_graders_stay_as_they_were_chosen(trained: Trained, folders: Folders) -> None:
     first = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "first")))
-    chosen = graders()
-    before = chosen.grade(trained.picture)
+    current = graders()
+    before = current.grade(trained.picture)
     later = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "later")))
     promote(Condition.DANDRUFF, later)
     first.write_operating_point(POINT)
-    after = chosen.grade(trained.picture)
+    after = current.grade(trained.picture)
     for condition, grading in after.gradings.items():
         assert grading.run == first
         assert grading.probabilities == before.gradings[condition].probabilities

@@ -21,8 +21,8 @@ BAD = ScalpError("not_a_picture", "This is none.", "사진이 아닙니다.")
 def test_a_row_has_nothing_that_the_schema_does_not_know(trained: Trained) -> None:
     columns = schema(CONDITIONS)
     answer = replace(predict.grade(trained.picture), reasons=(BLURRED, DARK))
-    for said in (answer, replace(answer, reasons=()), replace(answer, reasons=None), BAD):
-        assert set(row("a.jpg", said)) <= set(columns.names)
+    for result in (answer, replace(answer, reasons=()), replace(answer, reasons=None), BAD):
+        assert set(row("a.jpg", result)) <= set(columns.names)
     table = pa.Table.from_pylist([row("a.jpg", answer), row("b.jpg", BAD)], columns).to_pylist()
     assert table[0]["status"] == "ok"
     assert table[0]["synthetic"] is True
@@ -37,8 +37,8 @@ def test_a_row_has_nothing_that_the_schema_does_not_know(trained: Trained) -> No
 
 def test_what_the_gate_found(trained: Trained) -> None:
     answer = predict.grade(trained.picture)
-    found = [row("a", replace(answer, reasons=reasons)) for reasons in (None, (), (BLURRED, DARK))]
-    assert [(one["gradable"], one.get("reasons")) for one in found] == [
+    rows = [row("a", replace(answer, reasons=reasons)) for reasons in (None, (), (BLURRED, DARK))]
+    assert [(cells["gradable"], cells.get("reasons")) for cells in rows] == [
         (None, None),
         (True, ""),
         (False, "blurred too_dark"),

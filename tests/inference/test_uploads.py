@@ -1,4 +1,4 @@
-"""What is sent to be graded: files and zip files, in memory and bounded, whatever somebody packed into them."""
+"""Uploads: files and zip files, in memory and bounded, whatever is packed into them."""
 
 import io
 import zipfile
@@ -13,7 +13,7 @@ from scalp_core.inference.uploads import group_captures, read_uploads, region
 from scalp_core.labels import REGIONS
 from scalp_core.synthetic.generate import plan_pictures
 
-PICTURE = b"\xff\xd8\xff" + bytes(range(256)) * 4  # nobody decodes it here
+PICTURE = b"\xff\xd8\xff" + bytes(range(256)) * 4  # never decoded here
 
 
 def packed(members: Iterable[tuple[str, bytes]], compression: int = zipfile.ZIP_STORED) -> bytes:
@@ -25,12 +25,12 @@ def packed(members: Iterable[tuple[str, bytes]], compression: int = zipfile.ZIP_
 
 
 def names(files: Iterable[tuple[str, bytes]]) -> list[str]:
-    return [one.name for one in read_uploads(files)]
+    return [upload.name for upload in read_uploads(files)]
 
 
 def codes(files: Iterable[tuple[str, bytes]]) -> list[str]:
-    """Of each entry; `ok` for bytes."""
-    return [one.data.code if isinstance(one.data, ScalpError) else "ok" for one in read_uploads(files)]
+    """Return the code of each entry; `ok` for bytes."""
+    return [upload.data.code if isinstance(upload.data, ScalpError) else "ok" for upload in read_uploads(files)]
 
 
 def as_named_on_korean_windows(archive: bytes, ascii_name: str, meant: str) -> bytes:
@@ -116,10 +116,10 @@ def test_encrypted_nested_and_damaged_members_are_told_and_the_rest_is_read() ->
     at = archive.rindex(b"bad.jpg", 0, archive.index(b"PK\x01\x02"))
     damaged = bytearray(archive)
     damaged[at + 20] ^= 0xFF
-    found = codes([("a.zip", bytes(damaged))])
-    assert found[0] == "ok"
-    assert found[1] == "nested_zip"
-    assert found[2] == "bad_zip"
+    result = codes([("a.zip", bytes(damaged))])
+    assert result[0] == "ok"
+    assert result[1] == "nested_zip"
+    assert result[2] == "bad_zip"
     locked = bytearray(packed([("secret.jpg", PICTURE)]))
     for place in (6, locked.index(b"PK\x01\x02") + 8):
         locked[place] |= 1
@@ -142,45 +142,45 @@ def test_a_bomb_that_lies_about_its_size_is_not_inflated() -> None:
     archive = bytearray(packed([("bomb.jpg", bytes(64 * 2**20))], zipfile.ZIP_DEFLATED))
     for place in (22, archive.index(b"PK\x01\x02") + 24):
         archive[place : place + 4] = (1000).to_bytes(4, "little")
-    (one,) = read_uploads([("a.zip", bytes(archive))])
-    assert isinstance(one.data, ScalpError)
-    assert one.data.code == "bad_zip"
+    (upload,) = read_uploads([("a.zip", bytes(archive))])
+    assert isinstance(upload.data, ScalpError)
+    assert upload.data.code == "bad_zip"
 
 
 def test_many_overlapping_entries_are_counted_before_they_are_read() -> None:
     entry = b"PK\x01\x02" + bytes(42)
-    (one,) = read_uploads([("a.zip", b"PK\x03\x04" + entry * (uploads.MAX_MEMBERS + 1))])
-    assert isinstance(one.data, ScalpError)
-    assert one.data.code == "too_large"
+    (upload,) = read_uploads([("a.zip", b"PK\x03\x04" + entry * (uploads.MAX_MEMBERS + 1))])
+    assert isinstance(upload.data, ScalpError)
+    assert upload.data.code == "too_large"
 
 
 def test_no_more_pictures_than_agreed_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     archive = packed([(f"{number:03d}.jpg", PICTURE) for number in range(uploads.MAX_PICTURES + 20)])
     unpacked = []
     monkeypatch.setattr(uploads, "read_zip_image", lambda *of: unpacked.append(of) or b"")
-    found = read_uploads([("many.zip", archive), ("one more.jpg", b"")])
-    assert len(found) == uploads.MAX_PICTURES + 1
+    taken = read_uploads([("many.zip", archive), ("one more.jpg", b"")])
+    assert len(taken) == uploads.MAX_PICTURES + 1
     assert len(unpacked) == uploads.MAX_PICTURES
-    told = found[-1].data
-    assert isinstance(told, ScalpError)
-    assert told.code == "too_many_pictures"
-    assert all(said.startswith(("21 ", "나머지 21")) for said in told.text)
+    error = taken[-1].data
+    assert isinstance(error, ScalpError)
+    assert error.code == "too_many_pictures"
+    assert all(text.startswith(("21 ", "나머지 21")) for text in error.text)
 
 
 def test_no_more_bytes_than_agreed() -> None:
     some = bytes(19 * 2**20)
     whole = packed([(f"{number}.jpg", some) for number in range(12)])
-    found = codes([("large.zip", whole)])
-    assert found == ["ok"] * 10 + ["too_many_pictures"]
+    result = codes([("large.zip", whole)])
+    assert result == ["ok"] * 10 + ["too_many_pictures"]
 
 
 def test_captures_of_the_built_in_data_set() -> None:
     planned = plan_pictures(60, 0)
-    found = group_captures([f"upload/{picture.stem}.jpg" for picture in planned])
+    groups = group_captures([f"upload/{picture.stem}.jpg" for picture in planned])
     expected: dict[str, list[int]] = {}
     for place, picture in enumerate(planned):
         expected.setdefault(picture.capture, []).append(place)
-    assert found == expected
+    assert groups == expected
     assert [region(f"{picture.stem}.jpg") for picture in planned] == [REGIONS[picture.region] for picture in planned]
 
 
@@ -188,7 +188,7 @@ def test_a_capture_s_pictures_are_in_the_order_of_its_frames() -> None:
     stem = "0013_A2LEBJJDE00060O_1602578303771"
     files = [f"{stem}_6_BH.jpg", "cat.jpg", f"{stem}_2_TH.JPG", f"day/{stem}_4_LH.jpg (2)", f"{stem}_9_XX.jpg"]
     assert group_captures(files) == {stem: [2, 3, 0]}
-    assert [found and found.en for found in map(region, files)] == [
+    assert [part_of_head and part_of_head.en for part_of_head in map(region, files)] == [
         "back of the head",
         None,
         "top of the head",
@@ -202,9 +202,9 @@ def test_every_zip_of_a_few_flipped_bytes_is_answered() -> None:
     for place in range(len(archive)):
         flipped = bytearray(archive)
         flipped[place] ^= 0x55
-        for one in read_uploads([("flipped.zip", bytes(flipped))]):
-            assert isinstance(one.data, bytes | ScalpError)
-            assert isinstance(one.data, ScalpError) or zlib.crc32(one.data) in (
+        for upload in read_uploads([("flipped.zip", bytes(flipped))]):
+            assert isinstance(upload.data, bytes | ScalpError)
+            assert isinstance(upload.data, ScalpError) or zlib.crc32(upload.data) in (
                 zlib.crc32(PICTURE),
                 zlib.crc32(flipped),
             )

@@ -1,4 +1,4 @@
-"""Who answers: chosen on the validation part, never on the test part; real before rendered; pins first."""
+"""Champions: selected on the validation split, never on the test split; real before rendered; pins first."""
 
 import json
 from pathlib import Path
@@ -30,14 +30,14 @@ def finish(name: str, valid: int = 0, test: int = 0, **facts: Any) -> Run:
     folder = artifacts_folder() / name
     conditions = facts.get("conditions", CONDITIONS)
     recipe = {"architecture": "test_resnet", "data": "d", "conditions": list(conditions)}
-    asked = {
+    values = {
         "recipe": recipe,
         "index_hash": facts.get("index_hash", "same"),
         "evaluation_hash": facts.get("evaluation_hash", facts.get("index_hash", "same")),
         "synthetic": facts.get("synthetic", True),
         "created": facts.get("created", f"2026-01-01T00:00:00+00:00-{name}"),
     }
-    write_json(folder / "recipe.json", asked)
+    write_json(folder / "recipe.json", values)
     run = Run(folder)
     run.write_history([])
     run.write_preprocessing(Preprocessing(64, 64, (0.5,) * 3, (0.5,) * 3, "bilinear"))
@@ -52,8 +52,8 @@ def finish(name: str, valid: int = 0, test: int = 0, **facts: Any) -> Run:
 def table(condition: Condition, part: str, wrong: int, images: int) -> pd.DataFrame:
     truth = TRUTH[:images]
     predicted = np.where(np.arange(len(truth)) < wrong, truth ^ 1, truth)
-    made = pd.DataFrame(np.eye(4)[predicted], columns=PROBABILITIES)
-    return made.assign(image="i", condition=condition.value, part=part, truth=pd.array(truth, dtype="Int8"))
+    predictions = pd.DataFrame(np.eye(4)[predicted], columns=PROBABILITIES)
+    return predictions.assign(image="i", condition=condition.value, part=part, truth=pd.array(truth, dtype="Int8"))
 
 
 def answering(condition: Condition = SEBUM) -> str:
@@ -127,9 +127,9 @@ def test_a_pin_wins_where_it_can(folders: Folders) -> None:
     finish("worse", valid=30)
     pins = folders.artifacts / "champions.json"
     write_json(pins, {SEBUM.value: "worse", HAIR.value: "gone"})
-    found = champions()
-    assert (found[SEBUM].run.id, found[SEBUM].pinned) == ("worse", True)
-    assert (found[HAIR].run.id, found[HAIR].pinned) == ("best", False)
+    current = champions()
+    assert (current[SEBUM].run.id, current[SEBUM].pinned) == ("worse", True)
+    assert (current[HAIR].run.id, current[HAIR].pinned) == ("best", False)
     assert answering(Condition.DANDRUFF) == "best"
 
 
@@ -211,8 +211,8 @@ def test_every_change_is_kept_and_nothing_else(folders: Folders) -> None:
     promote(SEBUM, worse, "again")
     unpin(HAIR)  # nothing was promoted
     unpin(SEBUM)
-    told = [(one.condition, one.before, one.after, one.pinned, one.why) for one in changes()]
-    assert told == [(SEBUM, "worse", "best", False, ""), (SEBUM, "best", "worse", True, "작아서")]
+    history = [(change.condition, change.before, change.after, change.pinned, change.why) for change in changes()]
+    assert history == [(SEBUM, "worse", "best", False, ""), (SEBUM, "best", "worse", True, "작아서")]
     assert changes()[0].time > changes()[1].time
 
 
@@ -237,7 +237,7 @@ def test_broken_pins_are_told_and_nobody_is_silenced(folders: Folders, broken: s
     for touch in (pins, lambda: promote(SEBUM, worse), lambda: unpin(SEBUM)):
         with pytest.raises(ScalpError, match=r"champions\.json"):
             touch()
-    assert (folders.artifacts / "champions.json").read_text() == broken  # somebody may mend it
+    assert (folders.artifacts / "champions.json").read_text() == broken  # for the user to mend
 
 
 def test_a_broken_line_of_the_log_hides_no_other(folders: Folders) -> None:

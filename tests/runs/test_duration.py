@@ -26,14 +26,14 @@ def seconds(recipe: Recipe) -> dict[str, float]:
 def test_pictures_over_speed_piece_by_piece(tiny: Dataset) -> None:
     parts = tiny.index["part"].value_counts()
     learned = parts["train"] // PLAIN.batch_size * PLAIN.batch_size
-    told = seconds(PLAIN)
+    stages = seconds(PLAIN)
     prepared = 0 if any((tiny.folder / "cache").glob("64x64-*")) else tiny.images / SPEED.prepared
-    assert told.get("preparing pictures", 0) == pytest.approx(prepared)
-    assert told["start"] == SPEED.start
-    assert told["grading"] == pytest.approx((tiny.images - parts["train"]) / SPEED.graded)
+    assert stages.get("preparing pictures", 0) == pytest.approx(prepared)
+    assert stages["start"] == SPEED.start
+    assert stages["grading"] == pytest.approx((tiny.images - parts["train"]) / SPEED.graded)
     on_pictures = 10 * (learned / SPEED.learned + parts["valid"] / SPEED.graded)
-    assert on_pictures < told["10 epochs"] < on_pictures + 10  # and what an epoch costs beside them
-    assert estimate_at(PLAIN, SPEED).seconds == pytest.approx(sum(told.values()))
+    assert on_pictures < stages["10 epochs"] < on_pictures + 10  # and what an epoch costs beside them
+    assert estimate_at(PLAIN, SPEED).seconds == pytest.approx(sum(stages.values()))
 
 
 def test_twice_the_epochs_take_twice_as_long(tiny: Dataset) -> None:
@@ -69,13 +69,13 @@ def test_the_head_alone_computes_features_once(tiny: Dataset) -> None:
 
 def test_whoever_is_patient_only_so_long_may_end_early(tiny: Dataset) -> None:
     assert "early" not in estimate_at(PLAIN, SPEED).text.en
-    told = estimate_at(replace(PLAIN, patience=3), SPEED).text
-    assert "less if it stops early" in told.en
-    assert "더 짧음" in told.ko
+    text = estimate_at(replace(PLAIN, patience=3), SPEED).text
+    assert "less if it stops early" in text.en
+    assert "더 짧음" in text.ko
 
 
 @pytest.mark.parametrize(
-    ("given", "en", "ko"),
+    ("in_seconds", "en", "ko"),
     [
         (0.4, "about 5 s", "약 5초"),
         (42, "about 40 s", "약 40초"),
@@ -85,21 +85,21 @@ def test_whoever_is_patient_only_so_long_may_end_early(tiny: Dataset) -> None:
         (7190, "about 2 h", "약 2시간"),
     ],
 )
-def test_durations_in_words(given: float, en: str, ko: str) -> None:
-    assert duration(given) == (en, ko)
+def test_durations_in_words(in_seconds: float, en: str, ko: str) -> None:
+    assert duration(in_seconds) == (en, ko)
 
 
 def test_measured_once_for_its_like_on_this_machine(
     tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert estimate(PLAIN) is None
-    told = measure(PLAIN)
-    assert told == estimate(PLAIN)
-    assert datetime.now(UTC) - datetime.fromisoformat(told.measured) < timedelta(minutes=5)
+    measured = measure(PLAIN)
+    assert measured == estimate(PLAIN)
+    assert datetime.now(UTC) - datetime.fromisoformat(measured.measured) < timedelta(minutes=5)
     assert list(folders.artifacts.iterdir()) == [folders.artifacts / ".speeds.json"]
     # The speed is the same, so other lengths and losses are known as well ...
-    for known in ({"epochs": 3}, {"loss": "cross_entropy"}, {"seed": 7}, {"sampling": "none"}):
-        assert estimate(replace(PLAIN, **known)), known
+    for change in ({"epochs": 3}, {"loss": "cross_entropy"}, {"seed": 7}, {"sampling": "none"}):
+        assert estimate(replace(PLAIN, **change)), change
     # ... and what decides the speed makes another one.
     others = (
         {"architecture": "test_resnet"},

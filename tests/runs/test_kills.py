@@ -62,13 +62,13 @@ def endure(run: Run, kills: int, seconds: float, seed: int) -> Endured:
 
 
 def kill(run: Run) -> int:
-    """How many processes there were to kill: one, or none if it has just ended."""
-    found = trainings(run)
-    for process in found:
+    """Kill its training processes and return how many there were: one, or none if it has just ended."""
+    processes = trainings(run)
+    for process in processes:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
-    until(lambda: set(found).isdisjoint(trainings(run)))
-    return len(found)
+    until(lambda: set(processes).isdisjoint(trainings(run)))
+    return len(processes)
 
 
 def trainings(run: Run) -> list[int]:
@@ -98,7 +98,7 @@ def leftovers(run: Run) -> list[Path]:
 
 
 def uninterrupted(recipe: Recipe) -> tuple[Run, float]:
-    """A run that nobody kills, and the seconds it took."""
+    """A run that is not killed, and the seconds it took."""
     run, begun = create_run(recipe), time.monotonic()
     worker.ensure()
     until(lambda: not run.state.active, _PATIENCE)

@@ -1,4 +1,4 @@
-"""Recipes and run folders: what is asked for, where a run stands, and what is refused."""
+"""Recipes and run folders: fields, states, and refusals."""
 
 import math
 import os
@@ -72,7 +72,7 @@ def test_a_recipe_is_read_as_it_was_written(tiny: Dataset) -> None:
 BAD_FIELDS: list[dict[str, Any]] = [
     {"architecture": ""},
     {"architecture": "../../etc"},
-    {"architecture": "hf-hub:somebody/model"},
+    {"architecture": "hf-hub:owner/model"},
     {"data": "../tiny"},
     {"data": "absent"},
     {"conditions": ()},
@@ -126,7 +126,7 @@ def test_a_run_made_anew_under_its_name_is_another_one(tiny: Dataset) -> None:
 
 
 def test_every_field_is_explained_in_both_languages() -> None:
-    assert all(one.metadata["help"].en and one.metadata["help"].ko for one in fields(Recipe))
+    assert all(recipe_field.metadata["help"].en and recipe_field.metadata["help"].ko for recipe_field in fields(Recipe))
 
 
 def test_names_are_made_or_checked_and_never_taken_twice(tiny: Dataset, folders: Folders) -> None:
@@ -143,10 +143,10 @@ def test_what_is_asked_for_twice_is_made_once(tiny: Dataset, folders: Folders) -
     assert create_run(RECIPE) == run
     with run.lock():
         assert create_run(RECIPE) == run
-    assert create_run(RECIPE, "by-name") != run  # somebody who names it wants one of its own
-    for one in list_runs():
-        one.cancel()
-    assert create_run(RECIPE) not in (run, find_run("by-name"))  # nobody works on those any more
+    assert create_run(RECIPE, "by-name") != run  # a named run is a run of its own
+    for listed in list_runs():
+        listed.cancel()
+    assert create_run(RECIPE) not in (run, find_run("by-name"))  # those are cancelled
 
 
 ASKER = """
@@ -401,7 +401,7 @@ def test_short_cuts_are_taken_only_with_the_weights_they_were_checked_with(copie
 
 def test_reading_a_run_changes_nothing(copied: Run) -> None:
     def look() -> list[tuple[str, int, int]]:
-        return [(one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in sorted(copied.folder.iterdir())]
+        return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(copied.folder.iterdir())]
 
     before = look()
     values = (copied.state, copied.recipe, copied.history, copied.predictions, copied.preprocessing, copied.manifest)

@@ -1,4 +1,4 @@
-"""The runner, with real processes: one at a time, whatever is killed, and nothing is forgotten."""
+"""The worker, with real processes: one at a time, whatever is killed, and nothing is forgotten."""
 
 import contextlib
 import os
@@ -21,15 +21,15 @@ from scalp_core.runs.store import create_run, list_runs
 RECIPE = Recipe(**TINY, conditions=Recipe.conditions[:1])
 
 
-def runners(folders: Folders) -> list[int]:
-    """Runners of this test's own artifacts folder."""
-    mine = f"SCALP_ARTIFACTS={folders.artifacts}".encode()
-    found = []
+def workers(folders: Folders) -> list[int]:
+    """Return the workers of this test's own artifacts folder."""
+    environment_entry = f"SCALP_ARTIFACTS={folders.artifacts}".encode()
+    own = []
     for process in processes("-m", "scalp_core", "worker"):
         with contextlib.suppress(OSError):
-            if mine in Path(f"/proc/{process}/environ").read_bytes().split(b"\0"):
-                found.append(process)
-    return found
+            if environment_entry in Path(f"/proc/{process}/environ").read_bytes().split(b"\0"):
+                own.append(process)
+    return own
 
 
 def trainings(run: Run) -> list[int]:
@@ -38,11 +38,11 @@ def trainings(run: Run) -> list[int]:
 
 @pytest.fixture
 def ground(tiny: Dataset, folders: Folders) -> Iterator[Folders]:
-    """Ends what a failed test would leave running."""
+    """End processes that a failed test would leave running."""
     yield folders
     for run in list_runs():
         run.cancel()
-    for process in (*runners(folders), *(one for run in list_runs() for one in trainings(run))):
+    for process in (*workers(folders), *(training for run in list_runs() for training in trainings(run))):
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
 
@@ -54,8 +54,8 @@ def test_killed_paused_and_resumed_it_still_finishes_with_one_runner(ground: Fol
     until(lambda: run.state is State.RUNNING)
     worker.ensure()
     until(lambda: len(run.history) >= 1)
-    assert len(runners(ground)) == 1
-    assert os.getsid(runners(ground)[0]) != os.getsid(0), "a closed terminal would take the runner with it"
+    assert len(workers(ground)) == 1
+    assert os.getsid(workers(ground)[0]) != os.getsid(0), "a closed terminal would take the runner with it"
 
     (killed,) = trainings(run)
     os.kill(killed, signal.SIGKILL)
@@ -70,7 +70,7 @@ def test_killed_paused_and_resumed_it_still_finishes_with_one_runner(ground: Fol
     assert run.state is State.FINISHED, run.error
     assert run.history["epoch"].tolist() == list(range(1, 9))
     assert not list(run.folder.glob(".tmp-*"))
-    until(lambda: not runners(ground))
+    until(lambda: not workers(ground))
     worker.ensure()
     assert not is_locked(ground.artifacts / ".runner.lock")
 
@@ -91,13 +91,13 @@ def test_what_dies_three_times_at_the_same_place_fails_in_words(ground: Folders)
     assert len(killed) == 3
     assert "SIGKILL" in run.error[0].en
     assert "batch_size" in run.error[0].ko
-    until(lambda: not runners(ground))
+    until(lambda: not workers(ground))
 
 
 def test_a_run_added_while_the_runner_is_ending_is_not_forgotten(
     ground: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between its last look at the queue and letting go of the lock, nobody else can start a runner."""
+    """Between its last look at the queue and the release of the lock, no other worker can start."""
     taken: list[str] = []
 
     def instead_of_training(run: Run, at_once: int | None) -> int:
@@ -117,7 +117,7 @@ def test_a_run_added_while_the_runner_is_ending_is_not_forgotten(
     create_run(RECIPE, "early")
     worker.work()
     assert taken == ["early", "late"]
-    assert runners(ground) == []
+    assert workers(ground) == []
 
 
 def test_the_queue_is_worked_through_in_order_and_what_is_paused_waits(
