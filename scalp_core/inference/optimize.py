@@ -30,7 +30,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.files import write_atomic
 from scalp_core.inference import input_gate
 from scalp_core.inference.input_gate import Gate
-from scalp_core.inference.session import with_short_cuts
+from scalp_core.inference.session import open_onnx, with_short_cuts
 from scalp_core.labels import Condition
 from scalp_core.metrics import metrics
 from scalp_core.metrics.operating_point import MIN_IMAGES, PART
@@ -262,7 +262,7 @@ def _try_candidates(
     scales = (False,) if run.preprocessing.reduced else (False, True)
     servings = [Serving(reduced, int8) for int8 in networks for reduced in scales]
     gate = input_gate.read(run.gate_path, run.manifest["files"]["model.safetensors"])
-    predictors = [_Predictor(run, serving, _session(networks[serving.int8], cores()), gate) for serving in servings]
+    predictors = [_Predictor(run, serving, open_onnx(networks[serving.int8], cores()), gate) for serving in servings]
     predictions = _predict(predictors, dataset, ids, progress)
     milliseconds = _time(predictors, networks, [dataset.read(image) for image in ids[:_ROUNDS]])
     truths = dataset.grades(run.recipe.conditions)[[dataset.row(image) for image in ids]]
@@ -270,13 +270,6 @@ def _try_candidates(
         _compare(run, serving, milliseconds[serving], truths, predictions[EXACT], predictions[serving])
         for serving in servings
     )
-
-
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as in inference.session
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def _predict(
@@ -304,7 +297,7 @@ def _time(
     predictors: Sequence[_Predictor], networks: Mapping[bool, Path], contents: Sequence[bytes]
 ) -> dict[Serving, float]:
     """Measure milliseconds a picture on one core: medians of rounds in which the predictors take turns."""
-    single = {int8: _session(path, 1) for int8, path in networks.items()}
+    single = {int8: open_onnx(path, 1) for int8, path in networks.items()}
     timed = [replace(predictor, session=single[predictor.serving.int8]) for predictor in predictors]
     milliseconds: dict[Serving, list[float]] = {predictor.serving: [] for predictor in timed}
     for content in (contents[0], *contents):  # the first is for warming up

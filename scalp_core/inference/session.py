@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -137,7 +138,7 @@ def milliseconds(run: Run, repeats: int = 15) -> float:
 def _threads() -> int:
     """Return a session's share of the cores where several runs answer concurrently; see docs/design/serving.md."""
     if multiprocessing.parent_process():
-        return 1  # a worker has one core
+        return 1  # each grading process of a batch has one core
     answering = {champion.run for champion in champions().values()}
     return max(1, min(_MOST_THREADS, cores() // max(1, len(answering))))
 
@@ -145,16 +146,20 @@ def _threads() -> int:
 def _by_onnxruntime(run: Run, serving: Serving, threads: int) -> Network:
     if not run.exported:
         worker.export(run)
+    session = open_onnx(run.int8_path if serving.int8 else run.export_path, threads)
+    return lambda pictures: Outputs(*session.run(OUTPUTS, {"pixels": pictures}))
+
+
+def open_onnx(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """Open an exported network in ONNX Runtime with so many threads."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     # Threads that wait by spinning take the core from threads with work.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    path = run.int8_path if serving.int8 else run.export_path
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return lambda pictures: Outputs(*session.run(OUTPUTS, {"pixels": pictures}))
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-#: Builders of a run's network, by the name that SCALP_RUNTIME gives. `learning.torch_session` adds "torch".
+# Builders of a run's network, by the name that SCALP_RUNTIME gives. `learning.torch_session` adds "torch".
 RUNTIMES: dict[str, Callable[[Run, Serving, int], Network]] = {"onnxruntime": _by_onnxruntime}
 
 

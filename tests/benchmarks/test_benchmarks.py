@@ -234,9 +234,7 @@ def test_a_simulated_world_is_as_asked() -> None:
         error_for(world, 0.5)
 
 
-def test_a_comparison_is_measured_beside_a_loop(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_comparison_is_measured_beside_a_loop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written = tmp_path / "figures.json"
     assert commands.main(["compare", "--images", "1000", "--repeats", "1", "--json", str(written)]) == 0
     figures = json.loads(written.read_text(encoding="utf-8"))
@@ -250,8 +248,6 @@ def test_a_comparison_is_measured_beside_a_loop(
     printed = capsys.readouterr().out
     for word in ("SYNTHETIC", "cores", "1,000 pictures", "scaled to 2,000", "times as long"):
         assert word in printed
-    monkeypatch.setattr(comparison.importlib, "import_module", lambda name: __import__(f"{name}.missing"))
-    assert comparison.plain_way(align_tables({"one": prediction_table([0, 1, 2], [0, 1, 1])}), 1) is None
 
 
 def test_the_loop_beside_it_finds_the_same_figures() -> None:
