@@ -21,9 +21,9 @@ def main(task: str, *arguments: str) -> int:
 
             background.main(*arguments)
         case "train" | "export" | "speed":
-            from scalp_core.learning import train
+            from scalp_core.learning import process
 
-            return train.main([task, *arguments])
+            return process.main([task, *arguments])
         case _:
             sys.exit(f"There is no task “{task}”: worker, train, export, speed, import.")
     return 0

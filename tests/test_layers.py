@@ -68,7 +68,7 @@ TORCH_USERS = (
 )
 
 # What these print is the log of the run.
-LOGGING = ("scalp_core/learning/train.py", "scalp_core/learning/loop.py")
+LOGGING = tuple(f"scalp_core/learning/{name}.py" for name in ("train", "loop", "process"))
 
 BAD_BEGINNINGS = {"Of", "What", "With", "Those", "Where", "Whoever", "Who", "As", "How", "Which", "That"}
 BAD_PRONOUNS = re.compile(r"\b(?:(?:some|no|any|every)body|(?:some|any|every)one|whoever)\b", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""Variations of a batch of pictures that a microscope allows, each picture its own. Knows no labels, no data set.
+"""Augmentation of a batch of pictures, within the variation of a microscope.
 
 One resampling and one colour matrix a picture, whatever their number: both are computed for the whole batch at once, on
 the device the pixels are on.
@@ -50,7 +50,7 @@ def _resampled(pixels: Tensor) -> Tensor:
 
 
 def _placements(pixels: Tensor) -> Tensor:
-    """(n, 2, 3): from a place in the new picture to one in the old, both −1…1 from edge to edge."""
+    """Return matrices (n, 2, 3) from a place in the new picture to one in the old, both −1…1 from edge to edge."""
     pictures, _, height, width = pixels.shape
     device = pixels.device
     turn = _uniform(pictures, -_TURN, _TURN, device)
@@ -64,7 +64,7 @@ def _placements(pixels: Tensor) -> Tensor:
 
 
 def _grid(placements: Tensor, height: int, width: int) -> Tensor:
-    """(n, height, width, 2): what torch's affine_grid gives, in a tenth of the time by adding a column to a row."""
+    """Return torch's affine_grid, (n, height, width, 2), in a tenth of the time by adding a column to a row."""
     across, down = (_centres(size, placements.device) for size in (width, height))
     by_column, by_row, shift = placements[..., None, None].unbind(dim=2)
     return (by_column * across + (by_row * down[:, None] + shift)).permute(0, 2, 3, 1)
@@ -75,12 +75,12 @@ def _centres(size: int, device: torch.device) -> Tensor:
 
 
 def _recoloured(pixels: Tensor) -> Tensor:
-    """gains · saturation · (contrast around the picture's mean grey · brightness), as one matrix and offset."""
+    """Apply gains · saturation · (contrast around the mean grey · brightness), as one matrix and offset."""
     pictures, _, height, width = pixels.shape
     device = pixels.device
     brightness, contrast, saturation = (_uniform(pictures, 1 - _LIGHT, 1 + _LIGHT, device) for _ in range(3))
     logarithms = torch.randn(pictures, 3, device=device) * _WHITE_BALANCE
-    gains = (logarithms - logarithms.mean(dim=1, keepdim=True)).exp()  # brightness is drawn above
+    gains = (logarithms - logarithms.mean(dim=1, keepdim=True)).exp()  # brightness varies separately
     luma = torch.tensor(_LUMA, device=device)
     saturate = torch.lerp(luma.expand(3, 3), torch.eye(3, device=device), saturation[:, None, None])
     matrix = gains[:, :, None] * saturate * (contrast * brightness)[:, None, None]

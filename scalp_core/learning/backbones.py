@@ -1,4 +1,4 @@
-"""The door to torchvision and timm: imports them so that they load beside a CPU build of torch.
+"""Imports torchvision and timm so that they load beside a CPU build of torch.
 
 torch is installed here and in small images as a CPU wheel while the registry's Linux torchvision is a CUDA build. Its
 C++ operators then do not load, and `import torchvision` fails where it registers a fake kernel for two of them.

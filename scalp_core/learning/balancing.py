@@ -1,4 +1,4 @@
-"""Balancing of rare grades: how often a picture is drawn, how much a label counts. Knows no network, no picture.
+"""Balancing of rare grades: how often a picture is sampled, how much a label counts.
 
 A grade weighs (n / (k · n_g))^power: n labelled pictures of the condition, n_g of this grade, k grades that occur.
 Power 1 makes the grades equal, which finds rare ones and over-calls them (quadratic weighted kappa and accuracy fall);
@@ -18,32 +18,32 @@ Weights = npt.NDArray[np.float64]
 _POWERS = {"none": 0.0, "square_root": 0.5, "full": 1.0}
 
 
-def grade_weights(labels: Labels, strength: str, drawn: Weights | None = None) -> Weights:
-    """What a label of each grade counts in the loss, (conditions, 4); over a condition's labels 1 on average.
+def grade_weights(labels: Labels, strength: str, sampling: Weights | None = None) -> Weights:
+    """Return the weight of a label of each grade in the loss, (conditions, 4); 1 on average over a condition's labels.
 
-    Else the square root would take from the conditions with the rarest grades part of their say in a shared network.
-    A grade that does not occur gets a number that nothing reads.
+    Without that average, the square root would weaken the conditions with the rarest grades in a shared network. The
+    weight of a grade that does not occur is never read.
 
     Args:
-        drawn: (pictures,), how often each is drawn, from `picture_weights`: what that has balanced is not balanced
+        sampling: (pictures,), how often each is sampled, from `picture_weights`: what that has balanced is not balanced
             again. None: all alike.
 
     Raises:
         KeyError: the strength is not none, square_root or full.
     """
-    counts = np.einsum("p,pcg->cg", np.ones(len(labels)) if drawn is None else drawn, _one_hot(labels))
+    counts = np.einsum("p,pcg->cg", np.ones(len(labels)) if sampling is None else sampling, _one_hot(labels))
     weights = _rarity(counts, strength)
-    labelled, weighed = counts.sum(axis=1, keepdims=True), (counts * weights).sum(axis=1, keepdims=True)
-    return np.asarray(weights * np.where(labelled > 0, labelled, 1) / np.where(labelled > 0, weighed, 1))
+    labelled, weighted = counts.sum(axis=1, keepdims=True), (counts * weights).sum(axis=1, keepdims=True)
+    return np.asarray(weights * np.where(labelled > 0, labelled, 1) / np.where(labelled > 0, weighted, 1))
 
 
 def picture_weights(labels: Labels, strength: str) -> Weights:
-    """How often each picture is to be drawn in comparison, (pictures,), on average 1.
+    """Return how often each picture is sampled in comparison, (pictures,), on average 1.
 
     A picture carries up to six labels, so the rarest grade on it decides: its weight is the largest of its labels'.
-    That lets no rare grade go short, but whatever else such pictures show comes along: drawing for one condition
-    shifts the others, and with several conditions even "full" leaves none uniform. `drawn_shares` tells what comes out.
-    A picture without labels weighs what the others do on average.
+    That samples every rare grade often enough, but the other labels of such pictures come along: sampling for one
+    condition shifts the others, and with several conditions even "full" leaves none uniform. `sampled_shares` computes
+    the result. A picture without labels has the average weight of the others.
 
     Raises:
         KeyError: the strength is not none, square_root or full.
@@ -57,22 +57,22 @@ def picture_weights(labels: Labels, strength: str) -> Weights:
     return np.where(labelled, weights / mean, 1.0)
 
 
-def drawn_shares(labels: Labels, weights: Weights) -> Weights:
-    """The expected share of each grade among the labelled pictures drawn, (conditions, 4).
+def sampled_shares(labels: Labels, weights: Weights) -> Weights:
+    """Return the expected share of each grade among the labelled pictures sampled, (conditions, 4).
 
-    Rows sum to 1; a condition that no drawn picture has a label of gets zeros.
+    Rows sum to 1; a condition without a label on any sampled picture gets zeros.
 
     Args:
-        labels: of the pictures to draw from.
+        labels: of the pictures to sample from.
         weights: (pictures,), from `picture_weights`; only their ratios matter.
     """
-    drawn = np.einsum("p,pcg->cg", weights, _one_hot(labels))
-    totals = drawn.sum(axis=1, keepdims=True)
-    return np.asarray(drawn / np.where(totals > 0, totals, 1))
+    sampled = np.einsum("p,pcg->cg", weights, _one_hot(labels))
+    totals = sampled.sum(axis=1, keepdims=True)
+    return np.asarray(sampled / np.where(totals > 0, totals, 1))
 
 
 def _rarity(counts: Weights, strength: str) -> Weights:
-    """The formula above, of counts (conditions, 4); 1 for a grade that does not occur."""
+    """Return the module's formula of counts (conditions, 4); 1 for a grade that does not occur."""
     present = counts > 0
     labelled, kinds = counts.sum(axis=1, keepdims=True), present.sum(axis=1, keepdims=True)
     ratios = np.where(present, labelled / np.where(present, kinds * counts, 1), 1.0)
@@ -80,11 +80,11 @@ def _rarity(counts: Weights, strength: str) -> Weights:
 
 
 def before_and_after(labels: Labels, strength: str) -> tuple[Weights, Weights]:
-    """What sampling does to the grades: `drawn_shares` of the pictures as they are, and as they are drawn."""
-    before, after = (drawn_shares(labels, picture_weights(labels, one)) for one in ("none", strength))
+    """Return the shares of grades in the data and as sampled, see `sampled_shares`."""
+    before, after = (sampled_shares(labels, picture_weights(labels, power)) for power in ("none", strength))
     return before, after
 
 
 def _one_hot(labels: Labels) -> Weights:
-    """(pictures, conditions, 4); zeros where there is no label, as NaN equals no grade."""
+    """Return (pictures, conditions, 4); zeros where there is no label, as NaN equals no grade."""
     return np.asarray(labels[..., None] == np.arange(len(GRADES)), dtype=np.float64)

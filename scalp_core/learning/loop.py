@@ -1,10 +1,9 @@
-"""One training in progress: drawing batches, steps, validation, checkpoint. Knows no queue and no origin of inputs.
+"""The training loop: batches, steps, validation, checkpoints.
 
-Every epoch starts from a seed of its own (recipe seed and epoch), so a checkpoint at an epoch's end needs no random
-states and a resumed training repeats exactly what an uninterrupted one would have done.
+Every epoch starts from a seed of its own (recipe seed and epoch). So a checkpoint at an epoch's end needs no random
+states, and a resumed training repeats exactly the steps of an uninterrupted one.
 """
 
-import errno
 import json
 import math
 import time
@@ -17,27 +16,27 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from scalp_core.data.dataset import Dataset
 from scalp_core.errors import ScalpError
-from scalp_core.files import write_atomic
 from scalp_core.labels import GRADES
 from scalp_core.learning.augment import augment
 from scalp_core.learning.backbones import timm
 from scalp_core.learning.balancing import grade_weights, picture_weights
+from scalp_core.learning.checkpoints import State, copy_state, read_checkpoint, write_checkpoint
 from scalp_core.learning.losses import loss_of
+from scalp_core.learning.memory import no_memory, out_of_memory
 from scalp_core.learning.network import logits
+from scalp_core.learning.reporter import Reporter, Stopped
 from scalp_core.metrics import metrics
 from scalp_core.metrics.operating_point import OperatingPoint
 from scalp_core.runs.recipe import Recipe
-from scalp_core.runs.run import Progress, Run
+from scalp_core.runs.run import Run
 
 GRADED_PARTS = ("valid", "calib", "test")
-SEEDS_APART = 10_007  # more than a training has epochs: no two of them share a seed
+SEED_STEP = 10_007  # between recipe seeds; more than a training has epochs, so no two epochs share a seed
 _GRADED_AT_ONCE = 64
 _FEWEST_AT_ONCE = 2  # a batch of one breaks batch normalisation
 _UNLABELLED = -1
@@ -45,43 +44,18 @@ _UNLABELLED = -1
 Inputs = npt.NDArray[np.uint8] | npt.NDArray[np.float32]  # (images, height, width, channels): pixels, or features
 
 
-class Stopped(Exception):  # noqa: N818  asked for, so not an error
-    """Somebody asked the run to stop; its last checkpoint stands."""
-
-
-class Reporter:
-    """Tells the run folder how far we are, at most once a second, and notices when we are asked to stop."""
-
-    def __init__(self, run: Run) -> None:
-        self.run, self.epochs, self.told = run, run.recipe.epochs, 0.0
-        self.begun: tuple[float, float] | None = None
-
-    def tell(self, phase: str, epoch: int, done: float, seconds_left: float | None, force: bool = True) -> None:
-        if self.run.stop_requested:
-            raise Stopped
-        if force or time.monotonic() - self.told > 1:
-            self.told = time.monotonic()
-            self.run.write_progress(Progress(phase, epoch, self.epochs, round(done, 4), seconds_left))
-
-    def prepared(self, done: float) -> None:
-        """`done` is the share of the pictures that are read."""
-        self.tell("preparing", 0, done, None, force=False)
-
-    def step(self, epoch: int, done: float) -> None:
-        """`done` is the share of the whole training; what this process did itself gives the estimate."""
-        now = time.monotonic()
-        self.begun = self.begun or (now, done)
-        since, at = self.begun
-        left = (now - since) / (done - at) * (1 - done) if done > at else None
-        self.tell("training", epoch, done, None if left is None else round(left), force=False)
-
-
 @dataclass
 class Loop:
-    """One training in progress: the network that learns, its optimiser and what has been reached.
+    """One training in progress: network, optimiser, history.
 
-    `learner` takes (n, channels, h, w) and gives evidence (n, conditions, 4, h, w); `layers` says how deep each of its
-    parameters lies, for rates that differ from layer to layer.
+    Attributes:
+        learner: the network that learns; maps (n, channels, h, w) to evidence (n, conditions, 4, h, w).
+        layers: depth of each of its parameters, for rates that differ from layer to layer.
+        inputs: of all pictures, in the order of the index.
+        judged: the network that is validated and kept.
+        at_once: pictures that learn together; fewer than a batch when memory is short.
+        graded_at_once: pictures that are graded together.
+        best: weights of the best epoch so far.
     """
 
     run: Run
@@ -98,11 +72,11 @@ class Loop:
         self.labels = torch.from_numpy(np.nan_to_num(labels, nan=_UNLABELLED)).long()
         self.parts = {part: np.flatnonzero(index["part"] == part) for part in (*GRADED_PARTS, "train")}
         learned = labels[self.parts["train"]]
-        drawn = picture_weights(learned, recipe.sampling)
-        self.drawing = torch.from_numpy(drawn)
+        sampling = picture_weights(learned, recipe.sampling)
+        self.sampling = torch.from_numpy(sampling)
         by_condition = torch.tensor(recipe.condition_weights or [1.0] * len(recipe.conditions))
         self.weights = (
-            torch.from_numpy(grade_weights(learned, recipe.grade_weights, drawn)).float() * by_condition[:, None]
+            torch.from_numpy(grade_weights(learned, recipe.grade_weights, sampling)).float() * by_condition[:, None]
         )
         self.loss = loss_of(recipe.loss)
         self.steps = max(1, len(learned) // recipe.batch_size)
@@ -115,29 +89,28 @@ class Loop:
             lr_min=recipe.lr / 100,
             t_in_epochs=False,
         )
-        # What is validated and kept. The average of the first steps would be mostly of the start: a rising decay.
+        # With a constant decay, the average of the first steps would be mostly of the start.
         self.average = timm.utils.ModelEmaV3(self.learner, decay=recipe.ema, use_warmup=True) if recipe.ema else None
-        # Pictures that pass through together: fewer when memory is short.
         self.at_once, self.graded_at_once = recipe.batch_size, _GRADED_AT_ONCE
         self.epochs_done, self.best_epoch, self.seconds_before, self.weights_used = 0, 0, 0.0, ""
         self.best_score = (-1.0, float("-inf"))
-        self.best: dict[str, Tensor] = _state(self.judged)
+        self.best: State = copy_state(self.judged)
         self.history: list[dict[str, Any]] = []
 
     @property
     def judged(self) -> nn.Module:
-        """The network that is validated and kept: the average of the weights, if there is one."""
+        """Return the network that is validated and kept: the average of the weights, if there is one."""
         return self.learner if self.average is None else self.average.module
 
     @property
     def ended(self) -> bool:
-        """All epochs are done, or nothing got better for as long as the recipe's patience."""
+        """Whether all epochs are done, or nothing got better for as long as the recipe's patience."""
         recipe = self.recipe
         waited = self.epochs_done - self.best_epoch
         return self.epochs_done >= recipe.epochs or bool(recipe.patience and waited >= recipe.patience)
 
     def run_epoch(self, reporter: Reporter) -> None:
-        """Train one epoch, validate it, remember it if it is the best so far, and write it all down."""
+        """Train one epoch, validate it, keep it if it is the best so far, and write history and checkpoint."""
         started, epoch = time.monotonic(), self.epochs_done + 1
         train_loss = self._train_epoch(epoch, reporter)
         valid = self.grade_parts(["valid"])
@@ -159,7 +132,7 @@ class Loop:
         self.history.append(line)
         score = (line["valid_qwk"], -line["valid_loss"])
         if score > self.best_score:
-            self.best_score, self.best_epoch, self.best = score, epoch, _state(self.judged)
+            self.best_score, self.best_epoch, self.best = score, epoch, copy_state(self.judged)
         self.epochs_done = epoch
         self.run.write_history(self.history)
         self._save_checkpoint()
@@ -167,10 +140,10 @@ class Loop:
 
     def _train_epoch(self, epoch: int, reporter: Reporter) -> float:
         recipe = self.recipe
-        torch.manual_seed(recipe.seed * SEEDS_APART + epoch)
-        self._wake(epoch)
+        torch.manual_seed(recipe.seed * SEED_STEP + epoch)
+        self._set_trainable(epoch)
         losses = []
-        for step, rows in enumerate(self._draw()):
+        for step, rows in enumerate(self._sample_batches()):
             finished = (epoch - 1) * self.steps + step
             reporter.step(epoch, finished / (recipe.epochs * self.steps))
             losses.append(self.step(rows, finished))
@@ -179,7 +152,7 @@ class Loop:
         return float(torch.stack(losses).mean())
 
     def step(self, rows: Tensor, finished: int) -> Tensor:
-        """Learn from these rows of the inputs, after so many `finished` steps; the loss."""
+        """Learn from these rows of the inputs, after `finished` steps; return the loss."""
         self.schedule.step_update(finished)
         loss = self._learn(*self._batch(rows))
         torch.nn.utils.clip_grad_norm_(self.learner.parameters(), max_norm=1.0)
@@ -188,26 +161,29 @@ class Loop:
             self.average.update(self.learner, step=finished)
         return loss
 
-    def _wake(self, epoch: int) -> None:
-        """Everything learns, or in the first epochs of some recipes the head alone, on features that stand still."""
+    def _set_trainable(self, epoch: int) -> None:
+        """Let everything learn, or in the first epochs of some recipes the head alone, on constant features."""
         self.learner.train()
         if isinstance(backbone := getattr(self.learner, "backbone", None), nn.Module):
             awake = epoch > self.recipe.frozen_epochs
             backbone.requires_grad_(awake).train(awake)
 
-    def _draw(self) -> Iterator[Tensor]:
-        """Rows of the training part, a batch at a time; the last, smaller one is left out."""
-        recipe, pictures = self.recipe, len(self.drawing)
+    def _sample_batches(self) -> Iterator[Tensor]:
+        """Yield rows of the training split, a batch at a time; the last, smaller one is left out."""
+        recipe, pictures = self.recipe, len(self.sampling)
         wanted = min(pictures, self.steps * recipe.batch_size)
         if recipe.sampling == "none":
-            drawn = torch.randperm(pictures)[:wanted]
+            sampled = torch.randperm(pictures)[:wanted]
         else:
-            drawn = torch.multinomial(self.drawing, wanted, replacement=True)
+            sampled = torch.multinomial(self.sampling, wanted, replacement=True)
         rows = torch.from_numpy(self.parts["train"])
-        yield from torch.split(rows[drawn], recipe.batch_size)
+        yield from torch.split(rows[sampled], recipe.batch_size)
 
     def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Inputs (n, channels, h, w), targets (n, conditions, 4) and weights (n, conditions); 0 where unlabelled."""
+        """Return inputs (n, channels, h, w), targets (n, conditions, 4) and weights (n, conditions).
+
+        Weights are 0 where there is no label.
+        """
         recipe, labels = self.recipe, self.labels[rows]
         inputs = self._inputs(rows.numpy())
         if recipe.augmentation == "standard" and inputs.shape[1] == 3:
@@ -224,11 +200,11 @@ class Loop:
         return inputs, targets.to(self.device), weights.to(self.device)
 
     def _inputs(self, rows: npt.NDArray[np.intp]) -> Tensor:
-        # Rows of height × width × channels are what torch calls channels last, which convolutions like best.
+        # Rows of height × width × channels are torch's channels last, the fastest layout for convolutions.
         return torch.from_numpy(self.inputs[rows]).to(self.device).permute(0, 3, 1, 2).float()
 
     def _learn(self, inputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-        """The loss of one batch, with its gradients; in smaller pieces from when memory ran out on."""
+        """Return the loss of one batch and compute its gradients, in smaller pieces once memory ran out."""
         while True:
             try:
                 return self._gradients(inputs, targets, weights)
@@ -247,16 +223,16 @@ class Loop:
         total = torch.zeros((), device=self.device)
         pieces = _pieces(len(inputs), self.at_once)
         for piece, target, weight in zip(
-            *(torch.tensor_split(one, pieces) for one in (inputs, targets, weights)), strict=True
+            *(torch.tensor_split(tensor, pieces) for tensor in (inputs, targets, weights)), strict=True
         ):
-            known = logits(self._evidence(piece))
-            loss = self.loss(known.flatten(0, 1), target.flatten(0, 1), weight.flatten()) / whole
+            scores = logits(self._evidence(piece))
+            loss = self.loss(scores.flatten(0, 1), target.flatten(0, 1), weight.flatten()) / whole
             loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
             total += loss.detach()
         return total
 
     def take_at_most(self, pictures: int, why: str) -> None:
-        """Let no more than so many pictures pass through together from now on, and say why."""
+        """Let at most this many pictures pass through together from now on, and log why."""
         self.at_once = min(self.at_once, pictures)
         self.graded_at_once = min(self.graded_at_once, pictures)
         print(f"{why}; batches now pass in pieces of {self.at_once} pictures.", flush=True)
@@ -281,7 +257,7 @@ class Loop:
         return precision == "bfloat16"
 
     def grade_parts(self, parts: list[str] | tuple[str, ...]) -> pd.DataFrame:
-        """The prediction table of these parts, with the network as it is judged now: see Run.raw_predictions."""
+        """Return the predictions of the judged network for these splits; see Run.raw_predictions."""
         return pd.concat([self._grade_part(part) for part in parts], ignore_index=True)
 
     def _grade_part(self, part: str) -> pd.DataFrame:
@@ -297,7 +273,7 @@ class Loop:
         return pd.concat(tables, ignore_index=True)
 
     def probabilities(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
-        """(rows, conditions, 4) of the network as it is judged now."""
+        """Return the probabilities (rows, conditions, 4) of the judged network."""
         self.judged.eval()
         graded = torch.empty(len(rows), len(self.recipe.conditions), len(GRADES))
         done = 0
@@ -317,21 +293,19 @@ class Loop:
                 print(f"Memory ran out; {self.graded_at_once} pictures are now graded at once.", flush=True)
                 continue
             done += len(batch)
-        found: npt.NDArray[np.float32] = graded.numpy()
-        return found
+        probabilities: npt.NDArray[np.float32] = graded.numpy()
+        return probabilities
 
     def _probabilities(self, rows: npt.NDArray[np.intp]) -> Tensor:
         with torch.inference_mode():
             return logits(self._evidence(self._inputs(rows))).softmax(dim=-1).cpu()
 
-    # ---- checkpoint: one safetensors file, position and history in its header ----
+    # ---- checkpoints ----
 
     def _save_checkpoint(self) -> None:
-        states: dict[str, dict[str, Tensor]] = {"network": self.learner.state_dict(), "best": self.best}
+        states = {"network": self.learner.state_dict(), "best": self.best}
         if self.average is not None:
             states["average"] = self.average.module.state_dict()
-        for number, state in self.optimizer.state_dict()["state"].items():
-            states[f"optimizer/{number}"] = state
         position = {
             "epochs_done": self.epochs_done,
             "best_epoch": self.best_epoch,
@@ -341,33 +315,20 @@ class Loop:
             "seconds": sum(line["seconds"] for line in self.history),
             "history": self.history,
         }
-        # Transformers keep some weights transposed in memory, which the format does not store.
-        tensors = {
-            f"{group}/{name}": one.cpu().contiguous() for group, state in states.items() for name, one in state.items()
-        }
-        metadata = {"position": json.dumps(position)}
-        write_atomic(self.run.checkpoint_path, lambda path: save_file(tensors, path, metadata))
+        write_checkpoint(self.run.checkpoint_path, states, self.optimizer.state_dict()["state"], position)
 
     def restore(self) -> None:
         """Go on from the last checkpoint, if there is one."""
         path = self.run.checkpoint_path
         if not path.exists():
             return
-        with safe_open(path, "pt") as checkpoint:
-            position = json.loads(checkpoint.metadata()["position"])
-        groups: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "average": {}, "optimizer": {}}
-        for name, tensor in load_file(path).items():
-            group, _, rest = name.partition("/")
-            groups[group][rest] = tensor
-        self.learner.load_state_dict(groups["network"])
+        states, optimizer, position = read_checkpoint(path)
+        self.learner.load_state_dict(states["network"])
         if self.average is not None:
-            self.average.module.load_state_dict(groups["average"])
-        self.best = groups["best"]
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in groups["optimizer"].items():
-            number, _, rest = name.partition("/")
-            state.setdefault(int(number), {})[rest] = tensor
-        self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
+            self.average.module.load_state_dict(states["average"])
+        self.best = states["best"]
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": optimizer, "param_groups": groups})
         self.epochs_done, self.best_epoch = position["epochs_done"], position["best_epoch"]
         self.at_once, self.weights_used = position["at_once"], position["weights_used"]
         self.best_score = (position["best_score"][0], position["best_score"][1])
@@ -376,12 +337,8 @@ class Loop:
         self.run.write_history(self.history)
 
 
-def _state(network: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
-
-
 def _parameter_groups(learner: nn.Module, layers: dict[str, int], recipe: Recipe) -> list[dict[str, Any]]:
-    """Parameters by depth. Biases and normalisation do not decay (they have one dimension)."""
+    """Group parameters by depth. Biases and normalisation do not decay (they have one dimension)."""
     deepest = max(layers.values())
     groups: dict[tuple[int, bool], list[nn.Parameter]] = {}
     for name, parameter in learner.named_parameters():
@@ -398,34 +355,8 @@ def _parameter_groups(learner: nn.Module, layers: dict[str, int], recipe: Recipe
 
 
 def _pieces(pictures: int, at_once: int) -> int:
-    """Into how many pieces of nearly the same size a batch is cut; none of a single picture, see _FEWEST_AT_ONCE."""
+    """Return the number of nearly equal pieces of a batch; none of a single picture, see _FEWEST_AT_ONCE."""
     return max(1, min(math.ceil(pictures / at_once), pictures // _FEWEST_AT_ONCE))
-
-
-# On a CPU torch, and oneDNN below it, say so in a RuntimeError's words.
-_WORDS_OF_MEMORY = ("can't allocate memory", "could not create a primitive", "could not create a memory", "bad_alloc")
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether `error` tells that memory ran out."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS_OF_MEMORY)
-
-
-def no_memory(at_once: int | None = None) -> ScalpError:
-    """The error when not even so few pictures `at_once` fit, or what cannot be done in smaller pieces."""
-    even = f" even with {at_once} pictures at once" if at_once else ""
-    even_ko = f"한 번에 {at_once}장만 처리해도 " if at_once else ""
-    return ScalpError(
-        "no_memory",
-        f"Memory ran out{even}. Choose a smaller image_size or architecture, or free memory, and resume; the last "
-        "checkpoint is kept.",
-        f"{even_ko}메모리가 부족해요. image_size나 모델을 줄이거나 메모리를 확보한 뒤 재개하세요. 마지막 "
-        "체크포인트는 남아 있어요.",
-    )
 
 
 def _diverged(epoch: int, lr: float) -> ScalpError:
@@ -437,9 +368,9 @@ def _diverged(epoch: int, lr: float) -> ScalpError:
 
 
 def _mean_loss(predictions: pd.DataFrame) -> float:
-    """Cross-entropy of a prediction table over its labelled rows; 0 when there are none."""
+    """Return the cross-entropy of predictions over labelled rows; 0 when there are none."""
     rows = predictions.dropna(subset="truth")
     if rows.empty:
         return 0.0
-    chosen = rows[metrics.PROBABILITIES].to_numpy()[np.arange(len(rows)), rows["truth"].to_numpy(dtype=np.int64)]
-    return float(-np.log(np.clip(chosen, 1e-12, None)).mean())
+    of_truth = rows[metrics.PROBABILITIES].to_numpy()[np.arange(len(rows)), rows["truth"].to_numpy(dtype=np.int64)]
+    return float(-np.log(np.clip(of_truth, 1e-12, None)).mean())

@@ -1,6 +1,6 @@
-"""The losses a recipe can choose: what a distribution over the four grades costs. Knows no network and no data set.
+"""Losses of recipes: the cost of a distribution over the four grades.
 
-Each is a 4 × 4 matrix, a row a true grade, times what the probability of every grade costs. That is linear in the
+Each is a 4 × 4 matrix, a row a true grade, times the cost of the probability of every grade. That is linear in the
 target, so pictures mixed of two need no case of their own.
 """
 
@@ -27,7 +27,7 @@ DISTANCE_POWER = 2.0
 
 
 def loss_of(name: str) -> Loss:
-    """The loss that a recipe names: cross_entropy, smoothed, triangular, beta or distance_weighted.
+    """Return a loss by its name in recipes: cross_entropy, smoothed, triangular, beta or distance_weighted.
 
     Returns:
         A function of logits (n, 4), targets (n, 4), probabilities over the grades, and weights (n,), to the sum of the
@@ -47,12 +47,12 @@ def loss_of(name: str) -> Loss:
 
 
 def _costs_of_improbability(logits: Tensor) -> Tensor:
-    """−log p of every grade."""
+    """Return −log p of every grade."""
     return -logits.log_softmax(dim=-1)
 
 
 def _costs_of_probability(logits: Tensor) -> Tensor:
-    """−log(1 − p) of every grade, as the log-sum of the others: 1 − p itself is 0 once p is nearly 1."""
+    """Return −log(1 − p) of every grade, as the log-sum of the others: 1 − p itself is 0 once p is nearly 1."""
     itself = torch.eye(_GRADES, dtype=torch.bool, device=logits.device)
     others = logits.log_softmax(dim=-1).unsqueeze(-2).masked_fill(itself, -torch.inf)
     return -others.logsumexp(dim=-1)
@@ -67,7 +67,7 @@ def _smoothed() -> Matrix:
 
 
 def _triangular() -> Matrix:
-    """Vargas et al. 2023: mass only on the true grade and its neighbours."""
+    """Return soft labels with mass only on the true grade and its neighbours (Vargas et al. 2023)."""
     # Its statistics take a second to import, which only the recipes that want them pay.
     from dlordinal.soft_labelling import get_triangular_soft_labels
 
@@ -77,7 +77,7 @@ def _triangular() -> Matrix:
 
 
 def _beta() -> Matrix:
-    """Vargas et al. 2022: beta distributions, unimodal, with more on the neighbours than the triangular ones."""
+    """Return soft labels of unimodal beta distributions, with more on the neighbours (Vargas et al. 2022)."""
     from dlordinal.soft_labelling import get_beta_soft_labels
 
     labels: Matrix = get_beta_soft_labels(_GRADES)
@@ -85,7 +85,7 @@ def _beta() -> Matrix:
 
 
 def _distances() -> Matrix:
-    """|i − c|^alpha: class distance weighted cross-entropy (Polat et al. 2022)."""
+    """Return |i − c|^alpha: class distance weighted cross-entropy (Polat et al. 2022)."""
     grades = np.arange(_GRADES)
     return np.asarray(np.abs(np.subtract.outer(grades, grades)) ** DISTANCE_POWER)
 

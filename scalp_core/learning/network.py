@@ -1,17 +1,14 @@
-"""The network: any backbone, six conditions × four grades of evidence maps, and its export. Knows no run, no data set.
+"""The network: any backbone, and a head of evidence maps for six conditions × four grades.
 
 feature map (N, C, h, w) of a backbone → 1×1 convolution → evidence maps (N, conditions, 4, h, w) → logits = the mean of
 each map. The logit *is* the mean of its map, so the map is the explanation, exactly, for CNN and transformer alike.
 """
 
-import warnings
 from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnxruntime
 import torch
 from httpx2 import HTTPError
 from safetensors import SafetensorError, safe_open
@@ -25,7 +22,6 @@ from scalp_core.images import Preprocessing
 from scalp_core.labels import GRADES, Condition
 from scalp_core.learning.backbones import timm, torchvision_models
 
-MAX_EXPORT_DIFFERENCE = 1e-4
 _POSITIONS = "backbone.model.pos_embed"
 
 # The published GoogLeNet weights were trained on pictures scaled to −1…1 (torchvision's `transform_input`).
@@ -58,7 +54,7 @@ class Network(nn.Module):
         self.normalise(preprocessing)
 
     def normalise(self, preprocessing: Preprocessing) -> None:
-        """Take pixels as `preprocessing` says from now on."""
+        """Normalise pixels by `preprocessing` from now on."""
         scale = torch.diag(1 / torch.tensor(preprocessing.std))
         if preprocessing.whitening:
             scale = torch.tensor(preprocessing.whitening).view(3, 3)
@@ -66,7 +62,7 @@ class Network(nn.Module):
         self.scale.copy_(scale.view(3, 3, 1, 1) / 255)
 
     def features(self, pixels: Tensor) -> Tensor:
-        """(N, C, h, w): what the backbone makes of the pixels."""
+        """Return the backbone's feature map, (N, C, h, w)."""
         features: Tensor = self.backbone(nn.functional.conv2d(pixels - self.mean, self.scale))
         return features
 
@@ -74,7 +70,7 @@ class Network(nn.Module):
         return evidence(self.head, self.features(pixels))
 
     def layers(self) -> dict[str, int]:
-        """How deep each parameter lies: from 0, next to the pixels, to the head."""
+        """Return the depth of each parameter: from 0, next to the pixels, to the head."""
         depths: dict[str, int] = self.backbone.layers()  # type: ignore[operator]  # both of ours have it
         names = [name for name, _ in self.named_parameters() if name.startswith("head.")]
         prefixed = {f"backbone.{name}": depth for name, depth in depths.items()}
@@ -82,17 +78,17 @@ class Network(nn.Module):
 
 
 def evidence(head: nn.Conv2d, features: Tensor) -> Tensor:
-    """(N, conditions, 4, h, w) of a head on features (N, C, h, w)."""
+    """Return the evidence (N, conditions, 4, h, w) of a head on features (N, C, h, w)."""
     return torch.unflatten(head(features), 1, (head.out_channels // len(GRADES), len(GRADES)))
 
 
 def logits(evidence: Tensor) -> Tensor:
-    """(N, conditions, 4): the mean of each evidence map (N, conditions, 4, h, w)."""
+    """Return the logits (N, conditions, 4): the mean of each evidence map (N, conditions, 4, h, w)."""
     return evidence.mean(dim=(-2, -1))
 
 
 class _FeatureMap(nn.Module):
-    """A timm model's last feature map as (N, C, h, w), whatever layout it keeps inside."""
+    """A timm model's last feature map as (N, C, h, w), whatever its own layout."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -109,7 +105,7 @@ class _FeatureMap(nn.Module):
         return features
 
     def layers(self) -> dict[str, int]:
-        """The depth of each parameter, as timm groups them."""
+        """Return the depth of each parameter, as timm groups them."""
         grouped = timm.models.group_parameters(self.model, self.model.group_matcher(coarse=False), reverse=True)
         return {f"model.{name}": int(depth) for name, depth in grouped.items()}
 
@@ -129,12 +125,12 @@ class _GoogLeNet(nn.Module):
         return features
 
     def layers(self) -> dict[str, int]:
-        """The depth of each parameter, by the block it lies in."""
+        """Return the depth of each parameter, by its block."""
         return {name: _GOOGLENET_LAYERS.index(name.split(".")[0]) for name, _ in self.named_parameters()}
 
 
 def build(architecture: str, conditions: int, image_size: int, weights: str) -> tuple[Network, Preprocessing]:
-    """A network with its preprocessing; the head starts random whatever the backbone starts from.
+    """Build a network with its preprocessing; the head always starts random.
 
     Args:
         architecture: a variant of the five families or any timm name.
@@ -157,12 +153,12 @@ def build(architecture: str, conditions: int, image_size: int, weights: str) -> 
 
 
 def adopt(
-    network: Network, architecture: str, weights: Path, conditions: Sequence[Condition], known: Sequence[Condition]
+    network: Network, architecture: str, weights: Path, conditions: Sequence[Condition], learned: Sequence[Condition]
 ) -> None:
-    """Take over the weights of a finished run: its backbone, and its head for the conditions that both grade.
+    """Adopt the weights of a finished run: its backbone, and its head for the conditions that both grade.
 
     Args:
-        conditions, known: what this network grades, and what the network of these weights does, in their order.
+        conditions, learned: graded by this network, and by the network of these weights, in their order.
 
     Raises:
         ScalpError: they do not fit.
@@ -171,10 +167,10 @@ def adopt(
     try:
         for name, fresh in network.head.state_dict(prefix="head.").items():
             by_condition = fresh.clone().view(len(conditions), len(GRADES), *fresh.shape[1:])
-            learned = state[name].view(len(known), len(GRADES), *fresh.shape[1:])
+            weights_of = state[name].view(len(learned), len(GRADES), *fresh.shape[1:])
             for place, condition in enumerate(conditions):
-                if condition in known:
-                    by_condition[place] = learned[known.index(condition)]
+                if condition in learned:
+                    by_condition[place] = weights_of[learned.index(condition)]
             state[name] = by_condition.view_as(fresh)
         network.load_state_dict(_with_positions_of(network, state))
     except (RuntimeError, KeyError) as error:
@@ -182,19 +178,19 @@ def adopt(
 
 
 def _with_positions_of(network: Network, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same weights with a transformer's position embeddings on the grid of this network's pictures."""
-    wanted, given = network.state_dict().get(_POSITIONS), state.get(_POSITIONS)
-    if wanted is None or given is None or wanted.shape == given.shape:
+    """Return the weights with a transformer's position embeddings resampled to this network's grid."""
+    expected, positions = network.state_dict().get(_POSITIONS), state.get(_POSITIONS)
+    if expected is None or positions is None or expected.shape == positions.shape:
         return state
     model: Any = network.backbone.model
     resized: Tensor = timm.layers.resample_abs_pos_embed(
-        given, list(model.patch_embed.grid_size), num_prefix_tokens=model.num_prefix_tokens
+        positions, list(model.patch_embed.grid_size), num_prefix_tokens=model.num_prefix_tokens
     )
     return {**state, _POSITIONS: resized}
 
 
 def weights_source(architecture: str, weights: str) -> str:
-    """Where a backbone's weights come from, for the record: hub name and tag, or a file's name and hash."""
+    """Return the source of a backbone's weights for the manifest: hub name and tag, or a file's name and hash."""
     if weights == "none":
         return "random"
     if weights != "pretrained":
@@ -234,10 +230,10 @@ def _timm_model(architecture: str, image_size: int, weights: str) -> tuple[Any, 
 
 
 def _check_names(model: nn.Module, architecture: str, image_size: int, weights: str) -> None:
-    """timm leaves weights that a file does not have at random, without a word."""
+    """Refuse a file that lacks weights: timm silently leaves those random."""
     with safe_open(weights_file(weights), "pt") as file:
-        given = set(file.keys())
-    missing = [name for name in model.state_dict() if name not in given and not name.endswith("num_batches_tracked")]
+        names = set(file.keys())
+    missing = [name for name in model.state_dict() if name not in names and not name.endswith("num_batches_tracked")]
     if missing:
         error = KeyError(f"the file has no “{missing[0]}” ({len(missing)} such)")
         raise _misfit(architecture, image_size, weights, error)
@@ -265,7 +261,7 @@ def _googlenet(weights: str) -> nn.Module:
 
 
 def _check_forward(network: Network, architecture: str, preprocessing: Preprocessing) -> None:
-    """One picture through it: a size that an architecture cannot take shows here, not after the data are cached."""
+    """Pass one picture: a size that an architecture cannot take fails here, not after the data are cached."""
     network.eval()
     try:
         with torch.inference_mode():
@@ -306,62 +302,3 @@ def _misfit(architecture: str, image_size: int, weights: str, error: Exception) 
         f"{architecture} 구조를 만들 수 없어요({size_ko}가중치 “{weights[:100]}”): {reason}. "
         "16픽셀 패치 트랜스포머는 16의 배수 크기가 필요하며, 가중치는 같은 구조의 것이어야 해요.",
     )
-
-
-class Exported(nn.Module):
-    """What is written to ONNX: 8-bit pixels in; probabilities, evidence maps and the mean feature map out."""
-
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        features = self.network.features(pixels.permute(0, 3, 1, 2).float())
-        maps = evidence(self.network.head, features)
-        return logits(maps).softmax(dim=-1), maps, features.mean(dim=(-2, -1))
-
-
-def export(network: Network, preprocessing: Preprocessing, path: Path, outputs: Sequence[str]) -> float:
-    """Write the network as ONNX and check it against torch in ONNX Runtime.
-
-    Input `pixels` (N, height, width, 3) uint8; outputs, float32: probabilities (N, conditions, 4), evidence
-    (N, conditions, 4, h, w) and features (N, C), the mean of the feature map that the evidence is made of.
-
-    Args:
-        outputs: their names.
-
-    Returns:
-        The largest absolute difference of a probability between the two, over a few random pictures.
-
-    Raises:
-        ScalpError: they differ by more than 1e-4.
-    """
-    exported = Exported(network).eval()
-    generator = torch.Generator().manual_seed(0)
-    shape = (3, preprocessing.height, preprocessing.width, 3)
-    pixels = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations; the check below is what counts
-        program = torch.onnx.export(
-            exported,
-            (pixels,),
-            input_names=["pixels"],
-            output_names=list(outputs),
-            dynamic_shapes={"pixels": {0: torch.export.Dim("pictures", min=1)}},
-            verbose=False,
-        )
-    assert program is not None
-    program.save(path)
-    with torch.inference_mode():
-        expected = exported(pixels)[0].numpy()
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    got = session.run(outputs[:1], {"pixels": pixels.numpy()})[0]
-    single = session.run(outputs[:1], {"pixels": pixels[:1].numpy()})[0]
-    difference = float(max(np.abs(got - expected).max(), np.abs(single - expected[:1]).max()))
-    if difference > MAX_EXPORT_DIFFERENCE:
-        raise ScalpError(
-            "export_differs",
-            f"The exported model differs from the trained one by {difference:.2g} and is not used.",
-            f"내보낸 모델이 학습된 모델과 {difference:.2g}만큼 달라 사용하지 않아요.",
-        )
-    return difference

@@ -1,4 +1,4 @@
-"""Pictures and features that a training reads again and again: made once, then memory-mapped. Knows no network."""
+"""Cache of the pictures and features of a training: made once, then memory-mapped."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,18 +17,18 @@ from scalp_core.images import Preprocessing
 from scalp_core.parallel import cores
 
 Arrays = npt.NDArray[np.uint8]  # (images, height, width, 3)
-Tell = Callable[[float], None]  # is told the share that is done; may raise to stop
+Report = Callable[[float], None]  # called with the share that is done; may raise to stop
 
 
-def cached_pixels(dataset: Dataset, preprocessing: Preprocessing, tell: Tell | None = None) -> Arrays:
-    """All pictures of the data set, resized, in the order of the index; decoded once and then memory-mapped.
+def cached_pixels(dataset: Dataset, preprocessing: Preprocessing, report: Report | None = None) -> Arrays:
+    """Return all pictures of the data set, resized, in the order of the index; decoded once and then memory-mapped.
 
     Raises:
         ScalpError: a picture of the index is gone or cannot be read; its name is in the message.
     """
     scale = "-reduced" if preprocessing.reduced else ""
     name = f"{preprocessing.height}x{preprocessing.width}-{preprocessing.interpolation}{scale}"
-    path = _made(_path(dataset, name), lambda temporary: _fill(temporary, dataset, preprocessing, tell))
+    path = _ensure(_path(dataset, name), lambda temporary: _fill(temporary, dataset, preprocessing, report))
     array: Arrays = np.load(path, mmap_mode="r")
     return array
 
@@ -36,14 +36,14 @@ def cached_pixels(dataset: Dataset, preprocessing: Preprocessing, tell: Tell | N
 def cached_features(
     dataset: Dataset, name: str, compute: Callable[[], npt.NDArray[np.float32]]
 ) -> npt.NDArray[np.float32]:
-    """What `compute` makes of all pictures, in the order of the index; `name` tells of everything it depends on."""
-    path = _made(_path(dataset, f"features-{name}"), lambda temporary: np.save(temporary, compute()))
+    """Return the features of all pictures in the order of the index; `name` identifies all that they depend on."""
+    path = _ensure(_path(dataset, f"features-{name}"), lambda temporary: np.save(temporary, compute()))
     array: npt.NDArray[np.float32] = np.load(path)
     return array
 
 
-def _made(path: Path, make: Callable[[Path], object]) -> Path:
-    """`path`, made first if it is not there. Two trainings, of two artifacts folders, may want it: one waits."""
+def _ensure(path: Path, make: Callable[[Path], object]) -> Path:
+    """Return `path`, made first if it is missing. Of two trainings of two artifacts folders, one waits."""
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
         with FileLock(path.parent / ".lock"):
@@ -59,22 +59,22 @@ def _path(dataset: Dataset, name: str) -> Path:
     return dataset.folder / "cache" / f"{name}-{pictures:016x}.npy"
 
 
-def _fill(path: Path, dataset: Dataset, preprocessing: Preprocessing, tell: Tell | None) -> None:
+def _fill(path: Path, dataset: Dataset, preprocessing: Preprocessing, report: Report | None) -> None:
     ids = list(dataset.index.index)
     shape = (len(ids), preprocessing.height, preprocessing.width, 3)
     # Pillow lets go of the interpreter lock while it decodes and resizes, so threads are enough.
     pool = ThreadPoolExecutor(cores())
     try:
         pictures = pool.map(lambda image_id: _small(dataset, image_id, preprocessing), ids)
-        # Written, not mapped: a full disk is then an error that can be told, not a SIGBUS.
+        # Written, not mapped: a full disk is then an error that can be reported, not a SIGBUS.
         with path.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
             for number, picture in enumerate(pictures):
                 file.write(picture.tobytes())
-                if tell:
-                    tell(number / len(ids))
+                if report:
+                    report(number / len(ids))
     finally:
-        pool.shutdown(cancel_futures=True)  # whoever stops does not wait for the pictures that are left
+        pool.shutdown(cancel_futures=True)  # a stop does not wait for the remaining pictures
 
 
 def _small(dataset: Dataset, image_id: str, preprocessing: Preprocessing) -> images.Pixels:

@@ -3,8 +3,8 @@
 import torch
 
 from scalp_core.inference.session import RUNTIMES, Network, Outputs, Pictures
-from scalp_core.learning.network import Exported
-from scalp_core.learning.train import load_network
+from scalp_core.learning.checkpoints import load_network
+from scalp_core.learning.export import ExportedNetwork
 from scalp_core.runs.run import Run, Serving
 
 
@@ -15,7 +15,7 @@ def network(run: Run, _serving: Serving, _threads: int) -> Network:
         ScalpError: the run is damaged.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    exported = Exported(load_network(run)).eval().to(device)
+    exported = ExportedNetwork(load_network(run)).eval().to(device)
 
     def outputs(pictures: Pictures) -> Outputs:
         with torch.inference_mode():

@@ -19,8 +19,8 @@ from scalp_core.errors import ScalpError
 from scalp_core.inference import session
 from scalp_core.inference.predict import grade, grade_with_run, graders, warm_up
 from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.learning.checkpoints import load_network
 from scalp_core.learning.network import logits
-from scalp_core.learning.train import load_network
 from scalp_core.metrics.operating_point import Decision, OperatingPoint
 from scalp_core.runs.champions import promote
 from scalp_core.runs.run import Run, Serving

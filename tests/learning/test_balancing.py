@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from scalp_core.learning.balancing import Labels, drawn_shares, grade_weights, picture_weights
+from scalp_core.learning.balancing import Labels, grade_weights, picture_weights, sampled_shares
 
 NAN = np.nan
 STRENGTHS = ["none", "square_root", "full"]
@@ -32,7 +32,7 @@ def test_by_hand() -> None:
 
 def test_full_makes_the_grades_of_a_single_condition_equal() -> None:
     labels = column(0, 0, 0, 0, 0, 1, 1, 3, NAN, NAN)
-    assert drawn_shares(labels, picture_weights(labels, "full")) == pytest.approx(np.array([[1, 1, 0, 1]]) / 3)
+    assert sampled_shares(labels, picture_weights(labels, "full")) == pytest.approx(np.array([[1, 1, 0, 1]]) / 3)
 
 
 def test_the_rarest_grade_on_a_picture_decides() -> None:
@@ -54,11 +54,11 @@ def test_none_changes_nothing(real: Labels) -> None:
     weights = picture_weights(real, "none")
     assert (weights == 1).all()
     shares = [np.bincount(grades, minlength=4) / len(grades) for grades in real.T.astype(np.int64)]
-    assert drawn_shares(real, weights) == pytest.approx(np.array(shares))
+    assert sampled_shares(real, weights) == pytest.approx(np.array(shares))
 
 
 def test_the_stronger_the_more_of_every_rarest_grade(real: Labels) -> None:
-    plain, root, full = (drawn_shares(real, picture_weights(real, strength)) for strength in STRENGTHS)
+    plain, root, full = (sampled_shares(real, picture_weights(real, strength)) for strength in STRENGTHS)
     rarest = np.arange(6), plain.argmin(axis=1)
     assert (plain[rarest] < root[rarest]).all()
     assert (root[rarest] < full[rarest]).all()
@@ -69,7 +69,7 @@ def test_the_shares_are_what_a_sampler_draws(real: Labels) -> None:
     weights = picture_weights(real, "square_root")
     drawn = np.random.default_rng(0).choice(len(real), 40_000, p=weights / weights.sum())
     shares = [np.bincount(grades, minlength=4) / len(drawn) for grades in real[drawn].T.astype(np.int64)]
-    assert drawn_shares(real, weights) == pytest.approx(np.array(shares), abs=0.01)
+    assert sampled_shares(real, weights) == pytest.approx(np.array(shares), abs=0.01)
 
 
 @every_strength
@@ -79,7 +79,7 @@ def test_missing_labels_count_neither_way(real: Labels, strength: str) -> None:
     assert grade_weights(gaps, strength) == pytest.approx(grade_weights(some, strength))
     weights = picture_weights(gaps, strength)
     assert weights == pytest.approx([*picture_weights(some, strength), *[1.0] * 20])
-    assert drawn_shares(gaps, weights) == pytest.approx(drawn_shares(some, weights[:500]))
+    assert sampled_shares(gaps, weights) == pytest.approx(sampled_shares(some, weights[:500]))
 
 
 @every_strength
@@ -89,7 +89,7 @@ def test_where_there_is_nothing_to_balance(labels: Labels, strength: str) -> Non
     weights = picture_weights(labels, strength)
     assert weights == pytest.approx(np.ones(len(labels)))
     assert np.isfinite(grade_weights(labels, strength)).all()
-    shares = drawn_shares(labels, weights)
+    shares = sampled_shares(labels, weights)
     assert shares.sum(axis=1) == pytest.approx((~np.isnan(labels)).any(axis=0).astype(float))
 
 
@@ -104,5 +104,5 @@ def test_loss_weights_do_not_repeat_what_the_drawing_balanced() -> None:
     drawn = picture_weights(labels, "full")
     assert grade_weights(labels, "full", drawn) == pytest.approx(np.ones((1, 4)))
     half = grade_weights(labels, "full", picture_weights(labels, "square_root"))
-    shares = drawn_shares(labels, picture_weights(labels, "square_root")) * half
+    shares = sampled_shares(labels, picture_weights(labels, "square_root")) * half
     assert shares / shares.sum() == pytest.approx(np.full((1, 4), 0.25))

@@ -28,10 +28,12 @@ from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS
 from scalp_core.learning import loop as looping
+from scalp_core.learning import process
 from scalp_core.learning import train as training
-from scalp_core.learning.loop import Loop, Reporter, Stopped
+from scalp_core.learning.checkpoints import load_network
+from scalp_core.learning.loop import Loop
 from scalp_core.learning.network import Network, build
-from scalp_core.learning.train import load_network
+from scalp_core.learning.reporter import Reporter, Stopped
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import create_run
@@ -39,7 +41,7 @@ from scalp_core.runs.store import create_run
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
-    torch.set_num_threads(1)  # as for the run of conftest.py; training.main changes it
+    torch.set_num_threads(1)  # as for the run of conftest.py; process.main changes it
 
 
 @pytest.fixture(autouse=True)
@@ -180,7 +182,8 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 import torch
-from scalp_core import train as training
+from scalp_core.learning import process
+from scalp_core.learning import train as training
 from scalp_core.learning.loop import Loop
 from scalp_core.runs.run import Run
 
@@ -198,7 +201,7 @@ def limited(loop, reporter):
     real(loop, reporter)
 
 Loop.run_epoch = limited
-sys.exit(training.main(["train", sys.argv[1]]))
+sys.exit(process.main(["train", sys.argv[1]]))
 """
 
 
@@ -305,9 +308,9 @@ def test_gradients_in_pieces_are_those_of_the_whole_batch(tiny: Dataset, folders
 def test_a_run_told_to_take_fewer_says_so(
     tiny: Dataset, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "_prepare_process", lambda: None)
+    monkeypatch.setattr(process, "_prepare_process", lambda: None)
     run = create_run(replace(RECIPE, epochs=1))
-    assert training.main(["train", str(run.folder), "4"]) == 0
+    assert process.main(["train", str(run.folder), "4"]) == 0
     assert "memory ran out; batches now pass in pieces of 4 pictures" in capsys.readouterr().out
     assert run.history["at_once"].tolist() == [4]
     assert run.manifest["at_once"] == 4

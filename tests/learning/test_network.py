@@ -24,7 +24,8 @@ from scalp_core.files import sha256
 from scalp_core.images import Preprocessing, whitened
 from scalp_core.labels import CONDITIONS
 from scalp_core.learning.backbones import timm, torchvision_models
-from scalp_core.learning.network import Network, adopt, build, export, logits
+from scalp_core.learning.export import export
+from scalp_core.learning.network import Network, adopt, build, logits
 from scalp_core.runs.run import OUTPUTS
 
 

@@ -9,8 +9,8 @@ from conftest import TINY, Folders
 
 from scalp_core.data.dataset import Dataset
 from scalp_core.images import Preprocessing, decode, resize
-from scalp_core.learning.loop import Reporter, Stopped
 from scalp_core.learning.pixel_cache import cached_features, cached_pixels
+from scalp_core.learning.reporter import Reporter, Stopped
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.store import create_run
 
@@ -28,7 +28,7 @@ def test_it_holds_the_pictures_in_order_and_is_made_once(tiny: Dataset) -> None:
     assert {path: path.stat().st_mtime_ns for path in (tiny.folder / "cache").iterdir()} == made
 
 
-def test_stop_requested_while_pictures_are_prepared_it_stops_at_once(tiny: Dataset, folders: Folders) -> None:
+def test_stop_request_ends_the_preparation_at_once(tiny: Dataset, folders: Folders) -> None:
     run = create_run(Recipe(**TINY))
     run.cancel()
     with pytest.raises(Stopped):

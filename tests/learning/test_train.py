@@ -26,12 +26,13 @@ from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.inference import gate_fit, input_gate
 from scalp_core.labels import CONDITIONS
-from scalp_core.learning import loop, pixel_cache
+from scalp_core.learning import checkpoints, export, loop, pixel_cache, process
 from scalp_core.learning import train as training
 from scalp_core.learning.backbones import timm
-from scalp_core.learning.loop import Stopped
+from scalp_core.learning.checkpoints import load_network
 from scalp_core.learning.pixel_cache import cached_pixels
-from scalp_core.learning.train import load_network, pack
+from scalp_core.learning.reporter import Stopped
+from scalp_core.learning.train import pack
 from scalp_core.metrics.metrics import PROBABILITIES
 from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import create_run
@@ -39,7 +40,7 @@ from scalp_core.runs.store import create_run
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
-    torch.set_num_threads(1)  # as for the run of conftest.py; training.main changes it
+    torch.set_num_threads(1)  # as for the run of conftest.py; process.main changes it
 
 
 def test_a_finished_run_is_whole(trained: Trained) -> None:
@@ -109,7 +110,7 @@ def own_copy(tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch) -
 
 
 def failure(run: Run) -> str:
-    assert training.main(["train", str(run.folder)]) == 1
+    assert process.main(["train", str(run.folder)]) == 1
     assert run.state is State.FAILED
     assert run.error[0].en
     assert run.error[0].ko
@@ -170,7 +171,7 @@ def full_disk_at(name: str, monkeypatch: pytest.MonkeyPatch, times: int = 1) -> 
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
-    for module in (files, loop, pixel_cache, training):
+    for module in (files, checkpoints, export, pixel_cache, training):
         monkeypatch.setattr(module, "write_atomic", write_atomic)
 
 
@@ -179,7 +180,7 @@ def test_a_full_disk_fails_in_words_and_once_there_is_room_it_ends_as_if_nothing
     name: str, trained: Trained, own_copy: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "write_export", lambda *_: None)
-    monkeypatch.setattr(training, "_prepare_process", lambda: None)  # as many threads as the other run
+    monkeypatch.setattr(process, "_prepare_process", lambda: None)  # as many threads as the other run
     run = create_run(replace(RECIPE, epochs=2))
     with monkeypatch.context() as patch:
         full_disk_at(name, patch, times=2 if name in ("history.jsonl", "checkpoint.safetensors") else 1)
@@ -188,7 +189,7 @@ def test_a_full_disk_fails_in_words_and_once_there_is_room_it_ends_as_if_nothing
     assert not list((own_copy.folder / "cache").glob(".tmp-*"))
     assert run.checkpoint_path.exists() == (name not in WRITTEN[:3])
     run.resume()
-    assert training.main(["train", str(run.folder)]) == 0
+    assert process.main(["train", str(run.folder)]) == 0
     assert same_weights(load_weights(trained.run), load_weights(run))
     assert trained.run.raw_predictions.equals(run.raw_predictions)
     assert trained.run.history.drop(columns="seconds").equals(run.history.drop(columns="seconds"))
@@ -215,7 +216,7 @@ def test_a_full_disk_while_features_are_kept_fails_in_words(
         assert "Make room" in failure(run)
     assert not list((own_copy.folder / "cache").glob(".tmp-*"))
     run.resume()
-    assert training.main(["train", str(run.folder)]) == 0
+    assert process.main(["train", str(run.folder)]) == 0
     assert run.finished
 
 
@@ -223,7 +224,7 @@ def test_two_processes_never_train_the_same_run(tiny: Dataset, monkeypatch: pyte
     monkeypatch.setattr(scalp_core.runs.run, "_LOCK_PATIENCE", 0.2)
     run = create_run(RECIPE)
     with run.lock():
-        assert training.main(["train", str(run.folder)]) == 3
+        assert process.main(["train", str(run.folder)]) == 3
     assert run.state is State.QUEUED
 
 

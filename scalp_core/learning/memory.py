@@ -1,0 +1,32 @@
+"""Errors that tell that memory ran out, and the message about them."""
+
+import errno
+
+import torch
+
+from scalp_core.errors import ScalpError
+
+# On a CPU torch, and oneDNN below it, say so in a RuntimeError's words.
+_WORDS_OF_MEMORY = ("can't allocate memory", "could not create a primitive", "could not create a memory", "bad_alloc")
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Return whether `error` tells that memory ran out."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS_OF_MEMORY)
+
+
+def no_memory(at_once: int | None = None) -> ScalpError:
+    """Return the error when even `at_once` pictures do not fit, or when the work cannot be done in smaller pieces."""
+    even = f" even with {at_once} pictures at once" if at_once else ""
+    even_ko = f"한 번에 {at_once}장만 처리해도 " if at_once else ""
+    return ScalpError(
+        "no_memory",
+        f"Memory ran out{even}. Choose a smaller image_size or architecture, or free memory, and resume; the last "
+        "checkpoint is kept.",
+        f"{even_ko}메모리가 부족해요. image_size나 모델을 줄이거나 메모리를 확보한 뒤 재개하세요. 마지막 "
+        "체크포인트는 남아 있어요.",
+    )
