@@ -1,4 +1,4 @@
-"""What augmentation may do to a picture and what it must leave alone, on pictures whose every part says where it is."""
+"""Augmentation: what varies and what stays, on pictures in which every place shows its coordinates."""
 
 import numpy as np
 import pytest

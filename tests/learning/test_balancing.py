@@ -1,4 +1,4 @@
-"""Weights by hand, and what is drawn with them from the joint label counts of the real data."""
+"""Weights by hand, and shares sampled with them from the joint label counts of the real data."""
 
 import numpy as np
 import pandas as pd
@@ -65,10 +65,10 @@ def test_the_stronger_the_more_of_every_rarest_grade(real: Labels) -> None:
     assert (full[rarest] < 1 / 4).all()  # no condition comes out uniform: pictures carry other labels too
 
 
-def test_the_shares_are_what_a_sampler_draws(real: Labels) -> None:
+def test_sampled_shares_match_a_sampler(real: Labels) -> None:
     weights = picture_weights(real, "square_root")
-    drawn = np.random.default_rng(0).choice(len(real), 40_000, p=weights / weights.sum())
-    shares = [np.bincount(grades, minlength=4) / len(drawn) for grades in real[drawn].T.astype(np.int64)]
+    sampled = np.random.default_rng(0).choice(len(real), 40_000, p=weights / weights.sum())
+    shares = [np.bincount(grades, minlength=4) / len(sampled) for grades in real[sampled].T.astype(np.int64)]
     assert sampled_shares(real, weights) == pytest.approx(np.array(shares), abs=0.01)
 
 
@@ -98,11 +98,11 @@ def test_an_unknown_strength_is_refused() -> None:
         picture_weights(column(0, 1), "double")
 
 
-def test_loss_weights_do_not_repeat_what_the_drawing_balanced() -> None:
+def test_loss_weights_do_not_repeat_the_balance_of_sampling() -> None:
     generator = np.random.default_rng(0)
     labels = generator.choice(4, size=(2000, 1), p=[0.8, 0.12, 0.06, 0.02]).astype(float)
-    drawn = picture_weights(labels, "full")
-    assert grade_weights(labels, "full", drawn) == pytest.approx(np.ones((1, 4)))
+    sampled = picture_weights(labels, "full")
+    assert grade_weights(labels, "full", sampled) == pytest.approx(np.ones((1, 4)))
     half = grade_weights(labels, "full", picture_weights(labels, "square_root"))
     shares = sampled_shares(labels, picture_weights(labels, "square_root")) * half
     assert shares / shares.sum() == pytest.approx(np.full((1, 4), 0.25))

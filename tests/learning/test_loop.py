@@ -102,11 +102,11 @@ def test_half_precision_learns_and_is_graded_in_full(coloured: Dataset, monkeypa
 
 def test_a_frozen_backbone_stands_still_and_then_learns(tiny: Dataset, folders: Folders) -> None:
     loop = loop_of(replace(ALL_OPTIONS, ema=0.0), tiny, folders)
-    before = {name: one.clone() for name, one in loop.learner.state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in loop.learner.state_dict().items()}
     reporter = Reporter(loop.run)
     loop.run_epoch(reporter)
     after = loop.learner.state_dict()
-    assert all(torch.equal(one, before[name]) for name, one in after.items() if name.startswith("backbone."))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in after.items() if name.startswith("backbone."))
     assert not torch.equal(after["head.weight"], before["head.weight"])
     loop.run_epoch(reporter)
     learned = [name for name, _ in loop.learner.named_parameters()]
@@ -301,8 +301,11 @@ def test_gradients_in_pieces_are_those_of_the_whole_batch(tiny: Dataset, folders
     expected = [weight.grad.clone() for weight in loop.learner.parameters() if weight.grad is not None]
     loop.at_once = 3
     assert loop._gradients(*batch) == pytest.approx(float(whole), rel=1e-5)
-    got = [weight.grad for weight in loop.learner.parameters() if weight.grad is not None]
-    assert all(torch.allclose(one, other, atol=1e-6) for one, other in zip(expected, got, strict=True))
+    gradients = [weight.grad for weight in loop.learner.parameters() if weight.grad is not None]
+    assert all(
+        torch.allclose(in_pieces, whole_batch, atol=1e-6)
+        for in_pieces, whole_batch in zip(expected, gradients, strict=True)
+    )
 
 
 def test_a_run_told_to_take_fewer_says_so(

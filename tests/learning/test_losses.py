@@ -27,7 +27,7 @@ def targets(truth: Tensor) -> Tensor:
 
 
 def soft_labels(name: str) -> Tensor:
-    """What the loss takes each true grade for: at even odds its gradient is 1/4 less that."""
+    """Return the soft label of each true grade: at even odds the gradient of the loss is 1/4 less that."""
     logits = torch.zeros(4, 4, requires_grad=True)
     loss_of(name)(logits, torch.eye(4), torch.ones(4)).backward()
     assert logits.grad is not None

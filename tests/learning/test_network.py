@@ -108,32 +108,32 @@ def test_layers_count_from_the_pixels_to_the_head(architecture: str) -> None:
 
 
 def saved(network: Network, path: Path) -> Path:
-    save_file({name: one.contiguous() for name, one in network.state_dict().items()}, path)
+    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, path)
     return path
 
 
 def test_a_finished_network_is_adopted_condition_by_condition(tmp_path: Path) -> None:
-    known = (CONDITIONS[3], CONDITIONS[0])
-    given, _ = build("test_resnet", 2, 64, "none")
-    weights = saved(given, tmp_path / "model.safetensors")
+    learned = (CONDITIONS[3], CONDITIONS[0])
+    source, _ = build("test_resnet", 2, 64, "none")
+    weights = saved(source, tmp_path / "model.safetensors")
     wanted = (CONDITIONS[0], CONDITIONS[5], CONDITIONS[3])
     network, _ = build("test_resnet", 3, 64, "none")
     fresh = network.head.weight[4:8].clone()
-    adopt(network, "test_resnet", weights, wanted, known)
+    adopt(network, "test_resnet", weights, wanted, learned)
     with torch.inference_mode():
-        one, other = given.eval()(pictures(2, 64)), network.eval()(pictures(2, 64))
-    assert torch.allclose(other[:, 0], one[:, 1], atol=1e-5)
-    assert torch.allclose(other[:, 2], one[:, 0], atol=1e-5)
+        before, after = source.eval()(pictures(2, 64)), network.eval()(pictures(2, 64))
+    assert torch.allclose(after[:, 0], before[:, 1], atol=1e-5)
+    assert torch.allclose(after[:, 2], before[:, 0], atol=1e-5)
     assert torch.equal(network.head.weight[4:8], fresh)
 
 
 def test_half_precision_is_adopted_as_what_it_says(tmp_path: Path) -> None:
-    given, _ = build("test_resnet", 6, 64, "none")
-    weights = saved(given.half(), tmp_path / "model.safetensors")
+    source, _ = build("test_resnet", 6, 64, "none")
+    weights = saved(source.half(), tmp_path / "model.safetensors")
     network, _ = build("test_resnet", 6, 64, "none")
     adopt(network, "test_resnet", weights, CONDITIONS, CONDITIONS)
-    assert {one.dtype for one in network.parameters()} == {torch.float32}
-    assert torch.equal(network.head.weight, given.head.weight.float())
+    assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
+    assert torch.equal(network.head.weight, source.head.weight.float())
 
 
 def test_a_transformer_adopted_at_another_size_sees_about_the_same(tmp_path: Path) -> None:
@@ -152,8 +152,8 @@ def test_a_transformer_adopted_at_another_size_sees_about_the_same(tmp_path: Pat
 
 
 def test_what_cannot_be_adopted_is_told(tmp_path: Path) -> None:
-    given, _ = build("test_vit", 6, 64, "none")
-    weights = saved(given, tmp_path / "model.safetensors")
+    source, _ = build("test_vit", 6, 64, "none")
+    weights = saved(source, tmp_path / "model.safetensors")
     for architecture in ("test_resnet", "googlenet"):
         network, _ = build(architecture, 6, 64, "none")
         with pytest.raises(ScalpError, match="weights") as caught:
@@ -183,8 +183,8 @@ def test_the_export_says_what_the_network_says(architecture: str, tmp_path: Path
         batch = pictures(count, 64)
         with torch.inference_mode():
             evidence = network(batch)
-        given = {"pixels": batch.permute(0, 2, 3, 1).byte().numpy()}
-        probabilities, maps = session.run(["probabilities", "evidence"], given)
+        source = {"pixels": batch.permute(0, 2, 3, 1).byte().numpy()}
+        probabilities, maps = session.run(["probabilities", "evidence"], source)
         assert np.abs(probabilities - logits(evidence).softmax(-1).numpy()).max() < 1e-5
         assert np.abs(maps - evidence.numpy()).max() < 1e-4
         assert np.abs(probabilities.sum(axis=-1) - 1).max() < 1e-5
@@ -214,20 +214,20 @@ def backbone_file(path: Path, architecture: str = "test_resnet") -> dict[str, to
 @pytest.mark.parametrize("architecture", ["test_resnet", "test_vit", "vit_tiny"])
 def test_a_safetensors_file_really_gives_the_backbone_its_weights(architecture: str, tmp_path: Path) -> None:
     name = "vit_tiny_patch16_224" if architecture == "vit_tiny" else architecture
-    given = timm.create_model(name, num_classes=10)
-    save_file(given.state_dict(), tmp_path / "weights.safetensors")
+    source = timm.create_model(name, num_classes=10)
+    save_file(source.state_dict(), tmp_path / "weights.safetensors")
     size = 224 if architecture == "vit_tiny" else 160  # the file's own: position embeddings are not resized
     network, _ = build(architecture, 6, size, str(tmp_path / "weights.safetensors"))
     loaded = network.backbone.model.state_dict()
     assert len(loaded) > 10
-    assert all(torch.equal(weight, given.state_dict()[key]) for key, weight in loaded.items())
+    assert all(torch.equal(weight, source.state_dict()[key]) for key, weight in loaded.items())
 
 
 def test_a_backbone_of_ours_is_taken_again(tmp_path: Path) -> None:
-    given = build("vgg11_bn", 6, 64, "none")[0].backbone.model.state_dict()
-    save_file(given, tmp_path / "weights.safetensors")
+    source = build("vgg11_bn", 6, 64, "none")[0].backbone.model.state_dict()
+    save_file(source, tmp_path / "weights.safetensors")
     loaded = build("vgg11_bn", 6, 64, str(tmp_path / "weights.safetensors"))[0].backbone.model.state_dict()
-    assert all(torch.equal(weight, given[key]) for key, weight in loaded.items())
+    assert all(torch.equal(weight, source[key]) for key, weight in loaded.items())
 
 
 def test_position_embeddings_of_a_file_are_resized(tmp_path: Path) -> None:
@@ -237,11 +237,11 @@ def test_position_embeddings_of_a_file_are_resized(tmp_path: Path) -> None:
 
 
 def test_googlenet_takes_its_weights_from_a_file(tmp_path: Path) -> None:
-    given = torchvision_models.googlenet(weights=None, aux_logits=True, init_weights=False)
-    save_file(given.state_dict(), tmp_path / "weights.safetensors")
+    source = torchvision_models.googlenet(weights=None, aux_logits=True, init_weights=False)
+    save_file(source.state_dict(), tmp_path / "weights.safetensors")
     network, _ = build("googlenet", 6, 64, str(tmp_path / "weights.safetensors"))
-    assert torch.equal(network.backbone.conv1.conv.weight, given.conv1.conv.weight)
-    assert torch.equal(network.backbone.inception5b.branch4[1].conv.weight, given.inception5b.branch4[1].conv.weight)
+    assert torch.equal(network.backbone.conv1.conv.weight, source.conv1.conv.weight)
+    assert torch.equal(network.backbone.inception5b.branch4[1].conv.weight, source.inception5b.branch4[1].conv.weight)
 
 
 @pytest.mark.parametrize("architecture", ["test_resnet", "googlenet"])
@@ -259,7 +259,7 @@ def test_weights_that_do_not_fit_are_refused(architecture: str, tmp_path: Path) 
 def test_weights_with_a_layer_too_few_are_refused(tmp_path: Path) -> None:
     weights = backbone_file(tmp_path / "weights.safetensors")
     removed = next(name for name in reversed(weights) if name.endswith("bn2.weight"))
-    save_file({name: one for name, one in weights.items() if name != removed}, tmp_path / "less.safetensors")
+    save_file({name: tensor for name, tensor in weights.items() if name != removed}, tmp_path / "less.safetensors")
     with pytest.raises(ScalpError, match=removed):
         build("test_resnet", 6, 64, str(tmp_path / "less.safetensors"))
 
@@ -326,11 +326,11 @@ def test_without_a_network_pretrained_weights_are_missed_in_words(
 
 
 class _Hub(http.server.BaseHTTPRequestHandler):
-    """As much of the Hugging Face hub as a download needs: HEAD and GET of /<repository>/resolve/<revision>/<file>."""
+    """The part of the Hugging Face hub that a download needs: HEAD and GET of /<repository>/resolve/<revision>/<file>."""
 
     file: Path
     cut_short = False
-    asked: list[str]
+    requests: list[str]
 
     def do_HEAD(self) -> None:
         self._answer(with_body=False)
@@ -339,11 +339,11 @@ class _Hub(http.server.BaseHTTPRequestHandler):
         self._answer(with_body=True)
 
     def _answer(self, with_body: bool) -> None:
-        self.asked.append(f"{self.command} {self.path}")
-        found = "/resolve/" in self.path and self.path.endswith("/model.safetensors")
-        body = self.file.read_bytes() if found else json.dumps({"error": "Entry not found"}).encode()
-        self.send_response(200 if found else 404)
-        if not found:
+        self.requests.append(f"{self.command} {self.path}")
+        exists = "/resolve/" in self.path and self.path.endswith("/model.safetensors")
+        body = self.file.read_bytes() if exists else json.dumps({"error": "Entry not found"}).encode()
+        self.send_response(200 if exists else 404)
+        if not exists:
             self.send_header("X-Error-Code", "EntryNotFound")
         self.send_header("ETag", f'"{sha256(self.file)}"')
         self.send_header("X-Repo-Commit", "0" * 40)
@@ -358,13 +358,13 @@ class _Hub(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def hub(file: Path, cut_short: bool = False) -> Iterator[tuple[str, list[str]]]:
-    asked: list[str] = []
-    handler = type("Hub", (_Hub,), {"file": file, "asked": asked, "cut_short": cut_short})
+    requests: list[str] = []
+    handler = type("Hub", (_Hub,), {"file": file, "requests": requests, "cut_short": cut_short})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
+        yield f"http://127.0.0.1:{server.server_port}", requests
     finally:
         server.shutdown()
         thread.join()
@@ -373,10 +373,10 @@ def hub(file: Path, cut_short: bool = False) -> Iterator[tuple[str, list[str]]]:
 
 def test_pretrained_weights_are_downloaded_and_are_exactly_those(tmp_path: Path) -> None:
     published = backbone_file(tmp_path / "published.safetensors")
-    with hub(tmp_path / "published.safetensors") as (address, asked):
+    with hub(tmp_path / "published.safetensors") as (address, requests):
         done = build_elsewhere(tmp_path, "test_resnet", str(tmp_path / "got.safetensors"), HF_ENDPOINT=address)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert any(line.startswith("GET /timm/test_resnet") for line in asked)
+    assert any(line.startswith("GET /timm/test_resnet") for line in requests)
     got = load_file(tmp_path / "got.safetensors")
     assert len(got) > 10
     assert all(torch.equal(weight, published[name]) for name, weight in got.items())

@@ -23,9 +23,9 @@ def test_it_holds_the_pictures_in_order_and_is_made_once(tiny: Dataset) -> None:
     for row in (0, 17, 47):
         data = tiny.read(tiny.index["id"].iloc[row])
         assert np.array_equal(pixels[row], resize(decode(data).pixels, HALF))
-    made = {path: path.stat().st_mtime_ns for path in (tiny.folder / "cache").iterdir()}
+    changed = {path: path.stat().st_mtime_ns for path in (tiny.folder / "cache").iterdir()}
     cached_pixels(tiny, replace(HALF, mean=(0.4, 0.4, 0.4), whitening=(1.0,) * 9))  # pixels are the same before it
-    assert {path: path.stat().st_mtime_ns for path in (tiny.folder / "cache").iterdir()} == made
+    assert {path: path.stat().st_mtime_ns for path in (tiny.folder / "cache").iterdir()} == changed
 
 
 def test_stop_request_ends_the_preparation_at_once(tiny: Dataset, folders: Folders) -> None:

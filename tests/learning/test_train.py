@@ -129,7 +129,9 @@ def test_a_picture_that_is_missing_or_broken_is_named(own_copy: Dataset) -> None
 
 def test_a_loss_that_is_no_number_fails_with_what_to_do(tiny: Dataset, tmp_path: Path) -> None:
     state = timm.create_model(RECIPE.architecture).state_dict()
-    spoilt = {name: one.fill_(float("inf")) if one.is_floating_point() else one for name, one in state.items()}
+    spoilt = {
+        name: tensor.fill_(float("inf")) if tensor.is_floating_point() else tensor for name, tensor in state.items()
+    }
     save_file(spoilt, tmp_path / "spoilt.safetensors")
     run = create_run(replace(RECIPE, weights=str(tmp_path / "spoilt.safetensors")))
     assert "lower lr" in failure(run)
@@ -258,7 +260,7 @@ def test_the_head_alone_learns_in_seconds_and_the_export_says_what_was_predicted
     assert run.history["seconds"].sum() < 10
     before, after = load_weights(source), load_weights(run)
     assert before.keys() == after.keys()
-    assert all(torch.equal(one, before[name]) for name, one in after.items() if not name.startswith("head."))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in after.items() if not name.startswith("head."))
     assert not torch.equal(before["head.weight"], after["head.weight"])
     assert run.manifest["weights_used"].startswith("run source sha256:")
     session = onnxruntime.InferenceSession(run.export_path, providers=["CPUExecutionProvider"])
@@ -283,8 +285,8 @@ def test_conditions_that_the_source_lacks_start_fresh_and_the_others_go_on(
         assert set(run.predictions["condition"]) == {condition.value for condition in conditions}
         if CONDITIONS[1] in conditions:  # at next to no learning rate it still says what the source says
             before, after = (
-                one.raw_predictions[lambda table: table["condition"] == "value_2"][["p0", "p1", "p2", "p3"]]
-                for one in (source, run)
+                its_run.raw_predictions[lambda table: table["condition"] == "value_2"][["p0", "p1", "p2", "p3"]]
+                for its_run in (source, run)
             )
             assert np.abs(before.to_numpy() - after.to_numpy()).max() < 0.05
 
