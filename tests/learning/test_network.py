@@ -326,7 +326,7 @@ def test_without_a_network_pretrained_weights_are_missed_in_words(
 
 
 class _Hub(http.server.BaseHTTPRequestHandler):
-    """The part of the Hugging Face hub that a download needs: HEAD and GET of /<repository>/resolve/<revision>/<file>."""
+    """The part of the Hugging Face hub that a download needs: HEAD and GET of /REPOSITORY/resolve/REVISION/FILE."""
 
     file: Path
     cut_short = False
