@@ -12,7 +12,7 @@ import matplotlib.figure
 import numpy as np
 import pandas as pd
 
-from scalp_core import __version__
+from scalp_core import __version__, terms
 from scalp_core.charts import print_figures
 from scalp_core.charts.fonts import NO_KOREAN_FONT, language_of_figures
 from scalp_core.data.dataset import Dataset
@@ -28,6 +28,7 @@ from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison, Estimate, Verdict
 from scalp_core.reports.html import Table, render
 from scalp_core.runs.run import Run
+from scalp_core.terms import capitalized
 
 LEADING = "quadratic_weighted_kappa"
 _LEADERBOARDS = (LEADING, "average_mean_absolute_error", "worst_grade_recall")
@@ -35,96 +36,90 @@ _CURVES = ("valid_qwk", "valid_loss")
 _NBSP = "\N{NO-BREAK SPACE}"
 
 _WORDS = {
-    "title": Text("Comparison of models on “{data}”", "“{data}” 데이터 세트에서의 모델 비교"),
-    "synthetic": Text(
-        "SYNTHETIC: these pictures were drawn by a program. What is measured on them says nothing about real scalps.",
-        "합성(SYNTHETIC) 데이터: 프로그램이 그린 사진입니다. 여기서 잰 값으로 실제 두피에 대해 말할 수 있는 것은 "
-        "없습니다.",
-    ),
-    "compared": Text("What was compared", "비교 대상"),
-    "data": Text("Data set", "데이터 세트"),
-    "part": Text("Part", "분할"),
-    "images": Text("Pictures", "사진 수"),
-    "captures": Text("Captures", "촬영 수"),
+    "title": Text("Comparison of models on “{data}”", "“{data}” 데이터셋의 모델 비교"),
+    "synthetic": terms.SYNTHETIC_DATA,
+    "compared": Text("Compared", "비교 대상"),
+    "data": capitalized(terms.DATASET),
+    "part": capitalized(terms.SPLIT),
+    "images": capitalized(terms.PICTURES),
+    "captures": capitalized(terms.CAPTURES),
     "models": Text("Models", "모델"),
     "index_hash": Text("Hash of the index", "색인 해시"),
-    "evaluation_hash": Text("Hash of what is judged on", "평가 데이터 해시"),
-    "version": Text("Program", "프로그램"),
+    "evaluation_hash": Text("Hash of the evaluation data", "평가 데이터 해시"),
+    "version": Text("Version", "버전"),
     "date": Text("Date", "날짜"),
-    "short": Text("In short", "요약"),
+    "short": Text("Summary", "요약"),
     "metrics": Text("All conditions", "전체 증상"),
     "board": Text(
-        "Value and 95 % interval; below, what is reached without a network and, where it is known, the best to be "
-        "expected.",
-        "값과 95% 구간. 아래 줄은 모델 없이 얻는 값과, 알 수 있는 경우 기대할 수 있는 최고값입니다.",
+        "Value and 95% CI; below: baselines and, where known, the ceiling.",
+        "값과 95% 신뢰 구간. 아래 줄은 기준선과, 알 수 있는 경우 기대 최고값이에요.",
     ),
     "intervals": Text(
-        "Value, letter and [95 % interval]. Intervals come from resampling whole captures, {groups} of them. “a” marks "
-        "the best of a condition and every model that is not told apart from it; comparisons are corrected for their "
-        "number (Holm).",
-        "값, 문자, [95% 구간]. 구간은 촬영 단위 재표집({groups}건)으로 구했습니다. “a”는 그 증상에서 가장 좋은 모델과, "
-        "그와 통계적으로 구별되지 않는 모델을 뜻합니다. 비교가 여럿이므로 Holm 보정을 했습니다.",
+        "Value, letter and [95% CI]; bootstrap over {groups} captures. a: the best of a condition and every model not "
+        "significantly different from it (Holm-corrected).",
+        "값, 글자, [95% 신뢰 구간]. 촬영 {groups}건의 부트스트랩이에요. a는 그 증상의 최고 모델과, 그와 유의한 차이가 "
+        "없는 모델이에요(Holm 보정).",
     ),
-    "higher": Text("higher is better", "클수록 좋음"),
-    "lower": Text("lower is better", "작을수록 좋음"),
-    "model": Text("Model", "모델"),
+    "higher": terms.HIGHER_IS_BETTER,
+    "lower": terms.LOWER_IS_BETTER,
+    "model": capitalized(terms.MODEL),
     "labelled": Text("labelled pictures: {images}", "라벨이 있는 사진: {images}장"),
-    "wall": Text(
-        "Confusion matrices, rows the label, columns the prediction, on one colour scale; pictures in the cells.",
-        "혼동행렬. 행은 라벨, 열은 예측이며 색 척도는 모두 같습니다. 칸의 숫자는 사진 수입니다.",
+    "matrices": Text(
+        "Confusion matrices (rows: label, columns: prediction) with numbers of pictures, on one colour scale.",
+        "혼동 행렬(행은 라벨, 열은 예측)과 사진 수. 색 척도는 모두 같아요.",
     ),
     "forest": Text(
-        "Differences from the best model, with Holm-corrected intervals. Inside the band nobody would notice them.",
-        "가장 좋은 모델과의 차이와 Holm 보정 구간. 띠 안의 차이는 사실상 없는 것과 같습니다.",
+        "Differences from the best model with Holm-corrected 95% CI. Band: practically equal.",
+        "가장 좋은 모델과의 차이와 Holm 보정 95% 신뢰 구간. 띠 안의 차이는 사실상 같아요.",
     ),
-    "recall": Text("Recall of every grade, with 95 % intervals.", "등급별 재현율과 95% 구간."),
+    "recall": Text("Recall by grade with 95% CI.", "등급별 재현율과 95% 신뢰 구간."),
     "reliability": Text(
-        "How sure and how right, in bins of equally many pictures, with the expected calibration error; below the "
-        "dashed line it is too sure.",
-        "확신도와 실제로 맞은 비율(구간마다 같은 수의 사진), 기대 보정 오차. 점선 아래는 지나친 확신을 뜻합니다.",
+        "Reliability diagram in bins of equal size, with the expected calibration error; below the dashed line: "
+        "overconfident.",
+        "신뢰도 다이어그램(같은 크기의 구간)과 기대 보정 오차(ECE). 점선 아래는 과신이에요.",
     ),
-    "costs": Text("What it costs", "비용"),
-    "cost_of": Text("{condition}: {metric} and what it takes.", "{condition}: {metric} 값과 그에 드는 비용."),
+    "costs": Text("Cost", "비용"),
+    "cost_of": Text("{condition}: {metric} and cost.", "{condition}: {metric} 값과 비용."),
     "cost_of_time": Text(
-        "Against the time for one picture on one core of the machine that made this report.",
-        "이 보고서를 만든 컴퓨터의 코어 하나에서 사진 한 장에 드는 시간과 함께 봅니다.",
+        "Time: one picture on one core of the machine that made this report.",
+        "시간은 이 보고서를 만든 컴퓨터의 코어 하나로 사진 한 장을 처리하는 시간이에요.",
     ),
     "cost_of_size": Text(
-        "Against the size of the network: the time for a picture has not been measured for all of them.",
-        "모델 크기와 함께 봅니다. 사진 한 장당 시간이 아직 모두 측정되지는 않았습니다.",
+        "By model size: times are not measured for all models yet.",
+        "모델 크기 기준이에요. 시간은 아직 모든 모델에서 측정하지 않았어요.",
     ),
-    "curves": Text("Learning curves", "학습 곡선"),
-    "curves_of": Text("{measure} over the epochs, a line a run.", "에폭에 따른 {measure}, 실행마다 한 줄."),
-    "difference": Text("Difference in {metric}", "{metric} 차이"),
+    "curves": capitalized(terms.LEARNING_CURVES),
+    "curves_of": Text("{measure} by epoch, one line per run.", "에폭별 {measure}, 실행마다 한 줄."),
+    "difference": Text("{metric} difference", "{metric} 차이"),
     "against": Text("Against", "비교 대상"),
-    "verdict": Text("Verdict", "판단"),
+    "verdict": capitalized(terms.VERDICT),
     "recipes": Text("Recipes", "학습 설정"),
     "differ": Text("Fields that differ", "서로 다른 항목"),
-    "alike": Text("All recipes are the same but for their seeds.", "시드를 제외한 모든 설정이 같습니다."),
+    "alike": Text("All recipes are the same except for seeds.", "시드를 제외한 모든 설정이 같아요."),
     "field": Text("Field", "항목"),
-    "seeds": Text("seeds", "시드"),
-    "whole": Text("Whole recipe of {run}", "{run}의 전체 설정"),
-    "files": Text("Runs and their files", "실행과 파일"),
+    "seeds": terms.SEED,
+    "whole": Text("Full recipe of {run}", "{run}의 전체 학습 설정"),
+    "files": Text("Runs and files", "실행과 파일"),
     "files_note": Text(
-        "SHA-256 of every file that a run vouches for, and of the operating point that its grades were decided with.",
-        "각 실행이 보증하는 파일과 등급 판정에 쓴 운영점 파일의 SHA-256입니다.",
+        "SHA-256 of the files of each run and of its operating point.",
+        "각 실행의 파일과 운영점 파일의 SHA-256이에요.",
     ),
-    "run": Text("Run", "실행"),
+    "run": capitalized(terms.RUN),
     "trained": Text("Training time", "학습 시간"),
-    "seed": Text("Seed", "시드"),
+    "seed": capitalized(terms.SEED),
     "device": Text("Device", "장치"),
     "versions": Text("Libraries", "라이브러리"),
-    "file": Text("File", "파일"),
-    "left_out": Text("Runs left out", "비교에서 제외된 실행"),
-    "nobody": Text("None.", "없습니다."),
-    "reason": Text("Why", "이유"),
-    "again": Text("To make this report again", "이 보고서를 다시 만들려면"),
-    "part_train": Text("training", "학습"),
-    "part_valid": Text("validation", "검증"),
-    "part_calib": Text("calibration", "보정"),
-    "part_test": Text("test", "테스트"),
-    "valid_qwk": Text("QWK on validation", "검증 QWK"),
-    "valid_loss": Text("Loss on validation", "검증 손실"),
+    "file": capitalized(terms.FILE),
+    "left_out": Text("Excluded runs", "비교에서 제외된 실행"),
+    "none": Text("None.", "없어요."),
+    "reason": capitalized(terms.REASON),
+    "again": Text("Reproduce this report", "보고서 재현 명령"),
+    "part_train": terms.SPLITS["train"],
+    "part_valid": terms.SPLITS["valid"],
+    "part_calib": terms.SPLITS["calib"],
+    "part_test": terms.SPLITS["test"],
+    "valid_qwk": capitalized(terms.VALID_QWK),
+    "valid_loss": capitalized(terms.VALID_LOSS),
 }
 
 
@@ -305,7 +300,7 @@ def _matrices(report: _Report, condition: Condition) -> _Figure:
     counts = dict(zip(comparison.sides, comparison.counts[:, comparison.conditions.index(condition)], strict=True))
     graded = {name: counts[key] for key, name in report.names.items() if counts[key].any()}
     drawing = print_figures.confusion_matrices(graded, condition, report.language, synthetic=report.synthetic)
-    return _figure(drawing, report.say("wall"))
+    return _figure(drawing, report.say("matrices"))
 
 
 def _differences(report: _Report, condition: Condition) -> _FigureWithTable | None:
@@ -327,7 +322,7 @@ def _differences(report: _Report, condition: Condition) -> _FigureWithTable | No
         for row in pairs[pairs["other"] == best].to_dict("records")
     ]
     difference = report.say("difference", metric=report.of(METRICS[LEADING].short))
-    heads = [report.say("model"), report.say("against"), difference, "p (Holm)", report.say("verdict")]
+    heads = [report.say("model"), report.say("against"), difference, report.of(terms.P_HOLM), report.say("verdict")]
     return _FigureWithTable(_figure(drawing, report.say("forest")), Table(heads, rows, "whole"))
 
 

@@ -9,12 +9,7 @@ from typing import NamedTuple
 
 import jinja2
 
-from scalp_core.errors import Text
-
-RESEARCH = Text(
-    "Research only. Not a medical device; nothing here is a medical finding.",
-    "연구용입니다. 의료기기가 아니며, 이 문서의 어떤 내용도 의학적 판단이 아닙니다.",
-)
+from scalp_core import terms
 
 _ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
@@ -49,5 +44,5 @@ def render(template: str, language: str, title: str, **values: object) -> str:
         jinja2.UndefinedError: the template uses a variable that `values` lacks.
     """
     return _ENVIRONMENT.get_template(template).render(
-        language=language, title=title, research=RESEARCH(language), **values
+        language=language, title=title, research=terms.RESEARCH_ONLY(language), **values
     )

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from scalp_core import __version__, images
+from scalp_core import __version__, images, terms
 from scalp_core.charts import dataset_charts
 from scalp_core.errors import ScalpError, Text
 from scalp_core.images import Pixels
@@ -24,6 +24,7 @@ from scalp_core.metrics.operating_point import COVERAGE
 from scalp_core.palette import SEVERITY_COLORS
 from scalp_core.reports.html import Table, render
 from scalp_core.runs.run import Run
+from scalp_core.terms import capitalized
 
 MOST_PAGES = 100  # pictures with a page of their own; the overview lists all
 
@@ -34,64 +35,56 @@ _JPEG_QUALITY = 82
 _WORDS = {
     "title": Text("Estimated grades of a scalp picture", "두피 사진 등급 추정 결과"),
     "title_several": Text("Estimated grades of {count} scalp pictures", "두피 사진 {count}장의 등급 추정 결과"),
-    "synthetic": Text(
-        "SYNTHETIC: the model learned from drawn pictures. Its grades mean nothing for real scalps.",
-        "합성(SYNTHETIC) 데이터: 프로그램이 그린 사진으로 학습한 모델이므로 실제 두피에 대한 등급은 의미가 없습니다.",
-    ),
-    "made": Text("Made {date} with Scalp Lab {version}", "{date}, Scalp Lab {version}"),
-    "picture": Text("Picture", "사진"),
-    "region": Text("Region", "부위"),
-    "file": Text("File", "파일"),
+    "synthetic": terms.SYNTHETIC_MODEL,
+    "made": Text("{date}, Scalp Lab {version}", "{date}, Scalp Lab {version}"),
+    "picture": capitalized(terms.PICTURE),
+    "region": capitalized(terms.REGION),
+    "file": capitalized(terms.FILE),
     "size": Text("{format}, {width} × {height} pixels", "{format}, {width} × {height} 픽셀"),
     "digest": Text("SHA-256", "SHA-256"),
-    "gate": Text("Quality check", "품질 검사"),
+    "gate": capitalized(terms.QUALITY_CHECK),
     "gate_passed": Text("passed", "통과"),
-    "gate_unknown": Text("not done: this model has no such check", "하지 않음(이 모델에는 품질 검사가 없음)"),
-    "gate_failed": Text("not passed", "통과하지 못함"),
-    "not_gradable": Text("This picture should not be graded.", "등급을 추정하기에 알맞지 않은 사진입니다."),
+    "gate_unknown": Text("not done: this model has no quality check", "하지 않음(이 모델에는 품질 검사가 없음)"),
+    "gate_failed": Text("failed", "통과하지 못함"),
+    "not_gradable": Text("Quality check failed.", "품질 검사를 통과하지 못했어요."),
     "insisted": Text(
-        "It was graded all the same, on request: do not rely on the grades below.",
-        "요청에 따라 추정했으나 아래 등급은 신뢰하지 마십시오.",
+        "Graded on request: do not rely on these grades.", "요청에 따라 추정했어요. 이 등급은 신뢰하지 마세요."
     ),
-    "withheld": Text("It was therefore not graded.", "따라서 등급을 추정하지 않았습니다."),
+    "withheld": Text("Not graded.", "등급을 추정하지 않았어요."),
     "withheld_short": Text("not graded", "추정하지 않음"),
-    "type": Text("Scalp type", "두피 유형"),
-    "tendencies": Text("Weaker signs of: {names}.", "그보다 약한 경향: {names}."),
-    "grades": Text("Grades and where they come from", "등급과 판단 근거"),
-    "grade_set": Text("{share} range: {grades}", "{share} 범위: {grades}"),
+    "type": capitalized(terms.SCALP_TYPE),
+    "tendencies": Text("Below the threshold: {names}.", "기준 미만의 증상: {names}."),
+    "grades": Text("Grades and evidence", "등급과 근거"),
+    "grade_set": Text(f"{terms.GRADE_SET.en}: {{grades}}", f"{terms.GRADE_SET.ko}: {{grades}}"),
     "grade_range": Text("{low} – {high}", "{low} – {high}"),
     "grade_set_note": Text(
-        "Bars: calibrated probabilities. The range holds the label in {share} of pictures like those the model was "
-        "calibrated on.",
-        "막대는 보정된 확률입니다. 보정에 사용한 것과 비슷한 사진이라면 {share}에서 실제 라벨이 이 범위 안에 있습니다.",
+        f"Bars: calibrated probabilities. {terms.GRADE_SET_NOTE.en}",
+        f"막대는 보정된 확률이에요. {terms.GRADE_SET_NOTE.ko}",
     ),
-    "bars_note": Text("Bars are the model's probabilities, not calibrated.", "막대는 보정되지 않은 모델의 확률입니다."),
-    "against": Text("against the grade", "등급에 반대"),
-    "for": Text("for the grade", "등급을 뒷받침"),
+    "bars_note": Text("Bars: uncalibrated probabilities.", "막대는 보정되지 않은 확률이에요."),
+    "against": terms.EVIDENCE_AGAINST,
+    "for": terms.EVIDENCE_FOR,
     "legend": Text(
-        "rather than the other grades; full colour is ±{scale} logits in all maps",
-        "다른 등급과 비교한 값. 가장 진한 색은 ±{scale} 로짓(모든 그림 공통)",
+        "against the other grades; full colour is ±{scale} logits in all maps",
+        "다른 등급 대비. 가장 진한 색은 ±{scale} 로짓(모든 지도 공통)",
     ),
-    "answered": Text("Who answered", "응답한 모델"),
-    "conditions": Text("Conditions", "증상"),
+    "answered": Text("Models", "사용한 모델"),
+    "conditions": capitalized(terms.CONDITIONS),
     "all_conditions": Text("all six", "여섯 가지 모두"),
-    "run": Text("Run", "학습 실행"),
-    "architecture": Text("Architecture", "모델 구조"),
-    "data": Text("Learned from", "학습 데이터"),
-    "data_synthetic": Text("{data} (synthetic)", "{data} (합성)"),
-    "point": Text("Operating point", "운영점"),
-    "point_plain": Text("none: most probable grade", "없음(확률이 가장 높은 등급)"),
-    "missing": Text("Nobody grades: {names}.", "등급을 추정할 모델이 없는 증상: {names}."),
+    "run": capitalized(terms.RUN),
+    "architecture": capitalized(terms.ARCHITECTURE),
+    "data": capitalized(terms.TRAINING_DATA),
+    "data_synthetic": Text(f"{{data}} ({terms.SYNTHETIC.en})", f"{{data}} ({terms.SYNTHETIC.ko})"),
+    "point": capitalized(terms.OPERATING_POINT),
+    "point_plain": Text(f"none: {terms.MOST_PROBABLE.en}", f"없음({terms.MOST_PROBABLE.ko})"),
+    "missing": Text("No model for: {names}.", "추정할 모델이 없는 증상: {names}."),
     "overview_note": Text(
-        "Numbers are grades: 0 normal, 1 mild, 2 moderate, 3 severe. “!” marks pictures that did not pass the quality "
-        "check.",
-        "숫자는 등급입니다(0 양호, 1 경증, 2 중등도, 3 중증). “!”는 품질 검사를 통과하지 못한 사진입니다.",
+        "Grades: 0 normal, 1 mild, 2 moderate, 3 severe. “!”: quality check failed.",
+        "등급: 0 양호, 1 경증, 2 중등도, 3 중증. “!”는 품질 검사를 통과하지 못한 사진이에요.",
     ),
-    "more": Text(
-        "Only the first {count} pictures have a page of their own.", "앞의 {count}장만 개별 쪽으로 실었습니다."
-    ),
-    "alt": Text("The picture as it was graded", "등급을 추정한 사진"),
-    "alt_map": Text("Evidence for “{condition}: {grade}”", "‘{condition}: {grade}’의 판단 근거"),
+    "more": Text("Only the first {count} pictures have their own page.", "앞의 {count}장만 개별 쪽으로 실었어요."),
+    "alt": Text("Graded picture", "등급을 추정한 사진"),
+    "alt_map": Text("Evidence for “{condition}: {grade}”", "‘{condition}: {grade}’의 근거"),
 }
 
 
@@ -332,7 +325,7 @@ def _grades(report: _Report, answer: Answer, pixels: Pixels | None) -> _Grades:
         cards=cards,
         missing=report.say("missing", names=report.names(missing)) if missing else "",
         scale=f"{scale:.1f}",
-        note=report.say("grade_set_note", share=f"{COVERAGE:.0%}") if calibrated else report.say("bars_note"),
+        note=report.say("grade_set_note", coverage=f"{COVERAGE:.0%}") if calibrated else report.say("bars_note"),
         runs=_runs(report, answer.gradings),
     )
 
@@ -341,7 +334,7 @@ def _card(report: _Report, grading: Grading, evidence: _Image | None) -> _Card:
     grade_set = ""
     if grading.grade_set:
         grades = _range(report, *grading.grade_set)
-        grade_set = report.say("grade_set", share=f"{COVERAGE:.0%}", grades=grades)
+        grade_set = report.say("grade_set", coverage=f"{COVERAGE:.0%}", grades=grades)
     return _Card(
         condition=f"{grading.condition.number} {report.of(grading.condition.text)}",
         grade=_Grade(int(grading.grade), report.grade(grading.grade)),

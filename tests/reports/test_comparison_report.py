@@ -131,7 +131,7 @@ def test_it_says_what_was_compared_and_that_it_is_synthetic(
     assert {"en": f"{date.today():%Y-%m-%d}", "ko": "2026-01-31"}[language] in facts
     notes = " ".join(page.of("p"))
     assert "SYNTHETIC" in notes
-    assert {"en": "Research only", "ko": "연구용입니다"}[language] in notes
+    assert {"en": "Research only", "ko": "연구용이에요"}[language] in notes
     if korean_font() or language == "en":
         assert page.everything.count({"en": "SYNTHETIC pictures", "ko": "합성(SYNTHETIC) 사진"}[language]) >= 10
 

@@ -135,7 +135,7 @@ def test_a_page_says_all_that_was_answered(trained: Trained, answer: Answer, lan
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_research_only_and_synthetic_stand_on_every_page(trained: Trained, answer: Answer, language: str) -> None:
     found = page(several(trained.picture, answer)[:3], language)
-    assert found.text.count({"en": "Research only.", "ko": "연구용입니다."}[language]) == 4
+    assert found.text.count({"en": "Research only.", "ko": "연구용이에요."}[language]) == 4
     assert found.text.count("SYNTHETIC") == 4
 
 
@@ -156,11 +156,11 @@ def _picture(source: str) -> Image.Image:
 def test_what_the_gate_found(trained: Trained, answer: Answer) -> None:
     passed, unchecked, insisted, withheld, _ = (page([one]) for one in several(trained.picture, answer))
     assert "passed" in passed.texts
-    assert "not done: this model has no such check" in unchecked.texts
+    assert "not done: this model has no quality check" in unchecked.texts
     for one in (insisted, withheld):
-        assert "This picture should not be graded." in one.texts
-        assert "not passed" in one.texts
-    assert "do not rely on the grades below" in insisted.text
+        assert "Quality check failed." in one.texts
+        assert "failed" in one.texts
+    assert "do not rely on these grades" in insisted.text
     assert len(insisted.of("article")) == len(CONDITIONS)
     assert withheld.of("article") == []
     assert answer.scalp_type.reason.en not in withheld.text
@@ -180,7 +180,7 @@ def test_grade_sets_only_where_they_are_promised(trained: Trained, answer: Answe
 def test_conditions_that_nobody_grades_are_named(trained: Trained) -> None:
     answer = predict.graders([Condition.DANDRUFF, Condition.ERYTHEMA]).grade(trained.picture)
     found = page([GradedPicture("a.jpg", trained.picture, answer)])
-    assert "Nobody grades: fine scaling, excess sebum, follicular erythema / pustules, hair loss." in found.texts
+    assert "No model for: fine scaling, excess sebum, follicular erythema / pustules, hair loss." in found.texts
     assert len(found.of("article")) == 2
 
 
@@ -202,7 +202,7 @@ def test_only_so_many_have_a_page_of_their_own(
     found = page([GradedPicture(f"{number}.jpg", trained.picture, answer) for number in range(4)])
     assert sum(one.get("class") == "page" for one in found.of("section")) == 2
     assert [text for text in found.texts if re.fullmatch(r"\d\.jpg", text)][:4] == [f"{n}.jpg" for n in range(4)]
-    assert "Only the first 2 pictures have a page of their own." in found.texts
+    assert "Only the first 2 pictures have their own page." in found.texts
 
 
 def test_csv_comes_back_as_it_was(trained: Trained, answer: Answer) -> None:
