@@ -49,7 +49,7 @@ def _step(pattern: str) -> str:
     return "".join(char if char in "[]" else "[^/]*" if char == "*" else re.escape(char) for char in pattern)
 
 
-def test_one_base_with_its_versions_said_and_no_digest() -> None:
+def test_base_image_is_versioned_without_digest() -> None:
     stages = {rest.split()[-1] for name, rest in instructions() if name == "FROM" and " AS " in rest}
     bases = {rest.split()[0] for name, rest in instructions() if name == "FROM"} - stages
     assert bases == {"python:3.11-slim-bookworm"}
@@ -65,7 +65,7 @@ def test_only_what_every_builder_reads() -> None:
         assert not re.search(r"\b(curl|wget)\b", rest)
 
 
-def test_runs_as_an_ordinary_user_in_a_folder_of_its_own() -> None:
+def test_container_runs_as_unprivileged_user() -> None:
     user = arguments("USER")[-1].split(":")[0]
     assert user.isdecimal(), "Kubernetes can tell only from a number that it is not root"
     assert int(user) == 10001
@@ -86,7 +86,7 @@ def test_runs_data_and_downloads_are_in_one_folder() -> None:
         assert known[folder].startswith("/tmp/"), folder  # noqa: S108  the container's own
 
 
-def test_pages_import_only_from_what_is_mounted_for_it() -> None:
+def test_import_folder_is_only_the_mounted_one() -> None:
     """Whoever reaches the page may start an import: it must not reach what is in the image or the volume."""
     asked = Path(environment()["SCALP_IMPORT_FROM"])
     assert asked.is_absolute()
@@ -97,7 +97,7 @@ def test_pages_import_only_from_what_is_mounted_for_it() -> None:
     assert f":{asked}:ro" in described
 
 
-def test_listens_for_everybody_and_asks_itself_how_it_is() -> None:
+def test_container_listens_everywhere_with_health_check() -> None:
     assert environment()["HOST"] == "0.0.0.0"  # noqa: S104  the port is published by whoever runs it
     assert arguments("EXPOSE") == [environment()["PORT"]]
     (check,) = arguments("HEALTHCHECK")

@@ -151,14 +151,14 @@ def test_a_stream_without_length_ends_at_the_limit(server: str) -> None:
     assert json.loads(response.read())["error"]["code"] == "too_large"
 
 
-def test_a_head_that_does_not_come_closes_the_connection(server: str) -> None:
+def test_head_that_does_not_come_closes_connection(server: str) -> None:
     where = httpx.URL(server)
     with socket.create_connection((where.host, where.port), timeout=30) as client:
         client.sendall(b"GET /api/hea")
         assert client.recv(1000) == b""  # after the 10 s that every connection has
 
 
-def test_a_start_takes_up_what_waits_and_a_stop_leaves_it(folders: Folders, tiny: Dataset, tmp_path: Path) -> None:
+def test_start_resumes_the_queue_and_stop_keeps_it(folders: Folders, tiny: Dataset, tmp_path: Path) -> None:
     run = create_run(Recipe(architecture="test_efficientnet", data="tiny", weights="none", image_size=64, epochs=50))
     runner = folders.artifacts / ".runner.lock"
     with serving(tmp_path / "log.txt") as (process, _):

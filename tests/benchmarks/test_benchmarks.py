@@ -42,7 +42,7 @@ def test_the_rows_look_like_imported_ones(folders: Folders, rows: int) -> None:
     assert index["sha256"].is_unique
 
 
-def test_rows_by_the_thousand_have_what_the_real_ones_have(folders: Folders) -> None:
+def test_rows_by_thousand_have_what_real_ones_have(folders: Folders) -> None:
     dataset = write_rows(folders.data / "made", 6000, 1)
     everything = select(dataset, Filters())
     sizes = size(dataset, everything)
@@ -203,9 +203,7 @@ def test_coverage_is_counted_for_heads_and_for_pictures(tmp_path: Path, capsys: 
         assert word in printed
 
 
-def test_verdicts_are_counted_where_all_are_equal_and_where_one_is_better(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_verdicts_are_counted_for_equals_and_better(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written = tmp_path / "figures.json"
     words = ["--groups", "150", "--conditions", "value_2", "--repetitions", "12", "--replicates", "200"]
     assert commands.main(["verdicts", *words, "--json", str(written)]) == 0
@@ -309,7 +307,7 @@ def test_bulk_grading_is_measured_beside_a_plain_loop(folders: Folders, capsys: 
     assert list(folders.artifacts.iterdir()) == []
 
 
-def test_the_old_way_is_six_networks_and_ours_grades_the_same_pictures(folders: Folders, tmp_path: Path) -> None:
+def test_six_single_networks_grade_the_same_pictures(folders: Folders, tmp_path: Path) -> None:
     (content,) = (path.read_bytes() for path in prediction.write_pictures(tmp_path / "pictures", 1))
     preprocessing = Preprocessing(64, 64, (0.5,) * 3, (0.25,) * 3, "bicubic")
     answers = np.array(prediction.old_way("test_efficientnet", preprocessing)(content))

@@ -16,7 +16,7 @@ from scalp_core.runs.run import Run
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_is_a_picture_as_a_camera_writes_it(kind: str) -> None:
+def test_every_kind_is_picture_as_camera_writes_it(kind: str) -> None:
     data = draw(kind, 3)
     picture = images.decode(data)
     assert picture.format == "JPEG"
@@ -26,7 +26,7 @@ def test_every_kind_is_a_picture_as_a_camera_writes_it(kind: str) -> None:
     assert picture.pixels.std() > 0.5  # not even a plain colour is exactly one
 
 
-def test_a_picture_takes_on_the_light_and_colours_of_another() -> None:
+def test_picture_takes_on_light_and_colours_of_another() -> None:
     fabric, skin = draw("fabric", 0), draw("bare_skin", 0)
     moved, wanted = (opened(data).reshape(-1, 3).astype(float) for data in (in_colours_of(fabric, skin), skin))
     np.testing.assert_allclose(moved.mean(axis=0), wanted.mean(axis=0), atol=6)

@@ -142,7 +142,7 @@ def test_a_long_name_takes_several_lines(four: Comparison) -> None:
 
 @pytest.mark.parametrize("metric", [KAPPA, AMAE])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_forest_shows_every_other_side_with_its_verdict(four: Comparison, metric: str, language: str) -> None:
+def test_forest_shows_every_other_side_with_its_verdict(four: Comparison, metric: str, language: str) -> None:
     pairs = four.pairs(metric, ONE_BEST)
     chart = forest_chart(pairs, NAMES, "v", metric, language).to_dict()
     rows = rows_with(chart, "difference")
@@ -206,7 +206,7 @@ def test_a_grade_that_nobody_has_keeps_its_row(language: str) -> None:
     assert {row["grade"] for row in rows_with(chart, "recall")} == {0, 1, 2}
 
 
-def test_families_have_their_colours_and_the_second_of_one_is_hollow(four: Comparison) -> None:
+def test_families_have_colours_and_second_is_hollow(four: Comparison) -> None:
     names = {"v": "vgg11_bn", "r": "vgg16_bn · more", "g": "googlenet"}
     (points,) = layers(recall_chart(four, ONE_BEST, names, "en").to_dict(), "point")
     scales = {key: points["encoding"][key]["scale"] for key in ("stroke", "fill", "shape")}
@@ -281,7 +281,7 @@ def test_the_front_is_what_nothing_cheaper_beats() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("cost", ["milliseconds", "parameters"])
-def test_costs_are_drawn_for_those_where_they_are_known(cost: str, language: str) -> None:
+def test_only_known_costs_are_drawn(cost: str, language: str) -> None:
     chart = pareto_chart(COSTS, KAPPA, cost, language).to_dict()
     shown = {row["name"] for table in tables_of(chart) for row in table}
     assert ("googlenet" in shown) == (cost == "parameters")

@@ -115,7 +115,7 @@ def test_grades_by_region_have_a_bar_each(tiny_data: Dataset, language: str) -> 
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_of_many_values_the_rare_ones_share_a_bar(language: str) -> None:
+def test_of_many_values_rare_ones_share_bar(language: str) -> None:
     values = [f"s{number:02d}" for number in range(30)]
     table = pd.DataFrame([(value, grade, 1 + place) for place, value in enumerate(values) for grade in range(4)])
     table.columns = ["value", "grade", "images"]
@@ -155,7 +155,7 @@ def test_a_map_of_many_sites_names_the_commonest() -> None:
     assert few["encoding"]["color"]["scale"]["domain"] == ["a", "b", "unknown"]
 
 
-def test_a_map_by_a_number_keeps_what_was_not_measured() -> None:
+def test_map_by_number_keeps_what_was_not_measured() -> None:
     chart = map_chart(points([1.5, np.nan, 3.0]), "en", "number").to_dict()
     assert {row["id"]: row["colour"] for row in rows_of(chart)} == {"p0": 1.5, "p1": None, "p2": 3.0}
     assert chart["mark"]["invalid"] is None
@@ -201,7 +201,7 @@ def test_learning_curves_of_nobody() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_ladder_shows_kappa_and_worst_recall_of_every_step_with_intervals(language: str) -> None:
+def test_ladder_shows_kappa_and_recall_with_intervals(language: str) -> None:
     reached = {
         **{"quadratic_weighted_kappa": 0.5, "quadratic_weighted_kappa_low": 0.4, "quadratic_weighted_kappa_high": 0.6},
         **{"worst_grade_recall": 0.0, "worst_grade_recall_low": 0.0, "worst_grade_recall_high": 0.1},

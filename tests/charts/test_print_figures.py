@@ -79,7 +79,7 @@ def all_of(four: Comparison, language: str) -> Iterator[tuple[str, matplotlib.fi
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_figure_speaks_one_language_and_says_what_it_is_for(four: Comparison, language: str) -> None:
+def test_figures_speak_one_language_and_state_research(four: Comparison, language: str) -> None:
     for name, figure in all_of(four, language):
         svg = print_figures.as_svg(figure)
         written = texts(svg)
@@ -96,7 +96,7 @@ def test_pictures_that_were_taken_are_not_called_synthetic(four: Comparison) -> 
     assert not [word for word in written if "SYNTHETIC" in word]
 
 
-def test_the_same_figure_is_the_same_file_from_any_thread(four: Comparison) -> None:
+def test_same_figure_is_same_file_from_any_thread(four: Comparison) -> None:
     def drawn(_: object = None) -> list[str]:
         recalls = print_figures.recall(four, ONE_BEST, NAMES, "en")
         return [
@@ -145,9 +145,7 @@ def test_without_a_korean_font_figures_are_english(four: Comparison, monkeypatch
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("metric", [KAPPA, AMAE])
-def test_a_leaderboard_has_every_value_with_its_interval_and_letter(
-    four: Comparison, metric: str, language: str
-) -> None:
+def test_leaderboard_shows_values_intervals_and_letters(four: Comparison, metric: str, language: str) -> None:
     against = {condition: [GUESSED, CEILING] for condition in CONDITIONS}
     written = texts(print_figures.as_svg(print_figures.leaderboard(four, NAMES, metric, against, language)))
     for condition in CONDITIONS:
@@ -167,7 +165,7 @@ def test_a_leaderboard_has_every_value_with_its_interval_and_letter(
     assert METRICS[metric].text(language) in " ".join(written)
 
 
-def test_a_leaderboard_shows_the_sides_that_are_named_in_their_order(four: Comparison) -> None:
+def test_leaderboard_shows_named_models_in_order(four: Comparison) -> None:
     written = texts(
         print_figures.as_svg(print_figures.leaderboard(four, {"g": "first", "v": "second"}, KAPPA, {}, "en"))
     )
@@ -176,7 +174,7 @@ def test_a_leaderboard_shows_the_sides_that_are_named_in_their_order(four: Compa
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_wall_says_rows_and_columns_and_outlines_far_errors(language: str) -> None:
+def test_matrices_name_axes_and_outline_far_errors(language: str) -> None:
     counts = np.array([[90, 5, 3, 0], [4, 20.5, 0, 0], [1, 0, 1234, 0], [0, 2, 0, 7]])
     svg = print_figures.as_svg(
         print_figures.confusion_matrices({"one": counts, "two": counts.T, "three": counts}, ONE_BEST, language)
@@ -217,7 +215,7 @@ def test_recall_names_how_many_pictures_there_are(four: Comparison, language: st
         assert architecture_color(name) in svg
 
 
-def test_reliability_has_a_panel_a_side_with_its_error() -> None:
+def test_reliability_has_panel_side_with_its_error() -> None:
     one = aligned_predictions()
     known = one.judged[0, condition_index(ONE_BEST)]
     table = reliability_bins(
@@ -250,7 +248,7 @@ def test_costs_leave_out_what_was_not_measured() -> None:
     assert ONE_BEST.text.en in timed
 
 
-def test_where_there_is_nothing_to_say_a_figure_is_empty_and_not_broken(four: Comparison) -> None:
+def test_empty_figures_are_drawn_without_error(four: Comparison) -> None:
     nothing = reliability_bins(np.empty((0, 4)), np.empty(0, dtype=np.int64))
     empty = COSTS.assign(value=np.nan, low=np.nan, high=np.nan)
     for figure in (
@@ -267,7 +265,7 @@ def test_where_there_is_nothing_to_say_a_figure_is_empty_and_not_broken(four: Co
         assert "research only" in texts(print_figures.as_svg(figure))
 
 
-def test_the_ladder_has_a_panel_a_metric_and_hollow_points_aside() -> None:
+def test_ladder_has_panel_metric_and_hollow_points_aside() -> None:
     steps = pd.DataFrame(
         {"step": ["seed", "full"], "alternative": [False, True], KAPPA: [0.5, 0.6], f"{KAPPA}_low": [0.4, np.nan]}
     ).assign(**{f"{KAPPA}_high": [0.6, np.nan], AMAE: [0.5, 0.4]})

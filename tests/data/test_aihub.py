@@ -51,7 +51,7 @@ def test_other_names_stay_as_they_are(name: str) -> None:
     assert readable(name.encode(), True) == name
 
 
-def test_bytes_that_are_no_korean_are_still_a_name() -> None:
+def test_bytes_that_are_no_korean_are_still_name() -> None:
     assert readable(b"caf\x82", False) == "café"
     assert readable(b"caf\x82", True) == "café"
 
@@ -132,7 +132,7 @@ PUSTULES, ERYTHEMA, DANDRUFF = Condition.PUSTULES, Condition.ERYTHEMA, Condition
         ("fine_scaling (value_1)/3", (SCALING, 3, None, None)),
     ],
 )
-def test_a_folder_name_is_understood_however_it_is_spelt(
+def test_folder_name_is_understood_however_it_is_spelt(
     path: str, expected: tuple[Condition, int, str | None, str | None]
 ) -> None:
     for form in ("NFC", "NFD"):
@@ -175,19 +175,19 @@ def test_every_class_is_known_by_all_its_names(condition: Condition, grade: Seve
         ("abnormal_dandruff", DANDRUFF),
     ],
 )
-def test_a_grade_is_not_read_where_there_is_none(path: str, condition: Condition | None) -> None:
+def test_grade_is_not_read_where_there_is_none(path: str, condition: Condition | None) -> None:
     name = folder_name(path.split("/"))
     assert (name.condition, name.grade) == (condition, None)
 
 
-def test_the_digit_beats_the_word_and_the_inner_folder_the_outer() -> None:
+def test_digit_beats_word_and_inner_folder_outer() -> None:
     assert folder_name(["탈모_1.중증"]).grade == 1
     assert folder_name(["비듬_3.중증", "[라벨]탈모_1.경증"]) == FolderName(LOSS, 1, None, "labels")
     assert folder_name(["Training", "2.Validation"]).official == "valid"
     assert folder_name([]) == FolderName(None, None, None, None)
 
 
-def test_label_values_are_taken_by_key_as_texts_or_numbers() -> None:
+def test_label_values_are_taken_by_key() -> None:
     document = {"value_6": "3", "value_1": 0, "value_2": " 1 ", "value_3": 2.0, "value_5": "2", "image_id": "x"}
     values, problems = label_values(document)
     assert values == {SCALING: 0, SEBUM: 1, ERYTHEMA: 2, PUSTULES: None, DANDRUFF: 2, LOSS: 3}
@@ -196,7 +196,7 @@ def test_label_values_are_taken_by_key_as_texts_or_numbers() -> None:
 
 
 @pytest.mark.parametrize("value", [4, -1, "7", "x", True, 1.5, "1.5", [1], {"a": 1}, "２", "1 2", float("nan")])
-def test_a_value_that_is_no_grade_is_null_and_named(value: object) -> None:
+def test_invalid_value_is_null_and_named(value: object) -> None:
     values, problems = label_values({"value_1": 1, "value_2": value})
     assert (values[SCALING], values[SEBUM]) == (1, None)
     assert len(problems) == 1
@@ -209,7 +209,7 @@ def test_a_blank_value_is_null_without_complaint(value: object) -> None:
 
 
 @pytest.mark.parametrize("document", [None, [], [{"value_1": "1"}], "text", 3])
-def test_a_document_that_is_no_object_has_no_labels(document: object) -> None:
+def test_document_that_is_no_object_has_no_labels(document: object) -> None:
     values, problems = label_values(document)
     assert values == dict.fromkeys(CONDITIONS)
     assert len(problems) == 1

@@ -108,7 +108,7 @@ def test_the_worst_comes_first(made: Callable[..., Dataset]) -> None:
         ("site", "overlap_site", "warning"),
     ],
 )
-def test_what_the_test_part_shares_with_training_is_found(
+def test_what_test_part_shares_with_training_is_found(
     made: Callable[..., Dataset], column: str, key: str, severity: str
 ) -> None:
     def change(table: pd.DataFrame) -> None:
@@ -121,7 +121,7 @@ def test_what_the_test_part_shares_with_training_is_found(
     assert list(finding.figures["shared"]) == [0, 0, 2]
 
 
-def test_a_test_image_may_not_be_in_validation_or_calibration_either(made: Callable[..., Dataset]) -> None:
+def test_test_pictures_leak_into_no_other_split(made: Callable[..., Dataset]) -> None:
     finding = found(made(put("look_alikes", [200, 201, 400, 500], [3, 3, 4, 4])))["overlap_look_alikes"]
     assert finding.images == ("p0500",), "near-duplicates within a part are no leak"
 
@@ -134,7 +134,7 @@ def test_what_is_unknown_is_not_taken_for_shared(made: Callable[..., Dataset]) -
         assert "Not checked" in unknown[key].text.en
 
 
-def test_the_overlap_of_the_publisher_s_split_is_measured(made: Callable[..., Dataset]) -> None:
+def test_overlap_of_publisher_s_split_is_measured(made: Callable[..., Dataset]) -> None:
     def change(table: pd.DataFrame) -> None:
         table["official"] = "train"
         table.loc[0:9, "official"] = "both"  # captures 0 to 4
@@ -172,7 +172,7 @@ def healthy_in_everything(table: pd.DataFrame) -> None:
     table.loc[[0, 1, 100, 101, 200, 201, 400, 401], list(LABEL_COLUMNS)] = 0
 
 
-def test_the_trap_of_folder_labels_is_found_for_the_condition_that_has_it(made: Callable[..., Dataset]) -> None:
+def test_folder_label_trap_is_found_for_its_condition(made: Callable[..., Dataset]) -> None:
     finding = found(made(healthy_in_everything))["normal_images"]
     assert finding.severity == "warning"
     assert finding.text.en.endswith(
@@ -184,7 +184,7 @@ def test_the_trap_of_folder_labels_is_found_for_the_condition_that_has_it(made: 
     assert finding.count == len(finding.images) == finding.figures.set_index("condition").loc["value_6", "normal"]
 
 
-def test_a_few_images_with_another_condition_are_no_trap(made: Callable[..., Dataset]) -> None:
+def test_few_images_with_another_condition_are_no_trap(made: Callable[..., Dataset]) -> None:
     def change(table: pd.DataFrame) -> None:
         healthy_in_everything(table)
         table.loc[[0, 1], "value_3"] = 2
@@ -201,7 +201,7 @@ def test_labels_from_folders_are_warned_about(made: Callable[..., Dataset]) -> N
     assert amiss(made(described={"labels": "files"})) == {}
 
 
-def test_a_grade_absent_from_a_part_is_an_error_and_a_rare_one_a_warning(made: Callable[..., Dataset]) -> None:
+def test_absent_grade_is_error_rare_one_warning(made: Callable[..., Dataset]) -> None:
     def change(table: pd.DataFrame) -> None:
         test, valid = table["part"] == "test", table["part"] == "valid"
         table.loc[test & (table["value_4"] == 3), "value_4"] = 2
@@ -220,7 +220,7 @@ def test_a_grade_absent_from_a_part_is_an_error_and_a_rare_one_a_warning(made: C
     assert len(rare.images) >= 4
 
 
-def test_a_data_set_of_one_site_is_not_blamed_for_it_grade_by_grade(made: Callable[..., Dataset]) -> None:
+def test_single_site_is_reported_once(made: Callable[..., Dataset]) -> None:
     assert "rare_grades" not in amiss(made(lambda table: table.assign(site="one")))
 
 
@@ -293,7 +293,7 @@ def test_bad_pictures_are_found_the_worst_first(
     assert "640장 중 2장(0.3%)" in found(dataset)[key].text.ko
 
 
-def test_many_bad_pictures_are_a_warning_and_listed_in_part(made: Callable[..., Dataset]) -> None:
+def test_many_bad_pictures_are_partly_listed(made: Callable[..., Dataset]) -> None:
     finding = found(made(put("sharpness", slice(0, 299), 5.0)))["blurred"]
     assert (finding.severity.value, finding.count, len(finding.images)) == ("warning", 300, MOST_IMAGES)
 
@@ -318,7 +318,7 @@ def test_unreadable_pictures_are_an_error_and_break_nothing(made: Callable[..., 
     assert found(dataset)["unreadable"].images == ("p0003", "p0005")
 
 
-def test_a_data_set_without_a_readable_picture_is_audited(made: Callable[..., Dataset]) -> None:
+def test_data_set_without_readable_picture_is_audited(made: Callable[..., Dataset]) -> None:
     def change(table: pd.DataFrame) -> pd.DataFrame:
         return table.assign(**dict.fromkeys(MEASURES, np.nan))
 
@@ -331,9 +331,7 @@ def test_a_data_set_without_a_readable_picture_is_audited(made: Callable[..., Da
 
 
 @pytest.mark.parametrize(("images", "severity"), [(20, "warning"), (19, "ok")])
-def test_a_device_of_another_colour_is_found_if_it_has_images_enough(
-    made: Callable[..., Dataset], images: int, severity: str
-) -> None:
+def test_device_with_another_colour_is_found(made: Callable[..., Dataset], images: int, severity: str) -> None:
     def change(table: pd.DataFrame) -> None:
         table.loc[: images - 1, "device"] = "green"
         table.loc[: images - 1, "cast_red"] -= 8
@@ -353,7 +351,7 @@ def test_a_device_that_tells_the_grade_is_noted(made: Callable[..., Dataset]) ->
     assert "hair loss 1.00" in found(dataset)["device_association"].text.en
 
 
-def test_cramer_s_v_is_one_for_the_same_and_none_for_chance_however_many_values() -> None:
+def test_cramers_v_is_one_or_zero() -> None:
     generator = np.random.default_rng(0)
     grades = generator.integers(0, 4, 3000).astype(np.int8)
     assert cramers_v(grades.astype(np.intp), grades) == pytest.approx(1, abs=0.01)

@@ -50,14 +50,14 @@ def with_values(**columns: Any) -> pd.DataFrame:
         (with_values(value_6=1.5), "0–3"),
     ],
 )
-def test_a_bad_index_is_refused_and_nothing_is_written(folders: Folders, table: pd.DataFrame, message: str) -> None:
+def test_bad_index_is_refused_and_nothing_is_written(folders: Folders, table: pd.DataFrame, message: str) -> None:
     with pytest.raises(ScalpError, match=message):
         write_dataset(folders.data / "bad", "test", {}, table)
     assert list_datasets() == []
     assert not (folders.data / "bad").exists()
 
 
-def test_a_copied_folder_is_a_data_set_of_its_own(folders: Folders) -> None:
+def test_copied_folder_is_data_set_of_its_own(folders: Folders) -> None:
     made = write_dataset(folders.data / "first", "csv", {}, with_values())
     shutil.copytree(made.folder, folders.data / "second")
     assert [dataset.name for dataset in list_datasets()] == ["first", "second"]
@@ -86,7 +86,7 @@ def test_what_is_written_is_read_again(folders: Folders) -> None:
     assert labels_of(opened.index.loc["p0003"])[Condition.EXCESS_SEBUM] == table.loc[3, "value_2"]
 
 
-def test_the_hash_follows_labels_and_parts_but_not_the_order_or_the_pixels(folders: Folders) -> None:
+def test_index_hash_follows_labels_and_splits_only(folders: Folders) -> None:
     def hash_of(name: str, table: pd.DataFrame) -> str:
         return write_dataset(folders.data / name, "test", {}, table).index_hash
 
@@ -98,7 +98,7 @@ def test_the_hash_follows_labels_and_parts_but_not_the_order_or_the_pixels(folde
     assert hash_of("e", table.assign(part="test")) != reference
 
 
-def test_the_hash_of_what_is_judged_on_ignores_what_is_learned_from(folders: Folders) -> None:
+def test_evaluation_hash_ignores_training_rows(folders: Folders) -> None:
     def dataset_of(name: str, table: pd.DataFrame) -> Dataset:
         return write_dataset(folders.data / name, "test", {}, table)
 
@@ -114,7 +114,7 @@ def test_the_hash_of_what_is_judged_on_ignores_what_is_learned_from(folders: Fol
     assert judged_anew.evaluation_hash != reference.evaluation_hash
 
 
-def test_an_index_and_what_it_is_are_one_file(folders: Folders) -> None:
+def test_index_and_what_it_is_are_one_file(folders: Folders) -> None:
     written = write_dataset(folders.data / "mine", "aihub", {"from": "/a"}, with_values(), parts={"by": "site"})
     # A kill between the two files of a renewal leaves the new one beside the old one.
     (written.folder / "dataset.json").write_text('{"kind": "synthetic", "made": {}, "created": "", "name": "mine"}')
@@ -129,7 +129,7 @@ def test_a_changed_index_is_read_anew(folders: Folders) -> None:
     assert open_dataset("mine").index["part"].iloc[0] == "calib"
 
 
-def test_a_data_set_without_index_is_none_and_real_ones_come_first(folders: Folders) -> None:
+def test_unindexed_folder_is_skipped_real_sets_first(folders: Folders) -> None:
     write_dataset(folders.data / "zz", "aihub", {}, with_values())
     write_dataset(folders.data / "aa", "synthetic", {}, with_values())
     write_dataset(folders.data / "half", "aihub", {}, with_values())

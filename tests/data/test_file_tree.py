@@ -66,7 +66,7 @@ def test_folders_with_files_and_zip_files_are_containers(tmp_path: Path) -> None
     assert faults == []
 
 
-def test_a_stamp_changes_with_what_it_stands_for_and_with_nothing_else(tmp_path: Path) -> None:
+def test_stamp_changes_only_with_its_subject(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "1.jpg").write_bytes(b"1")
     write_zip(tmp_path / "z.zip", [("1.jpg", b"1")])
@@ -87,7 +87,7 @@ def test_a_stamp_changes_with_what_it_stands_for_and_with_nothing_else(tmp_path:
 
 
 @pytest.mark.parametrize("packing", ["stored", "deflated", "streamed", "cp949", "after other bytes", "with a comment"])
-def test_however_a_zip_is_packed_its_files_are_read(tmp_path: Path, packing: str) -> None:
+def test_however_zip_is_packed_its_files_are_read(tmp_path: Path, packing: str) -> None:
     files = {KOREAN: jpeg(1), "폴더/둘.json": b"{}" * 500}
     write_zip(
         tmp_path / "z.zip",
@@ -108,7 +108,7 @@ def test_however_a_zip_is_packed_its_files_are_read(tmp_path: Path, packing: str
     assert contents(tmp_path, container, 3) == {f"z/{name}": data[:3] for name, data in files.items()}
 
 
-def test_names_that_are_no_text_are_readable_and_still_open(tmp_path: Path) -> None:
+def test_undecodable_names_are_readable_and_open(tmp_path: Path) -> None:
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + "[원천]탈모".encode("cp949")))
     folder.mkdir()
     (folder / "100%.jpg").write_bytes(b"1")
@@ -138,7 +138,7 @@ OUT = ["../1.jpg", "a/../../1.jpg", "/1.jpg", "\\1.jpg", "..\\1.jpg", "C:\\1.jpg
 
 
 @pytest.mark.parametrize("name", OUT)
-def test_a_name_that_leads_out_of_its_zip_is_told(tmp_path: Path, name: str) -> None:
+def test_name_leading_out_of_its_zip_is_reported(tmp_path: Path, name: str) -> None:
     write_zip(tmp_path / "z.zip", [(name, b"1"), ("sound.jpg", b"2")])
     members, faults = found(tmp_path)
     assert [one.name for one in members] == ["sound.jpg"]
@@ -176,7 +176,7 @@ def test_what_claims_to_be_large_is_not_inflated(tmp_path: Path) -> None:
     assert {(one.kind, one.name) for one in faults} == {("too_large", "large.jpg"), ("too_large", "dense.jpg")}
 
 
-def test_what_lies_about_its_size_is_inflated_no_further_than_asked(tmp_path: Path) -> None:
+def test_lying_size_limits_inflation(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "z.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("liar.jpg", bytes(30 * 2**20))
         archive.infolist()[0].file_size = 1000
@@ -184,7 +184,7 @@ def test_what_lies_about_its_size_is_inflated_no_further_than_asked(tmp_path: Pa
     assert contents(tmp_path, container, 5000) == {"z/liar.jpg": bytes(5000)}
 
 
-def test_a_zip_with_too_many_members_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zip_with_too_many_members_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zip_files, "MAX_MEMBERS", 3)
     write_zip(tmp_path / "z.zip", [(f"{number}.jpg", b"1") for number in range(4)])
     members, faults = found(tmp_path)
@@ -208,7 +208,7 @@ def test_damaged_zips_are_told_and_sound_members_read(tmp_path: Path) -> None:
     assert {(one.kind, one.name) for one in faults} == {("bad_zip", name) for name in names}
 
 
-def test_a_member_said_to_lie_behind_the_end_is_told(tmp_path: Path) -> None:
+def test_member_said_to_lie_behind_end_is_told(tmp_path: Path) -> None:
     write_zip(tmp_path / "z.zip", [("1.jpg", b"1" * 100)])
     whole = bytearray((tmp_path / "z.zip").read_bytes())
     directory = whole.index(b"PK\x01\x02")
@@ -241,7 +241,7 @@ def test_junk_of_operating_systems_is_passed_over(tmp_path: Path) -> None:
     assert found(tmp_path) == ([], [])
 
 
-def test_a_folder_that_vanishes_meanwhile_is_an_error_of_the_system(tmp_path: Path) -> None:
+def test_folder_that_vanishes_meanwhile_is_error_of_system(tmp_path: Path) -> None:
     write_zip(tmp_path / "z.zip", [("1.jpg", b"1")])
     (container,) = paths(tmp_path).values()
     (tmp_path / "z.zip").unlink()

@@ -104,7 +104,7 @@ def test_what_has_no_value_can_be_chosen(mixed: Dataset, index: pd.DataFrame) ->
     )
 
 
-def test_ranges_include_their_ends_and_leave_out_what_was_not_measured(mixed: Dataset, index: pd.DataFrame) -> None:
+def test_ranges_include_ends_and_exclude_unmeasured(mixed: Dataset, index: pd.DataFrame) -> None:
     assert chosen(mixed, Filters.of(ranges={"sharpness": (5.5, 20)})) == rows_where(index["sharpness"].isin([5.5, 20]))
     open_ended = Filters.of(ranges={"sharpness": (-math.inf, 20), "bytes": (110, math.inf)})
     assert chosen(mixed, open_ended) == rows_where((index["sharpness"] <= 20) & (index["bytes"] >= 110))
@@ -152,7 +152,7 @@ def test_an_address_can_be_read(mixed: Dataset) -> None:
         {"sharpness": "..", "bytes": "1e999..", "value_1": "\ud800", "text": " \t"},
     ],
 )
-def test_what_an_old_or_hostile_address_asks_for_in_vain_is_ignored(mixed: Dataset, address: dict[str, str]) -> None:
+def test_invalid_filters_in_an_address_are_ignored(mixed: Dataset, address: dict[str, str]) -> None:
     filters = Filters.from_address(address, mixed)
     assert filters in (EVERYTHING, Filters.of(ranges={"sharpness": (5, math.inf)}))
     assert Filters.from_address(address | {"part": "test"}, mixed).values("part") == ("test",)
@@ -166,7 +166,7 @@ def test_columns_to_choose_from(mixed: Dataset, tiny_data: Dataset) -> None:
     assert "sharpness" in measured(tiny_data)
 
 
-def test_choices_count_every_value_in_the_order_to_show(mixed: Dataset, index: pd.DataFrame) -> None:
+def test_choices_count_every_value_in_order_to_show(mixed: Dataset, index: pd.DataFrame) -> None:
     regions = choices(mixed, "region")
     assert list(regions.index) == ["TH", "BH", "neck"]
     assert regions.to_dict() == index["region"].value_counts().to_dict()
@@ -187,7 +187,7 @@ def test_sorting_is_stable_and_puts_nulls_last(mixed: Dataset, index: pd.DataFra
     assert sort(mixed, rows, by, descending).tolist() == expected.index.tolist()
 
 
-def test_neighbours_are_of_the_same_capture_or_look_alike(mixed: Dataset, index: pd.DataFrame) -> None:
+def test_neighbours_are_of_same_capture_or_look_alike(mixed: Dataset, index: pd.DataFrame) -> None:
     for row in (0, rows_where(index["look_alikes"] == 1)[0]):
         same, alike = neighbours(mixed, index["id"][row])
         assert same.tolist() == [
@@ -323,7 +323,7 @@ def test_a_spreadsheet_runs_nothing(folders: Folders, text: str) -> None:
     assert set(told["sharpness"]) == {"-1.5"}  # a number is no formula
 
 
-def test_where_in_a_zip_file_a_picture_lies_is_not_exported(folders: Folders) -> None:
+def test_zip_member_paths_are_not_exported(folders: Folders) -> None:
     rows = table(8).assign(offset=1, length=2, deflated=True)
     told = read_csv(list(to_csv(write_dataset(folders.data / "zipped", "aihub", {}, rows), np.arange(8))))
     assert {"offset", "length", "deflated"}.isdisjoint(told.columns)

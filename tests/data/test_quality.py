@@ -58,7 +58,7 @@ def test_lightness_and_cast_are_those_of_the_cie(colour: tuple[int, int, int], l
     assert (measures.lightness, measures.cast_red, measures.cast_yellow) == pytest.approx(lab, abs=0.3)
 
 
-def test_only_what_left_the_range_in_all_channels_is_clipped() -> None:
+def test_only_all_channel_extremes_are_clipped() -> None:
     quarters = plain((128, 128, 128))
     quarters[:240, :320] = 255
     quarters[:240, 320:] = 2
@@ -130,7 +130,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-def test_the_same_picture_is_found_again_and_no_other_is(pictures: list[Pixels], change: Change) -> None:
+def test_same_picture_alone_is_found_again(pictures: list[Pixels], change: Change) -> None:
     sets = find_near_duplicates(looks_of(pictures + [change(pixels) for pixels in pictures]))
     np.testing.assert_array_equal(sets, list(range(len(pictures))) * 2)
 
@@ -143,7 +143,7 @@ def test_a_mirrored_picture_is_another_picture(pictures: list[Pixels]) -> None:
     assert (find_near_duplicates(looks_of([pictures[0], np.ascontiguousarray(pictures[0][:, ::-1])])) == -1).all()
 
 
-def test_flat_pictures_are_like_no_other_unless_they_are_the_same_file() -> None:
+def test_flat_pictures_match_only_themselves() -> None:
     generator = np.random.default_rng(0)
     noise = generator.normal(0, 4, (480, 640, 3))
     flat = [plain((0, 0, 0)), plain((9, 9, 9)), plain((255, 255, 255)), (128 + noise).astype(np.uint8)]
@@ -179,7 +179,7 @@ def test_sets_are_those_of_comparing_every_pair(seed: int) -> None:
 
 
 @pytest.mark.parametrize("bits", [(0, 8, 16, 24, 32, 40), (58, 59, 60, 61, 62, 63), (7, 15, 23, 31, 47, 63)])
-def test_six_bits_are_found_wherever_they_lie_and_a_seventh_is_too_many(bits: tuple[int, ...]) -> None:
+def test_six_differing_bits_match_seven_do_not(bits: tuple[int, ...]) -> None:
     look = 0x0123456789ABCDEF
     six = look ^ sum(1 << bit for bit in bits)
     seven = six ^ (1 << 50)

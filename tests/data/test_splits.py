@@ -58,7 +58,7 @@ def spread(table: pd.DataFrame, parts: pd.Series, column: str) -> int:
 
 
 @pytest.mark.parametrize("way", ["site", "capture"])
-def test_no_group_lies_in_two_parts_and_every_part_has_some(way: str) -> None:
+def test_groups_stay_whole_and_splits_nonempty(way: str) -> None:
     table = rows(12)
     assignment = assign_splits(table, way, 0)
     assert set(assignment.parts) == set(PARTS)
@@ -130,7 +130,7 @@ def published() -> pd.DataFrame:
     return table.assign(official=pd.array(official, dtype="string"))
 
 
-def test_the_publisher_s_split_tests_on_what_it_validates_and_is_called_leaky() -> None:
+def test_official_split_tests_on_validation_and_leaks() -> None:
     table = published()
     assignment = assign_splits(table, "official", 0)
     assert (assignment.parts == "test").tolist() == (table["official"] != "train").tolist()
@@ -152,7 +152,7 @@ def test_overlap_counts_what_training_has_seen() -> None:
     assert assign_splits(table, "official", 0).description["overlap"] == overlap(table, tested)
 
 
-def test_a_data_set_is_dealt_anew_and_nothing_else_in_it_changes(folders: Folders, tiny_data: Dataset) -> None:
+def test_reassigning_splits_changes_nothing_else(folders: Folders, tiny_data: Dataset) -> None:
     shutil.copytree(tiny_data.folder, folders.data / "copy")
     before = open_dataset("copy")
     anew = reassign_splits(before, "capture", 5)
@@ -174,7 +174,7 @@ def test_ways_are_named_in_both_languages() -> None:
 
 @pytest.mark.parametrize("group", ["site", "capture"])
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_no_group_is_in_two_parts_and_shares_are_near_the_wished(group: str, seed: int) -> None:
+def test_groups_stay_whole_and_shares_are_near(group: str, seed: int) -> None:
     table = graded_rows(seed=seed)
     table["part"] = split_groups(table, group, seed)
     assert (table.groupby(group)["part"].nunique() == 1).all()
@@ -183,28 +183,28 @@ def test_no_group_is_in_two_parts_and_shares_are_near_the_wished(group: str, see
         assert shares[part] == pytest.approx(PART_SHARES[part], abs=0.04)
 
 
-def test_every_grade_of_every_condition_is_in_every_part() -> None:
+def test_every_grade_is_in_every_split() -> None:
     table = graded_rows(1000, 50)
     table["part"] = split_groups(table, "site", 0)
     for column in LABEL_COLUMNS:
         assert table.groupby(["part", column]).size().unstack(fill_value=0).to_numpy().min() > 0
 
 
-def test_a_split_is_the_same_for_the_same_seed_only() -> None:
+def test_split_is_same_for_same_seed_only() -> None:
     table = graded_rows()
     first = split_groups(table, "site", 0)
     pd.testing.assert_series_equal(first, split_groups(table, "site", 0))
     assert not first.equals(split_groups(table, "site", 1))
 
 
-def test_a_split_does_not_depend_on_the_order_or_index_of_the_rows() -> None:
+def test_split_ignores_order_and_index() -> None:
     table = graded_rows()
     shuffled = table.sample(frac=1, random_state=0)
     by_id = dict(zip(table["id"], split_groups(table, "site", 0), strict=True))
     assert dict(zip(shuffled["id"], split_groups(shuffled, "site", 0), strict=True)) == by_id
 
 
-def test_a_split_copes_with_missing_labels_and_uneven_groups() -> None:
+def test_split_copes_with_missing_labels_and_uneven_groups() -> None:
     table = graded_rows().astype(dict.fromkeys(LABEL_COLUMNS, "Int8"))
     table.loc[table.index[::3], "value_4"] = pd.NA
     table["site"] = ["big"] * 150 + [f"s{number % 30}" for number in range(250)]

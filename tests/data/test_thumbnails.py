@@ -77,13 +77,13 @@ def test_what_a_power_cut_left_is_made_again(mine: Dataset, spoiled: bytes) -> N
     assert kept.read_bytes() == first
 
 
-def test_a_data_folder_that_cannot_be_written_still_shows(mine: Dataset) -> None:
+def test_data_folder_that_cannot_be_written_still_shows(mine: Dataset) -> None:
     (mine.folder / "cache").write_bytes(b"a file where the folder should be; permissions mean nothing to root")
     small = thumbnail_at(address(mine, 5))
     assert difference(small, mine.read(mine.column("id").iloc[5])) < 6
 
 
-def test_an_address_from_before_a_new_import_is_nobody_s(mine: Dataset) -> None:
+def test_address_from_before_new_import_is_nobody_s(mine: Dataset) -> None:
     old = address(mine, 5)
     thumbnail_at(old)
     rows = mine.index.reset_index(drop=True).drop(index=0)
@@ -94,7 +94,7 @@ def test_an_address_from_before_a_new_import_is_nobody_s(mine: Dataset) -> None:
     assert thumbnail_at(address(open_dataset("tiny"), 4)) == thumbnail(mine, 4)
 
 
-def test_a_file_that_was_exchanged_is_not_shown_under_the_old_labels(mine: Dataset) -> None:
+def test_exchanged_file_is_not_shown(mine: Dataset) -> None:
     paths = [mine.folder / mine.column("path").iloc[row] for row in (5, 6)]
     shutil.copy(paths[1], paths[0])
     with pytest.raises(ScalpError):

@@ -88,7 +88,7 @@ def test_ladder_adds_one_measure_a_step() -> None:
     ],
     ids=["default", "random weights", "everything", "full balance", "plain"],
 )
-def test_the_last_step_is_the_recipe_itself_and_each_changes_something(base: Recipe) -> None:
+def test_last_step_is_the_recipe_itself(base: Recipe) -> None:
     steps, wanted = ladder(base), recipes(base, [0, 7])
     leading = [step for step in steps if not step.alternative]
     assert wanted[leading[-1].key] == [replace(base, seed=0), replace(base, seed=7)]
@@ -99,12 +99,12 @@ def test_the_last_step_is_the_recipe_itself_and_each_changes_something(base: Rec
     assert all(step.name.en and step.name.ko and step.text.en and step.text.ko for step in steps)
 
 
-def test_colours_are_a_step_only_where_weights_start_random() -> None:
+def test_colours_are_step_only_where_weights_start_random() -> None:
     assert "colours" not in keys(replace(BASE, weights="pretrained"))
     assert recipes(replace(BASE, weights="pretrained"), [0])["seed"][0].colours == "auto"
 
 
-def test_a_measure_that_is_not_taken_is_no_step_and_balance_still_stands_aside() -> None:
+def test_skipped_measure_is_no_step() -> None:
     assert keys(PLAIN) == ["seed", "temperature", "rule", "square_root", "full"]
     assert [step.key for step in ladder(PLAIN) if step.alternative] == ["square_root", "full"]
 
@@ -113,7 +113,7 @@ def test_a_measure_that_is_not_taken_is_no_step_and_balance_still_stands_aside()
 
 
 @pytest.mark.usefixtures("tiny")
-def test_asking_makes_each_network_once_under_a_name_that_tells() -> None:
+def test_creating_makes_each_network_once() -> None:
     runs = ensure_runs(BASE, [0, 1])
     assert [run.id for run in runs][:4] == [
         "ablate-value_4-test_efficientnet-seed-s0",
@@ -134,7 +134,7 @@ def test_asking_makes_each_network_once_under_a_name_that_tells() -> None:
 
 
 @pytest.mark.usefixtures("tiny")
-def test_a_run_of_the_same_recipe_is_used_whatever_it_is_called() -> None:
+def test_run_of_the_same_recipe_is_reused() -> None:
     mine = create_run(BASE, "from-a-sweep")
     others = create_run(replace(BASE, lr=1e-3), "ablate-value_4-test_efficientnet-loss-s0")
     assert find_trained(BASE) == mine
@@ -147,7 +147,7 @@ def test_a_run_of_the_same_recipe_is_used_whatever_it_is_called() -> None:
 
 
 @pytest.mark.usefixtures("tiny")
-def test_a_run_on_labels_that_have_changed_is_not_used() -> None:
+def test_run_on_changed_labels_is_not_reused() -> None:
     old = create_run(BASE, "old")
     asked = read_json(old.folder / "recipe.json")
     write_json(old.folder / "recipe.json", asked | {"index_hash": "another"})
@@ -155,7 +155,7 @@ def test_a_run_on_labels_that_have_changed_is_not_used() -> None:
 
 
 @pytest.mark.usefixtures("tiny")
-def test_the_furthest_of_several_counts_and_what_was_given_up_is_taken_up_again() -> None:
+def test_furthest_run_counts_and_cancelled_is_resumed() -> None:
     paused, cancelled = create_run(PLAIN, "paused"), create_run(PLAIN, "a-cancelled")
     paused.pause()
     cancelled.cancel()

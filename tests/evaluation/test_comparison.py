@@ -75,7 +75,7 @@ def answers(dataset: Dataset, share: float, recipe: Recipe, seed: int) -> pd.Dat
     return pd.concat(found)
 
 
-def test_runs_that_differ_in_the_seed_alone_are_one_side(folders: Folders) -> None:
+def test_runs_differing_in_seed_form_one_model(folders: Folders) -> None:
     dataset = heads(folders)
     for seed in (2, 0, 1):
         finish(f"resnet-{seed}", dataset, 0.3, replace(RECIPE, seed=seed))
@@ -100,7 +100,7 @@ def test_recipes_of_one_architecture_are_told_apart(folders: Folders) -> None:
     assert left_out == []
 
 
-def test_of_the_same_recipe_and_seed_the_latest_counts(folders: Folders) -> None:
+def test_of_same_recipe_and_seed_latest_counts(folders: Folders) -> None:
     dataset = heads(folders)
     for name in ("a-first", "b-again", "c-latest"):
         finish(name, dataset, 0.3)
@@ -110,7 +110,7 @@ def test_of_the_same_recipe_and_seed_the_latest_counts(folders: Folders) -> None
     assert all("c-latest" in text for one in left_out for text in (one.reason.en, one.reason.ko))
 
 
-def test_what_was_judged_on_other_pictures_is_left_out_with_the_reason(folders: Folders) -> None:
+def test_run_on_other_pictures_is_excluded_with_reason(folders: Folders) -> None:
     dataset, other = heads(folders), heads(folders, "elsewhere")
     finish("here", dataset, 0.3)
     finish("changed", dataset, 0.3, evaluation_hash="before", index_hash="before")
@@ -205,7 +205,7 @@ def test_random_answers_reach_what_is_said_of_them(folders: Folders) -> None:
         assert float(of(drawn)) == pytest.approx(expected[name], abs=0.01), name
 
 
-def test_the_best_to_be_expected_is_known_of_drawn_pictures(tiny: Dataset) -> None:
+def test_synthetic_pictures_have_a_ceiling(tiny: Dataset) -> None:
     found, best = find_baselines(tiny, "test"), ceiling(tiny, "test")
     for condition in CONDITIONS:
         assert by_name(found[condition], "ceiling")[KAPPA] == pytest.approx(best[condition])
@@ -221,7 +221,7 @@ def test_what_others_published_stands_beside_their_pictures_only(folders: Folder
     assert len(own[SEBUM]) == 2 * len(METRICS)  # nor is the ceiling known
 
 
-def test_where_the_part_cannot_say_there_is_no_reference(folders: Folders) -> None:
+def test_where_part_cannot_say_there_is_no_reference(folders: Folders) -> None:
     dataset = heads(folders)
     rows = dataset.index.reset_index(drop=True)
     rows.loc[rows["part"] != "calib", SEBUM.value] = 0  # healthy heads alone
@@ -232,7 +232,7 @@ def test_where_the_part_cannot_say_there_is_no_reference(folders: Folders) -> No
 @pytest.mark.parametrize(
     "damage", ["predictions.parquet", "operating_point.json", "manifest.json", "model.safetensors"]
 )
-def test_a_damaged_run_is_left_out_by_name_and_the_others_are_compared(folders: Folders, damage: str) -> None:
+def test_damaged_run_is_excluded_by_name(folders: Folders, damage: str) -> None:
     dataset = heads(folders)
     sound, broken = finish("sound", dataset, 0.2), finish("broken", dataset, 0.3, replace(RECIPE, lr=0.01))
     path = broken.folder / damage
@@ -245,7 +245,7 @@ def test_a_damaged_run_is_left_out_by_name_and_the_others_are_compared(folders: 
     assert damage in told.reason.ko
 
 
-def test_tables_that_are_not_about_the_same_labels_are_told_in_words(folders: Folders) -> None:
+def test_tables_with_other_labels_are_refused(folders: Folders) -> None:
     dataset = heads(folders)
     one, other = finish("one", dataset, 0.2), finish("other", dataset, 0.3, replace(RECIPE, lr=0.01))
     table = other.raw_predictions.copy()
@@ -257,7 +257,7 @@ def test_tables_that_are_not_about_the_same_labels_are_told_in_words(folders: Fo
     assert "one, other" in caught.value.text.ko
 
 
-def test_a_time_that_cannot_be_read_is_not_known(folders: Folders) -> None:
+def test_time_that_cannot_be_read_is_not_known(folders: Folders) -> None:
     run = finish("one", heads(folders), 0.2)
     for written in ("{", "[]", '{"machine": 1}'):
         write_text(run.folder / "speed.json", written)

@@ -61,7 +61,7 @@ def always_right(run: Run, condition: Condition) -> Run:
     return vouched(run)
 
 
-def test_the_best_run_on_validation_answers_for_its_architecture(copied: Copy) -> None:
+def test_best_run_on_validation_answers_for_its_architecture(copied: Copy) -> None:
     better = always_right(copied("better"), Condition.EXCESS_SEBUM)
     copied("other")
     resnet = copied("resnet", {"architecture": "resnet18"})

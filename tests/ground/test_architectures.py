@@ -12,13 +12,13 @@ def test_the_five_families_are_offered() -> None:
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_every_variant_is_a_legal_name_that_timm_or_torchvision_knows(name: str) -> None:
+def test_variants_exist_in_timm_or_torchvision(name: str) -> None:
     assert ARCHITECTURE_NAME.fullmatch(name)
     assert name == "googlenet" or timm.is_model(timm_name(name))
     assert name in FAMILIES[family(name)]
 
 
-def test_any_timm_name_is_legal_and_of_no_family() -> None:
+def test_any_timm_name_is_legal_without_family() -> None:
     assert all(ARCHITECTURE_NAME.fullmatch(name) for name in timm.list_models(pretrained=True))
     assert family("convnext_tiny") == "other"
     assert timm_name("convnext_tiny") == "convnext_tiny"

@@ -49,7 +49,7 @@ def test_severities_are_four_with_names_in_both_languages() -> None:
 
 
 @pytest.mark.parametrize("name", ["value_5", "dandruff", "5"])
-def test_a_condition_is_found_by_key_code_or_number(name: str) -> None:
+def test_condition_is_found_by_key_code_or_number(name: str) -> None:
     assert find_condition(name) is Condition.DANDRUFF
 
 
@@ -104,7 +104,7 @@ def test_every_type_is_explained() -> None:
     assert scalp_type(grades(0, 0, 0, 0, 0, 0)).reason.en == "No condition is “moderate” or worse."
 
 
-def test_a_missing_grade_leaves_the_type_undetermined_and_says_which() -> None:
+def test_missing_grade_leaves_type_undetermined_and_says_which() -> None:
     unknown = scalp_type({Condition.DANDRUFF: 3, Condition.HAIR_LOSS: None})
     assert unknown.key == "undetermined"
     assert unknown.missing == CONDITIONS[:4] + CONDITIONS[5:]

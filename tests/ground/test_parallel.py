@@ -64,7 +64,7 @@ def test_an_error_arrives_as_it_was_raised(processes: int) -> None:
     assert caught.value.text.ko == "3은 홀수입니다"
 
 
-def test_a_worker_that_dies_is_told_and_not_waited_for() -> None:
+def test_dead_worker_raises_instead_of_hanging() -> None:
     with pytest.raises(ScalpError) as caught:
         list(parallel_map(killed, range(10), 2))
     assert caught.value.code == "worker_died"

@@ -53,7 +53,7 @@ def wait_for_pictures() -> None:
     until(lambda: only().stage == "inspecting" and only().done > 0)
 
 
-def test_an_import_is_told_about_and_ends_in_a_data_set(folders: Folders, long: ImportRequest) -> None:
+def test_import_reports_progress_and_ends(folders: Folders, long: ImportRequest) -> None:
     start_import(long, "mine")
     assert (only().name, only().request, only().error) == ("mine", long, None)
     wait_for_pictures()
@@ -76,9 +76,7 @@ def test_an_import_is_told_about_and_ends_in_a_data_set(folders: Folders, long: 
     }
 
 
-def test_a_second_one_of_that_name_is_refused_while_it_lasts(
-    folders: Folders, long: ImportRequest, small: ImportRequest
-) -> None:
+def test_second_import_of_a_name_is_refused(folders: Folders, long: ImportRequest, small: ImportRequest) -> None:
     start_import(long, "mine")
     for request in (long, small):
         with pytest.raises(ScalpError) as caught:
@@ -89,7 +87,7 @@ def test_a_second_one_of_that_name_is_refused_while_it_lasts(
     until(lambda: not workers("mine"))
 
 
-def test_one_that_is_put_away_before_it_begins_leaves_nothing(folders: Folders, long: ImportRequest) -> None:
+def test_dismissed_import_leaves_nothing(folders: Folders, long: ImportRequest) -> None:
     start_import(long, "mine")
     dismiss_import("mine")
     until(lambda: workers("mine"))
@@ -122,7 +120,7 @@ def test_a_killed_one_goes_on_when_somebody_looks(
     assert open_dataset("mine").images == MANY
 
 
-def test_one_that_is_killed_again_and_again_counts_as_failed(
+def test_repeatedly_killed_import_counts_as_failed(
     folders: Folders, long: ImportRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = folders.data / "mine" / "import.json"
@@ -139,7 +137,7 @@ def test_one_that_is_killed_again_and_again_counts_as_failed(
     assert workers("mine") == []
 
 
-def test_one_that_fails_says_why_until_it_is_put_away(folders: Folders, tmp_path: Path) -> None:
+def test_failed_import_explains_until_dismissed(folders: Folders, tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "1.jpg").write_bytes(b"no picture")
     request = ImportRequest("aihub", str(tmp_path / "tree"))
@@ -160,7 +158,7 @@ def test_one_that_fails_says_why_until_it_is_put_away(folders: Folders, tmp_path
     assert open_dataset("mine").images == 1
 
 
-def test_a_running_one_is_stopped_and_the_next_goes_on_from_there(folders: Folders, long: ImportRequest) -> None:
+def test_stopped_import_is_continued_by_the_next(folders: Folders, long: ImportRequest) -> None:
     start_import(long, "mine")
     wait_for_pictures()
     dismiss_import("mine")

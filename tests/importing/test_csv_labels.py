@@ -27,7 +27,7 @@ def facts(row: LabelRow) -> dict[str, str]:
     return dict(json.loads(row[-1] or "{}"))
 
 
-def test_columns_are_found_by_their_names_in_any_spelling(tmp_path: Path) -> None:
+def test_columns_are_found_in_any_spelling(tmp_path: Path) -> None:
     table = written(tmp_path, "File Name,CLINIC,hair loss,Excess_Sebum,value_1,모낭홍반 농포,비듬,color\n")
     assert columns_of(table, {}) == {
         "image": "File Name",
@@ -41,7 +41,7 @@ def test_columns_are_found_by_their_names_in_any_spelling(tmp_path: Path) -> Non
     }
 
 
-def test_what_is_told_counts_and_the_rest_is_found(tmp_path: Path) -> None:
+def test_what_is_told_counts_and_rest_is_found(tmp_path: Path) -> None:
     table = written(tmp_path, "photo,image,grade,탈모\n")
     found = columns_of(table, {"image": "photo", "value_2": "grade"})
     assert found == {"image": "photo", "value_2": "grade", "value_6": "탈모", "meta_image": "image"}
@@ -57,9 +57,7 @@ def test_what_is_told_counts_and_the_rest_is_found(tmp_path: Path) -> None:
         ("", {}, "empty"),
     ],
 )
-def test_a_table_that_cannot_be_understood_is_refused_with_the_reason(
-    tmp_path: Path, header: str, given: dict[str, str], told: str
-) -> None:
+def test_unreadable_table_is_refused_with_reason(tmp_path: Path, header: str, given: dict[str, str], told: str) -> None:
     with pytest.raises(ScalpError, match=told) as caught:
         columns_of(written(tmp_path, header), given)
     assert caught.value.code == "bad_table"
@@ -102,7 +100,7 @@ def test_any_other_grade_is_told_and_left_open(tmp_path: Path, cell: str) -> Non
     assert grades_of(label[3]) == [None, None, None, 1, None, None]
 
 
-def test_rows_without_a_picture_are_told_and_short_rows_read(tmp_path: Path) -> None:
+def test_pictureless_rows_are_reported_short_rows_read(tmp_path: Path) -> None:
     table = written(tmp_path, "image,value_1,site\n,1,a\n2.jpg,2\n")
     fault, label = read_table(table, columns_of(table, {}))
     assert isinstance(fault, Fault)
@@ -111,7 +109,7 @@ def test_rows_without_a_picture_are_told_and_short_rows_read(tmp_path: Path) -> 
     assert facts(label) == {"image": "2"}
 
 
-def test_names_of_the_publisher_join_whatever_their_case_and_ending(tmp_path: Path) -> None:
+def test_publisher_names_join_in_any_case(tmp_path: Path) -> None:
     name = "0013_A2LEBJJDE00060O_1602578303771_2_TH"
     table = written(tmp_path, f"image,value_1\n{name.lower()}.jpg,1\n{name},1\nC:\\data\\{name}.JPG,1\n")
     assert [row[0] for row in labels(table)] == [name] * 3
@@ -125,7 +123,7 @@ def test_the_publisher_s_split_in_its_usual_words(tmp_path: Path, word: str, off
     assert facts(row).get("official") == official
 
 
-def test_further_columns_are_kept_as_text_up_to_a_limit(tmp_path: Path) -> None:
+def test_further_columns_are_kept_as_text(tmp_path: Path) -> None:
     more = [f"column {number}" for number in range(30)]
     table = written(
         tmp_path, ",".join(["image", "value_1", *more]) + "\n" + ",".join(["1.jpg", "1", *["x" * 300] * 30])
@@ -135,7 +133,7 @@ def test_further_columns_are_kept_as_text_up_to_a_limit(tmp_path: Path) -> None:
     assert set(kept.values()) == {"x" * 200}
 
 
-def test_a_cell_longer_than_any_table_has_is_an_error_that_is_told(tmp_path: Path) -> None:
+def test_overlong_cell_is_reported(tmp_path: Path) -> None:
     table = written(tmp_path, "image,value_1\n" + '"' + "x" * 200_000 + '",1\n')
     with pytest.raises(ScalpError, match="field larger"):
         list(read_table(table, columns_of(table, {})))

@@ -95,7 +95,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
         yield Whole(place, truth, of_tree(place / "내려받은 것"), before)
 
 
-def test_a_tree_with_every_quirk_is_found_as_it_was_built(whole: Whole) -> None:
+def test_tree_with_every_quirk_is_found(whole: Whole) -> None:
     assert_found(whole.dataset, whole.truth)
 
 
@@ -103,7 +103,7 @@ def test_every_planted_fault_is_named_and_nothing_else(whole: Whole) -> None:
     assert reported(whole.dataset) == whole.truth.faults
 
 
-def test_counts_and_the_complete_list_agree_with_the_report(whole: Whole) -> None:
+def test_counts_and_complete_list_agree_with_report(whole: Whole) -> None:
     said = report(whole.dataset)
     for kind, names in whole.truth.faults.items():
         assert said["counts"][kind] == len(said["faults"][kind]) >= len(names)
@@ -123,7 +123,7 @@ def test_nothing_is_written_into_the_tree_or_outside(whole: Whole) -> None:
     assert [path for path in whole.dataset.folder.rglob("*") if "evil" in path.name or path.suffix == ".jpg"] == []
 
 
-def test_what_lies_outside_or_is_no_picture_is_not_in_the_index(whole: Whole) -> None:
+def test_outside_files_and_non_pictures_stay_out(whole: Whole) -> None:
     index = whole.dataset.index
     assert not index["id"].str.contains("0099_|evil|bomb|inner|encrypted").any()
     assert not index["path"].str.contains("..", regex=False).any()
@@ -147,7 +147,7 @@ def test_parts_share_no_site_and_all_are_there(whole: Whole) -> None:
     assert whole.dataset.parts["by"] == "site"
 
 
-def test_the_publisher_s_split_is_kept_on_request_and_called_leaky(folders: Folders, tmp_path: Path) -> None:
+def test_official_split_is_kept_and_called_leaky(folders: Folders, tmp_path: Path) -> None:
     truth = build_tree(tmp_path / "tree", damaged=False)
     dataset = import_tree(ImportRequest("aihub", str(tmp_path / "tree"), by="official"), "mine", processes=1)
     tested = truth.rows.set_index("id")["official"].isin(["valid", "both"])
@@ -157,7 +157,7 @@ def test_the_publisher_s_split_is_kept_on_request_and_called_leaky(folders: Fold
     assert dataset.parts["overlap"]["file"] == pytest.approx(both / tested.sum(), abs=1e-4)
 
 
-def test_several_processes_find_the_same_and_tell_how_far_they_are(folders: Folders, tmp_path: Path) -> None:
+def test_several_processes_agree_and_report_progress(folders: Folders, tmp_path: Path) -> None:
     build_tree(tmp_path / "tree", damaged=False, sites=9)
     told: dict[str, list[tuple[int, int]]] = {}
 
@@ -185,7 +185,7 @@ def test_the_packing_does_not_matter(folders: Folders, tmp_path: Path, style: st
     assert report(dataset)["warnings"] == []
 
 
-def test_the_folder_itself_may_be_one_class_or_one_part(folders: Folders, tmp_path: Path) -> None:
+def test_root_folder_may_be_one_class_or_split(folders: Folders, tmp_path: Path) -> None:
     build_tree(tmp_path / "tree", styles=("folder",), damaged=False, labels=False)
     index = of_tree(tmp_path / "tree" / TOP / "Validation" / "[원천]탈모_1.경증").index
     assert set(index["folders"]) == {"value_6/1"}
@@ -193,7 +193,7 @@ def test_the_folder_itself_may_be_one_class_or_one_part(folders: Folders, tmp_pa
     assert index[[column for column in LABEL_COLUMNS if column != "value_6"]].isna().all(axis=None)
 
 
-def test_without_label_files_folders_label_their_own_condition_only(folders: Folders, tmp_path: Path) -> None:
+def test_folders_alone_label_their_own_condition(folders: Folders, tmp_path: Path) -> None:
     truth = build_tree(tmp_path / "tree", damaged=False, labels=False)
     dataset = of_tree(tmp_path / "tree")
     assert_found(dataset, truth)
@@ -246,7 +246,7 @@ def test_pictures_of_every_format_are_taken(folders: Folders, tmp_path: Path, en
     assert (dataset.images, reported(dataset)) == (4, {})
 
 
-def test_a_tree_that_shrinks_is_split_as_far_as_it_can_be(folders: Folders, tmp_path: Path) -> None:
+def test_shrinking_tree_is_split_where_possible(folders: Folders, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     build_tree(tree, styles=("folder",), damaged=False, sites=10)
     assert of_tree(tree).parts["by"] == "site"
@@ -329,7 +329,7 @@ def test_no_label_file_whatsoever_stops_an_import(folders: Folders, tmp_path: Pa
     assert sum(report(dataset)["counts"].values()) > 0
 
 
-def test_a_batch_of_rows_may_know_less_than_the_next(
+def test_batch_of_rows_may_know_less_than_next(
     folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(merge, "_BATCH", 3)
@@ -349,7 +349,7 @@ def test_a_batch_of_rows_may_know_less_than_the_next(
 # ---- again ----
 
 
-def test_a_second_import_of_the_same_tree_leaves_everything_as_it_is(folders: Folders, tmp_path: Path) -> None:
+def test_second_import_changes_nothing(folders: Folders, tmp_path: Path) -> None:
     build_tree(tmp_path / "tree", sites=6)
     first = of_tree(tmp_path / "tree")
     written = {name: (first.folder / name).stat().st_mtime_ns for name in ("index.parquet", "dataset.json", REPORT)}
@@ -379,7 +379,7 @@ def test_what_is_added_changed_or_removed_is_noticed(folders: Folders, tmp_path:
     assert reported(dataset) == {"label_without_picture": {gone}}
 
 
-def test_an_extracted_data_set_needs_its_tree_no_more(folders: Folders, tmp_path: Path) -> None:
+def test_extracted_data_set_needs_its_tree_no_more(folders: Folders, tmp_path: Path) -> None:
     truth = build_tree(tmp_path / "tree", damaged=False, sites=6)
     dataset = import_tree(replace(ImportRequest("aihub", str(tmp_path / "tree")), extract=True), "mine", processes=1)
     (tmp_path / "tree").rename(tmp_path / "elsewhere")
@@ -395,7 +395,7 @@ def test_a_folder_that_is_not_there_is_named(folders: Folders, tmp_path: Path) -
     assert list_datasets() == []
 
 
-def test_a_tree_that_has_gone_leaves_the_data_set_and_says_so(folders: Folders, tmp_path: Path) -> None:
+def test_vanished_tree_leaves_the_data_set(folders: Folders, tmp_path: Path) -> None:
     truth = build_tree(tmp_path / "tree", damaged=False, sites=6)
     dataset = of_tree(tmp_path / "tree")
     (tmp_path / "tree").rename(tmp_path / "elsewhere")
@@ -466,7 +466,7 @@ def kept(folder: Path) -> int:
         return 0
 
 
-def test_a_killed_import_goes_on_to_the_same_index(folders: Folders, tmp_path: Path) -> None:
+def test_killed_import_goes_on_to_same_index(folders: Folders, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     truth = build_tree(tree, damaged=False, sites=40, size=(640, 480))
     calm = of_tree(tree, "calm")
@@ -525,7 +525,7 @@ def kill_at(moment: str, source: Path, extract: bool = False) -> None:
 
 
 @pytest.mark.parametrize("moment", ["reading", "writing", "dataset.json", "index.parquet", "written"])
-def test_killed_at_any_moment_the_next_import_makes_the_same(folders: Folders, tmp_path: Path, moment: str) -> None:
+def test_killed_at_any_moment_next_import_makes_same(folders: Folders, tmp_path: Path, moment: str) -> None:
     build_tree(tmp_path / "tree", styles=("stored",), damaged=False, sites=3)
     (tmp_path / "tree" / "broken.zip").write_bytes(b"PK")
     kill_at(moment, tmp_path / "tree")
@@ -567,7 +567,7 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
-def test_an_import_under_way_keeps_the_old_index_readable(folders: Folders, tmp_path: Path) -> None:
+def test_import_under_way_keeps_old_index_readable(folders: Folders, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     build_tree(tree, styles=("stored",), damaged=False, sites=6)
     before = of_tree(tree)

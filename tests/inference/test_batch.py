@@ -132,7 +132,7 @@ def encode(grey: int) -> bytes:
     return buffer.getvalue()
 
 
-def test_what_the_gate_objects_to_is_graded_marked_and_told(
+def test_gated_pictures_are_graded_and_marked(
     own_run: Run, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (pictures / "11.jpg").write_bytes(encode(0))
@@ -181,9 +181,7 @@ def test_six_runs_of_one_condition_each(own_run: Run, folders: Folders, pictures
         assert probabilities == pytest.approx(grading.probabilities, abs=1e-6)
 
 
-def test_table_and_file_beside_it_say_who_graded_and_that_it_is_research(
-    trained: Trained, pictures: Path, tmp_path: Path
-) -> None:
+def test_batch_table_names_run_and_research_use(trained: Trained, pictures: Path, tmp_path: Path) -> None:
     outcome = graded([pictures], tmp_path / "table.parquet")
     beside = json.loads((tmp_path / "table.parquet.json").read_text())
     within = json.loads(pq.read_schema(tmp_path / "table.parquet").metadata[b"scalp_lab"])
@@ -216,7 +214,7 @@ def test_csv_has_the_same_rows_and_no_formulas(pictures: Path, tmp_path: Path, m
 # What there is to grade.
 
 
-def test_every_picture_once_in_the_order_of_the_paths(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_picture_once_in_order_of_paths(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (pictures / "below" / "넷").mkdir(parents=True)
     for number in (10, 11):
         (pictures / f"{number}.jpg").rename(pictures / "below" / "넷" / f"{number}.JPG")
@@ -275,7 +273,7 @@ def faulty(pictures: Path) -> Path:
     return pictures
 
 
-def test_bad_files_have_rows_that_say_why_and_stop_nothing(faulty: Path, tmp_path: Path) -> None:
+def test_bad_files_have_explained_rows(faulty: Path, tmp_path: Path) -> None:
     outcome = graded([faulty], tmp_path / "table.parquet")
     table = pd.read_parquet(tmp_path / "table.parquet").set_index("path")
     table.index = [path.removeprefix(f"{faulty}/") for path in table.index]
@@ -329,7 +327,7 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "training.predict", *map(str, arguments)]
 
 
-def test_killed_it_goes_on_and_ends_with_the_same_table(trained: Trained, tmp_path: Path) -> None:
+def test_killed_batch_resumes_to_the_same_table(trained: Trained, tmp_path: Path) -> None:
     folder = copies(tmp_path / "many", trained.picture, 240)
     killed, whole = tmp_path / "killed.parquet", tmp_path / "whole.parquet"
     parts = tmp_path / "killed.parquet.parts"
@@ -418,7 +416,7 @@ def test_another_file_is_never_replaced(pictures: Path, tmp_path: Path) -> None:
         graded([pictures], tmp_path / "table.xlsx")
 
 
-def test_two_at_once_do_not_write_the_same_table(pictures: Path, tmp_path: Path) -> None:
+def test_two_at_once_do_not_write_same_table(pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "table.parquet.parts").mkdir()
     with FileLock(tmp_path / "table.parquet.parts" / ".lock"), pytest.raises(ScalpError, match="Another process"):
         graded([pictures], tmp_path / "table.parquet")

@@ -77,7 +77,7 @@ def test_a_larger_sample_takes_up_what_is_known(trained: Trained, mine: Dataset,
     assert len(kept(mine)) == 1
 
 
-def test_what_was_computed_before_a_visitor_left_is_kept(
+def test_what_was_computed_before_visitor_left_is_kept(
     trained: Trained, mine: Dataset, steps: list[tuple[int, int]]
 ) -> None:
     def leave(done: int, total: int) -> None:
@@ -101,7 +101,7 @@ def test_what_cannot_be_read_is_left_out(trained: Trained, mine: Dataset) -> Non
     assert points.shape == (0, 2)
 
 
-def test_two_rows_of_one_content_have_the_same_features(trained: Trained, mine: Dataset) -> None:
+def test_two_rows_of_one_content_have_same_features(trained: Trained, mine: Dataset) -> None:
     rows = mine.index.reset_index(drop=True)
     rows.loc[1, ["sha256", "path"]] = rows.loc[0, ["sha256", "path"]]
     mine = write_dataset(mine.folder, mine.kind, mine.made, rows)
@@ -111,7 +111,7 @@ def test_two_rows_of_one_content_have_the_same_features(trained: Trained, mine: 
     assert not np.array_equal(values[0], values[2])
 
 
-def test_a_folder_that_cannot_be_written_only_keeps_nothing(trained: Trained, mine: Dataset) -> None:
+def test_folder_that_cannot_be_written_only_keeps_nothing(trained: Trained, mine: Dataset) -> None:
     (mine.folder / "cache").write_bytes(b"a file where the folder should be")
     _, first = features(trained.run, mine, ALL[:3])
     _, again = features(trained.run, mine, ALL[:3])
@@ -168,7 +168,7 @@ def large(folders: Folders, tiny_data: Dataset) -> Dataset:
     return write_dataset(folders.data / "large", "import", {}, rows)
 
 
-def test_a_sample_is_the_same_each_time_and_of_these_rows(large: Dataset) -> None:
+def test_sample_is_reproducible_within_the_rows(large: Dataset) -> None:
     rows = np.arange(0, 5000, 2)
     sampled = sample(large, rows, 600)
     assert len(sampled) == len(np.unique(sampled)) == 600
@@ -252,7 +252,7 @@ def encoded_again(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def test_a_picture_that_was_encoded_again_is_found_first(trained: Trained, searched: Dataset) -> None:
+def test_picture_that_was_encoded_again_is_found_first(trained: Trained, searched: Dataset) -> None:
     for image in searched.column("id").iloc[[0, 17, 40]]:
         again = encoded_again(searched.read(image))
         neighbors = nearest_neighbors(trained.run, searched, features_of(trained, again), count=3)
@@ -261,7 +261,7 @@ def test_a_picture_that_was_encoded_again_is_found_first(trained: Trained, searc
         assert [neighbor.distance for neighbor in neighbors] == sorted(neighbor.distance for neighbor in neighbors)
 
 
-def test_the_picture_itself_is_left_out_only_when_asked(trained: Trained, searched: Dataset) -> None:
+def test_picture_itself_is_left_out_only_when_asked(trained: Trained, searched: Dataset) -> None:
     image = str(searched.column("id").iloc[5])
     data = searched.read(image)
     seen = features_of(trained, data)
@@ -294,7 +294,7 @@ def test_a_sample_and_progress(trained: Trained, searched: Dataset) -> None:
     assert nearest_neighbors(trained.run, searched, seen, most=6) == neighbors, "the sample is the same every time"
 
 
-def test_equally_near_ones_are_in_the_order_of_their_ids(trained: Trained, searched: Dataset) -> None:
+def test_ties_are_ordered_by_id(trained: Trained, searched: Dataset) -> None:
     nothing = np.zeros_like(features_of(trained, trained.picture))
     neighbors = nearest_neighbors(trained.run, searched, nothing, count=5)
     assert [neighbor.image for neighbor in neighbors] == searched.column("id").iloc[:5].tolist()

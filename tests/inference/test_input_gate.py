@@ -60,7 +60,7 @@ def textured(mean: float = 150, deviation: float = 25, size: tuple[int, int] = (
 # ---- what it decides ----
 
 
-def test_of_the_scalps_it_was_calibrated_on_one_in_twenty_is_far(fitted: Gate) -> None:
+def test_one_in_twenty_calibration_pictures_is_far(fitted: Gate) -> None:
     seen = scalps(400, 1)
     share = (fitted.distance(seen.features, seen.texture_features) > fitted.limits.distance).mean()
     assert FALSE_ALARMS - 0.01 < share <= FALSE_ALARMS
@@ -72,14 +72,14 @@ def test_of_other_scalps_it_is_about_as_many(fitted: Gate) -> None:
 
 
 @pytest.mark.parametrize("strange", ["features", "texture_features"])
-def test_what_is_strange_to_the_network_or_at_a_glance_is_far(fitted: Gate, strange: str) -> None:
+def test_strange_features_or_textures_are_far(fitted: Gate, strange: str) -> None:
     seen = scalps(50, 3)
     astray = getattr(seen, strange) + 2 * np.random.default_rng(0).normal(size=getattr(seen, strange).shape)
     seen = seen._replace(**{strange: astray})
     assert (fitted.distance(seen.features, seen.texture_features) > fitted.limits.distance).all()
 
 
-def test_limits_leave_out_hardly_any_of_the_calibration_part(fitted: Gate) -> None:
+def test_limits_leave_out_hardly_any_of_calibration_part(fitted: Gate) -> None:
     seen, limits = scalps(400, 1), fitted.limits
     beyond = (
         (seen.sharpness < limits.sharpness)
@@ -121,7 +121,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_every_reason_is_told_in_both_languages_with_its_figures(fitted: Gate, code: str) -> None:
+def test_reasons_name_figures_in_both_languages(fitted: Gate, code: str) -> None:
     reasons = {reason.code: reason for reason in fitted.check(picture_of(BAD[code]), np.zeros(CHANNELS, np.float32))}
     reason = reasons[code]
     worse = reason.value > reason.limit if code in ("over_exposed", "not_a_scalp") else reason.value < reason.limit
@@ -143,7 +143,7 @@ def test_a_picture_like_the_others_passes(fitted: Gate) -> None:
     assert likely.check(picture_of(pixels), scalps(1, 0).features[0].astype(np.float32)) == ()
 
 
-def test_turned_on_its_side_a_picture_is_not_smaller(fitted: Gate) -> None:
+def test_turned_on_its_side_picture_is_not_smaller(fitted: Gate) -> None:
     wide = Picture(textured(size=(640, 100)), "JPEG", 640, 100)  # the file's own size, before it was turned
     assert "too_small" not in {reason.code for reason in fitted.check(wide, np.zeros(CHANNELS, np.float32))}
 
@@ -178,7 +178,7 @@ def test_a_glance_is_the_same_at_any_size() -> None:
     )
 
 
-def test_a_glance_hardly_changes_where_a_jpeg_is_decoded_at_a_reduced_scale(trained: Trained) -> None:
+def test_image_stats_survive_reduced_jpeg_scale(trained: Trained) -> None:
     whole, reduced = (image_stats(images.decode(trained.picture, least).pixels) for least in (None, (SIDE, SIDE)))
     assert reduced.sharpness == pytest.approx(whole.sharpness, rel=0.1)
     assert reduced.brightness == pytest.approx(whole.brightness, abs=3)
@@ -194,7 +194,7 @@ def test_blur_lowers_sharpness_and_darkness_does_not() -> None:
 # ---- the file ----
 
 
-def test_a_gate_decides_alike_before_it_was_written_and_after(fitted: Gate, tmp_path: Path) -> None:
+def test_gate_decides_alike_after_reading(fitted: Gate, tmp_path: Path) -> None:
     input_gate.write(fitted, tmp_path / "gate.safetensors")
     back = input_gate.read(tmp_path / "gate.safetensors", "w")
     seen = scalps(200, 4)
@@ -207,7 +207,7 @@ def test_a_gate_decides_alike_before_it_was_written_and_after(fitted: Gate, tmp_
     assert input_gate.read(tmp_path / "gate.safetensors", "w") is back  # kept until the file changes
 
 
-def test_a_gate_of_other_weights_or_another_version_or_none_is_none(fitted: Gate, tmp_path: Path) -> None:
+def test_gate_of_other_weights_or_version_is_ignored(fitted: Gate, tmp_path: Path) -> None:
     path = tmp_path / "gate.safetensors"
     assert input_gate.read(path, "w") is None
     input_gate.write(fitted, path)
@@ -251,7 +251,7 @@ def _metadata(whole: bytes) -> str:
     return json.loads(whole[8 : 8 + length])["__metadata__"]["gate"]
 
 
-def test_a_damaged_file_is_no_gate_and_the_log_says_so(
+def test_damaged_gate_file_is_logged_and_ignored(
     fitted: Gate, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name, content in damaged_files(fitted, tmp_path).items():
@@ -271,9 +271,7 @@ def own_run(trained: Trained, folders: Folders, tiny: Dataset) -> Run:
     return Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "own")))
 
 
-def test_the_gate_of_a_run_is_fitted_on_its_pictures_and_answers(
-    own_run: Run, trained: Trained, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_gate_is_fitted_and_answers(own_run: Run, trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     assert predict.graders(run=own_run).grade(trained.picture).gradable is None
     monkeypatch.setattr(gate_fit, "FEWEST", 5)
     gate = gate_fit.refit(own_run)
@@ -304,7 +302,7 @@ def test_calibrating_fits_the_gate_as_well(
     assert own_run.gate_path.exists()
 
 
-def test_without_the_pictures_the_operating_point_is_fitted_all_the_same(
+def test_without_pictures_operating_point_is_fitted_all_same(
     own_run: Run, folders: Folders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SCALP_DATA", str(folders.data))  # empty
@@ -313,7 +311,7 @@ def test_without_the_pictures_the_operating_point_is_fitted_all_the_same(
     assert "are not here" in capsys.readouterr().out
 
 
-def test_a_finished_training_stands_whatever_comes_of_its_gate(
+def test_finished_training_stands_whatever_comes_of_its_gate(
     own_run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from scalp_core.learning import train

@@ -70,16 +70,16 @@ def test_the_fastest_that_passes_is_chosen() -> None:
     )
 
 
-def test_where_the_8_bit_file_gets_lost_the_other_short_cut_stands_alone() -> None:
+def test_lossy_8_bit_leaves_the_other_candidate() -> None:
     assert choose([way(EXACT, 10), way(REDUCED, 9, 0.02), way(INT8, 6), way(BOTH, 3)]) == INT8
 
 
-def test_next_to_no_gain_is_not_worth_other_digits() -> None:
+def test_negligible_gain_is_not_taken() -> None:
     assert choose([way(EXACT, 10), way(REDUCED, 10.5 / LEAST_GAIN)]) == EXACT
     assert choose([way(EXACT, 10), way(REDUCED, 9.9 / LEAST_GAIN)]) == REDUCED
 
 
-def test_what_cannot_be_compared_and_another_mind_of_the_gate_do_not_pass() -> None:
+def test_incomparable_candidates_do_not_pass() -> None:
     assert way(REDUCED, 1, TOLERANCE).passed()
     assert not way(REDUCED, 1, float("nan")).passed()
     assert way(REDUCED, 1, reflagged=0.01).passed()
@@ -180,9 +180,7 @@ def int8_of(run: Run, path: Path) -> None:
     optimize.write_int8(run.export_path, pictures, path)
 
 
-def test_the_8_bit_network_is_the_same_each_time_and_its_evidence_adds_up(
-    run: Run, judged: Dataset, tmp_path: Path
-) -> None:
+def test_8_bit_network_is_deterministic_with_evidence(run: Run, judged: Dataset, tmp_path: Path) -> None:
     predict.graders(run=run).load()
     int8_of(run, run.int8_path)
     int8_of(run, tmp_path / "again.onnx")
@@ -201,7 +199,7 @@ def test_the_8_bit_network_is_the_same_each_time_and_its_evidence_adds_up(
 
 
 @pytest.mark.parametrize("damage", ["missing", "damaged", "other weights"])
-def test_an_8_bit_network_that_is_not_what_was_checked_does_not_answer(damage: str, run: Run, judged: Dataset) -> None:
+def test_unchecked_8_bit_network_does_not_answer(damage: str, run: Run, judged: Dataset) -> None:
     content = judged.read(str(judged.column("id").iloc[0]))
     exact = predict.grade(content)
     int8_of(run, run.int8_path)

@@ -96,9 +96,7 @@ def by(many: int, pictures: dict[str, bytes]) -> list[list[str]]:
     return [names[start : start + many] for start in range(0, len(names), many)]
 
 
-def test_the_page_grades_what_it_can_of_those_that_a_visitor_may_choose(
-    pictures: dict[str, bytes], trained: Trained
-) -> None:
+def test_page_grades_all_readable_offered_files(pictures: dict[str, bytes], trained: Trained) -> None:
     offered = {name: content for name, content in pictures.items() if PurePosixPath(name).suffix in OFFERED}
     at = open_page("diagnose")
     for some in by(uploads.MAX_PICTURES, offered):

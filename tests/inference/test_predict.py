@@ -55,7 +55,7 @@ def test_it_agrees_with_the_predictions_the_run_recorded(trained: Trained) -> No
         assert np.abs(expected - grading.probabilities).max() < 1e-4
 
 
-def test_one_pass_answers_for_all_conditions_of_a_run(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_pass_answers_for_all_conditions_of_run(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     passes = []
     real = session.Session.answer
     monkeypatch.setattr(session.Session, "answer", lambda self, pixels: passes.append(1) or real(self, pixels))
@@ -72,7 +72,7 @@ POINT = OperatingPoint(
 )
 
 
-def test_a_new_operating_point_decides_at_once_and_reloads_nothing(
+def test_new_operating_point_applies_without_reload(
     trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
@@ -96,7 +96,7 @@ def test_a_new_operating_point_decides_at_once_and_reloads_nothing(
     assert after[Condition.PUSTULES].grade == 3 != before[Condition.PUSTULES].grade
 
 
-def test_what_is_answered_is_what_the_table_of_predictions_says(trained: Trained, folders: Folders) -> None:
+def test_predict_agrees_with_the_prediction_table(trained: Trained, folders: Folders) -> None:
     run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
     run.write_operating_point(POINT)
     recorded = run.predictions[run.predictions["part"] == "test"]
@@ -109,7 +109,7 @@ def test_what_is_answered_is_what_the_table_of_predictions_says(trained: Trained
         assert grading.grade_set == recorded_set
 
 
-def test_some_conditions_only_and_a_threshold_of_ones_own(trained: Trained) -> None:
+def test_some_conditions_only_and_threshold_of_ones_own(trained: Trained) -> None:
     wanted = (Condition.HAIR_LOSS, Condition.DANDRUFF)
     answer = grade(trained.picture, wanted, threshold=1)
     assert tuple(answer.gradings) == wanted
@@ -133,7 +133,7 @@ def test_any_run_can_be_asked_whoever_is_champion(trained: Trained, folders: Fol
         assert grading.probabilities == pytest.approx(expected.tolist())
 
 
-def test_several_runs_answer_side_by_side_as_each_does_alone(trained: Trained, folders: Folders) -> None:
+def test_several_runs_answer_as_each_alone(trained: Trained, folders: Folders) -> None:
     runs = [Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / name))) for name in ("a", "b", "c")]
     for run in runs[1:]:
         with_all_pixels(run)
@@ -152,7 +152,7 @@ def test_several_runs_answer_side_by_side_as_each_does_alone(trained: Trained, f
                 assert grading.probabilities == pytest.approx(alone[condition].probabilities, abs=1e-6)
 
 
-def test_a_short_cut_is_taken_where_the_run_says_so(trained: Trained, folders: Folders) -> None:
+def test_short_cut_is_taken_where_run_says_so(trained: Trained, folders: Folders) -> None:
     run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
     with_all_pixels(run)
     whole = grade(trained.picture)
@@ -189,7 +189,7 @@ def test_an_unknown_runtime_is_told(trained: Trained, monkeypatch: pytest.Monkey
         grade(trained.picture)
 
 
-def test_the_evidence_is_made_of_the_features_that_are_told(trained: Trained) -> None:
+def test_evidence_is_made_of_features_that_are_told(trained: Trained) -> None:
     answer = grade(trained.picture)
     head = load_network(trained.run).head
     with torch.inference_mode():
@@ -265,9 +265,7 @@ print(json.dumps([grading.probabilities for grading in answer.gradings.values()]
 """
 
 
-def test_answering_needs_no_torch_and_makes_a_missing_export(
-    trained: Trained, folders: Folders, tmp_path: Path
-) -> None:
+def test_answering_needs_no_torch_and_makes_missing_export(trained: Trained, folders: Folders, tmp_path: Path) -> None:
     copy = shutil.copytree(trained.run.folder, folders.artifacts / "copy")
     (copy / "model.onnx").unlink()
     (copy / "export.json").unlink()

@@ -18,7 +18,7 @@ DARK = Reason("too_dark", Text("It is dark.", "어둡습니다."), 1.0, 2.0)
 BAD = ScalpError("not_a_picture", "This is none.", "사진이 아닙니다.")
 
 
-def test_a_row_has_nothing_that_the_schema_does_not_know(trained: Trained) -> None:
+def test_row_has_nothing_that_schema_does_not_know(trained: Trained) -> None:
     columns = schema(CONDITIONS)
     answer = replace(predict.grade(trained.picture), reasons=(BLURRED, DARK))
     for result in (answer, replace(answer, reasons=()), replace(answer, reasons=None), BAD):
@@ -45,7 +45,7 @@ def test_what_the_gate_found(trained: Trained) -> None:
     ]
 
 
-def test_text_that_begins_like_a_formula_is_no_formula() -> None:
+def test_text_that_begins_like_formula_is_no_formula() -> None:
     file = io.StringIO(newline="")
     write_csv(file, ["path", "n"], [{"path": "=1+1", "n": -1}, {"path": "두피.jpg"}])
     read = pd.read_csv(io.StringIO(file.getvalue()))

@@ -60,7 +60,7 @@ def test_the_content_says_what_a_zip_is() -> None:
     assert codes([("broken.ZIP", b"no zip at all")]) == ["bad_zip"]
 
 
-def test_what_is_no_picture_is_passed_over_without_a_word() -> None:
+def test_non_pictures_in_a_zip_are_skipped() -> None:
     members = [(f"{folder}x.jpg", PICTURE) for folder in ("__MACOSX/", "", "._")]
     members += [("label.json", b"{}"), ("Thumbs.db", b"1"), ("folder/", b""), (".DS_Store", b"1")]
     assert names([("a.zip", packed(members))]) == ["x.jpg"]
@@ -111,7 +111,7 @@ def test_files_of_one_name_are_told_apart() -> None:
     ]
 
 
-def test_encrypted_nested_and_damaged_members_are_told_and_the_rest_is_read() -> None:
+def test_bad_zip_members_are_reported_others_read() -> None:
     archive = packed([("good.jpg", PICTURE), ("inner.zip", b"PK"), ("bad.jpg", PICTURE)], zipfile.ZIP_DEFLATED)
     at = archive.rindex(b"bad.jpg", 0, archive.index(b"PK\x01\x02"))
     damaged = bytearray(archive)
@@ -138,7 +138,7 @@ def test_a_bomb_is_not_inflated() -> None:
     assert codes([("a.zip", bomb)]) == ["too_large", "ok"]
 
 
-def test_a_bomb_that_lies_about_its_size_is_not_inflated() -> None:
+def test_lying_bomb_is_not_inflated() -> None:
     archive = bytearray(packed([("bomb.jpg", bytes(64 * 2**20))], zipfile.ZIP_DEFLATED))
     for place in (22, archive.index(b"PK\x01\x02") + 24):
         archive[place : place + 4] = (1000).to_bytes(4, "little")
@@ -147,14 +147,14 @@ def test_a_bomb_that_lies_about_its_size_is_not_inflated() -> None:
     assert upload.data.code == "bad_zip"
 
 
-def test_many_overlapping_entries_are_counted_before_they_are_read() -> None:
+def test_overlapping_entries_are_counted_first() -> None:
     entry = b"PK\x01\x02" + bytes(42)
     (upload,) = read_uploads([("a.zip", b"PK\x03\x04" + entry * (uploads.MAX_MEMBERS + 1))])
     assert isinstance(upload.data, ScalpError)
     assert upload.data.code == "too_large"
 
 
-def test_no_more_pictures_than_agreed_and_the_rest_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_surplus_pictures_are_counted_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     archive = packed([(f"{number:03d}.jpg", PICTURE) for number in range(uploads.MAX_PICTURES + 20)])
     unpacked = []
     monkeypatch.setattr(uploads, "read_zip_image", lambda *of: unpacked.append(of) or b"")
@@ -184,7 +184,7 @@ def test_captures_of_the_built_in_data_set() -> None:
     assert [region(f"{picture.stem}.jpg") for picture in planned] == [REGIONS[picture.region] for picture in planned]
 
 
-def test_a_capture_s_pictures_are_in_the_order_of_its_frames() -> None:
+def test_capture_pictures_follow_their_frames() -> None:
     stem = "0013_A2LEBJJDE00060O_1602578303771"
     files = [f"{stem}_6_BH.jpg", "cat.jpg", f"{stem}_2_TH.JPG", f"day/{stem}_4_LH.jpg (2)", f"{stem}_9_XX.jpg"]
     assert group_captures(files) == {stem: [2, 3, 0]}
@@ -197,7 +197,7 @@ def test_a_capture_s_pictures_are_in_the_order_of_its_frames() -> None:
     ]
 
 
-def test_every_zip_of_a_few_flipped_bytes_is_answered() -> None:
+def test_every_zip_of_few_flipped_bytes_is_answered() -> None:
     archive = packed([("a.jpg", PICTURE), ("b/c.png", PICTURE)], zipfile.ZIP_DEFLATED)
     for place in range(len(archive)):
         flipped = bytearray(archive)

@@ -45,7 +45,7 @@ def test_the_layout_changes_nothing_but_rounding() -> None:
     torch.testing.assert_close(augment(pixels.contiguous(memory_format=torch.channels_last)), plain, rtol=0, atol=0.01)
 
 
-def test_a_seed_repeats_it_and_no_two_are_alike() -> None:
+def test_seed_repeats_it_and_no_two_are_alike() -> None:
     first, second = augment(picture(6)), augment(picture(6))
     torch.manual_seed(0)
     assert torch.equal(augment(picture(6)), first)
@@ -63,7 +63,7 @@ def test_every_side_comes_up_equally_often() -> None:
     assert all(70 <= count <= 130 for count in np.bincount(corner, minlength=4))
 
 
-def test_a_grey_picture_stays_even_and_takes_the_gains_only() -> None:
+def test_grey_picture_stays_even_and_takes_gains_only() -> None:
     varied = augment(torch.full((200, 3, 32, 32), 128.0))
     assert (varied - varied[:, :, :1, :1]).abs().max() < 1e-2
     logarithms = (varied[:, :, 0, 0] / 128).log()
@@ -92,7 +92,7 @@ def test_skin_keeps_its_redness_beside_other_skin() -> None:
     assert ends.max() < 16
 
 
-def test_a_red_spot_of_three_pixels_is_still_there() -> None:
+def test_red_spot_of_three_pixels_is_still_there() -> None:
     pixels = torch.tensor([167.0, 152.0, 145.0])[:, None, None].repeat(200, 1, 64, 64)
     pixels[:, :, 31:34, 31:34] = torch.tensor([200.0, 50.0, 50.0])[:, None, None]
     varied = augment(pixels)
@@ -117,7 +117,7 @@ def test_the_grid_is_torch_s(height: int, width: int) -> None:
     torch.testing.assert_close(module._grid(placements, height, width), expected)
 
 
-def test_turns_keep_right_angles_whatever_the_side_up_and_the_frame() -> None:
+def test_turns_keep_right_angles_in_any_frame() -> None:
     placements = module._placements(picture(100, 48, 80))[:, :, :2]
     sizes = torch.tensor([80.0, 48.0])
     in_pixels = placements * sizes[:, None] / sizes

@@ -30,7 +30,7 @@ def test_by_hand() -> None:
     assert picture_weights(labels, "square_root") == pytest.approx([*(roots / roots.mean()), 1])
 
 
-def test_full_makes_the_grades_of_a_single_condition_equal() -> None:
+def test_full_makes_grades_of_single_condition_equal() -> None:
     labels = column(0, 0, 0, 0, 0, 1, 1, 3, NAN, NAN)
     assert sampled_shares(labels, picture_weights(labels, "full")) == pytest.approx(np.array([[1, 1, 0, 1]]) / 3)
 

@@ -66,7 +66,7 @@ def loop_of(recipe: Recipe, dataset: Dataset, folders: Folders) -> Loop:
 # ---- learning ----
 
 
-def test_it_learns_and_labels_that_are_missing_are_masked(coloured: Dataset) -> None:
+def test_network_learns_with_missing_labels_masked(coloured: Dataset) -> None:
     recipe = replace(RECIPE, data="coloured", epochs=8, lr=1e-2, augmentation="none", batch_size=16)
     run = create_run(recipe)
     train_run(run)
@@ -122,7 +122,7 @@ def test_early_layers_learn_more_slowly(tiny: Dataset, folders: Folders) -> None
     assert all(rate == pytest.approx(scale * rates[1.0]) for scale, rate in rates.items())
 
 
-def test_it_stops_when_nothing_gets_better_and_keeps_the_best(tiny: Dataset) -> None:
+def test_early_stopping_keeps_the_best_epoch(tiny: Dataset) -> None:
     run = create_run(replace(RECIPE, epochs=50, patience=2, lr=1e-7))
     train_run(run)
     assert len(run.history) < 50
@@ -151,7 +151,7 @@ def in_pieces(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("recipe", [ALL_OPTIONS, HEAD_ONLY], ids=["everything", "head"])
-def test_interrupted_after_every_epoch_it_ends_exactly_as_uninterrupted(
+def test_interruption_after_every_epoch_changes_nothing(
     recipe: Recipe, trained: Trained, tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy_source(trained, folders)
@@ -162,7 +162,7 @@ def test_interrupted_after_every_epoch_it_ends_exactly_as_uninterrupted(
     assert_same_outcome(straight, broken)
 
 
-def test_the_plain_recipe_resumes_exactly_and_another_seed_ends_elsewhere(
+def test_plain_recipe_resumes_exactly_other_seed_differs(
     trained: Trained, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = replace(RECIPE, epochs=2)
@@ -220,7 +220,7 @@ def train_within(run: Run, megabytes: int) -> str:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of address space is Linux's")
-def test_where_memory_is_short_batches_pass_in_pieces_and_it_finishes(tiny: Dataset) -> None:
+def test_short_memory_splits_batches(tiny: Dataset) -> None:
     # About 20 MB a picture: 24 of them need clearly more than there is, 12 clearly less.
     run = create_run(replace(RECIPE, image_size=256, batch_size=24, epochs=2, augmentation="none"))
     printed = train_within(run, 370)
@@ -231,7 +231,7 @@ def test_where_memory_is_short_batches_pass_in_pieces_and_it_finishes(tiny: Data
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of address space is Linux's")
-def test_where_not_even_two_pictures_fit_it_fails_in_words(tiny: Dataset) -> None:
+def test_memory_below_two_pictures_fails(tiny: Dataset) -> None:
     run = create_run(replace(RECIPE, image_size=512, batch_size=16, epochs=2))
     printed = train_within(run, 0)
     assert run.state is State.FAILED, printed
@@ -293,7 +293,7 @@ def test_pieces_hold_all_pictures_and_never_one_alone() -> None:
             assert min(sizes) >= 2 or pictures == 1
 
 
-def test_gradients_in_pieces_are_those_of_the_whole_batch(tiny: Dataset, folders: Folders) -> None:
+def test_gradients_in_pieces_are_those_of_whole_batch(tiny: Dataset, folders: Folders) -> None:
     recipe = replace(RECIPE, augmentation="none", architecture="test_vit", grade_weights="full")  # no batch statistics
     loop = loop_of(recipe, tiny, folders)
     batch = loop._batch(torch.from_numpy(loop.parts["train"][:7]))
@@ -323,7 +323,7 @@ def test_a_run_told_to_take_fewer_says_so(
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
-def test_weights_spoilt_by_the_very_last_step_are_not_kept(
+def test_weights_spoilt_by_the_last_step_are_discarded(
     ema: float, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = create_run(replace(RECIPE, epochs=2, ema=ema))
@@ -352,7 +352,7 @@ def relabelled(dataset: Dataset, change: Callable[[pd.DataFrame], pd.DataFrame])
     return write_dataset(dataset.folder, "test", {}, change(dataset.index.reset_index(drop=True)))
 
 
-def test_a_condition_without_labels_to_calibrate_on_is_left_as_it_is(coloured: Dataset) -> None:
+def test_condition_without_calibration_labels_stays(coloured: Dataset) -> None:
     def without(rows: pd.DataFrame) -> pd.DataFrame:
         rows.loc[rows["part"].isin(["calib", "test"]), "value_2"] = None
         return rows
@@ -376,9 +376,7 @@ def test_a_condition_without_any_label_is_refused_beforehand(coloured: Dataset) 
 
 @pytest.mark.parametrize("architecture", ["test_efficientnet", "test_resnet"])
 @pytest.mark.parametrize("pictures", [1, 3])
-def test_a_handful_of_pictures_smaller_than_the_batch_is_learned_from(
-    pictures: int, architecture: str, coloured: Dataset
-) -> None:
+def test_fewer_pictures_than_a_batch_are_learned(pictures: int, architecture: str, coloured: Dataset) -> None:
     def few(rows: pd.DataFrame) -> pd.DataFrame:
         rows[["value_4", "value_5", "value_6"]] = 1
         train = rows.index[rows["part"] == "train"]

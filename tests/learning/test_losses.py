@@ -102,7 +102,7 @@ def test_a_neighbour_costs_less_than_a_far_grade(name: str) -> None:
     assert costs[1] < costs[3]
 
 
-def test_distance_weighted_prefers_the_grade_of_least_squared_error() -> None:
+def test_distance_weighted_prefers_grade_of_least_squared_error() -> None:
     # Half of such pictures are 0, the others 2 or 3: what errs least in the square is a grade none of them has.
     shares = torch.tensor([[0.5, 0.0, 0.25, 0.25]])
     logits = torch.zeros(1, 4, requires_grad=True)

@@ -49,7 +49,7 @@ def test_every_variant_grades_a_picture(architecture: str) -> None:
     assert sum(weight.numel() for weight in network.parameters()) < 90_000_000
 
 
-def test_a_single_condition_is_the_same_network_with_a_smaller_head() -> None:
+def test_single_condition_is_same_network_with_smaller_head() -> None:
     network, _ = build("test_resnet", 1, 64, "none")
     assert network.eval()(pictures(2, 64)).shape[:3] == (2, 1, 4)
 
@@ -136,7 +136,7 @@ def test_half_precision_is_adopted_as_what_it_says(tmp_path: Path) -> None:
     assert torch.equal(network.head.weight, source.head.weight.float())
 
 
-def test_a_transformer_adopted_at_another_size_sees_about_the_same(tmp_path: Path) -> None:
+def test_transformer_adopted_at_another_size_sees_about_same(tmp_path: Path) -> None:
     torch.manual_seed(0)
     small, _ = build("test_vit", 6, 64, "none")
     save_file(small.state_dict(), tmp_path / "model.safetensors")
@@ -212,7 +212,7 @@ def backbone_file(path: Path, architecture: str = "test_resnet") -> dict[str, to
 
 
 @pytest.mark.parametrize("architecture", ["test_resnet", "test_vit", "vit_tiny"])
-def test_a_safetensors_file_really_gives_the_backbone_its_weights(architecture: str, tmp_path: Path) -> None:
+def test_safetensors_file_really_gives_backbone_its_weights(architecture: str, tmp_path: Path) -> None:
     name = "vit_tiny_patch16_224" if architecture == "vit_tiny" else architecture
     source = timm.create_model(name, num_classes=10)
     save_file(source.state_dict(), tmp_path / "weights.safetensors")
@@ -316,7 +316,7 @@ NOWHERE = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:
     [("resnet18", {"HF_HUB_OFFLINE": "1"}), ("googlenet", NOWHERE)],
     ids=["offline", "no network"],
 )
-def test_without_a_network_pretrained_weights_are_missed_in_words(
+def test_without_network_pretrained_weights_are_missed_in_words(
     architecture: str, environment: dict[str, str], tmp_path: Path
 ) -> None:
     done = build_elsewhere(tmp_path, architecture, **environment)

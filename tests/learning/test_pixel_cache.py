@@ -17,7 +17,7 @@ from scalp_core.runs.store import create_run
 HALF = Preprocessing(64, 64, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "bilinear")
 
 
-def test_it_holds_the_pictures_in_order_and_is_made_once(tiny: Dataset) -> None:
+def test_pixel_cache_is_ordered_and_made_once(tiny: Dataset) -> None:
     pixels = cached_pixels(tiny, HALF)
     assert pixels.shape == (48, 64, 64, 3)
     for row in (0, 17, 47):
@@ -37,7 +37,7 @@ def test_stop_request_ends_the_preparation_at_once(tiny: Dataset, folders: Folde
     assert not list((tiny.folder / "cache").glob(".tmp-*"))
 
 
-def test_features_are_computed_once_and_a_killed_ones_remains_are_swept(tiny: Dataset) -> None:
+def test_features_are_computed_once_and_leftovers_swept(tiny: Dataset) -> None:
     computed: list[int] = []
 
     def compute() -> npt.NDArray[np.float32]:

@@ -60,9 +60,7 @@ def test_a_finished_run_is_whole(trained: Trained) -> None:
     assert run.manifest["parameters"] == sum(weight.numel() for weight in load_network(run).parameters())
 
 
-def test_a_packed_run_is_half_as_large_and_still_itself(
-    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_packed_run_is_half_as_large(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate_fit, "FEWEST", 3)
     run = Run(Path(shutil.copytree(trained.run.folder, tmp_path / "packed")))
     before, bytes_before = run.predictions, run.weights_path.stat().st_size
@@ -75,7 +73,7 @@ def test_a_packed_run_is_half_as_large_and_still_itself(
     assert input_gate.read(run.gate_path, run.manifest["files"]["model.safetensors"]) is not None
 
 
-def test_cancelling_stops_within_a_step_and_keeps_what_was_finished(tiny: Dataset) -> None:
+def test_cancelling_keeps_what_was_finished(tiny: Dataset) -> None:
     run = create_run(replace(RECIPE, epochs=1000, patience=0))
     stopped: list[BaseException] = []
 
@@ -117,7 +115,7 @@ def failure(run: Run) -> str:
     return run.error[0].en
 
 
-def test_a_picture_that_is_missing_or_broken_is_named(own_copy: Dataset) -> None:
+def test_picture_that_is_missing_or_broken_is_named(own_copy: Dataset) -> None:
     image_id = own_copy.index["id"].iloc[5]
     path = own_copy.folder / own_copy.index.at[image_id, "path"]
     data = path.read_bytes()
@@ -127,7 +125,7 @@ def test_a_picture_that_is_missing_or_broken_is_named(own_copy: Dataset) -> None
     assert f"Picture {image_id}" in failure(create_run(RECIPE))
 
 
-def test_a_loss_that_is_no_number_fails_with_what_to_do(tiny: Dataset, tmp_path: Path) -> None:
+def test_infinite_loss_fails_with_advice(tiny: Dataset, tmp_path: Path) -> None:
     state = timm.create_model(RECIPE.architecture).state_dict()
     spoilt = {
         name: tensor.fill_(float("inf")) if tensor.is_floating_point() else tensor for name, tensor in state.items()
@@ -145,7 +143,7 @@ def test_data_that_changed_since_are_not_trained_on(own_copy: Dataset) -> None:
     assert "other labels or another split" in failure(run)
 
 
-def test_an_architecture_that_does_not_exist_fails_in_words(tiny: Dataset) -> None:
+def test_architecture_that_does_not_exist_fails_in_words(tiny: Dataset) -> None:
     assert "no_such_net" in failure(create_run(replace(RECIPE, architecture="no_such_net")))
 
 
@@ -178,7 +176,7 @@ def full_disk_at(name: str, monkeypatch: pytest.MonkeyPatch, times: int = 1) -> 
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_a_full_disk_fails_in_words_and_once_there_is_room_it_ends_as_if_nothing_had_been(
+def test_full_disk_fails_and_resumes_exactly(
     name: str, trained: Trained, own_copy: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "write_export", lambda *_: None)
@@ -207,7 +205,7 @@ def test_a_full_disk_while_exporting_fails_in_words(tiny: Dataset, monkeypatch: 
     assert run.checkpoint_path.exists()
 
 
-def test_a_full_disk_while_features_are_kept_fails_in_words(
+def test_full_disk_while_caching_features_fails(
     trained: Trained, own_copy: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "write_export", lambda *_: None)
@@ -237,7 +235,7 @@ def test_what_a_killed_process_left_is_swept(tiny: Dataset) -> None:
     assert not (run.folder / ".tmp-left").exists()
 
 
-def test_the_network_of_a_damaged_run_is_not_loaded(trained: Trained, tmp_path: Path) -> None:
+def test_network_of_damaged_run_is_not_loaded(trained: Trained, tmp_path: Path) -> None:
     shutil.copytree(trained.run.folder, tmp_path / "copy")
     copy = Run(tmp_path / "copy")
     weights = copy.folder / "model.safetensors"
@@ -251,9 +249,7 @@ def test_the_network_of_a_damaged_run_is_not_loaded(trained: Trained, tmp_path: 
 # ---- starting from another run ----
 
 
-def test_the_head_alone_learns_in_seconds_and_the_export_says_what_was_predicted(
-    trained: Trained, tiny: Dataset, folders: Folders
-) -> None:
+def test_head_only_learns_in_seconds(trained: Trained, tiny: Dataset, folders: Folders) -> None:
     source = copy_source(trained, folders)
     run = create_run(replace(HEAD_ONLY, epochs=30, patience=0))
     train_run(run)
@@ -271,7 +267,7 @@ def test_the_head_alone_learns_in_seconds_and_the_export_says_what_was_predicted
 
 
 @pytest.mark.parametrize("learns", ["everything", "head"])
-def test_conditions_that_the_source_lacks_start_fresh_and_the_others_go_on(
+def test_conditions_missing_in_the_source_start_fresh(
     learns: str, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "write_export", lambda *_: None)
@@ -291,7 +287,7 @@ def test_conditions_that_the_source_lacks_start_fresh_and_the_others_go_on(
             assert np.abs(before.to_numpy() - after.to_numpy()).max() < 0.05
 
 
-def test_a_source_that_is_gone_or_does_not_fit_is_told(
+def test_unusable_source_is_reported(
     trained: Trained, tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "write_export", lambda *_: None)

@@ -55,7 +55,7 @@ def test_matrices_and_sums_are_those_of_each_table() -> None:
                 assert score == pytest.approx(scores.mean(), rel=1e-5)
 
 
-def test_a_condition_that_a_run_does_not_grade_is_empty_for_it_alone() -> None:
+def test_ungraded_condition_is_empty_for_its_run() -> None:
     aligned = align_tables(two_runs())
     dandruff = aligned.condition(DANDRUFF)
     assert (aligned.truth[dandruff] >= 0).sum() == 59  # one has no label
@@ -65,7 +65,7 @@ def test_a_condition_that_a_run_does_not_grade_is_empty_for_it_alone() -> None:
     assert (aligned.truth[aligned.condition(CONDITIONS[0])] == -1).all()
 
 
-def test_what_a_run_said_of_a_picture_stays_with_it() -> None:
+def test_what_run_said_of_picture_stays_with_it() -> None:
     tables = two_runs()
     aligned = align_tables(tables)
     row = tables["two"].iloc[17]
@@ -98,7 +98,7 @@ def test_the_pictures_of_a_cell() -> None:
     assert len(in_cell(aligned, "two", DANDRUFF, 0, 0)) == 0
 
 
-def test_a_picture_without_a_capture_is_a_group_of_its_own() -> None:
+def test_picture_without_capture_is_group_of_its_own() -> None:
     answers = {"one": arrange(prediction_table([0, 1, 2, 3], [0, 1, 2, 3]), "test")}
     aligned = align(answers, {"000": "a", "001": None, "002": float("nan"), "003": "a"})
     assert aligned.groups.tolist() == [0, 1, 2, 0]
@@ -137,7 +137,7 @@ GRADES = np.array(
 )
 
 
-def test_all_wrong_are_labelled_pictures_that_no_run_has_right() -> None:
+def test_all_wrong_means_no_run_is_right() -> None:
     assert all_wrong(TRUTH, GRADES).tolist() == [2, 3]  # the last is not graded, the one before has no label
 
 
@@ -150,14 +150,14 @@ def test_only_right_needs_two_runs() -> None:
     assert only_right(TRUTH, GRADES[:1], 0).tolist() == []
 
 
-def test_far_apart_is_about_answers_and_needs_no_label() -> None:
+def test_far_apart_needs_no_label() -> None:
     assert far_apart(GRADES).tolist() == [2, 3, 4]
     assert far_apart(GRADES, distance=3).tolist() == [4]
     assert far_apart(GRADES[3:]).tolist() == []
 
 
 @given(st.lists(st.tuples(st.integers(-1, 3), *[st.integers(-1, 3)] * 3), min_size=1))
-def test_every_picture_is_sorted_as_one_would_by_hand(pictures: list[tuple[int, ...]]) -> None:
+def test_every_picture_is_sorted_as_by_hand(pictures: list[tuple[int, ...]]) -> None:
     table: npt.NDArray[np.int8] = np.array(pictures, dtype=np.int8).T
     truth, grades = table[0], table[1:]
     for place, (label, *answers) in enumerate(pictures):

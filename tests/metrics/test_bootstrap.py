@@ -11,7 +11,7 @@ from scipy import stats
 from scalp_core.metrics.bootstrap import EffectiveSize, effective_size, holm, merge_groups, percentiles, resample
 
 
-def test_resampled_sums_spread_as_sums_of_so_many_do() -> None:
+def test_resampled_sums_have_the_right_spread() -> None:
     generator = np.random.default_rng(0)
     values = generator.exponential(2, (300, 1)).astype(np.float32)
     replicates = resample(values, 4000)
@@ -27,7 +27,7 @@ def test_too_few_groups_are_not_resampled(groups: int) -> None:
     assert resample(np.ones((groups, 2, 3), dtype=np.float32)).shape == (0, 2, 3)
 
 
-def test_very_many_groups_are_put_together_and_spread_alike() -> None:
+def test_merged_groups_keep_the_spread() -> None:
     generator = np.random.default_rng(1)
     values = generator.gamma(0.5, 2, 20_000)
     sets = merge_groups(np.arange(20_000))
@@ -80,7 +80,7 @@ def test_one_part_is_students_t() -> None:
     assert effective_size(np.array([100_000])).percentile_level == pytest.approx(0.05, rel=1e-3)
 
 
-def test_the_mean_of_a_sample_has_the_p_value_of_its_t_test() -> None:
+def test_sample_mean_has_the_t_test_p_value() -> None:
     """The bootstrap's deviation of a mean lacks the factor that the inflation puts back."""
     values = np.random.default_rng(3).normal(0.4, 1, 20)
     deviation = np.array([values.std(ddof=0) / math.sqrt(20)])

@@ -59,7 +59,7 @@ def test_nothing_labelled_says_nothing() -> None:
     assert all(math.isnan(getattr(metrics, name)) for name in COUNTED)
 
 
-def test_one_constant_grade_has_no_kappa_but_the_rest() -> None:
+def test_one_constant_grade_has_no_kappa_but_rest() -> None:
     metrics = measure(count([2, 2], [2, 2]))
     assert math.isnan(metrics.quadratic_weighted_kappa)
     assert (metrics.accuracy, metrics.macro_f1, metrics.worst_grade_recall) == (1, 1, 1)
@@ -80,7 +80,7 @@ def table(
     )
 
 
-def test_a_report_keeps_conditions_and_parts_apart_and_leaves_out_what_is_unlabelled() -> None:
+def test_report_separates_conditions_and_splits() -> None:
     predictions = pd.concat(
         [
             table([0, 1, None, 3], [0, 1, 2, 3]),
@@ -98,7 +98,7 @@ def test_a_report_keeps_conditions_and_parts_apart_and_leaves_out_what_is_unlabe
     assert confusion(predictions, "value_1", "test").trace() == 3
 
 
-def test_the_grade_is_what_was_decided_and_not_the_most_probable() -> None:
+def test_grade_is_the_decided_not_most_probable() -> None:
     decided = table([2, 1, 0], [0, 1, 0]).assign(grade=pd.array([2, 1, 1], dtype="Int8"))
     assert confusion(decided, "value_1", "test")[2, 2] == 1
     assert confusion(decided, "value_1", "test")[0, 1] == 1
@@ -150,7 +150,7 @@ def test_tables_are_counted_by_group() -> None:
     assert evaluate.counts_by_group(table, "value_1", "test", {}).shape == (300, 4, 4)  # each of its own
 
 
-def test_the_best_of_metrics_and_what_they_rest_on() -> None:
+def test_best_of_metrics_and_what_they_rest_on() -> None:
     perfect, poor = count([0, 1, 2, 3], [0, 1, 2, 3]), count([0, 1, 2, 3], [2, 3, 0, 1])
     for name, metric in evaluate.METRICS.items():
         assert metric.text.en

@@ -90,7 +90,7 @@ def fitted(probabilities: Probabilities, truth: npt.ArrayLike, floor: float = 0.
 
 
 @pytest.mark.parametrize("power", [0.5, 1.0, 2.5])
-def test_a_network_too_sure_or_too_timid_is_put_right(power: float) -> None:
+def test_over_and_underconfidence_are_calibrated(power: float) -> None:
     exact, truth = simulate(3000)
     raw = sharpened(exact, power)
     decision = fitted(raw, truth)
@@ -98,7 +98,7 @@ def test_a_network_too_sure_or_too_timid_is_put_right(power: float) -> None:
     assert np.abs(decision.calibrated(raw) - exact).mean() < 0.02
 
 
-def test_a_prior_that_balanced_training_moved_is_moved_back() -> None:
+def test_prior_that_balanced_training_moved_is_moved_back() -> None:
     exact, truth = simulate(3000)
     balanced, same = simulate(3000, thinks=(0.25, 0.25, 0.25, 0.25))
     assert (truth == same).all()
@@ -154,7 +154,7 @@ def test_rules_by_hand() -> None:
     assert Decision(rule="median").grade(np.array([0.2, 0.3, 0.5, 0.0])) == 1, "half is reached"
 
 
-def test_a_dead_grade_comes_back_and_kappa_does_not_pay_for_it() -> None:
+def test_dead_grade_returns_without_losing_kappa() -> None:
     def told(point: OperatingPoint) -> metrics.Metrics:
         return metrics.measure(metrics.confusion(point.apply(fresh), PUSTULES, "test"))
 
@@ -167,7 +167,7 @@ def test_a_dead_grade_comes_back_and_kappa_does_not_pay_for_it() -> None:
 
 
 @pytest.mark.parametrize("floor", [0.0, 0.2, 0.35, 0.45])
-def test_the_floor_is_kept_and_what_is_told_of_the_fit_is_true(floor: float) -> None:
+def test_recall_floor_holds_and_fit_report_is_true(floor: float) -> None:
     raw = table(*simulate(1500, noise=1.1))
     point = fit(raw, floor, "a test")
     measured, decision = (
@@ -242,7 +242,7 @@ def test_costs_by_hand() -> None:
     assert told(missed.T) == 0, "columns the prediction"
 
 
-def test_the_cost_of_a_point_without_one_is_the_squared_distance_to_the_bit() -> None:
+def test_missing_point_costs_squared_distance() -> None:
     probabilities, _ = simulate(2000)
     decision = Decision(rule="expected_cost")
     squared = np.square(np.subtract.outer(np.arange(4), np.arange(4))).astype(np.float64)
@@ -258,7 +258,7 @@ def test_costs_are_for_their_rule_alone(rule: str) -> None:
     assert plain.way == dear.way
 
 
-def test_missing_a_severe_grade_at_twice_the_cost_misses_fewer() -> None:
+def test_missing_severe_grade_at_twice_cost_misses_fewer() -> None:
     probabilities, truth = simulate(4000, noise=1.2)
     severe = [
         np.mean(Decision(rule="expected_cost", cost=COSTS[name].cost).grade(probabilities)[truth == 3] == 3)
@@ -325,7 +325,7 @@ def test_a_decision_by_hand_is_whole(rule: str, tau: float) -> None:
     assert quality.coverage > COVERAGE - 0.03, "its sets keep what they promise, whatever they begin with"
 
 
-def test_what_a_decision_by_hand_decides_is_what_the_point_will() -> None:
+def test_manual_decision_equals_the_saved_point() -> None:
     raw, before = calibration_of(400)
     decision = set_rule(before, labelled_predictions(raw, PUSTULES, PART), "median", 0.75)
     other = pd.concat(
@@ -348,14 +348,14 @@ def test_by_hand_and_back_is_as_fitted() -> None:
     assert set_rule(away, part, before.rule, before.tau, before.cost) == before
 
 
-def test_what_was_not_fitted_promises_nothing_by_hand_either() -> None:
+def test_unfitted_condition_promises_nothing_by_hand() -> None:
     part = labelled_predictions(table(*simulate(50)), PUSTULES, PART)
     decision = set_rule(Decision(), part, "median", 0.5)
     assert (decision.rule, decision.tau, decision.fitted) == ("median", 0.5, False)
     assert evaluate_sets(decision, part).images == 0
 
 
-def test_only_labelled_pictures_of_the_part_are_looked_at_by_hand() -> None:
+def test_only_labelled_pictures_count_by_hand() -> None:
     labels = pd.array([0, None, 3], dtype="Int8")
     raw = table(np.full((3, 4), 0.25), [0, 1, 2]).assign(truth=labels)
     raw = pd.concat([raw, table(*simulate(5), part="test"), table(*simulate(5), condition="value_1")])
@@ -390,7 +390,7 @@ def test_one_condition_is_decided_otherwise_and_signed() -> None:
     assert sign(after, "", "").decisions == after.decisions
 
 
-def test_rest_follows_a_saved_decision_from_the_next_request(trained: Trained, folders: Folders) -> None:
+def test_rest_follows_saved_decision_from_next_request(trained: Trained, folders: Folders) -> None:
     run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
     always_severe = Decision(rule="expected_cost", cost=cost_of(np.outer([0, 0, 0, 1], [1, 1, 1, 0])))
 
@@ -421,7 +421,7 @@ def test_sets_keep_what_they_promise_on_other_pictures(noise: float, prior: tupl
     assert quality.size < 3.5
 
 
-def test_a_set_grows_to_the_likelier_neighbour_until_its_mass_is_enough() -> None:
+def test_grade_set_grows_towards_the_likelier_neighbour() -> None:
     probabilities = np.array([0.1, 0.5, 0.3, 0.1])
 
     def found(threshold: float) -> tuple[int, int]:
@@ -454,7 +454,7 @@ DECISIONS = st.builds(
 
 
 @given(rows=ROWS, decision=DECISIONS)
-def test_a_set_always_holds_the_grade_and_grows_with_its_threshold(rows: list[list[float]], decision: Decision) -> None:
+def test_grade_set_holds_the_grade_and_grows(rows: list[list[float]], decision: Decision) -> None:
     probabilities = np.array(rows) + 1e-6
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     calibrated = decision.calibrated(probabilities)
@@ -491,7 +491,7 @@ def test_what_is_stored_comes_back(decision: Decision) -> None:
     assert from_json(json.loads(json.dumps(as_json(OperatingPoint())))) == OperatingPoint()
 
 
-def test_a_point_of_an_earlier_version_decides_as_it_did() -> None:
+def test_point_of_earlier_version_decides_as_it_did() -> None:
     raw = table(*simulate(900, noise=1.1))
     point = replace(fit(raw), who="")
     stored = json.loads(json.dumps(as_json(point)))
@@ -511,7 +511,7 @@ def test_a_point_of_an_earlier_version_decides_as_it_did() -> None:
     ],
     ids=str,
 )
-def test_what_is_no_point_is_not_taken_for_one(change: dict[str, object]) -> None:
+def test_malformed_point_is_refused(change: dict[str, object]) -> None:
     stored = as_json(OperatingPoint({PUSTULES: Decision()}))
     stored["decisions"]["value_4"] |= change
     with pytest.raises((ValueError, TypeError)):

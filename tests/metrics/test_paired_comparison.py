@@ -67,7 +67,7 @@ def test_several_seeds_count_by_their_mean() -> None:
     assert together.high - together.low < max(widths)
 
 
-def test_a_better_side_is_better_and_the_other_worse() -> None:
+def test_better_side_is_better_and_other_worse() -> None:
     good, bad = sides(np.random.default_rng(2), 150, (0.1, 0.35), seeds=3)
     differences, back = difference(good, bad), difference(bad, good)
     assert differences.verdict is Verdict.BETTER
@@ -122,7 +122,7 @@ def test_pairing_sees_what_two_intervals_do_not() -> None:
     assert paired.high - paired.low < min(interval.high - interval.low for interval in alone)
 
 
-def test_equal_sides_differ_about_as_seldom_as_the_interval_says() -> None:
+def test_equal_models_rarely_differ() -> None:
     generator = np.random.default_rng(6)
     inside = dict.fromkeys(METRICS, 0)
     for _ in range(100):
@@ -174,14 +174,14 @@ def test_images_as_groups_would_say_too_much() -> None:
     assert by_group.high - by_group.low > 1.2 * (by_image.high - by_image.low)
 
 
-def test_constant_answers_to_one_grade_have_no_kappa_and_no_interval() -> None:
+def test_constant_answers_have_no_kappa_interval() -> None:
     constant = np.zeros((1, 5, 4, 4), dtype=np.int64)
     constant[..., 0, 0] = 3
     kappa = estimate(constant).quadratic_weighted_kappa
     assert np.isnan([kappa.value, kappa.low, kappa.high]).all()
 
 
-def test_the_usual_case_takes_no_time_to_wait_for() -> None:
+def test_usual_case_takes_no_time_to_wait_for() -> None:
     side, other = sides(np.random.default_rng(9), 170, (0.3, 0.2), seeds=3)
     start = time.process_time()
     difference(side, other)
@@ -320,7 +320,7 @@ def test_every_pair_is_told_from_both_sides() -> None:
         assert ((pairs["low"] > 0) | (pairs["high"] < 0)).tolist() == (pairs["p_holm"] < 0.05).tolist()
 
 
-def test_a_pair_alone_is_the_paired_difference_with_students_t() -> None:
+def test_pair_alone_is_paired_difference_with_students_t() -> None:
     aligned = judged({"one": 0.3, "other": 0.4})
     comparison = alone(aligned)
     replicates = comparison.replicates[KAPPA][:, :, comparison.conditions.index(SEBUM)]
@@ -349,7 +349,7 @@ def test_what_is_negligible_depends_on_the_metric() -> None:
     assert score["verdict"] != Verdict.PRACTICALLY_EQUAL
 
 
-def test_the_same_answers_twice_are_practically_equal_and_share_the_first_rank() -> None:
+def test_identical_answers_share_the_first_rank() -> None:
     aligned = judged({"one": 0.3, "poor": 0.7}, images=200)
     twice = replace(
         aligned,
@@ -367,7 +367,7 @@ def test_the_same_answers_twice_are_practically_equal_and_share_the_first_rank()
     assert comparison.tied(KAPPA, SEBUM) == {"one": "a", "again": "a", "poor": "b"}
 
 
-def test_letters_follow_the_verdicts_and_the_order_the_values() -> None:
+def test_letters_follow_verdicts_and_order_values() -> None:
     comparison = alone(judged({"poor": 0.6, "good": 0.05, "alike": 0.06, "middle": 0.35}, images=600))
     assert list(comparison.tied(KAPPA, SEBUM)) == comparison.ranks(KAPPA, SEBUM)["side"].tolist()
     assert comparison.tied(KAPPA, SEBUM)["good"] == comparison.tied(KAPPA, SEBUM)["alike"] == "a"
@@ -376,7 +376,7 @@ def test_letters_follow_the_verdicts_and_the_order_the_values() -> None:
     assert next(iter(comparison.tied(ERROR, SEBUM))) in ("good", "alike")
 
 
-def test_a_less_certain_side_keeps_the_best_letter_behind_a_certain_one() -> None:
+def test_uncertain_model_keeps_the_best_letter() -> None:
     """Verdicts are not transitive: the second is told apart from the best, the third, which varies more, is not."""
     comparison = alone(judged({"best": 0.1, "second": 0.2, "third": 0.3}))
     place = comparison.conditions.index(SEBUM)
@@ -457,7 +457,7 @@ def test_resamples_do_not_depend_on_the_other_sides() -> None:
     assert both.estimate(ERROR, "one", SEBUM) == three.estimate(ERROR, "one", SEBUM)
 
 
-def test_more_groups_than_are_resampled_are_still_told_by_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_merged_groups_keep_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
     aligned = judged({"one": 0.3, "other": 0.35}, images=3000, in_group=2)
     whole = alone(aligned)
     monkeypatch.setattr(bootstrap, "_MAX_GROUPS", 500)
@@ -493,7 +493,7 @@ def test_mcnemar_by_hand_and_by_scipy() -> None:
 WORLD = World(shares_of(SEBUM), (0.35, 0.35))
 
 
-def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
+def test_intervals_cover_the_truth_as_stated() -> None:
     generator, held = np.random.default_rng(0), dict.fromkeys((KAPPA, ERROR, "accuracy"), 0)
     truth = true_values(WORLD)
     for seed in range(25):  # six repetitions each
@@ -505,7 +505,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
     assert all(count / 150 >= 0.89 for count in held.values()), held  # python -m benchmarks coverage: more
 
 
-def test_the_detectable_difference_is_seen_about_as_often_as_it_says() -> None:
+def test_detectable_difference_has_its_stated_power() -> None:
     generator = np.random.default_rng(1)
     half = np.mean([alone(draw(WORLD, 100, generator)).detectable(KAPPA, condition)[0] for condition in CONDITIONS])
     uneven = replace(WORLD, errors=(error_for(WORLD, float(half)), 0.35))
@@ -522,7 +522,7 @@ def test_four_of_five_lie_beyond_half() -> None:
     assert often / half == pytest.approx((normal.inv_cdf(0.975) + normal.inv_cdf(0.8)) / normal.inv_cdf(0.975), 0.01)
 
 
-def test_the_best_of_equals_looks_better_by_about_what_is_said() -> None:
+def test_best_of_equals_exceeds_by_stated_luck() -> None:
     equal = replace(WORLD, errors=(0.35,) * 5)
     generator, spreads, predictions = np.random.default_rng(2), [], []
     for seed in range(6):

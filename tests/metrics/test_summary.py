@@ -37,7 +37,7 @@ def sentences(comparison: Comparison, condition: Condition, costs: dict[str, Cos
     return summarize(comparison, condition, NAMES, costs, KAPPA)
 
 
-def test_one_that_is_better_than_all_others_is_named(four: Comparison) -> None:
+def test_single_best_model_is_named(four: Comparison) -> None:
     (text,) = sentences(four, ONE_BEST)
     assert text.en == "Fine scaling: vgg11_bn is significantly better than all others."
     assert text.ko == "미세각질: vgg11_bn 모델이 나머지 모두보다 유의하게 나아요."
@@ -48,7 +48,7 @@ def test_of_two_the_better_one_is_named() -> None:
     assert text.en == "Fine scaling: vgg11_bn is significantly better than the other."
 
 
-def test_of_those_who_share_the_lead_the_cheapest_is_named(four: Comparison) -> None:
+def test_of_those_who_share_lead_cheapest_is_named(four: Comparison) -> None:
     (text,) = sentences(four, TWO_LEAD)
     assert "two models lead, not significantly different" in text.en
     assert re.search(r"\((vgg11_bn, resnet18|resnet18, vgg11_bn)\)", text.en)
@@ -57,7 +57,7 @@ def test_of_those_who_share_the_lead_the_cheapest_is_named(four: Comparison) -> 
     assert "가장 빠른 모델: resnet18(사진당 4.0 ms)." in text.ko
 
 
-def test_until_every_time_is_measured_the_smallest_is_the_cheapest(four: Comparison) -> None:
+def test_until_every_time_is_measured_smallest_is_cheapest(four: Comparison) -> None:
     (text,) = sentences(four, TWO_LEAD, SIZES)
     assert "Smallest: vgg11_bn (9.0 million parameters)." in text.en
     assert "vgg11_bn(파라미터 900만 개)" in text.ko
@@ -82,7 +82,7 @@ def test_of_too_few_captures_chance_is_not_known() -> None:
     assert "촬영이 너무 적어" in text.ko
 
 
-def test_nothing_is_said_where_nothing_is_labelled_or_graded(four: Comparison) -> None:
+def test_unlabelled_or_ungraded_condition_says_nothing(four: Comparison) -> None:
     (text,) = sentences(four, UNLABELLED)
     assert "no labels in this split" in text.en
     (text,) = sentences(make_comparison(("g", "e")), ONE_ALONE)
@@ -98,7 +98,7 @@ def test_labels_that_are_all_the_same_say_nothing() -> None:
     assert "vary too little" in text.en
 
 
-def test_who_stands_alone_and_who_is_missing_and_what_is_never_seen(four: Comparison) -> None:
+def test_single_models_missing_models_and_unseen_grades(four: Comparison) -> None:
     first, missing, dead = sentences(four, ONE_ALONE)
     reached = four.estimate(KAPPA, "v", ONE_ALONE)
     assert first.en.startswith("Hair loss: graded by vgg11_bn only (QWK ")
@@ -130,7 +130,7 @@ def test_power_and_luck_are_the_comparison_s_own(four: Comparison) -> None:
     assert f"here: {values.max() - values.min():.2f}" in text.en
 
 
-def test_chance_is_not_spoken_of_where_nothing_is_compared(four: Comparison) -> None:
+def test_luck_needs_a_comparison(four: Comparison) -> None:
     for condition in (UNLABELLED, ONE_ALONE):
         assert detectable_differences(four, condition, KAPPA) is None
         assert chance_spread(four, condition, KAPPA) is None

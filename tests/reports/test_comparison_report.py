@@ -103,7 +103,7 @@ def texts(sides: list[Model], trained: Trained, tmp_path_factory: pytest.TempPat
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_it_is_whole_asks_for_nothing_and_runs_nothing(texts: dict[str, str], language: str) -> None:
+def test_report_is_complete_and_self_contained(texts: dict[str, str], language: str) -> None:
     page = Page(texts[language])
     assert page.open == []
     assert page.elements[0] == ("html", {"lang": language})
@@ -120,9 +120,7 @@ def test_it_is_whole_asks_for_nothing_and_runs_nothing(texts: dict[str, str], la
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_it_says_what_was_compared_and_that_it_is_synthetic(
-    texts: dict[str, str], trained: Trained, language: str
-) -> None:
+def test_report_names_its_subject_and_synthetic_data(texts: dict[str, str], trained: Trained, language: str) -> None:
     page, dataset = Page(texts[language]), trained.dataset
     facts = page.of("dd")
     assert {dataset.evaluation_hash, dataset.index_hash, f"Scalp Lab {__version__}"} <= set(facts)
@@ -137,7 +135,7 @@ def test_it_says_what_was_compared_and_that_it_is_synthetic(
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-def test_every_condition_has_its_chapter_and_every_figure_a_name(texts: dict[str, str], language: str) -> None:
+def test_conditions_have_chapters_and_figures_names(texts: dict[str, str], language: str) -> None:
     page = Page(texts[language])
     titles = page.of("h2")
     for condition in CONDITIONS:
@@ -161,7 +159,7 @@ def test_sides_stand_in_every_table_with_intervals(texts: dict[str, str], sides:
     assert "–" in cells  # a condition that is not graded
 
 
-def test_recipes_files_and_what_was_left_out_are_told(texts: dict[str, str]) -> None:
+def test_report_lists_recipes_files_and_exclusions(texts: dict[str, str]) -> None:
     page = Page(texts["en"])
     written = page.everything
     assert '"test_vit"' in page.of("td")
@@ -210,7 +208,7 @@ def test_a_side_is_the_runs_asked_for(sides: list[Model]) -> None:
         (["--data", "nothing"], "nothing"),
     ],
 )
-def test_what_cannot_be_reported_is_said_and_nothing_is_written(
+def test_impossible_report_is_explained_and_unwritten(
     tmp_path, words: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["training.report", "--html", str(tmp_path / "r.html"), *words])
@@ -227,7 +225,7 @@ def test_forms_that_make_no_sense_are_refused(words: list[str], monkeypatch: pyt
     assert end.value.code == 2
 
 
-def test_a_file_that_cannot_be_written_is_an_error_for_people(sides: list[Model], trained: Trained, tmp_path) -> None:
+def test_unwritable_file_is_a_readable_error(sides: list[Model], trained: Trained, tmp_path) -> None:
     with pytest.raises(ScalpError) as told:
         report._write_html(tmp_path / "no" / "such" / "folder.html", trained.dataset, "test", [sides[1].key], "en")
     assert told.value.code == "report_not_written"

@@ -195,9 +195,7 @@ def test_several_begin_with_a_table_of_all(trained: Trained, answer: Answer) -> 
     assert len(badges) == 3 * len(CONDITIONS)
 
 
-def test_only_so_many_have_a_page_of_their_own(
-    trained: Trained, answer: Answer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_so_many_have_page_of_their_own(trained: Trained, answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture_report, "MOST_PAGES", 2)
     found = page([GradedPicture(f"{number}.jpg", trained.picture, answer) for number in range(4)])
     assert sum(one.get("class") == "page" for one in found.of("section")) == 2

@@ -49,7 +49,7 @@ def client(trained: Trained) -> Iterator[TestClient]:
 
 
 @pytest.mark.parametrize("door", BOTH_DOORS)
-def test_predict_all_keeps_the_old_shape_byte_for_byte(client: TestClient, trained: Trained, door: str) -> None:
+def test_predict_all_keeps_old_shape_byte_for_byte(client: TestClient, trained: Trained, door: str) -> None:
     response = client.post(f"{door}/predict_all", files=image_form(trained.picture))
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
@@ -109,7 +109,7 @@ def written(members: dict[str, Any]) -> str:
     return json.dumps(members, ensure_ascii=False, separators=(",", ":"))
 
 
-def test_predict_answers_with_the_one_condition_and_the_same_numbers(client: TestClient, trained: Trained) -> None:
+def test_predict_answers_with_one_condition_and_same_numbers(client: TestClient, trained: Trained) -> None:
     everything = client.post("/predict_all", files=image_form(trained.picture)).json()
     for door in BOTH_DOORS:
         for number in "123456":
@@ -331,7 +331,7 @@ def test_headers_and_no_cors(client: TestClient, trained: Trained) -> None:
     assert len({response.headers["x-request-id"] for response in responses}) == len(responses)
 
 
-def test_as_many_at_once_as_there_are_places_and_health_meanwhile(trained: Trained, monkeypatch: Any) -> None:
+def test_busy_executor_still_answers_health(trained: Trained, monkeypatch: Any) -> None:
     going, peak, go_on, real = 0, 0, threading.Event(), predict.Graders.grade
     counting = threading.Lock()
 

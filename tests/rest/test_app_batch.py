@@ -63,7 +63,7 @@ def in_batch(*contents: bytes) -> list[tuple[str, tuple[str, bytes]]]:
 # Several pictures.
 
 
-def test_each_picture_has_its_answer_or_its_error_in_order(served: Served, trained: Trained) -> None:
+def test_batch_results_keep_the_order_of_pictures(served: Served, trained: Trained) -> None:
     others = [trained.dataset.read(image_id) for image_id in trained.dataset.column("id")[:3]]
     huge = io.BytesIO()
     Image.new("1", (7000, 7000)).save(huge, "PNG")
@@ -82,7 +82,7 @@ def test_each_picture_has_its_answer_or_its_error_in_order(served: Served, train
             assert entry == {"status": alone.status_code, "error": alone.json()["error"]}
 
 
-def test_threshold_run_and_evidence_hold_for_all_of_a_batch(served: Served, trained: Trained) -> None:
+def test_threshold_run_and_evidence_apply_to_batches(served: Served, trained: Trained) -> None:
     parameters = {"run": "part", "evidence": "1"}
     files = in_batch(trained.picture, trained.picture)
     response = served.client.post("/api/predict_batch", params=parameters, files=files, data={"threshold": "1"})
@@ -227,7 +227,7 @@ def test_evidence_only_where_it_is_asked_for(served: Served, trained: Trained) -
     )
 
 
-def test_every_grade_says_when_its_operating_point_was_made(served: Served, trained: Trained) -> None:
+def test_grades_name_the_time_of_their_operating_point(served: Served, trained: Trained) -> None:
     answer = served.client.post("/predict_all?run=whole", files=image_form(trained.picture)).json()
     for condition in Condition:
         point = answer[condition.value][0]["operating_point"]

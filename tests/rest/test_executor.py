@@ -35,7 +35,7 @@ def test_the_queue_has_an_end_and_opens_again() -> None:
     assert asyncio.run(executor.submit(lambda: 7)) == 7
 
 
-def test_who_never_had_a_turn_is_told_so_and_is_not_worked_for() -> None:
+def test_expired_waiting_requests_are_not_run() -> None:
     executor, go_on, worked = BoundedExecutor(1, 4, 30), threading.Event(), []
 
     async def two() -> list[object]:
@@ -53,7 +53,7 @@ def test_who_never_had_a_turn_is_told_so_and_is_not_worked_for() -> None:
     assert worked == []
 
 
-def test_work_that_does_not_end_is_given_up_but_keeps_its_place() -> None:
+def test_timed_out_work_keeps_its_place() -> None:
     executor, go_on = BoundedExecutor(1, 4, 0.05), threading.Event()
     with pytest.raises(ScalpError) as error:
         asyncio.run(executor.submit(lambda: go_on.wait(30)))

@@ -59,7 +59,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     return [json.loads(record.getMessage()) for record in caplog.records if record.name == "scalp_core.rest.middleware"]
 
 
-def test_one_line_of_json_a_request_that_names_no_file(
+def test_requests_log_one_json_line_without_file_names(
     client: TestClient, trained: Trained, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="scalp_core.rest.middleware")
@@ -172,7 +172,7 @@ def test_a_body_that_does_not_come(path: str) -> None:
     assert json.loads(body["body"])["error"]["code"] == "too_slow"
 
 
-def test_a_grading_that_does_not_end_is_given_up(trained: Trained, monkeypatch: Any) -> None:
+def test_grading_that_does_not_end_is_given_up(trained: Trained, monkeypatch: Any) -> None:
     real = predict.Graders.grade
     monkeypatch.setattr(predict.Graders, "grade", lambda *headers: time.sleep(0.5) or real(*headers))
     impatient = rest.application(rest.ServiceLimits(gradings=1, answer_seconds=0.1))

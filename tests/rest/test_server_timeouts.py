@@ -51,7 +51,7 @@ def connected(port: int) -> socket.socket:
 REQUEST = b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-def test_no_answer_waits_for_its_head_to_be_acknowledged(hasty: int) -> None:
+def test_responses_need_no_acknowledged_head(hasty: int) -> None:
     with connected(hasty) as client:
         client.sendall(REQUEST)
         assert client.recv(10).startswith(b"HTTP/1.1")
@@ -59,7 +59,7 @@ def test_no_answer_waits_for_its_head_to_be_acknowledged(hasty: int) -> None:
 
 
 @pytest.mark.parametrize("begun", [b"", b"G", REQUEST[:-2]], ids=["nothing", "a letter", "half a head"])
-def test_a_head_that_does_not_come_closes_the_connection(hasty: int, begun: bytes) -> None:
+def test_head_that_does_not_come_closes_connection(hasty: int, begun: bytes) -> None:
     with connected(hasty) as client:
         client.sendall(begun)
         assert client.recv(1000) == b""

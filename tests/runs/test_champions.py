@@ -94,20 +94,20 @@ def test_real_pictures_go_before_rendered_ones(folders: Folders) -> None:
     assert answering() == "real"
 
 
-def test_runs_of_different_splits_are_not_compared_by_score(folders: Folders) -> None:
+def test_runs_of_different_splits_are_not_compared(folders: Folders) -> None:
     finish("many", valid=10, index_hash="many", images=80)
     finish("few", valid=0, index_hash="few", images=20)
     assert answering() == "many"
 
 
-def test_runs_that_learned_from_more_are_compared_on_the_same_pictures(folders: Folders) -> None:
+def test_runs_trained_on_more_are_compared(folders: Folders) -> None:
     finish("small", valid=10, index_hash="small", evaluation_hash="judged")
     finish("large", valid=0, index_hash="large", evaluation_hash="judged")
     finish("other", valid=0, index_hash="other", evaluation_hash="others", images=20)
     assert answering() == "large"
 
 
-def test_a_data_set_knows_the_runs_that_were_judged_on_it(tiny: Dataset) -> None:
+def test_data_set_lists_its_evaluated_runs(tiny: Dataset) -> None:
     here = {"evaluation_hash": tiny.evaluation_hash}
     finish("here", index_hash=tiny.index_hash, **here)
     finish("more", index_hash="more to learn from", **here)
@@ -141,7 +141,7 @@ def test_unfinished_failed_and_cancelled_runs_never_answer(folders: Folders, mis
     assert answering() == "done"
 
 
-def test_a_report_is_read_anew_when_the_predictions_change(folders: Folders, tmp_path: Path) -> None:
+def test_report_is_read_anew_when_predictions_change(folders: Folders, tmp_path: Path) -> None:
     run = finish("run", valid=0)
     assert score(run, SEBUM, "valid") == 1
     other = finish("other", valid=40)
@@ -152,7 +152,7 @@ def test_a_report_is_read_anew_when_the_predictions_change(folders: Folders, tmp
     assert len(run_report(run)) == 12
 
 
-def test_a_head_that_never_saw_a_label_answers_for_nothing(folders: Folders) -> None:
+def test_head_that_never_saw_label_answers_for_nothing(folders: Folders) -> None:
     finish("demo", valid=20)
     real = finish("real", valid=0, synthetic=False, index_hash="real")
     predictions = real.predictions.copy()
@@ -177,7 +177,7 @@ def test_a_broken_run_does_not_silence_the_others(folders: Folders, damage: str)
 
 
 @pytest.mark.parametrize("damage", ["predictions.parquet", "operating_point.json", "manifest.json"])
-def test_a_run_whose_files_say_nonsense_does_not_silence_the_others(folders: Folders, damage: str) -> None:
+def test_run_with_broken_files_silences_no_other(folders: Folders, damage: str) -> None:
     finish("sound", valid=20)
     broken = finish("broken", valid=0)
     assert answering() == "broken"
@@ -190,7 +190,7 @@ def test_a_run_whose_files_say_nonsense_does_not_silence_the_others(folders: Fol
 # ---- promotion ----
 
 
-def test_a_promoted_run_answers_until_it_is_taken_back(folders: Folders) -> None:
+def test_promoted_run_answers_until_it_is_taken_back(folders: Folders) -> None:
     finish("best", valid=0)
     worse = finish("worse", valid=30)
     promote(SEBUM, worse, "it is smaller")
@@ -216,7 +216,7 @@ def test_every_change_is_kept_and_nothing_else(folders: Folders) -> None:
     assert changes()[0].time > changes()[1].time
 
 
-def test_only_a_finished_run_of_the_condition_is_promoted(folders: Folders) -> None:
+def test_only_finished_run_of_condition_is_promoted(folders: Folders) -> None:
     finish("best")
     sebum = finish("sebum", conditions=[SEBUM])
     with pytest.raises(ScalpError, match="cannot answer"):
@@ -240,7 +240,7 @@ def test_broken_pins_are_told_and_nobody_is_silenced(folders: Folders, broken: s
     assert (folders.artifacts / "champions.json").read_text() == broken  # for the user to mend
 
 
-def test_a_broken_line_of_the_log_hides_no_other(folders: Folders) -> None:
+def test_broken_line_of_log_hides_no_other(folders: Folders) -> None:
     promote(SEBUM, finish("one"), "first")
     with (folders.artifacts / "champions.jsonl").open("a") as log:
         log.write('{"half\n{"condition": "value_9"}\n')
@@ -263,7 +263,7 @@ def test_a_challenger_is_compared_on_the_validation_pictures(tiny: Dataset) -> N
     assert against(good, good, SEBUM).verdict in (Verdict.PRACTICALLY_EQUAL, Verdict.UNDECIDED)
 
 
-def test_only_runs_judged_on_the_same_pictures_are_compared(tiny: Dataset) -> None:
+def test_only_runs_judged_on_same_pictures_are_compared(tiny: Dataset) -> None:
     here = finish("here", index_hash=tiny.index_hash, evaluation_hash=tiny.evaluation_hash)
     gone, like_gone = (finish(name, index_hash="gone", evaluation_hash="gone") for name in ("gone", "like-gone"))
     with pytest.raises(ScalpError, match="other pictures"):

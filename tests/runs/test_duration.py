@@ -53,7 +53,7 @@ def test_prepared_pictures_cost_nothing_again(tiny: Dataset) -> None:
         cache.unlink()
 
 
-def test_a_backbone_that_stands_still_learns_at_the_speed_of_grading(tiny: Dataset) -> None:
+def test_frozen_backbone_learns_at_grading_speed(tiny: Dataset) -> None:
     learned = (tiny.index["part"] == "train").sum() // PLAIN.batch_size * PLAIN.batch_size
     saved = learned / SPEED.learned - learned / SPEED.graded
     whole = seconds(PLAIN)["10 epochs"]
@@ -67,7 +67,7 @@ def test_the_head_alone_computes_features_once(tiny: Dataset) -> None:
     assert head["10 epochs"] < seconds(PLAIN)["10 epochs"] / 5
 
 
-def test_whoever_is_patient_only_so_long_may_end_early(tiny: Dataset) -> None:
+def test_patient_run_may_end_early(tiny: Dataset) -> None:
     assert "early" not in estimate_at(PLAIN, SPEED).text.en
     text = estimate_at(replace(PLAIN, patience=3), SPEED).text
     assert "less if it stops early" in text.en

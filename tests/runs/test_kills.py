@@ -120,9 +120,7 @@ def ground(tiny: Dataset, folders: Folders) -> Iterator[Folders]:
         kill(Run(path.parent))
 
 
-def test_killed_at_random_moments_runs_end_exactly_as_their_uninterrupted_twins(
-    trained: Trained, tiny: Dataset, ground: Folders
-) -> None:
+def test_randomly_killed_runs_equal_uninterrupted_ones(trained: Trained, tiny: Dataset, ground: Folders) -> None:
     copy_source(trained, ground)
     for seed, recipe in enumerate((replace(RECIPE, epochs=10), replace(HEAD, epochs=60))):
         twin, seconds = uninterrupted(recipe)

@@ -96,9 +96,7 @@ BAD_FIELDS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("changed", BAD_FIELDS, ids=str)
-def test_a_recipe_that_cannot_be_trained_is_refused_before_anything_is_written(
-    changed: dict[str, Any], tiny: Dataset, folders: Folders
-) -> None:
+def test_untrainable_recipe_is_refused_first(changed: dict[str, Any], tiny: Dataset, folders: Folders) -> None:
     with pytest.raises(ScalpError) as caught:
         create_run(replace(RECIPE, **changed))
     assert caught.value.text.en
@@ -118,7 +116,7 @@ def test_a_condition_without_labels_is_not_trained(
     assert create_run(replace(RECIPE, data=partly.name, conditions=(Condition.DANDRUFF,))).state is State.QUEUED
 
 
-def test_a_run_made_anew_under_its_name_is_another_one(tiny: Dataset) -> None:
+def test_recreated_run_is_another_run(tiny: Dataset) -> None:
     run = create_run(RECIPE, "mine")
     assert run.recipe.seed == RECIPE.seed
     shutil.rmtree(run.folder)
@@ -129,7 +127,7 @@ def test_every_field_is_explained_in_both_languages() -> None:
     assert all(recipe_field.metadata["help"].en and recipe_field.metadata["help"].ko for recipe_field in fields(Recipe))
 
 
-def test_names_are_made_or_checked_and_never_taken_twice(tiny: Dataset, folders: Folders) -> None:
+def test_names_are_made_checked_and_unique(tiny: Dataset, folders: Folders) -> None:
     first, second = create_run(RECIPE), create_run(replace(RECIPE, architecture="vit_base_patch16_224.augreg_in1k"))
     assert first.id.startswith("test_efficientnet-")
     assert len({first.id, second.id, create_run(replace(RECIPE, seed=1)).id}) == 3
@@ -160,7 +158,7 @@ print(create_run(recipe).id)
 """
 
 
-def test_of_many_who_ask_at_the_same_moment_all_get_one_run(tiny: Dataset, folders: Folders) -> None:
+def test_concurrent_creation_gives_one_run(tiny: Dataset, folders: Folders) -> None:
     askers = [
         subprocess.Popen(
             [sys.executable, "-c", ASKER], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -237,7 +235,7 @@ def test_states_follow_from_the_files(tiny: Dataset) -> None:
     assert run.error == (Text("", ""), "")
 
 
-def test_a_run_is_running_while_a_process_holds_it_and_not_after_it_is_killed(tiny: Dataset) -> None:
+def test_run_is_running_while_its_lock_is_held(tiny: Dataset) -> None:
     run = create_run(RECIPE)
     with held_elsewhere(run) as holder:
         assert run.state is State.RUNNING
@@ -253,7 +251,7 @@ def test_a_run_is_running_while_a_process_holds_it_and_not_after_it_is_killed(ti
     assert run.state is State.QUEUED
 
 
-def test_looking_at_a_lock_is_never_taken_for_holding_it(tiny: Dataset) -> None:
+def test_checking_a_lock_does_not_hold_it(tiny: Dataset) -> None:
     run = create_run(RECIPE)
     with run.lock():
         assert run.locked
@@ -270,7 +268,7 @@ def test_looking_at_a_lock_is_never_taken_for_holding_it(tiny: Dataset) -> None:
     assert seen == {False}
 
 
-def test_pausing_and_cancelling_do_nothing_to_what_is_over(trained: Trained) -> None:
+def test_pausing_and_cancelling_spare_finished_runs(trained: Trained) -> None:
     before = trained.run.files
     trained.run.pause()
     trained.run.cancel()
@@ -279,7 +277,7 @@ def test_pausing_and_cancelling_do_nothing_to_what_is_over(trained: Trained) -> 
     assert trained.run.files == before
 
 
-def test_the_queue_is_in_order_of_creation_and_leaves_out_what_is_over(tiny: Dataset) -> None:
+def test_queue_follows_creation_without_finished_runs(tiny: Dataset) -> None:
     names = ["c", "a", "b", "d"]
     runs = [create_run(RECIPE, name) for name in names]
     assert [run.id for run in list_runs()] == names
@@ -293,7 +291,7 @@ def test_a_folder_without_a_recipe_is_no_run(folders: Folders) -> None:
     assert list_runs() == []
 
 
-def test_progress_and_history_of_a_run_that_has_neither(tiny: Dataset) -> None:
+def test_progress_and_history_of_run_that_has_neither(tiny: Dataset) -> None:
     run = create_run(RECIPE)
     assert run.progress is None
     assert run.history.empty
@@ -328,7 +326,7 @@ def test_the_manifest_vouches_for_what_made_the_run(copied: Run) -> None:
     assert {"parameters", "versions", "device", "seconds", "best_epoch"} <= set(copied.manifest)
 
 
-def test_no_flipped_bit_and_no_lost_byte_goes_unnoticed(copied: Run) -> None:
+def test_any_flipped_bit_or_lost_byte_is_noticed(copied: Run) -> None:
     generator = random.Random(0)
     refused = 0
     for name in copied.manifest["files"]:
@@ -378,7 +376,7 @@ def test_a_damaged_or_foreign_export_is_not_used(copied: Run) -> None:
     assert not copied.exported
 
 
-def test_short_cuts_are_taken_only_with_the_weights_they_were_checked_with(copied: Run) -> None:
+def test_optimized_files_need_their_checked_weights(copied: Run) -> None:
     assert copied.serving == Serving()
     copied.write_serving(Serving(reduced=True), {"checked": "here"})
     assert copied.serving == Serving(reduced=True)
@@ -436,7 +434,7 @@ def test_who_decided_what_and_when_is_kept(undecided: Run) -> None:
     undecided.verify()  # the manifest does not vouch for what may be replaced
 
 
-def test_what_is_brought_back_is_a_version_of_its_own(undecided: Run) -> None:
+def test_restored_point_is_a_new_version(undecided: Run) -> None:
     for tau in (0.25, 0.5):
         undecided.change_operating_point(by_condition(Condition.DANDRUFF, tau))
     (first,) = undecided.earlier_operating_points
@@ -453,7 +451,7 @@ def test_versions_of_the_same_moment_are_all_kept(undecided: Run) -> None:
     assert [point.decision("value_5").tau for point in points] == list(range(11, -1, -1))
 
 
-def test_of_many_who_decide_at_once_nobody_takes_back_what_another_did(undecided: Run) -> None:
+def test_concurrent_decisions_are_all_kept(undecided: Run) -> None:
     together = threading.Barrier(len(CONDITIONS))
 
     def decide(condition: Condition) -> None:
@@ -472,7 +470,7 @@ def test_of_many_who_decide_at_once_nobody_takes_back_what_another_did(undecided
     assert len(undecided.earlier_operating_points) == 2 * len(CONDITIONS) - 1
 
 
-def test_a_change_is_seen_even_within_one_tick_of_the_clock_of_files(undecided: Run) -> None:
+def test_change_within_one_clock_tick_is_seen(undecided: Run) -> None:
     later = 2**62  # nanoseconds: the file is dated after all that follow
     for tau in (0.25, 0.5, 0.75):
         before = undecided.operating_point, undecided.changed_ns
@@ -484,7 +482,7 @@ def test_a_change_is_seen_even_within_one_tick_of_the_clock_of_files(undecided: 
             os.utime(undecided.operating_point_path, ns=(later, later))
 
 
-def test_where_a_point_cannot_be_written_nothing_is_lost(undecided: Run) -> None:
+def test_where_point_cannot_be_written_nothing_is_lost(undecided: Run) -> None:
     undecided.change_operating_point(by_condition(Condition.DANDRUFF, 0.25))
     before = undecided.operating_point
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -510,7 +508,7 @@ def test_a_folder_closed_to_us_is_told(undecided: Run, tmp_path: Path) -> None:
     assert undecided.operating_point == OperatingPoint()
 
 
-def test_who_was_killed_while_replacing_a_point_left_nothing_twice(undecided: Run) -> None:
+def test_killed_replacement_of_a_point_leaves_no_duplicate(undecided: Run) -> None:
     undecided.change_operating_point(by_condition(Condition.DANDRUFF, 0.25))
     written = undecided.operating_point_path.read_text()
     undecided.change_operating_point(by_condition(Condition.DANDRUFF, 0.5))

@@ -47,7 +47,7 @@ def ground(tiny: Dataset, folders: Folders) -> Iterator[Folders]:
             os.kill(process, signal.SIGKILL)
 
 
-def test_killed_paused_and_resumed_it_still_finishes_with_one_runner(ground: Folders) -> None:
+def test_killed_and_paused_run_finishes_with_one_runner(ground: Folders) -> None:
     run = create_run(replace(RECIPE, epochs=8))
     worker.ensure()
     worker.ensure()
@@ -75,7 +75,7 @@ def test_killed_paused_and_resumed_it_still_finishes_with_one_runner(ground: Fol
     assert not is_locked(ground.artifacts / ".runner.lock")
 
 
-def test_what_dies_three_times_at_the_same_place_fails_in_words(ground: Folders) -> None:
+def test_third_death_at_one_place_fails(ground: Folders) -> None:
     run = create_run(replace(RECIPE, epochs=8))
     worker.ensure()
     killed: set[int] = set()
@@ -94,9 +94,7 @@ def test_what_dies_three_times_at_the_same_place_fails_in_words(ground: Folders)
     until(lambda: not workers(ground))
 
 
-def test_a_run_added_while_the_runner_is_ending_is_not_forgotten(
-    ground: Folders, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_added_to_an_ending_runner_is_trained(ground: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between its last look at the queue and the release of the lock, no other worker can start."""
     taken: list[str] = []
 
@@ -120,9 +118,7 @@ def test_a_run_added_while_the_runner_is_ending_is_not_forgotten(
     assert workers(ground) == []
 
 
-def test_the_queue_is_worked_through_in_order_and_what_is_paused_waits(
-    ground: Folders, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_queue_runs_in_order_and_skips_paused(ground: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
 
     def instead_of_training(run: Run, at_once: int | None) -> int:
@@ -140,9 +136,7 @@ def test_the_queue_is_worked_through_in_order_and_what_is_paused_waits(
     assert taken == ["c", "b", "a"]
 
 
-def test_folders_given_relative_to_here_are_the_same_in_the_runner(
-    ground: Folders, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_relative_folders_are_absolute_in_the_runner(ground: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ground.artifacts.parent)
     monkeypatch.setenv("SCALP_ARTIFACTS", "artifacts")
     monkeypatch.setenv("SCALP_DATA", "data")
@@ -200,9 +194,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return counter
 
 
-def test_after_the_kernel_ended_it_for_its_memory_it_goes_on_with_half_the_batch_and_says_so(
-    ground: Folders, kernel: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_kill_halves_the_batch(ground: Folders, kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each process is ended by a signal; twice the kernel's counter says by whom, then a person did it."""
     tries: list[int | None] = []
     real = worker._train
@@ -226,9 +218,7 @@ def test_after_the_kernel_ended_it_for_its_memory_it_goes_on_with_half_the_batch
     assert "memory ran out; batches now pass in pieces of 2 pictures" in run.log
 
 
-def test_it_fails_in_words_when_the_kernel_ends_it_even_with_two_pictures(
-    ground: Folders, kernel: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_kill_at_two_pictures_fails(ground: Folders, kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[int | None] = []
 
     def ended(run: Run, at_once: int | None) -> int:

@@ -177,7 +177,7 @@ def test_the_official_split_leaks_as_the_real_one(seed: int) -> None:
     assert validation["site"].isin(training["site"]).mean() > 0.95
 
 
-def test_a_picture_is_in_the_folders_of_its_conditions_each_once() -> None:
+def test_pictures_lie_once_in_each_condition_folder() -> None:
     many = crowd(5_000, 0)
     filed = 0
     for grades, places in zip(many.grades.tolist(), assign_folders(many.captures, many.grades, 0), strict=True):
@@ -189,7 +189,7 @@ def test_a_picture_is_in_the_folders_of_its_conditions_each_once() -> None:
     assert 1 - filed / (many.grades > 0).sum() == pytest.approx(0.011, abs=0.003)
 
 
-def test_healthy_pictures_lie_in_all_six_folders_of_one_part() -> None:
+def test_healthy_pictures_lie_in_all_condition_folders() -> None:
     captures = [f"capture {number // 4}" for number in range(400)]
     assigned = assign_folders(captures, np.zeros((400, 6), dtype=np.int64), 0)
     for places in assigned:
@@ -226,7 +226,7 @@ def test_what_is_there_is_never_touched(drawn: Dataset, tmp_path: Path) -> None:
     assert (tmp_path / "mine" / "사진.jpg").read_bytes() == b"mine"
 
 
-def test_an_empty_folder_and_missing_ones_above_will_do(drawn: Dataset, tmp_path: Path) -> None:
+def test_empty_folder_and_missing_ones_above_will_do(drawn: Dataset, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for folder in (tmp_path / "empty", tmp_path / "new" / "below"):
         write_aihub_tree(drawn, folder, SEED)
@@ -253,7 +253,7 @@ def test_a_picture_that_is_gone_leaves_nothing(drawn: Dataset, tmp_path: Path) -
     assert refused(drawn, tmp_path / "tree") == "no_image"
 
 
-def test_a_place_where_nothing_can_be_written_is_explained(drawn: Dataset, tmp_path: Path) -> None:
+def test_place_where_nothing_can_be_written_is_explained(drawn: Dataset, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     assert refused(drawn, tmp_path / "file" / "tree") == "cannot_write"
 

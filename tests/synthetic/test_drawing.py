@@ -78,7 +78,7 @@ def test_a_confuser_leaves_the_hair_in_its_place(confuser: str) -> None:
     assert [shaft.path.tolist() for shaft in confused.shafts] == [s.path.tolist() for s in hair_of(plain, 6).shafts]
 
 
-def test_a_frame_full_of_hair_is_full_whatever_was_lost() -> None:
+def test_full_hair_covers_the_frame() -> None:
     for severity in (0.0, 3.0):
         scene = replace(scene_of({Condition.HAIR_LOSS: severity}, 7), confusers=frozenset({"full_of_hair"}))
         assert (hair_mask(hair_of(scene, 7)) > 0).mean() > 0.4

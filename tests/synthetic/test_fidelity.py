@@ -119,7 +119,7 @@ def hashed_elsewhere(threads: int) -> str:
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
 
 
-def test_the_same_seed_gives_the_same_pixels_in_any_process() -> None:
+def test_same_seed_gives_same_pixels_in_any_process() -> None:
     here = [render_picture(picture, 3) for picture in pictures_of(PICTURES, 3, "tempered")]
     expected = hashlib.sha256(b"".join(frame.tobytes() for frame in here)).hexdigest()
     assert {hashed_elsewhere(1), hashed_elsewhere(2)} == {expected}
@@ -180,7 +180,7 @@ def test_areas_are_shares() -> None:
     assert fidelity.red_share(shown) == fidelity.halo_share(shown) == 0
 
 
-def test_the_size_of_a_plate_is_that_of_the_large_ones() -> None:
+def test_size_of_plate_is_that_of_large_ones() -> None:
     drawn = GREY.copy()
     cv2.circle(drawn, (200, 240), 50, (230, 230, 220), -1)
     for number in range(10):
@@ -195,7 +195,7 @@ def test_a_clean_frame_has_nothing_to_size() -> None:
     assert fidelity.halo_count(shown) == 0
 
 
-def test_the_hair_that_is_measured_is_the_hair_that_is_drawn() -> None:
+def test_measured_hair_is_drawn_hair() -> None:
     for seed in range(5):
         shown = pair(Condition.HAIR_LOSS, 1.0, seed)
         core = cv2.erode(fidelity.hair_mask(shown.hair), np.ones((3, 3), dtype=np.uint8)) > 0

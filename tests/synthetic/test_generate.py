@@ -65,7 +65,7 @@ def test_label_files_have_exactly_the_real_keys(small: Dataset) -> None:
         assert all(label[column] in {"0", "1", "2", "3"} for column in LABEL_COLUMNS)
 
 
-def test_images_are_640_by_480_jpegs_with_the_hash_of_the_index(small: Dataset) -> None:
+def test_images_are_jpegs_with_the_indexed_hash(small: Dataset) -> None:
     for row in small.index.head(4).itertuples():
         path = small.folder / str(row.path)
         assert cv2.imread(str(path)).shape == (480, 640, 3)
@@ -152,7 +152,7 @@ def test_another_data_set_is_never_overwritten(small: Dataset, tmp_path: Path, m
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["precious.txt"]
 
 
-def test_two_commands_do_not_make_the_same_data_set_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_commands_make_one_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCALP_DATA", str(tmp_path))
     with FileLock(tmp_path / ".busy.lock"), pytest.raises(ScalpError) as caught:
         make_dataset("busy", IMAGES, 5)
@@ -186,7 +186,7 @@ def test_progress_runs_from_nothing_to_all(tmp_path: Path, monkeypatch: pytest.M
     assert seen == [(0, 17), (8, 17), (16, 17), (17, 17)]
 
 
-def test_captures_are_one_to_five_images_of_different_frames(plan: list[PlannedPicture]) -> None:
+def test_captures_have_one_to_five_different_frames(plan: list[PlannedPicture]) -> None:
     frames: dict[str, list[int]] = {}
     for picture in plan:
         frames.setdefault(picture.capture, []).append(picture.frame)
@@ -194,7 +194,7 @@ def test_captures_are_one_to_five_images_of_different_frames(plan: list[PlannedP
     assert 3.7 < len(plan) / len(frames) < 4.3
 
 
-def test_a_head_has_one_hair_and_one_person_s_answers(plan: list[PlannedPicture]) -> None:
+def test_heads_keep_one_hair_and_one_person(plan: list[PlannedPicture]) -> None:
     heads: dict[str, set[tuple[object, ...]]] = {}
     for picture in plan:
         heads.setdefault(picture.capture, set()).add((picture.hair, picture.answers, picture.device))
@@ -269,7 +269,7 @@ def test_a_larger_data_set_contains_the_smaller_one(plan: list[PlannedPicture]) 
     assert all(larger[image_id] == picture for image_id, picture in smaller.items())
 
 
-def test_labels_are_the_drawn_grades_with_a_rater_s_errors(plan: list[PlannedPicture]) -> None:
+def test_labels_are_drawn_grades_with_rater_s_errors(plan: list[PlannedPicture]) -> None:
     labelled = np.array([picture.labels for picture in plan])
     clean = np.array([picture.clean for picture in plan])
     severities = np.array([picture.severities for picture in plan])
@@ -309,7 +309,7 @@ def test_two_frames_of_a_region_show_the_same(judged: pd.DataFrame) -> None:
         assert (abs(pairs[f"{condition}_x"] - pairs[f"{condition}_y"]) > 1).mean() < 0.01, condition
 
 
-def test_the_top_of_the_head_is_oilier_and_less_red(judged: pd.DataFrame) -> None:
+def test_top_of_head_is_oilier_and_less_red(judged: pd.DataFrame) -> None:
     top, rest = judged[judged["region"] == "TH"], judged[judged["region"] != "TH"]
     assert top["value_2"].mean() > rest["value_2"].mean() + 0.15
     assert top["value_3"].mean() < rest["value_3"].mean() - 0.2

@@ -33,7 +33,7 @@ def test_chances_sum_to_one_and_labels_follow_them() -> None:
         assert shares == pytest.approx(chances[0, place], abs=0.01)
 
 
-def test_the_middle_of_a_grade_is_surer_than_its_border() -> None:
+def test_middle_of_grade_is_surer_than_its_border() -> None:
     middle, border = (chance(severities(hair_loss=one), Condition.HAIR_LOSS) for one in (2.0, 2.45))
     assert middle[2] > 0.9 > 0.65 > border[2] > border[3] > 0.3
 
@@ -88,7 +88,7 @@ def test_the_ceiling_is_what_a_perfect_eye_reaches() -> None:
         assert best_kappa(chances[:, place]) == pytest.approx(reached, abs=0.01)
 
 
-def test_a_drawn_data_set_has_a_ceiling_and_a_truth(tiny_data: Dataset) -> None:
+def test_drawn_data_set_has_ceiling_and_truth(tiny_data: Dataset) -> None:
     best = ceiling(tiny_data, "test")
     assert set(best) == set(CONDITIONS)
     known = [value for value in best.values() if not np.isnan(value)]

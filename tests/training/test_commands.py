@@ -113,7 +113,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("flags", WRONG, ids=" ".join)
-def test_a_wrong_flag_ends_with_two_and_a_sentence(
+def test_wrong_flag_ends_with_two_and_sentence(
     flags: list[str], tiny: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["training.train", *TINY_FLAGS, *flags])
@@ -146,7 +146,7 @@ def options(*words: str) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def test_no_flag_is_the_recipe_s_default_and_lists_are_tuples() -> None:
+def test_missing_flags_give_the_default_recipe() -> None:
     assert train.recipe_of(options()) == Recipe()
     weighed = train.recipe_of(options("--condition-weights", "1", "2.5", "--conditions", "dandruff", "value_4"))
     assert weighed == Recipe(conditions=(Condition.DANDRUFF, Condition.PUSTULES), condition_weights=(1.0, 2.5))
@@ -173,7 +173,7 @@ def test_estimate_measures_and_trains_nothing(tiny: Dataset) -> None:
     assert list_runs() == []
 
 
-def test_epochs_tell_the_best_so_far_how_patient_it_is_and_smaller_pieces() -> None:
+def test_epoch_line_shows_best_patience_and_pieces() -> None:
     epochs = [
         {"epoch": n, "train_loss": 1.0, "valid_loss": 1.0, "valid_qwk": kappa, "seconds": 3.0, "at_once": 8}
         for n, kappa in enumerate((0.1, 0.3, 0.2, 0.3), start=1)
@@ -194,7 +194,7 @@ def test_a_report_without_runs_says_what_to_do(
 
 
 @pytest.mark.usefixtures("trained")
-def test_a_report_for_people_says_that_the_pictures_are_synthetic(
+def test_report_for_people_says_that_pictures_are_synthetic(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["training.report"])
@@ -284,14 +284,14 @@ def test_the_old_design_is_one_flag() -> None:
     assert len(swept("--per-condition", "--seeds", "3", "--seed", "5")) == 90
 
 
-def test_ids_of_a_sweep_stay_apart_however_long_the_names() -> None:
+def test_ids_of_sweep_stay_apart_however_long_names() -> None:
     names = [f"vit_base_patch16_clip_quickgelu_224.openai_{end}" for end in ("ft_in12k", "ft_in1k")]
     recipes = swept("--architectures", *names, "--per-condition", "--data", "a-rather-long-name-of-a-set")
     assert len(recipes) == 12
     assert all(NAME.fullmatch(run_id) for run_id in recipes)
 
 
-def test_a_sweep_too_long_for_the_queue_asks_for_nothing(
+def test_sweep_too_long_for_queue_asks_for_nothing(
     tiny: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["training.sweep", *TINY_FLAGS[:2], *TINY_FLAGS[4:], "--seeds", "21"]
@@ -301,7 +301,7 @@ def test_a_sweep_too_long_for_the_queue_asks_for_nothing(
     assert list_runs() == []
 
 
-def test_the_shipped_runs_are_one_of_each_family_on_the_demonstration_s_pictures() -> None:
+def test_shipped_runs_cover_every_family() -> None:
     recipes = demo.RECIPES
     assert [family(recipe.architecture) for recipe in recipes.values()] == list(FAMILIES)
     for recipe in recipes.values():
@@ -312,7 +312,7 @@ def test_the_shipped_runs_are_one_of_each_family_on_the_demonstration_s_pictures
     assert sum(picture.part != "train" for picture in learned) == demo.EVALUATION
 
 
-def test_what_the_shipped_runs_go_on_from_is_trained_before_them() -> None:
+def test_sources_of_shipped_runs_are_trained_first() -> None:
     there: set[str] = set()
     for run_id, recipe in demo.to_train(()).items():
         assert recipe.data == demo.TRAINING_NAME
@@ -325,7 +325,7 @@ def test_what_the_shipped_runs_go_on_from_is_trained_before_them() -> None:
 
 
 @pytest.mark.usefixtures("trained")
-def test_the_tables_of_the_readme_have_an_interval_and_a_ceiling(
+def test_tables_of_readme_have_interval_and_ceiling(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["training.report", "--data", "tiny", "--markdown"])

@@ -94,7 +94,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return capsys.readouterr().out.splitlines()
 
 
-def test_an_ai_hub_tree_says_what_was_wrong_in_it(tmp_path: Path) -> None:
+def test_aihub_import_reports_its_faults(tmp_path: Path) -> None:
     truth = build_tree(tmp_path / "tree")
     data = tmp_path / "data"
     process = start(["aihub", str(tmp_path / "tree"), "--name", "mine", "--processes", "1"], data)
@@ -122,7 +122,7 @@ def test_folders_are_extracted_and_warned_of(
     assert contents == set(truth.contents.values())
 
 
-def test_a_table_is_read_by_the_columns_that_are_named(tmp_path: Path, folders: Folders) -> None:
+def test_table_is_read_by_columns_that_are_named(tmp_path: Path, folders: Folders) -> None:
     table, columns, truth = csv_table(tmp_path)
     named = [word for field, column in columns.items() for word in ("--map", f"{field}={column}")]
     command = ["csv", str(table), "--images", str(tmp_path / "images"), "--name", "clinic", "--by", "all"]

@@ -132,7 +132,7 @@ def labels_and_truth(dataset: Dataset, image_id: str, language: str) -> dict[str
     }
 
 
-def test_a_picture_is_closed_and_the_address_forgets_it(visitor: Visitor, trained: Trained) -> None:
+def test_picture_is_closed_and_address_forgets_it(visitor: Visitor, trained: Trained) -> None:
     index = trained.dataset.index
     image = index["id"].iloc[0]
     visitor.go(f"/Dataset?lang=en&data=tiny&value_2=0,1,2,3&image={image}")
@@ -157,7 +157,7 @@ def test_a_picture_is_closed_and_the_address_forgets_it(visitor: Visitor, traine
     assert "image=" not in visitor.tab.url
 
 
-def test_another_region_of_the_head_is_one_click_away(visitor: Visitor, trained: Trained) -> None:
+def test_another_region_of_head_is_one_click_away(visitor: Visitor, trained: Trained) -> None:
     index = trained.dataset.index
     here, there, *_ = index[index["capture"].duplicated(keep=False)].sort_values(["capture", "id"])["id"]
     visitor.go(f"/Dataset?lang=en&data=tiny&image={here}")
@@ -221,7 +221,7 @@ def test_filters_are_chosen_one_after_another(visitor: Visitor, trained: Trained
     assert "part=" not in visitor.tab.url
 
 
-def test_a_box_on_the_map_shows_the_pictures_in_it(visitor: Visitor, trained: Trained) -> None:
+def test_box_on_map_shows_pictures_in_it(visitor: Visitor, trained: Trained) -> None:
     visitor.go("/Dataset?lang=en&data=tiny&view=map&value_2=0,1,2,3")
     points = visitor.tab.locator(".vega-embed .mark-symbol.role-mark path")
     expect(points).to_have_count(trained.dataset.images)
@@ -292,7 +292,7 @@ def cell(visitor: Visitor, run: Run, truth: int, predicted: int) -> Locator:
     return visitor.tab.locator(f'.matrix[data-side="{run.id}"] button[data-place="{truth}.{predicted}"]')
 
 
-def test_from_a_cell_to_its_pictures_from_model_to_model(visitor: Visitor, server: Server, rival: Run) -> None:
+def test_cell_gallery_steps_from_model_to_model(visitor: Visitor, server: Server, rival: Run) -> None:
     first, condition = Run(server.artifacts / "tiny"), Condition("value_2")
     visitor.go(f"/Compare?lang=en&data=tiny&view=wall&condition={condition}")
     for run in (first, rival):  # by mouse, then by keyboard
@@ -324,7 +324,7 @@ def test_from_a_cell_to_its_pictures_from_model_to_model(visitor: Visitor, serve
     expect(cards(visitor)).to_have_count(len(ids))
 
 
-def test_a_picture_of_a_cell_opens_with_every_answer(visitor: Visitor, server: Server) -> None:
+def test_picture_of_cell_opens_with_every_answer(visitor: Visitor, server: Server) -> None:
     condition = Condition("value_2")
     counts = metrics.confusion(Run(server.artifacts / "tiny").predictions, condition, "test")
     truth, predicted = divmod(int(counts.argmax()), 4)
@@ -452,7 +452,7 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
 
 
 @pytest.mark.parametrize("lang", ["en", "ko"])
-def test_what_was_handed_in_is_there_after_looking_elsewhere(visitor: Visitor, trained: Trained, lang: str) -> None:
+def test_uploads_survive_looking_elsewhere(visitor: Visitor, trained: Trained, lang: str) -> None:
     say = Say(lang)
     visitor.go(f"/Diagnose?lang={lang}")
     files = [{"name": f"{n}.jpg", "mimeType": "image/jpeg", "buffer": trained.picture + bytes(n)} for n in (1, 2)]
@@ -620,7 +620,7 @@ def kill(*words: str) -> None:
         os.kill(process, signal.SIGKILL)
 
 
-def test_a_training_survives_kills_of_itself_and_of_the_server(
+def test_training_survives_kills_of_itself_and_of_server(
     chromium: Browser, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     artifacts = tmp_path / "artifacts"

@@ -46,7 +46,7 @@ def test_what_somebody_chooses_is() -> None:
     assert dict(at.query_params) == {"buttons": "c", "list": "b", "some": "b"}
 
 
-def test_the_default_is_written_once_somebody_went_back_to_it() -> None:
+def test_default_is_written_once_after_going_back() -> None:
     at = opened(buttons="c")
     at.button_group(key="buttons-en").set_value("b").run()
     assert shown(at).startswith("b ")
@@ -60,7 +60,7 @@ def test_what_cannot_be_chosen_is_put_right(value: str) -> None:
     assert shown(at).endswith(" 1")
 
 
-def test_widgets_follow_an_address_that_changed_behind_their_backs() -> None:
+def test_widgets_follow_address_that_changed_behind_their_backs() -> None:
     at = opened(buttons="c", list="b", some="c", page="4")
     assert shown(at) == "c b c 4"
     at.button_group(key="buttons-en").set_value("a").run()
@@ -88,7 +88,7 @@ def _page() -> None:
             st.stop()
 
 
-def test_the_address_from_before_a_quick_click_is_no_going_back() -> None:
+def test_old_address_after_quick_click_is_ignored() -> None:
     at = AppTest.from_function(_page).run()
     at.session_state["interrupted"] = True
     at.button_group(key="buttons-en").set_value("b").run()

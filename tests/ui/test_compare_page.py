@@ -82,7 +82,7 @@ def three(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return folders
 
 
-def test_the_leaderboard_says_it_first_and_shows_all_six(three: Folders) -> None:
+def test_leaderboard_says_it_first_and_shows_all_six(three: Folders) -> None:
     at = view("leaderboard", "ko")
     dataset = open_dataset("tiny")
     comparison = compare_models(dataset, list_candidates(dataset)[0], "test")
@@ -107,7 +107,7 @@ def test_the_leaderboard_follows_the_metric_of_the_page(three: Folders) -> None:
 
 @pytest.mark.parametrize("name", ["leaderboard", "differences"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_korean_readers_get_korean_and_english_ones_no_korean(three: Folders, name: str, language: str) -> None:
+def test_views_speak_only_the_reader_s_language(three: Folders, name: str, language: str) -> None:
     for figure in FIGURES if name == "differences" else ("",):
         words = " ".join(visible_words(view(name, language, figure=figure).main))
         assert any("가" <= letter <= "힣" for letter in words) == (language == "ko"), words
@@ -153,7 +153,7 @@ def test_another_reference_is_in_the_address(three: Folders) -> None:
 
 @pytest.mark.parametrize("figure", FIGURES)
 @pytest.mark.parametrize("name", ["alone", "bare"])
-def test_where_there_is_nothing_to_compare_a_sentence_stands(three: Folders, figure: str, name: str) -> None:
+def test_where_there_is_nothing_to_compare_sentence_stands(three: Folders, figure: str, name: str) -> None:
     condition = {"alone": ALONE, "bare": BARE}[name]
     at = view("differences", condition=condition.value, figure=figure, axis="parameters")
     first = texts(at.markdown)
@@ -171,7 +171,7 @@ def test_where_there_is_nothing_to_compare_a_sentence_stands(three: Folders, fig
     assert_healthy(view("leaderboard", condition=condition.value))
 
 
-def test_one_model_alone_has_its_figures_but_no_differences(three: Folders) -> None:
+def test_single_model_has_figures_without_differences(three: Folders) -> None:
     at = view("differences", sides="resnet18")
     assert "nothing to compare resnet18 with" in texts(at.markdown)[0]
     assert not at.dataframe

@@ -117,7 +117,7 @@ def fullest(run_id: str) -> tuple[int, int]:
 # The matrices.
 
 
-def test_every_side_has_its_matrix_with_the_mean_over_its_seeds(wall: Wall) -> None:
+def test_every_model_has_its_mean_matrix(wall: Wall) -> None:
     say = Say("ko")
     at = assert_healthy(wall.open("ko"))
     told = component(at, "scalp_matrices")
@@ -135,7 +135,7 @@ def test_every_side_has_its_matrix_with_the_mean_over_its_seeds(wall: Wall) -> N
     assert texts(at.info) == [say("matrices_pick")]
 
 
-def test_differences_are_against_the_model_that_the_address_names(wall: Wall) -> None:
+def test_differences_are_against_model_that_address_names(wall: Wall) -> None:
     told = component(assert_healthy(wall.open(cells="difference", reference="two")), "scalp_matrices")
     assert told
     first, second, _ = told["matrices"]
@@ -145,7 +145,7 @@ def test_differences_are_against_the_model_that_the_address_names(wall: Wall) ->
     assert "Network B" in told["legend"]["meaning"]
 
 
-def test_where_nobody_grades_that_is_all_that_is_said(wall: Wall) -> None:
+def test_ungraded_condition_shows_one_sentence(wall: Wall) -> None:
     wall.script.write_text(SCRIPT.format(sides={"Network C": ["three"]}))
     at = assert_healthy(wall.open(image="any"))
     told = component(at, "scalp_matrices")
@@ -157,7 +157,7 @@ def test_where_nobody_grades_that_is_all_that_is_said(wall: Wall) -> None:
 # The pictures.
 
 
-def test_a_cell_in_the_address_shows_exactly_its_pictures(wall: Wall) -> None:
+def test_cell_in_address_shows_exactly_its_pictures(wall: Wall) -> None:
     say = Say("ko")
     for key, name in (("two", "Network B"), ("one", "Network A")):
         truth, predicted = fullest(key)
@@ -236,7 +236,7 @@ def test_a_card_shows_the_label_and_every_answer(wall: Wall) -> None:
 # One picture.
 
 
-def test_a_picture_opens_with_every_answer_and_its_evidence(wall: Wall) -> None:
+def test_picture_opens_with_every_answer_and_its_evidence(wall: Wall) -> None:
     say = Say("ko")
     image = table_of("one").index[0]
     at = assert_healthy(wall.open("ko", image=image))
@@ -305,7 +305,7 @@ def test_a_damaged_run_leaves_the_others_evidence(wall: Wall, folders: Folders) 
 # What is looked up among aligned answers.
 
 
-def test_an_unlabelled_picture_has_a_card_without_a_label(wall: Wall) -> None:
+def test_unlabelled_picture_has_card_without_label(wall: Wall) -> None:
     side = Model("two", "Network B", (find_run("two"),))
     lined_up = align_runs(wall.dataset, side.runs, "test")
     place = lined_up.condition(CONDITION)

@@ -190,7 +190,7 @@ def test_filters_of_the_address_hold_together(
     ],
     ids=str,
 )
-def test_what_an_address_asks_for_in_vain_is_left_out_of_it(mine: Dataset, junk: dict[str, str]) -> None:
+def test_unknown_values_leave_the_address(mine: Dataset, junk: dict[str, str]) -> None:
     at = assert_healthy(open_page("dataset", **junk))
     assert size_of(mine.index, mine.images, Say("en")) in texts(at.markdown)
     assert not {"value_2", "part", "meta_gender", "sharpness", "lightness", "alike"} & set(at.query_params)
@@ -203,7 +203,7 @@ def test_junk_beside_sense_is_dropped(mine: Dataset) -> None:
     assert wall(at) == list(rows.loc[(rows["value_2"] == 2) & (rows["part"] == "test"), "id"])
 
 
-def test_what_is_chosen_in_the_panel_stands_in_the_address(mine: Dataset) -> None:
+def test_what_is_chosen_in_panel_stands_in_address(mine: Dataset) -> None:
     say, rows = Say("ko"), mine.index
     at = open_page("dataset", "ko")
     at = assert_healthy(widget(at.multiselect, say("field_part")).select("test").run())
@@ -260,7 +260,7 @@ def dialog_tables(at: AppTest) -> list[Table]:
     return list(at.table)[len(at.sidebar.table) :]
 
 
-def test_another_data_set_forgets_what_it_does_not_have(mine: Dataset, tiny_data: Dataset, folders: Folders) -> None:
+def test_other_data_set_drops_unknown_filters(mine: Dataset, tiny_data: Dataset, folders: Folders) -> None:
     shutil.copytree(tiny_data.folder, folders.data / "tiny")
     image = mine.column("id").iloc[0]
     at = assert_healthy(open_page("dataset", data="mine", image=image, official="valid", value_2="1"))
@@ -291,7 +291,7 @@ def test_the_wall_is_sorted(mine: Dataset, by: str, descending: bool) -> None:
         assert thumbnail_at(picture["source"].removeprefix("/")).startswith(b"RIFF")
 
 
-def test_pages_are_leafed_through_and_start_anew_with_another_order(mine: Dataset) -> None:
+def test_paging_restarts_with_another_order(mine: Dataset) -> None:
     ids = list(mine.column("id"))
     at = assert_healthy(open_page("dataset", page="2"))
     assert at.pagination[0].num_pages == 3
@@ -312,7 +312,7 @@ def test_pages_are_leafed_through_and_start_anew_with_another_order(mine: Datase
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_picture_tells_all_that_is_known_of_it(mine: Dataset, language: str) -> None:
+def test_picture_tells_all_that_is_known_of_it(mine: Dataset, language: str) -> None:
     say, row = Say(language), mine.index.iloc[1]
     at = assert_healthy(open_page("dataset", language, image=row["id"]))
     table = dialog_tables(at)[0].value
@@ -342,7 +342,7 @@ def test_a_picture_tells_all_that_is_known_of_it(mine: Dataset, language: str) -
     assert f"image={row['id']}" in link.proto.query_string
 
 
-def test_what_is_not_known_of_a_picture_is_not_listed(mine: Dataset) -> None:
+def test_unknown_fields_of_a_picture_are_hidden(mine: Dataset) -> None:
     row = mine.index.iloc[0]
     assert pd.isna(row["value_1"])
     at = assert_healthy(open_page("dataset", image=row["id"]))
@@ -352,7 +352,7 @@ def test_what_is_not_known_of_a_picture_is_not_listed(mine: Dataset) -> None:
     assert "nan" not in facts.lower()
 
 
-def test_pictures_of_its_capture_and_its_near_duplicates_stand_beside_it(mine: Dataset) -> None:
+def test_capture_and_near_duplicates_stand_beside_a_picture(mine: Dataset) -> None:
     index = mine.index
     row = index[index["look_alikes"].notna() & index["capture"].duplicated(keep=False)].iloc[0]
     at = assert_healthy(open_page("dataset", "ko", image=row["id"]))
@@ -367,7 +367,7 @@ def test_pictures_of_its_capture_and_its_near_duplicates_stand_beside_it(mine: D
     assert "look_alikes" not in galleries(assert_healthy(open_page("dataset", image=alone["id"])))
 
 
-def test_a_picture_that_the_filters_leave_out_is_shown_all_the_same(mine: Dataset) -> None:
+def test_picture_outside_the_filters_is_still_shown(mine: Dataset) -> None:
     row = mine.index.iloc[0]
     other = "valid" if row["part"] != "valid" else "train"
     at = assert_healthy(open_page("dataset", part=other, image=row["id"]))
@@ -398,7 +398,7 @@ def test_names_and_answers_from_a_folder_are_text(made: Callable[[Change], Datas
 
 
 @pytest.mark.parametrize("content", [None, b"not a picture"], ids=["gone", "broken"])
-def test_a_picture_that_cannot_be_read_leaves_a_gap_and_says_why(
+def test_unreadable_picture_leaves_an_explained_gap(
     folders: Folders, tiny_data: Dataset, content: bytes | None
 ) -> None:
     copied = folders.data / "tiny"
@@ -485,7 +485,7 @@ def test_grades_by_any_field(mine: Dataset, by: str) -> None:
     assert "none" not in set(table["value"])
 
 
-def test_a_field_is_chosen_and_stands_in_the_address(mine: Dataset) -> None:
+def test_field_is_chosen_and_stands_in_address(mine: Dataset) -> None:
     at = assert_healthy(open_page("dataset", view="labels"))
     assert at.selectbox(key="by-en").value == "region"
     at = assert_healthy(at.selectbox(key="by-en").set_value("device").run())
@@ -494,7 +494,7 @@ def test_a_field_is_chosen_and_stands_in_the_address(mine: Dataset) -> None:
 
 
 @pytest.mark.parametrize("key", ["value_1", "site", "device"])
-def test_an_address_may_ask_for_what_there_is_none_of(trained: Trained, key: str) -> None:
+def test_address_may_name_absent_values(trained: Trained, key: str) -> None:
     at = assert_healthy(open_page("dataset", **{key: "none"}))
     assert Say("en")("dataset_none") in texts(at.info)
 
@@ -511,7 +511,7 @@ def chosen_on_the_map(at: AppTest, **selection: Any) -> AppTest:
     return assert_healthy(at.run())
 
 
-def test_a_point_or_a_box_on_the_map_shows_its_pictures(seen_by_a_run: Dataset) -> None:
+def test_point_or_box_on_map_shows_its_pictures(seen_by_a_run: Dataset) -> None:
     say = Say("ko")
     at = assert_healthy(open_page("dataset", "ko", view="map", part="train"))
     points = chart_data(at)[0]
@@ -529,7 +529,7 @@ def test_a_point_or_a_box_on_the_map_shows_its_pictures(seen_by_a_run: Dataset) 
     assert say("dataset_shown", count=len(inside)) in texts(at.caption)
 
 
-def test_a_point_that_the_filters_leave_out_is_chosen_no_longer(seen_by_a_run: Dataset) -> None:
+def test_selected_point_outside_the_filters_is_dropped(seen_by_a_run: Dataset) -> None:
     one = seen_by_a_run.index.query("part == 'train'")["id"].iloc[0]
     at = chosen_on_the_map(assert_healthy(open_page("dataset", view="map")), pick=[{"id": one}])
     assert wall(at, "map-wall") == [one]
@@ -562,7 +562,7 @@ def test_a_map_in_any_colour(seen_by_a_run: Dataset, colour: str) -> None:
         assert points.at[test, "colour"] == pytest.approx(index.at[test, "sharpness"])
 
 
-def test_what_no_map_can_be_drawn_of_is_said(seen_by_a_run: Dataset, folders: Folders) -> None:
+def test_impossible_map_is_explained(seen_by_a_run: Dataset, folders: Folders) -> None:
     say = Say("ko")
     one = seen_by_a_run.column("id").iloc[0]
     at = assert_healthy(open_page("dataset", "ko", view="map", text=one))
@@ -578,7 +578,7 @@ def test_a_map_needs_a_run(mine: Dataset) -> None:
 # The audit.
 
 
-def test_the_audit_lists_what_it_found_the_worst_first(mine: Dataset) -> None:
+def test_audit_lists_what_it_found_worst_first(mine: Dataset) -> None:
     say, found = Say("ko"), audit(mine)
     at = assert_healthy(open_page("dataset", "ko", view="audit", part="valid"))  # whatever the filters say
     amiss = [one for one in found if one.severity is not FindingSeverity.OK]

@@ -125,7 +125,7 @@ def rule(at: AppTest, language: str = "en") -> Any:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_it_opens_with_what_is_in_force_and_offers_no_test_part(run: Run, language: str) -> None:
+def test_lab_opens_with_current_point_without_test(run: Run, language: str) -> None:
     say, at = Say(language), assert_healthy(lab(language))
     assert rule(at, language).value == stored(run).rule
     assert slider(at, language).value == stored(run).tau
@@ -178,7 +178,7 @@ def test_figures_curve_and_address_move_with_the_choice(run: Run) -> None:
     assert here["tau"].unique().tolist() == [1.5]
 
 
-def test_back_to_the_fitted_optimum_and_to_what_is_in_force(run: Run) -> None:
+def test_reset_to_fitted_and_to_current_point(run: Run) -> None:
     run.write_operating_point(fit(run.raw_predictions, 0.5))
     best = best_decision(stored(run), calibration(run), 0.5)
     at = assert_healthy(lab(rule="argmax", tau="1.375"))
@@ -253,7 +253,7 @@ def test_of_several_seeds_one_is_chosen(run: Run, folders: Folders) -> None:
     assert slider(at).value == stored(run).tau, "what was tried on another run means nothing here"
 
 
-def test_where_there_is_nothing_to_try_it_says_so(run: Run) -> None:
+def test_empty_lab_says_so(run: Run) -> None:
     at = assert_healthy(lab(condition=ALONE.value, lab_part="valid"))
     assert _EN("lab_unlabelled") in texts(at.info)
     at = assert_healthy(lab(condition=ALONE.value))
@@ -275,7 +275,7 @@ def save(at: AppTest, who: str = "", why: str = "", language: str = "en") -> App
     return next(one for one in at.button if one.label == say("lab_save_button")).click().run()
 
 
-def test_what_is_saved_decides_and_can_be_taken_back(run: Run) -> None:
+def test_saved_decision_applies_and_can_be_restored(run: Run) -> None:
     say, before = Say("ko"), run.operating_point
     at = assert_healthy(lab("ko", rule="argmax", tau="1.5"))
     at = assert_healthy(save(at, "서연 <b>", "rare grades matter", "ko"))
@@ -297,7 +297,7 @@ def test_what_is_saved_decides_and_can_be_taken_back(run: Run) -> None:
     assert before.why in run.operating_point.why
 
 
-def test_what_is_saved_without_a_word_tells_what_it_is(run: Run) -> None:
+def test_unnamed_decision_describes_itself(run: Run) -> None:
     assert_healthy(save(assert_healthy(lab(rule="median", tau="1.5"))))
     assert run.operating_point.who == ""
     assert run.operating_point.why == "excess sebum by hand: median, τ 1.5"
@@ -313,7 +313,7 @@ def test_it_says_what_will_follow_decisions(run: Run, answering: bool) -> None:
     assert _EN(key, condition="excess sebum") in page_text(assert_healthy(lab()))
 
 
-def test_where_it_cannot_be_written_the_error_is_told_and_the_choices_stay(run: Run) -> None:
+def test_unwritable_decision_keeps_the_choices(run: Run) -> None:
     before = run.operating_point
     (run.folder.parent / ".operating_points.lock").unlink(missing_ok=True)
     (run.folder.parent / ".operating_points.lock").mkdir()  # forbidden even to root

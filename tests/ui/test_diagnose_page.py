@@ -186,7 +186,7 @@ def test_an_example_is_shown_with_its_labels(trained: Trained) -> None:
     assert {trained.dataset.index.at[picture["id"], "part"] for picture in offered} == {"test"}
 
 
-def test_evidence_with_the_mean_taken_off_says_the_mean(trained: Trained) -> None:
+def test_evidence_with_mean_taken_off_says_mean(trained: Trained) -> None:
     say = Say("ko")
     at = assert_healthy(upload(open_page("diagnose", "ko"), ("a.jpg", trained.picture)))
     captions = below_pictures(at)
@@ -286,7 +286,7 @@ def test_another_decision_is_another_answer(
     assert probabilities == [f"{one.probabilities[one.grade]:.0%}" for one in answer.gradings.values()]
 
 
-def test_a_zip_file_is_opened_and_too_many_are_left_out_with_a_word(trained: Trained) -> None:
+def test_zip_upload_is_opened_up_to_the_limit(trained: Trained) -> None:
     written = io.BytesIO()
     Image.fromarray(np.full((64, 64, 3), 150, dtype=np.uint8)).save(written, "png")
     content = zipped({f"folder/{number}.png": written.getvalue() for number in range(uploads.MAX_PICTURES + 3)})
@@ -302,7 +302,7 @@ def test_a_folder_is_handed_in(trained: Trained) -> None:
     assert [grades_in(row) for row in grid(at, "overview")] == [numbers(predict.grade(one)) for one in (first, second)]
 
 
-def test_a_hand_in_is_kept_for_its_source_until_it_is_let_go(trained: Trained) -> None:
+def test_uploads_are_kept_for_their_source(trained: Trained) -> None:
     at = assert_healthy(upload(open_page("diagnose"), *((f"{n}.jpg", one) for n, one in enumerate(others(trained, 2)))))
     at = assert_healthy(at.segmented_control(key="source-en").set_value("folder").run())
     assert not [node for node in at.main if node.type == "button"]
@@ -370,7 +370,7 @@ def gated(trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch) -
     return sharp, blurred
 
 
-def test_what_should_not_be_graded_is_graded_on_request_alone(gated: tuple[bytes, bytes], downloads: Downloads) -> None:
+def test_gated_picture_is_graded_on_request(gated: tuple[bytes, bytes], downloads: Downloads) -> None:
     say = Say("ko")
     answer = predict.grade(gated[1])
     (why,) = (reason.text("ko") for reason in answer.reasons or ())
@@ -389,7 +389,7 @@ def test_what_should_not_be_graded_is_graded_on_request_alone(gated: tuple[bytes
     assert any(text.startswith("✓") for text in texts(at.caption))  # REST says so too
 
 
-def test_among_several_it_keeps_its_grades_back_and_is_marked(gated: tuple[bytes, bytes], downloads: Downloads) -> None:
+def test_gated_picture_among_several_is_marked(gated: tuple[bytes, bytes], downloads: Downloads) -> None:
     say = Say("en")
     sharp, blurred = gated
     at = assert_healthy(upload(open_page("diagnose"), ("a.png", sharp), ("b.png", blurred)))
@@ -405,7 +405,7 @@ def test_among_several_it_keeps_its_grades_back_and_is_marked(gated: tuple[bytes
     assert marked["note"].startswith("⚠ blurred")
 
 
-def test_a_run_without_a_gate_says_that_nobody_checked(trained: Trained) -> None:
+def test_run_without_gate_says_that_nobody_checked(trained: Trained) -> None:
     at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", trained.picture)))
     assert Say("en")("gate_unchecked").replace("`", "") in page_text(at).replace("`", "")
 

@@ -45,7 +45,7 @@ def downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
     return capture_downloads(monkeypatch)
 
 
-def test_a_page_offers_each_as_two_files_and_makes_none_of_them(downloads: Downloads) -> None:
+def test_export_offers_two_lazy_files_each(downloads: Downloads) -> None:
     at = AppTest.from_function(page, kwargs={"language": "ko", "synthetic": True}).run()
     assert not at.exception
     say = Say("ko")
@@ -65,7 +65,7 @@ def test_pictures_that_were_taken_are_not_called_synthetic(downloads: Downloads)
     assert "SYNTHETIC" not in downloads.offered["board-..-x.tex"]().decode()
 
 
-def test_a_figure_is_drawn_when_it_is_asked_for(downloads: Downloads) -> None:
+def test_figure_is_drawn_when_it_is_asked_for(downloads: Downloads) -> None:
     AppTest.from_function(page, kwargs={"language": "en", "synthetic": True}).run()
     svg = downloads.offered["curves-SYNTHETIC.svg"]().decode()
     assert ">resnet18</text>" in svg
@@ -99,7 +99,7 @@ def test_a_table_for_latex_is_escaped_and_aligned() -> None:
     ]
 
 
-def test_nothing_that_was_typed_is_a_command_of_latex() -> None:
+def test_nothing_that_was_typed_is_command_of_latex() -> None:
     written = escape_latex(r"\input{/etc/passwd} $x^2$ #1 ~ <b> | 5 % − 3 → 2 ≥ 1")
     plain = re.sub(r"\$[^$]*\$|\\(textbackslash|textasciicircum|textasciitilde)\{\}|\\[&%$#_{}]", "", written)
     assert not re.search(r"[\\&%$#_{}~^<>|−→≥]", plain)

@@ -52,12 +52,12 @@ def test_below_a_base_path_the_addresses_are_too(tiny: Dataset, ids: list[str]) 
     assert told["pictures"][0]["source"] == f"/lab/scalp/{address(tiny, 3)}"
 
 
-def test_a_picture_that_the_index_no_longer_has_is_a_gap(ids: list[str]) -> None:
+def test_picture_that_index_no_longer_has_is_gap(ids: list[str]) -> None:
     told = wall([ids[0], "../../etc/passwd"])
     assert [bool(picture["source"]) for picture in told["pictures"]] == [True, False]
 
 
-def test_grades_are_dots_in_the_colours_of_all_charts(ids: list[str]) -> None:
+def test_grades_are_dots_in_colours_of_all_charts(ids: list[str]) -> None:
     told = wall(ids, grades=[0, 3, None])
     assert [picture["badge"] for picture in told["pictures"]] == [SEVERITY_COLORS[0], SEVERITY_COLORS[3], ""]
     assert {picture["badge"] for picture in wall(ids)["pictures"]} == {""}

@@ -57,7 +57,7 @@ def background(folders: Folders) -> Iterator[Folders]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_without_any_data_set_the_page_offers_an_import(folders: Folders, language: str) -> None:
+def test_without_any_data_set_page_offers_import(folders: Folders, language: str) -> None:
     say = Say(language)
     at = assert_healthy(open_page("dataset", language, view="labels"))
     assert say("no_dataset") in texts(at.warning)
@@ -126,7 +126,7 @@ def test_a_table_is_imported_from_the_form(background: Folders, tmp_path: Path) 
     assert rows["value_6"].isna().tolist() == truth.rows["value_6"].isna().tolist()
 
 
-def test_an_import_under_way_is_shown_and_can_be_stopped(folders: Folders, tmp_path: Path) -> None:
+def test_running_import_is_shown_and_can_stop(folders: Folders, tmp_path: Path) -> None:
     say = Say("ko")
     with claimed("new") as folder:  # this test plays the process that imports
         request = {"kind": "aihub", "source": str(tmp_path)}
@@ -148,7 +148,7 @@ def test_an_import_under_way_is_shown_and_can_be_stopped(folders: Folders, tmp_p
     assert import_task.list_imports() == []
 
 
-def test_an_import_that_failed_says_why_and_can_be_put_away(background: Folders, tmp_path: Path) -> None:
+def test_failed_import_says_why_until_dismissed(background: Folders, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     at = assert_healthy(form(open_page("dataset"), "en", source=str(tmp_path / "empty"), name="new"))
     assert Say("en")("import_started", name="new") in texts(at.toast)

@@ -46,7 +46,7 @@ def texts(matrix: dict[str, Any], field: str = "text") -> list[list[str]]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_cells_hold_the_pictures_and_say_in_words_which(language: str) -> None:
+def test_cells_hold_pictures_and_say_in_words_which(language: str) -> None:
     told = wall({"one": ONE}, language=language)
     (matrix,) = told["matrices"]
     assert told["selected"] == "one.0.1"
@@ -75,12 +75,12 @@ def test_all_matrices_share_one_scale_of_row_shares() -> None:
     assert one[2] == [""] * 4
 
 
-def test_means_over_seeds_are_rounded_but_never_to_nothing() -> None:
+def test_small_seed_means_are_never_rounded_to_zero() -> None:
     told = wall({"one": MEAN})["matrices"][0]
     assert texts(told)[0] == ["<1", "1,235", "0", "0"]
 
 
-def test_the_difference_is_against_the_reference_which_stays_as_it_is() -> None:
+def test_differences_are_against_an_unchanged_reference() -> None:
     told = wall({"one": ONE, "other": OTHER, "blind": None}, reference="other")
     one, other, blind = told["matrices"]
     assert texts(one) == [["−20", "+10", "+10", "0"], ["0"] * 4, ["–"] * 4, ["0", "0", "−25", "+25"]]
@@ -117,7 +117,7 @@ def test_what_means_no_cell_is_none(text: str) -> None:
     assert parse_cell(text, ["one"]) is None
 
 
-def test_colours_between_and_text_that_can_be_read_on_them() -> None:
+def test_cell_text_contrasts_with_its_colour() -> None:
     assert blend(("#000000", "#ffffff"), 0.5) == "#808080"
     assert blend(DIVERGING, 0) == DIVERGING[0]
     assert blend(DIVERGING, 0.5) == DIVERGING[1]

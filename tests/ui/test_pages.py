@@ -217,7 +217,7 @@ def test_the_leaderboard_says_what_evaluate_says(several: Folders, part: str) ->
         assert f"{measured.quadratic_weighted_kappa:.3f}" in told
 
 
-def test_models_can_be_taken_off_and_all_of_them(several: Folders) -> None:
+def test_all_models_can_be_deselected(several: Folders) -> None:
     at = assert_healthy(open_page("compare", data="tiny", view="best"))
     candidates = [text for text in texts(at.main.markdown) if "QWK on validation" in text]
     assert len(candidates) == 2
@@ -235,7 +235,7 @@ def test_a_link_names_its_models(several: Folders) -> None:
     assert Say("en")("compare_choose") in texts(at.info)
 
 
-def test_a_run_of_one_condition_is_compared_only_there(several: Folders) -> None:
+def test_run_of_one_condition_is_compared_only_there(several: Folders) -> None:
     path = several.artifacts / "two" / "recipe.json"
     told = json.loads(path.read_text())
     told["recipe"]["conditions"] = ["value_6"]
@@ -248,7 +248,7 @@ def test_a_run_of_one_condition_is_compared_only_there(several: Folders) -> None
     assert "two" in assert_healthy(open_page("runs", run="two")).query_params["run"]
 
 
-def test_a_run_that_learned_from_more_pictures_is_compared_too(several: Folders) -> None:
+def test_run_with_more_training_pictures_is_compared(several: Folders) -> None:
     path = several.artifacts / "two" / "recipe.json"
     told = json.loads(path.read_text())
     told["recipe"]["data"] = "tiny-and-more"  # not on this machine
@@ -260,7 +260,7 @@ def test_a_run_that_learned_from_more_pictures_is_compared_too(several: Folders)
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_condition_without_a_label_is_compared_without_a_word_too_much(several: Folders, view: str) -> None:
+def test_condition_without_labels_is_compared_silently(several: Folders, view: str) -> None:
     for name in ("one", "two"):
         path = several.artifacts / name / "predictions.parquet"
         table = pd.read_parquet(path)
@@ -280,7 +280,7 @@ def test_the_best_is_promoted_and_taken_back(several: Folders) -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_one_damaged_run_does_not_take_the_comparison_away(several: Folders, view: str) -> None:
+def test_one_damaged_run_does_not_take_comparison_away(several: Folders, view: str) -> None:
     (several.artifacts / "two" / "predictions.parquet").write_bytes(b"PAR1 damaged")
     at = assert_healthy(open_page("compare", "ko", data="tiny", condition="value_3", view=view))
     assert at.multiselect[0].value == ["one"]
@@ -289,7 +289,7 @@ def test_one_damaged_run_does_not_take_the_comparison_away(several: Folders, vie
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_nothing_is_written_into_the_address_that_nobody_chose(several: Folders, view: str) -> None:
+def test_nothing_is_written_into_address_that_nobody_chose(several: Folders, view: str) -> None:
     """What is written while a page is drawn, browsers keep as a page of its own to go back to."""
     at = assert_healthy(open_page("compare", data="tiny", view=view))
     assert set(at.query_params) == {"lang", "data", "view"}
@@ -298,7 +298,7 @@ def test_nothing_is_written_into_the_address_that_nobody_chose(several: Folders,
 # Runs.
 
 
-def test_one_damaged_run_leaves_the_others_in_the_table(several: Folders) -> None:
+def test_one_damaged_run_leaves_others_in_table(several: Folders) -> None:
     (several.artifacts / "two" / "history.jsonl").write_text("{cut short")
     at = assert_healthy(open_page("runs", run="one"))
     states = at.main.dataframe[0].value.set_index("Run")["State"]
@@ -357,7 +357,7 @@ def asked(tiny: Dataset, folders: Folders) -> Iterator[Run]:
     until(lambda: not is_locked(folders.artifacts / ".runner.lock"))
 
 
-def test_a_running_one_can_be_paused_cancelled_and_taken_up(asked: Run) -> None:
+def test_running_run_can_pause_cancel_and_resume(asked: Run) -> None:
     say = Say("ko")
     with asked.lock():
         asked.write_progress(Progress("training", 3, 50, 0.05, 130.0))
@@ -427,7 +427,7 @@ def submit(at: AppTest) -> AppTest:
     return at.sidebar.button(key="retrain_start").click().run()
 
 
-def test_the_form_asks_for_exactly_what_was_chosen_and_it_is_trained(tiny: Dataset, folders: Folders) -> None:
+def test_form_creates_the_entered_recipe_and_trains(tiny: Dataset, folders: Folders) -> None:
     at = fill(open_page("compare"), " test_efficientnet ")
     at.sidebar.selectbox(key="retrain_conditions").set_value(Condition("value_2"))
     for name, choice in WORDED.items():
@@ -484,7 +484,7 @@ def test_the_form_asks_for_exactly_what_was_chosen_and_it_is_trained(tiny: Datas
         ("retrain_condition_weights", "1, 2", "condition_weights"),
     ],
 )
-def test_what_cannot_be_trained_is_refused_in_the_form(
+def test_what_cannot_be_trained_is_refused_in_form(
     tiny: Dataset, folders: Folders, key: str, value: Any, named: str
 ) -> None:
     at = open_page("dataset", "ko")
@@ -522,7 +522,7 @@ def test_two_clicks_in_two_tabs_make_one_run(tiny: Dataset, asked: Run) -> None:
         first.cancel()
 
 
-def test_a_run_to_start_from_decides_architecture_and_size(several: Folders) -> None:
+def test_run_to_start_from_decides_architecture_and_size(several: Folders) -> None:
     at = open_page("home")
     at = assert_healthy(at.sidebar.selectbox(key="retrain_weights").set_value("run:two").run())
     assert at.sidebar.number_input(key="retrain_image_size").value == 64
@@ -562,7 +562,7 @@ def test_what_will_be_drawn_is_shown_before(trained: Trained) -> None:
     assert say("sampled_note") in texts(at.sidebar.caption)
 
 
-def test_how_long_it_takes_is_said_once_it_was_measured(tiny: Dataset, folders: Folders) -> None:
+def test_duration_is_shown_once_measured(tiny: Dataset, folders: Folders) -> None:
     say = Say("en")
     at = assert_healthy(fill(open_page("home"), "test_efficientnet").run())
     assert say("estimate_unknown") in texts(at.sidebar.caption)
@@ -699,7 +699,7 @@ def _ladder(language: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["dataset", "compare", "diagnose"])
-def test_a_link_to_a_data_set_that_is_gone_says_what_is_shown_instead(trained: Trained, name: str) -> None:
+def test_link_to_absent_data_set_names_its_substitute(trained: Trained, name: str) -> None:
     words = Say("ko")("other_dataset", shown="tiny")
     for data, told in (("gone", True), ("tiny", False)):
         at = assert_healthy(open_page(name, "ko", source="example", data=data))

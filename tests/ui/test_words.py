@@ -100,7 +100,7 @@ def members(family: str) -> set[str]:
     return {family.format(member) for member in FAMILIES[family]}
 
 
-def test_all_that_is_said_is_there_with_its_values() -> None:
+def test_used_words_exist_with_their_placeholders() -> None:
     for where, key, values in said():
         if key is None:
             continue
@@ -143,7 +143,7 @@ def test_no_word_claims_a_medical_act() -> None:
             assert not claims.search(one.replace(allowed.get(key, "\0"), "")), key
 
 
-def test_a_part_we_do_not_know_keeps_its_name() -> None:
+def test_part_we_do_not_know_keeps_its_name() -> None:
     assert Say("ko").part("test") == "테스트"
     assert Say("en").part("else") == "else"
 
@@ -156,7 +156,7 @@ def test_what_somebody_typed_never_becomes_markup() -> None:
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
-def test_every_setting_and_what_it_is_set_to_has_a_name(language: str) -> None:
+def test_every_setting_and_value_has_a_name(language: str) -> None:
     say, recipe = Say(language), Recipe()
     names = [setting_name(one.name, say) for one in fields(Recipe)]
     assert len(set(names)) == len(names)
