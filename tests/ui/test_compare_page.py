@@ -10,7 +10,16 @@ import pyarrow as pa
 import pytest
 from conftest import Folders, Trained
 from streamlit.testing.v1 import AppTest
-from support.app_driver import LANGUAGES, assert_healthy, capture_downloads, chart_data, texts, visible_words, widget
+from support.app_driver import (
+    LANGUAGES,
+    assert_healthy,
+    capture_downloads,
+    chart_data,
+    open_page,
+    texts,
+    visible_words,
+    widget,
+)
 
 from scalp_core.data.dataset import open_dataset
 from scalp_core.evaluation.comparison import compare_models, list_candidates
@@ -200,3 +209,11 @@ def test_histories_that_say_nothing_are_no_curves(three: Folders) -> None:
     at = view("differences", figure="curves")
     assert len(chart_data(at)) == 2
     assert {"vit_tiny"} == set(chart_data(at)[0]["name"])
+
+
+def test_compare_page_offers_the_report(three: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    downloads = capture_downloads(monkeypatch)
+    assert_healthy(open_page("compare", data="tiny"))
+    report = downloads.offered["comparison-tiny-test-SYNTHETIC.html"]()
+    assert report.startswith(b"<!DOCTYPE html>")
+    assert b"vgg11_bn" in report
