@@ -1,4 +1,4 @@
-"""What this is, which run answers for each condition, and what is training now."""
+"""The start page: what this is, which run answers for each condition, and what is training now."""
 
 import pandas as pd
 import streamlit as st
@@ -7,37 +7,37 @@ from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs.champions import Champion, champions, score
 from scalp_core.runs.store import active_runs
 from ui.choices import link_params
-from ui.runs.progress import POLL_SECONDS, progress_bar
-from ui.runs.promotion import tell_broken_pins
-from ui.shell import PAGES, show
+from ui.runs.progress import POLL_SECONDS, show_progress
+from ui.runs.promotion import show_broken_pins
+from ui.shell import PAGES, show_page
 from ui.words import Say
 
 
-def home(say: Say) -> None:
+def show_home(say: Say) -> None:
     st.markdown(say("home_intro"))
-    _doors(say)
-    _answers(say)
-    _training(say)
+    _show_page_links(say)
+    _show_champions(say)
+    _show_training(say)
     st.caption(say("home_api"))
 
 
-def _doors(say: Say) -> None:
+def _show_page_links(say: Say) -> None:
     with st.grid("auto", min_column_width=220):
         for page in ("dataset", "compare", "diagnose", "runs"):
             path, icon = PAGES[page]
             st.page_link(path, label=say(f"home_start_{page}"), icon=icon, width="stretch", query_params=link_params())
 
 
-def _answers(say: Say) -> None:
+def _show_champions(say: Say) -> None:
     st.subheader(say("home_answers"))
-    tell_broken_pins(say)
+    show_broken_pins(say)
     answering = champions()
     if not answering:
         st.warning(say("none_finished"))
         return
     if any(champion.run.synthetic for champion in answering.values()):
         st.warning(say("synthetic_data"), icon=":material/draw:")
-    rows = [_answer_row(say, condition, answering.get(condition)) for condition in CONDITIONS]
+    rows = [_champion_row(say, condition, answering.get(condition)) for condition in CONDITIONS]
     scale = st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="%.3f")
     st.dataframe(
         pd.DataFrame(rows),
@@ -48,7 +48,7 @@ def _answers(say: Say) -> None:
     st.caption(say("home_answers_note"))
 
 
-def _answer_row(say: Say, condition: Condition, champion: Champion | None) -> dict[str, object]:
+def _champion_row(say: Say, condition: Condition, champion: Champion | None) -> dict[str, object]:
     row: dict[str, object] = {say("condition"): say.of(condition.text)}
     if champion is None:
         return row
@@ -63,7 +63,7 @@ def _answer_row(say: Say, condition: Condition, champion: Champion | None) -> di
     }
 
 
-def _training(say: Say) -> None:
+def _show_training(say: Say) -> None:
     st.subheader(say("home_training"))
 
     @st.fragment(run_every=POLL_SECONDS if active_runs() else None)
@@ -73,9 +73,9 @@ def _training(say: Say) -> None:
             st.caption(say("home_idle"))
         for run in runs:
             st.markdown(f"**{run.recipe.architecture}** · {run.recipe.data} · `{run.id}`")
-            progress_bar(run, say)
+            show_progress(run, say)
 
     training()
 
 
-show("home", home)
+show_page("home", show_home)

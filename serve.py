@@ -1,6 +1,6 @@
-"""Dashboard, its thumbnails and REST in one process on one port: `python serve.py` or `streamlit run serve.py`.
+"""Serve the dashboard, its thumbnails and REST in one process on one port: `python serve.py`.
 
-`PORT` (8501) and `HOST` (127.0.0.1) say where `python serve.py` listens.
+`streamlit run serve.py` does the same. `PORT` (8501) and `HOST` (127.0.0.1) say where `python serve.py` listens.
 """
 
 import base64
@@ -29,47 +29,30 @@ from scalp_core.rest.server import use_timeout_protocol
 from scalp_core.runs import worker
 
 HOME = Path(__file__).resolve().parent / "Home.py"
-
-# As many at once as there are cores; a page of two hundred takes turns and leaves the pages' own threads alone.
-_MAKING_THUMBNAILS = CapacityLimiter(os.cpu_count() or 1)
-_KEEP = {"Cache-Control": "private, max-age=31536000, immutable", "Cross-Origin-Resource-Policy": "same-origin"}
+_DEFAULT_PORT, _DEFAULT_HOST = "8501", "127.0.0.1"
 
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
-    """Take up trainings that a restart interrupted, and load the models, both beside serving."""
-    # In a thread of its own: a folder that cannot be written is no reason not to show what is in it.
+    """Resume trainings that a restart interrupted, and load the models, both beside serving."""
+    # In a thread of its own: a folder that cannot be written is no reason not to show its content.
     threading.Thread(target=worker.ensure, name="ensure", daemon=True).start()
     async with rest.answering(rest.api):
         yield
 
 
-def _page_policy() -> str:
-    """What a page may load: its own server's files and nothing else, even if hostile text slipped into it.
-
-    Streamlit's page has inline scripts; their hashes are taken from the installed version. Its camera hands a picture
-    to its own script as a `data:` address, which leads nowhere else.
-    """
-    page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
-    inline = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
-    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in inline]
-    scripts = " ".join(f"'sha256-{digest}'" for digest in hashes)
-    return (
-        f"default-src 'self'; script-src 'self' blob: {scripts}; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self' data:; "
-        "frame-ancestors 'self'; base-uri 'self'; object-src 'none'; form-action 'self'"
-    )
+# ---- pages ----
 
 
-class _PageHeaders:
-    """Streamlit itself sends none of these."""
+class _PageHeadersMiddleware:
+    """Add the security headers that Streamlit's own responses lack."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.policy = _page_policy()
+        self.policy = _content_security_policy()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def framed(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -77,24 +60,53 @@ class _PageHeaders:
                 headers.setdefault("Content-Security-Policy", self.policy)
             await send(message)
 
-        await self.app(scope, receive, framed)
+        await self.app(scope, receive, send_with_headers)
+
+
+def _content_security_policy() -> str:
+    """Allow a page the files of its own server and nothing else, even if hostile text slipped into it.
+
+    Streamlit's page has inline scripts; their hashes come from the installed version. Its camera hands a picture to its
+    own script as a `data:` address, which leads nowhere else.
+    """
+    page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    hashes = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return (
+        f"default-src 'self'; script-src 'self' blob: {hashes}; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self' data:; "
+        "frame-ancestors 'self'; base-uri 'self'; object-src 'none'; form-action 'self'"
+    )
+
+
+# ---- thumbnails ----
+
+# Thumbnails made at once: one per core. A page of two hundred then waits in line and leaves the pages' threads alone.
+_THUMBNAIL_LIMITER = CapacityLimiter(os.cpu_count() or 1)
+_THUMBNAIL_HEADERS = {
+    "Cache-Control": "private, max-age=31536000, immutable",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
 
 async def thumbnail(request: Request) -> Response:
-    """The picture behind an address that `scalp_core.data.thumbnails` gave; 404 for every other."""
+    """Serve the thumbnail of an address that `scalp_core.data.thumbnails` gave; 404 for every other address."""
     path = f"thumbnails/{request.path_params['picture']}"
     try:
-        small = await to_thread.run_sync(thumbnail_at, path, limiter=_MAKING_THUMBNAILS)
+        content = await to_thread.run_sync(thumbnail_at, path, limiter=_THUMBNAIL_LIMITER)
     except ScalpError:
         return Response(status_code=404, headers={"Cache-Control": "no-store"})
-    return Response(small, media_type="image/webp", headers=_KEEP)
+    return Response(content, media_type="image/webp", headers=_THUMBNAIL_HEADERS)
 
+
+# ---- the server ----
 
 app = st.App(
     HOME,
     lifespan=lifespan,
-    middleware=[Middleware(_PageHeaders)],
-    # Routes, not mounts: the path arrives whole, so both set-ups have one set of addresses. GET /predict is a page's.
+    middleware=[Middleware(_PageHeadersMiddleware)],
+    # Routes, not mounts: the path arrives whole, so REST has the same addresses here and alone. GET /predict is a page.
     routes=[
         Route("/api", rest.api),
         Route("/api/{path:path}", rest.api),
@@ -108,14 +120,14 @@ app = st.App(
 
 def main() -> None:
     """Serve until SIGTERM or Ctrl-C."""
-    port = os.environ.get("PORT") or "8501"
+    port = os.environ.get("PORT") or _DEFAULT_PORT
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         sys.exit(f"PORT is “{port}”; it must be a number from 1 to 65535.")
     use_timeout_protocol()  # Streamlit's runner hands no protocol on
     app.run(
         config={
             "server.port": int(port),
-            "server.address": os.environ.get("HOST") or "127.0.0.1",
+            "server.address": os.environ.get("HOST") or _DEFAULT_HOST,
             "server.headless": True,
             "browser.gatherUsageStats": False,
         }

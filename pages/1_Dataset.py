@@ -1,4 +1,4 @@
-"""Explore the pictures and their labels, audit them, import more."""
+"""The pictures of a data set and their labels, an audit of them, and the import of more."""
 
 import streamlit as st
 
@@ -10,8 +10,9 @@ from ui.dataset.feature_map import show_map
 from ui.dataset.filters import choose_filters
 from ui.dataset.imports import show_imports
 from ui.dataset.labels import show_labels
-from ui.dataset.pictures import show_picture, show_wall
-from ui.shell import show
+from ui.dataset.pictures import show_picture, show_pictures
+from ui.downloads import offer_file
+from ui.shell import show_page
 from ui.words import Say
 
 VIEWS = ("pictures", "labels", "map", "audit", "import")
@@ -34,7 +35,7 @@ def explore(say: Say) -> None:
         return
     filters = choose_filters(dataset, say)
     rows = select(dataset, filters)
-    _size(dataset, rows, filters, say)
+    _show_size(dataset, rows, filters, say)
     if not len(rows):
         st.info(say("dataset_none"))
         return
@@ -44,26 +45,25 @@ def explore(say: Say) -> None:
     if view == "map":
         show_map(dataset, rows, condition, say)
     else:
-        show_wall(dataset, rows, filters, condition, say)
+        show_pictures(dataset, rows, filters, condition, say)
     show_picture(dataset, say)
 
 
-def _size(dataset: Dataset, rows: Rows, filters: Filters, say: Say) -> None:
-    """How much is chosen, of how much, and the way to take it along."""
+def _show_size(dataset: Dataset, rows: Rows, filters: Filters, say: Say) -> None:
+    """Show how much the filters let through, of how much, and offer it as a table."""
     left, right = st.columns([3, 1], vertical_alignment="center")
-    found, whole = size(dataset, rows), dataset.images
-    words = say("dataset_size", images=found.images, captures=found.captures, sites=found.sites)
-    left.markdown(words if found.images == whole else f"{words} {say('dataset_of', whole=whole)}")
-    right.download_button(
-        say("export_csv"),
-        # Chosen again when it is asked for: the index may be another one by then, and rows are positions in it.
-        lambda: b"".join(to_csv(dataset, select(dataset, filters))),
-        f"{dataset.name}.csv" if filters == Filters() else f"{dataset.name}-filtered.csv",
-        "text/csv",
-        icon=":material/download:",
-        width="stretch",
-        on_click="ignore",
-    )
+    selected, whole = size(dataset, rows), dataset.images
+    words = say("dataset_size", images=selected.images, captures=selected.captures, sites=selected.sites)
+    left.markdown(words if selected.images == whole else f"{words} {say('dataset_of', whole=whole)}")
+    with right:
+        offer_file(
+            say("export_csv"),
+            # Selected again at the click: the index may be another one by then, and rows are positions in it.
+            lambda: b"".join(to_csv(dataset, select(dataset, filters))),
+            f"{dataset.name}.csv" if filters == Filters() else f"{dataset.name}-filtered.csv",
+            "text/csv",
+            width="stretch",
+        )
 
 
-show("dataset", explore)
+show_page("dataset", explore)

@@ -1,4 +1,4 @@
-"""The training queue and one run in depth."""
+"""The training queue, and one run in depth."""
 
 import pandas as pd
 import streamlit as st
@@ -12,47 +12,47 @@ from scalp_core.runs.store import list_runs
 from ui.choices import choose_from_list
 from ui.feedback import errors
 from ui.runs.ablation import show_ablation
-from ui.runs.operating_point import show_point
-from ui.runs.progress import POLL_SECONDS, live_words, progress_bar
+from ui.runs.operating_point import show_operating_point
+from ui.runs.progress import POLL_SECONDS, epoch_words, show_progress
 from ui.runs.promotion import show_verdict
-from ui.runs.recipe_settings import special
-from ui.shell import show
+from ui.runs.recipe_settings import changed_settings
+from ui.shell import show_page
 from ui.words import Say
 
 
-def runs_page(say: Say) -> None:
+def show_runs(say: Say) -> None:
     if list_runs():
-        _runs(say)
+        _show_table_and_run(say)
     else:
         st.info(say("runs_none"))
     show_ablation(say)
 
 
-def _runs(say: Say) -> None:
+def _show_table_and_run(say: Say) -> None:
     active = any(run.state.active for run in list_runs())
 
     # One fragment for all of it: while something trains, table, curves and log move together.
     @st.fragment(run_every=POLL_SECONDS if active else None)
-    def everything() -> None:
+    def table_and_run() -> None:
         runs = list_runs()[::-1]
         st.dataframe(pd.DataFrame([_row(say, run) for run in runs]), hide_index=True, alt=say("page_runs"))
         with errors(say):
-            _in_depth(say, {run.id: run for run in runs})
+            _show_run(say, _choose_run(say, {run.id: run for run in runs}))
         if active and not any(run.state.active for run in runs):
             st.rerun()
 
-    everything()
+    table_and_run()
 
 
 def _row(say: Say, run: Run) -> dict[str, object]:
     recipe = run.recipe
-    state, epochs, kappa = _so_far(say, run)
-    alone = len(recipe.conditions) < len(CONDITIONS)
+    state, epochs, kappa = _state_words(say, run)
+    some = len(recipe.conditions) < len(CONDITIONS)
     return {
         say("state"): state,
         say("architecture"): recipe.architecture,
         say("data_set"): recipe.data + (f" ({say('synthetic')})" if run.synthetic else ""),
-        say("conditions"): ", ".join(say.of(c.text) for c in recipe.conditions) if alone else say("retrain_six"),
+        say("conditions"): ", ".join(say.of(c.text) for c in recipe.conditions) if some else say("retrain_six"),
         say("epochs_done"): f"{epochs} / {recipe.epochs}",
         say("mean_qwk"): kappa,
         say("created"): run.created[:16].replace("T", " "),
@@ -60,37 +60,39 @@ def _row(say: Say, run: Run) -> dict[str, object]:
     }
 
 
-def _so_far(say: Say, run: Run) -> tuple[str, str, str]:
-    """State, finished epochs and best kappa. One damaged run does not take the others from the table."""
+def _state_words(say: Say, run: Run) -> tuple[str, str, str]:
+    """Return state, finished epochs and best kappa; a damaged run does not take the others from the table."""
     try:
         history = run.history
-    except ScalpError:  # what is wrong is said where the run is opened
+    except ScalpError:  # the reason is shown where the run is opened
         return say("runs_damaged"), "–", "–"
     return say.of(run.state.text), str(len(history)), f"{history['valid_qwk'].max():.3f}" if len(history) else "–"
 
 
-def _in_depth(say: Say, runs: dict[str, Run]) -> None:
+def _choose_run(say: Say, runs: dict[str, Run]) -> Run:
     options = {name: f"{name} · {say.of(run.state.text)}" for name, run in runs.items()}
-    name = choose_from_list(say("runs_choose"), options, "run", say.language)
-    run = runs[name]
+    return runs[choose_from_list(say("runs_choose"), options, "run", say.language)]
+
+
+def _show_run(say: Say, run: Run) -> None:
     state = run.state
     if state.active:
-        progress_bar(run, say)
-        st.caption(live_words(run, say))
+        show_progress(run, say)
+        st.caption(epoch_words(run, say))
     sentence, details = run.error
     if sentence.en:
         st.error(say.plain(sentence), icon=":material/error:")
         if details:
             st.code(details, language=None)
-    _buttons(say, run, state)
+    _show_buttons(say, run, state)
     whole = state is State.FINISHED and run.complete
     if whole:
         show_verdict(run, say)
-        show_point(run, say)
-    _curves(say, run)
+        show_operating_point(run, say)
+    _show_curves(say, run)
     left, right = st.columns(2)
     with left:
-        _recipe(say, run)
+        _show_recipe(say, run)
     with right.expander(say("runs_files"), expanded=True):
         files = [{say("file"): file, say("size_kb"): round(size / 1024, 1)} for file, size in run.files]
         st.dataframe(pd.DataFrame(files), hide_index=True, alt=say("runs_files"))
@@ -101,20 +103,20 @@ def _in_depth(say: Say, runs: dict[str, Run]) -> None:
         st.code(run.log or say("empty_log"), language=None, height=300)
 
 
-def _recipe(say: Say, run: Run) -> None:
+def _show_recipe(say: Say, run: Run) -> None:
     st.markdown(f"**{say('runs_changed')}**")
-    rows = special(run.recipe, say)
-    if rows.empty:
+    settings = changed_settings(run.recipe, say)
+    if settings.empty:
         st.caption(say("runs_nothing_changed"))
     else:
-        st.table(rows.set_index(say("setting")), alt=say("runs_changed"))
+        st.table(settings.set_index(say("setting")), alt=say("runs_changed"))
     with st.expander(say("runs_recipe_whole")):
         hashes = {"index_hash": run.index_hash, "evaluation_hash": run.evaluation_hash, "created": run.created}
         st.json(vars(run.recipe) | hashes, expanded=1)
 
 
-def _buttons(say: Say, run: Run, state: State) -> None:
-    # Each run has buttons of its own: a click meant for one never reaches the next.
+def _show_buttons(say: Say, run: Run, state: State) -> None:
+    # Each run has buttons of its own: a click meant for one run never reaches the next.
     with st.container(horizontal=True):
         if state.active and st.button(say("pause"), key=f"pause-{run.id}", icon=":material/pause:"):
             run.pause()
@@ -130,7 +132,7 @@ def _buttons(say: Say, run: Run, state: State) -> None:
             st.rerun()
 
 
-def _curves(say: Say, run: Run) -> None:
+def _show_curves(say: Say, run: Run) -> None:
     history = run.history
     if history.empty:
         st.caption(say("no_epoch"))
@@ -140,4 +142,4 @@ def _curves(say: Say, run: Run) -> None:
         column.plotly_chart(figure, key=f"depth-{measure}", alt=say("runs_curves"))
 
 
-show("runs", runs_page)
+show_page("runs", show_runs)

@@ -1,1 +1,1 @@
-"""What the pages share. Beside the pages, the only code that imports streamlit."""
+"""The parts of the pages: pages and this folder alone import streamlit."""

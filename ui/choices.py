@@ -1,10 +1,10 @@
-"""Choices kept in the address, so that every view is a link that means the same in both languages. Knows no figures.
+"""Choices kept in the address, so that every view is a link that means the same in both languages.
 
-Streamlit's own binding writes the shown label into the address, which here depends on the language.
+Streamlit's own binding writes the label of an option into the address, and labels here depend on the language.
 
-What is written while a page is drawn, the browser keeps as a page of its own to go back to. So only choices that
-somebody made are written: what the address does not say is the default. And whoever goes back changes the address
-behind the widgets' backs: then they follow it.
+The browser keeps every address that is written during a run of the page as an entry to go back to. So only choices that
+the reader made are written, and a missing key means the default. Going back changes the address behind the widgets'
+backs; the widgets then follow the address.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,103 +18,139 @@ from scalp_core.data.splits import OVERLAPS
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, GRADES, Condition
 from ui.words import Say
 
-LINK_PARAMS = ("lang", "data", "condition")  # what a link to another page takes along
+LINK_PARAMS = ("lang", "data", "condition")  # a link to another page takes these along
+
+# ---- any choice ----
 
 
 def choose(label: str, options: Mapping[str, str], key: str, default: str, language: str) -> str:
-    """One of `options` (value in the address → what is shown) as a row of buttons."""
-    widget = f"{key}-{language}"  # another language is another widget, which starts from the address
-    asked = _asked(key, options, default)
-    chosen = st.segmented_control(
+    """Offer a row of buttons and return the chosen value.
+
+    Args:
+        options: value in the address → label.
+        key: name in the address.
+        language: of the labels; another language is another widget, which starts from the address.
+    """
+    widget = f"{key}-{language}"
+    value = _address_value(key, options, default)
+    choice = st.segmented_control(
         label,
         list(options),
-        default=None if _followed(key, widget, asked) else asked,
-        format_func=lambda value: options.get(value, value),
+        default=None if _follow(key, widget, value) else value,
+        format_func=lambda option: options.get(option, option),
         key=widget,
-        on_change=_write,
+        on_change=_write_choice,
         args=(key, language),
         required=True,
         wrap=True,
     )
-    return _kept(key, chosen if chosen in options else default, default)
+    return _keep(key, choice if choice in options else default, default)
 
 
 def choose_from_list(label: str, options: Mapping[str, str], key: str, language: str) -> str:
-    """The same as a drop-down list, for many options; the first is the default."""
+    """Offer a drop-down list, for many options, and return the chosen value; the first is the default."""
     values, widget = list(options), f"{key}-{language}"
-    asked = _asked(key, options, values[0])
-    chosen = st.selectbox(
+    value = _address_value(key, options, values[0])
+    choice = st.selectbox(
         label,
         values,
-        index=0 if _followed(key, widget, asked) else values.index(asked),
-        format_func=lambda value: options.get(value, value),
+        index=0 if _follow(key, widget, value) else values.index(value),
+        format_func=lambda option: options.get(option, option),
         key=widget,
-        on_change=_write,
+        on_change=_write_choice,
         args=(key, language),
     )
-    return _kept(key, chosen if chosen in options else values[0], values[0])
+    return _keep(key, choice if choice in options else values[0], values[0])
 
 
 def choose_some(label: str, options: Mapping[str, str], key: str, default: Sequence[str], language: str) -> list[str]:
-    """Several of `options`, in their order; none of them is an answer too. The address keeps them behind commas, and
-    keeps nothing while it is the default.
+    """Offer several of `options` and return the chosen ones, perhaps none, in the order of the options.
+
+    The address keeps them between commas, and keeps nothing while they are the default.
     """
     written = st.query_params.get(key)
     usual = [value for value in options if value in default]
-    asked = usual if written is None else [value for value in options if value in written.split(",")]
+    values = usual if written is None else [value for value in options if value in written.split(",")]
     # Other options or another language are another widget, which starts from the address.
     widget = f"{key}-{language}-{hash(tuple(options))}"
-    chosen = st.multiselect(
+    choices = st.multiselect(
         label,
         list(options),
-        default=None if _followed(key, widget, asked) else asked,
-        format_func=lambda value: options.get(value, value),
+        default=None if _follow(key, widget, values) else values,
+        format_func=lambda option: options.get(option, option),
         key=widget,
     )
-    kept = [value for value in options if value in chosen]
+    kept = [value for value in options if value in choices]
     if kept == usual:
         st.query_params.pop(key, None)
     elif written != ",".join(kept):
         st.query_params[key] = ",".join(kept)
-    settle(key)
+    settle_address(key)
     return kept
 
 
-def choose_page(pages: int, leafed: str) -> int:
-    """The page of `?page=`. When something else is leafed through than before, it starts from the first again."""
-    if st.session_state.setdefault("leafed", leafed) != leafed:
-        st.session_state["leafed"] = leafed
-        if not moved("page"):
+def choose_page(pages: int, content: str) -> int:
+    """Offer the page numbers and return that of `?page=`; other content starts from the first page again.
+
+    Args:
+        content: identifies what the pages show.
+    """
+    if st.session_state.setdefault(_PAGED, content) != content:
+        st.session_state[_PAGED] = content
+        if not address_moved("page"):
             write_address({"page": None})
-    asked, widget = _asked("page", {str(number): "" for number in range(1, pages + 1)}, "1"), f"page-{leafed}"
-    page = st.pagination(pages, default=1 if _followed("page", widget, int(asked)) else int(asked), key=widget)
-    return int(_kept("page", str(page), "1"))
+    numbers = {str(number): "" for number in range(1, pages + 1)}
+    value, widget = _address_value("page", numbers, "1"), f"page-{content}"
+    page = st.pagination(pages, default=1 if _follow("page", widget, int(value)) else int(value), key=widget)
+    return int(_keep("page", str(page), "1"))
+
+
+def _address_value(key: str, options: Mapping[str, str], default: str) -> str:
+    value = st.query_params.get(key, default)
+    return value if value in options else default
+
+
+def _write_choice(key: str, language: str) -> None:
+    # Runs before the page does: its first links, the navigation, already take the new choice along.
+    st.query_params[key] = st.session_state[f"{key}-{language}"]
+    settle_address(key)
+    if key == "data":
+        st.query_params.pop("image", None)  # a picture of the other data set
+
+
+def _keep(key: str, value: str, default: str) -> str:
+    if st.query_params.get(key, default) != value:
+        st.query_params[key] = value
+    settle_address(key)
+    return value
+
+
+# ---- the address ----
+
+_PAGED = "paged-content"
+_SETTLED, _NEVER = "settled-address-", object()
+_FOLLOWING, _RESTED = "following-address", "rested"
 
 
 def link_params() -> dict[str, str]:
-    """What links to other pages take along from this address."""
+    """Return the parameters that links to other pages take along from this address."""
     return {key: st.query_params[key] for key in LINK_PARAMS if key in st.query_params}
 
 
-def _asked(key: str, options: Mapping[str, str], default: str) -> str:
-    asked = st.query_params.get(key, default)
-    return asked if asked in options else default
-
-
 def write_address(changes: Mapping[str, str | None]) -> None:
-    """All at once, which is one page to go back to; None takes a key away."""
+    """Write all changes at once, which is one entry to go back to; None removes a key."""
     before = st.query_params.to_dict()
     after = {key: value for key, value in (before | changes).items() if value is not None}
     if after != before:
         st.query_params.from_dict(after)
-    settle(*changes)
+    settle_address(*changes)
 
 
 @contextmanager
-def following() -> Iterator[None]:
-    """Within, and not in fragments drawn later, widgets follow an address that moved while the page was at rest.
+def follow_address() -> Iterator[None]:
+    """Let the widgets within, but not those in fragments that run later, follow an address that moved at rest.
 
-    A click that comes while the page is still being drawn brings along the address from before: that is no going back.
+    A click during a run of the page brings along the address from before the run: that is no going back.
     """
     st.session_state[_FOLLOWING] = st.session_state.get(_RESTED, True)
     st.session_state[_RESTED] = False
@@ -123,68 +159,57 @@ def following() -> Iterator[None]:
     st.session_state[_RESTED] = True
 
 
-def moved(*keys: str) -> bool:
-    """The address says otherwise of these than when they were last settled: somebody went back, forward, or along a
-    link to this page.
+def address_moved(*keys: str) -> bool:
+    """Return whether the address says otherwise of any of `keys` than when they were last settled.
+
+    It does after going back or forward, and after following a link to this page.
     """
     if not st.session_state.get(_FOLLOWING, True):
         return False
-    return any(st.session_state.get(_SEEN + key, _NEVER) not in (_NEVER, st.query_params.get(key)) for key in keys)
+    return any(st.session_state.get(_SETTLED + key, _NEVER) not in (_NEVER, st.query_params.get(key)) for key in keys)
 
 
-def settle(*keys: str) -> None:
-    """What the address says of these is what the page shows."""
+def settle_address(*keys: str) -> None:
+    """Record that the page shows what the address says of `keys`."""
     for key in keys:
-        st.session_state[_SEEN + key] = st.query_params.get(key)
+        st.session_state[_SETTLED + key] = st.query_params.get(key)
 
 
-_SEEN, _NEVER = "address-", object()
-_FOLLOWING, _RESTED = "following-address", "rested"
-
-
-def _followed(key: str, widget: str, asked: object) -> bool:
-    """The widget was moved to what the address asks for; a default besides would be one too many."""
-    if not moved(key) or widget not in st.session_state:
+def _follow(key: str, widget: str, value: object) -> bool:
+    """Move the widget to the value of the address if that moved; a default besides would be one too many."""
+    if not address_moved(key) or widget not in st.session_state:
         return False
-    st.session_state[widget] = asked
+    st.session_state[widget] = value
     return True
 
 
-def _write(key: str, language: str) -> None:
-    # Before the page is drawn: its first links, the navigation, already take the new choice along.
-    st.query_params[key] = st.session_state[f"{key}-{language}"]
-    settle(key)
-    if key == "data":
-        st.query_params.pop("image", None)  # a picture of the other one
-
-
-def _kept(key: str, value: str, default: str) -> str:
-    if st.query_params.get(key, default) != value:
-        st.query_params[key] = value
-    settle(key)
-    return value
+# ---- the choices that several pages share ----
 
 
 def choose_dataset(say: Say) -> Dataset | None:
-    """The data set of `?data=`, said to be synthetic or split with leaks if it is; None when there is none at all."""
-    datasets = _datasets(say)
+    """Offer the data sets and return that of `?data=`, with a warning where it is synthetic or its split leaks.
+
+    Returns:
+        None where there is no data set at all.
+    """
+    datasets = _list_by_name(say)
     if not datasets:
         return None
     dataset = datasets[choose_from_list(say("data_set"), {name: name for name in datasets}, "data", say.language)]
     if dataset.synthetic:
         st.warning(say("synthetic_data"), icon=":material/draw:")
-    _tell_leak(dataset, say)
+    _show_leak(dataset, say)
     return dataset
 
 
-def asked_dataset(say: Say) -> Dataset | None:
-    """The data set of `?data=`, for pages that offer no choice of it; None when there is none at all."""
-    datasets = _datasets(say)
-    return datasets[_asked("data", dict.fromkeys(datasets, ""), next(iter(datasets)))] if datasets else None
+def dataset_of_address(say: Say) -> Dataset | None:
+    """Return the data set of `?data=`, for pages that offer no choice; None where there is no data set at all."""
+    datasets = _list_by_name(say)
+    return datasets[_address_value("data", dict.fromkeys(datasets, ""), next(iter(datasets)))] if datasets else None
 
 
-def _datasets(say: Say) -> dict[str, Dataset]:
-    """All, by name; where there are none, or not the one that a link asks for, that is said."""
+def _list_by_name(say: Say) -> dict[str, Dataset]:
+    """List the data sets by name, with a warning where there are none, or not the one of the address."""
     datasets = {dataset.name: dataset for dataset in list_datasets()}
     if not datasets:
         st.warning(say("no_dataset"))
@@ -193,8 +218,8 @@ def _datasets(say: Say) -> dict[str, Dataset]:
     return datasets
 
 
-def _tell_leak(dataset: Dataset, say: Say) -> None:
-    """What is measured on a split that leaks must never be taken for more than it is."""
+def _show_leak(dataset: Dataset, say: Say) -> None:
+    """Show an error where pictures of one split are in another too: figures on such a split are too good."""
     overlap = dataset.parts.get("overlap")
     if isinstance(overlap, dict):
         shares = ", ".join(f"{say.of(OVERLAPS[key])} {100 * share:.1f} %" for key, share in overlap.items())
@@ -202,12 +227,12 @@ def _tell_leak(dataset: Dataset, say: Say) -> None:
 
 
 def choose_condition(say: Say) -> Condition:
-    """The condition of `?condition=`."""
+    """Offer the conditions and return that of `?condition=`."""
     options = {condition.value: say.of(condition.text) for condition in CONDITIONS}
     return Condition(choose(say("condition"), options, "condition", CONDITIONS[0].value, say.language))
 
 
 def choose_threshold(say: Say) -> int:
-    """The grade from which on a condition counts as present, of `?threshold=`."""
+    """Offer the grades and return that of `?threshold=`, from which on a condition counts as present."""
     options = {str(int(grade)): grade_name(grade, say.language) for grade in GRADES[1:]}
     return int(choose(say("threshold"), options, "threshold", str(int(DEFAULT_THRESHOLD)), say.language))

@@ -1,8 +1,8 @@
-"""Tables and figures to take along: CSV and LaTeX, SVG and PNG. Knows neither what is in them nor how it is drawn."""
+"""Downloads of tables, as CSV and LaTeX, and of figures, as SVG and PNG."""
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 import streamlit as st
@@ -13,10 +13,12 @@ from ui.words import Say
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_SYNTHETIC = "SYNTHETIC"  # in file names and captions
+_LONGEST_STEM = 120  # letters
 _BYTE_ORDER_MARK = "\ufeff"  # spreadsheets need it to read Korean
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
-# What LaTeX takes for a command, and what its usual fonts lack.
+# Letters that LaTeX takes for a command, and letters that its usual fonts lack.
 _LATEX = {
     **{letter: f"\\{letter}" for letter in "&%$#_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
@@ -27,29 +29,35 @@ _LATEX = {
 
 
 def offer_table(frame: pd.DataFrame, name: str, say: Say, caption: str = "", *, synthetic: bool) -> None:
-    """The table as CSV and as LaTeX (booktabs). Files are made when they are asked for.
+    """Offer a table as CSV and as LaTeX (booktabs). The files are made at the click.
 
     Args:
-        frame: as it is shown; its index is left out.
-        name: of the files, without ending; one of its kind on a page.
+        frame: as the page shows it; its index is left out.
+        name: file name without ending, unique on the page.
         caption: of the LaTeX table.
-        synthetic: the pictures were drawn: names and caption say so.
+        synthetic: whether the pictures are; file names and caption say so.
     """
     stem = file_stem(name, synthetic)
-    told = f"{caption} ({_SYNTHETIC} pictures)".strip() if synthetic else caption
+    marked_caption = f"{caption} ({_SYNTHETIC} pictures)".strip() if synthetic else caption
     with st.popover(say("export_table"), icon=":material/download:"):
         st.caption(say("export_table_note"))
-        _button("CSV", lambda: as_csv(frame), f"{stem}.csv", "text/csv")
-        _button("LaTeX", lambda: as_latex(frame, told, stem).encode(), f"{stem}.tex", "application/x-tex")
+        offer_file("CSV", lambda: as_csv(frame), f"{stem}.csv", "text/csv", width="stretch")
+        offer_file(
+            "LaTeX",
+            lambda: as_latex(frame, marked_caption, stem).encode(),
+            f"{stem}.tex",
+            "application/x-tex",
+            width="stretch",
+        )
 
 
 def offer_figure(make: Callable[[], "Figure"], name: str, say: Say, *, synthetic: bool) -> None:
-    """The figure as SVG and as PNG.
+    """Offer a figure as SVG and as PNG.
 
     Args:
         make: draws it with a function of scalp_core.charts.print_figures, which it imports itself: that takes a second.
-        name: of the files, without ending; one of its kind on a page.
-        synthetic: the pictures were drawn: names say so.
+        name: file name without ending, unique on the page.
+        synthetic: whether the pictures are; file names say so.
     """
 
     def svg() -> bytes:
@@ -67,34 +75,33 @@ def offer_figure(make: Callable[[], "Figure"], name: str, say: Say, *, synthetic
         st.caption(say("export_figure_note"))
         if language_of_figures(say.language) != say.language:
             st.caption(say.of(NO_KOREAN_FONT))
-        _button("SVG", svg, f"{stem}.svg", "image/svg+xml")
-        _button("PNG", png, f"{stem}.png", "image/png")
+        offer_file("SVG", svg, f"{stem}.svg", "image/svg+xml", width="stretch")
+        offer_file("PNG", png, f"{stem}.png", "image/png", width="stretch")
 
 
-def _button(label: str, make: Callable[[], bytes], file_name: str, kind: str) -> None:
+def offer_file(
+    label: str,
+    make: Callable[[], bytes],
+    file_name: str,
+    mime: str,
+    *,
+    icon: str = ":material/download:",
+    width: Literal["stretch", "content"] = "content",
+) -> None:
+    """Offer a file that `make` makes at the click."""
     st.download_button(
-        label,
-        make,
-        file_name,
-        kind,
-        key=f"export-{file_name}",
-        icon=":material/download:",
-        width="stretch",
-        on_click="ignore",
+        label, make, file_name, mime, key=f"export-{file_name}", icon=icon, width=width, on_click="ignore"
     )
 
 
-_SYNTHETIC = "SYNTHETIC"
-
-
 def file_stem(name: str, synthetic: bool) -> str:
-    """A file name without ending that every system takes: letters, digits and `.-_` of ASCII, at most 120 of them."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:120] or "export"
+    """Return a file name without ending that every system takes: letters, digits and `.-_` of ASCII."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:_LONGEST_STEM] or "export"
     return f"{plain}-{_SYNTHETIC}" if synthetic else plain
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
-    """UTF-8 with byte order mark. Text that a spreadsheet would take for a formula gets an apostrophe."""
+    """Return CSV in UTF-8 with byte order mark. Text that a spreadsheet would take for a formula gets an apostrophe."""
     safe = frame.map(_without_formula).rename(columns=_without_formula)
     return (_BYTE_ORDER_MARK + safe.to_csv(index=False, lineterminator="\r\n")).encode()
 
@@ -104,7 +111,7 @@ def _without_formula(value: object) -> object:
 
 
 def as_latex(frame: pd.DataFrame, caption: str, label: str) -> str:
-    """A table of the package booktabs: numbers to the right, three decimals; all text escaped."""
+    """Return a table of the package booktabs: numbers to the right, three decimals, all text escaped."""
     columns = "".join("r" if pd.api.types.is_numeric_dtype(kind) else "l" for kind in frame.dtypes)
     rows = [[_latex_cell(value) for value in row] for row in frame.itertuples(index=False, name=None)]
     lines = [
@@ -136,5 +143,5 @@ def _latex_cell(value: object) -> str:
 
 
 def escape_latex(text: str) -> str:
-    """Letters that mean something to LaTeX, or that its usual fonts lack, as what draws them."""
+    """Replace letters that LaTeX takes for a command, or that its usual fonts lack, by commands that print them."""
     return "".join(_LATEX.get(letter, letter) for letter in text)

@@ -1,13 +1,13 @@
-"""The frame around every page: navigation, language, banner, retraining. A page hands in its body and its name."""
+"""The frame around every page: navigation, language, the research banner and retraining."""
 
 from collections.abc import Callable
 
 import streamlit as st
 
-from ui.choices import choose, following, link_params
+from ui.choices import choose, follow_address, link_params
 from ui.components.page_language import set_page_language
 from ui.feedback import errors
-from ui.runs.retrain import retrain_panel
+from ui.runs.retrain import show_retraining
 from ui.words import Say
 
 PAGES = {
@@ -19,29 +19,30 @@ PAGES = {
 }
 
 
-def show(name: str, body: Callable[[Say], None]) -> None:
-    """Draw the page `name` of PAGES. What goes wrong in its body is said in the reader's language."""
-    with following():
-        _show(name, body)
+def show_page(name: str, show_body: Callable[[Say], None]) -> None:
+    """Show the page `name` of PAGES, and errors of its body in the reader's language."""
+    with follow_address():
+        with st.sidebar:
+            say = _show_navigation()
+        st.set_page_config(page_title=f"{say(f'page_{name}')} · Scalp Lab", page_icon="🔬", layout="wide")
+        set_page_language(say.language)
+        st.info(say("research_only"), icon=":material/science:")
+        st.title(say(f"title_{name}"))
+        with errors(say):
+            show_body(say)
+        with st.sidebar, errors(say):
+            show_retraining(say)
 
 
-def _show(name: str, body: Callable[[Say], None]) -> None:
-    with st.sidebar:
-        links = st.container()  # above the language switch, in the language it chooses
-        say = Say(_language())
-        for page, (path, icon) in PAGES.items():
-            links.page_link(path, label=say(f"page_{page}"), icon=icon, query_params=link_params())
-    st.set_page_config(page_title=f"{say(f'page_{name}')} · Scalp Lab", page_icon="🔬", layout="wide")
-    set_page_language(say.language)
-    st.info(say("research_only"), icon=":material/science:")
-    st.title(say(f"title_{name}"))
-    with errors(say):
-        body(say)
-    with st.sidebar, errors(say):
-        retrain_panel(say)
+def _show_navigation() -> Say:
+    links = st.container()  # above the language switch, in the language it chooses
+    say = Say(_choose_language())
+    for page, (path, icon) in PAGES.items():
+        links.page_link(path, label=say(f"page_{page}"), icon=icon, query_params=link_params())
+    return say
 
 
-def _language() -> str:
-    """`ko` or `en` from `?lang=`, else from the browser."""
+def _choose_language() -> str:
+    """Return `ko` or `en` from `?lang=`, else from the browser."""
     browser = "ko" if (st.context.locale or "ko").startswith("ko") else "en"
     return choose("언어 / Language", {"ko": "한국어", "en": "English"}, "lang", browser, "both")

@@ -15,7 +15,7 @@ def _choices() -> None:
         choose("buttons", options, "buttons", "b", "en"),
         choose_from_list("list", options, "list", "en"),
         ",".join(choose_some("some", options, "some", ["a", "b"], "en")),
-        str(choose_page(9, "leafed")),
+        str(choose_page(9, "content")),
     ]
     st.write(" ".join(chosen))
 
@@ -79,9 +79,9 @@ def test_widgets_follow_address_that_changed_behind_their_backs() -> None:
 def _page() -> None:
     import streamlit as st
 
-    from ui.choices import choose, following
+    from ui.choices import choose, follow_address
 
-    with following():
+    with follow_address():
         chosen = choose("buttons", {"a": "A", "b": "B"}, "buttons", "a", "en")
         st.write(chosen)
         if st.session_state.pop("interrupted", False):

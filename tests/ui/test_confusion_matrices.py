@@ -1,4 +1,4 @@
-"""The confusion wall as a visitor drives it, without a browser; clicks and keys are in test_browser.py."""
+"""The confusion matrices as a visitor drives it, without a browser; clicks and keys are in test_browser.py."""
 
 import json
 import shutil
@@ -34,22 +34,23 @@ from scalp_core.data.dataset import open_dataset
 from scalp_core.labels import Condition
 from scalp_core.runs.store import find_run
 from ui.compare.selection import ModelSelection
-from ui.compare.confusion_matrices import show_wall
+from ui.compare.confusion_matrices import show_confusion_matrices
 from ui.words import Say
 import streamlit as st
 
 sides = {sides!r}
-made = tuple(Model(runs[0], name, tuple(find_run(run) for run in runs)) for name, runs in sides.items())
+models = tuple(Model(runs[0], name, tuple(find_run(run) for run in runs)) for name, runs in sides.items())
 language = st.query_params["lang"]
 condition = Condition(st.query_params.get("condition", "value_3"))
-show_wall(ModelSelection(open_dataset("tiny"), condition, "test", made, "quadratic_weighted_kappa"), Say(language))
+selection = ModelSelection(open_dataset("tiny"), condition, "test", models, "quadratic_weighted_kappa")
+show_confusion_matrices(selection, Say(language))
 """
 SIDES = {"Network A": ["one", "one-again"], "Network B": ["two"], "Network C": ["three"]}
 
 
 @dataclass(frozen=True)
 class Wall:
-    """A page with nothing but the wall, in a folder of its own, beside the pages it links to."""
+    """A page with nothing but the matrices, in a folder of its own, beside the pages it links to."""
 
     script: Path
     dataset: Dataset

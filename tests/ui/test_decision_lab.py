@@ -71,7 +71,7 @@ def lab_page(language: str, ids: tuple[str, ...]) -> None:
     from scalp_core.evaluation.comparison import Model
     from scalp_core.labels import Condition
     from scalp_core.runs.store import find_run
-    from ui.compare.decision_lab import show_decision
+    from ui.compare.decision_lab import show_decision_lab
     from ui.compare.selection import ModelSelection
     from ui.feedback import show_pending_toast
     from ui.words import Say
@@ -79,8 +79,8 @@ def lab_page(language: str, ids: tuple[str, ...]) -> None:
     side = Model(ids[0], "a network", tuple(find_run(name) for name in ids))
     condition = Condition(st.query_params.get("condition", "value_2"))
     show_pending_toast()
-    compared = ModelSelection(open_dataset("tiny"), condition, "test", (side,), "quadratic_weighted_kappa")
-    show_decision(compared, Say(language))
+    selection = ModelSelection(open_dataset("tiny"), condition, "test", (side,), "quadratic_weighted_kappa")
+    show_decision_lab(selection, Say(language))
 
 
 def lab(language: str = "en", ids: tuple[str, ...] = ("mine",), **address: str) -> AppTest:

@@ -30,7 +30,7 @@ from scalp_core.inference.predict import Answer
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, REGIONS
 from scalp_core.rest.schemas import predict_all_response
 from scalp_core.runs.run import Run
-from ui.diagnose.provenance import api_address, difference
+from ui.diagnose.provenance import api_address, in_powers_of_ten
 from ui.words import Say
 
 DAMAGED = b"\xff\xd8\xff\xe0 not much of a JPEG"
@@ -129,9 +129,9 @@ def test_a_client_is_told_how_to_ask(trained: Trained) -> None:
 
 def test_page_and_rest_are_seen_to_agree(trained: Trained) -> None:
     at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", trained.picture)))
-    (told,) = (text for text in texts(at.caption) if text.startswith("✓ Same answer from REST"))
+    (told,) = (text for text in texts(at.caption) if text.startswith("✓ REST agrees"))
     assert Say("en")("parity_rest", difference="0") in told
-    assert [difference(value) for value in (0.0, 3.4e-7, 1.0)] == ["0", "3 × 10⁻⁷", "1 × 10⁰"]
+    assert [in_powers_of_ten(value) for value in (0.0, 3.4e-7, 1.0)] == ["0", "3 × 10⁻⁷", "1 × 10⁰"]
 
 
 def test_formats_that_are_promised(trained: Trained) -> None:
@@ -253,16 +253,16 @@ def test_one_of_several_is_opened(trained: Trained) -> None:
 
 def opened(at: AppTest, number: int) -> AppTest:
     """After a click on that row of the overview."""
-    at.session_state["diagnose-chosen"] = grid(at, "overview")[number]["key"]
+    at.session_state["diagnose-opened"] = grid(at, "overview")[number]["key"]
     return at.run()
 
 
 def test_each_picture_is_graded_once(trained: Trained) -> None:
     first, second = others(trained, 2)
     at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", first), ("again.jpg", first), ("b.jpg", second)))
-    known = dict(at.session_state["diagnose-answers"])
+    known = dict(at.session_state["diagnose-outcomes"])
     assert len(known) == 2
-    after = at.session_state["diagnose-answers"] if assert_healthy(opened(at, 2)) else {}
+    after = at.session_state["diagnose-outcomes"] if assert_healthy(opened(at, 2)) else {}
     assert {key: id(answer) for key, (answer, _) in after.items()} == {
         key: id(answer) for key, (answer, _) in known.items()
     }

@@ -692,10 +692,10 @@ def test_the_ladder_is_planned_and_asked_for(trained: Trained, monkeypatch: pyte
 
 def _ladder(language: str) -> None:
     from scalp_core.data.dataset import list_datasets
-    from ui.runs.ablation import _ladder
+    from ui.runs.ablation import _show_ladder
     from ui.words import Say
 
-    _ladder(Say(language), [dataset.name for dataset in list_datasets()])
+    _show_ladder(Say(language), [dataset.name for dataset in list_datasets()])
 
 
 @pytest.mark.parametrize("name", ["dataset", "compare", "diagnose"])

@@ -18,7 +18,7 @@ from scalp_core.importing.importer import KINDS
 from scalp_core.metrics.operating_point import RULES
 from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.synthetic.drawing.scene import CONFUSERS
-from ui.runs.recipe_settings import setting_name, setting_value, special
+from ui.runs.recipe_settings import changed_settings, setting_name, setting_value
 from ui.shell import PAGES
 from ui.words import WORDS, Say
 
@@ -162,8 +162,8 @@ def test_every_setting_and_value_has_a_name(language: str) -> None:
     assert len(set(names)) == len(names)
     for one in fields(Recipe):
         assert setting_value(one.name, getattr(recipe, one.name), say)
-    assert special(recipe, say).empty
-    changed = special(replace(recipe, loss="beta", weights="run:mine", condition_weights=(1.0, 2.0)), say)
+    assert changed_settings(recipe, say).empty
+    changed = changed_settings(replace(recipe, loss="beta", weights="run:mine", condition_weights=(1.0, 2.0)), say)
     assert list(changed[say("setting_here")]) == [
         say("choice_loss_beta"),
         "1, 2",

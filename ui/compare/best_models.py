@@ -1,4 +1,4 @@
-"""The best model for each condition: chosen on validation, shown on test, promoted. Knows no statistics of its own."""
+"""The best model for each condition: chosen on validation, shown on test, promoted."""
 
 import math
 from collections.abc import Sequence
@@ -17,80 +17,100 @@ from scalp_core.runs.champions import Champion
 from scalp_core.runs.run import Run
 from ui.compare.selection import ModelSelection
 from ui.downloads import offer_table
-from ui.runs.promotion import promotion_buttons, show_changes, tell_broken_pins
+from ui.runs.promotion import show_broken_pins, show_changes, show_promotion_buttons
 from ui.words import Say
 
+_WIDEST_COLUMN = 300  # pixels
 
-def show_best(one: ModelSelection, say: Say) -> None:
-    """A row a condition; then the candidates for the chosen condition with their buttons."""
-    tell_broken_pins(say)
+
+def show_best_models(selection: ModelSelection, say: Say) -> None:
+    """Show a table with a row per condition, then the candidates for the chosen condition with their buttons."""
+    show_broken_pins(say)
     st.caption(say("best_note", margin=f"{PRACTICALLY_EQUAL:g}"))
-    valid, test = (comparison.compare_models(one.dataset, one.sides, part) for part in ("valid", "test"))
+    valid, test = (comparison.compare_models(selection.dataset, selection.models, part) for part in ("valid", "test"))
     answering = champions.champions()
-    rows = [_row(one, condition, valid, test, answering.get(condition), say) for condition in CONDITIONS]
-    table = pd.DataFrame(rows)
-    # Left to itself the column is as narrow as its head, and names are cut.
-    longest = max(len(str(row.get(say("best_tied"), ""))) for row in rows)
-    wide = {say("best_tied"): st.column_config.TextColumn(width=min(300, 40 + 7 * longest))}
-    st.dataframe(table, hide_index=True, column_config=wide, alt=say("view_best"))
-    offer_table(table, "best", say, say("view_best"), synthetic=one.dataset.synthetic)
-    st.subheader(say("best_for", condition=say.of(one.condition.text)))
-    _candidates(one, valid, test, answering.get(one.condition), say)
+    _show_table(selection, valid, test, answering, say)
+    st.subheader(say("best_for", condition=say.of(selection.condition.text)))
+    _show_candidates(selection, valid, test, answering.get(selection.condition), say)
     show_changes(say)
 
 
+def _show_table(
+    selection: ModelSelection,
+    valid: Comparison,
+    test: Comparison,
+    answering: dict[Condition, Champion],
+    say: Say,
+) -> None:
+    rows = [_row(selection, condition, valid, test, answering.get(condition), say) for condition in CONDITIONS]
+    table = pd.DataFrame(rows)
+    # By default the column is as narrow as its head, and names are cut.
+    longest = max(len(str(row.get(say("best_tied"), ""))) for row in rows)
+    wide = {say("best_tied"): st.column_config.TextColumn(width=min(_WIDEST_COLUMN, 40 + 7 * longest))}
+    st.dataframe(table, hide_index=True, column_config=wide, alt=say("view_best"))
+    offer_table(table, "best", say, say("view_best"), synthetic=selection.dataset.synthetic)
+
+
 def _row(
-    one: ModelSelection, condition: Condition, valid: Comparison, test: Comparison, champion: Champion | None, say: Say
+    selection: ModelSelection,
+    condition: Condition,
+    valid: Comparison,
+    test: Comparison,
+    champion: Champion | None,
+    say: Say,
 ) -> dict[str, object]:
-    able = [run for side in one.sides for run in side.runs if condition in run.recipe.conditions]
-    near = champions.practically_equal(able, condition)
+    able = [run for model in selection.models for run in model.runs if condition in run.recipe.conditions]
+    tied = champions.practically_equal(able, condition)
     row: dict[str, object] = {say("condition"): say.of(condition.text)}
-    if not near:
+    if not tied:
         return row
-    side = _side_of(one.sides, near[0])
-    others = dict.fromkeys(_side_of(one.sides, run).name for run in near[1:])
+    model = _model_of(selection.models, tied[0])
+    others = dict.fromkeys(_model_of(selection.models, run).name for run in tied[1:])
     return row | {
-        say("best_chosen"): side.name,
-        say("best_tied"): ", ".join(name for name in others if name != side.name) or "–",
-        say("qwk_valid"): _figure(valid.estimate(HEADLINE, side.key, condition)),
-        say("qwk_test"): _figure(test.estimate(HEADLINE, side.key, condition)),
-        say("best_answers"): _answering(champion, say),
-        say("parameters"): f"{side.parameters / 1e6:.1f} M",
-        say("best_time"): "–" if side.milliseconds is None else f"{side.milliseconds:.0f} ms",
+        say("best_chosen"): model.name,
+        say("best_tied"): ", ".join(name for name in others if name != model.name) or "–",
+        say("qwk_valid"): _estimate_words(valid.estimate(HEADLINE, model.key, condition)),
+        say("qwk_test"): _estimate_words(test.estimate(HEADLINE, model.key, condition)),
+        say("best_answers"): _champion_words(champion, say),
+        say("parameters"): f"{model.parameters / 1e6:.1f} M",
+        say("best_time"): "–" if model.milliseconds is None else f"{model.milliseconds:.0f} ms",
     }
 
 
-def _side_of(sides: Sequence[Model], run: Run) -> Model:
-    return next(side for side in sides if run in side.runs)
+def _model_of(models: Sequence[Model], run: Run) -> Model:
+    return next(model for model in models if run in model.runs)
 
 
-def _figure(found: Estimate) -> str:
-    if math.isnan(found.value):
+def _estimate_words(estimate: Estimate) -> str:
+    if math.isnan(estimate.value):
         return "–"
-    return f"{found.value:.2f}" if math.isnan(found.low) else f"{found.value:.2f} ({found.low:.2f}–{found.high:.2f})"
+    interval = "" if math.isnan(estimate.low) else f" ({estimate.low:.2f}–{estimate.high:.2f})"
+    return f"{estimate.value:.2f}{interval}"
 
 
-def _answering(champion: Champion | None, say: Say) -> str:
+def _champion_words(champion: Champion | None, say: Say) -> str:
     if champion is None:
         return "–"
     return champion.run.id + (f" · {say('pinned')}" if champion.pinned else "")
 
 
-def _candidates(one: ModelSelection, valid: Comparison, test: Comparison, champion: Champion | None, say: Say) -> None:
-    """Every model that grades the condition, the best on validation first."""
-    able = [side for side in one.sides if one.condition in side.recipe.conditions]
-    if not able:
+def _show_candidates(
+    selection: ModelSelection, valid: Comparison, test: Comparison, champion: Champion | None, say: Say
+) -> None:
+    """Show every model that grades the condition, the best on validation first."""
+    models = selection.grading_models
+    if not models:
         st.info(say("compare_no_model"))
         return
-    place = valid.conditions.index(one.condition)
-    reached = dict(zip(valid.sides, valid.values(HEADLINE)[:, place], strict=True))
-    for side in sorted(able, key=lambda side: -math.inf if math.isnan(reached[side.key]) else -reached[side.key]):
-        told, buttons = st.columns([3, 2], vertical_alignment="center")
-        figures = {
-            name: _figure(found.estimate(HEADLINE, side.key, one.condition))
-            for name, found in (("valid", valid), ("test", test))
-        }
-        why = say("best_candidate", **figures)
-        told.markdown(f"**{say.plain(Text(side.name, side.name))}** · {why}")
+    place = valid.conditions.index(selection.condition)
+    kappas = dict(zip(valid.sides, valid.values(HEADLINE)[:, place], strict=True))
+    for model in sorted(models, key=lambda model: -math.inf if math.isnan(kappas[model.key]) else -kappas[model.key]):
+        words, buttons = st.columns([3, 2], vertical_alignment="center")
+        why = say(
+            "best_candidate",
+            valid=_estimate_words(valid.estimate(HEADLINE, model.key, selection.condition)),
+            test=_estimate_words(test.estimate(HEADLINE, model.key, selection.condition)),
+        )
+        words.markdown(f"**{say.plain(Text(model.name, model.name))}** · {why}")
         with buttons.container(horizontal=True):
-            promotion_buttons(side.runs[0], one.condition, champion, why, say)
+            show_promotion_buttons(model.runs[0], selection.condition, champion, why, say)

@@ -1,7 +1,6 @@
-"""The decision lab: how a run's probabilities become grades, tried live and saved as its operating point. Knows no
-statistics of its own.
+"""The decision lab: rules that turn a run's probabilities into grades, tried live and saved as its operating point.
 
-The choices are in the address (`rule`, `tau`, `cost`), and so is the part (`lab_part`), which is never the test part.
+The choices are in the address (`rule`, `tau`, `cost`), and so is the split (`lab_part`), which is never the test split.
 """
 
 from dataclasses import dataclass, replace
@@ -41,7 +40,7 @@ from scalp_core.metrics.operating_point import (
 )
 from scalp_core.runs.champions import champions
 from scalp_core.runs.run import Run
-from ui.choices import choose, choose_from_list, link_params, moved, settle, write_address
+from ui.choices import address_moved, choose, choose_from_list, link_params, settle_address, write_address
 from ui.compare.selection import ModelSelection
 from ui.components.gallery import show_gallery
 from ui.components.matrices import Matrix, MatrixCell, parse_cell, show_matrices
@@ -50,44 +49,44 @@ from ui.runs.operating_point import decision_words, show_versions
 from ui.words import Say
 
 PARTS = (PART, "valid")
-SHOWN_PICTURES = 24
+_MOST_PICTURES = 24
 _SIDES = ("here", "stored")
 _COST_RULE = "expected_cost"
 _DECIDING = ("rule", "tau", "cost")  # of the address
 
 
-def show_decision(one: ModelSelection, say: Say) -> None:
-    """Choose a run and how it decides; see what becomes of it; save it."""
-    _lab(one, say)
-
-
 # A fragment: trying leaves the rest of the page alone.
 @st.fragment
-def _lab(one: ModelSelection, say: Say) -> None:
+def show_decision_lab(selection: ModelSelection, say: Say) -> None:
+    """Offer a run and a decision, show what the decision brings, and offer to save it."""
     with errors(say):
         st.caption(say("lab_note"))
-        bench = _choose_bench(one, say)
+        bench = _choose_bench(selection, say)
         if bench is None:
             return
-        _begin_anew(bench)
-        chosen = _choose_decision(bench, say)
-        _matrices(bench, chosen, say)
-        _cell(one.dataset, bench, chosen, say)
+        _forget_other_bench(bench)
+        decision = _choose_decision(bench, say)
+        _show_matrices(bench, decision, say)
+        _show_cell(selection.dataset, bench, decision, say)
         left, right = st.columns(2)
         with left:
-            _table(bench, chosen, say)
+            _show_figures(bench, decision, say)
         with right:
-            _curves(bench, chosen, say)
-        _save(bench, chosen, say)
+            _show_curves(bench, decision, say)
+        _offer_saving(bench, decision, say)
         show_versions(bench.run, say)
 
 
-# ---- what is tried, on what ----
+# ---- the run, the condition and the pictures ----
 
 
 @dataclass(frozen=True)
 class _Bench:
-    """A run's condition, and the pictures on which its decision is tried."""
+    """A condition of a run, and the pictures on which its decision is tried.
+
+    Attributes:
+        part: calibration or validation split.
+    """
 
     run: Run
     condition: Condition
@@ -102,7 +101,7 @@ class _Bench:
         return self.run.operating_point.decision(self.condition)
 
     @property
-    def shown(self) -> LabelledPredictions:
+    def pictures(self) -> LabelledPredictions:
         return self._labelled(self.part)
 
     @property
@@ -114,12 +113,12 @@ class _Bench:
 
     @cached_property
     def optimum(self) -> Decision | None:
-        """What a fit decides; None where nothing could be fitted."""
+        """The decision of a fit; None where nothing could be fitted."""
         return _optimum(self.run, self.run.changed_ns, self.condition) if self.stored.fitted else None
 
     def counts(self, decision: Decision) -> Counts:
-        """Its confusion matrix on the part that is shown."""
-        return metrics.count(self.shown.truth, decide_grades(decision, self.shown))
+        """Return the confusion matrix (4, 4) of a decision on the split of the bench."""
+        return metrics.count(self.pictures.truth, decide_grades(decision, self.pictures))
 
 
 @lru_cache(maxsize=32)
@@ -134,25 +133,25 @@ def _optimum(run: Run, _changed_ns: int, condition: Condition) -> Decision:
     return best_decision(point.decision(condition), calibration, point.recall_floor)
 
 
-def _choose_bench(one: ModelSelection, say: Say) -> _Bench | None:
-    sides = {side.key: side for side in one.sides if one.condition in side.runs[0].recipe.conditions}
-    if not sides:
+def _choose_bench(selection: ModelSelection, say: Say) -> _Bench | None:
+    models = {model.key: model for model in selection.grading_models}
+    if not models:
         st.info(say("compare_no_model"))
         return None
     places = iter(st.columns(3))
     with next(places):
-        names = {key: side.name for key, side in sides.items()}
-        side = sides[choose_from_list(say("lab_side"), names, "lab_side", say.language)]
-    run = side.runs[0]
-    if len(side.runs) > 1:
-        seeds = {run.id: say("lab_seed", seed=run.recipe.seed, run=run.id) for run in side.runs}
+        names = {key: model.name for key, model in models.items()}
+        model = models[choose_from_list(say("lab_side"), names, "lab_side", say.language)]
+    run = model.runs[0]
+    if len(model.runs) > 1:
+        seeds = {run.id: say("lab_seed", seed=run.recipe.seed, run=run.id) for run in model.runs}
         with next(places):
-            name = choose_from_list(say("run"), seeds, "lab_run", say.language)
-        run = next(run for run in side.runs if run.id == name)
+            run_id = choose_from_list(say("run"), seeds, "lab_run", say.language)
+        run = next(run for run in model.runs if run.id == run_id)
     with next(places):
         part = choose(say("part"), {part: say.part(part) for part in PARTS}, "lab_part", PARTS[0], say.language)
-    bench = _Bench(run, one.condition, part)
-    if not len(bench.shown.truth):
+    bench = _Bench(run, selection.condition, part)
+    if not len(bench.pictures.truth):
         st.info(say("lab_unlabelled"))
         return None
     return bench
@@ -161,32 +160,32 @@ def _choose_bench(one: ModelSelection, say: Say) -> _Bench | None:
 # ---- the decision of the address ----
 
 
-def _begin_anew(bench: _Bench) -> None:
-    """What was tried on another run or condition means nothing for this one. A link opened afresh keeps its choices."""
-    came = moved(*_DECIDING, "lab_cell")
+def _forget_other_bench(bench: _Bench) -> None:
+    """Clear the choices that were made for another run or condition, but keep those of a link that was opened."""
+    by_link = address_moved(*_DECIDING, "lab_cell")
     if st.session_state.setdefault("lab_of", bench.id) != bench.id:
         st.session_state["lab_of"] = bench.id
-        if not came:
+        if not by_link:
             write_address(dict.fromkeys((*_DECIDING, "lab_cell")))
-    if moved(*_DECIDING):
-        _begin_afresh()
-    settle(*_DECIDING, "lab_cell")
+    if address_moved(*_DECIDING):
+        _renew_widgets()
+    settle_address(*_DECIDING, "lab_cell")
 
 
-def _asked(stored: Decision) -> Decision:
-    """The decision of the address; what it does not say, or nobody can decide by, is as stored."""
+def _decision_of_address(stored: Decision) -> Decision:
+    """Return the decision of the address; parts that it leaves out, or that are no rule or cost, are as stored."""
     rule = st.query_params.get("rule", "")
     taus = {f"{tau:g}": tau for tau in TAUS}
-    near = min(TAUS, key=lambda tau: abs(tau - stored.tau))
+    nearest = min(TAUS, key=lambda tau: abs(tau - stored.tau))
     return replace(
         stored,
         rule=rule if rule in RULES else stored.rule,
-        tau=taus.get(st.query_params.get("tau", ""), near),
-        cost=_asked_cost(stored),
+        tau=taus.get(st.query_params.get("tau", ""), nearest),
+        cost=_cost_of_address(stored),
     )
 
 
-def _asked_cost(stored: Decision) -> Cost:
+def _cost_of_address(stored: Decision) -> Cost:
     try:
         return cost_of([float(number) for number in st.query_params.get("cost", "").split(",")])
     except (ValueError, ScalpError):
@@ -194,23 +193,23 @@ def _asked_cost(stored: Decision) -> Cost:
 
 
 def _keep(decision: Decision, stored: Decision) -> None:
-    """Write it into the address, unless that says nothing and nothing was chosen."""
+    """Write the decision into the address, unless that is empty and nothing was chosen."""
     same = decision.way == stored.way and decision.cost == stored.cost
     if same and not any(key in st.query_params for key in _DECIDING):
         return
     costs = ",".join(f"{cost:g}" for row in decision.cost for cost in row)
-    tried = decision.rule == _COST_RULE or decision.cost != stored.cost
-    write_address({"rule": decision.rule, "tau": f"{decision.tau:g}", "cost": costs if tried else None})
+    costs_count = decision.rule == _COST_RULE or decision.cost != stored.cost
+    write_address({"rule": decision.rule, "tau": f"{decision.tau:g}", "cost": costs if costs_count else None})
 
 
-def _begin_from(decision: Decision, stored: Decision) -> None:
-    """When a button is pressed, before all is drawn: its widgets start afresh from this decision."""
+def _restart_from(decision: Decision, stored: Decision) -> None:
+    """Let new widgets start from this decision: called for a button, before the page runs again."""
     _keep(decision, stored)
-    _begin_afresh()
+    _renew_widgets()
 
 
-def _begin_afresh() -> None:
-    """The next widgets are others, which start from the address."""
+def _renew_widgets() -> None:
+    """Let other widgets, which start from the address, take the place of the present ones."""
     st.session_state["lab_version"] = st.session_state.get("lab_version", 0) + 1
 
 
@@ -218,15 +217,15 @@ def _begin_afresh() -> None:
 
 
 def _choose_decision(bench: _Bench, say: Say) -> Decision:
-    """Rule, strength and costs; the decision is whole, with the sets that go with it."""
-    asked = _asked(bench.stored)
+    """Offer rule, strength and costs, and return the decision with the grade sets that go with it."""
+    start = _decision_of_address(bench.stored)
     version = st.session_state.get("lab_version", 0)
     key = f"{bench.id}-{say.language}-{version}"
     left, right = st.columns(2)
     rule = left.segmented_control(
         say("point_rule"),
         RULES,
-        default=asked.rule,
+        default=start.rule,
         format_func=lambda rule: say(f"rule_{rule}"),
         required=True,
         wrap=True,
@@ -235,21 +234,21 @@ def _choose_decision(bench: _Bench, say: Say) -> Decision:
     tau = right.select_slider(
         say("point_tau"),
         TAUS,
-        asked.tau,
+        start.tau,
         format_func=lambda tau: f"{tau:g}",
         help=say("lab_tau_help"),
         key=f"lab-tau-{key}",
     )
-    cost = asked.cost
+    cost = start.cost
     if rule == _COST_RULE:
-        cost = _choose_cost(bench, replace(asked, rule=rule, tau=tau), key, say)
-    chosen = set_rule(bench.stored, bench.calibration, rule or asked.rule, tau, cost)
-    _keep(chosen, bench.stored)
-    _buttons_back(bench, chosen, say)
-    return chosen
+        cost = _choose_cost(bench, replace(start, rule=rule, tau=tau), key, say)
+    decision = set_rule(bench.stored, bench.calibration, rule or start.rule, tau, cost)
+    _keep(decision, bench.stored)
+    _offer_way_back(bench, decision, say)
+    return decision
 
 
-def _choose_cost(bench: _Bench, asked: Decision, key: str, say: Say) -> Cost:
+def _choose_cost(bench: _Bench, start: Decision, key: str, say: Say) -> Cost:
     st.markdown(f"**{say('lab_cost')}**")
     st.caption(say("lab_cost_note"))
     with st.container(horizontal=True):
@@ -257,13 +256,13 @@ def _choose_cost(bench: _Bench, asked: Decision, key: str, say: Say) -> Cost:
             st.button(
                 say.of(preset.text),
                 key=f"lab-cost-{name}",
-                on_click=_begin_from,
-                args=(replace(asked, cost=preset.cost), bench.stored),
+                on_click=_restart_from,
+                args=(replace(start, cost=preset.cost), bench.stored),
             )
     names = [grade_name(grade, say.language) for grade in GRADES]
     editor = f"lab-costs-{key}"
-    if editor not in st.session_state:  # what it begins from must not move while somebody types
-        st.session_state["lab_costs"] = asked.cost
+    if editor not in st.session_state:  # its start must not move during typing
+        st.session_state["lab_costs"] = start.cost
     table = pd.DataFrame(st.session_state["lab_costs"], index=pd.Index(names, name=say("lab_truth")), columns=names)
     number = st.column_config.NumberColumn(min_value=0, max_value=LARGEST_COST, required=True, format="%g")
     edited = st.data_editor(
@@ -276,7 +275,8 @@ def _choose_cost(bench: _Bench, asked: Decision, key: str, say: Say) -> Cost:
     return cost_of(edited.to_numpy())
 
 
-def _buttons_back(bench: _Bench, chosen: Decision, say: Say) -> None:
+def _offer_way_back(bench: _Bench, decision: Decision, say: Say) -> None:
+    """Offer buttons that return to the optimum and to the stored decision."""
     with st.container(horizontal=True):
         if bench.optimum is None:
             st.caption(say("lab_no_optimum"))
@@ -285,70 +285,70 @@ def _buttons_back(bench: _Bench, chosen: Decision, say: Say) -> None:
                 say("lab_to_optimum"),
                 key="lab-to-optimum",
                 icon=":material/tune:",
-                disabled=chosen.way == bench.optimum.way,
+                disabled=decision.way == bench.optimum.way,
                 help=decision_words(bench.optimum, say),
-                on_click=_begin_from,
+                on_click=_restart_from,
                 args=(bench.optimum, bench.stored),
             )
         st.button(
             say("lab_to_stored"),
             key="lab-to-stored",
             icon=":material/undo:",
-            disabled=chosen.way == bench.stored.way,
+            disabled=decision.way == bench.stored.way,
             help=decision_words(bench.stored, say),
-            on_click=_begin_from,
+            on_click=_restart_from,
             args=(bench.stored, bench.stored),
         )
 
 
-# ---- what becomes of it ----
+# ---- what the decision brings ----
 
 
-def _matrices(bench: _Bench, chosen: Decision, say: Say) -> None:
-    truth = bench.shown.truth
+def _show_matrices(bench: _Bench, decision: Decision, say: Say) -> None:
+    truth = bench.pictures.truth
     rarest = min(int(images) for images in np.bincount(truth) if images)
     st.caption(say("lab_images", part=say.part(bench.part), images=len(truth), rarest=rarest))
-    decisions = zip(_SIDES, (say("lab_here"), say("lab_current")), (chosen, bench.stored), strict=True)
-    drawn = [
-        Matrix(key, name, decision_words(decision, say, costs=False), bench.counts(decision).astype(np.float64))
-        for key, name, decision in decisions
+    sides = zip(_SIDES, (say("lab_here"), say("lab_current")), (decision, bench.stored), strict=True)
+    matrices = [
+        Matrix(key, name, decision_words(side, say, costs=False), bench.counts(side).astype(np.float64))
+        for key, name, side in sides
     ]
     cell = parse_cell(st.query_params.get("lab_cell", ""), _SIDES)
-    show_matrices(drawn, None, cell, key=f"lab-matrices-{bench.id}", on_pick=_pick, say=say)
+    show_matrices(matrices, None, cell, key=f"lab-matrices-{bench.id}", on_pick=_pick_cell, say=say)
 
 
-def _pick(cell: MatrixCell) -> None:
-    if st.query_params.get("lab_cell") == str(cell):  # once more: put away
+def _pick_cell(cell: MatrixCell) -> None:
+    if st.query_params.get("lab_cell") == str(cell):  # a second click closes the cell
         st.query_params.pop("lab_cell")
     else:
         st.query_params["lab_cell"] = str(cell)
 
 
-def _cell(dataset: Dataset, bench: _Bench, chosen: Decision, say: Say) -> None:
-    """The pictures behind the chosen cell."""
+def _show_cell(dataset: Dataset, bench: _Bench, decision: Decision, say: Say) -> None:
+    """Show the pictures behind the picked cell."""
     cell = parse_cell(st.query_params.get("lab_cell", ""), _SIDES)
     if cell is None:
         return
-    grades = decide_grades(chosen if cell.side == "here" else bench.stored, bench.shown)
-    ids = bench.shown.images[(bench.shown.truth == cell.truth) & (grades == cell.predicted)]
+    grades = decide_grades(decision if cell.side == "here" else bench.stored, bench.pictures)
+    ids = bench.pictures.images[(bench.pictures.truth == cell.truth) & (grades == cell.predicted)]
     names = {end: grade_name(getattr(cell, end), say.language) for end in ("truth", "predicted")}
     side = say("lab_here") if cell.side == "here" else say("lab_current")
     st.markdown(say("lab_cell", side=side, count=len(ids), **names))
-    if len(ids) > SHOWN_PICTURES:
-        st.caption(say("compare_first", count=SHOWN_PICTURES))
-    shown = [str(image_id) for image_id in ids[:SHOWN_PICTURES] if dataset.row(str(image_id)) >= 0]
-    regions = dataset.column("region").iloc[[dataset.row(image_id) for image_id in shown]]
+    if len(ids) > _MOST_PICTURES:
+        st.caption(say("compare_first", count=_MOST_PICTURES))
+    first_ids = [str(image_id) for image_id in ids[:_MOST_PICTURES] if dataset.row(str(image_id)) >= 0]
+    regions = dataset.column("region").iloc[[dataset.row(image_id) for image_id in first_ids]]
     captions = [say.of(REGIONS[region]) if region in REGIONS else "" for region in regions]
-    picked = show_gallery(dataset, shown, captions, key="lab-cell")
+    picked = show_gallery(dataset, first_ids, captions, key="lab-cell")
     if picked:
         address = link_params() | {"data": dataset.name, "source": "example", "image": picked}
         st.switch_page("pages/3_Diagnose.py", query_params=address)
 
 
-def _table(bench: _Bench, chosen: Decision, say: Say) -> None:
-    """Every figure of merit that counts can tell, and what the grade sets keep."""
-    decisions = {say("lab_here"): chosen, say("lab_current"): bench.stored, say("lab_plain"): Decision()}
-    table = pd.DataFrame({name: _figures(bench, decision, say) for name, decision in decisions.items()})
+def _show_figures(bench: _Bench, decision: Decision, say: Say) -> None:
+    """Show every metric that follows from counts, and the coverage and size of the grade sets."""
+    decisions = {say("lab_here"): decision, say("lab_current"): bench.stored, say("lab_plain"): Decision()}
+    table = pd.DataFrame({name: _figures(bench, tried, say) for name, tried in decisions.items()})
     numbers = {name: st.column_config.NumberColumn(format="%.3f") for name in table}
     numbers[say("lab_plain")]["help"] = say("lab_plain_help")
     table.index.name = say("compare_metrics")
@@ -357,48 +357,47 @@ def _table(bench: _Bench, chosen: Decision, say: Say) -> None:
 
 
 def _figures(bench: _Bench, decision: Decision, say: Say) -> dict[str, float]:
-    counts, sets = bench.counts(decision), evaluate_sets(decision, bench.shown)
-    measured = {
-        _arrow(say.of(metric.short), metric.higher_is_better): float(metric.compute(counts))
+    counts, sets = bench.counts(decision), evaluate_sets(decision, bench.pictures)
+    figures = {
+        _with_arrow(say.of(metric.short), metric.higher_is_better): float(metric.compute(counts))
         for metric in METRICS.values()
         if metric.compute
     }
-    return measured | {say("lab_coverage", coverage=f"{COVERAGE:.0%}"): sets.coverage, say("lab_size"): sets.size}
+    return figures | {say("lab_coverage", coverage=f"{COVERAGE:.0%}"): sets.coverage, say("lab_size"): sets.size}
 
 
-def _arrow(name: str, higher_is_better: bool) -> str:
+def _with_arrow(name: str, higher_is_better: bool) -> str:
     return f"{name} {'↑' if higher_is_better else '↓'}"
 
 
-def _curves(bench: _Bench, chosen: Decision, say: Say) -> None:
-    """What other strengths would bring, with the rule chosen here."""
-    marked = {"here": chosen, "stored": bench.stored} | ({"optimum": bench.optimum} if bench.optimum else {})
-    marks = [{"mark": mark, "tau": decision.tau} | _reached(bench, decision) for mark, decision in marked.items()]
+def _show_curves(bench: _Bench, decision: Decision, say: Say) -> None:
+    """Show what other strengths would bring with the chosen rule."""
+    marked = {"here": decision, "stored": bench.stored} | ({"optimum": bench.optimum} if bench.optimum else {})
+    marks = [{"mark": mark, "tau": point.tau} | _curve_figures(bench, point) for mark, point in marked.items()]
     chart = decision_chart(
-        tau_curves(chosen, bench.shown), pd.DataFrame(marks), bench.run.operating_point.recall_floor, say.language
+        tau_curves(decision, bench.pictures), pd.DataFrame(marks), bench.run.operating_point.recall_floor, say.language
     )
     st.altair_chart(chart, key="lab-curves", alt=say("lab_curves_alt"))
     st.caption(say("lab_curves"))
 
 
-def _reached(bench: _Bench, decision: Decision) -> dict[str, float]:
-    measured = vars(metrics.measure(bench.counts(decision)))
-    return {name: measured[name] for name in METRIC_NAMES}
+def _curve_figures(bench: _Bench, decision: Decision) -> dict[str, float]:
+    figures = vars(metrics.measure(bench.counts(decision)))
+    return {name: figures[name] for name in METRIC_NAMES}
 
 
 # ---- saving ----
 
 
-def _save(bench: _Bench, chosen: Decision, say: Say) -> None:
+def _offer_saving(bench: _Bench, decision: Decision, say: Say) -> None:
     st.subheader(say("lab_save"))
     name = say.of(bench.condition.text)
-    st.caption(say("lab_saves", run=f"`{bench.run.id}`", condition=name, way=decision_words(chosen, say)))
-    answers = _answers(bench)
-    st.caption(say("lab_answers", condition=name) if answers else say("lab_waits", condition=name))
-    same = chosen.way == bench.stored.way
+    st.caption(say("lab_saves", run=f"`{bench.run.id}`", condition=name, way=decision_words(decision, say)))
+    st.caption(say("lab_answers", condition=name) if _is_champion(bench) else say("lab_waits", condition=name))
+    same = decision.way == bench.stored.way
     if same:
         st.caption(say("lab_same"))
-    why = say("lab_why_default", condition=name, way=decision_words(chosen, say))
+    why = say("lab_why_default", condition=name, way=decision_words(decision, say))
     with st.form(f"lab-save-{bench.id}", border=False):
         left, right = st.columns([1, 2])
         who = left.text_input(say("point_author"), st.session_state.get("lab_who", ""), MAX_WHO, key="lab-who")
@@ -407,18 +406,18 @@ def _save(bench: _Bench, chosen: Decision, say: Say) -> None:
         pressed = st.form_submit_button(say("lab_save_button"), icon=":material/save:", disabled=same)
     if not pressed or same:
         return
-    _write(bench, chosen, who or "", typed or why)
+    _save(bench, decision, who or "", typed or why)
     st.session_state["lab_who"] = who
     toast_after_rerun(say("lab_saved", condition=name))
     st.rerun()
 
 
-def _answers(bench: _Bench) -> bool:
-    """Pictures are graded by this run for this condition."""
+def _is_champion(bench: _Bench) -> bool:
+    """Return whether pictures are graded by this run for this condition."""
     champion = champions().get(bench.condition)
     return champion is not None and champion.run == bench.run
 
 
-def _write(bench: _Bench, chosen: Decision, who: str, why: str) -> None:
+def _save(bench: _Bench, decision: Decision, who: str, why: str) -> None:
     bench.run.verify()  # the sets were measured on what its files say
-    bench.run.change_operating_point(lambda point: with_decision(point, bench.condition, chosen, who, why))
+    bench.run.change_operating_point(lambda point: with_decision(point, bench.condition, decision, who, why))

@@ -1,5 +1,6 @@
-"""Differences between models: which are certain, in which grade they lie, how sure the models are, how they learned,
-and what they cost. One figure at a time; the address says which (`figure`).
+"""Differences between models, a figure at a time: confidence intervals, recall, reliability, learning curves and costs.
+
+The address says which (`figure`).
 """
 
 import math
@@ -26,7 +27,7 @@ from scalp_core.metrics import calibration
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import McNemar, Verdict, mcnemar
 from ui.choices import choose, choose_from_list
-from ui.compare.leaderboard import names_of, say_opening
+from ui.compare.leaderboard import names_by_key, show_summary
 from ui.compare.selection import ModelSelection
 from ui.downloads import offer_figure, offer_table
 from ui.words import Say
@@ -38,8 +39,8 @@ BINS = 10  # fewer than for the error alone: a line through forty pictures a poi
 _MEASURES = ("valid_qwk", "valid_loss")  # over the epochs
 
 
-def show_differences(one: ModelSelection, say: Say) -> None:
-    """What is certain about the chosen condition, and the figure that the address names."""
+def show_differences(selection: ModelSelection, say: Say) -> None:
+    """Show the figure of the address for the chosen condition."""
     options = {
         "forest": say("figure_forest"),
         "recall": say("figure_recall"),
@@ -47,93 +48,104 @@ def show_differences(one: ModelSelection, say: Say) -> None:
         "curves": say("figure_curves"),
         "pareto": say("figure_pareto"),
     }
-    shown = choose(say("figure"), options, "figure", "forest", say.language)
-    # Curves are of training and need no labels of this part.
-    if shown != "curves" and not _graded(one):
-        say_opening(one, say)
+    figure = choose(say("figure"), options, "figure", "forest", say.language)
+    # Learning curves need no labels of this split.
+    if figure != "curves" and not _measured_models(selection):
+        show_summary(selection, say)
         return
-    _SHOWN[shown](one, say)
+    _FIGURES[figure](selection, say)
 
 
-def _graded(one: ModelSelection) -> tuple[Model, ...]:
-    """The sides of which something can be said in the condition."""
-    known = one.comparison.graded(one.condition, one.metric)
-    return tuple(side for side in one.sides if side.key in known)
+def _measured_models(selection: ModelSelection) -> tuple[Model, ...]:
+    """Return the models that have a value of the metric in the condition."""
+    keys = selection.comparison.graded(selection.condition, selection.metric)
+    return tuple(model for model in selection.models if model.key in keys)
 
 
-# ---- which differences are certain ----
+# ---- confidence intervals ----
 
 
-def _forest(one: ModelSelection, say: Say) -> None:
-    say_opening(one, say)
-    sides = _graded(one)
-    if len(sides) < 2:
+def _show_forest(selection: ModelSelection, say: Say) -> None:
+    show_summary(selection, say)
+    models = _measured_models(selection)
+    if len(models) < 2:
         return
-    reference = _choose_reference(one, sides, say)
-    names, metric = names_of(sides), METRICS[one.metric]
-    pairs = one.comparison.pairs(one.metric, one.condition)
+    reference = _choose_reference(selection, models, say)
+    names, metric = names_by_key(models), METRICS[selection.metric]
+    pairs = selection.comparison.pairs(selection.metric, selection.condition)
     st.altair_chart(
-        forest_chart(pairs, names, reference, one.metric, say.language),
+        forest_chart(pairs, names, reference, selection.metric, say.language),
         alt=say("forest_alt", metric=say.of(metric.text), reference=names[reference]),
     )
-    st.caption(say("forest_note", captures=f"{one.comparison.groups:,}", negligible=metric.negligible))
+    st.caption(say("forest_note", captures=f"{selection.comparison.groups:,}", negligible=metric.negligible))
 
-    def drawn() -> "Figure":
+    def figure() -> "Figure":
         from scalp_core.charts import print_figures
 
-        given = (pairs, names, reference, one.metric, say.language)
-        return print_figures.forest(*given, condition=one.condition, synthetic=one.dataset.synthetic)
+        return print_figures.forest(
+            pairs,
+            names,
+            reference,
+            selection.metric,
+            say.language,
+            condition=selection.condition,
+            synthetic=selection.dataset.synthetic,
+        )
 
-    offer_figure(drawn, _file(one, "differences"), say, synthetic=one.dataset.synthetic)
-    _pairs(one, sides, pairs, reference, say)
-    _ranks(one, names, say)
+    offer_figure(figure, _file_name(selection, "differences"), say, synthetic=selection.dataset.synthetic)
+    _show_pairs(selection, models, pairs, reference, say)
+    _show_ranks(selection, names, say)
 
 
-def _choose_reference(one: ModelSelection, sides: tuple[Model, ...], say: Say) -> str:
-    """To begin with the best on validation: the part that is reported on takes no part in the choice."""
-    validated = comparison.compare_models(one.dataset, one.sides, "valid").best(one.metric, one.condition)
-    ordered = sorted(sides, key=lambda side: side.key != validated)
-    return choose_from_list(say("forest_reference"), names_of(tuple(ordered)), "reference", say.language)
+def _choose_reference(selection: ModelSelection, models: tuple[Model, ...], say: Say) -> str:
+    """Offer the model to compare with, the best on validation first: the reported split has no say in the choice."""
+    best = comparison.compare_models(selection.dataset, selection.models, "valid").best(
+        selection.metric, selection.condition
+    )
+    ordered = sorted(models, key=lambda model: model.key != best)
+    return choose_from_list(say("forest_reference"), names_by_key(tuple(ordered)), "reference", say.language)
 
 
-def _pairs(one: ModelSelection, sides: tuple[Model, ...], pairs: pd.DataFrame, reference: str, say: Say) -> None:
-    """Every pair once; those with the reference first, and it stands second."""
-    names, right = names_of(sides), _right(one, sides)
+def _show_pairs(
+    selection: ModelSelection, models: tuple[Model, ...], pairs: pd.DataFrame, reference: str, say: Say
+) -> None:
+    """Show every pair of models once: first the pairs with the reference, which stands second in them."""
+    names, right = names_by_key(models), _right_answers(selection, models)
     order = sorted(names, key=lambda key: key == reference)  # the reference last
     rows = []
     for row in pairs.to_dict("records"):
         if order.index(row["side"]) < order.index(row["other"]):
             split = mcnemar(right[row["side"]], right[row["other"]])
-            rows.append((row["other"] != reference, _pair(row, names, split, say)))
-    table = pd.DataFrame([row for _, row in sorted(rows, key=lambda found: found[0])])
+            rows.append((row["other"] != reference, _pair_row(row, names, split, say)))
+    table = pd.DataFrame([row for _, row in sorted(rows, key=lambda entry: entry[0])])
     st.markdown(f"**{say('pairs_title')}**")
     st.dataframe(table, hide_index=True, alt=say("pairs_title"))
     st.caption(say("pairs_note"))
-    if any(len(side.runs) > 1 for side in sides):
+    if any(len(model.runs) > 1 for model in models):
         st.caption(say("pairs_seeds"))
-    caption = f"{say('pairs_title')}: {say.of(METRICS[one.metric].text)}, {say.of(one.condition.text)}"
-    offer_table(table, _file(one, "pairs"), say, caption, synthetic=one.dataset.synthetic)
+    caption = f"{say('pairs_title')}: {say.of(METRICS[selection.metric].text)}, {say.of(selection.condition.text)}"
+    offer_table(table, _file_name(selection, "pairs"), say, caption, synthetic=selection.dataset.synthetic)
 
 
-def _right(one: ModelSelection, sides: tuple[Model, ...]) -> dict[str, npt.NDArray[np.bool_]]:
-    """(labelled pictures,) by side: whether its first run has the label."""
-    aligned = one.aligned
-    place = aligned.condition(one.condition)
+def _right_answers(selection: ModelSelection, models: tuple[Model, ...]) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return for each model, by key, whether its first run gives the label: (labelled pictures,)."""
+    aligned = selection.aligned
+    place = aligned.condition(selection.condition)
     truth = aligned.truth[place]
-    runs = {side.key: aligned.run(side.runs[0].id) for side in sides}
+    runs = {model.key: aligned.run(model.runs[0].id) for model in models}
     return {key: (aligned.grades[run, place] == truth)[truth >= 0] for key, run in runs.items()}
 
 
-def _pair(row: Mapping[str, float], names: Mapping[str, str], split: McNemar, say: Say) -> dict[str, str]:
+def _pair_row(row: Mapping[str, float], names: Mapping[str, str], split: McNemar, say: Say) -> dict[str, str]:
     return {
         say("pairs_first"): names[row["side"]],
         say("pairs_second"): names[row["other"]],
         say("pairs_verdict"): say.of(Verdict(row["verdict"]).text),
         say("pairs_difference"): _signed(row["difference"]),
         say("pairs_interval"): f"{_signed(row['low'])} … {_signed(row['high'])}",
-        say("pairs_p"): _chance(row["p_holm"]),
+        say("pairs_p"): _p_words(row["p_holm"]),
         say("pairs_only"): f"{split.only_first:,} / {split.only_second:,}",
-        say("pairs_mcnemar"): _chance(split.p),
+        say("pairs_mcnemar"): _p_words(split.p),
     }
 
 
@@ -141,15 +153,15 @@ def _signed(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:+.3f}".replace("-", "−")
 
 
-def _chance(p: float) -> str:
+def _p_words(p: float) -> str:
     if math.isnan(p):
         return "–"
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _ranks(one: ModelSelection, names: Mapping[str, str], say: Say) -> None:
-    """How stable the order is."""
-    found = one.comparison.ranks(one.metric, one.condition).to_dict("records")
+def _show_ranks(selection: ModelSelection, names: Mapping[str, str], say: Say) -> None:
+    """Show how stable the order of the models is."""
+    ranks = selection.comparison.ranks(selection.metric, selection.condition).to_dict("records")
     table = pd.DataFrame(
         [
             {
@@ -158,44 +170,45 @@ def _ranks(one: ModelSelection, names: Mapping[str, str], say: Say) -> None:
                 say("ranks_range"): _range(row["low"], row["high"]),
                 say("ranks_best"): "–" if math.isnan(row["best_share"]) else f"{row['best_share']:.0%}",
             }
-            for row in found
+            for row in ranks
         ]
     )
     st.markdown(f"**{say('ranks_title')}**")
     st.dataframe(table, hide_index=True, alt=say("ranks_title"))
     st.caption(say("ranks_note"))
-    caption = f"{say('ranks_title')}: {say.of(METRICS[one.metric].text)}, {say.of(one.condition.text)}"
-    offer_table(table, _file(one, "ranks"), say, caption, synthetic=one.dataset.synthetic)
+    caption = f"{say('ranks_title')}: {say.of(METRICS[selection.metric].text)}, {say.of(selection.condition.text)}"
+    offer_table(table, _file_name(selection, "ranks"), say, caption, synthetic=selection.dataset.synthetic)
 
 
 def _range(low: float, high: float) -> str:
     return "–" if math.isnan(low) else f"{low:.0f} – {high:.0f}"
 
 
-def _file(one: ModelSelection, name: str) -> str:
-    return f"{name}-{one.condition.code}-{one.metric}-{one.part}"
+def _file_name(selection: ModelSelection, name: str) -> str:
+    return f"{name}-{selection.condition.code}-{selection.metric}-{selection.part}"
 
 
 # ---- recall of each grade ----
 
 
-def _recall(one: ModelSelection, say: Say) -> None:
-    names = names_of(one.sides)
+def _show_recall(selection: ModelSelection, say: Say) -> None:
+    names = names_by_key(selection.models)
     st.altair_chart(
-        recall_chart(one.comparison, one.condition, names, say.language),
-        alt=say("recall_alt", condition=say.of(one.condition.text)),
+        recall_chart(selection.comparison, selection.condition, names, say.language),
+        alt=say("recall_alt", condition=say.of(selection.condition.text)),
     )
     st.caption(say("recall_note"))
 
-    def drawn() -> "Figure":
+    def figure() -> "Figure":
         from scalp_core.charts import print_figures
 
-        given = (one.comparison, one.condition, names, say.language)
-        return print_figures.recall(*given, synthetic=one.dataset.synthetic)
+        return print_figures.recall(
+            selection.comparison, selection.condition, names, say.language, synthetic=selection.dataset.synthetic
+        )
 
-    name = f"recall-{one.condition.code}-{one.part}"
-    offer_figure(drawn, name, say, synthetic=one.dataset.synthetic)
-    table = recall_table(one.comparison, one.condition, names).drop(columns="model")
+    name = f"recall-{selection.condition.code}-{selection.part}"
+    offer_figure(figure, name, say, synthetic=selection.dataset.synthetic)
+    table = recall_table(selection.comparison, selection.condition, names).drop(columns="model")
     heads = {
         "name": say("leaderboard_model"),
         "grade": say("grade"),
@@ -205,50 +218,52 @@ def _recall(one: ModelSelection, say: Say) -> None:
         "high": say("leaderboard_high"),
     }
     table = table.assign(grade=[grade_name(grade, say.language) for grade in table["grade"]]).rename(columns=heads)
-    _table(one, table, name, f"{say('figure_recall')}: {say.of(one.condition.text)}", say)
+    _show_table(selection, table, name, f"{say('figure_recall')}: {say.of(selection.condition.text)}", say)
 
 
-def _table(one: ModelSelection, table: pd.DataFrame, name: str, caption: str, say: Say) -> None:
-    """The figure's numbers, folded away."""
+def _show_table(selection: ModelSelection, table: pd.DataFrame, name: str, caption: str, say: Say) -> None:
+    """Show the numbers of the figure, folded away."""
     with st.expander(say("leaderboard_table"), icon=":material/table:"):
         st.dataframe(table.round(3), hide_index=True, alt=caption)
-        offer_table(table, name, say, caption, synthetic=one.dataset.synthetic)
+        offer_table(table, name, say, caption, synthetic=selection.dataset.synthetic)
 
 
 # ---- probabilities ----
 
 
-def _reliability(one: ModelSelection, say: Say) -> None:
-    tables = {side.name: _reliability_of(one, side) for side in _graded(one)}
+def _show_reliability(selection: ModelSelection, say: Say) -> None:
+    tables = {model.name: _reliability_table(selection, model) for model in _measured_models(selection)}
     st.altair_chart(
-        reliability_chart(tables, say.language), alt=say("reliability_alt", condition=say.of(one.condition.text))
+        reliability_chart(tables, say.language), alt=say("reliability_alt", condition=say.of(selection.condition.text))
     )
     st.caption(say("reliability_note", bins=BINS))
 
-    def drawn() -> "Figure":
+    def figure() -> "Figure":
         from scalp_core.charts import print_figures
 
-        return print_figures.reliability(tables, say.language, condition=one.condition, synthetic=one.dataset.synthetic)
+        return print_figures.reliability(
+            tables, say.language, condition=selection.condition, synthetic=selection.dataset.synthetic
+        )
 
-    name = f"reliability-{one.condition.code}-{one.part}"
-    offer_figure(drawn, name, say, synthetic=one.dataset.synthetic)
+    name = f"reliability-{selection.condition.code}-{selection.part}"
+    offer_figure(figure, name, say, synthetic=selection.dataset.synthetic)
     heads = {
         "name": say("leaderboard_model"),
         "confidence": say("reliability_confidence"),
         "accuracy": say("reliability_accuracy"),
         "images": say("metric_images"),
     }
-    table = pd.concat([found.assign(name=model) for model, found in tables.items()], ignore_index=True)
+    table = pd.concat([bins.assign(name=name) for name, bins in tables.items()], ignore_index=True)
     table = table[list(heads)].rename(columns=heads)
-    _table(one, table, name, f"{say('figure_reliability')}: {say.of(one.condition.text)}", say)
+    _show_table(selection, table, name, f"{say('figure_reliability')}: {say.of(selection.condition.text)}", say)
 
 
-def _reliability_of(one: ModelSelection, side: Model) -> pd.DataFrame:
-    """Of all its runs together."""
-    aligned = one.aligned
-    place = aligned.condition(one.condition)
+def _reliability_table(selection: ModelSelection, model: Model) -> pd.DataFrame:
+    """Return the bins of all runs of the model together."""
+    aligned = selection.aligned
+    place = aligned.condition(selection.condition)
     labelled = aligned.truth[place] >= 0
-    runs = [aligned.run(run.id) for run in side.runs]
+    runs = [aligned.run(run.id) for run in model.runs]
     probabilities = aligned.probabilities[runs, place][:, labelled].astype(np.float64)
     truth = np.tile(aligned.truth[place, labelled].astype(np.int64), len(runs))
     return calibration.reliability_bins(probabilities.reshape(len(truth), -1), truth, BINS)
@@ -257,8 +272,8 @@ def _reliability_of(one: ModelSelection, side: Model) -> pd.DataFrame:
 # ---- learning curves ----
 
 
-def _curves(one: ModelSelection, say: Say) -> None:
-    histories = {_run_name(side, run.recipe.seed): run.history for side in one.sides for run in side.runs}
+def _show_curves(selection: ModelSelection, say: Say) -> None:
+    histories = {_run_name(model, run.recipe.seed): run.history for model in selection.models for run in model.runs}
     histories = {name: history for name, history in histories.items() if {"epoch", *_MEASURES} <= set(history)}
     if not histories:
         st.info(say("no_epoch"))
@@ -267,46 +282,52 @@ def _curves(one: ModelSelection, say: Say) -> None:
     for column, measure in zip(st.columns(2), _MEASURES, strict=True):
         with column:
             st.altair_chart(curves_chart(histories, measure, say.language), alt=say("compare_curves"))
-            _offer_curves(one, histories, measure, say)
+            _offer_curves(selection, histories, measure, say)
 
 
-def _run_name(side: Model, seed: int) -> str:
-    return side.name if len(side.runs) == 1 else f"{side.name} · {seed}"
+def _run_name(model: Model, seed: int) -> str:
+    return model.name if len(model.runs) == 1 else f"{model.name} · {seed}"
 
 
-def _offer_curves(one: ModelSelection, histories: Mapping[str, pd.DataFrame], measure: str, say: Say) -> None:
-    def drawn() -> "Figure":
+def _offer_curves(selection: ModelSelection, histories: Mapping[str, pd.DataFrame], measure: str, say: Say) -> None:
+    def figure() -> "Figure":
         from scalp_core.charts import print_figures
 
-        return print_figures.curves(histories, measure, say.language, synthetic=one.dataset.synthetic)
+        return print_figures.curves(histories, measure, say.language, synthetic=selection.dataset.synthetic)
 
-    offer_figure(drawn, f"curves-{measure}", say, synthetic=one.dataset.synthetic)
+    offer_figure(figure, f"curves-{measure}", say, synthetic=selection.dataset.synthetic)
 
 
 # ---- costs ----
 
 
-def _pareto(one: ModelSelection, say: Say) -> None:
+def _show_pareto(selection: ModelSelection, say: Say) -> None:
     options = {"milliseconds": say("cost_milliseconds"), "parameters": say("parameters")}
     cost = choose(say("cost"), options, "axis", "milliseconds", say.language)
     if cost == "milliseconds":
-        _measure(one, say)
-    table = _costs(one)
+        _offer_measuring(selection, say)
+    table = _cost_table(selection)
     if table[cost].isna().all():
         return
     st.altair_chart(
-        pareto_chart(table, one.metric, cost, say.language),
-        alt=say("pareto_alt", metric=say.of(METRICS[one.metric].text), cost=options[cost]),
+        pareto_chart(table, selection.metric, cost, say.language),
+        alt=say("pareto_alt", metric=say.of(METRICS[selection.metric].text), cost=options[cost]),
     )
     st.caption(say("pareto_note"))
 
-    def drawn() -> "Figure":
+    def figure() -> "Figure":
         from scalp_core.charts import print_figures
 
-        given = (table, one.metric, cost, say.language)
-        return print_figures.pareto(*given, condition=one.condition, synthetic=one.dataset.synthetic)
+        return print_figures.pareto(
+            table,
+            selection.metric,
+            cost,
+            say.language,
+            condition=selection.condition,
+            synthetic=selection.dataset.synthetic,
+        )
 
-    offer_figure(drawn, _file(one, f"{cost}"), say, synthetic=one.dataset.synthetic)
+    offer_figure(figure, _file_name(selection, cost), say, synthetic=selection.dataset.synthetic)
     heads = {
         "name": say("leaderboard_model"),
         "value": say("leaderboard_value"),
@@ -315,36 +336,36 @@ def _pareto(one: ModelSelection, say: Say) -> None:
         "milliseconds": say("cost_milliseconds"),
         "parameters": say("parameters"),
     }
-    caption = f"{say('figure_pareto')}: {say.of(METRICS[one.metric].text)}, {say.of(one.condition.text)}"
-    _table(one, table[list(heads)].rename(columns=heads), _file(one, "costs"), caption, say)
+    caption = f"{say('figure_pareto')}: {say.of(METRICS[selection.metric].text)}, {say.of(selection.condition.text)}"
+    _show_table(selection, table[list(heads)].rename(columns=heads), _file_name(selection, "costs"), caption, say)
 
 
-def _measure(one: ModelSelection, say: Say) -> None:
-    """Times are of this machine: who has none yet, and a button to take them."""
-    unknown = [side for side in _graded(one) if side.milliseconds is None]
+def _offer_measuring(selection: ModelSelection, say: Say) -> None:
+    """Show which models have no time of this machine yet, and a button to measure it."""
+    unknown = [model for model in _measured_models(selection) if model.milliseconds is None]
     if not unknown:
         return
-    st.info(say("cost_unknown", names=", ".join(f"`{side.name}`" for side in unknown)))
+    st.info(say("cost_unknown", names=", ".join(f"`{model.name}`" for model in unknown)))
     if st.button(say("cost_measure"), key="measure-milliseconds", icon=":material/timer:"):
         with st.spinner(say("cost_measuring")):
-            for side in unknown:
-                side.measure_milliseconds()
+            for model in unknown:
+                model.measure_milliseconds()
         st.rerun()
 
 
-def _costs(one: ModelSelection) -> pd.DataFrame:
+def _cost_table(selection: ModelSelection) -> pd.DataFrame:
     rows = []
-    for side in _graded(one):
-        found = one.comparison.estimate(one.metric, side.key, one.condition)
-        time = math.nan if side.milliseconds is None else side.milliseconds
-        rows.append((side.name, found.value, found.low, found.high, time, side.parameters))
+    for model in _measured_models(selection):
+        estimate = selection.comparison.estimate(selection.metric, model.key, selection.condition)
+        time = math.nan if model.milliseconds is None else model.milliseconds
+        rows.append((model.name, estimate.value, estimate.low, estimate.high, time, model.parameters))
     return pd.DataFrame(rows, columns=["name", "value", "low", "high", "milliseconds", "parameters"])
 
 
-_SHOWN: dict[str, Callable[[ModelSelection, Say], None]] = {
-    "forest": _forest,
-    "recall": _recall,
-    "reliability": _reliability,
-    "curves": _curves,
-    "pareto": _pareto,
+_FIGURES: dict[str, Callable[[ModelSelection, Say], None]] = {
+    "forest": _show_forest,
+    "recall": _show_recall,
+    "reliability": _show_reliability,
+    "curves": _show_curves,
+    "pareto": _show_pareto,
 }

@@ -1,4 +1,4 @@
-"""The leaderboard: what can be said in a sentence, and a metric of every model in every condition."""
+"""The leaderboard: the outcome in a sentence, and a metric of every model in every condition."""
 
 import math
 from typing import TYPE_CHECKING
@@ -8,7 +8,6 @@ import streamlit as st
 
 from scalp_core.charts.comparison_charts import leaderboard_chart
 from scalp_core.charts.comparison_tables import leaderboard_table
-from scalp_core.errors import Text
 from scalp_core.evaluation.baselines import Baseline, find_baselines
 from scalp_core.evaluation.comparison import Model
 from scalp_core.labels import CONDITIONS, Condition
@@ -22,60 +21,70 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def show_leaderboard(one: ModelSelection, say: Say) -> None:
-    """The sentence for the condition that the address names first, then all six."""
-    say_opening(one, say)
-    if not one.comparison.images.any():
+def show_leaderboard(selection: ModelSelection, say: Say) -> None:
+    """Show the sentence for the chosen condition, then the figures of all six."""
+    show_summary(selection, say)
+    if not selection.comparison.images.any():
         return
-    _say_chance(one, say)
-    against = find_baselines(one.dataset, one.part)
-    metric = say.of(METRICS[one.metric].text)
+    _show_limits(selection, say)
+    baselines = find_baselines(selection.dataset, selection.part)
+    metric = say.of(METRICS[selection.metric].text)
+    names = names_by_key(selection.models)
     st.altair_chart(
-        leaderboard_chart(one.comparison, names_of(one.sides), one.metric, against, say.language),
+        leaderboard_chart(selection.comparison, names, selection.metric, baselines, say.language),
         alt=say("leaderboard_alt", metric=metric),
     )
-    _legend(one, say)
+    _show_legend(selection, say)
 
-    def drawn() -> "Figure":
+    def figure() -> "Figure":
         from scalp_core.charts import print_figures
 
-        given = (one.comparison, names_of(one.sides), one.metric, against, say.language)
-        return print_figures.leaderboard(*given, synthetic=one.dataset.synthetic)
+        return print_figures.leaderboard(
+            selection.comparison,
+            names,
+            selection.metric,
+            baselines,
+            say.language,
+            synthetic=selection.dataset.synthetic,
+        )
 
-    offer_figure(drawn, f"leaderboard-{one.metric}-{one.part}", say, synthetic=one.dataset.synthetic)
+    name = f"leaderboard-{selection.metric}-{selection.part}"
+    offer_figure(figure, name, say, synthetic=selection.dataset.synthetic)
     with st.expander(say("leaderboard_table"), icon=":material/table:"):
-        _tables(one, against, say)
+        _show_tables(selection, baselines, say)
 
 
-def names_of(sides: tuple[Model, ...]) -> dict[str, str]:
-    """What the sides are called, by key."""
-    return {side.key: side.name for side in sides}
+def names_by_key(models: tuple[Model, ...]) -> dict[str, str]:
+    """Return the names of the models by key."""
+    return {model.key: model.name for model in models}
 
 
 # ---- in words ----
 
 
-def say_opening(one: ModelSelection, say: Say) -> None:
-    """What a person would say first of the chosen condition."""
-    costs = {side.key: summary.Cost(side.parameters, side.milliseconds) for side in one.sides}
-    first, *others = summary.summarize(one.comparison, one.condition, names_of(one.sides), costs, one.metric)
+def show_summary(selection: ModelSelection, say: Say) -> None:
+    """Show the outcome for the chosen condition in a few sentences, the first of them bold."""
+    costs = {model.key: summary.Cost(model.parameters, model.milliseconds) for model in selection.models}
+    first, *others = summary.summarize(
+        selection.comparison, selection.condition, names_by_key(selection.models), costs, selection.metric
+    )
     st.markdown(f"**{say.plain(first)}** {' '.join(say.plain(other) for other in others)}")
 
 
-def _say_chance(one: ModelSelection, say: Say) -> None:
-    """How far it goes, so that nobody forgets."""
-    told: list[Text | None] = [
-        say_of(one.comparison, one.condition, one.metric)
-        for say_of in (summary.chance_spread, summary.detectable_differences)
+def _show_limits(selection: ModelSelection, say: Say) -> None:
+    """Show how far luck alone may go, and the smallest difference that these pictures can show."""
+    limits = [
+        limit(selection.comparison, selection.condition, selection.metric)
+        for limit in (summary.chance_spread, summary.detectable_differences)
     ]
-    if known := [say.plain(text) for text in told if text]:
-        st.info(" ".join(known), icon=":material/casino:")
+    if sentences := [say.plain(text) for text in limits if text]:
+        st.info(" ".join(sentences), icon=":material/casino:")
 
 
-def _legend(one: ModelSelection, say: Say) -> None:
-    metric = METRICS[one.metric]
+def _show_legend(selection: ModelSelection, say: Say) -> None:
+    metric = METRICS[selection.metric]
     direction = say("leaderboard_more") if metric.higher_is_better else say("leaderboard_less")
-    captures = f"{one.comparison.groups:,}"
+    captures = f"{selection.comparison.groups:,}"
     st.caption(say("leaderboard_legend", metric=say.of(metric.text), direction=direction, captures=captures))
     st.caption(say("leaderboard_letters"))
 
@@ -83,25 +92,26 @@ def _legend(one: ModelSelection, say: Say) -> None:
 # ---- as tables ----
 
 
-def _tables(one: ModelSelection, against: dict[Condition, list[Baseline]], say: Say) -> None:
-    table = leaderboard_table(one.comparison, names_of(one.sides), one.metric)
-    caption = say("leaderboard_caption", metric=say.of(METRICS[one.metric].text), part=say.part(one.part))
-    name = f"leaderboard-{one.metric}-{one.part}"
-    _offered(one, _wide(table, say), name, caption, say)
-    _offered(one, _long(table, say), f"{name}-long", caption, say)
-    seen = _references(against, one.metric, say)
-    if not seen.empty:
+def _show_tables(selection: ModelSelection, baselines: dict[Condition, list[Baseline]], say: Say) -> None:
+    table = leaderboard_table(selection.comparison, names_by_key(selection.models), selection.metric)
+    metric = say.of(METRICS[selection.metric].text)
+    caption = say("leaderboard_caption", metric=metric, part=say.part(selection.part))
+    name = f"leaderboard-{selection.metric}-{selection.part}"
+    _show_table(selection, _wide_table(table, say), name, caption, say)
+    _show_table(selection, _long_table(table, say), f"{name}-long", caption, say)
+    baseline_table = _baseline_table(baselines, selection.metric, say)
+    if not baseline_table.empty:
         st.markdown(f"**{say('leaderboard_references')}**")
-        st.dataframe(seen, hide_index=True, alt=say("leaderboard_references"))
+        st.dataframe(baseline_table, hide_index=True, alt=say("leaderboard_references"))
 
 
-def _offered(one: ModelSelection, table: pd.DataFrame, name: str, caption: str, say: Say) -> None:
+def _show_table(selection: ModelSelection, table: pd.DataFrame, name: str, caption: str, say: Say) -> None:
     st.dataframe(table.round(3), hide_index=True, alt=caption)
-    offer_table(table, name, say, caption, synthetic=one.dataset.synthetic)
+    offer_table(table, name, say, caption, synthetic=selection.dataset.synthetic)
 
 
-def _wide(table: pd.DataFrame, say: Say) -> pd.DataFrame:
-    """A row a model and a column a condition: `0.71 [0.66, 0.76] a`."""
+def _wide_table(table: pd.DataFrame, say: Say) -> pd.DataFrame:
+    """Return a row per model and a column per condition: `0.71 [0.66, 0.76] a`."""
     rows: dict[str, dict[str, str]] = {}
     for row in table.to_dict("records"):
         cells = rows.setdefault(row["name"], {say("leaderboard_model"): row["name"]})
@@ -112,12 +122,12 @@ def _wide(table: pd.DataFrame, say: Say) -> pd.DataFrame:
 def _cell(row: dict[str, float]) -> str:
     if math.isnan(row["value"]):
         return "–"
-    reach = "" if math.isnan(row["low"]) else f" [{row['low']:z.2f}, {row['high']:z.2f}]"
-    return f"{row['value']:z.2f}{reach} {row['tied']}".strip().replace("-", "−")
+    interval = "" if math.isnan(row["low"]) else f" [{row['low']:z.2f}, {row['high']:z.2f}]"
+    return f"{row['value']:z.2f}{interval} {row['tied']}".strip().replace("-", "−")
 
 
-def _long(table: pd.DataFrame, say: Say) -> pd.DataFrame:
-    """Every figure in a cell of its own."""
+def _long_table(table: pd.DataFrame, say: Say) -> pd.DataFrame:
+    """Return a row per model and condition, with a column for every figure."""
     heads = {
         "name": say("leaderboard_model"),
         "condition": say("condition"),
@@ -130,21 +140,21 @@ def _long(table: pd.DataFrame, say: Say) -> pd.DataFrame:
         "lowest": say("leaderboard_lowest"),
         "highest": say("leaderboard_highest"),
     }
-    conditions = [say.of(Condition(one).text) for one in table["condition"]]
+    conditions = [say.of(Condition(value).text) for value in table["condition"]]
     return table.assign(condition=conditions)[list(heads)].rename(columns=heads)
 
 
-def _references(against: dict[Condition, list[Baseline]], metric: str, say: Say) -> pd.DataFrame:
+def _baseline_table(baselines: dict[Condition, list[Baseline]], metric: str, say: Say) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                say("leaderboard_reference"): say.of(found.name),
+                say("leaderboard_reference"): say.of(baseline.name),
                 say("condition"): say.of(condition.text),
-                say("leaderboard_value"): f"{found.value:z.3f}",
-                say("leaderboard_protocol"): say.of(found.protocol),
+                say("leaderboard_value"): f"{baseline.value:z.3f}",
+                say("leaderboard_protocol"): say.of(baseline.protocol),
             }
             for condition in CONDITIONS
-            for found in against.get(condition, ())
-            if found.metric == metric
+            for baseline in baselines.get(condition, ())
+            if baseline.metric == metric
         ]
     )

@@ -1,4 +1,4 @@
-"""What every view of the Compare page is about: chosen models, judged on one part of a data set. Knows no figure."""
+"""The choices that all views of the Compare page share: models, judged on one split of a data set."""
 
 from dataclasses import dataclass
 
@@ -12,24 +12,30 @@ from scalp_core.metrics.paired_comparison import Comparison
 
 @dataclass(frozen=True)
 class ModelSelection:
-    """The choices that the views share.
+    """The shared choices.
 
     Attributes:
-        metric: as in evaluate.METRICS.
+        part: split whose pictures the models are judged on.
+        metric: key of METRICS.
     """
 
     dataset: Dataset
     condition: Condition
     part: str
-    sides: tuple[Model, ...]
+    models: tuple[Model, ...]
     metric: str
 
     @property
+    def grading_models(self) -> tuple[Model, ...]:
+        """The models that grade the condition."""
+        return tuple(model for model in self.models if self.condition in model.recipe.conditions)
+
+    @property
     def aligned(self) -> AlignedPredictions:
-        """All answers, picture by picture; kept by the core."""
-        return comparison.align_runs(self.dataset, (run for side in self.sides for run in side.runs), self.part)
+        """The answers of all models, picture by picture; cached by the core."""
+        return comparison.align_runs(self.dataset, (run for model in self.models for run in model.runs), self.part)
 
     @property
     def comparison(self) -> Comparison:
-        """What the sides reach and how far chance goes; kept by the core."""
-        return comparison.compare_models(self.dataset, self.sides, self.part)
+        """The figures of all models with their confidence intervals; cached by the core."""
+        return comparison.compare_models(self.dataset, self.models, self.part)

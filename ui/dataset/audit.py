@@ -1,4 +1,4 @@
-"""What an audit found, worst first, each finding with the pictures that show it. Knows no check."""
+"""The findings of an audit, worst first, each with the pictures that show it."""
 
 import pandas as pd
 import streamlit as st
@@ -12,7 +12,7 @@ from ui.dataset.fields import field_name
 from ui.dataset.pictures import PER_PAGE, rows_of, show_thumbnails
 from ui.words import Say
 
-_LOOK = {
+_BADGES = {
     FindingSeverity.ERROR: (":material/error:", "red"),
     FindingSeverity.WARNING: (":material/warning:", "orange"),
     FindingSeverity.NOTE: (":material/info:", "blue"),
@@ -21,13 +21,13 @@ _LOOK = {
 
 
 def show_audit(dataset: Dataset, condition: Condition, say: Say) -> None:
-    """All findings; those of nothing wrong in one line each at the end."""
+    """Show all findings; checks that found nothing wrong have a line each at the end."""
     st.caption(say("audit_note"))
-    found = _findings(str(dataset.folder), dataset.version, dataset)
-    for finding in found:
+    findings = _audit(str(dataset.folder), dataset.version, dataset)
+    for finding in findings:
         if finding.severity is not FindingSeverity.OK:
-            _show(dataset, finding, condition, say)
-    fine = [finding for finding in found if finding.severity is FindingSeverity.OK]
+            _show_finding(dataset, finding, condition, say)
+    fine = [finding for finding in findings if finding.severity is FindingSeverity.OK]
     with st.expander(say("audit_fine", count=len(fine)), icon=":material/check_circle:"):
         for finding in fine:
             st.markdown(f"**{say.of(finding.title)}** – {say.plain(finding.text)}")
@@ -35,29 +35,29 @@ def show_audit(dataset: Dataset, condition: Condition, say: Say) -> None:
 
 # A hundred thousand rows take a third of a second: once for each version of the index is enough.
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _findings(folder: str, version: int, _dataset: Dataset) -> list[Finding]:
+def _audit(folder: str, version: int, _dataset: Dataset) -> list[Finding]:
     return audit(_dataset)
 
 
-def _figures(figures: pd.DataFrame, say: Say) -> pd.DataFrame:
-    """The table in the reader's words."""
-    said = {
+def _in_words(figures: pd.DataFrame, say: Say) -> pd.DataFrame:
+    """Return the table with heads and values in the reader's language."""
+    words = {
         "condition": lambda value: field_name(value, say),
         "measure": lambda value: field_name(value, say),
         "by": lambda value: say.of(OVERLAPS[value]) if value in OVERLAPS else value,
         "part": say.part,
     }
-    table = figures.assign(**{name: figures[name].map(word) for name, word in said.items() if name in figures})
+    table = figures.assign(**{name: figures[name].map(word) for name, word in words.items() if name in figures})
     return table.rename(columns={name: say.of(text) for name, text in FIGURE_TEXT.items()})
 
 
-def _show(dataset: Dataset, finding: Finding, condition: Condition, say: Say) -> None:
-    icon, colour = _LOOK[finding.severity]
+def _show_finding(dataset: Dataset, finding: Finding, condition: Condition, say: Say) -> None:
+    icon, colour = _BADGES[finding.severity]
     with st.container(border=True):
         severity = f":{colour}-badge[{icon} {say.of(finding.severity.text)}]"
         st.markdown(f"{severity} **{say.of(finding.title)}**  \n{say.plain(finding.text)}")
         if finding.figures is not None:
             with st.expander(say("audit_figures")):
-                st.dataframe(_figures(finding.figures, say), hide_index=True, alt=say.of(finding.title))
+                st.dataframe(_in_words(finding.figures, say), hide_index=True, alt=say.of(finding.title))
         if finding.images and st.toggle(say("audit_images"), key=f"audit-{finding.key}"):
             show_thumbnails(dataset, rows_of(dataset, list(finding.images[:PER_PAGE])), condition, finding.key, say)

@@ -1,4 +1,4 @@
-"""Names of index columns and of their values, in the reader's language. Knows no widget."""
+"""Names of index columns and of their values, in the reader's language."""
 
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.data.aihub import META_ANSWERS, META_FIELDS
@@ -10,23 +10,23 @@ from ui.words import Say
 
 
 def field_name(column: str, say: Say) -> str:
-    """What a column is called: a condition, a fact of the label files, or one of ours."""
+    """Return the name of a column: a condition, a field of the label files, or one of our own."""
     if column in LABEL_COLUMNS:
         return say.of(Condition(column).text)
     if column.startswith(META):
-        known = META_FIELDS.get(column.removeprefix(META))
-        return say.of(known) if known else column.removeprefix(META)
+        field = META_FIELDS.get(column.removeprefix(META))
+        return say.of(field) if field else column.removeprefix(META)
     return say(f"field_{column}")
 
 
 def field_label(column: str, say: Say) -> str:
-    """The same over a widget, where a heading of somebody's table would otherwise be read as markup."""
+    """Return the name as a label of a widget, where a heading of an imported table could be read as markup."""
     name = field_name(column, say)
     return say.plain(Text(name, name))
 
 
 def value_name(column: str, value: str, say: Say) -> str:
-    """What a value of a column is called; values from somebody's files that are not known are shown as they are."""
+    """Return the name of a value of a column; an unknown value of imported files stands for itself."""
     if value == NONE:
         return say("unlabelled" if column in LABEL_COLUMNS else "unknown")
     if column in LABEL_COLUMNS:

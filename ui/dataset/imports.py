@@ -1,4 +1,4 @@
-"""Importing somebody's pictures from a folder of the server: a form, what is being imported, and what came of it."""
+"""Imports of pictures from a folder of the server: the form, imports under way, and the report of an import."""
 
 from pathlib import Path
 
@@ -11,68 +11,68 @@ from scalp_core.errors import ScalpError
 from scalp_core.importing import background
 from scalp_core.importing.background import STAGES, ImportTask
 from scalp_core.importing.importer import FAULT_LIST, FAULTS, KINDS, WARNINGS, ImportRequest, read_report
-from ui.runs.progress import POLL_SECONDS
+from ui.downloads import offer_file
+from ui.runs.progress import POLL_SECONDS, time_left_words
 from ui.words import Say
 
 _AUTOMATIC = ""
 
 
 def show_imports(dataset: Dataset | None, say: Say) -> None:
-    """What the chosen data set was made of, then the form for the next one."""
+    """Show imports under way, how the chosen data set was made, and the form for the next import."""
     background.resume_imports()  # a killed import goes on with the next look at this page
-    _under_way(say)
+    _show_under_way(say)
     if dataset is not None:
-        _split(dataset, say)
-        _report(dataset, say)
-    _form(say)
+        _show_split(dataset, say)
+        _show_report(dataset, say)
+    _show_form(say)
 
 
 # ---- under way ----
 
 
-def _under_way(say: Say) -> None:
-    active = [one.name for one in background.list_imports() if one.error is None]
+def _show_under_way(say: Say) -> None:
+    active = any(task.error is None for task in background.list_imports())
 
     # Polls only while something is imported.
     @st.fragment(run_every=POLL_SECONDS if active else None, key="imports")
     def status() -> None:
-        found = background.list_imports()
-        if active and not [one for one in found if one.error is None]:
-            st.rerun()  # the whole page once: what is new belongs in its lists
-        for one in found:
-            _show(one, say)
+        tasks = background.list_imports()
+        if active and all(task.error is not None for task in tasks):
+            st.rerun()  # the whole page once: the new data set belongs in its lists
+        for task in tasks:
+            _show_task(task, say)
 
     status()
 
 
-def _show(one: ImportTask, say: Say) -> None:
+def _show_task(task: ImportTask, say: Say) -> None:
     with st.container(border=True):
-        st.markdown(f"**{one.name}**")
-        st.text(one.request.source)
-        if one.error is None:
-            st.progress(one.done / one.total if one.total else 0.0, text=_words(one, say))
+        st.markdown(f"**{task.name}**")
+        st.text(task.request.source)
+        if task.error is None:
+            st.progress(task.done / task.total if task.total else 0.0, text=_stage_words(task, say))
         else:
-            st.error(say.plain(one.error), icon=":material/error:")
-        label = say("import_stop") if one.error is None else say("import_dismiss")
-        if st.button(label, key=f"import-stop-{one.name}", icon=":material/close:"):
-            background.dismiss_import(one.name)
+            st.error(say.plain(task.error), icon=":material/error:")
+        label = say("import_stop") if task.error is None else say("import_dismiss")
+        if st.button(label, key=f"import-stop-{task.name}", icon=":material/close:"):
+            background.dismiss_import(task.name)
             st.rerun()
 
 
-def _words(one: ImportTask, say: Say) -> str:
-    if one.stage not in STAGES:
+def _stage_words(task: ImportTask, say: Say) -> str:
+    if task.stage not in STAGES:
         return say("phase_starting")
-    words = f"{say.of(STAGES[one.stage])} · {one.done:,} / {one.total:,}"
-    if one.seconds_left is None:
+    words = f"{say.of(STAGES[task.stage])} · {task.done:,} / {task.total:,}"
+    if task.seconds_left is None:
         return words
-    minutes, seconds = divmod(round(one.seconds_left), 60)
-    return f"{words} · {say('time_left', minutes=minutes, seconds=seconds)}"
+    return f"{words} · {time_left_words(task.seconds_left, say)}"
 
 
-# ---- what came of it ----
+# ---- how a data set was made ----
 
 
-def _split(dataset: Dataset, say: Say) -> None:
+def _show_split(dataset: Dataset, say: Say) -> None:
     way = str(dataset.parts.get("by", ""))
     if way not in SPLIT_METHODS:
         return
@@ -82,7 +82,7 @@ def _split(dataset: Dataset, say: Say) -> None:
     st.code(f"python -m training.prepare split {dataset.name} --by site --seed 0", language="bash")
 
 
-def _report(dataset: Dataset, say: Say) -> None:
+def _show_report(dataset: Dataset, say: Say) -> None:
     report = read_report(dataset)
     if report is None:
         return
@@ -100,20 +100,18 @@ def _report(dataset: Dataset, say: Say) -> None:
             listed = pd.DataFrame(report["faults"][kind], columns=["name", "where", "detail"])
             names = {"name": say("fault_name"), "where": say("fault_where"), "detail": say("fault_detail")}
             st.dataframe(listed.rename(columns=names), hide_index=True, alt=say.of(FAULTS[kind]))
-    st.download_button(
+    offer_file(
         say("import_faults"),
         lambda: (dataset.folder / FAULT_LIST).read_bytes(),
         f"{dataset.name}-{FAULT_LIST}",
         "text/csv",
-        icon=":material/download:",
-        on_click="ignore",
     )
 
 
 # ---- the form ----
 
 
-def _form(say: Say) -> None:
+def _show_form(say: Say) -> None:
     st.subheader(say("import_new"))
     st.markdown(say("import_note", folder=background.allowed_folder()))
     kinds = {kind: say(f"import_kind_{kind}") for kind in KINDS}
@@ -129,18 +127,23 @@ def _form(say: Say) -> None:
         by = st.selectbox(say("import_by"), list(ways), format_func=ways.get, key="import_by")
         extract = st.checkbox(say("import_extract"), key="import_extract")
         if st.form_submit_button(say("import_start"), icon=":material/download:", type="primary"):
-            mapping = [line.partition("=") for line in columns.splitlines() if line.strip()]
-            given = {field.strip(): column.strip() for field, _, column in mapping}
-            _start(ImportRequest(kind, source.strip(), table.strip(), given, by, extract=extract), name.strip(), say)
+            request = ImportRequest(kind, source.strip(), table.strip(), _mapping(columns), by, extract=extract)
+            _start(request, name.strip(), say)
 
 
-def _start(order: ImportRequest, name: str, say: Say) -> None:
-    paths = (order.source, order.table) if order.kind == "csv" else (order.source,)
+def _mapping(lines: str) -> dict[str, str]:
+    """Parse lines of `field = column`."""
+    pairs = (line.partition("=") for line in lines.splitlines() if line.strip())
+    return {field.strip(): column.strip() for field, _, column in pairs}
+
+
+def _start(request: ImportRequest, name: str, say: Say) -> None:
+    paths = (request.source, request.table) if request.kind == "csv" else (request.source,)
     if not all(Path(path).is_absolute() for path in paths):
-        st.error(say("import_whole_path"), icon=":material/error:")  # a part of one would lead into our own folder
+        st.error(say("import_whole_path"), icon=":material/error:")  # a relative path would lead into our own folder
         return
     try:
-        background.start_import(order, name)
+        background.start_import(request, name)
     except ScalpError as error:
         st.error(say.plain(error.text), icon=":material/error:")
         return

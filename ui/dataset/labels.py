@@ -1,4 +1,4 @@
-"""Labels counted: by grade and part, together, and by region, device or any other fact. Knows no pictures."""
+"""Counts of labels: by grade and split, of two conditions together, and by region, device or any other field."""
 
 import pandas as pd
 import streamlit as st
@@ -21,8 +21,8 @@ _MEASURES = ("images", "captures", "sites")
 
 
 def show_labels(dataset: Dataset, rows: Rows, condition: Condition, say: Say) -> None:
-    """All figures follow the filters."""
-    _counts(dataset, rows, say)
+    """Show the counts and correlations of the filtered rows."""
+    _show_counts(dataset, rows, say)
     left, right = st.columns(2)
     with left:
         st.subheader(say("spearman"), help=say("spearman_note"))
@@ -30,21 +30,21 @@ def show_labels(dataset: Dataset, rows: Rows, condition: Condition, say: Say) ->
     with right:
         st.subheader(say("cooccurrence"), help=say("cooccurrence_note"))
         st.altair_chart(cooccurrence_chart(cooccurrence(dataset, rows), say.language), alt=say("cooccurrence"))
-    _by_field(dataset, rows, condition, say)
+    _show_by_field(dataset, rows, condition, say)
 
 
-def _counts(dataset: Dataset, rows: Rows, say: Say) -> None:
+def _show_counts(dataset: Dataset, rows: Rows, say: Say) -> None:
     st.subheader(say("dataset_counts"))
     measures = {measure: say(f"count_{measure}") for measure in _MEASURES}
     measure = choose(say("count_what"), measures, "count", "images", say.language)
-    counted = counts(dataset, rows)
-    st.altair_chart(counts_chart(counted, say.language, measure), alt=say("dataset_counts"))
+    table = counts(dataset, rows)
+    st.altair_chart(counts_chart(table, say.language, measure), alt=say("dataset_counts"))
     with st.expander(say("dataset_table")):
-        st.dataframe(_table(counted, measure, say), alt=say("dataset_counts"))
+        st.dataframe(_wide_table(table, measure, say), alt=say("dataset_counts"))
 
 
-def _table(counted: pd.DataFrame, measure: str, say: Say) -> pd.DataFrame:
-    """One row a condition and grade, one column a part; rows of nothing are left out."""
+def _wide_table(counted: pd.DataFrame, measure: str, say: Say) -> pd.DataFrame:
+    """Return a row per condition and grade and a column per split; without unlabelled rows of zero."""
     parts = {part: say.part(part) for part in PARTS} | {ALL_PARTS: say("all_parts")}
     table = counted.assign(grade=counted["grade"].fillna(-1)).pivot(
         index=["condition", "grade"], columns="part", values=measure
@@ -58,7 +58,7 @@ def _table(counted: pd.DataFrame, measure: str, say: Say) -> pd.DataFrame:
     return table
 
 
-def _by_field(dataset: Dataset, rows: Rows, condition: Condition, say: Say) -> None:
+def _show_by_field(dataset: Dataset, rows: Rows, condition: Condition, say: Say) -> None:
     st.subheader(say("by_field", condition=say.of(condition.text)))
     names = [name for name in filterable(dataset) if name not in ("capture", condition.value)]
     first = [name for name in ("region", "device", "site", "part") if name in names]

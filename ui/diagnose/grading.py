@@ -1,4 +1,4 @@
-"""What was found out about the pictures of this session: each is graded once and kept while the session lasts.
+"""Grades of the pictures of this session: each picture is graded once and kept while the session lasts.
 
 Nothing is kept across sessions or written anywhere. Memory is bounded: of a picture only its answer and a thumbnail
 stay, and of everything only the latest few.
@@ -15,159 +15,159 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from scalp_core import images
 from scalp_core.errors import ScalpError
-from scalp_core.images import Pixels
+from scalp_core.images import Pixels, decode
 from scalp_core.inference.input_gate import Reason
 from scalp_core.inference.predict import Answer, Graders
 from scalp_core.labels import scalp_type
 from ui.diagnose.sources import InputImage
 from ui.words import Say
 
-Found = TypeVar("Found")
+Value = TypeVar("Value")
 
-_ANSWERS, _FOUND, _INSISTED = "diagnose-answers", "diagnose-found", "diagnose-insisted"
-_MOST_ANSWERS = 300
-_MOST_FOUND = 4  # of a kind
-_THUMBNAIL, _SHOWN = 160, 1280  # pixels along the longer edge
+_OUTCOMES, _CACHE, _INSISTED = "diagnose-outcomes", "diagnose-cache", "diagnose-insisted"
+_MOST_OUTCOMES = 300
+_MOST_CACHED = 4  # values of a kind
+_THUMBNAIL_SIZE, _SHOWN_SIZE = 160, 1280  # pixels along the longer edge
 
 
 @dataclass(frozen=True, eq=False)
-class Graded:
-    """A shot with what is said of it.
+class GradedImage:
+    """A picture with its grades.
 
     Attributes:
-        answer: its picture has only the pixels of a thumbnail.
+        outcome: the answer, whose picture has only the pixels of a thumbnail; or the reason why there is none.
         thumbnail: data URL; empty without a picture.
-        insisted: somebody wants the grades although the gate advises against them.
+        insisted: the reader wants the grades although the gate advises against them.
     """
 
-    shot: InputImage
-    answer: Answer | ScalpError
+    image: InputImage
+    outcome: Answer | ScalpError
     thumbnail: str = ""
     insisted: bool = False
 
     @property
-    def graded(self) -> Answer:
-        """The answer, where there is one; raises ScalpError otherwise."""
-        if isinstance(self.answer, ScalpError):
-            raise self.answer
-        return self.answer
+    def answer(self) -> Answer:
+        """The answer; raises ScalpError where there is none."""
+        if isinstance(self.outcome, ScalpError):
+            raise self.outcome
+        return self.outcome
 
     @property
     def data(self) -> bytes:
-        """What was graded; raises ScalpError where there is nothing."""
-        if isinstance(self.shot.data, ScalpError):
-            raise self.shot.data
-        return self.shot.data
+        """The content of the file; raises ScalpError where there is none."""
+        if isinstance(self.image.data, ScalpError):
+            raise self.image.data
+        return self.image.data
 
     @property
     def withheld(self) -> bool:
-        """The gate advises against grading, and nobody insisted."""
+        """The gate advises against grading, and the reader did not insist."""
         return self.flagged and not self.insisted
 
     @property
     def flagged(self) -> bool:
-        return isinstance(self.answer, Answer) and self.answer.gradable is False
+        return isinstance(self.outcome, Answer) and self.outcome.gradable is False
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        return (self.answer.reasons or ()) if isinstance(self.answer, Answer) else ()
+        return (self.outcome.reasons or ()) if isinstance(self.outcome, Answer) else ()
 
 
-def identity(graders: Graders) -> Hashable:
-    """Of whom the answers are: another run, decision, short cut or gate gives other ones."""
+def _identity(graders: Graders) -> Hashable:
+    """Return what the answers depend on beside the picture: runs, decisions, optimized exports and the gate."""
     facts = [(run.id, run.finished_ns, repr(graders.points[run]), serving) for run, serving in graders.serving.items()]
     gate_ns = graders.main.gate_path.stat().st_mtime_ns if graders.gate else 0
     return tuple(facts), tuple((condition, run.id) for condition, run in graders.runs.items()), gate_ns
 
 
-def grade_all(shots: Sequence[InputImage], graders: Graders, say: Say) -> list[Graded]:
-    """Every shot with its answer; those not graded in this session yet are graded now, with progress.
+def grade_all(images: Sequence[InputImage], graders: Graders, say: Say) -> list[GradedImage]:
+    """Grade the pictures, with progress; those graded in this session before are not graded again.
 
     Raises:
-        ScalpError: a run that answers is damaged. What is wrong with a picture stands in its place.
+        ScalpError: a run that answers is damaged. A fault of a picture stands in its outcome instead.
     """
     graders.load()
-    who, known = identity(graders), _answers()
-    todo = {shot.digest: shot for shot in shots if shot.digest and (who, shot.digest) not in known}
+    identity, outcomes = _identity(graders), _session_outcomes()
+    waiting = {image.digest: image for image in images if image.digest and (identity, image.digest) not in outcomes}
     bar = st.empty()
-    for number, shot in enumerate(todo.values()):
-        bar.progress(number / len(todo), text=say("diagnose_progress", done=number, total=len(todo)))
-        known[who, shot.digest] = _grade(shot.data, graders)
+    for number, image in enumerate(waiting.values()):
+        bar.progress(number / len(waiting), text=say("diagnose_progress", done=number, total=len(waiting)))
+        outcomes[identity, image.digest] = _grade(image.data, graders)
     bar.empty()
-    graded = [_graded(shot, known, who) for shot in shots]
-    while len(known) > _MOST_ANSWERS:
-        known.popitem(last=False)
-    return graded
+    graded_images = [_graded(image, outcomes, identity) for image in images]
+    while len(outcomes) > _MOST_OUTCOMES:
+        outcomes.popitem(last=False)
+    return graded_images
 
 
 def _grade(data: bytes | ScalpError, graders: Graders) -> tuple[Answer | ScalpError, str]:
+    """Return the outcome and the thumbnail."""
     if isinstance(data, ScalpError):
         return data, ""
     try:
         answer = graders.grade(data)
     except ScalpError as error:
         return error, ""
-    small = shrunk(answer.picture.pixels, _THUMBNAIL)
+    small = shrink(answer.picture.pixels, _THUMBNAIL_SIZE)
     return replace(answer, picture=replace(answer.picture, pixels=small)), _data_url(small)
 
 
-def _graded(shot: InputImage, known: "OrderedDict[Any, Any]", who: Hashable) -> Graded:
-    if isinstance(shot.data, ScalpError):
-        return Graded(shot, shot.data)
-    known.move_to_end((who, shot.digest))
-    answer, thumbnail = known[who, shot.digest]
-    return Graded(shot, answer, thumbnail, shot.digest in st.session_state.get(_INSISTED, ()))
+def _graded(image: InputImage, outcomes: "OrderedDict[Any, Any]", identity: Hashable) -> GradedImage:
+    if isinstance(image.data, ScalpError):
+        return GradedImage(image, image.data)
+    outcomes.move_to_end((identity, image.digest))
+    outcome, thumbnail = outcomes[identity, image.digest]
+    return GradedImage(image, outcome, thumbnail, image.digest in st.session_state.get(_INSISTED, ()))
 
 
-def typed(one: Graded, threshold: int) -> Graded:
-    """With the scalp type at another threshold; the grades are the same."""
-    if isinstance(one.answer, ScalpError):
-        return one
-    grades = {condition: int(grading.grade) for condition, grading in one.answer.gradings.items()}
-    return replace(one, answer=replace(one.answer, scalp_type=scalp_type(grades, threshold)))
+def with_threshold(graded: GradedImage, threshold: int) -> GradedImage:
+    """Return the picture with the scalp type at another threshold; the grades are the same."""
+    if isinstance(graded.outcome, ScalpError):
+        return graded
+    grades = {condition: int(grading.grade) for condition, grading in graded.outcome.gradings.items()}
+    return replace(graded, outcome=replace(graded.outcome, scalp_type=scalp_type(grades, threshold)))
 
 
-def insist(shot: InputImage) -> None:
-    """From now on the grades of this picture are shown, whatever the gate says."""
-    st.session_state[_INSISTED] = st.session_state.get(_INSISTED, frozenset()) | {shot.digest}
+def insist(image: InputImage) -> None:
+    """Let the grades of this picture be shown from now on, whatever the gate says."""
+    st.session_state[_INSISTED] = st.session_state.get(_INSISTED, frozenset()) | {image.digest}
 
 
-def pixels_of(shot: InputImage) -> Pixels:
-    """The picture large enough to be looked at.
+def pixels_of(image: InputImage) -> Pixels:
+    """Return the picture large enough to be looked at.
 
     Raises:
-        ScalpError: as images.decode.
+        ScalpError: the picture cannot be read.
     """
-    data = shot.data
+    data = image.data
     if isinstance(data, ScalpError):
         raise data
-    return remembered("pixels", shot.digest, lambda: shrunk(images.decode(data).pixels, _SHOWN))
+    return cached_in_session("pixels", image.digest, lambda: shrink(decode(data).pixels, _SHOWN_SIZE))
 
 
-def remembered(kind: str, key: Hashable, make: Callable[[], Found]) -> Found:
-    """What `make` found out for this key, earlier in this session or now; the latest few of a kind are kept."""
-    known = st.session_state.setdefault(f"{_FOUND}-{kind}", OrderedDict())
-    if key not in known:
-        known[key] = make()
-    known.move_to_end(key)
-    while len(known) > _MOST_FOUND:
-        known.popitem(last=False)
-    found: Found = known[key]
-    return found
+def cached_in_session(kind: str, key: Hashable, make: Callable[[], Value]) -> Value:
+    """Return what `make` makes for this key, now or earlier in this session; the latest few of a kind are kept."""
+    values = st.session_state.setdefault(f"{_CACHE}-{kind}", OrderedDict())
+    if key not in values:
+        values[key] = make()
+    values.move_to_end(key)
+    while len(values) > _MOST_CACHED:
+        values.popitem(last=False)
+    value: Value = values[key]
+    return value
 
 
-def shrunk(pixels: Pixels, side: int) -> Pixels:
-    """The picture with at most `side` pixels along its longer edge."""
+def shrink(pixels: Pixels, size: int) -> Pixels:
+    """Return the picture with at most `size` pixels along its longer edge."""
     image = Image.fromarray(pixels)
-    image.thumbnail((side, side))
+    image.thumbnail((size, size))
     return np.asarray(image)
 
 
-def _answers() -> "OrderedDict[Any, Any]":
-    known: OrderedDict[Any, Any] = st.session_state.setdefault(_ANSWERS, OrderedDict())
-    return known
+def _session_outcomes() -> "OrderedDict[Any, Any]":
+    outcomes: OrderedDict[Any, Any] = st.session_state.setdefault(_OUTCOMES, OrderedDict())
+    return outcomes
 
 
 def _data_url(pixels: Pixels) -> str:

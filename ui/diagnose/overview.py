@@ -1,8 +1,7 @@
 """Several pictures at a glance: a row each with six coloured grades, the regions of one head together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import streamlit as st
 
@@ -10,155 +9,126 @@ from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.errors import ScalpError
 from scalp_core.inference.predict import Answer
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.reports import picture_report
 from ui.components.grade_table import Block, GradeCell, Row, condition_columns, show_grade_table
-from ui.diagnose.grading import Graded
-from ui.diagnose.sources import InputImage, open_shot
+from ui.diagnose.grading import GradedImage
+from ui.diagnose.reports import offer_table_and_report
+from ui.diagnose.sources import InputImage, open_image
 from ui.words import Say
 
 
-def show_overview(graded: Sequence[Graded], chosen: InputImage | None, say: Say) -> None:
-    """All of them; clicking one opens it."""
-    _counts(graded, say)
-    labelled = any(one.shot.labels for one in graded)
+def show_overview(graded_images: Sequence[GradedImage], opened: InputImage | None, say: Say) -> None:
+    """Show all pictures as rows; a click opens one."""
+    _show_counts(graded_images, say)
+    labelled = any(graded.image.labels for graded in graded_images)
+    opened_key = opened.key if opened else ""
     picked = show_grade_table(
         condition_columns(say),
-        [_block(title, members, say) for title, members in blocks(graded, say)],
+        [_block(title, members, say) for title, members in _group_by_capture(graded_images, say)],
         "overview",
         say,
         corner=say("picture"),
         label=say("overview"),
-        selected=chosen.key if chosen else "",
+        selected=opened_key,
         ringed=say("overview_ringed") if labelled else "",
     )
-    if picked and picked != (chosen.key if chosen else ""):
-        open_shot(next(one.shot for one in graded if one.shot.key == picked))
-        st.rerun()  # the table is drawn already, with the one chosen before marked
-    offer_all(graded, say)
-    if chosen is None:
+    if picked and picked != opened_key:
+        open_image(next(graded.image for graded in graded_images if graded.image.key == picked))
+        st.rerun()  # the table above still marks the picture that was open before
+    offer_table_and_report(graded_images, say)
+    if opened is None:
         st.info(say("overview_choose"), icon=":material/touch_app:")
     else:
         st.caption(say("overview_chosen"))
 
 
-def _counts(graded: Sequence[Graded], say: Say) -> None:
-    bad = sum(isinstance(one.answer, ScalpError) for one in graded)
-    withheld = sum(one.withheld for one in graded)
-    said = [say("overview_count", count=len(graded) - bad - withheld)]
+def _show_counts(graded_images: Sequence[GradedImage], say: Say) -> None:
+    unreadable = sum(isinstance(graded.outcome, ScalpError) for graded in graded_images)
+    withheld = sum(graded.withheld for graded in graded_images)
+    counts = [say("overview_count", count=len(graded_images) - unreadable - withheld)]
     if withheld:
-        said.append(say("overview_withheld", count=withheld))
-    if bad:
-        said.append(say("overview_bad", count=bad))
-    st.markdown(" · ".join(said))
+        counts.append(say("overview_withheld", count=withheld))
+    if unreadable:
+        counts.append(say("overview_bad", count=unreadable))
+    st.markdown(" · ".join(counts))
 
 
-def blocks(graded: Sequence[Graded], say: Say) -> list[tuple[str, list[Graded]]]:
-    """Pictures of one capture together, where there are several of it; the others in one block, in their order."""
-    captures: dict[str, list[Graded]] = {}
-    for one in graded:
-        captures.setdefault(one.shot.capture, []).append(one)
+def _group_by_capture(graded_images: Sequence[GradedImage], say: Say) -> list[tuple[str, list[GradedImage]]]:
+    """Return titled groups: each capture of several pictures, then all other pictures in their order."""
+    captures: dict[str, list[GradedImage]] = {}
+    for graded in graded_images:
+        captures.setdefault(graded.image.capture, []).append(graded)
     together = {capture: members for capture, members in captures.items() if capture and len(members) > 1}
-    rest = [one for one in graded if one.shot.capture not in together]
-    found = [(say("overview_capture", capture=capture), members) for capture, members in together.items()]
+    rest = [graded for graded in graded_images if graded.image.capture not in together]
+    groups = [(say("overview_capture", capture=capture), members) for capture, members in together.items()]
     if rest:
-        found.append((say("overview_rest") if found else "", rest))
-    return found
+        groups.append((say("overview_rest") if groups else "", rest))
+    return groups
 
 
-def _block(title: str, members: Sequence[Graded], say: Say) -> Block:
-    rows = [_row(one, name_of(one, members, say), say) for one in members]
-    one_head = len(members) > 1 and {one.shot.capture for one in members} == {members[0].shot.capture or None}
-    return Block(title, (*rows, _highest(members, say)) if one_head else tuple(rows))
+def _block(title: str, members: Sequence[GradedImage], say: Say) -> Block:
+    rows = [_row(graded, name_of(graded, members, say), say) for graded in members]
+    captures = {graded.image.capture for graded in members}
+    one_head = len(members) > 1 and captures == {members[0].image.capture or None}
+    return Block(title, (*rows, _highest_row(members, say)) if one_head else tuple(rows))
 
 
-def name_of(one: Graded, graded: Sequence[Graded], say: Say) -> str:
-    """Beside others of the same head its region, numbered where there are several of it; otherwise its file's name."""
-    region, capture = one.shot.region, one.shot.capture
-    head = [other for other in graded if capture and other.shot.capture == capture]
+def name_of(graded: GradedImage, graded_images: Sequence[GradedImage], say: Say) -> str:
+    """Return the name of the file or, beside other pictures of the same head, the region, numbered if repeated."""
+    region, capture = graded.image.region, graded.image.capture
+    head = [other for other in graded_images if capture and other.image.capture == capture]
     if region is None or len(head) < 2:
-        return one.shot.name
-    same = [other.shot.key for other in head if other.shot.region == region]
-    return f"{say.of(region)} {same.index(one.shot.key) + 1}" if len(same) > 1 else say.of(region)
+        return graded.image.name
+    same = [other.image.key for other in head if other.image.region == region]
+    return f"{say.of(region)} {same.index(graded.image.key) + 1}" if len(same) > 1 else say.of(region)
 
 
-def _row(one: Graded, name: str, say: Say) -> Row:
-    row = Row(one.shot.key, name, description=say("overview_open", name=one.shot.name), picture=one.thumbnail)
-    if isinstance(one.answer, ScalpError):
-        return replace(row, description=row.description if one.shot.digest else "", sentence=say.of(one.answer.text))
-    note = gate_note(one, say)
-    if one.withheld:
+def _row(graded: GradedImage, name: str, say: Say) -> Row:
+    description = say("overview_open", name=graded.image.name)
+    row = Row(graded.image.key, name, description=description, picture=graded.thumbnail)
+    if isinstance(graded.outcome, ScalpError):
+        return replace(
+            row, description=description if graded.image.digest else "", sentence=say.of(graded.outcome.text)
+        )
+    note = _gate_note(graded, say)
+    if graded.withheld:
         return replace(row, note=note, flagged=True, sentence=say("overview_not_graded"))
-    cells = [grade_cell(one.answer, condition, one.shot.labels.get(condition), say) for condition in CONDITIONS]
-    kind = say.of(one.answer.scalp_type.text)
-    return replace(row, note=f"{note} · {kind}" if note else kind, flagged=one.flagged, cells=tuple(cells))
+    labels = graded.image.labels
+    cells = tuple(grade_cell(graded.outcome, condition, labels.get(condition), say) for condition in CONDITIONS)
+    scalp_type = say.of(graded.outcome.scalp_type.text)
+    return replace(row, note=f"{note} · {scalp_type}" if note else scalp_type, flagged=graded.flagged, cells=cells)
 
 
-def gate_note(one: Graded, say: Say) -> str:
-    """“✓”, “⚠ blurred”; nothing where nobody checked."""
-    if not isinstance(one.answer, Answer) or one.answer.gradable is None:
+def _gate_note(graded: GradedImage, say: Say) -> str:
+    """Return “✓”, “⚠ blurred”, or nothing for a picture that was not checked."""
+    if not isinstance(graded.outcome, Answer) or graded.outcome.gradable is None:
         return ""
-    if one.answer.gradable:
+    if graded.outcome.gradable:
         return "✓"
-    return f"⚠ {', '.join(dict.fromkeys(say(f'gate_{reason.code}') for reason in one.reasons))}"
+    return f"⚠ {', '.join(dict.fromkeys(say(f'gate_{reason.code}') for reason in graded.reasons))}"
 
 
 def grade_cell(answer: Answer, condition: Condition, label: int | None, say: Say, note: str = "") -> GradeCell:
-    """One condition of an answer, ringed where it is what the label says."""
+    """Return the grade of one condition, ringed where it agrees with the label."""
     grading = answer.gradings.get(condition)
     if grading is None:
         return GradeCell(None, text="–")
     probability = f"{grading.probabilities[grading.grade]:.0%}"
     grade = grade_name(grading.grade, say.language)
-    said = say("matrices_answer", name=say.of(condition.text), grade=grade, probability=probability)
+    description = say("matrices_answer", name=say.of(condition.text), grade=grade, probability=probability)
     if label is not None:
-        said = f"{said}; {say('label')}: {grade_name(label, say.language)}"
-    return GradeCell(int(grading.grade), said, note, ringed=label is not None and label == grading.grade)
+        description = f"{description}; {say('label')}: {grade_name(label, say.language)}"
+    return GradeCell(int(grading.grade), description, note, ringed=label is not None and label == grading.grade)
 
 
-def _highest(members: Sequence[Graded], say: Say) -> Row:
-    """Of the regions of one head: what one of them has, the head has."""
-    answers = [one.answer for one in members if isinstance(one.answer, Answer) and not one.withheld]
-    cells = []
-    for condition in CONDITIONS:
-        grades = [int(answer.gradings[condition].grade) for answer in answers if condition in answer.gradings]
-        said = say.of(condition.text)
-        cells.append(
-            GradeCell(max(grades), f"{said}: {grade_name(max(grades), say.language)}")
-            if grades
-            else GradeCell(None, text="–")
-        )
-    return Row("highest", say("overview_highest"), tuple(cells))
+def _highest_row(members: Sequence[GradedImage], say: Say) -> Row:
+    """Return the row of a head: of each condition the highest grade of its regions."""
+    answers = [graded.outcome for graded in members if isinstance(graded.outcome, Answer) and not graded.withheld]
+    cells = tuple(_highest_cell(answers, condition, say) for condition in CONDITIONS)
+    return Row("highest", say("overview_highest"), cells)
 
 
-# ---- downloads ----
-
-
-def _taken_along(graded: Sequence[Graded]) -> list[picture_report.GradedPicture]:
-    """For reports and tables: grades that are withheld on the page are withheld there too."""
-    return [picture_report.GradedPicture(one.shot.name, _data(one), one.answer, one.withheld) for one in graded]
-
-
-def _data(one: Graded) -> bytes:
-    return one.shot.data if isinstance(one.shot.data, bytes) else b""
-
-
-def offer_all(graded: Sequence[Graded], say: Say) -> None:
-    """Table and report of all of them. Files are made when they are asked for."""
-    with st.container(horizontal=True):
-        download(say("download_csv_all"), lambda: table(graded, say), "scalp-grades-all.csv", "text/csv")
-        download(say("download_report_all"), lambda: report(graded, say), "scalp-report-all.html", "text/html")
-
-
-def table(graded: Sequence[Graded], say: Say) -> bytes:
-    return picture_report.to_csv(_taken_along(graded), say.language)
-
-
-def report(graded: Sequence[Graded], say: Say) -> bytes:
-    """The printable page, in the reader's language."""
-    return picture_report.render_html(_taken_along(graded), say.language, datetime.now(UTC)).encode()
-
-
-def download(label: str, make: Callable[[], bytes], file_name: str, kind: str) -> None:
-    st.download_button(
-        label, make, file_name, kind, key=f"take-{file_name}", icon=":material/download:", on_click="ignore"
-    )
+def _highest_cell(answers: Sequence[Answer], condition: Condition, say: Say) -> GradeCell:
+    grades = [int(answer.gradings[condition].grade) for answer in answers if condition in answer.gradings]
+    if not grades:
+        return GradeCell(None, text="–")
+    return GradeCell(max(grades), f"{say.of(condition.text)}: {grade_name(max(grades), say.language)}")

@@ -1,4 +1,4 @@
-"""Who answered, whether every way to ask says the same, and what can be taken along: JSON, a table, a printed page."""
+"""The runs that answered, the check that page and REST agree, and the answer as files and as a REST request."""
 
 from urllib.parse import urlsplit
 
@@ -10,73 +10,73 @@ from scalp_core.labels import DEFAULT_THRESHOLD
 from scalp_core.rest import parity
 from scalp_core.rest.parity import Parity
 from scalp_core.rest.schemas import predict_all_response
-from ui.diagnose.grading import Graded, remembered
-from ui.diagnose.overview import download, report, table
+from ui.diagnose.grading import GradedImage, cached_in_session
+from ui.diagnose.reports import csv, report
+from ui.downloads import offer_file
 from ui.words import Say
 
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
-def show_provenance(one: Graded, say: Say) -> None:
-    """The runs that answered, and the check that page, REST and the trained network agree."""
-    answer = one.graded
+
+def show_provenance(graded: GradedImage, say: Say) -> None:
+    """Show the runs that answered, and whether page, REST and the trained network agree."""
+    answer = graded.answer
     runs = list(dict.fromkeys(grading.run for grading in answer.gradings.values()))
     st.markdown(say("diagnose_answered", runs=", ".join(f"`{run.id}` ({run.recipe.architecture})" for run in runs)))
-    key = one.shot.digest, predict_all_response(answer).model_dump_json()
+    key = graded.image.digest, predict_all_response(answer).model_dump_json()
     with st.spinner(say("parity_working")):
-        found = remembered("parity", key, lambda: _checked(one.data, answer))
-    if isinstance(found, ScalpError):
-        st.caption(f"⚠ {say('parity_refused')} {say.plain(found.text)}")
+        result = cached_in_session("parity", key, lambda: _check_parity(graded.data, answer))
+    if isinstance(result, ScalpError):
+        st.caption(f"⚠ {say('parity_refused')} {say.plain(result.text)}")
         return
-    _badge(found, say)
+    _show_parity(result, say)
 
 
-def _checked(data: bytes, answer: Answer) -> Parity | ScalpError:
+def _check_parity(data: bytes, answer: Answer) -> Parity | ScalpError:
     try:
         return parity.check(data, answer)
     except ScalpError as error:
         return error
 
 
-def _badge(found: Parity, say: Say) -> None:
-    apart = difference(found.rest)
-    rest = say("parity_rest", difference=apart) if found.same else say("parity_rest_other", difference=apart)
-    torch = (
-        say("parity_torch", difference=difference(found.torch)) if found.torch is not None else say("parity_unknown")
-    )
-    if found.holds:
+def _show_parity(result: Parity, say: Say) -> None:
+    difference = in_powers_of_ten(result.rest)
+    rest = say("parity_rest", difference=difference) if result.same else say("parity_rest_other", difference=difference)
+    torch = say("parity_unknown")
+    if result.torch is not None:
+        torch = say("parity_torch", difference=in_powers_of_ten(result.torch))
+    if result.holds:
         st.caption(f"✓ {rest} {torch}")
     else:
         st.warning(f"{rest} {torch}", icon=":material/difference:")
 
 
-def difference(value: float) -> str:
-    """“0”, “3 × 10⁻⁷”."""
+def in_powers_of_ten(value: float) -> str:
+    """Return “0” or “3 × 10⁻⁷”."""
     if value == 0:
         return "0"
     digits, power = f"{value:.0e}".split("e")
-    return f"{digits} × 10{str(int(power)).translate(_RAISED)}"
+    return f"{digits} × 10{str(int(power)).translate(_SUPERSCRIPTS)}"
 
 
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def show_taken(one: Graded, say: Say) -> None:
-    """Downloads, and what a program gets that asks for the same."""
-    told = predict_all_response(one.graded).model_dump_json(indent=1, exclude_none=True)
+def show_downloads(graded: GradedImage, say: Say) -> None:
+    """Offer the answer as JSON, table and report, and show the REST request that returns the same."""
+    response = predict_all_response(graded.answer).model_dump_json(indent=1, exclude_none=True)
     with st.container(horizontal=True):
-        download(say("download_json"), lambda: told.encode(), "scalp-grades.json", "application/json")
-        download(say("download_csv"), lambda: table([one], say), "scalp-grades.csv", "text/csv")
-        download(say("download_report"), lambda: report([one], say), "scalp-report.html", "text/html")
+        offer_file(say("download_json"), response.encode, "scalp-grades.json", "application/json")
+        offer_file(say("download_csv"), lambda: csv([graded], say), "scalp-grades.csv", "text/csv")
+        offer_file(say("download_report"), lambda: report([graded], say), "scalp-report.html", "text/html")
     st.caption(say("download_note"))
     with st.expander(say("client"), icon=":material/api:"):
         st.caption(say("client_note"))
-        address, threshold = api_address(st.context.url or ""), int(one.graded.scalp_type.threshold)
-        asked = address if threshold == DEFAULT_THRESHOLD else f"{address}?threshold={threshold}"
-        st.code(f'curl -F "image=@scalp.jpg" "{asked}"', language="bash", wrap_lines=True)
-        st.code(told, language="json", height=320)
+        address, threshold = api_address(st.context.url or ""), int(graded.answer.scalp_type.threshold)
+        query = "" if threshold == DEFAULT_THRESHOLD else f"?threshold={threshold}"
+        st.code(f'curl -F "image=@scalp.jpg" "{address}{query}"', language="bash", wrap_lines=True)
+        st.code(response, language="json", height=320)
 
 
 def api_address(page: str) -> str:
-    """Where this server's REST interface grades all conditions, from the address of one of its pages."""
+    """Return the address of this server's REST interface for all conditions, from the address of a page."""
     parts = urlsplit(page)
     server = f"{parts.scheme}://{parts.netloc}" if parts.netloc else "http://127.0.0.1:8501"
     return f"{server}/api/predict_all"

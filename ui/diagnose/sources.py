@@ -1,4 +1,4 @@
-"""Where the pictures to be graded come from: files, a folder, the camera, a data set. Knows no grade."""
+"""The sources of pictures to grade: files, a folder, the camera, a data set."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -13,29 +13,29 @@ from scalp_core.data.filters import Filters, grades, labels_of, neighbours, sele
 from scalp_core.errors import ScalpError, Text
 from scalp_core.inference import uploads
 from scalp_core.labels import CONDITIONS, REGIONS, Condition
-from ui.choices import asked_dataset, choose, write_address
+from ui.choices import choose, dataset_of_address, write_address
 from ui.components.gallery import show_gallery
 from ui.words import Say
 
-EXAMPLES = 12
-_PICTURES = ["jpg", "jpeg", "png", "webp"]
+EXAMPLES = 12  # pictures
+_IMAGE_TYPES = ["jpg", "jpeg", "png", "webp"]
 _MOST_MEGABYTES = uploads.MAX_BYTES // 2**20
-_LEFT_OUT = "too_many_pictures"  # intake's code
-_FILES, _CHOSEN = "diagnose-files", "diagnose-chosen"
+_LEFT_OUT = "too_many_pictures"  # error code of uploads
+_UPLOAD, _OPENED = "diagnose-upload", "diagnose-opened"
 
 
 @dataclass(frozen=True, eq=False)
 class InputImage:
-    """One picture that was handed in.
+    """One picture to grade.
 
     Attributes:
-        key: tells it from the others of the same hand-in.
-        name: for people.
-        data: why there is no picture, where there is none.
-        digest: SHA-256 of the data, hexadecimal; empty without.
-        capture: pictures with the same one are of one head at one sitting; empty where nobody knows.
-        labels: of the data set it is from.
-        image: its id there.
+        key: tells it from the other pictures of the same source.
+        name: as the page shows it.
+        data: content of the file, or the reason why there is none.
+        digest: SHA-256 of the content, hexadecimal; empty without.
+        capture: shared by pictures of one head at one sitting; empty where unknown.
+        labels: from the data set that holds it.
+        image_id: id in that data set; empty for an upload.
     """
 
     key: str
@@ -45,119 +45,126 @@ class InputImage:
     capture: str = ""
     region: Text | None = None
     labels: Mapping[Condition, int | None] = field(default_factory=dict)
-    image: str = ""
+    image_id: str = ""
 
 
-def handed_in(say: Say) -> list[InputImage]:
-    """The pictures that the reader chose, from wherever; none yet, perhaps."""
-    given: dict[str, Callable[[Say], list[InputImage]]] = {
-        "upload": _files,
-        "folder": _folder,
-        "camera": _camera,
-        "example": _example,
-        "capture": _capture,
+def choose_images(say: Say) -> list[InputImage]:
+    """Offer the sources and return the pictures of the chosen one, perhaps none yet."""
+    sources: dict[str, Callable[[Say], list[InputImage]]] = {
+        "upload": _upload_files,
+        "folder": _upload_folder,
+        "camera": _take_photo,
+        "example": _choose_example,
+        "capture": _choose_capture,
     }
-    names = {source: say(f"source_{source}") for source in given}
-    return given[choose(say("diagnose_source"), names, "source", "upload", say.language)](say)
+    names = {source: say(f"source_{source}") for source in sources}
+    return sources[choose(say("diagnose_source"), names, "source", "upload", say.language)](say)
 
 
-def chosen(shots: Sequence[InputImage]) -> InputImage | None:
-    """The one that is open."""
-    if len(shots) == 1:
-        return shots[0]
-    image, key = st.query_params.get("image"), st.session_state.get(_CHOSEN)
-    return next((shot for shot in shots if (shot.image == image if shot.image else shot.key == key)), None)
+def opened_image(images: Sequence[InputImage]) -> InputImage | None:
+    """Return the picture that is open: a single one, else that of the address or of this session."""
+    if len(images) == 1:
+        return images[0]
+    image_id, key = st.query_params.get("image"), st.session_state.get(_OPENED)
+    return next(
+        (image for image in images if (image.image_id == image_id if image.image_id else image.key == key)), None
+    )
 
 
-def open_shot(shot: InputImage) -> None:
-    """It is the one that is open, in the address too where it is of a data set."""
-    if shot.image:
-        write_address({"image": shot.image})
-    st.session_state[_CHOSEN] = shot.key
+def open_image(image: InputImage) -> None:
+    """Open a picture, in the address too where it is of a data set."""
+    if image.image_id:
+        write_address({"image": image.image_id})
+    st.session_state[_OPENED] = image.key
 
 
 # ---- from the reader's own computer ----
 
 
-def _files(say: Say) -> list[InputImage]:
+def _upload_files(say: Say) -> list[InputImage]:
     files = st.file_uploader(
         say("upload", most=uploads.MAX_PICTURES),
-        type=[*_PICTURES, "zip"],
+        type=[*_IMAGE_TYPES, "zip"],
         accept_multiple_files=True,
         max_upload_size=_MOST_MEGABYTES,
         key="upload",
-        on_change=_let_go,
+        on_change=_forget_upload,
     )
-    return _sent("upload", files, say)
+    return _keep_upload("upload", files, say)
 
 
-def _folder(say: Say) -> list[InputImage]:
+def _upload_folder(say: Say) -> list[InputImage]:
     files = st.file_uploader(
         say("upload_folder", most=uploads.MAX_PICTURES),
-        type=_PICTURES,
+        type=_IMAGE_TYPES,
         accept_multiple_files="directory",
         max_upload_size=_MOST_MEGABYTES,
         key="upload_folder",
-        on_change=_let_go,
+        on_change=_forget_upload,
     )
-    return _sent("folder", files, say)
+    return _keep_upload("folder", files, say)
 
 
-def _camera(say: Say) -> list[InputImage]:
-    taken = st.camera_input(say("camera"), key="camera", help=say("camera_help"), on_change=_let_go)
-    return _sent("camera", [taken] if taken else [], say)
+def _take_photo(say: Say) -> list[InputImage]:
+    photo = st.camera_input(say("camera"), key="camera", help=say("camera_help"), on_change=_forget_upload)
+    return _keep_upload("camera", [photo] if photo else [], say)
 
 
-def _let_go() -> None:
-    """Before the page is drawn, when somebody hands in other files or takes some away."""
-    st.session_state.pop(_FILES, None)
+def _forget_upload() -> None:
+    """Forget the kept upload: called, before the page runs, when files are added or removed."""
+    st.session_state.pop(_UPLOAD, None)
 
 
-def _sent(source: str, files: Sequence[UploadedFile], say: Say) -> list[InputImage]:
-    """Unpacked and hashed once, however often the page is drawn; the latest hand-in is kept, for this session.
+def _keep_upload(source: str, files: Sequence[UploadedFile], say: Say) -> list[InputImage]:
+    """Unpack and hash an upload once, and keep the latest one for this session.
 
-    Streamlit forgets an uploader's files when it is not drawn, as on other pages; that hand-in is shown all the same.
+    Streamlit forgets the files of an uploader that a run of the page does not show, as on other pages. The kept upload
+    is graded all the same.
     """
     st.caption(say("upload_privacy", most=uploads.MAX_PICTURES, size=_MOST_MEGABYTES))
-    handed = tuple(file.file_id for file in files)
-    asked, known, shots = st.session_state.get(_FILES, (source, (), []))
-    if handed and known != handed:
-        shots = _shots(uploads.read_uploads((file.name, file.getvalue()) for file in files))
-        st.session_state[_FILES] = source, handed, shots
-    elif asked != source:
+    file_ids = tuple(file.file_id for file in files)
+    kept_source, kept_ids, images = st.session_state.get(_UPLOAD, (source, (), []))
+    if file_ids and kept_ids != file_ids:
+        images = _unpack(uploads.read_uploads((file.name, file.getvalue()) for file in files))
+        st.session_state[_UPLOAD] = source, file_ids, images
+    elif kept_source != source:
         return []
-    elif not handed and shots:
-        _tell_kept(shots, say)
-    for shot in shots:
-        if _left_out(shot) and isinstance(shot.data, ScalpError):
-            st.warning(say.of(shot.data.text), icon=":material/filter_list:")
-    return [shot for shot in shots if not _left_out(shot)]
+    elif not file_ids and images:
+        _show_kept(images, say)
+    for image in images:
+        if _stands_for_left_out(image) and isinstance(image.data, ScalpError):
+            st.warning(say.of(image.data.text), icon=":material/filter_list:")
+    return [image for image in images if not _stands_for_left_out(image)]
 
 
-def _tell_kept(shots: Sequence[InputImage], say: Say) -> None:
+def _show_kept(images: Sequence[InputImage], say: Say) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(say("upload_kept", count=sum(not _left_out(shot) for shot in shots)))
-        st.button(say("upload_clear"), key="upload_let_go", icon=":material/close:", on_click=_let_go)
+        st.markdown(say("upload_kept", count=sum(not _stands_for_left_out(image) for image in images)))
+        st.button(say("upload_clear"), key="upload_let_go", icon=":material/close:", on_click=_forget_upload)
 
 
-def _left_out(shot: InputImage) -> bool:
-    """It stands for all that were one too many, and is said where it is seen: above the others."""
-    return isinstance(shot.data, ScalpError) and shot.data.code == _LEFT_OUT
+def _stands_for_left_out(image: InputImage) -> bool:
+    """Return whether this entry stands for all pictures beyond the limit; a warning above the others names them."""
+    return isinstance(image.data, ScalpError) and image.data.code == _LEFT_OUT
 
 
-def _shots(sent: Sequence[uploads.UploadedFile]) -> list[InputImage]:
-    of_capture = {
+def _unpack(files: Sequence[uploads.UploadedFile]) -> list[InputImage]:
+    captures = {
         place: capture
-        for capture, places in uploads.group_captures([one.name for one in sent]).items()
+        for capture, places in uploads.group_captures([file.name for file in files]).items()
         for place in places
     }
     return [
-        replace(_shot(place, one.name, one.data), capture=of_capture.get(place, ""), region=uploads.region(one.name))
-        for place, one in enumerate(sent)
+        replace(
+            _input_image(place, file.name, file.data),
+            capture=captures.get(place, ""),
+            region=uploads.region(file.name),
+        )
+        for place, file in enumerate(files)
     ]
 
 
-def _shot(place: int, name: str, data: bytes | ScalpError) -> InputImage:
+def _input_image(place: int, name: str, data: bytes | ScalpError) -> InputImage:
     digest = hashlib.sha256(data).hexdigest() if isinstance(data, bytes) else ""
     return InputImage(f"{place}-{digest[:16]}", name, data, digest)
 
@@ -165,65 +172,69 @@ def _shot(place: int, name: str, data: bytes | ScalpError) -> InputImage:
 # ---- from a data set ----
 
 
-def _example(say: Say) -> list[InputImage]:
-    """A picture of a data set, chosen here or by `?data=…&image=…`."""
-    found = _chosen_image("example", say)
-    return [_of_dataset(0, *found)] if found else []
+def _choose_example(say: Say) -> list[InputImage]:
+    """Offer pictures of a data set and return the one chosen here or by `?data=…&image=…`."""
+    choice = _choose_from_dataset("example", say)
+    return [_dataset_image(0, *choice)] if choice else []
 
 
-def _capture(say: Say) -> list[InputImage]:
-    """All pictures of the capture that the chosen one belongs to."""
-    found = _chosen_image("capture", say)
-    if not found:
+def _choose_capture(say: Say) -> list[InputImage]:
+    """Offer pictures of a data set and return the whole capture of the chosen one."""
+    choice = _choose_from_dataset("capture", say)
+    if not choice:
         return []
-    dataset, image = found
-    row, (others, _) = dataset.row(image), neighbours(dataset, image)
+    dataset, image_id = choice
+    row, (others, _) = dataset.row(image_id), neighbours(dataset, image_id)
     if row < 0:
-        return [_of_dataset(0, dataset, image)]
+        return [_dataset_image(0, dataset, image_id)]
     ids = dataset.column("id").iloc[np.sort(np.append(others[: uploads.MAX_PICTURES - 1], row))]
-    return [_of_dataset(place, dataset, str(one)) for place, one in enumerate(ids)]
+    return [_dataset_image(place, dataset, str(member)) for place, member in enumerate(ids)]
 
 
-def _chosen_image(source: str, say: Say) -> tuple[Dataset, str] | None:
-    dataset = asked_dataset(say)
+def _choose_from_dataset(source: str, say: Say) -> tuple[Dataset, str] | None:
+    dataset = dataset_of_address(say)
     if not dataset:
         return None
-    image = st.query_params.get("image")
-    # Once one is chosen, its grades are what somebody came for.
-    wanted = image is None or dataset.row(image) < 0
-    with st.expander(say(f"{source}_pick", data=dataset.name), expanded=wanted, icon=":material/photo_library:"):
-        examples = _examples(dataset)
-        picked = show_gallery(dataset, examples, [""] * len(examples), key="examples", selected=image)
-    if picked and picked != image:
+    image_id = st.query_params.get("image")
+    # Folded up once a picture is chosen, so that its grades are in sight.
+    expanded = image_id is None or dataset.row(image_id) < 0
+    with st.expander(say(f"{source}_pick", data=dataset.name), expanded=expanded, icon=":material/photo_library:"):
+        examples = _example_ids(dataset)
+        picked = show_gallery(dataset, examples, [""] * len(examples), key="examples", selected=image_id)
+    if picked and picked != image_id:
         write_address({"image": picked})
-        st.rerun()  # the wall is drawn already, with the one chosen before marked
-    return (dataset, image) if image is not None else None
+        st.rerun()  # the gallery above still marks the picture that was chosen before
+    return (dataset, image_id) if image_id is not None else None
 
 
-def _examples(dataset: Dataset) -> list[str]:
-    """Test pictures with much to see, each from another capture."""
+def _example_ids(dataset: Dataset) -> list[str]:
+    """Return test pictures of high grades, each from another capture."""
     rows = select(dataset, Filters.of({"part": ["test"]}))
     rows = rows[~dataset.column("capture").iloc[rows].duplicated().to_numpy()]
     severity = np.sum([grades(dataset, condition)[rows].clip(0) for condition in CONDITIONS], axis=0)
     return dataset.column("id").iloc[rows[np.argsort(-severity, kind="stable")[:EXAMPLES]]].tolist()
 
 
-def _of_dataset(place: int, dataset: Dataset, image: str) -> InputImage:
-    """Raises ScalpError where the data set has no such picture; of one whose file is gone the shot says so."""
-    row = dataset.row(image)
+def _dataset_image(place: int, dataset: Dataset, image_id: str) -> InputImage:
+    """Return a picture of a data set; one whose file is gone holds the reason in its data.
+
+    Raises:
+        ScalpError: the data set has no picture of this id.
+    """
+    row = dataset.row(image_id)
     if row < 0:
-        dataset.read(image)
+        dataset.read(image_id)
     return replace(
-        _shot(place, image, _content(dataset, image)),
+        _input_image(place, image_id, _content(dataset, image_id)),
         capture=str(dataset.column("capture").iloc[row]),
         region=REGIONS.get(str(dataset.column("region").iloc[row])),
         labels=labels_of(dataset, row),
-        image=image,
+        image_id=image_id,
     )
 
 
-def _content(dataset: Dataset, image: str) -> bytes | ScalpError:
+def _content(dataset: Dataset, image_id: str) -> bytes | ScalpError:
     try:
-        return dataset.read(image)
+        return dataset.read(image_id)
     except ScalpError as error:
         return error

@@ -1,4 +1,4 @@
-"""The operating point of a finished run: what it changed, fitting it anew, its versions and bringing one back."""
+"""The operating point of a finished run: its figures, a new fit, its versions and the way back to one."""
 
 import math
 from functools import lru_cache
@@ -25,20 +25,20 @@ from ui.feedback import toast_after_rerun
 from ui.words import Say
 
 
-def show_point(run: Run, say: Say) -> None:
-    """A row a condition, then the versions, then the button."""
+def show_operating_point(run: Run, say: Say) -> None:
+    """Show a table with a row per condition, a button to fit anew, and the versions."""
     st.subheader(say("point"))
     if run.operating_point.fitted:
         st.caption(say("point_note"))
-        st.dataframe(_worded(_figures(run, run.changed_ns), say), hide_index=True, alt=say("point"))
+        st.dataframe(_figure_table(_figures(run, run.changed_ns), say), hide_index=True, alt=say("point"))
     else:
         st.caption(say("point_none", count=MIN_IMAGES))
-    _fit_anew(run, say)
+    _offer_fit(run, say)
     show_versions(run, say)
 
 
 class _Figures(NamedTuple):
-    """One condition's decision, and what was reached before it and with it; see `_reached`."""
+    """The decision of one condition, and the figures of `_measure` without and with it."""
 
     condition: Condition
     decision: Decision
@@ -54,35 +54,35 @@ def _figures(run: Run, _changed_ns: int) -> list[_Figures]:
         _Figures(
             condition,
             run.operating_point.decision(condition),
-            _reached(before, condition),
-            _reached(after, condition),
+            _measure(before, condition),
+            _measure(after, condition),
             calibration.measure_sets(after, condition, "test"),
         )
         for condition in run.recipe.conditions
     ]
 
 
-def _reached(predictions: pd.DataFrame, condition: Condition) -> tuple[float, float, float]:
-    """Quadratic weighted kappa, worst grade's recall and calibration error on the validation part."""
-    measured = metrics.measure(metrics.confusion(predictions, condition, "valid"))
+def _measure(predictions: pd.DataFrame, condition: Condition) -> tuple[float, float, float]:
+    """Return quadratic weighted kappa, recall of the worst grade and calibration error on validation."""
+    figures = metrics.measure(metrics.confusion(predictions, condition, "valid"))
     error = calibration.expected_calibration_error(predictions, condition, "valid")
-    return measured.quadratic_weighted_kappa, measured.worst_grade_recall, error
+    return figures.quadratic_weighted_kappa, figures.worst_grade_recall, error
 
 
-def _worded(figures: list[_Figures], say: Say) -> pd.DataFrame:
+def _figure_table(figures: list[_Figures], say: Say) -> pd.DataFrame:
     share, measures = f"{COVERAGE:.0%}", ("metric_quadratic_weighted_kappa", "metric_worst_grade_recall", "point_error")
     return pd.DataFrame(
         [
             {
-                say("condition"): say.of(one.condition.text),
-                say("point_rule"): _rule_words(one.decision, say) if _decides(one.decision) else say("point_unfitted"),
-                **{say(key): _change(*pair) for key, *pair in zip(measures, one.before, one.after, strict=True)},
-                say("point_sets", coverage=share): f"{one.sets.coverage:.1%}" if one.sets.images else "–",
-                say("point_size"): f"{one.sets.size:.2f}" if one.sets.images else "–",
-                say("point_temperature"): f"{one.decision.temperature:.2f}",
-                say("point_tau"): f"{one.decision.tau:g}",
+                say("condition"): say.of(row.condition.text),
+                say("point_rule"): _rule_words(row.decision, say) if _decides(row.decision) else say("point_unfitted"),
+                **{say(key): _change(*pair) for key, *pair in zip(measures, row.before, row.after, strict=True)},
+                say("point_sets", coverage=share): f"{row.sets.coverage:.1%}" if row.sets.images else "–",
+                say("point_size"): f"{row.sets.size:.2f}" if row.sets.images else "–",
+                say("point_temperature"): f"{row.decision.temperature:.2f}",
+                say("point_tau"): f"{row.decision.tau:g}",
             }
-            for one in figures
+            for row in figures
         ]
     )
 
@@ -91,11 +91,11 @@ def _change(before: float, after: float) -> str:
     return " → ".join("–" if math.isnan(value) else f"{value:.3f}" for value in (before, after))
 
 
-def _fit_anew(run: Run, say: Say) -> None:
+def _offer_fit(run: Run, say: Say) -> None:
     point = run.operating_point
-    kept = point.recall_floor if point.made else run.recipe.recall_floor
+    current = point.recall_floor if point.made else run.recipe.recall_floor
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        floor = st.number_input(say("recall_floor"), 0.0, 1.0, kept, step=0.05, key=f"floor-{run.id}", width=260)
+        floor = st.number_input(say("recall_floor"), 0.0, 1.0, current, step=0.05, key=f"floor-{run.id}", width=260)
         if st.button(say("point_fit"), key=f"fit-{run.id}", icon=":material/tune:"):
             run.verify()
             run.change_operating_point(lambda _: fit(run.raw_predictions, floor, say("point_why")))
@@ -104,12 +104,12 @@ def _fit_anew(run: Run, say: Say) -> None:
 
 
 def _decides(decision: Decision) -> bool:
-    """Somebody or something settled how it decides."""
+    """Return whether the decision was fitted or set by hand."""
     return decision.fitted or decision.way != Decision().way
 
 
 def decision_words(decision: Decision, say: Say, costs: bool = True) -> str:
-    """`median, τ 0.5`: how grades are decided, in a few words; without the costs in fewer."""
+    """Return the decision in a few words, `median, τ 0.5`; `costs` names the costs too."""
     rule = _rule_words(decision, say) if costs else say(f"rule_{decision.rule}")
     return f"{rule}, τ {decision.tau:g}" if decision.tau else rule
 
@@ -118,21 +118,21 @@ def _rule_words(decision: Decision, say: Say) -> str:
     words, (_, _, cost) = say(f"rule_{decision.rule}"), decision.way
     if cost is None or cost == COSTS["squared"].cost:
         return words
-    named = (say.of(preset.text) for preset in COSTS.values() if preset.cost == cost)
-    return f"{words} ({next(named, say('point_own_cost'))})"
+    names = (say.of(preset.text) for preset in COSTS.values() if preset.cost == cost)
+    return f"{words} ({next(names, say('point_own_cost'))})"
 
 
 def show_versions(run: Run, say: Say) -> None:
-    """All versions, the one in force first: who decided what, when and why. Earlier ones can be brought back."""
+    """Show all versions, the current one first, with author, change, time and reason, and offer the way back to one."""
     points = [run.operating_point, *run.earlier_operating_points]
     if not points[0].made:
         return
     with st.expander(say("point_versions")):
         rows = [
             {
-                say("point_made"): _moment(point) + (f" · {say('point_current')}" if not number else ""),
+                say("point_made"): _time_words(point) + (f" · {say('point_current')}" if not number else ""),
                 say("point_author"): point.who or "–",
-                say("point_what"): _what(point, before, say),
+                say("point_what"): _change_words(point, before, say),
                 say("recall_floor"): f"{point.recall_floor:g}",
                 say("point_occasion"): point.why,
             }
@@ -140,31 +140,32 @@ def show_versions(run: Run, say: Say) -> None:
         ]
         st.dataframe(pd.DataFrame(rows), hide_index=True, alt=say("point_versions"))
         if points[1:]:
-            _bring_back(run, points, say)
+            _offer_way_back(run, points, say)
 
 
-def _moment(point: OperatingPoint) -> str:
+def _time_words(point: OperatingPoint) -> str:
     return point.made[:19].replace("T", " ")
 
 
-def _what(point: OperatingPoint, before: OperatingPoint | None, say: Say) -> str:
-    """What it decides otherwise than the version before it."""
+def _change_words(point: OperatingPoint, before: OperatingPoint | None, say: Say) -> str:
+    """Return the decisions that differ from the version before."""
     if before is None:
         return say("point_first")
-    changed = [one for one in CONDITIONS if point.decision(one) != before.decision(one)]
+    changed = [condition for condition in CONDITIONS if point.decision(condition) != before.decision(condition)]
     if len(changed) > 1:
         return say("point_changed", count=len(changed))
-    return ", ".join(f"{say.of(one.text)}: {decision_words(point.decision(one), say)}" for one in changed) or "–"
+    words = (f"{say.of(condition.text)}: {decision_words(point.decision(condition), say)}" for condition in changed)
+    return ", ".join(words) or "–"
 
 
-def _bring_back(run: Run, points: list[OperatingPoint], say: Say) -> None:
-    key = f"{run.id}-{points[0].made}"  # of the next version the choice begins anew
+def _offer_way_back(run: Run, points: list[OperatingPoint], say: Say) -> None:
+    key = f"{run.id}-{points[0].made}"  # the choice starts again with every new version
     earlier = {point.made: point for point in points[1:]}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         made = st.selectbox(
             say("point_earlier"),
             list(earlier),
-            format_func=lambda made: " · ".join(filter(None, (_moment(earlier[made]), earlier[made].who))),
+            format_func=lambda made: " · ".join(filter(None, (_time_words(earlier[made]), earlier[made].who))),
             key=f"version-{key}",
             width=300,
         )
@@ -172,7 +173,7 @@ def _bring_back(run: Run, points: list[OperatingPoint], say: Say) -> None:
         pressed = st.button(say("point_bring_back"), key=f"bring-back-{key}", icon=":material/history:")
     if not pressed or made not in earlier:
         return
-    why = say("point_brought_back", made=_moment(earlier[made]), why=earlier[made].why or "–")
+    why = say("point_brought_back", made=_time_words(earlier[made]), why=earlier[made].why or "–")
     run.change_operating_point(lambda _: sign(earlier[made], who or "", why))
     toast_after_rerun(say("point_back"))
     st.rerun()

@@ -1,15 +1,15 @@
-"""One training's progress as a bar with words, redrawn while it lasts, and what it reached. Knows no form, no table."""
+"""The progress of a training: a bar with words, and the figures of the last epoch."""
 
 import streamlit as st
 
 from scalp_core.runs.run import Progress, Run, State
 from ui.words import Say
 
-POLL_SECONDS = 2.5  # a faster poll costs the server more than it tells
+POLL_SECONDS = 2.5  # between two looks; each costs the server a run of the fragment
 
 
-def progress_bar(run: Run, say: Say) -> None:
-    """How far an active run is."""
+def show_progress(run: Run, say: Say) -> None:
+    """Show the progress of an active run as a bar."""
     progress = run.progress
     state = run.state
     done = progress.done if progress and not state.waiting else 0.0
@@ -18,28 +18,33 @@ def progress_bar(run: Run, say: Say) -> None:
 
 
 def progress_words(state: State, progress: Progress | None, say: Say) -> str:
-    """`epoch 3 of 20 · about 4 min 10 s left`"""
-    if state.waiting:  # an interrupted one may have progress of its former life
+    """Return `epoch 3 of 20 · about 4 min 10 s left`."""
+    if state.waiting:  # a resumed run may still have the progress from before its interruption
         return say("phase_queued")
     if progress is None:
         return say("phase_starting")
     words = say(f"phase_{progress.phase}", epoch=progress.epoch, epochs=progress.epochs)
     if progress.seconds_left is None:
         return words
-    minutes, seconds = divmod(round(progress.seconds_left), 60)
-    return f"{words} · {say('time_left', minutes=minutes, seconds=seconds)}"
+    return f"{words} · {time_left_words(progress.seconds_left, say)}"
 
 
-def live_words(run: Run, say: Say) -> str:
-    """What the last epoch reached beside the best one, how much patience is left, and whether memory ran short."""
+def time_left_words(seconds: float, say: Say) -> str:
+    """Return `about 4 min 10 s left`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return say("time_left", minutes=minutes, seconds=rest)
+
+
+def epoch_words(run: Run, say: Say) -> str:
+    """Return the figures of the last epoch beside the best one, the patience left, and a reduced batch size."""
     history = run.history
     if history.empty:
         return ""
     last = history.iloc[-1]
-    # As the training ranks epochs: by kappa, then by loss, the earlier of equals.
+    # Epochs rank as in training: by kappa, then by loss, the earlier of equals.
     best = history.sort_values(["valid_qwk", "valid_loss"], ascending=[False, True], kind="stable").iloc[0]
     epoch = int(best["epoch"])
-    told = [
+    parts = [
         say(
             "live_reached",
             qwk=f"{last['valid_qwk']:.3f}",
@@ -49,8 +54,7 @@ def live_words(run: Run, say: Say) -> str:
         )
     ]
     if run.recipe.patience:
-        told.append(say("live_patience", count=max(0, run.recipe.patience - len(history) + epoch)))
-    at_once = last.get("at_once", run.recipe.batch_size)  # earlier versions did not write it
-    if at_once < run.recipe.batch_size:
-        told.append(say("live_at_once", count=int(at_once)))
-    return " · ".join(told)
+        parts.append(say("live_patience", count=max(0, run.recipe.patience - len(history) + epoch)))
+    if last["at_once"] < run.recipe.batch_size:
+        parts.append(say("live_at_once", count=int(last["at_once"])))
+    return " · ".join(parts)

@@ -1,4 +1,4 @@
-"""A finished run against those that answer now, and who is promoted. Knows nothing of how runs are compared."""
+"""A finished run against the current champions, and its promotion."""
 
 import math
 
@@ -15,8 +15,8 @@ from ui.feedback import toast_after_rerun
 from ui.words import Say
 
 
-def tell_broken_pins(say: Say) -> None:
-    """Say so where promotions cannot be read."""
+def show_broken_pins(say: Say) -> None:
+    """Show a warning where the promotions cannot be read."""
     try:
         champions.pins()
     except ScalpError as error:
@@ -24,46 +24,50 @@ def tell_broken_pins(say: Say) -> None:
 
 
 def show_verdict(run: Run, say: Say) -> None:
-    """A line a condition: the difference to the run that answers, and the button that changes who does."""
+    """Show a line per condition: the difference to the champion, and the buttons that promote this run or undo it."""
     st.subheader(say("verdict"))
-    tell_broken_pins(say)
+    show_broken_pins(say)
     st.caption(say("verdict_note"))
     answering = champions.champions()
     for condition in run.recipe.conditions:
-        told, buttons = st.columns([3, 2], vertical_alignment="center")
+        text, buttons = st.columns([3, 2], vertical_alignment="center")
         champion = answering.get(condition)
-        words = _verdict(run, condition, champion, say)
-        told.markdown(f"**{say.of(condition.text)}** · {words}")
+        words = _verdict_words(run, condition, champion, say)
+        text.markdown(f"**{say.of(condition.text)}** · {words}")
         with buttons.container(horizontal=True):
-            promotion_buttons(run, condition, champion, words, say)
+            show_promotion_buttons(run, condition, champion, words, say)
     show_changes(say)
 
 
-def _verdict(run: Run, condition: Condition, champion: Champion | None, say: Say) -> str:
+def _verdict_words(run: Run, condition: Condition, champion: Champion | None, say: Say) -> str:
     if champion is None:
         return say("verdict_no_run")
     if champion.run == run:
         return say("verdict_promoted") if champion.pinned else say("verdict_answers")
     try:
-        found = champions.against(run, champion.run, condition)
+        differences = champions.against(run, champion.run, condition)
     except ScalpError as error:
         return say.plain(error.text)
-    against = f"`{champion.run.id}`"
-    kappa = found.quadratic_weighted_kappa
+    other = f"`{champion.run.id}`"
+    kappa = differences.quadratic_weighted_kappa
     if math.isnan(kappa.value):
-        return say("verdict_unlabelled", run=against)
+        return say("verdict_unlabelled", run=other)
     if math.isnan(kappa.low):
-        return say("verdict_no_interval", difference=f"{kappa.value:+.3f}", run=against)
-    verdict = f"**{say.of(found.verdict.text)}**"
-    return say("verdict_against", difference=_figure(kappa), run=against, verdict=verdict)
+        return say("verdict_no_interval", difference=f"{kappa.value:+.3f}", run=other)
+    verdict = f"**{say.of(differences.verdict.text)}**"
+    return say("verdict_against", difference=_interval_words(kappa), run=other, verdict=verdict)
 
 
-def _figure(difference: Difference) -> str:
+def _interval_words(difference: Difference) -> str:
     return f"{difference.value:+.3f} ({difference.low:+.3f} … {difference.high:+.3f})"
 
 
-def promotion_buttons(run: Run, condition: Condition, champion: Champion | None, words: str, say: Say) -> None:
-    """Promote this run, or take its promotion back; `words` say what the decision rested on."""
+def show_promotion_buttons(run: Run, condition: Condition, champion: Champion | None, words: str, say: Say) -> None:
+    """Offer to promote this run, or to take its promotion back.
+
+    Args:
+        words: what the decision rests on; kept in the log of promotions.
+    """
     key = f"{condition.value}-{run.id}"
     why, name = words.replace("*", "").replace("`", ""), say.of(condition.text)
     promoted = champion is not None and champion.pinned
@@ -80,7 +84,7 @@ def promotion_buttons(run: Run, condition: Condition, champion: Champion | None,
 
 
 def show_changes(say: Say) -> None:
-    """What was promoted and taken back so far."""
+    """Show the log of promotions."""
     changes = champions.changes()
     if not changes:
         return

@@ -1,4 +1,4 @@
-"""A recipe's settings as a reader sees them: what each is called, what its values are called. Knows no widget."""
+"""Names of a recipe's settings and of their values in the reader's language, their limits and explanations."""
 
 from dataclasses import fields
 
@@ -8,23 +8,26 @@ from scalp_core.labels import CONDITIONS
 from scalp_core.runs.recipe import CHOICES, Recipe
 from ui.words import Say
 
+SETTING_LIMITS = {field.name: (field.metadata["low"], field.metadata["high"]) for field in fields(Recipe)}
+SETTING_HELP = {field.name: field.metadata["help"] for field in fields(Recipe)}
+
 _DEFAULT = Recipe()
 
 
 def setting_name(name: str, say: Say) -> str:
-    """What a field of the recipe is called."""
+    """Return the name of a field of the recipe."""
     if name == "weights":
         return say("retrain_start_from")
     return say("data_set") if name == "data" else say(name)
 
 
 def choice_name(name: str, choice: str, say: Say) -> str:
-    """What one of CHOICES is called."""
+    """Return the name of a member of CHOICES."""
     return say(f"choice_{f'{name}_{choice}'}")
 
 
 def start_name(weights: str, say: Say) -> str:
-    """What `weights` of a recipe are called."""
+    """Return the name of the `weights` of a recipe."""
     if weights == "pretrained":
         return say("retrain_pretrained")
     if weights == "none":
@@ -33,7 +36,7 @@ def start_name(weights: str, say: Say) -> str:
 
 
 def setting_value(name: str, value: object, say: Say) -> str:
-    """What a field's value is called."""
+    """Return the name of the value of a field."""
     if name in CHOICES:
         return choice_name(name, str(value), say)
     if name == "weights":
@@ -46,15 +49,15 @@ def setting_value(name: str, value: object, say: Say) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def special(recipe: Recipe, say: Say) -> pd.DataFrame:
-    """A row for every setting that is not the default one: its name, its value, the default."""
+def changed_settings(recipe: Recipe, say: Say) -> pd.DataFrame:
+    """Return a row for every setting that differs from the default: its name, its value, the default."""
     rows = [
         {
-            say("setting"): setting_name(one.name, say),
-            say("setting_here"): setting_value(one.name, getattr(recipe, one.name), say),
-            say("setting_default"): setting_value(one.name, getattr(_DEFAULT, one.name), say),
+            say("setting"): setting_name(field.name, say),
+            say("setting_here"): setting_value(field.name, getattr(recipe, field.name), say),
+            say("setting_default"): setting_value(field.name, getattr(_DEFAULT, field.name), say),
         }
-        for one in fields(Recipe)
-        if getattr(recipe, one.name) != getattr(_DEFAULT, one.name)
+        for field in fields(Recipe)
+        if getattr(recipe, field.name) != getattr(_DEFAULT, field.name)
     ]
     return pd.DataFrame(rows)

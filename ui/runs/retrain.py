@@ -1,6 +1,4 @@
-"""Retraining from the sidebar of every page: what to train, what comes of it, and what is training now."""
-
-from dataclasses import fields
+"""Retraining from the sidebar of every page: the settings, what to expect of them, and the run in progress."""
 
 import numpy as np
 import pandas as pd
@@ -18,38 +16,36 @@ from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import active_runs, create_run, find_run, finished_runs, list_runs
 from ui.feedback import errors, show_pending_toast, toast_after_rerun
-from ui.runs.progress import POLL_SECONDS, live_words, progress_bar
-from ui.runs.recipe_settings import choice_name, start_name
+from ui.runs.progress import POLL_SECONDS, epoch_words, show_progress
+from ui.runs.recipe_settings import SETTING_HELP, SETTING_LIMITS, choice_name, start_name
 from ui.words import Say
 
 _DEFAULT = Recipe()
-_LIMITS = {one.name: (one.metadata["low"], one.metadata["high"]) for one in fields(Recipe)}
-_HELP = {one.name: one.metadata["help"] for one in fields(Recipe)}
 
 
-def retrain_panel(say: Say) -> None:
-    """The settings and, below them, the run in progress."""
+def show_retraining(say: Say) -> None:
+    """Show the settings and, below them, the run in progress."""
     st.subheader(say("retrain"), divider="grey")
     show_pending_toast()
     names = [dataset.name for dataset in list_datasets()]
     if not names:
         st.caption(say("no_dataset"))
         return
-    _ask(say, names)
-    worker.ensure()  # a killed runner's queue goes on with the next page that is opened
-    _status(say)
+    _show_form(say, names)
+    worker.ensure()  # resumes the queue of a killed runner with the next page that is opened
+    _show_status(say)
 
 
-# ---- what to train ----
+# ---- the settings ----
 
 
-# A fragment: a changed setting draws this panel anew and leaves the page alone.
+# A fragment: a changed setting runs this panel again and leaves the page alone.
 @st.fragment
-def _ask(say: Say, names: list[str]) -> None:
+def _show_form(say: Say, names: list[str]) -> None:
     with errors(say):
-        recipe = _settings(say, names)
-        _drawn(recipe, say)
-        _duration(recipe, say)
+        recipe = _choose_recipe(say, names)
+        _show_sampling(recipe, say)
+        _show_duration(recipe, say)
         if st.button(
             say("retrain_start"), key="retrain_start", icon=":material/play_arrow:", width="stretch", type="primary"
         ):
@@ -57,32 +53,34 @@ def _ask(say: Say, names: list[str]) -> None:
 
 
 def _start(recipe: Recipe, say: Say) -> None:
-    before = {run.id for run in active_runs()}
+    active_before = {run.id for run in active_runs()}
     run = create_run(recipe)
     worker.ensure()
-    known = run.id in before
-    toast_after_rerun(say("retrain_already", run=run.id) if known else say("retrain_started", run=run.id))
-    st.rerun()  # the whole page: what is new belongs on it
+    if run.id in active_before:
+        toast_after_rerun(say("retrain_already", run=run.id))
+    else:
+        toast_after_rerun(say("retrain_started", run=run.id))
+    st.rerun()  # the whole page: the new run belongs on it
 
 
-def _settings(say: Say, names: list[str]) -> Recipe:
-    weights, source = _start_from(say)
-    architecture = _architecture(say, source)
-    data = st.selectbox(say("data_set"), names, key="retrain_data", help=say.of(_HELP["data"]))
+def _choose_recipe(say: Say, names: list[str]) -> Recipe:
+    weights, source = _choose_start(say)
+    architecture = _choose_architecture(say, source)
+    data = st.selectbox(say("data_set"), names, key="retrain_data", help=say.of(SETTING_HELP["data"]))
     epochs = _number("epochs", say)
     condition = st.selectbox(
         say("conditions"),
         ["", *CONDITIONS],
-        format_func=lambda one: say.of(one.text) if one else say("retrain_six"),
+        format_func=lambda condition: say.of(condition.text) if condition else say("retrain_six"),
         key="retrain_conditions",
-        help=say.of(_HELP["conditions"]),
+        help=say.of(SETTING_HELP["conditions"]),
     )
     conditions = (Condition(condition),) if condition else CONDITIONS
     learns, loss, sampling = _choice("learns", say), _choice("loss", say), _choice("sampling", say)
     with st.expander(say("retrain_advanced")):
         file, other = _typed("retrain_file", say("retrain_file_help"), say), ""
         if source is None:
-            other = _typed("retrain_other", say.of(_HELP["architecture"]), say)
+            other = _typed("retrain_other", say.of(SETTING_HELP["architecture"]), say)
         return Recipe(
             architecture=other or architecture,
             data=data,
@@ -93,7 +91,7 @@ def _settings(say: Say, names: list[str]) -> Recipe:
             loss=loss,
             sampling=sampling,
             grade_weights=_choice("grade_weights", say),
-            condition_weights=_condition_weights(conditions, say),
+            condition_weights=_choose_condition_weights(conditions, say),
             colours=_choice("colours", say),
             frozen_epochs=_number("frozen_epochs", say),
             layer_decay=_number("layer_decay", say),
@@ -112,72 +110,72 @@ def _settings(say: Say, names: list[str]) -> Recipe:
         )
 
 
-def _start_from(say: Say) -> tuple[str, Run | None]:
-    """The recipe's `weights`, and the run that they are of."""
+def _choose_start(say: Say) -> tuple[str, Run | None]:
+    """Offer and return the recipe's `weights`, and the run that they come from."""
     runs = {f"run:{run.id}": run for run in finished_runs()[::-1]}
     weights = st.selectbox(
         say("retrain_start_from"),
         ["pretrained", "none", *runs],
-        format_func=lambda one: start_name(one, say),
+        format_func=lambda weights: start_name(weights, say),
         key="retrain_weights",
-        on_change=_follow_start,
-        help=say.of(_HELP["weights"]),
+        on_change=_take_image_size,
+        help=say.of(SETTING_HELP["weights"]),
     )
     return weights, runs.get(weights)
 
 
-def _follow_start() -> None:
-    """Pictures of the size that the chosen run has learned from; some networks take no other."""
+def _take_image_size() -> None:
+    """Set the image size to that of the chosen run; some networks take no other."""
     weights = st.session_state["retrain_weights"]
     source = find_run(weights.removeprefix("run:")).recipe if weights.startswith("run:") else _DEFAULT
     if st.session_state.get("retrain_image_size") != source.image_size:
-        # Only then: even an equal value, once set here, replaces what is being typed when it arrives late.
+        # Only then: even an equal value, set here, would replace a number that is typed meanwhile.
         st.session_state["retrain_image_size"] = source.image_size
 
 
-def _architecture(say: Say, source: Run | None) -> str:
+def _choose_architecture(say: Say, source: Run | None) -> str:
     if source is None:
-        offered, key = list(ARCHITECTURES), "retrain_architecture"
+        options, key = list(ARCHITECTURES), "retrain_architecture"
     else:  # weights fit into their own network alone
-        offered, key = [source.recipe.architecture], f"retrain_architecture-{source.id}"
-    default = offered.index(_DEFAULT.architecture) if source is None else 0
-    chosen: str = st.selectbox(
+        options, key = [source.recipe.architecture], f"retrain_architecture-{source.id}"
+    default = options.index(_DEFAULT.architecture) if source is None else 0
+    architecture: str = st.selectbox(
         say("architecture"),
-        offered,
+        options,
         index=default,
         key=key,
         disabled=source is not None,
-        help=say.of(_HELP["architecture"]),
+        help=say.of(SETTING_HELP["architecture"]),
     )
-    return chosen
+    return architecture
 
 
-def _condition_weights(conditions: tuple[Condition, ...], say: Say) -> tuple[float, ...]:
+def _choose_condition_weights(conditions: tuple[Condition, ...], say: Say) -> tuple[float, ...]:
     if len(conditions) == 1:
         return ()
-    typed = st.text_input(
+    text = st.text_input(
         say("condition_weights"),
         key="retrain_condition_weights",
         placeholder="1, 1, 1, 1, 1, 1",
         max_chars=100,
-        help=f"{say.of(_HELP['condition_weights'])}. {say('retrain_weights_help')}",
+        help=f"{say.of(SETTING_HELP['condition_weights'])}. {say('retrain_weights_help')}",
     )
     try:
-        return tuple(float(number) for number in typed.split(",")) if typed.strip() else ()
+        return tuple(float(number) for number in text.split(",")) if text.strip() else ()
     except ValueError as error:
         raise ScalpError(
             "bad_recipe",
-            f"The weights of the conditions are “{typed}”; they must be numbers with commas between.",
-            f"증상별 가중치 “{typed}”은(는) 쉼표로 구분한 숫자여야 해요.",
+            f"The weights of the conditions are “{text}”; they must be numbers with commas between.",
+            f"증상별 가중치 “{text}”은(는) 쉼표로 구분한 숫자여야 해요.",
         ) from error
 
 
-def _typed(key: str, explained: str, say: Say) -> str:
-    return st.text_input(say(key), key=key, max_chars=300, help=explained).strip()
+def _typed(key: str, explanation: str, say: Say) -> str:
+    return st.text_input(say(key), key=key, max_chars=300, help=explanation).strip()
 
 
 def _number(name: str, say: Say, step: int | None = None):  # noqa: ANN202  int or float, as the recipe's field
-    default, (low, high) = getattr(_DEFAULT, name), _LIMITS[name]
+    default, (low, high) = getattr(_DEFAULT, name), SETTING_LIMITS[name]
     whole = isinstance(default, int)
     key = f"retrain_{name}"
     st.session_state.setdefault(key, default)
@@ -188,7 +186,7 @@ def _number(name: str, say: Say, step: int | None = None):  # noqa: ANN202  int 
         step=step if whole else None,
         format=None if whole else "%.6g",
         key=key,
-        help=say.of(_HELP[name]),
+        help=say.of(SETTING_HELP[name]),
     )
 
 
@@ -200,42 +198,42 @@ def _choice(name: str, say: Say) -> str:
         index=choices.index(getattr(_DEFAULT, name)),
         format_func=lambda choice: choice_name(name, choice, say),
         key=f"retrain_{name}",
-        help=say.of(_HELP[name]),
+        help=say.of(SETTING_HELP[name]),
     )
 
 
-# ---- what comes of it ----
+# ---- what to expect of them ----
 
 
-def _drawn(recipe: Recipe, say: Say) -> None:
-    """How often each grade is seen, before anything is trained."""
-    table = _shares(recipe.data, open_dataset(recipe.data).version, recipe.conditions, recipe.sampling)
+def _show_sampling(recipe: Recipe, say: Say) -> None:
+    """Show how often the training will see each grade."""
+    shares = _grade_shares(recipe.data, open_dataset(recipe.data).version, recipe.conditions, recipe.sampling)
     with st.popover(say("sampled"), icon=":material/casino:", width="stretch"):
         st.caption(say("sampled_same") if recipe.sampling == "none" else say("sampled_note"))
-        shown = pd.DataFrame(
-            [[_share(*cell) for cell in row] for row in table],
+        table = pd.DataFrame(
+            [[_share_words(*cell) for cell in row] for row in shares],
             index=pd.Index([say.of(condition.text) for condition in recipe.conditions], name=say("condition")),
             columns=[grade_name(int(grade), say.language) for grade in GRADES],
         )
-        st.table(shown, alt=say("sampled"))
+        st.table(table, alt=say("sampled"))
 
 
-def _share(labelled: float, drawn: float) -> str:
-    before, after = f"{100 * labelled:.0f}", f"{100 * drawn:.0f}"
+def _share_words(labelled: float, sampled: float) -> str:
+    before, after = f"{100 * labelled:.0f}", f"{100 * sampled:.0f}"
     return before if before == after else f"{before} → {after}"
 
 
 @st.cache_data(max_entries=100, show_spinner=False)
-def _shares(data: str, _version: int, conditions: tuple[Condition, ...], sampling: str) -> np.ndarray:
-    """(conditions, 4, 2): the share of each grade as it is labelled, and as it is drawn."""
+def _grade_shares(data: str, _version: int, conditions: tuple[Condition, ...], sampling: str) -> np.ndarray:
+    """Return the share of each grade as labelled and as sampled: (conditions, 4, 2)."""
     labels = open_dataset(data).grades(conditions, "train")
     return np.stack(before_and_after(labels, sampling), axis=-1)
 
 
-def _duration(recipe: Recipe, say: Say) -> None:
-    known = estimate(recipe)
-    if known:
-        st.caption(say("estimate_here", time=say.of(known.text)))
+def _show_duration(recipe: Recipe, say: Say) -> None:
+    time = estimate(recipe)
+    if time:
+        st.caption(say("estimate_here", time=say.of(time.text)))
         return
     st.caption(say("estimate_unknown"))
     if st.button(say("estimate_measure"), key="retrain_measure", icon=":material/timer:", width="stretch"):
@@ -244,10 +242,10 @@ def _duration(recipe: Recipe, say: Say) -> None:
         st.rerun(scope="fragment")
 
 
-# ---- what is training now ----
+# ---- the run in progress ----
 
 
-def _status(say: Say) -> None:
+def _show_status(say: Say) -> None:
     active = bool(active_runs())
 
     # Polls only while something trains.
@@ -255,14 +253,14 @@ def _status(say: Say) -> None:
     def status() -> None:
         runs = active_runs()
         if active and not runs:
-            st.rerun()  # the whole page once: what is new belongs on it, and polling ends
+            st.rerun()  # the whole page once: the finished run belongs on it, and polling ends
         if not runs:
-            _last(say)
+            _show_last_run(say)
             return
         run = runs[0]
         st.caption(f"**{run.recipe.architecture}** · `{run.id}`")
-        progress_bar(run, say)
-        st.caption(live_words(run, say))
+        show_progress(run, say)
+        st.caption(epoch_words(run, say))
         if len(runs) > 1:
             st.caption(say("retrain_more", count=len(runs) - 1))
         if st.button(say("cancel"), key=f"retrain_cancel-{run.id}", icon=":material/stop:", width="stretch"):
@@ -272,7 +270,7 @@ def _status(say: Say) -> None:
     status()
 
 
-def _last(say: Say) -> None:
+def _show_last_run(say: Say) -> None:
     runs = list_runs()
     if not runs:
         return

@@ -1,0 +1,161 @@
+"""One picture as every model grades it: the answers side by side, and the evidence of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import streamlit as st
+
+from scalp_core import images
+from scalp_core.charts.dataset_charts import grade_name, probabilities_chart
+from scalp_core.errors import ScalpError
+from scalp_core.evaluation.comparison import Model
+from scalp_core.images import Picture
+from scalp_core.inference.evidence import evidence_for
+from scalp_core.inference.predict import grade_with_run
+from scalp_core.labels import GRADES, Condition, Severity
+from scalp_core.metrics.alignment import AlignedPredictions
+from scalp_core.metrics.operating_point import COVERAGE
+from scalp_core.runs.run import Run
+from ui.choices import choose
+from ui.compare.selection import ModelSelection
+from ui.components.evidence_maps import grade_set_name, show_evidence
+from ui.dataset.pictures import show_grading_link
+from ui.feedback import errors
+from ui.words import Say
+
+
+@dataclass(frozen=True, eq=False)
+class _OpenedPicture:
+    """The picture and its place among those that the models were judged on."""
+
+    selection: ModelSelection
+    graded: Sequence[Model]
+    image_id: str
+    data: bytes
+    picture: Picture
+    place: int
+
+    @property
+    def truth(self) -> int:
+        """The label, −1 without one."""
+        return int(self.selection.aligned.truth[self.selection.aligned.condition(self.selection.condition), self.place])
+
+    def recorded(self, values: npt.NDArray[Any]) -> list[Any]:
+        """Take an entry per model, of its first run, from a field (runs, conditions, pictures, …) of `aligned`."""
+        aligned = self.selection.aligned
+        return list(values[first_runs(aligned, self.graded), aligned.condition(self.selection.condition), self.place])
+
+
+def first_runs(aligned: AlignedPredictions, models: Sequence[Model]) -> list[int]:
+    """Return the place of each model's first run: a picture has the answer of one run, not of several seeds."""
+    return [aligned.run(model.runs[0].id) for model in models]
+
+
+def show_model_answers(selection: ModelSelection, graded: Sequence[Model], image_id: str, say: Say) -> None:
+    """Show the picture, the answer of each model, and where in the picture its evidence lies.
+
+    Raises:
+        ScalpError: the picture is gone, cannot be read, or is not of this part.
+    """
+    data = selection.dataset.read(image_id)
+    opened = _OpenedPicture(selection, graded, image_id, data, images.decode(data), _place(selection, image_id))
+    if selection.dataset.synthetic:
+        st.caption(say("synthetic_data"))
+    left, right = st.columns([2, 3])
+    with left:
+        st.image(opened.picture.pixels, width="stretch", alt=image_id)
+        st.code(image_id, language=None, wrap_lines=True)
+        show_grading_link(image_id, say)
+    with right:
+        label = say("unlabelled") if opened.truth < 0 else grade_name(opened.truth, say.language)
+        st.markdown(f"{say.of(selection.condition.text)} – {say('label')}: **{label}**")
+        _show_probabilities(opened, say)
+    _show_answers(opened, say)
+    st.markdown(f"**{say('diagnose_evidence')}**")
+    _show_evidence(opened, say)
+
+
+def _place(selection: ModelSelection, image_id: str) -> int:
+    places = np.flatnonzero(selection.aligned.images == image_id)
+    if not len(places):
+        raise ScalpError(
+            "not_in_part",
+            f"“{image_id[:80]}” is not an evaluation picture of this split.",
+            f"“{image_id[:80]}”은(는) 이 분할에서 모델을 평가한 사진이 아니에요.",
+        )
+    return int(places[0])
+
+
+def _show_probabilities(opened: _OpenedPicture, say: Say) -> None:
+    recorded = opened.recorded(opened.selection.aligned.probabilities)
+    bars = pd.DataFrame(recorded, columns=[f"p{int(grade)}" for grade in GRADES])
+    bars["name"] = [model.name for model in opened.graded]
+    st.altair_chart(probabilities_chart(bars, say.language), alt=say("diagnose_probabilities"))
+
+
+def _show_answers(opened: _OpenedPicture, say: Say) -> None:
+    """Show the answers recorded when the runs were judged, so that they agree with the matrices."""
+    aligned, rows = opened.selection.aligned, []
+    fields = (aligned.grades, aligned.low, aligned.high, aligned.probabilities)
+    recorded = [opened.recorded(values) for values in fields]
+    for model, grade, low, high, probabilities in zip(opened.graded, *recorded, strict=True):
+        ends = None if low < 0 else (Severity(low), Severity(high))
+        rows.append(
+            {
+                say("matrices_model"): model.name,
+                say("grade"): grade_name(grade, say.language),
+                say("answers_error"): _error_words(int(grade), opened.truth, say),
+                say("probability_of_grade"): f"{probabilities[grade]:.0%}",
+                say("grade_set", coverage=f"{COVERAGE:.0%}"): grade_set_name(ends, say),
+            }
+        )
+    st.table(pd.DataFrame(rows).set_index(say("matrices_model")))
+
+
+def _error_words(grade: int, truth: int, say: Say) -> str:
+    if truth < 0:
+        return "–"
+    if grade == truth:
+        return say("answers_right")
+    return say("answers_high", count=grade - truth) if grade > truth else say("answers_low", count=truth - grade)
+
+
+def _show_evidence(opened: _OpenedPicture, say: Say) -> None:
+    """Show the evidence for the grade of the label, or for the one that each model decided, computed anew."""
+    options = {"decided": say("answers_evidence_decided")}
+    if opened.truth >= 0:
+        options = {"label": say("answers_evidence_label")} | options
+    subject = choose(say("answers_evidence"), options, "evidence", next(iter(options)), say.language)
+    maps, bar = {}, st.empty()
+    for number, (model, decided) in enumerate(
+        zip(opened.graded, opened.recorded(opened.selection.aligned.grades), strict=True)
+    ):
+        # The first time on a machine a network is exported, which takes seconds.
+        bar.progress(number / len(opened.graded), text=say("answers_working", name=model.name))
+        grade = opened.truth if subject == "label" else int(decided)
+        with errors(say):  # a damaged run leaves the others' evidence to be seen
+            evidence = _evidence_of(opened, model.runs[0])
+            maps[f"{model.name}: {grade_name(grade, say.language)}"] = evidence_for(evidence, grade)
+    bar.empty()
+    if maps:
+        show_evidence(opened.picture.pixels, maps, say)
+
+
+def _evidence_of(opened: _OpenedPicture, run: Run) -> npt.NDArray[np.float32]:
+    dataset = opened.selection.dataset
+    content = f"{dataset.folder} {dataset.version} {opened.image_id}"
+    return _compute_evidence(
+        str(run.folder), run.finished_ns, content, opened.selection.condition.value, run, opened.data
+    )
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _compute_evidence(
+    folder: str, finished_ns: int, content: str, condition: str, _run: Run, _data: bytes
+) -> npt.NDArray[np.float32]:
+    """Compute the evidence (4, h, w); cached, as every move of the slider needs it again."""
+    return grade_with_run(_run, _data)[Condition(condition)].evidence
