@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent  # holds the packages: the checkout, or site-packages
+_IS_CHECKOUT = (ROOT / "serve.py").is_file()
+APP = ROOT if _IS_CHECKOUT else ROOT / "scalp_lab"  # holds serve.py, Home.py and pages/
 
 
 def data_folder() -> Path:
@@ -17,4 +19,4 @@ def artifacts_folder() -> Path:
 
 
 def _home() -> Path:
-    return ROOT if (ROOT / "requirements.txt").is_file() else Path.cwd()
+    return ROOT if _IS_CHECKOUT else Path.cwd()

@@ -1,0 +1,59 @@
+"""`scalp-lab COMMAND …`: every command of Scalp Lab under one name; `scalp-lab COMMAND --help` describes one."""
+
+import os
+import runpy
+import sys
+from importlib import import_module
+
+from scalp_core.paths import APP, artifacts_folder, data_folder
+
+# Command → its module, and a line for the help screen. `python -m MODULE` is the same command.
+COMMANDS = {
+    "prepare": ("training.prepare", "render, import, split and audit datasets"),
+    "train": ("training.train", "train one run and watch it"),
+    "sweep": ("training.sweep", "train several architectures and seeds"),
+    "ablate": ("training.ablate", "train the ablation study of the measures against lost grades"),
+    "report": ("training.report", "metrics, confusion matrices, printed comparison"),
+    "calibrate": ("training.calibrate", "fit operating point and gate of finished runs anew"),
+    "export": ("training.export", "make finished runs ready to answer (ONNX)"),
+    "optimize": ("training.optimize", "let runs answer faster where their grades stay the same"),
+    "predict": ("training.predict", "grade many pictures into one table"),
+    "fidelity": ("training.fidelity", "distance of rendered frames from real pictures"),
+    "contact-sheets": ("training.contact_sheets", "rendered frames side by side"),
+    "benchmark": ("benchmarks.commands", "measure time and memory"),
+}
+_SERVE = "dashboard and REST on one port (PORT, HOST)"
+
+
+def main() -> None:
+    """Run the command that the first argument names."""
+    command, *arguments = sys.argv[1:] or ["--help"]
+    if command in ("--help", "-h", "help"):
+        print(_help())
+    elif command == "serve":
+        _serve(arguments)
+    elif command in COMMANDS:
+        sys.exit(import_module(COMMANDS[command][0]).main(arguments))
+    else:
+        sys.exit(f"scalp-lab: there is no command “{command}”.\n\n{_help()}")
+
+
+def _help() -> str:
+    lines = [("serve", _SERVE), *((name, text) for name, (_, text) in COMMANDS.items())]
+    listed = "\n".join(f"  {name:<16}{text}" for name, text in lines)
+    return (
+        f"usage: scalp-lab COMMAND …\n\n{listed}\n\nDatasets: {data_folder().resolve()} (SCALP_DATA)\n"
+        f"Runs:     {artifacts_folder().resolve()} (SCALP_ARTIFACTS)\nResearch only. Not a medical device."
+    )
+
+
+def _serve(arguments: list[str]) -> None:
+    if arguments:
+        sys.exit("usage: [PORT=8501] [HOST=127.0.0.1] scalp-lab serve")
+    # Pages may be drawn from another folder later: both are settled now.
+    os.environ |= {"SCALP_DATA": str(data_folder().resolve()), "SCALP_ARTIFACTS": str(artifacts_folder().resolve())}
+    runpy.run_path(str(APP / "serve.py"), run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
