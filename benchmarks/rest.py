@@ -349,22 +349,16 @@ def _under_load(run: Run, contents: Sequence[bytes], folder: Path, options: argp
     return {"clients": clients, "seconds": options.seconds, "resident": resident} | outcome.figures()
 
 
+_HEADINGS = (
+    *("clients", "server", "requests a second", "× old way", "failures"),
+    *("p50 ms", "p99 ms", "cores busy", "processor ms"),
+)
+
+
 def rest_report(figures: Mapping[str, Any]) -> str:
     """Format the figures as Markdown."""
     about, load, cells_of = figures["machine"], figures["load"], figures["found"]
-    rows = [
-        [
-            "clients",
-            "server",
-            "requests a second",
-            "× old way",
-            "failures",
-            "p50 ms",
-            "p99 ms",
-            "cores busy",
-            "processor ms",
-        ]
-    ]
+    rows = [[*_HEADINGS]]
     for place, old in enumerate(cells_of[_OLD]):
         rows += [_row(way, cells[place], old) for way, cells in cells_of.items()]
     ready = ", ".join(f"{way} {seconds:.1f} s" for way, seconds in figures["ready"].items())

@@ -66,17 +66,7 @@ def train(run: Run, at_once: int | None = None) -> None:
         loop.judged.copy_to(network.head)
     else:
         network.load_state_dict(loop.best)
-    facts = {
-        "device": _device_name(device),
-        "seconds": round(loop.seconds_before + time.monotonic() - started, 1),
-        "parameters": sum(weight.numel() for weight in network.parameters()),
-        "best_epoch": loop.best_epoch,
-        "at_once": loop.at_once,
-        "weights_used": loop.weights_used,
-        "versions": {name: version(name) for name in ("torch", "torchvision", "timm", "onnx", "onnxruntime")},
-        "python": platform.python_version(),
-    }
-    _finish(run, network, predictions, facts)
+    _finish(run, network, predictions, _facts(loop, network, loop.seconds_before + time.monotonic() - started))
 
 
 def _check_unchanged(run: Run, dataset: Dataset) -> None:
@@ -87,6 +77,20 @@ def _check_unchanged(run: Run, dataset: Dataset) -> None:
             "Start a new run on it.",
             f"데이터셋 “{dataset.name}”의 라벨이나 분할이 실행을 만든 뒤에 바뀌었어요. 새 실행을 시작하세요.",
         )
+
+
+def _facts(loop: Loop, network: Network, seconds: float) -> dict[str, Any]:
+    """Return the manifest's facts about a training."""
+    return {
+        "device": _device_name(loop.device),
+        "seconds": round(seconds, 1),
+        "parameters": sum(weight.numel() for weight in network.parameters()),
+        "best_epoch": loop.best_epoch,
+        "at_once": loop.at_once,
+        "weights_used": loop.weights_used,
+        "versions": {name: version(name) for name in ("torch", "torchvision", "timm", "onnx", "onnxruntime")},
+        "python": platform.python_version(),
+    }
 
 
 def _device_name(device: torch.device) -> str:
