@@ -22,7 +22,7 @@ def column(*grades: float) -> Labels:
     return np.array(grades)[:, None]
 
 
-def test_by_hand() -> None:
+def test_weights_match_a_hand_calculation() -> None:
     labels = column(0, 0, 0, 0, 0, 0, 3, 3, NAN)
     assert grade_weights(labels, "full")[0, [0, 3]] == pytest.approx([8 / (2 * 6), 8 / (2 * 2)])
     assert picture_weights(labels, "full") == pytest.approx([2 / 3] * 6 + [2, 2, 1])
@@ -98,7 +98,7 @@ def test_an_unknown_strength_is_refused() -> None:
         picture_weights(column(0, 1), "double")
 
 
-def test_loss_weights_do_not_repeat_the_balance_of_sampling() -> None:
+def test_loss_weights_do_not_repeat_sampling_balance() -> None:
     generator = np.random.default_rng(0)
     labels = generator.choice(4, size=(2000, 1), p=[0.8, 0.12, 0.06, 0.02]).astype(float)
     sampled = picture_weights(labels, "full")

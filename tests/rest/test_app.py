@@ -207,7 +207,7 @@ def test_every_kind_of_picture_is_graded(client: TestClient, trained: Trained, m
 # Refusals.
 
 
-def test_missing_fields(client: TestClient, trained: Trained) -> None:
+def test_missing_fields_are_refused(client: TestClient, trained: Trained) -> None:
     for door in BOTH_DOORS:
         assert_error_response(client.post(f"{door}/predict_all"), 400, "missing_field")
         assert_error_response(client.post(f"{door}/predict_all", data={"image": "/etc/passwd"}), 400, "missing_field")
@@ -246,7 +246,7 @@ def test_value_num_out_of_range(client: TestClient, trained: Trained, number: st
 
 
 @pytest.mark.parametrize("threshold", ["0", "4", "-1", "abc", "２", "2.0"])
-def test_bad_threshold(client: TestClient, trained: Trained, threshold: str) -> None:
+def test_a_bad_threshold_is_refused(client: TestClient, trained: Trained, threshold: str) -> None:
     parameters = {"threshold": threshold}
     assert_error_response(
         client.post("/predict_all", files=image_form(trained.picture), data=parameters), 422, "bad_threshold"
@@ -265,7 +265,7 @@ def test_a_picture_cut_short(client: TestClient, trained: Trained) -> None:
     assert_error_response(client.post("/predict_all", files=image_form(trained.picture[:-200])), 415, "not_a_picture")
 
 
-def test_too_large(client: TestClient) -> None:
+def test_too_large_bodies_are_refused(client: TestClient) -> None:
     announced = {"content-type": "multipart/form-data; boundary=x", "content-length": "100000000000"}
     assert_error_response(client.post("/predict_all", content=b"x", headers=announced), 413, "too_large")
     pieces = (b"x" * 2**20 for _ in range(22))
@@ -383,7 +383,7 @@ def test_not_ready_while_loading(trained: Trained, monkeypatch: Any) -> None:
         until(lambda: another.get("/api/ready").status_code == 200)
 
 
-def test_models(client: TestClient, trained: Trained) -> None:
+def test_models_lists_the_answering_runs(client: TestClient, trained: Trained) -> None:
     answer = client.get("/api/models").json()
     assert answer["intended_use"] == "research_only"
     assert [model["key"] for model in answer["models"]] == [condition.value for condition in CONDITIONS]

@@ -113,7 +113,7 @@ def counted(client: TestClient) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_counters(client: TestClient, trained: Trained) -> None:
+def test_counters_count_requests_and_gradings(client: TestClient, trained: Trained) -> None:
     gradings = predict.grade(trained.picture).gradings
     for _ in range(3):
         client.post("/predict_all", files=image_form(trained.picture))
