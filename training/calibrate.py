@@ -83,13 +83,13 @@ def _fit_gate(run: Run) -> None:
     try:
         gate = gate_fit.refit(run)
     except ScalpError as error:
-        print(f"gate: {error}")
+        print(f"quality check: {error}")
         return
     except OSError as error:
         raise not_writable(error) from error
     facts, limits = gate.facts, gate.limits
     print(
-        f"gate: fitted on {facts['trained_on']} training and {facts['calibrated_on']} calibration pictures of "
+        f"quality check: fitted on {facts['trained_on']} training and {facts['calibrated_on']} calibration pictures of "
         f"“{facts['data']}”; distance up to {limits.distance:.2f}, sharpness from {limits.sharpness:.2f}, burnt up to "
         f"{limits.overexposed:.1%}, light from {limits.brightness:.0f}"
     )

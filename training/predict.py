@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from scalp_core import terms
 from scalp_core.data.image_sources import Listing, find_images
 from scalp_core.errors import ScalpError
 from scalp_core.inference.batch import BatchRequest, BatchResult, grade_all
@@ -134,15 +135,12 @@ def _report(outcome: BatchResult, answering: Graders, out: Path, seconds: float)
             "grades are not to be relied upon."
         )
     elif answering.gate is None:
-        print("Whether pictures can be graded was not checked: the run has no gate.")
+        print("Not checked: the run has no quality check.")
     for run, point in answering.points.items():
         names = ", ".join(condition.text.en for condition, its_run in answering.runs.items() if its_run == run)
         print(f"{run.id} graded {names}{f'; operating point of {point.made[:10]}' if point.made else ''}.")
     if any(run.synthetic for run in answering.points):
-        print(
-            "These runs learned from synthetic pictures, rendered by a program: their grades mean nothing for real "
-            "ones."
-        )
+        print(terms.SYNTHETIC_MODEL.en)
     print("Research only: not a medical device, not for diagnosis.")
 
 

@@ -166,7 +166,7 @@ def fit_gate(run: Run) -> None:
     try:
         gate_fit.refit(run)
     except (ScalpError, OSError, SafetensorError, MemoryError) as error:
-        print(f"The run has no gate: {error}", flush=True)
+        print(f"No quality check: {error}", flush=True)
 
 
 def pack(run: Run) -> None:

@@ -19,10 +19,10 @@ from scalp_core.rest.schemas import ErrorResponse
 DESCRIPTION = f"""Estimates how severe six scalp conditions look in a picture. **Research only**: not a medical device,
 not for diagnosis. 두피 사진의 여섯 가지 증상 등급을 추정해요. **연구용**이며 의료기기가 아니에요.
 
-* Who answers: for each condition the run that does best on the validation split or that somebody promoted
-  (`/api/models`); with `?run=` another finished one. Every grade names its run and when its operating point was made.
-* Is it gradable at all? Every answer says so in `gradable` and `reasons`: unsharp, over-exposed or too small a
-  picture, or no scalp, is graded and marked; with `?strict=1` it is refused (422).
+* Runs: for each condition the run that is best on the validation split, or a promoted one (`/api/models`); with
+  `?run=` any other finished one. Every grade names its run and when its operating point was made.
+* Quality check (`gradable`, `reasons`): a blurred, over-exposed or too small picture, or one that is no scalp, is
+  graded and marked; with `?strict=1` it is refused (422).
 * Evidence maps (`?evidence=1`): orange `{FOR}` speaks for the decided grade, blue `{AGAINST}` against it, the more
   opaque the more; transparent is neither.
 * Requests have an id: yours from the header `X-Request-ID` (1–64 letters, digits, `-`, `_`), otherwise one of ours. It

@@ -41,7 +41,7 @@ class EvidenceMap(BaseModel):
         examples=["data:image/png;base64,iVBORw0KGgo…"],
     )
     scale: float = Field(
-        description="Logits drawn fully opaque: the largest of this answer, the same for all its conditions.",
+        description="Logits at full opacity: the largest of this response, the same for all its conditions.",
         examples=[3.2],
     )
 
@@ -67,11 +67,11 @@ class GradeResponse(BaseModel):
         max_length=2,
         examples=[[0, 1]],
     )
-    run: str = Field(description="The training run that answered.", examples=["demo-efficientnet_b0"])
-    architecture: str = Field(description="Its network.", examples=["efficientnet_b0"])
-    synthetic: bool = Field(description="It learned from rendered pictures, so its grades mean nothing for real ones.")
+    run: str = Field(description="The training run that graded it.", examples=["demo-efficientnet_b0"])
+    architecture: str = Field(description="Its architecture.", examples=["efficientnet_b0"])
+    synthetic: bool = Field(description="Trained on synthetic pictures: its grades mean nothing for real scalps.")
     operating_point: OperatingPointSummary
-    evidence: EvidenceMap | None = Field(default=None, description="Only where it was asked for.")
+    evidence: EvidenceMap | None = Field(default=None, description="Only with `?evidence=1`.")
 
 
 class ImageSize(BaseModel):
@@ -91,7 +91,7 @@ class ScalpTypeResponse(BaseModel):
     threshold: int = Field(description="A condition counts as present from this grade on, 1–3.", examples=[2])
     present: list[str] = Field(description="Keys of the conditions that count.", examples=[["value_2"]])
     tendencies: list[str] = Field(description="Above normal but below the threshold.", examples=[["value_1"]])
-    missing: list[str] = Field(description="Conditions that no run answers for.", examples=[[]])
+    missing: list[str] = Field(description="Conditions without a run in use.", examples=[[]])
     reason: str = Field(description="Why this type, Korean.")
     reason_en: str
 
@@ -105,11 +105,11 @@ class GateReason(BaseModel):
 
 
 _GRADABLE = Field(
-    description="False: the picture is not one that the answering run can grade, see `reasons`, and its grades mean "
-    "nothing. Null: nobody checked, because the run has no gate.",
+    description="False: the picture fails the quality check, see `reasons`; its grades mean nothing. Null: not checked, "
+    "as the run has no quality check.",
     examples=[True],
 )
-_REASONS = Field(description="Why it should not be graded; empty where nothing speaks against it.", examples=[[]])
+_REASONS = Field(description="Why the quality check fails; empty if it passes.", examples=[[]])
 
 
 class _Grades(BaseModel):
@@ -150,7 +150,7 @@ class ErrorDetail(BaseModel):
     code: str = Field(description="For programs; stays the same.", examples=["not_a_picture"])
     message: str = Field(description="What went wrong and what to do about it.")
     message_ko: str
-    reasons: list[GateReason] = Field(default=[], description="Only with `not_gradable`: what the gate has against it.")
+    reasons: list[GateReason] = Field(default=[], description="Only with `not_gradable`: why the quality check fails.")
 
 
 class ErrorResponse(BaseModel):
@@ -186,15 +186,15 @@ class HealthResponse(BaseModel):
 
 class ReadyResponse(BaseModel):
     status: Literal["ready"]
-    runs: list[str] = Field(description="The runs that answer, loaded.", examples=[["demo-efficientnet_b0"]])
+    runs: list[str] = Field(description="The runs in use, loaded.", examples=[["demo-efficientnet_b0"]])
     intended_use: IntendedUse
 
 
 class ModelScore(BaseModel):
     """Quadratic weighted kappa: 1 agrees with the labels, 0 is chance."""
 
-    valid: float | None = Field(description="On the validation split, by which runs are chosen. Null: it cannot say.")
-    test: float | None = Field(description="On the test split, which is only reported.")
+    valid: float | None = Field(description="On the validation split, by which runs are selected. Null: undefined.")
+    test: float | None = Field(description="On the test split, reported only.")
 
 
 class ModelSummary(BaseModel):
@@ -205,14 +205,14 @@ class ModelSummary(BaseModel):
     name_en: str = Field(examples=["fine scaling"])
     run: str = Field(examples=["demo-efficientnet_b0"])
     architecture: str = Field(examples=["efficientnet_b0"])
-    pinned: bool = Field(description="Somebody chose it; otherwise it is the best on the validation split.")
-    data: str = Field(description="The dataset it learned from.", examples=["demo"])
-    synthetic: bool = Field(description="It learned from rendered pictures.")
+    pinned: bool = Field(description="Promoted by a user; otherwise the best on the validation split.")
+    data: str = Field(description="The dataset it was trained on.", examples=["demo"])
+    synthetic: bool = Field(description="Trained on synthetic pictures.")
     quadratic_weighted_kappa: ModelScore
 
 
 class ModelsResponse(BaseModel):
-    models: list[ModelSummary] = Field(description="Conditions that a run answers for, in their order.")
+    models: list[ModelSummary] = Field(description="Conditions with a run in use, in their order.")
     intended_use: IntendedUse
 
 

@@ -293,12 +293,12 @@ def test_calibrating_fits_the_gate_as_well(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["training.calibrate", "own"])
     assert calibrate.main() == 0
-    assert "gate: A quality check needs 30 readable" in capsys.readouterr().out
+    assert "quality check: A quality check needs 30 readable" in capsys.readouterr().out
     assert not own_run.gate_path.exists()
 
     monkeypatch.setattr(gate_fit, "FEWEST", 5)
     assert calibrate.main() == 0
-    assert "gate: fitted on" in capsys.readouterr().out
+    assert "quality check: fitted on" in capsys.readouterr().out
     assert own_run.gate_path.exists()
 
 
@@ -317,11 +317,11 @@ def test_finished_training_stands_whatever_comes_of_its_gate(
     from scalp_core.learning import train
 
     train.fit_gate(own_run)
-    assert "no gate: A quality check needs" in capsys.readouterr().out
+    assert "No quality check: A quality check needs" in capsys.readouterr().out
     monkeypatch.setattr(gate_fit, "FEWEST", 5)
     own_run.gate_path.mkdir()  # nothing can be put there
     train.fit_gate(own_run)
-    assert "no gate" in capsys.readouterr().out
+    assert "No quality check" in capsys.readouterr().out
     assert own_run.finished
     assert not (own_run.folder / "error.txt").exists()
 
