@@ -105,8 +105,8 @@ class GateReason(BaseModel):
 
 
 _GRADABLE = Field(
-    description="False: the picture fails the quality check, see `reasons`; its grades mean nothing. Null: not checked, "
-    "as the run has no quality check.",
+    description="False: the picture fails the quality check, see `reasons`; its grades mean nothing. Null: not "
+    "checked, as the run has no quality check.",
     examples=[True],
 )
 _REASONS = Field(description="Why the quality check fails; empty if it passes.", examples=[[]])
