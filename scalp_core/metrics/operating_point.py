@@ -1,4 +1,4 @@
-"""The operating point: how a run's probabilities become grades and grade sets.
+"""The operating point, which turns a run's probabilities into grades and grade sets.
 
 It is fitted on the calibration split after training, or set by hand, and stored in the run.
 """
@@ -106,7 +106,7 @@ def _sensible(cost: Cost) -> bool:
 
 @dataclass(frozen=True)
 class Decision:
-    """How one condition's probabilities become a grade. By default the most probable grade is decided.
+    """The way from one condition's probabilities to a grade; by default the most probable grade is decided.
 
     Attributes:
         temperature: divides the logits; above 1 the network was too sure of itself.
