@@ -94,7 +94,7 @@ def test_equally_good_networks_on_few_pictures_are_undecided() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "said"),
+    ("low", "high", "expected"),
     [
         (0.001, 0.1, Verdict.BETTER),
         (-0.1, -0.001, Verdict.WORSE),
