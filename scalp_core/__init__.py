@@ -187,7 +187,7 @@ def compare(
         split: valid, calib or test.
 
     Raises:
-        ScalpError: the runs were judged on different pictures.
+        ScalpError: the runs were evaluated on different pictures, or on pictures that are not on this machine.
     """
     import pandas as pd
 
@@ -260,9 +260,9 @@ def _content(picture: "Picture") -> bytes:
 
 
 def _compare(runs: "Sequence[Run | str]", split: str) -> "Comparison":
-    from scalp_core.data.dataset import open_dataset
     from scalp_core.evaluation.comparison import Model, compare_models
+    from scalp_core.runs.champions import evaluation_dataset
 
     loaded = [_run(run) for run in runs]
     models = [Model(run.id, run.id, (run,)) for run in loaded]
-    return compare_models(open_dataset(loaded[0].recipe.data), models, split)
+    return compare_models(evaluation_dataset(loaded[0]), models, split)

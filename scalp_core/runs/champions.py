@@ -287,13 +287,17 @@ def against(run: Run, incumbent: Run, condition: Condition) -> "Differences":
             f"Runs “{run.id}” and “{incumbent.id}” were evaluated on different pictures and cannot be compared.",
             f"“{run.id}” 실행과 “{incumbent.id}” 실행은 서로 다른 사진으로 평가되어 비교할 수 없어요.",
         )
-    dataset = _dataset_of(run)
+    dataset = evaluation_dataset(run)
     changed = (run.changed_ns, incumbent.changed_ns, dataset.version)
     return _difference(run, incumbent, condition, dataset.name, changed)
 
 
-def _dataset_of(run: Run) -> Dataset:
-    """Return the data set with the captures of the pictures that a run was judged on."""
+def evaluation_dataset(run: Run) -> Dataset:
+    """Return the data set with the pictures that a run was evaluated on, whatever set it learned from.
+
+    Raises:
+        ScalpError: `no_captures`, it is not on this machine.
+    """
     for dataset in list_datasets():
         if dataset.evaluation_hash == run.evaluation_hash:
             return dataset
