@@ -1,4 +1,4 @@
-"""What names and label files of the AI Hub tree say, in every spelling they come in, and what they do not say."""
+"""Names and label files of the AI Hub tree are parsed, in every spelling they come in, and what they do not say."""
 
 import os
 from unicodedata import normalize

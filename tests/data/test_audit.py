@@ -52,7 +52,7 @@ def faultless() -> pd.DataFrame:
 
 
 @pytest.fixture
-def made(folders: Folders) -> Callable[..., Dataset]:
+def build(folders: Folders) -> Callable[..., Dataset]:
     def make(change: Change | None = None, described: dict[str, object] | None = None) -> Dataset:
         table = faultless()
         if change:
@@ -63,12 +63,12 @@ def made(folders: Folders) -> Callable[..., Dataset]:
     return make
 
 
-def found(dataset: Dataset) -> dict[str, Finding]:
+def findings_of(dataset: Dataset) -> dict[str, Finding]:
     return {finding.key: finding for finding in audit(dataset)}
 
 
 def amiss(dataset: Dataset) -> dict[str, FindingSeverity]:
-    return {key: finding.severity for key, finding in found(dataset).items() if finding.severity != "ok"}
+    return {key: finding.severity for key, finding in findings_of(dataset).items() if finding.severity != "ok"}
 
 
 def put(column: str, rows: object, value: object) -> Change:
@@ -78,20 +78,20 @@ def put(column: str, rows: object, value: object) -> Change:
     return change
 
 
-def test_nothing_is_found_in_a_faultless_data_set(made: Callable[..., Dataset]) -> None:
-    dataset = made()
+def test_nothing_is_found_in_a_faultless_data_set(build: Callable[..., Dataset]) -> None:
+    dataset = build()
     assert amiss(dataset) == {}
     for finding in audit(dataset):
         assert (finding.count, finding.images) == (0, ()), finding.key
 
 
-def test_the_worst_comes_first(made: Callable[..., Dataset]) -> None:
+def test_the_worst_comes_first(build: Callable[..., Dataset]) -> None:
     def change(table: pd.DataFrame) -> None:
         table.loc[0, "sharpness"] = 1
         table.loc[600, "sha256"] = table.loc[0, "sha256"]
         table.loc[table["site"] == "s7", "site"] = "s0"
 
-    severities = [finding.severity.value for finding in audit(made(change))]
+    severities = [finding.severity.value for finding in audit(build(change))]
     assert severities[:3] == ["error", "warning", "note"]
     assert set(severities[3:]) == {"ok"}
 
@@ -109,32 +109,32 @@ def test_the_worst_comes_first(made: Callable[..., Dataset]) -> None:
     ],
 )
 def test_what_test_part_shares_with_training_is_found(
-    made: Callable[..., Dataset], column: str, key: str, severity: str
+    build: Callable[..., Dataset], column: str, key: str, severity: str
 ) -> None:
     def change(table: pd.DataFrame) -> None:
         table.loc[[0, 500, 639], column] = 7 if column == "look_alikes" else table.loc[0, column]
 
-    finding = found(made(change))[key]
+    finding = findings_of(build(change))[key]
     assert (finding.severity.value, finding.images, finding.count) == (severity, ("p0500", "p0639"), 2)
     assert "2 of 160 test pictures (1.2%)" in finding.text.en
     assert "테스트 사진 160장 중 2장(1.2%)" in finding.text.ko
     assert list(finding.figures["shared"]) == [0, 0, 2]
 
 
-def test_test_pictures_leak_into_no_other_split(made: Callable[..., Dataset]) -> None:
-    finding = found(made(put("look_alikes", [200, 201, 400, 500], [3, 3, 4, 4])))["overlap_look_alikes"]
+def test_test_pictures_leak_into_no_other_split(build: Callable[..., Dataset]) -> None:
+    finding = findings_of(build(put("look_alikes", [200, 201, 400, 500], [3, 3, 4, 4])))["overlap_look_alikes"]
     assert finding.images == ("p0500",), "near-duplicates within a part are no leak"
 
 
-def test_what_is_unknown_is_not_taken_for_shared(made: Callable[..., Dataset]) -> None:
-    assert "overlap_capture" not in amiss(made(put("capture", slice(0, 600, 50), "")))
-    unknown = found(made(lambda table: table.assign(capture="", site=None)))
+def test_what_is_unknown_is_not_taken_for_shared(build: Callable[..., Dataset]) -> None:
+    assert "overlap_capture" not in amiss(build(put("capture", slice(0, 600, 50), "")))
+    unknown = findings_of(build(lambda table: table.assign(capture="", site=None)))
     for key in ("overlap_capture", "overlap_site", "capture_disagreement", "region_disagreement"):
         assert unknown[key].severity == "note"
         assert "Not checked" in unknown[key].text.en
 
 
-def test_overlap_of_publisher_s_split_is_measured(made: Callable[..., Dataset]) -> None:
+def test_overlap_of_publisher_s_split_is_measured(build: Callable[..., Dataset]) -> None:
     def change(table: pd.DataFrame) -> None:
         table["official"] = "train"
         table.loc[0:9, "official"] = "both"  # captures 0 to 4
@@ -143,7 +143,7 @@ def test_overlap_of_publisher_s_split_is_measured(made: Callable[..., Dataset]) 
         table.loc[49, "sha256"] = table.loc[60, "sha256"]
         table.loc[[48, 61], "look_alikes"] = 0
 
-    finding = found(made(change))["official_overlap"]
+    finding = findings_of(build(change))["official_overlap"]
     assert dict(zip(finding.figures["by"], finding.figures["shared"], strict=True)) == {
         "file": 10,
         "sha256": 11,
@@ -157,23 +157,23 @@ def test_overlap_of_publisher_s_split_is_measured(made: Callable[..., Dataset]) 
     assert set(finding.images[:10]) == {f"p{number:04d}" for number in range(10)}
 
 
-def test_a_publisher_without_a_split_is_no_finding(made: Callable[..., Dataset]) -> None:
-    assert "official_overlap" not in found(made())
-    assert "official_overlap" not in found(made(lambda table: table.assign(official="train")))
+def test_a_publisher_without_a_split_is_no_finding(build: Callable[..., Dataset]) -> None:
+    assert "official_overlap" not in findings_of(build())
+    assert "official_overlap" not in findings_of(build(lambda table: table.assign(official="train")))
 
 
 # --- Labels -----------------------------------------------------------------------------------------------------------
 
 
 def healthy_in_everything(table: pd.DataFrame) -> None:
-    """As a tree sorted into folders has it: grade 0 of hair loss only where everything is 0."""
+    """Label as a tree sorted into folders does: grade 0 of hair loss only where everything is 0."""
     labels = table[list(LABEL_COLUMNS)]
     table["value_6"] = labels["value_6"].mask((labels["value_6"] == 0) & (labels.max(axis=1) > 0), 1)
     table.loc[[0, 1, 100, 101, 200, 201, 400, 401], list(LABEL_COLUMNS)] = 0
 
 
-def test_folder_label_trap_is_found_for_its_condition(made: Callable[..., Dataset]) -> None:
-    finding = found(made(healthy_in_everything))["normal_images"]
+def test_folder_label_trap_is_found_for_its_condition(build: Callable[..., Dataset]) -> None:
+    finding = findings_of(build(healthy_in_everything))["normal_images"]
     assert finding.severity == "warning"
     assert finding.text.en.endswith(
         "hair loss. A model never sees another condition without this one and will confuse them."
@@ -184,24 +184,24 @@ def test_folder_label_trap_is_found_for_its_condition(made: Callable[..., Datase
     assert finding.count == len(finding.images) == finding.figures.set_index("condition").loc["value_6", "normal"]
 
 
-def test_few_images_with_another_condition_are_no_trap(made: Callable[..., Dataset]) -> None:
+def test_few_images_with_another_condition_are_no_trap(build: Callable[..., Dataset]) -> None:
     def change(table: pd.DataFrame) -> None:
         healthy_in_everything(table)
         table.loc[[0, 1], "value_3"] = 2
 
-    assert "normal_images" not in amiss(made(change))
+    assert "normal_images" not in amiss(build(change))
 
 
-def test_a_single_labelled_condition_is_no_trap(made: Callable[..., Dataset]) -> None:
-    assert "normal_images" not in amiss(made(lambda table: table.assign(**dict.fromkeys(LABEL_COLUMNS[1:], pd.NA))))
+def test_a_single_labelled_condition_is_no_trap(build: Callable[..., Dataset]) -> None:
+    assert "normal_images" not in amiss(build(lambda table: table.assign(**dict.fromkeys(LABEL_COLUMNS[1:], pd.NA))))
 
 
-def test_labels_from_folders_are_warned_about(made: Callable[..., Dataset]) -> None:
-    assert amiss(made(described={"labels": "folders"})) == {"folder_labels": "warning"}
-    assert amiss(made(described={"labels": "files"})) == {}
+def test_labels_from_folders_are_warned_about(build: Callable[..., Dataset]) -> None:
+    assert amiss(build(described={"labels": "folders"})) == {"folder_labels": "warning"}
+    assert amiss(build(described={"labels": "files"})) == {}
 
 
-def test_absent_grade_is_error_rare_one_warning(made: Callable[..., Dataset]) -> None:
+def test_absent_grade_is_error_rare_one_warning(build: Callable[..., Dataset]) -> None:
     def change(table: pd.DataFrame) -> None:
         test, valid = table["part"] == "test", table["part"] == "valid"
         table.loc[test & (table["value_4"] == 3), "value_4"] = 2
@@ -209,8 +209,8 @@ def test_absent_grade_is_error_rare_one_warning(made: Callable[..., Dataset]) ->
         table.loc[pair[4:], "value_1"] = 1
         table.loc[(table["site"] == "s0") & (table["value_6"] == 3), "value_6"] = 2
 
-    dataset = made(change)
-    absent, rare = found(dataset)["absent_grades"], found(dataset)["rare_grades"]
+    dataset = build(change)
+    absent, rare = findings_of(dataset)["absent_grades"], findings_of(dataset)["rare_grades"]
     assert (absent.severity.value, rare.severity.value) == ("error", "warning")
     assert "“severe” in test" in absent.text.en
     assert "테스트의 모낭홍반/농포 ‘중증’" in absent.text.ko
@@ -220,24 +220,24 @@ def test_absent_grade_is_error_rare_one_warning(made: Callable[..., Dataset]) ->
     assert len(rare.images) >= 4
 
 
-def test_single_site_is_reported_once(made: Callable[..., Dataset]) -> None:
-    assert "rare_grades" not in amiss(made(lambda table: table.assign(site="one")))
+def test_single_site_is_reported_once(build: Callable[..., Dataset]) -> None:
+    assert "rare_grades" not in amiss(build(lambda table: table.assign(site="one")))
 
 
-def test_a_part_without_images_is_an_error_once(made: Callable[..., Dataset]) -> None:
-    dataset = made(lambda table: table.assign(part=table["part"].replace("calib", "test")))
+def test_a_part_without_images_is_an_error_once(build: Callable[..., Dataset]) -> None:
+    dataset = build(lambda table: table.assign(part=table["part"].replace("calib", "test")))
     assert amiss(dataset) == {"empty_parts": "error"}
-    assert "calibration" in found(dataset)["empty_parts"].text.en
+    assert "calibration" in findings_of(dataset)["empty_parts"].text.en
 
 
-def test_missing_constant_and_unused_labels_are_told_apart(made: Callable[..., Dataset]) -> None:
+def test_missing_constant_and_unused_labels_are_told_apart(build: Callable[..., Dataset]) -> None:
     def change(table: pd.DataFrame) -> None:
         table["value_1"] = pd.array([pd.NA] * len(table), dtype="Int8")
         table.loc[639, "value_2"] = pd.NA
         table["value_3"] = 1
         table["value_5"] = table["value_5"].replace(3, 2)
 
-    findings = found(made(change))
+    findings = findings_of(build(change))
     missing = findings["unlabelled"]
     assert (missing.severity.value, missing.count, missing.images[0]) == ("note", 640, "p0639")
     assert "fine scaling 100.0%, excess sebum 0.2%" in missing.text.en
@@ -250,7 +250,7 @@ def test_missing_constant_and_unused_labels_are_told_apart(made: Callable[..., D
 # --- Contradictions ---------------------------------------------------------------------------------------------------
 
 
-def test_regions_may_differ_but_one_region_hardly(made: Callable[..., Dataset]) -> None:
+def test_regions_may_differ_but_one_region_hardly(build: Callable[..., Dataset]) -> None:
     def change(table: pd.DataFrame) -> None:
         table["value_2"] = 1
         table.loc[10:11, "value_2"] = [0, 2]
@@ -259,7 +259,7 @@ def test_regions_may_differ_but_one_region_hardly(made: Callable[..., Dataset]) 
         table.loc[30, "value_2"] = pd.NA
         table.loc[40, "value_2"] = 2
 
-    findings = found(made(change))
+    findings = findings_of(build(change))
     capture, region = findings["capture_disagreement"], findings["region_disagreement"]
     assert (capture.severity.value, capture.count) == ("note", 2)
     assert capture.images == ("p0020", "p0021", "p0010", "p0011"), "the widest apart first, captures together"
@@ -284,46 +284,46 @@ def test_regions_may_differ_but_one_region_hardly(made: Callable[..., Dataset]) 
     ],
 )
 def test_bad_pictures_are_found_the_worst_first(
-    made: Callable[..., Dataset], column: str, values: tuple[float, float], key: str
+    build: Callable[..., Dataset], column: str, values: tuple[float, float], key: str
 ) -> None:
-    dataset = made(put(column, [7, 300], list(values)))
+    dataset = build(put(column, [7, 300], list(values)))
     assert amiss(dataset) == {key: "note"}
-    assert found(dataset)[key].images == ("p0300", "p0007")
-    assert "2 of 640" in found(dataset)[key].text.en
-    assert "640장 중 2장(0.3%)" in found(dataset)[key].text.ko
+    assert findings_of(dataset)[key].images == ("p0300", "p0007")
+    assert "2 of 640" in findings_of(dataset)[key].text.en
+    assert "640장 중 2장(0.3%)" in findings_of(dataset)[key].text.ko
 
 
-def test_many_bad_pictures_are_partly_listed(made: Callable[..., Dataset]) -> None:
-    finding = found(made(put("sharpness", slice(0, 299), 5.0)))["blurred"]
+def test_many_bad_pictures_are_partly_listed(build: Callable[..., Dataset]) -> None:
+    finding = findings_of(build(put("sharpness", slice(0, 299), 5.0)))["blurred"]
     assert (finding.severity.value, finding.count, len(finding.images)) == ("warning", 300, MOST_IMAGES)
 
 
-def test_an_even_data_set_has_no_outliers(made: Callable[..., Dataset]) -> None:
+def test_an_even_data_set_has_no_outliers(build: Callable[..., Dataset]) -> None:
     def change(table: pd.DataFrame) -> pd.DataFrame:
         even = table.assign(sharpness=100.0, lightness=62.0, clipped=0.0)
         even.loc[0, ["sharpness", "lightness", "clipped"]] = (90.0, 64.0, 0.01)
         return even
 
-    assert amiss(made(change)) == {}
+    assert amiss(build(change)) == {}
 
 
-def test_unreadable_pictures_are_an_error_and_break_nothing(made: Callable[..., Dataset]) -> None:
+def test_unreadable_pictures_are_an_error_and_break_nothing(build: Callable[..., Dataset]) -> None:
     def change(table: pd.DataFrame) -> pd.DataFrame:
         table = table.astype({"width": "Int32", "height": "Int32", "bytes": "Int64", "look": "UInt64"})
         table.loc[[3, 5], list(MEASURES)] = pd.NA
         return table
 
-    dataset = made(change)
+    dataset = build(change)
     assert amiss(dataset) == {"unreadable": "error"}
-    assert found(dataset)["unreadable"].images == ("p0003", "p0005")
+    assert findings_of(dataset)["unreadable"].images == ("p0003", "p0005")
 
 
-def test_data_set_without_readable_picture_is_audited(made: Callable[..., Dataset]) -> None:
+def test_data_set_without_readable_picture_is_audited(build: Callable[..., Dataset]) -> None:
     def change(table: pd.DataFrame) -> pd.DataFrame:
         return table.assign(**dict.fromkeys(MEASURES, np.nan))
 
-    dataset = made(change)
-    assert found(dataset)["unreadable"].count == 640
+    dataset = build(change)
+    assert findings_of(dataset)["unreadable"].count == 640
     json.dumps([as_json(finding) for finding in audit(dataset)], allow_nan=False)
 
 
@@ -331,12 +331,12 @@ def test_data_set_without_readable_picture_is_audited(made: Callable[..., Datase
 
 
 @pytest.mark.parametrize(("images", "severity"), [(20, "warning"), (19, "ok")])
-def test_device_with_another_colour_is_found(made: Callable[..., Dataset], images: int, severity: str) -> None:
+def test_device_with_another_colour_is_found(build: Callable[..., Dataset], images: int, severity: str) -> None:
     def change(table: pd.DataFrame) -> None:
         table.loc[: images - 1, "device"] = "green"
         table.loc[: images - 1, "cast_red"] -= 8
 
-    finding = found(made(change))["device_cast"]
+    finding = findings_of(build(change))["device_cast"]
     assert finding.severity.value == severity
     assert finding.figures["device"][0] == "green"
     assert finding.figures["difference"][0] == pytest.approx(8, abs=1)
@@ -345,10 +345,10 @@ def test_device_with_another_colour_is_found(made: Callable[..., Dataset], image
         assert "1 of 4 devices" in finding.text.en
 
 
-def test_a_device_that_tells_the_grade_is_noted(made: Callable[..., Dataset]) -> None:
-    dataset = made(lambda table: table.assign(device="d" + table["value_6"].astype(str)))
+def test_a_device_that_tells_the_grade_is_noted(build: Callable[..., Dataset]) -> None:
+    dataset = build(lambda table: table.assign(device="d" + table["value_6"].astype(str)))
     assert amiss(dataset) == {"device_association": "note"}
-    assert "hair loss 1.00" in found(dataset)["device_association"].text.en
+    assert "hair loss 1.00" in findings_of(dataset)["device_association"].text.en
 
 
 def test_cramers_v_is_one_or_zero() -> None:
@@ -365,8 +365,8 @@ def test_cramers_v_is_one_or_zero() -> None:
     assert np.isnan(cramers_v(np.full(10, -1, dtype=np.intp), grades[:10]))
 
 
-def test_every_finding_becomes_json(made: Callable[..., Dataset]) -> None:
-    for finding in audit(made(put("sharpness", 0, 1.0))):
+def test_every_finding_becomes_json(build: Callable[..., Dataset]) -> None:
+    for finding in audit(build(put("sharpness", 0, 1.0))):
         as_read = json.loads(json.dumps(as_json(finding), allow_nan=False))
         assert as_read["text"] == {"en": finding.text.en, "ko": finding.text.ko}
         assert as_read["title"]["ko"]

@@ -58,8 +58,8 @@ def test_bad_index_is_refused_and_nothing_is_written(folders: Folders, table: pd
 
 
 def test_copied_folder_is_data_set_of_its_own(folders: Folders) -> None:
-    made = write_dataset(folders.data / "first", "csv", {}, with_values())
-    shutil.copytree(made.folder, folders.data / "second")
+    first = write_dataset(folders.data / "first", "csv", {}, with_values())
+    shutil.copytree(first.folder, folders.data / "second")
     assert [dataset.name for dataset in list_datasets()] == ["first", "second"]
     with pytest.raises(ScalpError, match="Clinic"):
         write_dataset(folders.data / "Clinic", "csv", {}, with_values())
@@ -189,8 +189,8 @@ def test_hostile_names_never_open_a_file_outside(name: str, hostile_ground: tupl
 
 @pytest.fixture
 def hostile_ground(folders: Folders) -> tuple[Path, Dataset]:
-    made = folders.data / "mine"
-    mine = open_dataset("mine") if made.exists() else write_dataset(made, "test", {}, with_values())
+    folder = folders.data / "mine"
+    mine = open_dataset("mine") if folder.exists() else write_dataset(folder, "test", {}, with_values())
     outside = folders.data.parent / "outside"
     outside.mkdir(exist_ok=True)
     (outside / "secret.jpg").write_bytes(b"secret")

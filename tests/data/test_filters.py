@@ -225,9 +225,9 @@ def test_counts_are_those_of_the_chosen_rows(mixed: Dataset, index: pd.DataFrame
 @pytest.mark.parametrize("filters", SELECTIONS)
 def test_the_size_is_that_of_the_chosen_rows(mixed: Dataset, index: pd.DataFrame, filters: Filters) -> None:
     rows = select(mixed, filters)
-    told = size(mixed, rows)
+    table = size(mixed, rows)
     of = index.iloc[rows][["capture", "site", "device"]].nunique()
-    assert (told.images, told.captures, told.sites, told.devices) == (len(rows), *of)
+    assert (table.images, table.captures, table.sites, table.devices) == (len(rows), *of)
 
 
 @pytest.mark.parametrize("filters", SELECTIONS)
@@ -239,11 +239,11 @@ def test_correlations_equal_those_of_pandas(mixed: Dataset, index: pd.DataFrame,
 
 def test_a_condition_of_one_grade_correlates_with_nothing(mixed: Dataset) -> None:
     rows = select(mixed, Filters.of({"value_3": [0]}))
-    found = spearman(mixed, rows)
-    assert found["value_3"].isna().all()
-    assert found.loc["value_3"].isna().all()
-    assert found.loc["value_1", "value_1"] == pytest.approx(1)
-    assert found.loc["value_1", "value_2"] > 0.3
+    correlations = spearman(mixed, rows)
+    assert correlations["value_3"].isna().all()
+    assert correlations.loc["value_3"].isna().all()
+    assert correlations.loc["value_1", "value_1"] == pytest.approx(1)
+    assert correlations.loc["value_1", "value_2"] > 0.3
 
 
 @pytest.mark.parametrize("threshold", [1, 2, 3])
@@ -253,10 +253,10 @@ def test_conditions_that_come_together(mixed: Dataset, index: pd.DataFrame, thre
     assert len(table) == 36
     for condition, other, images, share in table.itertuples(index=False):
         both = chosen_rows[[condition, other]].dropna() if condition != other else chosen_rows[[condition]].dropna()
-        given = both[both[condition] >= threshold]
-        assert images == (given[other] >= threshold).sum()
-        if len(given):
-            assert share == pytest.approx(images / len(given))
+        conditional = both[both[condition] >= threshold]
+        assert images == (conditional[other] >= threshold).sum()
+        if len(conditional):
+            assert share == pytest.approx(images / len(conditional))
         else:
             assert math.isnan(share)
 
@@ -292,20 +292,20 @@ def test_a_csv_holds_the_chosen_rows(mixed: Dataset, index: pd.DataFrame) -> Non
     rows = sort(mixed, select(mixed, Filters.of({"part": ["test"]})), "sharpness")
     parts = list(to_csv(mixed, rows))
     assert parts[0].startswith(b"\xef\xbb\xbf")  # or Excel garbles Korean
-    told = read_csv(parts)
-    assert list(told.columns) == mixed.columns
-    assert told["id"].tolist() == index["id"].iloc[np.sort(rows)].tolist()
+    exported = read_csv(parts)
+    assert list(exported.columns) == mixed.columns
+    assert exported["id"].tolist() == index["id"].iloc[np.sort(rows)].tolist()
     for row, place in enumerate(np.sort(rows)):
         grade = index["value_1"][place]
-        assert told["value_1"][row] == ("" if pd.isna(grade) else str(grade))
-        assert told["site"][row] == index["site"][place]
-    assert set(told["meta_gender"]) == {"남", "여", ""}
+        assert exported["value_1"][row] == ("" if pd.isna(grade) else str(grade))
+        assert exported["site"][row] == index["site"][place]
+    assert set(exported["meta_gender"]) == {"남", "여", ""}
 
 
 def test_a_csv_of_some_columns_or_of_nothing(mixed: Dataset) -> None:
-    told = read_csv(list(to_csv(mixed, np.array([3, 1]), ["site", "id"])))
-    assert list(told.columns) == ["site", "id"]
-    assert told["id"].tolist() == ["p0001", "p0003"]
+    exported = read_csv(list(to_csv(mixed, np.array([3, 1]), ["site", "id"])))
+    assert list(exported.columns) == ["site", "id"]
+    assert exported["id"].tolist() == ["p0001", "p0003"]
     assert len(read_csv(list(to_csv(mixed, np.empty(0, np.intp))))) == 0
 
 
@@ -316,18 +316,18 @@ def test_a_spreadsheet_runs_nothing(folders: Folders, text: str) -> None:
     rows = (
         table(8).assign(device=text, meta_gender=["plain", text] * 4, sharpness=-1.5).rename(columns={"bytes": "=cmd"})
     )
-    told = read_csv(list(to_csv(write_dataset(folders.data / "bad", "csv", {}, rows), np.arange(8))))
-    assert set(told["device"]) == {"'" + text}
-    assert set(told["meta_gender"]) == {"plain", "'" + text}
-    assert "'=cmd" in told.columns
-    assert set(told["sharpness"]) == {"-1.5"}  # a number is no formula
+    exported = read_csv(list(to_csv(write_dataset(folders.data / "bad", "csv", {}, rows), np.arange(8))))
+    assert set(exported["device"]) == {"'" + text}
+    assert set(exported["meta_gender"]) == {"plain", "'" + text}
+    assert "'=cmd" in exported.columns
+    assert set(exported["sharpness"]) == {"-1.5"}  # a number is no formula
 
 
 def test_zip_member_paths_are_not_exported(folders: Folders) -> None:
     rows = table(8).assign(offset=1, length=2, deflated=True)
-    told = read_csv(list(to_csv(write_dataset(folders.data / "zipped", "aihub", {}, rows), np.arange(8))))
-    assert {"offset", "length", "deflated"}.isdisjoint(told.columns)
-    assert "path" in told.columns
+    exported = read_csv(list(to_csv(write_dataset(folders.data / "zipped", "aihub", {}, rows), np.arange(8))))
+    assert {"offset", "length", "deflated"}.isdisjoint(exported.columns)
+    assert "path" in exported.columns
 
 
 def test_a_changed_index_is_counted_anew(folders: Folders, tmp_path: Path) -> None:

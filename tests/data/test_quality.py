@@ -1,4 +1,4 @@
-"""What is measured on a picture, which pictures are taken for near-duplicates, and the columns of an index."""
+"""Measures of pictures, near-duplicates, and the columns of an index."""
 
 import io
 from collections.abc import Callable
@@ -172,8 +172,8 @@ def test_sets_are_those_of_comparing_every_pair(seed: int) -> None:
     looks[generator.choice(400, 20)] = FEATURELESS
     sha256 = np.array([f"{number:x}" for number in generator.permutation(400) % 390])
     sets = find_near_duplicates(looks, sha256)
-    found = sorted(tuple(np.flatnonzero(sets == number)) for number in range(sets.max() + 1))
-    assert found == closure(looks, sha256)
+    members = sorted(tuple(np.flatnonzero(sets == number)) for number in range(sets.max() + 1))
+    assert members == closure(looks, sha256)
     firsts = [int(np.flatnonzero(sets == number)[0]) for number in range(sets.max() + 1)]
     assert firsts == sorted(firsts), "numbered in order of appearance"
 

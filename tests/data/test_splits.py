@@ -108,7 +108,7 @@ def test_everything_for_training() -> None:
 
 
 @pytest.mark.parametrize(("way", "code"), [("person", "bad_split"), ("site", "too_few_groups")])
-def test_what_cannot_be_dealt_is_refused(way: str, code: str) -> None:
+def test_impossible_split_is_refused(way: str, code: str) -> None:
     with pytest.raises(ScalpError) as caught:
         assign_splits(rows(3), way, 0)
     assert caught.value.code == code

@@ -42,7 +42,7 @@ def files_of(dataset: Dataset) -> list[Path]:
 
 
 def with_hash(dataset: Dataset, row: int, digest: str) -> Dataset:
-    """As `dataset`, with another hash in the index at this row."""
+    """Return `dataset` with another hash in the index at this row."""
     rows = dataset.index.reset_index(drop=True)
     rows.loc[row, "sha256"] = digest
     return write_dataset(dataset.folder, dataset.kind, dataset.made, rows)

@@ -340,19 +340,24 @@ def within(preprocessing: Preprocessing, pictures: npt.NDArray[np.uint8]) -> npt
 
 def test_whitening_gives_each_colour_direction_unit_variance() -> None:
     pictures = scalps(40)
-    made = whitened(PLAIN, pictures)
-    assert np.abs(within(made, pictures) - np.eye(3)).max() < 0.01
-    assert np.array(made.mean) == pytest.approx(pictures.mean(axis=(0, 1, 2)) / 255, abs=1e-4)
-    assert (made.height, made.width, made.interpolation, made.crop) == (32, 32, "bilinear", "squash")
-    # It says the same of the same pictures in another order, and of whoever asks again.
-    assert whitened(PLAIN, pictures) == made == whitened(PLAIN, pictures[::-1])
+    preprocessing = whitened(PLAIN, pictures)
+    assert np.abs(within(preprocessing, pictures) - np.eye(3)).max() < 0.01
+    assert np.array(preprocessing.mean) == pytest.approx(pictures.mean(axis=(0, 1, 2)) / 255, abs=1e-4)
+    assert (preprocessing.height, preprocessing.width, preprocessing.interpolation, preprocessing.crop) == (
+        32,
+        32,
+        "bilinear",
+        "squash",
+    )
+    # It says the same of the same pictures in another order, and when called again.
+    assert whitened(PLAIN, pictures) == preprocessing == whitened(PLAIN, pictures[::-1])
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (120, 80, 60)])
 def test_pictures_without_any_variation_do_not_blow_up(colour: tuple[int, int, int]) -> None:
-    made = whitened(PLAIN, np.full((3, 32, 32, 3), colour, dtype=np.uint8))
-    assert np.isfinite(made.whitening).all()
-    assert np.abs(made.whitening).max() <= 255.1
+    preprocessing = whitened(PLAIN, np.full((3, 32, 32, 3), colour, dtype=np.uint8))
+    assert np.isfinite(preprocessing.whitening).all()
+    assert np.abs(preprocessing.whitening).max() <= 255.1
     grey = np.repeat(scalps(5)[..., :1], 3, axis=-1)  # varies in light, in no colour
     assert np.abs(whitened(PLAIN, grey).whitening).max() <= 255.1
     single = whitened(PLAIN, scalps(1))

@@ -33,7 +33,7 @@ def small(tmp_path: Path) -> ImportRequest:
 
 @pytest.fixture
 def long(tmp_path: Path) -> ImportRequest:
-    """A tree that takes long enough for somebody to come in between."""
+    """A tree that takes long enough to be interrupted."""
     members = [(f"{number}.jpg", jpeg(number, (640, 480))) for number in range(MANY)]
     write_zip(tmp_path / "long" / "탈모_3.zip", members)
     return ImportRequest("aihub", str(tmp_path / "long"))
@@ -44,8 +44,8 @@ def workers(name: str) -> list[int]:
 
 
 def only() -> ImportTask:
-    (one,) = list_imports()
-    return one
+    (task,) = list_imports()
+    return task
 
 
 def wait_for_pictures() -> None:
@@ -112,7 +112,7 @@ def test_a_killed_one_goes_on_when_somebody_looks(
     assert not only().working
     assert only().error is None
 
-    resume_imports()  # whoever was started just now gets the time to begin
+    resume_imports()  # a process that was just started gets the time to begin
     assert workers("mine") == []
     monkeypatch.setattr(background, "_START_SECONDS", 0.0)
     resume_imports()
@@ -123,11 +123,11 @@ def test_a_killed_one_goes_on_when_somebody_looks(
 def test_repeatedly_killed_import_counts_as_failed(
     folders: Folders, long: ImportRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = folders.data / "mine" / "import.json"
+    state = folders.data / "mine" / "import.json"
     start_import(long, "mine")
     wait_for_pictures()
     kill("mine")
-    asked.write_text(json.dumps(json.loads(asked.read_text(encoding="utf-8")) | {"starts": 3}), encoding="utf-8")
+    state.write_text(json.dumps(json.loads(state.read_text(encoding="utf-8")) | {"starts": 3}), encoding="utf-8")
     monkeypatch.setattr(background, "_START_SECONDS", 0.0)
     resume_imports()
     error = only().error

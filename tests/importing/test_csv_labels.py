@@ -1,4 +1,4 @@
-"""A table of labels as people have it: columns found by name or told, whatever Excel made of it."""
+"""A table of labels as people have it: columns are found by name or mapped, in the encodings of Excel."""
 
 import json
 from pathlib import Path
@@ -17,8 +17,8 @@ def written(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
     return table
 
 
-def labels(table: Path, given: dict[str, str] | None = None) -> list[LabelRow]:
-    rows = list(read_table(table, columns_of(table, given or {})))
+def labels(table: Path, mapping: dict[str, str] | None = None) -> list[LabelRow]:
+    rows = list(read_table(table, columns_of(table, mapping or {})))
     assert [row for row in rows if isinstance(row, Fault)] == []
     return [row for row in rows if not isinstance(row, Fault)]
 
@@ -43,12 +43,12 @@ def test_columns_are_found_in_any_spelling(tmp_path: Path) -> None:
 
 def test_what_is_told_counts_and_rest_is_found(tmp_path: Path) -> None:
     table = written(tmp_path, "photo,image,grade,탈모\n")
-    found = columns_of(table, {"image": "photo", "value_2": "grade"})
-    assert found == {"image": "photo", "value_2": "grade", "value_6": "탈모", "meta_image": "image"}
+    columns = columns_of(table, {"image": "photo", "value_2": "grade"})
+    assert columns == {"image": "photo", "value_2": "grade", "value_6": "탈모", "meta_image": "image"}
 
 
 @pytest.mark.parametrize(
-    ("header", "given", "told"),
+    ("header", "mapping", "message"),
     [
         ("image,value_1\n", {"image": "nowhere"}, "nowhere"),
         ("image,value_1\n", {"colour": "image"}, "colour"),
@@ -57,9 +57,11 @@ def test_what_is_told_counts_and_rest_is_found(tmp_path: Path) -> None:
         ("", {}, "empty"),
     ],
 )
-def test_unreadable_table_is_refused_with_reason(tmp_path: Path, header: str, given: dict[str, str], told: str) -> None:
-    with pytest.raises(ScalpError, match=told) as caught:
-        columns_of(written(tmp_path, header), given)
+def test_unreadable_table_is_refused_with_reason(
+    tmp_path: Path, header: str, mapping: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ScalpError, match=message) as caught:
+        columns_of(written(tmp_path, header), mapping)
     assert caught.value.code == "bad_table"
     assert caught.value.text.ko.startswith("표를 읽을 수 없어요")
 

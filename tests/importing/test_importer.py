@@ -39,8 +39,8 @@ def report(dataset: Dataset) -> dict:
 
 def plain(name: str) -> str:
     """The picture's id where the name is the publisher's, else the file's own name."""
-    found = re.search(r"\d{4}_[A-Z0-9]{15}_\d{9,13}_\d", name)
-    return found[0] if found else PurePosixPath(name.replace("\\", "/")).name
+    match = re.search(r"\d{4}_[A-Z0-9]{15}_\d{9,13}_\d", name)
+    return match[0] if match else PurePosixPath(name.replace("\\", "/")).name
 
 
 def reported(dataset: Dataset) -> dict[str, set[str]]:
@@ -56,19 +56,19 @@ def facts(rows: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
 def assert_found(dataset: Dataset, truth: Truth, key: str = "id") -> None:
     rows = dataset.index.sort_values(key)
     pd.testing.assert_frame_equal(facts(rows, truth.rows), facts(truth.rows, truth.rows))
-    known = {name for name in truth.rows if name.startswith(META) and truth.rows[name].notna().any()}
-    assert {name for name in rows if name.startswith(META) and rows[name].notna().any()} == known
+    metas = {name for name in truth.rows if name.startswith(META) and truth.rows[name].notna().any()}
+    assert {name for name in rows if name.startswith(META) and rows[name].notna().any()} == metas
     for image_id, content in zip(rows["id"], rows[key], strict=True):
         assert dataset.read(image_id) == truth.contents[content]
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int, int]]:
     """Size, time of change and of status change of everything below."""
-    found = {}
+    status_of = {}
     for path in folder.rglob("*"):
         status = path.lstat()
-        found[str(path)] = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    return found
+        status_of[str(path)] = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return status_of
 
 
 # ---- a tree with everything ----
@@ -104,15 +104,15 @@ def test_every_planted_fault_is_named_and_nothing_else(whole: Whole) -> None:
 
 
 def test_counts_and_complete_list_agree_with_report(whole: Whole) -> None:
-    said = report(whole.dataset)
+    contents = report(whole.dataset)
     for kind, names in whole.truth.faults.items():
-        assert said["counts"][kind] == len(said["faults"][kind]) >= len(names)
+        assert contents["counts"][kind] == len(contents["faults"][kind]) >= len(names)
         assert FAULTS[kind].ko
-    assert said["images"] == len(whole.truth.rows)
-    assert said["importer"] == "aihub"
+    assert contents["images"] == len(whole.truth.rows)
+    assert contents["importer"] == "aihub"
     with (whole.dataset.folder / FAULT_LIST).open(encoding="utf-8-sig", newline="") as file:
         listed = list(csv.reader(file))[1:]
-    assert len(listed) == sum(len(faults) for faults in said["faults"].values())
+    assert len(listed) == sum(len(faults) for faults in contents["faults"].values())
     assert not [cell for row in listed for cell in row if cell.startswith(("=", "+", "-", "@"))]
 
 
@@ -159,18 +159,18 @@ def test_official_split_is_kept_and_called_leaky(folders: Folders, tmp_path: Pat
 
 def test_several_processes_agree_and_report_progress(folders: Folders, tmp_path: Path) -> None:
     build_tree(tmp_path / "tree", damaged=False, sites=9)
-    told: dict[str, list[tuple[int, int]]] = {}
+    steps_of: dict[str, list[tuple[int, int]]] = {}
 
     def tell(stage: str, done: int, total: int) -> None:
-        told.setdefault(stage, []).append((done, total))
+        steps_of.setdefault(stage, []).append((done, total))
 
     request = ImportRequest("aihub", str(tmp_path / "tree"))
     several = import_tree(request, "several", processes=2, progress=tell)
     pd.testing.assert_frame_equal(several.index, import_tree(request, "one", processes=1).index)
-    for steps in told.values():
+    for steps in steps_of.values():
         assert steps == sorted(steps)
-    assert list(told) == ["reading", "inspecting", "writing"]
-    assert told["writing"][-1] == (several.images, several.images)
+    assert list(steps_of) == ["reading", "inspecting", "writing"]
+    assert steps_of["writing"][-1] == (several.images, several.images)
 
 
 # ---- the same pictures, packed otherwise ----
@@ -199,7 +199,7 @@ def test_folders_alone_label_their_own_condition(folders: Folders, tmp_path: Pat
     assert_found(dataset, truth)
     assert truth.rows[list(LABEL_COLUMNS)].isna().any(axis=None)
     assert "folder_labels_only" in report(dataset)["warnings"]
-    assert "healthy" in WARNINGS["folder_labels_only"].en
+    assert "normal in every condition" in WARNINGS["folder_labels_only"].en
 
 
 def test_class_folders_whose_file_names_repeat(folders: Folders, tmp_path: Path) -> None:
@@ -259,15 +259,15 @@ def test_shrinking_tree_is_split_where_possible(folders: Folders, tmp_path: Path
     assert set(smaller.index["site"]) <= set(sites[:2])
 
 
-def test_a_damaged_journal_is_begun_anew(folders: Folders, tmp_path: Path) -> None:
+def test_damaged_database_is_replaced(folders: Folders, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     build_tree(tree, styles=("folder",), damaged=False, sites=8)
     first = of_tree(tree).index
-    journal = folders.data / "mine" / "cache" / "import.sqlite"
-    content = bytearray(journal.read_bytes())
+    database = folders.data / "mine" / "cache" / "import.sqlite"
+    content = bytearray(database.read_bytes())
     half = len(content) // 2  # its first pages say that all is well
     content[half:] = b"\x5a" * (len(content) - half)
-    journal.write_bytes(content)
+    database.write_bytes(content)
     (tree / "new.jpg").write_bytes(jpeg(999))
     with pytest.raises(ScalpError, match="start the same import again"):
         of_tree(tree)
@@ -430,11 +430,11 @@ def test_a_tree_with_damaged_pictures_only_is_refused(folders: Folders, tmp_path
 def test_another_data_set_of_that_name_is_kept(folders: Folders, tmp_path: Path) -> None:
     for name in ("first", "second"):
         build_tree(tmp_path / name, damaged=False, sites=6)
-    made = of_tree(tmp_path / "first")
+    first = of_tree(tmp_path / "first")
     with pytest.raises(ScalpError) as caught:
         of_tree(tmp_path / "second")
     assert caught.value.code == "name_taken"
-    assert open_dataset("mine") == made
+    assert open_dataset("mine") == first
 
 
 # ---- killed ----
@@ -457,7 +457,7 @@ def wait_for(pictures: int, process: subprocess.Popen[bytes], source: Path, fold
 
 
 def kept(folder: Path) -> int:
-    """How many pictures an unfinished import has in its journal."""
+    """Count the pictures in the database of an unfinished import."""
     path = folder / "cache" / "import.sqlite"
     try:
         with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
@@ -529,7 +529,7 @@ def test_killed_at_any_moment_next_import_makes_same(folders: Folders, tmp_path:
     build_tree(tmp_path / "tree", styles=("stored",), damaged=False, sites=3)
     (tmp_path / "tree" / "broken.zip").write_bytes(b"PK")
     kill_at(moment, tmp_path / "tree")
-    assert [one.name for one in list_datasets()] == (["killed"] if moment == "written" else [])
+    assert [dataset.name for dataset in list_datasets()] == (["killed"] if moment == "written" else [])
     assert_same(of_tree(tmp_path / "tree", "killed"), of_tree(tmp_path / "tree", "calm"))
 
 
@@ -555,12 +555,12 @@ def test_a_killed_extraction_leaves_nothing_behind(folders: Folders, tmp_path: P
     assert_same(import_tree(request, "killed", processes=1), import_tree(request, "calm", processes=1))
 
 
-def assert_same(one: Dataset, other: Dataset) -> None:
+def assert_same(first: Dataset, second: Dataset) -> None:
     """Two datasets with nothing that differs but their names, and nothing left over."""
-    pd.testing.assert_frame_equal(one.index, other.index)
-    assert (one.index_hash, one.parts) == (other.index_hash, other.parts)
-    assert report(one)["counts"] == report(other)["counts"]
-    assert files(one.folder) == files(other.folder)
+    pd.testing.assert_frame_equal(first.index, second.index)
+    assert (first.index_hash, first.parts) == (second.index_hash, second.parts)
+    assert report(first)["counts"] == report(second)["counts"]
+    assert files(first.folder) == files(second.folder)
 
 
 def files(folder: Path) -> set[str]:

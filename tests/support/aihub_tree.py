@@ -66,7 +66,7 @@ STYLES = (
 
 @dataclass(frozen=True)
 class Truth:
-    """What an import must find.
+    """The index and the faults that an import must find.
 
     Attributes:
         rows: one row a picture that belongs in the index; null where nothing is known.
@@ -121,12 +121,12 @@ def jpeg(number: int, size: tuple[int, int] = SMALL, quality: int = 90) -> bytes
 
 def label_json(picture: Picture, values: Values, kind: int = 0) -> bytes:
     """A label file: texts, as the publisher's; or with a BOM; or with numbers and in another order, indented."""
-    said: dict[str, object] = {"image_id": picture.id, "image_file_name": f"{picture.stem}.jpg"}
+    document: dict[str, object] = {"image_id": picture.id, "image_file_name": f"{picture.stem}.jpg"}
     if kind % 3 == 2:
         numbers = {key.value: value for key, value in reversed(values.items())}
-        return json.dumps(numbers | said, indent=2).encode()
-    said |= {key.value: str(value) for key, value in values.items()}
-    return (b"\xef\xbb\xbf" if kind % 3 == 1 else b"") + json.dumps(said, ensure_ascii=False).encode()
+        return json.dumps(numbers | document, indent=2).encode()
+    document |= {key.value: str(value) for key, value in values.items()}
+    return (b"\xef\xbb\xbf" if kind % 3 == 1 else b"") + json.dumps(document, ensure_ascii=False).encode()
 
 
 class _Member(zipfile.ZipInfo):
@@ -171,7 +171,7 @@ def write_zip(
 
 @dataclass
 class _Tree:
-    """What is to lie where, gathered before anything is written."""
+    """Files and zip members by their places, gathered before anything is written."""
 
     styles: tuple[str, ...]
     files: dict[str, bytes] = field(default_factory=dict)
@@ -212,11 +212,10 @@ class _Tree:
         self.rows[picture.id] = picture.row | {"official": official, "folders": folders}
         self.contents[picture.id] = picture.data
 
-    def meta(self, picture: Picture, split: str, membership: Membership, said: dict[str, str]) -> None:
-        document = {"image_id": picture.id} | said
-        data = json.dumps(document, ensure_ascii=False).encode("utf-8-sig")
+    def meta(self, picture: Picture, split: str, membership: Membership, answers: dict[str, str]) -> None:
+        data = json.dumps({"image_id": picture.id} | answers, ensure_ascii=False).encode("utf-8-sig")
         self.put(split, "labels", membership, f"{picture.stem}_META.json", data)
-        self.rows[picture.id] |= {f"meta_{key}": normalize("NFC", text) for key, text in said.items() if text}
+        self.rows[picture.id] |= {f"meta_{key}": normalize("NFC", text) for key, text in answers.items() if text}
 
     def write(self, root: Path) -> None:
         for path, data in self.files.items():
@@ -229,7 +228,7 @@ class _Tree:
 
     def truth(self) -> Truth:
         columns = ["id", "site", "device", "capture", "region", *LABEL_COLUMNS, "official", "folders", *META_COLUMNS]
-        rows = pd.DataFrame([self.rows[one] for one in sorted(self.rows)], columns=columns)
+        rows = pd.DataFrame([self.rows[image_id] for image_id in sorted(self.rows)], columns=columns)
         return Truth(rows.astype(dict.fromkeys(LABEL_COLUMNS, "Int8")), dict(self.faults), self.contents)
 
 
@@ -311,14 +310,14 @@ def _add_sound(tree: _Tree, number: int, sites: int, labels: bool, size: tuple[i
         return
     tree.add(picture, memberships, splits, label=label_json(picture, values, number))
     if number % 3 == 0:
-        said = {"gender": "여" if number % 2 else "남", "age": normalize("NFD", "20대"), "answers1": " 1일 1회 "}
-        tree.meta(picture, splits[0], memberships[0], {key: text.strip() for key, text in said.items()})
+        answers = {"gender": "여" if number % 2 else "남", "age": normalize("NFD", "20대"), "answers1": " 1일 1회 "}
+        tree.meta(picture, splits[0], memberships[0], {key: text.strip() for key, text in answers.items()})
 
 
 def _odd(number: int, frame: int = 2, **values: int | None) -> Picture:
     """A picture of the site 90 and above, where the faults are; conditions not given are normal."""
-    known: Values = {condition: values.get(condition.code, 0) for condition in CONDITIONS}
-    return Picture(f"{90 + number:04d}", frame, known, jpeg(9000 + 10 * number + frame))
+    grades: Values = {condition: values.get(condition.code, 0) for condition in CONDITIONS}
+    return Picture(f"{90 + number:04d}", frame, grades, jpeg(9000 + 10 * number + frame))
 
 
 def _plant_labels(tree: _Tree) -> None:
@@ -327,14 +326,14 @@ def _plant_labels(tree: _Tree) -> None:
 
     for frame, wrong in ((2, "7"), (3, "x"), (4, -1), (5, True)):
         picture = _odd(0, frame, hair_loss=1, excess_sebum=None)
-        said = json.loads(label_json(picture, picture.values)) | {"value_2": wrong}
-        tree.add(picture, [(loss, 1)], label=json.dumps(said).encode())
+        document = json.loads(label_json(picture, picture.values)) | {"value_2": wrong}
+        tree.add(picture, [(loss, 1)], label=json.dumps(document).encode())
         tree.faults["bad_value"].add(picture.id)
 
     missing = _odd(1, 2, hair_loss=1, erythema=None)
-    said = json.loads(label_json(missing, missing.values))
-    del said["value_3"]
-    tree.add(missing, [(loss, 1)], label=json.dumps(said).encode())
+    document = json.loads(label_json(missing, missing.values))
+    del document["value_3"]
+    tree.add(missing, [(loss, 1)], label=json.dumps(document).encode())
 
     for frame, garbage in ((3, b"not JSON at all {"), (4, b"\xff\xfe\x00"), (5, b""), (6, b"[" * 100_000)):
         unread = Picture("0091", frame, dict.fromkeys(CONDITIONS) | {loss: 2}, jpeg(9100 + frame))
@@ -414,7 +413,7 @@ def _plant_pictures(tree: _Tree) -> None:
 
 
 def _plant_files(tree: _Tree, root: Path) -> None:
-    """Zip files that mean harm or are damaged, links, and junk that nobody wants to hear of."""
+    """Zip files that mean harm or are damaged, links, and junk that is not reported."""
     top = root / TOP
     picture = jpeg(9901)
     names = ["../../evil.jpg", "/evil_absolute.jpg", "..\\..\\evil_windows.jpg", "inside/../../../evil_inside.jpg"]
@@ -424,7 +423,7 @@ def _plant_files(tree: _Tree, root: Path) -> None:
     _write_zeros(top / "폭탄.zip", "bomb.jpg", 200)
     _write_zeros(top / "부풀린.zip", "flat.jpg", 10)
     tree.faults["too_large"] |= {"bomb.jpg", "flat.jpg"}
-    _write_zeros(top / "거짓말.zip", "liar.jpg", 200, said=1000)
+    _write_zeros(top / "거짓말.zip", "liar.jpg", 200, claimed=1000)
     (top / "=1+1.jpg").write_bytes(b"a formula to a spreadsheet")
     tree.faults["bad_picture"] |= {"liar.jpg", "=1+1.jpg"}
 
@@ -467,7 +466,7 @@ def _plant_files(tree: _Tree, root: Path) -> None:
     write_zip(top / "맥.zip", [(name, b"junk") for name in junk])
 
 
-def _write_zeros(path: Path, name: str, megabytes: int, said: int = 0) -> None:
+def _write_zeros(path: Path, name: str, megabytes: int, claimed: int = 0) -> None:
     """Zeros that deflate to nearly nothing and are called a picture; the directory may say that they are few."""
     zeros = bytes(2**20)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -476,7 +475,7 @@ def _write_zeros(path: Path, name: str, megabytes: int, said: int = 0) -> None:
         with archive.open(info, "w") as member:
             for _ in range(megabytes):
                 member.write(zeros)
-        info.file_size = said or info.file_size
+        info.file_size = claimed or info.file_size
 
 
 def _flip(path: Path, size: int) -> None:

@@ -27,7 +27,7 @@ SEED = 5
 
 
 @pytest.fixture
-def drawn(folders: Folders, tiny_data: Dataset) -> Dataset:
+def synthetic(folders: Folders, tiny_data: Dataset) -> Dataset:
     """Synthetic pictures with answers for some of them; one is healthy, one has a single condition."""
     shutil.copytree(tiny_data.folder, folders.data / "drawn")
     dataset = open_dataset("drawn")
@@ -38,76 +38,76 @@ def drawn(folders: Folders, tiny_data: Dataset) -> Dataset:
     columns["value_6"][1] = 3
     answered = [number % 3 > 0 for number in range(len(rows))]
     for key, text in {"gender": "여", "age": "20대", "answers1": "1일 1회"}.items():
-        columns[META + key] = pd.Series([text if one else None for one in answered], dtype="string")
+        columns[META + key] = pd.Series([text if has_answers else None for has_answers in answered], dtype="string")
     columns["meta_location"] = pd.Series(["정수리", *[None] * (len(rows) - 1)], dtype="string")
     return change_columns(dataset, columns)
 
 
 def truth(dataset: Dataset, seed: int = SEED) -> pd.DataFrame:
-    """By id, what an import must say of the folders."""
+    """Return the folders and parts that an import must find, by id."""
     index = dataset.index
     assigned = assign_folders(index["capture"].tolist(), index[list(LABEL_COLUMNS)].to_numpy(np.int64), seed)
     parts = [{place.part for place in places} for places in assigned]
     folders = [sorted(f"{place.condition}/{place.grade}" for place in places) for places in assigned]
-    said = {
-        "official": ["both" if len(one) == 2 else "".join(one) for one in parts],
-        "folders": [" ".join(one) for one in folders],
+    columns = {
+        "official": ["both" if len(names) == 2 else "".join(names) for names in parts],
+        "folders": [" ".join(names) for names in folders],
     }
-    return pd.DataFrame(said, index=index.index, dtype="string")
+    return pd.DataFrame(columns, index=index.index, dtype="string")
 
 
 def members(folder: Path) -> dict[str, list[str]]:
     """Names in each zip file, by its path below `folder`."""
-    found = {}
+    names = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             with ZipFile(path) as archive:
-                found[path.relative_to(folder).as_posix()] = archive.namelist()
-    return found
+                names[path.relative_to(folder).as_posix()] = archive.namelist()
+    return names
 
 
 # ---- the tree ----
 
 
-def test_an_import_finds_what_was_written(drawn: Dataset, tmp_path: Path) -> None:
-    summary = write_aihub_tree(drawn, tmp_path / "내려받은 것", SEED)
-    found = import_tree(ImportRequest("aihub", str(tmp_path / "내려받은 것")), "found", processes=1)
-    report = read_report(found)
+def test_an_import_finds_what_was_written(synthetic: Dataset, tmp_path: Path) -> None:
+    summary = write_aihub_tree(synthetic, tmp_path / "내려받은 것", SEED)
+    imported = import_tree(ImportRequest("aihub", str(tmp_path / "내려받은 것")), "found", processes=1)
+    report = read_report(imported)
     assert report is not None
-    assert (report["counts"], report["ignored"], report["images"]) == ({}, 0, drawn.images)
-    metas = [META + key for key in META_FIELDS if META + key in drawn.index]
+    assert (report["counts"], report["ignored"], report["images"]) == ({}, 0, synthetic.images)
+    metas = [META + key for key in META_FIELDS if META + key in synthetic.index]
     same = ["id", "sha256", "site", "device", "capture", "region", *LABEL_COLUMNS, *metas]
-    pd.testing.assert_frame_equal(found.index[same], drawn.index[same])
-    pd.testing.assert_frame_equal(found.index[["official", "folders"]], truth(drawn))
-    assert all(found.read(image_id) == drawn.read(image_id) for image_id in drawn.index["id"])
-    by_part = found.index["official"].value_counts()
+    pd.testing.assert_frame_equal(imported.index[same], synthetic.index[same])
+    pd.testing.assert_frame_equal(imported.index[["official", "folders"]], truth(synthetic))
+    assert all(imported.read(image_id) == synthetic.read(image_id) for image_id in synthetic.index["id"])
+    by_part = imported.index["official"].value_counts()
     assert by_part.to_dict() == {
         "train": summary.only_training,
         "valid": summary.only_validation,
         "both": summary.both,
     }
-    assert summary.images == drawn.images
+    assert summary.images == synthetic.images
 
 
-def test_the_layout_is_the_publisher_s(drawn: Dataset, tmp_path: Path) -> None:
-    summary = write_aihub_tree(drawn, tmp_path / "tree", SEED)
-    found = members(tmp_path / "tree")
-    assert len(found) == 2 * 48
-    assert f"{TOP}/Training/[원천]탈모_3.중증.zip" in found
-    assert f"{TOP}/Validation/[라벨]모낭홍반농포_0.양호.zip" in found
-    assert sum(map(len, found.values())) == summary.files
-    for name, names in found.items():
-        assert [one for one in names if "/" in one] == []
-        endings = {Path(one).suffix for one in names}
+def test_the_layout_is_the_publisher_s(synthetic: Dataset, tmp_path: Path) -> None:
+    summary = write_aihub_tree(synthetic, tmp_path / "tree", SEED)
+    zips = members(tmp_path / "tree")
+    assert len(zips) == 2 * 48
+    assert f"{TOP}/Training/[원천]탈모_3.중증.zip" in zips
+    assert f"{TOP}/Validation/[라벨]모낭홍반농포_0.양호.zip" in zips
+    assert sum(map(len, zips.values())) == summary.files
+    for name, names in zips.items():
+        assert [member for member in names if "/" in member] == []
+        endings = {Path(member).suffix for member in names}
         assert endings <= ({".jpg"} if "[원천]" in name else {".json"})
         if "[원천]" in name:
-            labels = found[name.replace("[원천]", "[라벨]")]
-            assert {Path(one).stem for one in names} == {Path(one).stem for one in labels if "_META" not in one}
+            labels = zips[name.replace("[원천]", "[라벨]")]
+            assert {Path(p).stem for p in names} == {Path(p).stem for p in labels if "_META" not in p}
 
 
-def test_files_inside_are_the_publisher_s(drawn: Dataset, tmp_path: Path) -> None:
-    write_aihub_tree(drawn, tmp_path / "tree", SEED)
-    row = drawn.index.iloc[1]  # hair loss 3 and nothing else
+def test_files_inside_are_the_publisher_s(synthetic: Dataset, tmp_path: Path) -> None:
+    write_aihub_tree(synthetic, tmp_path / "tree", SEED)
+    row = synthetic.index.iloc[1]  # hair loss 3 and nothing else
     (path,) = [
         path for path in (tmp_path / "tree").rglob("*라벨*탈모_3*") if row["id"] in " ".join(ZipFile(path).namelist())
     ]
@@ -123,24 +123,24 @@ def test_files_inside_are_the_publisher_s(drawn: Dataset, tmp_path: Path) -> Non
         meta = json.loads(archive.read(f"{stem}_META.json"))
         assert meta.items() >= {"gender": "여", "age": "20대", "answers1": "1일 1회"}.items()
     with ZipFile(path.with_name(path.name.replace("라벨", "원천"))) as archive:
-        assert archive.read(f"{stem}.jpg") == drawn.read(row["id"])
-        assert {one.compress_type for one in archive.infolist()} == {ZIP_STORED}
+        assert archive.read(f"{stem}.jpg") == synthetic.read(row["id"])
+        assert {info.compress_type for info in archive.infolist()} == {ZIP_STORED}
 
 
-def test_the_same_seed_gives_the_same_bytes(drawn: Dataset, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_bytes(synthetic: Dataset, tmp_path: Path) -> None:
     def content(folder: Path) -> dict[Path, bytes]:
         return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.zip")}
 
     for name, seed in (("one", 1), ("again", 1), ("other", 2)):
-        write_aihub_tree(drawn, tmp_path / name, seed)
+        write_aihub_tree(synthetic, tmp_path / name, seed)
     assert content(tmp_path / "one") == content(tmp_path / "again")
     assert members(tmp_path / "one") != members(tmp_path / "other")
 
 
-def test_progress_counts_files_from_none_to_all(drawn: Dataset, tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    summary = write_aihub_tree(drawn, tmp_path / "tree", SEED, lambda *numbers: told.append(numbers))
-    assert told == [(done, summary.files) for done in range(summary.files + 1)]
+def test_progress_counts_files_from_none_to_all(synthetic: Dataset, tmp_path: Path) -> None:
+    steps: list[tuple[int, int]] = []
+    summary = write_aihub_tree(synthetic, tmp_path / "tree", SEED, lambda *numbers: steps.append(numbers))
+    assert steps == [(done, summary.files) for done in range(summary.files + 1)]
 
 
 # ---- who lies where ----
@@ -155,10 +155,10 @@ def crowd(images: int, seed: int) -> Crowd:
     """Captures as large, over as many sites, and labels as frequent as the real ones, without pixels."""
     generator = np.random.default_rng(seed)
     table = pd.read_csv(ROOT / "scalp_core" / "synthetic" / "label_joint_counts.csv")
-    drawn = generator.choice(len(table), images, p=table["n"] / table["n"].sum())
+    synthetic = generator.choice(len(table), images, p=table["n"] / table["n"].sum())
     sizes = 1 + generator.choice(5, images, p=(0.03, 0.07, 0.12, 0.35, 0.43))
     captures = [f"{number % 42:04d}_{number}" for number in np.repeat(np.arange(images), sizes)[:images]]
-    return Crowd(captures, table[list(LABEL_COLUMNS)].to_numpy(np.int64)[drawn])
+    return Crowd(captures, table[list(LABEL_COLUMNS)].to_numpy(np.int64)[synthetic])
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -218,51 +218,51 @@ def refused(dataset: Dataset, folder: Path) -> str:
     return error.value.code
 
 
-def test_what_is_there_is_never_touched(drawn: Dataset, tmp_path: Path) -> None:
+def test_what_is_there_is_never_touched(synthetic: Dataset, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "사진.jpg").write_bytes(b"mine")
-    assert refused(drawn, tmp_path / "mine") == "folder_taken"
-    assert refused(drawn, tmp_path / "mine" / "사진.jpg") == "folder_taken"
+    assert refused(synthetic, tmp_path / "mine") == "folder_taken"
+    assert refused(synthetic, tmp_path / "mine" / "사진.jpg") == "folder_taken"
     assert (tmp_path / "mine" / "사진.jpg").read_bytes() == b"mine"
 
 
-def test_empty_folder_and_missing_ones_above_will_do(drawn: Dataset, tmp_path: Path) -> None:
+def test_empty_folder_and_missing_ones_above_will_do(synthetic: Dataset, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for folder in (tmp_path / "empty", tmp_path / "new" / "below"):
-        write_aihub_tree(drawn, folder, SEED)
+        write_aihub_tree(synthetic, folder, SEED)
         assert [path.name for path in folder.iterdir()] == [TOP]
         assert list(folder.parent.glob(f"{TEMPORARY}*")) == []
 
 
-def test_somebody_s_pictures_are_not_written(drawn: Dataset, tmp_path: Path) -> None:
-    real = write_dataset(drawn.folder, "aihub", {}, drawn.index.reset_index(drop=True))
+def test_somebody_s_pictures_are_not_written(synthetic: Dataset, tmp_path: Path) -> None:
+    real = write_dataset(synthetic.folder, "aihub", {}, synthetic.index.reset_index(drop=True))
     assert refused(real, tmp_path / "tree") == "not_synthetic"
 
 
-def test_too_little_room_is_told_before(drawn: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_aihub_tree(drawn, tmp_path / "tree", SEED)
+def test_too_little_room_is_told_before(synthetic: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_aihub_tree(synthetic, tmp_path / "tree", SEED)
     size = sum(path.stat().st_size for path in (tmp_path / "tree").rglob("*.zip"))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=size))
-    assert refused(drawn, tmp_path / "another") == "no_room"
+    assert refused(synthetic, tmp_path / "another") == "no_room"
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=round(1.2 * size)))
-    write_aihub_tree(drawn, tmp_path / "another", SEED)
+    write_aihub_tree(synthetic, tmp_path / "another", SEED)
 
 
-def test_a_picture_that_is_gone_leaves_nothing(drawn: Dataset, tmp_path: Path) -> None:
-    (drawn.folder / str(drawn.index["path"].iloc[-1])).unlink()
-    assert refused(drawn, tmp_path / "tree") == "no_image"
+def test_a_picture_that_is_gone_leaves_nothing(synthetic: Dataset, tmp_path: Path) -> None:
+    (synthetic.folder / str(synthetic.index["path"].iloc[-1])).unlink()
+    assert refused(synthetic, tmp_path / "tree") == "no_image"
 
 
-def test_place_where_nothing_can_be_written_is_explained(drawn: Dataset, tmp_path: Path) -> None:
+def test_place_where_nothing_can_be_written_is_explained(synthetic: Dataset, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    assert refused(drawn, tmp_path / "file" / "tree") == "cannot_write"
+    assert refused(synthetic, tmp_path / "file" / "tree") == "cannot_write"
 
 
-def test_an_interruption_leaves_nothing(drawn: Dataset, tmp_path: Path) -> None:
+def test_an_interruption_leaves_nothing(synthetic: Dataset, tmp_path: Path) -> None:
     def interrupt(done: int, _total: int) -> None:
         if done == 20:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_aihub_tree(drawn, tmp_path / "new" / "tree", SEED, interrupt)
+        write_aihub_tree(synthetic, tmp_path / "new" / "tree", SEED, interrupt)
     assert list((tmp_path / "new").iterdir()) == []

@@ -132,15 +132,15 @@ GREY = np.full((480, 640, 3), 150, dtype=np.uint8)
 NO_HAIR = Hair((), ())
 
 
-def made_pair(drawn: np.ndarray) -> Pair:
-    return Pair(drawn, GREY, NO_HAIR, np.ones((480, 640), dtype=bool))
+def pair_of(frame: np.ndarray) -> Pair:
+    return Pair(frame, GREY, NO_HAIR, np.ones((480, 640), dtype=bool))
 
 
 def with_discs(diameter: int, colour: tuple[int, int, int], count: int = 3) -> Pair:
-    drawn = GREY.copy()
+    frame = GREY.copy()
     for number in range(count):
-        cv2.circle(drawn, (110 + 180 * number, 240), diameter // 2, colour, -1)
-    return made_pair(drawn)
+        cv2.circle(frame, (110 + 180 * number, 240), diameter // 2, colour, -1)
+    return pair_of(frame)
 
 
 def test_widths_are_those_of_the_shafts() -> None:
@@ -150,57 +150,57 @@ def test_widths_are_those_of_the_shafts() -> None:
         Shaft(path + number * below, np.full(22, width), (20, 20, 20), above=False)
         for number, width in enumerate((4.0, 7.0, 7.0, 7.0, 12.0))
     ]
-    shown = Pair(GREY, GREY, Hair((), tuple(shafts)), np.ones((480, 640), dtype=bool))
-    assert fidelity.median_width(shown) == pytest.approx(7.0, abs=0.6)
-    assert fidelity.upper_width(shown) == pytest.approx(12.0, abs=0.6)
-    assert fidelity.hair_coverage(shown) == pytest.approx(560 * 37 / (640 * 480), rel=0.12)
+    measured_pair = Pair(GREY, GREY, Hair((), tuple(shafts)), np.ones((480, 640), dtype=bool))
+    assert fidelity.median_width(measured_pair) == pytest.approx(7.0, abs=0.6)
+    assert fidelity.upper_width(measured_pair) == pytest.approx(12.0, abs=0.6)
+    assert fidelity.hair_coverage(measured_pair) == pytest.approx(560 * 37 / (640 * 480), rel=0.12)
 
 
 @pytest.mark.parametrize("diameter", [26, 40, 60])
 def test_halos_are_counted_and_sized(diameter: int) -> None:
-    shown = with_discs(diameter, (190, 130, 130))
-    shown.frame[:, 285:295] = 20  # a hair across one of them
-    assert fidelity.halo_count(shown) == 3
-    assert fidelity.halo_size(shown) == pytest.approx(diameter, abs=3)
+    measured_pair = with_discs(diameter, (190, 130, 130))
+    measured_pair.frame[:, 285:295] = 20  # a hair across one of them
+    assert fidelity.halo_count(measured_pair) == 3
+    assert fidelity.halo_size(measured_pair) == pytest.approx(diameter, abs=3)
 
 
 @pytest.mark.parametrize("diameter", [6, 14, 24])
 def test_highlights_and_domes_are_sized(diameter: int) -> None:
-    shown = with_discs(diameter, (250, 248, 240))
-    assert fidelity.highlight_size(shown) == pytest.approx(diameter, abs=2.5)
-    assert fidelity.dome_size(shown) == pytest.approx(diameter, abs=2.5)
+    measured_pair = with_discs(diameter, (250, 248, 240))
+    assert fidelity.highlight_size(measured_pair) == pytest.approx(diameter, abs=2.5)
+    assert fidelity.dome_size(measured_pair) == pytest.approx(diameter, abs=2.5)
 
 
 def test_areas_are_shares() -> None:
-    drawn = GREY.copy()
-    drawn[:120] = (235, 232, 225)
-    shown = made_pair(drawn)
+    frame = GREY.copy()
+    frame[:120] = (235, 232, 225)
+    measured_pair = pair_of(frame)
     for share in (fidelity.plate_share, fidelity.scaled_share, fidelity.white_share, fidelity.gloss_share):
-        assert share(shown) == pytest.approx(0.25, abs=0.01), share.__name__
-    assert fidelity.red_share(shown) == fidelity.halo_share(shown) == 0
+        assert share(measured_pair) == pytest.approx(0.25, abs=0.01), share.__name__
+    assert fidelity.red_share(measured_pair) == fidelity.halo_share(measured_pair) == 0
 
 
 def test_size_of_plate_is_that_of_large_ones() -> None:
-    drawn = GREY.copy()
-    cv2.circle(drawn, (200, 240), 50, (230, 230, 220), -1)
+    frame = GREY.copy()
+    cv2.circle(frame, (200, 240), 50, (230, 230, 220), -1)
     for number in range(10):
-        cv2.circle(drawn, (320 + 30 * number, 60), 4, (230, 230, 220), -1)
-    assert fidelity.plate_size(made_pair(drawn)) == pytest.approx(98, abs=6)
+        cv2.circle(frame, (320 + 30 * number, 60), 4, (230, 230, 220), -1)
+    assert fidelity.plate_size(pair_of(frame)) == pytest.approx(98, abs=6)
 
 
 def test_a_clean_frame_has_nothing_to_size() -> None:
-    shown = made_pair(GREY)
+    measured_pair = pair_of(GREY)
     for size in (fidelity.halo_size, fidelity.dome_size, fidelity.highlight_size, fidelity.plate_size):
-        assert math.isnan(size(shown)), size.__name__
-    assert fidelity.halo_count(shown) == 0
+        assert math.isnan(size(measured_pair)), size.__name__
+    assert fidelity.halo_count(measured_pair) == 0
 
 
 def test_measured_hair_is_drawn_hair() -> None:
     for seed in range(5):
-        shown = pair(Condition.HAIR_LOSS, 1.0, seed)
-        core = cv2.erode(fidelity.hair_mask(shown.hair), np.ones((3, 3), dtype=np.uint8)) > 0
-        lightness = shown.lab[..., 0]
-        assert np.median(lightness[core]) < np.median(lightness[shown.skin]) - 25
+        measured_pair = pair(Condition.HAIR_LOSS, 1.0, seed)
+        core = cv2.erode(fidelity.hair_mask(measured_pair.hair), np.ones((3, 3), dtype=np.uint8)) > 0
+        lightness = measured_pair.lab[..., 0]
+        assert np.median(lightness[core]) < np.median(lightness[measured_pair.skin]) - 25
 
 
 # --- Verdicts, the table and the sheets ------------------------------------------------------------------------------

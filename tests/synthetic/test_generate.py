@@ -95,13 +95,13 @@ def test_another_seed_gives_other_pictures() -> None:
 
 def test_a_killed_call_is_resumed(small: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCALP_DATA", str(tmp_path))
-    drawn: list[str] = []
+    rendered: list[str] = []
     draw = generate.render_picture
 
     def draw_until_killed(picture: PlannedPicture, seed: int) -> np.ndarray:
-        if len(drawn) == IMAGES // 2:
+        if len(rendered) == IMAGES // 2:
             raise KeyboardInterrupt
-        drawn.append(picture.image_id)
+        rendered.append(picture.image_id)
         return draw(picture, seed)
 
     monkeypatch.setattr(generate, "render_picture", draw_until_killed)
