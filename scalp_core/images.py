@@ -60,7 +60,7 @@ class Preprocessing:
         mean, std: per channel in 0–1, applied inside the network and its export.
         interpolation: `bilinear` or `bicubic`, anti-aliased.
         crop: `squash`: the whole picture is resized to height × width, so that evidence maps cover all of it.
-        whitening: 3 × 3 matrix, row by row, that mixes the channels in place of the division by `std`; see `whitened`.
+        whitening: 3 × 3 matrix, row by row, that mixes the channels instead of dividing by `std`; see `fit_whitening`.
         reduced: JPEGs are decoded with no more pixels than are needed; see `decode`.
     """
 
@@ -164,7 +164,7 @@ def _other_size(head: bytes) -> tuple[int, int] | None:
     raise _not_a_picture("its content is none of these formats", "내용이 이 형식들이 아니에요")
 
 
-def seen(data: bytes, preprocessing: Preprocessing) -> Pixels:
+def preprocess(data: bytes, preprocessing: Preprocessing) -> Pixels:
     """Return the picture in these bytes as a network sees it in training, evaluation and prediction.
 
     Raises:
@@ -179,7 +179,7 @@ def resize(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize(size, _RESAMPLING[preprocessing.interpolation]))
 
 
-def whitened(preprocessing: Preprocessing, pictures: npt.NDArray[np.uint8]) -> Preprocessing:
+def fit_whitening(preprocessing: Preprocessing, pictures: npt.NDArray[np.uint8]) -> Preprocessing:
     """Return the preprocessing with colours in which every direction varies by 1 within a picture (ZCA).
 
     Skin and hair differ mostly in light and shade: within a picture red against green varies 20 times less. A network
@@ -195,7 +195,7 @@ def whitened(preprocessing: Preprocessing, pictures: npt.NDArray[np.uint8]) -> P
     within = (pixels - pixels.mean(axis=1, keepdims=True)).reshape(-1, 3)
     variances, directions = np.linalg.eigh(within.T @ within / len(within))
     # Pictures of one colour vary in nothing; what a lamp's noise varies by is left as it is.
-    matrix = directions @ np.diag(1 / np.sqrt(np.maximum(variances, _LEAST_VARIANCE))) @ directions.T
+    matrix = directions @ np.diag(1 / np.sqrt(np.maximum(variances, _MIN_VARIANCE))) @ directions.T
     # Rounded, so that another order of summation gives the same preprocessing.
     red, green, blue = (float(value) for value in mean.round(4))
     return replace(
@@ -206,7 +206,7 @@ def whitened(preprocessing: Preprocessing, pictures: npt.NDArray[np.uint8]) -> P
     )
 
 
-_LEAST_VARIANCE = (1 / 255) ** 2
+_MIN_VARIANCE = (1 / 255) ** 2
 
 
 def thumbnail(data: bytes, side: int) -> bytes:

@@ -21,12 +21,12 @@ Grades = npt.NDArray[np.int8]
 Values = npt.NDArray[np.float64]
 
 # Images listed with a finding: more are not looked through.
-MOST_IMAGES = 200
+MAX_IMAGES = 200
 
 # Fewer normal images than this share with another condition present are as good as none.
 _TRAP_SHARE = 0.01
 # A grade with fewer images in a split says nothing there.
-_FEWEST_IMAGES = 5
+_MIN_IMAGES = 5
 # Grades by which images that belong together must differ to be remarkable: neighbours are mixed up by people as well.
 _APART = 2
 # A picture is remarkable beyond an absolute limit, or this many standard deviations from the median and some way off
@@ -95,7 +95,7 @@ def _images(dataset: Dataset, flags: Flags, score: npt.NDArray[np.generic] | Non
     rows = np.flatnonzero(flags)
     if score is not None:
         rows = rows[np.argsort(-score[rows].astype(np.float64), kind="stable")]
-    return tuple(dataset.column("id").iloc[rows[:MOST_IMAGES]])
+    return tuple(dataset.column("id").iloc[rows[:MAX_IMAGES]])
 
 
 # --- Leaks ------------------------------------------------------------------------------------------------------------
@@ -257,7 +257,7 @@ def check_gaps(dataset: Dataset) -> Iterator[Finding]:
     absent = cells[(cells["images"] == 0) & somewhere & cells["part"].isin(filled)]
     yield _grades_finding("absent_grades", _ERROR, absent)
     one_site = (cells["sites"] == 1) & (cells["sites"].max() > 1)
-    rare = cells[(cells["images"] > 0) & ((cells["images"] < _FEWEST_IMAGES) | one_site)]
+    rare = cells[(cells["images"] > 0) & ((cells["images"] < _MIN_IMAGES) | one_site)]
     rare = rare.sort_values("images", kind="stable")
     yield _grades_finding("rare_grades", _WARNING, rare, _images_of(dataset, rare))
 
@@ -287,7 +287,7 @@ def _grades_finding(key: str, severity: FindingSeverity, cells: pd.DataFrame, im
         count=len(cells),
         figures=cells[["condition", "grade", "part", "images", "sites"]].reset_index(drop=True),
         grades=listed([_cell_text(cell) for cell in cells.to_dict("records")]),
-        fewest=_FEWEST_IMAGES,
+        fewest=_MIN_IMAGES,
     )
 
 
@@ -475,7 +475,7 @@ def _odd_sizes(dataset: Dataset) -> Finding:
         _more_than_a_note(count, total),
         images=_images(dataset, odd, (sizes["width"] * sizes["height"] - width * height).abs().to_numpy()),
         count=count,
-        figures=figures.head(MOST_IMAGES),
+        figures=figures.head(MAX_IMAGES),
         total=total,
         share=percent(count, total),
         width=width,

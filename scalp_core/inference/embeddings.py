@@ -185,7 +185,7 @@ def _compute(
 
 def _read_pixels(dataset: Dataset, image_id: str, preprocessing: images.Preprocessing) -> images.Pixels | None:
     try:
-        return images.seen(dataset.read(image_id), preprocessing)
+        return images.preprocess(dataset.read(image_id), preprocessing)
     except ScalpError:
         return None
 

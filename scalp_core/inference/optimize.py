@@ -214,7 +214,7 @@ def _calibration_pictures(run: Run, dataset: Dataset) -> npt.NDArray[np.uint8]:
     part = "train" if (parts == "train").any() else PART
     ids = dataset.column("id")[(parts == part).to_numpy()].to_numpy(dtype=object)
     sampled = ids[:: max(1, len(ids) // _CALIBRATION_PICTURES)][:_CALIBRATION_PICTURES]
-    return np.stack([images.seen(dataset.read(str(image)), run.preprocessing) for image in sampled])
+    return np.stack([images.preprocess(dataset.read(str(image)), run.preprocessing) for image in sampled])
 
 
 # ---- comparing candidates on the calibration split ----

@@ -79,7 +79,7 @@ def _fill(path: Path, dataset: Dataset, preprocessing: Preprocessing, report: Re
 
 def _small(dataset: Dataset, image_id: str, preprocessing: Preprocessing) -> images.Pixels:
     try:
-        return images.seen(dataset.read(image_id), preprocessing)
+        return images.preprocess(dataset.read(image_id), preprocessing)
     except ScalpError as error:
         en, ko = error.text
         raise ScalpError(error.code, f"Picture {image_id}: {en}", f"사진 {image_id}: {ko}") from error

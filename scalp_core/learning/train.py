@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.files import sha256, write_atomic
-from scalp_core.images import Preprocessing, whitened
+from scalp_core.images import Preprocessing, fit_whitening
 from scalp_core.inference import gate_fit
 from scalp_core.learning.checkpoints import load_network
 from scalp_core.learning.export import write_export
@@ -112,7 +112,7 @@ def _start(run: Run, dataset: Dataset, reporter: Reporter) -> tuple[Network, Inp
     if recipe.colours == "whitened" or (recipe.colours == "auto" and recipe.weights == "none"):
         learned = np.flatnonzero(dataset.index["part"] == "train")
         sample = learned[:: max(1, len(learned) // _WHITENING_PICTURES)]
-        preprocessing = whitened(preprocessing, pixels[sample])
+        preprocessing = fit_whitening(preprocessing, pixels[sample])
         network.normalise(preprocessing)
     run.write_preprocessing(preprocessing)
     return network, pixels, weights_used

@@ -266,5 +266,5 @@ def _preparing_rate(dataset: Dataset, size: int) -> float:
     sample = ids.iloc[:: max(1, len(ids) // _SAMPLE)].iloc[:_SAMPLE]
     started = time.monotonic()
     for image_id in sample:
-        images.seen(dataset.read(str(image_id)), preprocessing)
+        images.preprocess(dataset.read(str(image_id)), preprocessing)
     return len(sample) / (time.monotonic() - started) * (os.cpu_count() or 1)

@@ -260,7 +260,7 @@ def _check_synthetic(dataset: Dataset) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Raises ScalpError unless a tree may be written there: where nothing is, or an empty folder."""
+    """Raise ScalpError unless a tree may be written there: in a new or an empty folder."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ScalpError(
             "folder_taken",

@@ -1,7 +1,7 @@
 """Measures of every cue in synthetic frames, beside the range of real pictures.
 
 What is added by a severity is measured on pairs: two frames of the same scene and the same chance, one of them with
-that condition at 0, so that their difference is the cue and nothing else. Knows how to measure, not how to draw.
+that condition at 0, so that their difference is the cue and nothing else.
 
 Sources of the ranges: figures computed on 575 hair masks, 230 thumbnails and 10 frames of real microscope pictures
 (640×480, 9–12 µm a pixel), and, for what has no such figure, the words by which the grades are told apart.

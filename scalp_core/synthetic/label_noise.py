@@ -2,7 +2,7 @@
 
 A rendered picture has a continuous severity of each condition; its clean grade is the nearest whole number. The
 *labelled* grade is what a rater would have written: real labels of neighbouring grades are noisy, and erythema against
-pustules and fine scaling against dandruff are confused even by people. Knows no pixels.
+pustules and fine scaling against dandruff are confused even by people.
 """
 
 from math import erf, sqrt
@@ -19,7 +19,7 @@ SEVERITY_COLUMNS = tuple(f"severity_{number}" for number in range(1, len(CONDITI
 CLEAN_COLUMNS = tuple(f"clean_{number}" for number in range(1, len(CONDITIONS) + 1))
 
 # A rater sees the severity with a normal error of this deviation, in grades; where there is little to see, less of it.
-RATER_ERROR, LEAST_ERROR = 0.27, 0.1
+RATER_ERROR, MIN_ERROR = 0.27, 0.1
 # Conditions taken for each other: now and then a rater moves the grade towards the other one's, by this much.
 MIXED_UP = (
     (Condition.ERYTHEMA, Condition.PUSTULES),
@@ -58,7 +58,7 @@ _PARTNERS = _partners()
 
 def _rater_chances(severities: Severities) -> npt.NDArray[np.float64]:
     """Return the probabilities of the four grades by the rater's error alone."""
-    error = np.clip(RATER_ERROR * severities, LEAST_ERROR, RATER_ERROR)[..., None]
+    error = np.clip(RATER_ERROR * severities, MIN_ERROR, RATER_ERROR)[..., None]
     below = 0.5 * (1 + _erf((_EDGES - severities[..., None]) / (error * sqrt(2))))
     ends = np.zeros((*severities.shape, 1))
     return np.diff(np.concatenate([ends, below, ends + 1], axis=-1), axis=-1)

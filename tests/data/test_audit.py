@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from conftest import Folders
 
-from scalp_core.data.audit import MOST_IMAGES, audit, cramers_v
+from scalp_core.data.audit import MAX_IMAGES, audit, cramers_v
 from scalp_core.data.audit_messages import Finding, FindingSeverity, as_json
 from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset
 from scalp_core.data.index_writer import write_dataset
@@ -295,7 +295,7 @@ def test_bad_pictures_are_found_the_worst_first(
 
 def test_many_bad_pictures_are_partly_listed(build: Callable[..., Dataset]) -> None:
     finding = findings_of(build(put("sharpness", slice(0, 299), 5.0)))["blurred"]
-    assert (finding.severity.value, finding.count, len(finding.images)) == ("warning", 300, MOST_IMAGES)
+    assert (finding.severity.value, finding.count, len(finding.images)) == ("warning", 300, MAX_IMAGES)
 
 
 def test_an_even_data_set_has_no_outliers(build: Callable[..., Dataset]) -> None:

@@ -16,7 +16,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from scalp_core import images
 from scalp_core.errors import ScalpError
-from scalp_core.images import MAX_BYTES, Preprocessing, decode, resize, thumbnail, whitened
+from scalp_core.images import MAX_BYTES, Preprocessing, decode, fit_whitening, resize, thumbnail
 
 
 def gradient(height: int = 48, width: int = 64) -> npt.NDArray[np.uint8]:
@@ -340,7 +340,7 @@ def within(preprocessing: Preprocessing, pictures: npt.NDArray[np.uint8]) -> npt
 
 def test_whitening_gives_each_colour_direction_unit_variance() -> None:
     pictures = scalps(40)
-    preprocessing = whitened(PLAIN, pictures)
+    preprocessing = fit_whitening(PLAIN, pictures)
     assert np.abs(within(preprocessing, pictures) - np.eye(3)).max() < 0.01
     assert np.array(preprocessing.mean) == pytest.approx(pictures.mean(axis=(0, 1, 2)) / 255, abs=1e-4)
     assert (preprocessing.height, preprocessing.width, preprocessing.interpolation, preprocessing.crop) == (
@@ -350,17 +350,17 @@ def test_whitening_gives_each_colour_direction_unit_variance() -> None:
         "squash",
     )
     # It says the same of the same pictures in another order, and when called again.
-    assert whitened(PLAIN, pictures) == preprocessing == whitened(PLAIN, pictures[::-1])
+    assert fit_whitening(PLAIN, pictures) == preprocessing == fit_whitening(PLAIN, pictures[::-1])
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (120, 80, 60)])
 def test_pictures_without_any_variation_do_not_blow_up(colour: tuple[int, int, int]) -> None:
-    preprocessing = whitened(PLAIN, np.full((3, 32, 32, 3), colour, dtype=np.uint8))
+    preprocessing = fit_whitening(PLAIN, np.full((3, 32, 32, 3), colour, dtype=np.uint8))
     assert np.isfinite(preprocessing.whitening).all()
     assert np.abs(preprocessing.whitening).max() <= 255.1
     grey = np.repeat(scalps(5)[..., :1], 3, axis=-1)  # varies in light, in no colour
-    assert np.abs(whitened(PLAIN, grey).whitening).max() <= 255.1
-    single = whitened(PLAIN, scalps(1))
+    assert np.abs(fit_whitening(PLAIN, grey).whitening).max() <= 255.1
+    single = fit_whitening(PLAIN, scalps(1))
     assert np.isfinite(single.whitening).all()
 
 
@@ -387,7 +387,7 @@ def test_fewer_pixels_where_they_are_enough(
 
 def test_a_network_sees_what_its_preprocessing_says() -> None:
     data = saved(Image.fromarray(gradient(480, 640)), "JPEG")
-    whole, fewer = (images.seen(data, replace(PLAIN, reduced=reduced)) for reduced in (False, True))
+    whole, fewer = (images.preprocess(data, replace(PLAIN, reduced=reduced)) for reduced in (False, True))
     assert (whole == resize(decode(data).pixels, PLAIN)).all()
     assert (fewer == resize(decode(data, (160, 160)).pixels, PLAIN)).all()
     assert 0 < np.abs(whole.astype(int) - fewer).mean() < 2

@@ -29,7 +29,7 @@ from scalp_core.runs.run import Run, Serving
 def test_the_answer_is_what_the_network_says(trained: Trained) -> None:
     answer = grade(trained.picture)
     network = load_network(trained.run)
-    pixels = images.seen(trained.picture, trained.run.preprocessing)
+    pixels = images.preprocess(trained.picture, trained.run.preprocessing)
     with torch.inference_mode():
         evidence = network(torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float())
     expected = logits(evidence).softmax(-1)[0].numpy()

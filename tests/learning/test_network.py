@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from scalp_core.architectures import ARCHITECTURES
 from scalp_core.errors import ScalpError
 from scalp_core.files import sha256
-from scalp_core.images import Preprocessing, whitened
+from scalp_core.images import Preprocessing, fit_whitening
 from scalp_core.labels import CONDITIONS
 from scalp_core.learning.backbones import timm, torchvision_models
 from scalp_core.learning.export import export
@@ -69,7 +69,7 @@ def coloured_whitening(preprocessing: Preprocessing) -> Preprocessing:
     """A whitening that mixes the channels."""
     generator = np.random.default_rng(0)
     light, colour = generator.integers(0, 200, (4, 32, 32, 1)), generator.integers(0, 50, (4, 32, 32, 3))
-    return whitened(preprocessing, (light + colour).astype(np.uint8))
+    return fit_whitening(preprocessing, (light + colour).astype(np.uint8))
 
 
 def test_whitening_is_inside_the_network_and_its_export(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ BREAKS, HALVINGS = 6, 3  # straight edges of a sheet, and how often each of them
 SATELLITES = 3  # crumbs about every flake
 POWDER = (0.0, 8.0, 24.0, 60.0)  # crumbs anywhere
 # Flakes and crumbs decided on at any severity, so that a higher one only adds to those of a lower one.
-MOST_FLAKES, MOST_POWDER = 36, 60
+MAX_FLAKES, MAX_POWDER = 36, 60
 
 # Thickness in steps of 8 bits: one layer is translucent and greyish, three are opaque and cream.
 LAYER = 46.0
@@ -77,23 +77,21 @@ def _layers(severity: float, hair: Hair, generator: np.random.Generator) -> Pixe
         return thickness
     radii = _radii(count, at_severity(severity, COVERAGE), generator)
     centres, axes = _places(hair, generator)
-    shapes = _torn(generator).reshape(MOST_FLAKES, -1, 2)
-    outlines = (centres[:, None] + shapes @ axes * radii[:, None, None]).reshape(MOST_FLAKES, LAYERS, -1, 2)
-    amounts = (
-        LAYER * generator.uniform(0.6, 1.25, (MOST_FLAKES, 1)) * generator.uniform(0.8, 1.2, (MOST_FLAKES, LAYERS))
-    )
+    shapes = _torn(generator).reshape(MAX_FLAKES, -1, 2)
+    outlines = (centres[:, None] + shapes @ axes * radii[:, None, None]).reshape(MAX_FLAKES, LAYERS, -1, 2)
+    amounts = LAYER * generator.uniform(0.6, 1.25, (MAX_FLAKES, 1)) * generator.uniform(0.8, 1.2, (MAX_FLAKES, LAYERS))
     for flake in range(count):
         for layer in range(min(LAYERS, 2 + int(radii[flake] / PX_A_LAYER))):
             _add(thickness, outlines[flake, layer], float(amounts[flake, layer]))
     _add_crumbs(thickness, _around(centres, radii, generator), count * SATELLITES, generator)
-    powder = generator.uniform((0, 0), (WIDTH, HEIGHT), (MOST_POWDER, 2))
+    powder = generator.uniform((0, 0), (WIDTH, HEIGHT), (MAX_POWDER, 2))
     _add_crumbs(thickness, powder, int(at_severity(severity, POWDER)), generator)
     return thickness
 
 
 def _around(centres: Points, radii: Points, generator: np.random.Generator) -> Points:
     """Return the places of crumbs that broke off the flakes: SATELLITES beside each, in the order of the flakes."""
-    angles = generator.uniform(0, 2 * math.pi, (MOST_FLAKES, SATELLITES))
+    angles = generator.uniform(0, 2 * math.pi, (MAX_FLAKES, SATELLITES))
     away = radii[:, None] * generator.uniform(0.9, 1.7, angles.shape) + generator.exponential(7.0, angles.shape)
     places = centres[:, None] + np.stack([np.cos(angles), np.sin(angles)], axis=-1) * away[..., None]
     return np.asarray(places.reshape(-1, 2))
@@ -102,18 +100,18 @@ def _around(centres: Points, radii: Points, generator: np.random.Generator) -> P
 def _radii(count: int, coverage: float, generator: np.random.Generator) -> Points:
     """Return the radii of all flakes, such that the first `count` of them have the target area."""
     area = coverage * math.exp(COVERAGE_SPREAD * generator.standard_normal()) * AREA
-    sizes = np.exp(SIZE_SPREAD * generator.standard_normal(MOST_FLAKES))
+    sizes = np.exp(SIZE_SPREAD * generator.standard_normal(MAX_FLAKES))
     scale = math.sqrt(area / (math.pi * float((sizes[:count] ** 2).sum())))
     return np.asarray(np.clip(sizes * scale, *RADII))
 
 
 def _places(hair: Hair, generator: np.random.Generator) -> tuple[Points, Points]:
     """Return the places of the flakes, and the two axes each is stretched along: many hang on a shaft."""
-    nests = scattered(NESTS, 60.0, generator)[generator.integers(NESTS, size=MOST_FLAKES)]
-    centres = nests + generator.normal(0, NEST_SPREAD, (MOST_FLAKES, 2))
+    nests = scattered(NESTS, 60.0, generator)[generator.integers(NESTS, size=MAX_FLAKES)]
+    centres = nests + generator.normal(0, NEST_SPREAD, (MAX_FLAKES, 2))
     centres = np.clip(centres, MARGIN, (WIDTH - MARGIN, HEIGHT - MARGIN))
-    angles, stretches = generator.uniform(0, math.pi, MOST_FLAKES), generator.uniform(1.0, 1.9, MOST_FLAKES)
-    hung, which, where, longer = generator.random((4, MOST_FLAKES))
+    angles, stretches = generator.uniform(0, math.pi, MAX_FLAKES), generator.uniform(1.0, 1.9, MAX_FLAKES)
+    hung, which, where, longer = generator.random((4, MAX_FLAKES))
     for flake in np.flatnonzero(hung < ON_A_SHAFT) if hair.shafts else ():
         path = hair.shafts[int(which[flake] * len(hair.shafts))].path
         place = 1 + int(where[flake] * (len(path) - 1))
@@ -131,7 +129,7 @@ def _torn(generator: np.random.Generator) -> Points:
 
     Every layer is smaller than the one below and drawn to the same side.
     """
-    shape = (MOST_FLAKES, LAYERS, BREAKS)
+    shape = (MAX_FLAKES, LAYERS, BREAKS)
     angles = 2 * math.pi * (np.arange(BREAKS) + generator.uniform(-0.42, 0.42, shape)) / BREAKS
     points = np.stack([np.cos(angles), np.sin(angles)], axis=-1) * generator.uniform(0.7, 1.3, (*shape, 1))
     for _ in range(HALVINGS):
@@ -139,9 +137,9 @@ def _torn(generator: np.random.Generator) -> Points:
         across = np.stack([-ahead[..., 1], ahead[..., 0]], axis=-1)
         share, offset = generator.uniform(0.35, 0.65, ahead.shape[:-1]), generator.normal(0, 0.11, ahead.shape[:-1])
         between = points + ahead * share[..., None] + across * offset[..., None]
-        points = np.stack([points, between], axis=-2).reshape(MOST_FLAKES, LAYERS, -1, 2)
+        points = np.stack([points, between], axis=-2).reshape(MAX_FLAKES, LAYERS, -1, 2)
     shares = np.linspace(1.0, 0.42, LAYERS)[:, None, None]
-    lean = generator.normal(0, 0.42, (MOST_FLAKES, 1, 1, 2))
+    lean = generator.normal(0, 0.42, (MAX_FLAKES, 1, 1, 2))
     return np.asarray(points * shares + lean * (1.0 - shares))
 
 

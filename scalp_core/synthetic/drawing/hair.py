@@ -62,7 +62,7 @@ STEPS = 26  # points along a shaft
 # Where they lie between its root, 0, and its tip, 1: densest at the root.
 ALONG = np.linspace(0.0, 1.0, STEPS) ** 1.6
 FILLED_EDGE = 0.6  # px that OpenCV fills a shaft wider than it looks
-MOST_SHIFT = 800  # px of a grain that are skipped, so that no two hairs shine alike
+MAX_SHIFT = 800  # px of a grain that are skipped, so that no two hairs shine alike
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ def shade_under_hair(lab: Field, hair: Hair) -> None:
 def draw_hair(frame: Pixels, hair: Hair, generator: np.random.Generator) -> Pixels:
     """Draw all shafts into `frame`; return the mask of those that lie on top of flakes."""
     above = np.zeros(HEIGHT * WIDTH, dtype=np.uint8)
-    shades, shift = grains(generator), generator.integers(0, MOST_SHIFT, len(hair.shafts))
+    shades, shift = grains(generator), generator.integers(0, MAX_SHIFT, len(hair.shafts))
     shine = generator.uniform(0.35, 1.0, len(hair.shafts))
     for number in sorted(range(len(hair.shafts)), key=lambda number: hair.shafts[number].above):
         shaft, grain = hair.shafts[number], shades[number % GRAINS, :, shift[number] :]

@@ -26,7 +26,7 @@ from scalp_core.synthetic.drawing.scene import Hair
 LIFTED = (0.0, 0.115, 0.245, 0.45)
 STRENGTH = (0.6, 0.88, 0.95, 1.0)  # how white what has lifted is
 COLLARS = (0.0, 0.35, 0.65, 1.0)  # share of the follicles that wear one
-LEAST = 0.005  # of the frame, below which nothing would be seen
+MIN_LIFTED = 0.005  # of the frame, below which nothing would be seen
 
 # The plates are laid out at half size, lengths in px of that; only their edges are drawn at full size.
 SMALL_WIDTH, SMALL_HEIGHT = WIDTH // HALF, HEIGHT // HALF
@@ -37,7 +37,7 @@ AROUND_FOLLICLE = 5  # px of quarter size where plates lift first
 
 # Opacities of 255; together never so white as dandruff.
 WHITE = (240.0, 240.0, 238.0)
-FILM, RIM, LIT, CRACK, COLLAR, MOST = 80.0, 76.0, 1.0, 84.0, 105.0, 170.0
+FILM, RIM, LIT, CRACK, COLLAR, MAX_OPACITY = 80.0, 76.0, 1.0, 84.0, 105.0, 170.0
 SHADE = 0.22  # of the light that a lifted edge keeps from the skin behind it
 LEVEL = 128  # grey level of what is neither turned to the light nor away from it
 RELIEF = np.array([[-1, -1, 0], [-1, 0, 1], [0, 1, 1]], dtype=np.float32) * np.float32(0.16)
@@ -69,7 +69,7 @@ class Layer:
 def add_lace(surface: Pixels, severity: float, hair: Hair, generator: np.random.Generator) -> Pixels:
     """Draw plates with lifted edges, cracks between those about to lift, collars about the follicles."""
     lifted = at_severity(severity, LIFTED)
-    if lifted < LEAST:
+    if lifted < MIN_LIFTED:
         return surface
     plates, rings = generator.spawn(2)
     layer = _horny_layer(hair, plates)
@@ -78,7 +78,7 @@ def add_lace(surface: Pixels, severity: float, hair: Hair, generator: np.random.
     relief = cv2.filter2D(solid, -1, RELIEF, delta=LEVEL)
     white = cv2.addWeighted(_film(layer, depth, solid), 1.0, cv2.subtract(relief, LEVEL), LIT, 0.0)
     white = cv2.max(cv2.max(white, _cracks(layer, edge)), _collars(severity, hair, rings))
-    opacity = np.minimum(white, np.uint8(MOST)).astype(np.float32)
+    opacity = np.minimum(white, np.uint8(MAX_OPACITY)).astype(np.float32)
     opacity *= np.float32(at_severity(severity, STRENGTH) / 255.0)
     shade = cv2.convertScaleAbs(cv2.subtract(LEVEL, relief), alpha=SHADE)
     return overlay(np.asarray(cv2.subtract(surface, cv2.merge([shade] * 3)), dtype=np.uint8), WHITE, opacity)

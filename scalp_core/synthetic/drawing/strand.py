@@ -22,7 +22,7 @@ LAMP: Colour = (236.0, 240.0, 244.0)
 LINE, GLOSS = 0.75, 0.2  # most of it that the bright line and the broad gloss reflect
 LINE_WIDTH, THINNEST_LINE = 0.34, 1.1  # in half widths, but at least so many px
 SHEEN_OFF_AXIS = 0.16  # in half widths, towards the lamp
-LONGEST = 2048  # px that the grains of hair reach
+MAX_LENGTH = 2048  # px that the grains of hair reach
 GRAINS = 8  # different ones in a frame; no two hairs begin at the same place of one
 REGROWTH_EDGE = 25.0  # px over which a dye ends
 END = 4  # px behind the tip where it has faded
@@ -31,8 +31,8 @@ Index = npt.NDArray[np.int32]
 
 
 def grains(generator: np.random.Generator) -> Field:
-    """Return variations along hairs, (GRAINS, 4, LONGEST): tone, bright line, broad gloss, wandering of the line."""
-    slow, middle, short, fine = (noise(generator, 1.0, LONGEST, GRAINS, cell) for cell in (90.0, 38.0, 14.0, 5.0))
+    """Return variations along hairs, (GRAINS, 4, MAX_LENGTH): tone, bright line, broad gloss, wandering of the line."""
+    slow, middle, short, fine = (noise(generator, 1.0, MAX_LENGTH, GRAINS, cell) for cell in (90.0, 38.0, 14.0, 5.0))
     tone = np.float32(1.0) + np.float32(0.10) * slow + np.float32(0.06) * fine
     line = smoothstep(middle + slow + np.float32(0.5) * short + np.float32(0.35) * fine, 0.1, 2.3)
     gloss = smoothstep(slow[::-1] + np.float32(0.4) * middle, -0.6, 1.8)
