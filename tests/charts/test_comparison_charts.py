@@ -148,8 +148,8 @@ def test_forest_shows_every_other_side_with_its_verdict(four: Comparison, metric
     rows = rows_with(chart, "difference")
     assert [row["side"] for row in rows] == ["r", "e", "g"]
     for row in rows:
-        found = pairs[(pairs["side"] == row["side"]) & (pairs["other"] == "v")].iloc[0]
-        assert (row["difference"], row["low"], row["high"]) == tuple(found[["difference", "low", "high"]])
+        pair = pairs[(pairs["side"] == row["side"]) & (pairs["other"] == "v")].iloc[0]
+        assert (row["difference"], row["low"], row["high"]) == tuple(pair[["difference", "low", "high"]])
         assert row["row"].split("\n") == [NAMES[row["side"]], Verdict.WORSE.text(language)]
         assert (row["difference"] < 0) == (metric == KAPPA)  # worse is less agreement, or more error
     ((band,),) = [rows for rows in tables_of(chart) if "zero" in rows[0]]
@@ -165,8 +165,8 @@ def test_verdicts_differ_in_colour_or_shape(four: Comparison) -> None:
         chart = forest_chart(four.pairs(KAPPA, condition), NAMES, reference, KAPPA, "en").to_dict()
         (points,) = layers(chart, "point")
         looks = zip(*(points["encoding"][key]["scale"]["range"] for key in ("color", "shape")), strict=True)
-        known = dict(zip(points["encoding"]["shape"]["scale"]["domain"], looks, strict=True))
-        seen |= {(row["kind"], known[row["kind"]]) for row in rows_with(chart, "difference")}
+        look_of = dict(zip(points["encoding"]["shape"]["scale"]["domain"], looks, strict=True))
+        seen |= {(row["kind"], look_of[row["kind"]]) for row in rows_with(chart, "difference")}
     assert {kind for kind, _ in seen} == set(Verdict)
     assert len({look for _, look in seen}) == len(Verdict)
 
@@ -196,9 +196,9 @@ def test_recall_is_that_of_the_matrix(four: Comparison) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_grade_that_nobody_has_keeps_its_row(language: str) -> None:
-    found = aligned_predictions()
-    found.truth[condition_index(EQUAL)] = np.minimum(found.truth[condition_index(EQUAL)], 2)
-    rare = compare(found, {"v": ["v"], "g": ["g"]}, replicates=20)
+    predictions = aligned_predictions()
+    predictions.truth[condition_index(EQUAL)] = np.minimum(predictions.truth[condition_index(EQUAL)], 2)
+    rare = compare(predictions, {"v": ["v"], "g": ["g"]}, replicates=20)
     chart = recall_chart(rare, EQUAL, {"v": "vgg11_bn", "g": "googlenet"}, language).to_dict()
     rows = chart["layer"][0]["encoding"]["y"]["scale"]["domain"]
     assert rows[-1] == f"{grade_name(3, language)}\nn = 0"
@@ -222,11 +222,11 @@ def test_families_have_colours_and_second_is_hollow(four: Comparison) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_reliability_tells_the_calibration_error(language: str) -> None:
-    found = aligned_predictions()
+    predictions = aligned_predictions()
     tables = {}
     for name, run in (("vgg11_bn", "v"), ("googlenet", "g")):
-        one = found.probabilities[found.run(run), condition_index(ONE_BEST)].astype(float)
-        tables[name] = reliability_bins(one, found.truth[condition_index(ONE_BEST)].astype(int), 5)
+        probabilitiess = predictions.probabilities[predictions.run(run), condition_index(ONE_BEST)].astype(float)
+        tables[name] = reliability_bins(probabilitiess, predictions.truth[condition_index(ONE_BEST)].astype(int), 5)
     chart = reliability_chart(tables, language).to_dict()
     rows = rows_with(chart, "images")
     assert len(rows) == 10
@@ -234,7 +234,7 @@ def test_reliability_tells_the_calibration_error(language: str) -> None:
         mine = [row for row in rows if row["name"].startswith(name)]
         assert [row["accuracy"] for row in mine] == pytest.approx(list(table["accuracy"]))
         assert f"{calibration_error(table):.3f}" in mine[0]["name"]
-    first, last = next(one for one in tables_of(chart) if "images" not in one[0])
+    first, last = next(probabilitiess for probabilitiess in tables_of(chart) if "images" not in probabilitiess[0])
     assert (first["confidence"], last["confidence"]) == (first["accuracy"], last["accuracy"])  # the diagonal
 
 
@@ -283,8 +283,8 @@ def test_the_front_is_what_nothing_cheaper_beats() -> None:
 @pytest.mark.parametrize("cost", ["milliseconds", "parameters"])
 def test_only_known_costs_are_drawn(cost: str, language: str) -> None:
     chart = pareto_chart(COSTS, KAPPA, cost, language).to_dict()
-    shown = {row["name"] for table in tables_of(chart) for row in table}
-    assert ("googlenet" in shown) == (cost == "parameters")
+    names = {row["name"] for table in tables_of(chart) for row in table}
+    assert ("googlenet" in names) == (cost == "parameters")
     (rule,) = layers(chart, "rule")
     assert (rule["encoding"]["y"]["field"], rule["encoding"]["y2"]["field"]) == ("low", "high")
     assert rule["encoding"]["x"]["scale"]["type"] == "log"

@@ -129,7 +129,7 @@ def test_of_many_values_rare_ones_share_bar(language: str) -> None:
 
 def points(colour: list[object]) -> pd.DataFrame:
     numbers = np.arange(len(colour), dtype=float)
-    return pd.DataFrame({"x": numbers, "y": -numbers, "id": [f"p{one:.0f}" for one in numbers], "colour": colour})
+    return pd.DataFrame({"x": numbers, "y": -numbers, "id": [f"p{number:.0f}" for number in numbers], "colour": colour})
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -255,20 +255,20 @@ def test_orange_is_for_and_blue_against() -> None:
     pixels = np.full((40, 80, 3), 128, np.uint8)
     speaking = np.zeros((4, 8), np.float32)
     speaking[:, :3], speaking[:, 5:] = 2.0, -2.0
-    drawn = overlay(pixels, speaking, 2.0, 0.5, edge=80).astype(int)
-    red, green, blue = np.moveaxis(drawn, -1, 0)
+    blended = overlay(pixels, speaking, 2.0, 0.5, edge=80).astype(int)
+    red, green, blue = np.moveaxis(blended, -1, 0)
     assert (red[:, :25] > blue[:, :25] + 40).all()
     assert (blue[:, -25:] > red[:, -25:] + 40).all()
     assert (np.abs(red - green)[:, 39:41] < 25).all()
-    assert drawn[0, 0].tolist() == [179, 112, 64]  # half grey, half orange
+    assert blended[0, 0].tolist() == [179, 112, 64]  # half grey, half orange
     louder = overlay(pixels, speaking * 10, 2.0, 0.5, edge=80)
     assert louder[0, 0].tolist() == [179, 112, 64]  # clipped at the scale
 
 
 @pytest.mark.parametrize(("height", "width"), [(90, 120), (10, 2000), (300, 20), (16_384, 1)])
 def test_an_overlay_keeps_the_picture_s_shape(height: int, width: int) -> None:
-    drawn = overlay(picture(height, width), np.ones((7, 7), np.float32), 1.0, 0.6)
-    assert drawn.dtype == np.uint8
+    blended = overlay(picture(height, width), np.ones((7, 7), np.float32), 1.0, 0.6)
+    assert blended.dtype == np.uint8
     longest = max(height, width)
     # However long and thin the picture: an overlay never takes more memory than a square one.
-    assert drawn.shape == (max(1, round(height * 480 / longest)), max(1, round(width * 480 / longest)), 3)
+    assert blended.shape == (max(1, round(height * 480 / longest)), max(1, round(width * 480 / longest)), 3)

@@ -20,16 +20,18 @@ POINTS = pd.DataFrame(
 )
 
 
-def drawn(curves: pd.DataFrame, marks: pd.DataFrame, language: str) -> tuple[list[str], list[pd.DataFrame]]:
+def chart_layers(curves: pd.DataFrame, marks: pd.DataFrame, language: str) -> tuple[list[str], list[pd.DataFrame]]:
     """Kinds of the layers, and their data."""
-    told: dict[str, Any] = decision_chart(curves, marks, 0.2, language).to_dict()
-    layers = [(layer["mark"]["type"], pd.DataFrame(told["datasets"][layer["data"]["name"]])) for layer in told["layer"]]
+    chart: dict[str, Any] = decision_chart(curves, marks, 0.2, language).to_dict()
+    layers = [
+        (layer["mark"]["type"], pd.DataFrame(chart["datasets"][layer["data"]["name"]])) for layer in chart["layer"]
+    ]
     return [kind for kind, _ in layers], [table for _, table in layers]
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_lines_marks_and_floor(language: str) -> None:
-    kinds, (floor, lines, *points) = drawn(CURVES, POINTS, language)
+    kinds, (floor, lines, *points) = chart_layers(CURVES, POINTS, language)
     assert kinds == ["rule", "line", "point", "point", "point"]
     assert floor["recall"].tolist() == [0.2]
     names = [METRICS[name].short(language) for name in METRIC_NAMES]
@@ -42,6 +44,6 @@ def test_lines_marks_and_floor(language: str) -> None:
 
 def test_what_cannot_be_said_is_left_out() -> None:
     unknown = CURVES.assign(quadratic_weighted_kappa=float("nan"))
-    _, (_, lines, *points) = drawn(unknown, POINTS[POINTS["mark"] != "optimum"], "en")
+    _, (_, lines, *points) = chart_layers(unknown, POINTS[POINTS["mark"] != "optimum"], "en")
     assert lines["metric"].unique().tolist() == [METRICS["worst_grade_recall"].short.en]
     assert [len(table) for table in points] == [2, 2, 0]

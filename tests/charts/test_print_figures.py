@@ -57,22 +57,22 @@ def four() -> Comparison:
 
 def texts(svg: str) -> list[str]:
     """Everything that is written in it, in order."""
-    found = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314  our own
-    return ["".join(one.itertext()).strip() for one in found]
+    elements = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314  our own
+    return ["".join(element.itertext()).strip() for element in elements]
 
 
 def all_of(four: Comparison, language: str) -> Iterator[tuple[str, matplotlib.figure.Figure]]:
     """One figure of each kind."""
-    told = {"synthetic": True}
+    notices = {"synthetic": True}
     counts = {NAMES[side]: four.counts[number, 0] for number, side in enumerate(four.sides)}
     table = reliability_bins(np.full((60, 4), 0.25), np.arange(60) % 4)
-    yield "leaderboard", print_figures.leaderboard(four, NAMES, KAPPA, {ONE_BEST: [CEILING]}, language, **told)
-    yield "wall", print_figures.confusion_matrices(counts, ONE_BEST, language, **told)
-    yield "forest", print_figures.forest(four.pairs(KAPPA, ONE_BEST), NAMES, "v", KAPPA, language, **told)
-    yield "recall", print_figures.recall(four, ONE_BEST, NAMES, language, **told)
-    yield "reliability", print_figures.reliability({"resnet18": table}, language, condition=ONE_BEST, **told)
-    yield "curves", print_figures.curves({"resnet18": HISTORY}, "valid_qwk", language, **told)
-    yield "pareto", print_figures.pareto(COSTS, KAPPA, "milliseconds", language, **told)
+    yield "leaderboard", print_figures.leaderboard(four, NAMES, KAPPA, {ONE_BEST: [CEILING]}, language, **notices)
+    yield "wall", print_figures.confusion_matrices(counts, ONE_BEST, language, **notices)
+    yield "forest", print_figures.forest(four.pairs(KAPPA, ONE_BEST), NAMES, "v", KAPPA, language, **notices)
+    yield "recall", print_figures.recall(four, ONE_BEST, NAMES, language, **notices)
+    yield "reliability", print_figures.reliability({"resnet18": table}, language, condition=ONE_BEST, **notices)
+    yield "curves", print_figures.curves({"resnet18": HISTORY}, "valid_qwk", language, **notices)
+    yield "pareto", print_figures.pareto(COSTS, KAPPA, "milliseconds", language, **notices)
 
 
 # ---- every figure ----
@@ -97,15 +97,16 @@ def test_pictures_that_were_taken_are_not_called_synthetic(four: Comparison) -> 
 
 
 def test_same_figure_is_same_file_from_any_thread(four: Comparison) -> None:
-    def drawn(_: object = None) -> list[str]:
+    def draw(_: object = None) -> list[str]:
         recalls = print_figures.recall(four, ONE_BEST, NAMES, "en")
         return [
-            print_figures.as_svg(one) for one in (recalls, print_figures.pareto(COSTS, KAPPA, "milliseconds", "en"))
+            print_figures.as_svg(figure)
+            for figure in (recalls, print_figures.pareto(COSTS, KAPPA, "milliseconds", "en"))
         ]
 
-    alone, before = drawn(), dict(matplotlib.rcParams)
+    alone, before = draw(), dict(matplotlib.rcParams)
     with ThreadPoolExecutor(4) as pool:
-        assert all(together == alone for together in pool.map(drawn, range(4)))
+        assert all(together == alone for together in pool.map(draw, range(4)))
     assert dict(matplotlib.rcParams) == before  # nobody else's figures look otherwise for it
 
 
@@ -152,13 +153,13 @@ def test_leaderboard_shows_values_intervals_and_letters(four: Comparison, metric
         letters = four.tied(metric, condition)
         assert set(condition.text(language).split()) <= set(" ".join(written).split())  # over several lines
         for side in NAMES:
-            found = four.estimate(metric, side, condition)
-            if np.isnan(found.value):
+            estimate = four.estimate(metric, side, condition)
+            if np.isnan(estimate.value):
                 assert "–" in written
                 continue
-            assert f"{found.value:.2f} {letters[side]}" in written
-            if not np.isnan(found.low):
-                assert f"{found.low:z.2f} … {found.high:z.2f}".replace("-", "−") in written
+            assert f"{estimate.value:.2f} {letters[side]}" in written
+            if not np.isnan(estimate.low):
+                assert f"{estimate.low:z.2f} … {estimate.high:z.2f}".replace("-", "−") in written
     assert set(NAMES.values()) <= set(written)
     assert (CEILING.name(language) in written) == (metric == KAPPA)
     assert written.count("0.97") >= (len(CONDITIONS) if metric == KAPPA else 0)
@@ -216,10 +217,11 @@ def test_recall_names_how_many_pictures_there_are(four: Comparison, language: st
 
 
 def test_reliability_has_panel_side_with_its_error() -> None:
-    one = aligned_predictions()
-    known = one.judged[0, condition_index(ONE_BEST)]
+    predictions = aligned_predictions()
+    judged = predictions.judged[0, condition_index(ONE_BEST)]
     table = reliability_bins(
-        one.probabilities[0, condition_index(ONE_BEST)][known], one.truth[condition_index(ONE_BEST)][known]
+        predictions.probabilities[0, condition_index(ONE_BEST)][judged],
+        predictions.truth[condition_index(ONE_BEST)][judged],
     )
     names = [f"vit_tiny · {number}" for number in range(6)]
     svg = print_figures.as_svg(print_figures.reliability(dict.fromkeys(names, table), "en", condition=ONE_BEST))
@@ -269,8 +271,8 @@ def test_ladder_has_panel_metric_and_hollow_points_aside() -> None:
     steps = pd.DataFrame(
         {"step": ["seed", "full"], "alternative": [False, True], KAPPA: [0.5, 0.6], f"{KAPPA}_low": [0.4, np.nan]}
     ).assign(**{f"{KAPPA}_high": [0.6, np.nan], AMAE: [0.5, 0.4]})
-    drawn = print_figures.ladder(
+    figure = print_figures.ladder(
         steps, {"seed": "cross-entropy", "full": "full balance"}, {KAPPA: "QWK ↑", AMAE: "AMAE ↓"}, "pustules"
     )
-    written = texts(print_figures.as_svg(drawn))
+    written = texts(print_figures.as_svg(figure))
     assert {"cross-entropy", "full balance", "QWK ↑", "AMAE ↓", "pustules"} <= set(written)

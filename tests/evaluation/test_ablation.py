@@ -123,7 +123,7 @@ def test_creating_makes_each_network_once() -> None:
     ]
     assert len(runs) == len(list_runs()) == 12  # temperature and rule decide otherwise with the same networks
     assert all(run.state is State.QUEUED for run in runs)
-    shared = [one.steps for one in plan_trainings(BASE, [0])]
+    shared = [training.steps for training in plan_trainings(BASE, [0])]
     assert shared[1] == ("colours", "temperature", "rule")
     assert ensure_runs(BASE, [0, 1]) == runs
     assert len(list_runs()) == 12
@@ -149,8 +149,8 @@ def test_run_of_the_same_recipe_is_reused() -> None:
 @pytest.mark.usefixtures("tiny")
 def test_run_on_changed_labels_is_not_reused() -> None:
     old = create_run(BASE, "old")
-    asked = read_json(old.folder / "recipe.json")
-    write_json(old.folder / "recipe.json", asked | {"index_hash": "another"})
+    created = read_json(old.folder / "recipe.json")
+    write_json(old.folder / "recipe.json", created | {"index_hash": "another"})
     assert find_trained(BASE) is None
 
 
@@ -193,7 +193,7 @@ def predictions(skill: float, seed: int, sure: float = 1.0) -> pd.DataFrame:
         skill: what a step of distance to the truth costs, in logits.
         sure: above 1 exaggerates.
     """
-    truth_of, made = np.random.default_rng(0), []
+    truth_of, tables = np.random.default_rng(0), []
     noise = np.random.default_rng(seed)
     for part in ("calib", "test"):
         truth = truth_of.choice(4, 800, p=SHARES)
@@ -202,16 +202,16 @@ def predictions(skill: float, seed: int, sure: float = 1.0) -> pd.DataFrame:
         probabilities = np.exp(sure * logits)
         table = pd.DataFrame(probabilities / probabilities.sum(axis=1, keepdims=True), columns=PROBABILITIES)
         names = [f"{part}-{number}" for number in range(800)]
-        made.append(table.assign(image=names, condition=PUSTULES.value, part=part, truth=pd.array(truth, "Int8")))
-    return pd.concat(made, ignore_index=True)
+        tables.append(table.assign(image=names, condition=PUSTULES.value, part=part, truth=pd.array(truth, "Int8")))
+    return pd.concat(tables, ignore_index=True)
 
 
-def finish(run: Run, said: pd.DataFrame) -> None:
+def finish(run: Run, predictions: pd.DataFrame) -> None:
     """As training leaves it."""
     run.write_history([])
     run.write_preprocessing(Preprocessing(64, 64, (0.5,) * 3, (0.5,) * 3, "bilinear"))
     write_text(run.folder / "model.safetensors", "")
-    said.to_parquet(run.predictions_path)
+    predictions.to_parquet(run.predictions_path)
     run.write_manifest({"parameters": 1000})
 
 
@@ -271,9 +271,9 @@ def run_command(monkeypatch: pytest.MonkeyPatch, *flags: str) -> int:
 @pytest.mark.usefixtures("tiny")
 def test_a_plan_trains_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(monkeypatch, "--epochs", "1", "--plan") == 0
-    told = capsys.readouterr().out
-    assert "3 networks of test_efficientnet, 3 to train" in told
-    assert "sampling = full" in told
+    output = capsys.readouterr().out
+    assert "3 networks of test_efficientnet, 3 to train" in output
+    assert "sampling = full" in output
     assert list_runs() == []
     assert run_command(monkeypatch, "--plan", "--epochs", "0") == 2
     with pytest.raises(SystemExit):
@@ -292,10 +292,10 @@ def test_a_trained_ladder_is_told_and_drawn(
     capsys.readouterr()
     figure = tmp_path / "ladder.svg"
     assert run_command(monkeypatch, "--epochs", "1", "--markdown", "--figure", str(figure)) == 0
-    told = capsys.readouterr()
-    assert "0 to train" in told.err
-    assert "SYNTHETIC" in told.out
-    lines = [line.split(" | ") for line in told.out.splitlines() if line.startswith("|")]
+    output = capsys.readouterr()
+    assert "0 to train" in output.err
+    assert "SYNTHETIC" in output.out
+    lines = [line.split(" | ") for line in output.out.splitlines() if line.startswith("|")]
     assert {len(line) for line in lines} == {9}
     assert [line[0].removeprefix("| ") for line in lines[2:]] == [
         "cross-entropy",
@@ -304,7 +304,7 @@ def test_a_trained_ladder_is_told_and_drawn(
         "(square-root oversampling)",
         "(balanced oversampling)",
     ]
-    assert "waiting" not in told.out
+    assert "waiting" not in output.out
     assert ElementTree.parse(figure).getroot().tag.endswith("svg")  # noqa: S314  our own
     assert run_command(monkeypatch, "--epochs", "1") == 0
     assert "calibration error" in capsys.readouterr().out

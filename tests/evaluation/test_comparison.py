@@ -43,7 +43,7 @@ def heads(folders: Folders, name: str = "heads", kind: str = "csv", pictures: in
     return write_dataset(folders.data / name, kind, {}, rows)
 
 
-def finish(name: str, dataset: Dataset, share: float, recipe: Recipe = RECIPE, **asked: Any) -> Run:
+def finish(name: str, dataset: Dataset, share: float, recipe: Recipe = RECIPE, **facts: Any) -> Run:
     """A run that has answered a share of the pictures one grade off; its folder as training leaves it."""
     from scalp_core.paths import artifacts_folder
 
@@ -51,7 +51,7 @@ def finish(name: str, dataset: Dataset, share: float, recipe: Recipe = RECIPE, *
     judged = {"index_hash": dataset.index_hash, "evaluation_hash": dataset.evaluation_hash}
     created = f"2026-01-01T00:00:00+00:00-{name}"
     write_json(
-        folder / "recipe.json", {"recipe": asdict(recipe), "synthetic": False, "created": created} | judged | asked
+        folder / "recipe.json", {"recipe": asdict(recipe), "synthetic": False, "created": created} | judged | facts
     )
     run = Run(folder)
     run.write_history([])
@@ -63,16 +63,16 @@ def finish(name: str, dataset: Dataset, share: float, recipe: Recipe = RECIPE, *
 
 
 def answers(dataset: Dataset, share: float, recipe: Recipe, seed: int) -> pd.DataFrame:
-    generator, found = np.random.default_rng(seed), []
+    generator, tables = np.random.default_rng(seed), []
     for part in ("valid", "test"):
         rows = dataset.index[dataset.index["part"] == part]
         for condition in recipe.conditions:
-            known = rows[condition.value].fillna(0).to_numpy(dtype=np.int64)
-            made = prediction_table(
-                rows[condition.value], add_noise(known, share, generator), condition, part, list(rows["id"])
+            truth = rows[condition.value].fillna(0).to_numpy(dtype=np.int64)
+            table = prediction_table(
+                rows[condition.value], add_noise(truth, share, generator), condition, part, list(rows["id"])
             )
-            found.append(made.drop(columns=["grade", "low", "high"]))
-    return pd.concat(found)
+            tables.append(table.drop(columns=["grade", "low", "high"]))
+    return pd.concat(tables)
 
 
 def test_runs_differing_in_seed_form_one_model(folders: Folders) -> None:
@@ -104,10 +104,10 @@ def test_of_same_recipe_and_seed_latest_counts(folders: Folders) -> None:
     dataset = heads(folders)
     for name in ("a-first", "b-again", "c-latest"):
         finish(name, dataset, 0.3)
-    (side,), left_out = list_candidates(dataset)
+    (side,), excluded = list_candidates(dataset)
     assert [run.id for run in side.runs] == ["c-latest"]
-    assert [one.run.id for one in left_out] == ["a-first", "b-again"]
-    assert all("c-latest" in text for one in left_out for text in (one.reason.en, one.reason.ko))
+    assert [exclusion.run.id for exclusion in excluded] == ["a-first", "b-again"]
+    assert all("c-latest" in text for exclusion in excluded for text in (exclusion.reason.en, exclusion.reason.ko))
 
 
 def test_run_on_other_pictures_is_excluded_with_reason(folders: Folders) -> None:
@@ -115,9 +115,9 @@ def test_run_on_other_pictures_is_excluded_with_reason(folders: Folders) -> None
     finish("here", dataset, 0.3)
     finish("changed", dataset, 0.3, evaluation_hash="before", index_hash="before")
     finish("there", other, 0.3, replace(RECIPE, data="elsewhere"))
-    sides, left_out = list_candidates(dataset)
+    sides, excluded = list_candidates(dataset)
     assert [side.key for side in sides] == ["here"]
-    reasons = {one.run.id: one.reason for one in left_out}
+    reasons = {exclusion.run.id: exclusion.reason for exclusion in excluded}
     assert "labels" in reasons["changed"].en
     assert "elsewhere" in reasons["there"].en
     assert "elsewhere" in reasons["there"].ko
@@ -133,19 +133,19 @@ def test_sides_are_compared_by_captures_and_kept(folders: Folders) -> None:
     for seed in (0, 1):
         finish(f"good-{seed}", dataset, 0.1, replace(RECIPE, seed=seed))
     finish("poor", dataset, 0.7, replace(RECIPE, architecture="test_vit", conditions=(SEBUM,)))
-    sides, _ = list_candidates(dataset)
-    found = compare_models(dataset, sides, "test")
-    assert found is compare_models(dataset, sides, "test")
-    assert found.sides == ("good-0", "poor")
-    assert found.groups == 20
-    assert found.images[found.conditions.index(SEBUM)] == 60
-    assert found.images[found.conditions.index(HAIR)] == 0
-    assert np.isnan(found.values(KAPPA)[:, found.conditions.index(HAIR)]).all()
-    assert found.graded(Condition.ERYTHEMA) == ("good-0",)
-    pairs = found.pairs(KAPPA, SEBUM).set_index(["side", "other"])
+    models, _ = list_candidates(dataset)
+    comparison = compare_models(dataset, models, "test")
+    assert comparison is compare_models(dataset, models, "test")
+    assert comparison.sides == ("good-0", "poor")
+    assert comparison.groups == 20
+    assert comparison.images[comparison.conditions.index(SEBUM)] == 60
+    assert comparison.images[comparison.conditions.index(HAIR)] == 0
+    assert np.isnan(comparison.values(KAPPA)[:, comparison.conditions.index(HAIR)]).all()
+    assert comparison.graded(Condition.ERYTHEMA) == ("good-0",)
+    pairs = comparison.pairs(KAPPA, SEBUM).set_index(["side", "other"])
     assert pairs.loc[("good-0", "poor"), "verdict"] == Verdict.BETTER
-    assert compare_models(dataset, sides, "valid").images[found.conditions.index(HAIR)] == 60
-    assert compare_models(dataset, sides, "train").groups == 0  # nobody answers there
+    assert compare_models(dataset, models, "valid").images[comparison.conditions.index(HAIR)] == 60
+    assert compare_models(dataset, models, "train").groups == 0  # nobody answers there
 
 
 def test_a_run_made_anew_is_compared_anew(folders: Folders) -> None:
@@ -171,14 +171,14 @@ def test_no_run_cannot_be_lined_up(folders: Folders) -> None:
 # ---- references ----
 
 
-def by_name(found: list[Baseline], name: str) -> dict[str, float]:
-    return {one.metric: one.value for one in found if one.name.en == name}
+def by_name(baselines: list[Baseline], name: str) -> dict[str, float]:
+    return {baseline.metric: baseline.value for baseline in baselines if baseline.name.en == name}
 
 
 def test_without_a_network_kappa_is_nothing(folders: Folders) -> None:
     dataset = heads(folders)
-    found = find_baselines(dataset, "test")
-    majority, chance = (by_name(found[SEBUM], name) for name in ("majority grade", "random by frequency"))
+    baselines = find_baselines(dataset, "test")
+    majority, chance = (by_name(baselines[SEBUM], name) for name in ("majority grade", "random by frequency"))
     assert set(majority) == set(chance) == set(METRICS)
     assert majority[KAPPA] == pytest.approx(0)
     assert chance[KAPPA] == pytest.approx(0)
@@ -189,8 +189,8 @@ def test_without_a_network_kappa_is_nothing(folders: Folders) -> None:
     assert majority["worst_grade_recall"] == 0
     assert majority["ranked_probability_score"] == pytest.approx((labels - commonest).abs().mean() / 3)
     assert chance["ranked_probability_score"] < majority["ranked_probability_score"]
-    assert found[HAIR] == []  # no label in the part
-    assert all(one.protocol.en and one.protocol.ko for one in found[SEBUM])
+    assert baselines[HAIR] == []  # no label in the part
+    assert all(baseline.protocol.en and baseline.protocol.ko for baseline in baselines[SEBUM])
 
 
 def test_random_answers_reach_what_is_said_of_them(folders: Folders) -> None:
@@ -199,24 +199,24 @@ def test_random_answers_reach_what_is_said_of_them(folders: Folders) -> None:
     learned = dataset.index.query("part == 'train'")[SEBUM.value].to_numpy(dtype=np.int64)
     labels = dataset.index.query("part == 'valid'")[SEBUM.value].to_numpy(dtype=np.int64)
     generator = np.random.default_rng(0)
-    drawn = np.zeros((4, 4))
-    np.add.at(drawn, (np.tile(labels, 2000), generator.choice(learned, len(labels) * 2000)), 1)
+    random_counts = np.zeros((4, 4))
+    np.add.at(random_counts, (np.tile(labels, 2000), generator.choice(learned, len(labels) * 2000)), 1)
     for name, of in COUNTED.items():
-        assert float(of(drawn)) == pytest.approx(expected[name], abs=0.01), name
+        assert float(of(random_counts)) == pytest.approx(expected[name], abs=0.01), name
 
 
 def test_synthetic_pictures_have_a_ceiling(tiny: Dataset) -> None:
-    found, best = find_baselines(tiny, "test"), ceiling(tiny, "test")
+    baselines, best_kappas = find_baselines(tiny, "test"), ceiling(tiny, "test")
     for condition in CONDITIONS:
-        assert by_name(found[condition], "ceiling")[KAPPA] == pytest.approx(best[condition])
+        assert by_name(baselines[condition], "ceiling")[KAPPA] == pytest.approx(best_kappas[condition])
 
 
 def test_what_others_published_stands_beside_their_pictures_only(folders: Folders) -> None:
     real, own = (
         find_baselines(heads(folders, name, kind), "test") for name, kind in (("real", "aihub"), ("own", "csv"))
     )
-    published = [one for one in real[SEBUM] if "AI Hub" in one.name.en]
-    assert [(one.metric, one.value) for one in published] == [("accuracy", 0.905)]
+    published = [baseline for baseline in real[SEBUM] if "AI Hub" in baseline.name.en]
+    assert [(baseline.metric, baseline.value) for baseline in published] == [("accuracy", 0.905)]
     assert "share captures" in published[0].protocol.en
     assert len(own[SEBUM]) == 2 * len(METRICS)  # nor is the ceiling known
 
@@ -225,8 +225,8 @@ def test_where_part_cannot_say_there_is_no_reference(folders: Folders) -> None:
     dataset = heads(folders)
     rows = dataset.index.reset_index(drop=True)
     rows.loc[rows["part"] != "calib", SEBUM.value] = 0  # healthy heads alone
-    found = find_baselines(write_dataset(dataset.folder, "csv", {}, rows), "test")[SEBUM]
-    assert {one.metric for one in found} == set(METRICS) - {KAPPA, "sensitivity"}
+    baselines = find_baselines(write_dataset(dataset.folder, "csv", {}, rows), "test")[SEBUM]
+    assert {baseline.metric for baseline in baselines} == set(METRICS) - {KAPPA, "sensitivity"}
 
 
 @pytest.mark.parametrize(
@@ -237,22 +237,22 @@ def test_damaged_run_is_excluded_by_name(folders: Folders, damage: str) -> None:
     sound, broken = finish("sound", dataset, 0.2), finish("broken", dataset, 0.3, replace(RECIPE, lr=0.01))
     path = broken.folder / damage
     path.unlink(missing_ok=True) if damage == "model.safetensors" else write_text(path, "PAR1 {")
-    sides, left_out = list_candidates(dataset)
+    sides, excluded = list_candidates(dataset)
     assert [side.runs for side in sides] == [(sound,)]
-    (told,) = left_out
-    assert told.run == broken
-    assert damage in told.reason.en
-    assert damage in told.reason.ko
+    (exclusion,) = excluded
+    assert exclusion.run == broken
+    assert damage in exclusion.reason.en
+    assert damage in exclusion.reason.ko
 
 
 def test_tables_with_other_labels_are_refused(folders: Folders) -> None:
     dataset = heads(folders)
-    one, other = finish("one", dataset, 0.2), finish("other", dataset, 0.3, replace(RECIPE, lr=0.01))
+    run, other = finish("one", dataset, 0.2), finish("other", dataset, 0.3, replace(RECIPE, lr=0.01))
     table = other.raw_predictions.copy()
     table["truth"] = (table["truth"] + 1) % 4
     table.to_parquet(other.predictions_path)
     with pytest.raises(ScalpError) as caught:
-        align_runs(dataset, [one, other], "valid")
+        align_runs(dataset, [run, other], "valid")
     assert caught.value.code == "not_alike"
     assert "one, other" in caught.value.text.ko
 

@@ -65,9 +65,11 @@ def copied(run: Run, name: str, recipe: dict[str, object], **facts: object) -> R
     """The same run under another name, as if it had been asked for otherwise; it grades one condition."""
     folder = run.folder.parent / name
     shutil.copytree(run.folder, folder)
-    asked = read_json(folder / "recipe.json")
+    created = read_json(folder / "recipe.json")
     graded = [condition.value for condition in GRADED]
-    write_json(folder / "recipe.json", asked | facts | {"recipe": asked["recipe"] | {"conditions": graded} | recipe})
+    write_json(
+        folder / "recipe.json", created | facts | {"recipe": created["recipe"] | {"conditions": graded} | recipe}
+    )
     rows = pd.read_parquet(folder / "predictions.parquet")
     rows[rows["condition"].isin(graded)].to_parquet(folder / "predictions.parquet")
     return Run(folder)
@@ -140,10 +142,10 @@ def test_conditions_have_chapters_and_figures_names(texts: dict[str, str], langu
     titles = page.of("h2")
     for condition in CONDITIONS:
         assert f"{condition.number} · {condition.text(language)}" in titles
-    drawn = [attributes for tag, attributes in page.elements if tag == "svg"]
+    figures = [attributes for tag, attributes in page.elements if tag == "svg"]
     # Three leaderboards; wall, differences, recall, reliability and costs of one condition; two of learning curves.
-    assert len(drawn) == 3 + 5 * len(GRADED) + 2
-    assert all(attributes["role"] == "img" and attributes["aria-label"] for attributes in drawn)
+    assert len(figures) == 3 + 5 * len(GRADED) + 2
+    assert all(attributes["role"] == "img" and attributes["aria-label"] for attributes in figures)
     if language == "ko":
         plain = " ".join(text for where, text in page.texts if where in ("h1", "h2", "h3", "p", "li", "dt", "th"))
         assert not re.findall(r"\b(?:the|of|and|pictures|models?)\b", plain)
@@ -177,7 +179,7 @@ def test_what_people_typed_is_text(texts: dict[str, str]) -> None:
         page = Page(text)
         assert HOSTILE not in text
         assert "&lt;img src=x" in text
-        assert [one for one in page.of("td") if "<img src=x" in one]
+        assert [cell for cell in page.of("td") if "<img src=x" in cell]
 
 
 def test_the_command_makes_it_again(texts: dict[str, str], sides: list[Model], trained: Trained) -> None:
@@ -209,11 +211,11 @@ def test_a_side_is_the_runs_asked_for(sides: list[Model]) -> None:
     ],
 )
 def test_impossible_report_is_explained_and_unwritten(
-    tmp_path, words: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path, words: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["training.report", "--html", str(tmp_path / "r.html"), *words])
     assert report.main() == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -226,9 +228,9 @@ def test_forms_that_make_no_sense_are_refused(words: list[str], monkeypatch: pyt
 
 
 def test_unwritable_file_is_a_readable_error(sides: list[Model], trained: Trained, tmp_path) -> None:
-    with pytest.raises(ScalpError) as told:
+    with pytest.raises(ScalpError) as raised:
         report._write_html(tmp_path / "no" / "such" / "folder.html", trained.dataset, "test", [sides[1].key], "en")
-    assert told.value.code == "report_not_written"
+    assert raised.value.code == "report_not_written"
 
 
 def test_pages_and_rest_start_without_what_only_prints() -> None:

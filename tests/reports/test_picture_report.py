@@ -69,9 +69,9 @@ def answer(trained: Trained) -> Answer:
 
 
 def page(graded: Sequence[GradedPicture], language: str = "en") -> Page:
-    found = Page(render_html(graded, language, MADE))
-    assert found.open == []
-    return found
+    document = Page(render_html(graded, language, MADE))
+    assert document.open == []
+    return document
 
 
 def several(data: bytes, answer: Answer) -> list[GradedPicture]:
@@ -89,64 +89,64 @@ def several(data: bytes, answer: Answer) -> list[GradedPicture]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_it_asks_for_nothing_and_runs_nothing(trained: Trained, answer: Answer, language: str) -> None:
     document = render_html(several(trained.picture, answer), language, MADE)
-    found = Page(document)
-    assert found.elements[0] == ("html", {"lang": language})
-    tags = {tag for tag, _ in found.elements}
+    parsed = Page(document)
+    assert parsed.elements[0] == ("html", {"lang": language})
+    tags = {tag for tag, _ in parsed.elements}
     assert tags.isdisjoint({"script", "link", "iframe", "object", "form", "a", "svg", "base"})
-    for _, attributes in found.elements:
+    for _, attributes in parsed.elements:
         assert not [name for name in attributes if name.startswith("on") or name in ("href", "action", "srcset")]
-    assert all((one["src"] or "").startswith("data:image/jpeg;base64,") for one in found.of("img"))
+    assert all((attributes["src"] or "").startswith("data:image/jpeg;base64,") for attributes in parsed.of("img"))
     assert not re.search(r"url\(|@import|https?:", document)
-    (policy,) = (one for one in found.of("meta") if "http-equiv" in one)
+    (policy,) = (attributes for attributes in parsed.of("meta") if "http-equiv" in attributes)
     assert policy["content"] == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_names_and_messages_are_text_whatever_they_hold(trained: Trained, answer: Answer, language: str) -> None:
-    found = page(several(trained.picture, answer), language)
-    whole = " ".join(found.texts)
+    document = page(several(trained.picture, answer), language)
+    whole = " ".join(document.texts)
     assert whole.count(HOSTILE) == 2  # in the table and on its page
     assert BLURRED.text(language) in whole
     assert BAD.text(language) in whole
-    assert "b" not in {tag for tag, _ in found.elements}
+    assert "b" not in {tag for tag, _ in document.elements}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_page_says_all_that_was_answered(trained: Trained, answer: Answer, language: str) -> None:
-    found = page([several(trained.picture, answer)[0]], language)
-    assert sum("page" in (one.get("class") or "") for one in found.of("section")) == 1
+    document = page([several(trained.picture, answer)[0]], language)
+    assert sum("page" in (attributes.get("class") or "") for attributes in document.of("section")) == 1
     for condition, grading in answer.gradings.items():
-        assert f"{condition.number} {condition.text(language)}" in found.text
-        assert f"{int(grading.grade)} {grading.grade.text(language)}" in found.text
+        assert f"{condition.number} {condition.text(language)}" in document.text
+        assert f"{int(grading.grade)} {grading.grade.text(language)}" in document.text
         for share in grading.probabilities:
-            assert f"{share:.0%}" in found.texts
-    bars = [one for one in found.of("span") if (one.get("class") or "").startswith("bar ")]
-    widths = [float(str(one["style"]).removeprefix("width: ").removesuffix("%")) for one in bars]
+            assert f"{share:.0%}" in document.texts
+    bars = [attributes for attributes in document.of("span") if (attributes.get("class") or "").startswith("bar ")]
+    widths = [float(str(attributes["style"]).removeprefix("width: ").removesuffix("%")) for attributes in bars]
     shares = [100 * share for grading in answer.gradings.values() for share in grading.probabilities]
     assert widths == pytest.approx(shares, abs=0.051)
-    assert answer.scalp_type.text(language) in found.text
-    assert answer.scalp_type.reason(language) in found.text
-    for told in (trained.run.id, trained.run.recipe.architecture, f"Scalp Lab {__version__}", "2026-03-04 05:06 UTC"):
-        assert told in found.text
-    assert {"en": "left side", "ko": "좌측 측두부"}[language] in found.text
-    assert {"en": "passed", "ko": "통과"}[language] in found.texts
+    assert answer.scalp_type.text(language) in document.text
+    assert answer.scalp_type.reason(language) in document.text
+    for text in (trained.run.id, trained.run.recipe.architecture, f"Scalp Lab {__version__}", "2026-03-04 05:06 UTC"):
+        assert text in document.text
+    assert {"en": "left side", "ko": "좌측 측두부"}[language] in document.text
+    assert {"en": "passed", "ko": "통과"}[language] in document.texts
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_research_only_and_synthetic_stand_on_every_page(trained: Trained, answer: Answer, language: str) -> None:
-    found = page(several(trained.picture, answer)[:3], language)
-    assert found.text.count({"en": "Research only.", "ko": "연구용이에요."}[language]) == 4
-    assert found.text.count("SYNTHETIC") == 4
+    document = page(several(trained.picture, answer)[:3], language)
+    assert document.text.count({"en": "Research only.", "ko": "연구용이에요."}[language]) == 4
+    assert document.text.count("SYNTHETIC") == 4
 
 
 def test_the_picture_and_its_maps_are_in_it(trained: Trained, answer: Answer) -> None:
-    found = page([several(trained.picture, answer)[0]])
-    pictures = [_picture(str(one["src"])) for one in found.of("img")]
+    document = page([several(trained.picture, answer)[0]])
+    pictures = [_picture(str(attributes["src"])) for attributes in document.of("img")]
     assert [picture.size for picture in pictures] == [(640, 480)] + [(320, 240)] * 6
     plain = np.asarray(pictures[0].resize((320, 240)), dtype=float)
-    apart = [np.abs(np.asarray(one, dtype=float) - plain).mean() for one in pictures[1:]]
+    apart = [np.abs(np.asarray(attributes, dtype=float) - plain).mean() for attributes in pictures[1:]]
     assert max(apart) > 5, "something is drawn on it"
-    assert all(one["alt"] for one in found.of("img"))
+    assert all(attributes["alt"] for attributes in document.of("img"))
 
 
 def _picture(source: str) -> Image.Image:
@@ -154,12 +154,12 @@ def _picture(source: str) -> Image.Image:
 
 
 def test_what_the_gate_found(trained: Trained, answer: Answer) -> None:
-    passed, unchecked, insisted, withheld, _ = (page([one]) for one in several(trained.picture, answer))
+    passed, unchecked, insisted, withheld, _ = (page([picture]) for picture in several(trained.picture, answer))
     assert "passed" in passed.texts
     assert "not done: this model has no quality check" in unchecked.texts
-    for one in (insisted, withheld):
-        assert "Quality check failed." in one.texts
-        assert "failed" in one.texts
+    for picture in (insisted, withheld):
+        assert "Quality check failed." in picture.texts
+        assert "failed" in picture.texts
     assert "do not rely on these grades" in insisted.text
     assert len(insisted.of("article")) == len(CONDITIONS)
     assert withheld.of("article") == []
@@ -172,35 +172,35 @@ def test_grade_sets_only_where_they_are_promised(trained: Trained, answer: Answe
         condition: replace(grading, grade_set=(GRADES[0], GRADES[condition.number % 2]))
         for condition, grading in answer.gradings.items()
     }
-    found = page([GradedPicture("a.jpg", trained.picture, replace(answer, gradings=gradings))]).texts
-    assert found.count("90% range: 0 normal – 1 mild") == 3
-    assert found.count("90% range: 0 normal") == 3
+    texts = page([GradedPicture("a.jpg", trained.picture, replace(answer, gradings=gradings))]).texts
+    assert texts.count("90% range: 0 normal – 1 mild") == 3
+    assert texts.count("90% range: 0 normal") == 3
 
 
 def test_conditions_that_nobody_grades_are_named(trained: Trained) -> None:
     answer = predict.graders([Condition.DANDRUFF, Condition.ERYTHEMA]).grade(trained.picture)
-    found = page([GradedPicture("a.jpg", trained.picture, answer)])
-    assert "No model for: fine scaling, excess sebum, follicular erythema / pustules, hair loss." in found.texts
-    assert len(found.of("article")) == 2
+    document = page([GradedPicture("a.jpg", trained.picture, answer)])
+    assert "No model for: fine scaling, excess sebum, follicular erythema / pustules, hair loss." in document.texts
+    assert len(document.of("article")) == 2
 
 
 def test_several_begin_with_a_table_of_all(trained: Trained, answer: Answer) -> None:
     graded = several(trained.picture, answer)
-    found = page(graded)
-    sections = found.of("section")
-    assert [one.get("class") for one in sections] == [None] + ["page"] * 5
-    names = [one.name for one in graded]
-    assert [text for text in found.texts if text in names][: len(names)] == names
-    badges = [one for one in found.of("span") if "title" in one]
+    document = page(graded)
+    sections = document.of("section")
+    assert [attributes.get("class") for attributes in sections] == [None] + ["page"] * 5
+    names = [attributes.name for attributes in graded]
+    assert [text for text in document.texts if text in names][: len(names)] == names
+    badges = [attributes for attributes in document.of("span") if "title" in attributes]
     assert len(badges) == 3 * len(CONDITIONS)
 
 
 def test_only_so_many_have_page_of_their_own(trained: Trained, answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(picture_report, "MOST_PAGES", 2)
-    found = page([GradedPicture(f"{number}.jpg", trained.picture, answer) for number in range(4)])
-    assert sum(one.get("class") == "page" for one in found.of("section")) == 2
-    assert [text for text in found.texts if re.fullmatch(r"\d\.jpg", text)][:4] == [f"{n}.jpg" for n in range(4)]
-    assert "Only the first 2 pictures have their own page." in found.texts
+    document = page([GradedPicture(f"{number}.jpg", trained.picture, answer) for number in range(4)])
+    assert sum(attributes.get("class") == "page" for attributes in document.of("section")) == 2
+    assert [text for text in document.texts if re.fullmatch(r"\d\.jpg", text)][:4] == [f"{n}.jpg" for n in range(4)]
+    assert "Only the first 2 pictures have their own page." in document.texts
 
 
 def test_csv_comes_back_as_it_was(trained: Trained, answer: Answer) -> None:
@@ -209,15 +209,15 @@ def test_csv_comes_back_as_it_was(trained: Trained, answer: Answer) -> None:
     assert content.startswith(b"\xef\xbb\xbf")
     table = pd.read_csv(io.BytesIO(content))
     assert table.columns.tolist() == schema(CONDITIONS).names
-    assert table["path"].tolist() == [one.name for one in graded[:-1]] + ["'=cmd()"]
+    assert table["path"].tolist() == [picture.name for picture in graded[:-1]] + ["'=cmd()"]
     assert table["status"].tolist() == ["ok"] * 3 + ["withheld"] + ["not_a_picture"] * 2
     assert table["gradable"].tolist()[:4] == [True, pytest.approx(np.nan, nan_ok=True), False, False]
     assert table["reasons"].tolist()[2:4] == ["blurred", "blurred"]
     assert set(table["intended_use"]) == {"research_only"}
     assert table["synthetic"].tolist()[:3] == [True] * 3
     for condition, grading in answer.gradings.items():
-        said = table.loc[0, [f"{condition}_p{int(grade)}" for grade in GRADES]].to_numpy(dtype=float)
-        assert said.tolist() == list(grading.probabilities)
+        probabilities = table.loc[0, [f"{condition}_p{int(grade)}" for grade in GRADES]].to_numpy(dtype=float)
+        assert probabilities.tolist() == list(grading.probabilities)
         assert table.loc[0, f"{condition}_grade"] == int(grading.grade)
         assert table.loc[0, f"{condition}_run"] == trained.run.id
         assert pd.isna(table.loc[3, f"{condition}_grade"]), "withheld"
@@ -240,7 +240,7 @@ def test_every_word_is_there_in_both_languages() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_one_picture_is_one_page_of_paper(trained: Trained, answer: Answer, language: str) -> None:
     # As much as there ever is to say: three reasons, a run for each condition, grade sets everywhere.
-    gradings = {key: replace(one, grade_set=(GRADES[1], GRADES[3])) for key, one in answer.gradings.items()}
+    gradings = {key: replace(grading, grade_set=(GRADES[1], GRADES[3])) for key, grading in answer.gradings.items()}
     sentence = Text(*("It is blurred and that is said at length. " * 4, "사진이 흐립니다. 자세히 설명합니다. " * 4))
     flagged = replace(answer, gradings=gradings, reasons=(replace(BLURRED, text=sentence),) * 3)
     with sync_playwright() as playwright:
