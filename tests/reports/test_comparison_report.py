@@ -188,14 +188,14 @@ def test_the_command_makes_it_again(texts: dict[str, str], sides: list[Model], t
     assert shlex.split(command)[:3] == ["python", "-m", "training.report"]
     options = report._parser().parse_args(shlex.split(command)[3:])
     assert (options.data, options.part, options.language) == ("tiny", "valid", "ko")
-    assert report._chosen(sides, [], options.runs) == sides
+    assert report._with_runs(sides, [], options.runs) == sides
 
 
 # ---- as a command ----
 
 
 def test_a_side_is_the_runs_asked_for(sides: list[Model]) -> None:
-    (side,) = report._chosen(sides, [], ["second"])
+    (side,) = report._with_runs(sides, [], ["second"])
     assert side.key == "second"
     assert [run.id for run in side.runs] == ["second"]
     assert side.name == sides[0].name
@@ -203,7 +203,7 @@ def test_a_side_is_the_runs_asked_for(sides: list[Model]) -> None:
 
 @pytest.mark.usefixtures("sides")
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--data", "tiny", "--runs", "nobody"], "There is no run “nobody”"),
         (["--data", "tiny", "--runs", "stranger"], "cannot be compared: evaluated on other"),
