@@ -463,7 +463,7 @@ def test_the_command_grades_and_tells(faulty: Path, tmp_path: Path, capsys: pyte
     assert "4 not_a_picture" in out
     assert "huge.jpg: It is larger than any picture (20.0 MB" in out
     assert "Research only" in out
-    assert "synthetic" in out
+    assert "SYNTHETIC" in out
     assert "1 .json" in err
     assert "13/13" in err
 

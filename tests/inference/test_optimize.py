@@ -238,7 +238,7 @@ def test_the_command_explains_what_it_cannot_try(
     assert main(["absent", "elsewhere"]) == 2
     output = capsys.readouterr().err
     assert "no run “absent”" in output
-    assert "“elsewhere” was judged on are not on this machine" in output
+    assert "“elsewhere” was evaluated on are not on this machine" in output
     for wrong in ([], ["--all", "own"]):
         with pytest.raises(SystemExit):
             main(wrong)

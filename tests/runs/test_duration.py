@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from conftest import TINY, Folders
 
+from scalp_core import processes
 from scalp_core.data.dataset import Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS
@@ -129,7 +130,7 @@ def test_a_broken_file_is_forgotten(broken: str, tiny: Dataset, folders: Folders
 
 
 def test_a_process_that_dies_is_told_of(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.sys, "executable", "/bin/false")
+    monkeypatch.setattr(processes.sys, "executable", "/bin/false")
     with pytest.raises(ScalpError, match="test_efficientnet could not be measured: exit code 1"):
         measure(PLAIN)
 
