@@ -131,7 +131,7 @@ def test_a_broken_file_is_forgotten(broken: str, tiny: Dataset, folders: Folders
 
 def test_a_process_that_dies_is_told_of(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes.sys, "executable", "/bin/false")
-    with pytest.raises(ScalpError, match="test_efficientnet could not be measured: exit code 1"):
+    with pytest.raises(ScalpError, match="test_efficientnet on this machine could not be measured: exit code 1"):
         measure(PLAIN)
 
 
