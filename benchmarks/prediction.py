@@ -140,7 +140,8 @@ def write_run(artifacts: Path, architecture: str, size: int, contents: Sequence[
     torch.manual_seed(_SEED)
     network, preprocessing = build(architecture, len(CONDITIONS), size, "none")
     run, recipe = Run(folder), Recipe(architecture=architecture, image_size=size, weights="none")
-    request = {"recipe": asdict(recipe), "synthetic": True, "created": datetime.now(UTC).isoformat(), "index_hash": ""}
+    hashes = {"index_hash": "", "evaluation_hash": ""}  # of no dataset
+    request = {"recipe": asdict(recipe), "synthetic": True, "created": datetime.now(UTC).isoformat()} | hashes
     write_atomic_json(folder / "recipe.json", request)
     run.write_history([])
     save_file(network.state_dict(), run.weights_path)
