@@ -148,7 +148,7 @@ def test_differences_begin_with_the_best_on_validation(three: Folders) -> None:
     pairs, ranks = (table.value for table in at.dataframe)
     assert len(pairs) == 3
     names = {side.key: side.name for side in sides}
-    assert list(pairs["against"][:2]) == [names[best]] * 2
+    assert list(pairs["Against"][:2]) == [names[best]] * 2
     assert set(ranks["Model"]) == set(names.values())
 
 
