@@ -1,22 +1,16 @@
-"""Measures of a picture's quality, and near-duplicates among pictures."""
+"""Measures of a picture's quality: size, focus, light, cast, and its perceptual hash."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from scalp_core.data.dataset import OPTIONAL_COLUMNS
+from scalp_core.data.near_duplicates import find_near_duplicates, look_hash, number_column
 from scalp_core.images import Pixels, decode
-
-Looks = npt.NDArray[np.uint64]
-Rows = npt.NDArray[np.intp]
 
 # Sharpness means something only at one scale; real pictures have this many pixels along their longer side.
 _STANDARD_SIDE = 640
@@ -24,25 +18,6 @@ _STANDARD_SIDE = 640
 _COLOUR_SIDE = 160
 # Grey levels (0–255): a pixel that is at most or at least this in all three channels is clipped.
 _BLACK, _WHITE = 5, 250
-
-# The perceptual hash: signs of 64 coefficients of the cosine transform of a 32 × 32 grey picture, lowest frequencies
-# first, without the five very lowest, which show how the device lights the skin rather than the skin.
-_LOOK_SIDE, _SHADING, _LOOK_BITS = 32, 5, 64
-_FREQUENCIES = sorted(
-    ((row, column) for row in range(_LOOK_SIDE) for column in range(_LOOK_SIDE) if row + column),
-    key=lambda frequency: (frequency[0] ** 2 + frequency[1] ** 2, frequency),
-)[_SHADING : _SHADING + _LOOK_BITS]
-_LOOK_ROWS, _LOOK_COLUMNS = (list(numbers) for numbers in zip(*_FREQUENCIES, strict=True))
-# Below this root mean square of the coefficients the signs are noise; skin has 18 and more, a noisy flat wall under 6.
-_FLAT = 8.0
-FEATURELESS = 0
-# Bits by which the looks of near-duplicates may differ.
-MAX_BITS_APART = 6
-
-_MAX_PENDING_PAIRS = 1_000_000  # held before they are joined
-# Rows that share two bytes and are compared with each: usually a handful, but a crowd must not take hours. Near looks
-# that pass each other in one crowd still meet where they share other bytes.
-_MAX_COMPARED = 2_000
 
 
 @dataclass(frozen=True)
@@ -57,8 +32,7 @@ class ImageMeasures:
         lightness: mean CIE 1976 L*, 0–100, white point D65.
         clipped: share of pixels with all three channels at most 5 or all at least 250.
         cast_red, cast_yellow: mean CIE 1976 a* and b*.
-        look: 64-bit perceptual hash (Zauner 2010, “Implementation and benchmarking of perceptual image hash
-            functions”, with the signs of other coefficients), or FEATURELESS for a flat picture.
+        look: perceptual hash, see `near_duplicates.look_hash`.
     """
 
     bytes: int
@@ -94,7 +68,7 @@ def measure_pixels(pixels: Pixels, data: bytes) -> ImageMeasures:
         _clipped(standard),
         cast_red,
         cast_yellow,
-        _look(grey),
+        look_hash(grey),
     )
 
 
@@ -120,91 +94,6 @@ def _clipped(pixels: Pixels) -> float:
     return float(np.count_nonzero(black | white) / black.size)
 
 
-def _look(grey: npt.NDArray[np.uint8]) -> int:
-    small = cv2.resize(grey, (_LOOK_SIDE, _LOOK_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    coefficients = cv2.dct(small)[_LOOK_ROWS, _LOOK_COLUMNS]
-    if np.sqrt(np.mean(np.square(coefficients))) < _FLAT:
-        return FEATURELESS
-    return int.from_bytes(np.packbits(coefficients > 0).tobytes(), "big")
-
-
-def find_near_duplicates(looks: Looks, sha256: pd.Series | npt.NDArray[np.str_] | None = None) -> npt.NDArray[np.int32]:
-    """Number the sets of near-duplicates from 0 in order of appearance; -1 for a picture in no set.
-
-    Two pictures are near-duplicates if their looks differ in at most MAX_BITS_APART of 64 bits or their files are
-    equal; sets are the connected components of these pairs. Of synthetic pictures are found: all with another JPEG
-    quality or size or 5 % more or less light, 98 % with 1 % cut off all around, three in four with 2 % cut off. Looks
-    of different pictures differ almost as coins would: among 100,000 not even one pair is expected to be joined by
-    chance, among a million about ten. FEATURELESS pictures are in no set, or all black pictures would join their sites.
-
-    Args:
-        looks: shape (n,).
-        sha256: hashes of the files, shape (n,), null where unknown.
-    """
-    sets = np.arange(len(looks))
-    pending: list[tuple[Rows, Rows]] = []
-    waiting = 0
-    for first, second in _near_duplicate_pairs(looks, sha256):
-        apart = sets[first] != sets[second]
-        pending.append((first[apart], second[apart]))
-        waiting += int(apart.sum())
-        if waiting > _MAX_PENDING_PAIRS:
-            sets, pending, waiting = _join(sets, pending), [], 0
-    sets = _join(sets, pending)
-    in_set = np.bincount(sets, minlength=len(looks))[sets] > 1
-    numbers = np.full(len(looks), -1, dtype=np.int32)
-    numbers[in_set] = pd.factorize(sets[in_set])[0]
-    return numbers
-
-
-def _near_duplicate_pairs(looks: Looks, sha256: pd.Series | npt.NDArray[np.str_] | None) -> Iterator[tuple[Rows, Rows]]:
-    """Yield pairs of rows, shapes (k,) and (k,), that connect all near-duplicates."""
-    if sha256 is not None:
-        codes = pd.factorize(sha256)[0]
-        hashed = np.flatnonzero(codes >= 0)
-        firsts, inverse = np.unique(codes[hashed], return_index=True, return_inverse=True)[1:]
-        yield hashed, hashed[firsts[inverse]]
-    featured = np.flatnonzero(looks != FEATURELESS)
-    firsts, inverse = np.unique(looks[featured], return_index=True, return_inverse=True)[1:]
-    yield featured, featured[firsts[inverse]]
-    # One row of each look is enough: thousands of equal looks would otherwise make millions of pairs.
-    yield from _near_pairs(looks, featured[firsts])
-
-
-def _near_pairs(looks: Looks, rows: Rows) -> Iterator[tuple[Rows, Rows]]:
-    """Yield the pairs of rows whose looks are near each other.
-
-    Six bits spoil at most six of eight bytes, so near looks agree in two bytes at least: for every two of them it is
-    enough to compare the rows that share both, about 1 in 65,536.
-    """
-    octets = looks[rows].view(np.uint8).reshape(-1, 8).astype(np.uint16)
-    for first, second in combinations(range(8), 2):
-        shared = (octets[:, first] << 8 | octets[:, second]).astype(np.uint16)
-        order = np.argsort(shared, kind="stable")
-        yield from _near_neighbours(looks, rows[order], shared[order])
-
-
-def _near_neighbours(looks: Looks, rows: Rows, shared: npt.NDArray[np.uint16]) -> Iterator[tuple[Rows, Rows]]:
-    """Yield near looks among rows with the same `shared`, which is sorted: each with the next, the next but one, …"""
-    ends = np.searchsorted(shared, shared, side="right")
-    sorted_looks, places = looks[rows], np.arange(len(rows))
-    step = 1
-    while step <= _MAX_COMPARED and (places := places[places + step < ends[places]]).size:
-        bits_apart = np.bitwise_count(sorted_looks[places] ^ sorted_looks[places + step])
-        near = places[bits_apart <= MAX_BITS_APART]
-        yield rows[near], rows[near + step]
-        step += 1
-
-
-def _join(sets: Rows, pairs: list[tuple[Rows, Rows]]) -> Rows:
-    """Return the sets, shape (n,), after joining those of the rows of each pair."""
-    if not pairs:
-        return sets
-    first, second = (np.concatenate(side) for side in zip(*pairs, strict=True))
-    edges = coo_array((np.ones(len(first), dtype=bool), (sets[first], sets[second])), shape=(len(sets), len(sets)))
-    return np.asarray(connected_components(edges, directed=False)[1][sets], dtype=np.intp)
-
-
 def measure_columns(measures: Sequence[ImageMeasures]) -> pd.DataFrame:
     """Return the index columns of measured pictures, one row a picture, with their sets of near-duplicates."""
     types = {name: kind for name, kind in OPTIONAL_COLUMNS.items() if name in ImageMeasures.__dataclass_fields__}
@@ -213,9 +102,3 @@ def measure_columns(measures: Sequence[ImageMeasures]) -> pd.DataFrame:
     }
     sets = find_near_duplicates(columns["look"], np.array([picture.sha256 for picture in measures]))
     return pd.DataFrame(columns).astype(types).assign(look_alikes=number_column(sets))
-
-
-def number_column(sets: npt.NDArray[np.int32]) -> pd.Series:
-    """Return the numbers of `find_near_duplicates` as a column of an index: null for a picture in no set."""
-    numbers = pd.Series(sets, dtype=OPTIONAL_COLUMNS["look_alikes"])
-    return numbers.mask(numbers < 0)

@@ -28,6 +28,7 @@ from scalp_core.data import quality
 from scalp_core.data.dataset import Dataset, check_name, claimed, name_taken, open_dataset
 from scalp_core.data.file_tree import Container, list_containers
 from scalp_core.data.index_writer import write_dataset
+from scalp_core.data.near_duplicates import find_near_duplicates, number_column
 from scalp_core.data.splits import COLUMNS, assign_splits, is_possible, safest_method
 from scalp_core.data.zip_files import Fault, read_stored
 from scalp_core.errors import ScalpError, Text
@@ -410,7 +411,7 @@ def _write(
             _write_report(request, folder, database, 0, warnings, started)
             raise _nothing_readable(folder)
         rows = _split_rows(staged)
-        rows["look_alikes"] = quality.number_column(quality.find_near_duplicates(rows["look"].to_numpy(np.uint64)))
+        rows["look_alikes"] = number_column(find_near_duplicates(rows["look"].to_numpy(np.uint64)))
         method, seed = _split_method(request, before, rows)
         assignment = assign_splits(rows, method, seed)
         _write_report(request, folder, database, int(images), warnings + _split_warnings(rows, method), started)

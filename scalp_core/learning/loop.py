@@ -27,18 +27,18 @@ from scalp_core.learning.backbones import timm
 from scalp_core.learning.balancing import grade_weights, picture_weights
 from scalp_core.learning.checkpoints import State, copy_state, read_checkpoint, write_checkpoint
 from scalp_core.learning.losses import loss_of
-from scalp_core.learning.memory import no_memory, out_of_memory
+from scalp_core.learning.memory import fewer_at_once, out_of_memory
 from scalp_core.learning.network import logits
 from scalp_core.learning.reporter import Reporter, Stopped
 from scalp_core.metrics import metrics
 from scalp_core.metrics.operating_point import OperatingPoint
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
+from scalp_core.runs.worker import MIN_AT_ONCE
 
 GRADED_PARTS = ("valid", "calib", "test")
 SEED_STEP = 10_007  # between recipe seeds; more than a training has epochs, so no two epochs share a seed
 _GRADED_AT_ONCE = 64
-_FEWEST_AT_ONCE = 2  # a batch of one breaks batch normalisation
 _UNLABELLED = -1
 
 Inputs = npt.NDArray[np.uint8] | npt.NDArray[np.float32]  # (images, height, width, channels): pixels, or features
@@ -211,10 +211,9 @@ class Loop:
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
-                if self.at_once <= _FEWEST_AT_ONCE:
-                    raise no_memory(self.at_once) from error
+                fewer = fewer_at_once(self.at_once, MIN_AT_ONCE, error)
                 self._make_room()
-                self.take_at_most((self.at_once + 1) // 2, "Memory ran out")
+                self.take_at_most(fewer, "Memory ran out")
 
     def _gradients(self, inputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         self.optimizer.zero_grad(set_to_none=True)
@@ -286,10 +285,9 @@ class Loop:
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
-                if self.graded_at_once == 1:
-                    raise no_memory(1) from error
+                fewer = fewer_at_once(self.graded_at_once, 1, error)
                 self._make_room()
-                self.graded_at_once //= 2
+                self.graded_at_once = fewer
                 print(f"Memory ran out; {self.graded_at_once} pictures are now graded at once.", flush=True)
                 continue
             done += len(batch)
@@ -355,8 +353,8 @@ def _parameter_groups(learner: nn.Module, layers: dict[str, int], recipe: Recipe
 
 
 def _pieces(pictures: int, at_once: int) -> int:
-    """Return the number of nearly equal pieces of a batch; none of a single picture, see _FEWEST_AT_ONCE."""
-    return max(1, min(math.ceil(pictures / at_once), pictures // _FEWEST_AT_ONCE))
+    """Return the number of nearly equal pieces of a batch; none of a single picture, see MIN_AT_ONCE."""
+    return max(1, min(math.ceil(pictures / at_once), pictures // MIN_AT_ONCE))
 
 
 def _diverged(epoch: int, lr: float) -> ScalpError:

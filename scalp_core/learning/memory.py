@@ -1,4 +1,4 @@
-"""Errors that tell that memory ran out, and the message about them."""
+"""Running out of memory: telling it from other errors, and going on with fewer pictures at once."""
 
 import errno
 
@@ -17,6 +17,17 @@ def out_of_memory(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS_OF_MEMORY)
+
+
+def fewer_at_once(at_once: int, least: int, error: Exception) -> int:
+    """Return half of `at_once` pictures, rounded up, to try again with after memory ran out.
+
+    Raises:
+        ScalpError: `no_memory`, as not even `least` pictures fit.
+    """
+    if at_once <= least:
+        raise no_memory(at_once) from error
+    return (at_once + 1) // 2
 
 
 def no_memory(at_once: int | None = None) -> ScalpError:

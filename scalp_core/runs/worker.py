@@ -22,7 +22,7 @@ from scalp_core.runs.store import list_runs
 
 _LOCK = ".runner.lock"
 _MAX_DEATHS = 3  # in a row without a finished epoch between them
-_FEWEST_AT_ONCE = 2  # pictures
+MIN_AT_ONCE = 2  # pictures; a batch of one breaks batch normalisation
 _LOG_CAP = 2**20  # bytes
 _OWN_GROUP = Path("/proc/self/cgroup")  # Linux alone has these
 _GROUPS = Path("/sys/fs/cgroup")
@@ -77,7 +77,7 @@ def _work_through() -> None:
             continue
         # It died without an error of its own.
         tried = min(at_once.get(run.id, run.recipe.batch_size), _reached_at_once(run))
-        if _memory_kills() > kills and tried > _FEWEST_AT_ONCE:
+        if _memory_kills() > kills and tried > MIN_AT_ONCE:
             at_once[run.id] = (tried + 1) // 2
             continue
         reached = (run.id, len(run.history))

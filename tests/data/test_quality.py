@@ -11,15 +11,8 @@ import pytest
 from PIL import Image
 
 from scalp_core.data.dataset import OPTIONAL_COLUMNS, Dataset
-from scalp_core.data.quality import (
-    FEATURELESS,
-    MAX_BITS_APART,
-    ImageMeasures,
-    find_near_duplicates,
-    measure,
-    measure_columns,
-    measure_pixels,
-)
+from scalp_core.data.near_duplicates import FEATURELESS, MAX_BITS_APART, find_near_duplicates
+from scalp_core.data.quality import ImageMeasures, measure, measure_columns, measure_pixels
 from scalp_core.errors import ScalpError
 from scalp_core.images import Pixels, decode
 
