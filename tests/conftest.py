@@ -150,12 +150,12 @@ def until(fact: Callable[[], object], seconds: float = 60.0) -> None:
 
 def processes(*words: str) -> list[int]:
     """Living processes whose command line has all these words."""
-    found = []
+    collected = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             line = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
         except OSError:
             continue
         if int(folder.name) != os.getpid() and all(word in line for word in words):
-            found.append(int(folder.name))
-    return found
+            collected.append(int(folder.name))
+    return collected

@@ -17,14 +17,14 @@ def instructions() -> list[tuple[str, str]]:
 
 def last_stage() -> list[tuple[str, str]]:
     """What becomes the image."""
-    found = instructions()
-    last = max(number for number, (name, _) in enumerate(found) if name == "FROM")
-    return found[last:]
+    result = instructions()
+    last = max(number for number, (name, _) in enumerate(result) if name == "FROM")
+    return result[last:]
 
 
 def arguments(name: str) -> list[str]:
     """Of all instructions of that name in the last stage."""
-    return [rest for one, rest in last_stage() if one == name]
+    return [rest for entry, rest in last_stage() if entry == name]
 
 
 def environment() -> dict[str, str]:
@@ -76,25 +76,25 @@ def test_container_runs_as_unprivileged_user() -> None:
 
 def test_runs_data_and_downloads_are_in_one_folder() -> None:
     """The one to put a volume on; whatever else wants to write gets the temporary folder."""
-    known = environment()
-    volume = known["SCALP_ARTIFACTS"]
+    expected = environment()
+    volume = expected["SCALP_ARTIFACTS"]
     assert volume == "/app/artifacts"
     assert not arguments("VOLUME"), "copied at every first start: 6 s and 200 MB left behind"
     for folder in ("SCALP_DATA", "HF_HOME", "TORCH_HOME"):
-        assert known[folder].startswith(volume + "/"), folder
+        assert expected[folder].startswith(volume + "/"), folder
     for folder in ("XDG_CACHE_HOME", "MPLCONFIGDIR"):
-        assert known[folder].startswith("/tmp/"), folder  # noqa: S108  the container's own
+        assert expected[folder].startswith("/tmp/"), folder  # noqa: S108  the container's own
 
 
 def test_import_folder_is_only_the_mounted_one() -> None:
     """Whoever reaches the page may start an import: it must not reach what is in the image or the volume."""
-    asked = Path(environment()["SCALP_IMPORT_FROM"])
-    assert asked.is_absolute()
+    requested = Path(environment()["SCALP_IMPORT_FROM"])
+    assert requested.is_absolute()
     for ours in ("/app", "/opt", "/tmp", environment()["SCALP_DATA"]):  # noqa: S108  the container's own
-        assert not Path(ours).is_relative_to(asked)
-        assert not asked.is_relative_to(ours)
+        assert not Path(ours).is_relative_to(requested)
+        assert not requested.is_relative_to(ours)
     described = (ROOT / "docs" / "design" / "container.md").read_text(encoding="utf-8")
-    assert f":{asked}:ro" in described
+    assert f":{requested}:ro" in described
 
 
 def test_container_listens_everywhere_with_health_check() -> None:
@@ -118,11 +118,11 @@ def test_says_what_it_is_for() -> None:
 
 def test_packages_are_installed_before_any_code_is_copied() -> None:
     """Otherwise every change of the code would install torch anew."""
-    found = instructions()
-    install = next(number for number, (name, rest) in enumerate(found) if name == "RUN" and "requirements.txt" in rest)
-    assert [rest for name, rest in found[:install] if name == "COPY"] == ["requirements.txt ./"]
-    assert "TORCH_INDEX_URL" in found[install][1]
-    assert ("ARG", 'TORCH_INDEX_URL=""') in found[:install]
+    result = instructions()
+    install = next(number for number, (name, rest) in enumerate(result) if name == "RUN" and "requirements.txt" in rest)
+    assert [rest for name, rest in result[:install] if name == "COPY"] == ["requirements.txt ./"]
+    assert "TORCH_INDEX_URL" in result[install][1]
+    assert ("ARG", 'TORCH_INDEX_URL=""') in result[:install]
 
 
 def test_image_leaves_out_secrets_and_data() -> None:

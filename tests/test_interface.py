@@ -61,9 +61,9 @@ def test_grade_many_keeps_a_row_for_each_picture(trained: Trained) -> None:
 
 def test_compare_gives_values_with_intervals(trained: Trained) -> None:
     table = scalp.compare(["tiny"], split="test")
-    known = table.dropna(subset=["low", "high"])
-    assert (known["low"] <= known["value"]).all()
-    assert (known["value"] <= known["high"]).all()
+    expected = table.dropna(subset=["low", "high"])
+    assert (expected["low"] <= expected["value"]).all()
+    assert (expected["value"] <= expected["high"]).all()
     assert list(scalp.compare_pairs(["tiny"], scalp.CONDITIONS[0]).columns)[:3] == ["run", "other", "difference"]
 
 

@@ -57,8 +57,10 @@ def test_wheel_holds_code_pages_and_data(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     (wheel,) = tmp_path.glob("*.whl")
     names = set(ZipFile(wheel).namelist())
-    shown = [path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("pages/*.py"), ROOT / ".streamlit/config.toml"]]
-    assert names >= {f"scalp_lab/{name}" for name in ("Home.py", "serve.py", *shown)}
+    entries = [
+        path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("pages/*.py"), ROOT / ".streamlit/config.toml"]
+    ]
+    assert names >= {f"scalp_lab/{name}" for name in ("Home.py", "serve.py", *entries)}
     suffixes = {".py", ".csv", ".css", ".js", ".html", ".j2"}
     files = [path for folder in CODE for path in (ROOT / folder).rglob("*") if path.suffix in suffixes]
     assert names >= {path.relative_to(ROOT).as_posix() for path in files}

@@ -60,14 +60,14 @@ def test_no_version_with_known_holes() -> None:
 
 
 def third_party(path: Path) -> set[str]:
-    found = set()
+    result = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            result |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module.split(".")[0])
+            result.add(node.module.split(".")[0])
     own = {"support", *(path.stem for path in [*ROOT.glob("*.py"), *(ROOT / "tests").rglob("*.py")])}
-    return found - sys.stdlib_module_names - own - {"scalp_core", "training", "benchmarks", "ui", "pages"}
+    return result - sys.stdlib_module_names - own - {"scalp_core", "training", "benchmarks", "ui", "pages"}
 
 
 @pytest.mark.parametrize(
@@ -79,13 +79,13 @@ def third_party(path: Path) -> set[str]:
     ids=["product", "tests"],
 )
 def test_imports_are_listed(folders: tuple[str, ...], files: list[str]) -> None:
-    known = {name for file in files for name in listed(file)}
+    names = {name for file in files for name in listed(file)}
     provided = packages_distributions()
     missing = {
         (path.relative_to(ROOT).as_posix(), module)
         for folder in folders
         for path in ((ROOT / folder).rglob("*.py") if folder else ROOT.glob("*.py"))
         for module in third_party(path)
-        if known.isdisjoint(normalised(name) for name in provided.get(module, []))
+        if names.isdisjoint(normalised(name) for name in provided.get(module, []))
     }
     assert missing == set()

@@ -73,8 +73,8 @@ def test_pages_and_routes_share_the_port(server: str, trained: Trained) -> None:
     assert "미세각질" in everything.text
     assert everything.headers["content-security-policy"].startswith("default-src 'none'")
     for door in ("", "/api"):
-        one = httpx.post(f"{server}{door}/predict", files=picture, data={"value_num": "6"}).json()
-        assert one["value_6"] == everything.json()["value_6"]
+        body = httpx.post(f"{server}{door}/predict", files=picture, data={"value_num": "6"}).json()
+        assert body["value_6"] == everything.json()["value_6"]
 
 
 def test_what_is_under_api_is_the_interface_s(server: str) -> None:

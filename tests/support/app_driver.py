@@ -33,8 +33,8 @@ def open_page(name: str, language: str = "en", **address: str) -> AppTest:
 
 def assert_healthy(at: AppTest) -> AppTest:
     """Nothing went wrong on the page, expectedly or not."""
-    assert not at.exception, [one.value for one in at.exception]
-    assert not at.error, [one.value for one in at.error]
+    assert not at.exception, [error.value for error in at.exception]
+    assert not at.error, [item.value for item in at.error]
     return at
 
 
@@ -68,7 +68,7 @@ def visible_words(block: Any) -> Iterator[str]:
         if isinstance(value, pd.DataFrame):
             table = value.reset_index()
             yield from map(
-                str, [*value.columns, *(one for name in table for one in table[name] if isinstance(one, str))]
+                str, [*value.columns, *(row for name in table for row in table[name] if isinstance(row, str))]
             )
         elif isinstance(value, str):
             yield value
@@ -89,8 +89,8 @@ def chart_data(at: AppTest) -> list[pd.DataFrame]:
 
 
 def widget(elements: Any, label: str) -> Any:
-    (found,) = (one for one in elements if unescape(one.label) == label)
-    return found
+    (element,) = (element for element in elements if unescape(element.label) == label)
+    return element
 
 
 @dataclass
@@ -105,13 +105,13 @@ class Downloads:
 
 def capture_downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
     """From now on, what pages offer for download."""
-    found = Downloads()
+    result = Downloads()
     draw = ButtonMixin.download_button
 
     def remember(block: Any, label: str, data: Callable[[], bytes], file_name: str, *rest: Any, **options: Any) -> bool:
-        found.offered[file_name] = data
+        result.offered[file_name] = data
         return draw(block, label, data, file_name, *rest, **options)
 
     monkeypatch.setattr(ButtonMixin, "download_button", remember)
     monkeypatch.setattr(st, "download_button", lambda *given, **options: remember(st._main, *given, **options))
-    return found
+    return result

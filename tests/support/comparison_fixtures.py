@@ -52,8 +52,8 @@ def aligned_predictions() -> AlignedPredictions:
 
 def _probabilities(grades: np.ndarray) -> np.ndarray:
     """Seven tenths for the grade that is decided."""
-    chosen = np.eye(len(GRADES), dtype=np.float32)[np.maximum(grades, 0)]
-    return 0.1 + 0.6 * chosen
+    selected = np.eye(len(GRADES), dtype=np.float32)[np.maximum(grades, 0)]
+    return 0.1 + 0.6 * selected
 
 
 def make_comparison(sides: tuple[str, ...] = tuple(RUNS_BY_MODEL)) -> Comparison:

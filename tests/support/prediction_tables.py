@@ -34,7 +34,7 @@ def prediction_table(
 
 def align_tables(tables: Mapping[str, pd.DataFrame], in_group: int = 1) -> AlignedPredictions:
     """The runs' answers; so many images in a row are one group."""
-    answers = {name: arrange(one, "test") for name, one in tables.items()}
+    answers = {name: arrange(entry, "test") for name, entry in tables.items()}
     images = next(iter(answers.values())).images
     return align(answers, {image: f"capture {number // in_group}" for number, image in enumerate(images)})
 

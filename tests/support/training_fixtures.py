@@ -47,22 +47,22 @@ def load_weights(run: Run) -> dict[str, torch.Tensor]:
     return load_file(run.weights_path)
 
 
-def same_weights(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(weight, other[name]) for name, weight in one.items())
+def same_weights(first: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return first.keys() == other.keys() and all(torch.equal(weight, other[name]) for name, weight in first.items())
 
 
-def assert_same_outcome(one: Run, other: Run) -> None:
+def assert_same_outcome(first: Run, other: Run) -> None:
     """Bit for bit: weights, predictions, history but for its seconds, and what is decided by them."""
-    assert one.finished
+    assert first.finished
     assert other.finished
-    assert same_weights(load_weights(one), load_weights(other))
-    assert one.raw_predictions.equals(other.raw_predictions)
-    assert one.history.drop(columns="seconds").equals(other.history.drop(columns="seconds"))
-    assert one.operating_point.decisions == other.operating_point.decisions
-    assert one.preprocessing == other.preprocessing
-    told = ("parameters", "best_epoch", "at_once", "weights_used", "versions")
-    assert [one.manifest[name] for name in told] == [other.manifest[name] for name in told]
-    assert {name for name, _ in one.files} - {"log.txt"} == {name for name, _ in other.files} - {"log.txt"}
+    assert same_weights(load_weights(first), load_weights(other))
+    assert first.raw_predictions.equals(other.raw_predictions)
+    assert first.history.drop(columns="seconds").equals(other.history.drop(columns="seconds"))
+    assert first.operating_point.decisions == other.operating_point.decisions
+    assert first.preprocessing == other.preprocessing
+    message = ("parameters", "best_epoch", "at_once", "weights_used", "versions")
+    assert [first.manifest[name] for name in message] == [other.manifest[name] for name in message]
+    assert {name for name, _ in first.files} - {"log.txt"} == {name for name, _ in other.files} - {"log.txt"}
 
 
 def copy_source(trained: Trained, folders: Folders) -> Run:

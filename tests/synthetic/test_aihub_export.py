@@ -29,8 +29,8 @@ SEED = 5
 @pytest.fixture
 def synthetic(folders: Folders, tiny_data: Dataset) -> Dataset:
     """Synthetic pictures with answers for some of them; one is healthy, one has a single condition."""
-    shutil.copytree(tiny_data.folder, folders.data / "drawn")
-    dataset = open_dataset("drawn")
+    shutil.copytree(tiny_data.folder, folders.data / "rendered")
+    dataset = open_dataset("rendered")
     rows = dataset.index.reset_index(drop=True)
     columns = {column: rows[column].copy() for column in LABEL_COLUMNS}
     for column in LABEL_COLUMNS:

@@ -121,11 +121,11 @@ def test_from_home_to_the_labels_of_a_picture(visitor: Visitor, trained: Trained
 def labels_and_truth(dataset: Dataset, image_id: str, language: str) -> dict[str, list[str]]:
     """Of every condition the grade that a rater wrote, and what was drawn."""
     row = dataset.row(image_id)
-    drawn = truth_of(dataset, row)
+    rendered = truth_of(dataset, row)
     return {
         getattr(condition.text, language): [
             grade_name(label, language),
-            f"{grade_name(drawn[condition][0], language)} ({drawn[condition][1]:.2f})",
+            f"{grade_name(rendered[condition][0], language)} ({rendered[condition][1]:.2f})",
         ]
         for condition, label in labels_of(dataset.index.iloc[row]).items()
         if label is not None
@@ -203,11 +203,11 @@ def test_filters_are_chosen_one_after_another(visitor: Visitor, trained: Trained
     index = trained.dataset.index
     visitor.go("/Dataset?lang=en&data=tiny")
     visitor.tab.get_by_text("Filters", exact=True).click()
-    for label, option, chosen in (
+    for label, option, selected in (
         ("Split", "train", index["part"] == "train"),
         ("excess sebum", "2 moderate", index["value_2"] == 2),
     ):
-        index = index[chosen.loc[index.index]]
+        index = index[selected.loc[index.index]]
         visitor.choose(visitor.tab.get_by_role("combobox", name=label), re.compile(f"^{option}"))
         visitor.tab.keyboard.press("Escape")
         expect(visitor.gallery("wall")).to_have_count(len(index))  # the panel stays open for the next one
@@ -268,9 +268,9 @@ def rival(server: Server) -> Iterator[Run]:
     """A second model, of another opinion: every grade one higher. The first one answers whatever it reaches."""
     first, second = (server.artifacts / name for name in ("tiny", "rival"))
     shutil.copytree(first, second)
-    told = json.loads((second / "recipe.json").read_text())
-    told["recipe"]["architecture"] = "test_vit"
-    (second / "recipe.json").write_text(json.dumps(told))
+    document = json.loads((second / "recipe.json").read_text())
+    document["recipe"]["architecture"] = "test_vit"
+    (second / "recipe.json").write_text(json.dumps(document))
     run = Run(second)
     table = pd.read_parquet(run.predictions_path)
     table[metrics.PROBABILITIES] = table[["p3", "p0", "p1", "p2"]].to_numpy()
@@ -315,11 +315,11 @@ def test_cell_gallery_steps_from_model_to_model(visitor: Visitor, server: Server
     assert cards(visitor).first.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     visitor.tab.get_by_text("difference from a reference").click()
     counts = [metrics.confusion(run.predictions, condition, "test") for run in (first, rival)]
-    shares = [one / one.sum(axis=1, keepdims=True).clip(1) for one in counts]
+    shares = [count / count.sum(axis=1, keepdims=True).clip(1) for count in counts]
     points = round(100 * float((shares[1] - shares[0])[truth, predicted]))
-    shown = cell(visitor, rival, truth, predicted)
-    expect(shown).to_have_text(re.compile(rf"[+−]?{abs(points)}\b"))
-    assert ("−" in shown.inner_text()) == (points < 0)
+    displayed = cell(visitor, rival, truth, predicted)
+    expect(displayed).to_have_text(re.compile(rf"[+−]?{abs(points)}\b"))
+    assert ("−" in displayed.inner_text()) == (points < 0)
     visitor.go(visitor.tab.url.removeprefix(visitor.address))  # the address is the view
     expect(cards(visitor)).to_have_count(len(ids))
 
@@ -397,7 +397,7 @@ def test_page_routes_and_download_agree(visitor: Visitor, trained: Trained, serv
     visitor.go("/Diagnose?lang=en")
     picture = {"name": "두피.jpg", "mimeType": "image/jpeg", "buffer": trained.picture}
     visitor.tab.locator('input[type="file"]').set_input_files(picture)  # type: ignore[arg-type]
-    shown = rows_of_table(visitor)
+    displayed = rows_of_table(visitor)
     visitor.settle()
     with visitor.tab.expect_download() as waiting:
         visitor.tab.get_by_role("button", name="JSON").click()
@@ -405,14 +405,14 @@ def test_page_routes_and_download_agree(visitor: Visitor, trained: Trained, serv
     for door in ("", "/api"):
         files = {"image": ("scalp.jpg", trained.picture)}
         answered = httpx.post(f"{server.address}{door}/predict_all", files=files, timeout=60).json()
-        one = httpx.post(f"{server.address}{door}/predict", files=files, data={"value_num": "4"}, timeout=60).json()
-        assert one["value_4"][0]["probabilities"] == pytest.approx(answered["value_4"][0]["probabilities"], abs=1e-6)
+        body = httpx.post(f"{server.address}{door}/predict", files=files, data={"value_num": "4"}, timeout=60).json()
+        assert body["value_4"][0]["probabilities"] == pytest.approx(answered["value_4"][0]["probabilities"], abs=1e-6)
         for condition in CONDITIONS:
             (mine,), (theirs,) = offered[condition.value], answered[condition.value]
             assert mine["probabilities"] == pytest.approx(theirs["probabilities"], abs=1e-6)
             assert mine["pr_num"] == theirs["pr_num"]
             grade = Severity(theirs["pr_num"])
-            assert shown[condition.text.en] == [grade_name(grade, "en"), f"{theirs['probabilities'][grade]:.0%}"]
+            assert displayed[condition.text.en] == [grade_name(grade, "en"), f"{theirs['probabilities'][grade]:.0%}"]
         assert offered["scalp_type"] == answered["scalp_type"]
     expect(visitor.tab.get_by_test_id("stImage").locator("img")).to_have_count(1 + len(CONDITIONS))
 
@@ -490,17 +490,17 @@ def test_a_damaged_file_takes_no_other_along(visitor: Visitor, trained: Trained)
     row = overview.get_by_role("button", name="Open whole.jpg")
     row.focus()
     visitor.tab.keyboard.press("Enter")
-    shown = rows_of_table(visitor)
+    displayed = rows_of_table(visitor)
     visitor.settle()
     expect(row).to_have_attribute("aria-pressed", "true")
     expect(row).to_be_focused()
     answer = predict.grade(trained.picture)
-    told = [cell.get_attribute("aria-label") for cell in overview.locator("tr.chosen .cell").all()]
-    for (condition, grading), said in zip(answer.gradings.items(), told, strict=True):
+    entries = [cell.get_attribute("aria-label") for cell in overview.locator("tr.chosen .cell").all()]
+    for (condition, grading), text in zip(answer.gradings.items(), entries, strict=True):
         grade = grade_name(grading.grade, "en")
-        assert shown[condition.text.en][0] == grade
-        assert said is not None
-        assert said.startswith(f"{condition.text.en}: {grade}")
+        assert displayed[condition.text.en][0] == grade
+        assert text is not None
+        assert text.startswith(f"{condition.text.en}: {grade}")
     assert all(image.get_attribute("alt") for image in visitor.tab.get_by_test_id("stImage").locator("img").all())
 
 
@@ -527,9 +527,9 @@ def test_somebody_insists_on_grades_that_are_advised_against(visitor: Visitor, t
     visitor.settle()
     with visitor.tab.expect_download() as waiting:
         visitor.tab.get_by_role("button", name="JSON").click()
-    told = json.loads(Path(waiting.value.path()).read_text(encoding="utf-8"))
-    assert told["gradable"] is False
-    assert [reason["code"] for reason in told["reasons"]] == ["blurred"]
+    document = json.loads(Path(waiting.value.path()).read_text(encoding="utf-8"))
+    assert document["gradable"] is False
+    assert [reason["code"] for reason in document["reasons"]] == ["blurred"]
 
 
 def test_a_picture_is_taken_with_the_camera(chromium: Browser, server: Server) -> None:
@@ -545,8 +545,8 @@ def test_a_picture_is_taken_with_the_camera(chromium: Browser, server: Server) -
                 if clear.count():
                     break
             # A test pattern is no scalp: it is graded, or there is a word on why not.
-            said = visitor.tab.get_by_text(Say("en")("gate_advises"))
-            expect(visitor.tab.get_by_role("heading", name="Estimated grades").or_(said)).to_be_visible()
+            text = visitor.tab.get_by_text(Say("en")("gate_advises"))
+            expect(visitor.tab.get_by_role("heading", name="Estimated grades").or_(text)).to_be_visible()
             visitor.settle()
     finally:
         other.close()
@@ -576,11 +576,11 @@ def test_every_page_fits_its_screen(
 ) -> None:
     size = {"width": width, "height": 900}
     image = trained.dataset.column("id").iloc[0]
-    asked = {name: f"{path}?source=example&data=tiny" for name, path in PATHS.items()}
-    asked |= {f"dataset {view}": f"/Dataset?data=tiny&view={view}" for view in ("labels", "map", "audit", "import")}
-    asked |= {f"{name} with a picture": f"{asked[name]}&image={image}" for name in ("dataset", "diagnose")}
+    by_name = {name: f"{path}?source=example&data=tiny" for name, path in PATHS.items()}
+    by_name |= {f"dataset {view}": f"/Dataset?data=tiny&view={view}" for view in ("labels", "map", "audit", "import")}
+    by_name |= {f"{name} with a picture": f"{by_name[name]}&image={image}" for name in ("dataset", "diagnose")}
     with open_visitor(chromium, server.address, viewport=size, color_scheme=scheme, locale="ko-KR") as visitor:
-        for name, address in asked.items():
+        for name, address in by_name.items():
             visitor.go(address)
             title = Say("ko")(f"title_{name.split()[0]}")
             visitor.tab.get_by_role("heading", level=1, name=title, include_hidden=True).wait_for()

@@ -11,13 +11,13 @@ def _choices() -> None:
     from ui.choices import choose, choose_from_list, choose_page, choose_some
 
     options = {"a": "A", "b": "B", "c": "C"}
-    chosen = [
+    entries = [
         choose("buttons", options, "buttons", "b", "en"),
         choose_from_list("list", options, "list", "en"),
         ",".join(choose_some("some", options, "some", ["a", "b"], "en")),
         str(choose_page(9, "content")),
     ]
-    st.write(" ".join(chosen))
+    st.write(" ".join(entries))
 
 
 def opened(**address: str) -> AppTest:
@@ -82,8 +82,8 @@ def _page() -> None:
     from ui.choices import choose, follow_address
 
     with follow_address():
-        chosen = choose("buttons", {"a": "A", "b": "B"}, "buttons", "a", "en")
-        st.write(chosen)
+        selected = choose("buttons", {"a": "A", "b": "B"}, "buttons", "a", "en")
+        st.write(selected)
         if st.session_state.pop("interrupted", False):
             st.stop()
 

@@ -46,17 +46,19 @@ def _view() -> None:
     from ui.compare.selection import ModelSelection
     from ui.words import Say
 
-    asked, dataset = st.query_params, open_dataset("tiny")
-    sides = [side for side in list_candidates(dataset)[0] if side.name in asked["sides"].split(",")]
-    one = ModelSelection(dataset, Condition(asked["condition"]), asked["part"], tuple(sides), asked["metric"])
-    show = show_differences if asked["view"] == "differences" else show_leaderboard
-    show(one, Say(asked["lang"]))
+    requested, dataset = st.query_params, open_dataset("tiny")
+    sides = [side for side in list_candidates(dataset)[0] if side.name in requested["sides"].split(",")]
+    first = ModelSelection(
+        dataset, Condition(requested["condition"]), requested["part"], tuple(sides), requested["metric"]
+    )
+    show = show_differences if requested["view"] == "differences" else show_leaderboard
+    show(first, Say(requested["lang"]))
 
 
 def view(name: str, language: str = "en", sides: str = "resnet18,vgg11_bn,vit_tiny", **address: str) -> AppTest:
     at = AppTest.from_function(_view, default_timeout=60)
-    chosen = {"condition": "value_2", "part": "test", "metric": KAPPA, "view": name, "lang": language, "sides": sides}
-    for key, value in (chosen | address).items():
+    selected = {"condition": "value_2", "part": "test", "metric": KAPPA, "view": name, "lang": language, "sides": sides}
+    for key, value in (selected | address).items():
         at.query_params[key] = value
     return assert_healthy(at.run())
 
@@ -64,7 +66,7 @@ def view(name: str, language: str = "en", sides: str = "resnet18,vgg11_bn,vit_ti
 def forest(at: AppTest) -> pd.DataFrame:
     """The differences that are drawn; the band behind them is a table of its own."""
     (chart,) = (node.proto for node in at if node.type == "vega_lite_chart")
-    tables = [pa.ipc.open_stream(one.data.data).read_pandas() for one in chart.datasets]
+    tables = [pa.ipc.open_stream(dataset.data.data).read_pandas() for dataset in chart.datasets]
     return next(table for table in tables if "difference" in table)
 
 
@@ -75,17 +77,17 @@ def three(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for number, architecture in enumerate(("vgg11_bn", "resnet18", "vit_tiny")):
         copied = folders.artifacts / f"run-{architecture}"
         shutil.copytree(trained.run.folder, copied)
-        told = json.loads((copied / "recipe.json").read_text())
-        told["recipe"]["architecture"] = architecture
+        document = json.loads((copied / "recipe.json").read_text())
+        document["recipe"]["architecture"] = architecture
         table = pd.read_parquet(copied / "predictions.parquet")
         table[PROBABILITIES] = np.roll(table[PROBABILITIES].to_numpy(), number, axis=1)  # other opinions
         table.loc[(table["condition"] == BARE) & (table["part"] == "test"), "truth"] = None
         if number:
             table = table[table["condition"] != ALONE]
-            told["recipe"]["conditions"] = [one.value for one in CONDITIONS if one is not ALONE]
-            told["recipe"]["condition_weights"] = []
+            document["recipe"]["conditions"] = [condition.value for condition in CONDITIONS if condition is not ALONE]
+            document["recipe"]["condition_weights"] = []
         table.to_parquet(copied / "predictions.parquet")
-        (copied / "recipe.json").write_text(json.dumps(told))
+        (copied / "recipe.json").write_text(json.dumps(document))
         Run(copied).write_manifest({key: value for key, value in Run(copied).manifest.items() if key != "files"})
     monkeypatch.setenv("SCALP_ARTIFACTS", str(folders.artifacts))
     return folders
@@ -125,10 +127,10 @@ def test_views_speak_only_the_reader_s_language(three: Folders, name: str, langu
 def test_what_is_shown_can_be_taken_along(three: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     downloads = capture_downloads(monkeypatch)
     at = view("leaderboard")
-    shown = at.dataframe[0].value
+    displayed = at.dataframe[0].value
     got = downloads.table(f"leaderboard-{KAPPA}-test-SYNTHETIC.csv")
-    assert list(got.columns) == list(shown.columns)
-    assert got.astype(str).equals(shown.astype(str))
+    assert list(got.columns) == list(displayed.columns)
+    assert got.astype(str).equals(displayed.astype(str))
     for figure in FIGURES:
         view("differences", figure=figure, axis="parameters")
     kinds = {name.split("-")[0] for name in downloads.offered if name.endswith(".svg")}
@@ -166,17 +168,17 @@ def test_where_there_is_nothing_to_compare_sentence_stands(three: Folders, figur
     condition = {"alone": ALONE, "bare": BARE}[name]
     at = view("differences", condition=condition.value, figure=figure, axis="parameters")
     first = texts(at.markdown)
-    drawn = len(chart_data(at))
+    rendered = len(chart_data(at))
     if figure == "curves":
-        assert drawn == 2
+        assert rendered == 2
     elif name == "bare":
         assert "no labels in this split" in first[0]
-        assert drawn == 0
+        assert rendered == 0
     elif figure == "forest":
         assert "graded by vgg11_bn only" in first[0]
-        assert drawn == 0
+        assert rendered == 0
     else:
-        assert drawn == 1
+        assert rendered == 1
     assert_healthy(view("leaderboard", condition=condition.value))
 
 
@@ -196,8 +198,8 @@ def test_times_are_measured_when_asked_for(three: Folders) -> None:
     assert widget(at.button, Say("en")("cost_measure"))
     (costs,) = (table for table in chart_data(at) if "interval" in table)
     assert list(costs["name"]) == ["vgg11_bn"]
-    for one in list_candidates(dataset)[0]:
-        one.runs[0].write_milliseconds(20.0)
+    for candidate in list_candidates(dataset)[0]:
+        candidate.runs[0].write_milliseconds(20.0)
     at = view("differences", sides="vgg11_bn,resnet18", figure="pareto")
     assert not at.info
     assert not at.button

@@ -74,9 +74,9 @@ def wall(trained: Trained, folders: Folders, tmp_path: Path, monkeypatch: pytest
     ):
         copied = folders.artifacts / name
         shutil.copytree(trained.run.folder, copied)
-        told = json.loads((copied / "recipe.json").read_text())
-        told["recipe"] |= changes
-        (copied / "recipe.json").write_text(json.dumps(told))
+        document = json.loads((copied / "recipe.json").read_text())
+        document["recipe"] |= changes
+        (copied / "recipe.json").write_text(json.dumps(document))
         table = pd.read_parquet(copied / "predictions.parquet")
         if name != "one":
             table[metrics.PROBABILITIES] = table[["p3", "p0", "p1", "p2"]].to_numpy()
@@ -92,8 +92,8 @@ def wall(trained: Trained, folders: Folders, tmp_path: Path, monkeypatch: pytest
 
 def component(at: AppTest, name: str) -> dict[str, Any] | None:
     """What one of the view's components was given."""
-    found = [node.proto for node in at if node.type == "bidi_component" and node.proto.component_name.endswith(name)]
-    return json.loads(found[0].json) if found else None
+    entries = [node.proto for node in at if node.type == "bidi_component" and node.proto.component_name.endswith(name)]
+    return json.loads(entries[0].json) if entries else None
 
 
 def shown(at: AppTest) -> list[str]:
@@ -108,7 +108,7 @@ def table_of(run_id: str, condition: Condition = CONDITION) -> pd.DataFrame:
 
 def captions_of(at: AppTest) -> list[str]:
     """What stands under the pictures of the dialog; the first of them is the picture itself."""
-    return [one.caption for node in at.image for one in node.proto.imgs][1:]
+    return [img.caption for node in at.image for img in node.proto.imgs][1:]
 
 
 def fullest(run_id: str) -> tuple[int, int]:
@@ -121,10 +121,10 @@ def fullest(run_id: str) -> tuple[int, int]:
 def test_every_model_has_its_mean_matrix(wall: Wall) -> None:
     say = Say("ko")
     at = assert_healthy(wall.open("ko"))
-    told = component(at, "scalp_matrices")
-    assert told
-    first, second, blind = told["matrices"]
-    assert [matrix["name"] for matrix in told["matrices"]] == list(SIDES)
+    message = component(at, "scalp_matrices")
+    assert message
+    first, second, blind = message["matrices"]
+    assert [matrix["name"] for matrix in message["matrices"]] == list(SIDES)
     assert first["note"] == say("matrices_seeds", count=2)
     assert second["note"] == ""
     assert blind["missing"] == say("matrices_not_graded")
@@ -137,21 +137,21 @@ def test_every_model_has_its_mean_matrix(wall: Wall) -> None:
 
 
 def test_differences_are_against_model_that_address_names(wall: Wall) -> None:
-    told = component(assert_healthy(wall.open(cells="difference", reference="two")), "scalp_matrices")
-    assert told
-    first, second, _ = told["matrices"]
+    message = component(assert_healthy(wall.open(cells="difference", reference="two")), "scalp_matrices")
+    assert message
+    first, second, _ = message["matrices"]
     assert all(cell["text"].lstrip("+−").isdigit() or cell["text"] == "–" for row in first["cells"] for cell in row)
     assert "against the reference" in first["cells"][0][0]["description"]
     assert "against the reference" not in second["cells"][0][0]["description"]
-    assert "Network B" in told["legend"]["meaning"]
+    assert "Network B" in message["legend"]["meaning"]
 
 
 def test_ungraded_condition_shows_one_sentence(wall: Wall) -> None:
     wall.script.write_text(SCRIPT.format(sides={"Network C": ["three"]}))
     at = assert_healthy(wall.open(image="any"))
-    told = component(at, "scalp_matrices")
-    assert told
-    assert [list(matrix) for matrix in told["matrices"]] == [["key", "name", "note", "missing"]]
+    message = component(at, "scalp_matrices")
+    assert message
+    assert [list(matrix) for matrix in message["matrices"]] == [["key", "name", "note", "missing"]]
     assert shown(at) == []
 
 
@@ -166,9 +166,9 @@ def test_cell_in_address_shows_exactly_its_pictures(wall: Wall) -> None:
         wanted = images_in_cell(find_run(key).predictions, CONDITION, "test", truth, predicted)
         assert wanted
         assert shown(at) == sorted(wanted)
-        told = component(at, "scalp_matrices")
-        assert told
-        assert told["selected"] == f"{key}.{truth}.{predicted}"
+        message = component(at, "scalp_matrices")
+        assert message
+        assert message["selected"] == f"{key}.{truth}.{predicted}"
         names = {"truth": say.of(GRADES[truth].text), "predicted": say.of(GRADES[predicted].text)}
         assert say("matrices_of_cell", name=name, **names) in page_text(at)
         assert say("matrices_count", count=len(wanted), whole=len(table_of(key)), part=say.part("test")) in page_text(
@@ -186,18 +186,18 @@ def test_an_address_that_means_no_cell_is_ignored(wall: Wall, value: str) -> Non
 
 
 def test_disagreements_are_those_of_the_answers(wall: Wall) -> None:
-    one, two = table_of("one"), table_of("two")
-    truth = one["truth"]
+    first, two = table_of("one"), table_of("two")
+    truth = first["truth"]
     for only, who, wanted in (
-        ("all_wrong", "one", (one["grade"] != truth) & (two["grade"] != truth)),
-        ("only_right", "one", (one["grade"] == truth) & (two["grade"] != truth)),
-        ("only_right", "two", (one["grade"] != truth) & (two["grade"] == truth)),
-        ("apart", "one", (one["grade"].astype(int) - two["grade"].astype(int)).abs() >= 2),
+        ("all_wrong", "one", (first["grade"] != truth) & (two["grade"] != truth)),
+        ("only_right", "one", (first["grade"] == truth) & (two["grade"] != truth)),
+        ("only_right", "two", (first["grade"] != truth) & (two["grade"] == truth)),
+        ("apart", "one", (first["grade"].astype(int) - two["grade"].astype(int)).abs() >= 2),
     ):
         at = assert_healthy(wall.open(only=only, who=who))
         if only != "apart":
             wanted = wanted & truth.notna()
-        assert shown(at) == list(one.index[wanted]), only
+        assert shown(at) == list(first.index[wanted]), only
 
 
 def test_one_model_alone_has_nobody_to_disagree_with(wall: Wall) -> None:
@@ -241,7 +241,7 @@ def test_picture_opens_with_every_answer_and_its_evidence(wall: Wall) -> None:
     say = Say("ko")
     image = table_of("one").index[0]
     at = assert_healthy(wall.open("ko", image=image))
-    (table,) = (one.value for one in at.table)
+    (table,) = (item.value for item in at.table)
     assert list(table.index) == ["Network A", "Network B"]
     for key, name in (("one", "Network A"), ("two", "Network B")):
         row = table_of(key).loc[image]
@@ -264,7 +264,7 @@ def test_picture_opens_with_every_answer_and_its_evidence(wall: Wall) -> None:
     assert captions == [f"Network A: {decided[0]}", f"Network B: {decided[1]}"]
 
 
-@pytest.mark.parametrize("image", [one for one in HOSTILE if one])
+@pytest.mark.parametrize("image", [item for item in HOSTILE if item])
 def test_a_picture_that_is_not_there_is_told(wall: Wall, image: str) -> None:
     at = wall.open(image=image)
     assert not at.exception
@@ -275,8 +275,8 @@ def test_a_picture_of_another_part_is_told(wall: Wall) -> None:
     index = wall.dataset.index
     at = wall.open(image=index.index[index["part"] == "train"][0])
     assert not at.exception
-    (told,) = texts(at.error)
-    assert "is not an evaluation picture of this split" in told
+    (message,) = texts(at.error)
+    assert "is not an evaluation picture of this split" in message
 
 
 def test_a_picture_whose_file_is_gone_is_told(wall: Wall, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,8 +286,8 @@ def test_a_picture_whose_file_is_gone_is_told(wall: Wall, tmp_path: Path, monkey
     (copied / str(wall.dataset.index.loc[image, "path"])).unlink()
     at = wall.open(image=image)
     assert not at.exception
-    (told,) = texts(at.error)
-    assert "on this machine" in told
+    (message,) = texts(at.error)
+    assert "on this machine" in message
 
 
 def test_a_damaged_run_leaves_the_others_evidence(wall: Wall, folders: Folders) -> None:
@@ -296,8 +296,8 @@ def test_a_damaged_run_leaves_the_others_evidence(wall: Wall, folders: Folders) 
     image = table_of("one").index[0]
     at = wall.open(image=image)
     assert not at.exception
-    (told,) = texts(at.error)
-    assert "model.safetensors" in told
+    (message,) = texts(at.error)
+    assert "model.safetensors" in message
     assert len(at.table) == 1
     captions = captions_of(at)
     assert [text.split(":")[0] for text in captions] == ["Network A"]

@@ -112,28 +112,30 @@ def test_every_view_speaks_the_reader_s_language(seen_by_a_run: Dataset, view: s
     for toggle in at.main.toggle:
         at = toggle.set_value(True).run()
     words = [
-        re.sub(r"`[^`]*`|:[a-z]+-badge|:material/\w+:", "", unescape(one))
-        for one in visible_words(assert_healthy(at).main)
+        re.sub(r"`[^`]*`|:[a-z]+-badge|:material/\w+:", "", unescape(item))
+        for item in visible_words(assert_healthy(at).main)
     ]
     words += [*visible_words(at._tree[2])]  # what lies over the page
-    assert len([one for one in words if one]) > 10
-    assert not [one for one in words if re.search(r"\b(value_\d|meta_\w+|[a-z]+_[a-z]+\w*|none|nan|NaN|<NA>)\b", one)]
+    assert len([item for item in words if item]) > 10
+    assert not [
+        item for item in words if re.search(r"\b(value_\d|meta_\w+|[a-z]+_[a-z]+\w*|none|nan|NaN|<NA>)\b", item)
+    ]
     if language == "ko":
-        plain = [word for one in words for word in re.findall(r"[A-Za-z]+", re.sub(r"\w*\d\w*", "", one))]
+        plain = [word for item in words for word in re.findall(r"[A-Za-z]+", re.sub(r"\w*\d\w*", "", item))]
         assert {word for word in plain if len(word) > 1} - NOT_TRANSLATED == set()
     else:
-        assert not [one for one in words if re.search("[가-힣]", one) and not re.search("남|여|1일 1회", one)]
+        assert not [item for item in words if re.search("[가-힣]", item) and not re.search("남|여|1일 1회", item)]
 
 
 def test_another_view_keeps_the_choice(mine: Dataset) -> None:
     at = assert_healthy(open_page("dataset", value_2="3", condition="value_3"))
-    found = int((mine.index["value_2"] == 3).sum())
-    assert len(wall(at)) == found
+    result = int((mine.index["value_2"] == 3).sum())
+    assert len(wall(at)) == result
     at = assert_healthy(at.button_group(key="view-en").set_value("labels").run())
     assert at.query_params["view"] == "labels"
     assert at.query_params["value_2"] == "3"
     table = at.dataframe[0].value
-    assert table.loc["excess sebum", "all splits"].sum() == found
+    assert table.loc["excess sebum", "all splits"].sum() == result
     assert Say("en")("by_field", condition="interfollicular erythema") in texts(at.subheader)
 
 
@@ -164,19 +166,19 @@ FILTERS: list[tuple[dict[str, str], Callable[[pd.DataFrame], pd.Series]]] = [
 ]
 
 
-@pytest.mark.parametrize(("asked", "passes"), FILTERS, ids=[str(asked) for asked, _ in FILTERS])
+@pytest.mark.parametrize(("query", "passes"), FILTERS, ids=[str(entry) for entry, _ in FILTERS])
 def test_filters_of_the_address_hold_together(
-    mine: Dataset, asked: dict[str, str], passes: Callable[[pd.DataFrame], pd.Series]
+    mine: Dataset, query: dict[str, str], passes: Callable[[pd.DataFrame], pd.Series]
 ) -> None:
     say = Say("en")
-    at = assert_healthy(open_page("dataset", sort="id", **asked))
+    at = assert_healthy(open_page("dataset", sort="id", **query))
     wanted = mine.index[passes(mine.index).to_numpy(bool)]
-    assert 0 < len(wanted) < mine.images or not asked
+    assert 0 < len(wanted) < mine.images or not query
     assert size_of(wanted, mine.images, say) in texts(at.markdown)
     assert wall(at) == list(wanted["id"])[:PER_PAGE]
-    assert {key: at.query_params[key] for key in asked} == asked
-    title = say("filters_active", count=len(asked)) if asked else say("filters")
-    assert title in [one.label for one in at.expander]
+    assert {key: at.query_params[key] for key in query} == query
+    title = say("filters_active", count=len(query)) if query else say("filters")
+    assert title in [box.label for box in at.expander]
 
 
 @pytest.mark.parametrize(
@@ -220,7 +222,7 @@ def test_what_is_chosen_in_panel_stands_in_address(mine: Dataset) -> None:
     at = assert_healthy(slider.set_value((middle, slider.max)).run())
     rows = rows[rows["sharpness"] >= middle]
     assert at.query_params["sharpness"] == f"{middle:.0f}.."
-    assert say("filters_active", count=3) in [one.label for one in at.expander]
+    assert say("filters_active", count=3) in [box.label for box in at.expander]
     assert wall(at) == list(rows["id"])
     at = assert_healthy(widget(at.multiselect, say("field_part")).unselect("test").run())
     assert "part" not in at.query_params
@@ -230,20 +232,20 @@ def test_what_is_chosen_in_panel_stands_in_address(mine: Dataset) -> None:
 
 
 def test_clearing_takes_all_filters_off_and_nothing_else(mine: Dataset) -> None:
-    chosen = {"value_2": "2", "sharpness": "100..", "alike": "1", "text": "0"}
-    at = assert_healthy(open_page("dataset", condition="value_3", sort="sharpness", order="down", **chosen))
+    selected = {"value_2": "2", "sharpness": "100..", "alike": "1", "text": "0"}
+    at = assert_healthy(open_page("dataset", condition="value_3", sort="sharpness", order="down", **selected))
     at = assert_healthy(widget(at.button, "Clear filters").click().run())
-    assert not chosen.keys() & set(at.query_params)
+    assert not selected.keys() & set(at.query_params)
     assert {key: at.query_params[key] for key in ("condition", "sort", "order")} == {
         "condition": "value_3",
         "sort": "sharpness",
         "order": "down",
     }
     assert size_of(mine.index, mine.images, Say("en")) in texts(at.markdown)
-    assert all(not one.value for one in at.main.multiselect)
+    assert all(not item.value for item in at.main.multiselect)
     assert not at.main.toggle[0].value
     assert widget(at.text_input, "File name contains").value == ""
-    assert "Clear filters" not in [one.label for one in at.button]
+    assert "Clear filters" not in [button.label for button in at.button]
 
 
 @pytest.mark.parametrize("view", ["pictures", "labels", "map"])
@@ -252,7 +254,7 @@ def test_filters_that_nothing_passes_say_so(mine: Dataset, view: str) -> None:
     at = assert_healthy(open_page("dataset", "ko", view=view, text="no such picture"))
     assert say("dataset_none") in texts(at.info)
     assert galleries(at) == {}
-    assert say("filters_clear") in [one.label for one in at.button]
+    assert say("filters_clear") in [button.label for button in at.button]
 
 
 def dialog_tables(at: AppTest) -> list[Table]:
@@ -390,11 +392,11 @@ def test_names_and_answers_from_a_folder_are_text(made: Callable[[Change], Datas
     (facts,) = texts(at.text)
     assert f"gender: {MARKUP}" in facts
     # Labels and these elements may hold markup, so there every sign of it is escaped.
-    shown = [one.value for one in (*at.markdown, *at.caption, *at.info, *at.warning, *at.subheader)]
-    shown += [one.label for one in (*at.multiselect, *at.slider, *at.expander, *at.toggle)]
+    entries = [item.value for item in (*at.markdown, *at.caption, *at.info, *at.warning, *at.subheader)]
+    entries += [item.label for item in (*at.multiselect, *at.slider, *at.expander, *at.toggle)]
     escaped = Say("en").plain(Text(MARKUP, MARKUP))
-    assert all(escaped in one for one in shown if "onclick" in one)
-    assert view != "pictures" or any("onclick" in one for one in shown)
+    assert all(escaped in item for item in entries if "onclick" in item)
+    assert view != "pictures" or any("onclick" in item for item in entries)
 
 
 @pytest.mark.parametrize("content", [None, b"not a picture"], ids=["gone", "broken"])
@@ -413,8 +415,8 @@ def test_unreadable_picture_leaves_an_explained_gap(
         thumbnail_at(pictures[0]["source"].removeprefix("/"))
     at = open_page("dataset", "ko", image=image)
     assert not at.exception
-    (told,) = texts(at.error)
-    assert re.search("[가-힣]", told)
+    (message,) = texts(at.error)
+    assert re.search("[가-힣]", message)
     assert wall(at)  # the rest of the page is there
 
 
@@ -452,9 +454,9 @@ def test_label_counts_follow_the_filters(mine: Dataset, measure: str) -> None:
     names = {"captures": "capture", "sites": "site"}
     for condition in CONDITIONS:
         for grade in range(4):
-            chosen = rows[rows[condition.value] == grade]
+            selected = rows[rows[condition.value] == grade]
             for part, heading in (("train", say.part("train")), ("test", say.part("test")), (None, say("all_parts"))):
-                there = chosen[chosen["part"] == part] if part else chosen
+                there = selected[selected["part"] == part] if part else selected
                 wanted = there[names[measure]].nunique() if measure in names else len(there)
                 assert table.loc[(say.of(condition.text), grade_name(grade, "ko")), heading] == wanted
     assert (say.of(CONDITIONS[0].text), say("unlabelled")) in table.index
@@ -462,15 +464,15 @@ def test_label_counts_follow_the_filters(mine: Dataset, measure: str) -> None:
 
 
 def test_correlations_and_shares_follow_the_filters(mine: Dataset) -> None:
-    whole, chosen = (
+    whole, selected = (
         chart_data(assert_healthy(open_page("dataset", view="labels", part=part))) for part in ("", "valid")
     )
-    assert len(whole) == len(chosen) == 4
-    assert all(not one.equals(other) for one, other in zip(whole, chosen, strict=True))
+    assert len(whole) == len(selected) == 4
+    assert all(not entry.equals(other) for entry, other in zip(whole, selected, strict=True))
     rows = mine.index[mine.index["part"] == "valid"]
     wanted = rows[list(LABEL_COLUMNS)].astype(float).corr("spearman").loc["value_2", "value_3"]
-    found = [value for name in chosen[1].select_dtypes("number") for value in chosen[1][name]]
-    assert any(value == pytest.approx(wanted) for value in found)
+    entries = [value for name in selected[1].select_dtypes("number") for value in selected[1][name]]
+    assert any(value == pytest.approx(wanted) for value in entries)
 
 
 @pytest.mark.parametrize("by", ["region", "device", "official", "meta_gender", "value_3"])
@@ -480,8 +482,8 @@ def test_grades_by_any_field(mine: Dataset, by: str) -> None:
     rows = mine.index[mine.index["part"] == "train"]
     assert table["images"].sum() == len(rows)
     assert table["value"].nunique() == rows[by].nunique(dropna=False)
-    known = {"region": REGIONS["TH"]("ko"), "official": Say("ko")("official_both"), "meta_gender": "여"}
-    assert known.get(by, table["value"].iloc[0]) in set(table["value"])
+    expected = {"region": REGIONS["TH"]("ko"), "official": Say("ko")("official_both"), "meta_gender": "여"}
+    assert expected.get(by, table["value"].iloc[0]) in set(table["value"])
     assert "none" not in set(table["value"])
 
 
@@ -518,23 +520,23 @@ def test_point_or_box_on_map_shows_its_pictures(seen_by_a_run: Dataset) -> None:
     assert set(points["id"]) == set(seen_by_a_run.index.query("part == 'train'")["id"])
     assert say("map_pick") in texts(at.caption)
     assert galleries(at) == {}
-    one = points["id"].iloc[3]
-    at = chosen_on_the_map(at, pick=[{"id": one}])
-    assert wall(at, "map-wall") == [one]
+    first = points["id"].iloc[3]
+    at = chosen_on_the_map(at, pick=[{"id": first}])
+    assert wall(at, "map-wall") == [first]
     left, right = sorted(points["x"].iloc[:2])
     bottom, top = points["y"].min(), points["y"].median()
     inside = points[points["x"].between(left, right) & points["y"].between(bottom, top)]
-    at = chosen_on_the_map(at, pick=[{"id": one}], box={"x": [right, left], "y": [bottom, top]})
+    at = chosen_on_the_map(at, pick=[{"id": first}], box={"x": [right, left], "y": [bottom, top]})
     assert sorted(wall(at, "map-wall")) == sorted(inside["id"])[:PER_PAGE]
     assert say("dataset_shown", count=len(inside)) in texts(at.caption)
 
 
 def test_selected_point_outside_the_filters_is_dropped(seen_by_a_run: Dataset) -> None:
-    one = seen_by_a_run.index.query("part == 'train'")["id"].iloc[0]
-    at = chosen_on_the_map(assert_healthy(open_page("dataset", view="map")), pick=[{"id": one}])
-    assert wall(at, "map-wall") == [one]
+    first = seen_by_a_run.index.query("part == 'train'")["id"].iloc[0]
+    at = chosen_on_the_map(assert_healthy(open_page("dataset", view="map")), pick=[{"id": first}])
+    assert wall(at, "map-wall") == [first]
     at = assert_healthy(widget(at.multiselect, "Split").select("valid").run())
-    at = chosen_on_the_map(at, pick=[{"id": one}])
+    at = chosen_on_the_map(at, pick=[{"id": first}])
     assert galleries(at) == {}
     assert Say("en")("map_pick") in texts(at.caption)
 
@@ -564,8 +566,8 @@ def test_a_map_in_any_colour(seen_by_a_run: Dataset, colour: str) -> None:
 
 def test_impossible_map_is_explained(seen_by_a_run: Dataset, folders: Folders) -> None:
     say = Say("ko")
-    one = seen_by_a_run.column("id").iloc[0]
-    at = assert_healthy(open_page("dataset", "ko", view="map", text=one))
+    first = seen_by_a_run.column("id").iloc[0]
+    at = assert_healthy(open_page("dataset", "ko", view="map", text=first))
     assert say("map_few") in texts(at.info)
     assert chart_data(at) == []
 
@@ -579,19 +581,19 @@ def test_a_map_needs_a_run(mine: Dataset) -> None:
 
 
 def test_audit_lists_what_it_found_worst_first(mine: Dataset) -> None:
-    say, found = Say("ko"), audit(mine)
+    say, findings = Say("ko"), audit(mine)
     at = assert_healthy(open_page("dataset", "ko", view="audit", part="valid"))  # whatever the filters say
-    amiss = [one for one in found if one.severity is not FindingSeverity.OK]
+    amiss = [item for item in findings if item.severity is not FindingSeverity.OK]
     assert amiss[0].severity is FindingSeverity.ERROR
-    told = page_text(at)
-    places = [told.index(f"**{say.of(one.title)}**") for one in (*amiss, *(set(found) - set(amiss)))]
+    text = page_text(at)
+    places = [text.index(f"**{say.of(item.title)}**") for item in (*amiss, *(set(findings) - set(amiss)))]
     assert places[: len(amiss)] == sorted(places[: len(amiss)])
-    assert all(unescape(say.plain(one.text)) in told for one in found)
-    assert say("audit_fine", count=len(found) - len(amiss)) in [one.label for one in at.expander]
+    assert all(unescape(say.plain(item.text)) in text for item in findings)
+    assert say("audit_fine", count=len(findings) - len(amiss)) in [box.label for box in at.expander]
 
 
 def test_a_finding_shows_its_pictures_when_asked(mine: Dataset) -> None:
-    leak = next(one for one in audit(mine) if one.key == "overlap_content")
+    leak = next(item for item in audit(mine) if item.key == "overlap_content")
     at = assert_healthy(open_page("dataset", view="audit", condition="value_2"))
     assert galleries(at) == {}
     at = assert_healthy(at.toggle(key="audit-overlap_content").set_value(True).run())
@@ -602,7 +604,7 @@ def test_a_finding_shows_its_pictures_when_asked(mine: Dataset) -> None:
 
 
 def test_an_audit_follows_the_index(mine: Dataset) -> None:
-    title = next(one.title for one in audit(mine) if one.key == "overlap_content").en
+    title = next(item.title for item in audit(mine) if item.key == "overlap_content").en
     before = [text for text in texts(assert_healthy(open_page("dataset", view="audit")).markdown) if title in text]
     change_columns(mine, {"part": pd.Series("train", index=range(mine.images), dtype="string")})
     after = [text for text in texts(assert_healthy(open_page("dataset", view="audit")).markdown) if title in text]

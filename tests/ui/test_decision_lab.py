@@ -45,9 +45,9 @@ def answers(images: int, condition: Condition, part: str) -> pd.DataFrame:
     truth = generator.choice(4, size=images, p=(0.7, 0.15, 0.1, 0.05))
     distances = truth[:, None] + 1.1 * generator.standard_normal((images, 1)) - np.arange(4)
     likelihood = np.exp(-np.square(distances) / 2)
-    said = (likelihood / likelihood.sum(axis=1, keepdims=True)).astype(np.float32)
+    text = (likelihood / likelihood.sum(axis=1, keepdims=True)).astype(np.float32)
     names = [f"{part}-{number}" for number in range(images)]
-    table = pd.DataFrame(said, columns=PROBABILITIES).assign(image=names, condition=condition.value, part=part)
+    table = pd.DataFrame(text, columns=PROBABILITIES).assign(image=names, condition=condition.value, part=part)
     return table.assign(truth=pd.array(truth, dtype="Int8"))
 
 
@@ -56,7 +56,7 @@ def run(trained: Trained, tiny: Dataset, folders: Folders) -> Run:
     """A finished run with enough pictures; one condition has too few for a fit, and none in validation."""
     copied = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "mine")))
     sizes = {PART: 400, "valid": 300, "test": 50}
-    parts = [answers(size, one, part) for one in (SEBUM, DANDRUFF) for part, size in sizes.items()]
+    parts = [answers(size, item, part) for item in (SEBUM, DANDRUFF) for part, size in sizes.items()]
     pd.concat([*parts, answers(20, ALONE, PART)]).to_parquet(copied.predictions_path)
     copied.operating_point_path.unlink(missing_ok=True)
     copied.write_operating_point(fit(copied.raw_predictions, why="fitted"))
@@ -98,13 +98,13 @@ def address(at: AppTest, key: str) -> str | None:
 
 def figures(at: AppTest) -> pd.DataFrame:
     """A row a metric; columns Chosen here, In force, As trained."""
-    (table,) = (one.value for one in at.dataframe if _EN("lab_plain") in one.value)
+    (table,) = (frame.value for frame in at.dataframe if _EN("lab_plain") in frame.value)
     return table
 
 
 def expected(run: Run, decision: Decision, part: str, condition: Condition = SEBUM) -> list[float]:
-    shown = labelled_predictions(run.raw_predictions, condition, part)
-    counts = metrics.count(shown.truth, decide_grades(decision, shown))
+    displayed = labelled_predictions(run.raw_predictions, condition, part)
+    counts = metrics.count(displayed.truth, decide_grades(decision, displayed))
     return [float(metric.compute(counts)) for metric in METRICS.values() if metric.compute]
 
 
@@ -138,9 +138,9 @@ def test_lab_opens_with_current_point_without_test(run: Run, language: str) -> N
 def test_a_link_opens_what_it_says(run: Run) -> None:
     at = assert_healthy(lab(rule="expected_cost", tau="0.75", cost=FOUR_BY_FOUR.replace("9", "8"), lab_part="valid"))
     cost = cost_of([[min(cell, 8) for cell in row] for row in COSTS["squared"].cost])
-    chosen = set_rule(stored(run), calibration(run), "expected_cost", 0.75, cost)
+    selected = set_rule(stored(run), calibration(run), "expected_cost", 0.75, cost)
     here, in_force, plain = figures(at).to_numpy(dtype=float).T
-    assert here[:9].tolist() == pytest.approx(expected(run, chosen, "valid"))
+    assert here[:9].tolist() == pytest.approx(expected(run, selected, "valid"))
     assert in_force[:9].tolist() == pytest.approx(expected(run, stored(run), "valid"))
     assert plain[:9].tolist() == pytest.approx(expected(run, Decision(), "valid"))
     assert here[9] > 0.8
@@ -148,7 +148,7 @@ def test_a_link_opens_what_it_says(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "query",
     [
         {"rule": "mean", "tau": "0.3", "cost": "1,2", "lab_part": "test", "lab_cell": "else.1.1", "lab_run": "other"},
         {"rule": "", "tau": "nan", "cost": FOUR_BY_FOUR.replace("9", "nan"), "lab_part": "", "lab_cell": "here.4.1"},
@@ -156,8 +156,8 @@ def test_a_link_opens_what_it_says(run: Run) -> None:
     ],
     ids=["unknown", "malformed", "hostile"],
 )
-def test_a_malformed_address_is_as_none(run: Run, asked: dict[str, str]) -> None:
-    at = assert_healthy(lab(**asked))
+def test_a_malformed_address_is_as_none(run: Run, query: dict[str, str]) -> None:
+    at = assert_healthy(lab(**query))
     assert at.button(key="lab-to-stored").disabled
     assert address(at, "rule") == stored(run).rule
     assert address(at, "tau") == f"{stored(run).tau:g}"
@@ -169,12 +169,12 @@ def test_figures_curve_and_address_move_with_the_choice(run: Run) -> None:
     rule(at).set_value("median").run()
     slider(at).set_value(1.5).run()
     at = assert_healthy(at)
-    chosen = set_rule(stored(run), calibration(run), "median", 1.5)
-    assert figures(at).iloc[:9, 0].tolist() == pytest.approx(expected(run, chosen, PART))
+    selected = set_rule(stored(run), calibration(run), "median", 1.5)
+    assert figures(at).iloc[:9, 0].tolist() == pytest.approx(expected(run, selected, PART))
     assert (address(at, "rule"), address(at, "tau")) == ("median", "1.5")
     (chart,) = (node.proto for node in at if node.type == "vega_lite_chart")
-    drawn = [pa.ipc.open_stream(one.data.data).read_pandas() for one in chart.datasets]
-    (here,) = (table for table in drawn if set(table.get("mark", ())) == {MARKS["here"].en})
+    entries = [pa.ipc.open_stream(dataset.data.data).read_pandas() for dataset in chart.datasets]
+    (here,) = (table for table in entries if set(table.get("mark", ())) == {MARKS["here"].en})
     assert here["tau"].unique().tolist() == [1.5]
 
 
@@ -211,14 +211,16 @@ def test_costs_are_chosen_edited_and_refused(run: Run) -> None:
     at.session_state[editor] = {"edited_rows": {3: {names[0]: 30}}, "added_rows": [], "deleted_rows": []}
     at = assert_healthy(at.run())
     assert address(at, "cost") == "0,1,4,9,1,0,1,4,4,1,0,1,30,8,2,0"
-    cost = cost_of([float(one) for one in (address(at, "cost") or "").split(",")])
-    chosen = set_rule(stored(run), calibration(run), "expected_cost", 0.0, cost)
-    assert figures(at).iloc[:9, 0].tolist() == pytest.approx(expected(run, chosen, PART))
+    cost = cost_of([float(word) for word in (address(at, "cost") or "").split(",")])
+    selected = set_rule(stored(run), calibration(run), "expected_cost", 0.0, cost)
+    assert figures(at).iloc[:9, 0].tolist() == pytest.approx(expected(run, selected, PART))
     at.session_state[editor] = {"edited_rows": {0: {names[0]: 100}}, "added_rows": [], "deleted_rows": []}
     at = at.run()
     assert not at.exception
     assert any("sixteen numbers" in text for text in texts(at.error))
-    assert not [one for one in at.button if one.label == _EN("lab_save_button")], "nobody can save what cannot decide"
+    assert not [button for button in at.button if button.label == _EN("lab_save_button")], (
+        "nobody can save what cannot decide"
+    )
     assert address(at, "cost") == "0,1,4,9,1,0,1,4,4,1,0,1,30,8,2,0"
 
 
@@ -227,16 +229,16 @@ def test_costs_are_chosen_edited_and_refused(run: Run) -> None:
 
 def test_a_cell_shows_its_pictures(run: Run, tiny: Dataset) -> None:
     table = run.raw_predictions.copy()
-    known = table["image"].str.startswith(PART) & (table["condition"] == SEBUM)
-    table.loc[known & (np.arange(len(table)) < len(tiny.index)), "image"] = tiny.column("id").tolist()
+    reference = table["image"].str.startswith(PART) & (table["condition"] == SEBUM)
+    table.loc[reference & (np.arange(len(table)) < len(tiny.index)), "image"] = tiny.column("id").tolist()
     table.to_parquet(run.predictions_path)
     run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
-    shown = labelled_predictions(run.raw_predictions, SEBUM, PART)
+    displayed = labelled_predictions(run.raw_predictions, SEBUM, PART)
     at = assert_healthy(lab(rule="argmax", tau="0", lab_cell="here.1.0"))
-    chosen = set_rule(stored(run), calibration(run), "argmax", 0.0)
-    count = int(((shown.truth == 1) & (decide_grades(chosen, shown) == 0)).sum())
-    told = _EN("lab_cell", side=_EN("lab_here"), truth="1 mild", predicted="0 normal", count=count)
-    assert told in page_text(at)
+    selected = set_rule(stored(run), calibration(run), "argmax", 0.0)
+    count = int(((displayed.truth == 1) & (decide_grades(selected, displayed) == 0)).sum())
+    message = _EN("lab_cell", side=_EN("lab_here"), truth="1 mild", predicted="0 normal", count=count)
+    assert message in page_text(at)
 
 
 # Which run.
@@ -258,9 +260,9 @@ def test_empty_lab_says_so(run: Run) -> None:
     assert _EN("lab_unlabelled") in texts(at.info)
     at = assert_healthy(lab(condition=ALONE.value))
     assert _EN("lab_no_optimum") in page_text(at)
-    told = read_json(run.folder / "recipe.json")
-    told["recipe"]["conditions"].remove(ALONE.value)
-    write_json(run.folder / "recipe.json", told)
+    document = read_json(run.folder / "recipe.json")
+    document["recipe"]["conditions"].remove(ALONE.value)
+    write_json(run.folder / "recipe.json", document)
     at = assert_healthy(lab(condition=ALONE.value))
     assert _EN("compare_no_model") in texts(at.info)
 
@@ -271,8 +273,8 @@ def test_empty_lab_says_so(run: Run) -> None:
 def save(at: AppTest, who: str = "", why: str = "", language: str = "en") -> AppTest:
     say = Say(language)
     at.text_input(key="lab-who").set_value(who)
-    next(one for one in at.text_input if (one.key or "").startswith("lab-why")).set_value(why)
-    return next(one for one in at.button if one.label == say("lab_save_button")).click().run()
+    next(item for item in at.text_input if (item.key or "").startswith("lab-why")).set_value(why)
+    return next(button for button in at.button if button.label == say("lab_save_button")).click().run()
 
 
 def test_saved_decision_applies_and_can_be_restored(run: Run) -> None:
@@ -284,10 +286,10 @@ def test_saved_decision_applies_and_can_be_restored(run: Run) -> None:
     assert stored(run, DANDRUFF) == before.decision(DANDRUFF)
     assert (run.operating_point.who, run.operating_point.why) == ("서연 <b>", "rare grades matter")
     assert run.earlier_operating_points == [before]
-    told = run.predictions[(run.predictions["condition"] == SEBUM) & (run.predictions["part"] == "test")]
-    shown = labelled_predictions(run.raw_predictions, SEBUM, "test")
-    assert (told["grade"].to_numpy(dtype=int) == decide_grades(stored(run), shown)).all()
-    (versions,) = (one.value for one in at.dataframe if say("point_made") in one.value)
+    message = run.predictions[(run.predictions["condition"] == SEBUM) & (run.predictions["part"] == "test")]
+    displayed = labelled_predictions(run.raw_predictions, SEBUM, "test")
+    assert (message["grade"].to_numpy(dtype=int) == decide_grades(stored(run), displayed)).all()
+    (versions,) = (frame.value for frame in at.dataframe if say("point_made") in frame.value)
     assert list(versions[say("point_author")]) == ["서연 <b>", "–"]
     words = f"{SEBUM.text('ko')}: {say('rule_argmax')}, τ 1.5"
     assert list(versions[say("point_what")]) == [words, say("point_first")]

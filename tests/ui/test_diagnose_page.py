@@ -49,8 +49,8 @@ def grid(at: AppTest, key: str) -> list[dict]:
     protos = [
         node.proto for node in at if node.type == "bidi_component" and "scalp_grade_table" in node.proto.component_name
     ]
-    (found,) = (json.loads(proto.json) for proto in protos if proto.id.endswith(f"-{key}"))
-    return [row | {"title": block["title"]} for block in found["blocks"] for row in block["rows"]]
+    (result,) = (json.loads(proto.json) for proto in protos if proto.id.endswith(f"-{key}"))
+    return [row | {"title": block["title"]} for block in result["blocks"] for row in block["rows"]]
 
 
 def grades_in(row: dict) -> list[str]:
@@ -99,9 +99,9 @@ def test_an_upload_is_graded(trained: Trained, downloads: Downloads, language: s
     answer = predict.grade(trained.picture)
     assert graded(at, language) == names(answer, language)
     assert list(at.main.table[0].value.index) == [condition.text(language) for condition in CONDITIONS]
-    told = json.loads(downloads.offered["scalp-grades.json"]())
-    assert told == predict_all_response(answer).model_dump(mode="json", exclude_none=True)
-    assert told["intended_use"] == "research_only"
+    document = json.loads(downloads.offered["scalp-grades.json"]())
+    assert document == predict_all_response(answer).model_dump(mode="json", exclude_none=True)
+    assert document["intended_use"] == "research_only"
     assert say("diagnose_synthetic") in texts(at.warning)
     assert say("diagnose_answered", runs="`tiny` (test_efficientnet)") in texts(at.markdown)
     assert say("diagnose_type", name=answer.scalp_type.text(language)) in texts(at.subheader)
@@ -121,16 +121,16 @@ def test_what_is_taken_along_says_the_same(trained: Trained, downloads: Download
 
 def test_a_client_is_told_how_to_ask(trained: Trained) -> None:
     at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", trained.picture)))
-    command, told = [code.value for code in at.main.code]
+    command, entries = [code.value for code in at.main.code]
     assert command.startswith('curl -F "image=@scalp.jpg" "http')
-    assert json.loads(told)["value_1"][0]["run"] == "tiny"
+    assert json.loads(entries)["value_1"][0]["run"] == "tiny"
     assert api_address("https://lab.example:8443/base/Diagnose?lang=ko") == "https://lab.example:8443/api/predict_all"
 
 
 def test_page_and_rest_are_seen_to_agree(trained: Trained) -> None:
     at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", trained.picture)))
-    (told,) = (text for text in texts(at.caption) if text.startswith("✓ REST agrees"))
-    assert Say("en")("parity_rest", difference="0") in told
+    (message,) = (text for text in texts(at.caption) if text.startswith("✓ REST agrees"))
+    assert Say("en")("parity_rest", difference="0") in message
     assert [in_powers_of_ten(value) for value in (0.0, 3.4e-7, 1.0)] == ["0", "3 × 10⁻⁷", "1 × 10⁰"]
 
 
@@ -150,8 +150,8 @@ def test_a_broken_file_is_told(trained: Trained) -> None:
     for content in (b"", DAMAGED, b"<svg onload=alert(1)>"):
         at = upload(at, ("broken.jpg", content))
         assert not at.exception
-        (told,) = texts(at.error)
-        assert any("가" <= letter <= "힣" for letter in told)
+        (message,) = texts(at.error)
+        assert any("가" <= letter <= "힣" for letter in message)
         assert len(at.main.table) == 0
         at.file_uploader(key="upload").clear()
     assert len(graded(assert_healthy(upload(at, ("whole.jpg", trained.picture))), "ko")) == 6
@@ -198,7 +198,7 @@ def test_evidence_with_mean_taken_off_says_mean(trained: Trained) -> None:
 
 
 def below_pictures(at: AppTest) -> list[str]:
-    return [shown.caption for node in at.main if node.type == "image" for shown in node.proto.imgs if shown.caption]
+    return [img.caption for node in at.main if node.type == "image" for img in node.proto.imgs if img.caption]
 
 
 @pytest.mark.parametrize("source", ["example", "capture"])
@@ -218,8 +218,8 @@ def test_a_damaged_model_is_told(trained: Trained, folders: Folders, monkeypatch
     image = trained.dataset.column("id").iloc[0]
     at = open_page("diagnose", "ko", source="example", data="tiny", image=image)
     assert not at.exception
-    (told,) = texts(at.error)
-    assert "preprocessing.json" in told
+    (message,) = texts(at.error)
+    assert "preprocessing.json" in message
 
 
 # Several pictures.
@@ -229,12 +229,12 @@ def test_one_damaged_file_takes_no_other_along(trained: Trained, downloads: Down
     first, second = others(trained, 2)
     files = (("a.jpg", first), ("broken.jpg", DAMAGED), ("b.jpg", second))
     at = assert_healthy(upload(open_page("diagnose", "ko"), *files))
-    one, broken, other = grid(at, "overview")
-    assert [row["name"] for row in (one, broken, other)] == ["a.jpg", "broken.jpg", "b.jpg"]
-    assert grades_in(one) == numbers(predict.grade(first))
+    single, broken, other = grid(at, "overview")
+    assert [row["name"] for row in (single, broken, other)] == ["a.jpg", "broken.jpg", "b.jpg"]
+    assert grades_in(single) == numbers(predict.grade(first))
     assert grades_in(other) == numbers(predict.grade(second))
     assert any("가" <= letter <= "힣" for letter in broken["sentence"])
-    assert one["picture"].startswith("data:image/webp;base64,")
+    assert single["picture"].startswith("data:image/webp;base64,")
     table = downloads.table("scalp-grades-all.csv")
     assert list(table["status"]) == ["ok", "not_a_picture", "ok"]
     assert "broken.jpg" in downloads.offered["scalp-report-all.html"]().decode()
@@ -260,11 +260,11 @@ def opened(at: AppTest, number: int) -> AppTest:
 def test_each_picture_is_graded_once(trained: Trained) -> None:
     first, second = others(trained, 2)
     at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", first), ("again.jpg", first), ("b.jpg", second)))
-    known = dict(at.session_state["diagnose-outcomes"])
-    assert len(known) == 2
+    expected = dict(at.session_state["diagnose-outcomes"])
+    assert len(expected) == 2
     after = at.session_state["diagnose-outcomes"] if assert_healthy(opened(at, 2)) else {}
     assert {key: id(answer) for key, (answer, _) in after.items()} == {
-        key: id(answer) for key, (answer, _) in known.items()
+        key: id(answer) for key, (answer, _) in expected.items()
     }
 
 
@@ -276,14 +276,14 @@ def test_another_decision_is_another_answer(
     monkeypatch.setenv("SCALP_DATA", str(trained.dataset.folder.parent))
     at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", trained.picture)))
     path = copied / "operating_point.json"
-    told = json.loads(path.read_text())
-    for decision in told["decisions"].values():
+    document = json.loads(path.read_text())
+    for decision in document["decisions"].values():
         decision["temperature"] = 50.0
-    path.write_text(json.dumps(told))
+    path.write_text(json.dumps(document))
     at = assert_healthy(at.run())
     probabilities = list(at.main.table[0].value[Say("en")("probability_of_grade")])
     answer = predict.grade(trained.picture)
-    assert probabilities == [f"{one.probabilities[one.grade]:.0%}" for one in answer.gradings.values()]
+    assert probabilities == [f"{grading.probabilities[grading.grade]:.0%}" for grading in answer.gradings.values()]
 
 
 def test_zip_upload_is_opened_up_to_the_limit(trained: Trained) -> None:
@@ -299,11 +299,15 @@ def test_a_folder_is_handed_in(trained: Trained) -> None:
     at = open_page("diagnose", source="folder")
     first, second = others(trained, 2)
     at = assert_healthy(upload(at, ("of a/1.jpg", first), ("of a/2.jpg", second), key="upload_folder"))
-    assert [grades_in(row) for row in grid(at, "overview")] == [numbers(predict.grade(one)) for one in (first, second)]
+    assert [grades_in(row) for row in grid(at, "overview")] == [
+        numbers(predict.grade(item)) for item in (first, second)
+    ]
 
 
 def test_uploads_are_kept_for_their_source(trained: Trained) -> None:
-    at = assert_healthy(upload(open_page("diagnose"), *((f"{n}.jpg", one) for n, one in enumerate(others(trained, 2)))))
+    at = assert_healthy(
+        upload(open_page("diagnose"), *((f"{n}.jpg", entry) for n, entry in enumerate(others(trained, 2))))
+    )
     at = assert_healthy(at.segmented_control(key="source-en").set_value("folder").run())
     assert not [node for node in at.main if node.type == "button"]
     at = assert_healthy(at.segmented_control(key="source-en").set_value("upload").run())
@@ -323,8 +327,8 @@ def test_the_regions_of_a_capture(trained: Trained) -> None:
     capture = index["capture"].value_counts().index[0]
     rows = index[index["capture"] == capture]
     at = assert_healthy(open_page("diagnose", "ko", source="capture", data="tiny", image=rows.index[-1]))
-    told = grid(at, "overview")
-    regions, highest = told[:-1], told[-1]
+    message = grid(at, "overview")
+    regions, highest = message[:-1], message[-1]
     assert len(regions) == len(rows) > 1
     for region, (image, row) in zip(regions, rows.iterrows(), strict=True):
         assert region["name"].startswith(REGIONS[row["region"]]("ko"))
@@ -335,7 +339,7 @@ def test_the_regions_of_a_capture(trained: Trained) -> None:
         assert ringed == [
             grading.grade == label for grading, label in zip(answer.gradings.values(), labels, strict=True)
         ]
-    assert grades_in(highest) == [max(column) for column in zip(*(grades_in(one) for one in regions), strict=True)]
+    assert grades_in(highest) == [max(column) for column in zip(*(grades_in(item) for item in regions), strict=True)]
     # The one of the address is open.
     answer = predict.grade(trained.dataset.read(rows.index[-1]))
     assert graded(at, "ko") == names(answer, "ko")
@@ -347,10 +351,10 @@ def test_uploads_of_one_capture_are_put_together(trained: Trained) -> None:
     rows = index[index["capture"] == capture]
     files = [(Path(path).name, trained.dataset.read(image)) for image, path in rows["path"].items()]
     at = assert_healthy(upload(open_page("diagnose"), ("else.jpg", trained.picture), *files))
-    told = grid(at, "overview")
-    together = [row for row in told if row["title"] == Say("en")("overview_capture", capture=capture)]
+    message = grid(at, "overview")
+    together = [row for row in message if row["title"] == Say("en")("overview_capture", capture=capture)]
     assert len(together) == len(files) + 1
-    assert [row["name"] for row in told if row["title"] == Say("en")("overview_rest")] == ["else.jpg"]
+    assert [row["name"] for row in message if row["title"] == Say("en")("overview_rest")] == ["else.jpg"]
 
 
 # The gate.
@@ -378,12 +382,12 @@ def test_gated_picture_is_graded_on_request(gated: tuple[bytes, bytes], download
     assert len(at.main.table) == 0
     assert len(at.image) == 1  # it is shown, so that its sender sees what is meant
     assert downloads.offered == {}
-    (told,) = (text for text in texts(at.warning) if why in text)
-    assert say("gate_advises") in told
+    (message,) = (text for text in texts(at.warning) if why in text)
+    assert say("gate_advises") in message
     at = assert_healthy(at.button(key="insist").click().run())
     assert graded(at, "ko") == names(answer, "ko")
-    (told,) = (text for text in texts(at.warning) if why in text)
-    assert say("gate_insisted") in told
+    (message,) = (text for text in texts(at.warning) if why in text)
+    assert say("gate_insisted") in message
     assert json.loads(downloads.offered["scalp-grades.json"]())["gradable"] is False
     assert downloads.table("scalp-grades.csv")["reasons"][0] == "blurred"
     assert any(text.startswith("✓") for text in texts(at.caption))  # REST says so too

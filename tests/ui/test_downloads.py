@@ -49,7 +49,7 @@ def test_export_offers_two_lazy_files_each(downloads: Downloads) -> None:
     at = AppTest.from_function(page, kwargs={"language": "ko", "synthetic": True}).run()
     assert not at.exception
     say = Say("ko")
-    assert [one.proto.popover.label for one in at.get("popover")] == [say("export_table"), say("export_figure")]
+    assert [item.proto.popover.label for item in at.get("popover")] == [say("export_table"), say("export_figure")]
     assert set(downloads.offered) == {
         *("board-..-x-SYNTHETIC.csv", "board-..-x-SYNTHETIC.tex", "curves-SYNTHETIC.svg", "curves-SYNTHETIC.png")
     }

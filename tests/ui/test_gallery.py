@@ -22,10 +22,10 @@ def wall_page(ids: list[str], captions: list[str], grades: list[int | None] | No
 def wall(ids: list[str], captions: list[str] | None = None, grades: list[int | None] | None = None) -> dict[str, Any]:
     """What the component gets for these pictures of "tiny"."""
     at = AppTest.from_function(wall_page, default_timeout=120, args=(ids, captions or ids, grades)).run()
-    assert not at.exception, [one.value for one in at.exception]
+    assert not at.exception, [error.value for error in at.exception]
     (node,) = (node for node in at if node.type == "bidi_component")
-    told: dict[str, Any] = json.loads(node.proto.json)
-    return told
+    document: dict[str, Any] = json.loads(node.proto.json)
+    return document
 
 
 @pytest.fixture
@@ -34,30 +34,30 @@ def ids(tiny: Dataset) -> list[str]:
 
 
 def test_pictures_are_addresses_and_not_their_bytes(tiny: Dataset, ids: list[str]) -> None:
-    told = wall(ids, ["one", "two", "<b>three</b>"])
-    assert [picture["id"] for picture in told["pictures"]] == ids
-    assert [picture["caption"] for picture in told["pictures"]] == ["one", "two", "<b>three</b>"]
-    assert [picture["source"] for picture in told["pictures"]] == ["/" + address(tiny, row) for row in (3, 0, 40)]
-    assert told["selected"] == ids[0]
-    for picture in told["pictures"]:
+    message = wall(ids, ["one", "two", "<b>three</b>"])
+    assert [picture["id"] for picture in message["pictures"]] == ids
+    assert [picture["caption"] for picture in message["pictures"]] == ["one", "two", "<b>three</b>"]
+    assert [picture["source"] for picture in message["pictures"]] == ["/" + address(tiny, row) for row in (3, 0, 40)]
+    assert message["selected"] == ids[0]
+    for picture in message["pictures"]:
         assert thumbnail_at(picture["source"].removeprefix("/")).startswith(b"RIFF")
 
 
 def test_below_a_base_path_the_addresses_are_too(tiny: Dataset, ids: list[str]) -> None:
     st.config.set_option("server.baseUrlPath", "/lab/scalp/")
     try:
-        told = wall(ids)
+        message = wall(ids)
     finally:
         st.config.set_option("server.baseUrlPath", "")
-    assert told["pictures"][0]["source"] == f"/lab/scalp/{address(tiny, 3)}"
+    assert message["pictures"][0]["source"] == f"/lab/scalp/{address(tiny, 3)}"
 
 
 def test_picture_that_index_no_longer_has_is_gap(ids: list[str]) -> None:
-    told = wall([ids[0], "../../etc/passwd"])
-    assert [bool(picture["source"]) for picture in told["pictures"]] == [True, False]
+    message = wall([ids[0], "../../etc/passwd"])
+    assert [bool(picture["source"]) for picture in message["pictures"]] == [True, False]
 
 
 def test_grades_are_dots_in_colours_of_all_charts(ids: list[str]) -> None:
-    told = wall(ids, grades=[0, 3, None])
-    assert [picture["badge"] for picture in told["pictures"]] == [SEVERITY_COLORS[0], SEVERITY_COLORS[3], ""]
+    message = wall(ids, grades=[0, 3, None])
+    assert [picture["badge"] for picture in message["pictures"]] == [SEVERITY_COLORS[0], SEVERITY_COLORS[3], ""]
     assert {picture["badge"] for picture in wall(ids)["pictures"]} == {""}

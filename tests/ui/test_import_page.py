@@ -51,9 +51,9 @@ def form(at: AppTest, language: str, **given: str) -> AppTest:
 def background(folders: Folders) -> Iterator[Folders]:
     """Folders that no import is at work in any longer when the test ends."""
     yield folders
-    for one in import_task.list_imports():
-        import_task.dismiss_import(one.name)
-    until(lambda: not [one for one in import_task.list_imports() if one.working])
+    for item in import_task.list_imports():
+        import_task.dismiss_import(item.name)
+    until(lambda: not [item for item in import_task.list_imports() if item.working])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -62,7 +62,7 @@ def test_without_any_data_set_page_offers_import(folders: Folders, language: str
     at = assert_healthy(open_page("dataset", language, view="labels"))
     assert say("no_dataset") in texts(at.warning)
     assert say("import_new") in texts(at.subheader)
-    assert say("import_start") in [one.label for one in at.button]
+    assert say("import_start") in [button.label for button in at.button]
 
 
 def test_an_import_that_cannot_begin_says_why(tiny_data: Dataset, folders: Folders, tmp_path: Path) -> None:
@@ -80,9 +80,9 @@ def test_an_import_that_cannot_begin_says_why(tiny_data: Dataset, folders: Folde
     ):
         at = form(open_page("dataset", "ko", view="import"), "ko", **given)
         assert not at.exception
-        (told,) = texts(at.error)
-        assert named in told
-        assert re.search("[가-힣]", told), told
+        (message,) = texts(at.error)
+        assert named in message
+        assert re.search("[가-힣]", message), message
     assert import_task.list_imports() == []
     assert [path.name for path in folders.data.iterdir() if path.is_dir()] == ["mine"]
 
@@ -99,9 +99,9 @@ def test_a_server_may_keep_imports_to_one_folder(
         assert any(str(allowed) in text for text in texts(at.markdown))
         at = form(at, "ko", source=str(source), name="new")
         assert not at.exception
-        (told,) = texts(at.error)
-        assert str(allowed) in told
-        assert "가져올 수 있어요" in told
+        (message,) = texts(at.error)
+        assert str(allowed) in message
+        assert "가져올 수 있어요" in message
     assert import_task.list_imports() == []
 
 
@@ -115,8 +115,8 @@ def test_a_table_is_imported_from_the_form(background: Folders, tmp_path: Path) 
     at = assert_healthy(
         form(at, "ko", **given, columns="\n".join(f"{key} = {value}" for key, value in columns.items()))
     )
-    (asked,) = import_task.list_imports() or [None]  # unless it is over already
-    assert asked is None or asked.request.columns == columns
+    (report,) = import_task.list_imports() or [None]  # unless it is over already
+    assert report is None or report.request.columns == columns
     until(lambda: not import_task.list_imports() and (background.data / "clinic" / "index.parquet").is_file())
     at = assert_healthy(open_page("dataset", "ko", view="import"))
     assert at.selectbox(key="data-ko").options == ["clinic"]
@@ -132,8 +132,8 @@ def test_running_import_is_shown_and_can_stop(folders: Folders, tmp_path: Path) 
         request = {"kind": "aihub", "source": str(tmp_path)}
         write_json(folder / "import.json", {"request": request, "starts": 1, "started": time.time()})
         assert say("phase_starting") in [bar.text for bar in bars(assert_healthy(open_page("dataset", "ko")))]
-        told = {"stage": "inspecting", "done": 1000, "total": 3500, "seconds": 40.0}
-        write_json(folder / "progress.json", told)
+        message = {"stage": "inspecting", "done": 1000, "total": 3500, "seconds": 40.0}
+        write_json(folder / "progress.json", message)
         at = assert_healthy(open_page("dataset", "ko"))
         assert "**new**" in texts(at.markdown)
         assert str(tmp_path) in texts(at.text)
@@ -152,13 +152,13 @@ def test_failed_import_says_why_until_dismissed(background: Folders, tmp_path: P
     (tmp_path / "empty").mkdir()
     at = assert_healthy(form(open_page("dataset"), "en", source=str(tmp_path / "empty"), name="new"))
     assert Say("en")("import_started", name="new") in texts(at.toast)
-    until(lambda: [one for one in import_task.list_imports() if one.error and not one.working])
+    until(lambda: [item for item in import_task.list_imports() if item.error and not item.working])
     for language in LANGUAGES:
         at = open_page("dataset", language)
         assert not at.exception
-        (told,) = texts(at.error)
-        assert str(tmp_path / "empty") in told
-        assert ("사진" in told) == (language == "ko")
+        (message,) = texts(at.error)
+        assert str(tmp_path / "empty") in message
+        assert ("사진" in message) == (language == "ko")
     button = at.button(key="import-stop-new")
     assert button.label == Say("en")("import_dismiss")
     assert_healthy(button.click().run())
@@ -187,7 +187,7 @@ def test_what_was_wrong_in_an_import_is_reported(
     at = open_page("dataset", "ko", view="import")
     assert not at.exception
     assert faulty.source in texts(at.text)
-    labels = [one.label for one in at.expander]
+    labels = [box.label for box in at.expander]
     assert len(report["counts"]) > 10
     for kind, count in report["counts"].items():
         assert f"{say.of(FAULTS[kind])}: **{count:,}**" in labels

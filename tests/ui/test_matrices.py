@@ -24,21 +24,21 @@ def wall_page(sides: dict[str, list[list[float]] | None], reference: str | None,
     from ui.components.matrices import Matrix, MatrixCell, show_matrices
     from ui.words import Say
 
-    drawn = [
+    entries = [
         Matrix(key, f"name of {key}", "", None if counts is None else np.array(counts, dtype=float))
         for key, counts in sides.items()
     ]
-    base = next((matrix for matrix in drawn if matrix.key == reference), None)
-    show_matrices(drawn, base, MatrixCell("one", 0, 1), "wall", lambda cell: None, Say(language))
+    base = next((matrix for matrix in entries if matrix.key == reference), None)
+    show_matrices(entries, base, MatrixCell("one", 0, 1), "wall", lambda cell: None, Say(language))
 
 
 def wall(sides: dict[str, Any], reference: str | None = None, language: str = "en") -> dict[str, Any]:
     """What the component gets."""
     at = AppTest.from_function(wall_page, default_timeout=120, args=(sides, reference, language)).run()
-    assert not at.exception, [one.value for one in at.exception]
+    assert not at.exception, [error.value for error in at.exception]
     (node,) = (node for node in at if node.type == "bidi_component")
-    told: dict[str, Any] = json.loads(node.proto.json)
-    return told
+    document: dict[str, Any] = json.loads(node.proto.json)
+    return document
 
 
 def texts(matrix: dict[str, Any], field: str = "text") -> list[list[str]]:
@@ -47,19 +47,19 @@ def texts(matrix: dict[str, Any], field: str = "text") -> list[list[str]]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_cells_hold_pictures_and_say_in_words_which(language: str) -> None:
-    told = wall({"one": ONE}, language=language)
-    (matrix,) = told["matrices"]
-    assert told["selected"] == "one.0.1"
+    message = wall({"one": ONE}, language=language)
+    (matrix,) = message["matrices"]
+    assert message["selected"] == "one.0.1"
     assert matrix["description"] == Say(language)("matrices_matrix", name="name of one")
     assert texts(matrix) == [["6", "3", "1", "0"], ["2", "6", "2", "0"], ["–"] * 4, ["0", "1", "0", "3"]]
     assert matrix["images"] == ["n = 10", "n = 10", "n = 0", "n = 4"]
-    said = texts(matrix, "description")
+    messages = texts(matrix, "description")
     if language == "en":
-        assert said[0][1] == "label normal, prediction mild: 3 pictures, 30% of the row"
-        assert said[2][1] == "label moderate, prediction mild: no pictures with this label"
-        assert told["words"]["grades"] == ["normal", "mild", "moderate", "severe"]
+        assert messages[0][1] == "label normal, prediction mild: 3 pictures, 30% of the row"
+        assert messages[2][1] == "label moderate, prediction mild: no pictures with this label"
+        assert message["words"]["grades"] == ["normal", "mild", "moderate", "severe"]
     else:
-        assert said[0][1] == "라벨 양호, 예측 경증: 사진 3장, 행의 30%"
+        assert messages[0][1] == "라벨 양호, 예측 경증: 사진 3장, 행의 30%"
 
 
 def test_far_errors_are_marked_where_there_are_any() -> None:
@@ -68,28 +68,28 @@ def test_far_errors_are_marked_where_there_are_any() -> None:
 
 
 def test_all_matrices_share_one_scale_of_row_shares() -> None:
-    one, other = (texts(matrix, "color") for matrix in wall({"one": ONE, "other": OTHER})["matrices"])
-    assert one[1] == other[1]
-    assert one[0][0] == blend(MATRIX_COLORS, 0.6)
+    first, other = (texts(matrix, "color") for matrix in wall({"one": ONE, "other": OTHER})["matrices"])
+    assert first[1] == other[1]
+    assert first[0][0] == blend(MATRIX_COLORS, 0.6)
     assert other[0][0] == blend(MATRIX_COLORS, 0.8)
-    assert one[2] == [""] * 4
+    assert first[2] == [""] * 4
 
 
 def test_small_seed_means_are_never_rounded_to_zero() -> None:
-    told = wall({"one": MEAN})["matrices"][0]
-    assert texts(told)[0] == ["<1", "1,235", "0", "0"]
+    message = wall({"one": MEAN})["matrices"][0]
+    assert texts(message)[0] == ["<1", "1,235", "0", "0"]
 
 
 def test_differences_are_against_an_unchanged_reference() -> None:
-    told = wall({"one": ONE, "other": OTHER, "blind": None}, reference="other")
-    one, other, blind = told["matrices"]
-    assert texts(one) == [["−20", "+10", "+10", "0"], ["0"] * 4, ["–"] * 4, ["0", "0", "−25", "+25"]]
+    message = wall({"one": ONE, "other": OTHER, "blind": None}, reference="other")
+    first, other, blind = message["matrices"]
+    assert texts(first) == [["−20", "+10", "+10", "0"], ["0"] * 4, ["–"] * 4, ["0", "0", "−25", "+25"]]
     assert texts(other) == texts(wall({"other": OTHER})["matrices"][0])
     assert blind["missing"] == Say("en")("matrices_not_graded")
-    assert texts(one, "color")[1] == [DIVERGING[1]] * 4
-    assert texts(one, "description")[0][0].endswith("60% of the row; −20 points against the reference")
-    assert told["legend"]["colors"] == list(DIVERGING)
-    assert "name of other" in told["legend"]["meaning"]
+    assert texts(first, "color")[1] == [DIVERGING[1]] * 4
+    assert texts(first, "description")[0][0].endswith("60% of the row; −20 points against the reference")
+    assert message["legend"]["colors"] == list(DIVERGING)
+    assert "name of other" in message["legend"]["meaning"]
     assert wall({"one": ONE}, reference="nobody")["legend"]["colors"] == list(MATRIX_COLORS)
 
 
@@ -127,12 +127,12 @@ def test_cell_text_contrasts_with_its_colour() -> None:
             assert contrast(blend(colors, place), ink(blend(colors, place))) > 4.2  # of 4.5 that small text should have
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(first: str, other: str) -> float:
     def light(color: str) -> float:
         shares = np.array(channels(color)) / 255
         return float(np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4) @ WEIGHTS)
 
-    low, high = sorted((light(one), light(other)))
+    low, high = sorted((light(first), light(other)))
     return (high + 0.05) / (low + 0.05)
 
 

@@ -43,7 +43,7 @@ def several(tiny_data: Dataset, trained: Trained, tmp_path: Path, monkeypatch: p
             rows["value_1"] = (rows["value_1"] + 1) % 4
         written = write_dataset(copied, kind, tiny_data.made, rows)
         hashes[name] = {"index_hash": written.index_hash, "evaluation_hash": written.evaluation_hash}
-    for name, changes, asked in (
+    for name, changes, requested in (
         ("one", {}, {}),
         ("two", {"architecture": "test_vit"}, {}),
         ("stranger", {}, {"index_hash": "0" * 64, "evaluation_hash": "0" * 64}),
@@ -51,9 +51,9 @@ def several(tiny_data: Dataset, trained: Trained, tmp_path: Path, monkeypatch: p
     ):
         copied = folders.artifacts / name
         shutil.copytree(trained.run.folder, copied)
-        told = json.loads((copied / "recipe.json").read_text())
-        told["recipe"] |= changes
-        (copied / "recipe.json").write_text(json.dumps(told | asked))
+        document = json.loads((copied / "recipe.json").read_text())
+        document["recipe"] |= changes
+        (copied / "recipe.json").write_text(json.dumps(document | requested))
         Run(copied).write_manifest({key: value for key, value in Run(copied).manifest.items() if key != "files"})
     # Another opinion: every grade one higher.
     table = pd.read_parquet(folders.artifacts / "two" / "predictions.parquet")
@@ -74,7 +74,7 @@ def test_every_page_in_both_languages(trained: Trained, name: str, language: str
     say = Say(language)
     assert texts(at.title) == [say(f"title_{name}")]
     assert texts(at.info)[0] == say("research_only")
-    assert [link.label for link in at.sidebar.get("page_link")] == [say(f"page_{one}") for one in PAGES]
+    assert [link.label for link in at.sidebar.get("page_link")] == [say(f"page_{page}") for page in PAGES]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -82,14 +82,14 @@ def test_every_page_with_nothing_there(folders: Folders, name: str) -> None:
     at = assert_healthy(open_page(name, "en", source="example"))
     say = Say("en")
     assert texts(at.info)[0] == say("research_only")
-    told = {
+    message = {
         "home": say("none_finished"),
         "dataset": say("no_dataset"),
         "compare": say("no_dataset"),
         "diagnose": say("no_dataset"),
         "runs": say("runs_none"),
     }
-    assert told[name] in page_text(at)
+    assert message[name] in page_text(at)
     assert say("no_dataset") in texts(at.sidebar.caption)
 
 
@@ -99,13 +99,13 @@ def test_every_page_with_pictures_but_no_run(tiny: Dataset, name: str) -> None:
     say = Say("ko")
     assert not at.exception
     if name == "diagnose":
-        (told,) = texts(at.error)
-        assert "python -m training.train" in told
-        assert "등급을 추정할" in told
+        (message,) = texts(at.error)
+        assert "python -m training.train" in message
+        assert "등급을 추정할" in message
         return
     assert_healthy(at)
-    told = {"home": say("none_finished"), "compare": say("compare_none", data="tiny"), "runs": say("runs_none")}
-    assert told.get(name, "") in page_text(at)
+    message = {"home": say("none_finished"), "compare": say("compare_none", data="tiny"), "runs": say("runs_none")}
+    assert message.get(name, "") in page_text(at)
 
 
 @pytest.mark.parametrize(("locale", "language"), [("ko-KR", "ko"), ("ko", "ko"), ("en-US", "en"), ("fr-FR", "en")])
@@ -143,10 +143,10 @@ def test_a_hostile_address_is_left_alone(trained: Trained, name: str) -> None:
 def test_a_picture_that_is_not_there_is_told(trained: Trained, name: str) -> None:
     for value in HOSTILE:
         at = open_page(name, "ko", data="tiny", source="example", image=value)
-        assert not at.exception, [one.value for one in at.exception]
-        (told,) = texts(at.error)
-        assert value[:80] in told
-        assert "사진이 없어요" in told
+        assert not at.exception, [error.value for error in at.exception]
+        (message,) = texts(at.error)
+        assert value[:80] in message
+        assert "사진이 없어요" in message
         assert at.sidebar.button  # the rest of the page is there
 
 
@@ -211,10 +211,10 @@ def test_the_leaderboard_says_what_evaluate_says(several: Folders, part: str) ->
     say = Say("en")
     at = assert_healthy(open_page("compare", data="tiny", condition="value_2", part=part))
     assert (say("compare_not_test") in texts(at.caption)) == (part == "valid")
-    told = page_text(at)
+    text = page_text(at)
     for run_id in ("one", "two"):
         measured = metrics.measure(metrics.confusion(find_run(run_id).predictions, "value_2", part))
-        assert f"{measured.quadratic_weighted_kappa:.3f}" in told
+        assert f"{measured.quadratic_weighted_kappa:.3f}" in text
 
 
 def test_all_models_can_be_deselected(several: Folders) -> None:
@@ -237,9 +237,9 @@ def test_a_link_names_its_models(several: Folders) -> None:
 
 def test_run_of_one_condition_is_compared_only_there(several: Folders) -> None:
     path = several.artifacts / "two" / "recipe.json"
-    told = json.loads(path.read_text())
-    told["recipe"]["conditions"] = ["value_6"]
-    path.write_text(json.dumps(told))
+    document = json.loads(path.read_text())
+    document["recipe"]["conditions"] = ["value_6"]
+    path.write_text(json.dumps(document))
     candidates = {}
     for condition in ("value_6", "value_1"):
         at = assert_healthy(open_page("compare", data="tiny", condition=condition, view="best"))
@@ -250,9 +250,9 @@ def test_run_of_one_condition_is_compared_only_there(several: Folders) -> None:
 
 def test_run_with_more_training_pictures_is_compared(several: Folders) -> None:
     path = several.artifacts / "two" / "recipe.json"
-    told = json.loads(path.read_text())
-    told["recipe"]["data"] = "tiny-and-more"  # not on this machine
-    path.write_text(json.dumps(told | {"index_hash": "1" * 64}))
+    document = json.loads(path.read_text())
+    document["recipe"]["data"] = "tiny-and-more"  # not on this machine
+    path.write_text(json.dumps(document | {"index_hash": "1" * 64}))
     at = assert_healthy(open_page("compare", data="tiny", condition="value_3"))
     assert at.multiselect[0].value == ["one", "two"]
     for view in ("home", "runs"):
@@ -320,12 +320,12 @@ def test_a_run_in_depth(trained: Trained) -> None:
     assert list(table[say("run")]) == ["tiny"]
     assert list(table[say("state")]) == [State.FINISHED.text("ko")]
     assert list(table[say("epochs_done")]) == ["2 / 2"]
-    told = json.loads(at.json[0].value)
-    assert told["architecture"] == "test_efficientnet"
-    assert told["index_hash"] == trained.dataset.index_hash
-    assert told["epochs"] == 2
+    document = json.loads(at.json[0].value)
+    assert document["architecture"] == "test_efficientnet"
+    assert document["index_hash"] == trained.dataset.index_hash
+    assert document["epochs"] == 2
     files = dict(trained.run.files)
-    (listed,) = [one.value[say("file")] for one in at.dataframe if say("file") in one.value]
+    (listed,) = [frame.value[say("file")] for frame in at.dataframe if say("file") in frame.value]
     assert set(listed) == set(files)
     assert len([node for node in at if node.type == "plotly_chart"]) == 3
     assert not {"pause", "cancel", "resume"} & set(actions(at))
@@ -349,7 +349,7 @@ def test_a_failed_run_says_why(several: Folders) -> None:
 
 
 @pytest.fixture
-def asked(tiny: Dataset, folders: Folders) -> Iterator[Run]:
+def waiting_run(tiny: Dataset, folders: Folders) -> Iterator[Run]:
     """A run that this test plays the training process of, and whose runner it waits for."""
     run = create_run(Recipe(**TINY, epochs=50))
     yield run
@@ -357,10 +357,10 @@ def asked(tiny: Dataset, folders: Folders) -> Iterator[Run]:
     until(lambda: not is_locked(folders.artifacts / ".runner.lock"))
 
 
-def test_running_run_can_pause_cancel_and_resume(asked: Run) -> None:
+def test_running_run_can_pause_cancel_and_resume(waiting_run: Run) -> None:
     say = Say("ko")
-    with asked.lock():
-        asked.write_progress(Progress("training", 3, 50, 0.05, 130.0))
+    with waiting_run.lock():
+        waiting_run.write_progress(Progress("training", 3, 50, 0.05, 130.0))
         at = assert_healthy(open_page("runs", "ko"))
         assert actions(at) == ["pause", "cancel"]
         progress = [node for node in at.main if node.type == "progress"]
@@ -371,21 +371,21 @@ def test_running_run_can_pause_cancel_and_resume(asked: Run) -> None:
         assert [node.type for node in assert_healthy(open_page("home", "ko")).main if node.type == "progress"] == [
             "progress"
         ]
-        assert_healthy(at.button(key=f"pause-{asked.id}").click().run())
-        assert asked.asked_to_stop
-    assert asked.state is State.PAUSED
+        assert_healthy(at.button(key=f"pause-{waiting_run.id}").click().run())
+        assert waiting_run.asked_to_stop
+    assert waiting_run.state is State.PAUSED
     at = assert_healthy(open_page("runs", "ko"))
     assert actions(at) == ["cancel", "resume"]
-    assert_healthy(at.button(key=f"cancel-{asked.id}").click().run())
-    assert asked.state is State.CANCELLED
-    with asked.lock():  # the runner that is started waits until this ends
+    assert_healthy(at.button(key=f"cancel-{waiting_run.id}").click().run())
+    assert waiting_run.state is State.CANCELLED
+    with waiting_run.lock():  # the runner that is started waits until this ends
         at = assert_healthy(open_page("runs", "ko"))
         assert actions(at) == ["resume"]
-        assert_healthy(at.button(key=f"resume-{asked.id}").click().run())
-        assert asked.state is State.RUNNING
+        assert_healthy(at.button(key=f"resume-{waiting_run.id}").click().run())
+        assert waiting_run.state is State.RUNNING
         at = assert_healthy(open_page("dataset", "ko"))
-        assert_healthy(at.sidebar.button(key=f"retrain_cancel-{asked.id}").click().run())
-        assert asked.state is State.CANCELLED
+        assert_healthy(at.sidebar.button(key=f"retrain_cancel-{waiting_run.id}").click().run())
+        assert waiting_run.state is State.CANCELLED
 
 
 # Retraining from the sidebar.
@@ -492,9 +492,9 @@ def test_what_cannot_be_trained_is_refused_in_form(
     widget.set_value(value)
     at = submit(at)
     assert not at.exception
-    (told,) = texts(at.sidebar.error)
-    assert named in told
-    assert "학습 설정" in told
+    (message,) = texts(at.sidebar.error)
+    assert named in message
+    assert "학습 설정" in message
     assert list_runs() == []
     assert not (folders.artifacts / ".runner.lock").exists()
 
@@ -509,15 +509,17 @@ def test_runs_that_cannot_be_written_are_told(tiny: Dataset, folders: Folders, t
 def test_both_data_sets_can_be_chosen(several: Folders) -> None:
     at = open_page("home")
     assert (
-        at.sidebar.selectbox(key="retrain_data").options == [one.name for one in list_datasets()] == ["clinic", "tiny"]
+        at.sidebar.selectbox(key="retrain_data").options
+        == [dataset.name for dataset in list_datasets()]
+        == ["clinic", "tiny"]
     )
 
 
-def test_two_clicks_in_two_tabs_make_one_run(tiny: Dataset, asked: Run) -> None:
-    with asked.lock():
+def test_two_clicks_in_two_tabs_make_one_run(tiny: Dataset, waiting_run: Run) -> None:
+    with waiting_run.lock():
         tabs = [fill(open_page("home", language), "test_efficientnet").run() for language in LANGUAGES]
         toasts = [toast for at in tabs for toast in texts(assert_healthy(submit(at)).toast)]
-        first, second = [run for run in list_runs() if run != asked] * 2
+        first, second = [run for run in list_runs() if run != waiting_run] * 2
         assert toasts == [Say("ko")("retrain_started", run=first.id), Say("en")("retrain_already", run=second.id)]
         first.cancel()
 
@@ -526,9 +528,9 @@ def test_run_to_start_from_decides_architecture_and_size(several: Folders) -> No
     at = open_page("home")
     at = assert_healthy(at.sidebar.selectbox(key="retrain_weights").set_value("run:two").run())
     assert at.sidebar.number_input(key="retrain_image_size").value == 64
-    chosen = at.sidebar.selectbox(key="retrain_architecture-two")
-    assert (chosen.value, chosen.disabled) == ("test_vit", True)
-    assert "retrain_other" not in {one.key for one in at.sidebar.text_input}
+    selected = at.sidebar.selectbox(key="retrain_architecture-two")
+    assert (selected.value, selected.disabled) == ("test_vit", True)
+    assert "retrain_other" not in {widget.key for widget in at.sidebar.text_input}
     at = assert_healthy(at.sidebar.selectbox(key="retrain_weights").set_value("pretrained").run())
     assert at.sidebar.number_input(key="retrain_image_size").value == Recipe().image_size
     at.sidebar.selectbox(key="retrain_weights").set_value("run:one").run()
@@ -549,7 +551,7 @@ def test_what_will_be_drawn_is_shown_before(trained: Trained) -> None:
     index = trained.dataset.index
     labels = index.loc[index["part"] == "train", "value_5"].dropna()
     at = at.sidebar.selectbox(key="retrain_sampling").set_value("none").run()
-    (table,) = [one.value for one in at.sidebar.table if CONDITIONS[0].text("ko") in one.value.index]
+    (table,) = [item.value for item in at.sidebar.table if CONDITIONS[0].text("ko") in item.value.index]
     assert list(table.index) == [condition.text("ko") for condition in CONDITIONS]
     shares = [f"{100 * (labels == grade).mean():.0f}" for grade in range(4)]
     assert list(table.loc[Condition("value_5").text("ko")]) == shares
@@ -574,24 +576,24 @@ def test_duration_is_shown_once_measured(tiny: Dataset, folders: Folders) -> Non
     assert any(text.endswith("on this machine") for text in texts(at.sidebar.caption))
 
 
-def test_a_training_is_followed_live(asked: Run) -> None:
+def test_a_training_is_followed_live(waiting_run: Run) -> None:
     say = Say("ko")
     epochs = [(0.4, 1.0), (0.6, 0.8), (0.6, 0.9), (0.5, 0.7)]
     lines = [
         {"epoch": n, "train_loss": 1.0, "valid_loss": loss, "valid_qwk": qwk, "at_once": 4}
         for n, (qwk, loss) in enumerate(epochs, start=1)
     ]
-    with asked.lock():
+    with waiting_run.lock():
         assert say("live_patience", count=8) not in page_text(open_page("runs", "ko"))
-        asked.write_history(lines)
-        told = [
+        waiting_run.write_history(lines)
+        entries = [
             say("live_reached", qwk="0.500", best="0.600", epoch=2, loss="0.700"),
-            say("live_patience", count=asked.recipe.patience - 2),
+            say("live_patience", count=waiting_run.recipe.patience - 2),
             say("live_at_once", count=4),
         ]
         at = assert_healthy(open_page("runs", "ko"))
         for place in (at.main, at.sidebar):
-            assert " · ".join(told) in texts(place.caption)
+            assert " · ".join(entries) in texts(place.caption)
 
 
 # Who answers, how grades are decided, and which measure did what.
@@ -615,7 +617,7 @@ def test_a_run_is_promoted_and_taken_back(several: Folders) -> None:
     assert change.why in verdicts[1].replace("*", "").replace("`", "")
     at = assert_healthy(at.button(key="unpin-value_2-two").click().run())
     assert champions.champions()[Condition("value_2")].run.id == "one"
-    (log,) = [one.value for one in at.dataframe if say("promote_before") in one.value]
+    (log,) = [frame.value for frame in at.dataframe if say("promote_before") in frame.value]
     assert list(log[say("promote_kind")]) == [say("promote_unpinned"), say("promote_pinned")]
 
 
@@ -644,14 +646,14 @@ def test_the_operating_point_is_shown_and_fitted_anew(several: Folders) -> None:
     assert run.operating_point.fitted
     assert run.operating_point.recall_floor == 0.35
     assert say("point_fitted") in texts(at.toast)
-    (shown,) = [one.value for one in at.dataframe if say("point_rule") in one.value]
+    (entries,) = [frame.value for frame in at.dataframe if say("point_rule") in frame.value]
     rules = [run.operating_point.decision(condition).rule for condition in CONDITIONS if condition in fitted(run)]
-    assert [rule for rule in shown[say("point_rule")] if rule != say("point_unfitted")] == [
+    assert [rule for rule in entries[say("point_rule")] if rule != say("point_unfitted")] == [
         say(f"rule_{rule}") for rule in rules
     ]
     after = metrics.measure(metrics.confusion(run.predictions, CONDITIONS[0], "valid")).quadratic_weighted_kappa
-    assert shown[say("metric_quadratic_weighted_kappa")][0].endswith("–" if pd.isna(after) else f"{after:.3f}")
-    (versions,) = [one.value for one in at.dataframe if say("point_made") in one.value]
+    assert entries[say("metric_quadratic_weighted_kappa")][0].endswith("–" if pd.isna(after) else f"{after:.3f}")
+    (versions,) = [frame.value for frame in at.dataframe if say("point_made") in frame.value]
     assert list(versions[say("recall_floor")]) == ["0.35", "0.2"]
 
 
@@ -661,7 +663,7 @@ def fitted(run: Run) -> set[Condition]:
 
 def test_what_is_special_about_a_run_comes_first(trained: Trained) -> None:
     say = Say("en")
-    (table,) = [one.value for one in assert_healthy(open_page("runs")).main.table]
+    (table,) = [row.value for row in assert_healthy(open_page("runs")).main.table]
     assert dict(table[say("setting_here")]) == {
         say("architecture"): "test_efficientnet",
         say("data_set"): "tiny",
@@ -685,7 +687,7 @@ def test_the_ladder_is_planned_and_asked_for(trained: Trained, monkeypatch: pyte
     missing = sum(training.run is None for training in plan)
     assert say("ablation_plan", networks=len(plan), missing=missing) in texts(at.markdown)
     assert trained.run in [training.run for training in plan]
-    (reached,) = [one.value for one in at.dataframe]  # the run that is there is judged already
+    (reached,) = [frame.value for frame in at.dataframe]  # the run that is there is judged already
     assert "1 / 3" in list(reached[say("ablation_done")])
     assert len(chart_data(at)) == 1
 
@@ -701,6 +703,6 @@ def _ladder(language: str) -> None:
 @pytest.mark.parametrize("name", ["dataset", "compare", "diagnose"])
 def test_link_to_absent_data_set_names_its_substitute(trained: Trained, name: str) -> None:
     words = Say("ko")("other_dataset", shown="tiny")
-    for data, told in (("gone", True), ("tiny", False)):
+    for data, message in (("gone", True), ("tiny", False)):
         at = assert_healthy(open_page(name, "ko", source="example", data=data))
-        assert (words in texts(at.warning)) == told
+        assert (words in texts(at.warning)) == message

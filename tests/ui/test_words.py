@@ -87,7 +87,7 @@ def looped(path: Path) -> Iterator[str]:
     """Keys that reach say(…) by a variable: of `for key, … in ((key, …), …)`, `_number(key, …)`, `_choice(key, …)`."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.For) and isinstance(node.iter, ast.Tuple):
-            yield from (key_of(one.elts[0]) or "" for one in node.iter.elts if isinstance(one, ast.Tuple))
+            yield from (key_of(elt.elts[0]) or "" for elt in node.iter.elts if isinstance(elt, ast.Tuple))
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("_number", "_choice", "_typed"):
             yield key_of(node.args[0]) or ""
 
@@ -105,12 +105,12 @@ def test_used_words_exist_with_their_placeholders() -> None:
         if key is None:
             continue
         keys = members(key) if "{}" in key else {key}
-        for one in keys:
-            assert one in WORDS, f"{where} says “{one}”"
-            wanted = placeholders(WORDS[one].en)
+        for item in keys:
+            assert item in WORDS, f"{where} says “{item}”"
+            wanted = placeholders(WORDS[item].en)
             if "**" not in values:
-                assert wanted <= values, f"{where}: “{one}” needs {wanted - values}"
-                assert "{}" in key or values == wanted, f"{where}: “{one}” does not say {values - wanted}"
+                assert wanted <= values, f"{where}: “{item}” needs {wanted - values}"
+                assert "{}" in key or values == wanted, f"{where}: “{item}” does not say {values - wanted}"
 
 
 def test_nothing_is_left_over() -> None:
@@ -139,8 +139,8 @@ def test_no_word_claims_a_medical_act() -> None:
     claims = re.compile("diagnos|진단|처방|치료|prescri|patient|환자", re.IGNORECASE)
     allowed = {"research_only": "are no diagnosis."}
     for key, text in WORDS.items():
-        for one in text:
-            assert not claims.search(one.replace(allowed.get(key, "\0"), "")), key
+        for item in text:
+            assert not claims.search(item.replace(allowed.get(key, "\0"), "")), key
 
 
 def test_part_we_do_not_know_keeps_its_name() -> None:
@@ -158,10 +158,10 @@ def test_what_somebody_typed_never_becomes_markup() -> None:
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_every_setting_and_value_has_a_name(language: str) -> None:
     say, recipe = Say(language), Recipe()
-    names = [setting_name(one.name, say) for one in fields(Recipe)]
+    names = [setting_name(field.name, say) for field in fields(Recipe)]
     assert len(set(names)) == len(names)
-    for one in fields(Recipe):
-        assert setting_value(one.name, getattr(recipe, one.name), say)
+    for field in fields(Recipe):
+        assert setting_value(field.name, getattr(recipe, field.name), say)
     assert changed_settings(recipe, say).empty
     changed = changed_settings(replace(recipe, loss="beta", weights="run:mine", condition_weights=(1.0, 2.0)), say)
     assert list(changed[say("setting_here")]) == [
