@@ -170,7 +170,7 @@ def test_audit_speaks_to_people_and_to_programs(imported: Dataset, capsys: pytes
 TABLE = ["csv", "{tmp}/table.csv", "--images", "{tmp}/empty", "--name", "x"]
 WRONG = [
     (["aihub", "{tmp}/absent", "--name", "x"], "No folder"),
-    (["folders", "{tmp}/empty", "--name", "x"], "There is no picture"),
+    (["folders", "{tmp}/empty", "--name", "x"], "No pictures"),
     (["aihub", "{tmp}/data", "--name", "x"], "our own datasets"),
     (["aihub", "{tmp}/empty", "--name", "Not A Name"], "cannot name a dataset"),
     (["csv", "{tmp}/absent.csv", "--images", "{tmp}/empty", "--name", "x"], "No such file"),
