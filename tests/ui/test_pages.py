@@ -200,7 +200,9 @@ def test_every_view_of_the_comparison(several: Folders, view: str, language: str
     at = assert_healthy(open_page("compare", language, data="tiny", condition="value_3", view=view))
     assert at.multiselect[0].value == ["one", "two"]  # “stranger” saw other labels, “clinical” other pictures
     assert say("compare_left_out", count=2) in [box.label for box in at.main.expander]
-    left_out = next(frame.value for frame in at.main.dataframe if say("compare_reason") in frame.value)
+    left_out = next(
+        frame.value for frame in at.main.dataframe if {say("run"), say("compare_reason")} <= set(frame.value)
+    )
     assert set(left_out[say("run")]) == {"stranger", "clinical"}
     assert say("synthetic_data") in texts(at.warning)
     assert say("compare_report") in [button.label for button in at.main.get("download_button")]
@@ -219,11 +221,11 @@ def test_the_leaderboard_says_what_evaluate_says(several: Folders, part: str) ->
 
 def test_all_models_can_be_deselected(several: Folders) -> None:
     at = assert_healthy(open_page("compare", data="tiny", view="best"))
-    candidates = [text for text in texts(at.main.markdown) if "QWK on validation" in text]
+    candidates = [text for text in texts(at.main.markdown) if "QWK: validation" in text]
     assert len(candidates) == 2
     at = assert_healthy(at.multiselect[0].unselect("two").run())
     assert at.query_params["runs"] == "one"
-    assert len([text for text in texts(at.main.markdown) if "QWK on validation" in text]) == 1
+    assert len([text for text in texts(at.main.markdown) if "QWK: validation" in text]) == 1
     at = assert_healthy(at.multiselect[0].unselect("one").run())
     assert Say("en")("compare_choose") in texts(at.info)
 
@@ -243,7 +245,7 @@ def test_run_of_one_condition_is_compared_only_there(several: Folders) -> None:
     candidates = {}
     for condition in ("value_6", "value_1"):
         at = assert_healthy(open_page("compare", data="tiny", condition=condition, view="best"))
-        candidates[condition] = len([text for text in texts(at.main.markdown) if "QWK on validation" in text])
+        candidates[condition] = len([text for text in texts(at.main.markdown) if "QWK: validation" in text])
     assert candidates == {"value_6": 2, "value_1": 1}
     assert "two" in assert_healthy(open_page("runs", run="two")).query_params["run"]
 
@@ -372,7 +374,7 @@ def test_running_run_can_pause_cancel_and_resume(waiting_run: Run) -> None:
             "progress"
         ]
         assert_healthy(at.button(key=f"pause-{waiting_run.id}").click().run())
-        assert waiting_run.asked_to_stop
+        assert waiting_run.stop_requested
     assert waiting_run.state is State.PAUSED
     at = assert_healthy(open_page("runs", "ko"))
     assert actions(at) == ["cancel", "resume"]
