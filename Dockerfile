@@ -28,7 +28,7 @@ RUN python -m venv --without-pip /opt/venv \
     && find "$installed/torch/bin" -mindepth 1 ! -name torch_shm_manager -delete
 
 
-# What the first start would otherwise have to make: the demonstration data set and the models' exports.
+# What the first start would otherwise have to make: the demonstration dataset and the models' exports.
 FROM packages AS content
 
 ENV PATH=/opt/venv/bin:$PATH \
@@ -51,8 +51,8 @@ LABEL org.opencontainers.image.title="Scalp Lab" \
     intended-use="Research and education only. Not a medical device: not for diagnosis, triage, choice of treatment or product advice. The shipped models learned from rendered pictures." \
     intended-use.ko="연구·교육 전용. 의료기기가 아니며 진단, 분류, 치료 선택, 제품 추천에 쓸 수 없습니다. 함께 제공되는 모델은 합성 사진으로 학습했습니다."
 
-# tini passes signals on and clears away trainings whose parent has gone; Nanum draws the Korean of printed figures. Nothing is installed after this and nobody
-# changes identity, so pip and set-user-id bits go.
+# tini passes signals on and clears away trainings whose parent has gone; Nanum draws the Korean of printed figures.
+# Nothing is installed after this and no process changes identity, so pip and set-user-id bits go.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends "tini=0.19.0-*" fonts-nanum \
     && rm -rf /var/lib/apt/lists/* \
@@ -71,14 +71,13 @@ COPY scalp_core scalp_core
 COPY training training
 COPY ui ui
 COPY pages pages
-# Whatever the checkout's umask was and whoever the builder gave the folder to. Compiled here because nobody may write
-# beside the code later.
+# The same permissions for every checkout. Compiled here, as the code's folders cannot be written later.
 RUN chown root:root . \
     && chmod -R a+rX,go-w LICENSE ./*.py .streamlit scalp_core training ui pages \
     && /opt/venv/bin/python -m compileall -q serve.py scalp_core training ui
 
-# Downloaded backbones are worth keeping: into the volume. The rest may be lost. Pages import only from what somebody
-# mounts at /import.
+# Downloaded backbones are worth keeping: into the volume. The rest may be lost. Pages import only from what is
+# mounted at /import.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HOST=0.0.0.0 \

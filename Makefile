@@ -28,7 +28,7 @@ lint: .venv/installed-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Only what this Makefile made: other data sets and runs are yours.
+# Only what this Makefile made: other datasets and runs are yours.
 clean:
 	rm -rf .venv data/demo .pytest_cache .mypy_cache .ruff_cache
 

@@ -38,7 +38,7 @@ def _drawing(options: argparse.Namespace) -> None:
 
 
 def measure(frames: int) -> dict[str, Any]:
-    """Measure the milliseconds of every stage a picture: processor time of one thread, pictures as in a data set."""
+    """Measure the milliseconds of every stage a picture: processor time of one thread, pictures as in a dataset."""
     cv2.setNumThreads(1)
     pictures = generate.plan_pictures(max(frames, generate.MIN_IMAGES), _SEED)[:frames]
     generate.render_picture(pictures[0], _SEED)  # the first one draws the relief that all others share

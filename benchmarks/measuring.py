@@ -56,7 +56,7 @@ def measure_apart(folder: Path, *arguments: str, **environment: str) -> dict[str
     """Return the figures of a fresh process, whose memory is its own: `python -m benchmarks ARGUMENTS --json …`.
 
     Args:
-        folder: for its files; its data sets and runs are in `data` and `artifacts` there.
+        folder: for its files; its datasets and runs are in `data` and `artifacts` there.
     """
     path = folder / "figures.json"
     command = [sys.executable, "-m", "benchmarks", *arguments, "--json", str(path)]

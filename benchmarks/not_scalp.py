@@ -1,7 +1,7 @@
 """Share of pictures of no scalp that the gate flags: `python -m benchmarks.not_scalp [RUN …] [--sheet FILE]`.
 
 Renders pictures of many kinds (benchmarks/not_scalp_drawing.py), as they are and in the colours of a scalp, passes them
-and the data set's own through the gate of each run, and prints a Markdown table. All of it is SYNTHETIC: nothing is
+and the dataset's own through the gate of each run, and prints a Markdown table. All of it is SYNTHETIC: nothing is
 known of real pictures.
 """
 
@@ -83,7 +83,7 @@ def _upright(pixels: Pixels) -> Pixels:
     return np.ascontiguousarray(np.rot90(pixels))
 
 
-# Still scalps that can be graded, but unlike those of the data set: each one flagged is a false alarm.
+# Still scalps that can be graded, but unlike those of the dataset: each one flagged is a false alarm.
 SEEN_OTHERWISE: Mapping[str, Change] = {
     "scalps held upright": _upright,
     "scalps from nearer, × 1.5": _zoomed,
@@ -154,7 +154,7 @@ def _total(dataset: Dataset, pictures: int) -> int:
 
 
 def _pictures(dataset: Dataset, pictures: int, seed: int) -> Iterator[tuple[str, bytes]]:
-    """Yield kind and file of each: first those of the data set, then changed ones, then those of no scalp."""
+    """Yield kind and file of each: first those of the dataset, then changed ones, then those of no scalp."""
     ids = dataset.column("id")
     for part in OWN:
         yield from ((f"scalps, {part} part", dataset.read(str(ids.iloc[row]))) for row in sample_rows(dataset, part))

@@ -17,7 +17,7 @@ _BATCH = 65_536  # rows
 
 
 def write_rows(folder: Path, rows: int, seed: int) -> Dataset:
-    """Write a data set of `rows` synthetic rows that look like the imported real ones; its pictures do not exist.
+    """Write a dataset of `rows` synthetic rows that look like the imported real ones; its pictures do not exist.
 
     190 sites, captures of about four, labels as often together as in the real data, one row in a hundred unlabelled,
     quality, answers of a questionnaire and a few look-alikes. Written in batches: memory stays flat.

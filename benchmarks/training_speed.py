@@ -74,7 +74,7 @@ def ours(recipe: Recipe, dataset: Dataset, pixels: Inputs, device: torch.device)
 
 @dataclass(frozen=True)
 class Files:
-    """A data set as torch's DataLoader takes it: (pixels, labels) of one picture, opened and augmented on access."""
+    """A dataset as torch's DataLoader takes it: (pixels, labels) of one picture, opened and augmented on access."""
 
     paths: list[Path]
     labels: Tensor  # (pictures, conditions)

@@ -1,4 +1,4 @@
-"""The pictures of a data set and their labels, an audit of them, and the import of more."""
+"""The pictures of a dataset and their labels, an audit of them, and the import of more."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Models side by side on one data set: which are really better, where each fails, and the pictures behind it."""
+"""Models side by side on one dataset: which are really better, where each fails, and the pictures behind it."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -68,14 +68,14 @@ def __getattr__(name: str) -> Any:
 
 
 def list_datasets() -> "list[Dataset]":
-    """Return the data sets in `SCALP_DATA`, real ones first, then by name."""
+    """Return the datasets in `SCALP_DATA`, real ones first, then by name."""
     from scalp_core.data import dataset
 
     return dataset.list_datasets()
 
 
 def open_dataset(name: str) -> "pd.DataFrame":
-    """Return a data set as a table of its own: one row an image, by id.
+    """Return a dataset as a table of its own: one row an image, by id.
 
     `part` is the split (train, valid, calib, test), `value_1` … `value_6` are the labels (Int8, missing where
     unlabelled); site, device, capture and image measures stand beside them.

@@ -8,7 +8,7 @@ def main(task: str, *arguments: str) -> int:
 
     Args:
         task: `worker` trains what waits; `train FOLDER [AT_ONCE]` and `export FOLDER` work on one run; `speed` measures
-            the recipe on standard input; `import NAME` makes a data set that was asked for.
+            the recipe on standard input; `import NAME` makes a dataset that was asked for.
     """
     # Each process imports what it needs and nothing else: a worker or an import never loads torch.
     match task:

@@ -25,7 +25,7 @@ ARCHITECTURE_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,80}(\.[a-z0-9_]{1,60})?")
 
 
 def timm_name(architecture: str) -> str:
-    """What timm calls it."""
+    """Return timm's name of an architecture."""
     return _TIMM_NAMES.get(architecture, architecture)
 
 

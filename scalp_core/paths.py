@@ -1,4 +1,4 @@
-"""Where data sets and runs lie."""
+"""The folders of datasets and runs."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ APP = ROOT if _IS_CHECKOUT else ROOT / "scalp_lab"  # holds serve.py, Home.py an
 
 
 def data_folder() -> Path:
-    """Return the folder of data sets: `SCALP_DATA`, or `data/` in the checkout or, installed, in the current folder."""
+    """Return the folder of datasets: `SCALP_DATA`, or `data/` in the checkout or, installed, in the current folder."""
     return Path(os.environ.get("SCALP_DATA") or _home() / "data")
 
 

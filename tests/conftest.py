@@ -1,4 +1,4 @@
-"""What tests share: temporary folders, one small synthetic data set, one finished run on it, processes by name."""
+"""What tests share: temporary folders, one small synthetic dataset, one finished run on it, processes by name."""
 
 import os
 import signal
@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True)
 class Folders:
-    """Where this test's data sets and runs lie."""
+    """Where this test's datasets and runs lie."""
 
     data: Path
     artifacts: Path
@@ -98,7 +98,7 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 @pytest.fixture
 def tiny(folders: Folders, tiny_data: Dataset, monkeypatch: pytest.MonkeyPatch) -> Dataset:
-    """The data set "tiny" together with an empty artifacts folder of this test's own."""
+    """The dataset "tiny" together with an empty artifacts folder of this test's own."""
     monkeypatch.setenv("SCALP_DATA", str(tiny_data.folder.parent))
     return tiny_data
 

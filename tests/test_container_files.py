@@ -87,7 +87,7 @@ def test_runs_data_and_downloads_are_in_one_folder() -> None:
 
 
 def test_import_folder_is_only_the_mounted_one() -> None:
-    """Whoever reaches the page may start an import: it must not reach what is in the image or the volume."""
+    """Every visitor of the page may start an import: it must not reach what is in the image or the volume."""
     requested = Path(environment()["SCALP_IMPORT_FROM"])
     assert requested.is_absolute()
     for ours in ("/app", "/opt", "/tmp", environment()["SCALP_DATA"]):  # noqa: S108  the container's own
@@ -98,7 +98,7 @@ def test_import_folder_is_only_the_mounted_one() -> None:
 
 
 def test_container_listens_everywhere_with_health_check() -> None:
-    assert environment()["HOST"] == "0.0.0.0"  # noqa: S104  the port is published by whoever runs it
+    assert environment()["HOST"] == "0.0.0.0"  # noqa: S104  the port is published by `docker run`
     assert arguments("EXPOSE") == [environment()["PORT"]]
     (check,) = arguments("HEALTHCHECK")
     assert "/_stcore/health" in check

@@ -44,7 +44,7 @@ TWINS = {"README.ko.md": "README.md"} | {
 class Place:
     """A folder in which a reader follows the documents, and the server that `make run` would have started.
 
-    `own` are the reader's own pictures by the name of the data set that the guide makes of them.
+    `own` are the reader's own pictures by the name of the dataset that the guide makes of them.
     """
 
     folder: Path
@@ -60,7 +60,7 @@ def blocks(document: str) -> list[tuple[str, str]]:
 
 
 def in_reading_order() -> list[str]:
-    """The documents whose code is run: guides use data sets and runs that the guides before them made."""
+    """The documents whose code is run: guides use datasets and runs that the guides before them made."""
     guides = [f"docs/guide/{name}" for name in _indexed("docs/guide/README.md") if f"docs/guide/{name}" in DOCUMENTS]
     first = ["README.md", *guides]
     return [*first, *(name for name in DOCUMENTS if name not in first and name not in TWINS)]
@@ -228,7 +228,7 @@ def _answers_alone(words: list[str], place: Place) -> None:
 
 
 def _assert_imported(name: str, truth: Truth, place: Place) -> None:
-    """The data set has every picture of the folder, and its report every fault."""
+    """The dataset has every picture of the folder, and its report every fault."""
     dataset = place.folder / "data" / name
     index = pd.read_parquet(dataset / "index.parquet")
     assert set(index["sha256"]) == {sha256(content).hexdigest() for content in truth.contents.values()}

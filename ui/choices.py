@@ -115,7 +115,7 @@ def _write_choice(key: str, language: str) -> None:
     st.query_params[key] = st.session_state[f"{key}-{language}"]
     settle_address(key)
     if key == "data":
-        st.query_params.pop("image", None)  # a picture of the other data set
+        st.query_params.pop("image", None)  # a picture of the other dataset
 
 
 def _keep(key: str, value: str, default: str) -> str:
@@ -187,10 +187,10 @@ def _follow(key: str, widget: str, value: object) -> bool:
 
 
 def choose_dataset(say: Say) -> Dataset | None:
-    """Offer the data sets and return that of `?data=`, with a warning where it is synthetic or its split leaks.
+    """Offer the datasets and return that of `?data=`, with a warning where it is synthetic or its split leaks.
 
     Returns:
-        None where there is no data set at all.
+        None where there is no dataset at all.
     """
     datasets = _list_by_name(say)
     if not datasets:
@@ -203,13 +203,13 @@ def choose_dataset(say: Say) -> Dataset | None:
 
 
 def dataset_of_address(say: Say) -> Dataset | None:
-    """Return the data set of `?data=`, for pages that offer no choice; None where there is no data set at all."""
+    """Return the dataset of `?data=`, for pages that offer no choice; None where there is no dataset at all."""
     datasets = _list_by_name(say)
     return datasets[_address_value("data", dict.fromkeys(datasets, ""), next(iter(datasets)))] if datasets else None
 
 
 def _list_by_name(say: Say) -> dict[str, Dataset]:
-    """List the data sets by name, with a warning where there are none, or not the one of the address."""
+    """List the datasets by name, with a warning where there are none, or not the one of the address."""
     datasets = {dataset.name: dataset for dataset in list_datasets()}
     if not datasets:
         st.warning(say("no_dataset"))

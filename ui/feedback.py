@@ -22,7 +22,7 @@ def errors(say: Say) -> Iterator[None]:
         yield
     except ScalpError as error:
         st.error(say.plain(error.text), icon=":material/error:")
-    except FileNotFoundError as error:  # a run or data set was removed since the page, or a part of it, looked
+    except FileNotFoundError as error:  # a run or dataset was removed since the page, or a part of it, looked
         st.error(say.plain(_gone(Path(error.filename or ""))), icon=":material/error:")
 
 

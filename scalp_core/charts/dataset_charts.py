@@ -1,4 +1,4 @@
-"""Interactive figures of a data set and of single pictures, drawn from tables; evidence maps over pictures."""
+"""Interactive figures of a dataset and of single pictures, drawn from tables; evidence maps over pictures."""
 
 import math
 from collections.abc import Iterable

@@ -247,7 +247,7 @@ _STATES = (State.FINISHED, State.RUNNING, State.INTERRUPTED, State.QUEUED, State
 
 
 def _runs_by_recipe(data: str) -> dict[Recipe, Run]:
-    """Return the furthest run of every recipe on the present data set, whatever the runs' names."""
+    """Return the furthest run of every recipe on the present dataset, whatever the runs' names."""
     index_hash = open_dataset(data).index_hash
     states = {run: run.state for run in list_runs() if run.index_hash == index_hash}
     undamaged = [run for run, state in states.items() if state is not State.FINISHED or run.complete]

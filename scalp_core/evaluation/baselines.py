@@ -52,7 +52,7 @@ class PublishedResult:
 
 
 def find_baselines(dataset: Dataset, part: str) -> dict[Condition, list[Baseline]]:
-    """Return the baselines of every condition in one part of a data set; shared, so not to be changed."""
+    """Return the baselines of every condition in one part of a dataset; shared, so not to be changed."""
     return _find_baselines(dataset.name, dataset.version, part)
 
 

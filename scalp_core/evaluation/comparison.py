@@ -1,4 +1,4 @@
-"""The models that may be compared on a data set, and their cached comparison."""
+"""The models that may be compared on a dataset, and their cached comparison."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -60,7 +60,7 @@ class ExcludedRun:
 
 
 def list_candidates(dataset: Dataset) -> tuple[list[Model], list[ExcludedRun]]:
-    """Return the models that may be compared on the pictures of a data set, by name, and the excluded finished runs."""
+    """Return the models that may be compared on the pictures of a dataset, by name, and the excluded finished runs."""
     finished, damaged = split_readable(run for run in list_runs() if run.finished)
     judged_here = set(judged_on(dataset))
     judged = [run for run in finished if run in judged_here]
@@ -101,7 +101,7 @@ def _name_models(groups: Sequence[tuple[Run, ...]]) -> list[Model]:
     return models
 
 
-# ---- aligned and compared; cached until a run or the data set changes ----
+# ---- aligned and compared; cached until a run or the dataset changes ----
 
 # Memory of the caches with five runs and 100,000 pictures in the part: 57 MB a set of aligned predictions, 5 MB a
 # comparison, 20 MB the predictions of one run.

@@ -1,6 +1,6 @@
-"""Pooled features of a data set's pictures, as a run's network computes them, their map and the nearest neighbours.
+"""Pooled features of a dataset's pictures, as a run's network computes them, their map and the nearest neighbours.
 
-Features come out of the run's ONNX export and are kept in the data set's cache.
+Features come out of the run's ONNX export and are kept in the dataset's cache.
 """
 
 import os
@@ -35,7 +35,7 @@ _DECIMALS = 9  # of distances: two files of one content are equally near, in wha
 
 
 class Neighbor(NamedTuple):
-    """A picture of the data set near another picture.
+    """A picture of the dataset near another picture.
 
     Attributes:
         image: its id.
@@ -69,7 +69,7 @@ def sample(dataset: Dataset, rows: Rows, most: int = 2000, seed: int = 0) -> Row
 def features(run: Run, dataset: Dataset, rows: Rows, progress: Progress | None = None) -> tuple[Rows, Features]:
     """Return the mean of each picture's feature map just before the evidence maps, whose weights turn it into logits.
 
-    Computed features are kept in the data set's cache by the content of the pictures, even if this is interrupted.
+    Computed features are kept in the dataset's cache by the content of the pictures, even if this is interrupted.
 
     Args:
         progress: called with (done, total) of the pictures that have to be computed.
@@ -124,10 +124,10 @@ def nearest_neighbors(
     progress: Progress | None = None,
     without: str = "",
 ) -> list[Neighbor]:
-    """Return the nearest of a sample of the data set's pictures, the nearest first; equally near ones by id.
+    """Return the nearest of a sample of the dataset's pictures, the nearest first; equally near ones by id.
 
     All of the sample are compared, so nothing nearer in it is missed. The sample is the same every time (see `sample`:
-    rare grades are in it more often than in the data set), and its features are computed once.
+    rare grades are in it more often than in the dataset), and its features are computed once.
 
     Args:
         query: features (channels,) of the picture, as `predict.Answer.features` holds them for the run.

@@ -1,6 +1,6 @@
-"""Fitting the gate of a finished run on pictures of its data set (`inference.input_gate`, docs/design/gate.md).
+"""Fitting the gate of a finished run on pictures of its dataset (`inference.input_gate`, docs/design/gate.md).
 
-At most 4,000 pictures are read, without their labels. The same run and data set give the same gate.
+At most 4,000 pictures are read, without their labels. The same run and dataset give the same gate.
 """
 
 from collections.abc import Mapping
@@ -58,7 +58,7 @@ class PictureStats(NamedTuple):
 def fit(run: Run, dataset: Dataset) -> Gate:
     """Fit the gate of a finished run on at most MOST pictures each of the training and of the calibration split.
 
-    The same run and data set give the same gate. Pictures that cannot be read are left out.
+    The same run and dataset give the same gate. Pictures that cannot be read are left out.
 
     Raises:
         ScalpError: `too_few_pictures` in a split; the run is damaged or cannot be exported.
@@ -171,7 +171,7 @@ def _measure_one(run: Run, dataset: Dataset, image: str) -> tuple[ImageStats, im
 
 
 def refit(run: Run) -> Gate:
-    """Fit the gate of a finished run on its data set, and keep it in the run's folder.
+    """Fit the gate of a finished run on its dataset, and keep it in the run's folder.
 
     Raises:
         ScalpError: as `fit`; `no_such_data` when those pictures are not here.
@@ -183,7 +183,7 @@ def refit(run: Run) -> Gate:
 
 
 def fitting_data(run: Run) -> Dataset:
-    """Return the data set that the run learned from, or else one with the pictures that it was judged on.
+    """Return the dataset that the run learned from, or else one with the pictures that it was judged on.
 
     Raises:
         ScalpError: neither is here.

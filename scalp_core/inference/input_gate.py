@@ -1,6 +1,6 @@
 """The gate before grading: checks whether a run can grade a picture, and says why not (docs/design/gate.md).
 
-It is fitted on the run's own data set (`inference.gate_fit`): on how far pictures lie from the scalps that the network
+It is fitted on the run's own dataset (`inference.gate_fit`): on how far pictures lie from the scalps that the network
 learned from, and on how sharp and bright such pictures are. It warns and never forbids.
 """
 

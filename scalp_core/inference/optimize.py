@@ -61,7 +61,7 @@ class Candidate:
     """A set of short cuts, compared with answering without them on the calibration split.
 
     Attributes:
-        milliseconds: of one core's time for a picture of the data set, from the file's bytes on.
+        milliseconds: of one core's time for a picture of the dataset, from the file's bytes on.
         kappas: quadratic weighted kappa; NaN where it is undefined.
         changes: of kappa, against no short cuts; NaN where kappa is undefined but a grade changed.
         regraded: share of the grades, of all conditions, that changed.

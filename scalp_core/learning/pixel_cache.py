@@ -21,7 +21,7 @@ Report = Callable[[float], None]  # called with the share that is done; may rais
 
 
 def cached_pixels(dataset: Dataset, preprocessing: Preprocessing, report: Report | None = None) -> Arrays:
-    """Return all pictures of the data set, resized, in the order of the index; decoded once and then memory-mapped.
+    """Return all pictures of the dataset, resized, in the order of the index; decoded once and then memory-mapped.
 
     Raises:
         ScalpError: a picture of the index is gone or cannot be read; its name is in the message.

@@ -175,7 +175,7 @@ def pack(run: Run) -> None:
     The predictions are made anew with the stored weights, so that they describe the shipped network.
 
     Raises:
-        ScalpError: a file is not what the manifest says, or the data set is not here.
+        ScalpError: a file is not what the manifest says, or the dataset is not here.
     """
     network, dataset = load_network(run), open_dataset(run.recipe.data)
     _check_unchanged(run, dataset)

@@ -69,7 +69,7 @@ _PARAMETERS = [
         "strict",
         {"type": "string", "enum": ["0", "1"], "default": "0"},
         "1: a picture that is not gradable is refused, 422 `not_gradable` with the reasons, instead of graded and "
-        "marked. What nobody could check is graded.",
+        "marked. A picture that could not be checked is graded.",
     ),
     {
         "name": "X-Request-ID",

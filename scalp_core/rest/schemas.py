@@ -19,7 +19,7 @@ IntendedUse = Annotated[str, Field(json_schema_extra={"const": INTENDED_USE})]
 
 
 class OperatingPointSummary(BaseModel):
-    """What turned the network's probabilities into this grade."""
+    """The rule that turned the network's probabilities into this grade."""
 
     made: str | None = Field(
         description="When the run's operating point was fitted or chosen: UTC, ISO 8601. Null: it never was.",
@@ -32,7 +32,7 @@ class OperatingPointSummary(BaseModel):
 
 
 class EvidenceMap(BaseModel):
-    """Where in the picture the network sees its reasons for `pr_num` rather than the other grades."""
+    """The places of the picture that speak for `pr_num` rather than the other grades."""
 
     png: str = Field(
         description="Data URL of a PNG to be laid over the whole upright picture, stretched to its size. "
@@ -145,7 +145,7 @@ class PredictResponse(_Grades):
 
 
 class ErrorDetail(BaseModel):
-    """What went wrong, for programs and for people."""
+    """An error, for programs and for people."""
 
     code: str = Field(description="For programs; stays the same.", examples=["not_a_picture"])
     message: str = Field(description="What went wrong and what to do about it.")
@@ -165,7 +165,7 @@ class ErrorResponse(BaseModel):
 
 
 class BatchEntry(BaseModel):
-    """What became of one picture: `answer` with status 200, otherwise `error`."""
+    """The result for one picture: `answer` with status 200, otherwise `error`."""
 
     status: int = Field(description="The status that this picture alone would have had.", examples=[200])
     answer: PredictAllResponse | None = None
@@ -198,7 +198,7 @@ class ModelScore(BaseModel):
 
 
 class ModelSummary(BaseModel):
-    """Who answers for one condition."""
+    """The run that answers for one condition."""
 
     key: str = Field(examples=["value_1"])
     name: str = Field(description="Korean.", examples=["미세각질"])

@@ -108,7 +108,7 @@ def score(run: Run, condition: Condition, part: str) -> float | None:
 
 
 def judged_on(dataset: Dataset) -> list[Run]:
-    """Return the finished runs that were judged on the pictures of this data set, whatever they learned from."""
+    """Return the finished runs that were judged on the pictures of this dataset, whatever they learned from."""
     return [run for run in finished_runs() if run.evaluation_hash == dataset.evaluation_hash]
 
 
@@ -279,7 +279,7 @@ def against(run: Run, incumbent: Run, condition: Condition) -> "Differences":
     """Compare `run` with `incumbent` on the validation split, by a paired bootstrap over captures.
 
     Raises:
-        ScalpError: they were not judged on the same pictures, or the data set that these are of is not here.
+        ScalpError: they were not judged on the same pictures, or the dataset that these are of is not here.
     """
     if run.evaluation_hash != incumbent.evaluation_hash:
         raise ScalpError(
@@ -293,7 +293,7 @@ def against(run: Run, incumbent: Run, condition: Condition) -> "Differences":
 
 
 def evaluation_dataset(run: Run) -> Dataset:
-    """Return the data set with the pictures that a run was evaluated on, whatever set it learned from.
+    """Return the dataset with the pictures that a run was evaluated on, whatever set it learned from.
 
     Raises:
         ScalpError: `no_captures`, it is not on this machine.

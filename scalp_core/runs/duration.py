@@ -113,7 +113,7 @@ def estimate(recipe: Recipe) -> DurationEstimate | None:
     """Estimate the duration of a recipe; None where no such recipe was measured on this machine.
 
     Raises:
-        ScalpError: there is no such data set.
+        ScalpError: there is no such dataset.
     """
     speed = _stored_speeds().get(_key(recipe))
     return None if speed is None else estimate_at(recipe, speed)

@@ -154,7 +154,7 @@ class Recipe:
     seed: int = _recipe_field(0, "random seed", "난수 시드", 0, 2**31 - 1)
 
     def check(self) -> None:
-        """Check every field by itself; `runs.store.check_recipe` also looks at the data set and the weights.
+        """Check every field by itself; `runs.store.check_recipe` also looks at the dataset and the weights.
 
         Raises:
             ScalpError: `bad_recipe`, at the first field that cannot be trained with.

@@ -26,7 +26,7 @@ _ID_LETTERS = Text("lower-case letters, digits, “_” and “-”, at most 64"
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Check that a recipe can be trained here: its fields, its weights, and the labels of its data set.
+    """Check that a recipe can be trained here: its fields, its weights, and the labels of its dataset.
 
     Raises:
         ScalpError: `bad_recipe`, `no_dataset` and the like, at the first thing that is wrong.

@@ -29,7 +29,7 @@ RECIPE = Recipe(architecture="test_resnet", data="heads")
 
 
 def heads(folders: Folders, name: str = "heads", kind: str = "csv", pictures: int = 240) -> Dataset:
-    """Captures of three pictures, and pictures of the test part whose grade of hair loss nobody wrote down."""
+    """Captures of three pictures, and pictures of the test part without a label of hair loss."""
     generator = np.random.default_rng(len(name))
     grades = generator.choice(4, (pictures, len(CONDITIONS)), p=(0.5, 0.25, 0.15, 0.1))
     rows = pd.DataFrame(grades, columns=list(LABEL_COLUMNS)).astype("Int8")
@@ -145,7 +145,7 @@ def test_sides_are_compared_by_captures_and_kept(folders: Folders) -> None:
     pairs = comparison.pairs(KAPPA, SEBUM).set_index(["side", "other"])
     assert pairs.loc[("good-0", "poor"), "verdict"] == Verdict.BETTER
     assert compare_models(dataset, models, "valid").images[comparison.conditions.index(HAIR)] == 60
-    assert compare_models(dataset, models, "train").groups == 0  # nobody answers there
+    assert compare_models(dataset, models, "train").groups == 0  # there are no predictions there
 
 
 def test_a_run_made_anew_is_compared_anew(folders: Folders) -> None:

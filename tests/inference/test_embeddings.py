@@ -236,7 +236,7 @@ def test_nothing_to_tell_apart_is_one_point(values: np.ndarray) -> None:
 
 @pytest.fixture
 def searched(trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch) -> Dataset:
-    """The pictures of the data set, with a cache of its own."""
+    """The pictures of the dataset, with a cache of its own."""
     shutil.copytree(trained.dataset.folder, folders.data / "tiny", ignore=shutil.ignore_patterns("cache"))
     monkeypatch.setenv("SCALP_ARTIFACTS", str(trained.run.folder.parent))
     return open_dataset("tiny")

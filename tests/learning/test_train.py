@@ -101,7 +101,7 @@ def test_cancelling_keeps_what_was_finished(tiny: Dataset) -> None:
 
 @pytest.fixture
 def own_copy(tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch) -> Dataset:
-    """The data set "tiny", to be damaged."""
+    """The dataset "tiny", to be damaged."""
     shutil.copytree(tiny.folder, folders.data / "tiny", ignore=shutil.ignore_patterns("cache"))
     monkeypatch.setenv("SCALP_DATA", str(folders.data))
     return open_dataset("tiny")

@@ -121,7 +121,7 @@ def test_each_of_a_batch_for_itself(gated: Gated) -> None:
     assert strict[2] == usual[2]
 
 
-def test_without_a_gate_nobody_knows(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_gate_gradable_is_null(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCALP_ARTIFACTS", str(trained.run.folder.parent))
     with TestClient(app.application()) as client:
         for query in ("", "?strict=1"):

@@ -36,7 +36,7 @@ def test_page_and_rest_say_the_same(trained: Trained) -> None:
         assert result.holds
 
 
-def test_a_run_that_is_nobody_s_champion(trained: Trained, runs: list[Run]) -> None:
+def test_parity_of_a_run_without_a_condition(trained: Trained, runs: list[Run]) -> None:
     for condition in CONDITIONS:
         champions.promote(condition, runs[0])
     assert check(trained.picture, predict.graders(run=runs[1]).grade(trained.picture)).holds

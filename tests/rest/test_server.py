@@ -65,7 +65,7 @@ def workers(parent: int) -> list[int]:
 
 
 @pytest.mark.parametrize("arguments", [(), ("--workers", "2")], ids=["alone", "workers"])
-def test_it_serves_and_a_stop_ends_everybody(trained: Trained, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_it_serves_and_a_stop_ends_all(trained: Trained, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     with serving(tmp_path / "log.txt", *arguments) as (process, address):
         response = httpx.post(f"{address}/predict_all?run=nobody", files=image_form(trained.picture))
         assert response.json()["error"]["code"] == "no_run"
@@ -93,7 +93,7 @@ def test_a_stop_while_workers_start_is_no_failure(tmp_path: Path) -> None:
     assert "Traceback" not in (tmp_path / "log.txt").read_text()
 
 
-def test_every_worker_answers_and_nobody_outlives_the_first(trained: Trained, tmp_path: Path) -> None:
+def test_workers_answer_and_end_with_the_first(trained: Trained, tmp_path: Path) -> None:
     with serving(tmp_path / "log.txt", "--workers", "2") as (process, address):
         until(lambda: len(workers(process.pid)) == 2)
         for silent in workers(process.pid):

@@ -93,7 +93,7 @@ def test_a_second_head_has_its_own_time(hasty: int) -> None:
         assert client.recv(1000) == b""
 
 
-def test_an_answer_that_nobody_takes_is_given_up(hasty: int) -> None:
+def test_an_answer_that_is_not_read_is_dropped(hasty: int) -> None:
     large = "/api/docs/swagger-ui-bundle.js"
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -70,7 +70,7 @@ class Truth:
 
     Attributes:
         rows: one row a picture that belongs in the index; null where nothing is known.
-        faults: names by kind: picture ids, or file names of what is no picture of the data set.
+        faults: names by kind: picture ids, or file names of what is no picture of the dataset.
         contents: the bytes that reading a picture must give, by id (by SHA-256 where the id is the importer's choice).
     """
 

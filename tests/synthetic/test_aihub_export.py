@@ -234,7 +234,7 @@ def test_empty_folder_and_missing_ones_above_will_do(synthetic: Dataset, tmp_pat
         assert list(folder.parent.glob(f"{TEMPORARY}*")) == []
 
 
-def test_somebody_s_pictures_are_not_written(synthetic: Dataset, tmp_path: Path) -> None:
+def test_imported_pictures_are_not_written(synthetic: Dataset, tmp_path: Path) -> None:
     real = write_dataset(synthetic.folder, "aihub", {}, synthetic.index.reset_index(drop=True))
     assert refused(real, tmp_path / "tree") == "not_synthetic"
 

@@ -210,7 +210,7 @@ def test_a_name_that_is_taken_is_kept(imported: Dataset, tmp_path: Path, capsys:
     assert open_dataset("mine").version == before
 
 
-def test_a_split_that_nobody_published_is_refused(
+def test_split_without_a_published_one_is_refused(
     tmp_path: Path, folders: Folders, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folders_tree(tmp_path / "classes", copies=1)

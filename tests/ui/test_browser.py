@@ -57,7 +57,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def hostile_dataset(tiny_data: Dataset, folder: Path) -> None:
-    """A data set whose every text tries to be markup."""
+    """A dataset whose every text tries to be markup."""
     rows = tiny_data.index[tiny_data.index["part"] == "test"].head(4).reset_index(drop=True)
     folder.mkdir()
     for number, path in enumerate(rows["path"]):
@@ -514,7 +514,7 @@ def strict(server: Server, trained: Trained) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("strict")
-def test_somebody_insists_on_grades_that_are_advised_against(visitor: Visitor, trained: Trained) -> None:
+def test_grades_advised_against_can_be_shown(visitor: Visitor, trained: Trained) -> None:
     visitor.go("/Diagnose?lang=en")
     picture = {"name": "whole.jpg", "mimeType": "image/jpeg", "buffer": trained.picture}
     visitor.tab.locator('input[type="file"]').set_input_files(picture)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Choices in the address: nothing is written that nobody chose, and widgets follow whoever goes back."""
+"""Choices in the address: only what was chosen is written, and widgets follow the way back."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -37,7 +37,7 @@ def test_defaults_are_not_written_into_the_address() -> None:
     assert not at.query_params
 
 
-def test_what_somebody_chooses_is() -> None:
+def test_what_is_chosen_is_written() -> None:
     at = opened()
     at.button_group(key="buttons-en").set_value("c").run()
     at.selectbox(key="list-en").select("b").run()

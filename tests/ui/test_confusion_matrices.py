@@ -200,7 +200,7 @@ def test_disagreements_are_those_of_the_answers(wall: Wall) -> None:
         assert shown(at) == list(first.index[wanted]), only
 
 
-def test_one_model_alone_has_nobody_to_disagree_with(wall: Wall) -> None:
+def test_one_model_alone_has_no_disagreements(wall: Wall) -> None:
     wall.script.write_text(SCRIPT.format(sides={"Network B": ["two"]}))
     at = assert_healthy(wall.open(only="apart", cells="difference"))
     assert [group.options for group in at.button_group] == [["selected cell", "all models wrong"]]

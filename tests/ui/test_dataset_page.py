@@ -1,4 +1,4 @@
-"""The data set page as a researcher uses it, without a browser: finding pictures, looking closer, taking them along."""
+"""The dataset page as a researcher uses it, without a browser: finding pictures, looking closer, taking them along."""
 
 import re
 import shutil
@@ -66,7 +66,7 @@ def thrice(tiny: Dataset) -> pd.DataFrame:
 
 @pytest.fixture
 def made(folders: Folders, tiny_data: Dataset) -> Callable[[Change], Dataset]:
-    """Makes the data set "mine" of the rows of `thrice`, after a change."""
+    """Makes the dataset "mine" of the rows of `thrice`, after a change."""
 
     def make(change: Change) -> Dataset:
         rows = change(thrice(tiny_data))

@@ -219,7 +219,7 @@ def test_costs_are_chosen_edited_and_refused(run: Run) -> None:
     assert not at.exception
     assert any("sixteen numbers" in text for text in texts(at.error))
     assert not [button for button in at.button if button.label == _EN("lab_save_button")], (
-        "nobody can save what cannot decide"
+        "what cannot decide cannot be saved"
     )
     assert address(at, "cost") == "0,1,4,9,1,0,1,4,4,1,0,1,30,8,2,0"
 

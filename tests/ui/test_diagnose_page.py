@@ -69,7 +69,7 @@ def upload(at: AppTest, *files: tuple[str, bytes], key: str = "upload") -> AppTe
 
 
 def others(trained: Trained, count: int) -> list[bytes]:
-    """Different pictures of the data set."""
+    """Different pictures of the dataset."""
     return [trained.dataset.read(image) for image in trained.dataset.column("id")[:count]]
 
 
@@ -409,7 +409,7 @@ def test_gated_picture_among_several_is_marked(gated: tuple[bytes, bytes], downl
     assert marked["note"].startswith("⚠ blurred")
 
 
-def test_run_without_gate_says_that_nobody_checked(trained: Trained) -> None:
+def test_run_without_gate_says_unchecked(trained: Trained) -> None:
     at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", trained.picture)))
     assert Say("en")("gate_unchecked").replace("`", "") in page_text(at).replace("`", "")
 

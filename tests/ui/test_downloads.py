@@ -80,7 +80,7 @@ def test_spreadsheets_read_korean_and_run_nothing() -> None:
     read = pd.read_csv(io.BytesIO(written))
     assert list(read) == list(TABLE)
     assert read["판단"].tolist() == ["판단 보류", "'=1+1"]
-    assert read["QWK ↑"].iloc[0] == 0.81234  # all that is known, for whoever goes on with it
+    assert read["QWK ↑"].iloc[0] == 0.81234  # every digit, for further work
     hostile = as_csv(pd.DataFrame({"@x": ["-2+3", "+1", "\tx", "fine", "0.5"]}))
     assert pd.read_csv(io.BytesIO(hostile))["'@x"].tolist() == ["'-2+3", "'+1", "'\tx", "fine", "0.5"]
 

@@ -1,4 +1,4 @@
-"""Importing from the data set page: the form, what is under way, and what came of it. Clicks are in test_browser.py."""
+"""Importing from the dataset page: the form, what is under way, and what came of it. Clicks are in test_browser.py."""
 
 import re
 import shutil

@@ -32,14 +32,14 @@ from ui.words import Say
 
 @pytest.fixture
 def several(tiny_data: Dataset, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
-    """Two data sets, one of them not rendered, and four finished runs: one of them was judged elsewhere."""
+    """Two datasets, one of them not rendered, and four finished runs: one of them was judged elsewhere."""
     folders = Folders(tmp_path / "data", tmp_path / "artifacts")
     hashes = {}
     for name, kind in (("tiny", "synthetic"), ("clinic", "import")):
         copied = folders.data / name
         shutil.copytree(tiny_data.folder, copied)
         rows = tiny_data.index.reset_index(drop=True)
-        if name == "clinic":  # graded by somebody else
+        if name == "clinic":  # graded by another clinic
             rows["value_1"] = (rows["value_1"] + 1) % 4
         written = write_dataset(copied, kind, tiny_data.made, rows)
         hashes[name] = {"index_hash": written.index_hash, "evaluation_hash": written.evaluation_hash}
@@ -291,7 +291,7 @@ def test_one_damaged_run_does_not_take_comparison_away(several: Folders, view: s
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_nothing_is_written_into_address_that_nobody_chose(several: Folders, view: str) -> None:
+def test_address_holds_only_what_was_chosen(several: Folders, view: str) -> None:
     """What is written while a page is drawn, browsers keep as a page of its own to go back to."""
     at = assert_healthy(open_page("compare", data="tiny", view=view))
     assert set(at.query_params) == {"lang", "data", "view"}
@@ -502,7 +502,7 @@ def test_what_cannot_be_trained_is_refused_in_form(
 
 
 def test_runs_that_cannot_be_written_are_told(tiny: Dataset, folders: Folders, tmp_path: Path) -> None:
-    (folders.artifacts / ".create.lock").mkdir()  # whoever the tests run as, this cannot be opened for writing
+    (folders.artifacts / ".create.lock").mkdir()  # whichever user runs the tests, this cannot be opened for writing
     at = submit(fill(open_page("home", "ko"), "test_efficientnet"))
     assert not at.exception
     assert any("artifacts" in text for text in texts(at.sidebar.error))

@@ -148,7 +148,7 @@ def test_part_we_do_not_know_keeps_its_name() -> None:
     assert Say("en").part("else") == "else"
 
 
-def test_what_somebody_typed_never_becomes_markup() -> None:
+def test_typed_text_never_becomes_markup() -> None:
     link = "[log in](https://elsewhere.example) ![](x) **b** <b> $x$ :smile:"
     plain = Say("en").plain(Text(link, link))
     assert re.sub(r"\\(.)", r"\1", plain) == link

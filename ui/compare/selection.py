@@ -1,4 +1,4 @@
-"""The choices that all views of the Compare page share: models, judged on one split of a data set."""
+"""The choices that all views of the Compare page share: models, judged on one split of a dataset."""
 
 from dataclasses import dataclass
 

@@ -28,7 +28,7 @@ def show_gallery(
     selected: str | None = None,
     grades: Sequence[int | None] | None = None,
 ) -> str | None:
-    """Show pictures of a data set and return the id of the one that was just clicked.
+    """Show pictures of a dataset and return the id of the one that was just clicked.
 
     Args:
         captions: one a picture.

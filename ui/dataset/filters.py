@@ -40,7 +40,7 @@ def _show_panel(dataset: Dataset, current: Filters, version: str, say: Say) -> F
         if name not in LABEL_COLUMNS and len(values) < 2 and not current.values(name):
             continue  # nothing to choose
         options = list(values.index) if len(values) <= _MOST_CHOICES else list(current.values(name))
-        # An address may name values that this data set has none of, such as pictures without a label.
+        # An address may name values that this dataset has none of, such as pictures without a label.
         options += [value for value in current.values(name) if value not in options]
         if not options:
             continue

@@ -19,7 +19,7 @@ _AUTOMATIC = ""
 
 
 def show_imports(dataset: Dataset | None, say: Say) -> None:
-    """Show imports under way, how the chosen data set was made, and the form for the next import."""
+    """Show imports under way, how the chosen dataset was made, and the form for the next import."""
     background.resume_imports()  # a killed import goes on with the next look at this page
     _show_under_way(say)
     if dataset is not None:
@@ -39,7 +39,7 @@ def _show_under_way(say: Say) -> None:
     def status() -> None:
         tasks = background.list_imports()
         if active and all(task.error is not None for task in tasks):
-            st.rerun()  # the whole page once: the new data set belongs in its lists
+            st.rerun()  # the whole page once: the new dataset belongs in its lists
         for task in tasks:
             _show_task(task, say)
 
@@ -69,7 +69,7 @@ def _stage_words(task: ImportTask, say: Say) -> str:
     return f"{words} · {time_left_words(task.seconds_left, say)}"
 
 
-# ---- how a data set was made ----
+# ---- how a dataset was made ----
 
 
 def _show_split(dataset: Dataset, say: Say) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of a data set: the gallery of the filtered ones, and a single one with its labels and facts."""
+"""Pictures of a dataset: the gallery of the filtered ones, and a single one with its labels and facts."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The pictures of a data set that the network takes for most like the graded one, with their labels; on demand."""
+"""The pictures of a dataset that the network takes for most like the graded one, with their labels; on demand."""
 
 import streamlit as st
 
@@ -54,7 +54,7 @@ def _show_neighbors(graded: GradedImage, say: Say) -> None:
 
 
 def _dataset_for(run: Run) -> Dataset | None:
-    """Return the data set of the address, or the one that the run learned from, or any."""
+    """Return the dataset of the address, or the one that the run learned from, or any."""
     datasets = {dataset.name: dataset for dataset in list_datasets()}
     for name in (st.query_params.get("data", ""), run.recipe.data, *datasets):
         if name in datasets:

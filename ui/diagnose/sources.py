@@ -1,4 +1,4 @@
-"""The sources of pictures to grade: files, a folder, the camera, a data set."""
+"""The sources of pictures to grade: files, a folder, the camera, a dataset."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -34,8 +34,8 @@ class InputImage:
         data: content of the file, or the reason why there is none.
         digest: SHA-256 of the content, hexadecimal; empty without.
         capture: shared by pictures of one head at one sitting; empty where unknown.
-        labels: from the data set that holds it.
-        image_id: id in that data set; empty for an upload.
+        labels: from the dataset that holds it.
+        image_id: id in that dataset; empty for an upload.
     """
 
     key: str
@@ -72,7 +72,7 @@ def opened_image(images: Sequence[InputImage]) -> InputImage | None:
 
 
 def open_image(image: InputImage) -> None:
-    """Open a picture, in the address too where it is of a data set."""
+    """Open a picture, in the address too where it is of a dataset."""
     if image.image_id:
         write_address({"image": image.image_id})
     st.session_state[_OPENED] = image.key
@@ -169,17 +169,17 @@ def _input_image(place: int, name: str, data: bytes | ScalpError) -> InputImage:
     return InputImage(f"{place}-{digest[:16]}", name, data, digest)
 
 
-# ---- from a data set ----
+# ---- from a dataset ----
 
 
 def _choose_example(say: Say) -> list[InputImage]:
-    """Offer pictures of a data set and return the one chosen here or by `?data=…&image=…`."""
+    """Offer pictures of a dataset and return the one chosen here or by `?data=…&image=…`."""
     choice = _choose_from_dataset("example", say)
     return [_dataset_image(0, *choice)] if choice else []
 
 
 def _choose_capture(say: Say) -> list[InputImage]:
-    """Offer pictures of a data set and return the whole capture of the chosen one."""
+    """Offer pictures of a dataset and return the whole capture of the chosen one."""
     choice = _choose_from_dataset("capture", say)
     if not choice:
         return []
@@ -216,10 +216,10 @@ def _example_ids(dataset: Dataset) -> list[str]:
 
 
 def _dataset_image(place: int, dataset: Dataset, image_id: str) -> InputImage:
-    """Return a picture of a data set; one whose file is gone holds the reason in its data.
+    """Return a picture of a dataset; one whose file is gone holds the reason in its data.
 
     Raises:
-        ScalpError: the data set has no picture of this id.
+        ScalpError: the dataset has no picture of this id.
     """
     row = dataset.row(image_id)
     if row < 0:
