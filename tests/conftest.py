@@ -1,4 +1,4 @@
-"""What tests share: temporary folders, one small synthetic dataset, one finished run on it, processes by name."""
+"""Shared fixtures: temporary folders, one small synthetic dataset, one finished run on it, processes by name."""
 
 import os
 import signal
@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True)
 class Folders:
-    """Where this test's datasets and runs lie."""
+    """Folders of this test's datasets and runs."""
 
     data: Path
     artifacts: Path
@@ -128,7 +128,7 @@ def with_all_pixels(run: Run) -> None:
 
 
 def without_truth(dataset: Dataset, folder: Path) -> Dataset:
-    """The same pictures in `folder` as if somebody had taken them."""
+    """The same pictures in `folder` as if they were photographs."""
     rows = dataset.index.reset_index(drop=True)
     rows = rows.drop(columns=[*CLEAN_COLUMNS, *SEVERITY_COLUMNS, "confusers"])
     folder.mkdir(parents=True)

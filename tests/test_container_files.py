@@ -16,14 +16,14 @@ def instructions() -> list[tuple[str, str]]:
 
 
 def last_stage() -> list[tuple[str, str]]:
-    """What becomes the image."""
+    """Return the instructions that make the image."""
     result = instructions()
     last = max(number for number, (name, _) in enumerate(result) if name == "FROM")
     return result[last:]
 
 
 def arguments(name: str) -> list[str]:
-    """Of all instructions of that name in the last stage."""
+    """Return the arguments of all instructions of that name in the last stage."""
     return [rest for entry, rest in last_stage() if entry == name]
 
 

@@ -4,7 +4,6 @@ import ast
 import io
 import re
 import tokenize
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -73,11 +72,6 @@ LOGGING = tuple(f"scalp_core/learning/{name}.py" for name in ("train", "loop", "
 BAD_BEGINNINGS = {"Of", "What", "With", "Those", "Where", "Whoever", "Who", "As", "How", "Which", "That"}
 BAD_PRONOUNS = re.compile(r"\b(?:(?:some|no|any|every)body|(?:some|any|every)one|whoever)\b", re.IGNORECASE)
 BAD_NAMES = {"one", "found", "told", "said", "chosen", "asked", "known", "drawn", "shown", "heard"}
-
-# How many of each are still there, by folder: may only fall, to nothing.
-BEGINNINGS_LEFT: Counter[str] = Counter({"tests": 30})
-PRONOUNS_LEFT: Counter[str] = Counter({"tests": 13})
-NAMES_LEFT: Counter[str] = Counter({"tests": 1})
 
 
 def name_of(path: Path) -> str:
@@ -327,17 +321,6 @@ def bindings(path: Path) -> Iterator[tuple[str, ast.AST]]:
             yield node.arg, node
 
 
-def folder_of(offender: str) -> str:
-    return re.split("[/:]", offender)[0]
-
-
-def above(offenders: Iterable[str], left: Counter[str]) -> list[str]:
-    """Return the offenders in folders that have more than may be left."""
-    offenders = list(offenders)
-    counts = Counter(folder_of(offender) for offender in offenders)
-    return [offender for offender in offenders if counts[folder_of(offender)] > left[folder_of(offender)]]
-
-
 def test_every_module_has_a_docstring() -> None:
     assert_none([name_of(path) for path in SOURCES if not ast.get_docstring(tree(path))])
 
@@ -349,7 +332,7 @@ def test_docstrings_begin_with_a_verb_or_noun() -> None:
         for text, node in docstrings(path)
         if re.split(r"\W", text, maxsplit=1)[0] in BAD_BEGINNINGS
     ]
-    assert_none(above(offenders, BEGINNINGS_LEFT))
+    assert_none(offenders)
 
 
 def test_prose_names_no_somebody() -> None:
@@ -359,7 +342,7 @@ def test_prose_names_no_somebody() -> None:
         for text, node in [*docstrings(path), *comments(path)]
         for word in BAD_PRONOUNS.findall(text)
     ]
-    assert_none(above(offenders, PRONOUNS_LEFT))
+    assert_none(offenders)
 
 
 def test_variables_say_what_they_hold() -> None:
@@ -369,4 +352,4 @@ def test_variables_say_what_they_hold() -> None:
         for name, node in bindings(path)
         if name in BAD_NAMES
     ]
-    assert_none(above(offenders, NAMES_LEFT))
+    assert_none(offenders)

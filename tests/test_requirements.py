@@ -1,4 +1,4 @@
-"""What is installed: pinned, recent enough to be safe, and nothing imported that is not on the list."""
+"""Installed packages are pinned, recent enough to be safe, and nothing else is imported."""
 
 import ast
 import re

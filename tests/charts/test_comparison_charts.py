@@ -80,7 +80,7 @@ def test_the_leaderboard_is_the_comparison_s(four: Comparison) -> None:
     assert (row["seeds"], row["images"], row["name"]) == (2, 400, "resnet18")
     assert row["lowest"] < row["value"] < row["highest"]
     assert dict(table.xs(TWO_LEAD.value, level="condition")["tied"]) == four.tied(KAPPA, TWO_LEAD)
-    assert table.loc["v", ONE_ALONE.value]["tied"] == ""  # nobody else is there
+    assert table.loc["v", ONE_ALONE.value]["tied"] == ""  # the only model
     assert math.isnan(table.loc["e", ONE_ALONE.value]["value"])
 
 

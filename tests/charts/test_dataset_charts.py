@@ -247,7 +247,7 @@ def test_nothing_to_say_leaves_the_picture_alone() -> None:
     pixels = picture()
     neutral = np.zeros((3, 4), np.float32)
     assert (overlay(pixels, neutral, 1.0, 1.0, edge=120) == pixels).all()
-    assert (overlay(pixels, neutral, 0.0, 1.0, edge=120) == pixels).all()  # nobody said anything anywhere
+    assert (overlay(pixels, neutral, 0.0, 1.0, edge=120) == pixels).all()  # no reasons anywhere
     assert (overlay(pixels, neutral + 5, 1.0, 0.0, edge=120) == pixels).all()  # colours turned off
 
 

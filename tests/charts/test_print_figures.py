@@ -107,7 +107,7 @@ def test_same_figure_is_same_file_from_any_thread(four: Comparison) -> None:
     alone, before = draw(), dict(matplotlib.rcParams)
     with ThreadPoolExecutor(4) as pool:
         assert all(together == alone for together in pool.map(draw, range(4)))
-    assert dict(matplotlib.rcParams) == before  # nobody else's figures look otherwise for it
+    assert dict(matplotlib.rcParams) == before  # other figures keep their style
 
 
 def test_pixels_come_before_or_after_without_moving_anything(four: Comparison) -> None:

@@ -187,7 +187,7 @@ GROUPS = {f"{part}-{number}": number // 4 for part in ("calib", "test") for numb
 
 
 def predictions(skill: float, seed: int, sure: float = 1.0) -> pd.DataFrame:
-    """What a network might say that saw rare grades rarely: the frequent ones are far too probable.
+    """Return predictions of a network that saw rare grades rarely: the frequent ones are far too probable.
 
     Args:
         skill: what a step of distance to the truth costs, in logits.
@@ -207,7 +207,7 @@ def predictions(skill: float, seed: int, sure: float = 1.0) -> pd.DataFrame:
 
 
 def finish(run: Run, predictions: pd.DataFrame) -> None:
-    """As training leaves it."""
+    """Bring the run to the state in which training leaves it."""
     run.write_history([])
     run.write_preprocessing(Preprocessing(64, 64, (0.5,) * 3, (0.5,) * 3, "bilinear"))
     write_text(run.folder / "model.safetensors", "")

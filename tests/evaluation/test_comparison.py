@@ -1,4 +1,4 @@
-"""Which runs may be compared, that their comparison is theirs, and what figures are seen against."""
+"""Selection of comparable runs, the models they form, and the references beside their figures."""
 
 from dataclasses import asdict, replace
 from typing import Any

@@ -39,7 +39,7 @@ def assert_healthy(at: AppTest) -> AppTest:
 
 
 def unescape(text: str) -> str:
-    """As a reader reads it: the backslashes that keep names from becoming markup are not shown."""
+    """Return the text without escapes: the backslashes that keep names from becoming markup are not shown."""
     return re.sub(r"\\([^a-zA-Z0-9\s])", r"\1", text)
 
 
@@ -77,7 +77,7 @@ def visible_words(block: Any) -> Iterator[str]:
 
 
 def galleries(at: AppTest) -> dict[str, list[dict[str, str]]]:
-    """What each wall of thumbnails was given, by its key."""
+    """Return the pictures given to each gallery, by its key."""
     walls = [node.proto for node in at if node.type == "bidi_component" and "gallery" in node.proto.component_name]
     return {wall.id.split("-", 2)[2]: json.loads(wall.json)["pictures"] for wall in walls}
 
@@ -95,7 +95,7 @@ def widget(elements: Any, label: str) -> Any:
 
 @dataclass
 class Downloads:
-    """What the page offered, by file name: the test runtime keeps no files."""
+    """Downloads offered by the page, by file name: the test runtime keeps no files."""
 
     offered: dict[str, Callable[[], bytes]] = field(default_factory=dict)
 

@@ -49,8 +49,8 @@ new MutationObserver((changes) => {
 
 
 def chromium() -> str | None:
-    """Where a Chromium is, if there is one."""
-    return next((found for name in NAMES if (found := shutil.which(name))), None)
+    """Return the path of a Chromium, if there is one."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
 def launch(playwright: Playwright, program: str) -> Browser:
@@ -87,7 +87,7 @@ class Server:
         assert not self._ended(), self.log.read_text()
 
     def kill(self) -> None:
-        """As the kernel kills: without a word."""
+        """End the server with SIGKILL, as the kernel does."""
         if self.process:
             self.process.kill()
             self.process.wait()

@@ -1,4 +1,4 @@
-"""What tests of comparing share: prediction tables as runs keep them, of grades that the test chooses."""
+"""Prediction tables for tests of comparing: as runs keep them, of grades that the test chooses."""
 
 from collections.abc import Mapping, Sequence
 

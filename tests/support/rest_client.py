@@ -1,4 +1,4 @@
-"""What tests of the interface share: a picture as a form's file, and what a refusal looks like."""
+"""Forms with a picture, and assertions about error responses, for tests of the REST interface."""
 
 import re
 from typing import Any

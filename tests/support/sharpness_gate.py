@@ -10,7 +10,7 @@ from scalp_core.runs.run import Run
 
 
 def measured_sharpness(run: Run, data: bytes) -> float:
-    """As the gate of this run measures it."""
+    """Return the sharpness that the gate of this run measures."""
     return image_stats(graders(run=run).grade(data).picture.pixels).sharpness
 
 

@@ -1,4 +1,4 @@
-"""What the tests of training share: recipes, a training in this process, and whether two runs ended the same."""
+"""Shared by tests of training: recipes, a training in this process, and whether two runs ended the same."""
 
 import shutil
 from dataclasses import replace

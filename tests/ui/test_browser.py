@@ -1,4 +1,4 @@
-"""What a person does with it, in a real browser on a real server: looks, compares, grades, retrains."""
+"""A visitor looks, compares, grades and retrains, in a real browser on a real server."""
 
 import json
 import os
@@ -119,7 +119,7 @@ def test_from_home_to_the_labels_of_a_picture(visitor: Visitor, trained: Trained
 
 
 def labels_and_truth(dataset: Dataset, image_id: str, language: str) -> dict[str, list[str]]:
-    """Of every condition the grade that a rater wrote, and what was drawn."""
+    """Return the rater's and the rendered grade of every condition."""
     row = dataset.row(image_id)
     rendered = truth_of(dataset, row)
     return {

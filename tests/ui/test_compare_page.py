@@ -35,7 +35,7 @@ ALONE, BARE = Condition.ERYTHEMA, Condition.PUSTULES  # graded by one run; not l
 
 
 def _view() -> None:
-    """What the page does once everything is chosen."""
+    """Draw the view as the page does once everything is selected."""
     import streamlit as st
 
     from scalp_core.data.dataset import open_dataset

@@ -91,7 +91,7 @@ def wall(trained: Trained, folders: Folders, tmp_path: Path, monkeypatch: pytest
 
 
 def component(at: AppTest, name: str) -> dict[str, Any] | None:
-    """What one of the view's components was given."""
+    """Return the data given to one of the view's components."""
     entries = [node.proto for node in at if node.type == "bidi_component" and node.proto.component_name.endswith(name)]
     return json.loads(entries[0].json) if entries else None
 
@@ -107,7 +107,7 @@ def table_of(run_id: str, condition: Condition = CONDITION) -> pd.DataFrame:
 
 
 def captions_of(at: AppTest) -> list[str]:
-    """What stands under the pictures of the dialog; the first of them is the picture itself."""
+    """Return the captions under the pictures of the dialog; the first of them is the picture itself."""
     return [img.caption for node in at.image for img in node.proto.imgs][1:]
 
 

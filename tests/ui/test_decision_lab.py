@@ -40,7 +40,7 @@ _EN = Say("en")
 
 
 def answers(images: int, condition: Condition, part: str) -> pd.DataFrame:
-    """What a network says of an imbalanced problem that it sees through noise."""
+    """Return noisy predictions of an imbalanced problem."""
     generator = np.random.default_rng([images, condition.number])
     truth = generator.choice(4, size=images, p=(0.7, 0.15, 0.1, 0.05))
     distances = truth[:, None] + 1.1 * generator.standard_normal((images, 1)) - np.arange(4)
@@ -91,7 +91,7 @@ def lab(language: str = "en", ids: tuple[str, ...] = ("mine",), **address: str) 
 
 
 def address(at: AppTest, key: str) -> str | None:
-    """What stands there now: of what the page wrote, AppTest tells the text, of what it began with, a list."""
+    """Return the current value: AppTest gives a text after the page wrote it, a list before."""
     value = at.query_params.get(key)
     return value[0] if isinstance(value, list) else value
 

@@ -20,7 +20,7 @@ def wall_page(ids: list[str], captions: list[str], grades: list[int | None] | No
 
 
 def wall(ids: list[str], captions: list[str] | None = None, grades: list[int | None] | None = None) -> dict[str, Any]:
-    """What the component gets for these pictures of "tiny"."""
+    """Return the component's data for these pictures of "tiny"."""
     at = AppTest.from_function(wall_page, default_timeout=120, args=(ids, captions or ids, grades)).run()
     assert not at.exception, [error.value for error in at.exception]
     (node,) = (node for node in at if node.type == "bidi_component")

@@ -33,7 +33,7 @@ def wall_page(sides: dict[str, list[list[float]] | None], reference: str | None,
 
 
 def wall(sides: dict[str, Any], reference: str | None = None, language: str = "en") -> dict[str, Any]:
-    """What the component gets."""
+    """Return the component's data."""
     at = AppTest.from_function(wall_page, default_timeout=120, args=(sides, reference, language)).run()
     assert not at.exception, [error.value for error in at.exception]
     (node,) = (node for node in at if node.type == "bidi_component")

@@ -291,8 +291,8 @@ def test_one_damaged_run_does_not_take_comparison_away(several: Folders, view: s
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_address_holds_only_what_was_chosen(several: Folders, view: str) -> None:
-    """What is written while a page is drawn, browsers keep as a page of its own to go back to."""
+def test_nothing_is_written_into_address_that_nobody_chose(several: Folders, view: str) -> None:
+    """Browsers keep an address written during drawing as an extra page to go back to."""
     at = assert_healthy(open_page("compare", data="tiny", view=view))
     assert set(at.query_params) == {"lang", "data", "view"}
 
@@ -311,7 +311,7 @@ def test_one_damaged_run_leaves_others_in_table(several: Folders) -> None:
 
 
 def actions(at: AppTest) -> list[str]:
-    """What the buttons of the page's main part do; each key ends with the run it is for."""
+    """Return the actions of the buttons in the page's main part; each key ends with the run it is for."""
     return [button.key.partition("-")[0] for button in at.main.button]
 
 
