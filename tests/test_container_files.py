@@ -93,7 +93,7 @@ def test_import_folder_is_only_the_mounted_one() -> None:
     for ours in ("/app", "/opt", "/tmp", environment()["SCALP_DATA"]):  # noqa: S108  the container's own
         assert not Path(ours).is_relative_to(requested)
         assert not requested.is_relative_to(ours)
-    described = (ROOT / "docs" / "design" / "container.md").read_text(encoding="utf-8")
+    described = (ROOT / "docs" / "guide" / "container.md").read_text(encoding="utf-8")
     assert f":{requested}:ro" in described
 
 

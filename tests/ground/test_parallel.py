@@ -76,11 +76,11 @@ def test_workers_keep_to_one_core() -> None:
 
 SCRIPT = """
 import time
-from scalp_core.parallel import share_out
+from scalp_core.parallel import parallel_map
 
 print("imported", flush=True)
 if __name__ == "__main__":
-    for _ in share_out({work}, [{item}] * 4, 2):
+    for _ in parallel_map({work}, [{item}] * 4, 2):
         print("done", flush=True)
 """
 
