@@ -355,11 +355,11 @@ def test_going_back_undoes_choices_one_by_one(visitor: Visitor, server: Server) 
         visitor.settle()
     assert "rule=expected_cost" in visitor.tab.url
     visitor.tab.go_back()
-    visitor.tab.locator('[aria-checked="true"]:has-text("least expected cost")').wait_for(state="detached")
+    visitor.tab.locator('[aria-checked="true"]:has-text("minimum expected cost")').wait_for(state="detached")
     visitor.settle()
     assert "rule=" not in visitor.tab.url
     visitor.tab.go_back()
-    visitor.tab.locator('[aria-checked="true"]:has-text("Confusion wall")').wait_for()
+    visitor.tab.locator('[aria-checked="true"]:has-text("Confusion matrices")').wait_for()
     visitor.settle()
     visitor.tab.go_back()
     visitor.tab.locator('[aria-checked="true"]:has-text("fine scaling")').wait_for()
@@ -424,7 +424,7 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
     side.locator(".st-key-retrain_data").get_by_role("combobox").click()
     visitor.tab.get_by_role("option", name="tiny").click()
     side.locator(".st-key-retrain_weights").get_by_role("combobox").click()
-    visitor.tab.get_by_role("option", name="random weights").click()
+    visitor.tab.get_by_role("option", name="random", exact=True).click()
     side.locator(".st-key-retrain_epochs input").fill("1")
     side.get_by_text("Advanced").click()
     for key, value in (("other", "test_efficientnet"), ("image_size", "64"), ("batch_size", "8")):
@@ -495,7 +495,7 @@ def test_a_damaged_file_takes_no_other_along(visitor: Visitor, trained: Trained)
     expect(row).to_have_attribute("aria-pressed", "true")
     expect(row).to_be_focused()
     answer = predict.grade(trained.picture)
-    entries = [cell.get_attribute("aria-label") for cell in overview.locator("tr.chosen .cell").all()]
+    entries = [cell.get_attribute("aria-label") for cell in overview.locator("tr.selected .cell").all()]
     for (condition, grading), text in zip(answer.gradings.items(), entries, strict=True):
         grade = grade_name(grading.grade, "en")
         assert displayed[condition.text.en][0] == grade
