@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scalp_core.version import __version__ as __version__
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
     Picture = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[np.uint8]
 
-__version__ = "0.1.0"
 __all__ = [
     "CONDITIONS",
     "Condition",

@@ -180,6 +180,20 @@ def test_rooms_import_in_the_allowed_direction() -> None:
     assert_none(offenders)
 
 
+def test_no_room_imports_the_package_s_face() -> None:
+    """`scalp_core` itself stands above all rooms: only its modules are imported from it."""
+    modules = {module_of(path) for path in CORE}
+    offenders = [
+        f"{place(path, node)} imports {alias.name} from scalp_core"
+        for path in CORE
+        for node in nodes(path)
+        if isinstance(node, ast.ImportFrom) and node.module == "scalp_core"
+        for alias in node.names
+        if f"scalp_core.{alias.name}" not in modules | {module.rpartition(".")[0] for module in modules}
+    ]
+    assert_none(offenders)
+
+
 def test_every_room_has_its_direction() -> None:
     assert {room_of(module_of(path)) for path in CORE} == DIRECTION.keys()
 

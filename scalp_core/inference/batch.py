@@ -23,7 +23,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from scalp_core import __version__
 from scalp_core.data.image_sources import ImageSource, read_images
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import read_json, sha256, sweep, write_atomic, write_json
@@ -32,6 +31,7 @@ from scalp_core.inference.results_table import ENCODING, OK, row, schema, write_
 from scalp_core.labels import Condition
 from scalp_core.parallel import cores, no_progress, parallel_map
 from scalp_core.runs.run import Run
+from scalp_core.version import __version__
 
 _ENDINGS = (".parquet", ".csv")
 _CHUNK = 16  # pictures in a chunk: how many a kill costs, for each job

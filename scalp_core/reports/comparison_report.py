@@ -12,7 +12,7 @@ import matplotlib.figure
 import numpy as np
 import pandas as pd
 
-from scalp_core import __version__, terms
+from scalp_core import terms
 from scalp_core.charts import print_figures
 from scalp_core.charts.fonts import NO_KOREAN_FONT, language_of_figures
 from scalp_core.data.dataset import Dataset
@@ -29,6 +29,7 @@ from scalp_core.metrics.paired_comparison import Comparison, Estimate, Verdict
 from scalp_core.reports.html import Table, render
 from scalp_core.runs.run import Run
 from scalp_core.terms import capitalized
+from scalp_core.version import __version__
 
 LEADING = "quadratic_weighted_kappa"
 _LEADERBOARDS = (LEADING, "average_mean_absolute_error", "worst_grade_recall")

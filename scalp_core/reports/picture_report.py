@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from scalp_core import __version__, images, terms
+from scalp_core import images, terms
 from scalp_core.charts import dataset_charts
 from scalp_core.errors import ScalpError, Text
 from scalp_core.images import Pixels
@@ -25,6 +25,7 @@ from scalp_core.palette import SEVERITY_COLORS
 from scalp_core.reports.html import Table, render
 from scalp_core.runs.run import Run
 from scalp_core.terms import capitalized
+from scalp_core.version import __version__
 
 MOST_PAGES = 100  # pictures with a page of their own; the overview lists all
 

@@ -31,7 +31,6 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from scalp_core import __version__
 from scalp_core.errors import ScalpError
 from scalp_core.inference import predict
 from scalp_core.inference.predict import INTENDED_USE, Answer, no_model
@@ -73,6 +72,7 @@ from scalp_core.rest.schemas import (
 from scalp_core.rest.warmup import Warmup
 from scalp_core.runs.champions import champions, score
 from scalp_core.runs.run import Run
+from scalp_core.version import __version__
 
 ResponseBody = TypeVar("ResponseBody")
 
