@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, Folders, labels_of
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from support.index_rows import graded_rows
 
 from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, list_datasets, open_dataset
 from scalp_core.data.index_writer import write_dataset
@@ -19,24 +19,8 @@ from scalp_core.labels import Condition
 from scalp_core.paths import data_folder
 
 
-def rows(images: int = 400, sites: int = 40, seed: int = 0) -> pd.DataFrame:
-    generator = np.random.default_rng(seed)
-    texts = {
-        "id": [f"p{number:04d}" for number in range(images)],
-        "path": [f"images/p{number:04d}.jpg" for number in range(images)],
-        "sha256": "0" * 64,
-        "site": [f"s{number % sites}" for number in range(images)],
-        "device": "d",
-        "capture": [f"c{number // 4}" for number in range(images)],
-        "region": "TH",
-        "part": "train",
-    }
-    labels = {column: generator.choice(4, images, p=(0.5, 0.3, 0.15, 0.05)) for column in LABEL_COLUMNS}
-    return pd.DataFrame(texts | labels)
-
-
 def with_values(**columns: Any) -> pd.DataFrame:
-    return rows(8, 8).assign(**columns)
+    return graded_rows(8, 8).assign(**columns)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import Folders
+from support.index_rows import graded_rows
 
 from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset, open_dataset
 from scalp_core.data.splits import (
@@ -34,22 +35,6 @@ def rows(sites: int, captures: int = 3, images: int = 2) -> pd.DataFrame:
     for column in LABEL_COLUMNS:
         table[column] = pd.array(generator.integers(0, 4, len(table)), dtype="Int8")
     return table[list(COLUMNS)]
-
-
-def graded_rows(images: int = 400, sites: int = 40, seed: int = 0) -> pd.DataFrame:
-    generator = np.random.default_rng(seed)
-    texts = {
-        "id": [f"p{number:04d}" for number in range(images)],
-        "path": [f"images/p{number:04d}.jpg" for number in range(images)],
-        "sha256": "0" * 64,
-        "site": [f"s{number % sites}" for number in range(images)],
-        "device": "d",
-        "capture": [f"c{number // 4}" for number in range(images)],
-        "region": "TH",
-        "part": "train",
-    }
-    labels = {column: generator.choice(4, images, p=(0.5, 0.3, 0.15, 0.05)) for column in LABEL_COLUMNS}
-    return pd.DataFrame(texts | labels)
 
 
 def spread(table: pd.DataFrame, parts: pd.Series, column: str) -> int:
