@@ -5,7 +5,7 @@ import streamlit as st
 
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs.champions import Champion, champions, score
-from scalp_core.runs.store import active_runs
+from scalp_core.runs.queue import active_runs
 from ui.choices import link_params
 from ui.runs.progress import POLL_SECONDS, show_progress
 from ui.runs.promotion import show_broken_pins

@@ -23,7 +23,8 @@ from benchmarks.simulation import OWN, World, draw, error_for, shares_of, true_v
 from scalp_core.labels import CONDITIONS, GRADES, Condition, find_condition
 from scalp_core.metrics.alignment import AlignedPredictions, PartPredictions, align, arrange, cell_counts, confusion
 from scalp_core.metrics.metrics import COUNTED, PROBABILITIES, ranked_probability_scores
-from scalp_core.metrics.paired_comparison import Comparison, Verdict, compare
+from scalp_core.metrics.paired_comparison import Comparison, compare
+from scalp_core.metrics.verdict import Verdict
 
 _AT_ONCE = len(CONDITIONS)  # repetitions in one comparison
 _LEADING = "quadratic_weighted_kappa"
@@ -122,7 +123,7 @@ def _compared(simulated: AlignedPredictions, replicates: int, seed: int) -> Comp
 
 
 def _holds(comparison: Comparison, metric: str, condition: Condition, truth: float) -> bool:
-    estimate = comparison.estimate(metric, comparison.sides[0], condition)
+    estimate = comparison.estimate(metric, comparison.models[0], condition)
     return estimate.low <= truth <= estimate.high
 
 
@@ -178,10 +179,10 @@ def _power(world: World, groups: int, repetitions: int, replicates: int) -> dict
     outcomes: list[tuple[float, ...]] = []
     for simulated, seed in _simulations(uneven, groups, repetitions):
         comparison = _compared(simulated, replicates, seed)
-        better = comparison.sides[0]
+        better = comparison.models[0]
         for repetition in CONDITIONS:
             pairs = comparison.pairs(_LEADING, repetition)
-            verdicts_on_better = pairs.loc[pairs["side"] == better, "verdict"]
+            verdicts_on_better = pairs.loc[pairs["model"] == better, "verdict"]
             seen, mistaken = verdicts_on_better == Verdict.BETTER, verdicts_on_better == Verdict.WORSE
             first = comparison.best(_LEADING, repetition) == better
             shares = (float(seen.mean()), float(seen.all()), float(first), float(mistaken.any()))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from scalp_core.labels import CONDITIONS
 from scalp_core.synthetic.drawing.camera import photograph
-from scalp_core.synthetic.drawing.redness import redden, vessel_mask
+from scalp_core.synthetic.drawing.erythema import redden, vessel_mask
 from scalp_core.synthetic.drawing.scene import CASTS, Camera, Scene
 from scalp_core.synthetic.drawing.skin import draw_ticks, skin_surface, soft_skin
 

@@ -8,9 +8,9 @@ from ui.choices import choose, choose_condition, choose_dataset
 from ui.dataset.audit import show_audit
 from ui.dataset.feature_map import show_map
 from ui.dataset.filters import choose_filters
+from ui.dataset.gallery import show_picture, show_pictures
 from ui.dataset.imports import show_imports
 from ui.dataset.labels import show_labels
-from ui.dataset.pictures import show_picture, show_pictures
 from ui.downloads import offer_file
 from ui.shell import show_page
 from ui.words import Say

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from scalp_core.evaluation.comparison import ExcludedRun, Model, list_candidates
+from scalp_core.evaluation.comparison import ExcludedRun, Model, best_by_architecture, list_candidates
 from scalp_core.labels import Condition
 from scalp_core.metrics.metrics import HEADLINE, METRICS
-from scalp_core.runs.champions import score
 from ui.choices import choose, choose_condition, choose_dataset, choose_from_list, choose_some
 from ui.compare.best_models import show_best_models
 from ui.compare.confusion_matrices import show_confusion_matrices
@@ -80,15 +79,8 @@ def _choose_models(say: Say, condition: Condition, models: Sequence[Model]) -> t
     names = {
         key: model.name + (f" × {len(model.runs)}" if len(model.runs) > 1 else "") for key, model in by_key.items()
     }
-    keys = choose_some(say("compare_runs"), names, "runs", _best_by_architecture(models, condition), say.language)
+    keys = choose_some(say("compare_runs"), names, "runs", best_by_architecture(models, condition), say.language)
     return tuple(by_key[key] for key in keys)
-
-
-def _best_by_architecture(models: Sequence[Model], condition: Condition) -> list[str]:
-    best: dict[str, str] = {}
-    for model in sorted(models, key=lambda model: score(model.runs[0], condition, "valid") or 0.0):
-        best[model.recipe.architecture] = model.key
-    return list(best.values())
 
 
 def _offer_report(say: Say, selection: ModelSelection, excluded: Sequence[ExcludedRun]) -> None:

@@ -218,7 +218,7 @@ def compare_pairs(
     from scalp_core.labels import find_condition
 
     table = _compare(runs, split).pairs(metric, find_condition(condition))
-    return table.rename(columns={table.columns[0]: "run"})
+    return table.rename(columns={"model": "run"})
 
 
 def train(recipe: "Recipe", run_id: str | None = None) -> "Run":
@@ -231,9 +231,9 @@ def train(recipe: "Recipe", run_id: str | None = None) -> "Run":
     """
     from scalp_core.learning.train import fit_gate
     from scalp_core.learning.train import train as learn
-    from scalp_core.runs import store
+    from scalp_core.runs import queue
 
-    run = store.create_run(recipe, run_id)
+    run = queue.create_run(recipe, run_id)
     with run.lock():
         learn(run)
         fit_gate(run)

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, settings
 from scalp_core.data.dataset import Dataset
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
-from scalp_core.runs.store import create_run
 from scalp_core.synthetic.generate import make_dataset
 from scalp_core.synthetic.label_noise import CLEAN_COLUMNS, SEVERITY_COLUMNS
 

@@ -20,8 +20,8 @@ from conftest import ROOT, Folders, Trained, until
 from scalp_core.data.dataset import Dataset
 from scalp_core.data.thumbnails import address, thumbnail
 from scalp_core.files import is_locked
+from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
-from scalp_core.runs.store import create_run
 
 
 @contextmanager

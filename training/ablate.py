@@ -16,7 +16,7 @@ from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.evaluation import ablation
 from scalp_core.labels import CONDITIONS, Condition, find_condition
-from scalp_core.metrics.paired_comparison import Verdict
+from scalp_core.metrics.verdict import Verdict
 from scalp_core.runs.duration import duration, estimate, measure
 from scalp_core.runs.recipe import Recipe
 from training.markdown import markdown_table

@@ -12,7 +12,7 @@ import pandas as pd
 from scalp_core.errors import ScalpError
 from scalp_core.inference import gate_fit
 from scalp_core.labels import Condition
-from scalp_core.metrics import calibration
+from scalp_core.metrics import calibration, grade_sets
 from scalp_core.metrics import metrics as evaluate
 from scalp_core.metrics.operating_point import MIN_IMAGES, fit
 from scalp_core.runs.run import Run, not_writable
@@ -100,7 +100,7 @@ def _table(before: pd.DataFrame, after: pd.DataFrame, condition: Condition) -> p
     rows = []
     for part in _PARTS:
         was, now = _reached(before, condition, part), _reached(after, condition, part)
-        sets = calibration.measure_sets(after, condition, part)
+        sets = grade_sets.measure_sets(after, condition, part)
         changes = {name: f"{was[name]:.3f} → {now[name]:.3f}" for name in now}
         rows.append(
             {"part": part, "images": sets.images, **changes, "in set": f"{sets.coverage:.1%} of {sets.size:.2f}"}

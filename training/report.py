@@ -19,9 +19,10 @@ from scalp_core.errors import ScalpError, Text
 from scalp_core.evaluation.comparison import ExcludedRun, Model, list_candidates
 from scalp_core.inference import session
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.metrics import calibration, metrics
+from scalp_core.metrics import calibration, grade_sets, metrics
 from scalp_core.metrics.alignment import align, arrange
-from scalp_core.metrics.operating_point import COVERAGE, OperatingPoint
+from scalp_core.metrics.grade_sets import COVERAGE
+from scalp_core.metrics.operating_point import OperatingPoint
 from scalp_core.metrics.paired_comparison import Comparison, compare
 from scalp_core.runs.champions import judged_on, run_report
 from scalp_core.runs.run import Run
@@ -251,7 +252,7 @@ def _calibrated(run: Run, condition: Condition) -> str:
     before, after = (
         calibration.expected_calibration_error(table, condition, "test") for table in (plain, run.predictions)
     )
-    sets = calibration.measure_sets(run.predictions, condition, "test")
+    sets = grade_sets.measure_sets(run.predictions, condition, "test")
     promised = f"{sets.coverage:.2f} ({sets.size:.1f})" if sets.images else "no sets"
     return f"{_figure(before)} → {_figure(after)}; {promised}"
 

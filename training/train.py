@@ -20,9 +20,10 @@ from scalp_core.labels import GRADES, find_condition
 from scalp_core.learning.balancing import before_and_after
 from scalp_core.runs import worker
 from scalp_core.runs.duration import DurationEstimate, estimate, measure
+from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.runs.run import Run, State
-from scalp_core.runs.store import check_recipe, create_run, find_run
+from scalp_core.runs.store import check_recipe, find_run
 
 _POLL = 0.5  # seconds
 INTERRUPTED = 130  # exit code, as shells have it

@@ -31,7 +31,8 @@ from scalp_core.evaluation.baselines import Baseline
 from scalp_core.labels import Condition
 from scalp_core.metrics.calibration import calibration_error
 from scalp_core.metrics.metrics import METRICS
-from scalp_core.metrics.paired_comparison import Comparison, Verdict
+from scalp_core.metrics.paired_comparison import Comparison
+from scalp_core.metrics.verdict import NEGLIGIBLE, Verdict
 from scalp_core.palette import MATRIX_COLORS, UNKNOWN
 
 _WORDS = {
@@ -219,7 +220,7 @@ def forest_chart(
         kind=[verdict.value for verdict in verdicts],
         interval=[_signed(low, high) for low, high in zip(table["low"], table["high"], strict=True)],
     )
-    band, zero = _negligible_band(METRICS[metric].negligible)
+    band, zero = _negligible_band(NEGLIGIBLE[metric])
     intervals, points = _forest_marks(table, names[reference], metric, language)
     chart = alt.LayerChart(layer=[band, zero, intervals, points])
     return chart.properties(height=alt.Step(46))

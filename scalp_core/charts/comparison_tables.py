@@ -13,7 +13,8 @@ from scalp_core.architectures import ARCHITECTURE_NAME, family
 from scalp_core.evaluation.baselines import Baseline
 from scalp_core.labels import GRADES, Condition
 from scalp_core.metrics.metrics import METRICS
-from scalp_core.metrics.paired_comparison import Comparison, Verdict
+from scalp_core.metrics.paired_comparison import Comparison
+from scalp_core.metrics.verdict import Verdict
 from scalp_core.palette import DIVERGING, UNKNOWN, architecture_color, architecture_shape
 
 # Orange for better and blue for worse, as on evidence maps.
@@ -70,7 +71,7 @@ def leaderboard_table(comparison: Comparison, names: Mapping[str, str], metric: 
     letters = [_letters(comparison, metric, condition) for condition in comparison.conditions]
     rows = []
     for model, name in names.items():
-        seeds = len(comparison.of_runs[metric][comparison.sides.index(model)])
+        seeds = len(comparison.of_runs[metric][comparison.models.index(model)])
         for place, condition in enumerate(comparison.conditions):
             estimate = comparison.estimate(metric, model, condition)
             values = (int(comparison.images[place]), estimate.value, estimate.low, estimate.high)
@@ -117,9 +118,9 @@ def goodness(values: pd.Series, metric: str) -> pd.Series:
 
 def forest_table(pairs: pd.DataFrame, names: Mapping[str, str], reference: str) -> pd.DataFrame:
     """Return the rows of Comparison.pairs against one model, with `name`, in the order of `names`."""
-    rows = pairs[pairs["other"] == reference].set_index("side")
+    rows = pairs[pairs["other"] == reference].set_index("model")
     rows = rows.reindex([model for model in names if model in rows.index]).reset_index()
-    return rows.assign(name=rows["side"].map(dict(names)))
+    return rows.assign(name=rows["model"].map(dict(names)))
 
 
 def wilson(right: npt.ArrayLike, images: npt.ArrayLike) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -145,7 +146,7 @@ def recall_table(comparison: Comparison, condition: Condition, names: Mapping[st
     place = comparison.conditions.index(condition)
     rows = []
     for model, name in names.items():
-        counts = comparison.counts[comparison.sides.index(model), place]
+        counts = comparison.counts[comparison.models.index(model), place]
         images, right = counts.sum(axis=1), np.diagonal(counts)
         if not images.any():
             continue

@@ -40,8 +40,9 @@ from scalp_core.errors import Text
 from scalp_core.evaluation.baselines import Baseline
 from scalp_core.labels import GRADES, Condition
 from scalp_core.metrics.calibration import calibration_error
-from scalp_core.metrics.metrics import METRICS
-from scalp_core.metrics.paired_comparison import Comparison, Estimate, Verdict
+from scalp_core.metrics.metrics import METRICS, row_shares
+from scalp_core.metrics.paired_comparison import Comparison
+from scalp_core.metrics.verdict import NEGLIGIBLE, Estimate, Verdict
 from scalp_core.palette import DIVERGING, MATRIX_COLORS, SEVERITY_COLORS, UNKNOWN
 
 Counts = npt.NDArray[np.number]  # (4, 4): truth × prediction
@@ -218,7 +219,7 @@ def leaderboard(
 
 
 def _draw_estimates(panel: Axes, comparison: Comparison, names: Mapping[str, str], metric: str) -> None:
-    values = comparison.values(metric)[[comparison.sides.index(model) for model in names]]
+    values = comparison.values(metric)[[comparison.models.index(model) for model in names]]
     shades = goodness(pd.Series(values.ravel()), metric).to_numpy().reshape(values.shape)
     _heat(panel, shades, MATRIX_COLORS)
     for column, condition in enumerate(comparison.conditions):
@@ -299,8 +300,7 @@ def _panels(
 
 
 def _draw_matrix(panel: Axes, counts: Values) -> None:
-    rows = counts.sum(axis=1, keepdims=True)
-    shares: Values = np.divide(counts, rows, out=np.zeros(counts.shape), where=rows > 0)
+    shares = np.nan_to_num(row_shares(counts))
     _heat(panel, shares, MATRIX_COLORS)
     for truth in GRADES:
         for predicted in GRADES:
@@ -358,7 +358,7 @@ def forest(
     rows = forest_table(pairs, names, reference).to_dict("records")
     figure = _figure(1.1 + 0.3 * max(len(rows), 1), synthetic, language, _title(condition, language))
     panel = figure.subplots()
-    reach = METRICS[metric].negligible
+    reach = NEGLIGIBLE[metric]
     panel.axvspan(-reach, reach, color=UNKNOWN, alpha=0.25, linewidth=0)
     panel.axvline(0, color="0.4", linewidth=0.8)
     for place, row in enumerate(rows):

@@ -24,9 +24,10 @@ from scalp_core.metrics import calibration, metrics, operating_point, paired_com
 from scalp_core.metrics.metrics import Counts
 from scalp_core.metrics.operating_point import OperatingPoint
 from scalp_core.paths import artifacts_folder
+from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State, not_writable
-from scalp_core.runs.store import create_run, list_runs
+from scalp_core.runs.store import list_runs
 
 PART = "test"
 METRICS = tuple(paired_comparison.Estimates.__dataclass_fields__)

@@ -7,9 +7,10 @@ from functools import lru_cache
 from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.errors import ScalpError, Text
 from scalp_core.inference import session
+from scalp_core.labels import Condition
 from scalp_core.metrics.alignment import AlignedPredictions, PartPredictions, align, arrange
 from scalp_core.metrics.paired_comparison import Comparison, compare
-from scalp_core.runs.champions import judged_on, split_readable
+from scalp_core.runs.champions import judged_on, score, split_readable
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import list_runs
@@ -99,6 +100,14 @@ def _name_models(groups: Sequence[tuple[Run, ...]]) -> list[Model]:
         alone = architectures.count(architecture) == 1
         models.append(Model(key, architecture if alone else f"{architecture} · {key}", runs))
     return models
+
+
+def best_by_architecture(models: Iterable[Model], condition: Condition) -> list[str]:
+    """Return the key of the best model of each architecture in a condition, by kappa of its first run on validation."""
+    best: dict[str, str] = {}
+    for model in sorted(models, key=lambda model: score(model.runs[0], condition, "valid") or 0.0):
+        best[model.recipe.architecture] = model.key
+    return list(best.values())
 
 
 # ---- aligned and compared; cached until a run or the dataset changes ----

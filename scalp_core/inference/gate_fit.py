@@ -16,19 +16,9 @@ from scalp_core import images
 from scalp_core.data.dataset import Dataset, list_datasets
 from scalp_core.errors import ScalpError
 from scalp_core.inference import session
+from scalp_core.inference.gate_limits import FARTHEST, GateLimits, fit_limits
 from scalp_core.inference.image_stats import ImageStats, image_stats
-from scalp_core.inference.input_gate import (
-    FALSE_ALARMS,
-    FARTHEST,
-    PPCA,
-    VERSION,
-    Floats,
-    Gate,
-    GateLimits,
-    Vectors,
-    signed_log1p,
-    write,
-)
+from scalp_core.inference.input_gate import PPCA, VERSION, Floats, Gate, Vectors, signed_log1p, write
 from scalp_core.parallel import cores
 from scalp_core.runs.run import Run
 
@@ -37,9 +27,6 @@ Rows = npt.NDArray[np.intp]
 MOST = 2000  # pictures of a split
 FEWEST = 30  # pictures of a split; below 19 no limit would keep false alarms at 5 %
 RANKS = {"features": 64, "texture_features": 20}
-EXTREME = 0.005  # share of calibration pictures beyond each limit but that of the distance, before its margin
-_MARGIN = 0.95  # of sharpness and brightness
-_OVEREXPOSED_MARGIN = 0.02  # of the picture
 _CHUNK = 32  # pictures passed through the network at once
 
 
@@ -95,22 +82,9 @@ def fit_on(trained: PictureStats, calibrated: PictureStats, pixels: int, facts: 
     counts = {"trained_on": len(trained.brightness), "calibrated_on": len(calibrated.brightness)}
     unlimited = GateLimits(pixels, 0.0, 1.0, 0.0, FARTHEST)
     gate = Gate(unlimited, **gaussians, facts={**facts, **counts})
-    limits = GateLimits(
-        pixels,
-        sharpness=_MARGIN * float(np.quantile(calibrated.sharpness, EXTREME)),
-        overexposed=_OVEREXPOSED_MARGIN + float(np.quantile(calibrated.overexposed, 1 - EXTREME)),
-        brightness=_MARGIN * float(np.quantile(calibrated.brightness, EXTREME)),
-        distance=_conformal_limit(gate.distance(calibrated.features, calibrated.texture_features)),
-    )
+    distances = gate.distance(calibrated.features, calibrated.texture_features)
+    limits = fit_limits(pixels, calibrated.sharpness, calibrated.overexposed, calibrated.brightness, distances)
     return replace(gate, limits=limits)
-
-
-def _conformal_limit(distances: npt.NDArray[np.float64]) -> float:
-    """Return the ⌈(n + 1)(1 − FALSE_ALARMS)⌉-th smallest distance, which a new scalp passes with a chance of at most
-    FALSE_ALARMS (split conformal prediction, Vovk et al. 2005).
-    """
-    place = int(np.ceil((len(distances) + 1) * (1 - FALSE_ALARMS)))
-    return float(np.sort(distances)[min(place, len(distances)) - 1])
 
 
 def fit_ppca(trained: Floats, calibrated: Floats, rank: int) -> PPCA:

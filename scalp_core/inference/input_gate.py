@@ -20,6 +20,7 @@ from safetensors.numpy import save_file
 from scalp_core.errors import Text
 from scalp_core.files import write_atomic
 from scalp_core.images import Picture
+from scalp_core.inference.gate_limits import FALSE_ALARMS, FARTHEST, GateLimits
 from scalp_core.inference.image_stats import ImageStats, image_stats
 
 _log = logging.getLogger(__name__)
@@ -27,8 +28,6 @@ Floats = npt.NDArray[np.floating]
 Vectors = npt.NDArray[np.float32]
 
 VERSION = 1  # of the file; raised when the same picture would measure otherwise
-FALSE_ALARMS = 0.05  # share of calibration pictures that lie beyond the limit of the distance
-FARTHEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -46,25 +45,6 @@ class Reason:
     text: Text
     value: float
     limit: float
-
-
-@dataclass(frozen=True)
-class GateLimits:
-    """Limits of what a run can grade; see ImageStats and PPCA for what is limited.
-
-    Attributes:
-        pixels: lowest number of pixels along either side: the side of the network's input.
-        sharpness: lowest.
-        overexposed: highest share.
-        brightness: lowest.
-        distance: highest, in deviations of the logarithm from the median of scalps.
-    """
-
-    pixels: int
-    sharpness: float
-    overexposed: float
-    brightness: float
-    distance: float
 
 
 @dataclass(frozen=True, eq=False)

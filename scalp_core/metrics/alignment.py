@@ -82,6 +82,13 @@ class AlignedPredictions:
         """Return the place of a condition on the conditions' axis."""
         return self.conditions.index(condition)
 
+    def correct(self, run_id: str, condition: Condition) -> npt.NDArray[np.bool_]:
+        """Return for every labelled picture whether the run gives the label: (labelled pictures,)."""
+        place = self.condition(condition)
+        truth = self.truth[place]
+        correct: npt.NDArray[np.bool_] = (self.grades[self.run(run_id), place] == truth)[truth >= 0]
+        return correct
+
     @property
     def judged(self) -> npt.NDArray[np.bool_]:
         """Mask (R, C, n) of the pictures that are labelled and graded by the run."""

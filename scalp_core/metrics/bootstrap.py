@@ -1,4 +1,4 @@
-"""Uncertainty: the cluster bootstrap, corrections for few groups and for many comparisons.
+"""Uncertainty: the cluster bootstrap, and its corrections for few groups.
 
 Every choice is measured by `python -m benchmarks coverage` and `verdicts` (docs/design/evaluation.md).
 """
@@ -151,25 +151,3 @@ def effective_size(groups: npt.NDArray[np.integer]) -> EffectiveSize:
     freedom = variances.sum() ** 2 / (variances**2 / (stratum_groups - 1)).sum()
     inflation = (variances * stratum_groups / (stratum_groups - 1)).sum() / variances.sum()
     return EffectiveSize(int(stratum_groups.min()), float(freedom), float(inflation))
-
-
-# ---- many comparisons ----
-
-
-def holm(p: Values) -> tuple[Values, Values]:
-    """Correct p values (m,) by Holm's step-down procedure (Holm 1979).
-
-    Returns:
-        Corrected p values, and the level of each interval, such that interval and p value agree: all after the first
-        that is not significant have its level. NaN where p is.
-    """
-    defined = np.flatnonzero(~np.isnan(p))
-    order = defined[np.argsort(p[defined], kind="stable")]
-    corrected, levels = np.full(len(p), math.nan), np.full(len(p), math.nan)
-    highest, level = 0.0, 0.0
-    for step, place in enumerate(order):
-        if highest < LEVEL:
-            level = LEVEL / (len(order) - step)
-        highest = max(highest, min(1.0, (len(order) - step) * float(p[place])))
-        corrected[place], levels[place] = highest, level
-    return corrected, levels

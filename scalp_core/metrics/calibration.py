@@ -1,16 +1,17 @@
-"""Calibration: the temperature and shift that correct probabilities, and how far probabilities and grade sets hold.
+"""Calibration: the temperature and shift that correct probabilities, and how far probabilities hold.
 
 Unlike the metrics of grades these need every picture, not only counts.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from scalp_core.labels import GRADES
+from scalp_core.labels import GRADES, Condition
+from scalp_core.metrics.alignment import AlignedPredictions
 from scalp_core.metrics.metrics import PROBABILITIES, labelled_rows
 
 Probabilities = npt.NDArray[np.float64]  # (…, 4)
@@ -29,6 +30,17 @@ def reliability(predictions: pd.DataFrame, condition: str, part: str, bins: int 
     rows = labelled_rows(predictions, condition, part)
     probabilities = rows[PROBABILITIES].to_numpy(dtype=np.float64)
     return reliability_bins(probabilities, rows["truth"].to_numpy(dtype=np.int64), bins)
+
+
+def pooled_reliability(
+    aligned: AlignedPredictions, runs: Sequence[str], condition: Condition, bins: int = BINS
+) -> pd.DataFrame:
+    """Return the reliability bins of several runs' answers together; see `reliability_bins`."""
+    place = aligned.condition(condition)
+    labelled = aligned.truth[place] >= 0
+    probabilities = aligned.probabilities[[aligned.run(run_id) for run_id in runs], place][:, labelled]
+    truth = np.tile(aligned.truth[place, labelled].astype(np.int64), len(runs))
+    return reliability_bins(probabilities.astype(np.float64).reshape(len(truth), -1), truth, bins)
 
 
 def reliability_bins(probabilities: Probabilities, truth: npt.NDArray[np.integer], bins: int = BINS) -> pd.DataFrame:
@@ -68,38 +80,6 @@ def calibration_error(table: pd.DataFrame) -> float:
     if table.empty:
         return math.nan
     return float(np.average((table["confidence"] - table["accuracy"]).abs(), weights=table["images"]))
-
-
-# ---- how far grade sets hold ----
-
-
-@dataclass(frozen=True)
-class SetQuality:
-    """Coverage and size of grade sets. NaN where there are none.
-
-    Attributes:
-        images: labelled pictures with a set.
-        coverage: share of them whose set holds the truth.
-        size: mean number of grades in a set.
-    """
-
-    images: int
-    coverage: float
-    size: float
-
-
-def set_quality(truth: Grades, low: Grades, high: Grades) -> SetQuality:
-    """Measure grade sets, given as their lowest and highest grade, against the truth; each (n,)."""
-    if not len(truth):
-        return SetQuality(0, math.nan, math.nan)
-    covered = (low <= truth) & (truth <= high)
-    return SetQuality(len(truth), float(covered.mean()), float((high - low + 1).mean()))
-
-
-def measure_sets(predictions: pd.DataFrame, condition: str, part: str) -> SetQuality:
-    """Measure one condition's grade sets (columns low and high) in one split of a prediction table."""
-    rows = labelled_rows(predictions, condition, part).dropna(subset=["low", "high"])
-    return set_quality(*(rows[name].to_numpy(dtype=np.int64) for name in ("truth", "low", "high")))
 
 
 # ---- correction ----

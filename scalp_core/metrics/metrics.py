@@ -35,7 +35,6 @@ class Metric:
         strata: sets of true grades that it averages over separately; its uncertainty depends on how many groups have
             pictures of each.
         worst: it is the worst of the strata's figures and not their mean.
-        negligible: a difference too small to matter.
     """
 
     text: Text
@@ -44,13 +43,19 @@ class Metric:
     compute: Callable[[Matrices], Values] | None
     strata: tuple[tuple[int, ...], ...] = (tuple(GRADES),)
     worst: bool = False
-    negligible: float = 0.02
 
 
 def count(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Counts:
     """Count the confusion matrix of grades 0–3, in images."""
     cells = np.asarray(truth, dtype=np.int64) * _GRADES + np.asarray(predicted, dtype=np.int64)
     return np.bincount(cells, minlength=_GRADES**2).reshape(_GRADES, _GRADES)
+
+
+def row_shares(counts: Matrices) -> Values:
+    """Divide counts (…, 4, 4), truth × prediction, by the sums of their rows; NaN where no picture has the label."""
+    rows = counts.sum(axis=-1, keepdims=True)
+    shares: Values = np.divide(counts, rows, out=np.full(counts.shape, np.nan), where=rows > 0)
+    return shares
 
 
 def kappas(counts: Matrices) -> Values:
@@ -171,12 +176,10 @@ METRICS: dict[str, Metric] = {
         worst=True,
     ),
     "ranked_probability_score": Metric(
-        # Where kappa differs by 0.02 it differs by about this: it is small wherever grade 0 is common.
         Text("ranked probability score", "순위 확률 점수"),
         Text("RPS", "RPS"),
         False,
         None,
-        negligible=0.005,
     ),
     "accuracy": Metric(terms.ACCURACY, terms.ACCURACY, True, accuracies),
     "macro_f1": Metric(Text("macro F1", "매크로 F1"), Text("macro F1", "매크로 F1"), True, macro_f1, _EACH_GRADE),

@@ -16,21 +16,14 @@ import pandas as pd
 from scalp_core.errors import ScalpError, Text
 from scalp_core.labels import GRADES, Condition
 from scalp_core.metrics import metrics
-from scalp_core.metrics.calibration import (
-    Grades,
-    Probabilities,
-    SetQuality,
-    apply_calibration,
-    fit_calibration,
-    set_quality,
-)
+from scalp_core.metrics.calibration import Grades, Probabilities, apply_calibration, fit_calibration
+from scalp_core.metrics.grade_sets import SetQuality, fit_set_threshold, mass_before, set_quality
 from scalp_core.metrics.metrics import PROBABILITIES
 
 PerGrade = tuple[float, float, float, float]
 Cost = tuple[PerGrade, PerGrade, PerGrade, PerGrade]  # rows truth, columns prediction
 
 PART = "calib"
-COVERAGE = 0.9  # of the grade sets
 RULES = ("argmax", "median", "expected_cost")  # the simplest first
 TAUS = tuple(float(tau) for tau in np.arange(13) / 8)  # 0 … 1.5
 RECALL_FLOOR = 0.2
@@ -168,7 +161,7 @@ class Decision:
         that was not fitted hold all four grades and should not be shown (see `fitted`).
         """
         probabilities = np.asarray(calibrated, dtype=np.float64)
-        inside = _mass_before(probabilities, self.grade(probabilities)) <= self.set_threshold
+        inside = mass_before(probabilities, self.grade(probabilities)) <= self.set_threshold
         return inside.argmax(axis=-1), _N - 1 - inside[..., ::-1].argmax(axis=-1)
 
 
@@ -260,7 +253,7 @@ def _with_figures(decision: Decision, raw: Probabilities, truth: Grades) -> Deci
     figures = metrics.measure(metrics.count(truth, grades))
     return replace(
         decision,
-        set_threshold=_fit_set_threshold(calibrated, grades, truth),
+        set_threshold=fit_set_threshold(calibrated, grades, truth),
         images=len(truth),
         quadratic_weighted_kappa=figures.quadratic_weighted_kappa,
         worst_grade_recall=figures.worst_grade_recall,
@@ -396,36 +389,6 @@ def _choose_rule(
     kept = above_chance & (recalls >= min(recall_floor, recalls[above_chance].max()) - 1e-9)
     best = kappas[kept].max()
     return candidates[int((kept & (kappas >= best - _SAME_KAPPA)).argmax())]
-
-
-# Grade sets.
-
-
-def _mass_before(probabilities: Probabilities, grades: Grades) -> Probabilities:
-    """Return the mass of the set growing from `grades` (…) before each grade enters it: (…, 4), 0 for the first."""
-    flat, low = probabilities.reshape(-1, _N), grades.reshape(-1).copy()
-    rows, high = np.arange(len(flat)), low.copy()
-    mass, before = flat[rows, low], np.zeros(flat.shape)
-    fenced = np.pad(flat, ((0, 0), (1, 1)), constant_values=-1.0)  # no neighbour: less probable than any
-    for _ in range(_N - 1):
-        down = fenced[rows, low] >= fenced[rows, high + 2]
-        low, high = low - down, high + ~down
-        entered = np.where(down, low, high)
-        before[rows, entered] = mass.clip(max=1.0)
-        mass = mass + flat[rows, entered]
-    return before.reshape(probabilities.shape)
-
-
-def _fit_set_threshold(calibrated: Probabilities, grades: Grades, truth: Grades) -> float:
-    """Return the ⌈(n + 1) · COVERAGE⌉-th smallest mass before the true grades enter (split conformal prediction).
-
-    Source: Vovk, Gammerman & Shafer 2005; for sets grown by probability, Romano, Sesia & Candès 2020. Temperature and
-    rule were fitted to the same pictures, which strictly voids the guarantee; they have too few parameters for the
-    coverage to lose more than a hundredth, even with forty pictures.
-    """
-    masses = np.take_along_axis(_mass_before(calibrated, grades), truth[:, np.newaxis], axis=1)[:, 0]
-    place = int(np.ceil((len(masses) + 1) * COVERAGE))
-    return float(np.sort(masses)[place - 1]) if place <= len(masses) else 1.0
 
 
 # Storage.

@@ -13,7 +13,8 @@ import numpy as np
 from scalp_core.errors import Text
 from scalp_core.labels import GRADES, Condition
 from scalp_core.metrics.metrics import METRICS
-from scalp_core.metrics.paired_comparison import Comparison, Verdict
+from scalp_core.metrics.paired_comparison import Comparison
+from scalp_core.metrics.verdict import Verdict
 from scalp_core.terms import capitalized
 
 _COUNTS = {
@@ -24,7 +25,7 @@ _COUNTS = {
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of using a side: the size of its network, and the time for one picture if it was measured."""
+    """The cost of using a model: the size of its network, and the time for one picture if it was measured."""
 
     parameters: int
     milliseconds: float | None
@@ -33,12 +34,12 @@ class Cost:
 def summarize(
     comparison: Comparison, condition: Condition, names: Mapping[str, str], costs: Mapping[str, Cost], metric: str
 ) -> list[Text]:
-    """Name the leading sides in a condition, those that do not grade it, and those that never recognise some grade.
+    """Name the leading models in a condition, those that do not grade it, and those that never recognise some grade.
 
     Args:
-        names: of every side, by key.
-        costs: of every side, by key; the cheapest of the leading sides is named.
-        metric: a key of METRICS, by which sides are judged.
+        names: of every model, by key.
+        costs: of every model, by key; the cheapest of the leading models is named.
+        metric: a key of METRICS, by which models are judged.
     """
     grading = _grading(comparison, condition)
     judged = comparison.graded(condition, metric)
@@ -57,7 +58,7 @@ def summarize(
 
 def _grading(comparison: Comparison, condition: Condition) -> tuple[str, ...]:
     counts = comparison.counts[:, comparison.conditions.index(condition)].sum(axis=(1, 2))
-    return tuple(side for side, images in zip(comparison.sides, counts, strict=True) if images)
+    return tuple(model for model, images in zip(comparison.models, counts, strict=True) if images)
 
 
 # ---- where there is nothing to compare ----
@@ -85,8 +86,8 @@ def _constant(condition: Condition, metric: str) -> Text:
     )
 
 
-def _only(comparison: Comparison, condition: Condition, name: str, side: str, metric: str) -> Text:
-    estimate, label = comparison.estimate(metric, side, condition), METRICS[metric].short
+def _only(comparison: Comparison, condition: Condition, name: str, model: str, metric: str) -> Text:
+    estimate, label = comparison.estimate(metric, model, condition), METRICS[metric].short
     interval = "" if math.isnan(estimate.low) else f" [{estimate.low:.2f}, {estimate.high:.2f}]"
     return Text(
         f"{capitalized(condition.text).en}: graded by {name} only ({label.en} {estimate.value:.2f}{interval}).",
@@ -101,7 +102,7 @@ def _leaders(
     comparison: Comparison, condition: Condition, names: Mapping[str, str], costs: Mapping[str, Cost], metric: str
 ) -> Text:
     letters = comparison.tied(metric, condition)
-    first = [side for side, letter in letters.items() if letter == "a"]
+    first = [model for model, letter in letters.items() if letter == "a"]
     if len(first) == 1:
         best = names[first[0]]
         return Text(
@@ -112,7 +113,7 @@ def _leaders(
         )
     cheapest = _cheapest(first, names, costs)
     if len(first) < len(letters):
-        many, listed = _many(len(first)), ", ".join(names[side] for side in first)
+        many, listed = _many(len(first)), ", ".join(names[model] for model in first)
         return Text(
             f"{capitalized(condition.text).en}: {many.en} models lead, not significantly different ({listed}). "
             f"{cheapest.en}",
@@ -139,17 +140,17 @@ def _all_alike(comparison: Comparison, condition: Condition, metric: str, cheape
     )
 
 
-def _cheapest(sides: Sequence[str], names: Mapping[str, str], costs: Mapping[str, Cost]) -> Text:
-    """Name the cheapest side by time, then by size; by size alone while some time is not measured."""
-    times = {side: costs[side].milliseconds for side in sides}
-    measured = {side: time for side, time in times.items() if time is not None}
+def _cheapest(models: Sequence[str], names: Mapping[str, str], costs: Mapping[str, Cost]) -> Text:
+    """Name the cheapest model by time, then by size; by size alone while some time is not measured."""
+    times = {model: costs[model].milliseconds for model in models}
+    measured = {model: time for model, time in times.items() if time is not None}
     if len(measured) == len(times):
-        best = min(sides, key=lambda side: (measured[side], costs[side].parameters))
+        best = min(models, key=lambda model: (measured[model], costs[model].parameters))
         return Text(
             f"Fastest: {names[best]} ({measured[best]:.1f} ms per picture).",
             f"가장 빠른 모델: {names[best]}(사진당 {measured[best]:.1f} ms).",
         )
-    best = min(sides, key=lambda side: costs[side].parameters)
+    best = min(models, key=lambda model: costs[model].parameters)
     size = costs[best].parameters
     return Text(
         f"Smallest: {names[best]} ({size / 1e6:.1f} million parameters).",
@@ -167,7 +168,7 @@ def _many(count: int) -> Text:
 def _missing(
     comparison: Comparison, condition: Condition, names: Mapping[str, str], grading: Sequence[str]
 ) -> list[Text]:
-    listed = ", ".join(names[side] for side in comparison.sides if side not in grading)
+    listed = ", ".join(names[model] for model in comparison.models if model not in grading)
     if not listed:
         return []
     return [
@@ -179,13 +180,13 @@ def _missing(
 
 
 def _dead(comparison: Comparison, condition: Condition, names: Mapping[str, str]) -> list[Text]:
-    """Return a sentence for every side that never recognises a grade which occurs."""
+    """Return a sentence for every model that never recognises a grade which occurs."""
     place, sentences = comparison.conditions.index(condition), []
-    for side, counts in zip(comparison.sides, comparison.counts[:, place], strict=True):
+    for model, counts in zip(comparison.models, comparison.counts[:, place], strict=True):
         images = counts.sum(axis=1)
         grades = [grade for grade in GRADES if images[grade] and not np.diagonal(counts)[grade]]
         if grades:
-            sentences.append(_never(names[side], {int(grade): round(images[grade]) for grade in grades}))
+            sentences.append(_never(names[model], {int(grade): round(images[grade]) for grade in grades}))
     return sentences
 
 
@@ -221,14 +222,14 @@ def _amount(difference: float) -> str:
 
 def chance_spread(comparison: Comparison, condition: Condition, metric: str) -> Text | None:
     """Return the distance of best and worst that chance alone gives; None where nothing is compared."""
-    sides, spread = comparison.graded(condition, metric), comparison.chance_spread(metric, condition)
-    if len(sides) < 2 or math.isnan(spread):
+    models, spread = comparison.graded(condition, metric), comparison.chance_spread(metric, condition)
+    if len(models) < 2 or math.isnan(spread):
         return None
     values = comparison.values(metric)[:, comparison.conditions.index(condition)]
-    seen, label, many = float(np.nanmax(values) - np.nanmin(values)), METRICS[metric].short, _many(len(sides))
+    seen, label, many = float(np.nanmax(values) - np.nanmin(values)), METRICS[metric].short, _many(len(models))
     return Text(
         f"Between the best and worst of {many.en} equal models, chance alone gives {_amount(spread)} {label.en}; here: "
         f"{_amount(seen)}.",
-        f"똑같은 모델 {len(sides)}개라도 우연만으로 최고와 최저의 {label.ko} 차이가 {_amount(spread)} 정도 나요. "
+        f"똑같은 모델 {len(models)}개라도 우연만으로 최고와 최저의 {label.ko} 차이가 {_amount(spread)} 정도 나요. "
         f"여기서는 {_amount(seen)}.",
     )

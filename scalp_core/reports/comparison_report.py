@@ -25,7 +25,8 @@ from scalp_core.metrics import summary
 from scalp_core.metrics.alignment import AlignedPredictions
 from scalp_core.metrics.calibration import reliability_bins
 from scalp_core.metrics.metrics import METRICS
-from scalp_core.metrics.paired_comparison import Comparison, Estimate, Verdict
+from scalp_core.metrics.paired_comparison import Comparison
+from scalp_core.metrics.verdict import Estimate, Verdict
 from scalp_core.reports.html import Table, render
 from scalp_core.runs.run import Run
 from scalp_core.terms import capitalized
@@ -298,7 +299,7 @@ def _chapter(report: _Report, condition: Condition) -> _Chapter:
 
 def _matrices(report: _Report, condition: Condition) -> _Figure:
     comparison = report.comparison
-    counts = dict(zip(comparison.sides, comparison.counts[:, comparison.conditions.index(condition)], strict=True))
+    counts = dict(zip(comparison.models, comparison.counts[:, comparison.conditions.index(condition)], strict=True))
     graded = {name: counts[key] for key, name in report.names.items() if counts[key].any()}
     drawing = print_figures.confusion_matrices(graded, condition, report.language, synthetic=report.synthetic)
     return _figure(drawing, report.say("matrices"))
@@ -314,7 +315,7 @@ def _differences(report: _Report, condition: Condition) -> _FigureWithTable | No
     )
     rows = [
         [
-            names[row["side"]],
+            names[row["model"]],
             names[best],
             _difference(row),
             _p_value(row["p_holm"]),

@@ -20,7 +20,7 @@ from scalp_core.inference.evidence import AGAINST, FOR, decided_evidence
 from scalp_core.inference.predict import Answer, Grading
 from scalp_core.inference.uploads import region
 from scalp_core.labels import CONDITIONS, GRADES, Condition, Severity
-from scalp_core.metrics.operating_point import COVERAGE
+from scalp_core.metrics.grade_sets import COVERAGE
 from scalp_core.palette import SEVERITY_COLORS
 from scalp_core.reports.html import Table, render
 from scalp_core.runs.run import Run

@@ -13,7 +13,7 @@ from scalp_core.inference.evidence import AGAINST, FOR, data_url, decided_eviden
 from scalp_core.inference.input_gate import Reason
 from scalp_core.inference.predict import INTENDED_USE, Answer, Grading
 from scalp_core.labels import ScalpType
-from scalp_core.metrics.operating_point import COVERAGE
+from scalp_core.metrics.grade_sets import COVERAGE
 
 IntendedUse = Annotated[str, Field(json_schema_extra={"const": INTENDED_USE})]
 

@@ -21,7 +21,8 @@ from scalp_core.data.dataset import Dataset, list_datasets, open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.files import read_json, write_json, write_text
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.metrics.metrics import METRICS, counts_by_group, report
+from scalp_core.metrics.metrics import counts_by_group, report
+from scalp_core.metrics.verdict import NEGLIGIBLE
 from scalp_core.paths import artifacts_folder
 from scalp_core.runs.run import Run, not_writable
 from scalp_core.runs.store import finished_runs
@@ -29,7 +30,7 @@ from scalp_core.runs.store import finished_runs
 if TYPE_CHECKING:
     from scalp_core.metrics.paired_comparison import Differences
 
-_KAPPA = METRICS["quadratic_weighted_kappa"]
+_KAPPA = "quadratic_weighted_kappa"
 
 _log = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ def practically_equal(runs: Iterable[Run], condition: Condition) -> list[Run]:
     """
     scores = {run: _valid_score(run, condition) for run in runs}
     best = max(scores.values(), default=0.0)
-    equal = [run for run, kappa in scores.items() if kappa >= best - _KAPPA.negligible]
+    equal = [run for run, kappa in scores.items() if kappa >= best - NEGLIGIBLE[_KAPPA]]
     return sorted(equal, key=lambda run: (run.parameters, run.created))
 
 

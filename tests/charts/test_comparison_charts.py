@@ -33,7 +33,8 @@ from scalp_core.evaluation.baselines import Baseline
 from scalp_core.labels import CONDITIONS, GRADES
 from scalp_core.metrics.calibration import calibration_error, reliability_bins
 from scalp_core.metrics.metrics import METRICS
-from scalp_core.metrics.paired_comparison import Comparison, Verdict, compare
+from scalp_core.metrics.paired_comparison import Comparison, compare
+from scalp_core.metrics.verdict import NEGLIGIBLE, Verdict
 from scalp_core.palette import architecture_color, architecture_shape
 
 LANGUAGES = ("ko", "en")
@@ -146,14 +147,14 @@ def test_forest_shows_every_other_side_with_its_verdict(four: Comparison, metric
     pairs = four.pairs(metric, ONE_BEST)
     chart = forest_chart(pairs, NAMES, "v", metric, language).to_dict()
     rows = rows_with(chart, "difference")
-    assert [row["side"] for row in rows] == ["r", "e", "g"]
+    assert [row["model"] for row in rows] == ["r", "e", "g"]
     for row in rows:
-        pair = pairs[(pairs["side"] == row["side"]) & (pairs["other"] == "v")].iloc[0]
+        pair = pairs[(pairs["model"] == row["model"]) & (pairs["other"] == "v")].iloc[0]
         assert (row["difference"], row["low"], row["high"]) == tuple(pair[["difference", "low", "high"]])
-        assert row["row"].split("\n") == [NAMES[row["side"]], Verdict.WORSE.text(language)]
+        assert row["row"].split("\n") == [NAMES[row["model"]], Verdict.WORSE.text(language)]
         assert (row["difference"] < 0) == (metric == KAPPA)  # worse is less agreement, or more error
     ((band,),) = [rows for rows in tables_of(chart) if "zero" in rows[0]]
-    assert (band["from"], band["to"]) == (-METRICS[metric].negligible, METRICS[metric].negligible)
+    assert (band["from"], band["to"]) == (-NEGLIGIBLE[metric], NEGLIGIBLE[metric])
     title = layers(chart, "point")[0]["encoding"]["x"]["title"]
     assert "vgg11_bn" in title[0]
     assert title[1].startswith("←") == (metric == AMAE)

@@ -32,7 +32,8 @@ from scalp_core.evaluation.baselines import Baseline
 from scalp_core.labels import CONDITIONS, GRADES
 from scalp_core.metrics.calibration import calibration_error, reliability_bins
 from scalp_core.metrics.metrics import METRICS
-from scalp_core.metrics.paired_comparison import Comparison, Verdict
+from scalp_core.metrics.paired_comparison import Comparison
+from scalp_core.metrics.verdict import Verdict
 from scalp_core.palette import DIVERGING, SEVERITY_COLORS, UNKNOWN, architecture_color
 
 KAPPA, AMAE = "quadratic_weighted_kappa", "average_mean_absolute_error"
@@ -64,7 +65,7 @@ def texts(svg: str) -> list[str]:
 def all_of(four: Comparison, language: str) -> Iterator[tuple[str, matplotlib.figure.Figure]]:
     """One figure of each kind."""
     notices = {"synthetic": True}
-    counts = {NAMES[side]: four.counts[number, 0] for number, side in enumerate(four.sides)}
+    counts = {NAMES[side]: four.counts[number, 0] for number, side in enumerate(four.models)}
     table = reliability_bins(np.full((60, 4), 0.25), np.arange(60) % 4)
     yield "leaderboard", print_figures.leaderboard(four, NAMES, KAPPA, {ONE_BEST: [CEILING]}, language, **notices)
     yield "wall", print_figures.confusion_matrices(counts, ONE_BEST, language, **notices)

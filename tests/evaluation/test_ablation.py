@@ -29,10 +29,11 @@ from scalp_core.files import read_json, write_json, write_text
 from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import PROBABILITIES
-from scalp_core.metrics.paired_comparison import Verdict
+from scalp_core.metrics.verdict import Verdict
+from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State
-from scalp_core.runs.store import create_run, list_runs
+from scalp_core.runs.store import list_runs
 from training import ablate
 
 PUSTULES = Condition.PUSTULES

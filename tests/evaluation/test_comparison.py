@@ -18,7 +18,7 @@ from scalp_core.files import write_json, write_text
 from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import COUNTED, METRICS
-from scalp_core.metrics.paired_comparison import Verdict
+from scalp_core.metrics.verdict import Verdict
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from scalp_core.synthetic.label_noise import ceiling
@@ -136,13 +136,13 @@ def test_sides_are_compared_by_captures_and_kept(folders: Folders) -> None:
     models, _ = list_candidates(dataset)
     comparison = compare_models(dataset, models, "test")
     assert comparison is compare_models(dataset, models, "test")
-    assert comparison.sides == ("good-0", "poor")
+    assert comparison.models == ("good-0", "poor")
     assert comparison.groups == 20
     assert comparison.images[comparison.conditions.index(SEBUM)] == 60
     assert comparison.images[comparison.conditions.index(HAIR)] == 0
     assert np.isnan(comparison.values(KAPPA)[:, comparison.conditions.index(HAIR)]).all()
     assert comparison.graded(Condition.ERYTHEMA) == ("good-0",)
-    pairs = comparison.pairs(KAPPA, SEBUM).set_index(["side", "other"])
+    pairs = comparison.pairs(KAPPA, SEBUM).set_index(["model", "other"])
     assert pairs.loc[("good-0", "poor"), "verdict"] == Verdict.BETTER
     assert compare_models(dataset, models, "valid").images[comparison.conditions.index(HAIR)] == 60
     assert compare_models(dataset, models, "train").groups == 0  # there are no predictions there

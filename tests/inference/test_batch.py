@@ -27,8 +27,9 @@ from scalp_core.errors import ScalpError
 from scalp_core.images import MAX_BYTES
 from scalp_core.inference import batch, input_gate, predict
 from scalp_core.inference.batch import BatchRequest, BatchResult, grade_all
+from scalp_core.inference.gate_limits import FARTHEST, GateLimits
 from scalp_core.inference.image_stats import TEXTURE_FEATURES
-from scalp_core.inference.input_gate import FARTHEST, PPCA, VERSION, Gate, GateLimits
+from scalp_core.inference.input_gate import PPCA, VERSION, Gate
 from scalp_core.inference.predict import graders
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.operating_point import Decision, OperatingPoint

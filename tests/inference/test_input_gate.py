@@ -19,8 +19,9 @@ from scalp_core.errors import ScalpError
 from scalp_core.images import Picture
 from scalp_core.inference import gate_fit, input_gate, predict
 from scalp_core.inference.gate_fit import FEWEST, PictureStats, fit_on
+from scalp_core.inference.gate_limits import FALSE_ALARMS
 from scalp_core.inference.image_stats import SIDE, TEXTURE_FEATURES, image_stats
-from scalp_core.inference.input_gate import FALSE_ALARMS, Gate
+from scalp_core.inference.input_gate import Gate
 from scalp_core.runs.run import Run
 from training import calibrate
 

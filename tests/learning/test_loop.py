@@ -34,9 +34,9 @@ from scalp_core.learning.checkpoints import load_network
 from scalp_core.learning.loop import Loop
 from scalp_core.learning.network import Network, build
 from scalp_core.learning.reporter import Reporter, Stopped
+from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State
-from scalp_core.runs.store import create_run
 
 
 @pytest.fixture(autouse=True)

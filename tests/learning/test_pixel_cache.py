@@ -11,8 +11,8 @@ from scalp_core.data.dataset import Dataset
 from scalp_core.images import Preprocessing, decode, resize
 from scalp_core.learning.pixel_cache import cached_features, cached_pixels
 from scalp_core.learning.reporter import Reporter, Stopped
+from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
-from scalp_core.runs.store import create_run
 
 HALF = Preprocessing(64, 64, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "bilinear")
 

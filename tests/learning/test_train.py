@@ -34,8 +34,8 @@ from scalp_core.learning.pixel_cache import cached_pixels
 from scalp_core.learning.reporter import Stopped
 from scalp_core.learning.train import pack
 from scalp_core.metrics.metrics import PROBABILITIES
+from scalp_core.runs.queue import create_run
 from scalp_core.runs.run import Run, State
-from scalp_core.runs.store import create_run
 
 
 @pytest.fixture(autouse=True)

@@ -4,11 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 
-from scalp_core.metrics.bootstrap import EffectiveSize, effective_size, holm, merge_groups, percentiles, resample
+from scalp_core.metrics.bootstrap import EffectiveSize, effective_size, merge_groups, percentiles, resample
 
 
 def test_resampled_sums_have_the_right_spread() -> None:
@@ -46,30 +44,6 @@ def test_percentiles_are_numpys_of_what_is_known() -> None:
     for column in (0, 1):
         assert [low[column], high[column]] == pytest.approx(np.nanpercentile(replicates[:, column], [2.5, 97.5]))
     assert math.isnan(low[2])  # most cannot say
-
-
-@given(p=st.lists(st.floats(0, 1), max_size=12))
-def test_holm_by_the_book(p: list[float]) -> None:
-    """Step down: the smallest of m is held to α / m, the next to α / (m − 1), and so on until one fails."""
-    corrected, levels = holm(np.array(p))
-    certain, order = set(), np.argsort(p, kind="stable")
-    for step, place in enumerate(order):
-        if p[place] >= 0.05 / (len(p) - step):
-            break
-        certain.add(int(place))
-    # A product of p and a number of comparisons is the same test but for rounding.
-    near = {place for place in range(len(p)) if corrected[place] == pytest.approx(0.05)}
-    assert set(np.flatnonzero(corrected < 0.05)) - near == certain - near
-    assert set(np.flatnonzero(np.array(p) < levels)) - near == certain - near
-    assert (corrected >= np.array(p) - 1e-15).all()
-    assert (corrected <= 1).all()
-    assert (np.diff(corrected[order]) >= 0).all()
-
-
-def test_holm_by_hand() -> None:
-    corrected, levels = holm(np.array([0.01, 0.04, math.nan, 0.03, 0.005]))
-    assert corrected.tolist() == pytest.approx([0.03, 0.06, math.nan, 0.06, 0.02], nan_ok=True)
-    assert levels.tolist() == pytest.approx([0.05 / 3, 0.025, math.nan, 0.025, 0.0125], nan_ok=True)
 
 
 def test_one_part_is_students_t() -> None:

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from support.prediction_tables import SEBUM, prediction_table
 
-from scalp_core.metrics.calibration import expected_calibration_error, measure_sets, reliability
+from scalp_core.metrics.calibration import expected_calibration_error, reliability
+from scalp_core.metrics.grade_sets import measure_sets
 from scalp_core.metrics.metrics import PROBABILITIES, ranked_probability_scores
 
 

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.metrics import calibration, metrics
+from scalp_core.metrics import calibration, grade_sets, metrics
+from scalp_core.metrics.grade_sets import COVERAGE
 from scalp_core.metrics.metrics import PROBABILITIES
 from scalp_core.metrics.operating_point import (
     COSTS,
-    COVERAGE,
     MAX_WHO,
     MAX_WHY,
     MIN_IMAGES,
@@ -335,7 +335,7 @@ def test_manual_decision_equals_the_saved_point() -> None:
     part = labelled_predictions(other, PUSTULES, "valid")
     rows = applied[(applied["part"] == "valid") & (applied["condition"] == PUSTULES)].set_index("image")
     assert (rows.loc[list(part.images), "grade"].to_numpy(dtype=int) == decide_grades(decision, part)).all()
-    kept = calibration.measure_sets(applied, PUSTULES, "valid")
+    kept = grade_sets.measure_sets(applied, PUSTULES, "valid")
     assert evaluate_sets(decision, part) == kept
 
 
@@ -415,7 +415,7 @@ def test_rest_follows_saved_decision_from_next_request(trained: Trained, folders
 def test_sets_keep_what_they_promise_on_other_pictures(noise: float, prior: tuple[float, ...]) -> None:
     point = fit(table(*simulate(600, prior, noise=noise)))
     fresh = point.apply(table(*simulate(6000, prior, noise=noise), part="test"))
-    quality = calibration.measure_sets(fresh, PUSTULES, "test")
+    quality = grade_sets.measure_sets(fresh, PUSTULES, "test")
     assert quality.images == 6000
     assert quality.coverage > COVERAGE - 0.03  # 600 pictures: a standard error of 0.012
     assert quality.size < 3.5

@@ -8,6 +8,8 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score, recall_score
 from support.prediction_tables import DANDRUFF, SEBUM, add_noise, align_tables, prediction_table
@@ -17,7 +19,8 @@ from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import bootstrap, metrics, paired_comparison
 from scalp_core.metrics.alignment import AlignedPredictions
 from scalp_core.metrics.metrics import PROBABILITIES, ranked_probability_scores
-from scalp_core.metrics.paired_comparison import Comparison, Difference, Verdict, difference, estimate, mcnemar, verdict
+from scalp_core.metrics.paired_comparison import Comparison, difference, estimate, holm, mcnemar
+from scalp_core.metrics.verdict import NEGLIGIBLE, Difference, Verdict, verdict
 
 KAPPA, ERROR, RECALL = "quadratic_weighted_kappa", "average_mean_absolute_error", "worst_grade_recall"
 
@@ -250,7 +253,7 @@ def test_every_resample_is_what_resampled_rows_give() -> None:
             for condition in table["condition"].unique():
                 of_condition = table[table["condition"] == condition].set_index("image")
                 expected = by_the_book(of_condition.loc[list(aligned.images[rows])])
-                at = comparison.sides.index(side), comparison.conditions.index(Condition(condition))
+                at = comparison.models.index(side), comparison.conditions.index(Condition(condition))
                 for name, value in expected.items():
                     assert comparison.replicates[name][replicate, *at] == pytest.approx(value, rel=1e-5), name
     assert np.isnan(comparison.replicates[KAPPA][:, 2, comparison.conditions.index(DANDRUFF)]).all()
@@ -304,7 +307,7 @@ def test_a_side_of_several_seeds_is_their_mean() -> None:
 def test_every_pair_is_told_from_both_sides() -> None:
     comparison = alone(judged({"good": 0.05, "fair": 0.3, "poor": 0.6}, images=400))
     for metric, better_if_lower in ((KAPPA, False), (ERROR, True)):
-        pairs = comparison.pairs(metric, SEBUM).set_index(["side", "other"])
+        pairs = comparison.pairs(metric, SEBUM).set_index(["model", "other"])
         assert len(pairs) == 6
         pair, back = pairs.loc["good", "poor"], pairs.loc["poor", "good"]
         assert (pair["verdict"], back["verdict"]) == (Verdict.BETTER, Verdict.WORSE)
@@ -313,7 +316,7 @@ def test_every_pair_is_told_from_both_sides() -> None:
         assert (pair["low"], pair["high"]) == pytest.approx((-back["high"], -back["low"]))
         assert pair["low"] < pair["difference"] < pair["high"]
         values = dict(
-            zip(comparison.sides, comparison.values(metric)[:, comparison.conditions.index(SEBUM)], strict=True)
+            zip(comparison.models, comparison.values(metric)[:, comparison.conditions.index(SEBUM)], strict=True)
         )
         assert pair["difference"] == pytest.approx(values["good"] - values["poor"])
         assert (pairs["p_holm"] >= pairs["p"]).all()
@@ -345,7 +348,7 @@ def test_what_is_negligible_depends_on_the_metric() -> None:
     assert verdict(Difference(0.01, 0.008, 0.012), 0.005) is Verdict.BETTER
     comparison = alone(judged({"sure": 0.2, "surer": 0.17}, images=4000, in_group=1))
     score = comparison.pairs("ranked_probability_score", SEBUM).iloc[0]
-    assert max(abs(score["low"]), abs(score["high"])) < paired_comparison.PRACTICALLY_EQUAL
+    assert max(abs(score["low"]), abs(score["high"])) < NEGLIGIBLE["quadratic_weighted_kappa"]
     assert score["verdict"] != Verdict.PRACTICALLY_EQUAL
 
 
@@ -357,11 +360,11 @@ def test_identical_answers_share_the_first_rank() -> None:
         **{name: getattr(aligned, name)[[0, 1, 0]] for name in ("grades", "low", "high", "probabilities")},
     )
     comparison = alone(twice)
-    pairs = comparison.pairs(KAPPA, SEBUM).set_index(["side", "other"])
+    pairs = comparison.pairs(KAPPA, SEBUM).set_index(["model", "other"])
     assert pairs.loc[("one", "again"), "verdict"] == Verdict.PRACTICALLY_EQUAL
     assert pairs.loc[("one", "again"), "p"] == 1
     ranks = comparison.ranks(KAPPA, SEBUM)
-    assert ranks["side"].tolist() == ["one", "again", "poor"]
+    assert ranks["model"].tolist() == ["one", "again", "poor"]
     assert ranks["rank"].tolist() == [1, 1, 3]
     assert ranks["best_share"].tolist() == pytest.approx([0.5, 0.5, 0], abs=0.01)
     assert comparison.tied(KAPPA, SEBUM) == {"one": "a", "again": "a", "poor": "b"}
@@ -369,7 +372,7 @@ def test_identical_answers_share_the_first_rank() -> None:
 
 def test_letters_follow_verdicts_and_order_values() -> None:
     comparison = alone(judged({"poor": 0.6, "good": 0.05, "alike": 0.06, "middle": 0.35}, images=600))
-    assert list(comparison.tied(KAPPA, SEBUM)) == comparison.ranks(KAPPA, SEBUM)["side"].tolist()
+    assert list(comparison.tied(KAPPA, SEBUM)) == comparison.ranks(KAPPA, SEBUM)["model"].tolist()
     assert comparison.tied(KAPPA, SEBUM)["good"] == comparison.tied(KAPPA, SEBUM)["alike"] == "a"
     assert comparison.tied(KAPPA, SEBUM)["middle"] == "b"
     assert comparison.tied(KAPPA, SEBUM)["poor"] == "c"
@@ -396,10 +399,10 @@ def test_uncertain_model_keeps_the_best_letter() -> None:
 def test_ranks_and_shares_are_counted_over_the_resamples() -> None:
     comparison = alone(judged({"one": 0.3, "two": 0.32, "three": 0.34}))
     replicates = comparison.replicates[ERROR][:, :, comparison.conditions.index(SEBUM)]
-    shares = comparison.ranks(ERROR, SEBUM).set_index("side")["best_share"]
+    shares = comparison.ranks(ERROR, SEBUM).set_index("model")["best_share"]
     assert shares.sum() == pytest.approx(1)
     ties = (replicates == replicates.min(axis=1, keepdims=True)).sum(axis=1)
-    for place, side in enumerate(comparison.sides):
+    for place, side in enumerate(comparison.models):
         expected = ((replicates[:, place] == replicates.min(axis=1)) / ties).mean()
         assert shares[side] == pytest.approx(expected)
     ranks = comparison.ranks(ERROR, SEBUM)
@@ -469,11 +472,11 @@ def test_merged_groups_keep_their_number(monkeypatch: pytest.MonkeyPatch) -> Non
     assert first.high - first.low == pytest.approx(second.high - second.low, rel=0.15)
 
 
-def test_sides_need_known_runs() -> None:
+def test_compare_needs_known_runs() -> None:
     aligned = judged({"one": 0.3})
-    for sides_asked in ({}, {"a": []}, {"a": ["who"]}):
+    for models in ({}, {"a": []}, {"a": ["who"]}):
         with pytest.raises(ValueError, match=r"run|not in"):
-            paired_comparison.compare(aligned, sides_asked)
+            paired_comparison.compare(aligned, models)
 
 
 def test_mcnemar_by_hand_and_by_scipy() -> None:
@@ -500,7 +503,7 @@ def test_intervals_cover_the_truth_as_stated() -> None:
         comparison = alone(draw(WORLD, 60, generator), replicates=500, seed=seed)
         for condition in CONDITIONS:
             for name in held:
-                estimate = comparison.estimate(name, comparison.sides[0], condition)
+                estimate = comparison.estimate(name, comparison.models[0], condition)
                 held[name] += estimate.low <= truth[name] <= estimate.high
     assert all(count / 150 >= 0.89 for count in held.values()), held  # python -m benchmarks coverage: more
 
@@ -532,3 +535,27 @@ def test_best_of_equals_exceeds_by_stated_luck() -> None:
             spreads.append(values.max() - values.min())
             predictions.append(comparison.chance_spread(KAPPA, condition))
     assert np.mean(predictions) == pytest.approx(np.mean(spreads), rel=0.2)
+
+
+@given(p=st.lists(st.floats(0, 1), max_size=12))
+def test_holm_by_the_book(p: list[float]) -> None:
+    """Step down: the smallest of m is held to α / m, the next to α / (m − 1), and so on until one fails."""
+    corrected, levels = holm(np.array(p))
+    certain, order = set(), np.argsort(p, kind="stable")
+    for step, place in enumerate(order):
+        if p[place] >= 0.05 / (len(p) - step):
+            break
+        certain.add(int(place))
+    # A product of p and a number of comparisons is the same test but for rounding.
+    near = {place for place in range(len(p)) if corrected[place] == pytest.approx(0.05)}
+    assert set(np.flatnonzero(corrected < 0.05)) - near == certain - near
+    assert set(np.flatnonzero(np.array(p) < levels)) - near == certain - near
+    assert (corrected >= np.array(p) - 1e-15).all()
+    assert (corrected <= 1).all()
+    assert (np.diff(corrected[order]) >= 0).all()
+
+
+def test_holm_by_hand() -> None:
+    corrected, levels = holm(np.array([0.01, 0.04, math.nan, 0.03, 0.005]))
+    assert corrected.tolist() == pytest.approx([0.03, 0.06, math.nan, 0.06, 0.02], nan_ok=True)
+    assert levels.tolist() == pytest.approx([0.05 / 3, 0.025, math.nan, 0.025, 0.0125], nan_ok=True)

@@ -22,9 +22,9 @@ from scalp_core.labels import Condition
 from scalp_core.learning.train import train
 from scalp_core.metrics.operating_point import Decision, OperatingPoint
 from scalp_core.rest import app
+from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
-from scalp_core.runs.store import create_run
 
 MADE = "2026-03-04T05:06:07+00:00"
 

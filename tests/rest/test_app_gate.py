@@ -18,8 +18,9 @@ from PIL import Image
 from support.rest_client import assert_error_response, image_form
 
 from scalp_core.inference import input_gate, predict
+from scalp_core.inference.gate_limits import FARTHEST, GateLimits
 from scalp_core.inference.image_stats import image_stats
-from scalp_core.inference.input_gate import FARTHEST, PPCA, Gate, GateLimits
+from scalp_core.inference.input_gate import PPCA, Gate
 from scalp_core.rest import app
 from scalp_core.runs.run import Run
 

@@ -15,7 +15,7 @@ from scalp_core.files import write_json, write_text
 from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import PROBABILITIES
-from scalp_core.metrics.paired_comparison import Verdict
+from scalp_core.metrics.verdict import Verdict
 from scalp_core.runs.champions import against, champions, changes, judged_on, pins, promote, run_report, score, unpin
 from scalp_core.runs.run import Run
 

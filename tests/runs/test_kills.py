@@ -21,9 +21,9 @@ from support.training_fixtures import ALL_OPTIONS, HEAD_ONLY, assert_same_outcom
 
 from scalp_core.data.dataset import Dataset
 from scalp_core.runs import worker
+from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
-from scalp_core.runs.store import create_run
 from scalp_core.synthetic.generate import make_dataset
 
 # Epochs enough that a kill meets the middle of the work, and none that patience would save it.

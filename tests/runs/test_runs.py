@@ -26,9 +26,10 @@ from scalp_core.errors import ScalpError, Text
 from scalp_core.files import is_locked, read_json, write_json, write_text
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.operating_point import Decision, OperatingPoint, sign, with_decision
+from scalp_core.runs.queue import active_runs, create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Progress, Run, Serving, State
-from scalp_core.runs.store import active_runs, create_run, find_run, list_runs
+from scalp_core.runs.store import find_run, list_runs
 
 RECIPE = Recipe(**TINY)
 

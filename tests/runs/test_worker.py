@@ -14,9 +14,10 @@ from scalp_core.data.dataset import Dataset
 from scalp_core.files import is_locked
 from scalp_core.processes import environment as child_environment
 from scalp_core.runs import worker
+from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State
-from scalp_core.runs.store import create_run, list_runs
+from scalp_core.runs.store import list_runs
 
 RECIPE = Recipe(**TINY, conditions=Recipe.conditions[:1])
 

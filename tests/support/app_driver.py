@@ -78,7 +78,8 @@ def visible_words(block: Any) -> Iterator[str]:
 
 def galleries(at: AppTest) -> dict[str, list[dict[str, str]]]:
     """Return the pictures given to each gallery, by its key."""
-    walls = [node.proto for node in at if node.type == "bidi_component" and "gallery" in node.proto.component_name]
+    components = [node.proto for node in at if node.type == "bidi_component"]
+    walls = [component for component in components if component.component_name.endswith("thumbnail_grid")]
     return {wall.id.split("-", 2)[2]: json.loads(wall.json)["pictures"] for wall in walls}
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 
 from scalp_core.inference import input_gate
+from scalp_core.inference.gate_limits import FARTHEST, GateLimits
 from scalp_core.inference.image_stats import image_stats
-from scalp_core.inference.input_gate import FARTHEST, PPCA, Gate, GateLimits
+from scalp_core.inference.input_gate import PPCA, Gate
 from scalp_core.inference.predict import graders
 from scalp_core.runs.run import Run
 

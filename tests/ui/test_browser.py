@@ -27,9 +27,9 @@ from scalp_core.importing.importer import FAULTS
 from scalp_core.inference import predict
 from scalp_core.labels import CONDITIONS, Condition, Severity
 from scalp_core.metrics import metrics
+from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
-from scalp_core.runs.store import create_run
 from scalp_core.synthetic.label_noise import truth_of
 from ui.shell import PAGES
 from ui.words import Say
@@ -292,7 +292,7 @@ def cards(visitor: Visitor) -> Locator:
 
 
 def cell(visitor: Visitor, run: Run, truth: int, predicted: int) -> Locator:
-    return visitor.tab.locator(f'.matrix[data-side="{run.id}"] button[data-place="{truth}.{predicted}"]')
+    return visitor.tab.locator(f'.matrix[data-matrix="{run.id}"] button[data-place="{truth}.{predicted}"]')
 
 
 def test_cell_gallery_steps_from_model_to_model(visitor: Visitor, server: Server, rival: Run) -> None:
@@ -651,7 +651,7 @@ def test_training_survives_kills_of_itself_and_of_server(
         assert list(run.history["epoch"]) == list(range(1, 41))
         with open_visitor(chromium, server.address) as visitor:
             visitor.go(f"/Compare?lang=en&data=tiny&view=wall&runs={run.id}")
-            expect(visitor.tab.locator(f'.matrix[data-side="{run.id}"]')).to_be_visible()
+            expect(visitor.tab.locator(f'.matrix[data-matrix="{run.id}"]')).to_be_visible()
     finally:
         run.cancel()
         server.kill()

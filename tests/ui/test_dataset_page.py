@@ -35,7 +35,7 @@ from scalp_core.data.index_writer import change_columns, write_dataset
 from scalp_core.data.thumbnails import address, thumbnail_at
 from scalp_core.errors import ScalpError, Text
 from scalp_core.labels import CONDITIONS, REGIONS
-from ui.dataset.pictures import PER_PAGE
+from ui.dataset.gallery import PER_PAGE
 from ui.words import Say
 
 VIEWS = ("pictures", "labels", "map", "audit", "import")

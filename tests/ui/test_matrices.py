@@ -8,9 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support.app_driver import HOSTILE, LANGUAGES
 
+from scalp_core.metrics.metrics import row_shares
 from scalp_core.palette import DIVERGING, MATRIX_COLORS
 from ui.components.colors import blend, channels, ink
-from ui.components.matrices import MatrixCell, parse_cell, row_shares
+from ui.components.matrices import MatrixCell, parse_cell
 from ui.words import Say
 
 ONE = [[6, 3, 1, 0], [2, 6, 2, 0], [0, 0, 0, 0], [0, 1, 0, 3]]
@@ -107,7 +108,7 @@ def test_row_shares_add_up_where_something_is_labelled() -> None:
 
 def test_a_cell_in_the_address_is_found_again() -> None:
     for cell in (MatrixCell("demo-vgg11_bn", 0, 3), MatrixCell("with.dots.1.2", 2, 1)):
-        assert parse_cell(str(cell), [cell.side, "another"]) == cell
+        assert parse_cell(str(cell), [cell.matrix, "another"]) == cell
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,10 @@ from scalp_core.metrics import metrics
 from scalp_core.metrics.operating_point import MIN_IMAGES
 from scalp_core.runs import champions
 from scalp_core.runs.duration import measure
+from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Progress, Run, State
-from scalp_core.runs.store import create_run, find_run, list_runs
+from scalp_core.runs.store import find_run, list_runs
 from ui.shell import PAGES
 from ui.words import Say
 

@@ -11,7 +11,8 @@ from scalp_core.evaluation import comparison
 from scalp_core.evaluation.comparison import Model
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import HEADLINE
-from scalp_core.metrics.paired_comparison import PRACTICALLY_EQUAL, Comparison, Estimate
+from scalp_core.metrics.paired_comparison import Comparison
+from scalp_core.metrics.verdict import NEGLIGIBLE, Estimate
 from scalp_core.runs import champions
 from scalp_core.runs.champions import Champion
 from scalp_core.runs.run import Run
@@ -26,7 +27,7 @@ _WIDEST_COLUMN = 300  # pixels
 def show_best_models(selection: ModelSelection, say: Say) -> None:
     """Show a table with a row per condition, then the candidates for the chosen condition with their buttons."""
     show_broken_pins(say)
-    st.caption(say("best_note", margin=f"{PRACTICALLY_EQUAL:g}"))
+    st.caption(say("best_note", margin=f"{NEGLIGIBLE['quadratic_weighted_kappa']:g}"))
     valid, test = (comparison.compare_models(selection.dataset, selection.models, part) for part in ("valid", "test"))
     answering = champions.champions()
     _show_table(selection, valid, test, answering, say)
@@ -103,7 +104,7 @@ def _show_candidates(
         st.info(say("compare_no_model"))
         return
     place = valid.conditions.index(selection.condition)
-    kappas = dict(zip(valid.sides, valid.values(HEADLINE)[:, place], strict=True))
+    kappas = dict(zip(valid.models, valid.values(HEADLINE)[:, place], strict=True))
     for model in sorted(models, key=lambda model: -math.inf if math.isnan(kappas[model.key]) else -kappas[model.key]):
         words, buttons = st.columns([3, 2], vertical_alignment="center")
         why = say(

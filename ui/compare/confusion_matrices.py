@@ -14,7 +14,7 @@ from ui.compare.model_answers import first_runs, show_model_answers
 from ui.compare.selection import ModelSelection
 from ui.components.answer_cards import Card, ModelGrade, show_answer_cards
 from ui.components.matrices import Matrix, MatrixCell, parse_cell, show_matrices
-from ui.dataset.pictures import show_over_page
+from ui.dataset.gallery import show_over_page
 from ui.words import Say
 
 PER_PAGE = 24  # pictures
@@ -66,7 +66,7 @@ def _choose_model(key: str, label: str, graded: Sequence[Model], say: Say) -> Mo
 
 def _matrix(selection: ModelSelection, model: Model, graded: bool, say: Say) -> Matrix:
     comparison = selection.comparison
-    counts = comparison.counts[comparison.sides.index(model.key), comparison.conditions.index(selection.condition)]
+    counts = comparison.counts[comparison.models.index(model.key), comparison.conditions.index(selection.condition)]
     note = say("matrices_seeds", count=len(model.runs)) if len(model.runs) > 1 else ""
     return Matrix(model.key, model.name, note, counts if graded else None)
 
@@ -121,7 +121,7 @@ def _choose_only(graded: Sequence[Model], say: Say) -> str:
 
 def _heading(graded: Sequence[Model], only: str, cell: MatrixCell | None, right_model: Model, say: Say) -> str:
     if only == "cell" and cell:
-        name = next(model.name for model in graded if model.key == cell.side)
+        name = next(model.name for model in graded if model.key == cell.matrix)
         truth, predicted = (say.of(Severity(grade).text) for grade in (cell.truth, cell.predicted))
         return say("matrices_of_cell", name=name, truth=truth, predicted=predicted)
     if only == "all_wrong":
@@ -146,7 +146,7 @@ def select_places(
         right_model: the model that alone is right, for `only_right`.
     """
     if only == "cell" and cell:
-        run = next(model.runs[0] for model in graded if model.key == cell.side)
+        run = next(model.runs[0] for model in graded if model.key == cell.matrix)
         return in_cell(aligned, run.id, condition, cell.truth, cell.predicted)
     place = aligned.condition(condition)
     truth, grades = aligned.truth[place], aligned.grades[first_runs(aligned, graded), place]

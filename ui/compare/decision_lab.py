@@ -16,10 +16,10 @@ from scalp_core.data.dataset import Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.labels import GRADES, REGIONS, Condition
 from scalp_core.metrics import metrics
+from scalp_core.metrics.grade_sets import COVERAGE
 from scalp_core.metrics.metrics import METRICS, Counts
 from scalp_core.metrics.operating_point import (
     COSTS,
-    COVERAGE,
     LARGEST_COST,
     MAX_WHO,
     MAX_WHY,
@@ -42,15 +42,15 @@ from scalp_core.runs.champions import champions
 from scalp_core.runs.run import Run
 from ui.choices import address_moved, choose, choose_from_list, link_params, settle_address, write_address
 from ui.compare.selection import ModelSelection
-from ui.components.gallery import show_gallery
 from ui.components.matrices import Matrix, MatrixCell, parse_cell, show_matrices
+from ui.components.thumbnail_grid import show_thumbnail_grid
 from ui.feedback import errors, toast_after_rerun
 from ui.runs.operating_point import decision_words, show_versions
 from ui.words import Say
 
 PARTS = (PART, "valid")
 _MOST_PICTURES = 24
-_SIDES = ("here", "stored")
+_MATRICES = ("here", "stored")
 _COST_RULE = "expected_cost"
 _DECIDING = ("rule", "tau", "cost")  # of the address
 
@@ -308,12 +308,12 @@ def _show_matrices(bench: _Bench, decision: Decision, say: Say) -> None:
     truth = bench.pictures.truth
     rarest = min(int(images) for images in np.bincount(truth) if images)
     st.caption(say("lab_images", part=say.part(bench.part), images=len(truth), rarest=rarest))
-    sides = zip(_SIDES, (say("lab_here"), say("lab_current")), (decision, bench.stored), strict=True)
+    columns = zip(_MATRICES, (say("lab_here"), say("lab_current")), (decision, bench.stored), strict=True)
     matrices = [
-        Matrix(key, name, decision_words(side, say, costs=False), bench.counts(side).astype(np.float64))
-        for key, name, side in sides
+        Matrix(key, name, decision_words(compared, say, costs=False), bench.counts(compared).astype(np.float64))
+        for key, name, compared in columns
     ]
-    cell = parse_cell(st.query_params.get("lab_cell", ""), _SIDES)
+    cell = parse_cell(st.query_params.get("lab_cell", ""), _MATRICES)
     show_matrices(matrices, None, cell, key=f"lab-matrices-{bench.id}", on_pick=_pick_cell, say=say)
 
 
@@ -326,20 +326,20 @@ def _pick_cell(cell: MatrixCell) -> None:
 
 def _show_cell(dataset: Dataset, bench: _Bench, decision: Decision, say: Say) -> None:
     """Show the pictures behind the picked cell."""
-    cell = parse_cell(st.query_params.get("lab_cell", ""), _SIDES)
+    cell = parse_cell(st.query_params.get("lab_cell", ""), _MATRICES)
     if cell is None:
         return
-    grades = decide_grades(decision if cell.side == "here" else bench.stored, bench.pictures)
+    grades = decide_grades(decision if cell.matrix == "here" else bench.stored, bench.pictures)
     ids = bench.pictures.images[(bench.pictures.truth == cell.truth) & (grades == cell.predicted)]
     names = {end: grade_name(getattr(cell, end), say.language) for end in ("truth", "predicted")}
-    side = say("lab_here") if cell.side == "here" else say("lab_current")
-    st.markdown(say("lab_cell", side=side, count=len(ids), **names))
+    matrix = say("lab_here") if cell.matrix == "here" else say("lab_current")
+    st.markdown(say("lab_cell", matrix=matrix, count=len(ids), **names))
     if len(ids) > _MOST_PICTURES:
         st.caption(say("compare_first", count=_MOST_PICTURES))
     first_ids = [str(image_id) for image_id in ids[:_MOST_PICTURES] if dataset.row(str(image_id)) >= 0]
     regions = dataset.column("region").iloc[[dataset.row(image_id) for image_id in first_ids]]
     captions = [say.of(REGIONS[region]) if region in REGIONS else "" for region in regions]
-    picked = show_gallery(dataset, first_ids, captions, key="lab-cell")
+    picked = show_thumbnail_grid(dataset, first_ids, captions, key="lab-cell")
     if picked:
         address = link_params() | {"data": dataset.name, "source": "example", "image": picked}
         st.switch_page("pages/3_Diagnose.py", query_params=address)

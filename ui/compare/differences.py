@@ -7,8 +7,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
@@ -23,9 +21,10 @@ from scalp_core.charts.comparison_tables import recall_table
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.evaluation import comparison
 from scalp_core.evaluation.comparison import Model
-from scalp_core.metrics import calibration
+from scalp_core.metrics.calibration import pooled_reliability
 from scalp_core.metrics.metrics import METRICS
-from scalp_core.metrics.paired_comparison import McNemar, Verdict, mcnemar
+from scalp_core.metrics.paired_comparison import McNemar, mcnemar
+from scalp_core.metrics.verdict import NEGLIGIBLE, Verdict
 from ui.choices import choose, choose_from_list
 from ui.compare.leaderboard import names_by_key, show_summary
 from ui.compare.selection import ModelSelection
@@ -77,7 +76,7 @@ def _show_forest(selection: ModelSelection, say: Say) -> None:
         forest_chart(pairs, names, reference, selection.metric, say.language),
         alt=say("forest_alt", metric=say.of(metric.text), reference=names[reference]),
     )
-    st.caption(say("forest_note", captures=f"{selection.comparison.groups:,}", negligible=metric.negligible))
+    st.caption(say("forest_note", captures=f"{selection.comparison.groups:,}", negligible=NEGLIGIBLE[selection.metric]))
 
     def figure() -> "Figure":
         from scalp_core.charts import print_figures
@@ -110,12 +109,13 @@ def _show_pairs(
     selection: ModelSelection, models: tuple[Model, ...], pairs: pd.DataFrame, reference: str, say: Say
 ) -> None:
     """Show every pair of models once: first the pairs with the reference, which stands second in them."""
-    names, right = names_by_key(models), _right_answers(selection, models)
+    names = names_by_key(models)
+    correct = {model.key: selection.aligned.correct(model.runs[0].id, selection.condition) for model in models}
     order = sorted(names, key=lambda key: key == reference)  # the reference last
     rows = []
     for row in pairs.to_dict("records"):
-        if order.index(row["side"]) < order.index(row["other"]):
-            split = mcnemar(right[row["side"]], right[row["other"]])
+        if order.index(row["model"]) < order.index(row["other"]):
+            split = mcnemar(correct[row["model"]], correct[row["other"]])
             rows.append((row["other"] != reference, _pair_row(row, names, split, say)))
     table = pd.DataFrame([row for _, row in sorted(rows, key=lambda entry: entry[0])])
     st.markdown(f"**{say('pairs_title')}**")
@@ -127,18 +127,9 @@ def _show_pairs(
     offer_table(table, _file_name(selection, "pairs"), say, caption, synthetic=selection.dataset.synthetic)
 
 
-def _right_answers(selection: ModelSelection, models: tuple[Model, ...]) -> dict[str, npt.NDArray[np.bool_]]:
-    """Return for each model, by key, whether its first run gives the label: (labelled pictures,)."""
-    aligned = selection.aligned
-    place = aligned.condition(selection.condition)
-    truth = aligned.truth[place]
-    runs = {model.key: aligned.run(model.runs[0].id) for model in models}
-    return {key: (aligned.grades[run, place] == truth)[truth >= 0] for key, run in runs.items()}
-
-
 def _pair_row(row: Mapping[str, float], names: Mapping[str, str], split: McNemar, say: Say) -> dict[str, str]:
     return {
-        say("pairs_first"): names[row["side"]],
+        say("pairs_first"): names[row["model"]],
         say("pairs_second"): names[row["other"]],
         say("pairs_verdict"): say.of(Verdict(row["verdict"]).text),
         say("pairs_difference"): _signed(row["difference"]),
@@ -165,7 +156,7 @@ def _show_ranks(selection: ModelSelection, names: Mapping[str, str], say: Say) -
     table = pd.DataFrame(
         [
             {
-                say("leaderboard_model"): names[row["side"]],
+                say("leaderboard_model"): names[row["model"]],
                 say("ranks_rank"): int(row["rank"]),
                 say("ranks_range"): _range(row["low"], row["high"]),
                 say("ranks_best"): "–" if math.isnan(row["best_share"]) else f"{row['best_share']:.0%}",
@@ -232,7 +223,10 @@ def _show_table(selection: ModelSelection, table: pd.DataFrame, name: str, capti
 
 
 def _show_reliability(selection: ModelSelection, say: Say) -> None:
-    tables = {model.name: _reliability_table(selection, model) for model in _measured_models(selection)}
+    tables = {
+        model.name: pooled_reliability(selection.aligned, [run.id for run in model.runs], selection.condition, BINS)
+        for model in _measured_models(selection)
+    }
     st.altair_chart(
         reliability_chart(tables, say.language), alt=say("reliability_alt", condition=say.of(selection.condition.text))
     )
@@ -256,17 +250,6 @@ def _show_reliability(selection: ModelSelection, say: Say) -> None:
     table = pd.concat([bins.assign(name=name) for name, bins in tables.items()], ignore_index=True)
     table = table[list(heads)].rename(columns=heads)
     _show_table(selection, table, name, f"{say('figure_reliability')}: {say.of(selection.condition.text)}", say)
-
-
-def _reliability_table(selection: ModelSelection, model: Model) -> pd.DataFrame:
-    """Return the bins of all runs of the model together."""
-    aligned = selection.aligned
-    place = aligned.condition(selection.condition)
-    labelled = aligned.truth[place] >= 0
-    runs = [aligned.run(run.id) for run in model.runs]
-    probabilities = aligned.probabilities[runs, place][:, labelled].astype(np.float64)
-    truth = np.tile(aligned.truth[place, labelled].astype(np.int64), len(runs))
-    return calibration.reliability_bins(probabilities.reshape(len(truth), -1), truth, BINS)
 
 
 # ---- learning curves ----

@@ -18,12 +18,12 @@ from scalp_core.inference.evidence import evidence_for
 from scalp_core.inference.predict import grade_with_run
 from scalp_core.labels import GRADES, Condition, Severity
 from scalp_core.metrics.alignment import AlignedPredictions
-from scalp_core.metrics.operating_point import COVERAGE
+from scalp_core.metrics.grade_sets import COVERAGE
 from scalp_core.runs.run import Run
 from ui.choices import choose
 from ui.compare.selection import ModelSelection
 from ui.components.evidence_maps import grade_set_name, show_evidence
-from ui.dataset.pictures import show_grading_link
+from ui.dataset.gallery import show_grading_link
 from ui.feedback import errors
 from ui.words import Say
 

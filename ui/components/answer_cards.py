@@ -11,7 +11,7 @@ from scalp_core.data.dataset import Dataset
 from scalp_core.palette import SEVERITY_COLORS, UNKNOWN
 from ui.components.assets import asset
 from ui.components.colors import ink
-from ui.components.thumbnails import thumbnail_source
+from ui.components.thumbnail_urls import thumbnail_source
 from ui.words import Say
 
 _answer_cards = st.components.v2.component(

@@ -44,7 +44,7 @@ function drawMatrix(matrix, words) {
     ? [element("strong", "", matrix.name), element("p", "missing", matrix.missing)]
     : [drawTable(matrix, words)]
   const box = element("div", "matrix", ...inside)
-  box.dataset.side = matrix.key
+  box.dataset.matrix = matrix.key
   return box
 }
 
@@ -82,7 +82,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     for (const node of [wall, legend]) node.style.setProperty("--selected", data.selectedColor)
   }
   for (const button of wall.querySelectorAll("td button")) {
-    const cell = button.closest(".matrix").dataset.side + "." + button.dataset.place
+    const cell = button.closest(".matrix").dataset.matrix + "." + button.dataset.place
     button.setAttribute("aria-pressed", String(cell === data.selected))
     if (cell === data.selected) stay(button)
   }
@@ -91,6 +91,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const button = event.target.closest("td button")
     if (!button) return
     stay(button)
-    setTriggerValue("picked", button.closest(".matrix").dataset.side + "." + button.dataset.place)
+    setTriggerValue("picked", button.closest(".matrix").dataset.matrix + "." + button.dataset.place)
   }
 }

@@ -10,7 +10,7 @@ import streamlit as st
 
 from scalp_core.labels import GRADES, Severity
 from scalp_core.metrics.alignment import FAR
-from scalp_core.metrics.metrics import Matrices, Values
+from scalp_core.metrics.metrics import Values, row_shares
 from scalp_core.palette import DIVERGING, MATRIX_COLORS, SELECTED
 from ui.components.assets import asset
 from ui.components.colors import blend, ink
@@ -32,26 +32,26 @@ class MatrixCell:
     """One cell of one model's matrix. Its text stands in addresses.
 
     Attributes:
-        side: key of the model.
+        matrix: key of its model.
     """
 
-    side: str
+    matrix: str
     truth: int
     predicted: int
 
     def __str__(self) -> str:
-        return f"{self.side}.{self.truth}.{self.predicted}"
+        return f"{self.matrix}.{self.truth}.{self.predicted}"
 
 
 _NUMBERS = {str(int(grade)): int(grade) for grade in GRADES}
 
 
-def parse_cell(text: str, sides: Collection[str]) -> MatrixCell | None:
+def parse_cell(text: str, keys: Collection[str]) -> MatrixCell | None:
     """Return the cell that an address names, None where it names no cell of these models."""
-    side, *grades = text.rsplit(".", 2)
-    if side not in sides or len(grades) != 2 or not _NUMBERS.keys() >= set(grades):
+    matrix, *grades = text.rsplit(".", 2)
+    if matrix not in keys or len(grades) != 2 or not _NUMBERS.keys() >= set(grades):
         return None
-    return MatrixCell(side, _NUMBERS[grades[0]], _NUMBERS[grades[1]])
+    return MatrixCell(matrix, _NUMBERS[grades[0]], _NUMBERS[grades[1]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +68,6 @@ class Matrix:
     name: str
     note: str
     counts: Values | None
-
-
-def row_shares(counts: Matrices) -> Values:
-    """Divide counts (…, 4, 4), truth × prediction, by the sums of their rows; NaN where no picture has the label."""
-    rows = counts.sum(axis=-1, keepdims=True)
-    shares: Values = np.divide(counts, rows, out=np.full(counts.shape, np.nan), where=rows > 0)
-    return shares
 
 
 def show_matrices(

@@ -9,7 +9,7 @@ from scalp_core.data.dataset import Dataset
 from scalp_core.data.splits import OVERLAPS
 from scalp_core.labels import Condition
 from ui.dataset.fields import field_name
-from ui.dataset.pictures import PER_PAGE, rows_of, show_thumbnails
+from ui.dataset.gallery import PER_PAGE, rows_of, show_thumbnails
 from ui.words import Say
 
 _BADGES = {

@@ -11,7 +11,7 @@ from scalp_core.labels import Condition
 from scalp_core.runs.store import finished_runs
 from ui.choices import choose_from_list
 from ui.dataset.fields import field_name, value_name
-from ui.dataset.pictures import PER_PAGE, rows_of, show_thumbnails
+from ui.dataset.gallery import PER_PAGE, rows_of, show_thumbnails
 from ui.words import Say
 
 _SAMPLES = (500, 1000, 2000, 5000)

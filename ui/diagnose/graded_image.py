@@ -11,7 +11,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.images import Pixels
 from scalp_core.inference.evidence import evidence_for
 from scalp_core.inference.predict import Answer, Grading
-from scalp_core.metrics.operating_point import COVERAGE
+from scalp_core.metrics.grade_sets import COVERAGE
 from scalp_core.palette import SEVERITY_COLORS
 from ui.choices import choose_threshold
 from ui.components.colors import ink

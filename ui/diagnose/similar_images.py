@@ -9,7 +9,7 @@ from scalp_core.inference.embeddings import Neighbor, nearest_neighbors
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs.run import Run
 from ui.components.grade_table import Block, GradeCell, Row, condition_columns, show_grade_table
-from ui.components.thumbnails import thumbnail_source
+from ui.components.thumbnail_urls import thumbnail_source
 from ui.diagnose.grading import GradedImage, cached_in_session
 from ui.diagnose.overview import grade_cell
 from ui.feedback import errors

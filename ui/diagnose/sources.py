@@ -14,7 +14,7 @@ from scalp_core.errors import ScalpError, Text
 from scalp_core.inference import uploads
 from scalp_core.labels import CONDITIONS, REGIONS, Condition
 from ui.choices import choose, dataset_of_address, write_address
-from ui.components.gallery import show_gallery
+from ui.components.thumbnail_grid import show_thumbnail_grid
 from ui.words import Say
 
 EXAMPLES = 12  # pictures
@@ -200,7 +200,7 @@ def _choose_from_dataset(source: str, say: Say) -> tuple[Dataset, str] | None:
     expanded = image_id is None or dataset.row(image_id) < 0
     with st.expander(say(f"{source}_pick", data=dataset.name), expanded=expanded, icon=":material/photo_library:"):
         examples = _example_ids(dataset)
-        picked = show_gallery(dataset, examples, [""] * len(examples), key="examples", selected=image_id)
+        picked = show_thumbnail_grid(dataset, examples, [""] * len(examples), key="examples", selected=image_id)
     if picked and picked != image_id:
         write_address({"image": picked})
         st.rerun()  # the gallery above still marks the picture that was chosen before

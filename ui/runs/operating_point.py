@@ -8,18 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.metrics import calibration, metrics
-from scalp_core.metrics.calibration import SetQuality
-from scalp_core.metrics.operating_point import (
-    COSTS,
-    COVERAGE,
-    MAX_WHO,
-    MIN_IMAGES,
-    Decision,
-    OperatingPoint,
-    fit,
-    sign,
-)
+from scalp_core.metrics import calibration, grade_sets, metrics
+from scalp_core.metrics.grade_sets import COVERAGE, SetQuality
+from scalp_core.metrics.operating_point import COSTS, MAX_WHO, MIN_IMAGES, Decision, OperatingPoint, fit, sign
 from scalp_core.runs.run import Run
 from ui.feedback import toast_after_rerun
 from ui.words import Say
@@ -56,7 +47,7 @@ def _figures(run: Run, _changed_ns: int) -> list[_Figures]:
             run.operating_point.decision(condition),
             _measure(before, condition),
             _measure(after, condition),
-            calibration.measure_sets(after, condition, "test"),
+            grade_sets.measure_sets(after, condition, "test"),
         )
         for condition in run.recipe.conditions
     ]

@@ -7,7 +7,7 @@ import streamlit as st
 
 from scalp_core.errors import ScalpError
 from scalp_core.labels import Condition
-from scalp_core.metrics.paired_comparison import Difference
+from scalp_core.metrics.verdict import Difference
 from scalp_core.runs import champions
 from scalp_core.runs.champions import Champion
 from scalp_core.runs.run import Run

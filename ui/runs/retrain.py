@@ -12,9 +12,10 @@ from scalp_core.labels import CONDITIONS, GRADES, Condition
 from scalp_core.learning.balancing import before_and_after
 from scalp_core.runs import worker
 from scalp_core.runs.duration import estimate, measure
+from scalp_core.runs.queue import active_runs, create_run
 from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.runs.run import Run
-from scalp_core.runs.store import active_runs, create_run, find_run, finished_runs, list_runs
+from scalp_core.runs.store import find_run, finished_runs, list_runs
 from ui.feedback import errors, show_pending_toast, toast_after_rerun
 from ui.runs.progress import POLL_SECONDS, epoch_words, show_progress
 from ui.runs.recipe_settings import SETTING_HELP, SETTING_LIMITS, choice_name, start_name

@@ -48,8 +48,8 @@ WORDS = {
     "lab_coverage": Text("{coverage} coverage", "{coverage} 포함률"),
     "lab_size": Text("range size", "범위 크기"),
     "lab_cell": Text(
-        "{side}: label {truth}, prediction {predicted}: {count} pictures",
-        "{side}: 라벨 {truth}, 예측 {predicted} – 사진 {count}장",
+        "{matrix}: label {truth}, prediction {predicted}: {count} pictures",
+        "{matrix}: 라벨 {truth}, 예측 {predicted} – 사진 {count}장",
     ),
     "lab_curves": Text(
         "Selected rule over τ on this split. Fitted: highest QWK on calibration above the recall floor (dashed).",

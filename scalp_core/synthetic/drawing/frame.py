@@ -9,8 +9,9 @@ from scalp_core.synthetic.drawing.camera import photograph
 from scalp_core.synthetic.drawing.canvas import Pixels
 from scalp_core.synthetic.drawing.confusers import draw_before_lens, draw_stains
 from scalp_core.synthetic.drawing.dandruff import add_plates
+from scalp_core.synthetic.drawing.erythema import redden, vessel_mask
 from scalp_core.synthetic.drawing.hair import draw_hair, plan_hair, shade_under_hair
-from scalp_core.synthetic.drawing.redness import add_halos, draw_pustules, plan_pustules, redden, vessel_mask
+from scalp_core.synthetic.drawing.pustules import add_halos, draw_pustules, plan_pustules
 from scalp_core.synthetic.drawing.scaling import add_lace
 from scalp_core.synthetic.drawing.scene import Scene
 from scalp_core.synthetic.drawing.sebum import add_gloss, draw_plugs, gloss_mask, wet_skin

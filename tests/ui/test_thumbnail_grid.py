@@ -14,9 +14,9 @@ from scalp_core.palette import SEVERITY_COLORS
 
 def wall_page(ids: list[str], captions: list[str], grades: list[int | None] | None) -> None:
     from scalp_core.data.dataset import open_dataset
-    from ui.components.gallery import show_gallery
+    from ui.components.thumbnail_grid import show_thumbnail_grid
 
-    show_gallery(open_dataset("tiny"), ids, captions, key="wall", selected=ids[0], grades=grades)
+    show_thumbnail_grid(open_dataset("tiny"), ids, captions, key="wall", selected=ids[0], grades=grades)
 
 
 def wall(ids: list[str], captions: list[str] | None = None, grades: list[int | None] | None = None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from scalp_core.data.filters import Filters, Rows, grades, labels_of, measured, 
 from scalp_core.labels import META, Condition
 from scalp_core.synthetic.label_noise import truth_of
 from ui.choices import choose_from_list, choose_page, link_params
-from ui.components.gallery import show_gallery
+from ui.components.thumbnail_grid import show_thumbnail_grid
 from ui.dataset.fields import field_name, value_name
 from ui.feedback import errors
 from ui.words import Say
@@ -43,7 +43,7 @@ def show_thumbnails(dataset: Dataset, rows: Rows, condition: Condition, key: str
     """Show pictures with their grade in one condition; a click writes the picture into the address."""
     labels = [None if grade < 0 else int(grade) for grade in grades(dataset, condition)[rows]]
     captions = [say("unlabelled") if grade is None else grade_name(grade, say.language) for grade in labels]
-    _open(show_gallery(dataset, _ids(dataset, rows), captions, key, st.query_params.get("image"), labels))
+    _open(show_thumbnail_grid(dataset, _ids(dataset, rows), captions, key, st.query_params.get("image"), labels))
 
 
 def _ids(dataset: Dataset, rows: Rows) -> list[str]:
@@ -114,7 +114,7 @@ def show_grading_link(image_id: str, say: Say) -> None:
 
 def _show_related(dataset: Dataset, rows: Rows, key: str, say: Say) -> None:
     captions = [value_name("region", region, say) for region in dataset.column("region").iloc[rows]]
-    _open(show_gallery(dataset, _ids(dataset, rows), captions, key))
+    _open(show_thumbnail_grid(dataset, _ids(dataset, rows), captions, key))
 
 
 def _show_labels(dataset: Dataset, row: int, say: Say) -> None:

@@ -1,4 +1,4 @@
-"""A gallery of thumbnails, opened by click or keyboard.
+"""A grid of thumbnails, opened by click or keyboard.
 
 The thumbnails come from the route of serve.py; a page that runs without it shows gaps in their places.
 """
@@ -10,17 +10,17 @@ import streamlit as st
 from scalp_core.data.dataset import Dataset
 from scalp_core.palette import SEVERITY_COLORS
 from ui.components.assets import asset
-from ui.components.thumbnails import thumbnail_source
+from ui.components.thumbnail_urls import thumbnail_source
 
-_gallery = st.components.v2.component(
-    "scalp_gallery",
-    html=asset("gallery.html"),
-    css=asset("thumbnail.css") + asset("gallery.css"),
-    js=asset("elements.js") + asset("gallery.js"),
+_grid = st.components.v2.component(
+    "scalp_thumbnail_grid",
+    html=asset("thumbnail_grid.html"),
+    css=asset("thumbnail.css") + asset("thumbnail_grid.css"),
+    js=asset("elements.js") + asset("thumbnail_grid.js"),
 )
 
 
-def show_gallery(
+def show_thumbnail_grid(
     dataset: Dataset,
     ids: Sequence[str],
     captions: Sequence[str],
@@ -43,7 +43,7 @@ def show_gallery(
         {"id": image_id, "caption": caption, "source": thumbnail_source(dataset, image_id), "badge": _color(grade)}
         for image_id, caption, grade in zip(ids, captions, grades or [None] * len(ids), strict=True)
     ]
-    result = _gallery(key=key, data={"pictures": pictures, "selected": selected or ""}, on_picked_change=lambda: None)
+    result = _grid(key=key, data={"pictures": pictures, "selected": selected or ""}, on_picked_change=lambda: None)
     picked: str | None = result.picked
     return picked if picked in ids else None
 
