@@ -18,12 +18,12 @@ from tqdm import tqdm
 
 from scalp_core.architectures import FAMILIES
 from scalp_core.errors import ScalpError
-from scalp_core.learning.train import pack
 from scalp_core.runs.champions import run_report
 from scalp_core.runs.duration import duration, estimate, measure
+from scalp_core.runs.queue import MAX_WAITING, create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State
-from scalp_core.runs.store import MAX_WAITING, check_recipe, create_run, finished_runs, list_runs
+from scalp_core.runs.store import check_recipe, finished_runs, list_runs
 from scalp_core.synthetic.generate import make_dataset
 from training import demo
 from training.train import INTERRUPTED, add_recipe, recipe_of, train_all
@@ -99,6 +99,8 @@ def _run_id(prefix: str, architecture: str, words: Sequence[str]) -> str:
 
 
 def _ship() -> int:
+    from scalp_core.learning.train import pack  # imports torch, which --plan and --help need not wait for
+
     with tqdm(total=demo.TRAINING_IMAGES, unit=" images", desc=demo.TRAINING_NAME) as bar:
         make_dataset(
             demo.TRAINING_NAME,
