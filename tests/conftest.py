@@ -53,7 +53,14 @@ SLOWEST = (
     "synthetic/test_fidelity.py",
 )
 
-TINY = {"architecture": "test_efficientnet", "data": "tiny", "weights": "none", "image_size": 64, "batch_size": 8}
+TINY = {
+    "architecture": "test_efficientnet",
+    "data": "tiny",
+    "weights": "none",
+    "image_size": 64,
+    "batch_size": 8,
+    "loss": "cross_entropy",  # the default imports sympy and scipy's statistics: seconds of every process
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -16,10 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import ROOT, Folders, Trained, processes, until
 from support.training_fixtures import ALL_OPTIONS, HEAD_ONLY, assert_same_outcome, copy_source
 
 from scalp_core.data.dataset import Dataset
+from scalp_core.learning import process
 from scalp_core.runs import worker
 from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
@@ -63,12 +65,12 @@ def endure(run: Run, kills: int, seconds: float, seed: int) -> Endured:
 
 def kill(run: Run) -> int:
     """Kill its training processes and return how many there were: one, or none if it has just ended."""
-    processes = trainings(run)
-    for process in processes:
+    killed = trainings(run)
+    for process_id in killed:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
-    until(lambda: set(processes).isdisjoint(trainings(run)))
-    return len(processes)
+            os.kill(process_id, signal.SIGKILL)
+    until(lambda: set(killed).isdisjoint(trainings(run)))
+    return len(killed)
 
 
 def trainings(run: Run) -> list[int]:
@@ -98,10 +100,13 @@ def leftovers(run: Run) -> list[Path]:
 
 
 def uninterrupted(recipe: Recipe) -> tuple[Run, float]:
-    """A run that is not killed, and the seconds it took."""
-    run, begun = create_run(recipe), time.monotonic()
-    worker.ensure()
-    until(lambda: not run.state.active, _PATIENCE)
+    """A run that is trained in this process and not killed, and the seconds it took."""
+    run, begun, threads = create_run(recipe), time.monotonic(), torch.get_num_threads()
+    try:
+        process.main(["train", str(run.folder)])
+    finally:  # what the process of a training sets for itself
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(False)
     return run, time.monotonic() - begun
 
 

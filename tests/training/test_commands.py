@@ -25,6 +25,7 @@ from training import demo, report, sweep, train
 _PATIENCE = 600.0  # seconds; several processes that import torch, perhaps on a busy machine
 
 TINY_FLAGS = ["--data", "tiny", "--architecture", "test_efficientnet", "--weights", "none", "--image-size", "64"]
+TINY_FLAGS += ["--loss", "cross_entropy"]
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
