@@ -209,15 +209,6 @@ def fit_whitening(preprocessing: Preprocessing, pictures: npt.NDArray[np.uint8])
 _MIN_VARIANCE = (1 / 255) ** 2
 
 
-def thumbnail(data: bytes, side: int) -> bytes:
-    """Return a WebP of at most `side` pixels along the longer edge. Raises ScalpError as `decode` does."""
-    image = Image.fromarray(decode(data, (side, side)).pixels)
-    image.thumbnail((side, side))
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=75, method=2)  # more effort: twice the time for 5 % fewer bytes
-    return buffer.getvalue()
-
-
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
         raise _too_many_pixels()

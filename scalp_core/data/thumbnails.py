@@ -5,10 +5,13 @@ may keep what it got. Of what a client sends, only a checked name and a number e
 """
 
 import hashlib
+import io
 import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
+
+from PIL import Image
 
 from scalp_core import images
 from scalp_core.data.dataset import NAME, Dataset, open_dataset
@@ -16,6 +19,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.files import TEMPORARY
 
 SIDE = 220  # pixels along the longer edge
+_QUALITY = 75  # of WebP, up to 100
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ADDRESS = re.compile(rf"thumbnails/({NAME.pattern})/([0-9]{{1,9}})-([0-9a-f]{{8}})\.webp")
@@ -62,9 +66,18 @@ def _render(dataset: Dataset, row: int, digest: str, path: Path) -> bytes:
     data = dataset.read(str(dataset.column("id").iloc[row]))
     if hashlib.sha256(data).hexdigest() != digest:
         raise _no_thumbnail(address(dataset, row))
-    small = images.thumbnail(data, SIDE)
+    small = encode_thumbnail(data)
     _write_cached(path, small)
     return small
+
+
+def encode_thumbnail(data: bytes, side: int = SIDE) -> bytes:
+    """Return a WebP of at most `side` pixels along the longer edge. Raises ScalpError as `images.decode` does."""
+    image = Image.fromarray(images.decode(data, (side, side)).pixels)
+    image.thumbnail((side, side))
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=_QUALITY, method=2)  # more effort: twice the time for 5 % fewer bytes
+    return buffer.getvalue()
 
 
 def _read_cached(path: Path) -> bytes | None:

@@ -17,7 +17,8 @@ from scalp_core.metrics.metrics import PROBABILITIES, labelled_rows
 Probabilities = npt.NDArray[np.float64]  # (…, 4)
 Grades = npt.NDArray[np.int64]
 
-BINS = 15
+BINS = 15  # of the error
+DIAGRAM_BINS = 10  # of the diagram: a line through forty pictures a point is mostly chance
 _N = len(GRADES)
 _LEAST = 1e-12  # probability: its logarithm has to be finite
 
@@ -33,7 +34,7 @@ def reliability(predictions: pd.DataFrame, condition: str, part: str, bins: int 
 
 
 def pooled_reliability(
-    aligned: AlignedPredictions, runs: Sequence[str], condition: Condition, bins: int = BINS
+    aligned: AlignedPredictions, runs: Sequence[str], condition: Condition, bins: int = DIAGRAM_BINS
 ) -> pd.DataFrame:
     """Return the reliability bins of several runs' answers together; see `reliability_bins`."""
     place = aligned.condition(condition)

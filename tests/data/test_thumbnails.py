@@ -13,7 +13,7 @@ from PIL import Image
 from scalp_core import images
 from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.data.index_writer import write_dataset
-from scalp_core.data.thumbnails import SIDE, address, thumbnail, thumbnail_at
+from scalp_core.data.thumbnails import SIDE, address, encode_thumbnail, thumbnail, thumbnail_at
 from scalp_core.errors import ScalpError
 
 
@@ -161,7 +161,7 @@ def test_a_large_jpeg_comes_upright_in_its_colours(mode: str, orientation: int) 
     exif[0x0112] = orientation
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=95, exif=exif)
-    small = images.thumbnail(buffer.getvalue(), SIDE)
+    small = encode_thumbnail(buffer.getvalue(), SIDE)
     assert opened(small).size == ((152, 220) if orientation == 6 else (220, 152))
     assert difference(small, buffer.getvalue()) < 3
 
@@ -176,5 +176,5 @@ def test_what_decode_refuses_has_no_thumbnail() -> None:
         (b"GIF89a", "not_a_picture"),
     ):
         with pytest.raises(ScalpError) as caught:
-            images.thumbnail(data, SIDE)
+            encode_thumbnail(data, SIDE)
         assert caught.value.code == code

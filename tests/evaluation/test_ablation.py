@@ -38,8 +38,7 @@ from training import ablate
 
 PUSTULES = Condition.PUSTULES
 BASE = Recipe(
-    **{**TINY, "conditions": (PUSTULES,), "epochs": 1},
-    loss="triangular",
+    **{**TINY, "conditions": (PUSTULES,), "epochs": 1, "loss": "triangular"},
     sampling="square_root",
     ema=0.9,
 )

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from scalp_core import images
+from scalp_core.data.thumbnails import encode_thumbnail
 from scalp_core.errors import ScalpError
-from scalp_core.images import MAX_BYTES, Preprocessing, decode, fit_whitening, resize, thumbnail
+from scalp_core.images import MAX_BYTES, Preprocessing, decode, fit_whitening, resize
 
 
 def gradient(height: int = 48, width: int = 64) -> npt.NDArray[np.uint8]:
@@ -147,7 +148,7 @@ def test_misnamed_jpeg_is_decoded_without_metadata() -> None:
     exif[0x010F] = "camera"
     data = saved(PICTURE, "JPEG", exif=exif)
     assert b"camera" in data
-    assert b"camera" not in thumbnail(data, 32)
+    assert b"camera" not in encode_thumbnail(data, 32)
 
 
 # ---- what is refused ----
@@ -399,11 +400,11 @@ def test_only_a_jpeg_comes_with_fewer_pixels() -> None:
 
 
 def test_a_thumbnail_keeps_the_shape_and_is_small() -> None:
-    data = thumbnail(saved(Image.fromarray(gradient(480, 640)), "PNG"), 160)
+    data = encode_thumbnail(saved(Image.fromarray(gradient(480, 640)), "PNG"), 160)
     image = Image.open(io.BytesIO(data))
     assert (image.format, image.size) == ("WEBP", (160, 120))
     with pytest.raises(ScalpError):
-        thumbnail(GIF, 160)
+        encode_thumbnail(GIF, 160)
 
 
 def test_pillow_itself_is_kept_from_other_formats() -> None:

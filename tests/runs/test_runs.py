@@ -151,8 +151,10 @@ def test_what_is_asked_for_twice_is_made_once(tiny: Dataset, folders: Folders) -
 ASKER = """
 import sys
 from scalp_core.runs.recipe import Recipe
-from scalp_core.runs.store import create_run
-recipe = Recipe(architecture="test_efficientnet", data="tiny", weights="none", image_size=64, batch_size=8)
+from scalp_core.runs.queue import create_run
+recipe = Recipe(
+    architecture="test_efficientnet", data="tiny", weights="none", image_size=64, batch_size=8, loss="cross_entropy"
+)
 print("ready", flush=True)
 sys.stdin.readline()
 print(create_run(recipe).id)

@@ -676,6 +676,7 @@ def test_what_is_special_about_a_run_comes_first(trained: Trained) -> None:
         say("epochs"): "2",
         say("image_size"): "64",
         say("batch_size"): "8",
+        say("loss"): say("choice_loss_cross_entropy"),
         say("retrain_start_from"): say("retrain_random"),
     }
 

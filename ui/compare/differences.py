@@ -21,10 +21,11 @@ from scalp_core.charts.comparison_tables import recall_table
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.evaluation import comparison
 from scalp_core.evaluation.comparison import Model
-from scalp_core.metrics.calibration import pooled_reliability
+from scalp_core.metrics.calibration import DIAGRAM_BINS, pooled_reliability
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import McNemar, mcnemar
 from scalp_core.metrics.verdict import NEGLIGIBLE, Verdict
+from ui.access import change_button
 from ui.choices import choose, choose_from_list
 from ui.compare.leaderboard import names_by_key, show_summary
 from ui.compare.selection import ModelSelection
@@ -34,7 +35,6 @@ from ui.words import Say
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BINS = 10  # fewer than for the error alone: a line through forty pictures a point is mostly chance
 _MEASURES = ("valid_qwk", "valid_loss")  # over the epochs
 
 
@@ -224,13 +224,13 @@ def _show_table(selection: ModelSelection, table: pd.DataFrame, name: str, capti
 
 def _show_reliability(selection: ModelSelection, say: Say) -> None:
     tables = {
-        model.name: pooled_reliability(selection.aligned, [run.id for run in model.runs], selection.condition, BINS)
+        model.name: pooled_reliability(selection.aligned, [run.id for run in model.runs], selection.condition)
         for model in _measured_models(selection)
     }
     st.altair_chart(
         reliability_chart(tables, say.language), alt=say("reliability_alt", condition=say.of(selection.condition.text))
     )
-    st.caption(say("reliability_note", bins=BINS))
+    st.caption(say("reliability_note", bins=DIAGRAM_BINS))
 
     def figure() -> "Figure":
         from scalp_core.charts import print_figures
@@ -329,7 +329,7 @@ def _offer_measuring(selection: ModelSelection, say: Say) -> None:
     if not unknown:
         return
     st.info(say("cost_unknown", names=", ".join(f"`{model.name}`" for model in unknown)))
-    if st.button(say("cost_measure"), key="measure-milliseconds", icon=":material/timer:"):
+    if change_button(say("cost_measure"), say, key="measure-milliseconds", icon=":material/timer:"):
         with st.spinner(say("cost_measuring")):
             for model in unknown:
                 model.measure_milliseconds()
