@@ -33,6 +33,10 @@ settings.load_profile("tests")
 # Bit-identical weights are promised on a CPU; set the variable to try a GPU. Child processes inherit it.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
+# Pages import only from below this folder, and the clients of these tests call the server by a name of their own.
+os.environ["SCALP_IMPORT_FROM"] = "/"
+os.environ["SCALP_ALLOWED_HOSTS"] = "testserver"
+
 # Shells start what runs in the background deaf to Ctrl-C, child processes inherit it, and some are interrupted here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

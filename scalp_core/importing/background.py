@@ -48,9 +48,13 @@ class ImportTask:
     error: Text | None
 
 
-def allowed_folder() -> Path:
-    """Return the folder below which pages may import: `SCALP_IMPORT_FROM`, or anywhere."""
-    return Path(os.environ.get("SCALP_IMPORT_FROM") or "/")
+def allowed_folder() -> Path | None:
+    """Return the folder below which pages may import, `SCALP_IMPORT_FROM`; None: pages import nothing.
+
+    An import shows names and faults of what it reads, so that every visitor could read any table of the server.
+    """
+    folder = os.environ.get("SCALP_IMPORT_FROM")
+    return Path(folder) if folder else None
 
 
 def start_import(request: ImportRequest, name: str) -> None:
@@ -59,16 +63,11 @@ def start_import(request: ImportRequest, name: str) -> None:
     Raises:
         ScalpError: as check_request; or a folder outside `allowed_folder`.
     """
+    allowed = allowed_folder()
     for path in filter(None, (request.source, request.table)):
         # Not Path.resolve, which raises for names that are too long.
-        if not Path(os.path.realpath(path)).is_relative_to(allowed_folder().resolve()):
-            raise ScalpError(
-                "not_allowed",
-                f"Only folders below {allowed_folder()} may be imported from this page. The server administrator sets "
-                "SCALP_IMPORT_FROM.",
-                f"이 화면에서는 {allowed_folder()} 아래의 폴더만 가져올 수 있어요. 서버 관리자가 "
-                "SCALP_IMPORT_FROM으로 정해요.",
-            )
+        if allowed is None or not Path(os.path.realpath(path)).is_relative_to(allowed.resolve()):
+            raise _not_allowed(allowed)
     check_request(request, name)
     if is_claimed(name) or (data_folder() / name / _REQUEST).is_file():
         raise ScalpError(
@@ -79,6 +78,20 @@ def start_import(request: ImportRequest, name: str) -> None:
     folder = data_folder() / name
     (folder / _ERROR).unlink(missing_ok=True)
     _launch(folder, request, 1)
+
+
+def _not_allowed(allowed: Path | None) -> ScalpError:
+    if allowed is None:
+        return ScalpError(
+            "not_allowed",
+            "Pages of this server import nothing: SCALP_IMPORT_FROM is not set. Import on its command line.",
+            "이 서버의 화면에서는 가져올 수 없어요. SCALP_IMPORT_FROM이 없어요. 서버의 명령줄에서 가져오세요.",
+        )
+    return ScalpError(
+        "not_allowed",
+        f"Only folders below {allowed} may be imported from this page. The administrator sets SCALP_IMPORT_FROM.",
+        f"이 화면에서는 {allowed} 아래의 폴더만 가져올 수 있어요. 서버 관리자가 SCALP_IMPORT_FROM으로 정해요.",
+    )
 
 
 def list_imports() -> list[ImportTask]:

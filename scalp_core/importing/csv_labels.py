@@ -45,8 +45,8 @@ def columns_of(table: Path, mapping: Mapping[str, str]) -> dict[str, str]:
                     f"there is no field “{field}” (known: {fields})", f"“{field}” 항목은 없어요 ({fields})"
                 )
             if column not in header:
-                there = ", ".join(header)
-                raise _bad_table(f"it has no column “{column}” (it has: {there})", f"“{column}” 열이 없어요 ({there})")
+                there = f" ({', '.join(header)})" if _is_label_header(header) else ""
+                raise _bad_table(f"it has no column “{column}”{there}", f"“{column}” 열이 없어요{there}")
         columns = {field: name for field, names in _all_names().items() if (name := _first(header, names))}
         columns |= mapping
         if "image" not in columns:
@@ -61,6 +61,12 @@ def columns_of(table: Path, mapping: Mapping[str, str]) -> dict[str, str]:
             )
         free = [name for name in header if name and name not in columns.values()]
         return columns | {f"{META}{name}": name for name in free[:_MAX_META]}
+
+
+def _is_label_header(header: Sequence[str]) -> bool:
+    """Return whether a condition is among the columns: the header of any other file is not repeated in a message."""
+    names = _all_names()
+    return any(_first(header, names[condition.value]) for condition in CONDITIONS)
 
 
 def read_table(table: Path, columns: Mapping[str, str]) -> Iterator[LabelRow | Fault]:

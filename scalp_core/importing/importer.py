@@ -333,13 +333,22 @@ def _read_rows(table: Path, columns: Mapping[str, str], database: ImportDatabase
 
 
 def _check_pictures(request: ImportRequest, database: ImportDatabase) -> None:
-    if next(database.rows("SELECT 1 FROM copy LIMIT 1"), None):
-        return
-    raise ScalpError(
-        "nothing_found",
-        f"No pictures (JPEG, PNG, WebP) in {request.source}, its folders or its zip files.",
-        f"{request.source} 폴더와 그 안의 하위 폴더, zip 파일에 사진(JPEG, PNG, WebP)이 없어요.",
-    )
+    if not next(database.rows("SELECT 1 FROM copy LIMIT 1"), None):
+        raise ScalpError(
+            "nothing_found",
+            f"No pictures (JPEG, PNG, WebP) in {request.source}, its folders or its zip files.",
+            f"{request.source} 폴더와 그 안의 하위 폴더, zip 파일에 사진(JPEG, PNG, WebP)이 없어요.",
+        )
+    # A file that is no label table of these pictures: its cells must not appear as faults.
+    named = "SELECT 1 FROM told WHERE joins IN (SELECT joins FROM copy) LIMIT 1"
+    if request.kind == "csv" and not next(database.rows(named), None):
+        raise ScalpError(
+            "bad_table",
+            f"No row of {request.table} names a picture in {request.source}. Check the folder and the column of file "
+            "names.",
+            f"{request.table}의 어느 행도 {request.source} 폴더의 사진 이름과 맞지 않아요. 폴더와 파일 이름 열을 "
+            "확인하세요.",
+        )
 
 
 # ---- measure ----

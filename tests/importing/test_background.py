@@ -190,7 +190,10 @@ def test_only_folders_that_the_server_allows(
 ) -> None:
     allowed = tmp_path / "allowed"
     allowed.mkdir()
-    assert allowed_folder() == Path("/")
+    monkeypatch.delenv("SCALP_IMPORT_FROM")
+    assert allowed_folder() is None
+    with pytest.raises(ScalpError, match="SCALP_IMPORT_FROM is not set"):
+        start_import(small, "mine")
     monkeypatch.setenv("SCALP_IMPORT_FROM", str(allowed))
     outside = [small.source, f"{allowed}/../small", str(tmp_path)]
     (allowed / "link").symlink_to(small.source)

@@ -139,3 +139,17 @@ def test_overlong_cell_is_reported(tmp_path: Path) -> None:
     table = written(tmp_path, "image,value_1\n" + '"' + "x" * 200_000 + '",1\n')
     with pytest.raises(ScalpError, match="field larger"):
         list(read_table(table, columns_of(table, {})))
+
+
+OTHER_FILE = "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"
+
+
+def test_header_of_other_files_is_not_repeated(tmp_path: Path) -> None:
+    table = written(tmp_path, OTHER_FILE)
+    for mapping in ({}, {"image": "nothing"}, {"image": "nothing", "value_1": "neither"}):
+        with pytest.raises(ScalpError) as caught:
+            columns_of(table, mapping)
+        assert "root" not in str(caught.value)
+        assert "root" not in caught.value.text.ko
+    with pytest.raises(ScalpError, match="value_2, colour"):
+        columns_of(written(tmp_path, "file,value_2,colour\n"), {"site": "clinic"})

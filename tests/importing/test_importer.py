@@ -581,3 +581,15 @@ def test_import_under_way_keeps_old_index_readable(folders: Folders, tmp_path: P
     process.wait()
     assert open_dataset("mine").images == count
     assert of_tree(tree).images == count + 200
+
+
+def test_cells_of_a_file_that_is_no_label_table_stay_unsaid(folders: Folders, tmp_path: Path) -> None:
+    """Otherwise an import from a page would show any text file of the server as a list of faults."""
+    table, _, _ = csv_table(tmp_path / "clinic")
+    secret = tmp_path / "secret.txt"
+    secret.write_text("first line\nroot:x:0:0\ndaemon:x:1:1\n", encoding="utf-8")
+    columns = {"image": "first line", "value_1": "first line"}
+    with pytest.raises(ScalpError, match="names a picture") as caught:
+        import_tree(ImportRequest("csv", str(table.parent / "images"), str(secret), columns), "mine", processes=1)
+    assert "daemon" not in str(caught.value)
+    assert [path.name for path in (folders.data / "mine").rglob("*.csv")] == []

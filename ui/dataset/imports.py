@@ -5,12 +5,14 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from scalp_core.access import access
 from scalp_core.data.dataset import Dataset
 from scalp_core.data.splits import SPLIT_METHODS
 from scalp_core.errors import ScalpError
 from scalp_core.importing import background
 from scalp_core.importing.background import STAGES, ImportTask
 from scalp_core.importing.importer import FAULT_LIST, FAULTS, KINDS, WARNINGS, ImportRequest, read_report
+from ui.access import change_button, change_form_button
 from ui.downloads import offer_file
 from ui.runs.progress import POLL_SECONDS, time_left_words
 from ui.words import Say
@@ -20,7 +22,8 @@ _AUTOMATIC = ""
 
 def show_imports(dataset: Dataset | None, say: Say) -> None:
     """Show imports under way, how the chosen dataset was made, and the form for the next import."""
-    background.resume_imports()  # a killed import goes on with the next look at this page
+    if not access().read_only:
+        background.resume_imports()  # a killed import goes on with the next look at this page
     _show_under_way(say)
     if dataset is not None:
         _show_split(dataset, say)
@@ -55,7 +58,7 @@ def _show_task(task: ImportTask, say: Say) -> None:
         else:
             st.error(say.plain(task.error), icon=":material/error:")
         label = say("import_stop") if task.error is None else say("import_dismiss")
-        if st.button(label, key=f"import-stop-{task.name}", icon=":material/close:"):
+        if change_button(label, say, key=f"import-stop-{task.name}", icon=":material/close:"):
             background.dismiss_import(task.name)
             st.rerun()
 
@@ -113,7 +116,12 @@ def _show_report(dataset: Dataset, say: Say) -> None:
 
 def _show_form(say: Say) -> None:
     st.subheader(say("import_new"))
-    st.markdown(say("import_note", folder=background.allowed_folder()))
+    allowed = background.allowed_folder()
+    if allowed is None:
+        st.info(say("import_not_here"), icon=":material/terminal:")
+        st.code("python -m training.prepare aihub FOLDER --name NAME", language="bash")
+        return
+    st.markdown(say("import_note", folder=allowed))
     kinds = {kind: say(f"import_kind_{kind}") for kind in KINDS}
     kind = st.radio(say("import_kind"), list(kinds), format_func=kinds.get, key="import_kind")
     with st.form("import", border=True):
@@ -126,7 +134,7 @@ def _show_form(say: Say) -> None:
         ways = {_AUTOMATIC: say("import_automatic")} | {way: say.of(text) for way, text in SPLIT_METHODS.items()}
         by = st.selectbox(say("import_by"), list(ways), format_func=ways.get, key="import_by")
         extract = st.checkbox(say("import_extract"), key="import_extract")
-        if st.form_submit_button(say("import_start"), icon=":material/download:", type="primary"):
+        if change_form_button(say("import_start"), say, icon=":material/download:", type="primary"):
             request = ImportRequest(kind, source.strip(), table.strip(), _mapping(columns), by, extract=extract)
             _start(request, name.strip(), say)
 

@@ -27,6 +27,12 @@ WORDS = {
         "서버의 `{folder}` 아래 폴더에서 가져와요. 업로드하지 않고 읽기만 해요. 명령줄: "
         "`python -m training.prepare aihub FOLDER --name NAME`.",
     ),
+    "import_not_here": Text(
+        "On this server pages import nothing. Set `SCALP_IMPORT_FROM` to a folder and they import from below it; the "
+        "command line imports from anywhere:",
+        "이 서버의 화면에서는 가져올 수 없어요. `SCALP_IMPORT_FROM`에 폴더를 지정하면 그 아래에서 가져올 수 있고, "
+        "명령줄에서는 어디서든 가져올 수 있어요.",
+    ),
     "import_kind": Text("Format", "형식"),
     "import_kind_aihub": Text("AI Hub 216 as published (zip or unpacked)", "AI Hub 216 원본 (zip 또는 압축을 푼 폴더)"),
     "import_kind_folders": Text("Class folders: condition/grade/…", "등급 폴더: 증상/등급/…"),
