@@ -6,6 +6,7 @@ import streamlit as st
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs.champions import Champion, champions, score
 from scalp_core.runs.queue import active_runs
+from ui.access import warn_if_exposed
 from ui.choices import link_params
 from ui.runs.progress import POLL_SECONDS, show_progress
 from ui.runs.promotion import show_broken_pins
@@ -14,6 +15,7 @@ from ui.words import Say
 
 
 def show_home(say: Say) -> None:
+    warn_if_exposed(say)
     st.markdown(say("home_intro"))
     _show_page_links(say)
     _show_champions(say)

@@ -22,21 +22,26 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from scalp_core.access import access
 from scalp_core.data.thumbnails import thumbnail_at
 from scalp_core.errors import ScalpError
 from scalp_core.rest import app as rest
-from scalp_core.rest.server import use_timeout_protocol
+from scalp_core.rest.access_control import HostMiddleware
+from scalp_core.rest.server import check_access, use_timeout_protocol
 from scalp_core.runs import worker
 
 HOME = Path(__file__).resolve().parent / "Home.py"
 _DEFAULT_PORT, _DEFAULT_HOST = "8501", "127.0.0.1"
+_EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  where `streamlit run` listens without a setting
 
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Resume trainings that a restart interrupted, and load the models, both beside serving."""
+    check_access(st.get_option("server.address") or _EVERY_ADDRESS)
     # In a thread of its own: a folder that cannot be written is no reason not to show its content.
-    threading.Thread(target=worker.ensure, name="ensure", daemon=True).start()
+    if not access().read_only:
+        threading.Thread(target=worker.ensure, name="ensure", daemon=True).start()
     async with rest.answering(rest.api):
         yield
 
@@ -105,7 +110,7 @@ async def thumbnail(request: Request) -> Response:
 app = st.App(
     HOME,
     lifespan=lifespan,
-    middleware=[Middleware(_PageHeadersMiddleware)],
+    middleware=[Middleware(HostMiddleware), Middleware(_PageHeadersMiddleware)],
     # Routes, not mounts: the path arrives whole, so REST has the same addresses here and alone. GET /predict is a page.
     routes=[
         Route("/api", rest.api),

@@ -9,6 +9,7 @@ from scalp_core.labels import CONDITIONS
 from scalp_core.runs import worker
 from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import list_runs
+from ui.access import change_button
 from ui.choices import choose_from_list
 from ui.feedback import errors
 from ui.runs.ablation import show_ablation
@@ -118,15 +119,15 @@ def _show_recipe(say: Say, run: Run) -> None:
 def _show_buttons(say: Say, run: Run, state: State) -> None:
     # Each run has buttons of its own: a click meant for one run never reaches the next.
     with st.container(horizontal=True):
-        if state.active and st.button(say("pause"), key=f"pause-{run.id}", icon=":material/pause:"):
+        if state.active and change_button(say("pause"), say, key=f"pause-{run.id}", icon=":material/pause:"):
             run.pause()
             st.rerun()
         cancellable = state.active or state is State.PAUSED
-        if cancellable and st.button(say("cancel"), key=f"cancel-{run.id}", icon=":material/stop:"):
+        if cancellable and change_button(say("cancel"), say, key=f"cancel-{run.id}", icon=":material/stop:"):
             run.cancel()
             st.rerun()
         resumable = state in (State.PAUSED, State.CANCELLED, State.FAILED)
-        if resumable and st.button(say("resume"), key=f"resume-{run.id}", icon=":material/play_arrow:"):
+        if resumable and change_button(say("resume"), say, key=f"resume-{run.id}", icon=":material/play_arrow:"):
             run.resume()
             worker.ensure()
             st.rerun()

@@ -31,12 +31,14 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from scalp_core.access import access
 from scalp_core.errors import ScalpError
 from scalp_core.inference import predict
 from scalp_core.inference.predict import INTENDED_USE, Answer, no_model
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.parallel import end_with_parent
 from scalp_core.rest import forms, openapi, prometheus
+from scalp_core.rest.access_control import HostMiddleware, Settings, TokenMiddleware
 from scalp_core.rest.error_handlers import (
     NotGradableError,
     error_text,
@@ -347,8 +349,12 @@ def _note_gate(service: _Service, entry: dict[str, Any], answer: Answer) -> None
 # The application.
 
 
-def application(limits: ServiceLimits | None = None) -> FastAPI:
-    """Return the routes with counters, queue and loaded runs of their own."""
+def application(limits: ServiceLimits | None = None, settings: Settings = access) -> FastAPI:
+    """Return the routes with counters, queue and loaded runs of their own.
+
+    Args:
+        settings: returns who may ask, for each request anew.
+    """
     limits = limits or ServiceLimits()
     counters = prometheus.RequestMetrics()
     app = FastAPI(
@@ -370,9 +376,11 @@ def application(limits: ServiceLimits | None = None) -> FastAPI:
     app.state.service = _Service(
         BoundedExecutor(limits.gradings, limits.queue_length, limits.answer_seconds), Warmup(), counters
     )
-    app.include_router(routes)
+    app.include_router(routes, responses=openapi.ACCESS_REFUSALS)
     app.include_router(openapi.pages)
     app.add_middleware(BodyLimitMiddleware, usual=limits.picture_body, others={_BATCH: limits.batch_body})
+    app.add_middleware(TokenMiddleware, open_addresses=openapi.OPEN_ADDRESSES, settings=settings)
+    app.add_middleware(HostMiddleware, settings=settings)
     app.add_middleware(RequestLogMiddleware, routes=_ADDRESSES, request_metrics=counters)
     return app
 

@@ -18,7 +18,10 @@ _log = logging.getLogger(__name__)
 
 _STATUS = {
     "bad_form": 400,
+    "foreign_host": 400,
     "missing_field": 400,
+    "no_token": 401,
+    "foreign_origin": 403,
     "no_run": 404,
     "run_not_finished": 404,
     "not_found": 404,
@@ -74,6 +77,8 @@ def error_response(error: ScalpError, request_id: str, status: int | None = None
     headers = {}
     if error.code in _RETRY_AFTER:
         headers["Retry-After"] = str(_RETRY_AFTER[error.code])
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     if status in (408, 413):
         headers["Connection"] = "close"  # the rest of the body is not wanted
     return JSONResponse(body.model_dump(exclude_unset=True), status, headers)

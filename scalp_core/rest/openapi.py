@@ -27,6 +27,8 @@ not for diagnosis. 두피 사진의 여섯 가지 증상 등급을 추정해요.
   opaque the more; transparent is neither.
 * Requests have an id: yours from the header `X-Request-ID` (1–64 letters, digits, `-`, `_`), otherwise one of ours. It
   comes back in the header, in errors, and stands in the server's log.
+* Where the server has a token, send it as `Authorization: Bearer TOKEN` or `X-API-Key: TOKEN`; health, readiness and
+  this page need none. Foreign host names and pages of other servers are refused.
 * Errors have one shape: a code that stays the same and a message in both languages. Where waiting helps, `Retry-After`
   says how many seconds.
 """
@@ -110,8 +112,13 @@ def refusals(**reasons: str) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ErrorResponse, "description": reason} for status, reason in statuses.items()}
 
 
+ACCESS_REFUSALS = refusals(
+    on_400="The host name is none of this server's.",
+    on_401="The server has a token, and the request does not show it.",
+    on_403="The request comes from a page of another server.",
+)
 PICTURE_REFUSALS = refusals(
-    on_400="A field is missing or the form cannot be read.",
+    on_400="A field is missing, the form cannot be read, or the host name is none of this server's.",
     on_404="`run`: there is no such run, or it has not finished.",
     on_408="The request did not arrive in time.",
     on_413="Too many bytes, pixels or pictures.",
@@ -155,6 +162,12 @@ _START = """SwaggerUIBundle({
 _TYPES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
 
 pages = APIRouter(include_in_schema=False)
+
+# Addresses that need no token: they tell whether the server works and how it is asked, and hold no data.
+OPEN_ADDRESSES = frozenset(
+    {"/api/health", "/api/ready", "/api/openapi.json", "/api/docs"}
+    | {f"/api/docs/{name}" for name in (*_TYPES, "start.js")}
+)
 
 
 @pages.get("/api/docs")

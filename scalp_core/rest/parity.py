@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import httpx2
 from fastapi import FastAPI
 
+from scalp_core.access import Access
 from scalp_core.errors import ScalpError
 from scalp_core.inference.predict import Answer
 from scalp_core.labels import CONDITIONS
@@ -18,6 +19,7 @@ from scalp_core.rest import app
 from scalp_core.rest.schemas import predict_all_response
 from scalp_core.runs.champions import champions
 
+_HOST = "page"  # the name under which this process asks itself
 SAME_RUNTIME = 1e-6  # largest difference of a probability that counts as none
 OTHER_RUNTIME = 1e-4  # likewise between the export and torch
 
@@ -79,7 +81,7 @@ def _query(answer: Answer) -> dict[str, str]:
 
 async def _ask_rest(data: bytes, query: dict[str, str]) -> dict[str, Any]:
     transport = httpx2.ASGITransport(_application())
-    async with httpx2.AsyncClient(transport=transport, base_url="http://page") as client:
+    async with httpx2.AsyncClient(transport=transport, base_url=f"http://{_HOST}") as client:
         response = await client.post("/api/predict_all", params=query, files={"image": ("picture", data)})
     body: dict[str, Any] = response.json()
     if response.status_code != httpx2.codes.OK:
@@ -91,7 +93,7 @@ async def _ask_rest(data: bytes, query: dict[str, str]) -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def _application() -> FastAPI:
     """Return an application of our own: these requests must not count among those of clients."""
-    return app.application()
+    return app.application(settings=lambda: Access(frozenset({_HOST})))
 
 
 def _torch_difference(answer: Answer) -> float | None:

@@ -12,6 +12,8 @@ import uvicorn.config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
 
+from scalp_core.access import access, is_exposed
+from scalp_core.errors import ScalpError
 from scalp_core.parallel import ignore_sigint
 
 MAX_WORKERS = 64
@@ -26,6 +28,7 @@ _log = logging.getLogger("uvicorn.error")  # uvicorn's own lines go there
 
 def serve(host: str, port: int, workers: int) -> None:
     """Serve until SIGTERM or Ctrl-C; exit with a message where the address cannot be listened on."""
+    check_access(host)
     try:
         listening = listen(host, port)
     except OSError as error:
@@ -49,6 +52,20 @@ def serve(host: str, port: int, workers: int) -> None:
         uvicorn.Server(config).run([listening])
     else:
         _Workers(config, [listening]).run()
+
+
+def check_access(host: str) -> None:
+    """Exit where the access settings make no sense; warn where others may reach this server and change things."""
+    try:
+        settings = access()
+    except ScalpError as error:
+        sys.exit(str(error))
+    if is_exposed(host, settings):
+        _log.warning(
+            "ANYONE who reaches %s can use this server: it listens beyond this machine, without a token. "
+            "Set SCALP_TOKEN, or SCALP_READ_ONLY=1.",
+            host,
+        )
 
 
 class _Workers(Multiprocess):

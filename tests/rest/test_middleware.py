@@ -145,7 +145,11 @@ def test_every_application_counts_for_itself(client: TestClient, trained: Traine
 
 async def half(app: FastAPI, path: str) -> list[Any]:
     """Return what a client receives that sends the beginning of a form and then nothing."""
-    form = [(b"content-type", b"multipart/form-data; boundary=x"), (b"content-length", b"1000")]
+    form = [
+        (b"host", b"localhost"),
+        (b"content-type", b"multipart/form-data; boundary=x"),
+        (b"content-length", b"1000"),
+    ]
     scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": form}
     start = iter([{"type": "http.request", "body": b"--x\r\n", "more_body": True}])
     sent: list[Any] = []
@@ -189,7 +193,7 @@ def test_a_half_open_connection_is_answered_and_closed(trained: Trained) -> None
     """On a real server: a client that sends half of what it announced does not keep its connection."""
     impatient = rest.application(rest.ServiceLimits(picture_body=BodyLimits(2**20, 0.2)))
     with serving(impatient) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as client:
-        head = "POST /predict_all HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        head = "POST /predict_all HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
         client.sendall(f"{head}Content-Length: 100000\r\n\r\n--x\r\n".encode())
         samples = b"".join(iter(lambda: client.recv(65_536), b""))  # until the server closes
     assert samples.startswith(b"HTTP/1.1 408 ")

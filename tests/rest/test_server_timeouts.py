@@ -48,7 +48,7 @@ def connected(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=20)
 
 
-REQUEST = b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n"
+REQUEST = b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def test_responses_need_no_acknowledged_head(hasty: int) -> None:
@@ -99,7 +99,7 @@ def test_an_answer_that_is_not_read_is_dropped(hasty: int) -> None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.settimeout(20)
         client.connect(("127.0.0.1", hasty))
-        client.sendall(f"GET {large} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        client.sendall(f"GET {large} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         time.sleep(1.5)
         taken = b"".join(iter(lambda: client.recv(65_536), b""))
     whole = len(httpx.get(f"http://127.0.0.1:{hasty}{large}").content)

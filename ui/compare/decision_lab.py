@@ -40,6 +40,7 @@ from scalp_core.metrics.operating_point import (
 )
 from scalp_core.runs.champions import champions
 from scalp_core.runs.run import Run
+from ui.access import change_form_button
 from ui.choices import address_moved, choose, choose_from_list, link_params, settle_address, write_address
 from ui.compare.selection import ModelSelection
 from ui.components.matrices import Matrix, MatrixCell, parse_cell, show_matrices
@@ -403,7 +404,7 @@ def _offer_saving(bench: _Bench, decision: Decision, say: Say) -> None:
         who = left.text_input(say("point_author"), st.session_state.get("lab_who", ""), MAX_WHO, key="lab-who")
         made = bench.run.operating_point.made  # what is saved next has a reason of its own
         typed = right.text_input(say("point_occasion"), "", MAX_WHY, placeholder=why, key=f"lab-why-{made}")
-        pressed = st.form_submit_button(say("lab_save_button"), icon=":material/save:", disabled=same)
+        pressed = change_form_button(say("lab_save_button"), say, icon=":material/save:", disabled=same)
     if not pressed or same:
         return
     _save(bench, decision, who or "", typed or why)

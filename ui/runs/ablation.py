@@ -17,6 +17,7 @@ from scalp_core.runs.duration import duration, estimate, measure
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import list_runs
+from ui.access import change_button
 from ui.feedback import errors, toast_after_rerun
 from ui.runs.recipe_settings import SETTING_LIMITS, start_name
 from ui.words import Say
@@ -139,7 +140,7 @@ def _show_plan(base: Recipe, seeds: int, plan: list[ablation.Training], say: Say
     if not missing:
         return
     _show_time(missing, say)
-    if st.button(say("ablation_start"), key="ablate_start", icon=":material/play_arrow:", type="primary"):
+    if change_button(say("ablation_start"), say, key="ablate_start", icon=":material/play_arrow:", type="primary"):
         runs = ablation.ensure_runs(base, range(seeds))
         worker.ensure()
         toast_after_rerun(say("ablation_started", count=sum(run.state.active for run in runs)))
@@ -161,7 +162,7 @@ def _show_time(missing: list[Recipe], say: Say) -> None:
         st.caption(say("ablation_time", time=say.of(duration(sum(times)))))
         return
     st.caption(say("estimate_unknown"))
-    if st.button(say("estimate_measure"), key="ablate_measure", icon=":material/timer:"):
+    if change_button(say("estimate_measure"), say, key="ablate_measure", icon=":material/timer:"):
         with st.spinner(say("estimate_measuring")):
             while unknown := [recipe for recipe in missing if estimate(recipe) is None]:
                 measure(unknown[0])

@@ -12,6 +12,7 @@ from scalp_core.metrics import calibration, grade_sets, metrics
 from scalp_core.metrics.grade_sets import COVERAGE, SetQuality
 from scalp_core.metrics.operating_point import COSTS, MAX_WHO, MIN_IMAGES, Decision, OperatingPoint, fit, sign
 from scalp_core.runs.run import Run
+from ui.access import change_button
 from ui.feedback import toast_after_rerun
 from ui.words import Say
 
@@ -87,7 +88,7 @@ def _offer_fit(run: Run, say: Say) -> None:
     current = point.recall_floor if point.made else run.recipe.recall_floor
     with st.container(horizontal=True, vertical_alignment="bottom"):
         floor = st.number_input(say("recall_floor"), 0.0, 1.0, current, step=0.05, key=f"floor-{run.id}", width=260)
-        if st.button(say("point_fit"), key=f"fit-{run.id}", icon=":material/tune:"):
+        if change_button(say("point_fit"), say, key=f"fit-{run.id}", icon=":material/tune:"):
             run.verify()
             run.change_operating_point(lambda _: fit(run.raw_predictions, floor, say("point_why")))
             toast_after_rerun(say("point_fitted"))
@@ -161,7 +162,7 @@ def _offer_way_back(run: Run, points: list[OperatingPoint], say: Say) -> None:
             width=300,
         )
         who = st.text_input(say("point_author"), max_chars=MAX_WHO, key=f"version-who-{key}", width=220)
-        pressed = st.button(say("point_bring_back"), key=f"bring-back-{key}", icon=":material/history:")
+        pressed = change_button(say("point_bring_back"), say, key=f"bring-back-{key}", icon=":material/history:")
     if not pressed or made not in earlier:
         return
     why = say("point_brought_back", made=_time_words(earlier[made]), why=earlier[made].why or "–")

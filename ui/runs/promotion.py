@@ -11,6 +11,7 @@ from scalp_core.metrics.verdict import Difference
 from scalp_core.runs import champions
 from scalp_core.runs.champions import Champion
 from scalp_core.runs.run import Run
+from ui.access import change_button
 from ui.feedback import toast_after_rerun
 from ui.words import Say
 
@@ -71,13 +72,13 @@ def show_promotion_buttons(run: Run, condition: Condition, champion: Champion | 
     key = f"{condition.value}-{run.id}"
     why, name = words.replace("*", "").replace("`", ""), say.of(condition.text)
     promoted = champion is not None and champion.pinned
-    if not (promoted and champion.run == run) and st.button(
-        say("promote"), key=f"promote-{key}", icon=":material/keep:"
+    if not (promoted and champion.run == run) and change_button(
+        say("promote"), say, key=f"promote-{key}", icon=":material/keep:"
     ):
         champions.promote(condition, run, why)
         toast_after_rerun(say("promote_done", run=run.id, condition=name))
         st.rerun()
-    if promoted and st.button(say("promote_back"), key=f"unpin-{key}", icon=":material/undo:"):
+    if promoted and change_button(say("promote_back"), say, key=f"unpin-{key}", icon=":material/undo:"):
         champions.unpin(condition, why)
         toast_after_rerun(say("promote_automatic", condition=name))
         st.rerun()

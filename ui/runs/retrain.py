@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from scalp_core.access import access
 from scalp_core.architectures import ARCHITECTURES
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.data.dataset import list_datasets, open_dataset
@@ -16,6 +17,7 @@ from scalp_core.runs.queue import active_runs, create_run
 from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_run, finished_runs, list_runs
+from ui.access import ask_for_token, change_button
 from ui.feedback import errors, show_pending_toast, toast_after_rerun
 from ui.runs.progress import POLL_SECONDS, epoch_words, show_progress
 from ui.runs.recipe_settings import SETTING_HELP, SETTING_LIMITS, choice_name, start_name
@@ -28,12 +30,14 @@ def show_retraining(say: Say) -> None:
     """Show the settings and, below them, the run in progress."""
     st.subheader(say("retrain"), divider="grey")
     show_pending_toast()
+    ask_for_token(say)
     names = [dataset.name for dataset in list_datasets()]
     if not names:
         st.caption(say("no_dataset"))
         return
     _show_form(say, names)
-    worker.ensure()  # resumes the queue of a killed runner with the next page that is opened
+    if not access().read_only:
+        worker.ensure()  # resumes the queue of a killed runner with the next page that is opened
     _show_status(say)
 
 
@@ -47,8 +51,13 @@ def _show_form(say: Say, names: list[str]) -> None:
         recipe = _choose_recipe(say, names)
         _show_sampling(recipe, say)
         _show_duration(recipe, say)
-        if st.button(
-            say("retrain_start"), key="retrain_start", icon=":material/play_arrow:", width="stretch", type="primary"
+        if change_button(
+            say("retrain_start"),
+            say,
+            key="retrain_start",
+            icon=":material/play_arrow:",
+            width="stretch",
+            type="primary",
         ):
             _start(recipe, say)
 
@@ -237,7 +246,7 @@ def _show_duration(recipe: Recipe, say: Say) -> None:
         st.caption(say("estimate_here", time=say.of(time.text)))
         return
     st.caption(say("estimate_unknown"))
-    if st.button(say("estimate_measure"), key="retrain_measure", icon=":material/timer:", width="stretch"):
+    if change_button(say("estimate_measure"), say, key="retrain_measure", icon=":material/timer:", width="stretch"):
         with st.spinner(say("estimate_measuring")):
             measure(recipe)
         st.rerun(scope="fragment")
@@ -264,7 +273,7 @@ def _show_status(say: Say) -> None:
         st.caption(epoch_words(run, say))
         if len(runs) > 1:
             st.caption(say("retrain_more", count=len(runs) - 1))
-        if st.button(say("cancel"), key=f"retrain_cancel-{run.id}", icon=":material/stop:", width="stretch"):
+        if change_button(say("cancel"), say, key=f"retrain_cancel-{run.id}", icon=":material/stop:", width="stretch"):
             run.cancel()
             st.rerun()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from scalp_core.data.dataset import PARTS
 from scalp_core.errors import Text
-from ui.words import ablation, common, compare, dataset, decision, diagnose, home, imports, retrain, runs
+from ui.words import ablation, access, common, compare, dataset, decision, diagnose, home, imports, retrain, runs
 
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+!|$~:<>]")
 
@@ -22,6 +22,7 @@ def _joined(*dictionaries: Mapping[str, Text]) -> dict[str, Text]:
 
 WORDS = _joined(
     common.WORDS,
+    access.WORDS,
     home.WORDS,
     dataset.WORDS,
     imports.WORDS,

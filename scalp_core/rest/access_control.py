@@ -1,0 +1,96 @@
+"""Access control: requests with foreign hosts, foreign origins or without the token are refused before anything else.
+
+`scalp_core.access` reads the settings. Plain ASGI, so that it guards REST, pages and WebSockets alike.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from scalp_core.access import Access, access
+from scalp_core.errors import ScalpError
+from scalp_core.rest.error_handlers import error_response, set_headers
+
+Settings = Callable[[], Access]
+
+
+class HostMiddleware:
+    """Refuse foreign hosts with 400, foreign origins with 403; WebSockets before they are accepted."""
+
+    def __init__(self, app: ASGIApp, settings: Settings = access) -> None:
+        self.app, self.settings = app, settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            return await self.app(scope, receive, send)
+        if refusal := self._refusal(scope):
+            return await _refuse(scope, receive, send, refusal)
+        return await self.app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> ScalpError | None:
+        headers, settings = Headers(scope=scope), self.settings()
+        hosts, origins = headers.getlist("host"), headers.getlist("origin")
+        local_address = (scope.get("server") or ("", None))[0]
+        if len(hosts) != 1 or not settings.answers_to(hosts[0], local_address):
+            return _foreign_host()
+        if origins and (len(origins) > 1 or not settings.accepts_origin(origins[0], hosts[0])):
+            return _foreign_origin()
+        return None
+
+
+class TokenMiddleware:
+    """Ask for the token, as `Authorization: Bearer TOKEN` or `X-API-Key: TOKEN`, everywhere but at open addresses."""
+
+    def __init__(self, app: ASGIApp, open_addresses: Iterable[str], settings: Settings = access) -> None:
+        self.app, self.open_addresses, self.settings = app, frozenset(open_addresses), settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in self.open_addresses:
+            return await self.app(scope, receive, send)
+        if not self.settings().accepts_token(_shown_token(Headers(scope=scope))):
+            return await _refuse(scope, receive, send, _no_token())
+        return await self.app(scope, receive, send)
+
+
+def _shown_token(headers: Headers) -> str:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.casefold() == "bearer" else headers.get("x-api-key", "").strip()
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: ScalpError) -> None:
+    if scope["type"] == "websocket":  # closed before it was accepted: the server answers 403
+        await send({"type": "websocket.close", "code": 1008, "reason": refusal.code})
+        return
+    context = scope.get("state", {}).get("context")
+    if context:
+        context.outcome = refusal.code
+    request_id = context.id if context else secrets.token_hex(8)
+    response = error_response(refusal, request_id)
+    set_headers(response.headers, request_id)
+    await response(scope, receive, send)
+
+
+def _foreign_host() -> ScalpError:
+    return ScalpError(
+        "foreign_host",
+        "This server does not answer to this host name. Use localhost, or list the name in SCALP_ALLOWED_HOSTS.",
+        "이 서버는 이 호스트 이름으로 응답하지 않아요. localhost를 쓰거나 SCALP_ALLOWED_HOSTS에 이름을 추가하세요.",
+    )
+
+
+def _foreign_origin() -> ScalpError:
+    return ScalpError(
+        "foreign_origin",
+        "Requests from pages of other servers are refused. List the host of the page in SCALP_ALLOWED_HOSTS.",
+        "다른 서버의 페이지에서 보낸 요청은 거부돼요. 페이지의 호스트를 SCALP_ALLOWED_HOSTS에 추가하세요.",
+    )
+
+
+def _no_token() -> ScalpError:
+    return ScalpError(
+        "no_token",
+        "A token is needed: send it as “Authorization: Bearer TOKEN” or “X-API-Key: TOKEN”.",
+        "토큰이 필요해요. “Authorization: Bearer 토큰” 또는 “X-API-Key: 토큰”으로 보내세요.",
+    )
