@@ -8,10 +8,10 @@ from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs import worker
 from scalp_core.runs.run import Run, State
-from scalp_core.runs.store import list_runs
+from scalp_core.runs.store import damaged_runs, list_runs
 from ui.access import change_button
 from ui.choices import choose_from_list
-from ui.feedback import errors
+from ui.feedback import errors, show_damaged
 from ui.runs.ablation import show_ablation
 from ui.runs.operating_point import show_operating_point
 from ui.runs.progress import POLL_SECONDS, epoch_words, show_progress
@@ -22,6 +22,7 @@ from ui.words import Say
 
 
 def show_runs(say: Say) -> None:
+    show_damaged(damaged_runs(), say)
     if list_runs():
         _show_table_and_run(say)
     else:

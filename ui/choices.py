@@ -13,9 +13,10 @@ from contextlib import contextmanager
 import streamlit as st
 
 from scalp_core.charts.dataset_charts import grade_name
-from scalp_core.data.dataset import Dataset, list_datasets
+from scalp_core.data.dataset import Dataset, damaged_datasets, list_datasets
 from scalp_core.data.splits import OVERLAPS
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, GRADES, Condition
+from ui.feedback import show_damaged
 from ui.words import Say
 
 LINK_PARAMS = ("lang", "data", "condition")  # a link to another page takes these along
@@ -210,6 +211,7 @@ def dataset_of_address(say: Say) -> Dataset | None:
 
 def _list_by_name(say: Say) -> dict[str, Dataset]:
     """List the datasets by name, with a warning where there are none, or not the one of the address."""
+    show_damaged(damaged_datasets(), say)
     datasets = {dataset.name: dataset for dataset in list_datasets()}
     if not datasets:
         st.warning(say("no_dataset"))

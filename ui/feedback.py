@@ -1,6 +1,6 @@
 """Messages to the reader: errors in place of what would have been shown, and toasts after the page has run again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,12 @@ def errors(say: Say) -> Iterator[None]:
         st.error(say.plain(error.text), icon=":material/error:")
     except FileNotFoundError as error:  # a run or dataset was removed since the page, or a part of it, looked
         st.error(say.plain(_gone(Path(error.filename or ""))), icon=":material/error:")
+
+
+def show_damaged(damaged: Iterable[ScalpError], say: Say) -> None:
+    """Show what is left out of a list because it is damaged."""
+    for error in damaged:
+        st.warning(say.plain(error.text), icon=":material/broken_image:")
 
 
 def _gone(path: Path) -> Text:

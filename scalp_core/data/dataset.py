@@ -21,10 +21,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
+from pyarrow.lib import ArrowException
 
 from scalp_core.data.zip_files import read_stored
 from scalp_core.errors import ScalpError
-from scalp_core.files import is_locked, unquote_path
+from scalp_core.files import UNREADABLE, is_locked, unquote_path
 from scalp_core.labels import CONDITIONS, META, Condition
 from scalp_core.paths import data_folder
 
@@ -187,26 +188,51 @@ class Dataset:
         )
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what a damaged index raises into a ScalpError. That it is gone is another matter."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (ArrowException, *UNREADABLE) as error:
+        raise _damaged_dataset(path.parent.name) from error
+
+
+def _damaged_dataset(name: str) -> ScalpError:
+    return ScalpError(
+        "damaged_dataset",
+        f"The index of dataset “{name}” is damaged and the dataset is left out. Import or render it again, or restore "
+        "index.parquet.",
+        f"“{name}” 데이터셋의 색인이 손상되어 목록에서 제외했어요. 다시 가져오거나 만들고, 아니면 index.parquet을 "
+        "복원하세요.",
+    )
+
+
 @lru_cache(maxsize=8)
 def _read_index(path: Path, _changed_ns: int) -> pd.DataFrame:
-    return pd.read_parquet(path).set_index("id", drop=False).rename_axis(None)
+    with _reading(path):
+        return pd.read_parquet(path).set_index("id", drop=False).rename_axis(None)
 
 
 @lru_cache(maxsize=16)
 def _schema(path: Path, _changed_ns: int) -> pa.Schema:
-    return pq.read_schema(path)
+    with _reading(path):
+        return pq.read_schema(path)
 
 
 @lru_cache(maxsize=256)
 def _metadata(path: Path, _changed_ns: int) -> dict[bytes, bytes]:
-    return dict(pq.read_metadata(path).metadata or {})
+    with _reading(path):
+        return dict(pq.read_metadata(path).metadata or {})
 
 
 @lru_cache(maxsize=96)
 def _read_column(path: Path, _changed_ns: int, name: str) -> pd.Series:
     categories = [name] if name in _CATEGORIES or name.startswith(META) else None
     # Half the time of pq.read_table, which would look for a whole folder of files.
-    table = pq.ParquetFile(path, read_dictionary=categories).read([name])
+    with _reading(path):
+        table = pq.ParquetFile(path, read_dictionary=categories).read([name])
     # A hash of 64 bits does not survive as a floating-point number, which a null would make of it.
     types = {pa.uint64(): pd.UInt64Dtype()}
     column: pd.Series = table.unify_dictionaries().column(0).to_pandas(types_mapper=types.get)
@@ -215,28 +241,46 @@ def _read_column(path: Path, _changed_ns: int, name: str) -> pd.Series:
 
 @lru_cache(maxsize=8)
 def _ids(path: Path, _changed_ns: int) -> pa.Array:
-    return pq.read_table(path, columns=["id"]).column(0).combine_chunks()
+    with _reading(path):
+        return pq.read_table(path, columns=["id"]).column(0).combine_chunks()
 
 
 def _digest(path: Path, changed_ns: int, key: bytes) -> str:
-    return _metadata(path, changed_ns)[key].decode("ascii")
+    with _reading(path):
+        return _metadata(path, changed_ns)[key].decode("ascii")
 
 
 def list_datasets() -> list[Dataset]:
-    """Return all complete datasets, real ones first, then by name."""
-    folders = sorted(data_folder().glob("*/index.parquet"))
-    return sorted((_open(path.parent) for path in folders), key=lambda dataset: (dataset.synthetic, dataset.name))
+    """Return all complete datasets, real ones first, then by name. Damaged ones are left out; see below."""
+    return sorted(_all_datasets()[0], key=lambda dataset: (dataset.synthetic, dataset.name))
+
+
+def damaged_datasets() -> list[ScalpError]:
+    """Return an error for every dataset that is left out because it is damaged; the message names it."""
+    return _all_datasets()[1]
+
+
+def _all_datasets() -> tuple[list[Dataset], list[ScalpError]]:
+    datasets, damaged = [], []
+    for path in sorted(data_folder().glob("*/index.parquet")):
+        try:
+            datasets.append(_open(path.parent))
+        except FileNotFoundError:  # removed meanwhile
+            continue
+        except ScalpError as error:
+            damaged.append(error)
+    return datasets, damaged
 
 
 def open_dataset(name: str) -> Dataset:
     """Return the dataset of that name.
 
     Raises:
-        ScalpError: there is none of that name.
+        ScalpError: there is none of that name, or its index is damaged.
     """
     check_name(name)
     folder = data_folder() / name
-    if (folder / "index.parquet").is_file():
+    if (folder / "index.parquet").exists():
         return _open(folder)
     names = ", ".join(path.parent.name for path in sorted(data_folder().glob("*/index.parquet"))) or "–"
     raise ScalpError(
@@ -251,8 +295,9 @@ def open_dataset(name: str) -> Dataset:
 def _open(folder: Path) -> Dataset:
     path = folder / "index.parquet"
     # Index and description are one file, so they always fit each other; dataset.json beside it is for people.
-    description = json.loads(_metadata(path, path.stat().st_mtime_ns)[DESCRIPTION_KEY])
-    return Dataset(**description | {"name": folder.name}, folder=folder)  # a copied folder is a dataset of its own
+    with _reading(path):
+        description = json.loads(_metadata(path, path.stat().st_mtime_ns)[DESCRIPTION_KEY])
+        return Dataset(**description | {"name": folder.name}, folder=folder)  # a copied folder is a dataset of its own
 
 
 @contextmanager

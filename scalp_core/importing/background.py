@@ -13,7 +13,7 @@ from typing import Any
 
 from scalp_core.data.dataset import check_name, is_claimed
 from scalp_core.errors import ScalpError, Text
-from scalp_core.files import read_json, write_json
+from scalp_core.files import UNREADABLE, read_json, write_json
 from scalp_core.importing.importer import ImportRequest, check_request, import_tree
 from scalp_core.paths import ROOT, data_folder
 from scalp_core.processes import command, environment
@@ -103,10 +103,10 @@ def list_imports() -> list[ImportTask]:
 def resume_imports() -> None:
     """Restart interrupted imports; cheap enough for every rerun of a page."""
     for path in data_folder().glob(f"*/{_REQUEST}"):
-        state = _read(path)
-        if not state:  # it has just ended
+        state = _read_request(path)
+        if not state or isinstance(state, Text):  # it has just ended, or is damaged and waits for a person
             continue
-        quiet = not is_claimed(path.parent.name) and not (path.parent / _ERROR).is_file()
+        quiet = not is_claimed(path.parent.name) and not (path.parent / _ERROR).exists()
         if not quiet or time.time() - state["started"] < _START_SECONDS:
             continue
         if state["starts"] < _MAX_STARTS:
@@ -127,7 +127,15 @@ def dismiss_import(name: str) -> None:
     """Stop an import, or put away a failed one. Its database stays and serves the next one."""
     check_name(name)
     for file in (_REQUEST, _ERROR, _PROGRESS):
-        (data_folder() / name / file).unlink(missing_ok=True)
+        path = data_folder() / name / file
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise ScalpError(
+                "cannot_write",
+                f"{path} cannot be removed: {error.strerror}. Remove it by hand.",
+                f"{path}을(를) 지울 수 없어요: {error.strerror}. 직접 지우세요.",
+            ) from error
 
 
 def _launch(folder: Path, request: ImportRequest, starts: int) -> None:
@@ -145,9 +153,11 @@ def _launch(folder: Path, request: ImportRequest, starts: int) -> None:
 
 
 def _task(folder: Path) -> ImportTask | None:
-    state, progress, error = (_read(folder / name) for name in (_REQUEST, _PROGRESS, _ERROR))
+    state, progress, error = _read_request(folder / _REQUEST), _read(folder / _PROGRESS), _read(folder / _ERROR)
     if not state:  # it has just ended
         return None
+    if isinstance(state, Text):
+        return ImportTask(folder.name, ImportRequest("aihub", ""), False, "", 0, 0, None, state)
     done, total = int(progress.get("done", 0)), int(progress.get("total", 0))
     elapsed = float(progress.get("seconds", 0.0))
     return ImportTask(
@@ -158,14 +168,35 @@ def _task(folder: Path) -> ImportTask | None:
         done,
         total,
         elapsed / done * (total - done) if done and elapsed > 1 else None,
-        Text(error["en"], error["ko"]) if error else None,
+        _error_text(error) if (folder / _ERROR).exists() else None,
     )
 
 
+def _error_text(error: dict[str, Any]) -> Text:
+    unknown = Text(f"The import failed; see {_LOG} in its folder.", f"가져오기에 실패했어요. 폴더의 {_LOG}를 보세요.")
+    return Text(str(error.get("en", unknown.en)), str(error.get("ko", unknown.ko)))
+
+
+def _read_request(path: Path) -> dict[str, Any] | Text:
+    """Return the state of an import; why it cannot be read; or nothing where it has just ended."""
+    try:
+        state = dict(read_json(path))
+        ImportRequest(**state["request"]), int(state["starts"]), float(state["started"])
+    except FileNotFoundError:
+        return {}
+    except UNREADABLE:
+        return Text(
+            f"{_REQUEST} is damaged. Put this import away and start it again: it resumes.",
+            f"{_REQUEST} 파일이 손상되었어요. 이 가져오기를 닫고 다시 시작하면 이어서 진행돼요.",
+        )
+    return state
+
+
 def _read(path: Path) -> dict[str, Any]:
+    """Return progress or error of an import; nothing where there is none or it is damaged."""
     try:
         return dict(read_json(path))
-    except FileNotFoundError:
+    except UNREADABLE:
         return {}
 
 
@@ -196,8 +227,8 @@ class _ProgressWriter:
 def main(name: str) -> None:
     """Do the import that `import.json` of the dataset `name` requests: the process that `start_import` starts."""
     folder = data_folder() / name
-    state = _read(folder / _REQUEST)
-    if not state:  # dismissed before it began
+    state = _read_request(folder / _REQUEST)
+    if not state or isinstance(state, Text):  # dismissed before it began
         _clean_up(folder)
         return
     os.nice(5)  # pages and predictions come first

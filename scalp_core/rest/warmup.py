@@ -81,16 +81,15 @@ class Warmup:
         raise _warming()
 
     def _export(self, run: Run, network: _Network) -> None:
-        error = None
         try:
             worker.export(run)
         except ScalpError as failure:
             _log.error("not exported: %s", failure)
-            error = failure
-        with self._exporting:
-            self._being_exported.remove(network)
-            if error:
-                self._failed[network] = error
+            with self._exporting:
+                self._failed[network] = failure
+        finally:  # after any other error too, or it would be warming for ever
+            with self._exporting:
+                self._being_exported.remove(network)
 
 
 def _warming() -> ScalpError:

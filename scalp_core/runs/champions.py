@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from scalp_core.data.dataset import Dataset, list_datasets, open_dataset
 from scalp_core.errors import ScalpError
-from scalp_core.files import read_json, write_json, write_text
+from scalp_core.files import UNREADABLE, read_json, write_json, write_text
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import counts_by_group, report
 from scalp_core.metrics.verdict import NEGLIGIBLE
@@ -97,7 +97,7 @@ def check_readable(run: Run) -> None:
         ScalpError: a file cannot be read; the message names it.
     """
     run.check_complete()
-    _ = run.predictions, run.parameters
+    _ = run.predictions, run.parameters, run.preprocessing
     run_report(run)
 
 
@@ -204,7 +204,7 @@ def pins() -> dict[Condition, str]:
         return {Condition(key): str(run_id) for key, run_id in read_json(_pins_path()).items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, AttributeError) as error:
+    except UNREADABLE as error:
         raise ScalpError(
             "bad_pins",
             f"The file {_pins_path().name} in the folder for runs cannot be read, so nothing counts as promoted. Mend "
@@ -260,18 +260,28 @@ def _champion_id(condition: Condition) -> str:
 
 def _log_change(change: Change) -> None:
     path = _changes_path()
-    lines = path.read_text(encoding="utf-8") if path.exists() else ""
+    lines = "".join(f"{line}\n" for line in _log_lines(path))
     write_text(path, lines + json.dumps(asdict(change), ensure_ascii=False) + "\n")
+
+
+def _log_lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        _log.warning("%s cannot be read: %s", path.name, error)
+        return []
 
 
 def changes() -> list[Change]:
     """Read all changes of the pins, the latest first. Broken lines are logged and left out."""
     path, history = _changes_path(), []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+    for line in _log_lines(path):
         try:
             values = json.loads(line)
             history.append(Change(**values | {"condition": Condition(values["condition"])}))
-        except (ValueError, LookupError, TypeError):
+        except UNREADABLE:
             _log.warning("a line of %s cannot be read and is left out", path.name)
     return history[::-1]
 

@@ -6,6 +6,7 @@ stale. The table of files is in docs/design/runs.md; this is the only module tha
 
 import itertools
 import json
+import logging
 import os
 import platform
 import re
@@ -22,7 +23,7 @@ from filelock import FileLock
 from pyarrow import ArrowException
 
 from scalp_core.errors import ScalpError, Text
-from scalp_core.files import is_locked, read_json, sha256, write_json, write_text
+from scalp_core.files import UNREADABLE, is_locked, read_json, sha256, write_json, write_text
 from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS
 from scalp_core.metrics.metrics import PROBABILITIES
@@ -35,7 +36,10 @@ _VOUCHED = ("recipe.json", "history.jsonl", "model.safetensors", "preprocessing.
 # Outputs of the exported network, in this order.
 OUTPUTS = ("probabilities", "evidence", "features")
 _PREDICTED = {"image", "condition", "part", "truth", *PROBABILITIES}  # columns of a prediction table
+_log = logging.getLogger(__name__)
+
 _LOG_SHOWN = 20_000  # characters
+_HISTORY = ("epoch", "train_loss", "valid_loss", "valid_qwk")  # of every epoch
 
 _LOCK_PATIENCE = 10.0  # seconds: longer than another process holds the lock to look at it
 
@@ -184,17 +188,19 @@ class Run:
         path = self.folder / "history.jsonl"
         if not path.exists():
             return pd.DataFrame()
-        lines = path.read_text(encoding="utf-8").splitlines()
         try:
-            return pd.DataFrame([json.loads(line) for line in lines])
-        except ValueError as error:
+            history = pd.DataFrame([dict(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()])
+            if len(history) and history[list(_HISTORY)]["epoch"].isna().any():
+                raise ValueError("an epoch without its number")
+        except UNREADABLE as error:
             raise _damaged(self.id, path.name) from error
+        return history
 
     @property
     def progress(self) -> Progress | None:
         try:
             return Progress(**read_json(self.folder / "progress.json"))
-        except FileNotFoundError:  # before it began, or just ended
+        except UNREADABLE:  # before it began, just ended, or damaged: the next step writes it anew
             return None
 
     @property
@@ -204,6 +210,8 @@ class Run:
             content = (self.folder / "error.txt").read_text(encoding="utf-8")
         except FileNotFoundError:  # it did not fail, or was just resumed
             return Text("", ""), ""
+        except (OSError, ValueError):
+            return _damaged(self.id, "error.txt").text, ""
         en, ko, details = (content + "\n\n").split("\n", 2)
         return Text(en, ko), details.strip()
 
@@ -211,7 +219,7 @@ class Run:
     def log(self) -> str:
         """The end of the training process's output."""
         path = self.folder / "log.txt"
-        return path.read_text(encoding="utf-8", errors="replace")[-_LOG_SHOWN:] if path.exists() else ""
+        return path.read_text(encoding="utf-8", errors="replace")[-_LOG_SHOWN:] if path.is_file() else ""
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -221,8 +229,8 @@ class Run:
             ScalpError: it cannot be read.
         """
         try:
-            manifest: dict[str, Any] = read_json(self.folder / "manifest.json")
-        except (OSError, ValueError) as error:
+            manifest: dict[str, Any] = dict(read_json(self.folder / "manifest.json"))
+        except UNREADABLE as error:
             raise _damaged(self.id, "manifest.json") from error
         return manifest
 
@@ -240,9 +248,12 @@ class Run:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        values = read_json(self.folder / "preprocessing.json")
-        tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-        return Preprocessing(**values | tuples)
+        try:
+            values = read_json(self.folder / "preprocessing.json")
+            tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+            return Preprocessing(**values | tuples)
+        except UNREADABLE as error:
+            raise _damaged(self.id, "preprocessing.json") from error
 
     @property
     def predictions(self) -> pd.DataFrame:
@@ -271,7 +282,12 @@ class Run:
     def earlier_operating_points(self) -> list[OperatingPoint]:
         """Operating points that were replaced, the latest first."""
         paths = sorted(self.folder.glob("operating_point-*.json"), key=lambda path: path.stem, reverse=True)
-        kept, current = [_read_operating_point(path, _changed_ns(path)) for path in paths], self.operating_point
+        current, kept = self.operating_point, []
+        for path in paths:
+            try:
+                kept.append(_read_operating_point(path, _changed_ns(path)))
+            except ScalpError as error:  # the others can still be brought back
+                _log.warning("%s", error)
         return [point for point in kept if point != current]  # a process killed while replacing it left it twice
 
     @property
@@ -456,8 +472,10 @@ class Run:
     @property
     def export_difference(self) -> float | None:
         """The largest difference of a probability between the export and torch; None where it was not exported."""
-        path = self.folder / "export.json"
-        return float(read_json(path)["largest_difference"]) if path.exists() else None
+        try:
+            return float(read_json(self.folder / "export.json")["largest_difference"])
+        except UNREADABLE:  # never exported, or to be exported again
+            return None
 
     def write_serving(self, serving: Serving, facts: dict[str, Any]) -> None:
         """Serve it with these short cuts from now on.
@@ -485,7 +503,7 @@ class Run:
         try:
             speed = read_json(self.folder / "speed.json")
             return float(speed["milliseconds"]) if speed["machine"] == _machine() else None
-        except (FileNotFoundError, ValueError, LookupError, TypeError):  # a damaged file is measured again
+        except UNREADABLE:  # not measured yet; a damaged file is measured again
             return None
 
     def write_milliseconds(self, milliseconds: float) -> None:
@@ -502,13 +520,14 @@ class Run:
     @property
     def exported(self) -> bool:
         """Whether `model.onnx` is there, whole, and made from these weights; otherwise it is made again."""
-        model, facts = self.export_path, self.folder / "export.json"
-        if not model.exists() or not facts.exists():
+        weights = self.manifest["files"]["model.safetensors"]
+        try:
+            facts = read_json(self.folder / "export.json")
+            if facts["weights"] != weights or facts.get("outputs") != [*OUTPUTS]:
+                return False
+            return bool(facts["model"] == sha256(self.export_path))
+        except UNREADABLE:
             return False
-        hashes = read_json(facts)
-        if hashes["weights"] != self.manifest["files"]["model.safetensors"] or hashes.get("outputs") != [*OUTPUTS]:
-            return False
-        return bool(hashes["model"] == sha256(model))
 
 
 def _machine() -> str:
@@ -527,6 +546,9 @@ def _damaged(run_id: str, name: str) -> ScalpError:
 @lru_cache(maxsize=1024)
 def _read_recipe(path: Path, _changed_ns: int) -> tuple[Recipe, dict[str, Any]]:
     values = read_json(path)
+    missing = {"recipe", "index_hash", "evaluation_hash", "synthetic", "created"} - set(values)
+    if missing:
+        raise LookupError(f"{path} lacks {', '.join(sorted(missing))}")
     return recipe_from(values.pop("recipe")), values
 
 
@@ -552,7 +574,7 @@ def _read_operating_point(path: Path, changed_ns: int) -> OperatingPoint:
         return OperatingPoint()
     try:
         return from_json(read_json(path))
-    except (ValueError, LookupError, TypeError) as error:
+    except UNREADABLE as error:
         raise _damaged(path.parent.name, path.name) from error
 
 
@@ -567,8 +589,10 @@ def _read_serving(run: Run, _finished_ns: int, changed_ns: int, int8_changed_ns:
         # The 8-bit network is made from the weights and stays behind when a run is copied.
         int8 = bool(stored["int8"]) and int8_changed_ns > 0 and stored["model"] == sha256(run.int8_path)
         return Serving(bool(stored["reduced"]), int8)
-    except (ValueError, LookupError, TypeError) as error:
-        raise _damaged(run.id, "serving.json") from error
+    except UNREADABLE:
+        # Short cuts only save time: without them the run answers as it was judged.
+        _log.warning("serving.json of run %s cannot be read; it answers without short cuts", run.id)
+        return Serving()
 
 
 def _changed_ns(path: Path) -> int:

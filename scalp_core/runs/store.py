@@ -5,6 +5,7 @@ import logging
 from scalp_core.architectures import weights_file
 from scalp_core.data.dataset import open_dataset
 from scalp_core.errors import ScalpError, Text
+from scalp_core.files import UNREADABLE
 from scalp_core.paths import artifacts_folder
 from scalp_core.runs.recipe import Recipe, bad_field
 from scalp_core.runs.run import Run
@@ -59,15 +60,34 @@ def _check_labels(recipe: Recipe) -> None:
 
 
 def list_runs() -> list[Run]:
-    """Return all runs in order of creation. A folder whose recipe cannot be read is left out and logged."""
-    runs = []
-    for path in artifacts_folder().glob("*/recipe.json"):
+    """Return all runs in order of creation. A folder whose recipe cannot be read is left out; see `damaged_runs`."""
+    return [run for _, _, run in sorted(_all_runs()[0], key=lambda entry: entry[:2])]
+
+
+def damaged_runs() -> list[ScalpError]:
+    """Return an error for every run that is left out because its recipe cannot be read; the message names it."""
+    return [
+        ScalpError(
+            "damaged_recipe",
+            f"recipe.json of run “{name}” cannot be read; the run is left out. Restore the file, or remove the folder.",
+            f"“{name}” 실행의 recipe.json을 읽을 수 없어 목록에서 제외했어요. 파일을 복원하거나 폴더를 지우세요.",
+        )
+        for name in _all_runs()[1]
+    ]
+
+
+def _all_runs() -> tuple[list[tuple[str, str, Run]], list[str]]:
+    runs, damaged = [], []
+    for path in sorted(artifacts_folder().glob("*/recipe.json")):
         run = Run(path.parent)
         try:
             runs.append((run.created, run.id, run))
-        except (OSError, ValueError, LookupError, TypeError):
+        except FileNotFoundError:  # removed meanwhile
+            continue
+        except UNREADABLE:
             _log.warning("recipe.json of run %s cannot be read; the run is left out", run.id)
-    return [run for _, _, run in sorted(runs, key=lambda entry: entry[:2])]
+            damaged.append(run.id)
+    return runs, damaged
 
 
 def finished_runs() -> list[Run]:

@@ -301,7 +301,7 @@ def test_progress_and_history_of_run_that_has_neither(tiny: Dataset) -> None:
     assert run.log == ""
     run.write_progress(Progress("training", 1, 2, 0.5, 10.0))
     assert run.progress == Progress("training", 1, 2, 0.5, 10.0)
-    run.write_history([{"epoch": 1, "train_loss": 1.5}])
+    run.write_history([{"epoch": 1, "train_loss": 1.5, "valid_loss": 1.4, "valid_qwk": 0.1}])
     assert run.history["train_loss"].tolist() == [1.5]
 
 
@@ -396,8 +396,7 @@ def test_optimized_files_need_their_checked_weights(copied: Run) -> None:
     )
     assert copied.serving == Serving(), "trained anew"
     write_text(copied.folder / "serving.json", "{")
-    with pytest.raises(ScalpError, match=r"serving\.json"):
-        _ = copied.serving
+    assert copied.serving == Serving(), "damaged: short cuts only save time"
 
 
 def test_reading_a_run_changes_nothing(copied: Run) -> None:

@@ -1,0 +1,148 @@
+"""One damaged file takes nothing else away: every kind of file, damaged in every way, beside whole ones."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Folders, Trained
+from support.app_driver import open_page, page_text
+
+from scalp_core.data.dataset import damaged_datasets, list_datasets, open_dataset
+from scalp_core.errors import ScalpError
+from scalp_core.importing.background import list_imports, resume_imports
+from scalp_core.inference import predict, session
+from scalp_core.runs import champions
+from scalp_core.runs.queue import active_runs
+from scalp_core.runs.run import Run
+from scalp_core.runs.store import damaged_runs, list_runs
+from ui.shell import PAGES
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(bytes(content))
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def replace_by_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def fill_with_noise(path: Path) -> None:
+    path.write_bytes(b"\xff\x00\xfe{]" * 20)
+
+
+def replace_by_list(path: Path) -> None:
+    path.write_text("[1, 2]", encoding="utf-8")
+
+
+DAMAGES: list[Callable[[Path], None]] = [cut, flip, empty, replace_by_folder, fill_with_noise, replace_by_list]
+FILES = (
+    "data/broken/index.parquet",
+    "data/broken/dataset.json",
+    "data/importing/import.json",
+    "data/importing/progress.json",
+    "data/importing/error.json",
+    "artifacts/champions.json",
+    "artifacts/champions.jsonl",
+    *(
+        f"artifacts/broken/{name}"
+        for name in (
+            *("recipe.json", "manifest.json", "history.jsonl", "preprocessing.json", "predictions.parquet"),
+            *("model.safetensors", "model.onnx", "export.json", "operating_point.json", "serving.json", "speed.json"),
+        )
+    ),
+    "artifacts/failed/error.txt",
+    "artifacts/failed/progress.json",
+)
+
+
+@pytest.fixture
+def workshop(trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A dataset, a finished run, a failed one and an import, each beside whole ones that have to stay."""
+    for name in ("broken", "tiny"):
+        shutil.copytree(trained.dataset.folder, folders.data / name)
+        shutil.copytree(trained.run.folder, folders.artifacts / name)
+    predict.graders(run=Run(folders.artifacts / "broken")).load()
+    (folders.artifacts / "broken" / "serving.json").write_text("{}", encoding="utf-8")
+    (folders.artifacts / "broken" / "speed.json").write_text("{}", encoding="utf-8")
+    shutil.copytree(trained.run.folder, folders.artifacts / "failed")
+    (folders.artifacts / "failed" / "manifest.json").unlink()
+    (folders.artifacts / "failed" / "progress.json").write_text("{}", encoding="utf-8")
+    Run(folders.artifacts / "failed").write_error(Run(folders.artifacts / "failed").recipe.conditions[0].text)
+    (folders.artifacts / "failed" / "progress.json").write_text("{}", encoding="utf-8")
+    for condition in trained.run.recipe.conditions[:2]:
+        champions.promote(condition, Run(folders.artifacts / "broken"), "to be seen")
+    importing = folders.data / "importing"
+    importing.mkdir()
+    request = {"kind": "aihub", "source": "/nowhere"}
+    state = {"request": request, "starts": 9, "started": 0.0}
+    (importing / "import.json").write_text(json.dumps(state), encoding="utf-8")
+    (importing / "progress.json").write_text('{"stage": "reading", "done": 1, "total": 2}', encoding="utf-8")
+    (importing / "error.json").write_text('{"en": "failed", "ko": "실패"}', encoding="utf-8")
+    monkeypatch.setattr("scalp_core.runs.worker.ensure", lambda: None)
+    return folders.data.parent
+
+
+def place_of(workshop: Path, file: str, folders: Folders) -> Path:
+    top, rest = file.split("/", 1)
+    return (folders.data if top == "data" else folders.artifacts) / rest
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_damaged_file_takes_nothing_else_away(workshop: Path, trained: Trained, folders: Folders, file: str) -> None:
+    path = place_of(workshop, file, folders)
+    whole = path.with_name(f".whole-{path.name}")
+    path.replace(whole)
+    for number, damage in enumerate(DAMAGES):
+        shutil.copyfile(whole, path)
+        damage(path)
+        assert "tiny" in [dataset.name for dataset in list_datasets()]
+        assert "tiny" in [run.id for run in list_runs()]
+        answer = predict.grade(trained.picture)
+        assert set(answer.gradings) == set(trained.run.recipe.conditions), damage.__name__
+        active_runs(), champions.changes(), list_imports(), resume_imports()
+        for run in list_runs():
+            _ = run.state, run.error, run.progress, run.log, run.files, run.complete and run.exported
+        if number == FILES.index(file) % len(DAMAGES):
+            for page in PAGES:
+                at = open_page(page)
+                assert not at.exception, (page, damage.__name__, [error.value for error in at.exception])
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_left_out_is_named(workshop: Path, folders: Folders, damage: Callable[[Path], None]) -> None:
+    damage(folders.artifacts / "broken" / "recipe.json")
+    if damage is not flip:  # a flipped byte of a text may leave it readable
+        assert ["broken" in str(error) for error in damaged_runs()] == [True]
+        assert "broken" in page_text(open_page("runs"))
+    if damage is flip:  # in the middle lie pixels' hashes, not the footer
+        return
+    damage(folders.data / "broken" / "index.parquet")
+    assert ["broken" in str(error) for error in damaged_datasets()] == [True]
+    assert "broken" in page_text(open_page("dataset"))
+    with pytest.raises(ScalpError, match="damaged"):
+        open_dataset("broken")
+
+
+def test_a_cut_export_is_made_again(workshop: Path, trained: Trained, folders: Folders) -> None:
+    run = Run(folders.artifacts / "broken")
+    for damage in DAMAGES:
+        damage(run.folder / "export.json")
+        assert not run.exported or damage is flip
+        shutil.rmtree(run.folder / "export.json", ignore_errors=True)
+        session._load.cache_clear()  # as a server that starts
+        predict.graders(run=run).grade(trained.picture)
+        assert run.exported
