@@ -1,8 +1,10 @@
 """Entry of the processes that train or export a run, or measure a recipe: exit codes, and messages of failures."""
 
 import json
+import os
 import sys
 import traceback
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -20,6 +22,7 @@ from scalp_core.learning.train import fit_gate, train
 from scalp_core.parallel import cores
 from scalp_core.runs.recipe import recipe_from
 from scalp_core.runs.run import Run
+from scalp_core.runs.worker import LOCK_HANDED_OVER
 
 _EXPORT_PATIENCE = 600.0  # seconds
 
@@ -37,8 +40,9 @@ def main(arguments: list[str]) -> int:
         return _print_speed()
     task, run = arguments[0], Run(Path(arguments[1]))
     try:
-        # It is worth waiting for an export by another process, but not for a training.
-        with run.lock().acquire(timeout=_EXPORT_PATIENCE if task == "export" else None):
+        # The worker hands the lock over. It is worth waiting for an export by another process, not for a training.
+        patience = _EXPORT_PATIENCE if task == "export" else None
+        with nullcontext() if os.environ.pop(LOCK_HANDED_OVER, "") else run.lock().acquire(timeout=patience):
             if task == "export":
                 if not run.exported:
                     write_export(run, load_network(run), run.preprocessing)

@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 _LOG_SHOWN = 20_000  # characters
 _HISTORY = ("epoch", "train_loss", "valid_loss", "valid_qwk")  # of every epoch
 
-_LOCK_PATIENCE = 10.0  # seconds: longer than another process holds the lock to look at it
+LOCK_PATIENCE = 10.0  # seconds: longer than another process holds the lock to look at it
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class Run:
 
     def lock(self) -> FileLock:
         """Return the lock that the training process holds while it lives."""
-        return FileLock(self.folder / ".lock", timeout=_LOCK_PATIENCE)
+        return FileLock(self.folder / ".lock", timeout=LOCK_PATIENCE)
 
     @property
     def history(self) -> pd.DataFrame:

@@ -4,6 +4,7 @@
 and the browser tab that started it; each training is a process of its own, so the worker survives its death.
 """
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -17,10 +18,11 @@ from scalp_core.errors import ScalpError, Text
 from scalp_core.files import is_locked
 from scalp_core.paths import ROOT, artifacts_folder
 from scalp_core.processes import command, environment
-from scalp_core.runs.run import Run, State, not_writable
+from scalp_core.runs.run import LOCK_PATIENCE, Run, State, not_writable
 from scalp_core.runs.store import list_runs
 
 _LOCK = ".runner.lock"
+LOCK_HANDED_OVER = "SCALP_LOCK_HANDED_OVER"  # in the environment of a training: it holds its run's lock already
 _MAX_DEATHS = 3  # in a row without a finished epoch between them
 MIN_AT_ONCE = 2  # pictures; a batch of one breaks batch normalisation
 _LOG_CAP = 2**20  # bytes
@@ -73,18 +75,19 @@ def _work_through() -> None:
         _wait_for_strays()
         kills = _memory_kills()
         code = _train(run, at_once.get(run.id))
+        memory_ran_out = _memory_kills() > kills
         if not run.state.waiting or code == 0:  # 0: paused, and resumed before the process had ended
             continue
         # It died without an error of its own.
         tried = min(at_once.get(run.id, run.recipe.batch_size), _reached_at_once(run))
-        if _memory_kills() > kills and tried > MIN_AT_ONCE:
+        if memory_ran_out and tried > MIN_AT_ONCE:
             at_once[run.id] = (tried + 1) // 2
             continue
         reached = (run.id, len(run.history))
         deaths[reached] = deaths.get(reached, 0) + 1
         if code > 0 or deaths[reached] >= _MAX_DEATHS:
             del deaths[reached]  # for when it is resumed
-            run.write_error(_death_sentence(code), run.log[-4000:])
+            run.write_error(_death_sentence(code, memory_ran_out), run.log[-4000:])
 
 
 def _reached_at_once(run: Run) -> int:
@@ -130,17 +133,44 @@ def _train(run: Run, at_once: int | None = None) -> int:
     log = run.folder / "log.txt"
     if log.exists() and log.stat().st_size > _LOG_CAP:
         log.write_bytes(log.read_bytes()[-_LOG_CAP // 2 :])
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            command("train", str(run.folder), *([str(at_once)] if at_once else [])),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-            cwd=ROOT,
-            env=environment(),
-            preexec_fn=_be_nice,
-        )
-        return process.wait()
+    lock = take_lock(run)
+    if lock is None:  # another process has just begun to work on it
+        return 0
+    try:
+        with log.open("ab") as out:
+            process = subprocess.Popen(
+                command("train", str(run.folder), *([str(at_once)] if at_once else [])),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd=ROOT,
+                env=environment() | {LOCK_HANDED_OVER: str(lock)},
+                preexec_fn=_be_nice,
+                pass_fds=[lock],
+            )
+    finally:
+        os.close(lock)
+    return process.wait()
+
+
+def take_lock(run: Run) -> int | None:
+    """Take the lock of a run and return its open file, to be handed over to the process that trains it; None if taken.
+
+    Both processes then hold one lock, which the kernel frees when neither is left. So there is no moment, not even
+    while the training imports torch, in which the run looks free.
+    """
+    file = os.open(run.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    deadline = time.monotonic() + LOCK_PATIENCE
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(file)
+                return None
+            time.sleep(0.05)
+        else:
+            return file
 
 
 def _give_way() -> None:
@@ -160,14 +190,21 @@ def _be_nice() -> None:
         out_of_memory.write_text("500", encoding="ascii")  # where memory runs out, the training goes, not the server
 
 
-def _death_sentence(code: int) -> Text:
+def _death_sentence(code: int, memory_ran_out: bool) -> Text:
+    if code < 0 and memory_ran_out:
+        return Text(
+            f"The system ended the training process {_MAX_DEATHS} times as memory ran out. Try a smaller batch_size or "
+            "image_size, then resume.",
+            f"메모리가 부족해 시스템이 학습 프로세스를 {_MAX_DEATHS}번 종료했어요. batch_size나 image_size를 줄이고 "
+            "다시 시작하세요.",
+        )
     if code < 0:
         name = signal.Signals(-code).name
         return Text(
-            f"The training process was ended from outside ({name}) {_MAX_DEATHS} times without finishing an epoch. "
-            "Most often memory ran out: try a smaller batch_size or image_size.",
-            f"학습 프로세스가 에폭을 마치지 못하고 외부에서 {_MAX_DEATHS}번 종료되었어요({name}). 대개 메모리 "
-            "부족이에요. batch_size나 image_size를 줄여 보세요.",
+            f"The training process was ended from outside ({name}) {_MAX_DEATHS} times without finishing an epoch: by "
+            "a person, a program, or a crash. It waits until it is resumed.",
+            f"학습 프로세스가 에폭을 마치지 못하고 외부에서 {_MAX_DEATHS}번 종료되었어요({name}). 사람이나 다른 "
+            "프로그램이 종료했거나 오류로 멈춘 거예요. 다시 시작할 때까지 기다려요.",
         )
     return Text(
         "The training process stopped with an unexpected error; the details are below and in the log.",

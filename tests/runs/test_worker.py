@@ -65,7 +65,7 @@ def test_killed_and_paused_run_finishes_with_one_runner(ground: Folders) -> None
     assert reached >= 1
 
     run.pause()
-    until(lambda: run.state is State.PAUSED)
+    until(lambda: run.state is State.PAUSED, 90)
     run.resume()  # before the process has ended and the runner looked
     until(lambda: run.state in (State.FINISHED, State.FAILED), 90)
     assert run.state is State.FINISHED, run.error
@@ -74,6 +74,28 @@ def test_killed_and_paused_run_finishes_with_one_runner(ground: Folders) -> None
     until(lambda: not workers(ground))
     worker.ensure()
     assert not is_locked(ground.artifacts / ".runner.lock")
+
+
+def test_a_runner_killed_at_once_leaves_no_second_training(ground: Folders) -> None:
+    """Its training holds the lock from its first moment, long before torch is imported."""
+    run = create_run(replace(RECIPE, epochs=3))
+    worker.ensure()
+    until(lambda: trainings(run))
+    (training,) = trainings(run)
+    for runner in workers(ground):
+        os.kill(runner, signal.SIGKILL)
+    assert run.locked
+    worker.ensure()  # another runner: it waits for the training that the first one left
+    seen: set[tuple[int, ...]] = set()
+
+    def finished() -> bool:
+        seen.add(tuple(trainings(run)))
+        return not run.state.active
+
+    until(finished, 120)
+    assert run.state is State.FINISHED, run.error
+    assert seen <= {(training,), ()}
+    assert run.history["epoch"].tolist() == [1, 2, 3]
 
 
 def test_third_death_at_one_place_fails(ground: Folders) -> None:
@@ -91,7 +113,8 @@ def test_third_death_at_one_place_fails(ground: Folders) -> None:
     until(kill_on_sight)
     assert len(killed) == 3
     assert "SIGKILL" in run.error[0].en
-    assert "batch_size" in run.error[0].ko
+    assert "memory" not in run.error[0].en, "nothing tells that it ran out"
+    assert "resumed" in run.error[0].en
     until(lambda: not workers(ground))
 
 

@@ -237,7 +237,7 @@ def test_a_cell_shows_its_pictures(run: Run, tiny: Dataset) -> None:
     at = assert_healthy(lab(rule="argmax", tau="0", lab_cell="here.1.0"))
     selected = set_rule(stored(run), calibration(run), "argmax", 0.0)
     count = int(((displayed.truth == 1) & (decide_grades(selected, displayed) == 0)).sum())
-    message = _EN("lab_cell", side=_EN("lab_here"), truth="1 mild", predicted="0 normal", count=count)
+    message = _EN("lab_cell", matrix=_EN("lab_here"), truth="1 mild", predicted="0 normal", count=count)
     assert message in page_text(at)
 
 
