@@ -5,7 +5,10 @@ Page, REST, batch, training and import all decode with this module.
 
 import io
 import struct
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -108,15 +111,57 @@ def decode(data: bytes, least: tuple[int, int] | None = None) -> Picture:
                 _check_size(width, height)
                 if least:
                     _shrink(image, *least)
-                image.load()
-                pixels = np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+                with _MEMORY.reserved(_BYTES_PER_PIXEL * image.width * image.height):
+                    ImageOps.exif_transpose(image, in_place=True)
+                    pixels = np.asarray(_to_rgb(image))
                 return Picture(pixels, _format_name(image), width, height)
     except UnidentifiedImageError as error:
         raise _not_a_picture("its content is none of these formats", "내용이 이 형식들이 아니에요") from error
     except Image.DecompressionBombError as error:
         raise _too_many_pixels() from error
+    except MemoryError as error:
+        raise no_memory() from error
     except _DAMAGED as error:
         raise _not_a_picture("the file is damaged or cut short", "파일이 손상되었거나 중간에 끊겼어요") from error
+
+
+class MemoryBudget:
+    """Memory that the threads of this process share; who asks for more than is left waits.
+
+    Attributes:
+        limit: bytes. A single request that is larger still gets its turn, alone.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self._used, self._freed = limit, 0, threading.Condition()
+
+    @contextmanager
+    def reserved(self, size: int) -> Iterator[None]:
+        """Wait until `size` bytes are left and hold them."""
+        size = min(size, self.limit)
+        with self._freed:
+            self._freed.wait_for(lambda: self._used + size <= self.limit)
+            self._used += size
+        try:
+            yield
+        finally:
+            with self._freed:
+                self._used -= size
+                self._freed.notify_all()
+
+
+# What decoding takes at its peak in any mode, measured (tests/ground/test_images.py); a file of 100 KB may claim all.
+_BYTES_PER_PIXEL = 17
+_MEMORY = MemoryBudget(_BYTES_PER_PIXEL * MAX_PIXELS)
+
+
+def no_memory() -> ScalpError:
+    """Return the error that memory ran out; waiting helps."""
+    return ScalpError(
+        "no_memory",
+        "There is not enough memory for this picture at the moment. Try again, or send a smaller one.",
+        "지금은 이 사진을 처리할 메모리가 부족해요. 다시 시도하거나 더 작은 사진을 보내세요.",
+    )
 
 
 def _shrink(image: Image.Image, width: int, height: int) -> None:
@@ -221,14 +266,14 @@ def _format_name(image: Image.Image) -> str:
 def _to_rgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I") or image.mode == "F":  # 16 bit grey: scaled, where Pillow would clip
-        grey = np.asarray(image, dtype=np.float64) / 257.0
-        image = Image.fromarray(grey.clip(0, 255).round().astype(np.uint8))
+        grey = np.asarray(image, dtype=np.int32).clip(0, 2**16 - 1)
+        image = Image.fromarray(((grey + 128) // 257).astype(np.uint8))  # rounded: 257 × 255 is 16 bits
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, image.convert("RGBA"))
     if profile and image.mode in ("RGB", "RGBA", "CMYK"):
         image = _to_srgb(image.convert("RGB") if image.mode == "RGBA" else image, profile)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:

@@ -94,12 +94,26 @@ def list_members(
         if len(infos) > MAX_MEMBERS:
             yield Fault("too_large", name, where, f"{len(infos):,} members; at most {MAX_MEMBERS:,} are read")
             return
+        if _overlap(infos):
+            yield Fault("bad_zip", name, where, "members lie on each other, as in a zip bomb")
+            return
         for info in infos:
             if member := _member(info, content, above, where):
                 yield member
     # What zipfile raises on what is no archive or half of one.
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
         yield Fault("bad_zip", name, where, str(error))
+
+
+def _overlap(infos: list[zipfile.ZipInfo]) -> bool:
+    """Return whether two members share bytes: so a small file claims any number of pictures (Fifield 2019)."""
+    end = 0
+    for info in sorted(infos, key=lambda info: info.header_offset):
+        if info.header_offset < end:
+            return True
+        # At least so long: its name and extra field are in the local header, whose lengths are not read here.
+        end = info.header_offset + _LOCAL_HEADER.size + info.compress_size
+    return False
 
 
 def member_count(path: Path) -> int:

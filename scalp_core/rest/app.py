@@ -44,6 +44,7 @@ from scalp_core.rest.error_handlers import (
     error_text,
     on_disconnect,
     on_http_error,
+    on_memory_error,
     on_scalp_error,
     on_unexpected_error,
     status_of,
@@ -370,6 +371,7 @@ def application(limits: ServiceLimits | None = None, settings: Settings = access
             ScalpError: on_scalp_error,
             HTTPException: on_http_error,
             ClientDisconnect: on_disconnect,
+            MemoryError: on_memory_error,
             Exception: on_unexpected_error,
         },
     )

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from scalp_core.errors import ScalpError
+from scalp_core.images import no_memory
 from scalp_core.inference.input_gate import Reason
 from scalp_core.inference.predict import INTENDED_USE
 from scalp_core.rest.schemas import ErrorDetail, ErrorResponse, gate_reasons
@@ -36,6 +37,7 @@ _STATUS = {
     "bad_value_num": 422,
     "not_gradable": 422,
     "not_graded": 422,
+    "no_memory": 503,
     "no_model": 503,
     "no_export": 503,
     "damaged": 503,
@@ -44,7 +46,7 @@ _STATUS = {
     "too_long": 504,
 }
 # Seconds, where waiting helps. A missing model does not come by waiting.
-_RETRY_AFTER = {"warming": 5, "busy": 2, "too_long": 10}
+_RETRY_AFTER = {"no_memory": 5, "warming": 5, "busy": 2, "too_long": 10}
 
 
 class NotGradableError(ScalpError):
@@ -131,6 +133,11 @@ async def on_disconnect(request: Request, _error: ClientDisconnect) -> Response:
     """Note that the client left while sending."""
     request.state.context.outcome = "client_left"
     return Response(status_code=400)  # there is no client to read it
+
+
+async def on_memory_error(request: Request, _error: Exception) -> Response:
+    """Answer where memory ran out anywhere but in decoding."""
+    return await on_scalp_error(request, no_memory())
 
 
 async def on_unexpected_error(request: Request, _error: Exception) -> Response:

@@ -3,6 +3,9 @@
 import io
 import resource
 import struct
+import subprocess
+import sys
+import threading
 import time
 import zlib
 from dataclasses import replace
@@ -10,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
+from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms, ImageOps
@@ -409,3 +413,53 @@ def test_a_thumbnail_keeps_the_shape_and_is_small() -> None:
 
 def test_pillow_itself_is_kept_from_other_formats() -> None:
     assert images.FORMATS == ("JPEG", "PNG", "WEBP")
+
+
+def test_pictures_share_one_memory_budget() -> None:
+    budget = images.MemoryBudget(100)
+    held, waiting = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def large() -> None:
+        waiting.set()
+        with budget.reserved(1000):  # more than there is: alone, but not never
+            order.append("large")
+
+    with budget.reserved(60), budget.reserved(40):
+        thread = threading.Thread(target=large)
+        thread.start()
+        assert waiting.wait(5)
+        assert not held.wait(0.1)
+        order.append("small")
+    thread.join(5)
+    assert order == ["small", "large"]
+
+
+def test_memory_that_runs_out_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(_image: Image.Image) -> Image.Image:
+        raise MemoryError
+
+    monkeypatch.setattr(images, "_to_rgb", exhausted)
+    with pytest.raises(ScalpError) as caught:
+        decode(saved(Image.fromarray(gradient(48, 64)), "PNG"))
+    assert caught.value.code == "no_memory"
+
+
+# Reads a picture in a process of its own, whose peak is its own too.
+PEAK = """
+import resource, sys
+from scalp_core import images
+peak = lambda: 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+data, before = sys.stdin.buffer.read(), peak()
+images.decode(data)
+print(peak() - before)
+"""
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "I;16", "P"])
+def test_decoding_stays_within_what_the_budget_reserves(mode: str) -> None:
+    side = 3000
+    grey = Image.fromarray(np.full((side, side), 30_000, dtype=np.uint16))
+    data = saved(grey if mode == "I;16" else Image.new(mode, (side, side)), "PNG")
+    process = subprocess.run([sys.executable, "-c", PEAK], input=data, capture_output=True, check=True, cwd=ROOT)
+    assert int(process.stdout) < 1.1 * images._BYTES_PER_PIXEL * side**2

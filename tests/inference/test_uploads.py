@@ -1,6 +1,7 @@
 """Uploads: files and zip files, in memory and bounded, whatever is packed into them."""
 
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -208,3 +209,15 @@ def test_every_zip_of_few_flipped_bytes_is_answered() -> None:
                 zlib.crc32(PICTURE),
                 zlib.crc32(flipped),
             )
+
+
+def test_members_that_share_bytes_are_refused() -> None:
+    """One picture under 500 names: the directory alone grows."""
+    archive = packed([("a000.jpg", PICTURE)])
+    at, end = archive.index(b"PK\x01\x02"), archive.rindex(b"PK\x05\x06")
+    entry = archive[at:end]
+    entries = b"".join(entry.replace(b"a000", f"a{number:03d}".encode()) for number in range(500))
+    tail = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 500, 500, len(entries), at, 0)
+    (only,) = read_uploads([("bomb.zip", archive[:at] + entries + tail)])
+    assert isinstance(only.data, ScalpError)
+    assert "lie on each other" in str(only.data)
