@@ -72,6 +72,7 @@ from scalp_core.rest.schemas import (
     predict_all_response,
     predict_response,
 )
+from scalp_core.rest.server import quiet_accept_errors
 from scalp_core.rest.warmup import Warmup
 from scalp_core.runs.champions import champions, score
 from scalp_core.runs.run import Run
@@ -123,6 +124,7 @@ def _context(request: Request) -> RequestContext:
 @asynccontextmanager
 async def answering(app: FastAPI) -> AsyncIterator[None]:
     """Run the routes' lifespan: requests are answered at once, models are loaded in the background."""
+    quiet_accept_errors()
     request_log.setLevel(logging.INFO)
     if not request_log.hasHandlers():
         request_log.addHandler(logging.StreamHandler())

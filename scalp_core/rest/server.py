@@ -3,8 +3,12 @@
 import asyncio
 import logging
 import os
+import resource
 import socket
 import sys
+import time
+from collections import Counter
+from typing import Any, ClassVar
 
 import h11
 import uvicorn
@@ -19,9 +23,10 @@ from scalp_core.parallel import ignore_sigint
 MAX_WORKERS = 64
 
 _APPLICATION = "scalp_core.rest.app:api"  # imported by every worker for itself
-_MAX_CONNECTIONS = 512  # of a worker; further ones are answered 503 at once
+_MAX_CONNECTIONS = 512  # of a process, at most
+_ACCEPT_LOG_SECONDS = 60.0
 _STOP_SECONDS = 30  # for requests that are under way
-_BACKLOG = 1024  # connections that wait to be accepted
+_MAX_BACKLOG = 128  # connections that wait to be accepted, and that are accepted at once
 
 _log = logging.getLogger("uvicorn.error")  # uvicorn's own lines go there
 
@@ -43,8 +48,7 @@ def serve(host: str, port: int, workers: int) -> None:
         access_log=False,  # the application has its own, which names no query
         server_header=False,
         proxy_headers=False,
-        backlog=_BACKLOG,
-        limit_concurrency=_MAX_CONNECTIONS,
+        backlog=min(_MAX_BACKLOG, most_connections() // 2),
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
     _log.info("Listening on http://%s:%d, %d at work", host, port, workers)
@@ -68,6 +72,12 @@ def check_access(host: str) -> None:
         )
 
 
+def most_connections() -> int:
+    """Return how many connections a process may have: half of its files, the other half is for what it reads."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(_MAX_CONNECTIONS, files // 2)
+
+
 class _Workers(Multiprocess):
     """uvicorn's workers, deaf to Ctrl-C until they serve: during their imports it would be a traceback."""
 
@@ -87,7 +97,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
-        listening.listen(_BACKLOG)
+        listening.listen(_MAX_BACKLOG)
     except OSError:
         listening.close()
         raise
@@ -95,21 +105,31 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class TimeoutH11Protocol(H11Protocol):
-    """uvicorn's HTTP/1.1 with the deadlines it lacks: for request heads that do not come and answers not taken.
+    """uvicorn's HTTP/1.1 with the limits it lacks: for heads, bodies and readers that are slow, and for connections.
 
     Attributes:
         head_seconds: from the connection, or the first byte of a later request, to the end of the request's head.
         read_seconds: without the client taking any of an answer that waits for it.
+        linger_seconds: from the end of an answer to that of a body which the answer did not wait for.
+        most_open: connections of this process. One more closes the longest-open one that waits for its client, of the
+            address that has the most.
     """
 
     head_seconds = 10.0
     read_seconds = 30.0
+    linger_seconds = 2.0
+    most_open = most_connections()
 
+    _open: ClassVar[dict[H11Protocol, str]] = {}  # with the client's address, the oldest first
     _head: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
+    _lingering: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._open[self] = self.client[0] if self.client else ""
+        if len(self._open) > self.most_open:
+            self._close_a_waiting_one()
         # asyncio does so only for sockets that were made as TCP, which Streamlit's is not. With Nagle's algorithm on,
         # every answer on a kept connection waits 40 ms for the client's system to acknowledge the head.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -121,9 +141,28 @@ class TimeoutH11Protocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        for timer in (self._head, self._reading):
+        self._open.pop(self, None)
+        for timer in (self._head, self._reading, self._lingering):
             if timer:
                 timer.cancel()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        self._open.pop(self, None)  # from now on Streamlit's own
+        super().handle_websocket_upgrade(event)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        # uvicorn would wait for the rest of the body as long as a byte comes now and then.
+        if self.conn.their_state is h11.SEND_BODY and not self.transport.is_closing():
+            self._lingering = self.loop.call_later(self.linger_seconds, self.transport.close)
+
+    def _close_a_waiting_one(self) -> None:
+        """Make room: close a connection whose client keeps us waiting; without one, this one."""
+        waiting = [protocol for protocol in self._open if protocol is not self and _waits_for_client(protocol)]
+        held = Counter(self._open[protocol] for protocol in waiting)
+        victim = max(waiting, key=lambda protocol: held[self._open[protocol]], default=self)
+        self._open.pop(victim, None)
+        victim.transport.abort()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -152,6 +191,30 @@ class TimeoutH11Protocol(H11Protocol):
             self._watch_reading()
         else:
             self.transport.abort()
+
+
+def _waits_for_client(protocol: H11Protocol) -> bool:
+    """Return whether a connection has no whole request at the moment."""
+    return protocol.conn.their_state in (h11.IDLE, h11.SEND_BODY)
+
+
+def quiet_accept_errors() -> None:
+    """Let the running loop say at most once a minute that no more connections can be accepted.
+
+    asyncio says so for every connection that waits, thousands a second (155 MB of log in 36 s), and then goes on.
+    """
+    loop = asyncio.get_running_loop()
+    said = -_ACCEPT_LOG_SECONDS
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        nonlocal said
+        if "out of system resource" not in context.get("message", ""):
+            loop.default_exception_handler(context)
+        elif time.monotonic() - said >= _ACCEPT_LOG_SECONDS:
+            said = time.monotonic()
+            _log.error("No more connections can be accepted: too many open files. Said once a minute.")
+
+    loop.set_exception_handler(handle)
 
 
 def use_timeout_protocol() -> None:

@@ -13,11 +13,12 @@ import uvicorn
 from conftest import until
 
 from scalp_core.rest import app
-from scalp_core.rest.server import TimeoutH11Protocol
+from scalp_core.rest.server import TimeoutH11Protocol, listen, quiet_accept_errors
 
 
 class Hasty(TimeoutH11Protocol):
     head_seconds = 0.5
+    linger_seconds = 0.5
     read_seconds = 0.5
     undelayed: ClassVar[list[int]] = []  # of each connection, whether Nagle's algorithm is off
 
@@ -105,3 +106,60 @@ def test_an_answer_that_is_not_read_is_dropped(hasty: int) -> None:
     whole = len(httpx.get(f"http://127.0.0.1:{hasty}{large}").content)
     assert taken.startswith(b"HTTP/1.1 200 ")
     assert len(taken) < whole  # a client that takes it gets all of it
+
+
+def test_a_body_that_drips_after_its_answer_is_not_waited_for(hasty: int) -> None:
+    with connected(hasty) as client:
+        client.sendall(b"POST /api/nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\n")
+        assert client.recv(10_000).startswith(b"HTTP/1.1 404 ")
+        assert any(refused_letter(client, letter) for letter in b"a" * 200)
+
+
+class Crowded(Hasty):
+    head_seconds = 60.0
+    most_open = 8
+
+
+def test_more_connections_than_places_close_those_that_wait() -> None:
+    """The longest-open one goes first, and a whole request is answered meanwhile."""
+    listening = listen("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app.application(), http=Crowded, log_config=None))
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    try:
+        until(lambda: server.started)
+        clients = [connected(port) for _ in range(20)]
+        for client in clients:
+            client.sendall(REQUEST[:-2])
+        assert httpx.get(f"http://127.0.0.1:{port}/api/health").status_code == 200
+        clients[-1].sendall(REQUEST[-2:])
+        assert clients[-1].recv(100).startswith(b"HTTP/1.1 200 ")
+        assert [is_closed(client) for client in clients[:12]] == [True] * 12
+        for client in clients:
+            client.close()
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+def is_closed(client: socket.socket) -> bool:
+    try:
+        return client.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_too_many_open_files_are_said_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    async def flood() -> None:
+        quiet_accept_errors()
+        loop = asyncio.get_running_loop()
+        for _ in range(1000):
+            loop.call_exception_handler({"message": "socket.accept() out of system resource"})
+        loop.call_exception_handler({"message": "something else"})
+
+    asyncio.run(flood())
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == [
+        "No more connections can be accepted",
+        "something else",
+    ]
