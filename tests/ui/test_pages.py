@@ -713,3 +713,33 @@ def test_link_to_absent_data_set_names_its_substitute(trained: Trained, name: st
     for data, message in (("gone", True), ("tiny", False)):
         at = assert_healthy(open_page(name, "ko", source="example", data=data))
         assert (words in texts(at.warning)) == message
+
+
+VIEWS = [
+    ("home", ""),
+    ("diagnose", ""),
+    ("runs", ""),
+    *(("dataset", view) for view in ("pictures", "labels", "audit", "map", "import")),
+    *(("compare", view) for view in ("leaderboard", "wall", "differences", "decision", "best")),
+]
+
+
+CLOSED = ("expander", "expandable", "status")
+
+
+def prose(block: Any) -> Iterator[str]:
+    """Sentences, headings and labels of widgets in this part of a page; not options, tables, or what is closed."""
+    for element in block.children.values():
+        label = getattr(element, "label", "")
+        if isinstance(label, str) and element.type not in CLOSED:
+            yield label
+        if element.type in ("markdown", "caption", "heading", "title", "subheader", "alert", "info", "warning", "text"):
+            yield element.value
+        if getattr(element, "children", None) and element.type not in CLOSED:
+            yield from prose(element)
+
+
+@pytest.mark.parametrize(("page", "view"), VIEWS)
+def test_a_page_has_under_150_words_before_anything_is_opened(trained: Trained, page: str, view: str) -> None:
+    at = assert_healthy(open_page(page, "en", view=view, data="tiny"))
+    assert len(" ".join(prose(at.main)).split()) < 150

@@ -55,9 +55,13 @@ def _show_finding(dataset: Dataset, finding: Finding, condition: Condition, say:
     icon, colour = _BADGES[finding.severity]
     with st.container(border=True):
         severity = f":{colour}-badge[{icon} {say.of(finding.severity.text)}]"
-        st.markdown(f"{severity} **{say.of(finding.title)}**  \n{say.plain(finding.text)}")
-        if finding.figures is not None:
+        closed = finding.severity is not FindingSeverity.ERROR  # the title says enough until it is opened
+        st.markdown(f"{severity} **{say.of(finding.title)}**" + ("" if closed else f"  \n{say.plain(finding.text)}"))
+        if closed or finding.figures is not None:
             with st.expander(say("audit_figures")):
-                st.dataframe(_in_words(finding.figures, say), hide_index=True, alt=say.of(finding.title))
+                if closed:
+                    st.markdown(say.plain(finding.text))
+                if finding.figures is not None:
+                    st.dataframe(_in_words(finding.figures, say), hide_index=True, alt=say.of(finding.title))
         if finding.images and st.toggle(say("audit_images"), key=f"audit-{finding.key}"):
             show_thumbnails(dataset, rows_of(dataset, list(finding.images[:PER_PAGE])), condition, finding.key, say)

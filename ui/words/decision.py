@@ -7,8 +7,7 @@ from scalp_core.terms import capitalized
 WORDS = {
     # the view that tries one
     "lab_note": Text(
-        "Change how probabilities become grades; nothing is stored until you save. Choose on calibration, check on "
-        "validation; the test split stays untouched.",
+        "Nothing is stored until you save. Choose on calibration, check on validation; the test split stays untouched.",
         "확률로 등급을 정하는 방법을 시험해 보세요. 저장하기 전에는 아무것도 바뀌지 않아요. 보정 분할에서 고르고 검증 분할에서 확인하세요. 테스트 "
         "분할은 쓰지 않아요.",
     ),
@@ -16,7 +15,7 @@ WORDS = {
     "lab_seed": Text("seed {seed} · {run}", "시드 {seed} · {run}"),
     "lab_unlabelled": Text("No labels for this condition in this split.", "이 분할에는 이 증상의 라벨이 없어요."),
     "lab_images": Text(
-        "{images:,} labelled pictures ({part}), {rarest:,} of the rarest grade: small differences are chance.",
+        "{images:,} labelled pictures ({part}), {rarest:,} of the rarest grade.",
         "{part} 분할의 라벨 있는 사진 {images:,}장, 가장 드문 등급 {rarest:,}장. 작은 차이는 우연일 수 있어요.",
     ),
     "point_rule": capitalized(terms.DECISION_RULE),
@@ -52,17 +51,17 @@ WORDS = {
         "{matrix}: 라벨 {truth}, 예측 {predicted} – 사진 {count}장",
     ),
     "lab_curves": Text(
-        "Selected rule over τ on this split. Fitted: highest QWK on calibration above the recall floor (dashed).",
-        "고른 규칙에서 τ를 바꿨을 때 이 분할의 값이에요. 최적값은 보정 분할에서 재현율 하한(점선)을 지키며 QWK가 가장 높은 값이에요.",
+        "Selected rule over τ on this split; dashed: the recall floor.",
+        "고른 규칙에서 τ를 바꿨을 때 이 분할의 값이에요. 점선은 재현율 하한이에요.",
     ),
     "lab_curves_alt": Text("QWK and worst-grade recall over τ", "τ에 따른 QWK와 등급별 최저 재현율"),
     "lab_save": Text("Save as operating point", "운영점으로 저장"),
     "lab_saves": Text(
-        "Run {run} will grade {condition} by: {way}. Earlier versions are kept.",
+        "Run {run} will grade {condition} by: {way}.",
         "{run} 실행의 {condition} 판정 방법: {way}. 이전 버전은 보관돼요.",
     ),
     "lab_answers": Text(
-        "This run is in use for {condition}: grading and REST change with the next request.",
+        "In use for {condition}: grading and REST change at once.",
         "{condition}에 사용 중인 실행이에요. 등급 추정과 REST는 다음 요청부터 바뀌어요.",
     ),
     "lab_waits": Text(
