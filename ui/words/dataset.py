@@ -103,7 +103,7 @@ WORDS = {
     "dataset_shown": Text("{count:,} pictures selected.", "사진 {count:,}장 선택됨."),
     # audit
     "audit_note": Text(
-        "Problems that can mislead a model or its evaluation, over all pictures; filters do not apply.",
+        "Problems that can mislead a model or its evaluation, over all pictures.",
         "모델이나 평가를 그르칠 수 있는 문제예요. 필터와 관계없이 모든 사진을 점검해요.",
     ),
     "audit_fine": Text("No problems: {count} checks", "이상 없음: {count}개 항목"),
