@@ -137,6 +137,16 @@ def test_what_is_left_out_is_named(workshop: Path, folders: Folders, damage: Cal
         open_dataset("broken")
 
 
+def test_names_of_a_foreign_recipe_become_no_links(workshop: Path, folders: Folders) -> None:
+    path = folders.artifacts / "broken" / "recipe.json"
+    values = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("architecture", "data"):
+        foreign = values | {"recipe": values["recipe"] | {name: "[here](http://evil.example)"}}
+        path.write_text(json.dumps(foreign), encoding="utf-8")
+        assert ["broken" in str(error) for error in damaged_runs()] == [True]
+        assert "evil" not in page_text(open_page("runs"))
+
+
 def test_a_cut_export_is_made_again(workshop: Path, trained: Trained, folders: Folders) -> None:
     run = Run(folders.artifacts / "broken")
     for damage in DAMAGES:

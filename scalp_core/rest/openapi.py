@@ -77,8 +77,9 @@ _PARAMETERS = [
         "name": "X-Request-ID",
         "in": "header",
         "required": False,
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
-        "description": "Your id of this request; comes back in the answer's header and in errors.",
+        "schema": {"type": "string"},  # no pattern: others are accepted, and replaced
+        "description": "Your id of this request, 1–64 letters, digits, `-` or `_`; comes back in the answer's header "
+        "and in errors. Any other value is replaced by one of ours.",
     },
 ]
 

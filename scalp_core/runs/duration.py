@@ -32,9 +32,9 @@ from scalp_core.runs.store import check_recipe
 _SAMPLE = 8  # pictures that are read to time it
 _LEARNED_BATCHES, _GRADED_BATCHES = 4, 3  # that the measuring process works through
 _NICENESS = 10  # as of the worker's trainings
-# Tracing a network for its export is a single thread of Python at work, as importing torch is: of the five families the
-# smallest take 0.8 to 1.8 times as long.
-_EXPORT_IN_STARTS = 1.5
+# Tracing a network for its export is a single thread of Python at work, as importing torch is: 0.4 to 1.0 s of the five
+# smallest, where a start takes about 6.
+_EXPORT_IN_STARTS = 0.15
 _EPOCH_OVERHEAD = 0.3  # seconds an epoch that are not spent on pictures: report, history, checkpoint
 
 

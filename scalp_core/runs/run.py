@@ -22,6 +22,8 @@ import pandas as pd
 from filelock import FileLock
 from pyarrow import ArrowException
 
+from scalp_core.architectures import ARCHITECTURE_NAME
+from scalp_core.data.dataset import NAME
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import UNREADABLE, is_locked, read_json, sha256, write_json, write_text
 from scalp_core.images import Preprocessing
@@ -549,7 +551,11 @@ def _read_recipe(path: Path, _changed_ns: int) -> tuple[Recipe, dict[str, Any]]:
     missing = {"recipe", "index_hash", "evaluation_hash", "synthetic", "created"} - set(values)
     if missing:
         raise LookupError(f"{path} lacks {', '.join(sorted(missing))}")
-    return recipe_from(values.pop("recipe")), values
+    recipe = recipe_from(values.pop("recipe"))
+    # Shown as they are, in tables and headings: a file from elsewhere must not bring links along.
+    if not ARCHITECTURE_NAME.fullmatch(recipe.architecture) or not NAME.fullmatch(recipe.data):
+        raise ValueError(f"{path} names no architecture or no dataset")
+    return recipe, values
 
 
 @lru_cache(maxsize=64)
