@@ -29,7 +29,7 @@ def errors(say: Say) -> Iterator[None]:
 def show_damaged(damaged: Iterable[ScalpError], say: Say) -> None:
     """Show what is left out of a list because it is damaged."""
     for error in damaged:
-        st.warning(say.plain(error.text), icon=":material/broken_image:")
+        st.error(say.plain(error.text), icon=":material/broken_image:")
 
 
 def _gone(path: Path) -> Text:

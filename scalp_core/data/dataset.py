@@ -230,12 +230,12 @@ def _metadata(path: Path, _changed_ns: int) -> dict[bytes, bytes]:
 @lru_cache(maxsize=96)
 def _read_column(path: Path, _changed_ns: int, name: str) -> pd.Series:
     categories = [name] if name in _CATEGORIES or name.startswith(META) else None
-    # Half the time of pq.read_table, which would look for a whole folder of files.
-    with _reading(path):
-        table = pq.ParquetFile(path, read_dictionary=categories).read([name])
     # A hash of 64 bits does not survive as a floating-point number, which a null would make of it.
     types = {pa.uint64(): pd.UInt64Dtype()}
-    column: pd.Series = table.unify_dictionaries().column(0).to_pandas(types_mapper=types.get)
+    with _reading(path):
+        # Half the time of pq.read_table, which would look for a whole folder of files.
+        table = pq.ParquetFile(path, read_dictionary=categories).read([name])
+        column: pd.Series = table.unify_dictionaries().column(0).to_pandas(types_mapper=types.get)
     return column
 
 
