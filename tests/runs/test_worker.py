@@ -66,7 +66,8 @@ def test_killed_and_paused_run_finishes_with_one_runner(ground: Folders) -> None
 
     run.pause()
     until(lambda: run.state is State.PAUSED, 90)
-    run.resume()  # before the process has ended and the runner looked
+    run.resume()
+    worker.ensure()  # as the page does: the runner may have looked before it was resumed
     until(lambda: run.state in (State.FINISHED, State.FAILED), 90)
     assert run.state is State.FINISHED, run.error
     assert run.history["epoch"].tolist() == list(range(1, 9))
