@@ -68,7 +68,8 @@ def _state_words(say: Say, run: Run) -> tuple[str, str, str]:
         history = run.history
     except ScalpError:  # the reason is shown where the run is opened
         return say("runs_damaged"), "–", "–"
-    return say.of(run.state.text), str(len(history)), f"{history['valid_qwk'].max():.3f}" if len(history) else "–"
+    kappa = f"{history['valid_qwk'].max():.3f}" if "valid_qwk" in history else "–"
+    return say.of(run.state.text), str(len(history)), kappa
 
 
 def _choose_run(say: Say, runs: dict[str, Run]) -> Run:
@@ -136,10 +137,11 @@ def _show_buttons(say: Say, run: Run, state: State) -> None:
 
 def _show_curves(say: Say, run: Run) -> None:
     history = run.history
-    if history.empty:
+    measures = ("valid_qwk", "valid_loss", "train_loss")
+    if history.empty or not set(measures) <= set(history):
         st.caption(say("no_epoch"))
         return
-    for column, measure in zip(st.columns(3), ("valid_qwk", "valid_loss", "train_loss"), strict=True):
+    for column, measure in zip(st.columns(3), measures, strict=True):
         figure = learning_curves({run.id: history}, measure, say.language).update_layout(showlegend=False, height=240)
         column.plotly_chart(figure, key=f"depth-{measure}", alt=say("runs_curves"))
 

@@ -12,8 +12,9 @@ from scalp_core.inference.input_gate import Gate, Reason
 from scalp_core.inference.session import Floats, Outputs
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition, ScalpType, Severity, scalp_type
 from scalp_core.metrics.operating_point import Decision, OperatingPoint, PerGrade, per_grade
-from scalp_core.runs.champions import champions
+from scalp_core.runs.champions import champions, split_readable
 from scalp_core.runs.run import Run, Serving
+from scalp_core.runs.store import list_runs
 
 INTENDED_USE = "research_only"
 
@@ -148,11 +149,22 @@ def graders(conditions: Sequence[Condition] = CONDITIONS, run: Run | None = None
 
 
 def no_model() -> ScalpError:
-    """Return the error that no run answers for the conditions."""
+    """Return the error that no run answers for the conditions; it names the damaged ones that might have."""
+    damaged = [error.text for error in split_readable(run for run in list_runs() if run.finished)[1].values()]
     return ScalpError(
         "no_model",
-        "No finished run grades this yet. Train one from the sidebar or with python -m training.train.",
-        "이 증상의 등급을 추정할 완료된 실행이 없어요. 사이드바나 python -m training.train으로 학습하세요.",
+        " ".join(
+            [
+                "No finished run grades this yet. Train one from the sidebar or with python -m training.train.",
+                *(text.en for text in damaged),
+            ]
+        ),
+        " ".join(
+            [
+                "이 증상의 등급을 추정할 완료된 실행이 없어요. 사이드바나 python -m training.train으로 학습하세요.",
+                *(text.ko for text in damaged),
+            ]
+        ),
     )
 
 

@@ -204,14 +204,14 @@ def quiet_accept_errors() -> None:
     asyncio says so for every connection that waits, thousands a second (155 MB of log in 36 s), and then goes on.
     """
     loop = asyncio.get_running_loop()
-    said = -_ACCEPT_LOG_SECONDS
+    logged_at = -_ACCEPT_LOG_SECONDS
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        nonlocal said
+        nonlocal logged_at
         if "out of system resource" not in context.get("message", ""):
             loop.default_exception_handler(context)
-        elif time.monotonic() - said >= _ACCEPT_LOG_SECONDS:
-            said = time.monotonic()
+        elif time.monotonic() - logged_at >= _ACCEPT_LOG_SECONDS:
+            logged_at = time.monotonic()
             _log.error("No more connections can be accepted: too many open files. Said once a minute.")
 
     loop.set_exception_handler(handle)

@@ -41,7 +41,6 @@ _PREDICTED = {"image", "condition", "part", "truth", *PROBABILITIES}  # columns 
 _log = logging.getLogger(__name__)
 
 _LOG_SHOWN = 20_000  # characters
-_HISTORY = ("epoch", "train_loss", "valid_loss", "valid_qwk")  # of every epoch
 
 LOCK_PATIENCE = 10.0  # seconds: longer than another process holds the lock to look at it
 
@@ -192,7 +191,7 @@ class Run:
             return pd.DataFrame()
         try:
             history = pd.DataFrame([dict(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()])
-            if len(history) and history[list(_HISTORY)]["epoch"].isna().any():
+            if len(history) and history["epoch"].isna().any():
                 raise ValueError("an epoch without its number")
         except UNREADABLE as error:
             raise _damaged(self.id, path.name) from error

@@ -59,7 +59,7 @@ def endure(run: Run, kills: int, seconds: float, seed: int) -> Endured:
             endured.kills += killed
             endured.while_saving += saving
             endured.after_epochs += (len(run.history),)
-    until(lambda: not run.state.active, _PATIENCE)
+    until(lambda: not run.state.active and not run.locked, _PATIENCE)  # the export comes after the manifest
     return endured
 
 
