@@ -32,13 +32,12 @@ from scalp_core.runs import worker
 
 HOME = Path(__file__).resolve().parent / "Home.py"
 _DEFAULT_PORT, _DEFAULT_HOST = "8501", "127.0.0.1"
-_EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  where `streamlit run` listens without a setting
 
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Resume trainings that a restart interrupted, and load the models, both beside serving."""
-    check_access(st.get_option("server.address") or _EVERY_ADDRESS)
+    check_access(str(st.get_option("server.address") or ""))
     # In a thread of its own: a folder that cannot be written is no reason not to show its content.
     if not access().read_only:
         threading.Thread(target=worker.ensure, name="ensure", daemon=True).start()

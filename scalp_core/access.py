@@ -130,7 +130,11 @@ def _bad_setting(name: str, en: str, ko: str) -> ScalpError:
 
 
 def is_exposed(address: str, settings: Access) -> bool:
-    """Return whether others than this machine can reach a server at this address and change something there."""
+    """Return whether others than this machine can reach a server at this address and change something there.
+
+    Args:
+        address: on which it listens; empty: on all of this machine's.
+    """
     if settings.token or settings.read_only:
         return False
     try:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,25 @@ def is_locked(path: Path) -> bool:
         except BlockingIOError:
             return True
     return False
+
+
+def take_lock(path: Path, seconds: float) -> int | None:
+    """Take the lock at `path` and return its open file; None if another process holds it for so many seconds.
+
+    A child process can inherit the file: both then hold one lock, which the kernel frees when neither is left.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(file)
+                return None
+            time.sleep(0.05)
+        else:
+            return file
 
 
 # A spreadsheet runs text that begins so as a formula (OWASP, CSV Injection); full-width letters are read as well.

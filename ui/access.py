@@ -13,7 +13,6 @@ from scalp_core.access import access, is_exposed
 from ui.words import Say
 
 _ACCEPTED = "accepted-token"  # the hash of the token that this session has given
-_EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  where Streamlit listens without a setting
 
 
 def may_change() -> bool:
@@ -61,7 +60,7 @@ def ask_for_token(say: Say) -> None:
 
 def warn_if_exposed(say: Say) -> None:
     """Warn where others can reach this server and change something."""
-    if is_exposed(st.get_option("server.address") or _EVERY_ADDRESS, access()):
+    if is_exposed(str(st.get_option("server.address") or ""), access()):
         st.warning(say("access_exposed"), icon=":material/lock_open:")
 
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import h11
 import uvicorn
 import uvicorn.config
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.supervisors import Multiprocess
 
 from scalp_core.access import access, is_exposed
@@ -68,7 +68,7 @@ def check_access(host: str) -> None:
         _log.warning(
             "ANYONE who reaches %s can use this server: it listens beyond this machine, without a token. "
             "Set SCALP_TOKEN, or SCALP_READ_ONLY=1.",
-            host,
+            host or "this machine",
         )
 
 
@@ -154,7 +154,11 @@ class TimeoutH11Protocol(H11Protocol):
         super().on_response_complete()
         # uvicorn would wait for the rest of the body as long as a byte comes now and then.
         if self.conn.their_state is h11.SEND_BODY and not self.transport.is_closing():
-            self._lingering = self.loop.call_later(self.linger_seconds, self.transport.close)
+            self._lingering = self.loop.call_later(self.linger_seconds, self._end_lingering, self.cycle)
+
+    def _end_lingering(self, answered: RequestResponseCycle) -> None:
+        if self.cycle is answered and self.conn.their_state is h11.SEND_BODY:  # and no later request
+            self.transport.close()
 
     def _close_a_waiting_one(self) -> None:
         """Make room: close a connection whose client keeps us waiting; without one, this one."""

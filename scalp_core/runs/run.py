@@ -25,7 +25,7 @@ from pyarrow import ArrowException
 from scalp_core.architectures import ARCHITECTURE_NAME
 from scalp_core.data.dataset import NAME
 from scalp_core.errors import ScalpError, Text
-from scalp_core.files import UNREADABLE, is_locked, read_json, sha256, write_json, write_text
+from scalp_core.files import UNREADABLE, is_locked, read_json, sha256, take_lock, write_json, write_text
 from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS
 from scalp_core.metrics.metrics import PROBABILITIES
@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 _LOG_SHOWN = 20_000  # characters
 
-LOCK_PATIENCE = 10.0  # seconds: longer than another process holds the lock to look at it
+_LOCK_PATIENCE = 10.0  # seconds: longer than another process holds the lock to look at it
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,14 @@ class Run:
 
     def lock(self) -> FileLock:
         """Return the lock that the training process holds while it lives."""
-        return FileLock(self.folder / ".lock", timeout=LOCK_PATIENCE)
+        return FileLock(self.folder / ".lock", timeout=_LOCK_PATIENCE)
+
+    def take_lock(self) -> int | None:
+        """Take that lock for a training process and return its open file, which the process inherits; None if held.
+
+        So there is no moment, not even while the training imports torch, in which the run looks free.
+        """
+        return take_lock(self.folder / ".lock", _LOCK_PATIENCE)
 
     @property
     def history(self) -> pd.DataFrame:

@@ -4,7 +4,6 @@
 and the browser tab that started it; each training is a process of its own, so the worker survives its death.
 """
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -18,7 +17,7 @@ from scalp_core.errors import ScalpError, Text
 from scalp_core.files import is_locked
 from scalp_core.paths import ROOT, artifacts_folder
 from scalp_core.processes import command, environment
-from scalp_core.runs.run import LOCK_PATIENCE, Run, State, not_writable
+from scalp_core.runs.run import Run, State, not_writable
 from scalp_core.runs.store import list_runs
 
 _LOCK = ".runner.lock"
@@ -133,7 +132,7 @@ def _train(run: Run, at_once: int | None = None) -> int:
     log = run.folder / "log.txt"
     if log.exists() and log.stat().st_size > _LOG_CAP:
         log.write_bytes(log.read_bytes()[-_LOG_CAP // 2 :])
-    lock = take_lock(run)
+    lock = run.take_lock()
     if lock is None:  # another process has just begun to work on it
         return 0
     try:
@@ -151,26 +150,6 @@ def _train(run: Run, at_once: int | None = None) -> int:
     finally:
         os.close(lock)
     return process.wait()
-
-
-def take_lock(run: Run) -> int | None:
-    """Take the lock of a run and return its open file, to be handed over to the process that trains it; None if taken.
-
-    Both processes then hold one lock, which the kernel frees when neither is left. So there is no moment, not even
-    while the training imports torch, in which the run looks free.
-    """
-    file = os.open(run.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    deadline = time.monotonic() + LOCK_PATIENCE
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(file)
-                return None
-            time.sleep(0.05)
-        else:
-            return file
 
 
 def _give_way() -> None:

@@ -221,7 +221,7 @@ def test_full_disk_while_caching_features_fails(
 
 
 def test_two_processes_never_train_the_same_run(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scalp_core.runs.run, "LOCK_PATIENCE", 0.2)
+    monkeypatch.setattr(scalp_core.runs.run, "_LOCK_PATIENCE", 0.2)
     run = create_run(RECIPE)
     with run.lock():
         assert process.main(["train", str(run.folder)]) == 3

@@ -115,6 +115,17 @@ def test_a_body_that_drips_after_its_answer_is_not_waited_for(hasty: int) -> Non
         assert any(refused_letter(client, letter) for letter in b"a" * 200)
 
 
+def test_a_body_that_ends_after_its_answer_keeps_the_connection(hasty: int) -> None:
+    with connected(hasty) as client:
+        client.sendall(b"POST /api/nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n")
+        assert client.recv(10_000).startswith(b"HTTP/1.1 404 ")
+        client.sendall(b"a" * 9)
+        for _ in range(2):
+            client.sendall(REQUEST)
+            assert client.recv(10_000).startswith(b"HTTP/1.1 200 ")
+            time.sleep(2 * Hasty.linger_seconds)
+
+
 class Crowded(Hasty):
     head_seconds = 60.0
     most_open = 8
