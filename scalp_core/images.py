@@ -5,10 +5,7 @@ Page, REST, batch, training and import all decode with this module.
 
 import io
 import struct
-import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +13,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from scalp_core.errors import ScalpError
+from scalp_core.memory_budget import MemoryBudget, no_memory
 
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3), sRGB
 
@@ -125,43 +123,9 @@ def decode(data: bytes, least: tuple[int, int] | None = None) -> Picture:
         raise _not_a_picture("the file is damaged or cut short", "파일이 손상되었거나 중간에 끊겼어요") from error
 
 
-class MemoryBudget:
-    """Memory that the threads of this process share; who asks for more than is left waits.
-
-    Attributes:
-        limit: bytes. A single request that is larger still gets its turn, alone.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self.limit, self._used, self._freed = limit, 0, threading.Condition()
-
-    @contextmanager
-    def reserved(self, size: int) -> Iterator[None]:
-        """Wait until `size` bytes are left and hold them."""
-        size = min(size, self.limit)
-        with self._freed:
-            self._freed.wait_for(lambda: self._used + size <= self.limit)
-            self._used += size
-        try:
-            yield
-        finally:
-            with self._freed:
-                self._used -= size
-                self._freed.notify_all()
-
-
 # What decoding takes at its peak in any mode, measured (tests/ground/test_images.py); a file of 100 KB may claim all.
 _BYTES_PER_PIXEL = 17
 _MEMORY = MemoryBudget(_BYTES_PER_PIXEL * MAX_PIXELS)
-
-
-def no_memory() -> ScalpError:
-    """Return the error that memory ran out; waiting helps."""
-    return ScalpError(
-        "no_memory",
-        "There is not enough memory for this picture at the moment. Try again, or send a smaller one.",
-        "지금은 이 사진을 처리할 메모리가 부족해요. 다시 시도하거나 더 작은 사진을 보내세요.",
-    )
 
 
 def _shrink(image: Image.Image, width: int, height: int) -> None:

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
@@ -63,6 +63,18 @@ def parallel_map(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def started_threads(count: int, name: str) -> ThreadPoolExecutor:
+    """Return a pool whose threads all run already.
+
+    Python waits for ever for a thread that finds no memory to begin, and so would whatever hands work to the pool.
+    """
+    pool, all_run = ThreadPoolExecutor(count, thread_name_prefix=name), threading.Barrier(count + 1)
+    for _ in range(count):
+        pool.submit(all_run.wait)
+    all_run.wait()
+    return pool
 
 
 @contextmanager

@@ -8,8 +8,9 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,11 +19,13 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, RuntimeException
 
 from scalp_core import images
 from scalp_core.errors import ScalpError
 from scalp_core.images import Pixels, Preprocessing
-from scalp_core.parallel import cores
+from scalp_core.memory_budget import no_memory, out_of_memory
+from scalp_core.parallel import cores, started_threads
 from scalp_core.runs import worker
 from scalp_core.runs.champions import champions
 from scalp_core.runs.run import OUTPUTS, Run, Serving
@@ -71,7 +74,8 @@ class Session:
 
     def answer(self, pixels: Pixels) -> Outputs:
         """Return the outputs for one picture of any size."""
-        outputs = self.outputs(images.resize(pixels, self.preprocessing)[np.newaxis])
+        with _memory_errors():
+            outputs = self.outputs(images.resize(pixels, self.preprocessing)[np.newaxis])
         return Outputs(*(values[0] for values in outputs))
 
 
@@ -84,11 +88,22 @@ def load(run: Run, serving: Serving) -> Session:
     """Load the run's network, once for all callers; the latest networks stay loaded.
 
     Raises:
-        ScalpError: the run is damaged, or cannot be exported; `bad_runtime`.
+        ScalpError: the run is damaged, or cannot be exported; `bad_runtime`; `no_memory`.
     """
-    with _LOADING.setdefault(run, threading.Lock()):
+    with _LOADING.setdefault(run, threading.Lock()), _memory_errors():
         # A finished run's network never changes, but one made anew under the same name is another one.
         return _load(run, serving, _runtime(), run.finished_ns)
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Raise `no_memory` where a runtime tells, in its own way, that memory ran out."""
+    try:
+        yield
+    except (RuntimeError, MemoryError, Fail, RuntimeException) as error:
+        if not out_of_memory(error):
+            raise
+        raise no_memory() from error
 
 
 # Loading a run twice at once would only cost memory; its lock makes the second caller wait for the first.
@@ -106,7 +121,8 @@ def outputs(run: Run, pictures: Pictures, serving: Serving = _EXACT) -> Outputs:
     Raises:
         ScalpError: as `load`.
     """
-    return load(run, serving).outputs(pictures)
+    with _memory_errors():
+        return load(run, serving).outputs(pictures)
 
 
 def map_concurrently(work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
@@ -120,7 +136,7 @@ def map_concurrently(work: Callable[[Item], Result], items: Iterable[Item]) -> l
 @lru_cache(maxsize=1)
 def _pool() -> ThreadPoolExecutor:
     """Return the pool of all pictures that are graded at the same time: never more passes at once than cores."""
-    return ThreadPoolExecutor(cores(), thread_name_prefix="pass")
+    return started_threads(cores(), "pass")
 
 
 def milliseconds(run: Run, repeats: int = 15) -> float:

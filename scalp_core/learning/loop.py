@@ -27,9 +27,10 @@ from scalp_core.learning.backbones import timm
 from scalp_core.learning.balancing import grade_weights, picture_weights
 from scalp_core.learning.checkpoints import State, copy_state, read_checkpoint, write_checkpoint
 from scalp_core.learning.losses import loss_of
-from scalp_core.learning.memory import fewer_at_once, out_of_memory
+from scalp_core.learning.memory import fewer_at_once
 from scalp_core.learning.network import logits
 from scalp_core.learning.reporter import Reporter, Stopped
+from scalp_core.memory_budget import out_of_memory
 from scalp_core.metrics import metrics
 from scalp_core.metrics.operating_point import OperatingPoint
 from scalp_core.runs.recipe import Recipe

@@ -1,22 +1,6 @@
-"""Running out of memory: telling it from other errors, and going on with fewer pictures at once."""
-
-import errno
-
-import torch
+"""Running out of memory in a training: going on with fewer pictures at once."""
 
 from scalp_core.errors import ScalpError
-
-# On a CPU torch, and oneDNN below it, say so in a RuntimeError's words.
-_WORDS_OF_MEMORY = ("can't allocate memory", "could not create a primitive", "could not create a memory", "bad_alloc")
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Return whether `error` tells that memory ran out."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS_OF_MEMORY)
 
 
 def fewer_at_once(at_once: int, least: int, error: Exception) -> int:

@@ -15,10 +15,11 @@ from scalp_core.errors import ScalpError
 from scalp_core.files import sweep
 from scalp_core.learning.checkpoints import load_network
 from scalp_core.learning.export import write_export
-from scalp_core.learning.memory import no_memory, out_of_memory
+from scalp_core.learning.memory import no_memory
 from scalp_core.learning.reporter import Stopped
 from scalp_core.learning.speed import speed
 from scalp_core.learning.train import fit_gate, train
+from scalp_core.memory_budget import out_of_memory
 from scalp_core.parallel import cores
 from scalp_core.runs.recipe import recipe_from
 from scalp_core.runs.run import Run

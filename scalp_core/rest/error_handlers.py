@@ -10,9 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from scalp_core.errors import ScalpError
-from scalp_core.images import no_memory
 from scalp_core.inference.input_gate import Reason
 from scalp_core.inference.predict import INTENDED_USE
+from scalp_core.memory_budget import no_memory, out_of_memory
 from scalp_core.rest.schemas import ErrorDetail, ErrorResponse, gate_reasons
 
 _log = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ async def on_memory_error(request: Request, _error: Exception) -> Response:
     return await on_scalp_error(request, no_memory())
 
 
-async def on_unexpected_error(request: Request, _error: Exception) -> Response:
+async def on_unexpected_error(request: Request, error: Exception) -> Response:
     """Answer after any other error. Starlette then raises it again, so the server logs its traceback."""
     request_id = request_id_of(request)
     _log.error("request %s failed", request_id)
@@ -149,6 +149,6 @@ async def on_unexpected_error(request: Request, _error: Exception) -> Response:
         f"Internal error. Details are in the server's log under {request_id}.",
         f"예상하지 못한 오류가 발생했어요. 자세한 내용은 서버 로그의 {request_id}에 있어요.",
     )
-    answer = error_response(unexpected, request_id)
+    answer = error_response(no_memory() if out_of_memory(error) else unexpected, request_id)
     set_headers(answer.headers, request_id)  # this answer passes outside of the middleware
     return answer

@@ -4,11 +4,10 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from scalp_core.errors import ScalpError
-from scalp_core.parallel import cores
+from scalp_core.parallel import cores, started_threads
 
 Result = TypeVar("Result")
 
@@ -35,7 +34,7 @@ class BoundedExecutor:
 
     def __init__(self, places: int, queue_length: int, seconds: float) -> None:
         self.places, self.seconds = places, seconds
-        self._threads = ThreadPoolExecutor(places, thread_name_prefix="grading")
+        self._threads = started_threads(places, "grading")
         self._counting = threading.Lock()
         self._free = places + queue_length
 

@@ -8,12 +8,13 @@ import socket
 import sys
 import time
 from collections import Counter
+from functools import partial
 from typing import Any, ClassVar
 
 import h11
 import uvicorn
-import uvicorn.config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.supervisors import Multiprocess
 
 from scalp_core.access import access, is_exposed
@@ -48,7 +49,7 @@ def serve(host: str, port: int, workers: int) -> None:
         access_log=False,  # the application has its own, which names no query
         server_header=False,
         proxy_headers=False,
-        backlog=min(_MAX_BACKLOG, most_connections() // 2),
+        backlog=_backlog(),
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
     _log.info("Listening on http://%s:%d, %d at work", host, port, workers)
@@ -111,8 +112,8 @@ class TimeoutH11Protocol(H11Protocol):
         head_seconds: from the connection, or the first byte of a later request, to the end of the request's head.
         read_seconds: without the client taking any of an answer that waits for it.
         linger_seconds: from the end of an answer to that of a body which the answer did not wait for.
-        most_open: connections of this process. One more closes the longest-open one that waits for its client, of the
-            address that has the most.
+        most_open: connections of this process, WebSockets among them. One more closes the longest-open one that waits
+            for its client, of the address that has the most; where none waits, a WebSocket by the same rule.
     """
 
     head_seconds = 10.0
@@ -120,16 +121,16 @@ class TimeoutH11Protocol(H11Protocol):
     linger_seconds = 2.0
     most_open = most_connections()
 
-    _open: ClassVar[dict[H11Protocol, str]] = {}  # with the client's address, the oldest first
+    _open: ClassVar[dict[asyncio.Transport, H11Protocol | None]] = {}  # the oldest first; None for a WebSocket
     _head: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
     _lingering: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._open[self] = self.client[0] if self.client else ""
+        self._open[transport] = self
         if len(self._open) > self.most_open:
-            self._close_a_waiting_one()
+            self._make_room()
         # asyncio does so only for sockets that were made as TCP, which Streamlit's is not. With Nagle's algorithm on,
         # every answer on a kept connection waits 40 ms for the client's system to acknowledge the head.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -141,13 +142,13 @@ class TimeoutH11Protocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._open.pop(self, None)
+        self._open.pop(self.transport, None)
         for timer in (self._head, self._reading, self._lingering):
             if timer:
                 timer.cancel()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        self._open.pop(self, None)  # from now on Streamlit's own
+        self._open[self.transport] = None
         super().handle_websocket_upgrade(event)
 
     def on_response_complete(self) -> None:
@@ -160,13 +161,20 @@ class TimeoutH11Protocol(H11Protocol):
         if self.cycle is answered and self.conn.their_state is h11.SEND_BODY:  # and no later request
             self.transport.close()
 
-    def _close_a_waiting_one(self) -> None:
-        """Make room: close a connection whose client keeps us waiting; without one, this one."""
-        waiting = [protocol for protocol in self._open if protocol is not self and _waits_for_client(protocol)]
-        held = Counter(self._open[protocol] for protocol in waiting)
-        victim = max(waiting, key=lambda protocol: held[self._open[protocol]], default=self)
-        self._open.pop(victim, None)
-        victim.transport.abort()
+    def _make_room(self) -> None:
+        """Close a connection whose client keeps us waiting; without one a WebSocket; without either this one."""
+        for transport in [transport for transport in self._open if transport.is_closing()]:
+            del self._open[transport]
+        if len(self._open) <= self.most_open:
+            return
+        others = {transport: protocol for transport, protocol in self._open.items() if protocol is not self}
+        waiting = [transport for transport, protocol in others.items() if protocol and _waits_for_client(protocol)]
+        websockets = [transport for transport, protocol in others.items() if protocol is None]
+        candidates = waiting or websockets or [self.transport]
+        held = Counter(map(_address, candidates))
+        victim = max(candidates, key=lambda transport: held[_address(transport)])
+        del self._open[victim]
+        victim.abort()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -197,6 +205,10 @@ class TimeoutH11Protocol(H11Protocol):
             self.transport.abort()
 
 
+def _address(transport: asyncio.Transport) -> str:
+    return (get_remote_addr(transport) or ("", 0))[0]
+
+
 def _waits_for_client(protocol: H11Protocol) -> bool:
     """Return whether a connection has no whole request at the moment."""
     return protocol.conn.their_state in (h11.IDLE, h11.SEND_BODY)
@@ -221,6 +233,12 @@ def quiet_accept_errors() -> None:
     loop.set_exception_handler(handle)
 
 
-def use_timeout_protocol() -> None:
-    """Make the protocol uvicorn's default, for servers of this process whose settings are not ours."""
-    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{TimeoutH11Protocol.__name__}"
+def limit_streamlit_server() -> None:
+    """Give the server of Streamlit's runner our limits of connections; the runner hands no such settings on."""
+    limited = partial(uvicorn.Config, http=TimeoutH11Protocol, backlog=_backlog())
+    uvicorn.Config = limited  # type: ignore[misc, assignment]
+
+
+def _backlog() -> int:
+    """Return how many connections may wait, which are accepted at once: a burst must not use up the files."""
+    return min(_MAX_BACKLOG, most_connections() // 2)

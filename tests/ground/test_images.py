@@ -22,6 +22,7 @@ from scalp_core import images
 from scalp_core.data.thumbnails import encode_thumbnail
 from scalp_core.errors import ScalpError
 from scalp_core.images import MAX_BYTES, Preprocessing, decode, fit_whitening, resize
+from scalp_core.memory_budget import MemoryBudget
 
 
 def gradient(height: int = 48, width: int = 64) -> npt.NDArray[np.uint8]:
@@ -416,7 +417,7 @@ def test_pillow_itself_is_kept_from_other_formats() -> None:
 
 
 def test_pictures_share_one_memory_budget() -> None:
-    budget = images.MemoryBudget(100)
+    budget = MemoryBudget(100)
     held, waiting = threading.Event(), threading.Event()
     order: list[str] = []
 

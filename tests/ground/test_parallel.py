@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from conftest import ROOT, until
 
 from scalp_core.errors import ScalpError
-from scalp_core.parallel import parallel_map
+from scalp_core.parallel import parallel_map, started_threads
 
 
 def doubled(number: int) -> int:
@@ -76,7 +77,7 @@ def test_workers_keep_to_one_core() -> None:
 
 SCRIPT = """
 import time
-from scalp_core.parallel import parallel_map
+from scalp_core.parallel import parallel_map, started_threads
 
 print("imported", flush=True)
 if __name__ == "__main__":
@@ -117,3 +118,8 @@ def test_workers_end_with_their_parent(tmp_path: Path, how: signal.Signals) -> N
     process.send_signal(how)
     process.communicate(timeout=60)
     until(lambda: not any(map(living, workers)))
+
+
+def test_pool_begins_with_all_threads_running() -> None:
+    with started_threads(3, "begun"):
+        assert sum(thread.name.startswith("begun") for thread in threading.enumerate()) == 3

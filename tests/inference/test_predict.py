@@ -21,6 +21,7 @@ from scalp_core.inference.predict import grade, grade_with_run, graders, warm_up
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.learning.checkpoints import load_network
 from scalp_core.learning.network import logits
+from scalp_core.memory_budget import out_of_memory
 from scalp_core.metrics.operating_point import Decision, OperatingPoint
 from scalp_core.runs.champions import promote
 from scalp_core.runs.run import Run, Serving
@@ -284,3 +285,44 @@ def test_answering_needs_no_torch_and_makes_missing_export(trained: Trained, fol
     assert (copy / "model.onnx").is_file()
     here = [grading.probabilities for grading in grade(trained.picture).gradings.values()]
     assert np.abs(np.array(json.loads(done.stdout)) - np.array(here)).max() < 1e-6
+
+
+# Loads a run with no memory left for it, then with enough, in a process whose limit is its own.
+LOADED = """
+import resource, sys
+from pathlib import Path
+from scalp_core.errors import ScalpError
+from scalp_core.inference import session
+from scalp_core.runs.run import Run, Serving
+run, pages = Run(Path(sys.argv[1])), int(Path("/proc/self/statm").read_text().split()[0])
+for limit in pages * resource.getpagesize() + 2**18, resource.RLIM_INFINITY:
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+    try:
+        session.load(run, Serving())
+        print("loaded")
+    except ScalpError as error:
+        print(error.code)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a process's memory so")
+def test_a_run_is_loaded_once_memory_allows(trained: Trained) -> None:
+    warm_up()  # exports it
+    process = subprocess.run(
+        [sys.executable, "-c", LOADED, str(trained.run.folder)], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert [line for line in process.stdout.split() if line in ("no_memory", "loaded")] == ["no_memory", "loaded"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Exception during initialization: std::bad_alloc",
+        "PosixThread::PosixThread(…) pthread_create failed, error code: 12 error msg: Cannot allocate memory",
+        "can't start new thread",
+    ],
+)
+def test_runtimes_tell_of_memory_in_words(words: str) -> None:
+    assert out_of_memory(RuntimeError(words))
+    assert not out_of_memory(RuntimeError("a mistake"))
+    assert not out_of_memory(OSError(2, "allocate memory"))

@@ -1,6 +1,7 @@
 """REST without the dashboard, started as people start it: workers, signals, refusals, connections that only wait."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -8,11 +9,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import httpx2 as httpx
 import pytest
 from conftest import ROOT, Trained, until
+from PIL import Image
 from support.rest_client import image_form
 
 from scalp_core.rest import __main__ as command
@@ -105,6 +108,24 @@ def test_workers_answer_and_end_with_the_first(trained: Trained, tmp_path: Path)
         process.kill()
         process.wait()
         until(lambda: not alive(process.pid))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds the memory of another process")
+def test_short_memory_is_503_until_there_is_more(trained: Trained, tmp_path: Path) -> None:
+    picture = BytesIO()
+    Image.new("RGB", (6000, 6000)).save(picture, "PNG")  # 100 KB that take 500 MB
+    with serving(tmp_path / "log.txt") as (process, address):
+
+        def status() -> int:
+            return httpx.post(f"{address}/predict_all", files=image_form(picture.getvalue()), timeout=60).status_code
+
+        pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + 50 * 2**20
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+        assert [status(), status()] == [503, 503]
+        assert ready(address)
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert status() == 200
 
 
 @pytest.mark.parametrize(

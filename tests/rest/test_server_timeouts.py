@@ -5,12 +5,16 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import ClassVar
 
 import httpx2 as httpx
 import pytest
 import uvicorn
 from conftest import until
+from starlette.types import Receive, Scope, Send
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from scalp_core.rest import app
 from scalp_core.rest.server import TimeoutH11Protocol, listen, quiet_accept_errors
@@ -136,27 +140,57 @@ class Crowded(Hasty):
     most_open = 8
 
 
-def test_more_connections_than_places_close_those_that_wait() -> None:
-    """The longest-open one goes first, and a whole request is answered meanwhile."""
+@pytest.fixture
+def crowded() -> Iterator[int]:
+    """The port of a server of eight places, which has WebSockets too."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.accept"})
+            await receive()
+        else:
+            await rest(scope, receive, send)
+
+    rest = app.application()
     listening = listen("127.0.0.1", 0)
-    port = listening.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app.application(), http=Crowded, log_config=None))
+    server = uvicorn.Server(uvicorn.Config(application, http=Crowded, ws="websockets-sansio", log_config=None))
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     try:
         until(lambda: server.started)
-        clients = [connected(port) for _ in range(20)]
-        for client in clients:
-            client.sendall(REQUEST[:-2])
-        assert httpx.get(f"http://127.0.0.1:{port}/api/health").status_code == 200
-        clients[-1].sendall(REQUEST[-2:])
-        assert clients[-1].recv(100).startswith(b"HTTP/1.1 200 ")
-        assert [is_closed(client) for client in clients[:12]] == [True] * 12
-        for client in clients:
-            client.close()
+        yield listening.getsockname()[1]
     finally:
         server.should_exit = True
         thread.join(20)
+
+
+def test_more_connections_than_places_close_those_that_wait(crowded: int) -> None:
+    """The longest-open one goes first, and a whole request is answered meanwhile."""
+    clients = [connected(crowded) for _ in range(20)]
+    for client in clients:
+        client.sendall(REQUEST[:-2])
+    assert httpx.get(f"http://127.0.0.1:{crowded}/api/health").status_code == 200
+    clients[-1].sendall(REQUEST[-2:])
+    assert clients[-1].recv(100).startswith(b"HTTP/1.1 200 ")
+    assert [is_closed(client) for client in clients[:12]] == [True] * 12
+    for client in clients:
+        client.close()
+
+
+def test_websockets_count_and_leave_room_for_requests(crowded: int) -> None:
+    """The oldest one goes where all places are WebSockets; one that was closed takes no place."""
+    address = f"ws://127.0.0.1:{crowded}"
+    with ExitStack() as opened:
+        websockets = [opened.enter_context(connect(address)) for _ in range(Crowded.most_open)]
+        websockets[3].close()
+        assert httpx.get(f"http://127.0.0.1:{crowded}/api/health").status_code == 200
+        websockets[0].ping().wait(5)
+        opened.enter_context(connect(address))
+        assert httpx.get(f"http://127.0.0.1:{crowded}/api/health").status_code == 200
+        with pytest.raises(ConnectionClosed):
+            websockets[0].recv(timeout=5)
+        assert websockets[1].ping().wait(5)
 
 
 def is_closed(client: socket.socket) -> bool:
