@@ -8,7 +8,9 @@ HOST ?= 127.0.0.1
 TORCH_INDEX_URL ?=
 
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+# pip would compile on one core, for longer than it downloads. A few files are written for other versions of Python.
+COMPILE := $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null || true
 
 .PHONY: run test lint prepare clean
 
@@ -38,8 +40,10 @@ clean:
 	$(PYTHON) -m venv .venv
 	$(if $(TORCH_INDEX_URL),$(PIP) --index-url $(TORCH_INDEX_URL) $(shell grep -E '^torch(vision)?==' requirements.txt))
 	$(PIP) -r requirements.txt
+	@$(COMPILE)
 	@touch $@
 
 .venv/installed-tests: .venv/installed tests/requirements.txt
 	$(PIP) -r tests/requirements.txt
+	@$(COMPILE)
 	@touch $@

@@ -1,6 +1,7 @@
 """Serve the dashboard, its thumbnails and REST in one process on one port: `python serve.py`.
 
-`streamlit run serve.py` does the same. `PORT` (8501) and `HOST` (127.0.0.1) say where `python serve.py` listens.
+`PORT` (8501) and `HOST` (127.0.0.1) say where it listens. `streamlit run serve.py` serves the same, without limits of
+connections, as it makes its server before this file is read.
 """
 
 import base64
@@ -27,7 +28,7 @@ from scalp_core.data.thumbnails import thumbnail_at
 from scalp_core.errors import ScalpError
 from scalp_core.rest import app as rest
 from scalp_core.rest.access_control import HostMiddleware
-from scalp_core.rest.server import check_access, use_timeout_protocol
+from scalp_core.rest.server import check_access, limit_streamlit_server
 from scalp_core.runs import worker
 
 HOME = Path(__file__).resolve().parent / "Home.py"
@@ -127,7 +128,7 @@ def main() -> None:
     port = os.environ.get("PORT") or _DEFAULT_PORT
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         sys.exit(f"PORT is “{port}”; it must be a number from 1 to 65535.")
-    use_timeout_protocol()  # Streamlit's runner hands no protocol on
+    limit_streamlit_server()
     app.run(
         config={
             "server.port": int(port),
