@@ -1,16 +1,18 @@
 """Kills at random moments, through the real runner and its processes: every run ends bit for bit as if there were none.
 
-A few kills as a test; `python tests/test_kills.py KILLS RUNS` for as many as you like, with the figures.
+A few kills as a test; `python tests/runs/test_kills.py KILLS RUNS` for as many as you like, of the server too.
 """
 
 import contextlib
-import math
 import os
 import random
 import signal
+import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -135,30 +137,121 @@ def test_randomly_killed_runs_equal_uninterrupted_ones(trained: Trained, tiny: D
         assert_nothing_left(run, tiny.folder)
 
 
-def main(kills: int, runs: int) -> None:
-    """So many kills over so many runs, in turn of the whole network and of the head alone, and what came of them.
+# ---- as a program: server, runner and training, over runs of all families ----
 
-    A run that is faster than its kills leaves them to the next.
-    """
+PROCESSES = {"server": ("serve.py",), "runner": ("scalp_core", "worker"), "training": ("scalp_core", "train")}
+FAMILIES = ("vgg11_bn", "resnet18", "efficientnet_b0", "googlenet", "vit_tiny")
+EARLY_SECONDS = 3.0  # after the start of a process
+
+
+class Watch(threading.Thread):
+    """Counts the training processes, and those alive at once, until it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.started: set[int] = set()
+        self.most_at_once = 0
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        while not self.stopped.wait(0.03):
+            trainings = living("training")
+            self.started.update(trainings)
+            self.most_at_once = max(self.most_at_once, len(trainings))
+
+
+def living(kind: str) -> list[int]:
+    """Return the processes of the kind that serve or train in this program's folder, and no other's."""
+    folder = os.environ["SCALP_ARTIFACTS"].encode()
+    ours = []
+    for process_id in processes(*PROCESSES[kind]):
+        with contextlib.suppress(OSError):
+            if folder in Path(f"/proc/{process_id}/environ").read_bytes():
+                ours.append(process_id)
+    return ours
+
+
+def age(process_id: int) -> float:
+    """Return the seconds since the process started; 0 if it has ended."""
+    try:
+        ticks = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return 0.0
+    return float(Path("/proc/uptime").read_text().split()[0]) - int(ticks) / os.sysconf("SC_CLK_TCK")
+
+
+def kill_at_age(kind: str, moment: float, runs: list[Run]) -> float | None:
+    """Kill the first process of the kind that is so many seconds old; return its age, None if all runs are finished."""
+    old_enough: list[int] = []
+
+    def look() -> bool:
+        worker.ensure()  # as a page does
+        old_enough[:] = [process_id for process_id in living(kind) if age(process_id) >= moment]
+        return bool(old_enough) or all(run.finished for run in runs)
+
+    until(look, _PATIENCE)
+    if not old_enough:
+        return None
+    killed_at = age(old_enough[0])
+    os.kill(old_enough[0], signal.SIGKILL)
+    until(lambda: old_enough[0] not in living(kind))
+    return killed_at
+
+
+def kill_in_turn(kills: int, runs: list[Run], log: Path) -> list[tuple[str, float]]:
+    """Kill each kind in turn, once later and then its successor early; return kinds and ages at their deaths."""
+    chance, deaths, epochs = random.Random(0), list[tuple[str, float]](), -1
+    environment = {**os.environ, "PORT": "18599"}
+    while len(deaths) < kills and not all(run.finished for run in runs):
+        kind, early = list(PROCESSES)[len(deaths) // 2 % 3], len(deaths) % 2 == 1
+        if not living("server"):
+            with log.open("ab") as out:
+                subprocess.Popen([sys.executable, "serve.py"], cwd=ROOT, env=environment, stdout=out, stderr=out)
+        if kind == "training" and not early:  # at three deaths without an epoch the runner rightly gives up
+            until(lambda least=epochs: finished_epochs(runs) > least, _PATIENCE)  # type: ignore[misc]
+            epochs = finished_epochs(runs)
+        moment = chance.uniform(0, EARLY_SECONDS) if early else chance.uniform(EARLY_SECONDS, 10)
+        if (killed_at := kill_at_age(kind, moment, runs)) is not None:
+            deaths.append((kind, killed_at))
+            sys.stdout.write(f"{kind} killed at {killed_at:.2f} s\n")
+            sys.stdout.flush()
+    return deaths
+
+
+def finished_epochs(runs: list[Run]) -> int:
+    return sum(len(run.history) for run in runs)
+
+
+def main(kills: int, runs: int) -> None:
+    """So many kills over so many runs of all families, each bit for bit like a twin that was left alone."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         os.environ |= {"SCALP_DATA": str(folder / "data"), "SCALP_ARTIFACTS": str(folder / "artifacts")}
         (folder / "artifacts").mkdir()
         make_dataset("tiny", 48, 0, processes=2)
-        source = create_run(replace(RECIPE, epochs=2), "source")
+        recipes = [
+            replace(RECIPE, architecture=FAMILIES[number % len(FAMILIES)], image_size=64, epochs=4, seed=number)
+            for number in range(runs)
+        ]
+        twins = [uninterrupted(recipe)[0] for recipe in recipes]
+        watch = Watch()
+        watch.start()
+        killed = [create_run(recipe) for recipe in recipes]
+        deaths = kill_in_turn(kills, killed, folder / "server.txt")
         worker.ensure()
-        until(lambda: source.finished, _PATIENCE)
-        left = kills
-        for number in range(runs):
-            recipe = replace((RECIPE, HEAD)[number % 2], seed=number)
-            twin, seconds = uninterrupted(recipe)
-            run = create_run(recipe)
-            endured = endure(run, math.ceil(left / (runs - number)), seconds, number)
-            left -= endured.kills
+        until(lambda: all(run.finished or run.error for run in killed) and not any(run.locked for run in killed), 3000)
+        watch.stopped.set()
+        for process_id in living("server"):
+            os.kill(process_id, signal.SIGKILL)
+        for twin, run in zip(twins, killed, strict=True):
+            assert run.finished, run.error
             assert_same_outcome(twin, run)
             assert_nothing_left(run, folder / "data")
-            sys.stdout.write(f"{recipe.learns}: {endured}; bit for bit like its twin\n")
-            sys.stdout.flush()
+        kinds, early = Counter(kind for kind, _ in deaths), sum(killed_at < EARLY_SECONDS for _, killed_at in deaths)
+        sys.stdout.write(
+            f"{len(killed)} runs bit for bit like their twins after {len(deaths)} kills {dict(kinds)}, {early} within "
+            f"{EARLY_SECONDS:.0f} s. Training processes: {len(watch.started)}, at most {watch.most_at_once} at once\n"
+        )
 
 
 if __name__ == "__main__":
