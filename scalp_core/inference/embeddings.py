@@ -119,7 +119,7 @@ def nearest_neighbors(
     run: Run,
     dataset: Dataset,
     query: Features,
-    count: int = 8,
+    count: int,
     most: int = 2000,
     progress: Progress | None = None,
     without: str = "",

@@ -287,11 +287,13 @@ def test_a_sample_and_progress(trained: Trained, searched: Dataset) -> None:
     progress: list[tuple[int, int]] = []
     seen = features_of(trained, trained.picture)
     neighbors = nearest_neighbors(
-        trained.run, searched, seen, most=6, progress=lambda done, total: progress.append((done, total))
+        trained.run, searched, seen, count=8, most=6, progress=lambda done, total: progress.append((done, total))
     )
     assert len(neighbors) == 6
     assert progress[-1] == (6, 6)
-    assert nearest_neighbors(trained.run, searched, seen, most=6) == neighbors, "the sample is the same every time"
+    assert nearest_neighbors(trained.run, searched, seen, count=8, most=6) == neighbors, (
+        "the sample is the same every time"
+    )
 
 
 def test_ties_are_ordered_by_id(trained: Trained, searched: Dataset) -> None:

@@ -15,6 +15,7 @@ from ui.diagnose.overview import grade_cell
 from ui.feedback import errors
 from ui.words import Say
 
+_NEIGHBORS = 8  # pictures that are shown
 _SAMPLE = 1000  # pictures that are searched; their features are computed once, some 15 ms each
 
 
@@ -69,7 +70,8 @@ def _find_neighbors(graded: GradedImage, run: Run, dataset: Dataset, say: Say) -
             run,
             dataset,
             graded.answer.features[run],
-            most=_SAMPLE,
+            _NEIGHBORS,
+            _SAMPLE,
             progress=lambda done, total: bar.progress(done / total, text=say("map_working", done=done, total=total)),
             without=graded.image.digest,
         )
