@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.url_util import make_url_path
 
 from scalp_core.access import access
 from scalp_core.data.thumbnails import thumbnail_at
@@ -30,6 +31,7 @@ from scalp_core.rest import app as rest
 from scalp_core.rest.access_control import HostMiddleware
 from scalp_core.rest.server import check_access, limit_streamlit_server
 from scalp_core.runs import worker
+from ui.login import check_login, is_logged_in, needs_login
 
 HOME = Path(__file__).resolve().parent / "Home.py"
 _DEFAULT_PORT, _DEFAULT_HOST = "8501", "127.0.0.1"
@@ -39,6 +41,7 @@ _DEFAULT_PORT, _DEFAULT_HOST = "8501", "127.0.0.1"
 async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Resume trainings that a restart interrupted, and load the models, both beside serving."""
     check_access(str(st.get_option("server.address") or ""))
+    check_login()
     # In a thread of its own: a folder that cannot be written is no reason not to show its content.
     if not access().read_only:
         threading.Thread(target=worker.ensure, name="ensure", daemon=True).start()
@@ -85,6 +88,37 @@ def _content_security_policy() -> str:
     )
 
 
+# ---- log-in ----
+
+
+class _LoginMiddleware:
+    """Keep what pages show at addresses of its own from those who have not logged in: thumbnails, pictures, uploads.
+
+    Pages ask for the log-in themselves, REST for the token.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        base = str(st.get_option("server.baseUrlPath"))
+        self.streamlit_files = tuple(make_url_path(base, f"{folder}/") for folder in ("media", "_stcore/upload_file"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not self._is_closed(scope["path"]) or not needs_login():
+            return await self.app(scope, receive, send)
+        if not is_logged_in(Request(scope).cookies):
+            return await Response(status_code=401, headers={"Cache-Control": "no-store"})(scope, receive, send)
+
+        async def send_varying(message: Message) -> None:
+            if message["type"] == "http.response.start":  # what the browser kept is not shown after the log-out
+                MutableHeaders(scope=message).add_vary_header("Cookie")
+            await send(message)
+
+        return await self.app(scope, receive, send_varying)
+
+    def _is_closed(self, path: str) -> bool:
+        return "thumbnails/" in path or path.startswith(self.streamlit_files)
+
+
 # ---- thumbnails ----
 
 # Thumbnails made at once: one per core. A page of two hundred then waits in line and leaves the pages' threads alone.
@@ -110,7 +144,7 @@ async def thumbnail(request: Request) -> Response:
 app = st.App(
     HOME,
     lifespan=lifespan,
-    middleware=[Middleware(HostMiddleware), Middleware(_PageHeadersMiddleware)],
+    middleware=[Middleware(HostMiddleware), Middleware(_PageHeadersMiddleware), Middleware(_LoginMiddleware)],
     # Routes, not mounts: the path arrives whole, so REST has the same addresses here and alone. GET /predict is a page.
     routes=[
         Route("/api", rest.api),

@@ -1,10 +1,12 @@
-"""Access: the hosts that a server answers to, the token of those who may change something, the read-only mode.
+"""Access: the hosts that a server answers to, the token of those who may change something, the read-only mode, users.
 
-Settings of the environment: `SCALP_ALLOWED_HOSTS`, `SCALP_TOKEN` or `SCALP_TOKEN_FILE`, `SCALP_READ_ONLY`.
+Settings of the environment: `SCALP_ALLOWED_HOSTS`, `SCALP_TOKEN` or `SCALP_TOKEN_FILE`, `SCALP_READ_ONLY`,
+`SCALP_ALLOWED_USERS`.
 """
 
 import hmac
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -15,6 +17,9 @@ from scalp_core.errors import ScalpError
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 MIN_TOKEN = 16  # characters; shorter ones are found by trying
+ALL_USERS = "*"  # whom the provider lets in
+# An address of e-mail, or the domain after an @. In ASCII: in lower case the Kelvin sign would be a k.
+_USER = re.compile(r"[!-?A-~]*@[!-?A-~]+")
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -26,11 +31,13 @@ class Access:
         hosts: names beside the loopback ones, each with or without a port: `lab.example.com`, `10.0.0.5:8501`.
         token: text that clients show; empty: none is asked for.
         read_only: nothing may be changed, with or without the token.
+        users: who may log in, as addresses of e-mail, domains after an @, or ALL_USERS; empty: there is no log-in.
     """
 
     hosts: frozenset[str] = frozenset()
     token: str = field(default="", repr=False)  # never in a log
     read_only: bool = False
+    users: frozenset[str] = frozenset()
 
     def answers_to(self, host: str, local_address: str = "") -> bool:
         """Check the Host header of a request. Any other name may be an attacker's that leads to this server.
@@ -58,8 +65,22 @@ class Access:
         return f"{name}:{port or default}" in self.hosts or (name in self.hosts and port in (None, default))
 
     def accepts_token(self, candidate: str) -> bool:
-        """Check a token in constant time; with none set, everything passes."""
-        return not self.token or hmac.compare_digest(candidate.encode(), self.token.encode())
+        """Check a token in constant time; with none set, everything passes, or nothing where users must log in."""
+        if not self.token:
+            return not self.users
+        return hmac.compare_digest(candidate.encode(), self.token.encode())
+
+    def accepts_user(self, claims: Mapping[str, object]) -> bool:
+        """Check who is logged in by what the provider says, in claims of OpenID Connect."""
+        if ALL_USERS in self.users:
+            return True
+        email = claims.get("email")
+        if not isinstance(email, str) or not _USER.fullmatch(email):
+            return False
+        if str(claims.get("email_verified")).lower() == "false":  # some providers send it as text
+            return False
+        email = email.lower()
+        return not self.users.isdisjoint({email, email[email.index("@") :]})
 
 
 def _split(host: str) -> tuple[str, int | None]:
@@ -78,14 +99,17 @@ def access(environment: Mapping[str, str] = os.environ) -> Access:
     Raises:
         ScalpError: `bad_setting`; a server must not start with less protection than was meant.
     """
-    return Access(_hosts(environment), _token(environment), _read_only(environment))
+    return Access(_hosts(environment), _token(environment), _read_only(environment), _users(environment))
+
+
+def _entries(environment: Mapping[str, str], name: str) -> list[str]:
+    """Return what stands between the commas of a setting, in lower case."""
+    return [entry for text in environment.get(name, "").split(",") if (entry := text.strip().lower())]
 
 
 def _hosts(environment: Mapping[str, str]) -> frozenset[str]:
     hosts = set()
-    for entry in filter(
-        None, (entry.strip().lower() for entry in environment.get("SCALP_ALLOWED_HOSTS", "").split(","))
-    ):
+    for entry in _entries(environment, "SCALP_ALLOWED_HOSTS"):
         name, port = _split(entry)
         if not name:
             raise _bad_setting(
@@ -125,6 +149,18 @@ def _read_only(environment: Mapping[str, str]) -> bool:
     return text == "1"
 
 
+def _users(environment: Mapping[str, str]) -> frozenset[str]:
+    users = _entries(environment, "SCALP_ALLOWED_USERS")
+    for entry in users:
+        if entry != ALL_USERS and not _USER.fullmatch(entry):
+            raise _bad_setting(
+                "SCALP_ALLOWED_USERS",
+                f"“{entry}” is neither an address nor a domain; write kim@example.com,@lab.example.com, or * for all",
+                f"“{entry}”은(는) 주소도 도메인도 아니에요. kim@example.com,@lab.example.com이나 *(모두)로 쓰세요",
+            )
+    return frozenset(users)
+
+
 def _bad_setting(name: str, en: str, ko: str) -> ScalpError:
     return ScalpError("bad_setting", f"{name}: {en}.", f"{name}: {ko}.")
 
@@ -135,7 +171,7 @@ def is_exposed(address: str, settings: Access) -> bool:
     Args:
         address: on which it listens; empty: on all of this machine's.
     """
-    if settings.token or settings.read_only:
+    if settings.token or settings.read_only or settings.users:
         return False
     try:
         return not ip_address(address.strip("[]")).is_loopback

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from scalp_core.access import access, is_exposed
+from ui.login import may_look
 from ui.words import Say
 
 _ACCEPTED = "accepted-token"  # the hash of the token that this session has given
@@ -18,7 +19,9 @@ _ACCEPTED = "accepted-token"  # the hash of the token that this session has give
 def may_change() -> bool:
     """Return whether this session may change something."""
     settings = access()
-    return not settings.read_only and (not settings.token or st.session_state.get(_ACCEPTED) == _hash(settings.token))
+    if settings.read_only or not may_look():
+        return False
+    return not settings.token or st.session_state.get(_ACCEPTED) == _hash(settings.token)
 
 
 def change_button(label: str, say: Say, **options: Any) -> bool:

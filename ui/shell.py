@@ -1,4 +1,4 @@
-"""The frame around every page: navigation, language, the research banner and retraining."""
+"""The frame around every page: log-in, navigation, language, the research banner and retraining."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ import streamlit as st
 from ui.choices import choose, follow_address, link_params
 from ui.components.page_language import set_page_language
 from ui.feedback import errors
+from ui.login import ask_for_login, may_look, show_user
 from ui.runs.retrain import show_retraining
 from ui.words import Say
 
@@ -26,6 +27,9 @@ def show_page(name: str, show_body: Callable[[Say], None]) -> None:
             say = _show_navigation()
         st.set_page_config(page_title=f"{say(f'page_{name}')} · Scalp Lab", page_icon="🔬", layout="wide")
         set_page_language(say.language)
+        if not may_look():
+            ask_for_login(say)
+            return
         st.info(say("research_only"), icon=":material/science:")
         st.title(say(f"title_{name}"))
         with errors(say):
@@ -37,6 +41,9 @@ def show_page(name: str, show_body: Callable[[Say], None]) -> None:
 def _show_navigation() -> Say:
     links = st.container()  # above the language switch, in the language it chooses
     say = Say(_choose_language())
+    show_user(say)
+    if not may_look():
+        return say
     for page, (path, icon) in PAGES.items():
         links.page_link(path, label=say(f"page_{page}"), icon=icon, query_params=link_params())
     return say

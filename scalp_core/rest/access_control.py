@@ -49,8 +49,9 @@ class TokenMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in self.open_addresses:
             return await self.app(scope, receive, send)
-        if not self.settings().accepts_token(_shown_token(Headers(scope=scope))):
-            return await _refuse(scope, receive, send, _no_token())
+        settings = self.settings()
+        if not settings.accepts_token(_shown_token(Headers(scope=scope))):
+            return await _refuse(scope, receive, send, _no_token() if settings.token else _rest_closed())
         return await self.app(scope, receive, send)
 
 
@@ -93,4 +94,12 @@ def _no_token() -> ScalpError:
         "no_token",
         "A token is needed: send it as “Authorization: Bearer TOKEN” or “X-API-Key: TOKEN”.",
         "토큰이 필요해요. “Authorization: Bearer 토큰” 또는 “X-API-Key: 토큰”으로 보내세요.",
+    )
+
+
+def _rest_closed() -> ScalpError:
+    return ScalpError(
+        "no_token",
+        "Users of this server log in on its pages, and REST has no log-in. To open it, set SCALP_TOKEN on the server.",
+        "이 서버는 화면에서 로그인해서 사용해요. REST에는 로그인이 없으니, 열려면 서버에 SCALP_TOKEN을 설정하세요.",
     )

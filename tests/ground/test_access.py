@@ -75,6 +75,33 @@ def test_tokens(tmp_path: Path) -> None:
         )
         assert TOKEN not in repr(settings)
     assert access({}).accepts_token("")
+    assert not access({"SCALP_ALLOWED_USERS": "*"}).accepts_token(""), "REST has no log-in"
+
+
+@pytest.mark.parametrize(
+    ("claims", "accepted"),
+    [
+        ({"email": "Kim@Example.com"}, True),
+        ({"email": "kim@example.com", "email_verified": True}, True),
+        ({"email": "kim@example.com", "email_verified": False}, False),
+        ({"email": "kim@example.com", "email_verified": "false"}, False),
+        ({"email": "park@example.com"}, False),
+        ({"email": "park@lab.example.com"}, True),
+        ({"email": "park@evil.lab.example.com"}, False),
+        ({"email": "park@evil-lab.example.com"}, False),
+        ({"email": "park@evil.example@lab.example.com"}, False),
+        ({"email": "\N{KELVIN SIGN}im@example.com"}, False),
+        ({"email": "kim@example.com "}, False),
+        ({"email": ["kim@example.com"]}, False),
+        ({"email": "*"}, False),
+        ({"name": "kim@example.com"}, False),
+        ({}, False),
+    ],
+)
+def test_users(claims: dict[str, object], accepted: bool) -> None:
+    assert access({"SCALP_ALLOWED_USERS": "KIM@example.com, @lab.example.com"}).accepts_user(claims) is accepted
+    assert access({"SCALP_ALLOWED_USERS": "*"}).accepts_user(claims)
+    assert not access({}).accepts_user(claims)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +111,9 @@ def test_tokens(tmp_path: Path) -> None:
         ({"SCALP_TOKEN_FILE": "/nowhere/token"}, "cannot be read"),
         ({"SCALP_READ_ONLY": "yes"}, "neither 0 nor 1"),
         ({"SCALP_ALLOWED_HOSTS": "http://lab.example.com/"}, "no host"),
+        ({"SCALP_ALLOWED_USERS": "lab.example.com"}, "neither an address nor a domain"),
+        ({"SCALP_ALLOWED_USERS": "kim@lab@example.com"}, "neither an address nor a domain"),
+        ({"SCALP_ALLOWED_USERS": "@"}, "neither an address nor a domain"),
     ],
 )
 def test_settings_without_sense_are_refused(environment: dict[str, str], named: str) -> None:
@@ -105,6 +135,7 @@ def test_settings_without_sense_are_refused(environment: dict[str, str], named: 
         ("lab.example.com", Access(), True),
         ("0.0.0.0", Access(token=TOKEN), False),  # noqa: S104
         ("0.0.0.0", Access(read_only=True), False),  # noqa: S104
+        ("0.0.0.0", Access(users=frozenset("*")), False),  # noqa: S104
     ],
 )
 def test_exposed_servers(address: str, settings: Access, exposed: bool) -> None:

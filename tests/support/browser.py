@@ -1,4 +1,4 @@
-"""A real server and a real Chromium for test_browser.py."""
+"""A real server and a real Chromium for the tests that are marked `browser`."""
 
 import os
 import re
@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2 as httpx
+import pytest
 from conftest import ROOT, until
-from playwright.sync_api import Browser, Locator, Page, Playwright
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -57,6 +58,22 @@ def launch(playwright: Playwright, program: str) -> Browser:
     return playwright.chromium.launch(executable_path=program, args=list(FLAGS))
 
 
+@contextmanager
+def started() -> Iterator[Browser]:
+    """A Chromium for the tests of a module; they are skipped with a reason where there is none."""
+    program = chromium()
+    if program is None:
+        reason = f"no Chromium on this machine (looked for {', '.join(NAMES)})"
+        if os.environ.get("SCALP_REQUIRE_BROWSER"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        browser = launch(playwright, program)
+        yield browser
+        browser.close()
+
+
 @dataclass
 class Server:
     """`python serve.py` on a free port, with folders of its own."""
@@ -65,6 +82,7 @@ class Server:
     artifacts: Path
     log: Path
     port: int
+    environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -78,6 +96,7 @@ class Server:
             "SCALP_ARTIFACTS": str(self.artifacts),
             "PORT": str(self.port),
             "PYTHONUNBUFFERED": "1",
+            **self.environment,
         }
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(

@@ -12,7 +12,7 @@ import httpx2 as httpx
 import pandas as pd
 import pytest
 from conftest import TINY, Trained, labels_of, processes, until
-from playwright.sync_api import Browser, Locator, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, expect
 from support import browser as chrome
 from support.aihub_tree import build_tree
 from support.browser import Server, Visitor, open_visitor
@@ -43,17 +43,8 @@ HOSTILE_WORD = "<b onclick=alert(1)>[x](javascript:alert(1))</b>"
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    program = chrome.chromium()
-    if program is None:
-        reason = f"no Chromium on this machine (looked for {', '.join(chrome.NAMES)})"
-        if os.environ.get("SCALP_REQUIRE_BROWSER"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    expect.set_options(timeout=chrome.PATIENCE)
-    with sync_playwright() as playwright:
-        started = chrome.launch(playwright, program)
-        yield started
-        started.close()
+    with chrome.started() as browser:
+        yield browser
 
 
 def hostile_dataset(tiny_data: Dataset, folder: Path) -> None:

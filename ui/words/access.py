@@ -1,4 +1,4 @@
-"""Words of the token, the read-only mode, and of a server that others can reach."""
+"""Words of the token, the read-only mode, the log-in, and of a server that others can reach."""
 
 from scalp_core.errors import Text
 
@@ -21,4 +21,13 @@ WORDS = {
         "이 서버에 접속할 수 있는 누구나 학습, 지정, 가져오기를 할 수 있어요. 토큰 없이 외부에 열려 있어요. "
         "SCALP_TOKEN이나 SCALP_READ_ONLY=1을 설정하세요.",
     ),
+    "login_title": Text("Log in", "로그인"),
+    "login_needed": Text("Log in to see the pages of this server.", "이 서버의 화면을 보려면 로그인하세요."),
+    "login_with": Text("Log in with {provider}", "{provider} 계정으로 로그인"),
+    "login_refused": Text(
+        "This account may not use this server. Log out and use another one, or have it added to SCALP_ALLOWED_USERS.",
+        "이 계정으로는 이 서버를 사용할 수 없어요. 로그아웃하고 다른 계정을 쓰거나, 운영자에게 SCALP_ALLOWED_USERS에 "
+        "추가해 달라고 하세요.",
+    ),
+    "logout": Text("Log out", "로그아웃"),
 }
