@@ -27,10 +27,10 @@ def show_page(name: str, show_body: Callable[[Say], None]) -> None:
             say = _show_navigation()
         st.set_page_config(page_title=f"{say(f'page_{name}')} · Scalp Lab", page_icon="🔬", layout="wide")
         set_page_language(say.language)
+        st.info(say("research_only"), icon=":material/science:")
         if not may_look():
             ask_for_login(say)
             return
-        st.info(say("research_only"), icon=":material/science:")
         st.title(say(f"title_{name}"))
         with errors(say):
             show_body(say)
