@@ -239,7 +239,7 @@ def main(kills: int, runs: int) -> None:
         killed = [create_run(recipe) for recipe in recipes]
         deaths = kill_in_turn(kills, killed, folder / "server.txt")
         worker.ensure()
-        until(lambda: all(run.finished or run.error for run in killed) and not any(run.locked for run in killed), 3000)
+        until(lambda: not any(run.state.active or run.locked for run in killed), 3 * _PATIENCE)
         watch.stopped.set()
         for process_id in living("server"):
             os.kill(process_id, signal.SIGKILL)
