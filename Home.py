@@ -8,6 +8,7 @@ from scalp_core.runs.champions import Champion, champions, score
 from scalp_core.runs.queue import active_runs
 from ui.access import warn_if_exposed
 from ui.choices import link_params
+from ui.markdown import code, literal
 from ui.runs.progress import POLL_SECONDS, show_progress
 from ui.runs.promotion import show_broken_pins
 from ui.shell import PAGES, show_page
@@ -74,7 +75,7 @@ def _show_training(say: Say) -> None:
         if not runs:
             st.caption(say("home_idle"))
         for run in runs:
-            st.markdown(f"**{run.recipe.architecture}** · {run.recipe.data} · `{run.id}`")
+            st.markdown(f"**{literal(run.recipe.architecture)}** · {literal(run.recipe.data)} · {code(run.id)}")
             show_progress(run, say)
 
     training()

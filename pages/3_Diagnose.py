@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from scalp_core.errors import Text
 from scalp_core.inference import predict
 from ui.choices import choose_threshold
 from ui.diagnose.graded_image import show_graded_image
 from ui.diagnose.grading import grade_all, with_threshold
 from ui.diagnose.overview import name_of, show_overview
 from ui.diagnose.sources import choose_images, opened_image
+from ui.markdown import literal
 from ui.shell import show_page
 from ui.words import Say
 
@@ -31,7 +31,7 @@ def diagnose(say: Say) -> None:
     if opened:
         graded = graded_images[images.index(opened)]
         name = name_of(graded, graded_images, say)
-        st.header(say.plain(Text(name, name)), divider="gray")
+        st.header(literal(name), divider="gray")
         show_graded_image(graded, say, threshold)
 
 

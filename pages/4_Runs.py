@@ -12,6 +12,7 @@ from scalp_core.runs.store import damaged_runs, list_runs
 from ui.access import change_button
 from ui.choices import choose_from_list
 from ui.feedback import errors, show_damaged
+from ui.markdown import literal_cells
 from ui.runs.ablation import show_ablation
 from ui.runs.operating_point import show_operating_point
 from ui.runs.progress import POLL_SECONDS, epoch_words, show_progress
@@ -112,7 +113,7 @@ def _show_recipe(say: Say, run: Run) -> None:
     if settings.empty:
         st.caption(say("runs_nothing_changed"))
     else:
-        st.table(settings.set_index(say("setting")), alt=say("runs_changed"))
+        st.table(literal_cells(settings.set_index(say("setting"))), alt=say("runs_changed"))
     with st.expander(say("runs_recipe_whole")):
         hashes = {"index_hash": run.index_hash, "evaluation_hash": run.evaluation_hash, "created": run.created}
         st.json(vars(run.recipe) | hashes, expanded=1)

@@ -11,6 +11,7 @@ import streamlit as st
 
 from scalp_core.access import access, is_exposed
 from ui.login import may_look
+from ui.markdown import Markdown
 from ui.words import Say
 
 _ACCEPTED = "accepted-token"  # the hash of the token that this session has given
@@ -24,7 +25,7 @@ def may_change() -> bool:
     return not settings.token or st.session_state.get(_ACCEPTED) == _hash(settings.token)
 
 
-def change_button(label: str, say: Say, **options: Any) -> bool:
+def change_button(label: Markdown, say: Say, **options: Any) -> bool:
     """Show a button whose click changes something, and return whether it was clicked by a session that may.
 
     Args:
@@ -33,7 +34,7 @@ def change_button(label: str, say: Say, **options: Any) -> bool:
     return st.button(label, **_checked(options, say)) and may_change()
 
 
-def change_form_button(label: str, say: Say, **options: Any) -> bool:
+def change_form_button(label: Markdown, say: Say, **options: Any) -> bool:
     """Show the button of a form likewise."""
     return st.form_submit_button(label, **_checked(options, say)) and may_change()
 

@@ -17,6 +17,7 @@ from scalp_core.data.dataset import Dataset, damaged_datasets, list_datasets
 from scalp_core.data.splits import OVERLAPS
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, GRADES, Condition
 from ui.feedback import show_damaged
+from ui.markdown import Markdown, literal
 from ui.words import Say
 
 LINK_PARAMS = ("lang", "data", "condition")  # a link to another page takes these along
@@ -24,7 +25,7 @@ LINK_PARAMS = ("lang", "data", "condition")  # a link to another page takes thes
 # ---- any choice ----
 
 
-def choose(label: str, options: Mapping[str, str], key: str, default: str, language: str) -> str:
+def choose(label: Markdown, options: Mapping[str, str], key: str, default: str, language: str) -> str:
     """Offer a row of buttons and return the chosen value.
 
     Args:
@@ -38,7 +39,7 @@ def choose(label: str, options: Mapping[str, str], key: str, default: str, langu
         label,
         list(options),
         default=None if _follow(key, widget, value) else value,
-        format_func=lambda option: options.get(option, option),
+        format_func=lambda option: literal(options.get(option, option)),
         key=widget,
         on_change=_write_choice,
         args=(key, language),
@@ -48,7 +49,7 @@ def choose(label: str, options: Mapping[str, str], key: str, default: str, langu
     return _keep(key, choice if choice in options else default, default)
 
 
-def choose_from_list(label: str, options: Mapping[str, str], key: str, language: str) -> str:
+def choose_from_list(label: Markdown, options: Mapping[str, str], key: str, language: str) -> str:
     """Offer a drop-down list, for many options, and return the chosen value; the first is the default."""
     values, widget = list(options), f"{key}-{language}"
     value = _address_value(key, options, values[0])
@@ -64,7 +65,9 @@ def choose_from_list(label: str, options: Mapping[str, str], key: str, language:
     return _keep(key, choice if choice in options else values[0], values[0])
 
 
-def choose_some(label: str, options: Mapping[str, str], key: str, default: Sequence[str], language: str) -> list[str]:
+def choose_some(
+    label: Markdown, options: Mapping[str, str], key: str, default: Sequence[str], language: str
+) -> list[str]:
     """Offer several of `options` and return the chosen ones, perhaps none, in the order of the options.
 
     The address keeps them between commas, and keeps nothing while they are the default.

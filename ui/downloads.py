@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from scalp_core.charts.fonts import NO_KOREAN_FONT, language_of_figures
+from ui.markdown import Markdown
 from ui.words import Say
 
 if TYPE_CHECKING:
@@ -74,13 +75,13 @@ def offer_figure(make: Callable[[], "Figure"], name: str, say: Say, *, synthetic
     with st.popover(say("export_figure"), icon=":material/download:"):
         st.caption(say("export_figure_note"))
         if language_of_figures(say.language) != say.language:
-            st.caption(say.of(NO_KOREAN_FONT))
+            st.caption(say.plain(NO_KOREAN_FONT))
         offer_file("SVG", svg, f"{stem}.svg", "image/svg+xml", width="stretch")
         offer_file("PNG", png, f"{stem}.png", "image/png", width="stretch")
 
 
 def offer_file(
-    label: str,
+    label: Markdown,
     make: Callable[[], bytes],
     file_name: str,
     mime: str,

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from scalp_core.errors import ScalpError, Text
+from ui.markdown import Markdown, literal
 from ui.words import Say
 
 _PENDING_TOAST = "pending-toast"
@@ -37,7 +38,7 @@ def _gone(path: Path) -> Text:
     return Text(f"“{name}” is gone. Reload the page.", f"“{name}” 파일이 없어졌어요. 페이지를 다시 여세요.")
 
 
-def toast_after_rerun(words: str) -> None:
+def toast_after_rerun(words: Markdown) -> None:
     """Keep a toast for the next run of any page: a rerun that follows at once would swallow it."""
     st.session_state[_PENDING_TOAST] = words
 
@@ -45,4 +46,4 @@ def toast_after_rerun(words: str) -> None:
 def show_pending_toast() -> None:
     """Show the toast that was kept, if there is one."""
     if words := st.session_state.pop(_PENDING_TOAST, ""):
-        st.toast(words, icon=":material/check:")
+        st.toast(literal(words), icon=":material/check:")

@@ -8,6 +8,7 @@ from ui.choices import choose, follow_address, link_params
 from ui.components.page_language import set_page_language
 from ui.feedback import errors
 from ui.login import ask_for_login, may_look, show_user
+from ui.markdown import Markdown
 from ui.runs.retrain import show_retraining
 from ui.words import Say
 
@@ -52,4 +53,4 @@ def _show_navigation() -> Say:
 def _choose_language() -> str:
     """Return `ko` or `en` from `?lang=`, else from the browser."""
     browser = "ko" if (st.context.locale or "ko").startswith("ko") else "en"
-    return choose("언어 / Language", {"ko": "한국어", "en": "English"}, "lang", browser, "both")
+    return choose(Markdown("언어 / Language"), {"ko": "한국어", "en": "English"}, "lang", browser, "both")

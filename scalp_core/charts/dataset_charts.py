@@ -1,5 +1,6 @@
 """Interactive figures of a dataset and of single pictures, drawn from tables; evidence maps over pictures."""
 
+import html
 import math
 from collections.abc import Iterable
 from typing import Literal
@@ -317,7 +318,8 @@ def learning_curves(histories: dict[str, pd.DataFrame], measure: str, language: 
     longest = max((len(history) for history in histories.values()), default=0)
     for name, history in histories.items():
         mode = "lines+markers" if len(history) < 30 else "lines"
-        figure.add_scatter(x=history["epoch"], y=history[measure], name=name, mode=mode)
+        letters = html.escape(name, quote=False)  # plotly reads names as HTML
+        figure.add_scatter(x=history["epoch"], y=history[measure], name=letters, mode=mode)
     figure.update_layout(
         xaxis={"title": AXES["epoch"](language), "tickformat": "d", "dtick": max(1, longest // 8)},
         yaxis_title=AXES[measure](language),

@@ -86,6 +86,7 @@ _STYLE: dict[Any, Any] = {
     "savefig.facecolor": "white",
     "svg.fonttype": "none",  # text stays text: it can be searched, and any Korean font of the viewer draws it
     "svg.hashsalt": "scalp-lab",  # the same figure is the same file
+    "text.parse_math": False,  # names of runs may hold dollars
     "axes.unicode_minus": True,
 }
 

@@ -272,3 +272,9 @@ def test_an_overlay_keeps_the_picture_s_shape(height: int, width: int) -> None:
     longest = max(height, width)
     # However long and thin the picture: an overlay never takes more memory than a square one.
     assert blended.shape == (max(1, round(height * 480 / longest)), max(1, round(width * 480 / longest)), 3)
+
+
+def test_names_of_curves_are_not_html() -> None:
+    history = pd.DataFrame({"epoch": [1], "valid_qwk": [0.5]})
+    (line,) = learning_curves({"<a href='www.evil.example'>": history}, "valid_qwk", "en").data
+    assert line.name == "&lt;a href='www.evil.example'&gt;"

@@ -277,3 +277,8 @@ def test_ladder_has_panel_metric_and_hollow_points_aside() -> None:
     )
     written = texts(print_figures.as_svg(figure))
     assert {"cross-entropy", "full balance", "QWK ↑", "AMAE ↓", "pustules"} <= set(written)
+
+
+def test_dollars_in_names_are_no_formula() -> None:
+    history = pd.DataFrame({"epoch": [1, 2], "valid_qwk": [0.1, 0.2]})
+    assert "$x^2$" in print_figures.as_svg(print_figures.curves({"$x^2$": history}, "valid_qwk", "en"))

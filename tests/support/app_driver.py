@@ -39,8 +39,8 @@ def assert_healthy(at: AppTest) -> AppTest:
 
 
 def unescape(text: str) -> str:
-    """Return the text without escapes: the backslashes that keep names from becoming markup are not shown."""
-    return re.sub(r"\\([^a-zA-Z0-9\s])", r"\1", text)
+    """Return the text without escapes: what keeps names from becoming markup is not shown."""
+    return re.sub(r"\\([^a-zA-Z0-9\s])", r"\1", text.replace(":color[]", ""))
 
 
 def texts(elements: Any) -> list[str]:

@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx2 as httpx
 import pandas as pd
@@ -16,12 +17,12 @@ from playwright.sync_api import Browser, Locator, expect
 from support import browser as chrome
 from support.aihub_tree import build_tree
 from support.browser import Server, Visitor, open_visitor
+from support.hostile_names import ID, WORDS, damaged_run, hostile_dataset, hostile_run
 from support.prediction_tables import images_in_cell
 from support.sharpness_gate import write_sharpness_gate
 
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.data.dataset import Dataset, open_dataset
-from scalp_core.data.index_writer import write_dataset
 from scalp_core.files import is_locked
 from scalp_core.importing.importer import FAULTS
 from scalp_core.inference import predict
@@ -37,28 +38,12 @@ from ui.words import Say
 pytestmark = pytest.mark.browser
 
 PATHS = {"home": "/", "dataset": "/Dataset", "compare": "/Compare", "diagnose": "/Diagnose", "runs": "/Runs"}
-HOSTILE_ID = "\"><img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
-HOSTILE_WORD = "<b onclick=alert(1)>[x](javascript:alert(1))</b>"
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with chrome.started() as browser:
         yield browser
-
-
-def hostile_dataset(tiny_data: Dataset, folder: Path) -> None:
-    """A dataset whose every text tries to be markup."""
-    rows = tiny_data.index[tiny_data.index["part"] == "test"].head(4).reset_index(drop=True)
-    folder.mkdir()
-    for number, path in enumerate(rows["path"]):
-        shutil.copy(tiny_data.folder / path, folder / f"{number}.jpg")
-    rows["path"] = [f"{number}.jpg" for number in rows.index]
-    rows["id"] = [f"{number}{HOSTILE_ID}" for number in rows.index]
-    rows[["site", "device", "region"]] = HOSTILE_WORD
-    rows["capture"] = "one"
-    rows[f"meta_Meta {HOSTILE_WORD}"] = [f"{number} {HOSTILE_WORD}" for number in rows.index]
-    write_dataset(folder, "import", {}, rows)
 
 
 @pytest.fixture(scope="module")
@@ -587,26 +572,71 @@ def test_every_page_fits_its_screen(
             assert (brightness < 100) == (scheme == "dark")
 
 
-def test_names_from_a_folder_are_never_markup(visitor: Visitor) -> None:
-    markup = visitor.tab.locator('img[src="x"], b[onclick], a[href^="javascript"]')
-    for view in ("labels&by=device", "audit", "import"):
-        visitor.go(f"/Dataset?lang=en&data=hostile&view={view}")
-        assert markup.count() == 0
+@pytest.fixture
+def hostile(server: Server) -> Iterator[Run]:
+    """While it lasts there are two more runs, a damaged one among them, of names that try to be markup."""
+    made = hostile_run(Run(server.artifacts / "tiny"), server.artifacts)
+    damaged = damaged_run(server.artifacts)
+    yield made
+    for folder in (made.folder, damaged):
+        shutil.rmtree(folder)
+
+
+def assert_only_text(visitor: Visitor) -> None:
+    """Nothing on the page leads or looks elsewhere, no name became an icon, and no escape is seen."""
+    visitor.settle()
+    own = (visitor.address, "data:", "blob:")
+    for kind, attribute in (("a", "href"), ("img", "src")):
+        addresses = visitor.tab.locator(f"{kind}[{attribute}]").evaluate_all(
+            f"all => all.map(node => node.{attribute})"
+        )
+        assert [address for address in addresses if not address.startswith(own)] == []
+    assert visitor.tab.locator("b[onclick], .katex, [aria-label='delete icon']").count() == 0
+    words = visitor.tab.locator("body").inner_text()
+    seen = (":color[", r"\[", r"\!", r"\*", r"\$", "\N{SMILING FACE WITH OPEN MOUTH AND SMILING EYES}")
+    assert [sign for sign in seen if sign in words] == []
+
+
+HOSTILE_VIEWS = (
+    *("Dataset?data=hostile&view=labels&by=device", "Dataset?data=hostile&view=audit"),
+    *("?", "Compare?view=wall", "Compare?view=best"),
+)
+
+
+def test_names_from_outside_are_only_text(visitor: Visitor, hostile: Run) -> None:
+    for address in HOSTILE_VIEWS:
+        visitor.go(f"/{address}&lang=en&site={quote(WORDS[0])}")
+        assert_only_text(visitor)
+    visitor.go(f"/Runs?lang=en&run={quote(hostile.id)}")
+    expect(visitor.tab.get_by_text(f"damaged {hostile.id}").first).to_be_visible()
+    assert_only_text(visitor)
     visitor.go("/Dataset?lang=en&data=hostile")
     visitor.tab.get_by_text("Filters", exact=True).click()
-    expect(visitor.tab.get_by_text(f"Meta {HOSTILE_WORD}", exact=True)).to_be_visible()
+    for word in WORDS:
+        expect(visitor.tab.get_by_test_id("stWidgetLabel").get_by_text(word, exact=True)).to_be_visible()
+    assert_only_text(visitor)
     first = visitor.gallery("wall").first
-    assert first.get_attribute("title") == f"0{HOSTILE_ID}"
+    assert first.get_attribute("title") == f"0{ID}"
     first.click()
     opened = visitor.tab.get_by_role("dialog")
-    expect(opened.get_by_test_id("stCode")).to_contain_text(f"0{HOSTILE_ID}")
-    expect(opened.get_by_text(f"Device: {HOSTILE_WORD}")).to_be_visible()
-    assert markup.count() == 0
+    expect(opened.get_by_test_id("stCode")).to_contain_text(f"0{ID}")
+    expect(opened.get_by_text(f"Device: {WORDS[0]}")).to_be_visible()
+    assert_only_text(visitor)
     opened.get_by_role("link", name="Grade this picture").click()
     visitor.tab.get_by_role("heading", name="Estimated grades").wait_for()
-    visitor.settle()
-    assert markup.count() == 0
+    expect(visitor.tab.get_by_test_id("stMain").locator("code").get_by_text(hostile.id, exact=True)).to_be_visible()
+    assert_only_text(visitor)
     assert visitor.tab.title() == "Grade a picture · Scalp Lab"
+
+
+def test_names_of_uploads_are_only_text(visitor: Visitor, trained: Trained) -> None:
+    visitor.go("/Diagnose?lang=en")
+    names = ["![evil](\\\\evil.example\\x.png) :smile: $x^2$.jpg", "[evil](www.evil.example) **evil**.jpg"]
+    pictures = [{"name": name, "mimeType": "image/jpeg", "buffer": trained.picture} for name in names]
+    visitor.tab.locator('input[type="file"]').set_input_files(pictures)  # type: ignore[arg-type]
+    visitor.tab.locator(".st-key-overview").get_by_role("button", name=f"Open {names[1]}").click()
+    expect(visitor.tab.get_by_role("heading", name=names[1])).to_be_visible()
+    assert_only_text(visitor)
 
 
 def kill(*words: str) -> None:

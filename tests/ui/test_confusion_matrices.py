@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT, Folders, Trained
 from streamlit.testing.v1 import AppTest
-from support.app_driver import HOSTILE, assert_healthy, chart_data, page_text, texts
+from support.app_driver import HOSTILE, assert_healthy, chart_data, page_text, texts, unescape
 from support.prediction_tables import images_in_cell
 
 from scalp_core.charts.dataset_charts import grade_name
@@ -108,7 +108,7 @@ def table_of(run_id: str, condition: Condition = CONDITION) -> pd.DataFrame:
 
 def captions_of(at: AppTest) -> list[str]:
     """Return the captions under the pictures of the dialog; the first of them is the picture itself."""
-    return [img.caption for node in at.image for img in node.proto.imgs][1:]
+    return [unescape(img.caption) for node in at.image for img in node.proto.imgs][1:]
 
 
 def fullest(run_id: str) -> tuple[int, int]:
@@ -174,7 +174,7 @@ def test_cell_in_address_shows_exactly_its_pictures(wall: Wall) -> None:
         assert say("matrices_count", count=len(wanted), whole=len(table_of(key)), part=say.part("test")) in page_text(
             at
         )
-        assert say("matrices_first_run", runs="`one`") in texts(at.caption), (
+        assert say.text("matrices_first_run", runs="`one`") in texts(at.caption), (
             "the pictures are those of one of the seeds"
         )
 

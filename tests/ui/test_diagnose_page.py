@@ -20,6 +20,7 @@ from support.app_driver import (
     open_page,
     page_text,
     texts,
+    unescape,
 )
 from support.sharpness_gate import measured_sharpness, write_sharpness_gate
 
@@ -103,7 +104,7 @@ def test_an_upload_is_graded(trained: Trained, downloads: Downloads, language: s
     assert document == predict_all_response(answer).model_dump(mode="json", exclude_none=True)
     assert document["intended_use"] == "research_only"
     assert say("diagnose_synthetic") in texts(at.warning)
-    assert say("diagnose_answered", runs="`tiny` (test_efficientnet)") in texts(at.markdown)
+    assert say.text("diagnose_answered", runs="`tiny` (test_efficientnet)") in texts(at.markdown)
     assert say("diagnose_type", name=answer.scalp_type.text(language)) in texts(at.subheader)
     assert len(at.image) == 1 + len(CONDITIONS)  # the picture, and why for each condition
 
@@ -198,7 +199,7 @@ def test_evidence_with_mean_taken_off_says_mean(trained: Trained) -> None:
 
 
 def below_pictures(at: AppTest) -> list[str]:
-    return [img.caption for node in at.main if node.type == "image" for img in node.proto.imgs if img.caption]
+    return [unescape(img.caption) for node in at.main if node.type == "image" for img in node.proto.imgs if img.caption]
 
 
 @pytest.mark.parametrize("source", ["example", "capture"])

@@ -19,6 +19,7 @@ from support.app_driver import (
     open_page,
     page_text,
     texts,
+    unescape,
     widget,
 )
 
@@ -187,7 +188,7 @@ def test_what_was_wrong_in_an_import_is_reported(
     at = open_page("dataset", "ko", view="import")
     assert not at.exception
     assert faulty.source in texts(at.text)
-    labels = [box.label for box in at.expander]
+    labels = [unescape(box.label) for box in at.expander]
     assert len(report["counts"]) > 10
     for kind, count in report["counts"].items():
         assert f"{say.of(FAULTS[kind])}: **{count:,}**" in labels

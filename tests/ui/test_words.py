@@ -13,7 +13,6 @@ from conftest import ROOT
 
 from scalp_core.data.dataset import PARTS
 from scalp_core.data.filters import MEASURED, NAMED
-from scalp_core.errors import Text
 from scalp_core.importing.importer import KINDS
 from scalp_core.metrics.operating_point import RULES
 from scalp_core.runs.recipe import CHOICES, Recipe
@@ -78,7 +77,7 @@ def key_of(node: ast.expr) -> str | None:
 def said() -> Iterator[Said]:
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and node.args and ast.unparse(node.func) in ("say", "self"):
+            if isinstance(node, ast.Call) and node.args and ast.unparse(node.func) in ("say", "say.text", "self"):
                 values = frozenset(keyword.arg or "**" for keyword in node.keywords)
                 yield Said(f"{path.name}:{node.lineno}", key_of(node.args[0]), values)
 
@@ -146,13 +145,6 @@ def test_no_word_claims_a_medical_act() -> None:
 def test_part_we_do_not_know_keeps_its_name() -> None:
     assert Say("ko").part("test") == "테스트"
     assert Say("en").part("else") == "else"
-
-
-def test_typed_text_never_becomes_markup() -> None:
-    link = "[log in](https://elsewhere.example) ![](x) **b** <b> $x$ :smile:"
-    plain = Say("en").plain(Text(link, link))
-    assert re.sub(r"\\(.)", r"\1", plain) == link
-    assert not re.search(r"(?<!\\)[\[\]()*<>$:!]", plain)
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])

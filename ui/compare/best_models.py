@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from scalp_core.errors import Text
 from scalp_core.evaluation import comparison
 from scalp_core.evaluation.comparison import Model
 from scalp_core.labels import CONDITIONS, Condition
@@ -18,6 +17,7 @@ from scalp_core.runs.champions import Champion
 from scalp_core.runs.run import Run
 from ui.compare.selection import ModelSelection
 from ui.downloads import offer_table
+from ui.markdown import literal
 from ui.runs.promotion import show_broken_pins, show_changes, show_promotion_buttons
 from ui.words import Say
 
@@ -107,11 +107,11 @@ def _show_candidates(
     kappas = dict(zip(valid.models, valid.values(HEADLINE)[:, place], strict=True))
     for model in sorted(models, key=lambda model: -math.inf if math.isnan(kappas[model.key]) else -kappas[model.key]):
         words, buttons = st.columns([3, 2], vertical_alignment="center")
-        why = say(
+        why = say.text(
             "best_candidate",
             valid=_estimate_words(valid.estimate(HEADLINE, model.key, selection.condition)),
             test=_estimate_words(test.estimate(HEADLINE, model.key, selection.condition)),
         )
-        words.markdown(f"**{say.plain(Text(model.name, model.name))}** · {why}")
+        words.markdown(f"**{literal(model.name)}** · {literal(why)}")
         with buttons.container(horizontal=True):
             show_promotion_buttons(model.runs[0], selection.condition, champion, why, say)

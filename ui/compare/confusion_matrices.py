@@ -15,6 +15,7 @@ from ui.compare.selection import ModelSelection
 from ui.components.answer_cards import Card, ModelGrade, show_answer_cards
 from ui.components.matrices import Matrix, MatrixCell, parse_cell, show_matrices
 from ui.dataset.gallery import show_over_page
+from ui.markdown import Markdown, code
 from ui.words import Say
 
 PER_PAGE = 24  # pictures
@@ -59,7 +60,7 @@ def _choose_reference(graded: Sequence[Model], say: Say) -> Model | None:
         return _choose_model("reference", say("matrices_reference"), graded, say)
 
 
-def _choose_model(key: str, label: str, graded: Sequence[Model], say: Say) -> Model:
+def _choose_model(key: str, label: Markdown, graded: Sequence[Model], say: Say) -> Model:
     models = {model.key: model for model in graded}
     return models[choose_from_list(label, {name: model.name for name, model in models.items()}, key, say.language)]
 
@@ -90,7 +91,7 @@ def _show_pictures(selection: ModelSelection, graded: Sequence[Model], cell: Mat
     count = say("matrices_count", count=len(places), whole=len(selection.aligned.images), part=say.part(selection.part))
     st.markdown(f"{_heading(graded, only, cell, right_model, say)} {count}")
     if several := [model.runs[0].id for model in graded if len(model.runs) > 1]:
-        st.caption(say("matrices_first_run", runs=", ".join(f"`{run_id}`" for run_id in several)))
+        st.caption(say("matrices_first_run", runs=Markdown(", ".join(code(run_id) for run_id in several))))
     if not len(places):
         return
     st.caption(say("matrices_strip", names=" · ".join(model.name for model in graded)))
@@ -119,7 +120,7 @@ def _choose_only(graded: Sequence[Model], say: Say) -> str:
     return choose(say("matrices_only"), options, "only", "cell", fresh)
 
 
-def _heading(graded: Sequence[Model], only: str, cell: MatrixCell | None, right_model: Model, say: Say) -> str:
+def _heading(graded: Sequence[Model], only: str, cell: MatrixCell | None, right_model: Model, say: Say) -> Markdown:
     if only == "cell" and cell:
         name = next(model.name for model in graded if model.key == cell.matrix)
         truth, predicted = (say.of(Severity(grade).text) for grade in (cell.truth, cell.predicted))

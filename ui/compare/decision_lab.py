@@ -46,6 +46,7 @@ from ui.compare.selection import ModelSelection
 from ui.components.matrices import Matrix, MatrixCell, parse_cell, show_matrices
 from ui.components.thumbnail_grid import show_thumbnail_grid
 from ui.feedback import errors, toast_after_rerun
+from ui.markdown import code, literal
 from ui.runs.operating_point import decision_words, show_versions
 from ui.words import Say
 
@@ -145,7 +146,7 @@ def _choose_bench(selection: ModelSelection, say: Say) -> _Bench | None:
         model = models[choose_from_list(say("lab_side"), names, "lab_side", say.language)]
     run = model.runs[0]
     if len(model.runs) > 1:
-        seeds = {run.id: say("lab_seed", seed=run.recipe.seed, run=run.id) for run in model.runs}
+        seeds = {run.id: say.text("lab_seed", seed=run.recipe.seed, run=run.id) for run in model.runs}
         with next(places):
             run_id = choose_from_list(say("run"), seeds, "lab_run", say.language)
         run = next(run for run in model.runs if run.id == run_id)
@@ -255,7 +256,7 @@ def _choose_cost(bench: _Bench, start: Decision, key: str, say: Say) -> Cost:
     with st.container(horizontal=True):
         for name, preset in COSTS.items():
             st.button(
-                say.of(preset.text),
+                say.plain(preset.text),
                 key=f"lab-cost-{name}",
                 on_click=_restart_from,
                 args=(replace(start, cost=preset.cost), bench.stored),
@@ -287,7 +288,7 @@ def _offer_way_back(bench: _Bench, decision: Decision, say: Say) -> None:
                 key="lab-to-optimum",
                 icon=":material/tune:",
                 disabled=decision.way == bench.optimum.way,
-                help=decision_words(bench.optimum, say),
+                help=literal(decision_words(bench.optimum, say)),
                 on_click=_restart_from,
                 args=(bench.optimum, bench.stored),
             )
@@ -296,7 +297,7 @@ def _offer_way_back(bench: _Bench, decision: Decision, say: Say) -> None:
             key="lab-to-stored",
             icon=":material/undo:",
             disabled=decision.way == bench.stored.way,
-            help=decision_words(bench.stored, say),
+            help=literal(decision_words(bench.stored, say)),
             on_click=_restart_from,
             args=(bench.stored, bench.stored),
         )
@@ -393,12 +394,12 @@ def _curve_figures(bench: _Bench, decision: Decision) -> dict[str, float]:
 def _offer_saving(bench: _Bench, decision: Decision, say: Say) -> None:
     st.subheader(say("lab_save"))
     name = say.of(bench.condition.text)
-    st.caption(say("lab_saves", run=f"`{bench.run.id}`", condition=name, way=decision_words(decision, say)))
+    st.caption(say("lab_saves", run=code(bench.run.id), condition=name, way=decision_words(decision, say)))
     st.caption(say("lab_answers", condition=name) if _is_champion(bench) else say("lab_waits", condition=name))
     same = decision.way == bench.stored.way
     if same:
         st.caption(say("lab_same"))
-    why = say("lab_why_default", condition=name, way=decision_words(decision, say))
+    why = say.text("lab_why_default", condition=name, way=decision_words(decision, say))
     with st.form(f"lab-save-{bench.id}", border=False):
         left, right = st.columns([1, 2])
         who = left.text_input(say("point_author"), st.session_state.get("lab_who", ""), MAX_WHO, key="lab-who")

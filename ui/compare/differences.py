@@ -30,6 +30,7 @@ from ui.choices import choose, choose_from_list
 from ui.compare.leaderboard import names_by_key, show_summary
 from ui.compare.selection import ModelSelection
 from ui.downloads import offer_figure, offer_table
+from ui.markdown import Markdown, code
 from ui.words import Say
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _show_forest(selection: ModelSelection, say: Say) -> None:
     pairs = selection.comparison.pairs(selection.metric, selection.condition)
     st.altair_chart(
         forest_chart(pairs, names, reference, selection.metric, say.language),
-        alt=say("forest_alt", metric=say.of(metric.text), reference=names[reference]),
+        alt=say.text("forest_alt", metric=say.of(metric.text), reference=names[reference]),
     )
     st.caption(say("forest_note", captures=f"{selection.comparison.groups:,}", negligible=NEGLIGIBLE[selection.metric]))
 
@@ -186,7 +187,7 @@ def _show_recall(selection: ModelSelection, say: Say) -> None:
     names = names_by_key(selection.models)
     st.altair_chart(
         recall_chart(selection.comparison, selection.condition, names, say.language),
-        alt=say("recall_alt", condition=say.of(selection.condition.text)),
+        alt=say.text("recall_alt", condition=say.of(selection.condition.text)),
     )
     st.caption(say("recall_note"))
 
@@ -228,7 +229,8 @@ def _show_reliability(selection: ModelSelection, say: Say) -> None:
         for model in _measured_models(selection)
     }
     st.altair_chart(
-        reliability_chart(tables, say.language), alt=say("reliability_alt", condition=say.of(selection.condition.text))
+        reliability_chart(tables, say.language),
+        alt=say.text("reliability_alt", condition=say.of(selection.condition.text)),
     )
     st.caption(say("reliability_note", bins=DIAGRAM_BINS))
 
@@ -294,7 +296,7 @@ def _show_pareto(selection: ModelSelection, say: Say) -> None:
         return
     st.altair_chart(
         pareto_chart(table, selection.metric, cost, say.language),
-        alt=say("pareto_alt", metric=say.of(METRICS[selection.metric].text), cost=options[cost]),
+        alt=say.text("pareto_alt", metric=say.of(METRICS[selection.metric].text), cost=options[cost]),
     )
     st.caption(say("pareto_note"))
 
@@ -328,7 +330,7 @@ def _offer_measuring(selection: ModelSelection, say: Say) -> None:
     unknown = [model for model in _measured_models(selection) if model.milliseconds is None]
     if not unknown:
         return
-    st.info(say("cost_unknown", names=", ".join(f"`{model.name}`" for model in unknown)))
+    st.info(say("cost_unknown", names=Markdown(", ".join(code(model.name) for model in unknown))))
     if change_button(say("cost_measure"), say, key="measure-milliseconds", icon=":material/timer:"):
         with st.spinner(say("cost_measuring")):
             for model in unknown:

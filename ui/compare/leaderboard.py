@@ -32,7 +32,7 @@ def show_leaderboard(selection: ModelSelection, say: Say) -> None:
     names = names_by_key(selection.models)
     st.altair_chart(
         leaderboard_chart(selection.comparison, names, selection.metric, baselines, say.language),
-        alt=say("leaderboard_alt", metric=metric),
+        alt=say.text("leaderboard_alt", metric=metric),
     )
     _show_legend(selection, say)
 
@@ -95,7 +95,7 @@ def _show_legend(selection: ModelSelection, say: Say) -> None:
 def _show_tables(selection: ModelSelection, baselines: dict[Condition, list[Baseline]], say: Say) -> None:
     table = leaderboard_table(selection.comparison, names_by_key(selection.models), selection.metric)
     metric = say.of(METRICS[selection.metric].text)
-    caption = say("leaderboard_caption", metric=metric, part=say.part(selection.part))
+    caption = say.text("leaderboard_caption", metric=metric, part=say.part(selection.part))
     name = f"leaderboard-{selection.metric}-{selection.part}"
     _show_table(selection, _wide_table(table, say), name, caption, say)
     _show_table(selection, _long_table(table, say), f"{name}-long", caption, say)

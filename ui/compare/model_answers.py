@@ -25,6 +25,7 @@ from ui.compare.selection import ModelSelection
 from ui.components.evidence_maps import grade_set_name, show_evidence
 from ui.dataset.gallery import show_grading_link
 from ui.feedback import errors
+from ui.markdown import literal, literal_cells
 from ui.words import Say
 
 
@@ -72,7 +73,7 @@ def show_model_answers(selection: ModelSelection, graded: Sequence[Model], image
         show_grading_link(image_id, say)
     with right:
         label = say("unlabelled") if opened.truth < 0 else grade_name(opened.truth, say.language)
-        st.markdown(f"{say.of(selection.condition.text)} – {say('label')}: **{label}**")
+        st.markdown(f"{say.plain(selection.condition.text)} – {say('label')}: **{literal(label)}**")
         _show_probabilities(opened, say)
     _show_answers(opened, say)
     st.markdown(f"**{say('diagnose_evidence')}**")
@@ -113,7 +114,7 @@ def _show_answers(opened: _OpenedPicture, say: Say) -> None:
                 say("grade_set", coverage=f"{COVERAGE:.0%}"): grade_set_name(ends, say),
             }
         )
-    st.table(pd.DataFrame(rows).set_index(say("matrices_model")))
+    st.table(literal_cells(pd.DataFrame(rows).set_index(say("matrices_model"))))
 
 
 def _error_words(grade: int, truth: int, say: Say) -> str:

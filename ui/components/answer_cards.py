@@ -68,7 +68,7 @@ def _card_content(dataset: Dataset, card: Card, say: Say) -> dict[str, Any]:
         "truth": truth,
         "color": color,
         "ink": ink(color),
-        "description": say("matrices_card", image=card.image, truth=truth),
+        "description": say.text("matrices_card", image=card.image, truth=truth),
         "answers": [_answer_content(answer, card.truth, say) for answer in card.answers],
     }
 
@@ -78,7 +78,7 @@ def _answer_content(answer: ModelGrade, truth: int | None, say: Say) -> dict[str
     colors = {"color": color, "ink": ink(color)}
     if answer.grade is None:
         return colors | {"text": "–", "right": False, "description": f"{answer.name}: {say('matrices_not_graded')}"}
-    description = say(
+    description = say.text(
         "matrices_answer",
         name=answer.name,
         grade=grade_name(answer.grade, say.language),

@@ -12,6 +12,7 @@ from scalp_core.labels import Severity
 from scalp_core.palette import DIVERGING
 from ui.components.assets import asset
 from ui.components.colors import channels
+from ui.markdown import literal
 from ui.words import Say
 
 _AGAINST, _, _FOR = DIVERGING
@@ -59,7 +60,7 @@ def show_evidence(pixels: Pixels, maps: Mapping[str, npt.NDArray[np.float32]], s
         _show_scale(shows, scale, opacity, say)
     with st.grid("auto", min_column_width=240):
         for name, values in maps.items():
-            st.image(overlay(pixels, values, scale, opacity), caption=name, alt=name, width="stretch")
+            st.image(overlay(pixels, values, scale, opacity), caption=literal(name), alt=name, width="stretch")
 
 
 def _show_scale(shows: str, scale: float, opacity: float, say: Say) -> None:

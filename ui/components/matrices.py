@@ -116,7 +116,7 @@ def _matrix_content(matrix: Matrix, base: Matrix | None, say: Say) -> dict[str, 
     shares = row_shares(matrix.counts)
     base_shares = None if base is None or base.counts is None else row_shares(base.counts)
     return heading | {
-        "description": say("matrices_matrix", name=matrix.name),
+        "description": say.text("matrices_matrix", name=matrix.name),
         "images": [f"n = {row:,.0f}" for row in matrix.counts.sum(axis=1)],
         "cells": [
             [_cell_content(matrix.counts, shares, base_shares, truth, predicted, say) for predicted in GRADES]
@@ -136,15 +136,15 @@ def _cell_content(
             "text": "–",
             "color": "",
             "ink": "",
-            "description": say("matrices_cell_empty", **names),
+            "description": say.text("matrices_cell_empty", **names),
             "kind": "empty",
         }
     text, color = _count(counts[at]), blend(MATRIX_COLORS, shares[at])
-    description = say("matrices_cell", **names, count=text, share=f"{shares[at]:.0%}")
+    description = say.text("matrices_cell", **names, count=text, share=f"{shares[at]:.0%}")
     if base_shares is not None:
         difference = shares[at] - base_shares[at]
         text, color = _points(difference), blend(DIVERGING, 0.5 + difference / FULL_DIFFERENCE / 2)
-        description = say("matrices_cell_against", cell=description, points=text)
+        description = say.text("matrices_cell_against", cell=description, points=text)
     kind = _kind(counts, truth, predicted)
     return {"text": text, "color": color, "ink": ink(color), "description": description, "kind": kind}
 
@@ -169,6 +169,6 @@ def _legend(base: Matrix | None, say: Say) -> dict[str, Any]:
         scale = {"low": "0%", "high": "100%", "meaning": say("matrices_legend_shares"), "colors": MATRIX_COLORS}
     else:
         full = f"{100 * FULL_DIFFERENCE:.0f}"
-        meaning = say("matrices_legend_difference", name=base.name)
+        meaning = say.text("matrices_legend_difference", name=base.name)
         scale = {"low": f"−{full}", "high": f"+{full}", "meaning": meaning, "colors": DIVERGING}
     return scale | {"far": say("matrices_legend_far"), "selected": say("matrices_legend_chosen")}

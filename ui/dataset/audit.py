@@ -30,7 +30,7 @@ def show_audit(dataset: Dataset, condition: Condition, say: Say) -> None:
     fine = [finding for finding in findings if finding.severity is FindingSeverity.OK]
     with st.expander(say("audit_fine", count=len(fine)), icon=":material/check_circle:"):
         for finding in fine:
-            st.markdown(f"**{say.of(finding.title)}** – {say.plain(finding.text)}")
+            st.markdown(f"**{say.plain(finding.title)}** – {say.plain(finding.text)}")
 
 
 # A hundred thousand rows take a third of a second: once for each version of the index is enough.
@@ -54,9 +54,9 @@ def _in_words(figures: pd.DataFrame, say: Say) -> pd.DataFrame:
 def _show_finding(dataset: Dataset, finding: Finding, condition: Condition, say: Say) -> None:
     icon, colour = _BADGES[finding.severity]
     with st.container(border=True):
-        severity = f":{colour}-badge[{icon} {say.of(finding.severity.text)}]"
+        severity = f":{colour}-badge[{icon} {say.plain(finding.severity.text)}]"
         closed = finding.severity is not FindingSeverity.ERROR  # the title says enough until it is opened
-        st.markdown(f"{severity} **{say.of(finding.title)}**" + ("" if closed else f"  \n{say.plain(finding.text)}"))
+        st.markdown(f"{severity} **{say.plain(finding.title)}**" + ("" if closed else f"  \n{say.plain(finding.text)}"))
         if closed or finding.figures is not None:
             with st.expander(say("audit_figures")):
                 if closed:

@@ -4,8 +4,8 @@ from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.data.aihub import META_ANSWERS, META_FIELDS
 from scalp_core.data.dataset import LABEL_COLUMNS
 from scalp_core.data.filters import NONE
-from scalp_core.errors import Text
 from scalp_core.labels import META, REGIONS, Condition
+from ui.markdown import Markdown, literal
 from ui.words import Say
 
 
@@ -19,10 +19,9 @@ def field_name(column: str, say: Say) -> str:
     return say(f"field_{column}")
 
 
-def field_label(column: str, say: Say) -> str:
-    """Return the name as a label of a widget, where a heading of an imported table could be read as markup."""
-    name = field_name(column, say)
-    return say.plain(Text(name, name))
+def field_label(column: str, say: Say) -> Markdown:
+    """Return the name as a label of a widget; it may be a heading of an imported table."""
+    return literal(field_name(column, say))
 
 
 def value_name(column: str, value: str, say: Say) -> str:

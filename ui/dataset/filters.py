@@ -7,7 +7,7 @@ import streamlit as st
 
 from scalp_core.data.dataset import LABEL_COLUMNS, Dataset
 from scalp_core.data.filters import Filters, choices, filterable, measured
-from ui.dataset.fields import field_label, field_name, value_name
+from ui.dataset.fields import field_label, value_name
 from ui.words import Say
 
 _MOST_CHOICES = 1000  # values of a column; captures and file sizes, which have more, are for links and sorting
@@ -71,7 +71,7 @@ def _choose_range(dataset: Dataset, name: str, current: Filters, version: str, s
         return -math.inf, math.inf
     low, high = (float(np.clip(end, lowest, highest)) for end in current.bounds(name))
     low_end, high_end = st.slider(
-        field_name(name, say), lowest, highest, (low, high), step=_step(highest), key=f"filter-{name}-{version}"
+        field_label(name, say), lowest, highest, (low, high), step=_step(highest), key=f"filter-{name}-{version}"
     )
     return -math.inf if low_end <= lowest else low_end, math.inf if high_end >= highest else high_end
 

@@ -17,6 +17,7 @@ from ui.choices import choose_from_list, choose_page, link_params
 from ui.components.thumbnail_grid import show_thumbnail_grid
 from ui.dataset.fields import field_name, value_name
 from ui.feedback import errors
+from ui.markdown import literal_cells
 from ui.words import Say
 
 PER_PAGE = 60  # pictures
@@ -125,7 +126,7 @@ def _show_labels(dataset: Dataset, row: int, say: Say) -> None:
         table[say("rendered_as")] = [
             f"{grade_name(clean, say.language)} ({severity:.2f})" for clean, severity in truth.values()
         ]
-    st.table(pd.DataFrame(table).set_index(say("condition")))
+    st.table(literal_cells(pd.DataFrame(table).set_index(say("condition"))))
 
 
 def _show_facts(dataset: Dataset, row: int, say: Say) -> None:

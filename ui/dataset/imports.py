@@ -14,6 +14,7 @@ from scalp_core.importing.background import STAGES, ImportTask
 from scalp_core.importing.importer import FAULT_LIST, FAULTS, KINDS, WARNINGS, ImportRequest, read_report
 from ui.access import change_button, change_form_button
 from ui.downloads import offer_file
+from ui.markdown import Markdown, literal
 from ui.runs.progress import POLL_SECONDS, time_left_words
 from ui.words import Say
 
@@ -51,7 +52,7 @@ def _show_under_way(say: Say) -> None:
 
 def _show_task(task: ImportTask, say: Say) -> None:
     with st.container(border=True):
-        st.markdown(f"**{task.name}**")
+        st.markdown(f"**{literal(task.name)}**")
         st.text(task.request.source)
         if task.error is None:
             st.progress(task.done / task.total if task.total else 0.0, text=_stage_words(task, say))
@@ -63,13 +64,13 @@ def _show_task(task: ImportTask, say: Say) -> None:
             st.rerun()
 
 
-def _stage_words(task: ImportTask, say: Say) -> str:
+def _stage_words(task: ImportTask, say: Say) -> Markdown:
     if task.stage not in STAGES:
         return say("phase_starting")
-    words = f"{say.of(STAGES[task.stage])} · {task.done:,} / {task.total:,}"
+    words = Markdown(f"{say.plain(STAGES[task.stage])} · {task.done:,} / {task.total:,}")
     if task.seconds_left is None:
         return words
-    return f"{words} · {time_left_words(task.seconds_left, say)}"
+    return Markdown(f"{words} · {time_left_words(task.seconds_left, say)}")
 
 
 # ---- how a dataset was made ----
@@ -80,7 +81,7 @@ def _show_split(dataset: Dataset, say: Say) -> None:
     if way not in SPLIT_METHODS:
         return
     st.subheader(say("split_how"))
-    st.markdown(f"{say.of(SPLIT_METHODS[way])} · {say('seed')} {dataset.parts.get('seed')}")
+    st.markdown(f"{say.plain(SPLIT_METHODS[way])} · {say('seed')} {literal(dataset.parts.get('seed'))}")
     st.caption(say("split_anew"))
     st.code(f"python -m training.prepare split {dataset.name} --by site --seed 0", language="bash")
 
@@ -94,12 +95,12 @@ def _show_report(dataset: Dataset, say: Say) -> None:
     facts = {key: report[key] for key in ("images", "files", "labels", "seconds")}
     st.markdown(say("import_facts", created=report["created"], **facts))
     for warning in report["warnings"]:
-        st.warning(say.of(WARNINGS[warning]), icon=":material/warning:")
+        st.warning(say.plain(WARNINGS[warning]), icon=":material/warning:")
     if not report["counts"]:
         st.success(say("import_faultless"), icon=":material/check_circle:")
         return
     for kind, count in report["counts"].items():
-        with st.expander(f"{say.of(FAULTS[kind])}: **{count:,}**"):
+        with st.expander(f"{say.plain(FAULTS[kind])}: **{count:,}**"):
             listed = pd.DataFrame(report["faults"][kind], columns=["name", "where", "detail"])
             names = {"name": say("fault_name"), "where": say("fault_where"), "detail": say("fault_detail")}
             st.dataframe(listed.rename(columns=names), hide_index=True, alt=say.of(FAULTS[kind]))
@@ -123,7 +124,7 @@ def _show_form(say: Say) -> None:
         return
     st.markdown(say("import_note", folder=allowed))
     kinds = {kind: say(f"import_kind_{kind}") for kind in KINDS}
-    kind = st.radio(say("import_kind"), list(kinds), format_func=kinds.get, key="import_kind")
+    kind = st.radio(say("import_kind"), list(kinds), format_func=lambda kind: literal(kinds[kind]), key="import_kind")
     with st.form("import", border=True):
         source = st.text_input(say("import_source"), key="import_source", help=say("import_source_help"))
         table = columns = ""

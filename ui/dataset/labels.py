@@ -69,4 +69,4 @@ def _show_by_field(dataset: Dataset, rows: Rows, condition: Condition, say: Say)
         st.caption(say("by_nothing"))
         return
     table["value"] = [value_name(name, value, say) for value in table["value"]]
-    st.altair_chart(by_field_chart(table, say.language), alt=say("by_field", condition=say.of(condition.text)))
+    st.altair_chart(by_field_chart(table, say.language), alt=say.text("by_field", condition=say.of(condition.text)))

@@ -13,6 +13,7 @@ from scalp_core.inference.predict import Grading
 from ui.components.grade_table import Block, Column, GradeCell, Row, show_grade_table
 from ui.diagnose.grading import GradedImage, cached_in_session
 from ui.feedback import errors
+from ui.markdown import code
 from ui.words import Say
 
 
@@ -78,13 +79,13 @@ def _cell(answer: ModelAnswer, champion: bool, say: Say) -> GradeCell:
     grading = answer.grading
     probability = f"{grading.probabilities[grading.grade]:.0%}"
     grade = grade_name(grading.grade, say.language)
-    description = say("matrices_answer", name=answer.name, grade=grade, probability=probability)
+    description = say.text("matrices_answer", name=answer.name, grade=grade, probability=probability)
     return GradeCell(int(grading.grade), description, probability, ringed=champion)
 
 
 def _show_failures(results: Sequence[CandidateResult], damaged: Sequence[ExcludedRun], say: Say) -> None:
     for result in results:
         if isinstance(result.outcome, ScalpError):
-            st.warning(f"`{result.candidate.run.id}`: {say.plain(result.outcome.text)}")
+            st.warning(f"{code(result.candidate.run.id)}: {say.plain(result.outcome.text)}")
     for excluded in damaged:
-        st.warning(f"`{excluded.run.id}`: {say.plain(excluded.reason)}")
+        st.warning(f"{code(excluded.run.id)}: {say.plain(excluded.reason)}")

@@ -22,6 +22,7 @@ from ui.diagnose.provenance import show_downloads, show_provenance
 from ui.diagnose.similar_images import show_similar_images
 from ui.diagnose.sources import InputImage
 from ui.feedback import errors
+from ui.markdown import Markdown, literal_cells
 from ui.words import Say
 
 _NO_BREAK_SPACE, _WORD_JOINER = "\N{NO-BREAK SPACE}", "\N{WORD JOINER}"
@@ -63,8 +64,8 @@ def _show_withheld(graded: GradedImage, pixels: Pixels, say: Say) -> None:
             st.rerun()
 
 
-def _reasons(graded: GradedImage, heading: str, say: Say) -> str:
-    return "\n".join([f"**{heading}**", "", *(f"* {say.of(reason.text)}" for reason in graded.reasons)])
+def _reasons(graded: GradedImage, heading: Markdown, say: Say) -> Markdown:
+    return Markdown("\n".join([f"**{heading}**", "", *(f"* {say.plain(reason.text)}" for reason in graded.reasons)]))
 
 
 def _show_gate(answer: Answer, say: Say) -> None:
@@ -113,8 +114,12 @@ def _show_grade_table(answer: Answer, image: InputImage, with_sets: bool, say: S
     ).set_index(say("condition"))
     colors = {grade_name(grade, say.language): color for grade, color in enumerate(SEVERITY_COLORS)}
     columns: list[Hashable] = [name for name in (say("grade"), say("label")) if name in rows]
-    styled = rows.style.map(lambda name: _style(colors.get(name)), subset=columns)
-    st.table(styled.format(lambda name: _unbroken(name, say.language), subset=columns))
+    styled = (
+        literal_cells(rows)
+        .style.map(lambda name: _style(colors.get(name)), subset=columns)
+        .format(lambda name: _unbroken(name, say.language), subset=columns)
+    )
+    st.table(styled)
 
 
 def _row(grading: Grading, label: int | None, with_sets: bool, labelled: bool, say: Say) -> dict[str, str]:
@@ -152,7 +157,7 @@ def _show_probabilities(answer: Answer, say: Say) -> None:
 def _show_scalp_type(answer: Answer, say: Say) -> None:
     scalp_type = answer.scalp_type
     st.subheader(say("diagnose_type", name=say.of(scalp_type.text)))
-    st.markdown(say.of(scalp_type.reason))
+    st.markdown(say.plain(scalp_type.reason))
     if scalp_type.tendencies:
         names = ", ".join(say.of(tendency.text) for tendency in scalp_type.tendencies)
         st.caption(say("diagnose_tendencies", names=names))

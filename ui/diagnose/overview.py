@@ -59,7 +59,7 @@ def _group_by_capture(graded_images: Sequence[GradedImage], say: Say) -> list[tu
         captures.setdefault(graded.image.capture, []).append(graded)
     together = {capture: members for capture, members in captures.items() if capture and len(members) > 1}
     rest = [graded for graded in graded_images if graded.image.capture not in together]
-    groups = [(say("overview_capture", capture=capture), members) for capture, members in together.items()]
+    groups = [(say.text("overview_capture", capture=capture), members) for capture, members in together.items()]
     if rest:
         groups.append((say("overview_rest") if groups else "", rest))
     return groups
@@ -83,7 +83,7 @@ def name_of(graded: GradedImage, graded_images: Sequence[GradedImage], say: Say)
 
 
 def _row(graded: GradedImage, name: str, say: Say) -> Row:
-    description = say("overview_open", name=graded.image.name)
+    description = say.text("overview_open", name=graded.image.name)
     row = Row(graded.image.key, name, description=description, picture=graded.thumbnail)
     if isinstance(graded.outcome, ScalpError):
         return replace(
@@ -114,7 +114,7 @@ def grade_cell(answer: Answer, condition: Condition, label: int | None, say: Say
         return GradeCell(None, text="–")
     probability = f"{grading.probabilities[grading.grade]:.0%}"
     grade = grade_name(grading.grade, say.language)
-    description = say("matrices_answer", name=say.of(condition.text), grade=grade, probability=probability)
+    description = say.text("matrices_answer", name=say.of(condition.text), grade=grade, probability=probability)
     if label is not None:
         description = f"{description}; {say('label')}: {grade_name(label, say.language)}"
     return GradeCell(int(grading.grade), description, note, ringed=label is not None and label == grading.grade)

@@ -13,6 +13,7 @@ from scalp_core.rest.schemas import predict_all_response
 from ui.diagnose.grading import GradedImage, cached_in_session
 from ui.diagnose.reports import csv, report
 from ui.downloads import offer_file
+from ui.markdown import Markdown, code, literal
 from ui.words import Say
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -22,7 +23,8 @@ def show_provenance(graded: GradedImage, say: Say) -> None:
     """Show the runs that answered, and whether page, REST and the trained network agree."""
     answer = graded.answer
     runs = list(dict.fromkeys(grading.run for grading in answer.gradings.values()))
-    st.markdown(say("diagnose_answered", runs=", ".join(f"`{run.id}` ({run.recipe.architecture})" for run in runs)))
+    names = Markdown(", ".join(f"{code(run.id)} ({literal(run.recipe.architecture)})" for run in runs))
+    st.markdown(say("diagnose_answered", runs=names))
     key = graded.image.digest, predict_all_response(answer).model_dump_json()
     with st.spinner(say("parity_working")):
         result = cached_in_session("parity", key, lambda: _check_parity(graded.data, answer))

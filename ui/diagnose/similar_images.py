@@ -89,6 +89,6 @@ def _neighbor_row(dataset: Dataset, neighbor: Neighbor, say: Say) -> Row:
         words = f"{say.of(condition.text)}: {grade_name(label, say.language)}" if label is not None else ""
         cells.append(GradeCell(label, words, text="–"))
     part = say.part(str(dataset.column("part").iloc[row]))
-    note = say("nearest_distance", distance=f"{neighbor.distance:.3f}", part=part)
+    note = say.text("nearest_distance", distance=f"{neighbor.distance:.3f}", part=part)
     thumbnail = thumbnail_source(dataset, neighbor.image)
     return Row(neighbor.image, neighbor.image, tuple(cells), picture=thumbnail, note=note)

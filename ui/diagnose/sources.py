@@ -133,7 +133,7 @@ def _keep_upload(source: str, files: Sequence[UploadedFile], say: Say) -> list[I
         _show_kept(images, say)
     for image in images:
         if _stands_for_left_out(image) and isinstance(image.data, ScalpError):
-            st.warning(say.of(image.data.text), icon=":material/filter_list:")
+            st.warning(say.plain(image.data.text), icon=":material/filter_list:")
     return [image for image in images if not _stands_for_left_out(image)]
 
 

@@ -19,6 +19,7 @@ from scalp_core.runs.run import Run
 from scalp_core.runs.store import list_runs
 from ui.access import change_button
 from ui.feedback import errors, toast_after_rerun
+from ui.markdown import literal_cells
 from ui.runs.recipe_settings import SETTING_LIMITS, start_name
 from ui.words import Say
 
@@ -128,12 +129,12 @@ def _show_plan(base: Recipe, seeds: int, plan: list[ablation.Training], say: Say
         done = sum(_is_finished(training.run) for training in trainings)
         rows.append(
             {
-                say("ablation_step"): say.plain(_step_name(step)),  # a plus would begin a list
+                say("ablation_step"): say.of(_step_name(step)),
                 say("ablation_does"): say.of(step.text),
                 say("ablation_done"): f"{done} / {len(trainings)}",
             }
         )
-    st.table(pd.DataFrame(rows).set_index(say("ablation_step")), alt=say("ablation"))
+    st.table(literal_cells(pd.DataFrame(rows).set_index(say("ablation_step"))), alt=say("ablation"))
     st.caption(say("ablation_aside"))
     missing = [training.recipe for training in plan if not _is_finished(training.run)]
     st.markdown(say("ablation_plan", networks=len(plan), missing=len(missing)))

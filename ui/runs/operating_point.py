@@ -69,7 +69,7 @@ def _figure_table(figures: list[_Figures], say: Say) -> pd.DataFrame:
                 say("condition"): say.of(row.condition.text),
                 say("point_rule"): _rule_words(row.decision, say) if _decides(row.decision) else say("point_unfitted"),
                 **{say(key): _change(*pair) for key, *pair in zip(measures, row.before, row.after, strict=True)},
-                say("point_sets", coverage=share): f"{row.sets.coverage:.1%}" if row.sets.images else "–",
+                say.text("point_sets", coverage=share): f"{row.sets.coverage:.1%}" if row.sets.images else "–",
                 say("point_size"): f"{row.sets.size:.2f}" if row.sets.images else "–",
                 say("point_temperature"): f"{row.decision.temperature:.2f}",
                 say("point_tau"): f"{row.decision.tau:g}",
@@ -165,7 +165,7 @@ def _offer_way_back(run: Run, points: list[OperatingPoint], say: Say) -> None:
         pressed = change_button(say("point_bring_back"), say, key=f"bring-back-{key}", icon=":material/history:")
     if not pressed or made not in earlier:
         return
-    why = say("point_brought_back", made=_time_words(earlier[made]), why=earlier[made].why or "–")
+    why = say.text("point_brought_back", made=_time_words(earlier[made]), why=earlier[made].why or "–")
     run.change_operating_point(lambda _: sign(earlier[made], who or "", why))
     toast_after_rerun(say("point_back"))
     st.rerun()

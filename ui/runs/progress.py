@@ -3,6 +3,7 @@
 import streamlit as st
 
 from scalp_core.runs.run import Progress, Run, State
+from ui.markdown import Markdown
 from ui.words import Say
 
 POLL_SECONDS = 2.5  # between two looks; each costs the server a run of the fragment
@@ -17,7 +18,7 @@ def show_progress(run: Run, say: Say) -> None:
     st.progress(done, text=words)
 
 
-def progress_words(state: State, progress: Progress | None, say: Say) -> str:
+def progress_words(state: State, progress: Progress | None, say: Say) -> Markdown:
     """Return `epoch 3 of 20 · about 4 min 10 s left`."""
     if state.waiting:  # a resumed run may still have the progress from before its interruption
         return say("phase_queued")
@@ -26,20 +27,20 @@ def progress_words(state: State, progress: Progress | None, say: Say) -> str:
     words = say(f"phase_{progress.phase}", epoch=progress.epoch, epochs=progress.epochs)
     if progress.seconds_left is None:
         return words
-    return f"{words} · {time_left_words(progress.seconds_left, say)}"
+    return Markdown(f"{words} · {time_left_words(progress.seconds_left, say)}")
 
 
-def time_left_words(seconds: float, say: Say) -> str:
+def time_left_words(seconds: float, say: Say) -> Markdown:
     """Return `about 4 min 10 s left`."""
     minutes, rest = divmod(round(seconds), 60)
     return say("time_left", minutes=minutes, seconds=rest)
 
 
-def epoch_words(run: Run, say: Say) -> str:
+def epoch_words(run: Run, say: Say) -> Markdown:
     """Return the figures of the last epoch beside the best one, the patience left, and a reduced batch size."""
     history = run.history
     if history.empty:
-        return ""
+        return Markdown()
     last = history.iloc[-1]
     # Epochs rank as in training: by kappa, then by loss, the earlier of equals.
     best = history.sort_values(["valid_qwk", "valid_loss"], ascending=[False, True], kind="stable").iloc[0]
@@ -57,4 +58,4 @@ def epoch_words(run: Run, say: Say) -> str:
         parts.append(say("live_patience", count=max(0, run.recipe.patience - len(history) + epoch)))
     if last["at_once"] < run.recipe.batch_size:
         parts.append(say("live_at_once", count=int(last["at_once"])))
-    return " · ".join(parts)
+    return Markdown(" · ".join(parts))

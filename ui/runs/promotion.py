@@ -13,6 +13,7 @@ from scalp_core.runs.champions import Champion
 from scalp_core.runs.run import Run
 from ui.access import change_button
 from ui.feedback import toast_after_rerun
+from ui.markdown import literal
 from ui.words import Say
 
 
@@ -34,7 +35,7 @@ def show_verdict(run: Run, say: Say) -> None:
         text, buttons = st.columns([3, 2], vertical_alignment="center")
         champion = answering.get(condition)
         words = _verdict_words(run, condition, champion, say)
-        text.markdown(f"**{say.of(condition.text)}** · {words}")
+        text.markdown(f"**{say.plain(condition.text)}** · {literal(words)}")
         with buttons.container(horizontal=True):
             show_promotion_buttons(run, condition, champion, words, say)
     show_changes(say)
@@ -42,21 +43,21 @@ def show_verdict(run: Run, say: Say) -> None:
 
 def _verdict_words(run: Run, condition: Condition, champion: Champion | None, say: Say) -> str:
     if champion is None:
-        return say("verdict_no_run")
+        return say.text("verdict_no_run")
     if champion.run == run:
-        return say("verdict_promoted") if champion.pinned else say("verdict_answers")
+        return say.text("verdict_promoted") if champion.pinned else say.text("verdict_answers")
     try:
         differences = champions.against(run, champion.run, condition)
     except ScalpError as error:
-        return say.plain(error.text)
-    other = f"`{champion.run.id}`"
+        return say.of(error.text)
+    other = champion.run.id
     kappa = differences.quadratic_weighted_kappa
     if math.isnan(kappa.value):
-        return say("verdict_unlabelled", run=other)
+        return say.text("verdict_unlabelled", run=other)
     if math.isnan(kappa.low):
-        return say("verdict_no_interval", difference=f"{kappa.value:+.3f}", run=other)
-    verdict = f"**{say.of(differences.verdict.text)}**"
-    return say("verdict_against", difference=_interval_words(kappa), run=other, verdict=verdict)
+        return say.text("verdict_no_interval", difference=f"{kappa.value:+.3f}", run=other)
+    verdict = say.of(differences.verdict.text)
+    return say.text("verdict_against", difference=_interval_words(kappa), run=other, verdict=verdict)
 
 
 def _interval_words(difference: Difference) -> str:
@@ -70,16 +71,16 @@ def show_promotion_buttons(run: Run, condition: Condition, champion: Champion | 
         words: what the decision rests on; kept in the log of promotions.
     """
     key = f"{condition.value}-{run.id}"
-    why, name = words.replace("*", "").replace("`", ""), say.of(condition.text)
+    name = say.of(condition.text)
     promoted = champion is not None and champion.pinned
     if not (promoted and champion.run == run) and change_button(
         say("promote"), say, key=f"promote-{key}", icon=":material/keep:"
     ):
-        champions.promote(condition, run, why)
+        champions.promote(condition, run, words)
         toast_after_rerun(say("promote_done", run=run.id, condition=name))
         st.rerun()
     if promoted and change_button(say("promote_back"), say, key=f"unpin-{key}", icon=":material/undo:"):
-        champions.unpin(condition, why)
+        champions.unpin(condition, words)
         toast_after_rerun(say("promote_automatic", condition=name))
         st.rerun()
 

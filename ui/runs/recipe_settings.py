@@ -32,7 +32,7 @@ def start_name(weights: str, say: Say) -> str:
         return say("retrain_pretrained")
     if weights == "none":
         return say("retrain_random")
-    return say("retrain_of_run", run=weights.removeprefix("run:")) if weights.startswith("run:") else weights
+    return say.text("retrain_of_run", run=weights.removeprefix("run:")) if weights.startswith("run:") else weights
 
 
 def setting_value(name: str, value: object, say: Say) -> str:

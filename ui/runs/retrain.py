@@ -19,6 +19,7 @@ from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_run, finished_runs, list_runs
 from ui.access import ask_for_token, change_button
 from ui.feedback import errors, show_pending_toast, toast_after_rerun
+from ui.markdown import Markdown, code, literal, literal_cells
 from ui.runs.progress import POLL_SECONDS, epoch_words, show_progress
 from ui.runs.recipe_settings import SETTING_HELP, SETTING_LIMITS, choice_name, start_name
 from ui.words import Say
@@ -76,21 +77,21 @@ def _start(recipe: Recipe, say: Say) -> None:
 def _choose_recipe(say: Say, names: list[str]) -> Recipe:
     weights, source = _choose_start(say)
     architecture = _choose_architecture(say, source)
-    data = st.selectbox(say("data_set"), names, key="retrain_data", help=say.of(SETTING_HELP["data"]))
+    data = st.selectbox(say("data_set"), names, key="retrain_data", help=say.plain(SETTING_HELP["data"]))
     epochs = _number("epochs", say)
     condition = st.selectbox(
         say("conditions"),
         ["", *CONDITIONS],
         format_func=lambda condition: say.of(condition.text) if condition else say("retrain_six"),
         key="retrain_conditions",
-        help=say.of(SETTING_HELP["conditions"]),
+        help=say.plain(SETTING_HELP["conditions"]),
     )
     conditions = (Condition(condition),) if condition else CONDITIONS
     learns, loss, sampling = _choice("learns", say), _choice("loss", say), _choice("sampling", say)
     with st.expander(say("retrain_advanced")):
         file, other = _typed("retrain_file", say("retrain_file_help"), say), ""
         if source is None:
-            other = _typed("retrain_other", say.of(SETTING_HELP["architecture"]), say)
+            other = _typed("retrain_other", say.plain(SETTING_HELP["architecture"]), say)
         return Recipe(
             architecture=other or architecture,
             data=data,
@@ -129,7 +130,7 @@ def _choose_start(say: Say) -> tuple[str, Run | None]:
         format_func=lambda weights: start_name(weights, say),
         key="retrain_weights",
         on_change=_take_image_size,
-        help=say.of(SETTING_HELP["weights"]),
+        help=say.plain(SETTING_HELP["weights"]),
     )
     return weights, runs.get(weights)
 
@@ -155,7 +156,7 @@ def _choose_architecture(say: Say, source: Run | None) -> str:
         index=default,
         key=key,
         disabled=source is not None,
-        help=say.of(SETTING_HELP["architecture"]),
+        help=say.plain(SETTING_HELP["architecture"]),
     )
     return architecture
 
@@ -168,7 +169,7 @@ def _choose_condition_weights(conditions: tuple[Condition, ...], say: Say) -> tu
         key="retrain_condition_weights",
         placeholder="1, 1, 1, 1, 1, 1",
         max_chars=100,
-        help=f"{say.of(SETTING_HELP['condition_weights'])}. {say('retrain_weights_help')}",
+        help=f"{say.plain(SETTING_HELP['condition_weights'])}. {say('retrain_weights_help')}",
     )
     try:
         return tuple(float(number) for number in text.split(",")) if text.strip() else ()
@@ -180,7 +181,7 @@ def _choose_condition_weights(conditions: tuple[Condition, ...], say: Say) -> tu
         ) from error
 
 
-def _typed(key: str, explanation: str, say: Say) -> str:
+def _typed(key: str, explanation: Markdown, say: Say) -> str:
     return st.text_input(say(key), key=key, max_chars=300, help=explanation).strip()
 
 
@@ -196,7 +197,7 @@ def _number(name: str, say: Say, step: int | None = None):  # noqa: ANN202  int 
         step=step if whole else None,
         format=None if whole else "%.6g",
         key=key,
-        help=say.of(SETTING_HELP[name]),
+        help=say.plain(SETTING_HELP[name]),
     )
 
 
@@ -208,7 +209,7 @@ def _choice(name: str, say: Say) -> str:
         index=choices.index(getattr(_DEFAULT, name)),
         format_func=lambda choice: choice_name(name, choice, say),
         key=f"retrain_{name}",
-        help=say.of(SETTING_HELP[name]),
+        help=say.plain(SETTING_HELP[name]),
     )
 
 
@@ -225,7 +226,7 @@ def _show_sampling(recipe: Recipe, say: Say) -> None:
             index=pd.Index([say.of(condition.text) for condition in recipe.conditions], name=say("condition")),
             columns=[grade_name(int(grade), say.language) for grade in GRADES],
         )
-        st.table(table, alt=say("sampled"))
+        st.table(literal_cells(table), alt=say("sampled"))
 
 
 def _share_words(labelled: float, sampled: float) -> str:
@@ -268,7 +269,7 @@ def _show_status(say: Say) -> None:
             _show_last_run(say)
             return
         run = runs[0]
-        st.caption(f"**{run.recipe.architecture}** · `{run.id}`")
+        st.caption(f"**{literal(run.recipe.architecture)}** · {code(run.id)}")
         show_progress(run, say)
         st.caption(epoch_words(run, say))
         if len(runs) > 1:
@@ -285,7 +286,7 @@ def _show_last_run(say: Say) -> None:
     if not runs:
         return
     run = runs[-1]
-    st.caption(say("retrain_last", run=f"`{run.id}`", state=say.of(run.state.text)))
+    st.caption(say("retrain_last", run=code(run.id), state=say.of(run.state.text)))
     sentence, _ = run.error
     if sentence.en:
         st.error(say.plain(sentence))

@@ -1,14 +1,13 @@
 """Every text of the interface in both languages, a file a page or panel; `Say` reads them."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Number
 
 from scalp_core.data.dataset import PARTS
 from scalp_core.errors import Text
+from ui.markdown import Markdown, literal
 from ui.words import ablation, access, common, compare, dataset, decision, diagnose, home, imports, retrain, runs
-
-_MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+!|$~:<>]")
 
 
 def _joined(*dictionaries: Mapping[str, Text]) -> dict[str, Text]:
@@ -37,21 +36,33 @@ WORDS = _joined(
 
 @dataclass(frozen=True)
 class Say:
-    """The texts of the interface in the reader's language."""
+    """The texts of the interface in the reader's language.
+
+    Called, it returns Markdown. Tables, charts, lists to choose from, our own components and files show none: they take
+    `text` and `of`.
+    """
 
     language: str
 
-    def __call__(self, key: str, **values: object) -> str:
-        """Return the text of `key` with its placeholders filled."""
+    def __call__(self, key: str, **values: object) -> Markdown:
+        """Return the Markdown of `key`; what fills its placeholders is shown letter by letter."""
+        return Markdown(
+            self.text(
+                key, **{name: value if isinstance(value, Number) else literal(value) for name, value in values.items()}
+            )
+        )
+
+    def text(self, key: str, **values: object) -> str:
+        """Return the text of `key` with its placeholders filled, for what shows no Markdown."""
         return WORDS[key](self.language).format(**values)
 
-    def of(self, text: Text) -> str:
-        """Return a text of the core."""
-        return text(self.language)
+    def plain(self, text: Text) -> Markdown:
+        """Return Markdown that shows a text of the core, which may repeat user input, letter by letter."""
+        return literal(self.of(text))
 
-    def plain(self, text: Text) -> str:
-        """Return a text that may repeat user input: nothing in it becomes a link, a picture or other Markdown."""
-        return _MARKDOWN.sub(r"\\\g<0>", text(self.language))
+    def of(self, text: Text) -> str:
+        """Return a text of the core, for what shows no Markdown."""
+        return text(self.language)
 
     def part(self, part: str) -> str:
         """Return the name of a split; an unknown one keeps its name."""

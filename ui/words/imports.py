@@ -22,9 +22,9 @@ WORDS = {
     "fault_detail": Text("Detail", "자세히"),
     "import_new": Text("Import pictures", "사진 가져오기"),
     "import_note": Text(
-        "From a folder below `{folder}` on the server. Nothing is uploaded; the folder is only read. On the command "
+        "From a folder below {folder} on the server. Nothing is uploaded; the folder is only read. On the command "
         "line: `python -m training.prepare aihub FOLDER --name NAME`.",
-        "서버의 `{folder}` 아래 폴더에서 가져와요. 업로드하지 않고 읽기만 해요. 명령줄: "
+        "서버의 {folder} 아래 폴더에서 가져와요. 업로드하지 않고 읽기만 해요. 명령줄: "
         "`python -m training.prepare aihub FOLDER --name NAME`.",
     ),
     "import_not_here": Text(
