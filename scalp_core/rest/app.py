@@ -225,7 +225,7 @@ async def health() -> HealthResponse:
     "/api/ready",
     tags=["service"],
     summary="Are the answering runs loaded?",
-    responses=openapi.refusals(on_503="Not yet, or there is none."),
+    responses=openapi.run_link("/runs/0") | openapi.refusals(on_503=("warming", "Not yet, or there is none.")),
 )
 def ready(request: Request) -> ReadyResponse:
     """Names the runs that answer once all of them are loaded."""
@@ -233,7 +233,12 @@ def ready(request: Request) -> ReadyResponse:
     return ReadyResponse(status="ready", runs=[run.id for run in runs], intended_use=INTENDED_USE)
 
 
-@routes.get("/api/models", tags=["service"], summary="Which run answers for which condition?")
+@routes.get(
+    "/api/models",
+    tags=["service"],
+    summary="Which run answers for which condition?",
+    responses=openapi.run_link("/models/0/run"),
+)
 def models() -> ModelsResponse:
     """One entry a condition, with how well its run does. Empty when nothing was trained yet."""
     return ModelsResponse(
@@ -380,8 +385,10 @@ def application(limits: ServiceLimits | None = None, settings: Settings = access
     app.state.service = _Service(
         BoundedExecutor(limits.gradings, limits.queue_length, limits.answer_seconds), Warmup(), counters
     )
-    app.include_router(routes, responses=openapi.ACCESS_REFUSALS)
+    app.include_router(routes, responses=openapi.COMMON_REFUSALS)
     app.include_router(openapi.pages)
+    description = app.openapi  # FastAPI's own, kept
+    app.openapi = lambda: openapi.with_access_and_headers(description(), bool(settings().token))  # type: ignore[method-assign]
     app.add_middleware(BodyLimitMiddleware, usual=limits.picture_body, others={_BATCH: limits.batch_body})
     app.add_middleware(TokenMiddleware, open_addresses=openapi.OPEN_ADDRESSES, settings=settings)
     app.add_middleware(HostMiddleware, settings=settings)

@@ -11,8 +11,8 @@ from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition
 
 MAX_PICTURES = 16  # of one batch
-_MAX_FIELDS = 4  # short fields besides the pictures
-_MAX_FIELD_BYTES = 1024
+MAX_FIELDS = 4  # short fields besides the pictures
+MAX_FIELD_BYTES = 1024
 
 
 @asynccontextmanager
@@ -23,7 +23,7 @@ async def read_form(request: Request, pictures: int = 1) -> AsyncIterator[FormDa
         ScalpError: `bad_form`, `too_many_pictures`, or `too_large` and `too_slow` of the body.
     """
     try:
-        form = await request.form(max_files=pictures, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES)
+        form = await request.form(max_files=pictures, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
     except HTTPException as error:
         if pictures > 1 and "Too many files" in error.detail:
             raise _too_many(pictures) from error
@@ -136,8 +136,8 @@ def _bad_form(detail: str, pictures: int) -> ScalpError:
     files_ko = "사진 하나" if pictures == 1 else f"사진 {pictures}장까지"
     return ScalpError(
         "bad_form",
-        f"The form cannot be read: {detail} Send {files_en} and at most {_MAX_FIELDS} short fields.",
-        f"양식을 읽을 수 없어요({detail}). {files_ko}와 짧은 항목 {_MAX_FIELDS}개까지 보내세요.",
+        f"The form cannot be read: {detail} Send {files_en} and at most {MAX_FIELDS} short fields.",
+        f"양식을 읽을 수 없어요({detail}). {files_ko}와 짧은 항목 {MAX_FIELDS}개까지 보내세요.",
     )
 
 

@@ -3,6 +3,7 @@
 The page is Swagger UI from a package, started by a script of our own.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -11,9 +12,11 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
-from scalp_core.images import FORMAT_NAMES, MAX_BYTES
+from scalp_core.images import FORMAT_NAMES, FORMATS, MAX_BYTES
 from scalp_core.inference.evidence import AGAINST, FOR
+from scalp_core.inference.predict import INTENDED_USE
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD
+from scalp_core.rest.forms import MAX_FIELD_BYTES, MAX_FIELDS
 from scalp_core.rest.schemas import ErrorResponse
 
 DESCRIPTION = f"""Estimates how severe six scalp conditions look in a picture. **Research only**: not a medical device,
@@ -33,6 +36,9 @@ not for diagnosis. 두피 사진의 여섯 가지 증상 등급을 추정해요.
   says how many seconds.
 """
 
+_REQUEST_ID = "9f86d081884c7d65"  # in examples
+# Where the empty text is a value, it counts as absent: some clients send every field.
+_SWITCH = {"type": "string", "enum": ["", "0", "1"], "default": "0"}
 _IMAGE = {
     "type": "string",
     "format": "binary",
@@ -41,12 +47,14 @@ _IMAGE = {
 _VALUE_NUM = {
     "type": "string",
     "enum": [str(condition.number) for condition in CONDITIONS],
+    "examples": ["4"],
     "description": "Number of the condition, 1–6.",
 }
 _THRESHOLD = {
     "type": "string",
-    "enum": ["1", "2", "3"],
+    "enum": ["", "1", "2", "3"],
     "default": str(int(DEFAULT_THRESHOLD)),
+    "examples": ["2"],
     "description": "For the scalp type: a condition counts as present from this grade on. Also as ?threshold=.",
 }
 
@@ -64,12 +72,12 @@ _PARAMETERS = [
     ),
     _query(
         "evidence",
-        {"type": "string", "enum": ["0", "1"], "default": "0"},
+        _SWITCH,
         "1: with a map of the evidence for each decided grade.",
     ),
     _query(
         "strict",
-        {"type": "string", "enum": ["0", "1"], "default": "0"},
+        _SWITCH,
         "1: a picture that is not gradable is refused, 422 `not_gradable` with the reasons, instead of graded and "
         "marked. A picture that could not be checked is graded.",
     ),
@@ -86,8 +94,19 @@ _PARAMETERS = [
 
 def _form_description(fields: Mapping[str, Any], required: Sequence[str]) -> dict[str, Any]:
     """Describe a multipart form. FastAPI cannot: `forms` reads them itself to keep them small."""
-    schema = {"type": "object", "properties": fields, "required": list(required)}
-    form = {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    schema = {
+        "type": "object",
+        "properties": fields,
+        "required": list(required),
+        "maxProperties": 1 + MAX_FIELDS,
+        "additionalProperties": {
+            "type": "string",
+            "maxLength": MAX_FIELD_BYTES,
+            "description": f"Ignored. At most {MAX_FIELDS} fields beside pictures, each of {MAX_FIELD_BYTES} bytes.",
+        },
+    }
+    encoding = {"image": {"contentType": ", ".join(f"image/{name.lower()}" for name in FORMATS)}}
+    form = {"required": True, "content": {"multipart/form-data": {"schema": schema, "encoding": encoding}}}
     return {"requestBody": form, "parameters": _PARAMETERS}
 
 
@@ -107,30 +126,95 @@ def batch(pictures: int, megabytes: int) -> dict[str, Any]:
     return _form_description({"image": images, "threshold": _THRESHOLD}, ["image"])
 
 
-def refusals(**reasons: str) -> dict[int | str, dict[str, Any]]:
-    """Describe refusals from keywords `on_<status>=reason`."""
-    statuses = {int(name.removeprefix("on_")): reason for name, reason in reasons.items()}
-    return {status: {"model": ErrorResponse, "description": reason} for status, reason in statuses.items()}
+def refusals(**refused: tuple[str, str]) -> dict[int | str, dict[str, Any]]:
+    """Describe refusals from keywords `on_<status>=(code of the example, reason)`."""
+    return {int(name.removeprefix("on_")): _refusal(code, reason) for name, (code, reason) in refused.items()}
 
 
-ACCESS_REFUSALS = refusals(
-    on_400="The host name is none of this server's.",
-    on_401="The server has a token, and the request does not show it.",
-    on_403="The request comes from a page of another server.",
+def _refusal(code: str, reason: str) -> dict[str, Any]:
+    error = {"code": code, "message": "…", "message_ko": "…"}
+    example = {"error": error, "intended_use": INTENDED_USE, "request_id": _REQUEST_ID}
+    return {"model": ErrorResponse, "description": reason, "content": {"application/json": {"example": example}}}
+
+
+COMMON_REFUSALS = refusals(
+    on_400=("foreign_host", "The host name is none of this server's."),
+    on_401=("no_token", "The server has a token, and the request does not show it."),
+    on_403=("foreign_origin", "The request comes from a page of another server."),
+    on_413=("too_large", "Too many bytes."),
+    on_500=("internal_error", "Something unexpected."),
 )
 PICTURE_REFUSALS = refusals(
-    on_400="A field is missing, the form cannot be read, or the host name is none of this server's.",
-    on_404="`run`: there is no such run, or it has not finished.",
-    on_408="The request did not arrive in time.",
-    on_413="Too many bytes, pixels or pictures.",
-    on_415="Not a picture we read.",
-    on_422="value_num is not 1–6, threshold is not 1–3, evidence or strict is not 0 or 1, `run` does not grade the "
-    "condition; with strict=1, the picture is not gradable.",
-    on_500="Something unexpected.",
-    on_503="No run answers, too many wait already, or the run is being made ready.",
-    on_504="Grading took too long.",
+    on_400=("missing_field", "A field is missing, the form cannot be read, or the host name is none of this server's."),
+    on_404=("no_run", "`run`: there is no such run, or it has not finished."),
+    on_408=("too_slow", "The request did not arrive in time."),
+    on_413=("too_large", "Too many bytes, pixels or pictures."),
+    on_415=("not_a_picture", "Not a picture we read."),
+    on_422=(
+        "bad_evidence",
+        "value_num is not 1–6, threshold is not 1–3, evidence or strict is not 0 or 1, `run` does not grade the "
+        "condition; with strict=1, the picture is not gradable.",
+    ),
+    on_503=("busy", "No run answers, too many wait already, or the run is being made ready."),
+    on_504=("too_long", "Grading took too long."),
 )
 BATCH_REFUSALS = {status: reason for status, reason in PICTURE_REFUSALS.items() if status not in (415, 504)}
+
+
+def run_link(pointer: str) -> dict[int | str, dict[str, Any]]:
+    """Describe where an answer names a run that `?run=` takes."""
+    link = {
+        "operationId": "predict_all_api_predict_all_post",
+        "parameters": {"query.run": f"$response.body#{pointer}"},
+        "description": "A run in use can be asked by name.",
+    }
+    return {200: {"links": {"grade": link}}}
+
+
+# Headers of answers: of every one, and of those with a status.
+_ID_HEADER = {"X-Request-ID": "RequestId"}
+_STATUS_HEADERS = {
+    "401": {"WWW-Authenticate": "Scheme"},
+    "503": {"Retry-After": "RetryAfter"},
+    "504": {"Retry-After": "RetryAfter"},
+}
+_HEADERS = {
+    "RequestId": {
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
+        "description": "Id of the request: the client's own, or one of ours.",
+        "example": _REQUEST_ID,
+    },
+    "Scheme": {"required": True, "schema": {"type": "string", "const": "Bearer"}},
+    "RetryAfter": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds, where waiting helps."},
+}
+_TOKEN_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+
+def with_access_and_headers(description: Mapping[str, Any], asks_token: bool) -> dict[str, Any]:
+    """Return FastAPI's description with what the middleware adds: the token and the headers of answers.
+
+    Args:
+        asks_token: whether the server has a token; one that has none must not be said to check it.
+    """
+    complete = copy.deepcopy(dict(description))
+    complete["components"] |= {"headers": _HEADERS, "securitySchemes": _TOKEN_SCHEMES}
+    for path, operations in complete["paths"].items():
+        for operation in operations.values():
+            if path in OPEN_ADDRESSES:
+                del operation["responses"]["401"]
+            elif asks_token:
+                operation["security"] = [{name: []} for name in _TOKEN_SCHEMES]
+            for status, response in operation["responses"].items():
+                names = _ID_HEADER | _STATUS_HEADERS.get(status, {})
+                response["headers"] = {
+                    header: {"$ref": f"#/components/headers/{name}"} for header, name in names.items()
+                }
+    return complete
+
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "

@@ -19,11 +19,15 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from support.rest_client import assert_error_response, image_form
 
+from scalp_core.access import Access
+from scalp_core.errors import ScalpError
 from scalp_core.images import MAX_BYTES
 from scalp_core.inference import predict
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.operating_point import Decision, OperatingPoint
 from scalp_core.rest import app
+from scalp_core.rest.error_handlers import status_of
+from scalp_core.rest.schemas import ErrorResponse
 from scalp_core.runs.run import Run
 
 BOTH_DOORS = ("", "/api")
@@ -433,6 +437,24 @@ def test_openapi_describes_every_route(client: TestClient) -> None:
     assert "#e66101" in description
     assert "#2166ac" in description
     assert "#e66101" in answer["info"]["description"]
+
+
+def test_examples_of_errors_have_their_status(client: TestClient) -> None:
+    for operations in client.get("/api/openapi.json").json()["paths"].values():
+        for status, response in next(iter(operations.values()))["responses"].items():
+            if status != "200":
+                example = response["content"]["application/json"]["example"]
+                code = ErrorResponse.model_validate(example).error.code
+                assert status_of(ScalpError(code, "", "")) == int(status)
+
+
+@pytest.mark.parametrize("token", ["", "correct-horse-battery"])
+def test_description_asks_for_a_token_that_exists(token: str) -> None:
+    with TestClient(app.application(settings=lambda: Access(frozenset({"testserver"}), token))) as client:
+        paths = client.get("/api/openapi.json").json()["paths"]
+    operations = {path: next(iter(described.values())) for path, described in paths.items()}
+    asking = {path for path, operation in operations.items() if "security" in operation}
+    assert asking == (set(operations) - {"/api/health", "/api/ready"} if token else set())
 
 
 def test_answering_needs_nothing_that_trains_fits_or_draws(trained: Trained, tmp_path: Path) -> None:

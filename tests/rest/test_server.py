@@ -6,55 +6,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2 as httpx
 import pytest
 from conftest import ROOT, Trained, until
 from support.rest_client import image_form
+from support.rest_server import alive, free_port, ready, serving
 
 from scalp_core.rest import __main__ as command
-
-
-@contextmanager
-def serving(log: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """`python -m scalp_core.rest` on a free port, the first of a group of processes; its address when it is ready."""
-    line = [sys.executable, "-m", "scalp_core.rest", "--port", str(port := free_port()), *arguments]
-    address = f"http://127.0.0.1:{port}"
-    with log.open("wb") as out:
-        process = subprocess.Popen(line, cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
-    try:
-        until(lambda: process.poll() is not None or ready(address))
-        assert process.poll() is None, log.read_text()
-        yield process, address
-    finally:
-        if alive(process.pid):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
-def ready(address: str) -> bool:
-    try:
-        return httpx.get(f"{address}/api/ready").status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-def alive(group: int) -> bool:
-    """Return whether the group has a process left."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def workers(parent: int) -> list[int]:
