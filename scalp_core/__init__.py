@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scalp_core.surroundings import settle
 from scalp_core.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ _MODULES = {
     "Run": "runs.run",
     "ScalpError": "errors",
 }
+
+settle()
 
 if os.environ.get("SCALP_RUNTIME") == "torch":
     # Seconds and 300 MB that are spent only where torch is to answer: the runtime registers itself.

@@ -1,5 +1,6 @@
 """`python -m scalp_core TASK …`: the entry of the processes that the core starts itself (`processes.command`)."""
 
+import signal
 import sys
 
 
@@ -30,4 +31,8 @@ def main(task: str, *arguments: str) -> int:
 
 
 if __name__ == "__main__":
+    # Ended at once, as by any other signal: an exception in the midst of an import leaves half a module, and then some
+    # other error is blamed.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(main(*(sys.argv[1:] or ["help"])))

@@ -26,3 +26,12 @@ class ScalpError(Exception):
     def __reduce__(self) -> tuple[type["ScalpError"], tuple[str, str, str]]:
         # The default would replay __init__ with the one message and fail when a worker process hands the error on.
         return type(self), (self.code, self.text.en, self.text.ko)
+
+
+def forbidden(code: str, en: str, ko: str) -> ScalpError:
+    """Return the error of what this user may not read: it may be whole, so nothing is called damaged."""
+    return ScalpError(
+        code,
+        f"{en} cannot be read: permission denied. Fix the permissions of file and folder.",
+        f"{ko}을(를) 읽을 권한이 없어요. 파일과 폴더의 권한을 고치세요.",
+    )

@@ -50,6 +50,22 @@ def write_json(path: Path, value: object) -> None:
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
+def folders_with(name: str, parent: Path) -> list[Path]:
+    """Return the folders in `parent` that hold a file of that name, and those that may not be looked into.
+
+    Raises:
+        PermissionError: `parent` may not be looked into.
+    """
+    return [folder for folder in sorted(parent.iterdir()) if _may_hold(folder, name)] if parent.is_dir() else []
+
+
+def _may_hold(folder: Path, name: str) -> bool:
+    try:
+        return (folder / name).exists()
+    except PermissionError:
+        return folder.name != "lost+found"  # every new file system has it, closed to all but root
+
+
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -70,7 +86,11 @@ def is_locked(path: Path) -> bool:
     if not path.exists():
         return False
     # A shared look: two pages that look at the same moment do not take each other for the owner.
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except PermissionError:  # of another user, and never taken by one of ours
+        return False
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

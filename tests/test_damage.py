@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import Folders, Trained
 from support.app_driver import open_page, page_text
+from support.privileges import bound_by_modes
 
 from scalp_core.data.dataset import damaged_datasets, list_datasets, open_dataset
 from scalp_core.errors import ScalpError
@@ -45,6 +46,10 @@ def fill_with_noise(path: Path) -> None:
 
 def replace_by_list(path: Path) -> None:
     path.write_text("[1, 2]", encoding="utf-8")
+
+
+def forbid(path: Path) -> None:
+    path.chmod(0)
 
 
 DAMAGES: list[Callable[[Path], None]] = [cut, flip, empty, replace_by_folder, fill_with_noise, replace_by_list]
@@ -105,21 +110,42 @@ def test_a_damaged_file_takes_nothing_else_away(workshop: Path, trained: Trained
     path = place_of(workshop, file, folders)
     whole = path.with_name(f".whole-{path.name}")
     path.replace(whole)
-    for number, damage in enumerate(DAMAGES):
+    for number, damage in enumerate([*DAMAGES, forbid]):
         shutil.copyfile(whole, path)
         damage(path)
-        assert "tiny" in [dataset.name for dataset in list_datasets()]
-        assert "tiny" in [run.id for run in list_runs()]
-        answer = predict.grade(trained.picture)
-        assert set(answer.gradings) == set(trained.run.recipe.conditions), damage.__name__
-        active_runs(), champions.changes(), list_imports(), resume_imports()
-        for run in list_runs():
-            _ = run.state, run.error, run.progress, run.log, run.files, run.complete and run.exported
-        turn = FILES.index(file) + number
-        if turn % 2:  # every page meets every damage, though not of every file: it takes half a second
-            at = open_page(list(PAGES)[turn // 2 % len(PAGES)])
-            assert not at.exception, (damage.__name__, [error.value for error in at.exception])
+        with bound_by_modes():
+            assert_the_rest_stays(trained, FILES.index(file) + number)
+        if damage is forbid:
+            assert path.read_bytes() == whole.read_bytes()
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def assert_the_rest_stays(trained: Trained, turn: int) -> None:
+    """All that lists, answers and shows does so; in every second turn a page is opened, which takes half a second."""
+    assert "tiny" in [dataset.name for dataset in list_datasets()]
+    assert "tiny" in [run.id for run in list_runs()]
+    answer = predict.grade(trained.picture)
+    assert set(answer.gradings) == set(trained.run.recipe.conditions)
+    active_runs(), champions.changes(), list_imports(), resume_imports()
+    for run in list_runs():
+        _ = run.state, run.error, run.progress, run.log, run.files, run.complete and run.exported
+    if turn % 2:  # every page meets every damage, though not of every file
+        at = open_page(list(PAGES)[turn // 2 % len(PAGES)])
+        assert not at.exception, [error.value for error in at.exception]
+
+
+@pytest.mark.parametrize("folder", ["data/broken", "data/importing", "artifacts/broken", "artifacts/failed"])
+def test_a_forbidden_folder_takes_nothing_else_away(
+    workshop: Path, trained: Trained, folders: Folders, folder: str
+) -> None:
+    path = place_of(workshop, folder, folders)
+    forbid(path)
+    try:
+        with bound_by_modes():
+            for turn in (3, 5, 9):  # of the pages that list datasets and runs
+                assert_the_rest_stays(trained, turn)
+    finally:
+        path.chmod(0o755)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -135,6 +161,55 @@ def test_what_is_left_out_is_named(workshop: Path, folders: Folders, damage: Cal
     assert "broken" in page_text(open_page("dataset"))
     with pytest.raises(ScalpError, match="damaged"):
         open_dataset("broken")
+
+
+def test_what_is_forbidden_is_not_called_damaged(workshop: Path, folders: Folders) -> None:
+    for broken, listed, file in (
+        (folders.artifacts / "broken", damaged_runs, "recipe.json"),
+        (folders.data / "broken", damaged_datasets, "index.parquet"),
+    ):
+        (broken / file).touch()  # what was read before is read again
+        for path in (broken / file, broken, broken.parent):
+            forbid(path)
+            try:
+                with bound_by_modes():
+                    (sentence,) = map(str, listed())
+                    text = page_text(open_page("runs" if listed is damaged_runs else "dataset"))
+            finally:
+                path.chmod(0o755)
+            assert "permission denied" in sentence
+            assert "damaged" not in sentence
+            assert (str(path) if path == broken.parent else "broken") in sentence
+            assert "permission denied" in text
+    assert damaged_runs() == damaged_datasets() == []
+
+
+def test_forbidden_files_of_a_run_say_so(workshop: Path, folders: Folders) -> None:
+    run = Run(folders.artifacts / "broken")
+    readings: dict[str, Callable[[], object]] = {
+        "manifest.json": lambda: run.manifest,
+        "history.jsonl": lambda: run.history,
+        "preprocessing.json": lambda: run.preprocessing,
+        "predictions.parquet": lambda: run.raw_predictions,
+        "operating_point.json": lambda: run.operating_point,
+        "model.safetensors": run.verify,
+    }
+    for name, read in readings.items():
+        (run.folder / name).touch()
+        forbid(run.folder / name)
+        with bound_by_modes(), pytest.raises(ScalpError, match=f"{name}.*permission denied"):
+            read()
+        (run.folder / name).chmod(0o644)
+    run.verify()
+
+
+def test_a_forbidden_history_of_champions_is_kept(workshop: Path, trained: Trained, folders: Folders) -> None:
+    path = folders.artifacts / "champions.jsonl"
+    before = path.read_bytes()
+    forbid(path)
+    with bound_by_modes(), pytest.raises(ScalpError, match="Permission denied"):
+        champions.promote(trained.run.recipe.conditions[0], Run(folders.artifacts / "tiny"))
+    assert path.read_bytes() == before
 
 
 def test_names_of_a_foreign_recipe_become_no_links(workshop: Path, folders: Folders) -> None:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,16 +25,26 @@ from scalp_core.runs.recipe import Recipe
 
 
 @contextmanager
-def serving(log: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """`python serve.py` on a free port, from another folder; its address when it answers."""
+def serving(
+    log: Path,
+    *command: str,
+    prepare: Callable[[], None] | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A server on a free port, from another folder, `serve.py` or another command; its address when it answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    environment = {**environment, "PORT": str(port), "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
     address = f"http://127.0.0.1:{port}"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "serve.py")], cwd=log.parent, env=environment, stdout=out, stderr=out
+            [sys.executable, *(command or [str(ROOT / "serve.py")])],
+            cwd=log.parent,
+            env=environment,
+            stdout=out,
+            stderr=out,
+            preexec_fn=prepare,
         )
     try:
         until(lambda: process.poll() is not None or _answers(address))

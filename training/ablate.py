@@ -19,6 +19,7 @@ from scalp_core.labels import CONDITIONS, Condition, find_condition
 from scalp_core.metrics.verdict import Verdict
 from scalp_core.runs.duration import duration, estimate, measure
 from scalp_core.runs.recipe import Recipe
+from training.entry import execute
 from training.markdown import markdown_table
 from training.train import INTERRUPTED, add_recipe, recipe_of, train_all
 
@@ -204,4 +205,4 @@ def draw(table: pd.DataFrame, names: Mapping[str, str], path: Path, title: str, 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    execute(main)

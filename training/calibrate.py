@@ -17,6 +17,7 @@ from scalp_core.metrics import metrics as evaluate
 from scalp_core.metrics.operating_point import MIN_IMAGES, fit
 from scalp_core.runs.run import Run, not_writable
 from scalp_core.runs.store import find_finished
+from training.entry import execute
 
 # The calibration split flatters, as everything was fitted on it; nothing was fitted on the validation split.
 _PARTS = ("calib", "valid")
@@ -118,4 +119,4 @@ def _reached(predictions: pd.DataFrame, condition: Condition, part: str) -> dict
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    execute(main)

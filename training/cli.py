@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 
 from scalp_core.paths import APP, artifacts_folder, data_folder
+from training.entry import execute
 
 # Command → its module, and a line for the help screen. `python -m MODULE` is the same command.
 COMMANDS = {
@@ -28,14 +29,19 @@ _SERVE = "dashboard and REST on one port (PORT, HOST)"
 def main() -> None:
     """Run the command that the first argument names."""
     command, *arguments = sys.argv[1:] or ["--help"]
+    if command == "serve":
+        _serve(arguments)
+    else:
+        execute(lambda: _run(command, arguments))
+
+
+def _run(command: str, arguments: list[str]) -> int:
     if command in ("--help", "-h", "help"):
         print(_help())
-    elif command == "serve":
-        _serve(arguments)
-    elif command in COMMANDS:
-        sys.exit(import_module(COMMANDS[command][0]).main(arguments))
-    else:
+        return 0
+    if command not in COMMANDS:
         sys.exit(f"scalp-lab: there is no command “{command}”.\n\n{_help()}")
+    return int(import_module(COMMANDS[command][0]).main(arguments))
 
 
 def _help() -> str:

@@ -5,7 +5,6 @@ of pictures as in a dataset.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from scalp_core.synthetic.drawing.frame import render
 from scalp_core.synthetic.drawing.scene import CASTS, CONFUSERS
 from scalp_core.synthetic.fidelity import frame_of, pictures_of, scene_of
 from scalp_core.synthetic.generate import render_picture
+from training.entry import execute
 
 FOLDER = Path("docs") / "contact_sheets"
 TILE_WIDTH, TILE_HEIGHT = 292, 219
@@ -120,4 +120,4 @@ def _paper(width: int, height: int) -> Pixels:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    execute(main)

@@ -11,6 +11,7 @@ from scalp_core.runs import worker
 from scalp_core.runs.champions import champions
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import finished_runs
+from training.entry import execute
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,4 +36,4 @@ def _wanted(answering: bool) -> list[Run]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    execute(main)

@@ -4,10 +4,10 @@ Exit code 1 where a figure lies outside its range.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from scalp_core.synthetic.fidelity import Check, checks
+from training.entry import execute
 from training.markdown import markdown_table
 
 HEADER = ("cue", "grade or cast", "target", "ours", "verdict")
@@ -43,4 +43,4 @@ def as_text(rows: Sequence[tuple[str, ...]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    execute(main)

@@ -17,6 +17,7 @@ from scalp_core.inference.optimize import EXACT, LEAST_GAIN, MOST_REFLAGGED, TOL
 from scalp_core.runs.champions import judged_on
 from scalp_core.runs.run import Run, Serving
 from scalp_core.runs.store import find_finished, finished_runs
+from training.entry import execute
 from training.markdown import markdown_table
 
 
@@ -114,4 +115,4 @@ def _name(serving: Serving) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    execute(main)

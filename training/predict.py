@@ -5,7 +5,6 @@ Stopped or killed, it goes on when the same command is started again.
 
 import argparse
 import shlex
-import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from scalp_core.inference.batch import BatchRequest, BatchResult, grade_all
 from scalp_core.inference.predict import Graders, graders
 from scalp_core.labels import CONDITIONS, Condition, find_condition
 from scalp_core.runs.store import find_finished
+from training.entry import execute
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -149,5 +149,4 @@ def _counts(numbers: Mapping[str, int]) -> str:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `… | head` is no error
-    sys.exit(main())
+    execute(main)

@@ -28,6 +28,7 @@ from scalp_core.runs.champions import judged_on, run_report
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_run, finished_runs
 from scalp_core.synthetic.label_noise import ceiling
+from training.entry import execute
 from training.markdown import markdown_table
 
 _COLUMNS = {
@@ -261,4 +262,4 @@ _NAMES = [condition.code.replace("_", " ") for condition in CONDITIONS]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    execute(main)

@@ -24,6 +24,7 @@ from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import check_recipe, find_run
+from training.entry import execute
 
 _POLL = 0.5  # seconds
 INTERRUPTED = 130  # exit code, as shells have it
@@ -199,4 +200,4 @@ def _report_end(run: Run) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    execute(main)

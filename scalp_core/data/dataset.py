@@ -24,8 +24,8 @@ from filelock import FileLock, Timeout
 from pyarrow.lib import ArrowException
 
 from scalp_core.data.zip_files import read_stored
-from scalp_core.errors import ScalpError
-from scalp_core.files import UNREADABLE, is_locked, unquote_path
+from scalp_core.errors import ScalpError, forbidden
+from scalp_core.files import UNREADABLE, folders_with, is_locked, unquote_path
 from scalp_core.labels import CONDITIONS, META, Condition
 from scalp_core.paths import data_folder
 
@@ -177,6 +177,8 @@ class Dataset:
                 return path.read_bytes()
             offset, length = (int(self.column(name).iloc[row]) for name in ("offset", "length"))
             return read_stored(path, offset, length, bool(self.column("deflated").iloc[row]))
+        except PermissionError as error:
+            raise forbidden("no_image", f"Picture “{image_id[:80]}” of dataset “{self.name}”", "사진") from error
         except (OSError, zlib.error) as error:
             raise self._no_image(image_id) from error
 
@@ -196,10 +198,12 @@ def _reading(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except (ArrowException, *UNREADABLE) as error:
-        raise _damaged_dataset(path.parent.name) from error
+        raise _damaged_dataset(path.parent.name, error) from error
 
 
-def _damaged_dataset(name: str) -> ScalpError:
+def _damaged_dataset(name: str, error: Exception) -> ScalpError:
+    if isinstance(error, PermissionError):
+        return forbidden("damaged_dataset", f"The index of dataset “{name}”", f"“{name}” 데이터셋의 색인")
     return ScalpError(
         "damaged_dataset",
         f"The index of dataset “{name}” is damaged and the dataset is left out. Import or render it again, or restore "
@@ -261,10 +265,15 @@ def damaged_datasets() -> list[ScalpError]:
 
 
 def _all_datasets() -> tuple[list[Dataset], list[ScalpError]]:
-    datasets, damaged = [], []
-    for path in sorted(data_folder().glob("*/index.parquet")):
+    datasets: list[Dataset] = []
+    damaged: list[ScalpError] = []
+    try:
+        folders = folders_with("index.parquet", data_folder())
+    except PermissionError:
+        return [], [forbidden("damaged_dataset", f"The folder of datasets, {data_folder()},", "데이터셋 폴더")]
+    for folder in folders:
         try:
-            datasets.append(_open(path.parent))
+            datasets.append(_open(folder))
         except FileNotFoundError:  # removed meanwhile
             continue
         except ScalpError as error:
@@ -280,8 +289,10 @@ def open_dataset(name: str) -> Dataset:
     """
     check_name(name)
     folder = data_folder() / name
-    if (folder / "index.parquet").exists():
-        return _open(folder)
+    path = folder / "index.parquet"
+    with _reading(path):
+        if path.exists():
+            return _open(folder)
     names = ", ".join(path.parent.name for path in sorted(data_folder().glob("*/index.parquet"))) or "–"
     raise ScalpError(
         "no_dataset",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scalp_core.data.dataset import check_name, is_claimed
-from scalp_core.errors import ScalpError, Text
+from scalp_core.errors import ScalpError, Text, forbidden
 from scalp_core.files import UNREADABLE, read_json, write_json
 from scalp_core.importing.importer import ImportRequest, check_request, import_tree
 from scalp_core.paths import ROOT, data_folder
@@ -107,7 +107,8 @@ def resume_imports() -> None:
         if not state or isinstance(state, Text):  # it has just ended, or is damaged and waits for a person
             continue
         quiet = not is_claimed(path.parent.name) and not (path.parent / _ERROR).exists()
-        if not quiet or time.time() - state["started"] < _START_SECONDS:
+        # A clock that was set back says that it starts in the future: then it has started long ago.
+        if not quiet or 0 <= time.time() - state["started"] < _START_SECONDS:
             continue
         if state["starts"] < _MAX_STARTS:
             _launch(path.parent, ImportRequest(**state["request"]), state["starts"] + 1)
@@ -184,6 +185,8 @@ def _read_request(path: Path) -> dict[str, Any] | Text:
         ImportRequest(**state["request"]), int(state["starts"]), float(state["started"])
     except FileNotFoundError:
         return {}
+    except PermissionError:
+        return forbidden("cannot_read", _REQUEST, _REQUEST).text
     except UNREADABLE:
         return Text(
             f"{_REQUEST} is damaged. Put this import away and start it again: it resumes.",

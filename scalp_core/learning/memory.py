@@ -20,8 +20,6 @@ def no_memory(at_once: int | None = None) -> ScalpError:
     even_ko = f"한 번에 {at_once}장만 처리해도 " if at_once else ""
     return ScalpError(
         "no_memory",
-        f"Memory ran out{even}. Choose a smaller image_size or architecture, or free memory, and resume; the last "
-        "checkpoint is kept.",
-        f"{even_ko}메모리가 부족해요. image_size나 모델을 줄이거나 메모리를 확보한 뒤 재개하세요. 마지막 "
-        "체크포인트는 남아 있어요.",
+        f"Memory ran out{even}. Choose a smaller image_size or architecture, or free memory and resume.",
+        f"{even_ko}메모리가 부족해요. image_size나 모델을 줄이거나 메모리를 확보한 뒤 재개하세요.",
     )

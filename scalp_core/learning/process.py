@@ -11,7 +11,7 @@ import torch
 from filelock import Timeout
 from safetensors import SafetensorError
 
-from scalp_core.errors import ScalpError
+from scalp_core.errors import ScalpError, Text
 from scalp_core.files import sweep
 from scalp_core.learning.checkpoints import load_network
 from scalp_core.learning.export import write_export
@@ -26,6 +26,10 @@ from scalp_core.runs.run import Run
 from scalp_core.runs.worker import LOCK_HANDED_OVER
 
 _EXPORT_PATIENCE = 600.0  # seconds
+
+_RESUMABLE = ("disk", "no_memory")  # what a person can mend, and the run goes on
+_GOES_ON = Text("It goes on from its last checkpoint.", "마지막 체크포인트부터 이어서 진행해요.")
+_STARTS_OVER = Text("No checkpoint was written yet: it starts over.", "저장된 체크포인트가 없어 처음부터 시작해요.")
 
 _DONE, _FAILED, _LOCKED = 0, 1, 3  # exit codes; after any other the worker writes the error
 
@@ -63,7 +67,7 @@ def main(arguments: list[str]) -> int:
             return _fail(task, run, no_memory(), error)
         if isinstance(error, RuntimeError):  # a mistake of ours: the worker reports it, with the log
             raise
-        return _fail(task, run, _disk_error(error), error)
+        return _fail(task, run, _disk_error(task, error), error)
     return _DONE
 
 
@@ -84,20 +88,27 @@ def _print_speed() -> int:
 
 def _fail(task: str, run: Run, error: ScalpError, cause: Exception | None = None) -> int:
     if task == "train":
-        run.write_error(error.text)  # before the log, which a full disk does not take
+        sentence = _with_outlook(error.text, run) if error.code in _RESUMABLE else error.text
+        run.write_error(sentence)  # before the log, which a full disk does not take
     if cause:
         traceback.print_exception(cause)
     print(error, flush=True)
     return _FAILED
 
 
-def _disk_error(error: Exception) -> ScalpError:
+def _with_outlook(sentence: Text, run: Run) -> Text:
+    """Add what resuming the run goes on from, by what is on disk."""
+    outlook = _GOES_ON if run.checkpoint_path.exists() else _STARTS_OVER
+    return Text(f"{sentence.en} {outlook.en}", f"{sentence.ko} {outlook.ko}")
+
+
+def _disk_error(task: str, error: Exception) -> ScalpError:
     """Return the error of a full disk or forbidden folder, for which safetensors has an exception of its own."""
     reason = getattr(error, "strerror", None) or error
+    then, then_ko = ("resume the run", "실행을 재개하세요") if task == "train" else ("try again", "다시 시도하세요")
     return ScalpError(
         "disk",
         f"A file could not be read or written: {reason}. Make room on the disk or fix the folder's permissions, then "
-        "resume the run; the last checkpoint is kept.",
-        f"파일을 읽거나 쓰지 못했어요: {reason}. 디스크 공간이나 폴더 권한을 확인한 뒤 실행을 재개하세요. 마지막 "
-        "체크포인트는 남아 있어요.",
+        f"{then}.",
+        f"파일을 읽거나 쓰지 못했어요: {reason}. 디스크 공간이나 폴더 권한을 확인한 뒤 {then_ko}.",
     )

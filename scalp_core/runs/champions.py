@@ -18,7 +18,7 @@ import pandas as pd
 from filelock import FileLock
 
 from scalp_core.data.dataset import Dataset, list_datasets, open_dataset
-from scalp_core.errors import ScalpError
+from scalp_core.errors import ScalpError, forbidden
 from scalp_core.files import UNREADABLE, read_json, write_json, write_text
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import counts_by_group, report
@@ -204,6 +204,8 @@ def pins() -> dict[Condition, str]:
         return {Condition(key): str(run_id) for key, run_id in read_json(_pins_path()).items()}
     except FileNotFoundError:
         return {}
+    except PermissionError as error:
+        raise forbidden("bad_pins", _pins_path().name, _pins_path().name) from error
     except UNREADABLE as error:
         raise ScalpError(
             "bad_pins",
@@ -245,10 +247,11 @@ def _repin(condition: Condition, run_id: str | None, why: str) -> None:
             pinned, before = pins(), _champion_id(condition)
             if pinned.get(condition) == run_id:
                 return
+            earlier = _log_lines(_changes_path())  # one that cannot be read is not overwritten
             others = {key.value: pin for key, pin in pinned.items() if key is not condition}
             write_json(_pins_path(), others | ({condition.value: run_id} if run_id else {}))
             now = datetime.now(UTC).isoformat()
-            _log_change(Change(now, condition, before, _champion_id(condition), run_id is not None, why))
+            _log_change(earlier, Change(now, condition, before, _champion_id(condition), run_id is not None, why))
     except OSError as error:
         raise not_writable(error) from error
 
@@ -258,10 +261,9 @@ def _champion_id(condition: Condition) -> str:
     return champion.run.id if champion else ""
 
 
-def _log_change(change: Change) -> None:
-    path = _changes_path()
-    lines = "".join(f"{line}\n" for line in _log_lines(path))
-    write_text(path, lines + json.dumps(asdict(change), ensure_ascii=False) + "\n")
+def _log_change(earlier: Iterable[str], change: Change) -> None:
+    lines = "".join(f"{line}\n" for line in earlier)
+    write_text(_changes_path(), lines + json.dumps(asdict(change), ensure_ascii=False) + "\n")
 
 
 def _log_lines(path: Path) -> list[str]:
@@ -269,15 +271,17 @@ def _log_lines(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []
-    except OSError as error:
-        _log.warning("%s cannot be read: %s", path.name, error)
-        return []
 
 
 def changes() -> list[Change]:
     """Read all changes of the pins, the latest first. Broken lines are logged and left out."""
     path, history = _changes_path(), []
-    for line in _log_lines(path):
+    try:
+        lines = _log_lines(path)
+    except OSError as error:
+        _log.warning("%s cannot be read: %s", path.name, error)
+        return []
+    for line in lines:
         try:
             values = json.loads(line)
             history.append(Change(**values | {"condition": Condition(values["condition"])}))

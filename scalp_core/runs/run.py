@@ -24,7 +24,7 @@ from pyarrow import ArrowException
 
 from scalp_core.architectures import ARCHITECTURE_NAME
 from scalp_core.data.dataset import NAME
-from scalp_core.errors import ScalpError, Text
+from scalp_core.errors import ScalpError, Text, forbidden
 from scalp_core.files import UNREADABLE, is_locked, read_json, sha256, take_lock, write_json, write_text
 from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS
@@ -175,6 +175,12 @@ class Run:
         """Whether a training process holds the folder. The kernel frees the lock however that process ends."""
         return is_locked(self.folder / ".lock")
 
+    @property
+    def trainable(self) -> bool:
+        """Whether this user may write into its folder and take its lock."""
+        lock = self.folder / ".lock"
+        return _may(self.folder, os.W_OK | os.X_OK) and (not lock.exists() or _may(lock, os.R_OK | os.W_OK))
+
     def lock(self) -> FileLock:
         """Return the lock that the training process holds while it lives."""
         return FileLock(self.folder / ".lock", timeout=_LOCK_PATIENCE)
@@ -201,7 +207,7 @@ class Run:
             if len(history) and history["epoch"].isna().any():
                 raise ValueError("an epoch without its number")
         except UNREADABLE as error:
-            raise _damaged(self.id, path.name) from error
+            raise _damaged(self.id, path.name, error) from error
         return history
 
     @property
@@ -218,8 +224,8 @@ class Run:
             content = (self.folder / "error.txt").read_text(encoding="utf-8")
         except FileNotFoundError:  # it did not fail, or was just resumed
             return Text("", ""), ""
-        except (OSError, ValueError):
-            return _damaged(self.id, "error.txt").text, ""
+        except (OSError, ValueError) as error:
+            return _damaged(self.id, "error.txt", error).text, ""
         en, ko, details = (content + "\n\n").split("\n", 2)
         return Text(en, ko), details.strip()
 
@@ -239,7 +245,7 @@ class Run:
         try:
             manifest: dict[str, Any] = dict(read_json(self.folder / "manifest.json"))
         except UNREADABLE as error:
-            raise _damaged(self.id, "manifest.json") from error
+            raise _damaged(self.id, "manifest.json", error) from error
         return manifest
 
     @property
@@ -261,7 +267,7 @@ class Run:
             tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
             return Preprocessing(**values | tuples)
         except UNREADABLE as error:
-            raise _damaged(self.id, "preprocessing.json") from error
+            raise _damaged(self.id, "preprocessing.json", error) from error
 
     @property
     def predictions(self) -> pd.DataFrame:
@@ -469,7 +475,11 @@ class Run:
         digests = self.manifest.get("files", {})
         for name in _VOUCHED:
             path = self.folder / name
-            if not path.is_file() or sha256(path) != digests.get(name):
+            try:
+                whole = path.is_file() and sha256(path) == digests.get(name)
+            except OSError as error:
+                raise _damaged(self.id, name, error) from error
+            if not whole:
                 raise _damaged(self.id, name)
 
     def write_export(self, facts: dict[str, Any]) -> None:
@@ -538,12 +548,18 @@ class Run:
             return False
 
 
+def _may(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+
+
 def _machine() -> str:
     """Name this machine, as folders are copied to machines that are faster or slower."""
     return f"{platform.node()}, {os.cpu_count()} cores"
 
 
-def _damaged(run_id: str, name: str) -> ScalpError:
+def _damaged(run_id: str, name: str, error: Exception | None = None) -> ScalpError:
+    if isinstance(error, PermissionError):
+        return forbidden("damaged", f"{name} of run “{run_id}”", f"“{run_id}” 실행의 {name}")
     return ScalpError(
         "damaged",
         f"{name} of run “{run_id}” is missing or not what was written when it finished. Restore it or train again.",
@@ -569,7 +585,7 @@ def _read_predictions(path: Path, _changed_ns: int) -> pd.DataFrame:
     try:
         table = pd.read_parquet(path)
     except (ArrowException, OSError, ValueError) as error:
-        raise _damaged(path.parent.name, path.name) from error
+        raise _damaged(path.parent.name, path.name, error) from error
     if not set(table) >= _PREDICTED or not set(table["condition"].unique()) <= set(CONDITIONS):
         raise _damaged(path.parent.name, path.name)
     return table
@@ -587,7 +603,7 @@ def _read_operating_point(path: Path, changed_ns: int) -> OperatingPoint:
     try:
         return from_json(read_json(path))
     except UNREADABLE as error:
-        raise _damaged(path.parent.name, path.name) from error
+        raise _damaged(path.parent.name, path.name, error) from error
 
 
 @lru_cache(maxsize=64)

@@ -4,8 +4,8 @@ import logging
 
 from scalp_core.architectures import weights_file
 from scalp_core.data.dataset import open_dataset
-from scalp_core.errors import ScalpError, Text
-from scalp_core.files import UNREADABLE
+from scalp_core.errors import ScalpError, Text, forbidden
+from scalp_core.files import UNREADABLE, folders_with
 from scalp_core.paths import artifacts_folder
 from scalp_core.runs.recipe import Recipe, bad_field
 from scalp_core.runs.run import Run
@@ -66,28 +66,35 @@ def list_runs() -> list[Run]:
 
 def damaged_runs() -> list[ScalpError]:
     """Return an error for every run that is left out because its recipe cannot be read; the message names it."""
-    return [
-        ScalpError(
-            "damaged_recipe",
-            f"recipe.json of run “{name}” cannot be read; the run is left out. Restore the file, or remove the folder.",
-            f"“{name}” 실행의 recipe.json을 읽을 수 없어 목록에서 제외했어요. 파일을 복원하거나 폴더를 지우세요.",
-        )
-        for name in _all_runs()[1]
-    ]
+    return _all_runs()[1]
 
 
-def _all_runs() -> tuple[list[tuple[str, str, Run]], list[str]]:
-    runs, damaged = [], []
-    for path in sorted(artifacts_folder().glob("*/recipe.json")):
-        run = Run(path.parent)
+def _all_runs() -> tuple[list[tuple[str, str, Run]], list[ScalpError]]:
+    runs: list[tuple[str, str, Run]] = []
+    damaged: list[ScalpError] = []
+    try:
+        folders = folders_with("recipe.json", artifacts_folder())
+    except PermissionError:
+        return [], [forbidden("damaged_recipe", f"The folder for runs, {artifacts_folder()},", "실행 폴더")]
+    for run in map(Run, folders):
         try:
             runs.append((run.created, run.id, run))
         except FileNotFoundError:  # removed meanwhile
             continue
-        except UNREADABLE:
+        except UNREADABLE as error:
             _log.warning("recipe.json of run %s cannot be read; the run is left out", run.id)
-            damaged.append(run.id)
+            damaged.append(_left_out(run.id, error))
     return runs, damaged
+
+
+def _left_out(name: str, error: Exception) -> ScalpError:
+    if isinstance(error, PermissionError):
+        return forbidden("damaged_recipe", f"Run “{name}” is left out: recipe.json", f"“{name}” 실행의 recipe.json")
+    return ScalpError(
+        "damaged_recipe",
+        f"recipe.json of run “{name}” cannot be read; the run is left out. Restore the file, or remove the folder.",
+        f"“{name}” 실행의 recipe.json을 읽을 수 없어 목록에서 제외했어요. 파일을 복원하거나 폴더를 지우세요.",
+    )
 
 
 def finished_runs() -> list[Run]:

@@ -23,6 +23,8 @@ from scalp_core.runs.store import list_runs
 _LOCK = ".runner.lock"
 LOCK_HANDED_OVER = "SCALP_LOCK_HANDED_OVER"  # in the environment of a training: it holds its run's lock already
 _MAX_DEATHS = 3  # in a row without a finished epoch between them
+# Signals by which the kernel or the process itself ends what went wrong; all others come from outside.
+_CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT, signal.SIGSYS, signal.SIGTRAP}
 MIN_AT_ONCE = 2  # pictures; a batch of one breaks batch normalisation
 _LOG_CAP = 2**20  # bytes
 _OWN_GROUP = Path("/proc/self/cgroup")  # Linux alone has these
@@ -32,7 +34,7 @@ _GROUPS = Path("/sys/fs/cgroup")
 def ensure() -> None:
     """Start the worker if runs wait and none is alive. Cheap enough for every page."""
     folder = artifacts_folder()
-    if is_locked(folder / _LOCK) or not any(run.state.waiting for run in list_runs()):
+    if is_locked(folder / _LOCK) or not _next_run():
         return
     try:
         log = (folder / "runner.log").open("ab")
@@ -58,7 +60,7 @@ def main() -> None:
 
 def work() -> None:
     """Train waiting runs until none is left. Returns at once when another worker is active."""
-    while any(run.state.waiting for run in list_runs()):
+    while _next_run():
         # Repeated after the lock is released: a run added in between has started no worker, as the lock was taken.
         try:
             with FileLock(artifacts_folder() / _LOCK, timeout=2):
@@ -70,7 +72,7 @@ def work() -> None:
 def _work_through() -> None:
     deaths: dict[tuple[str, int], int] = {}
     at_once: dict[str, int] = {}  # of runs that the kernel ended for their memory
-    while run := next((run for run in list_runs() if run.state.waiting), None):
+    while run := _next_run():
         _wait_for_strays()
         kills = _memory_kills()
         code = _train(run, at_once.get(run.id))
@@ -87,6 +89,11 @@ def _work_through() -> None:
         if code > 0 or deaths[reached] >= _MAX_DEATHS:
             del deaths[reached]  # for when it is resumed
             run.write_error(_death_sentence(code, memory_ran_out), run.log[-4000:])
+
+
+def _next_run() -> Run | None:
+    """Return the run that is trained next. Another user's that is closed to this one holds up no other."""
+    return next((run for run in list_runs() if run.state.waiting and run.trainable), None)
 
 
 def _reached_at_once(run: Run) -> int:
@@ -177,18 +184,33 @@ def _death_sentence(code: int, memory_ran_out: bool) -> Text:
             f"메모리가 부족해 시스템이 학습 프로세스를 {_MAX_DEATHS}번 종료했어요. batch_size나 image_size를 줄이고 "
             "다시 시작하세요.",
         )
-    if code < 0:
-        name = signal.Signals(-code).name
+    if -code in _CRASHES:
         return Text(
-            f"The training process was ended from outside ({name}) {_MAX_DEATHS} times without finishing an epoch: by "
-            "a person, a program, or a crash. It waits until it is resumed.",
-            f"학습 프로세스가 에폭을 마치지 못하고 외부에서 {_MAX_DEATHS}번 종료되었어요({name}). 사람이나 다른 "
-            "프로그램이 종료했거나 오류로 멈춘 거예요. 다시 시작할 때까지 기다려요.",
+            f"The training process crashed ({_signal_name(-code)}) {_MAX_DEATHS} times without finishing an epoch: a "
+            "fault of a library or of this machine, or a file that was cut while it was read. The log may say more. It "
+            "waits until it is resumed.",
+            f"학습 프로세스가 에폭을 마치지 못하고 {_MAX_DEATHS}번 비정상 종료되었어요({_signal_name(-code)}). "
+            "라이브러리나 컴퓨터의 오류, 또는 읽는 도중 잘린 파일 때문일 수 있어요. 자세한 내용은 로그를 보세요. 다시 "
+            "시작할 때까지 기다려요.",
+        )
+    if code < 0:
+        return Text(
+            f"The training process was ended from outside ({_signal_name(-code)}) {_MAX_DEATHS} times without "
+            "finishing an epoch, by a person or a program. It waits until it is resumed.",
+            f"학습 프로세스가 에폭을 마치지 못하고 외부에서 {_MAX_DEATHS}번 종료되었어요({_signal_name(-code)}). "
+            "사람이나 다른 프로그램이 종료한 거예요. 다시 시작할 때까지 기다려요.",
         )
     return Text(
         "The training process stopped with an unexpected error; the details are below and in the log.",
         "학습 프로세스가 예상하지 못한 오류로 멈췄어요. 자세한 내용은 아래와 로그에 있어요.",
     )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have none
+        return f"signal {number}"
 
 
 def export(run: Run) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,7 @@ def test_a_killed_one_goes_on_when_somebody_looks(
 
     resume_imports()  # a process that was just started gets the time to begin
     assert workers("mine") == []
-    monkeypatch.setattr(background, "_START_SECONDS", 0.0)
+    monkeypatch.setattr(time, "time", lambda now=time.time: now() - 400 * 24 * 3600)  # the clock is set back
     resume_imports()
     until(lambda: not list_imports())
     assert open_dataset("mine").images == MANY

@@ -184,7 +184,10 @@ def test_full_disk_fails_and_resumes_exactly(
     run = create_run(replace(RECIPE, epochs=2))
     with monkeypatch.context() as patch:
         full_disk_at(name, patch, times=2 if name in ("history.jsonl", "checkpoint.safetensors") else 1)
-        assert "Make room" in failure(run)
+        sentence = failure(run)
+    assert "Make room" in sentence
+    assert ("last checkpoint" in sentence) == run.checkpoint_path.exists(), "it promises what is on disk"
+    assert ("starts over" in sentence) != run.checkpoint_path.exists()
     assert not list(run.folder.glob(".tmp-*"))
     assert not list((own_copy.folder / "cache").glob(".tmp-*"))
     assert run.checkpoint_path.exists() == (name not in WRITTEN[:3])

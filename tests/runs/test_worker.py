@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -100,22 +101,32 @@ def test_a_runner_killed_at_once_leaves_no_second_training(ground: Folders) -> N
 
 
 def test_third_death_at_one_place_fails(ground: Folders) -> None:
-    run = create_run(replace(RECIPE, epochs=8))
+    """By whatever signal: each run of the queue dies of one, and the runner goes on with the next."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    outside = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGRTMIN + 5]
+    crashes = [signal.SIGSEGV]
+    runs = {number: create_run(RECIPE, f"signal-{number}") for number in [*outside, *crashes]}
     worker.ensure()
-    killed: set[int] = set()
+    killed: dict[int, set[int]] = {number: set() for number in runs}
 
     def kill_on_sight() -> bool:
-        for process in set(trainings(run)) - killed:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-            killed.add(process)
-        return run.state is State.FAILED
+        for number, run in runs.items():
+            for process in set(trainings(run)) - killed[number]:
+                with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+                    # Before its own first line Python itself takes SIGINT for an error.
+                    if number != signal.SIGINT or "torch" in Path(f"/proc/{process}/maps").read_text():
+                        os.kill(process, number)
+                        killed[number].add(process)
+        return all(run.state is State.FAILED for run in runs.values())
 
     until(kill_on_sight)
-    assert len(killed) == 3
-    assert "SIGKILL" in run.error[0].en
-    assert "memory" not in run.error[0].en, "nothing tells that it ran out"
-    assert "resumed" in run.error[0].en
+    for number, run in runs.items():
+        sentence = run.error[0].en
+        assert len(killed[number]) == 3, sentence
+        assert (signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}") in sentence
+        assert ("crashed" if number in crashes else "from outside") in sentence
+        assert "memory" not in sentence, "nothing tells that it ran out"
+        assert "resumed" in sentence
     until(lambda: not workers(ground))
 
 
