@@ -17,13 +17,16 @@ from scalp_core.data.dataset import PARTS, Dataset, open_dataset
 from scalp_core.data.filters import counts
 from scalp_core.data.splits import OVERLAPS, SPLIT_METHODS, reassign_splits
 from scalp_core.errors import ScalpError
-from scalp_core.importing.csv_labels import FIELDS
 from scalp_core.importing.importer import FAULT_LIST, FAULTS, WARNINGS, ImportRequest, import_tree, read_report
+from scalp_core.importing.table_file import SEPARATORS
+from scalp_core.importing.table_labels import FIELDS
 from scalp_core.labels import Condition
 from scalp_core.paths import data_folder
 from scalp_core.synthetic.aihub_export import check_folder, write_aihub_tree
 from scalp_core.synthetic.generate import PRIORS, make_dataset
 from training import demo
+
+_EXAMPLES = 3  # of each kind of fault, on the screen
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -98,7 +101,7 @@ def _add_imports(commands: Commands) -> None:
     folders.set_defaults(command=lambda options: _import(options, "folders", options.folder))
 
     table = commands.add_parser("csv", help="import a table of labels beside a folder of pictures")
-    table.add_argument("file", type=Path, help="CSV with a header; columns are found by name")
+    table.add_argument("file", type=Path, help="CSV or .xlsx with a header; columns are found by name")
     table.add_argument("--images", type=Path, required=True, help="the folder of the pictures")
     table.add_argument(
         "--map",
@@ -108,6 +111,12 @@ def _add_imports(commands: Commands) -> None:
         metavar="FIELD=COLUMN",
         help=f"say which column holds a field: {', '.join(FIELDS)}, value_1 … value_6; may be given several times",
     )
+    table.add_argument(
+        "--separator",
+        default="",
+        help=f"between the columns: {', '.join(SEPARATORS)} or a character (default: as the header has it)",
+    )
+    table.add_argument("--encoding", default="", help="of a CSV, as cp1252 (default: UTF-8, UTF-16 or cp949)")
     _import_options(table)
     table.set_defaults(command=lambda options: _import(options, "csv", options.images))
 
@@ -225,7 +234,8 @@ def _report(dataset: Dataset) -> None:
 
 def _import(options: argparse.Namespace, kind: str, source: Path) -> None:
     table, columns = (str(options.file), dict(options.map)) if kind == "csv" else ("", {})
-    request = ImportRequest(kind, str(source), table, columns, options.by, options.seed, options.extract)
+    form = {name: getattr(options, name, "") for name in ("separator", "encoding")}
+    request = ImportRequest(kind, str(source), table, columns, options.by, options.seed, options.extract, **form)
     with _Bars() as bars:
         dataset = import_tree(request, options.name, processes=options.processes, progress=bars)
     _report(dataset)
@@ -234,8 +244,15 @@ def _import(options: argparse.Namespace, kind: str, source: Path) -> None:
         print(f"Warning: {WARNINGS[warning].en}")
     for kind_of_fault, count in report["counts"].items():
         print(f"{count:>8,}  {FAULTS[kind_of_fault].en}")
+        for fault in report["faults"][kind_of_fault][:_EXAMPLES]:
+            print(f"{'':10}{_printable(': '.join(filter(None, (fault['where'] or fault['name'], fault['detail']))))}")
     if report["counts"]:
         print(f"Each is listed in {dataset.folder / FAULT_LIST}")
+
+
+def _printable(text: str) -> str:
+    """Return a text of a foreign file without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
 class _Bars:

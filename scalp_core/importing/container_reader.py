@@ -12,7 +12,7 @@ from unicodedata import normalize
 from scalp_core import images
 from scalp_core.data.aihub import folder_name, label_values, meta_values, published_name, readable
 from scalp_core.data.file_tree import Container, ContainerReader
-from scalp_core.data.zip_files import Fault, Member
+from scalp_core.data.zip_files import Fault, Member, ending_of
 from scalp_core.errors import ScalpError
 from scalp_core.importing.import_db import Contents, Pending, Place, grades_text
 from scalp_core.labels import CONDITIONS, GRADES
@@ -85,17 +85,22 @@ def stem(name: str) -> str:
     return own if own.isascii() else normalize("NFC", own).encode("utf-8", "replace").decode()
 
 
+def own_name(name: str) -> str:
+    """Return a picture's name without its ending; a dot in a name without one belongs to it."""
+    return stem(name if ending_of(name) in PICTURES else f"{name}.")
+
+
 def join_of(own: str) -> str:
-    """Return the key that joins a picture and its row of a table: the name without its ending."""
-    return published_name(own) or own
+    """Return the key that joins a picture and the rows of a table that may mean it; `merge` decides which do."""
+    return published_name(own) or own.casefold()
 
 
 def _add_picture(reader: ContainerReader, member: Member, place: Place, contents: Contents, label_files: bool) -> None:
     _, name, _, file, size, stamp, offset, length, deflated = member
-    own = stem(name)
+    own = own_name(name)
     published = published_name(own)
     identity = published or place.location + name
-    joins = published or (_joins(own, place) if label_files else own)
+    joins = published or (_joins(own, place) if label_files else join_of(own))
     place.copies.append((identity, joins, name, file, offset, length, deflated, size, stamp))
     try:
         images.size_from_header(reader.read(member, _HEAD))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from scalp_core.data.file_tree import Container
 from scalp_core.data.zip_files import Fault
 
-_VERSION = 3  # raised when the tables or their meaning change; a database of another version is begun anew
+_VERSION = 4  # raised when the tables or their meaning change; a database of another version is begun anew
 # Fields of quality.ImageMeasures; `look` as a signed number, which is all that SQLite has.
 MEASURES = (
     "sha256",
@@ -48,7 +48,7 @@ CREATE VIEW placed AS
         offset, length, deflated, bytes, stamp, condition, grade, official
     FROM copy c JOIN place ON place.number = c.place;
 CREATE VIEW told AS
-    SELECT joins, name, location || coalesce(row, name) AS location, grades, extra
+    SELECT label.rowid AS number, row, joins, name, location || coalesce(row, name) AS location, grades, extra
     FROM label JOIN place ON place.number = label.place;
 PRAGMA user_version = {_VERSION};
 """  # noqa: S608  constants

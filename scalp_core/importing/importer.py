@@ -18,6 +18,7 @@ from functools import partial
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scalp_core.data import quality
-from scalp_core.data.dataset import Dataset, check_name, claimed, name_taken, open_dataset
+from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, check_name, claimed, name_taken, open_dataset
 from scalp_core.data.file_tree import Container, list_containers
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.data.near_duplicates import find_near_duplicates, number_column
@@ -35,9 +36,10 @@ from scalp_core.errors import ScalpError, Text
 from scalp_core.files import TEMPORARY, formula_safe, read_json, sweep, unquote_path, write_atomic, write_json
 from scalp_core.images import MAX_BYTES
 from scalp_core.importing.container_reader import read_container
-from scalp_core.importing.csv_labels import columns_of, read_table
 from scalp_core.importing.import_db import MEASURES, Contents, ImportDatabase, MeasuredRow, Pending, Place
 from scalp_core.importing.merge import batches, merge
+from scalp_core.importing.table_file import TableFile
+from scalp_core.importing.table_labels import columns_of, read_table
 from scalp_core.parallel import no_progress, parallel_map
 from scalp_core.paths import data_folder
 
@@ -56,6 +58,7 @@ FAULTS: dict[str, Text] = {
     "label_without_picture": Text("labels without a picture", "사진이 없는 라벨"),
     "picture_without_label": Text("pictures without a label (kept)", "라벨이 없는 사진 (유지)"),
     "bad_label": Text("unreadable label files", "읽을 수 없는 라벨 파일"),
+    "bad_row": Text("rows of the table that could not be used", "쓸 수 없는 표의 행"),
     "bad_value": Text("label values outside 0–3 (treated as missing)", "0–3을 벗어난 라벨 값 (없는 것으로 처리)"),
     "conflicting_labels": Text(
         "pictures with contradictory labels (that condition left empty)",
@@ -113,7 +116,8 @@ class ImportRequest:
     Attributes:
         kind: one of KINDS; `aihub` and `folders` read trees, `csv` a table beside a folder of pictures.
         source: the folder of the tree or of the pictures.
-        table, columns: the CSV file, and its column for each field that its name does not tell.
+        table, columns: the file of the table, and its column for each field that its name does not tell.
+        separator, encoding: of a table whose content does not tell; see `table_file.TableFile`.
         by: one of splits.SPLIT_METHODS; empty means that of an earlier import of the same source, else the safest one.
         extract: copy the pictures into the dataset instead of reading them where they are.
     """
@@ -125,6 +129,8 @@ class ImportRequest:
     by: str = ""
     seed: int = 0
     extract: bool = False
+    separator: str = ""
+    encoding: str = ""
 
     def check(self) -> None:
         """Raise ScalpError if there is nothing to read."""
@@ -146,10 +152,17 @@ class ImportRequest:
             )
 
     @property
-    def made(self) -> dict[str, object]:
+    def made(self) -> dict[str, Any]:
         """The origin as `dataset.json` keeps it."""
         source, table = str(Path(self.source).resolve()), str(Path(self.table).resolve()) if self.table else ""
-        return {"importer": self.kind, "source": source, "table": table, "columns": dict(self.columns)}
+        # Left out where they are not given, as in datasets made before there were any.
+        given = {"separator": self.separator, "encoding": self.encoding}
+        made = {"importer": self.kind, "source": source, "table": table, "columns": dict(self.columns)}
+        return made | {key: value for key, value in given.items() if value}
+
+    @property
+    def table_file(self) -> TableFile:
+        return TableFile(Path(self.table), self.separator, self.encoding)
 
 
 def _bad_request(en: str, ko: str) -> ScalpError:
@@ -188,7 +201,7 @@ def check_request(request: ImportRequest, name: str) -> None:
     check_name(name)
     request.check()
     if request.kind == "csv":
-        columns_of(Path(request.table), request.columns)
+        columns_of(request.table_file, request.columns)
     folder = data_folder() / name
     if (folder / "index.parquet").is_file():
         origin = open_dataset(name).made
@@ -278,7 +291,7 @@ def _update_database(
             database.add(Contents(Container(_address(fault), False, _stamp(fault), 0), faults=[fault]))
     _read_trees(request, root, database, [item for item in changes if isinstance(item, Container)], processes, progress)
     if _TABLE in changed:
-        _read_rows(Path(request.table), request.columns, database, containers[_TABLE])
+        _read_rows(request.table_file, request.columns, database, containers[_TABLE])
     database.prune()
 
 
@@ -320,11 +333,13 @@ def _table_container(table: Path) -> Container:
     return Container(_TABLE, False, f"{status.st_size}-{status.st_mtime_ns}", 0)
 
 
-def _read_rows(table: Path, columns: Mapping[str, str], database: ImportDatabase, whole: Container | Fault) -> None:
+def _read_rows(
+    table: TableFile, columns: Mapping[str, str], database: ImportDatabase, whole: Container | Fault
+) -> None:
     rows = read_table(table, columns_of(table, columns))
     number = 0
     while batch := list(islice(rows, _TABLE_ROWS)):
-        place = Place(f"{table.name}:", labels=[row for row in batch if not isinstance(row, Fault)])
+        place = Place(f"{table.path.name}:", labels=[row for row in batch if not isinstance(row, Fault)])
         faults = [row for row in batch if isinstance(row, Fault)]
         database.add(Contents(Container(f"{_TABLE}/{number}", False, "", 0), [place], faults=faults))
         number += 1
@@ -340,8 +355,8 @@ def _check_pictures(request: ImportRequest, database: ImportDatabase) -> None:
             f"{request.source} 폴더와 그 안의 하위 폴더, zip 파일에 사진(JPEG, PNG, WebP)이 없어요.",
         )
     # A file that is no label table of these pictures: its cells must not appear as faults.
-    named = "SELECT 1 FROM told WHERE joins IN (SELECT joins FROM copy) LIMIT 1"
-    if request.kind == "csv" and not next(database.rows(named), None):
+    joined = "SELECT 1 FROM label WHERE joins IN (SELECT joins FROM copy)"
+    if request.kind == "csv" and not next(database.rows(f"{joined} LIMIT 1"), None):
         raise ScalpError(
             "bad_table",
             f"No row of {request.table} names a picture in {request.source}. Check the folder and the column of file "
@@ -349,6 +364,24 @@ def _check_pictures(request: ImportRequest, database: ImportDatabase) -> None:
             f"{request.table}의 어느 행도 {request.source} 폴더의 사진 이름과 맞지 않아요. 폴더와 파일 이름 열을 "
             "확인하세요.",
         )
+    graded = f"{joined} AND grades GLOB '*[0-3]*'", "SELECT 1 FROM placed WHERE grade IS NOT NULL"
+    if not any(next(database.rows(f"{query} LIMIT 1"), None) for query in graded):
+        raise _no_labels(request, database)
+
+
+def _no_labels(request: ImportRequest, database: ImportDatabase) -> ScalpError:
+    """Return the error for pictures of which none has a grade: nothing can be learned from them, nor measured."""
+    kinds = "'bad_value', 'bad_label', 'bad_row', 'conflicting_labels', 'label_without_picture'"
+    faults = f"SELECT location, kind, detail FROM fault WHERE kind IN ({kinds}) LIMIT 3"  # noqa: S608  constants
+    listed = "; ".join(f"{place}: {detail or FAULTS[kind].en}" for place, kind, detail in database.rows(faults))
+    table = request.kind == "csv"
+    en = "The cells of grades are empty" if table else "No label file and no name of a folder has any"
+    ko = "등급 칸이 비어 있어요" if table else "라벨 파일에도 폴더 이름에도 등급이 없어요"
+    return ScalpError(
+        "no_labels",
+        f"No grade of {request.table or request.source} could be used. {listed or en}.",
+        f"{request.table or request.source}에서 쓸 수 있는 등급이 하나도 없어요. {listed or ko}.",
+    )
 
 
 # ---- measure ----
@@ -420,6 +453,9 @@ def _write(
             _write_report(request, folder, database, 0, warnings, started)
             raise _nothing_readable(folder)
         rows = _split_rows(staged)
+        if rows[list(LABEL_COLUMNS)].isna().all(axis=None):  # contradictory, or of pictures in other folders
+            _write_report(request, folder, database, 0, warnings, started)
+            raise _no_labels(request, database)
         rows["look_alikes"] = number_column(find_near_duplicates(rows["look"].to_numpy(np.uint64)))
         method, seed = _split_method(request, before, rows)
         assignment = assign_splits(rows, method, seed)

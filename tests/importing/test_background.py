@@ -138,8 +138,8 @@ def test_repeatedly_killed_import_counts_as_failed(
 
 
 def test_failed_import_explains_until_dismissed(folders: Folders, tmp_path: Path) -> None:
-    (tmp_path / "tree").mkdir()
-    (tmp_path / "tree" / "1.jpg").write_bytes(b"no picture")
+    (tmp_path / "tree" / "탈모_3").mkdir(parents=True)
+    (tmp_path / "tree" / "탈모_3" / "1.jpg").write_bytes(b"no picture")
     request = ImportRequest("aihub", str(tmp_path / "tree"))
     start_import(request, "mine")
     until(lambda: only().error is not None)

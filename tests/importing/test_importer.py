@@ -233,6 +233,63 @@ def test_a_table_may_count_paths_from_further_up(folders: Folders, tmp_path: Pat
     assert dict(zip(dataset.index["id"], dataset.index["value_6"], strict=True)) == {str(n): n for n in range(4)}
 
 
+def table_of(tmp_path: Path, names: list[str], rows: str) -> Dataset:
+    """Import pictures of these names, each with the grades of these rows."""
+    for number, name in enumerate(names):
+        (tmp_path / "pictures" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "pictures" / name).write_bytes(jpeg(number))
+    (tmp_path / "labels.csv").write_text(f"file,value_6\n{rows}", encoding="utf-8")
+    return import_tree(ImportRequest("csv", str(tmp_path / "pictures"), str(tmp_path / "labels.csv")), "mine")
+
+
+def grades_by_path(dataset: Dataset) -> dict[str, int | None]:
+    grades = dataset.index["value_6"].astype(object).where(dataset.index["value_6"].notna(), None)
+    return dict(zip(dataset.index["path"], grades, strict=True))
+
+
+def test_table_may_write_names_otherwise(folders: Folders, tmp_path: Path) -> None:
+    names = ["p1.jpg", "P2.JPG", "p3.jpg", "v1.2.jpg", "Left/p5.jpg"]
+    rows = "P1.JPG,0\np2,1\np3.png,2\nv1.2,3\nfile:///C:/x%20y/left/P5.JPG?size=1,1\n"
+    dataset = table_of(tmp_path, names, rows)
+    assert grades_by_path(dataset) == dict(zip(names, (0, 1, 2, 3, 1), strict=True))
+    assert reported(dataset) == {}
+
+
+def test_table_means_the_name_that_fits_best(folders: Folders, tmp_path: Path) -> None:
+    dataset = table_of(tmp_path, ["a.jpg", "A.jpg", "b.jpg", "b.png"], "a.jpg,0\nA.jpg,1\nb.png,2\n")
+    assert grades_by_path(dataset) == {"a.jpg": 0, "A.jpg": 1, "b.png": 2, "b.jpg": None}
+    assert reported(dataset) == {"picture_without_label": {"b.jpg"}}
+
+
+def test_counts_of_a_table_count_pictures_and_rows(folders: Folders, tmp_path: Path) -> None:
+    rows = "l/a.jpg,1\nr/a.jpg,1\nx.jpg,2\nx.jpg,2\nb.jpg,N/A\nc.jpg,7\n,1\n"
+    dataset = table_of(tmp_path, ["l/a.jpg", "b.jpg", "c.jpg"], rows)
+    assert report(dataset)["counts"] == {
+        "label_without_picture": 3,
+        "picture_without_label": 2,
+        "bad_value": 1,
+        "bad_row": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ("a.jpg,N/A\n", "cells of grades are empty"),
+        ("a.jpg,7\n", "labels.csv:2: column 2, value_6 = 7"),
+        ("a.jpg,1\na.jpg,2\n", "value_6: 1, 2"),
+        ("other/x/a.jpg,1\n", "labels.csv:2: labels without a picture"),
+    ],
+)
+def test_import_without_any_label_is_refused(folders: Folders, tmp_path: Path, rows: str, reason: str) -> None:
+    with pytest.raises(ScalpError, match="No grade") as caught:
+        table_of(tmp_path, ["x/a.jpg" if "/" not in rows else "y/a.jpg"], rows)
+    assert reason in str(caught.value)
+    with pytest.raises(ScalpError, match="No grade"):
+        of_tree(tmp_path / "pictures", "other")
+    assert list_datasets() == []
+
+
 @pytest.mark.parametrize("ending", [".png", ".webp"])
 def test_pictures_of_every_format_are_taken(folders: Folders, tmp_path: Path, ending: str) -> None:
     for grade in range(4):
@@ -322,6 +379,7 @@ def test_no_label_file_whatsoever_stops_an_import(folders: Folders, tmp_path: Pa
     folder.mkdir(parents=True)
     name = "0001_A2LEBJJDE00001O_1602578303771_2_TH"
     (folder / f"{name}.jpg").write_bytes(jpeg(1))
+    (folder / "2.jpg").write_bytes(jpeg(2))  # without any label an import would be of no use
     (folder / f"{name}.json").write_bytes(HOSTILE_LABELS[number])
     (folder / f"{name}_META.json").write_bytes(HOSTILE_LABELS[number].replace(b"value_6", b"gender"))
     dataset = of_tree(tmp_path / "tree")
