@@ -246,6 +246,9 @@ def _import(options: argparse.Namespace, kind: str, source: Path) -> None:
         print(f"{count:>8,}  {FAULTS[kind_of_fault].en}")
         for fault in report["faults"][kind_of_fault][:_EXAMPLES]:
             print(f"{'':10}{_printable(': '.join(filter(None, (fault['where'] or fault['name'], fault['detail']))))}")
+    if report["ignored"]:
+        endings = ", ".join(f"{ending or 'no ending'} {count:,}" for ending, count in report["ignored_endings"].items())
+        print(f"{report['ignored']:>8,}  other files (passed over): {_printable(endings)}")
     if report["counts"]:
         print(f"Each is listed in {dataset.folder / FAULT_LIST}")
 

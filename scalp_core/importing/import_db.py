@@ -4,7 +4,9 @@ Containers and pictures that have not changed since are not read again. It is a 
 time only.
 """
 
+import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +31,7 @@ MEASURES = (
 )
 _TABLES = f"""
 CREATE TABLE about (about TEXT NOT NULL, written INTEGER NOT NULL);
-CREATE TABLE container (number INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, stamp TEXT NOT NULL, ignored INTEGER);
+CREATE TABLE container (number INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, stamp TEXT NOT NULL, ignored TEXT);
 CREATE TABLE place (
     number INTEGER PRIMARY KEY, container INTEGER NOT NULL, location TEXT NOT NULL, path TEXT NOT NULL,
     condition TEXT, grade INTEGER, official TEXT);
@@ -122,14 +124,15 @@ class Place:
 class Contents:
     """The content of one container.
 
-    `spoilt` are pictures whose first bytes show that they cannot be read, and why.
+    `spoilt` are pictures whose first bytes show that they cannot be read, and why; `ignored` counts other files by
+    ending.
     """
 
     container: Container
     places: list[Place] = field(default_factory=list)
     spoilt: list[tuple["Pending", str]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-    ignored: list[str] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
 
 
 class Pending(NamedTuple):
@@ -226,7 +229,9 @@ class ImportDatabase:
         self.connection.execute("BEGIN")
         self.connection.execute("UPDATE about SET written = 0")
         container = contents.container
-        number = self._new("container (path, stamp, ignored)", (container.path, container.stamp, len(contents.ignored)))
+        number = self._new(
+            "container (path, stamp, ignored)", (container.path, container.stamp, json.dumps(contents.ignored))
+        )
         for place in contents.places:
             self._add_place(number, place)
         self._insert(

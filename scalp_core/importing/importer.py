@@ -31,10 +31,10 @@ from scalp_core.data.file_tree import Container, list_containers
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.data.near_duplicates import find_near_duplicates, number_column
 from scalp_core.data.splits import COLUMNS, assign_splits, is_possible, safest_method
-from scalp_core.data.zip_files import Fault, read_stored
+from scalp_core.data.zip_files import Fault, is_zip, read_stored
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import TEMPORARY, formula_safe, read_json, sweep, unquote_path, write_atomic, write_json
-from scalp_core.images import MAX_BYTES
+from scalp_core.images import FORMAT_NAMES, MAX_BYTES
 from scalp_core.importing.container_reader import read_container
 from scalp_core.importing.import_db import MEASURES, Contents, ImportDatabase, MeasuredRow, Pending, Place
 from scalp_core.importing.merge import batches, merge
@@ -71,6 +71,10 @@ FAULTS: dict[str, Text] = {
     "same_content": Text("duplicate pictures under another name (kept once)", "이름만 다른 같은 사진 (한 번만 유지)"),
     "same_name_other_content": Text("copies of a picture with different content", "이름은 같지만 내용이 다른 사본"),
     "odd_size": Text("pictures of unusual size", "대부분과 크기가 다른 사진"),
+    "other_format": Text(
+        "pictures in formats that are not read (save them as JPEG or PNG)",
+        "읽지 않는 형식의 사진 (JPEG나 PNG로 저장하세요)",
+    ),
     "bad_zip": Text("damaged zip files or files in them", "손상된 zip 파일 또는 그 안의 파일"),
     "encrypted": Text("password-protected files", "암호가 걸린 파일"),
     "unsafe_name": Text(
@@ -137,6 +141,11 @@ class ImportRequest:
         if self.kind not in KINDS or bool(self.table) != (self.kind == "csv"):
             raise _bad_request(f"kind “{self.kind}”", f"종류 “{self.kind}”")
         folder = Path(self.source)
+        if is_zip(folder.name) and os.path.isfile(folder):  # noqa: PTH113  see below
+            raise _bad_request(
+                f"{self.source} is a zip file. Name the folder that it lies in: zips are read without unpacking",
+                f"{self.source}은(는) zip 파일이에요. 이 파일이 있는 폴더를 지정하세요. zip은 풀지 않고 읽어요",
+            )
         # Not Path.is_dir, which raises for names that are too long and folders without permission.
         if not self.source or not os.path.isdir(folder):  # noqa: PTH112
             raise ScalpError(
@@ -349,10 +358,13 @@ def _read_rows(
 
 def _check_pictures(request: ImportRequest, database: ImportDatabase) -> None:
     if not next(database.rows("SELECT 1 FROM copy LIMIT 1"), None):
+        faults = list(database.rows("SELECT kind, count(*), min(name) FROM fault GROUP BY kind ORDER BY 2 DESC"))
+        en = "".join(f" {count:,} {FAULTS[kind].en}, as {name}." for kind, count, name in faults)
+        ko = "".join(f" {FAULTS[kind].ko} {count:,}개 (예: {name})." for kind, count, name in faults)
         raise ScalpError(
             "nothing_found",
-            f"No pictures (JPEG, PNG, WebP) in {request.source}, its folders or its zip files.",
-            f"{request.source} 폴더와 그 안의 하위 폴더, zip 파일에 사진(JPEG, PNG, WebP)이 없어요.",
+            f"No pictures ({FORMAT_NAMES}) in {request.source}, its folders or its zip files.{en}",
+            f"{request.source} 폴더와 그 안의 하위 폴더, zip 파일에 사진({FORMAT_NAMES})이 없어요.{ko}",
         )
     # A file that is no label table of these pictures: its cells must not appear as faults.
     joined = "SELECT 1 FROM label WHERE joins IN (SELECT joins FROM copy)"
@@ -584,7 +596,9 @@ def _write_report(
     request: ImportRequest, folder: Path, database: ImportDatabase, images: int, warnings: list[str], started: float
 ) -> None:
     counts = dict(database.rows("SELECT kind, count(*) FROM fault GROUP BY kind ORDER BY kind"))
-    ((ignored,),) = database.rows("SELECT coalesce(sum(ignored), 0) FROM container")
+    ignored = dict(
+        database.rows("SELECT key, sum(value) FROM container, json_each(ignored) GROUP BY key ORDER BY 2 DESC, key")
+    )
     report = {
         **request.made,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -592,7 +606,8 @@ def _write_report(
         "images": images,
         "files": next(database.rows("SELECT count(*) FROM copy"))[0],
         "labels": next(database.rows("SELECT count(*) FROM label"))[0],
-        "ignored": ignored,
+        "ignored": sum(ignored.values()),
+        "ignored_endings": ignored,
         "warnings": warnings,
         "counts": counts,
         "faults": {kind: _first_faults(database, kind) for kind in counts},

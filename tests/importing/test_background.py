@@ -152,7 +152,7 @@ def test_failed_import_explains_until_dismissed(folders: Folders, tmp_path: Path
     dismiss_import("mine")
     assert list_imports() == []
 
-    (tmp_path / "tree" / "1.jpg").write_bytes(jpeg(1))
+    (tmp_path / "tree" / "탈모_3" / "1.jpg").write_bytes(jpeg(1))
     start_import(request, "mine")
     until(lambda: not list_imports())
     assert open_dataset("mine").images == 1

@@ -290,7 +290,7 @@ def test_import_without_any_label_is_refused(folders: Folders, tmp_path: Path, r
     assert list_datasets() == []
 
 
-@pytest.mark.parametrize("ending", [".png", ".webp"])
+@pytest.mark.parametrize("ending", [".png", ".webp", ".jfif", ".JPE", "", ".05", ".tif"])
 def test_pictures_of_every_format_are_taken(folders: Folders, tmp_path: Path, ending: str) -> None:
     for grade in range(4):
         place = tmp_path / "tree" / "hair_loss" / str(grade) / f"p{grade}{ending}"
@@ -298,9 +298,53 @@ def test_pictures_of_every_format_are_taken(folders: Folders, tmp_path: Path, en
         noise = np.random.default_rng(grade).integers(0, 255, (48, 64, 3), dtype=np.uint8)
         note = PngInfo()
         note.add_text("comment", "x" * 4000)
-        Image.fromarray(noise).save(place, **({"pnginfo": note} if ending == ".png" else {}))
+        form = {".webp": "WEBP", ".png": "PNG"}.get(ending, "JPEG")
+        Image.fromarray(noise).save(place, format=form, **({"pnginfo": note} if ending == ".png" else {}))
     dataset = import_tree(ImportRequest("folders", str(tmp_path / "tree")), "mine")
     assert (dataset.images, reported(dataset)) == (4, {})
+    assert sorted(dataset.index["id"]) == [f"p{grade}{ending if ending == '.05' else ''}" for grade in range(4)]
+
+
+def test_unread_formats_and_other_files_are_named(folders: Folders, tmp_path: Path) -> None:
+    tree = tmp_path / "tree" / "hair_loss" / "2"
+    tree.mkdir(parents=True)
+    (tree / "1.jpg").write_bytes(jpeg(1))
+    for ending in (".tif", ".bmp"):
+        Image.new("RGB", (64, 48)).save(tree / f"2{ending}")
+    (tree / "README").write_text("no picture")
+    (tree / "notes.txt").write_text("no picture")
+    dataset = of_tree(tmp_path / "tree")
+    assert (dataset.images, reported(dataset)) == (1, {"other_format": {"2.tif", "2.bmp"}})
+    assert report(dataset)["ignored_endings"] == {"": 1, ".txt": 1}
+    (tree / "1.jpg").unlink()
+    with pytest.raises(ScalpError, match=r"2 pictures in formats that are not read .+ as 2\.bmp"):
+        of_tree(tmp_path / "tree", "other")
+
+
+@pytest.mark.parametrize("hidden", [".ipynb_checkpoints", ".thumbnails", "@eaDir", "__MACOSX", "$RECYCLE.BIN"])
+def test_hidden_folders_are_passed_over(folders: Folders, tmp_path: Path, hidden: str) -> None:
+    for place in ("탈모_2", f"탈모_2/{hidden}"):
+        (tmp_path / "tree" / place).mkdir(parents=True)
+        (tmp_path / "tree" / place / "1.jpg").write_bytes(jpeg(len(place)))
+    write_zip(tmp_path / "tree" / "탈모_3.zip", [(f"{hidden}/2.jpg", jpeg(2)), ("3.jpg", jpeg(3))])
+    dataset = of_tree(tmp_path / "tree")
+    assert (sorted(dataset.index["id"]), reported(dataset)) == (["1", "3"], {})
+
+
+def test_zip_file_for_a_folder_is_named(folders: Folders, tmp_path: Path) -> None:
+    write_zip(tmp_path / "탈모_3.zip", [("1.jpg", jpeg(1))])
+    with pytest.raises(ScalpError, match=r"탈모_3\.zip is a zip file\. Name the folder"):
+        of_tree(tmp_path / "탈모_3.zip")
+
+
+def test_tree_of_locked_zips_says_so(folders: Folders, tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    write_zip(tmp_path / "tree" / "탈모_3.zip", [("1.jpg", jpeg(1))])
+    content = bytearray((tmp_path / "tree" / "탈모_3.zip").read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 8] |= 1  # the flag of a member behind a password
+    (tmp_path / "tree" / "탈모_3.zip").write_bytes(content)
+    with pytest.raises(ScalpError, match=r"1 password-protected files, as 1\.jpg"):
+        of_tree(tmp_path / "tree")
 
 
 def test_shrinking_tree_is_split_where_possible(folders: Folders, tmp_path: Path) -> None:
