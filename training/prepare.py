@@ -15,6 +15,7 @@ from scalp_core.data.audit import audit
 from scalp_core.data.audit_messages import as_json
 from scalp_core.data.dataset import PARTS, Dataset, open_dataset
 from scalp_core.data.filters import counts
+from scalp_core.data.relocation import relocate
 from scalp_core.data.splits import OVERLAPS, SPLIT_METHODS, reassign_splits
 from scalp_core.errors import ScalpError
 from scalp_core.importing.importer import FAULT_LIST, FAULTS, WARNINGS, ImportRequest, import_tree, read_report
@@ -129,6 +130,11 @@ def _add_changes(commands: Commands) -> None:
     )
     parts.add_argument("--seed", type=_seed, default=0)
     parts.set_defaults(command=_split)
+
+    moved = commands.add_parser("relocate", help="say where the folder of a dataset's pictures has moved to")
+    moved.add_argument("name")
+    moved.add_argument("folder", type=Path)
+    moved.set_defaults(command=_relocate)
 
     audited = commands.add_parser("audit", help="leaks, gaps, contradictions and bad pictures of a dataset")
     audited.add_argument("name")
@@ -285,6 +291,11 @@ def _split(options: argparse.Namespace) -> None:
         shares = ", ".join(f"{100 * share:.1f} % {OVERLAPS[key].en}" for key, share in dataset.parts["overlap"].items())
         print(f"This split LEAKS. Of the test pictures, training has {shares}.")
     print("Runs that were judged on the former split are no longer compared with new ones.")
+
+
+def _relocate(options: argparse.Namespace) -> None:
+    dataset = relocate(open_dataset(options.name), options.folder)
+    print(f"The pictures of “{dataset.name}” are read from {dataset.source}.")
 
 
 def _audit(options: argparse.Namespace) -> None:

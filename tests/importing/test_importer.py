@@ -23,10 +23,12 @@ from PIL.PngImagePlugin import PngInfo
 from support.aihub_tree import TOP, Truth, build_tree, csv_table, folders_tree, jpeg, write_zip
 
 from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset, list_datasets, open_dataset
+from scalp_core.data.relocation import relocate
 from scalp_core.errors import ScalpError
 from scalp_core.importing import merge
 from scalp_core.importing.importer import FAULT_LIST, FAULTS, REPORT, WARNINGS, ImportRequest, import_tree
 from scalp_core.labels import META
+from training import prepare
 
 
 def of_tree(source: Path, name: str = "mine") -> Dataset:
@@ -504,8 +506,31 @@ def test_vanished_tree_leaves_the_data_set(folders: Folders, tmp_path: Path) -> 
     with pytest.raises(ScalpError, match="No folder"):
         of_tree(tmp_path / "tree")
     assert open_dataset("mine").images == len(truth.rows)
-    with pytest.raises(ScalpError, match="on this machine"):
+    with pytest.raises(ScalpError, match=r"is gone: .+tree\. .+ relocate mine FOLDER"):
         dataset.read(truth.rows["id"][0])
+
+
+def test_moved_tree_is_pointed_to_by_content(folders: Folders, tmp_path: Path) -> None:
+    truth = build_tree(tmp_path / "tree", damaged=False, sites=6)
+    hashes = of_tree(tmp_path / "tree").index_hash, open_dataset("mine").evaluation_hash
+    (tmp_path / "tree").rename(tmp_path / "elsewhere")
+    assert prepare.main(["relocate", "mine", str(tmp_path / "elsewhere")]) == 0
+    dataset = open_dataset("mine")
+    assert_found(dataset, truth)
+    assert (dataset.index_hash, dataset.evaluation_hash) == hashes
+    assert of_tree(tmp_path / "elsewhere").index_hash == hashes[0]
+
+
+def test_another_folder_is_no_moved_one(folders: Folders, tmp_path: Path) -> None:
+    for number, name in enumerate(("tree", "other", "empty")):
+        (tmp_path / name / "탈모_2").mkdir(parents=True)
+        if name != "empty":
+            (tmp_path / name / "탈모_2" / "1.jpg").write_bytes(jpeg(number))
+    dataset = of_tree(tmp_path / "tree")
+    for name, reason in (("other", "is another picture"), ("empty", "No such file"), ("nowhere", "No such file")):
+        with pytest.raises(ScalpError, match=reason):
+            relocate(dataset, tmp_path / name)
+    assert open_dataset("mine").source == str(tmp_path / "tree")
 
 
 def test_a_tree_with_nothing_in_it_is_refused(folders: Folders, tmp_path: Path) -> None:

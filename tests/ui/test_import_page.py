@@ -105,6 +105,23 @@ def test_a_server_may_keep_imports_to_one_folder(
     assert import_task.list_imports() == []
 
 
+def test_folder_that_moved_is_named_and_replaced(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCALP_IMPORT_FROM", str(tmp_path / "allowed"))
+    folders_tree(tmp_path / "tree")
+    dataset = import_tree(ImportRequest("folders", str(tmp_path / "tree")), "mine", processes=1)
+    (tmp_path / "tree").rename(tmp_path / "outside")
+    shutil.copytree(tmp_path / "outside", tmp_path / "allowed" / "moved")
+    at = open_page("dataset", "ko", view="import")
+    assert any(dataset.source in text for text in texts(at.error))
+    for place in ("outside", "allowed/moved"):
+        at.text_input(key="moved_to").set_value(str(tmp_path / place))
+        at = widget(at.button, Say("ko")("moved_apply")).click().run()
+        assert open_dataset("mine").is_away == (place == "outside")
+    assert not texts(assert_healthy(at).error)
+
+
 def test_a_table_is_imported_from_the_form(background: Folders, tmp_path: Path) -> None:
     root = tmp_path / "clinic"
     root.mkdir()

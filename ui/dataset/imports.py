@@ -7,8 +7,9 @@ import streamlit as st
 
 from scalp_core.access import access
 from scalp_core.data.dataset import Dataset
+from scalp_core.data.relocation import relocate
 from scalp_core.data.splits import SPLIT_METHODS
-from scalp_core.errors import ScalpError
+from scalp_core.errors import ScalpError, Text
 from scalp_core.importing import background
 from scalp_core.importing.background import STAGES, ImportTask
 from scalp_core.importing.importer import FAULT_LIST, FAULTS, KINDS, WARNINGS, ImportRequest, read_report
@@ -26,6 +27,8 @@ def show_imports(dataset: Dataset | None, say: Say) -> None:
         background.resume_imports()  # a killed import goes on with the next look at this page
     _show_under_way(say)
     if dataset is not None:
+        if dataset.is_away:
+            _show_moved(dataset, say)
         _show_split(dataset, say)
         _show_report(dataset, say)
     _show_form(say)
@@ -70,6 +73,26 @@ def _stage_words(task: ImportTask, say: Say) -> str:
     if task.seconds_left is None:
         return words
     return f"{words} · {time_left_words(task.seconds_left, say)}"
+
+
+# ---- a folder that has moved ----
+
+
+def _show_moved(dataset: Dataset, say: Say) -> None:
+    st.error(say("moved", folder=say.plain(Text(dataset.source, dataset.source))), icon=":material/drive_file_move:")
+    if background.allowed_folder() is None:
+        st.code(f"python -m training.prepare relocate {dataset.name} FOLDER", language="bash")
+        return
+    with st.form("moved", border=True):
+        folder = st.text_input(say("moved_to"), key="moved_to", help=say("import_source_help"))
+        if change_form_button(say("moved_apply"), say, icon=":material/drive_file_move:", type="primary"):
+            try:
+                background.check_allowed(folder.strip())
+                relocate(dataset, Path(folder.strip()))
+            except ScalpError as error:
+                st.error(say.plain(error.text), icon=":material/error:")
+            else:
+                st.rerun()
 
 
 # ---- how a dataset was made ----

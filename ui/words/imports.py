@@ -5,6 +5,9 @@ from scalp_core.errors import Text
 from scalp_core.terms import capitalized
 
 WORDS = {
+    "moved": Text("The folder of these pictures is gone: {folder}", "이 사진들의 폴더가 없어졌어요: {folder}"),
+    "moved_to": Text("Where it is now, on the server", "서버에서의 새 위치"),
+    "moved_apply": Text("Read from there", "여기에서 읽기"),
     "split_how": Text("Split method", "분할 방법"),
     "split_anew": Text(
         "To split again (earlier runs are then no longer comparable):",
