@@ -2,14 +2,12 @@
 
 import argparse
 import json
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from tqdm import tqdm
 
 from scalp_core.data.audit import audit
 from scalp_core.data.audit_messages import as_json
@@ -26,20 +24,19 @@ from scalp_core.paths import data_folder
 from scalp_core.synthetic.aihub_export import check_folder, write_aihub_tree
 from scalp_core.synthetic.generate import PRIORS, make_dataset
 from training import demo
+from training.command_line import Bar, explained
 
 _EXAMPLES = 3  # of each kind of fault, on the screen
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0 if done, 2 after an explained mistake, 130 if interrupted."""
     options = _parser().parse_args(arguments)
     try:
         options.command(options)
-    except ScalpError as error:
-        print(error, file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("\nInterrupted. What is done stays; start the same command again and it goes on.", file=sys.stderr)
         return 130
@@ -176,7 +173,7 @@ def _at_least(text: str, least: int) -> int:
 def _make(options: argparse.Namespace) -> None:
     if options.as_aihub:
         check_folder(options.as_aihub)  # before an hour of rendering
-    with tqdm(total=options.images, unit=" images", desc=options.name, dynamic_ncols=True) as bar:
+    with Bar(total=options.images, unit=" images", desc=options.name, dynamic_ncols=True) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
@@ -268,7 +265,7 @@ class _Bars:
     """Progress bar of each stage, with the remaining time."""
 
     def __init__(self) -> None:
-        self.stage, self.bar = "", tqdm(disable=True)
+        self.stage, self.bar = "", Bar(disable=True)
 
     def __enter__(self) -> "_Bars":
         return self
@@ -279,7 +276,7 @@ class _Bars:
     def __call__(self, stage: str, done: int, total: int) -> None:
         if stage != self.stage:
             self.bar.close()
-            self.stage, self.bar = stage, tqdm(total=total, desc=stage, unit=" files", dynamic_ncols=True)
+            self.stage, self.bar = stage, Bar(total=total, desc=stage, unit=" files", dynamic_ncols=True)
         self.bar.update(done - self.bar.n)
 
 
@@ -310,5 +307,4 @@ def _audit(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `… | head` is no error
     sys.exit(main())
