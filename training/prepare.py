@@ -23,6 +23,7 @@ from scalp_core.labels import Condition
 from scalp_core.paths import data_folder
 from scalp_core.synthetic.aihub_export import check_folder, write_aihub_tree
 from scalp_core.synthetic.generate import PRIORS, make_dataset
+from scalp_core.terms import singular
 from training import demo
 from training.command_line import Bar, explained
 
@@ -221,9 +222,10 @@ def _report(dataset: Dataset) -> None:
     part = dataset.column("part")
     site = dataset.column("site")
     site = site.where(site != "")  # unknown ones are not one site
-    print(f"Dataset “{dataset.name}”: {dataset.images:,} images of {site.nunique():,} known sites in {dataset.folder}")
+    size = singular(f"{dataset.images:,} images of {site.nunique():,} known sites")
+    print(f"Dataset “{dataset.name}”: {size} in {dataset.folder}")
     for name in PARTS:
-        print(f"  {name:<5} {(part == name).sum():>7,} images, {site[part == name].nunique():>5,} sites")
+        print(singular(f"  {name:<5} {(part == name).sum():>7,} images, {site[part == name].nunique():>5,} sites"))
     print("Images of grade 0 / 1 / 2 / 3 by split:")
     counted = counts(dataset, np.arange(dataset.images)).dropna(subset="grade")
     for (condition, name), images in counted.groupby(["condition", "part"], sort=False)["images"]:
@@ -246,12 +248,12 @@ def _import(options: argparse.Namespace, kind: str, source: Path) -> None:
     for warning in report["warnings"]:
         print(f"Warning: {WARNINGS[warning].en}")
     for kind_of_fault, count in report["counts"].items():
-        print(f"{count:>8,}  {FAULTS[kind_of_fault].en}")
+        print(singular(f"{count:>8,}  {FAULTS[kind_of_fault].en}"))
         for fault in report["faults"][kind_of_fault][:_EXAMPLES]:
             print(f"{'':10}{_printable(': '.join(filter(None, (fault['where'] or fault['name'], fault['detail']))))}")
     if report["ignored"]:
         endings = ", ".join(f"{ending or 'no ending'} {count:,}" for ending, count in report["ignored_endings"].items())
-        print(f"{report['ignored']:>8,}  other files (passed over): {_printable(endings)}")
+        print(singular(f"{report['ignored']:>8,}  other files (passed over): {_printable(endings)}"))
     if report["counts"]:
         print(f"Each is listed in {dataset.folder / FAULT_LIST}")
 

@@ -143,6 +143,15 @@ def test_a_table_is_imported_from_the_form(background: Folders, tmp_path: Path) 
     assert rows["value_6"].isna().tolist() == truth.rows["value_6"].isna().tolist()
 
 
+def test_page_turns_to_what_was_imported(background: Folders, tmp_path: Path) -> None:
+    folders_tree(tmp_path / "tree")
+    import_tree(ImportRequest("folders", str(tmp_path / "tree")), "aaa", processes=1)
+    at = form(open_page("dataset", "ko", view="import"), "ko", source=str(tmp_path / "tree"), name="new")
+    until(lambda: not import_task.list_imports() and (background.data / "new" / "index.parquet").is_file())
+    at = assert_healthy(at.run())
+    assert at.selectbox(key="data-ko").value == at.sidebar.selectbox(key="retrain_data").value == "new"
+
+
 def test_running_import_is_shown_and_can_stop(folders: Folders, tmp_path: Path) -> None:
     say = Say("ko")
     with claimed("new") as folder:  # this test plays the process that imports

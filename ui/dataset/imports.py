@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from scalp_core.access import access
-from scalp_core.data.dataset import Dataset
+from scalp_core.data.dataset import Dataset, list_datasets
 from scalp_core.data.relocation import relocate
 from scalp_core.data.splits import SPLIT_METHODS
 from scalp_core.errors import ScalpError, Text
@@ -14,6 +14,7 @@ from scalp_core.importing import background
 from scalp_core.importing.background import STAGES, ImportTask
 from scalp_core.importing.importer import FAULT_LIST, FAULTS, KINDS, WARNINGS, ImportRequest, read_report
 from ui.access import change_button, change_form_button
+from ui.choices import turn_to_dataset
 from ui.downloads import offer_file
 from ui.runs.progress import POLL_SECONDS, time_left_words
 from ui.words import Say
@@ -35,6 +36,18 @@ def show_imports(dataset: Dataset | None, say: Say) -> None:
 
 
 # ---- under way ----
+
+_STARTED = "import_started"  # name of the dataset that this session has asked for, until it is there
+
+
+def turn_to_imported() -> None:
+    """Turn the page to a dataset that was imported from here, once it is there; before datasets are offered."""
+    name = st.session_state.get(_STARTED)
+    if not name or any(task.name == name for task in background.list_imports()):
+        return
+    del st.session_state[_STARTED]
+    if name in [dataset.name for dataset in list_datasets()]:
+        turn_to_dataset(name)
 
 
 def _show_under_way(say: Say) -> None:
@@ -178,5 +191,6 @@ def _start(request: ImportRequest, name: str, say: Say) -> None:
     except ScalpError as error:
         st.error(say.plain(error.text), icon=":material/error:")
         return
+    st.session_state[_STARTED] = name
     st.toast(say("import_started", name=name), icon=":material/check:")
     st.rerun()  # so that its progress is polled

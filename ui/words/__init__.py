@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from scalp_core.data.dataset import PARTS
 from scalp_core.errors import Text
+from scalp_core.terms import singular
 from ui.words import ablation, access, common, compare, dataset, decision, diagnose, home, imports, retrain, runs
 
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+!|$~:<>]")
@@ -43,7 +44,8 @@ class Say:
 
     def __call__(self, key: str, **values: object) -> str:
         """Return the text of `key` with its placeholders filled."""
-        return WORDS[key](self.language).format(**values)
+        text = WORDS[key](self.language).format(**values)
+        return singular(text) if self.language == "en" else text
 
     def of(self, text: Text) -> str:
         """Return a text of the core."""
