@@ -9,7 +9,7 @@ from ui.dataset.audit import show_audit
 from ui.dataset.feature_map import show_map
 from ui.dataset.filters import choose_filters
 from ui.dataset.gallery import show_picture, show_pictures
-from ui.dataset.imports import show_imports
+from ui.dataset.imports import show_imports, turn_to_imported
 from ui.dataset.labels import show_labels
 from ui.downloads import offer_file
 from ui.shell import show_page
@@ -19,6 +19,7 @@ VIEWS = ("pictures", "labels", "map", "audit", "import")
 
 
 def explore(say: Say) -> None:
+    turn_to_imported()
     dataset = choose_dataset(say)
     if dataset is None:
         show_imports(None, say)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from scalp_core.evaluation.comparison import ExcludedRun, Model, best_by_architecture, list_candidates
+from scalp_core.evaluation.comparison import ExcludedRun, Model, list_candidates, newest_and_best
 from scalp_core.labels import Condition
 from scalp_core.metrics.metrics import HEADLINE, METRICS
 from ui.choices import choose, choose_condition, choose_dataset, choose_from_list, choose_some
@@ -74,12 +74,12 @@ def _choose_part_and_metric(say: Say, view: str) -> tuple[str, str]:
 
 
 def _choose_models(say: Say, condition: Condition, models: Sequence[Model]) -> tuple[Model, ...]:
-    """Offer the models; the default is one per architecture, the best on validation."""
+    """Offer the models; the default is the newest and the best on validation, all taught by one dataset."""
     by_key = {model.key: model for model in models}
     names = {
         key: model.name + (f" × {len(model.runs)}" if len(model.runs) > 1 else "") for key, model in by_key.items()
     }
-    keys = choose_some(say("compare_runs"), names, "runs", best_by_architecture(models, condition), say.language)
+    keys = choose_some(say("compare_runs"), names, "runs", newest_and_best(models, condition), say.language)
     return tuple(by_key[key] for key in keys)
 
 

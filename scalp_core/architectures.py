@@ -3,7 +3,10 @@
 Apart from `models.py` so that pages and the runner can offer and check names without importing torch.
 """
 
+import importlib.util
 import re
+from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 
 from scalp_core.errors import ScalpError
@@ -27,6 +30,37 @@ ARCHITECTURE_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,80}(\.[a-z0-9_]{1,60})?")
 def timm_name(architecture: str) -> str:
     """Return timm's name of an architecture."""
     return _TIMM_NAMES.get(architecture, architecture)
+
+
+def check_architecture(architecture: str) -> None:
+    """Raise ScalpError for a name that timm does not have; its tag of weights is looked at by `learning.network`.
+
+    timm's names are read from its source: importing it takes torch along, which takes seconds that no page has.
+    """
+    base = timm_name(architecture).partition(".")[0]
+    if architecture in ARCHITECTURES or not _timm_names() or base in _timm_names():
+        return
+    close = get_close_matches(base, sorted(_timm_names()), 3)
+    en = f"Do you mean {', '.join(close)}?" if close else f"Use one of {', '.join(ARCHITECTURES)}."
+    ko = f"혹시 {', '.join(close)}인가요?" if close else f"{', '.join(ARCHITECTURES)} 가운데 하나를 쓰세요."
+    raise ScalpError(
+        "unknown_architecture",
+        f"timm has no architecture “{architecture[:80]}”. {en} Every name that timm.list_models() gives will do.",
+        f"timm에 “{architecture[:80]}” 구조가 없어요. {ko} timm.list_models()에 나오는 이름은 모두 쓸 수 있어요.",
+    )
+
+
+# A function that timm registers as a model; and an older name for a newer one.
+_REGISTERED = re.compile(r"""^@register_model\s+def (\w+)\(|^    ["'](\w+)["'] ?: ["'][\w.]+["'],?$""", re.MULTILINE)
+
+
+@cache
+def _timm_names() -> frozenset[str]:
+    """Return the names of timm's models; none where its source is not there."""
+    spec = importlib.util.find_spec("timm")
+    folder = Path(spec.origin).parent / "models" if spec and spec.origin else Path("/nowhere")
+    texts = (path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    return frozenset(name or older for text in texts for name, older in _REGISTERED.findall(text))
 
 
 def family(architecture: str) -> str:

@@ -4,9 +4,11 @@ Conditions are always looked up by key (`value_1` … `value_6`), never by posit
 three different orders.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from unicodedata import normalize
 
 from scalp_core.errors import ScalpError, Text
 
@@ -82,20 +84,26 @@ REGIONS: Mapping[str, Text] = {
 
 
 def find_condition(name: str) -> Condition:
-    """Return a condition by its key, its code or its number.
+    """Return a condition by its key, its number, its code, or its name in either language, in any spelling of them.
 
     Raises:
         ScalpError: the name means none of the six.
     """
     for condition in CONDITIONS:
-        if name in (condition.value, condition.code, str(condition.number)):
+        spellings = (condition.value, str(condition.number), condition.code, condition.text.en, condition.text.ko)
+        if _plain(name) in map(_plain, spellings):
             return condition
-    names = ", ".join(f"{condition.value} ({condition.code})" for condition in CONDITIONS)
+    names = ", ".join(f"{condition.value} ({condition.code}, {condition.text.ko})" for condition in CONDITIONS)
     raise ScalpError(
         "unknown_condition",
         f"There is no condition “{name[:64]}”. Known are: {names}.",
         f"“{name[:64]}”이라는 증상은 없어요. 가능한 값: {names}.",
     )
+
+
+def _plain(name: str) -> str:
+    # Only between letters: a sign before a number belongs to it.
+    return re.sub(r"(?<=[^\W_])[\W_]+(?=[^\W_])", "", normalize("NFC", name).strip().casefold())
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Terms that occur in more than one place, worded once in both languages; lower case in English."""
 
+import re
+
 from scalp_core.errors import Text
 
 
@@ -128,3 +130,12 @@ SYNTHETIC_MODEL = Text(
     "Trained on SYNTHETIC data: these grades mean nothing for real scalps.",
     "합성(SYNTHETIC) 데이터로 학습한 모델: 실제 두피에 대한 등급은 의미가 없어요.",
 )
+
+
+_COUNTED = "pictures|images|captures|sites|files|labels|rows|runs|models|networks|seeds|epochs"
+_LONE = re.compile(rf"(?<![\d.,])1( +(?:[a-z]+ )?)({_COUNTED})\b")
+
+
+def singular(text: str) -> str:
+    """Return an English text with what is counted in the singular behind a lone 1: “1 picture”, “1 known site”."""
+    return _LONE.sub(lambda match: f"1{match[1]}{match[2][:-1]}", text)

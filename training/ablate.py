@@ -13,12 +13,12 @@ from pathlib import Path
 import pandas as pd
 
 from scalp_core.data.dataset import Dataset, open_dataset
-from scalp_core.errors import ScalpError
 from scalp_core.evaluation import ablation
 from scalp_core.labels import CONDITIONS, Condition, find_condition
 from scalp_core.metrics.verdict import Verdict
 from scalp_core.runs.duration import duration, estimate, measure
 from scalp_core.runs.recipe import Recipe
+from training.command_line import explained
 from training.entry import execute
 from training.markdown import markdown_table
 from training.train import INTERRUPTED, add_recipe, recipe_of, train_all
@@ -31,6 +31,7 @@ _HEADINGS = {
 }
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = _parser()
@@ -41,9 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--seeds takes 1 or more")
     try:
         return _ablate(options)
-    except ScalpError as error:
-        print(error, file=sys.stderr)
-        return 2
     except KeyboardInterrupt:  # while a speed was measured or tables were made
         print("\nInterrupted. Start the same command again and it goes on.", file=sys.stderr)
         return INTERRUPTED

@@ -4,7 +4,6 @@ Pages and REST use the new ones at once; the previous operating point is kept be
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 import pandas as pd
@@ -17,12 +16,14 @@ from scalp_core.metrics import metrics as evaluate
 from scalp_core.metrics.operating_point import MIN_IMAGES, fit
 from scalp_core.runs.run import Run, not_writable
 from scalp_core.runs.store import find_finished
+from training.command_line import explained
 from training.entry import execute
 
 # The calibration split flatters, as everything was fitted on it; nothing was fitted on the validation split.
 _PARTS = ("calib", "valid")
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.calibrate", description=__doc__)
@@ -34,13 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--why", default="python -m training.calibrate", help="the occasion, kept with the point")
     options = parser.parse_args(arguments)
-    try:
-        for run in [_finished(name) for name in options.runs]:
-            _calibrate(run, options.recall_floor, options.why)
-            _fit_gate(run)
-    except ScalpError as error:
-        print(error, file=sys.stderr)
-        return 2
+    for run in [_finished(name) for name in options.runs]:
+        _calibrate(run, options.recall_floor, options.why)
+        _fit_gate(run)
     return 0
 
 

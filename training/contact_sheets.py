@@ -19,6 +19,7 @@ from scalp_core.synthetic.drawing.frame import render
 from scalp_core.synthetic.drawing.scene import CASTS, CONFUSERS
 from scalp_core.synthetic.fidelity import frame_of, pictures_of, scene_of
 from scalp_core.synthetic.generate import render_picture
+from training.command_line import explained
 from training.entry import execute
 
 FOLDER = Path("docs") / "contact_sheets"
@@ -31,6 +32,7 @@ STAMP = "SYNTHETIC: drawn by a program, not taken of people"
 INK, PAPER, STAMP_INK = (30, 30, 30), 255, (190, 20, 20)
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.contact_sheets", description=__doc__)

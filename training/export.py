@@ -4,16 +4,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tqdm import tqdm
-
 from scalp_core.errors import ScalpError
 from scalp_core.runs import worker
 from scalp_core.runs.champions import champions
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import finished_runs
+from training.command_line import Bar, explained
 from training.entry import execute
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; always return 0: a run that cannot be exported is reported and does not stop the others."""
     parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--answering", action="store_true", help="only the runs that answer now; others get ready when they are needed"
     )
     waiting = [run for run in _wanted(parser.parse_args(arguments).answering) if not run.exported]
-    for run in tqdm(waiting, desc="preparing models", disable=not waiting):
+    for run in Bar(waiting, desc="preparing models", disable=not waiting):
         try:
             worker.export(run)
         except ScalpError as error:

@@ -7,6 +7,7 @@ import argparse
 from collections.abc import Sequence
 
 from scalp_core.synthetic.fidelity import Check, checks
+from training.command_line import explained
 from training.entry import execute
 from training.markdown import markdown_table
 
@@ -14,6 +15,7 @@ HEADER = ("cue", "grade or cast", "target", "ours", "verdict")
 DEFAULT_SEEDS = 20
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.fidelity", description=__doc__)

@@ -8,8 +8,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tqdm import tqdm
-
 from scalp_core.data.dataset import Dataset, list_datasets
 from scalp_core.errors import ScalpError
 from scalp_core.inference import optimize
@@ -17,10 +15,12 @@ from scalp_core.inference.optimize import EXACT, LEAST_GAIN, MOST_REFLAGGED, TOL
 from scalp_core.runs.champions import judged_on
 from scalp_core.runs.run import Run, Serving
 from scalp_core.runs.store import find_finished, finished_runs
+from training.command_line import Bar, explained
 from training.entry import execute
 from training.markdown import markdown_table
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0 if all were tried, 2 if some could not be."""
     parser = argparse.ArgumentParser(prog="python -m training.optimize", description=__doc__)
@@ -57,7 +57,7 @@ def _judged_on(run: Run) -> Dataset:
 
 def _optimize(run: Run, int8: bool) -> None:
     dataset = _judged_on(run)
-    with tqdm(desc=run.id, unit=" pictures", dynamic_ncols=True, leave=False, disable=None) as bar:
+    with Bar(desc=run.id, unit=" pictures", dynamic_ncols=True, leave=False, disable=None) as bar:
 
         def report(done: int, total: int) -> None:
             bar.total = total

@@ -10,8 +10,6 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from scalp_core import terms
 from scalp_core.data.image_sources import Listing, find_images
 from scalp_core.errors import ScalpError
@@ -19,17 +17,16 @@ from scalp_core.inference.batch import BatchRequest, BatchResult, grade_all
 from scalp_core.inference.predict import Graders, graders
 from scalp_core.labels import CONDITIONS, Condition, find_condition
 from scalp_core.runs.store import find_finished
+from training.command_line import Bar, explained
 from training.entry import execute
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0 if any picture was graded, 1 if none, 2 after a mistake, 130 if interrupted."""
     options = _parser().parse_args(arguments)
     try:
         return _predict(options)
-    except ScalpError as error:
-        print(error, file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("\nInterrupted. What is graded stays; start the same command again and it goes on.", file=sys.stderr)
         return 130
@@ -91,7 +88,7 @@ class _Bar:
     """Progress bar with the remaining time; appears when grading begins."""
 
     def __init__(self) -> None:
-        self.bar = tqdm(disable=True)
+        self.bar = Bar(disable=True)
 
     def __enter__(self) -> "_Bar":
         return self
@@ -101,7 +98,7 @@ class _Bar:
 
     def __call__(self, done: int, total: int) -> None:
         if self.bar.disable:  # pictures graded before say nothing about the speed
-            self.bar = tqdm(total=total, initial=done, unit=" pictures", desc="grading", dynamic_ncols=True)
+            self.bar = Bar(total=total, initial=done, unit=" pictures", desc="grading", dynamic_ncols=True)
         self.bar.update(done - self.bar.n)
 
 

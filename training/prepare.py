@@ -8,34 +8,37 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from tqdm import tqdm
 
 from scalp_core.data.audit import audit
 from scalp_core.data.audit_messages import as_json
 from scalp_core.data.dataset import PARTS, Dataset, open_dataset
 from scalp_core.data.filters import counts
+from scalp_core.data.relocation import relocate
 from scalp_core.data.splits import OVERLAPS, SPLIT_METHODS, reassign_splits
 from scalp_core.errors import ScalpError
-from scalp_core.importing.csv_labels import FIELDS
 from scalp_core.importing.importer import FAULT_LIST, FAULTS, WARNINGS, ImportRequest, import_tree, read_report
+from scalp_core.importing.table_file import SEPARATORS
+from scalp_core.importing.table_labels import FIELDS
 from scalp_core.labels import Condition
 from scalp_core.paths import data_folder
 from scalp_core.synthetic.aihub_export import check_folder, write_aihub_tree
 from scalp_core.synthetic.generate import PRIORS, make_dataset
+from scalp_core.terms import singular
 from training import demo
+from training.command_line import Bar, explained
 from training.entry import execute
+
+_EXAMPLES = 3  # of each kind of fault, on the screen
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0 if done, 2 after an explained mistake, 130 if interrupted."""
     options = _parser().parse_args(arguments)
     try:
         options.command(options)
-    except ScalpError as error:
-        print(error, file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("\nInterrupted. What is done stays; start the same command again and it goes on.", file=sys.stderr)
         return 130
@@ -98,7 +101,7 @@ def _add_imports(commands: Commands) -> None:
     folders.set_defaults(command=lambda options: _import(options, "folders", options.folder))
 
     table = commands.add_parser("csv", help="import a table of labels beside a folder of pictures")
-    table.add_argument("file", type=Path, help="CSV with a header; columns are found by name")
+    table.add_argument("file", type=Path, help="CSV or .xlsx with a header; columns are found by name")
     table.add_argument("--images", type=Path, required=True, help="the folder of the pictures")
     table.add_argument(
         "--map",
@@ -108,6 +111,12 @@ def _add_imports(commands: Commands) -> None:
         metavar="FIELD=COLUMN",
         help=f"say which column holds a field: {', '.join(FIELDS)}, value_1 … value_6; may be given several times",
     )
+    table.add_argument(
+        "--separator",
+        default="",
+        help=f"between the columns: {', '.join(SEPARATORS)} or a character (default: as the header has it)",
+    )
+    table.add_argument("--encoding", default="", help="of a CSV, as cp1252 (default: UTF-8, UTF-16 or cp949)")
     _import_options(table)
     table.set_defaults(command=lambda options: _import(options, "csv", options.images))
 
@@ -120,6 +129,11 @@ def _add_changes(commands: Commands) -> None:
     )
     parts.add_argument("--seed", type=_seed, default=0)
     parts.set_defaults(command=_split)
+
+    moved = commands.add_parser("relocate", help="say where the folder of a dataset's pictures has moved to")
+    moved.add_argument("name")
+    moved.add_argument("folder", type=Path)
+    moved.set_defaults(command=_relocate)
 
     audited = commands.add_parser("audit", help="leaks, gaps, contradictions and bad pictures of a dataset")
     audited.add_argument("name")
@@ -161,7 +175,7 @@ def _at_least(text: str, least: int) -> int:
 def _make(options: argparse.Namespace) -> None:
     if options.as_aihub:
         check_folder(options.as_aihub)  # before an hour of rendering
-    with tqdm(total=options.images, unit=" images", desc=options.name, dynamic_ncols=True) as bar:
+    with Bar(total=options.images, unit=" images", desc=options.name, dynamic_ncols=True) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
@@ -209,9 +223,10 @@ def _report(dataset: Dataset) -> None:
     part = dataset.column("part")
     site = dataset.column("site")
     site = site.where(site != "")  # unknown ones are not one site
-    print(f"Dataset “{dataset.name}”: {dataset.images:,} images of {site.nunique():,} known sites in {dataset.folder}")
+    size = singular(f"{dataset.images:,} images of {site.nunique():,} known sites")
+    print(f"Dataset “{dataset.name}”: {size} in {dataset.folder}")
     for name in PARTS:
-        print(f"  {name:<5} {(part == name).sum():>7,} images, {site[part == name].nunique():>5,} sites")
+        print(singular(f"  {name:<5} {(part == name).sum():>7,} images, {site[part == name].nunique():>5,} sites"))
     print("Images of grade 0 / 1 / 2 / 3 by split:")
     counted = counts(dataset, np.arange(dataset.images)).dropna(subset="grade")
     for (condition, name), images in counted.groupby(["condition", "part"], sort=False)["images"]:
@@ -225,7 +240,8 @@ def _report(dataset: Dataset) -> None:
 
 def _import(options: argparse.Namespace, kind: str, source: Path) -> None:
     table, columns = (str(options.file), dict(options.map)) if kind == "csv" else ("", {})
-    request = ImportRequest(kind, str(source), table, columns, options.by, options.seed, options.extract)
+    form = {name: getattr(options, name, "") for name in ("separator", "encoding")}
+    request = ImportRequest(kind, str(source), table, columns, options.by, options.seed, options.extract, **form)
     with _Bars() as bars:
         dataset = import_tree(request, options.name, processes=options.processes, progress=bars)
     _report(dataset)
@@ -233,16 +249,26 @@ def _import(options: argparse.Namespace, kind: str, source: Path) -> None:
     for warning in report["warnings"]:
         print(f"Warning: {WARNINGS[warning].en}")
     for kind_of_fault, count in report["counts"].items():
-        print(f"{count:>8,}  {FAULTS[kind_of_fault].en}")
+        print(singular(f"{count:>8,}  {FAULTS[kind_of_fault].en}"))
+        for fault in report["faults"][kind_of_fault][:_EXAMPLES]:
+            print(f"{'':10}{_printable(': '.join(filter(None, (fault['where'] or fault['name'], fault['detail']))))}")
+    if report["ignored"]:
+        endings = ", ".join(f"{ending or 'no ending'} {count:,}" for ending, count in report["ignored_endings"].items())
+        print(singular(f"{report['ignored']:>8,}  other files (passed over): {_printable(endings)}"))
     if report["counts"]:
         print(f"Each is listed in {dataset.folder / FAULT_LIST}")
+
+
+def _printable(text: str) -> str:
+    """Return a text of a foreign file without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
 class _Bars:
     """Progress bar of each stage, with the remaining time."""
 
     def __init__(self) -> None:
-        self.stage, self.bar = "", tqdm(disable=True)
+        self.stage, self.bar = "", Bar(disable=True)
 
     def __enter__(self) -> "_Bars":
         return self
@@ -253,7 +279,7 @@ class _Bars:
     def __call__(self, stage: str, done: int, total: int) -> None:
         if stage != self.stage:
             self.bar.close()
-            self.stage, self.bar = stage, tqdm(total=total, desc=stage, unit=" files", dynamic_ncols=True)
+            self.stage, self.bar = stage, Bar(total=total, desc=stage, unit=" files", dynamic_ncols=True)
         self.bar.update(done - self.bar.n)
 
 
@@ -265,6 +291,11 @@ def _split(options: argparse.Namespace) -> None:
         shares = ", ".join(f"{100 * share:.1f} % {OVERLAPS[key].en}" for key, share in dataset.parts["overlap"].items())
         print(f"This split LEAKS. Of the test pictures, training has {shares}.")
     print("Runs that were judged on the former split are no longer compared with new ones.")
+
+
+def _relocate(options: argparse.Namespace) -> None:
+    dataset = relocate(open_dataset(options.name), options.folder)
+    print(f"The pictures of “{dataset.name}” are read from {dataset.source}.")
 
 
 def _audit(options: argparse.Namespace) -> None:

@@ -28,6 +28,7 @@ from scalp_core.runs.champions import judged_on, run_report
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_run, finished_runs
 from scalp_core.synthetic.label_noise import ceiling
+from training.command_line import explained
 from training.entry import execute
 from training.markdown import markdown_table
 
@@ -40,6 +41,7 @@ _COLUMNS = {
 }
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = _parser()
@@ -48,11 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--markdown and --html need --data")
     if options.runs and not options.html:
         parser.error("--runs goes with --html")
-    try:
-        return _report(options)
-    except ScalpError as error:
-        print(error, file=sys.stderr)
-        return 2
+    return _report(options)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,8 +14,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tqdm import tqdm
-
 from scalp_core.architectures import FAMILIES
 from scalp_core.errors import ScalpError
 from scalp_core.runs.champions import run_report
@@ -26,6 +24,7 @@ from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import check_recipe, finished_runs, list_runs
 from scalp_core.synthetic.generate import make_dataset
 from training import demo
+from training.command_line import Bar, explained
 from training.entry import execute
 from training.train import INTERRUPTED, add_recipe, recipe_of, train_all
 
@@ -34,6 +33,7 @@ _ARCHITECTURES = tuple(variants[0] for variants in FAMILIES.values())
 _LONGEST_ID = 64  # characters
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = _parser()
@@ -42,9 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--seeds takes 1 or more")
     try:
         return _ship() if options.demo else _sweep(_recipes(options), options.plan)
-    except ScalpError as error:
-        print(error, file=sys.stderr)
-        return 2
     except KeyboardInterrupt:  # while pictures were rendered, or a speed measured
         print("\nInterrupted. What is done stays; start the same command again and it goes on.", file=sys.stderr)
         return INTERRUPTED
@@ -102,7 +99,7 @@ def _run_id(prefix: str, architecture: str, words: Sequence[str]) -> str:
 def _ship() -> int:
     from scalp_core.learning.train import pack  # imports torch, which --plan and --help need not wait for
 
-    with tqdm(total=demo.TRAINING_IMAGES, unit=" images", desc=demo.TRAINING_NAME) as bar:
+    with Bar(total=demo.TRAINING_IMAGES, unit=" images", desc=demo.TRAINING_NAME) as bar:
         make_dataset(
             demo.TRAINING_NAME,
             demo.TRAINING_IMAGES,

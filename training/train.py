@@ -12,10 +12,8 @@ from dataclasses import Field, fields
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
 from scalp_core.data.dataset import open_dataset
-from scalp_core.errors import ScalpError
 from scalp_core.labels import GRADES, find_condition
 from scalp_core.learning.balancing import before_and_after
 from scalp_core.runs import worker
@@ -24,23 +22,21 @@ from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import check_recipe, find_run
+from training.command_line import Bar, explained
 from training.entry import execute
 
 _POLL = 0.5  # seconds
 INTERRUPTED = 130  # exit code, as shells have it
 
 
+@explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        if options.estimate:
-            _print_plan(recipe_of(options), measured=True)
-            return 0
-        return watch(_run_of(options))
-    except ScalpError as error:
-        print(error, file=sys.stderr)
-        return 2
+    if options.estimate:
+        _print_plan(recipe_of(options), measured=True)
+        return 0
+    return watch(_run_of(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -142,7 +138,7 @@ def watch(run: Run) -> int:
     """Show the progress of a run until it ends; return the exit code. Ctrl-C pauses it."""
     print(f"run {run.id}")
     try:
-        with tqdm(total=1000, bar_format="{desc:44}|{bar}| {percentage:3.0f} %", desc="queued") as bar:
+        with Bar(total=1000, bar_format="{desc:44}|{bar}| {percentage:3.0f} %", desc="queued") as bar:
             printed = 0
             while run.state.active:
                 worker.ensure()  # starts it, and again if it was killed
@@ -156,7 +152,7 @@ def watch(run: Run) -> int:
     return _report_end(run)
 
 
-def _show(run: Run, bar: "tqdm[None]", printed: int) -> int:
+def _show(run: Run, bar: Bar, printed: int) -> int:
     history = run.history
     lines = history.to_dict("records")
     for number in range(printed, len(lines)):

@@ -206,6 +206,12 @@ def choose_dataset(say: Say) -> Dataset | None:
     return dataset
 
 
+def turn_to_dataset(name: str) -> None:
+    """Let the choice of datasets, offered later in this run, follow to `name`, even in a run that a click began."""
+    st.session_state[_FOLLOWING] = True
+    st.query_params["data"] = name
+
+
 def dataset_of_address(say: Say) -> Dataset | None:
     """Return the dataset of `?data=`, for pages that offer no choice; None where there is no dataset at all."""
     datasets = _list_by_name(say)

@@ -215,10 +215,40 @@ def _squeezed(name: str) -> str:
     return re.sub(r"[\W_]+", "", name)
 
 
+# Signs that people set between a number and its word; any other, as in `-1` or `mild?`, says something else.
+_GRADE_TEXT = re.compile(r"[(\[]?\w[\w\s.:()\[\]-]*")
+
+
+def grade_in_words(text: str) -> int | None:
+    """Return the grade of a text that is a grade and nothing else, as class folders are named; None for any other.
+
+    Taken are `중등도`, `mild`, `0.양호`, `2단계`, `grade 1`; not `0.경증`, whose number and word differ.
+    """
+    lower = normalize("NFC", text).lower()
+    match = _GRADE_ALONE.fullmatch(_squeezed(lower)) if _GRADE_TEXT.fullmatch(lower) else None
+    if not match or not any(letter.isalpha() for letter in lower):
+        return None
+    word = match["word"]
+    return _grade_of(match) if not (match["digit"] and word) or int(match["digit"]) == _GRADE_WORDS[word] else None
+
+
+_CONDITION_COLUMN = re.compile(
+    "(?:"
+    + "|".join(f"(?P<{c.name}>{_names(c)})" for c in CONDITIONS)
+    + r")[\W_]*(?:등급|단계|점수|grade|severity|score)?"
+)
+
+
+def condition_named(text: str) -> Condition | None:
+    """Return the condition of a text that names one and nothing else, in any spelling of class folders."""
+    match = _CONDITION_COLUMN.fullmatch(normalize("NFC", text).strip().lower())
+    return Condition[str(match.lastgroup)] if match else None
+
+
 # ---- label files ----
 
 _GRADES = {str(int(grade)): int(grade) for grade in GRADES}
-_VALUE = re.compile(r"([0-3])(?:\.0)?", re.ASCII)
+_VALUE = re.compile(r"([0-3])(?:[.,]0*)?", re.ASCII)  # spreadsheets write 2.00, in half of Europe 2,00
 
 
 def label_values(document: object) -> tuple[dict[Condition, int | None], list[str]]:

@@ -6,6 +6,7 @@ written last: without it there is no dataset.
 """
 
 import json
+import os
 import re
 import zlib
 from bisect import bisect_left
@@ -168,19 +169,41 @@ class Dataset:
             ScalpError: no such id in the index, or its file is gone or has changed.
         """
         # Ids come from addresses and old prediction tables: they are looked up, never joined into a path.
-        row = self.row(image_id)
-        if row < 0:
+        if self.row(image_id) < 0:
             raise self._no_image(image_id)
-        path = Path(self.source or self.folder) / unquote_path(str(self.column("path").iloc[row]))
         try:
-            if "offset" not in self.columns or pd.isna(self.column("offset").iloc[row]):
-                return path.read_bytes()
-            offset, length = (int(self.column(name).iloc[row]) for name in ("offset", "length"))
-            return read_stored(path, offset, length, bool(self.column("deflated").iloc[row]))
+            return self.read_file(image_id)
         except PermissionError as error:
             raise forbidden("no_image", f"Picture “{image_id[:80]}” of dataset “{self.name}”", "사진") from error
         except (OSError, zlib.error) as error:
-            raise self._no_image(image_id) from error
+            raise (self._moved() if self.is_away else self._no_image(image_id)) from error
+
+    def read_file(self, image_id: str) -> bytes:
+        """Return the file of a picture that is in the index.
+
+        Raises:
+            OSError, zlib.error: it is gone or has changed.
+        """
+        row = self.row(image_id)
+        path = Path(self.source or self.folder) / unquote_path(str(self.column("path").iloc[row]))
+        if "offset" not in self.columns or pd.isna(self.column("offset").iloc[row]):
+            return path.read_bytes()
+        offset, length = (int(self.column(name).iloc[row]) for name in ("offset", "length"))
+        return read_stored(path, offset, length, bool(self.column("deflated").iloc[row]))
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the folder of its pictures is gone: moved, renamed, or on a disk that is not there."""
+        return bool(self.source) and not os.path.isdir(self.source)  # noqa: PTH112  Path's raises without permission
+
+    def _moved(self) -> ScalpError:
+        return ScalpError(
+            "moved",
+            f"The folder of the pictures of “{self.name}” is gone: {self.source}. Bring it back, or say where it is "
+            f"now: python -m training.prepare relocate {self.name} FOLDER",
+            f"“{self.name}”의 사진 폴더가 없어졌어요: {self.source}. 되돌려 놓거나 새 위치를 알려 주세요: "
+            f"python -m training.prepare relocate {self.name} 폴더",
+        )
 
     def _no_image(self, image_id: str) -> ScalpError:
         return ScalpError(

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from scalp_core.data.aihub import readable
 from scalp_core.data.zip_files import (
-    IGNORED_FOLDERS,
     USUAL_ENDINGS,
     Content,
     Fault,
     Member,
     ending_of,
     is_ignored,
+    is_ignored_folder,
     is_partial,
     is_zip,
     list_members,
@@ -57,7 +57,7 @@ def list_containers(root: Path) -> Iterator[Container | Fault]:
             if entry.is_symlink():
                 yield Fault("unsafe_name", readable(entry.name), _readable_path(root, folder), "a link")
             elif entry.is_dir():
-                if entry.name.casefold() not in IGNORED_FOLDERS:
+                if not is_ignored_folder(entry.name):
                     below.append(entry.path)
             elif stamp := "" if is_ignored(entry.name) else _stamp(entry):
                 if is_zip(entry.name):

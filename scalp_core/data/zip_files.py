@@ -22,8 +22,12 @@ MAX_MEMBERS = 500_000  # of one zip file; the real ones have up to 28,061
 MAX_RATIO = 200
 RATIO_FROM = 2**20  # bytes; the ratio of smaller members does not matter
 
-USUAL_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".json"}
-IGNORED_FOLDERS = {"__macosx", ".git", "@eadir"}
+# Endings of the formats that are decoded, and of pictures in formats that are not; the content decides in the end.
+PICTURES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp")
+OTHER_PICTURES = (".bmp", ".dib", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".dng")
+USUAL_ENDINGS = {*PICTURES, ".json"}
+# What systems and programs keep beside pictures: copies of them, thumbnails, what was thrown away.
+_IGNORED_FOLDERS = {"__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found"}
 _IGNORED_NAMES = {".ds_store", "thumbs.db", "desktop.ini"}
 _IGNORED_LENGTH = max(map(len, _IGNORED_NAMES))
 _PARTIAL = (".crdownload", ".part", ".partial", ".download", ".!ut")
@@ -135,7 +139,7 @@ def _member(info: zipfile.ZipInfo, content: Content, above: tuple[str, ...], whe
     folders, name = list[str](), path
     if "/" in path or "\\" in path:
         *folders, name = [part for part in path.replace("\\", "/").split("/") if part] or [""]
-    if info.is_dir() or is_ignored(name) or any(folder.casefold() in IGNORED_FOLDERS for folder in folders):
+    if info.is_dir() or is_ignored(name) or any(map(is_ignored_folder, folders)):
         return None
     ending = ending_of(name)
     kind, detail = _fault(info, path, folders, ending)
@@ -234,6 +238,11 @@ def is_partial(name: str) -> bool:
     """Return whether the name is one that browsers and tools give to an unfinished download."""
     lower = name.casefold()
     return lower.endswith(_PARTIAL) or (".part" in lower and lower.rpartition(".part")[2].isdecimal())
+
+
+def is_ignored_folder(name: str) -> bool:
+    """Return whether the name is one of a folder that is hidden, or left behind by systems and programs."""
+    return bool(name.startswith(".") and name.strip(".")) or name.casefold() in _IGNORED_FOLDERS
 
 
 def is_ignored(name: str) -> bool:

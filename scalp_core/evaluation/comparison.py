@@ -102,12 +102,19 @@ def _name_models(groups: Sequence[tuple[Run, ...]]) -> list[Model]:
     return models
 
 
-def best_by_architecture(models: Iterable[Model], condition: Condition) -> list[str]:
-    """Return the key of the best model of each architecture in a condition, by kappa of its first run on validation."""
-    best: dict[str, str] = {}
-    for model in sorted(models, key=lambda model: score(model.runs[0], condition, "valid") or 0.0):
-        best[model.recipe.architecture] = model.key
-    return list(best.values())
+def newest_and_best(models: Sequence[Model], condition: Condition, most: int = 5) -> list[str]:
+    """Return keys of the models to look at first in a condition: the newest, and the best by kappa on validation.
+
+    All of them learned from one dataset, the newest one's: others differ in what they were taught, not in how.
+    """
+    kappas = {model: score(model.runs[0], condition, "valid") for model in models}
+    grading = [model for model in models if kappas[model] is not None] or list(models)
+    if not grading:
+        return []
+    newest = max(grading, key=lambda model: max(run.created for run in model.runs))
+    alike = [model for model in grading if model.recipe.data == newest.recipe.data]
+    best = sorted(alike, key=lambda model: -(kappas[model] or 0.0))
+    return list(dict.fromkeys(model.key for model in (newest, *best)))[:most]
 
 
 # ---- aligned and compared; cached until a run or the dataset changes ----

@@ -63,11 +63,8 @@ def start_import(request: ImportRequest, name: str) -> None:
     Raises:
         ScalpError: as check_request; or a folder outside `allowed_folder`.
     """
-    allowed = allowed_folder()
     for path in filter(None, (request.source, request.table)):
-        # Not Path.resolve, which raises for names that are too long.
-        if allowed is None or not Path(os.path.realpath(path)).is_relative_to(allowed.resolve()):
-            raise _not_allowed(allowed)
+        check_allowed(path)
     check_request(request, name)
     if is_claimed(name) or (data_folder() / name / _REQUEST).is_file():
         raise ScalpError(
@@ -78,6 +75,14 @@ def start_import(request: ImportRequest, name: str) -> None:
     folder = data_folder() / name
     (folder / _ERROR).unlink(missing_ok=True)
     _launch(folder, request, 1)
+
+
+def check_allowed(path: str) -> None:
+    """Raise ScalpError for a path that pages may not read: one outside `allowed_folder`."""
+    allowed = allowed_folder()
+    # Not Path.resolve, which raises for names that are too long.
+    if allowed is None or not Path(os.path.realpath(path)).is_relative_to(allowed.resolve()):
+        raise _not_allowed(allowed)
 
 
 def _not_allowed(allowed: Path | None) -> ScalpError:

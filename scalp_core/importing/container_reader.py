@@ -12,12 +12,11 @@ from unicodedata import normalize
 from scalp_core import images
 from scalp_core.data.aihub import folder_name, label_values, meta_values, published_name, readable
 from scalp_core.data.file_tree import Container, ContainerReader
-from scalp_core.data.zip_files import Fault, Member
+from scalp_core.data.zip_files import OTHER_PICTURES, PICTURES, Fault, Member, ending_of
 from scalp_core.errors import ScalpError
 from scalp_core.importing.import_db import Contents, Pending, Place, grades_text
 from scalp_core.labels import CONDITIONS, GRADES
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 _META = "_meta"
 _HEAD = 1024  # bytes; enough for the size of a picture, were it not for a long EXIF block
 _MAX_LABEL_BYTES = 2**20
@@ -63,12 +62,26 @@ def _read(root: Path, reader: ContainerReader, contents: Contents, label_files: 
         if place is None:
             place = places[member.parts] = _place(root, contents.container, member.parts)
             contents.places.append(place)
-        if member.ending in PICTURES:
+        if member.ending in PICTURES or _is_picture(reader, member):
             _add_picture(reader, member, place, contents, label_files)
         elif member.ending == ".json" and label_files:
             _add_label(reader, member, place, contents)
+        elif member.ending in OTHER_PICTURES:
+            where = place.location + member.name
+            contents.faults.append(Fault("other_format", member.name, where, f"only {images.FORMAT_NAMES} are read"))
         else:
-            contents.ignored.append(member.name)
+            contents.ignored[member.ending] += 1
+
+
+def _is_picture(reader: ContainerReader, member: Member) -> bool:
+    """Return whether a file without the usual ending is a picture by its content: `IMG_01`, `2024.01.05`, `1.bmp`."""
+    if member.ending[1:].isalpha() and member.ending not in OTHER_PICTURES:
+        return False  # every other file would be opened, of trees with hundreds of thousands
+    try:
+        images.size_from_header(reader.read(member, _HEAD))
+    except (ScalpError, OSError, zlib.error):
+        return False
+    return True
 
 
 def _place(root: Path, container: Container, parts: tuple[str, ...]) -> Place:
@@ -85,17 +98,22 @@ def stem(name: str) -> str:
     return own if own.isascii() else normalize("NFC", own).encode("utf-8", "replace").decode()
 
 
+def own_name(name: str) -> str:
+    """Return a picture's name without its ending; a dot in a name without one belongs to it."""
+    return stem(name if ending_of(name) in (*PICTURES, *OTHER_PICTURES) else f"{name}.")
+
+
 def join_of(own: str) -> str:
-    """Return the key that joins a picture and its row of a table: the name without its ending."""
-    return published_name(own) or own
+    """Return the key that joins a picture and the rows of a table that may mean it; `merge` decides which do."""
+    return published_name(own) or own.casefold()
 
 
 def _add_picture(reader: ContainerReader, member: Member, place: Place, contents: Contents, label_files: bool) -> None:
     _, name, _, file, size, stamp, offset, length, deflated = member
-    own = stem(name)
+    own = own_name(name)
     published = published_name(own)
     identity = published or place.location + name
-    joins = published or (_joins(own, place) if label_files else own)
+    joins = published or (_joins(own, place) if label_files else join_of(own))
     place.copies.append((identity, joins, name, file, offset, length, deflated, size, stamp))
     try:
         images.size_from_header(reader.read(member, _HEAD))

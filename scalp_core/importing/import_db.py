@@ -4,7 +4,9 @@ Containers and pictures that have not changed since are not read again. It is a 
 time only.
 """
 
+import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any, NamedTuple
 from scalp_core.data.file_tree import Container
 from scalp_core.data.zip_files import Fault
 
-_VERSION = 3  # raised when the tables or their meaning change; a database of another version is begun anew
+_VERSION = 5  # raised when the tables or their meaning change; a database of another version is begun anew
 # Fields of quality.ImageMeasures; `look` as a signed number, which is all that SQLite has.
 MEASURES = (
     "sha256",
@@ -29,7 +31,7 @@ MEASURES = (
 )
 _TABLES = f"""
 CREATE TABLE about (about TEXT NOT NULL, written INTEGER NOT NULL);
-CREATE TABLE container (number INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, stamp TEXT NOT NULL, ignored INTEGER);
+CREATE TABLE container (number INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, stamp TEXT NOT NULL, ignored TEXT);
 CREATE TABLE place (
     number INTEGER PRIMARY KEY, container INTEGER NOT NULL, location TEXT NOT NULL, path TEXT NOT NULL,
     condition TEXT, grade INTEGER, official TEXT);
@@ -48,7 +50,7 @@ CREATE VIEW placed AS
         offset, length, deflated, bytes, stamp, condition, grade, official
     FROM copy c JOIN place ON place.number = c.place;
 CREATE VIEW told AS
-    SELECT joins, name, location || coalesce(row, name) AS location, grades, extra
+    SELECT label.rowid AS number, row, joins, name, location || coalesce(row, name) AS location, grades, extra
     FROM label JOIN place ON place.number = label.place;
 PRAGMA user_version = {_VERSION};
 """  # noqa: S608  constants
@@ -122,14 +124,15 @@ class Place:
 class Contents:
     """The content of one container.
 
-    `spoilt` are pictures whose first bytes show that they cannot be read, and why.
+    `spoilt` are pictures whose first bytes show that they cannot be read, and why; `ignored` counts other files by
+    ending.
     """
 
     container: Container
     places: list[Place] = field(default_factory=list)
     spoilt: list[tuple["Pending", str]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-    ignored: list[str] = field(default_factory=list)
+    ignored: Counter[str] = field(default_factory=Counter)
 
 
 class Pending(NamedTuple):
@@ -226,7 +229,9 @@ class ImportDatabase:
         self.connection.execute("BEGIN")
         self.connection.execute("UPDATE about SET written = 0")
         container = contents.container
-        number = self._new("container (path, stamp, ignored)", (container.path, container.stamp, len(contents.ignored)))
+        number = self._new(
+            "container (path, stamp, ignored)", (container.path, container.stamp, json.dumps(contents.ignored))
+        )
         for place in contents.places:
             self._add_place(number, place)
         self._insert(

@@ -18,6 +18,7 @@ from functools import partial
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,19 +26,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scalp_core.data import quality
-from scalp_core.data.dataset import Dataset, check_name, claimed, name_taken, open_dataset
+from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, check_name, claimed, name_taken, open_dataset
 from scalp_core.data.file_tree import Container, list_containers
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.data.near_duplicates import find_near_duplicates, number_column
 from scalp_core.data.splits import COLUMNS, assign_splits, is_possible, safest_method
-from scalp_core.data.zip_files import Fault, read_stored
+from scalp_core.data.zip_files import Fault, is_zip, read_stored
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import TEMPORARY, formula_safe, read_json, sweep, unquote_path, write_atomic, write_json
-from scalp_core.images import MAX_BYTES
+from scalp_core.images import FORMAT_NAMES, MAX_BYTES
 from scalp_core.importing.container_reader import read_container
-from scalp_core.importing.csv_labels import columns_of, read_table
 from scalp_core.importing.import_db import MEASURES, Contents, ImportDatabase, MeasuredRow, Pending, Place
 from scalp_core.importing.merge import batches, merge
+from scalp_core.importing.table_file import TableFile
+from scalp_core.importing.table_labels import columns_of, read_table
 from scalp_core.parallel import no_progress, parallel_map
 from scalp_core.paths import data_folder
 
@@ -56,6 +58,7 @@ FAULTS: dict[str, Text] = {
     "label_without_picture": Text("labels without a picture", "사진이 없는 라벨"),
     "picture_without_label": Text("pictures without a label (kept)", "라벨이 없는 사진 (유지)"),
     "bad_label": Text("unreadable label files", "읽을 수 없는 라벨 파일"),
+    "bad_row": Text("rows of the table that could not be used", "쓸 수 없는 표의 행"),
     "bad_value": Text("label values outside 0–3 (treated as missing)", "0–3을 벗어난 라벨 값 (없는 것으로 처리)"),
     "conflicting_labels": Text(
         "pictures with contradictory labels (that condition left empty)",
@@ -68,6 +71,10 @@ FAULTS: dict[str, Text] = {
     "same_content": Text("duplicate pictures under another name (kept once)", "이름만 다른 같은 사진 (한 번만 유지)"),
     "same_name_other_content": Text("copies of a picture with different content", "이름은 같지만 내용이 다른 사본"),
     "odd_size": Text("pictures of unusual size", "대부분과 크기가 다른 사진"),
+    "other_format": Text(
+        "pictures in formats that are not read (save them as JPEG or PNG)",
+        "읽지 않는 형식의 사진 (JPEG나 PNG로 저장하세요)",
+    ),
     "bad_zip": Text("damaged zip files or files in them", "손상된 zip 파일 또는 그 안의 파일"),
     "encrypted": Text("password-protected files", "암호가 걸린 파일"),
     "unsafe_name": Text(
@@ -113,7 +120,8 @@ class ImportRequest:
     Attributes:
         kind: one of KINDS; `aihub` and `folders` read trees, `csv` a table beside a folder of pictures.
         source: the folder of the tree or of the pictures.
-        table, columns: the CSV file, and its column for each field that its name does not tell.
+        table, columns: the file of the table, and its column for each field that its name does not tell.
+        separator, encoding: of a table whose content does not tell; see `table_file.TableFile`.
         by: one of splits.SPLIT_METHODS; empty means that of an earlier import of the same source, else the safest one.
         extract: copy the pictures into the dataset instead of reading them where they are.
     """
@@ -125,12 +133,19 @@ class ImportRequest:
     by: str = ""
     seed: int = 0
     extract: bool = False
+    separator: str = ""
+    encoding: str = ""
 
     def check(self) -> None:
         """Raise ScalpError if there is nothing to read."""
         if self.kind not in KINDS or bool(self.table) != (self.kind == "csv"):
             raise _bad_request(f"kind “{self.kind}”", f"종류 “{self.kind}”")
         folder = Path(self.source)
+        if is_zip(folder.name) and os.path.isfile(folder):  # noqa: PTH113  see below
+            raise _bad_request(
+                f"{self.source} is a zip file. Name the folder that it lies in: zips are read without unpacking",
+                f"{self.source}은(는) zip 파일이에요. 이 파일이 있는 폴더를 지정하세요. zip은 풀지 않고 읽어요",
+            )
         # Not Path.is_dir, which raises for names that are too long and folders without permission.
         if not self.source or not os.path.isdir(folder):  # noqa: PTH112
             raise ScalpError(
@@ -146,10 +161,17 @@ class ImportRequest:
             )
 
     @property
-    def made(self) -> dict[str, object]:
+    def made(self) -> dict[str, Any]:
         """The origin as `dataset.json` keeps it."""
         source, table = str(Path(self.source).resolve()), str(Path(self.table).resolve()) if self.table else ""
-        return {"importer": self.kind, "source": source, "table": table, "columns": dict(self.columns)}
+        # Left out where they are not given, as in datasets made before there were any.
+        given = {"separator": self.separator, "encoding": self.encoding}
+        made = {"importer": self.kind, "source": source, "table": table, "columns": dict(self.columns)}
+        return made | {key: value for key, value in given.items() if value}
+
+    @property
+    def table_file(self) -> TableFile:
+        return TableFile(Path(self.table), self.separator, self.encoding)
 
 
 def _bad_request(en: str, ko: str) -> ScalpError:
@@ -188,7 +210,7 @@ def check_request(request: ImportRequest, name: str) -> None:
     check_name(name)
     request.check()
     if request.kind == "csv":
-        columns_of(Path(request.table), request.columns)
+        columns_of(request.table_file, request.columns)
     folder = data_folder() / name
     if (folder / "index.parquet").is_file():
         origin = open_dataset(name).made
@@ -278,7 +300,7 @@ def _update_database(
             database.add(Contents(Container(_address(fault), False, _stamp(fault), 0), faults=[fault]))
     _read_trees(request, root, database, [item for item in changes if isinstance(item, Container)], processes, progress)
     if _TABLE in changed:
-        _read_rows(Path(request.table), request.columns, database, containers[_TABLE])
+        _read_rows(request.table_file, request.columns, database, containers[_TABLE])
     database.prune()
 
 
@@ -320,11 +342,13 @@ def _table_container(table: Path) -> Container:
     return Container(_TABLE, False, f"{status.st_size}-{status.st_mtime_ns}", 0)
 
 
-def _read_rows(table: Path, columns: Mapping[str, str], database: ImportDatabase, whole: Container | Fault) -> None:
+def _read_rows(
+    table: TableFile, columns: Mapping[str, str], database: ImportDatabase, whole: Container | Fault
+) -> None:
     rows = read_table(table, columns_of(table, columns))
     number = 0
     while batch := list(islice(rows, _TABLE_ROWS)):
-        place = Place(f"{table.name}:", labels=[row for row in batch if not isinstance(row, Fault)])
+        place = Place(f"{table.path.name}:", labels=[row for row in batch if not isinstance(row, Fault)])
         faults = [row for row in batch if isinstance(row, Fault)]
         database.add(Contents(Container(f"{_TABLE}/{number}", False, "", 0), [place], faults=faults))
         number += 1
@@ -334,14 +358,17 @@ def _read_rows(table: Path, columns: Mapping[str, str], database: ImportDatabase
 
 def _check_pictures(request: ImportRequest, database: ImportDatabase) -> None:
     if not next(database.rows("SELECT 1 FROM copy LIMIT 1"), None):
+        faults = list(database.rows("SELECT kind, count(*), min(name) FROM fault GROUP BY kind ORDER BY 2 DESC"))
+        en = "".join(f" {count:,} {FAULTS[kind].en}, as {name}." for kind, count, name in faults)
+        ko = "".join(f" {FAULTS[kind].ko} {count:,}개 (예: {name})." for kind, count, name in faults)
         raise ScalpError(
             "nothing_found",
-            f"No pictures (JPEG, PNG, WebP) in {request.source}, its folders or its zip files.",
-            f"{request.source} 폴더와 그 안의 하위 폴더, zip 파일에 사진(JPEG, PNG, WebP)이 없어요.",
+            f"No pictures ({FORMAT_NAMES}) in {request.source}, its folders or its zip files.{en}",
+            f"{request.source} 폴더와 그 안의 하위 폴더, zip 파일에 사진({FORMAT_NAMES})이 없어요.{ko}",
         )
     # A file that is no label table of these pictures: its cells must not appear as faults.
-    named = "SELECT 1 FROM told WHERE joins IN (SELECT joins FROM copy) LIMIT 1"
-    if request.kind == "csv" and not next(database.rows(named), None):
+    joined = "SELECT 1 FROM label WHERE joins IN (SELECT joins FROM copy)"
+    if request.kind == "csv" and not next(database.rows(f"{joined} LIMIT 1"), None):
         raise ScalpError(
             "bad_table",
             f"No row of {request.table} names a picture in {request.source}. Check the folder and the column of file "
@@ -349,6 +376,24 @@ def _check_pictures(request: ImportRequest, database: ImportDatabase) -> None:
             f"{request.table}의 어느 행도 {request.source} 폴더의 사진 이름과 맞지 않아요. 폴더와 파일 이름 열을 "
             "확인하세요.",
         )
+    graded = f"{joined} AND grades GLOB '*[0-3]*'", "SELECT 1 FROM placed WHERE grade IS NOT NULL"
+    if not any(next(database.rows(f"{query} LIMIT 1"), None) for query in graded):
+        raise _no_labels(request, database)
+
+
+def _no_labels(request: ImportRequest, database: ImportDatabase) -> ScalpError:
+    """Return the error for pictures of which none has a grade: nothing can be learned from them, nor measured."""
+    kinds = "'bad_value', 'bad_label', 'bad_row', 'conflicting_labels', 'label_without_picture'"
+    faults = f"SELECT location, kind, detail FROM fault WHERE kind IN ({kinds}) LIMIT 3"  # noqa: S608  constants
+    listed = "; ".join(f"{place}: {detail or FAULTS[kind].en}" for place, kind, detail in database.rows(faults))
+    table = request.kind == "csv"
+    en = "The cells of grades are empty" if table else "No label file and no name of a folder has any"
+    ko = "등급 칸이 비어 있어요" if table else "라벨 파일에도 폴더 이름에도 등급이 없어요"
+    return ScalpError(
+        "no_labels",
+        f"No grade of {request.table or request.source} could be used. {listed or en}.",
+        f"{request.table or request.source}에서 쓸 수 있는 등급이 하나도 없어요. {listed or ko}.",
+    )
 
 
 # ---- measure ----
@@ -420,6 +465,9 @@ def _write(
             _write_report(request, folder, database, 0, warnings, started)
             raise _nothing_readable(folder)
         rows = _split_rows(staged)
+        if rows[list(LABEL_COLUMNS)].isna().all(axis=None):  # contradictory, or of pictures in other folders
+            _write_report(request, folder, database, 0, warnings, started)
+            raise _no_labels(request, database)
         rows["look_alikes"] = number_column(find_near_duplicates(rows["look"].to_numpy(np.uint64)))
         method, seed = _split_method(request, before, rows)
         assignment = assign_splits(rows, method, seed)
@@ -548,7 +596,9 @@ def _write_report(
     request: ImportRequest, folder: Path, database: ImportDatabase, images: int, warnings: list[str], started: float
 ) -> None:
     counts = dict(database.rows("SELECT kind, count(*) FROM fault GROUP BY kind ORDER BY kind"))
-    ((ignored,),) = database.rows("SELECT coalesce(sum(ignored), 0) FROM container")
+    ignored = dict(
+        database.rows("SELECT key, sum(value) FROM container, json_each(ignored) GROUP BY key ORDER BY 2 DESC, key")
+    )
     report = {
         **request.made,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -556,7 +606,8 @@ def _write_report(
         "images": images,
         "files": next(database.rows("SELECT count(*) FROM copy"))[0],
         "labels": next(database.rows("SELECT count(*) FROM label"))[0],
-        "ignored": ignored,
+        "ignored": sum(ignored.values()),
+        "ignored_endings": ignored,
         "warnings": warnings,
         "counts": counts,
         "faults": {kind: _first_faults(database, kind) for kind in counts},

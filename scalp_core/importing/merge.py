@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ import pandas as pd
 from scalp_core.data.aihub import picture_name
 from scalp_core.data.dataset import LABEL_COLUMNS
 from scalp_core.data.zip_files import Fault
-from scalp_core.importing.container_reader import stem
+from scalp_core.importing.container_reader import own_name, stem
 from scalp_core.importing.import_db import MEASURES, Copy, ImportDatabase, grades_of
 from scalp_core.labels import META
 
@@ -80,9 +81,10 @@ def merge(database: ImportDatabase) -> None:
     connection.execute("CREATE INDEX entry_joins ON entry (joins)")
     connection.execute("CREATE INDEX entry_id ON entry (id)")
     _add_odd_sizes(database)
+    _match_rows(database)
     connection.execute(
         "INSERT INTO fault SELECT 0, 'label_without_picture', name, location, '' FROM told "
-        "WHERE joins NOT IN (SELECT joins FROM copy) GROUP BY joins"
+        "WHERE joins NOT IN (SELECT joins FROM copy) GROUP BY joins, row"
     )
     connection.execute("COMMIT")
 
@@ -108,7 +110,7 @@ def _faults_of(group: Sequence[MergeResult], best: MergeResult | None) -> Iterat
 
 
 def _entry(best: MergeResult, copies: Sequence[Copy]) -> Entry:
-    copy, own = best.copy, stem(best.copy.name)
+    copy, own = best.copy, own_name(best.copy.name)
     named = picture_name(own)
     folders = sorted({f"{c.condition}/{c.grade}" for c in copies if c.condition and c.grade is not None})
     image_id = named.image_id if named else own
@@ -184,6 +186,47 @@ def _add_faults(database: ImportDatabase, faults: Iterable[Fault]) -> None:
     database.connection.executemany("INSERT INTO fault VALUES (0, ?, ?, ?, ?)", rows)
 
 
+# ---- rows of a table ----
+
+
+def _match_rows(database: ImportDatabase) -> None:
+    """Note which pictures each row of a table means: of those that its name may mean, the ones it fits best."""
+    connection = database.connection
+    connection.create_function("fit", 2, _fit, deterministic=True)
+    connection.execute("DROP TABLE IF EXISTS meant")
+    connection.execute(
+        "CREATE TABLE meant AS SELECT label, entry FROM (SELECT *, max(fit) OVER (PARTITION BY label) AS best FROM ("
+        "SELECT l.rowid AS label, e.rowid AS entry, fit(l.extra ->> 'image', e.location) AS fit "
+        "FROM label l JOIN entry e ON e.joins = l.joins WHERE l.row IS NOT NULL)) WHERE fit AND fit = best"
+    )
+    # A row that names a picture in another folder. One of a picture that cannot be read is no fault of the row.
+    connection.execute(
+        "INSERT INTO fault SELECT 0, 'label_without_picture', name, location, '' FROM told "
+        "WHERE row IS NOT NULL AND number NOT IN (SELECT label FROM meant) AND joins IN (SELECT joins FROM entry)"
+    )
+
+
+def _fit(image: str, location: str) -> int:
+    """Return how well a path in a table fits the place of a picture: 0 for another one, 4 for the very same.
+
+    A table may count from further up than the tree does: `images/1`, `../images/1`, `/data/images/1`, `C:/images/1`.
+    Its names may lack the ending, have that of another format, or be in another case; these mean a picture only where
+    none fits better.
+    """
+    wanted = [part for part in normalize("NFC", image).split("/") if part not in ("", ".", "..")]
+    actual = normalize("NFC", location).split("/")
+    shared = min(len(wanted), len(actual))
+    wanted, actual = wanted[-shared:], actual[-shared:]
+    if wanted == actual:
+        return 4
+    own = [[*parts[:-1], own_name(parts[-1])] for parts in (wanted, actual)]
+    if own[0] == own[1]:
+        return 3
+    folded = [[part.casefold() for part in parts] for parts in own]
+    # The publisher's names are joined without regard to their region's case, in folders of any name.
+    return 2 if folded[0] == folded[1] else 0
+
+
 # ---- rows ----
 
 
@@ -205,19 +248,14 @@ class _Row(NamedTuple):
 
 def _rows(database: ImportDatabase) -> Iterator[_Row]:
     entries = database.rows(f"SELECT {', '.join(_ENTRY)} FROM entry WHERE keeper = id ORDER BY id")  # noqa: S608
-    labels = _Lookahead(
-        database.rows(
-            "SELECT e.keeper, e.location, l.location, l.grades, l.extra FROM entry e "
-            "JOIN told l ON l.joins = e.joins ORDER BY e.keeper"
-        )
-    )
+    labels = _Lookahead(database.rows(_LABELS_OF_TABLE if _has_table(database) else _LABELS_OF_FILES))
     metas = _Lookahead(
         database.rows("SELECT e.keeper, m.extra FROM entry e JOIN meta m ON m.joins = e.joins ORDER BY e.keeper")
     )
     plain = len(_ENTRY) - len(MEASURES)
     for row in entries:
         entry = Entry._make((*row[:plain], row[plain:]))
-        joined = [label for label in labels.of(entry.id) if _fits(str(label[1]), label[-1])]
+        joined = labels.of(entry.id)
         values, faults = _values(entry, joined)
         _add_faults(database, faults)
         texts = [label[-1] for label in joined if label[-1]] + [meta[-1] for meta in metas.of(entry.id)]
@@ -225,6 +263,19 @@ def _rows(database: ImportDatabase) -> Iterator[_Row]:
         for text in texts:
             extra |= json.loads(text)
         yield _Row(entry, values, extra)
+
+
+_LABELS_OF_FILES = (
+    "SELECT e.keeper, l.location, l.grades, l.extra FROM entry e JOIN told l ON l.joins = e.joins ORDER BY e.keeper"
+)
+_LABELS_OF_TABLE = (
+    "SELECT e.keeper, l.location, l.grades, l.extra FROM meant JOIN entry e ON e.rowid = meant.entry "
+    "JOIN told l ON l.number = meant.label ORDER BY e.keeper, l.row"
+)
+
+
+def _has_table(database: ImportDatabase) -> bool:
+    return next(database.rows("SELECT 1 FROM label WHERE row IS NOT NULL LIMIT 1"), None) is not None
 
 
 class _Lookahead:
@@ -240,22 +291,12 @@ class _Lookahead:
         return self._next[1] if self._next and self._next[0] == key else []
 
 
-def _fits(location: str, extra: str | None) -> bool:
-    """Return whether a row of a table means this picture: a row with folders means the picture in these folders."""
-    image = json.loads(extra).get("image", "") if extra else ""
-    wanted = [part for part in image.split("/") if part not in ("", ".", "..")]
-    actual = stem(location).split("/")
-    # A table may count from further up than the tree does: `images/1`, `../images/1`, `/data/images/1`, `C:/images/1`.
-    shared = min(len(wanted), len(actual))
-    return not shared or wanted[-shared:] == actual[-shared:]
-
-
 def _values(entry: Entry, joined: Sequence[tuple[Any, ...]]) -> tuple[tuple[int | None, ...], list[Fault]]:
     """Return the six labels of a row, from label files or else from its folders; contradictions are left open."""
     folders = [folder.split("/") for folder in entry.folders.split()]
     grades: dict[str, set[int]] = {column: set() for column in LABEL_COLUMNS}
     for row in joined:
-        for column, value in zip(LABEL_COLUMNS, grades_of(row[3]), strict=True):
+        for column, value in zip(LABEL_COLUMNS, grades_of(row[2]), strict=True):
             if value is not None:
                 grades[column].add(value)
     faults = []
@@ -265,11 +306,11 @@ def _values(entry: Entry, joined: Sequence[tuple[Any, ...]]) -> tuple[tuple[int 
         elif grades[column] and int(grade) not in grades[column]:
             detail = f"{column}: folder {grade}, label {_list(grades[column])}"
             faults.append(Fault("folder_disagrees", entry.name, entry.location, detail))
-    if not joined and not folders:
+    if not any(grades.values()):
         faults.append(Fault("picture_without_label", entry.name, entry.location))
     for column, values in grades.items():
         if len(values) > 1:
-            places = ", ".join(dict.fromkeys(str(row[2]) for row in joined)) or entry.folders
+            places = ", ".join(dict.fromkeys(str(row[1]) for row in joined)) or entry.folders
             detail = f"{column}: {_list(values)} ({places})"
             faults.append(Fault("conflicting_labels", entry.name, entry.location, detail))
     return tuple(next(iter(values)) if len(values) == 1 else None for values in grades.values()), faults

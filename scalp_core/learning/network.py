@@ -4,13 +4,17 @@ feature map (N, C, h, w) of a backbone → 1×1 convolution → evidence maps (N
 each map. The logit *is* the mean of its map, so the map is the explanation, exactly, for CNN and transformer alike.
 """
 
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 import torch
 from httpx2 import HTTPError
+from huggingface_hub import constants as hub
+from huggingface_hub import get_session, try_to_load_from_cache
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -22,6 +26,7 @@ from scalp_core.images import Preprocessing
 from scalp_core.labels import GRADES, Condition
 from scalp_core.learning.backbones import timm, torchvision_models
 
+_PATIENCE = 5.0  # seconds for the host of weights to answer
 _POSITIONS = "backbone.model.pos_embed"
 
 # The published GoogLeNet weights were trained on pictures scaled to −1…1 (torchvision's `transform_input`).
@@ -216,6 +221,8 @@ def _timm_model(architecture: str, image_size: int, weights: str) -> tuple[Any, 
         # Some ViTs have a loader of their own for the files they were first published in.
         options["pretrained_cfg_overlay"] = {"file": str(weights_file(weights)), "custom_load": False}
     try:
+        if weights == "pretrained":
+            _check_hub(config.hf_hub_id)
         model = timm.create_model(name, **options)
     except (OSError, HTTPError) as error:  # HTTPError: the connection broke while it was downloading
         raise _no_weights(architecture) from error
@@ -227,6 +234,27 @@ def _timm_model(architecture: str, image_size: int, weights: str) -> tuple[Any, 
         _check_names(model, architecture, image_size, weights)
     interpolation = config.interpolation if config.interpolation in ("bilinear", "bicubic") else "bicubic"
     return model, Preprocessing(image_size, image_size, config.mean, config.std, interpolation, reduced=True)
+
+
+def _check_hub(repository: str | None) -> None:
+    """Raise OSError or HTTPError at once where weights have to be downloaded and the hub cannot be reached.
+
+    Its library tries each of several files six times, which takes a minute.
+    """
+    files = ("model.safetensors", "pytorch_model.bin")
+    if repository and not any(try_to_load_from_cache(repository, file) for file in files):
+        get_session().head(hub.ENDPOINT, timeout=_PATIENCE)
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """Let downloads end where nothing comes; torchvision's own would wait for minutes."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_PATIENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def _check_names(model: nn.Module, architecture: str, image_size: int, weights: str) -> None:
@@ -246,7 +274,8 @@ def _googlenet(weights: str) -> nn.Module:
         return model
     if weights == "pretrained":
         try:
-            model = torchvision_models.googlenet(weights=torchvision_models.GoogLeNet_Weights.IMAGENET1K_V1)
+            with _impatient():
+                model = torchvision_models.googlenet(weights=torchvision_models.GoogLeNet_Weights.IMAGENET1K_V1)
         except (OSError, HTTPException, RuntimeError) as error:  # RuntimeError: its hash is wrong, so cut short
             raise _no_weights("googlenet") from error
         return model

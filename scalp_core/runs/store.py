@@ -2,7 +2,7 @@
 
 import logging
 
-from scalp_core.architectures import weights_file
+from scalp_core.architectures import check_architecture, weights_file
 from scalp_core.data.dataset import open_dataset
 from scalp_core.errors import ScalpError, Text, forbidden
 from scalp_core.files import UNREADABLE, folders_with
@@ -17,12 +17,13 @@ _RUN = "run:"  # begins a recipe's `weights` that name another run
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Check that a recipe can be trained here: its fields, its weights, and the labels of its dataset.
+    """Check that a recipe can be trained here: its fields, architecture, weights, and the labels of its dataset.
 
     Raises:
         ScalpError: `bad_recipe`, `no_dataset` and the like, at the first thing that is wrong.
     """
     recipe.check()
+    check_architecture(recipe.architecture)
     _check_weights(recipe)
     _check_labels(recipe)
 

@@ -13,7 +13,7 @@ from scalp_core.data.dataset import LABEL_COLUMNS, Dataset
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.evaluation.baselines import Baseline, find_baselines
-from scalp_core.evaluation.comparison import align_runs, compare_models, list_candidates
+from scalp_core.evaluation.comparison import align_runs, compare_models, list_candidates, newest_and_best
 from scalp_core.files import write_json, write_text
 from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS, Condition
@@ -122,6 +122,16 @@ def test_run_on_other_pictures_is_excluded_with_reason(folders: Folders) -> None
     assert "elsewhere" in reasons["there"].en
     assert "elsewhere" in reasons["there"].ko
     assert list_candidates(other)[0][0].key == "there"
+
+
+def test_first_looked_at_are_newest_and_best(folders: Folders) -> None:
+    dataset = heads(folders)
+    for number in range(7):  # the later, the worse; all of one architecture
+        finish(f"run-{number}", dataset, 0.1 + 0.1 * number, replace(RECIPE, epochs=number + 1))
+    finish("elsewhere", dataset, 0.0, replace(RECIPE, data="other-heads"))
+    models, _ = list_candidates(dataset)
+    assert newest_and_best(models, SEBUM) == ["run-6", "run-0", "run-1", "run-2", "run-3"]
+    assert newest_and_best([], SEBUM) == []
 
 
 def test_without_runs_there_is_nothing_to_compare(folders: Folders) -> None:

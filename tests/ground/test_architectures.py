@@ -2,7 +2,16 @@
 
 import pytest
 
-from scalp_core.architectures import ARCHITECTURE_NAME, ARCHITECTURES, FAMILIES, family, timm_name
+from scalp_core.architectures import (
+    ARCHITECTURE_NAME,
+    ARCHITECTURES,
+    FAMILIES,
+    _timm_names,
+    check_architecture,
+    family,
+    timm_name,
+)
+from scalp_core.errors import ScalpError
 from scalp_core.learning.backbones import timm
 
 
@@ -22,6 +31,22 @@ def test_any_timm_name_is_legal_without_family() -> None:
     assert all(ARCHITECTURE_NAME.fullmatch(name) for name in timm.list_models(pretrained=True))
     assert family("convnext_tiny") == "other"
     assert timm_name("convnext_tiny") == "convnext_tiny"
+
+
+def test_names_are_known_without_timm_s_import() -> None:
+    registered = set(timm.list_models()) | set(timm.models._registry._deprecated_models)
+    assert registered <= _timm_names()
+    for name in ("convnext_tiny.fb_in22k", "vit_tiny", "googlenet", *ARCHITECTURES):
+        check_architecture(name)
+
+
+def test_unknown_names_are_refused_with_similar_ones() -> None:
+    with pytest.raises(ScalpError, match="convnext_tiny") as caught:
+        check_architecture("convnext_tinny")
+    assert caught.value.code == "unknown_architecture"
+    assert "convnext_tiny" in caught.value.text.ko
+    with pytest.raises(ScalpError, match="efficientnet_b0"):
+        check_architecture("qqqqqqqqqq")
 
 
 @pytest.mark.parametrize("name", ["", "../x", "hf-hub:a/b", "Resnet18", "a b", "a/b", "x" * 200, "resnet18\n", "a.b.c"])

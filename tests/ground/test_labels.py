@@ -48,12 +48,17 @@ def test_severities_are_four_with_names_in_both_languages() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["value_5", "dandruff", "5"])
-def test_condition_is_found_by_key_code_or_number(name: str) -> None:
-    assert find_condition(name) is Condition.DANDRUFF
+@pytest.mark.parametrize(
+    ("name", "condition"),
+    [(name, Condition.DANDRUFF) for name in ("value_5", "dandruff", "5", "Dandruff", " 비듬 ", "비듬")]
+    + [(name, Condition.HAIR_LOSS) for name in ("탈모", "hair loss", "hair_loss", "Hair-Loss", "VALUE_6", "6")]
+    + [(name, Condition.PUSTULES) for name in ("모낭홍반/농포", "follicular erythema / pustules", "pustules")],
+)
+def test_condition_is_found_by_any_of_its_names(name: str, condition: Condition) -> None:
+    assert find_condition(name) is condition
 
 
-@pytest.mark.parametrize("name", ["", "0", "7", "value_0", "value_7", "비듬", "DANDRUFF", "-1", "x" * 5000])
+@pytest.mark.parametrize("name", ["", "0", "7", "value_0", "value_7", "비", "erythema 2", "-1", "+1", "x" * 5000])
 def test_an_unknown_condition_is_explained_in_both_languages(name: str) -> None:
     with pytest.raises(ScalpError, match="value_1") as caught:
         find_condition(name)

@@ -139,8 +139,8 @@ def test_repeatedly_killed_import_counts_as_failed(
 
 
 def test_failed_import_explains_until_dismissed(folders: Folders, tmp_path: Path) -> None:
-    (tmp_path / "tree").mkdir()
-    (tmp_path / "tree" / "1.jpg").write_bytes(b"no picture")
+    (tmp_path / "tree" / "탈모_3").mkdir(parents=True)
+    (tmp_path / "tree" / "탈모_3" / "1.jpg").write_bytes(b"no picture")
     request = ImportRequest("aihub", str(tmp_path / "tree"))
     start_import(request, "mine")
     until(lambda: only().error is not None)
@@ -153,7 +153,7 @@ def test_failed_import_explains_until_dismissed(folders: Folders, tmp_path: Path
     dismiss_import("mine")
     assert list_imports() == []
 
-    (tmp_path / "tree" / "1.jpg").write_bytes(jpeg(1))
+    (tmp_path / "tree" / "탈모_3" / "1.jpg").write_bytes(jpeg(1))
     start_import(request, "mine")
     until(lambda: not list_imports())
     assert open_dataset("mine").images == 1

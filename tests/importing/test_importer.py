@@ -23,10 +23,12 @@ from PIL.PngImagePlugin import PngInfo
 from support.aihub_tree import TOP, Truth, build_tree, csv_table, folders_tree, jpeg, write_zip
 
 from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset, list_datasets, open_dataset
+from scalp_core.data.relocation import relocate
 from scalp_core.errors import ScalpError
 from scalp_core.importing import merge
 from scalp_core.importing.importer import FAULT_LIST, FAULTS, REPORT, WARNINGS, ImportRequest, import_tree
 from scalp_core.labels import META
+from training import prepare
 
 
 def of_tree(source: Path, name: str = "mine") -> Dataset:
@@ -233,7 +235,64 @@ def test_a_table_may_count_paths_from_further_up(folders: Folders, tmp_path: Pat
     assert dict(zip(dataset.index["id"], dataset.index["value_6"], strict=True)) == {str(n): n for n in range(4)}
 
 
-@pytest.mark.parametrize("ending", [".png", ".webp"])
+def table_of(tmp_path: Path, names: list[str], rows: str) -> Dataset:
+    """Import pictures of these names, each with the grades of these rows."""
+    for number, name in enumerate(names):
+        (tmp_path / "pictures" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "pictures" / name).write_bytes(jpeg(number))
+    (tmp_path / "labels.csv").write_text(f"file,value_6\n{rows}", encoding="utf-8")
+    return import_tree(ImportRequest("csv", str(tmp_path / "pictures"), str(tmp_path / "labels.csv")), "mine")
+
+
+def grades_by_path(dataset: Dataset) -> dict[str, int | None]:
+    grades = dataset.index["value_6"].astype(object).where(dataset.index["value_6"].notna(), None)
+    return dict(zip(dataset.index["path"], grades, strict=True))
+
+
+def test_table_may_write_names_otherwise(folders: Folders, tmp_path: Path) -> None:
+    names = ["p1.jpg", "P2.JPG", "p3.jpg", "v1.2.jpg", "Left/p5.jpg"]
+    rows = "P1.JPG,0\np2,1\np3.png,2\nv1.2,3\nfile:///C:/x%20y/left/P5.JPG?size=1,1\n"
+    dataset = table_of(tmp_path, names, rows)
+    assert grades_by_path(dataset) == dict(zip(names, (0, 1, 2, 3, 1), strict=True))
+    assert reported(dataset) == {}
+
+
+def test_table_means_the_name_that_fits_best(folders: Folders, tmp_path: Path) -> None:
+    dataset = table_of(tmp_path, ["a.jpg", "A.jpg", "b.jpg", "b.png"], "a.jpg,0\nA.jpg,1\nb.png,2\n")
+    assert grades_by_path(dataset) == {"a.jpg": 0, "A.jpg": 1, "b.png": 2, "b.jpg": None}
+    assert reported(dataset) == {"picture_without_label": {"b.jpg"}}
+
+
+def test_counts_of_a_table_count_pictures_and_rows(folders: Folders, tmp_path: Path) -> None:
+    rows = "l/a.jpg,1\nr/a.jpg,1\nx.jpg,2\nx.jpg,2\nb.jpg,N/A\nc.jpg,7\n,1\n"
+    dataset = table_of(tmp_path, ["l/a.jpg", "b.jpg", "c.jpg"], rows)
+    assert report(dataset)["counts"] == {
+        "label_without_picture": 3,
+        "picture_without_label": 2,
+        "bad_value": 1,
+        "bad_row": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ("a.jpg,N/A\n", "cells of grades are empty"),
+        ("a.jpg,7\n", "labels.csv:2: column 2, value_6 = 7"),
+        ("a.jpg,1\na.jpg,2\n", "value_6: 1, 2"),
+        ("other/x/a.jpg,1\n", "labels.csv:2: labels without a picture"),
+    ],
+)
+def test_import_without_any_label_is_refused(folders: Folders, tmp_path: Path, rows: str, reason: str) -> None:
+    with pytest.raises(ScalpError, match="No grade") as caught:
+        table_of(tmp_path, ["x/a.jpg" if "/" not in rows else "y/a.jpg"], rows)
+    assert reason in str(caught.value)
+    with pytest.raises(ScalpError, match="No grade"):
+        of_tree(tmp_path / "pictures", "other")
+    assert list_datasets() == []
+
+
+@pytest.mark.parametrize("ending", [".png", ".webp", ".jfif", ".JPE", "", ".05", ".tif"])
 def test_pictures_of_every_format_are_taken(folders: Folders, tmp_path: Path, ending: str) -> None:
     for grade in range(4):
         place = tmp_path / "tree" / "hair_loss" / str(grade) / f"p{grade}{ending}"
@@ -241,9 +300,53 @@ def test_pictures_of_every_format_are_taken(folders: Folders, tmp_path: Path, en
         noise = np.random.default_rng(grade).integers(0, 255, (48, 64, 3), dtype=np.uint8)
         note = PngInfo()
         note.add_text("comment", "x" * 4000)
-        Image.fromarray(noise).save(place, **({"pnginfo": note} if ending == ".png" else {}))
+        form = {".webp": "WEBP", ".png": "PNG"}.get(ending, "JPEG")
+        Image.fromarray(noise).save(place, format=form, **({"pnginfo": note} if ending == ".png" else {}))
     dataset = import_tree(ImportRequest("folders", str(tmp_path / "tree")), "mine")
     assert (dataset.images, reported(dataset)) == (4, {})
+    assert sorted(dataset.index["id"]) == [f"p{grade}{ending if ending == '.05' else ''}" for grade in range(4)]
+
+
+def test_unread_formats_and_other_files_are_named(folders: Folders, tmp_path: Path) -> None:
+    tree = tmp_path / "tree" / "hair_loss" / "2"
+    tree.mkdir(parents=True)
+    (tree / "1.jpg").write_bytes(jpeg(1))
+    for ending in (".tif", ".bmp"):
+        Image.new("RGB", (64, 48)).save(tree / f"2{ending}")
+    (tree / "README").write_text("no picture")
+    (tree / "notes.txt").write_text("no picture")
+    dataset = of_tree(tmp_path / "tree")
+    assert (dataset.images, reported(dataset)) == (1, {"other_format": {"2.tif", "2.bmp"}})
+    assert report(dataset)["ignored_endings"] == {"": 1, ".txt": 1}
+    (tree / "1.jpg").unlink()
+    with pytest.raises(ScalpError, match=r"2 pictures in formats that are not read .+ as 2\.bmp"):
+        of_tree(tmp_path / "tree", "other")
+
+
+@pytest.mark.parametrize("hidden", [".ipynb_checkpoints", ".thumbnails", "@eaDir", "__MACOSX", "$RECYCLE.BIN"])
+def test_hidden_folders_are_passed_over(folders: Folders, tmp_path: Path, hidden: str) -> None:
+    for place in ("탈모_2", f"탈모_2/{hidden}"):
+        (tmp_path / "tree" / place).mkdir(parents=True)
+        (tmp_path / "tree" / place / "1.jpg").write_bytes(jpeg(len(place)))
+    write_zip(tmp_path / "tree" / "탈모_3.zip", [(f"{hidden}/2.jpg", jpeg(2)), ("3.jpg", jpeg(3))])
+    dataset = of_tree(tmp_path / "tree")
+    assert (sorted(dataset.index["id"]), reported(dataset)) == (["1", "3"], {})
+
+
+def test_zip_file_for_a_folder_is_named(folders: Folders, tmp_path: Path) -> None:
+    write_zip(tmp_path / "탈모_3.zip", [("1.jpg", jpeg(1))])
+    with pytest.raises(ScalpError, match=r"탈모_3\.zip is a zip file\. Name the folder"):
+        of_tree(tmp_path / "탈모_3.zip")
+
+
+def test_tree_of_locked_zips_says_so(folders: Folders, tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    write_zip(tmp_path / "tree" / "탈모_3.zip", [("1.jpg", jpeg(1))])
+    content = bytearray((tmp_path / "tree" / "탈모_3.zip").read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 8] |= 1  # the flag of a member behind a password
+    (tmp_path / "tree" / "탈모_3.zip").write_bytes(content)
+    with pytest.raises(ScalpError, match=r"1 password-protected files, as 1\.jpg"):
+        of_tree(tmp_path / "tree")
 
 
 def test_shrinking_tree_is_split_where_possible(folders: Folders, tmp_path: Path) -> None:
@@ -322,6 +425,7 @@ def test_no_label_file_whatsoever_stops_an_import(folders: Folders, tmp_path: Pa
     folder.mkdir(parents=True)
     name = "0001_A2LEBJJDE00001O_1602578303771_2_TH"
     (folder / f"{name}.jpg").write_bytes(jpeg(1))
+    (folder / "2.jpg").write_bytes(jpeg(2))  # without any label an import would be of no use
     (folder / f"{name}.json").write_bytes(HOSTILE_LABELS[number])
     (folder / f"{name}_META.json").write_bytes(HOSTILE_LABELS[number].replace(b"value_6", b"gender"))
     dataset = of_tree(tmp_path / "tree")
@@ -402,8 +506,31 @@ def test_vanished_tree_leaves_the_data_set(folders: Folders, tmp_path: Path) -> 
     with pytest.raises(ScalpError, match="No folder"):
         of_tree(tmp_path / "tree")
     assert open_dataset("mine").images == len(truth.rows)
-    with pytest.raises(ScalpError, match="on this machine"):
+    with pytest.raises(ScalpError, match=r"is gone: .+tree\. .+ relocate mine FOLDER"):
         dataset.read(truth.rows["id"][0])
+
+
+def test_moved_tree_is_pointed_to_by_content(folders: Folders, tmp_path: Path) -> None:
+    truth = build_tree(tmp_path / "tree", damaged=False, sites=6)
+    hashes = of_tree(tmp_path / "tree").index_hash, open_dataset("mine").evaluation_hash
+    (tmp_path / "tree").rename(tmp_path / "elsewhere")
+    assert prepare.main(["relocate", "mine", str(tmp_path / "elsewhere")]) == 0
+    dataset = open_dataset("mine")
+    assert_found(dataset, truth)
+    assert (dataset.index_hash, dataset.evaluation_hash) == hashes
+    assert of_tree(tmp_path / "elsewhere").index_hash == hashes[0]
+
+
+def test_another_folder_is_no_moved_one(folders: Folders, tmp_path: Path) -> None:
+    for number, name in enumerate(("tree", "other", "empty")):
+        (tmp_path / name / "탈모_2").mkdir(parents=True)
+        if name != "empty":
+            (tmp_path / name / "탈모_2" / "1.jpg").write_bytes(jpeg(number))
+    dataset = of_tree(tmp_path / "tree")
+    for name, reason in (("other", "is another picture"), ("empty", "No such file"), ("nowhere", "No such file")):
+        with pytest.raises(ScalpError, match=reason):
+            relocate(dataset, tmp_path / name)
+    assert open_dataset("mine").source == str(tmp_path / "tree")
 
 
 def test_a_tree_with_nothing_in_it_is_refused(folders: Folders, tmp_path: Path) -> None:

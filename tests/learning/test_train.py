@@ -143,8 +143,8 @@ def test_data_that_changed_since_are_not_trained_on(own_copy: Dataset) -> None:
     assert "other labels or another split" in failure(run)
 
 
-def test_architecture_that_does_not_exist_fails_in_words(tiny: Dataset) -> None:
-    assert "no_such_net" in failure(create_run(replace(RECIPE, architecture="no_such_net")))
+def test_architecture_of_unknown_weights_fails_in_words(tiny: Dataset) -> None:
+    assert "no_such_tag" in failure(create_run(replace(RECIPE, architecture="test_resnet.no_such_tag")))
 
 
 # Every file that a training writes.
@@ -232,7 +232,7 @@ def test_two_processes_never_train_the_same_run(tiny: Dataset, monkeypatch: pyte
 
 
 def test_what_a_killed_process_left_is_swept(tiny: Dataset) -> None:
-    run = create_run(replace(RECIPE, architecture="no_such_net"))
+    run = create_run(replace(RECIPE, architecture="test_resnet.no_such_tag"))
     (run.folder / ".tmp-left").write_bytes(b"x")
     failure(run)
     assert not (run.folder / ".tmp-left").exists()

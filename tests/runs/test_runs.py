@@ -128,6 +128,12 @@ def test_every_field_is_explained_in_both_languages() -> None:
     assert all(recipe_field.metadata["help"].en and recipe_field.metadata["help"].ko for recipe_field in fields(Recipe))
 
 
+def test_unknown_architecture_is_refused_when_asked_for(tiny: Dataset, folders: Folders) -> None:
+    with pytest.raises(ScalpError, match="no architecture “no_such_net”"):
+        create_run(replace(RECIPE, architecture="no_such_net"))
+    assert list_runs() == []
+
+
 def test_names_are_made_checked_and_unique(tiny: Dataset, folders: Folders) -> None:
     first, second = create_run(RECIPE), create_run(replace(RECIPE, architecture="vit_base_patch16_224.augreg_in1k"))
     assert first.id.startswith("test_efficientnet-")

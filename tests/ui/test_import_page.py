@@ -106,6 +106,23 @@ def test_a_server_may_keep_imports_to_one_folder(
     assert import_task.list_imports() == []
 
 
+def test_folder_that_moved_is_named_and_replaced(
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCALP_IMPORT_FROM", str(tmp_path / "allowed"))
+    folders_tree(tmp_path / "tree")
+    dataset = import_tree(ImportRequest("folders", str(tmp_path / "tree")), "mine", processes=1)
+    (tmp_path / "tree").rename(tmp_path / "outside")
+    shutil.copytree(tmp_path / "outside", tmp_path / "allowed" / "moved")
+    at = open_page("dataset", "ko", view="import")
+    assert any(dataset.source in text for text in texts(at.error))
+    for place in ("outside", "allowed/moved"):
+        at.text_input(key="moved_to").set_value(str(tmp_path / place))
+        at = widget(at.button, Say("ko")("moved_apply")).click().run()
+        assert open_dataset("mine").is_away == (place == "outside")
+    assert not texts(assert_healthy(at).error)
+
+
 def test_a_table_is_imported_from_the_form(background: Folders, tmp_path: Path) -> None:
     root = tmp_path / "clinic"
     root.mkdir()
@@ -125,6 +142,15 @@ def test_a_table_is_imported_from_the_form(background: Folders, tmp_path: Path) 
     rows = open_dataset("clinic").index.sort_values("sha256")
     assert list(rows["sha256"]) == list(truth.rows["sha256"])
     assert rows["value_6"].isna().tolist() == truth.rows["value_6"].isna().tolist()
+
+
+def test_page_turns_to_what_was_imported(background: Folders, tmp_path: Path) -> None:
+    folders_tree(tmp_path / "tree")
+    import_tree(ImportRequest("folders", str(tmp_path / "tree")), "aaa", processes=1)
+    at = form(open_page("dataset", "ko", view="import"), "ko", source=str(tmp_path / "tree"), name="new")
+    until(lambda: not import_task.list_imports() and (background.data / "new" / "index.parquet").is_file())
+    at = assert_healthy(at.run())
+    assert at.selectbox(key="data-ko").value == at.sidebar.selectbox(key="retrain_data").value == "new"
 
 
 def test_running_import_is_shown_and_can_stop(folders: Folders, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The pages as a visitor drives them, without a browser: on a tiny real run, on several, and on nothing at all."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -256,7 +257,7 @@ def test_run_with_more_training_pictures_is_compared(several: Folders) -> None:
     document = json.loads(path.read_text())
     document["recipe"]["data"] = "tiny-and-more"  # not on this machine
     path.write_text(json.dumps(document | {"index_hash": "1" * 64}))
-    at = assert_healthy(open_page("compare", data="tiny", condition="value_3"))
+    at = assert_healthy(open_page("compare", data="tiny", condition="value_3", runs="one,two"))
     assert at.multiselect[0].value == ["one", "two"]
     for view in ("home", "runs"):
         assert_healthy(open_page(view, run="two"))
@@ -464,7 +465,7 @@ def test_form_creates_the_entered_recipe_and_trains(tiny: Dataset, folders: Fold
     )
     assert any(run.id in text for text in texts(at.toast))
     # One that cannot be trained: it fails with a sentence, and what comes after it is trained all the same.
-    at = assert_healthy(submit(fill(open_page("home", "ko"), "no_such_network")))
+    at = assert_healthy(submit(fill(open_page("home", "ko"), "test_resnet.no_such_tag")))
     bad = list_runs()[-1]
     until(lambda: bad.state is State.FAILED and run.finished, 180)
     until(lambda: not is_locked(folders.artifacts / ".runner.lock"))
@@ -472,7 +473,7 @@ def test_form_creates_the_entered_recipe_and_trains(tiny: Dataset, folders: Fold
     for language in LANGUAGES:
         at = open_page("runs", language, run=bad.id)
         sentence = bad.error[0](language)
-        assert "no_such_network" in sentence
+        assert "test_resnet.no_such_tag" in sentence
         assert sentence in texts(at.main.error)
         assert sentence in texts(at.sidebar.error)  # wherever the reader is, the last training's end is told
     at = open_page("compare", data="tiny", condition="value_2")
@@ -484,6 +485,7 @@ def test_form_creates_the_entered_recipe_and_trains(tiny: Dataset, folders: Fold
     ("key", "value", "named"),
     [
         ("retrain_other", "../../etc", "architecture"),
+        ("retrain_other", "no_such_network", "no_such_network"),
         ("retrain_other", "hf_hub:somebody/model", "architecture"),
         ("retrain_image_size", 100, "image_size"),
         ("retrain_condition_weights", "1, 2", "condition_weights"),
@@ -499,7 +501,7 @@ def test_what_cannot_be_trained_is_refused_in_form(
     assert not at.exception
     (message,) = texts(at.sidebar.error)
     assert named in message
-    assert "학습 설정" in message
+    assert re.search("[가-힣]", message)
     assert list_runs() == []
     assert not (folders.artifacts / ".runner.lock").exists()
 
@@ -509,6 +511,16 @@ def test_runs_that_cannot_be_written_are_told(tiny: Dataset, folders: Folders, t
     at = submit(fill(open_page("home", "ko"), "test_efficientnet"))
     assert not at.exception
     assert any("artifacts" in text for text in texts(at.sidebar.error))
+
+
+def test_sidebar_takes_the_page_s_dataset(several: Folders) -> None:
+    at = open_page("compare", data="tiny")
+    assert at.sidebar.selectbox(key="retrain_data").value == "tiny"
+    at.sidebar.selectbox(key="retrain_data").select("clinic").run()
+    assert at.sidebar.selectbox(key="retrain_data").value == "clinic"
+    at.main.selectbox(key="data-en").select("clinic").run()
+    at = assert_healthy(at.main.selectbox(key="data-en").select("tiny").run())
+    assert at.sidebar.selectbox(key="retrain_data").value == "tiny"
 
 
 def test_both_data_sets_can_be_chosen(several: Folders) -> None:

@@ -17,6 +17,7 @@ from scalp_core.importing.importer import KINDS
 from scalp_core.metrics.operating_point import RULES
 from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.synthetic.drawing.scene import CONFUSERS
+from scalp_core.terms import singular
 from ui.runs.recipe_settings import changed_settings, setting_name, setting_value
 from ui.shell import PAGES
 from ui.words import WORDS, Say
@@ -56,6 +57,14 @@ FAMILIES = {
     "evidence_{}": ("whole", "within"),
     **{f"evidence_{{}}_{part}": ("whole", "within") for part in ("note", "for", "against")},
 }
+
+
+def test_one_thing_is_said_in_the_singular() -> None:
+    words = Say("en")("dataset_size", images=1, captures=1, sites=21)
+    assert words == "1 picture, 1 capture, 21 sites."
+    assert singular("1 known sites, 0.1 files, 1,001 runs, 11 models, 1 of 2 pictures") == (
+        "1 known site, 0.1 files, 1,001 runs, 11 models, 1 of 2 pictures"
+    )
 
 
 class Said(NamedTuple):

@@ -6,13 +6,15 @@ import pandas as pd
 import streamlit as st
 
 from scalp_core.access import access
-from scalp_core.data.dataset import Dataset
+from scalp_core.data.dataset import Dataset, list_datasets
+from scalp_core.data.relocation import relocate
 from scalp_core.data.splits import SPLIT_METHODS
-from scalp_core.errors import ScalpError
+from scalp_core.errors import ScalpError, Text
 from scalp_core.importing import background
 from scalp_core.importing.background import STAGES, ImportTask
 from scalp_core.importing.importer import FAULT_LIST, FAULTS, KINDS, WARNINGS, ImportRequest, read_report
 from ui.access import change_button, change_form_button
+from ui.choices import turn_to_dataset
 from ui.downloads import offer_file
 from ui.markdown import Markdown, literal
 from ui.runs.progress import POLL_SECONDS, time_left_words
@@ -27,12 +29,26 @@ def show_imports(dataset: Dataset | None, say: Say) -> None:
         background.resume_imports()  # a killed import goes on with the next look at this page
     _show_under_way(say)
     if dataset is not None:
+        if dataset.is_away:
+            _show_moved(dataset, say)
         _show_split(dataset, say)
         _show_report(dataset, say)
     _show_form(say)
 
 
 # ---- under way ----
+
+_STARTED = "import_started"  # name of the dataset that this session has asked for, until it is there
+
+
+def turn_to_imported() -> None:
+    """Turn the page to a dataset that was imported from here, once it is there; before datasets are offered."""
+    name = st.session_state.get(_STARTED)
+    if not name or any(task.name == name for task in background.list_imports()):
+        return
+    del st.session_state[_STARTED]
+    if name in [dataset.name for dataset in list_datasets()]:
+        turn_to_dataset(name)
 
 
 def _show_under_way(say: Say) -> None:
@@ -71,6 +87,26 @@ def _stage_words(task: ImportTask, say: Say) -> Markdown:
     if task.seconds_left is None:
         return words
     return Markdown(f"{words} · {time_left_words(task.seconds_left, say)}")
+
+
+# ---- a folder that has moved ----
+
+
+def _show_moved(dataset: Dataset, say: Say) -> None:
+    st.error(say("moved", folder=say.plain(Text(dataset.source, dataset.source))), icon=":material/drive_file_move:")
+    if background.allowed_folder() is None:
+        st.code(f"python -m training.prepare relocate {dataset.name} FOLDER", language="bash")
+        return
+    with st.form("moved", border=True):
+        folder = st.text_input(say("moved_to"), key="moved_to", help=say("import_source_help"))
+        if change_form_button(say("moved_apply"), say, icon=":material/drive_file_move:", type="primary"):
+            try:
+                background.check_allowed(folder.strip())
+                relocate(dataset, Path(folder.strip()))
+            except ScalpError as error:
+                st.error(say.plain(error.text), icon=":material/error:")
+            else:
+                st.rerun()
 
 
 # ---- how a dataset was made ----
@@ -156,5 +192,6 @@ def _start(request: ImportRequest, name: str, say: Say) -> None:
     except ScalpError as error:
         st.error(say.plain(error.text), icon=":material/error:")
         return
+    st.session_state[_STARTED] = name
     st.toast(say("import_started", name=name), icon=":material/check:")
     st.rerun()  # so that its progress is polled

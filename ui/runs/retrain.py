@@ -77,6 +77,7 @@ def _start(recipe: Recipe, say: Say) -> None:
 def _choose_recipe(say: Say, names: list[str]) -> Recipe:
     weights, source = _choose_start(say)
     architecture = _choose_architecture(say, source)
+    _follow_page(names)
     data = st.selectbox(say("data_set"), names, key="retrain_data", help=say.plain(SETTING_HELP["data"]))
     epochs = _number("epochs", say)
     condition = st.selectbox(
@@ -119,6 +120,13 @@ def _choose_recipe(say: Say, names: list[str]) -> Recipe:
             precision=_choice("precision", say),
             seed=_number("seed", say),
         )
+
+
+def _follow_page(names: list[str]) -> None:
+    """Set the dataset to the page's, once each time that changes; what is chosen here afterwards stays."""
+    page = st.query_params.get("data", names[0])
+    if page in names and st.session_state.get("retrain_page") != page:
+        st.session_state["retrain_page"] = st.session_state["retrain_data"] = page
 
 
 def _choose_start(say: Say) -> tuple[str, Run | None]:

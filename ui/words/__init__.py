@@ -6,6 +6,7 @@ from numbers import Number
 
 from scalp_core.data.dataset import PARTS
 from scalp_core.errors import Text
+from scalp_core.terms import singular
 from ui.markdown import Markdown, literal
 from ui.words import ablation, access, common, compare, dataset, decision, diagnose, home, imports, retrain, runs
 
@@ -54,7 +55,8 @@ class Say:
 
     def text(self, key: str, **values: object) -> str:
         """Return the text of `key` with its placeholders filled, for what shows no Markdown."""
-        return WORDS[key](self.language).format(**values)
+        text = WORDS[key](self.language).format(**values)
+        return singular(text) if self.language == "en" else text
 
     def plain(self, text: Text) -> Markdown:
         """Return Markdown that shows a text of the core, which may repeat user input, letter by letter."""

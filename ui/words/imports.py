@@ -5,6 +5,9 @@ from scalp_core.errors import Text
 from scalp_core.terms import capitalized
 
 WORDS = {
+    "moved": Text("The folder of these pictures is gone: {folder}", "이 사진들의 폴더가 없어졌어요: {folder}"),
+    "moved_to": Text("Where it is now, on the server", "서버에서의 새 위치"),
+    "moved_apply": Text("Read from there", "여기에서 읽기"),
     "split_how": Text("Split method", "분할 방법"),
     "split_anew": Text(
         "To split again (earlier runs are then no longer comparable):",
@@ -36,13 +39,13 @@ WORDS = {
     "import_kind": Text("Format", "형식"),
     "import_kind_aihub": Text("AI Hub 216 as published (zip or unpacked)", "AI Hub 216 원본 (zip 또는 압축을 푼 폴더)"),
     "import_kind_folders": Text("Class folders: condition/grade/…", "등급 폴더: 증상/등급/…"),
-    "import_kind_csv": Text("Pictures and a CSV of labels", "사진과 라벨 CSV"),
+    "import_kind_csv": Text("Pictures and a table of labels (CSV, .xlsx)", "사진과 라벨 표 (CSV, .xlsx)"),
     "import_source": Text("Folder on the server", "서버의 폴더"),
     "import_source_help": Text(
         "Absolute path. For AI Hub: the folder that contains Training and Validation.",
         "절대 경로. AI Hub는 Training과 Validation이 들어 있는 폴더예요.",
     ),
-    "import_table": Text("CSV file on the server", "서버의 CSV 파일"),
+    "import_table": Text("Table on the server (CSV, .xlsx)", "서버의 표 파일 (CSV, .xlsx)"),
     "import_columns": Text("Column mapping, if names are ambiguous", "열 지정 (이름으로 알 수 없을 때)"),
     "import_columns_help": Text(
         "One a line, field=column: image=file, value_6=loss, site=clinic, capture=visit.",
@@ -54,7 +57,7 @@ WORDS = {
     "import_extract": Text("Copy pictures into the dataset", "사진을 데이터셋으로 복사"),
     "import_start": Text("Import", "가져오기"),
     "import_whole_path": Text(
-        "Enter absolute paths for the folder and the CSV file.", "폴더와 CSV 파일은 절대 경로로 입력하세요."
+        "Enter absolute paths for the folder and the table.", "폴더와 표 파일은 절대 경로로 입력하세요."
     ),
     "import_started": Text("Importing {name}", "{name} 가져오는 중"),
     "import_stop": Text("Stop", "중지"),
