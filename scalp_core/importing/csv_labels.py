@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 from unicodedata import normalize
 
-from scalp_core.data.aihub import label_values
+from scalp_core.data.aihub import label_values, official_part
 from scalp_core.data.zip_files import Fault
 from scalp_core.errors import ScalpError
 from scalp_core.importing.container_reader import PICTURES, join_of, stem
@@ -24,7 +24,6 @@ FIELDS = {
     "region": ("region", "부위"),
     "official": ("official", "split"),
 }
-_OFFICIAL = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid"}
 _WORDS = {word: int(grade) for grade in GRADES for word in (grade.text.en, grade.text.ko)}
 _MAX_META, _MAX_META_LENGTH = 20, 200  # columns; characters
 
@@ -90,7 +89,7 @@ def _read_row(
         yield Fault("bad_value", image, where, problem)
     extra = {field: cells[field][:_MAX_META_LENGTH] for field in columns if field not in (*Condition, "image")}
     if "official" in extra:
-        extra["official"] = _OFFICIAL.get(extra["official"].casefold(), "")
+        extra["official"] = official_part(extra["official"]) or extra["official"]
     extra = {field: text for field, text in extra.items() if text} | {"image": _without_ending(image)}
     text = json.dumps(extra, ensure_ascii=False, sort_keys=True)
     name = image.rpartition("/")[2]
