@@ -14,9 +14,9 @@ from scalp_core.data.audit_messages import as_json
 from scalp_core.data.dataset import PARTS, Dataset, open_dataset
 from scalp_core.data.filters import counts
 from scalp_core.data.relocation import relocate
-from scalp_core.data.splits import OVERLAPS, SPLIT_METHODS, reassign_splits
+from scalp_core.data.splits import OFFICIAL_RULES, OVERLAPS, SPLIT_METHODS, reassign_splits
 from scalp_core.errors import ScalpError
-from scalp_core.importing.importer import FAULT_LIST, FAULTS, WARNINGS, ImportRequest, import_tree, read_report
+from scalp_core.importing.importer import FAULT_LIST, FAULTS, KEPT, WARNINGS, ImportRequest, import_tree, read_report
 from scalp_core.importing.table_file import SEPARATORS
 from scalp_core.importing.table_labels import FIELDS
 from scalp_core.labels import Condition
@@ -128,6 +128,7 @@ def _add_changes(commands: Commands) -> None:
         "--by", choices=list(SPLIT_METHODS), default="site", help="what never lies in two splits (default site)"
     )
     parts.add_argument("--seed", type=_seed, default=0)
+    _learning_option(parts)
     parts.set_defaults(command=_split)
 
     moved = commands.add_parser("relocate", help="say where the folder of a dataset's pictures has moved to")
@@ -147,8 +148,17 @@ def _import_options(parser: argparse.ArgumentParser) -> None:
         "--by", choices=list(SPLIT_METHODS), default="", help="how to split (default: by site where possible)"
     )
     parser.add_argument("--seed", type=_seed, default=0, help="of the split (default 0)")
+    _learning_option(parser)
     parser.add_argument("--extract", action="store_true", help="copy the pictures instead of reading them in place")
     parser.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
+
+
+def _learning_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--learn-from-test",
+        action="store_true",
+        help="take pictures marked test by their publisher as any others (default: they are tested on)",
+    )
 
 
 def _mapping(text: str) -> tuple[str, str]:
@@ -241,11 +251,24 @@ def _report(dataset: Dataset) -> None:
 def _import(options: argparse.Namespace, kind: str, source: Path) -> None:
     table, columns = (str(options.file), dict(options.map)) if kind == "csv" else ("", {})
     form = {name: getattr(options, name, "") for name in ("separator", "encoding")}
-    request = ImportRequest(kind, str(source), table, columns, options.by, options.seed, options.extract, **form)
+    request = ImportRequest(
+        kind,
+        str(source),
+        table,
+        columns,
+        options.by,
+        options.seed,
+        options.extract,
+        learn_from_test=options.learn_from_test,
+        **form,
+    )
     with _Bars() as bars:
         dataset = import_tree(request, options.name, processes=options.processes, progress=bars)
     _report(dataset)
+    _report_official(dataset)
     report = read_report(dataset) or {}
+    if report["splits"]:
+        print(KEPT.en.format(**report["splits"]))
     for warning in report["warnings"]:
         print(f"Warning: {WARNINGS[warning].en}")
     for kind_of_fault, count in report["counts"].items():
@@ -284,13 +307,27 @@ class _Bars:
 
 
 def _split(options: argparse.Namespace) -> None:
-    dataset = reassign_splits(open_dataset(options.name), options.by, options.seed)
+    dataset = open_dataset(options.name)
+    dataset = reassign_splits(dataset, options.by, options.seed, learn_from_test=options.learn_from_test)
     _report(dataset)
     print(f"How it is split: {SPLIT_METHODS[options.by].en} (seed {options.seed}).")
-    if dataset.parts.get("leaky"):
-        shares = ", ".join(f"{100 * share:.1f} % {OVERLAPS[key].en}" for key, share in dataset.parts["overlap"].items())
-        print(f"This split LEAKS. Of the test pictures, training has {shares}.")
+    _report_official(dataset)
+    for warning in ("marked_test", "learn_from_test"):
+        if dataset.parts.get(warning):
+            print(WARNINGS[warning].en)
     print("Runs that were judged on the former split are no longer compared with new ones.")
+
+
+def _report_official(dataset: Dataset) -> None:
+    """Print by which rule the published split is followed, what was cut from training, and what leaks."""
+    parts = dataset.parts
+    if "rule" in parts:
+        print(f"The published split is followed: {OFFICIAL_RULES[str(parts['rule'])].en}.")
+        if parts["cut"]:
+            print(f"Cut from training: {', '.join(parts['cut'])}.")
+    if parts.get("leaky"):
+        shares = ", ".join(f"{100 * share:.1f} % {OVERLAPS[key].en}" for key, share in parts["overlap"].items())
+        print(f"This split LEAKS. Of the test pictures, training has {shares}.")
 
 
 def _relocate(options: argparse.Namespace) -> None:

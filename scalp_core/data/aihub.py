@@ -1,7 +1,7 @@
 """Parses file names, folder names and label files of AI Hub's scalp pictures, and class folders named like them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 from unicodedata import normalize
@@ -9,7 +9,7 @@ from unicodedata import normalize
 from scalp_core.errors import Text
 from scalp_core.labels import CONDITIONS, GRADES, META, Condition, Severity
 
-Official = Literal["train", "valid"]
+Official = Literal["train", "valid", "calib", "test"]
 Role = Literal["images", "labels"]
 
 # ---- encodings ----
@@ -159,7 +159,15 @@ _GRADE_ALONE = re.compile(
 # What browsers add to the name of a file that they have saved before.
 _COPY = re.compile(r"\s\(\d+\)\s*$")
 
-_OFFICIAL = re.compile(r"(?<![a-z])(?:(?P<train>train)|(?P<valid>valid|val(?![a-z])))")
+# A part of a split as a name of its own, without separators: `Training`, `2validation`, `test set 1`, 검증용.
+_PART_ALONE = re.compile(
+    r"\d*(?:(?P<train>train|training|학습|훈련)|(?P<valid>valid|validation|val|dev|development|검증)"
+    r"|(?P<calib>calib|calibration|보정)|(?P<test>test|testing|holdout|heldout|테스트|시험|평가))"
+    r"(?:data|dataset|set|split|part|images|용|데이터|세트|셋|자료|분할)*\d*"
+)
+_PART_WITHIN = re.compile(
+    r"(?<![a-z])(?:(?P<train>train)|(?P<valid>valid|val(?![a-z]))|(?P<test>test(?:ing|s|set)?(?![a-z])))"
+)
 _ROLE = re.compile(
     r"(?P<labels>라벨|레이블|(?<![a-z])(?:label|annotation))|(?P<images>원천|(?<![a-z])(?:image|source)|\Adata\Z)"
 )
@@ -175,8 +183,50 @@ def folder_name(parts: Sequence[str]) -> FolderName:
     """
     names = [readable(part).lower() for part in parts]
     condition, grade = _condition_and_grade(names)
-    official, role = _innermost(_OFFICIAL, names), _innermost(_ROLE, names)
-    return FolderName(condition, grade, cast(Official | None, official), cast(Role | None, role))
+    return FolderName(condition, grade, _official(names), cast(Role | None, _innermost(_ROLE, names)))
+
+
+def _official(names: Sequence[str]) -> Official | None:
+    """Return the part of the publisher's split: what the innermost name says, but for `test/training hospital`.
+
+    A name with several parts in it, as `train_test_split`, says nothing.
+    """
+    alone = next((part for name in reversed(names) if (part := official_part(name))), None)
+    within = ({str(match.lastgroup) for match in _PART_WITHIN.finditer(name)} for name in reversed(names))
+    innermost = next((part for parts in within if len(parts) == 1 for part in parts), None)
+    return "test" if "test" in (alone, innermost) else cast(Official | None, innermost or alone)
+
+
+def official_part(word: str) -> Official | None:
+    """Return the part of a split that a word means, in either language; None where it is not understood."""
+    match = _PART_ALONE.fullmatch(_squeezed(word.casefold()))
+    return cast(Official, match.lastgroup) if match else None
+
+
+_BOTH = "both"
+
+
+def official_text(parts: Iterable[str]) -> str:
+    """Return the parts of the publisher's split as the index has them: `train`, `both`, `valid test`; "" for none.
+
+    `both` is training and validation. A word that is no part stays as it is.
+    """
+    marks = sorted(set(parts), key=lambda part: (_PARTS.index(part) if part in _PARTS else len(_PARTS), part))
+    return _BOTH if marks == ["train", "valid"] else " ".join(marks)
+
+
+def official_parts(text: str) -> frozenset[Official]:
+    """Return the parts that `official_text` wrote; none where it has words that are no part."""
+    words = ("train", "valid") if text == _BOTH else text.split()
+    return frozenset(cast(Official, word) for word in words) if set(words) <= set(_PARTS) else frozenset()
+
+
+def is_called_test(text: str) -> bool:
+    """Return whether a text of `official_text` has `test` in it, be it in a word like `external_test`."""
+    return any(match.lastgroup == "test" for match in _PART_WITHIN.finditer(text.casefold()))
+
+
+_PARTS: tuple[Official, ...] = ("train", "valid", "calib", "test")
 
 
 def _innermost(pattern: re.Pattern[str], names: Sequence[str]) -> str | None:

@@ -10,8 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from scalp_core import terms
+from scalp_core.data.aihub import official_parts
 from scalp_core.data.audit_messages import Finding, FindingSeverity, finding, listed, percent, unknown
 from scalp_core.data.dataset import PARTS, Dataset
+from scalp_core.data.splits import marked_test
 from scalp_core.errors import Text
 from scalp_core.labels import CONDITIONS, GRADES, Condition, Severity
 
@@ -173,19 +175,37 @@ _SHARED_TEXT = {
 
 
 def check_official(dataset: Dataset) -> Iterator[Finding]:
-    """Find how far the publisher's validation split overlaps its training split, if the index has them."""
+    """Find test pictures that are learned from, and how far the publisher's test split overlaps its training split.
+
+    Where the publisher has no test split, its validation split counts.
+    """
     if "official" not in dataset.columns:
         return
     names = dataset.column("official")
-    both, train, valid = (np.asarray(names == name) for name in ("both", "train", "valid"))
-    train, valid = train | both, valid | both
-    if not train.any() or not valid.any():
+    yield from _learned_test(dataset, marked_test(names))
+    train, valid, test = (_marked(names, part) for part in ("train", "valid", "test"))
+    part, judged = ("test", test) if test.any() else ("valid", valid)
+    if not train.any() or not judged.any():
         return
+    both = train & judged
     shared = {"file": both}
     for column in _SHARED:
         if column in dataset.columns:
-            shared[column] = valid & (both | _shared_with(_codes(dataset, column), train))
-    yield _official_overlap(dataset, int(valid.sum()), shared)
+            shared[column] = judged & (both | _shared_with(_codes(dataset, column), train))
+    yield _official_overlap(dataset, part, int(judged.sum()), shared)
+
+
+def _learned_test(dataset: Dataset, marked: Flags) -> Iterator[Finding]:
+    """Find pictures that their publisher marked test outside the test split, where there are any so marked."""
+    if marked.any():
+        learned = marked & (_parts(dataset) != PARTS.index("test"))
+        count, total = int(learned.sum()), int(marked.sum())
+        severity = _ERROR if count else _OK
+        yield finding("learned_test", severity, images=_images(dataset, learned), count=count, total=total)
+
+
+def _marked(names: pd.Series, part: str) -> Flags:
+    return np.asarray(names.isin([text for text in names.dropna().unique() if part in official_parts(str(text))]))
 
 
 def _shared_with(codes: Codes, among: Flags) -> Flags:
@@ -196,7 +216,7 @@ def _shared_with(codes: Codes, among: Flags) -> Flags:
     return np.asarray(flagged[codes])
 
 
-def _official_overlap(dataset: Dataset, total: int, shared: dict[str, Flags]) -> Finding:
+def _official_overlap(dataset: Dataset, part: str, total: int, shared: dict[str, Flags]) -> Finding:
     closeness = np.sum(list(shared.values()), axis=0)
     figures = pd.DataFrame(
         {"by": list(shared), "images": total, "shared": [int(flags.sum()) for flags in shared.values()]}
@@ -209,6 +229,7 @@ def _official_overlap(dataset: Dataset, total: int, shared: dict[str, Flags]) ->
         count=int((closeness > 0).sum()),
         figures=figures.assign(share=figures["shared"] / total),
         total=total,
+        part=terms.SPLITS[part],
         shares=listed([_joined(_SHARED_TEXT[by], share) for by, share in names.items()]),
     )
 

@@ -159,16 +159,26 @@ _WORDS = {
             "같은 기관이 앞선 분할에도 있어요: {shares}. 새로운 기관에서의 성능은 알기 어려워요.",
         ),
     ),
+    "learned_test": _Words(
+        Text("Published test pictures", "배포처의 테스트 사진"),
+        Text("All pictures marked test are in the test split.", "테스트로 표시된 사진은 모두 테스트 분할에 있어요."),
+        Text(
+            "{count:,} of {total:,} pictures that the publisher marked test are learned from, or choose the epoch or "
+            "the operating point. Results on them are too good: split again without --learn-from-test.",
+            "배포처가 테스트로 표시한 사진 {total:,}장 중 {count:,}장이 학습이나 에폭·운영점 선택에 쓰여요. 이런 "
+            "사진의 결과는 실제보다 좋게 나와요. --learn-from-test 없이 다시 나누세요.",
+        ),
+    ),
     "official_overlap": _Words(
         Text("Published split", "배포처의 원래 분할"),
         Text(
-            "Published training and validation pictures do not overlap.",
-            "배포처의 검증 사진은 학습 사진과 겹치지 않아요.",
+            "Published training and {part} pictures do not overlap.",
+            "배포처의 {part} 사진은 학습 사진과 겹치지 않아요.",
         ),
         Text(
-            "The {total:,} published validation pictures overlap training: {shares}. Results on that split, published "
+            "The {total:,} published {part} pictures overlap training: {shares}. Results on that split, published "
             "ones too, are too good.",
-            "배포처의 검증 사진 {total:,}장이 학습 사진과 겹쳐요: {shares}. 이 분할의 결과는 공개된 수치를 포함해 "
+            "배포처의 {part} 사진 {total:,}장이 학습 사진과 겹쳐요: {shares}. 이 분할의 결과는 공개된 수치를 포함해 "
             "실제보다 좋게 나와요.",
         ),
     ),

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from scalp_core.data.file_tree import Container
 from scalp_core.data.zip_files import Fault
 
-_VERSION = 5  # raised when the tables or their meaning change; a database of another version is begun anew
+_VERSION = 6  # raised when the tables or their meaning change; a database of another version is begun anew
 # Fields of quality.ImageMeasures; `look` as a signed number, which is all that SQLite has.
 MEASURES = (
     "sha256",

@@ -30,7 +30,15 @@ from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, check_name, claimed,
 from scalp_core.data.file_tree import Container, list_containers
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.data.near_duplicates import find_near_duplicates, number_column
-from scalp_core.data.splits import COLUMNS, assign_splits, is_possible, safest_method
+from scalp_core.data.splits import (
+    COLUMNS,
+    SplitAssignment,
+    assign_splits,
+    is_possible,
+    safest_method,
+    settle,
+    tests_on_validation,
+)
 from scalp_core.data.zip_files import Fault, is_zip, read_stored
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import TEMPORARY, formula_safe, read_json, sweep, unquote_path, write_atomic, write_json
@@ -75,6 +83,10 @@ FAULTS: dict[str, Text] = {
         "pictures in formats that are not read (save them as JPEG or PNG)",
         "읽지 않는 형식의 사진 (JPEG나 PNG로 저장하세요)",
     ),
+    "unknown_split": Text(
+        "words for a published split that are not understood (not followed)",
+        "배포처의 분할을 나타내는 알 수 없는 말 (따르지 않음)",
+    ),
     "bad_zip": Text("damaged zip files or files in them", "손상된 zip 파일 또는 그 안의 파일"),
     "encrypted": Text("password-protected files", "암호가 걸린 파일"),
     "unsafe_name": Text(
@@ -99,6 +111,20 @@ WARNINGS: dict[str, Text] = {
         "Too few sites to split by site: split by capture instead.",
         "기관이 너무 적어 기관별 대신 촬영별로 나눴어요.",
     ),
+    "split_as_published": Text(
+        "Pictures marked test share sites and captures with nearly all others: split as published.",
+        "테스트로 표시된 사진이 거의 모든 기관·촬영에 있어 배포처의 분할대로 나눴어요.",
+    ),
+    "marked_test": Text(
+        "Pictures marked test by their publisher are in the test split, with all of their site or capture; none is "
+        "learned from (prepare split --learn-from-test takes them as any others).",
+        "배포처가 테스트로 표시한 사진은 같은 기관이나 촬영의 사진과 함께 테스트 분할에 있고 학습하지 않아요 "
+        "(prepare split --learn-from-test를 주면 구별하지 않아요).",
+    ),
+    "learn_from_test": Text(
+        "Pictures marked test by their publisher are taken as any others, as requested: some are learned from.",
+        "요청한 대로 배포처가 테스트로 표시한 사진을 구별하지 않아요. 일부는 학습에 쓰여요.",
+    ),
     "no_captures": Text(
         "Captures are unknown, so splits may share people. Map a column or use the published file names.",
         "촬영 정보가 없어 분할 사이에 같은 사람이 있을 수 있어요. 해당 열을 지정하거나 원래 파일 이름을 쓰세요.",
@@ -108,6 +134,14 @@ WARNINGS: dict[str, Text] = {
         "그룹이 너무 적어 나누지 못했어요. 모든 사진이 학습 분할에 있어요.",
     ),
 }
+
+# How a repeated import split the pictures.
+KEPT = Text(
+    "Of an earlier import {kept:,} pictures keep their split, {moved:,} change it and {gone:,} are gone; {new:,} are "
+    "new.",
+    "이전 가져오기의 사진 {kept:,}장은 분할이 그대로예요. {moved:,}장은 바뀌고 {gone:,}장은 없어졌어요. 새 사진은 "
+    "{new:,}장이에요.",
+)
 
 # Called with the stage, what is done and how much there is in all.
 Progress = Callable[[str, int, int], None]
@@ -123,6 +157,8 @@ class ImportRequest:
         table, columns: the file of the table, and its column for each field that its name does not tell.
         separator, encoding: of a table whose content does not tell; see `table_file.TableFile`.
         by: one of splits.SPLIT_METHODS; empty means that of an earlier import of the same source, else the safest one.
+            Pictures of an earlier import keep their split unless another method or seed is given.
+        learn_from_test: take pictures marked test by their publisher as any others.
         extract: copy the pictures into the dataset instead of reading them where they are.
     """
 
@@ -135,6 +171,7 @@ class ImportRequest:
     extract: bool = False
     separator: str = ""
     encoding: str = ""
+    learn_from_test: bool = False
 
     def check(self) -> None:
         """Raise ScalpError if there is nothing to read."""
@@ -269,9 +306,13 @@ def _import(request: ImportRequest, folder: Path, processes: int | None, progres
 
 
 def _is_current(request: ImportRequest, before: Dataset) -> bool:
-    return (not request.by or (request.by, request.seed) == (before.parts.get("by"), before.parts.get("seed"))) and (
-        request.extract == (not before.source)
-    )
+    return _splits_alike(request, before) and request.extract == (not before.source)
+
+
+def _splits_alike(request: ImportRequest, before: Dataset) -> bool:
+    """Return whether the request asks for the split that the dataset has."""
+    same = (request.by, request.seed) == (before.parts.get("by"), before.parts.get("seed"))
+    return request.learn_from_test <= bool(before.parts.get("learn_from_test")) and (not request.by or same)
 
 
 # ---- read ----
@@ -469,9 +510,9 @@ def _write(
             _write_report(request, folder, database, 0, warnings, started)
             raise _no_labels(request, database)
         rows["look_alikes"] = number_column(find_near_duplicates(rows["look"].to_numpy(np.uint64)))
-        method, seed = _split_method(request, before, rows)
-        assignment = assign_splits(rows, method, seed)
-        _write_report(request, folder, database, int(images), warnings + _split_warnings(rows, method), started)
+        assignment = _assign(request, before, rows)
+        warnings += _split_warnings(request, before, rows, assignment)
+        _write_report(request, folder, database, int(images), warnings, started, _changes(before, rows, assignment))
         dataset = write_dataset(
             folder,
             request.kind,
@@ -486,13 +527,43 @@ def _write(
         staged.unlink(missing_ok=True)
 
 
-def _split_method(request: ImportRequest, before: Dataset | None, rows: pd.DataFrame) -> tuple[str, int]:
-    """Return the method and seed requested, else those of before if still possible, else the safest method."""
-    if request.by:
-        return request.by, request.seed
-    if before and before.parts["by"] != "all" and is_possible(rows, str(before.parts["by"])):
-        return str(before.parts["by"]), int(str(before.parts["seed"]))
-    return safest_method(rows), request.seed
+def _assign(request: ImportRequest, before: Dataset | None, rows: pd.DataFrame) -> SplitAssignment:
+    """Split as requested, else as before if that is still possible, else by the safest method.
+
+    Rows of before keep their split, so that no test picture becomes one to learn from, or the other way round.
+    """
+    alike = before is not None and _splits_alike(request, before)
+    learn_from_test = request.learn_from_test or bool(alike and before and before.parts.get("learn_from_test"))
+    keeps = before if alike and before and before.parts["by"] != "all" else None  # nothing was trained on that
+    parts = _parts_before(keeps, rows) if keeps else None
+    settled = settle(rows, learn_from_test=learn_from_test, before=parts)
+    by, seed = request.by, request.seed
+    if not by and keeps and is_possible(rows, str(keeps.parts["by"]), settled):
+        by, seed = str(keeps.parts["by"]), int(str(keeps.parts["seed"]))
+    by = by or safest_method(rows, settled)
+    assignment = assign_splits(rows, by, seed, settled, validation_tests=tests_on_validation(request.kind))
+    if not learn_from_test:
+        return assignment
+    return SplitAssignment(assignment.parts, assignment.description | {"learn_from_test": True})
+
+
+def _parts_before(before: Dataset, rows: pd.DataFrame) -> pd.Series:
+    """Return the split that each row had: by its content, else by its id; null for a new row."""
+    parts = before.column("part").astype("object")
+    by_content = dict(zip(before.column("sha256"), parts, strict=True))
+    by_id = dict(zip(before.column("id"), parts, strict=True))
+    return rows["sha256"].map(by_content).fillna(rows["id"].map(by_id))
+
+
+def _changes(before: Dataset | None, rows: pd.DataFrame, assignment: SplitAssignment) -> dict[str, int] | None:
+    """Count the rows that keep, change and lost their split, and new ones; None for a first import."""
+    if before is None:
+        return None
+    parts = _parts_before(before, rows)
+    kept = int((parts == assignment.parts).sum())
+    new = int(parts.isna().sum())
+    gone = int((~before.column("sha256").isin(rows["sha256"]) & ~before.column("id").isin(rows["id"])).sum())
+    return {"kept": kept, "moved": len(rows) - kept - new, "new": new, "gone": gone}
 
 
 def _nothing_readable(folder: Path) -> ScalpError:
@@ -521,9 +592,8 @@ def _stage(path: Path, frames: Iterable[pd.DataFrame], images: int, progress: Pr
 
 def _split_rows(staged: Path) -> pd.DataFrame:
     """Read the columns that splits are assigned by: of all rows at once, so only these."""
-    table = pq.read_table(
-        staged, columns=[*COLUMNS, "official", "look"], read_dictionary=["site", "capture", "official"]
-    )
+    columns = ["id", "sha256", *COLUMNS, "official", "look"]
+    table = pq.read_table(staged, columns=columns, read_dictionary=["site", "capture", "official"])
     rows: pd.DataFrame = table.unify_dictionaries().to_pandas()
     return rows
 
@@ -587,13 +657,25 @@ def _warnings(database: ImportDatabase) -> list[str]:
     return ["folder_labels_only"] if folders and not labels else []
 
 
-def _split_warnings(rows: pd.DataFrame, method: str) -> list[str]:
-    warnings = {"capture": ["split_by_capture"], "all": ["not_split"]}.get(method, [])
+def _split_warnings(
+    request: ImportRequest, before: Dataset | None, rows: pd.DataFrame, assignment: SplitAssignment
+) -> list[str]:
+    by, description = str(assignment.description["by"]), assignment.description
+    warnings = {"capture": ["split_by_capture"], "all": ["not_split"]}.get(by, [])
+    if by == "official" and not request.by and (before is None or before.parts["by"] != by):
+        warnings = ["split_as_published"]
+    warnings += [warning for warning in ("marked_test", "learn_from_test") if description.get(warning)]
     return warnings + (["no_captures"] if rows["capture"].nunique() == len(rows) > 1 else [])
 
 
 def _write_report(
-    request: ImportRequest, folder: Path, database: ImportDatabase, images: int, warnings: list[str], started: float
+    request: ImportRequest,
+    folder: Path,
+    database: ImportDatabase,
+    images: int,
+    warnings: list[str],
+    started: float,
+    changes: dict[str, int] | None = None,
 ) -> None:
     counts = dict(database.rows("SELECT kind, count(*) FROM fault GROUP BY kind ORDER BY kind"))
     ignored = dict(
@@ -609,6 +691,7 @@ def _write_report(
         "ignored": sum(ignored.values()),
         "ignored_endings": ignored,
         "warnings": warnings,
+        "splits": changes,
         "counts": counts,
         "faults": {kind: _first_faults(database, kind) for kind in counts},
     }

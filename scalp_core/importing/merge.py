@@ -13,7 +13,7 @@ from unicodedata import normalize
 import numpy as np
 import pandas as pd
 
-from scalp_core.data.aihub import picture_name
+from scalp_core.data.aihub import official_part, official_parts, official_text, picture_name
 from scalp_core.data.dataset import LABEL_COLUMNS
 from scalp_core.data.zip_files import Fault
 from scalp_core.importing.container_reader import own_name, stem
@@ -127,14 +127,10 @@ def _entry(best: MergeResult, copies: Sequence[Copy]) -> Entry:
         copy.length,
         copy.deflated,
         " ".join(folders),
-        _united({c.official for c in copies if c.official}),
+        official_text(c.official for c in copies if c.official),
         *((named.site, named.device, named.capture, named.region) if named else ("", "", "", "")),
         best.measures,
     )
-
-
-def _united(official: set[str]) -> str:
-    return "both" if len(official) > 1 else "".join(official)
 
 
 def _assign_ids(database: ImportDatabase) -> None:
@@ -156,17 +152,13 @@ def _merge_contents(database: ImportDatabase) -> None:
     for _, alike in groupby(equal, key=itemgetter(0)):
         (_, kept, keeper, kept_name, *_), *others = group = list(alike)
         folders = sorted({folder for entry in group for folder in entry[5].split()})
-        official = _united({part for entry in group for part in _parts(entry[6])})
+        official = official_text(part for entry in group for part in official_parts(entry[6]))
         database.connection.execute(
             "UPDATE entry SET folders = ?, official = ? WHERE rowid = ?", (" ".join(folders), official, kept)
         )
         for _, rowid, _, name, location, *_ in others:
             database.connection.execute("UPDATE entry SET keeper = ? WHERE rowid = ?", (keeper, rowid))
             _add_faults(database, [Fault("same_content", name, location, kept_name)])
-
-
-def _parts(official: str) -> tuple[str, ...]:
-    return ("train", "valid") if official == "both" else (official,) if official else ()
 
 
 def _add_odd_sizes(database: ImportDatabase) -> None:
@@ -243,6 +235,7 @@ def batches(database: ImportDatabase) -> Iterator[pd.DataFrame]:
 class _Row(NamedTuple):
     entry: Entry
     values: tuple[int | None, ...]
+    official: str
     extra: dict[str, str]
 
 
@@ -259,10 +252,10 @@ def _rows(database: ImportDatabase) -> Iterator[_Row]:
         values, faults = _values(entry, joined)
         _add_faults(database, faults)
         texts = [label[-1] for label in joined if label[-1]] + [meta[-1] for meta in metas.of(entry.id)]
-        extra: dict[str, str] = {}
-        for text in texts:
-            extra |= json.loads(text)
-        yield _Row(entry, values, extra)
+        facts: list[dict[str, str]] = [json.loads(text) for text in texts]
+        official, faults = _official(entry, [fact["official"] for fact in facts if "official" in fact])
+        _add_faults(database, faults)
+        yield _Row(entry, values, official, {key: text for fact in facts for key, text in fact.items()})
 
 
 _LABELS_OF_FILES = (
@@ -316,6 +309,18 @@ def _values(entry: Entry, joined: Sequence[tuple[Any, ...]]) -> tuple[tuple[int 
     return tuple(next(iter(values)) if len(values) == 1 else None for values in grades.values()), faults
 
 
+def _official(entry: Entry, words: Sequence[str]) -> tuple[str, list[Fault]]:
+    """Return the publisher's split of a row: by its table, else by its folders; `test` counts wherever it is said.
+
+    A word that is not understood stays as it is written, and a split that would follow it is refused.
+    """
+    marks = {word: official_part(word) for word in words}
+    faults = [Fault("unknown_split", entry.name, entry.location, word) for word, part in marks.items() if part is None]
+    folders = official_parts(entry.official)
+    parts = {part or word for word, part in marks.items()} or folders
+    return official_text(parts | (folders & {"test"})), faults
+
+
 def _list(grades: set[int]) -> str:
     return ", ".join(str(grade) for grade in sorted(grades))
 
@@ -337,7 +342,7 @@ def _frame(rows: Sequence[_Row], metas: Sequence[str]) -> pd.DataFrame:
     texts: dict[str, list[str | None]] = {
         name: [row.extra.get(name) or getattr(row.entry, name) for row in rows] for name in _TEXTS
     }
-    texts["official"] = [row.extra.get("official") or row.entry.official or None for row in rows]
+    texts["official"] = [row.official or None for row in rows]
     texts["folders"] = [row.entry.folders or None for row in rows]
     texts |= {name: [row.extra.get(name) for row in rows] for name in metas}
     columns: dict[str, Any] = {name: pd.array(values, dtype="string") for name, values in texts.items()}

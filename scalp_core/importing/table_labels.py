@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from unicodedata import normalize
 from urllib.parse import unquote
 
-from scalp_core.data.aihub import condition_named, grade_in_words, label_values
+from scalp_core.data.aihub import condition_named, grade_in_words, label_values, official_part
 from scalp_core.data.zip_files import Fault
 from scalp_core.importing.container_reader import join_of, own_name
 from scalp_core.importing.import_db import LabelRow, grades_text
@@ -29,7 +29,6 @@ FIELDS = {
     "region": ("region", "부위"),
     "official": ("official", "split"),
 }
-_OFFICIAL = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "validation": "valid"}
 # As statistics programs, databases and people write that there is nothing.
 _MISSING = {"", "nan", "na", "n/a", "#n/a", "#na", "<na>", "none", "null", "nil", r"\n", "?", ".", "-", "--", "–", "—"}
 _MISSING |= {"결측", "결측치", "미상", "unknown", "missing"}
@@ -134,7 +133,7 @@ def _read_row(
             yield Fault("bad_value", image, where, f"column {places[condition] + 1}, {written}")
     extra = {field: texts[field][:_MAX_META_LENGTH] for field in places if field not in (*Condition, "image")}
     if "official" in extra:
-        extra["official"] = _OFFICIAL.get(extra["official"].casefold(), "")
+        extra["official"] = official_part(extra["official"]) or extra["official"]
     extra = {field: text for field, text in extra.items() if text} | {"image": image}
     text = json.dumps(extra, ensure_ascii=False, sort_keys=True)
     yield join_of(own_name(image.rpartition("/")[2])), image, number, grades_text(values.values()), text

@@ -12,8 +12,12 @@ from scalp_core.data.aihub import (
     FolderName,
     PictureName,
     folder_name,
+    is_called_test,
     label_values,
     meta_values,
+    official_part,
+    official_parts,
+    official_text,
     picture_name,
     readable,
 )
@@ -185,6 +189,45 @@ def test_digit_beats_word_and_inner_folder_outer() -> None:
     assert folder_name(["비듬_3.중증", "[라벨]탈모_1.경증"]) == FolderName(LOSS, 1, None, "labels")
     assert folder_name(["Training", "2.Validation"]).official == "valid"
     assert folder_name([]) == FolderName(None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "official"),
+    [
+        ("train/탈모_3", "train"),
+        ("3.Test/[원천]탈모_3.중증", "test"),
+        ("tree/val/hair_loss/3", "valid"),
+        ("dev/hair_loss/3", "valid"),
+        ("테스트 데이터/탈모_3", "test"),
+        ("2.검증용/탈모_3", "valid"),
+        ("test/Training Hospital/3", "test"),
+        ("train/test_clinic/3", "test"),
+        ("my_test/Training/3", "train"),
+        ("train_test_split/3", None),
+        ("latest/contest/3", None),
+        ("두피 상태 평가/3", None),
+    ],
+)
+def test_a_folder_names_its_part(path: str, official: str | None) -> None:
+    assert folder_name(path.split("/")).official == official
+
+
+@pytest.mark.parametrize(
+    ("word", "part"),
+    [("TRAIN", "train"), ("Train set", "train"), ("dev", "valid"), ("test-1", "test"), ("시험", "test"), ("1", None)],
+)
+def test_a_word_names_its_part(word: str, part: str | None) -> None:
+    assert official_part(word) == part
+
+
+def test_marks_are_read_as_they_were_written() -> None:
+    for parts in (set(), {"train"}, {"train", "valid"}, {"test", "train"}, {"calib", "test", "valid"}):
+        assert official_parts(official_text(parts)) == parts
+    assert official_text({"valid", "train"}) == "both"
+    assert official_parts("fold 1") == official_parts("test fold") == frozenset()
+    assert is_called_test("train test")
+    assert is_called_test("external_test")
+    assert not is_called_test("latest")
 
 
 def test_label_values_are_taken_by_key() -> None:

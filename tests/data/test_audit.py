@@ -157,6 +157,13 @@ def test_overlap_of_publisher_s_split_is_measured(build: Callable[..., Dataset])
     assert set(finding.images[:10]) == {f"p{number:04d}" for number in range(10)}
 
 
+def test_test_pictures_that_are_learned_from_are_found(build: Callable[..., Dataset]) -> None:
+    findings = findings_of(build(lambda table: table.assign(official=["test"] * 2 + ["train"] * (len(table) - 2))))
+    finding = findings["learned_test"]
+    assert (finding.severity.value, finding.images) == ("error", ("p0000", "p0001"))
+    assert "published test pictures" in findings["official_overlap"].text.en
+
+
 def test_a_publisher_without_a_split_is_no_finding(build: Callable[..., Dataset]) -> None:
     assert "official_overlap" not in findings_of(build())
     assert "official_overlap" not in findings_of(build(lambda table: table.assign(official="train")))

@@ -17,6 +17,7 @@ from scalp_core.data.splits import (
     overlap,
     reassign_splits,
     safest_method,
+    settle,
     split_groups,
 )
 from scalp_core.errors import ScalpError
@@ -117,12 +118,117 @@ def published() -> pd.DataFrame:
 
 def test_official_split_tests_on_validation_and_leaks() -> None:
     table = published()
-    assignment = assign_splits(table, "official", 0)
+    assignment = assign_splits(table, "official", 0, validation_tests=True)
     assert (assignment.parts == "test").tolist() == (table["official"] != "train").tolist()
     others = assignment.parts != "test"
     assert set(assignment.parts[others]) == set(PARTS) - {"test"}
     assert spread(table[others], assignment.parts[others], "site") == 1
     assert assignment.description["leaky"] is True
+
+
+def marked(*by_site: str) -> pd.DataFrame:
+    """Two captures of two pictures a site, all of a site marked with one word."""
+    table = rows(len(by_site), captures=2)
+    words = [by_site[int(site)] for site in table["site"]]
+    return table.assign(official=pd.array([word or None for word in words], dtype="string"))
+
+
+def sites_by_part(table: pd.DataFrame, parts: pd.Series) -> dict[str, set[str]]:
+    return {part: set(table.loc[parts == part, "site"]) for part in PARTS}
+
+
+def test_official_split_is_followed_as_marked() -> None:
+    table = marked(*["train"] * 6, *["valid"] * 4, *["test"] * 2)
+    assignment = assign_splits(table, "official", 0)
+    sites = sites_by_part(table, assignment.parts)
+    assert sites["train"] == {f"{site:04d}" for site in range(6)}
+    assert sites["test"] == {"0010", "0011"}
+    assert sites["valid"] | sites["calib"] == {f"{site:04d}" for site in range(6, 10)}
+    assert sites["valid"]
+    assert sites["calib"]
+    description = assignment.description
+    assert (description["rule"], description["cut"], description["leaky"]) == ("as_marked", [], False)
+
+
+@pytest.mark.parametrize(
+    ("words", "cut"),
+    [
+        (["train"] * 8 + ["test"] * 2, ["valid", "calib"]),
+        (["train"] * 8 + ["valid"] * 4, ["test"]),
+        (["train"] * 8 + ["valid"] + ["calib"] + ["test"], []),
+        (["train"] * 7 + [""] + ["calib"] + ["test"], ["valid"]),
+    ],
+)
+def test_missing_splits_are_cut_from_training(words: list[str], cut: list[str]) -> None:
+    table = marked(*words)
+    assignment = assign_splits(table, "official", 0)
+    assert assignment.description["cut"] == cut
+    assert set(assignment.parts) == set(PARTS)
+    assert spread(table, assignment.parts, "capture") == 1
+    for part in ("calib", "test"):
+        of_it = table["official"] == part
+        assert (assignment.parts[of_it] == part).all()
+    assert not assignment.parts[table["official"] == "valid"].isin(["train", "test"]).any()
+
+
+def test_unknown_split_words_are_listed() -> None:
+    with pytest.raises(ScalpError, match="“fold 1”, “fold 2”") as caught:
+        assign_splits(marked("train", "fold 2", "test", "fold 1"), "official", 0)
+    assert caught.value.code == "unknown_split"
+
+
+@pytest.mark.parametrize("by", ["site", "capture", "all"])
+@pytest.mark.parametrize("word", ["test", "train test", "external_test"])
+def test_marked_pictures_are_tested_by_every_method(by: str, word: str) -> None:
+    table = marked(*[""] * 8, *[word] * 2, "")
+    alike = pd.Series(pd.NA, index=table.index, dtype="Int32")
+    alike.iloc[[0, 39]] = 1  # a near-duplicate of a marked picture
+    table = table.assign(look_alikes=alike)
+    parts = assign_splits(table, by, 0).parts
+    of_mark = table["official"].notna()
+    assert (parts[of_mark] == "test").all()
+    assert parts.iloc[0] == "test"
+    assert spread(table.dropna(subset="look_alikes"), parts[alike.notna()], "look_alikes") == 1
+    assert set(parts) == (set(PARTS) if by != "all" else {"train", "test"})
+
+
+def test_marked_pictures_are_learned_from_when_requested() -> None:
+    table = marked(*[""] * 3, "test")
+    assert set(assign_splits(table, "all", 0, settle(table, learn_from_test=True)).parts) == {"train"}
+
+
+def test_scattered_test_pictures_leave_the_published_split() -> None:
+    table = rows(10).assign(official=pd.array(["train", "test"] * 30, dtype="string"))
+    assert safest_method(table) == "official"
+    assert (assign_splits(table, "official", 0).parts[1::2] == "test").all()
+    with pytest.raises(ScalpError, match="settled"):
+        assign_splits(table, "site", 0)
+
+
+def test_settled_groups_keep_their_split() -> None:
+    table = rows(20)
+    before = assign_splits(table, "site", 0).parts
+    more = pd.concat([table, rows(30).iloc[20 * 6 :]], ignore_index=True)
+    parts = assign_splits(more, "site", 0, settle(more, before=before.reindex(more.index))).parts
+    assert (parts.iloc[: len(table)] == before).all()
+    assert spread(more, parts, "site") == 1
+    assert set(parts.iloc[len(table) :]) == set(PARTS)
+    # A new near-duplicate ties two of them: from test to training a picture may go, not back.
+    train, test = (int(before[before == part].index[0]) for part in ("train", "test"))
+    tied = pd.Series(pd.NA, index=more.index, dtype="Int32")
+    tied.iloc[[train, test]] = 1
+    parts = assign_splits(
+        more.assign(look_alikes=tied), "site", 0, settle(more, before=before.reindex(more.index))
+    ).parts
+    assert parts.iloc[train] == parts.iloc[test] == "train"
+
+
+def test_learned_pictures_stay_out_of_test() -> None:
+    table = rows(20)
+    learned = (table["site"] < "0010").to_numpy()
+    parts = assign_splits(table, "site", 0, settle(table, learned=learned)).parts
+    assert set(parts[learned]) == {"train"}
+    assert set(parts) == set(PARTS)
 
 
 def test_overlap_counts_what_training_has_seen() -> None:
@@ -134,7 +240,7 @@ def test_overlap_counts_what_training_has_seen() -> None:
     table.loc[[71, 0], "look_alikes"] = 4
     table.loc[[70, 69], "look_alikes"] = 5
     assert overlap(table, tested)["look_alikes"] == 0.0556
-    assert assign_splits(table, "official", 0).description["overlap"] == overlap(table, tested)
+    assert assign_splits(table, "official", 0, validation_tests=True).description["overlap"] == overlap(table, tested)
 
 
 def test_reassigning_splits_changes_nothing_else(folders: Folders, tiny_data: Dataset) -> None:

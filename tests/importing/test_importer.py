@@ -665,6 +665,7 @@ def test_a_killed_renewal_leaves_the_old_pictures_readable(folders: Folders, tmp
     tree = tmp_path / "tree"
     truth = build_tree(tree, styles=("stored",), damaged=False, sites=9)
     of_tree(tree, "killed")
+    of_tree(tree, "calm")
     added = "0077_A2LEBJJDE00077O_1602578303771_2"
     write_zip(tree / TOP / "Training" / "[원천]탈모_3.더.zip", [(f"{added}_TH.jpg", jpeg(77))])
     kill_at(moment, tree)

@@ -127,7 +127,17 @@ def test_publisher_names_join_in_any_case(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "official"), [("Training", "train"), ("val", "valid"), ("validation", "valid"), ("holdout", None)]
+    ("word", "official"),
+    [
+        ("Training", "train"),
+        ("val", "valid"),
+        ("검증용", "valid"),
+        ("calibration", "calib"),
+        ("Test set 1", "test"),
+        ("hold-out", "test"),
+        ("fold 3", "fold 3"),
+        ("", None),
+    ],
 )
 def test_the_publisher_s_split_in_its_usual_words(tmp_path: Path, word: str, official: str | None) -> None:
     (row,) = labels(written(tmp_path, f"image,value_1,split\n1.jpg,1,{word}\n"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import Folders
-from support.aihub_tree import build_tree, csv_table, folders_tree
+from support.aihub_tree import build_tree, csv_table, folders_tree, jpeg
 
 from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, open_dataset
 from training import prepare
@@ -154,6 +154,29 @@ def test_split_deals_anew_and_says_what_leaks(imported: Dataset, capsys: pytest.
     tested = index[index["part"] == "test"]
     assert set(tested["official"]) == {"valid", "both"}
     assert f"{100 * (tested['official'] == 'both').mean():.1f} % the same file" in leak
+
+
+def test_marked_test_is_learned_from_on_request(
+    tmp_path: Path, folders: Folders, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "images").mkdir()
+    lines_of_table = ["file,site,value_1,split"]
+    for number in range(20):
+        (tmp_path / "images" / f"{number}.jpg").write_bytes(jpeg(number))
+        lines_of_table.append(f"{number}.jpg,s{number},{number % 4},{'test' if number < 4 else 'train'}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines_of_table))
+    command = ["csv", str(tmp_path / "labels.csv"), "--images", str(tmp_path / "images"), "--name", "mine"]
+    assert prepare.main(command) == 0
+    index = open_dataset("mine").index
+    assert set(index.loc[index["official"] == "test", "part"]) == {"test"}
+    assert any("marked test" in line for line in lines(capsys))
+    assert prepare.main(["split", "mine", "--by", "official"]) == 0
+    output = lines(capsys)
+    assert any("test pictures as published" in line for line in output)
+    assert "Cut from training: valid, calib." in output
+    assert prepare.main(["split", "mine", "--by", "all", "--learn-from-test"]) == 0
+    assert set(open_dataset("mine").index["part"]) == {"train"}
+    assert any("as requested" in line for line in lines(capsys))
 
 
 def test_audit_speaks_to_people_and_to_programs(imported: Dataset, capsys: pytest.CaptureFixture[str]) -> None:

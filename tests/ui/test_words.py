@@ -37,7 +37,7 @@ FAMILIES = {
     "gate_{}": ("too_small", "blurred", "over_exposed", "too_dark", "not_a_scalp"),
     "field_{}": ("id", *NAMED, *MEASURED, "look_alikes"),
     "confuser_{}": tuple(CONFUSERS),
-    "official_{}": ("train", "valid", "both"),
+    "official_{}": (*PARTS, "both"),
     "count_{}": ("images", "captures", "sites"),
     "view_{}": (
         "pictures",

@@ -1,7 +1,7 @@
 """Names of index columns and of their values, in the reader's language."""
 
 from scalp_core.charts.dataset_charts import grade_name
-from scalp_core.data.aihub import META_ANSWERS, META_FIELDS
+from scalp_core.data.aihub import META_ANSWERS, META_FIELDS, official_parts
 from scalp_core.data.dataset import LABEL_COLUMNS
 from scalp_core.data.filters import NONE
 from scalp_core.labels import META, REGIONS, Condition
@@ -34,8 +34,8 @@ def value_name(column: str, value: str, say: Say) -> str:
         return say.part(value)
     if column == "region" and value in REGIONS:
         return say.of(REGIONS[value])
-    if column == "official" and value in ("train", "valid", "both"):
-        return say(f"official_{value}")
+    if column == "official" and official_parts(value):
+        return ", ".join(say(f"official_{part}") for part in value.split())
     if column.startswith(META) and value in META_ANSWERS:
         return say.of(META_ANSWERS[value])
     return value or say("unknown")

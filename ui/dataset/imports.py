@@ -8,11 +8,11 @@ import streamlit as st
 from scalp_core.access import access
 from scalp_core.data.dataset import Dataset, list_datasets
 from scalp_core.data.relocation import relocate
-from scalp_core.data.splits import SPLIT_METHODS
+from scalp_core.data.splits import OFFICIAL_RULES, SPLIT_METHODS
 from scalp_core.errors import ScalpError, Text
 from scalp_core.importing import background
 from scalp_core.importing.background import STAGES, ImportTask
-from scalp_core.importing.importer import FAULT_LIST, FAULTS, KINDS, WARNINGS, ImportRequest, read_report
+from scalp_core.importing.importer import FAULT_LIST, FAULTS, KEPT, KINDS, WARNINGS, ImportRequest, read_report
 from ui.access import change_button, change_form_button
 from ui.choices import turn_to_dataset
 from ui.downloads import offer_file
@@ -118,6 +118,11 @@ def _show_split(dataset: Dataset, say: Say) -> None:
         return
     st.subheader(say("split_how"))
     st.markdown(f"{say.plain(SPLIT_METHODS[way])} · {say('seed')} {literal(dataset.parts.get('seed'))}")
+    if (rule := str(dataset.parts.get("rule", ""))) in OFFICIAL_RULES:
+        st.caption(say.plain(OFFICIAL_RULES[rule]))
+    for warning in ("marked_test", "learn_from_test"):
+        if dataset.parts.get(warning):
+            st.warning(say.plain(WARNINGS[warning]), icon=":material/warning:")
     st.caption(say("split_anew"))
     st.code(f"python -m training.prepare split {dataset.name} --by site --seed 0", language="bash")
 
@@ -130,7 +135,11 @@ def _show_report(dataset: Dataset, say: Say) -> None:
     st.text(report["source"])
     facts = {key: report[key] for key in ("images", "files", "labels", "seconds")}
     st.markdown(say("import_facts", created=report["created"], **facts))
+    if changes := report.get("splits"):
+        st.markdown(literal(say.of(KEPT).format(**changes)))
     for warning in report["warnings"]:
+        if warning in ("marked_test", "learn_from_test"):
+            continue  # a matter of the split, which may have changed since
         st.warning(say.plain(WARNINGS[warning]), icon=":material/warning:")
     if not report["counts"]:
         st.success(say("import_faultless"), icon=":material/check_circle:")

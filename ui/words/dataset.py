@@ -38,6 +38,8 @@ WORDS = {
     "field_official": Text("Published split", "배포처 분할"),
     "official_train": terms.SPLITS["train"],
     "official_valid": terms.SPLITS["valid"],
+    "official_calib": terms.SPLITS["calib"],
+    "official_test": terms.SPLITS["test"],
     "official_both": Text("both", "둘 다"),
     "field_sharpness": Text("Sharpness", "선명도"),
     "field_lightness": Text("Lightness (L*)", "명도 (L*)"),
