@@ -3,10 +3,8 @@
 import os
 import resource
 import shutil
-import signal
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import httpx2 as httpx
@@ -20,7 +18,6 @@ from scalp_core.files import is_locked
 from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import State
-from training.cli import COMMANDS
 
 USER = 54321  # has no entry and no home
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
@@ -104,17 +101,3 @@ def test_the_runtime_reports_to_no_maker(tmp_path: Path) -> None:
     done = run("-c", "import scalp_core, onnxruntime", env={**os.environ, "HOME": str(tmp_path), "CI": ""})
     assert done.returncode == 0
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_reader_that_left_is_no_error() -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    done = run("-m", "training.cli", stdout=writing, stderr=subprocess.PIPE)
-    os.close(writing)
-    assert (done.returncode, done.stderr) == (-signal.SIGPIPE, "")
-
-
-@pytest.mark.parametrize("module", [module for module, _ in COMMANDS.values() if module.startswith("training")])
-def test_every_command_starts_the_same_way(module: str) -> None:
-    source = Path(str(import_module(module).__file__)).read_text(encoding="utf-8")
-    assert source.endswith('if __name__ == "__main__":\n    execute(main)\n')

@@ -28,7 +28,6 @@ def test_help_screen_names_every_command() -> None:
         "cli",
         "command_line",
         "demo",
-        "entry",
         "markdown",
     }
     named = {line.split()[0].replace("-", "_") for line in done.stdout.splitlines() if line.startswith("  ")}

@@ -19,7 +19,6 @@ from scalp_core.metrics.verdict import Verdict
 from scalp_core.runs.duration import duration, estimate, measure
 from scalp_core.runs.recipe import Recipe
 from training.command_line import explained
-from training.entry import execute
 from training.markdown import markdown_table
 from training.train import INTERRUPTED, add_recipe, recipe_of, train_all
 
@@ -203,4 +202,4 @@ def draw(table: pd.DataFrame, names: Mapping[str, str], path: Path, title: str, 
 
 
 if __name__ == "__main__":
-    execute(main)
+    sys.exit(main())

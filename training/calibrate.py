@@ -4,6 +4,7 @@ Pages and REST use the new ones at once; the previous operating point is kept be
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 import pandas as pd
@@ -17,7 +18,6 @@ from scalp_core.metrics.operating_point import MIN_IMAGES, fit
 from scalp_core.runs.run import Run, not_writable
 from scalp_core.runs.store import find_finished
 from training.command_line import explained
-from training.entry import execute
 
 # The calibration split flatters, as everything was fitted on it; nothing was fitted on the validation split.
 _PARTS = ("calib", "valid")
@@ -116,4 +116,4 @@ def _reached(predictions: pd.DataFrame, condition: Condition, part: str) -> dict
 
 
 if __name__ == "__main__":
-    execute(main)
+    sys.exit(main())

@@ -3,10 +3,11 @@
 import os
 import runpy
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 
 from scalp_core.paths import APP, artifacts_folder, data_folder
-from training.entry import execute
+from training.command_line import explained
 
 # Command → its module, and a line for the help screen. `python -m MODULE` is the same command.
 COMMANDS = {
@@ -28,14 +29,16 @@ _SERVE = "dashboard and REST on one port (PORT, HOST)"
 
 def main() -> None:
     """Run the command that the first argument names."""
-    command, *arguments = sys.argv[1:] or ["--help"]
-    if command == "serve":
-        _serve(arguments)
+    words = sys.argv[1:]
+    if words[:1] == ["serve"]:
+        _serve(words[1:])
     else:
-        execute(lambda: _run(command, arguments))
+        sys.exit(_run(words))
 
 
-def _run(command: str, arguments: list[str]) -> int:
+@explained
+def _run(words: Sequence[str] | None) -> int:
+    command, *arguments = words or ["--help"]
     if command in ("--help", "-h", "help"):
         print(_help())
         return 0

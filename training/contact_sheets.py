@@ -5,6 +5,7 @@ of pictures as in a dataset.
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,6 @@ from scalp_core.synthetic.drawing.scene import CASTS, CONFUSERS
 from scalp_core.synthetic.fidelity import frame_of, pictures_of, scene_of
 from scalp_core.synthetic.generate import render_picture
 from training.command_line import explained
-from training.entry import execute
 
 FOLDER = Path("docs") / "contact_sheets"
 TILE_WIDTH, TILE_HEIGHT = 292, 219
@@ -122,4 +122,4 @@ def _paper(width: int, height: int) -> Pixels:
 
 
 if __name__ == "__main__":
-    execute(main)
+    sys.exit(main())

@@ -10,7 +10,6 @@ from scalp_core.runs.champions import champions
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import finished_runs
 from training.command_line import Bar, explained
-from training.entry import execute
 
 
 @explained
@@ -36,4 +35,4 @@ def _wanted(answering: bool) -> list[Run]:
 
 
 if __name__ == "__main__":
-    execute(main)
+    sys.exit(main())

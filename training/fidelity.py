@@ -4,11 +4,11 @@ Exit code 1 where a figure lies outside its range.
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from scalp_core.synthetic.fidelity import Check, checks
 from training.command_line import explained
-from training.entry import execute
 from training.markdown import markdown_table
 
 HEADER = ("cue", "grade or cast", "target", "ours", "verdict")
@@ -45,4 +45,4 @@ def as_text(rows: Sequence[tuple[str, ...]]) -> str:
 
 
 if __name__ == "__main__":
-    execute(main)
+    sys.exit(main())

@@ -16,7 +16,6 @@ from scalp_core.runs.champions import judged_on
 from scalp_core.runs.run import Run, Serving
 from scalp_core.runs.store import find_finished, finished_runs
 from training.command_line import Bar, explained
-from training.entry import execute
 from training.markdown import markdown_table
 
 
@@ -115,4 +114,4 @@ def _name(serving: Serving) -> str:
 
 
 if __name__ == "__main__":
-    execute(main)
+    sys.exit(main())

@@ -18,7 +18,6 @@ from scalp_core.inference.predict import Graders, graders
 from scalp_core.labels import CONDITIONS, Condition, find_condition
 from scalp_core.runs.store import find_finished
 from training.command_line import Bar, explained
-from training.entry import execute
 
 
 @explained
@@ -146,4 +145,4 @@ def _counts(numbers: Mapping[str, int]) -> str:
 
 
 if __name__ == "__main__":
-    execute(main)
+    sys.exit(main())

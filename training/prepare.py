@@ -26,7 +26,6 @@ from scalp_core.synthetic.generate import PRIORS, make_dataset
 from scalp_core.terms import singular
 from training import demo
 from training.command_line import Bar, explained
-from training.entry import execute
 
 _EXAMPLES = 3  # of each kind of fault, on the screen
 
@@ -347,4 +346,4 @@ def _audit(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    execute(main)
+    sys.exit(main())

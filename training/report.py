@@ -29,7 +29,6 @@ from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_run, finished_runs
 from scalp_core.synthetic.label_noise import ceiling
 from training.command_line import explained
-from training.entry import execute
 from training.markdown import markdown_table
 
 _COLUMNS = {
@@ -260,4 +259,4 @@ _NAMES = [condition.code.replace("_", " ") for condition in CONDITIONS]
 
 
 if __name__ == "__main__":
-    execute(main)
+    sys.exit(main())

@@ -25,7 +25,6 @@ from scalp_core.runs.store import check_recipe, finished_runs, list_runs
 from scalp_core.synthetic.generate import make_dataset
 from training import demo
 from training.command_line import Bar, explained
-from training.entry import execute
 from training.train import INTERRUPTED, add_recipe, recipe_of, train_all
 
 # The smallest variant of each family.
@@ -197,4 +196,4 @@ def _print_results(runs: Sequence[Run]) -> None:
 
 
 if __name__ == "__main__":
-    execute(main)
+    sys.exit(main())

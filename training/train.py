@@ -23,7 +23,6 @@ from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import check_recipe, find_run
 from training.command_line import Bar, explained
-from training.entry import execute
 
 _POLL = 0.5  # seconds
 INTERRUPTED = 130  # exit code, as shells have it
@@ -196,4 +195,4 @@ def _report_end(run: Run) -> int:
 
 
 if __name__ == "__main__":
-    execute(main)
+    sys.exit(main())

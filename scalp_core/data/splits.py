@@ -136,7 +136,7 @@ def is_possible(rows: pd.DataFrame, method: str, settled: Settled | None = None)
         return True
     settled = settled or settle(rows)
     members = joined_groups(rows, method)
-    assigned = _settled_groups(members, settled.of(np.ones(len(rows), dtype=bool)), list(PARTS))
+    assigned = _settled_groups(members, settled, list(PARTS))
     return _lacking(assigned, len(PARTS)) <= 0
 
 

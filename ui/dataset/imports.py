@@ -9,7 +9,7 @@ from scalp_core.access import access
 from scalp_core.data.dataset import Dataset, list_datasets
 from scalp_core.data.relocation import relocate
 from scalp_core.data.splits import OFFICIAL_RULES, SPLIT_METHODS
-from scalp_core.errors import ScalpError, Text
+from scalp_core.errors import ScalpError
 from scalp_core.importing import background
 from scalp_core.importing.background import STAGES, ImportTask
 from scalp_core.importing.importer import FAULT_LIST, FAULTS, KEPT, KINDS, WARNINGS, ImportRequest, read_report
@@ -93,7 +93,7 @@ def _stage_words(task: ImportTask, say: Say) -> Markdown:
 
 
 def _show_moved(dataset: Dataset, say: Say) -> None:
-    st.error(say("moved", folder=say.plain(Text(dataset.source, dataset.source))), icon=":material/drive_file_move:")
+    st.error(say("moved", folder=dataset.source), icon=":material/drive_file_move:")
     if background.allowed_folder() is None:
         st.code(f"python -m training.prepare relocate {dataset.name} FOLDER", language="bash")
         return
