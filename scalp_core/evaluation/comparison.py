@@ -128,13 +128,13 @@ def newest_and_best(models: Sequence[Model], condition: Condition, most: int = 5
 
     All of them learned from one dataset, the newest one's: others differ in what they were taught, not in how.
     """
-    kappas = {model: score(model.runs[0], condition, "valid") for model in models}
-    grading = [model for model in models if kappas[model] is not None] or list(models)
+    kappas = {model.key: score(model.runs[0], condition, "valid") for model in models}
+    grading = [model for model in models if kappas[model.key] is not None] or list(models)
     if not grading:
         return []
     newest = max(grading, key=lambda model: max(run.created for run in model.runs))
     alike = [model for model in grading if model.recipe.data == newest.recipe.data]
-    best = sorted(alike, key=lambda model: -(kappas[model] or 0.0))
+    best = sorted(alike, key=lambda model: -(kappas[model.key] or 0.0))
     return list(dict.fromkeys(model.key for model in (newest, *best)))[:most]
 
 

@@ -144,12 +144,12 @@ class _Report:
 
     @property
     def warnings(self) -> list[Text]:
-        """What spoils figures: pictures learned from before, and runs that learned from synthetic pictures."""
-        drawn = [run.id for run in self.runs if run.synthetic and not self.synthetic]
-        origin = [
-            Text(f"{', '.join(drawn)}: {text.en}", f"{', '.join(drawn)}: {text.ko}") for text in [_DRAWN] if drawn
-        ]
-        return [text for model in self.models for text in model.warnings] + origin
+        """Return what spoils figures: pictures learned from before, and runs that learned from synthetic pictures."""
+        warnings = [text for model in self.models for text in model.warnings]
+        synthetic = ", ".join(run.id for run in self.runs if run.synthetic and not self.synthetic)
+        if synthetic:
+            warnings.append(Text(f"{synthetic}: {_DRAWN.en}", f"{synthetic}: {_DRAWN.ko}"))
+        return warnings
 
     def say(self, key: str, **values: object) -> str:
         return _WORDS[key](self.language).format(**values)
