@@ -40,7 +40,7 @@ from ui.words import Say
 
 VIEWS = ("pictures", "labels", "map", "audit", "import")
 # What stays as it is in Korean: names, units and what people type.
-NOT_TRANSLATED = {"mine", "tiny", "AI", "Hub", "CSV", "zip", "CIE", "px", "kB", "Training", "Validation"}
+NOT_TRANSLATED = {"mine", "tiny", "AI", "Hub", "CSV", "xlsx", "zip", "CIE", "px", "kB", "Training", "Validation"}
 MARKUP = "<b onclick=alert(1)>**[x](javascript:alert(1))**</b>"
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
