@@ -9,6 +9,7 @@ import streamlit as st
 from scalp_core.evaluation.comparison import ExcludedRun, Model, list_candidates, newest_and_best
 from scalp_core.labels import Condition
 from scalp_core.metrics.metrics import HEADLINE, METRICS
+from scalp_core.runs.ancestry import MARK
 from ui.choices import choose, choose_condition, choose_dataset, choose_from_list, choose_some
 from ui.compare.best_models import show_best_models
 from ui.compare.confusion_matrices import show_confusion_matrices
@@ -46,6 +47,7 @@ def compare(say: Say) -> None:
         part, metric = _choose_part_and_metric(say, view)
         if selected:
             selection = ModelSelection(dataset, condition, part, selected, metric)
+            _show_warnings(selection, say)
             VIEWS[view](selection, say)
             _offer_report(say, selection, excluded)
         else:
@@ -53,6 +55,19 @@ def compare(say: Say) -> None:
     else:
         st.info(say("compare_none", data=dataset.name))
     _show_excluded(say, excluded)
+
+
+def _show_warnings(selection: ModelSelection, say: Say) -> None:
+    """Show what spoils figures: pictures that were learned from before, and runs that learned from synthetic ones."""
+    for model in selection.models:
+        for text in model.warnings:
+            if model.leaks:
+                st.error(f"{MARK} {say.plain(text)}", icon=":material/error:")
+            else:
+                st.caption(say.plain(text))
+    runs = [run.id for model in selection.models for run in model.runs if run.synthetic]
+    if runs and not selection.dataset.synthetic:
+        st.warning(say("compare_synthetic", runs=", ".join(runs)), icon=":material/draw:")
 
 
 def _choose_part_and_metric(say: Say, view: str) -> tuple[str, str]:

@@ -54,13 +54,20 @@ def _row(say: Say, run: Run) -> dict[str, object]:
     return {
         say("state"): state,
         say("architecture"): recipe.architecture,
-        say("data_set"): recipe.data + (f" ({say('synthetic')})" if run.synthetic else ""),
+        say("data_set"): recipe.data + _origin_words(say, run),
         say("conditions"): ", ".join(say.of(c.text) for c in recipe.conditions) if some else say("retrain_six"),
         say("epochs_done"): f"{epochs} / {recipe.epochs}",
         say("mean_qwk"): kappa,
         say("created"): run.created[:16].replace("T", " "),
         say("run"): run.id,
     }
+
+
+def _origin_words(say: Say, run: Run) -> str:
+    """Say whether it learned from synthetic pictures, itself or through the run that it started from."""
+    if run.synthetic_data:
+        return f" ({say('synthetic')})"
+    return f" ({say('runs_from_synthetic')})" if run.synthetic else ""
 
 
 def _state_words(say: Say, run: Run) -> tuple[str, str, str]:

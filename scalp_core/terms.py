@@ -127,8 +127,8 @@ SYNTHETIC_DATA = Text(
     "합성(SYNTHETIC) 데이터: 프로그램이 렌더링한 사진이에요. 여기서 나온 결과는 실제 두피에 적용할 수 없어요.",
 )
 SYNTHETIC_MODEL = Text(
-    "Trained on SYNTHETIC data: these grades mean nothing for real scalps.",
-    "합성(SYNTHETIC) 데이터로 학습한 모델: 실제 두피에 대한 등급은 의미가 없어요.",
+    "Trained on SYNTHETIC data, or started from a model that was: these grades mean nothing for real scalps.",
+    "합성(SYNTHETIC) 데이터로 학습했거나 그런 모델에서 시작한 모델: 실제 두피에 대한 등급은 의미가 없어요.",
 )
 
 

@@ -1,18 +1,28 @@
 """Nothing marked test is learned from, and no group crosses splits: read from indexes and run folders alone."""
 
 import csv
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Folders
+from conftest import TINY, Folders, Trained
 from support.aihub_tree import REGIONS, Picture, jpeg, label_json
+from support.training_fixtures import train_run
 
+from scalp_core.data.dataset import Dataset, open_dataset
+from scalp_core.data.index_writer import write_dataset
+from scalp_core.evaluation.comparison import list_candidates
 from scalp_core.importing.importer import ImportRequest, import_tree, read_report
 from scalp_core.labels import CONDITIONS
+from scalp_core.runs.ancestry import MARK, learned_pictures, overlap_before, overlap_of
+from scalp_core.runs.queue import create_run
+from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.run import Run
+from training import prepare, report, train
 
 # Whatever the kind of data: captures of two pictures at each site, the last sites marked as the kind marks them.
 SITES, MORE = 12, 15
@@ -146,3 +156,96 @@ def test_no_picture_crosses_splits_after_imports(name: str, folders: Folders, tm
     new = len(after) - len(kept)
     assert report["splits"] == {"kept": len(kept), "moved": 0, "new": new, "gone": len(before) - len(kept)}
     assert new >= 4 * (MORE - SITES)
+
+
+# ---- runs ----
+
+
+def photographs(folders: Folders, source: Dataset, parts: dict[str, str]) -> Dataset:
+    """The pictures of a dataset as if they were photographs, each split under another name."""
+    rows = source.index.reset_index(drop=True).drop(columns=[name for name in source.columns if "severity" in name])
+    rows["part"] = rows["part"].astype("object").map(lambda part: parts.get(part, part))
+    return write_dataset(folders.data / "photographs", "csv", {}, rows, source=str(source.folder))
+
+
+@pytest.fixture
+def source(trained: Trained, folders: Folders) -> Run:
+    """A finished run on synthetic pictures, and its dataset, in this test's own folders."""
+    shutil.copytree(trained.dataset.folder, folders.data / "tiny")
+    shutil.copytree(trained.run.folder, folders.artifacts / "source")
+    return Run(folders.artifacts / "source")
+
+
+HEAD = Recipe(**TINY | {"data": "photographs", "weights": "run:source"}, learns="head", epochs=1)
+
+
+def test_a_run_remembers_what_its_ancestors_learned(
+    source: Run, folders: Folders, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = photographs(folders, open_dataset("tiny"), {"train": "test", "test": "train"})
+    learned_there = set(open_dataset("tiny").index.query("part == 'train'")["sha256"])
+    train._print_plan(HEAD, measured=False)
+    assert "learned from pictures that it is judged on" in capsys.readouterr().out
+    train_run(create_run(HEAD, "second"))
+    second = Run(folders.artifacts / "second")
+    third = create_run(replace(HEAD, weights="run:second"), "third")
+    train_run(third)
+    assert "learned from pictures" in capsys.readouterr().out
+
+    for run in (second, third):
+        table = pd.read_parquet(run.folder / "learned.parquet")
+        assert set(table["sha256"]) == learned_there | set(mine.index.query("part == 'train'")["sha256"])
+        assert learned_pictures(run).complete
+        overlap = overlap_of(run, mine)
+        assert overlap.seen == {"valid": 0, "calib": 0, "test": len(learned_there)}
+        assert overlap.judged["test"] == len(learned_there)
+        run.verify()
+        assert run.synthetic
+        assert not run.synthetic_data
+    models, _ = list_candidates(mine)
+    assert [model.name.endswith(MARK) for model in models] == [True, True]
+    assert report.main(["--data", "photographs"]) == 0
+    output = capsys.readouterr().out
+    assert f"third {MARK}" in output
+    assert f"{len(learned_there)} of {len(learned_there)} test pictures" in output
+    assert "SYNTHETIC" in output
+
+    # What was learned from is still known when the runs before are gone; a run without its file does not know.
+    shutil.rmtree(source.folder)
+    shutil.rmtree(second.folder)
+    assert third.synthetic
+    assert learned_pictures(third).complete
+    (third.folder / "learned.parquet").unlink()
+    assert not learned_pictures(third).complete
+    assert "not known" in str(overlap_of(third, photographs(folders, mine, {})).text("third"))
+
+
+def test_split_keeps_earlier_learning_out_of_test(source: Run, folders: Folders) -> None:
+    mine = photographs(folders, open_dataset("tiny"), {"train": "test", "test": "train"})
+    before = overlap_before(HEAD, mine)
+    assert before.leaks
+    assert prepare.main(["split", "photographs", "--by", "capture", "--keep-out-of-test", "source"]) == 0
+    after = overlap_before(HEAD, open_dataset("photographs"))
+    assert not after.leaks
+    assert all(after.judged.values())
+
+
+def test_runs_of_earlier_versions_are_derived_or_unknown(source: Run, folders: Folders) -> None:
+    (source.folder / "learned.parquet").unlink()
+    tiny = open_dataset("tiny")
+    assert learned_pictures(source).sha256 == set(tiny.index.query("part == 'train'")["sha256"])
+    assert learned_pictures(source).complete
+    shutil.rmtree(tiny.folder)
+    assert not learned_pictures(source).complete
+
+
+def test_rendered_pictures_among_others_are_counted(source: Run, folders: Folders, tmp_path: Path) -> None:
+    tiny = open_dataset("tiny")
+    folder = tmp_path / "tree" / "hair_loss" / "1"
+    folder.mkdir(parents=True)
+    for number, name in enumerate(tiny.index["path"].iloc[:3]):
+        shutil.copy(tiny.folder / name, folder / f"r{number}.jpg")
+    (folder / "p.jpg").write_bytes(jpeg(1))
+    mixed = import_tree(ImportRequest("folders", str(tmp_path / "tree")), "mixed", processes=1)
+    assert mixed.synthetic
+    assert mixed.made["synthetic"] == 3

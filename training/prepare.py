@@ -21,6 +21,8 @@ from scalp_core.importing.table_file import SEPARATORS
 from scalp_core.importing.table_labels import FIELDS
 from scalp_core.labels import Condition
 from scalp_core.paths import data_folder
+from scalp_core.runs.ancestry import learned_pictures
+from scalp_core.runs.store import find_run
 from scalp_core.synthetic.aihub_export import check_folder, write_aihub_tree
 from scalp_core.synthetic.generate import PRIORS, make_dataset
 from scalp_core.terms import singular
@@ -128,6 +130,14 @@ def _add_changes(commands: Commands) -> None:
     )
     parts.add_argument("--seed", type=_seed, default=0)
     _learning_option(parts)
+    parts.add_argument(
+        "--keep-out-of-test",
+        action="append",
+        default=[],
+        metavar="RUN",
+        help="pictures that this run or its ancestors learned from stay in the training split, with all of their site "
+        "or capture, so that a run that starts from it is judged on others; may be given several times",
+    )
     parts.set_defaults(command=_split)
 
     moved = commands.add_parser("relocate", help="say where the folder of a dataset's pictures has moved to")
@@ -307,14 +317,30 @@ class _Bars:
 
 def _split(options: argparse.Namespace) -> None:
     dataset = open_dataset(options.name)
-    dataset = reassign_splits(dataset, options.by, options.seed, learn_from_test=options.learn_from_test)
+    earlier = {run_id: learned_pictures(find_run(run_id)) for run_id in options.keep_out_of_test}
+    learned = frozenset(sha256 for pictures in earlier.values() for sha256 in pictures.sha256)
+    dataset = reassign_splits(
+        dataset, options.by, options.seed, learn_from_test=options.learn_from_test, learned=learned
+    )
     _report(dataset)
+    _report_kept_out(dataset, learned)
+    for run_id, pictures in earlier.items():
+        if not pictures.complete:
+            print(f"Not all that run {run_id} or its ancestors learned from is known: some may be in test.")
     print(f"How it is split: {SPLIT_METHODS[options.by].en} (seed {options.seed}).")
     _report_official(dataset)
     for warning in ("marked_test", "learn_from_test"):
         if dataset.parts.get(warning):
             print(WARNINGS[warning].en)
     print("Runs that were judged on the former split are no longer compared with new ones.")
+
+
+def _report_kept_out(dataset: Dataset, learned: frozenset[str]) -> None:
+    """Print where pictures are that earlier runs learned from, if there are any."""
+    parts = dataset.column("part")[dataset.column("sha256").isin(learned).to_numpy()]
+    if len(parts):
+        places = ", ".join(f"{(parts == part).sum():,} {part}" for part in PARTS)
+        print(f"Learned from by earlier runs: {len(parts):,} pictures of this dataset, now in {places}.")
 
 
 def _report_official(dataset: Dataset) -> None:

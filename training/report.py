@@ -24,6 +24,7 @@ from scalp_core.metrics.alignment import align, arrange
 from scalp_core.metrics.grade_sets import COVERAGE
 from scalp_core.metrics.operating_point import OperatingPoint
 from scalp_core.metrics.paired_comparison import Comparison, compare
+from scalp_core.runs.ancestry import MARK, Overlap, judging_dataset, overlap_of
 from scalp_core.runs.champions import judged_on, run_report
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_run, finished_runs
@@ -78,11 +79,33 @@ def _report(options: argparse.Namespace) -> int:
         _write_html(options.html, dataset, options.part, options.runs, options.language)
     elif options.markdown and dataset:
         captures = dict(zip(dataset.column("id"), dataset.column("capture"), strict=True))
-        print(markdown(runs, captures, ceiling(dataset, "test"), [session.milliseconds(run) for run in runs]))
+        milliseconds = [session.milliseconds(run) for run in runs]
+        print(markdown(runs, captures, ceiling(dataset, "test"), milliseconds, _leaking(runs)))
+        for warning in _warnings(runs):
+            print(f"\n{warning}")
     else:
         for run in runs:
             _print(run)
+            for warning in _warnings([run]):
+                print(warning)
     return 0
+
+
+def _overlap(run: Run) -> Overlap | None:
+    dataset = judging_dataset(run)
+    return overlap_of(run, dataset) if dataset else None
+
+
+def _leaking(runs: Sequence[Run]) -> frozenset[str]:
+    """Return the ids of runs that are judged on pictures which they or their ancestors learned from."""
+    return frozenset(run.id for run in runs if (overlap := _overlap(run)) and overlap.leaks)
+
+
+def _warnings(runs: Sequence[Run]) -> list[str]:
+    """Return a sentence for each run that is judged on pictures which were learned from, or may be."""
+    overlaps = {run: overlap for run in runs if (overlap := _overlap(run))}
+    texts = {run: overlap.text(run.id) for run, overlap in overlaps.items()}
+    return [f"{MARK if overlaps[run].leaks else 'Note:'} {text.en}" for run, text in texts.items() if text]
 
 
 # ---- the comparison to print ----
@@ -138,7 +161,7 @@ def _not_comparable(run: Run, left_out: Sequence[ExcludedRun]) -> ScalpError:
 
 
 def _as_json(run: Run) -> dict[str, Any]:
-    table = run_report(run)
+    table, overlap = run_report(run), _overlap(run)
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     for row in rows:
         counts = metrics.confusion(run.predictions, row["condition"], row["part"])
@@ -150,13 +173,18 @@ def _as_json(run: Run) -> dict[str, Any]:
         "synthetic": run.synthetic,
         "index_hash": run.index_hash,
         "evaluation_hash": run.evaluation_hash,
+        "learned_before": overlap and {"pictures": overlap.seen, "judged": overlap.judged, "known": overlap.complete},
         "metrics": rows,
     }
 
 
 def _print(run: Run) -> None:
-    kind = "SYNTHETIC pictures" if run.synthetic else "pictures"
-    print(f"\n{run.id}: {run.recipe.architecture} on {kind} “{run.recipe.data}”, {run.manifest['device']}")
+    kind = "SYNTHETIC pictures" if run.synthetic_data else "pictures"
+    origin = ", started from a run that learned from SYNTHETIC pictures" if run.synthetic != run.synthetic_data else ""
+    mark = f" {MARK}" if _leaking([run]) else ""
+    print(
+        f"\n{run.id}{mark}: {run.recipe.architecture} on {kind} “{run.recipe.data}”{origin}, {run.manifest['device']}"
+    )
     table = run_report(run)
     table = table[table["part"].isin(["valid", "test"])].rename(columns=_COLUMNS)
     table["condition"] = [Condition(key).code for key in table["condition"]]
@@ -172,6 +200,7 @@ def markdown(
     captures: Mapping[str, object],
     best: Mapping[Condition, float],
     milliseconds: Sequence[float],
+    leaking: frozenset[str] = frozenset(),
 ) -> str:
     """Return three tables of the test split, a row a run.
 
@@ -181,28 +210,35 @@ def markdown(
         captures: of every image id.
         best: the ceiling of each condition; empty where no truth is known.
         milliseconds: a picture, of each run.
+        leaking: ids of runs to be marked, as they are judged on pictures that were learned from.
     """
     predictions = runs[0].predictions
     tested = predictions.loc[predictions["part"] == "test", "image"].unique()
     groups = len({captures[image] for image in tested})
-    kind = "**SYNTHETIC** " if runs[0].synthetic else ""
+    kind = "**SYNTHETIC** " if runs[0].synthetic_data else ""
     return "\n\n".join(
         (
             f"{len(tested):,} {kind}test pictures of {groups:,} captures. Quadratic weighted kappa, 95% interval:",
-            _kappas(runs, captures, best),
+            _kappas(runs, captures, best, leaking),
             "AMAE · recall of the worst grade; parameters; milliseconds a picture on one core:",
-            _others(runs, milliseconds),
+            _others(runs, milliseconds, leaking),
             "Expected calibration error of the network → at the operating point; share of pictures whose "
             f"{COVERAGE:.0%} grade set holds the truth (grades in a set, on average):",
-            _calibration(runs),
+            _calibration(runs, leaking),
         )
     )
 
 
-def _kappas(runs: Sequence[Run], captures: Mapping[str, object], best: Mapping[Condition, float]) -> str:
+def _name(run: Run, leaking: frozenset[str]) -> str:
+    return f"`{run.id}` {MARK}" if run.id in leaking else f"`{run.id}`"
+
+
+def _kappas(
+    runs: Sequence[Run], captures: Mapping[str, object], best: Mapping[Condition, float], leaking: frozenset[str]
+) -> str:
     answers = {run.id: arrange(run.predictions, "test") for run in runs}
     compared = compare(align(answers, captures), {run.id: [run.id] for run in runs})
-    rows = [[f"`{run.id}`", *(_kappa(compared, run, condition) for condition in CONDITIONS)] for run in runs]
+    rows = [[_name(run, leaking), *(_kappa(compared, run, condition) for condition in CONDITIONS)] for run in runs]
     if best:
         rows.append(["ceiling", *(_figure(best[condition]) for condition in CONDITIONS)])
     return markdown_table([["QWK", *_NAMES], *rows])
@@ -223,11 +259,11 @@ def _figure(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.2f}"
 
 
-def _others(runs: Sequence[Run], milliseconds: Sequence[float]) -> str:
+def _others(runs: Sequence[Run], milliseconds: Sequence[float], leaking: frozenset[str]) -> str:
     rows = []
     for run, needed in zip(runs, milliseconds, strict=True):
         cells = [_errors(run, condition) for condition in CONDITIONS]
-        rows.append([f"`{run.id}`", *cells, f"{run.manifest['parameters'] / 1e6:.1f} M", f"{needed:.0f}"])
+        rows.append([_name(run, leaking), *cells, f"{run.manifest['parameters'] / 1e6:.1f} M", f"{needed:.0f}"])
     return markdown_table([["AMAE · recall", *_NAMES, "parameters", "ms"], *rows])
 
 
@@ -238,8 +274,8 @@ def _errors(run: Run, condition: Condition) -> str:
     return f"{_figure(measured.average_mean_absolute_error)} · {_figure(measured.worst_grade_recall)}"
 
 
-def _calibration(runs: Sequence[Run]) -> str:
-    rows = [[f"`{run.id}`", *(_calibrated(run, condition) for condition in CONDITIONS)] for run in runs]
+def _calibration(runs: Sequence[Run], leaking: frozenset[str]) -> str:
+    rows = [[_name(run, leaking), *(_calibrated(run, condition) for condition in CONDITIONS)] for run in runs]
     return markdown_table([["calibration", *_NAMES], *rows])
 
 

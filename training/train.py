@@ -17,6 +17,7 @@ from scalp_core.data.dataset import open_dataset
 from scalp_core.labels import GRADES, find_condition
 from scalp_core.learning.balancing import before_and_after
 from scalp_core.runs import worker
+from scalp_core.runs.ancestry import overlap_before
 from scalp_core.runs.duration import DurationEstimate, estimate, measure
 from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import CHOICES, Recipe
@@ -93,6 +94,8 @@ def _run_of(options: argparse.Namespace) -> Run:
 def _print_plan(recipe: Recipe, measured: bool) -> None:
     """Print how often grades are sampled and how long the training takes: measured now, or if it is known already."""
     expected = measure(recipe) if measured else estimate(recipe)
+    if warning := overlap_before(recipe, open_dataset(recipe.data)).text(recipe.weights):
+        print(f"Warning: {warning.en}")
     if recipe.sampling != "none":
         print(f"Training split, {recipe.sampling} sampling (share of each grade, in the data → as sampled):")
         print(sampled_shares(recipe).to_string())

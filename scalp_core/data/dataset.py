@@ -91,7 +91,8 @@ class Dataset:
 
     @property
     def synthetic(self) -> bool:
-        return self.kind == "synthetic"
+        """Whether it holds rendered pictures; an import counts those that it found among others."""
+        return self.kind == "synthetic" or bool(self.made.get("synthetic"))
 
     @property
     def _index_path(self) -> Path:

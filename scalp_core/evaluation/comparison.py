@@ -10,6 +10,7 @@ from scalp_core.inference import session
 from scalp_core.labels import Condition
 from scalp_core.metrics.alignment import AlignedPredictions, PartPredictions, align, arrange
 from scalp_core.metrics.paired_comparison import Comparison, compare
+from scalp_core.runs.ancestry import MARK, Overlap, overlap_of
 from scalp_core.runs.champions import judged_on, score, split_readable
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
@@ -22,13 +23,26 @@ class Model:
 
     Attributes:
         key: id of the earliest run; stands in addresses.
-        name: the architecture, with the key behind it where several models share the architecture.
+        name: the architecture, with the key behind it where several models share the architecture, and MARK where one
+            of its runs is judged on pictures that were learned from.
         runs: at least one, by seed.
+        overlaps: of each run, with the pictures that it is judged on.
     """
 
     key: str
     name: str
     runs: tuple[Run, ...]
+    overlaps: tuple[Overlap, ...] = ()
+
+    @property
+    def warnings(self) -> list[Text]:
+        """Sentences about runs that are judged on pictures which were learned from, or of which that is not known."""
+        texts = (overlap.text(run.id) for run, overlap in zip(self.runs, self.overlaps, strict=False))
+        return [text for text in texts if text]
+
+    @property
+    def leaks(self) -> bool:
+        return any(overlap.leaks for overlap in self.overlaps)
 
     @property
     def recipe(self) -> Recipe:
@@ -75,7 +89,14 @@ def list_candidates(dataset: Dataset) -> tuple[list[Model], list[ExcludedRun]]:
         for *earlier, latest in seeds.values():
             excluded += [ExcludedRun(run, _trained_again(latest)) for run in earlier]
     models = _name_models([tuple(seeds[seed][-1] for seed in sorted(seeds)) for seeds in by_recipe.values()])
+    models = [_with_overlaps(model, dataset) for model in models]
     return sorted(models, key=lambda model: model.name), excluded
+
+
+def _with_overlaps(model: Model, dataset: Dataset) -> Model:
+    overlaps = tuple(overlap_of(run, dataset) for run in model.runs)
+    name = f"{model.name} {MARK}" if any(overlap.leaks for overlap in overlaps) else model.name
+    return replace(model, name=name, overlaps=overlaps)
 
 
 def _reason(run: Run, dataset: Dataset) -> Text:
@@ -107,13 +128,13 @@ def newest_and_best(models: Sequence[Model], condition: Condition, most: int = 5
 
     All of them learned from one dataset, the newest one's: others differ in what they were taught, not in how.
     """
-    kappas = {model: score(model.runs[0], condition, "valid") for model in models}
-    grading = [model for model in models if kappas[model] is not None] or list(models)
+    kappas = {model.key: score(model.runs[0], condition, "valid") for model in models}
+    grading = [model for model in models if kappas[model.key] is not None] or list(models)
     if not grading:
         return []
     newest = max(grading, key=lambda model: max(run.created for run in model.runs))
     alike = [model for model in grading if model.recipe.data == newest.recipe.data]
-    best = sorted(alike, key=lambda model: -(kappas[model] or 0.0))
+    best = sorted(alike, key=lambda model: -(kappas[model.key] or 0.0))
     return list(dict.fromkeys(model.key for model in (newest, *best)))[:most]
 
 

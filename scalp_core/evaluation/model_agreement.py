@@ -71,11 +71,11 @@ def list_candidates() -> tuple[list[Candidate], list[ExcludedRun]]:
     """Return the runs that answer for each architecture, by name, and the damaged finished runs.
 
     An architecture is represented by the run that grades most conditions, of several by the best one in mean quadratic
-    weighted kappa on the validation part. The next best run answers for conditions that it does not grade. Runs that
-    learned from rendered pictures are candidates only where none learned from real ones.
+    weighted kappa on the validation part. The next best run answers for conditions that it does not grade. Runs
+    judged on rendered pictures are candidates only where none is judged on real ones.
     """
     readable, damaged = split_readable(run for run in list_runs() if run.finished)
-    real = [run for run in readable if not run.synthetic]
+    real = [run for run in readable if not run.synthetic_data]
     covered: dict[str, set[Condition]] = {}
     candidates = []
     for run in sorted(real or readable, key=_rank, reverse=True):

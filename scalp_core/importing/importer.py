@@ -26,7 +26,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scalp_core.data import quality
-from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, check_name, claimed, name_taken, open_dataset
+from scalp_core.data.dataset import (
+    LABEL_COLUMNS,
+    Dataset,
+    check_name,
+    claimed,
+    list_datasets,
+    name_taken,
+    open_dataset,
+)
 from scalp_core.data.file_tree import Container, list_containers
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.data.near_duplicates import find_near_duplicates, number_column
@@ -516,7 +524,7 @@ def _write(
         dataset = write_dataset(
             folder,
             request.kind,
-            request.made | {"labels": _label_source(request, database)},
+            request.made | {"labels": _label_source(request, database)} | _rendered(rows),
             _indexed(staged, assignment.parts, rows["look_alikes"]),
             source="" if request.extract else str(Path(request.source).resolve()),
             parts=assignment.description,
@@ -564,6 +572,13 @@ def _changes(before: Dataset | None, rows: pd.DataFrame, assignment: SplitAssign
     new = int(parts.isna().sum())
     gone = int((~before.column("sha256").isin(rows["sha256"]) & ~before.column("id").isin(rows["id"])).sum())
     return {"kept": kept, "moved": len(rows) - kept - new, "new": new, "gone": gone}
+
+
+def _rendered(rows: pd.DataFrame) -> dict[str, int]:
+    """Count the pictures that a synthetic dataset of this machine has as well; empty where there are none."""
+    rendered = [dataset.column("sha256") for dataset in list_datasets() if dataset.kind == "synthetic"]
+    count = int(rows["sha256"].isin(pd.concat(rendered)).sum()) if rendered else 0
+    return {"synthetic": count} if count else {}
 
 
 def _nothing_readable(folder: Path) -> ScalpError:

@@ -25,6 +25,7 @@ from scalp_core.learning.network import Network, adopt, build, weights_source
 from scalp_core.learning.pixel_cache import cached_pixels
 from scalp_core.learning.reporter import Reporter, Stopped
 from scalp_core.metrics import operating_point
+from scalp_core.runs.ancestry import overlap_of, write_learned
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import source_run
@@ -48,6 +49,10 @@ def train(run: Run, at_once: int | None = None) -> None:
     # Before the weights: they may take a download, and a page shows first of all that the training has begun.
     reporter = Reporter(run)
     reporter.report("preparing", 0, 0.0, None)
+    if run.learned is None:
+        write_learned(run, dataset)
+    if warning := overlap_of(run, dataset).text(run.id):
+        print(warning.en, flush=True)
     torch.manual_seed(recipe.seed * SEED_STEP)  # the head, and the backbone if it starts random
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network, pixels, weights_used = _start(run, dataset, reporter)

@@ -125,6 +125,9 @@ _WORDS = {
 }
 
 
+_DRAWN = terms.SYNTHETIC_MODEL
+
+
 class _Report:
     """All that the chapters share, computed once."""
 
@@ -138,6 +141,15 @@ class _Report:
     @property
     def synthetic(self) -> bool:
         return self.dataset.synthetic
+
+    @property
+    def warnings(self) -> list[Text]:
+        """Return what spoils figures: pictures learned from before, and runs that learned from synthetic pictures."""
+        warnings = [text for model in self.models for text in model.warnings]
+        synthetic = ", ".join(run.id for run in self.runs if run.synthetic and not self.synthetic)
+        if synthetic:
+            warnings.append(Text(f"{synthetic}: {_DRAWN.en}", f"{synthetic}: {_DRAWN.ko}"))
+        return warnings
 
     def say(self, key: str, **values: object) -> str:
         return _WORDS[key](self.language).format(**values)
@@ -197,6 +209,7 @@ def render_report(
         report.say("title", data=dataset.name),
         say=report.say,
         synthetic=report.synthetic,
+        warnings=[report.of(text) for text in report.warnings],
         font_note="" if language_of_figures(language) == language else report.of(NO_KOREAN_FONT),
         facts=_facts(report, date),
         groups=f"{report.comparison.groups:,}",

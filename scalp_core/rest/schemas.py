@@ -69,7 +69,10 @@ class GradeResponse(BaseModel):
     )
     run: str = Field(description="The training run that graded it.", examples=["demo-efficientnet_b0"])
     architecture: str = Field(description="Its architecture.", examples=["efficientnet_b0"])
-    synthetic: bool = Field(description="Trained on synthetic pictures: its grades mean nothing for real scalps.")
+    synthetic: bool = Field(
+        description="Trained on synthetic pictures, or started from a run that was: its grades mean nothing for real "
+        "scalps."
+    )
     operating_point: OperatingPointSummary
     evidence: EvidenceMap | None = Field(default=None, description="Only with `?evidence=1`.")
 
@@ -207,7 +210,7 @@ class ModelSummary(BaseModel):
     architecture: str = Field(examples=["efficientnet_b0"])
     pinned: bool = Field(description="Promoted by a user; otherwise the best on the validation split.")
     data: str = Field(description="The dataset it was trained on.", examples=["demo"])
-    synthetic: bool = Field(description="Trained on synthetic pictures.")
+    synthetic: bool = Field(description="Trained on synthetic pictures, or started from a run that was.")
     quadratic_weighted_kappa: ModelScore
 
 

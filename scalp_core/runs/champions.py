@@ -173,7 +173,7 @@ def _comparable(runs: Sequence[Run], condition: Condition) -> list[Run]:
     judged = {run: images for run in runs if (images := _validated(run, condition))}
     if not judged:
         return []
-    priority = {run.evaluation_hash: (not run.synthetic, images, run.created) for run, images in judged.items()}
+    priority = {run.evaluation_hash: (not run.synthetic_data, images, run.created) for run, images in judged.items()}
     preferred = max(priority, key=lambda evaluation_hash: priority[evaluation_hash])
     return [run for run in judged if run.evaluation_hash == preferred]
 

@@ -19,13 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from filelock import FileLock
 from pyarrow import ArrowException
 
 from scalp_core.architectures import ARCHITECTURE_NAME
 from scalp_core.data.dataset import NAME
 from scalp_core.errors import ScalpError, Text, forbidden
-from scalp_core.files import UNREADABLE, is_locked, read_json, sha256, take_lock, write_json, write_text
+from scalp_core.files import UNREADABLE, is_locked, read_json, sha256, take_lock, write_atomic, write_json, write_text
 from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS
 from scalp_core.metrics.metrics import PROBABILITIES
@@ -35,6 +37,7 @@ from scalp_core.runs.recipe import Recipe, recipe_from
 # The files whose hashes the manifest holds: everything that made the run, in the order of writing. The export can be
 # made from the weights again, the log and the operating point may change later; the export carries its own check.
 _VOUCHED = ("recipe.json", "history.jsonl", "model.safetensors", "preprocessing.json", "predictions.parquet")
+_LEARNED = "learned.parquet"  # vouched for where it is: runs of earlier versions have none
 # Outputs of the exported network, in this order.
 OUTPUTS = ("probabilities", "evidence", "features")
 _PREDICTED = {"image", "condition", "part", "truth", *PROBABILITIES}  # columns of a prediction table
@@ -142,8 +145,23 @@ class Run:
 
     @property
     def synthetic(self) -> bool:
-        """Whether it learned from rendered pictures."""
-        return bool(self._created_from[1]["synthetic"])
+        """Whether it, or a run that it started from, learned from rendered pictures."""
+        source = self._source
+        return bool(self._created_from[1]["synthetic"]) or (source is not None and source.synthetic)
+
+    @property
+    def synthetic_data(self) -> bool:
+        """Whether it learned from rendered pictures itself, and is judged on them."""
+        values = self._created_from[1]
+        return bool(values.get("synthetic_data", values["synthetic"]))
+
+    @property
+    def _source(self) -> "Run | None":
+        """The run that its weights come from, where that is still there; earlier, or files could lead in a circle."""
+        source = Run(self.folder.parent / self.recipe.weights.removeprefix("run:"))
+        if not self.recipe.weights.startswith("run:") or not (source.folder / "recipe.json").is_file():
+            return None
+        return source if source.created < self.created else None
 
     @property
     def created(self) -> str:
@@ -191,6 +209,16 @@ class Run:
         So there is no moment, not even while the training imports torch, in which the run looks free.
         """
         return take_lock(self.folder / ".lock", _LOCK_PATIENCE)
+
+    @property
+    def learned(self) -> tuple[frozenset[str], bool] | None:
+        """SHA-256 of all pictures that it and its ancestors learned from, and whether these are all; None if not kept.
+
+        Raises:
+            ScalpError: they cannot be read.
+        """
+        path = self.folder / _LEARNED
+        return _read_learned(path, changed) if (changed := _changed_ns(path)) else None
 
     @property
     def history(self) -> pd.DataFrame:
@@ -417,6 +445,11 @@ class Run:
 
     # Written by the training process, in this order.
 
+    def write_learned(self, pictures: Iterable[str], complete: bool) -> None:
+        """Write the SHA-256 of all pictures that it and its ancestors learn from."""
+        table = pa.table({"sha256": pa.array(sorted(pictures), pa.string())}, metadata={_COMPLETE: str(complete)})
+        write_atomic(self.folder / _LEARNED, lambda path: pq.write_table(table, path, compression="zstd"))
+
     def write_progress(self, progress: Progress) -> None:
         write_json(self.folder / "progress.json", asdict(progress))
 
@@ -429,7 +462,8 @@ class Run:
 
     def write_manifest(self, facts: dict[str, Any]) -> None:
         """Write the hashes of the files, which declares the run finished; then remove files of running ones."""
-        manifest = {"files": {name: sha256(self.folder / name) for name in _VOUCHED}, **facts}
+        names = (*_VOUCHED, *([_LEARNED] if (self.folder / _LEARNED).is_file() else []))
+        manifest = {"files": {name: sha256(self.folder / name) for name in names}, **facts}
         write_json(self.folder / "manifest.json", manifest)
         for name in ("checkpoint.safetensors", "progress.json", "paused", "cancelled"):
             (self.folder / name).unlink(missing_ok=True)
@@ -473,7 +507,7 @@ class Run:
             ScalpError: one has not.
         """
         digests = self.manifest.get("files", {})
-        for name in _VOUCHED:
+        for name in (*_VOUCHED, *([_LEARNED] if _LEARNED in digests else [])):
             path = self.folder / name
             try:
                 whole = path.is_file() and sha256(path) == digests.get(name)
@@ -589,6 +623,18 @@ def _read_predictions(path: Path, _changed_ns: int) -> pd.DataFrame:
     if not set(table) >= _PREDICTED or not set(table["condition"].unique()) <= set(CONDITIONS):
         raise _damaged(path.parent.name, path.name)
     return table
+
+
+_COMPLETE = b"complete"
+
+
+@lru_cache(maxsize=64)
+def _read_learned(path: Path, _changed_ns: int) -> tuple[frozenset[str], bool]:
+    try:
+        table = pq.read_table(path)
+        return frozenset(table.column("sha256").to_pylist()), table.schema.metadata[_COMPLETE] == b"True"
+    except (ArrowException, *UNREADABLE) as error:
+        raise _damaged(path.parent.name, path.name) from error
 
 
 @lru_cache(maxsize=64)

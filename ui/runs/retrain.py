@@ -12,6 +12,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS, GRADES, Condition
 from scalp_core.learning.balancing import before_and_after
 from scalp_core.runs import worker
+from scalp_core.runs.ancestry import overlap_before
 from scalp_core.runs.duration import estimate, measure
 from scalp_core.runs.queue import active_runs, create_run
 from scalp_core.runs.recipe import CHOICES, Recipe
@@ -50,6 +51,8 @@ def show_retraining(say: Say) -> None:
 def _show_form(say: Say, names: list[str]) -> None:
     with errors(say):
         recipe = _choose_recipe(say, names)
+        if recipe.weights.startswith("run:"):
+            _show_overlap(recipe, say)
         _show_sampling(recipe, say)
         _show_duration(recipe, say)
         if change_button(
@@ -222,6 +225,13 @@ def _choice(name: str, say: Say) -> str:
 
 
 # ---- what to expect of them ----
+
+
+def _show_overlap(recipe: Recipe, say: Say) -> None:
+    """Show how many pictures that the run will be judged on its initial weights have learned from."""
+    overlap = overlap_before(recipe, open_dataset(recipe.data))
+    if text := overlap.text(start_name(recipe.weights, say)):
+        (st.warning if overlap.leaks else st.caption)(say.plain(text))
 
 
 def _show_sampling(recipe: Recipe, say: Say) -> None:

@@ -12,6 +12,10 @@ WORDS = {
         "split.",
         "모델 선택·조기 종료·보정에 쓴 분할이라 결과가 실제보다 좋게 나와요. 보고에는 테스트 분할을 쓰세요.",
     ),
+    "compare_synthetic": Text(
+        "Learned from synthetic pictures, themselves or through the runs they started from: {runs}.",
+        "직접 또는 출발점이 된 실행을 통해 합성 사진으로 학습한 실행: {runs}.",
+    ),
     "compare_view": Text("View", "보기"),
     "view_leaderboard": Text("Leaderboard", "리더보드"),
     "view_wall": Text("Confusion matrices", "혼동 행렬"),

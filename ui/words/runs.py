@@ -7,6 +7,7 @@ from scalp_core.terms import capitalized
 WORDS = {
     "runs_none": Text("No runs yet.", "아직 실행이 없어요."),
     "state": Text("State", "상태"),
+    "runs_from_synthetic": Text("started from synthetic", "합성 사진으로 학습한 실행에서 시작"),
     "runs_damaged": Text("damaged", "손상됨"),
     "epochs_done": Text("Epochs", "에폭"),
     "mean_qwk": Text("Best validation QWK", "최고 검증 QWK"),
