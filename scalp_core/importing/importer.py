@@ -28,7 +28,7 @@ from scalp_core.data import quality
 from scalp_core.data.dataset import Dataset, check_name, claimed, list_datasets, name_taken, open_dataset
 from scalp_core.data.file_tree import Container, list_containers
 from scalp_core.data.index_writer import write_dataset
-from scalp_core.data.near_duplicates import find_near_duplicates, number_column
+from scalp_core.data.near_duplicates import LOOK_CROPS, find_near_duplicates, number_column
 from scalp_core.data.splits import (
     COLUMNS,
     SplitAssignment,
@@ -416,9 +416,12 @@ def _measure_chunk(root: Path, chunk: list[Pending]) -> list[MeasuredRow]:
     rows: list[MeasuredRow] = []
     for picture in chunk:
         try:
-            *others, look = _measures(quality.measure(_read_picture(root, picture)))
+            measured = zip(MEASURES, _measures(quality.measure(_read_picture(root, picture))), strict=True)
             # SQLite's numbers are signed.
-            rows.append((picture, None, (*others, int(np.uint64(look).astype(np.int64)))))
+            signed = (
+                int(np.uint64(value).astype(np.int64)) if name.startswith("look") else value for name, value in measured
+            )
+            rows.append((picture, None, tuple(signed)))
         except (ScalpError, OSError, zlib.error) as error:
             rows.append((picture, str(error), ()))
     return rows
@@ -461,7 +464,9 @@ def _write(
             _write_report(request, folder, database, 0, warnings, started)
             raise _nothing_readable(folder)
         rows = _split_rows(staged)
-        rows["look_alikes"] = number_column(find_near_duplicates(rows["look"].to_numpy(np.uint64)))
+        looks, *crops = (rows[name].to_numpy(np.uint64) for name in ("look", *LOOK_CROPS))
+        sets = find_near_duplicates(looks, crops=dict(zip(LOOK_CROPS, crops, strict=True)))
+        rows["look_alikes"] = number_column(sets)
         assignment = _assign(request, before, rows)
         warnings += _split_warnings(request, before, rows, assignment)
         _write_report(request, folder, database, int(images), warnings, started, _changes(before, rows, assignment))
@@ -551,7 +556,7 @@ def _stage(path: Path, frames: Iterable[pd.DataFrame], images: int, progress: Pr
 
 def _split_rows(staged: Path) -> pd.DataFrame:
     """Read the columns that splits are assigned by: of all rows at once, so only these."""
-    columns = ["id", "sha256", *COLUMNS, "official", "look"]
+    columns = ["id", "sha256", *COLUMNS, "official", "look", *LOOK_CROPS]
     table = pq.read_table(staged, columns=columns, read_dictionary=["site", "capture", "official"])
     rows: pd.DataFrame = table.unify_dictionaries().to_pandas()
     return rows

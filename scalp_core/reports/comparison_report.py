@@ -125,7 +125,7 @@ _WORDS = {
 }
 
 
-_DRAWN = terms.SYNTHETIC_MODEL
+_RENDERED = terms.SYNTHETIC_MODEL
 
 
 class _Report:
@@ -144,11 +144,9 @@ class _Report:
 
     @property
     def warnings(self) -> list[Text]:
-        """What spoils figures: pictures learned from before, and runs that learned from synthetic pictures."""
-        drawn = [run.id for run in self.runs if run.synthetic and not self.synthetic]
-        origin = [
-            Text(f"{', '.join(drawn)}: {text.en}", f"{', '.join(drawn)}: {text.ko}") for text in [_DRAWN] if drawn
-        ]
+        """Sentences about what spoils figures: pictures learned from before, runs that learned from synthetic ones."""
+        runs = ", ".join(run.id for run in self.runs if run.synthetic and not self.synthetic)
+        origin = [Text(f"{runs}: {_RENDERED.en}", f"{runs}: {_RENDERED.ko}")] if runs else []
         return [text for model in self.models for text in model.warnings] + origin
 
     def say(self, key: str, **values: object) -> str:
