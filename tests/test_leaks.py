@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from conftest import TINY, Folders, Trained
 from support.aihub_tree import REGIONS, Picture, jpeg, label_json
+from support.app_driver import open_page
 from support.training_fixtures import train_run
 
 from scalp_core.data.dataset import Dataset, open_dataset
@@ -209,6 +210,11 @@ def test_a_run_remembers_what_its_ancestors_learned(
     assert f"third {MARK}" in output
     assert f"{len(learned_there)} of {len(learned_there)} test pictures" in output
     assert "SYNTHETIC" in output
+
+    at = open_page("compare", "en", data="photographs")
+    assert not at.exception
+    assert [MARK in error.value and "test pictures" in error.value for error in at.error] == [True]
+    assert any("second" in warning.value or "third" in warning.value for warning in at.warning)
 
     # What was learned from is still known when the runs before are gone; a run without its file does not know.
     shutil.rmtree(source.folder)

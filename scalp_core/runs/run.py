@@ -153,7 +153,7 @@ class Run:
     def synthetic_data(self) -> bool:
         """Whether it learned from rendered pictures itself, and is judged on them."""
         values = self._created_from[1]
-        return bool(values.get("synthetic_data", values["synthetic"]))
+        return bool(values["synthetic"] and values.get("synthetic_data", True))
 
     @property
     def _source(self) -> "Run | None":
