@@ -456,11 +456,14 @@ class Run:
 
     def write_manifest(self, facts: dict[str, Any]) -> None:
         """Write the hashes of the files, which declares the run finished; then remove files of running ones."""
-        names = (*_VOUCHED, *([_LEARNED] if (self.folder / _LEARNED).is_file() else []))
-        manifest = {"files": {name: sha256(self.folder / name) for name in names}, **facts}
+        manifest = {"files": {name: sha256(self.folder / name) for name in self._vouched}, **facts}
         write_json(self.folder / "manifest.json", manifest)
         for name in ("checkpoint.safetensors", "progress.json", "paused", "cancelled"):
             (self.folder / name).unlink(missing_ok=True)
+
+    @property
+    def _vouched(self) -> tuple[str, ...]:
+        return (*_VOUCHED, _LEARNED) if (self.folder / _LEARNED).is_file() else _VOUCHED
 
     def drop_derived(self) -> None:
         """Remove the export, which can be made again, and speed and log, which are of one machine."""
@@ -501,7 +504,7 @@ class Run:
             ScalpError: one has not.
         """
         digests = self.manifest.get("files", {})
-        for name in (*_VOUCHED, *([_LEARNED] if _LEARNED in digests else [])):
+        for name in {*self._vouched, *([_LEARNED] if _LEARNED in digests else [])}:
             path = self.folder / name
             if not path.is_file() or sha256(path) != digests.get(name):
                 raise _damaged(self.id, name)
