@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from scalp_core.evaluation.comparison import ExcludedRun, Model, list_candidates, newest_and_best
+from scalp_core.evaluation.comparison import ExcludedRun, Model, leak_warnings, list_candidates, newest_and_best
 from scalp_core.labels import Condition
 from scalp_core.metrics.metrics import HEADLINE, METRICS
-from scalp_core.runs.ancestry import MARK
 from ui.choices import choose, choose_condition, choose_dataset, choose_from_list, choose_some
 from ui.compare.best_models import show_best_models
 from ui.compare.confusion_matrices import show_confusion_matrices
@@ -59,12 +58,11 @@ def compare(say: Say) -> None:
 
 def _show_warnings(selection: ModelSelection, say: Say) -> None:
     """Show what spoils figures: pictures that were learned from before, and runs that learned from synthetic ones."""
-    for model in selection.models:
-        for text in model.warnings:
-            if model.leaks:
-                st.error(f"{MARK} {say.plain(text)}", icon=":material/error:")
-            else:
-                st.caption(say.plain(text))
+    leaks, notes = leak_warnings(selection.models)
+    for text in leaks:
+        st.error(say.plain(text), icon=":material/error:")
+    for text in notes:
+        st.caption(say.plain(text))
     runs = [run.id for model in selection.models for run in model.runs if run.synthetic]
     if runs and not selection.dataset.synthetic:
         st.warning(say("compare_synthetic", runs=", ".join(runs)), icon=":material/draw:")

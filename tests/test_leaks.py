@@ -1,6 +1,7 @@
 """Nothing marked test is learned from, and no group crosses splits: read from indexes and run folders alone."""
 
 import csv
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,13 +12,14 @@ import pandas as pd
 import pytest
 from conftest import TINY, Folders, Trained
 from support.aihub_tree import REGIONS, Picture, jpeg, label_json
+from support.app_driver import open_page
 from support.training_fixtures import train_run
 
 from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.evaluation.comparison import list_candidates
 from scalp_core.importing.importer import ImportRequest, import_tree, read_report
-from scalp_core.labels import CONDITIONS
+from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs.ancestry import MARK, learned_pictures, overlap_before, overlap_of
 from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
@@ -128,6 +130,21 @@ def assert_no_leak(index: pd.DataFrame, group: str) -> None:
         assert (index.groupby(group)["part"].nunique() == 1).all()
 
 
+def assert_nothing_judged_was_learned(folders: Folders) -> None:
+    """Check what index and run folders say, whatever the program thinks: of every run, and of those it started from."""
+    index = pd.read_parquet(folders.data / "mine" / "index.parquet")
+    marked = index["official"].fillna("").str.contains("test")
+    judged = set(index.loc[marked | (index["part"] != "train"), "sha256"])
+    for recipe_file in folders.artifacts.glob("*/recipe.json"):
+        learned = set(pd.read_parquet(recipe_file.with_name("learned.parquet"))["sha256"])
+        assert learned
+        assert not learned & judged
+        weights = json.loads(recipe_file.read_text(encoding="utf-8"))["recipe"]["weights"]
+        if weights.startswith("run:"):
+            before = folders.artifacts / weights.removeprefix("run:") / "learned.parquet"
+            assert set(pd.read_parquet(before)["sha256"]) <= learned
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_no_picture_crosses_splits_after_imports(name: str, folders: Folders, tmp_path: Path) -> None:
     kind, place = KINDS[name], tmp_path / "place"
@@ -137,6 +154,9 @@ def test_no_picture_crosses_splits_after_imports(name: str, folders: Folders, tm
     first = import_tree(kind.request(place), "mine", processes=1)
     before = first.index.set_index("sha256")["part"]
     assert_no_leak(first.index, kind.group)
+    recipe = Recipe(**TINY | {"data": "mine"}, conditions=(Condition.HAIR_LOSS,), epochs=1)
+    train_run(create_run(recipe, "first"))
+    assert_nothing_judged_was_learned(folders)
     assert {"train", "valid", "calib", "test"} == set(before)
 
     # Imported again with new sites, and one picture gone.
@@ -148,6 +168,8 @@ def test_no_picture_crosses_splits_after_imports(name: str, folders: Folders, tm
     again = import_tree(kind.request(place), "mine", processes=1)
     after = again.index.set_index("sha256")["part"]
     assert_no_leak(again.index, kind.group)
+    train_run(create_run(replace(recipe, weights="run:first", learns="head"), "second"))
+    assert_nothing_judged_was_learned(folders)
     kept = before.index.intersection(after.index)
     assert before[kept].equals(after[kept])
     assert set(before.index) - set(kept) <= {lost}
@@ -209,6 +231,11 @@ def test_a_run_remembers_what_its_ancestors_learned(
     assert f"third {MARK}" in output
     assert f"{len(learned_there)} of {len(learned_there)} test pictures" in output
     assert "SYNTHETIC" in output
+
+    at = open_page("compare", "en", data="photographs")
+    assert not at.exception
+    assert [MARK in error.value and "test pictures" in error.value for error in at.error] == [True]
+    assert any("second" in warning.value or "third" in warning.value for warning in at.warning)
 
     # What was learned from is still known when the runs before are gone; a run without its file does not know.
     shutil.rmtree(source.folder)

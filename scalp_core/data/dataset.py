@@ -52,6 +52,11 @@ OPTIONAL_COLUMNS = {
     "cast_red": "float32",
     "cast_yellow": "float32",
     "look": "UInt64",
+    "look_inner": "UInt64",
+    "look_right_below": "UInt64",
+    "look_left_below": "UInt64",
+    "look_right_above": "UInt64",
+    "look_left_above": "UInt64",
     "look_alikes": "Int32",
     # Of synthetic pictures (scalp_core.synthetic.label_noise): never a training input.
     **{f"severity_{number}": "float32" for number in range(1, len(CONDITIONS) + 1)},

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from scalp_core.data.dataset import OPTIONAL_COLUMNS
-from scalp_core.data.near_duplicates import find_near_duplicates, look_hash, number_column
+from scalp_core.data.near_duplicates import LOOK_CROPS, crop_looks, find_near_duplicates, look_hash, number_column
 from scalp_core.images import Pixels, decode
 
 # Sharpness means something only at one scale; real pictures have this many pixels along their longer side.
@@ -32,7 +32,7 @@ class ImageMeasures:
         lightness: mean CIE 1976 L*, 0–100, white point D65.
         clipped: share of pixels with all three channels at most 5 or all at least 250.
         cast_red, cast_yellow: mean CIE 1976 a* and b*.
-        look: perceptual hash, see `near_duplicates.look_hash`.
+        look, look_inner …: perceptual hashes, see `near_duplicates.look_hash` and LOOK_CROPS.
     """
 
     bytes: int
@@ -45,6 +45,11 @@ class ImageMeasures:
     cast_red: float
     cast_yellow: float
     look: int
+    look_inner: int
+    look_right_below: int
+    look_left_below: int
+    look_right_above: int
+    look_left_above: int
 
 
 def measure(data: bytes) -> ImageMeasures:
@@ -69,6 +74,7 @@ def measure_pixels(pixels: Pixels, data: bytes) -> ImageMeasures:
         cast_red,
         cast_yellow,
         look_hash(grey),
+        *crop_looks(grey),
     )
 
 
@@ -100,5 +106,6 @@ def measure_columns(measures: Sequence[ImageMeasures]) -> pd.DataFrame:
     columns = {
         name: np.array([getattr(picture, name) for picture in measures], kind.lower()) for name, kind in types.items()
     }
-    sets = find_near_duplicates(columns["look"], np.array([picture.sha256 for picture in measures]))
+    crops = {name: columns[name] for name in LOOK_CROPS}
+    sets = find_near_duplicates(columns["look"], np.array([picture.sha256 for picture in measures]), crops)
     return pd.DataFrame(columns).astype(types).assign(look_alikes=number_column(sets))

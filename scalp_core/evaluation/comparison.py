@@ -35,16 +35,6 @@ class Model:
     overlaps: tuple[Overlap, ...] = ()
 
     @property
-    def warnings(self) -> list[Text]:
-        """Sentences about runs that are judged on pictures which were learned from, or of which that is not known."""
-        texts = (overlap.text(run.id) for run, overlap in zip(self.runs, self.overlaps, strict=False))
-        return [text for text in texts if text]
-
-    @property
-    def leaks(self) -> bool:
-        return any(overlap.leaks for overlap in self.overlaps)
-
-    @property
     def recipe(self) -> Recipe:
         return self.runs[0].recipe
 
@@ -121,6 +111,18 @@ def _name_models(groups: Sequence[tuple[Run, ...]]) -> list[Model]:
         alone = architectures.count(architecture) == 1
         models.append(Model(key, architecture if alone else f"{architecture} · {key}", runs))
     return models
+
+
+def leak_warnings(models: Iterable[Model]) -> tuple[list[Text], list[Text]]:
+    """Return a sentence for each run that is judged on pictures which were learned from, and a note about the unknown.
+
+    The note is a single sentence about all runs of which it is not known what they or their ancestors learned from.
+    """
+    overlaps = [(run, overlap) for model in models for run, overlap in zip(model.runs, model.overlaps, strict=False)]
+    leaks = [overlap.text(f"{MARK} {run.id}") for run, overlap in overlaps if overlap.leaks]
+    unknown = [(run, overlap) for run, overlap in overlaps if not overlap.leaks and not overlap.complete]
+    notes = [overlap.text(", ".join(run.id for run, _ in unknown)) for _, overlap in unknown[:1]]
+    return [text for text in leaks if text], [text for text in notes if text]
 
 
 def newest_and_best(models: Sequence[Model], condition: Condition, most: int = 5) -> list[str]:

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from scalp_core.data.file_tree import Container
 from scalp_core.data.zip_files import Fault
 
-_VERSION = 6  # raised when the tables or their meaning change; a database of another version is begun anew
-# Fields of quality.ImageMeasures; `look` as a signed number, which is all that SQLite has.
+_VERSION = 7  # raised when the tables or their meaning change; a database of another version is begun anew
+# Fields of quality.ImageMeasures; looks as signed numbers, which is all that SQLite has.
 MEASURES = (
     "sha256",
     "bytes",
@@ -28,6 +28,11 @@ MEASURES = (
     "cast_red",
     "cast_yellow",
     "look",
+    "look_inner",
+    "look_right_below",
+    "look_left_below",
+    "look_right_above",
+    "look_left_above",
 )
 _TABLES = f"""
 CREATE TABLE about (about TEXT NOT NULL, written INTEGER NOT NULL);

@@ -37,7 +37,7 @@ from scalp_core.data.dataset import (
 )
 from scalp_core.data.file_tree import Container, list_containers
 from scalp_core.data.index_writer import write_dataset
-from scalp_core.data.near_duplicates import find_near_duplicates, number_column
+from scalp_core.data.near_duplicates import LOOK_CROPS, find_near_duplicates, number_column
 from scalp_core.data.splits import (
     COLUMNS,
     SplitAssignment,
@@ -469,9 +469,12 @@ def _measure_chunk(root: Path, chunk: list[Pending]) -> list[MeasuredRow]:
     rows: list[MeasuredRow] = []
     for picture in chunk:
         try:
-            *others, look = _measures(quality.measure(_read_picture(root, picture)))
+            measured = zip(MEASURES, _measures(quality.measure(_read_picture(root, picture))), strict=True)
             # SQLite's numbers are signed.
-            rows.append((picture, None, (*others, int(np.uint64(look).astype(np.int64)))))
+            signed = (
+                int(np.uint64(value).astype(np.int64)) if name.startswith("look") else value for name, value in measured
+            )
+            rows.append((picture, None, tuple(signed)))
         except (ScalpError, OSError, zlib.error) as error:
             rows.append((picture, str(error), ()))
     return rows
@@ -517,7 +520,9 @@ def _write(
         if rows[list(LABEL_COLUMNS)].isna().all(axis=None):  # contradictory, or of pictures in other folders
             _write_report(request, folder, database, 0, warnings, started)
             raise _no_labels(request, database)
-        rows["look_alikes"] = number_column(find_near_duplicates(rows["look"].to_numpy(np.uint64)))
+        looks, *crops = (rows[name].to_numpy(np.uint64) for name in ("look", *LOOK_CROPS))
+        sets = find_near_duplicates(looks, crops=dict(zip(LOOK_CROPS, crops, strict=True)))
+        rows["look_alikes"] = number_column(sets)
         assignment = _assign(request, before, rows)
         warnings += _split_warnings(request, before, rows, assignment)
         _write_report(request, folder, database, int(images), warnings, started, _changes(before, rows, assignment))
@@ -607,7 +612,7 @@ def _stage(path: Path, frames: Iterable[pd.DataFrame], images: int, progress: Pr
 
 def _split_rows(staged: Path) -> pd.DataFrame:
     """Read the columns that splits are assigned by: of all rows at once, so only these."""
-    columns = ["id", "sha256", *COLUMNS, "official", "look"]
+    columns = ["id", "sha256", *COLUMNS, "official", "look", *LOOK_CROPS]
     table = pq.read_table(staged, columns=columns, read_dictionary=["site", "capture", "official"])
     rows: pd.DataFrame = table.unify_dictionaries().to_pandas()
     return rows

@@ -357,5 +357,5 @@ def _frame(rows: Sequence[_Row], metas: Sequence[str]) -> pd.DataFrame:
     }
     for place, name in enumerate(MEASURES):
         values = [row.entry.measures[place] for row in rows]
-        columns[name] = np.array(values, dtype=np.int64).view(np.uint64) if name == "look" else values
+        columns[name] = np.array(values, dtype=np.int64).view(np.uint64) if name.startswith("look") else values
     return pd.DataFrame(columns)

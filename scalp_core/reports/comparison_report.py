@@ -18,7 +18,7 @@ from scalp_core.charts.fonts import NO_KOREAN_FONT, language_of_figures
 from scalp_core.data.dataset import Dataset
 from scalp_core.errors import Text
 from scalp_core.evaluation.baselines import find_baselines
-from scalp_core.evaluation.comparison import ExcludedRun, Model, align_runs, compare_models
+from scalp_core.evaluation.comparison import ExcludedRun, Model, align_runs, compare_models, leak_warnings
 from scalp_core.files import sha256
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import summary
@@ -125,7 +125,7 @@ _WORDS = {
 }
 
 
-_DRAWN = terms.SYNTHETIC_MODEL
+_RENDERED = terms.SYNTHETIC_MODEL
 
 
 class _Report:
@@ -145,11 +145,10 @@ class _Report:
     @property
     def warnings(self) -> list[Text]:
         """Return what spoils figures: pictures learned from before, and runs that learned from synthetic pictures."""
-        warnings = [text for model in self.models for text in model.warnings]
-        synthetic = ", ".join(run.id for run in self.runs if run.synthetic and not self.synthetic)
-        if synthetic:
-            warnings.append(Text(f"{synthetic}: {_DRAWN.en}", f"{synthetic}: {_DRAWN.ko}"))
-        return warnings
+        runs = ", ".join(run.id for run in self.runs if run.synthetic and not self.synthetic)
+        origin = [Text(f"{runs}: {_RENDERED.en}", f"{runs}: {_RENDERED.ko}")] if runs else []
+        leaks, notes = leak_warnings(self.models)
+        return leaks + origin + notes
 
     def say(self, key: str, **values: object) -> str:
         return _WORDS[key](self.language).format(**values)

@@ -153,7 +153,7 @@ class Run:
     def synthetic_data(self) -> bool:
         """Whether it learned from rendered pictures itself, and is judged on them."""
         values = self._created_from[1]
-        return bool(values.get("synthetic_data", values["synthetic"]))
+        return bool(values["synthetic"] and values.get("synthetic_data", True))
 
     @property
     def _source(self) -> "Run | None":
@@ -462,11 +462,14 @@ class Run:
 
     def write_manifest(self, facts: dict[str, Any]) -> None:
         """Write the hashes of the files, which declares the run finished; then remove files of running ones."""
-        names = (*_VOUCHED, *([_LEARNED] if (self.folder / _LEARNED).is_file() else []))
-        manifest = {"files": {name: sha256(self.folder / name) for name in names}, **facts}
+        manifest = {"files": {name: sha256(self.folder / name) for name in self._vouched}, **facts}
         write_json(self.folder / "manifest.json", manifest)
         for name in ("checkpoint.safetensors", "progress.json", "paused", "cancelled"):
             (self.folder / name).unlink(missing_ok=True)
+
+    @property
+    def _vouched(self) -> tuple[str, ...]:
+        return (*_VOUCHED, _LEARNED) if (self.folder / _LEARNED).is_file() else _VOUCHED
 
     def drop_derived(self) -> None:
         """Remove the export, which can be made again, and speed and log, which are of one machine."""
@@ -507,7 +510,7 @@ class Run:
             ScalpError: one has not.
         """
         digests = self.manifest.get("files", {})
-        for name in (*_VOUCHED, *([_LEARNED] if _LEARNED in digests else [])):
+        for name in {*self._vouched, *([_LEARNED] if _LEARNED in digests else [])}:
             path = self.folder / name
             try:
                 whole = path.is_file() and sha256(path) == digests.get(name)

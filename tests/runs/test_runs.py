@@ -331,7 +331,15 @@ def test_the_manifest_vouches_for_what_made_the_run(copied: Run) -> None:
     copied.verify()
     assert copied.exported
     vouched = set(copied.manifest["files"])
-    assert {"recipe.json", "model.safetensors", "preprocessing.json", "predictions.parquet", "history.jsonl"} == vouched
+    made = {
+        "recipe.json",
+        "model.safetensors",
+        "preprocessing.json",
+        "predictions.parquet",
+        "history.jsonl",
+        "learned.parquet",
+    }
+    assert made == vouched
     assert {"parameters", "versions", "device", "seconds", "best_epoch"} <= set(copied.manifest)
 
 
@@ -353,7 +361,7 @@ def test_any_flipped_bit_or_lost_byte_is_noticed(copied: Run) -> None:
         with pytest.raises(ScalpError, match=name):
             copied.verify()
         path.write_bytes(whole)
-    assert refused == 200
+    assert refused == 240
     copied.verify()
 
 
