@@ -14,7 +14,6 @@ from typing import Any, ClassVar
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
-from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.supervisors import Multiprocess
 
 from scalp_core.access import access, is_exposed
@@ -27,7 +26,7 @@ _APPLICATION = "scalp_core.rest.app:api"  # imported by every worker for itself
 _MAX_CONNECTIONS = 512  # of a process, at most
 _ACCEPT_LOG_SECONDS = 60.0
 _STOP_SECONDS = 30  # for requests that are under way
-_MAX_BACKLOG = 128  # connections that wait to be accepted, and that are accepted at once
+_MAX_BACKLOG = 256  # connections that wait to be accepted, and that are accepted at once
 
 _log = logging.getLogger("uvicorn.error")  # uvicorn's own lines go there
 
@@ -112,8 +111,8 @@ class TimeoutH11Protocol(H11Protocol):
         head_seconds: from the connection, or the first byte of a later request, to the end of the request's head.
         read_seconds: without the client taking any of an answer that waits for it.
         linger_seconds: from the end of an answer to that of a body which the answer did not wait for.
-        most_open: connections of this process, WebSockets among them. One more closes the longest-open one that waits
-            for its client, of the address that has the most; where none waits, a WebSocket by the same rule.
+        most_open: connections of this process, WebSockets among them. One more closes the one that has waited longest
+            for its client, of the address that has the most; where none waits, the oldest WebSocket by the same rule.
     """
 
     head_seconds = 10.0
@@ -121,16 +120,19 @@ class TimeoutH11Protocol(H11Protocol):
     linger_seconds = 2.0
     most_open = most_connections()
 
-    _open: ClassVar[dict[asyncio.Transport, H11Protocol | None]] = {}  # the oldest first; None for a WebSocket
+    # By address, those first that have waited longest since they opened or were last answered.
+    _open: ClassVar[dict[str, dict[asyncio.Transport, "TimeoutH11Protocol"]]] = {}
+    _websockets: ClassVar[dict[asyncio.Transport, str]] = {}  # the oldest first, with their addresses
+    _address = ""
     _head: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
     _lingering: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._open[transport] = self
-        if len(self._open) > self.most_open:
-            self._make_room()
+        self._address = self.client[0] if self.client else ""
+        self._enter()
+        self._make_room()
         # asyncio does so only for sockets that were made as TCP, which Streamlit's is not. With Nagle's algorithm on,
         # every answer on a kept connection waits 40 ms for the client's system to acknowledge the head.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -142,17 +144,20 @@ class TimeoutH11Protocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._open.pop(self.transport, None)
+        self._leave()
         for timer in (self._head, self._reading, self._lingering):
             if timer:
                 timer.cancel()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        self._open[self.transport] = None
+        self._leave()
+        self._websockets[self.transport] = self._address
         super().handle_websocket_upgrade(event)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self._leave():
+            self._enter()  # behind those that have waited longer
         # uvicorn would wait for the rest of the body as long as a byte comes now and then.
         if self.conn.their_state is h11.SEND_BODY and not self.transport.is_closing():
             self._lingering = self.loop.call_later(self.linger_seconds, self._end_lingering, self.cycle)
@@ -161,19 +166,48 @@ class TimeoutH11Protocol(H11Protocol):
         if self.cycle is answered and self.conn.their_state is h11.SEND_BODY:  # and no later request
             self.transport.close()
 
+    def _enter(self) -> None:
+        self._open.setdefault(self._address, {})[self.transport] = self
+
+    def _leave(self) -> bool:
+        """Give the place up; return whether there was one."""
+        connections = self._open.get(self._address, {})
+        had_place = connections.pop(self.transport, None) is not None
+        if had_place and not connections:
+            del self._open[self._address]
+        return had_place
+
     def _make_room(self) -> None:
         """Close a connection whose client keeps us waiting; without one a WebSocket; without either this one."""
-        for transport in [transport for transport in self._open if transport.is_closing()]:
-            del self._open[transport]
-        if len(self._open) <= self.most_open:
+        if self._taken() <= self.most_open:
             return
-        others = {transport: protocol for transport, protocol in self._open.items() if protocol is not self}
-        waiting = [transport for transport, protocol in others.items() if protocol and _waits_for_client(protocol)]
-        websockets = [transport for transport, protocol in others.items() if protocol is None]
-        candidates = waiting or websockets or [self.transport]
-        held = Counter(map(_address, candidates))
-        victim = max(candidates, key=lambda transport: held[_address(transport)])
-        del self._open[victim]
+        for transport in [transport for transport in self._websockets if transport.is_closing()]:
+            del self._websockets[transport]  # their protocol is no longer this one, which would have seen them go
+        if self._taken() <= self.most_open:
+            return
+        waiting = self._longest_waiting()
+        if waiting or not self._websockets:
+            victim = waiting or self
+            victim._leave()
+            victim.transport.abort()
+        else:
+            self._close_websocket()
+
+    def _taken(self) -> int:
+        return sum(map(len, self._open.values())) + len(self._websockets)
+
+    def _longest_waiting(self) -> "TimeoutH11Protocol | None":
+        """Return the connection in question of the address that has the most; a flood meets it first in line."""
+        for connections in sorted(self._open.values(), key=len, reverse=True):
+            for protocol in connections.values():
+                if protocol is not self and _waits_for_client(protocol):
+                    return protocol
+        return None
+
+    def _close_websocket(self) -> None:
+        held = Counter(self._websockets.values())
+        victim = max(self._websockets, key=lambda transport: held[self._websockets[transport]])
+        del self._websockets[victim]
         victim.abort()
 
     def pause_writing(self) -> None:
@@ -203,10 +237,6 @@ class TimeoutH11Protocol(H11Protocol):
             self._watch_reading()
         else:
             self.transport.abort()
-
-
-def _address(transport: asyncio.Transport) -> str:
-    return (get_remote_addr(transport) or ("", 0))[0]
 
 
 def _waits_for_client(protocol: H11Protocol) -> bool:

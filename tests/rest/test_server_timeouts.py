@@ -178,6 +178,18 @@ def test_more_connections_than_places_close_those_that_wait(crowded: int) -> Non
         client.close()
 
 
+def test_a_client_that_asks_keeps_its_place(crowded: int) -> None:
+    """However long its connection has been open: those go that have waited longer since they were last answered."""
+    with connected(crowded) as client, ExitStack() as opened:
+        for _ in range(5):
+            client.sendall(REQUEST)
+            assert whole_response(client).startswith(b"HTTP/1.1 200 ")
+            for _ in range(Crowded.most_open - 2):
+                opened.enter_context(connected(crowded)).sendall(REQUEST[:-2])
+        client.sendall(REQUEST)
+        assert whole_response(client).startswith(b"HTTP/1.1 200 ")
+
+
 def test_websockets_count_and_leave_room_for_requests(crowded: int) -> None:
     """The oldest one goes where all places are WebSockets; one that was closed takes no place."""
     address = f"ws://127.0.0.1:{crowded}"
