@@ -1,9 +1,11 @@
 """The READMEs and guides promise commands: every block of code is run, or held to the file it speaks of."""
 
 import csv
+import io
 import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 import socket
@@ -12,6 +14,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -183,7 +186,20 @@ def _follow(line: str, place: Place) -> None:
 
 @cache
 def _run_once(words: tuple[str, ...], place: Place) -> None:
-    _run([sys.executable, *words], place)
+    """Run `-m module …` in this process: each of its own would import the same packages again, for seconds."""
+    if words[0] != "-m":
+        _run([sys.executable, *words], place)
+        return
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed), redirect_stderr(printed):
+        for name, value in place.environment.items():
+            patch.setenv(name, value)
+        patch.chdir(place.folder)
+        patch.setattr(sys, "argv", ["", *words[2:]])
+        patch.delitem(sys.modules, words[1], raising=False)
+        with pytest.raises(SystemExit) as end:
+            runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    assert not end.value.code, f"{shlex.join(words)}\n{printed.getvalue()[-4000:]}"
 
 
 def _predict_all(place: Place) -> object:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
-from conftest import ROOT, Folders, Trained, until
+from conftest import ROOT, Folders, Trained, processes, until
 
 from scalp_core.data.dataset import Dataset
 from scalp_core.data.thumbnails import address, thumbnail
@@ -169,18 +169,36 @@ def test_head_that_does_not_come_closes_connection(server: str) -> None:
 
 
 def test_start_resumes_the_queue_and_stop_keeps_it(folders: Folders, tiny: Dataset, tmp_path: Path) -> None:
-    run = create_run(Recipe(architecture="test_efficientnet", data="tiny", weights="none", image_size=64, epochs=50))
-    runner = folders.artifacts / ".runner.lock"
+    """After an ordinary stop the runner goes on; after the machine went down the next start takes the run up again."""
+    recipe = Recipe(architecture="test_efficientnet", data="tiny", weights="none", image_size=64, epochs=12, patience=0)
+    run, runner = create_run(recipe), folders.artifacts / ".runner.lock"
     with serving(tmp_path / "log.txt") as (process, _):
-        until(lambda: is_locked(runner))
+        until(lambda: len(run.history) >= 1)
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) in (0, -signal.SIGTERM)
         assert time.monotonic() - began < 5
     assert "Traceback" not in (tmp_path / "log.txt").read_text()
     assert is_locked(runner)
-    run.cancel()
+
+    for process_id in (*_runners(folders.artifacts), *processes("scalp_core", "train", str(run.folder))):
+        os.kill(process_id, signal.SIGKILL)
+    until(lambda: not run.locked and not is_locked(runner))
+    reached = len(run.history)
+    assert 1 <= reached < 12
+    with serving(tmp_path / "log.txt"):
+        until(lambda: run.finished)
+    assert run.history["epoch"].tolist() == list(range(1, 13))
     until(lambda: not is_locked(runner))
+
+
+def _runners(artifacts: Path) -> list[int]:
+    folder = f"SCALP_ARTIFACTS={artifacts}".encode()
+    return [
+        process_id
+        for process_id in processes("scalp_core", "worker")
+        if folder in Path(f"/proc/{process_id}/environ").read_bytes().split(b"\0")
+    ]
 
 
 @pytest.mark.parametrize("port", ["abc", "８５０１"])

@@ -1,8 +1,5 @@
 """The ablation ladder: its steps, whose runs it uses, what it says about made-up networks, and the command itself."""
 
-import os
-import signal
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,9 +9,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, TINY, Folders, until
+from conftest import TINY
 
-from scalp_core.data.dataset import Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.evaluation import ablation
 from scalp_core.evaluation.ablation import (
@@ -308,22 +304,3 @@ def test_a_trained_ladder_is_told_and_drawn(
     assert ElementTree.parse(figure).getroot().tag.endswith("svg")  # noqa: S314  our own
     assert run_command(monkeypatch, "--epochs", "1") == 0
     assert "calibration error" in capsys.readouterr().out
-
-
-def test_ctrl_c_pauses_all_of_it(tiny: Dataset, folders: Folders) -> None:
-    command = subprocess.Popen(
-        [sys.executable, "-m", "training.ablate", *FLAGS, "--epochs", "50", "--patience", "0"],
-        cwd=ROOT,
-        env=os.environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    until(lambda: any(len(run.history) for run in list_runs()))
-    os.killpg(command.pid, signal.SIGINT)
-    output, errors = command.communicate(timeout=60)
-    assert command.returncode == 130, errors
-    assert "goes on" in output
-    assert "Traceback" not in errors
-    until(lambda: [run.state for run in list_runs()] == [State.PAUSED] * 3)

@@ -49,8 +49,8 @@ def ground(tiny: Dataset, folders: Folders) -> Iterator[Folders]:
             os.kill(process, signal.SIGKILL)
 
 
-def test_killed_and_paused_run_finishes_with_one_runner(ground: Folders) -> None:
-    run = create_run(replace(RECIPE, epochs=8))
+def test_paused_run_finishes_with_one_runner(ground: Folders) -> None:
+    run = create_run(replace(RECIPE, epochs=5))  # kills are test_kills'
     worker.ensure()
     worker.ensure()
     until(lambda: run.state is State.RUNNING)
@@ -59,19 +59,13 @@ def test_killed_and_paused_run_finishes_with_one_runner(ground: Folders) -> None
     assert len(workers(ground)) == 1
     assert os.getsid(workers(ground)[0]) != os.getsid(0), "a closed terminal would take the runner with it"
 
-    (killed,) = trainings(run)
-    os.kill(killed, signal.SIGKILL)
-    until(lambda: run.locked and trainings(run) not in ([], [killed]))
-    reached = len(run.history)
-    assert reached >= 1
-
     run.pause()
     until(lambda: run.state is State.PAUSED, 90)
     run.resume()
     worker.ensure()  # as the page does: the runner may have looked before it was resumed
     until(lambda: run.state in (State.FINISHED, State.FAILED), 90)
     assert run.state is State.FINISHED, run.error
-    assert run.history["epoch"].tolist() == list(range(1, 9))
+    assert run.history["epoch"].tolist() == list(range(1, 6))
     assert not list(run.folder.glob(".tmp-*"))
     until(lambda: not workers(ground))
     worker.ensure()

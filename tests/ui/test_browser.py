@@ -1,10 +1,8 @@
 """A visitor looks, compares, grades and retrains, in a real browser on a real server."""
 
 import json
-import os
 import re
 import shutil
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -12,7 +10,7 @@ from urllib.parse import quote
 import httpx2 as httpx
 import pandas as pd
 import pytest
-from conftest import TINY, Trained, labels_of, processes, until
+from conftest import Trained, labels_of, until
 from playwright.sync_api import Browser, Locator, expect
 from support import browser as chrome
 from support.aihub_tree import build_tree
@@ -22,14 +20,11 @@ from support.prediction_tables import images_in_cell
 from support.sharpness_gate import write_sharpness_gate
 
 from scalp_core.charts.dataset_charts import grade_name
-from scalp_core.data.dataset import Dataset, open_dataset
-from scalp_core.files import is_locked
+from scalp_core.data.dataset import Dataset
 from scalp_core.importing.importer import FAULTS
 from scalp_core.inference import predict
 from scalp_core.labels import CONDITIONS, Condition, Severity
 from scalp_core.metrics import metrics
-from scalp_core.runs.queue import create_run
-from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from scalp_core.synthetic.label_noise import truth_of
 from ui.shell import PAGES
@@ -637,51 +632,3 @@ def test_names_of_uploads_are_only_text(visitor: Visitor, trained: Trained) -> N
     visitor.tab.locator(".st-key-overview").get_by_role("button", name=f"Open {names[1]}").click()
     expect(visitor.tab.get_by_role("heading", name=names[1])).to_be_visible()
     assert_only_text(visitor)
-
-
-def kill(*words: str) -> None:
-    for process in processes(*words):
-        os.kill(process, signal.SIGKILL)
-
-
-def test_training_survives_kills_of_itself_and_of_server(
-    chromium: Browser, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    artifacts = tmp_path / "artifacts"
-    artifacts.mkdir()
-    monkeypatch.setenv("SCALP_ARTIFACTS", str(artifacts))
-    run = create_run(Recipe(**TINY, epochs=40, patience=0))
-    assert open_dataset("tiny").index_hash == run.index_hash
-    server = Server(trained.dataset.folder.parent, artifacts, tmp_path / "log.txt", chrome.free_port())
-    training = ("scalp_core", "train", str(run.folder))
-    try:
-        server.start()  # a start takes up what waits
-        until(lambda: len(run.history) >= 2, 180)
-        kill(*training)
-        until(lambda: processes(*training), 60)
-        until(lambda: len(run.history) >= 6, 180)
-        # As when the machine goes down: the server and its runner too.
-        server.kill()
-        kill_runner(artifacts)
-        kill(*training)
-        until(lambda: not run.locked)
-        reached = len(run.history)
-        assert 6 <= reached < 40
-        server.start()
-        until(lambda: run.finished, 240)
-        assert list(run.history["epoch"]) == list(range(1, 41))
-        with open_visitor(chromium, server.address) as visitor:
-            visitor.go(f"/Compare?lang=en&data=tiny&view=wall&runs={run.id}")
-            expect(visitor.tab.locator(f'.matrix[data-matrix="{run.id}"]')).to_be_visible()
-    finally:
-        run.cancel()
-        server.kill()
-        until(lambda: not is_locked(artifacts / ".runner.lock"), 120)
-
-
-def kill_runner(artifacts: Path) -> None:
-    """The runner of these artifacts: its folder is in its environment."""
-    wanted = f"SCALP_ARTIFACTS={artifacts.resolve()}".encode()
-    for process in processes("scalp_core", "worker"):
-        if wanted in Path(f"/proc/{process}/environ").read_bytes().split(b"\0"):
-            os.kill(process, signal.SIGKILL)
