@@ -15,7 +15,7 @@ from ui.feedback import errors, show_damaged
 from ui.markdown import literal_cells
 from ui.runs.ablation import show_ablation
 from ui.runs.operating_point import show_operating_point
-from ui.runs.progress import POLL_SECONDS, epoch_words, show_progress
+from ui.runs.progress import POLL_SECONDS, epoch_words, kappa_words, show_progress
 from ui.runs.promotion import show_verdict
 from ui.runs.recipe_settings import changed_settings
 from ui.shell import show_page
@@ -76,7 +76,7 @@ def _state_words(say: Say, run: Run) -> tuple[str, str, str]:
         history = run.history
     except ScalpError:  # the reason is shown where the run is opened
         return say("runs_damaged"), "–", "–"
-    kappa = f"{history['valid_qwk'].max():.3f}" if "valid_qwk" in history else "–"
+    kappa = kappa_words(history["valid_qwk"].max()) if "valid_qwk" in history else "–"
     return say.of(run.state.text), str(len(history)), kappa
 
 
