@@ -7,8 +7,9 @@ from scalp_core.charts.dataset_charts import learning_curves
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs import worker
+from scalp_core.runs.champions import champions
 from scalp_core.runs.run import Run, State
-from scalp_core.runs.store import damaged_runs, list_runs
+from scalp_core.runs.store import damaged_runs, finished_runs, list_runs
 from ui.access import change_button
 from ui.choices import choose_from_list
 from ui.feedback import errors, show_damaged
@@ -16,7 +17,7 @@ from ui.markdown import literal_cells
 from ui.runs.ablation import show_ablation
 from ui.runs.operating_point import show_operating_point
 from ui.runs.progress import POLL_SECONDS, epoch_words, kappa_words, show_progress
-from ui.runs.promotion import show_verdict
+from ui.runs.promotion import show_elections, show_passed_over, show_verdict
 from ui.runs.recipe_settings import changed_settings
 from ui.shell import show_page
 from ui.words import Say
@@ -32,6 +33,9 @@ def show_runs(say: Say) -> None:
 
 
 def _show_table_and_run(say: Say) -> None:
+    if finished_runs():
+        show_elections(champions(), say)
+        show_passed_over(say)
     active = any(run.state.active for run in list_runs())
 
     # One fragment for all of it: while something trains, table, curves and log move together.

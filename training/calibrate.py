@@ -15,6 +15,7 @@ from scalp_core.labels import Condition
 from scalp_core.metrics import calibration, grade_sets
 from scalp_core.metrics import metrics as evaluate
 from scalp_core.metrics.operating_point import MIN_IMAGES, fit
+from scalp_core.runs.champions import logged_elections
 from scalp_core.runs.run import Run, not_writable
 from scalp_core.runs.store import find_finished
 from training.command_line import explained
@@ -63,7 +64,8 @@ def _calibrate(run: Run, recall_floor: float | None, why: str) -> None:
     before = run.predictions
     floor = run.recipe.recall_floor if recall_floor is None else recall_floor
     point = fit(run.raw_predictions, floor, why)
-    run.change_operating_point(lambda _: point)
+    with logged_elections():
+        run.change_operating_point(lambda _: point)
     print(f"\n{run.id}: decided on the calibration split, worst-grade recall at least {floor:g}")
     after = run.predictions
     for condition in run.recipe.conditions:

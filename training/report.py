@@ -25,7 +25,8 @@ from scalp_core.metrics.grade_sets import COVERAGE
 from scalp_core.metrics.operating_point import OperatingPoint
 from scalp_core.metrics.paired_comparison import Comparison, compare
 from scalp_core.runs.ancestry import MARK, Overlap, judging_dataset, overlap_of
-from scalp_core.runs.champions import judged_on, run_report
+from scalp_core.runs.champions import judged_on
+from scalp_core.runs.election import run_report
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_run, finished_runs
 from scalp_core.synthetic.label_noise import ceiling

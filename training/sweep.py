@@ -17,7 +17,7 @@ from dataclasses import replace
 from scalp_core.architectures import FAMILIES
 from scalp_core.errors import ScalpError
 from scalp_core.runs.duration import duration, estimate, measure
-from scalp_core.runs.champions import run_report
+from scalp_core.runs.election import run_report
 from scalp_core.runs.queue import MAX_WAITING, create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State

@@ -261,6 +261,7 @@ class Loop:
 
     def _grade_part(self, part: str) -> pd.DataFrame:
         rows, index = self.parts[part], self.dataset.index
+        captures, _ = pd.factorize(index["capture"])  # numbers, as names may be patients'
         probabilities, tables = self.probabilities(rows), []
         for number, condition in enumerate(self.recipe.conditions):
             table = pd.DataFrame(probabilities[:, number], columns=metrics.PROBABILITIES)
@@ -268,6 +269,7 @@ class Loop:
             table.insert(1, "condition", condition.value)
             table.insert(2, "part", part)
             table.insert(3, "truth", index[condition.value].to_numpy()[rows])
+            table.insert(4, "capture", pd.Series(captures[rows], dtype="Int32").where(captures[rows] >= 0))
             tables.append(table)
         return pd.concat(tables, ignore_index=True)
 

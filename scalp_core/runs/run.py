@@ -294,6 +294,12 @@ class Run:
             raise _damaged(self.id, "manifest.json") from error
 
     @property
+    def learned_from_judged(self) -> bool | None:
+        """Whether it was judged on pictures that it or an ancestor learned from; None if that was not kept."""
+        stored = self.manifest.get("learned_from_judged")
+        return None if stored is None else bool(stored)
+
+    @property
     def preprocessing(self) -> Preprocessing:
         try:
             values = read_json(self.folder / "preprocessing.json")

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from conftest import Folders, Trained
+from conftest import Folders, Trained, promote_everywhere
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
@@ -419,7 +419,7 @@ def test_one_condition_is_decided_otherwise_and_signed() -> None:
 
 
 def test_rest_follows_saved_decision_from_next_request(trained: Trained, folders: Folders) -> None:
-    run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
+    run = promote_everywhere(Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy"))))
     always_severe = Decision(rule="expected_cost", cost=cost_of(np.outer([0, 0, 0, 1], [1, 1, 1, 0])))
 
     def told(client: TestClient) -> dict[str, int]:

@@ -11,6 +11,7 @@ from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import calibration, grade_sets, metrics
 from scalp_core.metrics.grade_sets import COVERAGE, SetQuality
 from scalp_core.metrics.operating_point import COSTS, MAX_LOSS, MAX_WHO, MIN_IMAGES, Decision, OperatingPoint, fit, sign
+from scalp_core.runs.champions import logged_elections
 from scalp_core.runs.run import Run
 from ui.access import change_button
 from ui.feedback import toast_after_rerun
@@ -114,7 +115,8 @@ def _offer_fit(run: Run, say: Say) -> None:
         floor = st.number_input(say("recall_floor"), 0.0, 1.0, current, step=0.05, key=f"floor-{run.id}", width=260)
         if change_button(say("point_fit"), say, key=f"fit-{run.id}", icon=":material/tune:"):
             run.verify()
-            run.change_operating_point(lambda _: fit(run.raw_predictions, floor, say("point_why")))
+            with logged_elections():
+                run.change_operating_point(lambda _: fit(run.raw_predictions, floor, say("point_why")))
             toast_after_rerun(say("point_fitted"))
             st.rerun()
 
@@ -190,6 +192,7 @@ def _offer_way_back(run: Run, points: list[OperatingPoint], say: Say) -> None:
     if not pressed or made not in earlier:
         return
     why = say.text("point_brought_back", made=_time_words(earlier[made]), why=earlier[made].why or "–")
-    run.change_operating_point(lambda _: sign(earlier[made], who or "", why))
+    with logged_elections():
+        run.change_operating_point(lambda _: sign(earlier[made], who or "", why))
     toast_after_rerun(say("point_back"))
     st.rerun()
