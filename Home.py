@@ -75,10 +75,13 @@ def _champion_row(say: Say, condition: Condition, champion: Champion | None) -> 
 
 def _show_training(say: Say) -> None:
     st.subheader(say("home_training"))
+    active = bool(active_runs())
 
-    @st.fragment(run_every=POLL_SECONDS if active_runs() else None)
+    @st.fragment(run_every=POLL_SECONDS if active else None)
     def training() -> None:
         runs = active_runs()
+        if active and not runs:  # it has finished and may answer now
+            st.rerun()
         if not runs:
             st.caption(say("home_idle"))
         for run in runs:

@@ -80,7 +80,7 @@ def workshop(trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch
     for name in ("broken", "tiny"):
         shutil.copytree(trained.dataset.folder, folders.data / name)
         shutil.copytree(trained.run.folder, folders.artifacts / name)
-    reach_floor(Run(folders.artifacts / "tiny"))  # it answers where promotions cannot be read
+        reach_floor(Run(folders.artifacts / name))  # they answer where promotions cannot be read
     predict.graders(run=Run(folders.artifacts / "broken")).load()
     (folders.artifacts / "broken" / "serving.json").write_text("{}", encoding="utf-8")
     (folders.artifacts / "broken" / "speed.json").write_text("{}", encoding="utf-8")
