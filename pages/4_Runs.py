@@ -7,16 +7,17 @@ from scalp_core.charts.dataset_charts import learning_curves
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs import worker
+from scalp_core.runs.champions import champions
 from scalp_core.runs.run import Run, State
-from scalp_core.runs.store import damaged_runs, list_runs
+from scalp_core.runs.store import damaged_runs, finished_runs, list_runs
 from ui.access import change_button
 from ui.choices import choose_from_list
 from ui.feedback import errors, show_damaged
 from ui.markdown import literal_cells
 from ui.runs.ablation import show_ablation
 from ui.runs.operating_point import show_operating_point
-from ui.runs.progress import POLL_SECONDS, epoch_words, show_progress
-from ui.runs.promotion import show_verdict
+from ui.runs.progress import POLL_SECONDS, epoch_words, kappa_words, show_progress
+from ui.runs.promotion import show_elections, show_passed_over, show_verdict
 from ui.runs.recipe_settings import changed_settings
 from ui.shell import show_page
 from ui.words import Say
@@ -32,6 +33,9 @@ def show_runs(say: Say) -> None:
 
 
 def _show_table_and_run(say: Say) -> None:
+    if finished_runs():
+        show_elections(champions(), say)
+        show_passed_over(say)
     active = any(run.state.active for run in list_runs())
 
     # One fragment for all of it: while something trains, table, curves and log move together.
@@ -76,7 +80,7 @@ def _state_words(say: Say, run: Run) -> tuple[str, str, str]:
         history = run.history
     except ScalpError:  # the reason is shown where the run is opened
         return say("runs_damaged"), "–", "–"
-    kappa = f"{history['valid_qwk'].max():.3f}" if "valid_qwk" in history else "–"
+    kappa = kappa_words(history["valid_qwk"].max()) if "valid_qwk" in history else "–"
     return say.of(run.state.text), str(len(history)), kappa
 
 

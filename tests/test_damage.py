@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import Folders, Trained
 from support.app_driver import open_page, page_text
+from support.prediction_tables import reach_floor
 from support.privileges import bound_by_modes
 
 from scalp_core.data.dataset import damaged_datasets, list_datasets, open_dataset
@@ -79,6 +80,7 @@ def workshop(trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch
     for name in ("broken", "tiny"):
         shutil.copytree(trained.dataset.folder, folders.data / name)
         shutil.copytree(trained.run.folder, folders.artifacts / name)
+        reach_floor(Run(folders.artifacts / name))  # they answer where promotions cannot be read
     predict.graders(run=Run(folders.artifacts / "broken")).load()
     (folders.artifacts / "broken" / "serving.json").write_text("{}", encoding="utf-8")
     (folders.artifacts / "broken" / "speed.json").write_text("{}", encoding="utf-8")

@@ -21,6 +21,7 @@ from scalp_core.evaluation.comparison import list_candidates
 from scalp_core.importing.importer import ImportRequest, import_tree, read_report
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs.ancestry import MARK, learned_pictures, overlap_before, overlap_of
+from scalp_core.runs.election import shortfalls
 from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
@@ -224,6 +225,11 @@ def test_a_run_remembers_what_its_ancestors_learned(
         run.verify()
         assert run.synthetic
         assert not run.synthetic_data
+        assert run.learned_from_judged
+        earlier = {key: value for key, value in run.manifest.items() if key not in ("files", "learned_from_judged")}
+        run.write_manifest(earlier)  # a run of an earlier version asks its dataset
+        for condition in run.recipe.conditions:
+            assert "learned_from" in [shortfall.code for shortfall in shortfalls(run, condition)]
     models, _ = list_candidates(mine)
     assert [model.name.endswith(MARK) for model in models] == [True, True]
     assert report.main(["--data", "photographs"]) == 0

@@ -19,7 +19,7 @@ from scalp_core.metrics.verdict import Verdict
 from scalp_core.runs.duration import duration, estimate, measure
 from scalp_core.runs.recipe import Recipe
 from training.command_line import explained
-from training.markdown import markdown_table
+from training.markdown import figure, markdown_table
 from training.train import INTERRUPTED, add_recipe, recipe_of, train_all
 
 _FIGURES = (".svg", ".png")
@@ -134,7 +134,7 @@ def _altogether(table: pd.DataFrame) -> list[list[str]]:
     rows = [["condition", *_HEADINGS.values(), "calibration error ↓", "Δ QWK", "verdict"]]
     for row in table.to_dict("records"):
         reached = [f"{_figure(row, f'first_{metric}', '.2f')} → {_figure(row, metric, '.2f')}" for metric in _HEADINGS]
-        errors = f"{row.get(f'first_{ablation.ERROR}', math.nan):.3f} → {row.get(ablation.ERROR, math.nan):.3f}"
+        errors = " → ".join(figure(row.get(name, math.nan)) for name in (f"first_{ablation.ERROR}", ablation.ERROR))
         verdict = "–" if pd.isna(row["verdict"]) else Verdict(row["verdict"]).text.en
         condition = Condition(row["condition"])
         name = f"{condition.value} {condition.code.replace('_', ' ')}"
@@ -171,17 +171,13 @@ def _rows(table: pd.DataFrame, names: Mapping[str, str]) -> list[list[str]]:
         reached = [_figure(row, metric, ".3f") for metric in _HEADINGS]
         added = [_figure(row, f"{metric}_difference", "+.3f") for metric in _HEADINGS]
         verdict = "–" if pd.isna(row["verdict"]) else Verdict(row["verdict"]).text.en
-        rows.append([name, *reached, _number(row.get(ablation.ERROR, math.nan), ".3f"), *added, verdict])
+        rows.append([name, *reached, figure(row.get(ablation.ERROR, math.nan)), *added, verdict])
     return rows
 
 
 def _figure(row: Mapping[str, float], name: str, form: str) -> str:
     value, low, high = (row.get(f"{name}{end}", math.nan) for end in ("", "_low", "_high"))
-    return _number(value, form) if math.isnan(low) else f"{value:{form}} [{low:{form}}, {high:{form}}]"
-
-
-def _number(value: float, form: str) -> str:
-    return "–" if math.isnan(value) else f"{value:{form}}"
+    return figure(value, form) if math.isnan(low) else f"{value:{form}} [{low:{form}}, {high:{form}}]"
 
 
 # ---- the printed figure ----

@@ -15,9 +15,11 @@ from scalp_core.labels import Condition
 from scalp_core.metrics import calibration, grade_sets
 from scalp_core.metrics import metrics as evaluate
 from scalp_core.metrics.operating_point import MIN_IMAGES, fit
+from scalp_core.runs.champions import logged_elections
 from scalp_core.runs.run import Run, not_writable
 from scalp_core.runs.store import find_finished
 from training.command_line import explained
+from training.markdown import figure
 
 # The calibration split flatters, as everything was fitted on it; nothing was fitted on the validation split.
 _PARTS = ("calib", "valid")
@@ -62,11 +64,19 @@ def _calibrate(run: Run, recall_floor: float | None, why: str) -> None:
     before = run.predictions
     floor = run.recipe.recall_floor if recall_floor is None else recall_floor
     point = fit(run.raw_predictions, floor, why)
-    run.change_operating_point(lambda _: point)
+    with logged_elections():
+        run.change_operating_point(lambda _: point)
     print(f"\n{run.id}: decided on the calibration split, worst-grade recall at least {floor:g}")
     after = run.predictions
     for condition in run.recipe.conditions:
         decision = point.decision(condition)
+        if condition in point.refused:
+            plain, fitted = point.refused[condition]
+            print(
+                f"{condition.code}: left as it was trained. With the fitted decision QWK on validation would fall from "
+                f"{plain:.3f} to {fitted:.3f}."
+            )
+            continue
         if not decision.fitted:
             print(
                 f"{condition.code}: left as it was trained. Fitting needs {MIN_IMAGES} labelled pictures, two grades."
@@ -99,9 +109,14 @@ def _table(before: pd.DataFrame, after: pd.DataFrame, condition: Condition) -> p
     for part in _PARTS:
         was, now = _reached(before, condition, part), _reached(after, condition, part)
         sets = grade_sets.measure_sets(after, condition, part)
-        changes = {name: f"{was[name]:.3f} → {now[name]:.3f}" for name in now}
+        changes = {name: f"{figure(was[name])} → {figure(now[name])}" for name in now}
         rows.append(
-            {"part": part, "images": sets.images, **changes, "in set": f"{sets.coverage:.1%} of {sets.size:.2f}"}
+            {
+                "part": part,
+                "images": sets.images,
+                **changes,
+                "in set": f"{figure(sets.coverage, '.1%')} of {figure(sets.size, '.2f')}",
+            }
         )
     return pd.DataFrame(rows)
 

@@ -16,7 +16,7 @@ from scalp_core.runs.champions import judged_on
 from scalp_core.runs.run import Run, Serving
 from scalp_core.runs.store import find_finished, finished_runs
 from training.command_line import Bar, explained
-from training.markdown import markdown_table
+from training.markdown import figure, markdown_table
 
 
 @explained
@@ -94,7 +94,7 @@ def _table(run: Run, result: CheckResult) -> str:
 def _row(run: Run, candidate: Candidate, exact: bool) -> list[str]:
     """Return one way's row: the kappas of the exact way, changes of kappa of the others."""
     kappas = [
-        f"{candidate.kappas[condition]:.4f}" if exact else f"{candidate.changes[condition]:+.4f}"
+        figure(candidate.kappas[condition], ".4f") if exact else figure(candidate.changes[condition], "+.4f")
         for condition in run.recipe.conditions
     ]
     gate = "–" if candidate.reflagged is None else f"{candidate.reflagged:.1%}"

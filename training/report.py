@@ -25,12 +25,13 @@ from scalp_core.metrics.grade_sets import COVERAGE
 from scalp_core.metrics.operating_point import OperatingPoint
 from scalp_core.metrics.paired_comparison import Comparison, compare
 from scalp_core.runs.ancestry import MARK, Overlap, judging_dataset, overlap_of
-from scalp_core.runs.champions import judged_on, run_report
+from scalp_core.runs.champions import judged_on
+from scalp_core.runs.election import run_report
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_run, finished_runs
 from scalp_core.synthetic.label_noise import ceiling
 from training.command_line import explained
-from training.markdown import markdown_table
+from training.markdown import figure, markdown_table
 
 _COLUMNS = {
     "quadratic_weighted_kappa": "QWK",
@@ -189,7 +190,7 @@ def _print(run: Run) -> None:
     table = table[table["part"].isin(["valid", "test"])].rename(columns=_COLUMNS)
     table["condition"] = [Condition(key).code for key in table["condition"]]
     with pd.option_context("display.width", 140, "display.max_columns", None):
-        print(table.to_string(index=False, float_format="{:.3f}".format))
+        print(table.to_string(index=False, float_format="{:.3f}".format, na_rep="–"))
 
 
 # ---- the tables of docs/results.md ----
@@ -240,7 +241,7 @@ def _kappas(
     compared = compare(align(answers, captures), {run.id: [run.id] for run in runs})
     rows = [[_name(run, leaking), *(_kappa(compared, run, condition) for condition in CONDITIONS)] for run in runs]
     if best:
-        rows.append(["ceiling", *(_figure(best[condition]) for condition in CONDITIONS)])
+        rows.append(["ceiling", *(figure(best[condition], ".2f") for condition in CONDITIONS)])
     return markdown_table([["QWK", *_NAMES], *rows])
 
 
@@ -249,14 +250,10 @@ def _kappa(compared: Comparison, run: Run, condition: Condition) -> str:
         return "–"
     estimate = compared.estimate("quadratic_weighted_kappa", run.id, condition)
     return (
-        _figure(estimate.value)
+        figure(estimate.value, ".2f")
         if math.isnan(estimate.low)
         else f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
     )
-
-
-def _figure(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.2f}"
 
 
 def _others(runs: Sequence[Run], milliseconds: Sequence[float], leaking: frozenset[str]) -> str:
@@ -271,7 +268,7 @@ def _errors(run: Run, condition: Condition) -> str:
     if condition not in run.recipe.conditions:
         return "–"
     measured = metrics.measure(metrics.confusion(run.predictions, condition, "test"))
-    return f"{_figure(measured.average_mean_absolute_error)} · {_figure(measured.worst_grade_recall)}"
+    return f"{figure(measured.average_mean_absolute_error, '.2f')} · {figure(measured.worst_grade_recall, '.2f')}"
 
 
 def _calibration(runs: Sequence[Run], leaking: frozenset[str]) -> str:
@@ -288,7 +285,7 @@ def _calibrated(run: Run, condition: Condition) -> str:
     )
     sets = grade_sets.measure_sets(run.predictions, condition, "test")
     promised = f"{sets.coverage:.2f} ({sets.size:.1f})" if sets.images else "no sets"
-    return f"{_figure(before)} → {_figure(after)}; {promised}"
+    return f"{figure(before, '.2f')} → {figure(after, '.2f')}; {promised}"
 
 
 _NAMES = [condition.code.replace("_", " ") for condition in CONDITIONS]

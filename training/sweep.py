@@ -16,8 +16,8 @@ from dataclasses import replace
 
 from scalp_core.architectures import FAMILIES
 from scalp_core.errors import ScalpError
-from scalp_core.runs.champions import run_report
 from scalp_core.runs.duration import duration, estimate, measure
+from scalp_core.runs.election import run_report
 from scalp_core.runs.queue import MAX_WAITING, create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State
@@ -25,6 +25,7 @@ from scalp_core.runs.store import check_recipe, finished_runs, list_runs
 from scalp_core.synthetic.generate import make_dataset
 from training import demo
 from training.command_line import Bar, explained
+from training.markdown import figure
 from training.train import INTERRUPTED, add_recipe, recipe_of, train_all
 
 # The smallest variant of each family.
@@ -192,7 +193,7 @@ def _print_results(runs: Sequence[Run]) -> None:
     for run in runs:
         means = run_report(run).groupby("part")["quadratic_weighted_kappa"].mean()
         valid, test = (means.get(part, math.nan) for part in ("valid", "test"))
-        print(f"{run.id:<{_LONGEST_ID}}  valid QWK {valid:.3f}  test QWK {test:.3f}")
+        print(f"{run.id:<{_LONGEST_ID}}  valid QWK {figure(valid)}  test QWK {figure(test)}")
 
 
 if __name__ == "__main__":

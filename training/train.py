@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import Field, fields
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from scalp_core.data.dataset import open_dataset
@@ -24,6 +25,7 @@ from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import check_recipe, find_run
 from training.command_line import Bar, explained
+from training.markdown import figure
 
 _POLL = 0.5  # seconds
 INTERRUPTED = 130  # exit code, as shells have it
@@ -170,14 +172,15 @@ def _show(run: Run, bar: Bar, printed: int) -> int:
 def _epoch_line(epochs: Sequence[dict[str, Any]], recipe: Recipe) -> str:
     """Describe the last of these epochs, beside the best of them."""
     last = epochs[-1]
-    best = max(epochs, key=lambda epoch: (epoch["valid_qwk"], -epoch["valid_loss"]))
+    # As in training: where kappa is undefined, in all epochs alike, the loss decides.
+    best = max(epochs, key=lambda epoch: (np.nan_to_num(epoch["valid_qwk"]), -epoch["valid_loss"]))
     line = (
         f"epoch {last['epoch']:3d}  train loss {last['train_loss']:.4f}  valid loss {last['valid_loss']:.4f}  "
-        f"valid QWK {last['valid_qwk']:.3f}  {last['seconds']:.0f} s"
+        f"valid QWK {figure(last['valid_qwk'])}  {last['seconds']:.0f} s"
     )
     if recipe.patience:
         waited = last["epoch"] - best["epoch"]
-        line += f"  best {best['valid_qwk']:.3f} in epoch {best['epoch']}, patience {waited} of {recipe.patience}"
+        line += f"  best {figure(best['valid_qwk'])} in epoch {best['epoch']}, patience {waited} of {recipe.patience}"
     if last.get("at_once", recipe.batch_size) < recipe.batch_size:
         line += f"  in pieces of {last['at_once']:.0f} pictures: memory is short"
     return line

@@ -11,7 +11,8 @@ from scalp_core.labels import Condition
 from scalp_core.metrics.alignment import AlignedPredictions, PartPredictions, align, arrange
 from scalp_core.metrics.paired_comparison import Comparison, compare
 from scalp_core.runs.ancestry import MARK, Overlap, overlap_of
-from scalp_core.runs.champions import judged_on, score, split_readable
+from scalp_core.runs.champions import judged_on, split_readable
+from scalp_core.runs.election import score
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import list_runs

@@ -10,7 +10,8 @@ from scalp_core.errors import ScalpError
 from scalp_core.evaluation.comparison import ExcludedRun
 from scalp_core.inference.predict import Grading, grade_with_run
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.runs.champions import score, split_readable
+from scalp_core.runs.champions import split_readable
+from scalp_core.runs.election import score
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import list_runs
 

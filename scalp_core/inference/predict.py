@@ -5,14 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scalp_core import images
-from scalp_core.errors import ScalpError
+from scalp_core.errors import ScalpError, Text
 from scalp_core.images import Picture
 from scalp_core.inference import input_gate, session
 from scalp_core.inference.input_gate import Gate, Reason
 from scalp_core.inference.session import Floats, Outputs
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition, ScalpType, Severity, scalp_type
 from scalp_core.metrics.operating_point import Decision, OperatingPoint, PerGrade, per_grade
-from scalp_core.runs.champions import champions, split_readable
+from scalp_core.runs.champions import champions, passed_over, split_readable
 from scalp_core.runs.run import Run, Serving
 from scalp_core.runs.store import list_runs
 
@@ -148,13 +148,21 @@ def graders(conditions: Sequence[Condition] = CONDITIONS, run: Run | None = None
     return Graders(runs, points, {each: each.serving for each in distinct}, gate)
 
 
+_PROMOTE = Text(
+    "To use such a run, promote it on the page Training runs.",
+    "그래도 사용하려면 ‘학습 실행’ 페이지에서 지정하세요.",
+)
+
+
 def no_model() -> ScalpError:
-    """Return the error that no run answers for the conditions; it names the damaged ones that might have."""
-    damaged = [error.text for error in split_readable(run for run in list_runs() if run.finished)[1].values()]
-    en = "No finished run grades this yet. Train one from the sidebar or with python -m training.train."
-    ko = "이 증상의 등급을 추정할 완료된 실행이 없어요. 사이드바나 python -m training.train으로 학습하세요."
+    """Return the error that no run answers for the conditions; it names those that might have, and why they do not."""
+    reasons = [error.text for error in split_readable(run for run in list_runs() if run.finished)[1].values()]
+    if waiting := passed_over():
+        reasons += [*(passed.text for passed in waiting.values()), _PROMOTE]
+    en = "No run is in use for this yet. Train one from the sidebar or with python -m training.train."
+    ko = "이 증상의 등급을 추정할 실행이 아직 없어요. 사이드바나 python -m training.train으로 학습하세요."
     return ScalpError(
-        "no_model", " ".join([en, *(text.en for text in damaged)]), " ".join([ko, *(text.ko for text in damaged)])
+        "no_model", " ".join([en, *(text.en for text in reasons)]), " ".join([ko, *(text.ko for text in reasons)])
     )
 
 

@@ -118,20 +118,19 @@ class Loop:
         if not np.isfinite(valid[metrics.PROBABILITIES]).all(axis=None):  # the last step may have spoilt the weights
             raise _diverged(epoch, self.recipe.lr)
         report = metrics.report(OperatingPoint().apply(valid)).set_index("condition")
-        # A constant prediction of a constant truth agrees in nothing beyond chance.
-        kappas = report.loc[report["images"] > 0, "quadratic_weighted_kappa"].fillna(0.0)
+        kappas = report.loc[report["images"] > 0, "quadratic_weighted_kappa"]
         line = {
             "epoch": epoch,
             "train_loss": round(train_loss, 6),
             "valid_loss": round(_mean_loss(valid), 6),
-            "valid_qwk": round(float(kappas.mean()), 6),
-            **{f"qwk_{condition}": round(float(kappas[condition]), 6) for condition in kappas.index},
+            "valid_qwk": _figure(kappas.mean()),
+            **{f"qwk_{condition}": _figure(kappas[condition]) for condition in kappas.index},
             "lr": max(group["lr"] for group in self.optimizer.param_groups),
             "at_once": self.at_once,
             "seconds": round(time.monotonic() - started, 2),
         }
         self.history.append(line)
-        score = (line["valid_qwk"], -line["valid_loss"])
+        score = (line["valid_qwk"] or 0.0, -line["valid_loss"])  # where kappa is undefined the loss decides
         if score > self.best_score:
             self.best_score, self.best_epoch, self.best = score, epoch, copy_state(self.judged)
         self.epochs_done = epoch
@@ -262,6 +261,7 @@ class Loop:
 
     def _grade_part(self, part: str) -> pd.DataFrame:
         rows, index = self.parts[part], self.dataset.index
+        captures, _ = pd.factorize(index["capture"])  # numbers, as names may be patients'
         probabilities, tables = self.probabilities(rows), []
         for number, condition in enumerate(self.recipe.conditions):
             table = pd.DataFrame(probabilities[:, number], columns=metrics.PROBABILITIES)
@@ -269,6 +269,7 @@ class Loop:
             table.insert(1, "condition", condition.value)
             table.insert(2, "part", part)
             table.insert(3, "truth", index[condition.value].to_numpy()[rows])
+            table.insert(4, "capture", pd.Series(captures[rows], dtype="Int32").where(captures[rows] >= 0))
             tables.append(table)
         return pd.concat(tables, ignore_index=True)
 
@@ -364,6 +365,11 @@ def _diverged(epoch: int, lr: float) -> ScalpError:
         f"The loss diverged in epoch {epoch}. Train again with a lower lr (it was {lr:g}).",
         f"{epoch}번째 에폭에서 손실이 발산했어요. lr을 {lr:g}보다 낮춰 다시 학습하세요.",
     )
+
+
+def _figure(value: float) -> float | None:
+    """Return a figure of the history, of which JSON has none for NaN."""
+    return None if math.isnan(value) else round(float(value), 6)
 
 
 def _mean_loss(predictions: pd.DataFrame) -> float:

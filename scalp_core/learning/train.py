@@ -26,6 +26,7 @@ from scalp_core.learning.pixel_cache import cached_pixels
 from scalp_core.learning.reporter import Reporter, Stopped
 from scalp_core.metrics import operating_point
 from scalp_core.runs.ancestry import overlap_of, write_learned
+from scalp_core.runs.champions import log_finished
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import source_run
@@ -51,7 +52,8 @@ def train(run: Run, at_once: int | None = None) -> None:
     reporter.report("preparing", 0, 0.0, None)
     if run.learned is None:
         write_learned(run, dataset)
-    if warning := overlap_of(run, dataset).text(run.id):
+    overlap = overlap_of(run, dataset)
+    if warning := overlap.text(run.id):
         print(warning.en, flush=True)
     torch.manual_seed(recipe.seed * SEED_STEP)  # the head, and the backbone if it starts random
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -71,7 +73,8 @@ def train(run: Run, at_once: int | None = None) -> None:
         loop.judged.copy_to(network.head)
     else:
         network.load_state_dict(loop.best)
-    _finish(run, network, predictions, _facts(loop, network, loop.seconds_before + time.monotonic() - started))
+    facts = _facts(loop, network, loop.seconds_before + time.monotonic() - started)
+    _finish(run, network, predictions, facts | {"learned_from_judged": overlap.leaks})
 
 
 def _check_unchanged(run: Run, dataset: Dataset) -> None:
@@ -159,6 +162,7 @@ def _finish(run: Run, network: Network, predictions: pd.DataFrame, facts: dict[s
     run.operating_point_path.unlink(missing_ok=True)  # of a try that was killed just before its manifest
     _write_predictions(run, predictions, "fitted when the training ended")
     run.write_manifest(facts)
+    log_finished(run)
 
 
 def _write_predictions(run: Run, predictions: pd.DataFrame, why: str) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, stdtr, stdtrit
 
 Values = npt.NDArray[np.float64]
 
@@ -106,6 +105,9 @@ class EffectiveSize:
 
     def reach(self, levels: Values | float) -> Values:
         """Return half the width of intervals, in standard deviations of the replicates: t quantiles."""
+        # Imported where it is needed: it takes 0.2 s that a server's start, which elects runs, need not wait for.
+        from scipy.special import stdtrit
+
         return np.asarray(stdtrit(self.freedom, 1 - np.asarray(levels) / 2) * math.sqrt(self.inflation))
 
     @property
@@ -114,10 +116,14 @@ class EffectiveSize:
 
         Source: the expanded percentile interval of Hesterberg 2015, The American Statistician 69(4).
         """
+        from scipy.special import ndtr
+
         return float(2 * ndtr(-self.reach(LEVEL)))
 
     def p_values(self, differences: Values, deviations: Values) -> Values:
         """Return two-sided p values of no difference: Student's t, or the sign test where all replicates are equal."""
+        from scipy.special import stdtr
+
         constant = deviations < _ROUNDING
         statistics = np.abs(differences) / np.where(constant, 1, deviations) / math.sqrt(self.inflation)
         sign_test = np.where(np.abs(differences) < _ROUNDING, 1.0, self._sign_test_p)

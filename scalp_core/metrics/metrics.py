@@ -13,12 +13,13 @@ import pandas as pd
 
 from scalp_core import terms
 from scalp_core.errors import Text
-from scalp_core.labels import GRADES
+from scalp_core.labels import GRADES, Condition
 
 Matrices = npt.NDArray[np.number]  # (…, 4, 4): truth × prediction
 Values = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]  # (4, 4), or (groups, 4, 4): truth × prediction
 
+KAPPA_IMAGES = 3  # of one or two pictures, kappa is 1 or nothing by a single grade
 PROBABILITIES = ["p0", "p1", "p2", "p3"]
 _GRADES = len(GRADES)
 
@@ -61,11 +62,45 @@ def row_shares(counts: Matrices) -> Values:
 def kappas(counts: Matrices) -> Values:
     """Return quadratic weighted kappa: 1 − observed over expected squared distance.
 
-    It measures agreement beyond chance (Cohen 1968). NaN when truth and prediction are one and the same constant.
+    It measures agreement beyond chance (Cohen 1968). NaN where the truth has a single grade, as nothing can then be
+    told from chance, and with fewer than KAPPA_IMAGES pictures.
     """
-    observed = _weighted(counts, _SQUARED) * _total(counts)
-    expected = np.einsum("...j,...j->...", _true_counts(counts) @ _SQUARED, _predicted_counts(counts))
-    return 1 - _share(observed, expected)
+    truth, total = _true_counts(counts), _total(counts)
+    observed = _weighted(counts, _SQUARED) * total
+    expected = np.einsum("...j,...j->...", truth @ _SQUARED, _predicted_counts(counts))
+    grades = np.einsum("...i->...", (truth > 0).astype(np.float64))
+    return np.where((grades > 1) & (total >= KAPPA_IMAGES), 1 - _share(observed, expected), np.nan)
+
+
+def undefined_kappa(truth: npt.NDArray[np.number]) -> Text | None:
+    """Return the reason why kappa is undefined; None where it is defined.
+
+    Args:
+        truth: pictures of every true grade (4,).
+    """
+    images, grades = round(float(truth.sum())), np.flatnonzero(truth)
+    if not images:
+        return Text("no labelled pictures", "라벨이 있는 사진이 없음")
+    if images < KAPPA_IMAGES:
+        count = "1 labelled picture" if images == 1 else f"{images} labelled pictures"
+        return Text(f"only {count}", f"라벨이 있는 사진이 {images}장뿐임")
+    if len(grades) == 1:
+        return Text(f"all labels are grade {grades[0]}", f"모든 라벨이 {grades[0]}등급임")
+    return None
+
+
+def explain_undefined(truths: Mapping[Condition, npt.NDArray[np.number]]) -> Text | None:
+    """Return a sentence that says of which conditions kappa is undefined and why; None where it is of none.
+
+    Args:
+        truths: pictures of every true grade (4,).
+    """
+    reasons = {condition: undefined_kappa(truth) for condition, truth in truths.items()}
+    en, ko = (
+        "; ".join(f"{condition.text(language)}: {reason(language)}" for condition, reason in reasons.items() if reason)
+        for language in ("en", "ko")
+    )
+    return Text(f"No QWK – {en}.", f"QWK 없음 – {ko}.") if en else None
 
 
 def average_mean_absolute_errors(counts: Matrices) -> Values:

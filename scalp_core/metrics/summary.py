@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from scalp_core.errors import Text
 from scalp_core.labels import GRADES, Condition
-from scalp_core.metrics.metrics import METRICS
+from scalp_core.metrics.metrics import HEADLINE, METRICS, explain_undefined, undefined_kappa
 from scalp_core.metrics.paired_comparison import Comparison
 from scalp_core.metrics.verdict import Verdict
 from scalp_core.terms import capitalized
@@ -48,7 +49,7 @@ def summarize(
     if not grading:
         return [_ungraded(condition)]
     if not judged:
-        return [_constant(condition, metric)]
+        return [_constant(condition, metric, _truths(comparison)[comparison.conditions.index(condition)])]
     if len(judged) > 1:
         verdict = _leaders(comparison, condition, names, costs, metric)
     else:
@@ -78,12 +79,28 @@ def _ungraded(condition: Condition) -> Text:
     )
 
 
-def _constant(condition: Condition, metric: str) -> Text:
-    label = METRICS[metric].text
+def _constant(condition: Condition, metric: str, truth: npt.NDArray[np.float64]) -> Text:
+    label, reason = METRICS[metric].text, undefined_kappa(truth) if metric == HEADLINE else None
     return Text(
-        f"{capitalized(condition.text).en}: the labels of this split vary too little for {label.en}.",
-        f"{condition.text.ko}: 이 분할의 라벨이 다양하지 않아 {label.ko} 값을 계산할 수 없어요.",
+        f"{capitalized(condition.text).en}: the labels of this split vary too little for {label.en}"
+        f"{f' ({reason.en})' if reason else ''}.",
+        f"{condition.text.ko}: 이 분할의 라벨이 다양하지 않아 {label.ko} 값을 계산할 수 없어요"
+        f"{f'({reason.ko})' if reason else ''}.",
     )
+
+
+def undefined_kappas(comparison: Comparison) -> Text | None:
+    """Say of which conditions kappa is undefined, and why; None where it is of none.
+
+    Left out are labelled conditions that no model grades.
+    """
+    truths = zip(comparison.conditions, comparison.images, _truths(comparison), strict=True)
+    return explain_undefined({condition: truth for condition, images, truth in truths if truth.any() or not images})
+
+
+def _truths(comparison: Comparison) -> npt.NDArray[np.float64]:
+    """Return the pictures of every true grade (C, 4); a model that does not grade a condition has none of it."""
+    return np.asarray(comparison.counts.sum(axis=3).max(axis=0))
 
 
 def _only(comparison: Comparison, condition: Condition, name: str, model: str, metric: str) -> Text:

@@ -65,16 +65,19 @@ from scalp_core.rest.schemas import (
     ModelScore,
     ModelsResponse,
     ModelSummary,
+    PassedOverSummary,
     PredictAllResponse,
     PredictBatchResponse,
     PredictResponse,
     ReadyResponse,
+    floor_shortfalls,
     predict_all_response,
     predict_response,
 )
 from scalp_core.rest.server import quiet_accept_errors
 from scalp_core.rest.warmup import Warmup
-from scalp_core.runs.champions import champions, score
+from scalp_core.runs.champions import champions, passed_over
+from scalp_core.runs.election import score
 from scalp_core.runs.run import Run
 from scalp_core.version import __version__
 
@@ -255,8 +258,13 @@ def models() -> ModelsResponse:
                 quadratic_weighted_kappa=ModelScore(
                     valid=score(champion.run, condition, "valid"), test=score(champion.run, condition, "test")
                 ),
+                shortfalls=floor_shortfalls(champion.shortfalls),
             )
             for condition, champion in champions().items()
+        ],
+        passed_over=[
+            PassedOverSummary(key=condition.value, run=passed.run.id, shortfalls=floor_shortfalls(passed.shortfalls))
+            for condition, passed in passed_over().items()
         ],
         intended_use=INTENDED_USE,
     )

@@ -22,8 +22,9 @@ from scalp_core.rest.schemas import ErrorResponse
 DESCRIPTION = f"""Estimates how severe six scalp conditions look in a picture. **Research only**: not a medical device,
 not for diagnosis. 두피 사진의 여섯 가지 증상 등급을 추정해요. **연구용**이며 의료기기가 아니에요.
 
-* Runs: for each condition the run that is best on the validation split, or a promoted one (`/api/models`); with
-  `?run=` any other finished one. Every grade names its run and when its operating point was made.
+* Runs: for each condition the run that is best on the validation split, or a promoted one. `/api/models` names them,
+  and those that were judged on too little to answer by themselves; `?run=` asks any other finished one. Every grade
+  names its run and when its operating point was made.
 * Quality check (`gradable`, `reasons`): a blurred, over-exposed or too small picture, or one that is no scalp, is
   graded and marked; with `?strict=1` it is refused (422).
 * Evidence maps (`?evidence=1`): orange `{FOR}` speaks for the decided grade, blue `{AGAINST}` against it, the more

@@ -14,6 +14,7 @@ from scalp_core.inference.input_gate import Reason
 from scalp_core.inference.predict import INTENDED_USE, Answer, Grading
 from scalp_core.labels import ScalpType
 from scalp_core.metrics.grade_sets import COVERAGE
+from scalp_core.runs.election import Shortfall
 
 IntendedUse = Annotated[str, Field(json_schema_extra={"const": INTENDED_USE})]
 
@@ -197,7 +198,15 @@ class ModelScore(BaseModel):
     """Quadratic weighted kappa: 1 agrees with the labels, 0 is chance."""
 
     valid: float | None = Field(description="On the validation split, by which runs are selected. Null: undefined.")
-    test: float | None = Field(description="On the test split, reported only.")
+    test: float | None = Field(description="On the test split, reported only. Null: undefined.")
+
+
+class FloorShortfall(BaseModel):
+    """A part of the floor of the validation split that a run misses."""
+
+    code: str = Field(description="For programs; stays the same.", examples=["few_pictures"])
+    message: str
+    message_ko: str
 
 
 class ModelSummary(BaseModel):
@@ -212,11 +221,30 @@ class ModelSummary(BaseModel):
     data: str = Field(description="The dataset it was trained on.", examples=["demo"])
     synthetic: bool = Field(description="Trained on synthetic pictures, or started from a run that was.")
     quadratic_weighted_kappa: ModelScore
+    shortfalls: list[FloorShortfall] = Field(
+        description="Of a promoted run: the parts of the floor for answering by itself that it misses."
+    )
+
+
+class PassedOverSummary(BaseModel):
+    """The run that would answer for a condition by itself if it reached the floor."""
+
+    key: str = Field(examples=["value_1"])
+    run: str = Field(examples=["clinic-resnet18"])
+    shortfalls: list[FloorShortfall] = Field(description="The parts of the floor that it misses.")
 
 
 class ModelsResponse(BaseModel):
     models: list[ModelSummary] = Field(description="Conditions with a run in use, in their order.")
+    passed_over: list[PassedOverSummary] = Field(
+        description="Runs that go before the one in use, or would be the only one, but do not answer by themselves."
+    )
     intended_use: IntendedUse
+
+
+def floor_shortfalls(shortfalls: Sequence[Shortfall]) -> list[FloorShortfall]:
+    """Return the parts of the floor that a run misses as members of an answer."""
+    return [FloorShortfall(code=each.code, message=each.text.en, message_ko=each.text.ko) for each in shortfalls]
 
 
 def predict_all_response(answer: Answer, evidence: bool = False) -> PredictAllResponse:

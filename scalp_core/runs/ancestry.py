@@ -138,6 +138,24 @@ def judging_dataset(run: Run) -> Dataset | None:
     return min(datasets, key=lambda data: data.name != run.recipe.data, default=None)
 
 
+def learned_from_judged(run: Run) -> bool:
+    """Return whether a finished run is judged on pictures that it or an ancestor has learned from, as far as is known.
+
+    By its manifest, so that it is the same on every machine; of a run of an earlier version by the dataset here.
+
+    Raises:
+        ScalpError: what it learned from cannot be read.
+    """
+    if (stored := run.learned_from_judged) is not None:
+        return stored
+    _ = run.learned
+    dataset = judging_dataset(run)
+    try:
+        return dataset is not None and overlap_of(run, dataset).leaks
+    except ScalpError:  # the dataset is damaged, which its own page says: as if it were not here
+        return False
+
+
 @lru_cache(maxsize=256)
 def _cached_overlap(run: Run, _created: str, _versions: tuple[object, ...], data: str, _version: int) -> Overlap:
     return _overlap(learned_pictures(run), open_dataset(data))

@@ -1,36 +1,36 @@
 """Champions: the run that grades each condition, for dashboard and REST alike.
 
-It is the promoted run if one is pinned in `artifacts/champions.json`; otherwise the best finished run on the validation
-split, the smallest among those practically equal to it. The test split is never used to choose. Every change of the
-pins is kept in `artifacts/champions.jsonl`.
+It is the promoted run if one is pinned in `artifacts/champions.json`; otherwise the one that `election` elects on the
+validation split. The test split is never used to choose. Every change is kept in `artifacts/champions.jsonl`.
 """
 
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
 from filelock import FileLock
 
 from scalp_core.data.dataset import Dataset, list_datasets, open_dataset
-from scalp_core.errors import ScalpError, forbidden
+from scalp_core.errors import ScalpError, Text, forbidden
 from scalp_core.files import UNREADABLE, read_json, write_json, write_text
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.metrics.metrics import counts_by_group, report
+from scalp_core.metrics.metrics import HEADLINE, counts_by_group
 from scalp_core.metrics.verdict import NEGLIGIBLE
 from scalp_core.paths import artifacts_folder
+from scalp_core.runs import election
+from scalp_core.runs.election import Shortfall, run_report
 from scalp_core.runs.run import Run, not_writable
 from scalp_core.runs.store import finished_runs
+from scalp_core.terms import capitalized
 
 if TYPE_CHECKING:
     from scalp_core.metrics.paired_comparison import Differences
-
-_KAPPA = "quadratic_weighted_kappa"
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +43,34 @@ class Champion:
     run: Run
     pinned: bool
 
+    @property
+    def shortfalls(self) -> tuple[Shortfall, ...]:
+        """The parts of the floor that it misses: only a promoted run may."""
+        return election.shortfalls(self.run, self.condition) if self.pinned else ()
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """The run that would answer for a condition by itself, and the parts of the floor that it misses."""
+
+    condition: Condition
+    run: Run
+    shortfalls: tuple[Shortfall, ...]
+
+    @property
+    def text(self) -> Text:
+        """Say so in a sentence."""
+        en, ko = (listed(self.shortfalls, language) for language in ("en", "ko"))
+        return Text(
+            f"{capitalized(self.condition.text).en}: run “{self.run.id}” does not answer by itself ({en}).",
+            f"{self.condition.text.ko}: “{self.run.id}” 실행은 자동으로 사용되지 않아요({ko}).",
+        )
+
+
+def listed(shortfalls: Iterable[Shortfall], language: str) -> str:
+    """Return shortfalls as part of a sentence."""
+    return "; ".join(shortfall.text(language) for shortfall in shortfalls)
+
 
 @dataclass(frozen=True)
 class Change:
@@ -53,7 +81,9 @@ class Change:
         before: id of the run that answered until then; empty if there was none.
         after: id of the run that answers from then on; empty if there is none.
         pinned: `after` was promoted; otherwise the choice is automatic again.
-        why: the reasons, in words.
+        why: the reasons, in words; of an election in English.
+        why_ko: the reasons of an election in Korean.
+        elected: the automatic choice changed, without a person's decision.
     """
 
     time: str
@@ -62,16 +92,12 @@ class Change:
     after: str
     pinned: bool
     why: str
+    why_ko: str = ""
+    elected: bool = False
 
-
-def run_report(run: Run) -> pd.DataFrame:
-    """Return the report of a finished run's predictions (see metrics.report). Shared: do not change."""
-    return _run_report(run, run.changed_ns)
-
-
-@lru_cache(maxsize=256)
-def _run_report(run: Run, _changed_ns: int) -> pd.DataFrame:
-    return report(run.predictions)
+    @property
+    def reasons(self) -> Text:
+        return Text(self.why, self.why_ko or self.why)
 
 
 def split_readable(runs: Iterable[Run]) -> tuple[list[Run], dict[Run, ScalpError]]:
@@ -101,13 +127,6 @@ def check_readable(run: Run) -> None:
     run_report(run)
 
 
-def score(run: Run, condition: Condition, part: str) -> float | None:
-    """Return the quadratic weighted kappa of a run in a split; None where it is undefined."""
-    table = run_report(run)
-    values = table.loc[(table["condition"] == condition) & (table["part"] == part), "quadratic_weighted_kappa"]
-    return float(values.iloc[0]) if values.notna().any() else None
-
-
 def judged_on(dataset: Dataset) -> list[Run]:
     """Return the finished runs that were judged on the pictures of this dataset, whatever they learned from."""
     return [run for run in finished_runs() if run.evaluation_hash == dataset.evaluation_hash]
@@ -115,11 +134,23 @@ def judged_on(dataset: Dataset) -> list[Run]:
 
 def champions() -> dict[Condition, Champion]:
     """Return the champion of every condition that has one. Cheap at every request: computed when runs change."""
-    finished, damaged = split_readable(finished_runs())
+    return dict(_current()[0])
+
+
+def passed_over() -> dict[Condition, PassedOver]:
+    """Return the runs that would answer if they reached the floor; none for promoted conditions."""
+    return dict(_current()[1])
+
+
+_Outcome = tuple[dict[Condition, Champion], dict[Condition, PassedOver]]
+
+
+def _current(without: Run | None = None) -> _Outcome:
+    finished, damaged = split_readable(run for run in finished_runs() if run != without)
     for error in damaged.values():
         _log.warning("%s", error)
-    changed = (*(run.changed_ns for run in finished), _changed_ns(_pins_path()))
-    return dict(_champions(tuple(finished), _pins_path(), changed))
+    changed = (*(run.changed_ns for run in finished), _changed_ns(_pins_path()), election.dataset_versions())
+    return _outcome(tuple(finished), _pins_path(), changed)
 
 
 def _changed_ns(path: Path) -> int:
@@ -127,60 +158,25 @@ def _changed_ns(path: Path) -> int:
 
 
 @lru_cache(maxsize=4)
-def _champions(finished: tuple[Run, ...], _pins: Path, _changed: tuple[int, ...]) -> dict[Condition, Champion]:
+def _outcome(finished: tuple[Run, ...], _pins: Path, _changed: tuple[object, ...]) -> _Outcome:
     try:
         pinned = pins()
     except ScalpError as error:  # grading goes on with the automatic choice; the pages say why, see `pins`
         _log.warning("%s", error)
         pinned = {}
-    candidates = (_champion(condition, finished, pinned.get(condition)) for condition in CONDITIONS)
-    return {champion.condition: champion for champion in candidates if champion}
-
-
-def _champion(condition: Condition, finished: Sequence[Run], pinned: str | None) -> Champion | None:
-    grading = [run for run in finished if condition in run.recipe.conditions]
-    for run in grading:
-        if run.id == pinned:
-            return Champion(condition, run, pinned=True)
-    best = practically_equal(_comparable(grading, condition), condition)
-    return Champion(condition, best[0], pinned=False) if best else None
-
-
-def practically_equal(runs: Iterable[Run], condition: Condition) -> list[Run]:
-    """Return the runs that are practically equal to the best of these on the validation split; the smallest first.
-
-    By size and not by time, so that the same runs answer on every machine.
-
-    Args:
-        runs: judged on the same pictures.
-    """
-    scores = {run: _valid_score(run, condition) for run in runs}
-    best = max(scores.values(), default=0.0)
-    equal = [run for run, kappa in scores.items() if kappa >= best - NEGLIGIBLE[_KAPPA]]
-    return sorted(equal, key=lambda run: (run.parameters, run.created))
-
-
-def _valid_score(run: Run, condition: Condition) -> float:
-    # A constant prediction of a constant truth agrees in nothing beyond chance.
-    return score(run, condition, "valid") or 0.0
-
-
-def _comparable(runs: Sequence[Run], condition: Condition) -> list[Run]:
-    """Return the runs judged on the same pictures, some of them labelled for the condition.
-
-    Real pictures go before rendered ones, then the runs judged on most of them, then the latest.
-    """
-    judged = {run: images for run in runs if (images := _validated(run, condition))}
-    if not judged:
-        return []
-    priority = {run.evaluation_hash: (not run.synthetic_data, images, run.created) for run, images in judged.items()}
-    preferred = max(priority, key=lambda evaluation_hash: priority[evaluation_hash])
-    return [run for run in judged if run.evaluation_hash == preferred]
-
-
-def _validated(run: Run, condition: Condition) -> int:
-    table = run_report(run)
-    return int(table.loc[(table["condition"] == condition) & (table["part"] == "valid"), "images"].sum())
+    answering: dict[Condition, Champion] = {}
+    waiting: dict[Condition, PassedOver] = {}
+    for condition in CONDITIONS:
+        grading = [run for run in finished if condition in run.recipe.conditions]
+        if promoted := next((run for run in grading if run.id == pinned.get(condition)), None):
+            answering[condition] = Champion(condition, promoted, pinned=True)
+            continue
+        elected, preferred = election.elect(grading, condition), election.first_choice(grading, condition)
+        if elected:
+            answering[condition] = Champion(condition, elected, pinned=False)
+        if preferred and preferred != elected and (missing := election.shortfalls(preferred, condition)):
+            waiting[condition] = PassedOver(condition, preferred, missing)
+    return answering, waiting
 
 
 # ---- promotion ----
@@ -251,7 +247,8 @@ def _repin(condition: Condition, run_id: str | None, why: str) -> None:
             others = {key.value: pin for key, pin in pinned.items() if key is not condition}
             write_json(_pins_path(), others | ({condition.value: run_id} if run_id else {}))
             now = datetime.now(UTC).isoformat()
-            _log_change(earlier, Change(now, condition, before, _champion_id(condition), run_id is not None, why))
+            after = _champion_id(condition)
+            _log_changes(earlier, [Change(now, condition, before, after, run_id is not None, why)])
     except OSError as error:
         raise not_writable(error) from error
 
@@ -261,9 +258,9 @@ def _champion_id(condition: Condition) -> str:
     return champion.run.id if champion else ""
 
 
-def _log_change(earlier: Iterable[str], change: Change) -> None:
-    lines = "".join(f"{line}\n" for line in earlier)
-    write_text(_changes_path(), lines + json.dumps(asdict(change), ensure_ascii=False) + "\n")
+def _log_changes(earlier: Iterable[str], changed: Iterable[Change]) -> None:
+    lines = [*earlier, *(json.dumps(asdict(change), ensure_ascii=False) for change in changed)]
+    write_text(_changes_path(), "".join(f"{line}\n" for line in lines))
 
 
 def _log_lines(path: Path) -> list[str]:
@@ -273,8 +270,72 @@ def _log_lines(path: Path) -> list[str]:
         return []
 
 
+def log_finished(run: Run) -> None:
+    """Keep in the log what a run that has just finished changes in the automatic choice."""
+    _log_elections(_current(without=run)[0], champions())
+
+
+@contextmanager
+def logged_elections() -> Iterator[None]:
+    """Keep in the log what changes within in the automatic choice, as when an operating point is replaced."""
+    before = champions()
+    yield
+    _log_elections(before, champions())
+
+
+def _log_elections(before: Mapping[Condition, Champion], after: Mapping[Condition, Champion]) -> None:
+    """Log the differences. What cannot be written is left out: who answers does not hang on it."""
+    now = datetime.now(UTC).isoformat()
+    changed = [change for condition in CONDITIONS if (change := _election(now, condition, before, after))]
+    if not changed:
+        return
+    try:
+        with FileLock(artifacts_folder() / ".champions.lock"):
+            _log_changes(_log_lines(_changes_path()), changed)
+    except OSError as error:
+        _log.warning("who answers has changed, which could not be kept in %s: %s", _changes_path().name, error)
+
+
+def _election(
+    now: str, condition: Condition, before: Mapping[Condition, Champion], after: Mapping[Condition, Champion]
+) -> Change | None:
+    old, new = (
+        None if (champion := champions.get(condition)) is None else champion.run for champions in (before, after)
+    )
+    if old == new:
+        return None
+    why, (old_id, new_id) = _reasons(condition, old, new), (run.id if run else "" for run in (old, new))
+    return Change(now, condition, old_id, new_id, pinned=False, why=why.en, why_ko=why.ko, elected=True)
+
+
+def _reasons(condition: Condition, old: Run | None, new: Run | None) -> Text:
+    """Say why the automatic choice went from one run to the other."""
+    if new is None:
+        return Text("no run reaches the floor any more", "기준을 충족하는 실행이 더는 없음")
+    reached = election.score(new, condition, "valid") or 0.0
+    if old is None:
+        return Text(f"it reaches the floor, validation QWK {reached:.3f}", f"기준을 충족함, 검증 QWK {reached:.3f}")
+    if old.synthetic_data and not new.synthetic_data:
+        return Text("it is judged on real pictures", "실제 사진으로 평가됨")
+    if old.evaluation_hash != new.evaluation_hash:
+        images, earlier = (election.validation_images(run, condition) for run in (new, old))
+        return Text(
+            f"it is judged on other pictures, {images:,} of validation instead of {earlier:,}",
+            f"다른 사진으로 평가됨, 검증 사진 {earlier:,}장 대신 {images:,}장",
+        )
+    left = election.score(old, condition, "valid") or 0.0
+    if reached - left > NEGLIGIBLE[HEADLINE]:
+        return Text(
+            f"validation QWK {reached:.3f} instead of {left:.3f}", f"검증 QWK {left:.3f}보다 높은 {reached:.3f}"
+        )
+    return Text(
+        f"validation QWK {reached:.3f} and {left:.3f}: by the best of all runs and size",
+        f"검증 QWK {reached:.3f}, 이전 {left:.3f}: 최고 실행과의 차이와 크기로 고름",
+    )
+
+
 def changes() -> list[Change]:
-    """Read all changes of the pins, the latest first. Broken lines are logged and left out."""
+    """Read all changes of the run that answers, the latest first. Broken lines are logged and left out."""
     path, history = _changes_path(), []
     try:
         lines = _log_lines(path)

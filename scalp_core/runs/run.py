@@ -224,6 +224,8 @@ class Run:
     def history(self) -> pd.DataFrame:
         """One row a finished epoch: epoch, train_loss, valid_loss, valid_qwk, lr, seconds, and QWK by condition.
 
+        NaN where kappa is undefined.
+
         Raises:
             ScalpError: it cannot be read.
         """
@@ -231,7 +233,10 @@ class Run:
         if not path.exists():
             return pd.DataFrame()
         try:
-            history = pd.DataFrame([dict(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()])
+            lines = [dict(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+            history: pd.DataFrame = pd.DataFrame(lines).apply(
+                pd.to_numeric
+            )  # a column of nothing but null is not a number yet
             if len(history) and history["epoch"].isna().any():
                 raise ValueError("an epoch without its number")
         except UNREADABLE as error:
@@ -287,6 +292,12 @@ class Run:
             return int(self.manifest["parameters"])
         except (LookupError, ValueError, TypeError) as error:
             raise _damaged(self.id, "manifest.json") from error
+
+    @property
+    def learned_from_judged(self) -> bool | None:
+        """Whether it was judged on pictures that it or an ancestor learned from; None if that was not kept."""
+        stored = self.manifest.get("learned_from_judged")
+        return None if stored is None else bool(stored)
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -24,7 +24,7 @@ from scalp_core.files import read_json, sha256, write_json
 from scalp_core.inference import predict
 from scalp_core.labels import CONDITIONS, Condition, Severity
 from scalp_core.metrics.metrics import PROBABILITIES
-from scalp_core.runs.champions import score
+from scalp_core.runs.election import score
 from scalp_core.runs.run import Run
 
 Copy = Callable[..., Run]

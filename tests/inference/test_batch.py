@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT, Folders, Trained, until
+from conftest import ROOT, Folders, Trained, promote_everywhere, until
 from fastapi.testclient import TestClient
 from filelock import FileLock
 from PIL import Image
@@ -54,7 +54,7 @@ def pictures(trained: Trained, tmp_path: Path) -> Path:
 @pytest.fixture
 def own_run(trained: Trained, folders: Folders) -> Run:
     """The finished run in a folder of this test's own."""
-    return Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "own")))
+    return promote_everywhere(Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "own"))))
 
 
 def graded(paths: Iterable[Path | str], table: Path, **options: object) -> BatchResult:

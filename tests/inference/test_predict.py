@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import ROOT, Folders, Trained, with_all_pixels
+from conftest import ROOT, Folders, Trained, promote_everywhere, with_all_pixels
 
 from scalp_core import images
 from scalp_core.errors import ScalpError
@@ -76,7 +76,7 @@ POINT = OperatingPoint(
 def test_new_operating_point_applies_without_reload(
     trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
+    run = promote_everywhere(Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy"))))
     (run.folder / "operating_point.json").unlink(missing_ok=True)
     before = grade(trained.picture).gradings
     assert {grading.grade_set for grading in before.values()} == {None}, "nothing promised that was not fitted"
@@ -98,7 +98,7 @@ def test_new_operating_point_applies_without_reload(
 
 
 def test_predict_agrees_with_the_prediction_table(trained: Trained, folders: Folders) -> None:
-    run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
+    run = promote_everywhere(Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy"))))
     run.write_operating_point(POINT)
     recorded = run.predictions[run.predictions["part"] == "test"]
     first = recorded[recorded["image"] == recorded["image"].iloc[0]].set_index("condition")
@@ -154,7 +154,7 @@ def test_several_runs_answer_as_each_alone(trained: Trained, folders: Folders) -
 
 
 def test_short_cut_is_taken_where_run_says_so(trained: Trained, folders: Folders) -> None:
-    run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
+    run = promote_everywhere(Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy"))))
     with_all_pixels(run)
     whole = grade(trained.picture)
     assert whole.picture.pixels.shape[:2] == (whole.picture.height, whole.picture.width)
@@ -201,7 +201,7 @@ def test_evidence_is_made_of_features_that_are_told(trained: Trained) -> None:
 
 
 def test_graders_stay_as_they_were_chosen(trained: Trained, folders: Folders) -> None:
-    first = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "first")))
+    first = promote_everywhere(Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "first"))))
     current = graders()
     before = current.grade(trained.picture)
     later = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "later")))
@@ -246,7 +246,7 @@ def test_without_a_run_there_is_no_answer(trained: Trained, folders: Folders) ->
 
 
 def test_a_damaged_run_does_not_answer(trained: Trained, folders: Folders) -> None:
-    copy = shutil.copytree(trained.run.folder, folders.artifacts / "copy")
+    copy = promote_everywhere(Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))).folder
     weights = copy / "model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
@@ -267,7 +267,7 @@ print(json.dumps([grading.probabilities for grading in answer.gradings.values()]
 
 
 def test_answering_needs_no_torch_and_makes_missing_export(trained: Trained, folders: Folders, tmp_path: Path) -> None:
-    copy = shutil.copytree(trained.run.folder, folders.artifacts / "copy")
+    copy = promote_everywhere(Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))).folder
     (copy / "model.onnx").unlink()
     (copy / "export.json").unlink()
     picture = tmp_path / "picture"

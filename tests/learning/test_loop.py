@@ -388,3 +388,4 @@ def test_fewer_pictures_than_a_batch_are_learned(pictures: int, architecture: st
     train_run(run)
     assert run.finished
     assert len(run.history) == 2
+    assert run.history["qwk_value_4"].isna().all()  # one grade alone

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix, f1_score, recall_score
 
 from scalp_core.metrics import metrics as evaluate
-from scalp_core.metrics.metrics import COUNTED, confusion, count, measure, report
+from scalp_core.metrics.metrics import COUNTED, KAPPA_IMAGES, confusion, count, measure, report, undefined_kappa
 
 GRADES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=60)
 
@@ -27,7 +27,7 @@ def test_as_scikit_learn_says(pairs: list[tuple[int, int]]) -> None:
     assert metrics.macro_f1 == pytest.approx(f1_score(truth, predicted, average="macro", zero_division=0))
     recalls = recall_score(truth, predicted, labels=np.unique(truth), average=None, zero_division=0)
     assert metrics.worst_grade_recall == pytest.approx(recalls.min())
-    if len(set(truth) | set(predicted)) > 1:
+    if len(set(truth)) > 1 and len(truth) >= KAPPA_IMAGES:
         kappa = cohen_kappa_score(truth, predicted, weights="quadratic", labels=range(4))
         assert metrics.quadratic_weighted_kappa == pytest.approx(kappa)
 
@@ -63,7 +63,28 @@ def test_one_constant_grade_has_no_kappa_but_rest() -> None:
     metrics = measure(count([2, 2], [2, 2]))
     assert math.isnan(metrics.quadratic_weighted_kappa)
     assert (metrics.accuracy, metrics.macro_f1, metrics.worst_grade_recall) == (1, 1, 1)
-    assert measure(count([2, 2], [1, 1])).quadratic_weighted_kappa == 0
+
+
+@pytest.mark.parametrize(
+    ("truth", "predicted", "reason"),
+    [
+        ([], [], "no labelled pictures"),
+        ([2], [1], "only 1 labelled picture"),
+        ([0, 3], [0, 3], "only 2 labelled pictures"),
+        ([2, 2, 2, 2], [1, 0, 2, 3], "all labels are grade 2"),
+    ],
+)
+def test_kappa_of_too_little_is_undefined(truth: list[int], predicted: list[int], reason: str) -> None:
+    counts = count(truth, predicted)
+    assert math.isnan(measure(counts).quadratic_weighted_kappa)
+    assert (text := undefined_kappa(counts.sum(axis=1)))
+    assert text.en == reason
+
+
+def test_constant_answers_to_several_grades_have_kappa_zero() -> None:
+    counts = count([0, 1, 2, 3], [1, 1, 1, 1])
+    assert measure(counts).quadratic_weighted_kappa == 0
+    assert undefined_kappa(counts.sum(axis=1)) is None
 
 
 def table(

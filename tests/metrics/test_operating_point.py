@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from conftest import Folders, Trained
+from conftest import Folders, Trained, promote_everywhere
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +24,7 @@ from scalp_core.metrics.grade_sets import COVERAGE
 from scalp_core.metrics.metrics import PROBABILITIES
 from scalp_core.metrics.operating_point import (
     COSTS,
+    MAX_LOSS,
     MAX_WHO,
     MAX_WHY,
     MIN_IMAGES,
@@ -206,6 +207,33 @@ def test_only_the_calibration_part_is_looked_at() -> None:
     other = table(*simulate(301), part="test").assign(truth=pd.array([3] * 301, dtype="Int8"))
     unlabelled = table(*simulate(302)).assign(truth=pd.array([None] * 302, dtype="Int8"))
     assert fit(pd.concat([other, raw, unlabelled])).decisions == fit(raw).decisions
+
+
+def test_decision_that_loses_kappa_on_validation_is_refused() -> None:
+    probabilities, truth = simulate(300)
+    graded_higher = table(probabilities, np.minimum(truth + 2, 3))  # by another clinic
+    fresh = table(probabilities, truth, part="valid")
+    raw = pd.concat([graded_higher, fresh])
+    alone = fit(graded_higher).apply(fresh)
+    point = fit(raw)
+    plain, reached = point.refused[PUSTULES]
+    kappas = [
+        metrics.quadratic_weighted_kappa(metrics.confusion(predictions, PUSTULES, "valid"))
+        for predictions in (OperatingPoint().apply(fresh), alone)
+    ]
+    assert [plain, reached] == pytest.approx(kappas)
+    assert plain - reached > MAX_LOSS
+    assert not point.decision(PUSTULES).fitted
+    assert from_json(json.loads(json.dumps(as_json(point)))) == point
+    by_hand = with_decision(point, PUSTULES, Decision(rule="median"), "Kim", "still")
+    assert by_hand.refused == {}
+
+
+def test_loss_for_recall_floor_is_no_reason_to_refuse() -> None:
+    raw = table(*simulate(1500, noise=1.1))
+    kept = fit(pd.concat([raw, raw.assign(part="valid")]), 0.99)
+    assert kept.decision(PUSTULES).fitted
+    assert kept.refused == {}
 
 
 def test_what_cannot_be_fitted_stays_plain() -> None:
@@ -391,7 +419,7 @@ def test_one_condition_is_decided_otherwise_and_signed() -> None:
 
 
 def test_rest_follows_saved_decision_from_next_request(trained: Trained, folders: Folders) -> None:
-    run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
+    run = promote_everywhere(Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy"))))
     always_severe = Decision(rule="expected_cost", cost=cost_of(np.outer([0, 0, 0, 1], [1, 1, 1, 0])))
 
     def told(client: TestClient) -> dict[str, int]:

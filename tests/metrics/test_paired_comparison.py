@@ -146,7 +146,7 @@ def test_a_dead_grade_shows() -> None:
 def test_nothing_says_nothing() -> None:
     for groups in (0, 1):
         side = np.zeros((2, groups, 4, 4), dtype=np.int64)
-        side[..., 1, 2] = 3
+        side[..., 1, 2], side[..., 0, 0] = 3, 1
         for name in METRICS:
             interval = getattr(estimate(side), name)
             assert np.isnan([interval.low, interval.high]).all()

@@ -21,7 +21,7 @@ from scalp_core.errors import Text
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison, compare
-from scalp_core.metrics.summary import Cost, chance_spread, detectable_differences, summarize
+from scalp_core.metrics.summary import Cost, chance_spread, detectable_differences, summarize, undefined_kappas
 
 KAPPA = "quadratic_weighted_kappa"
 SIZES = {"v": Cost(9_000_000, None), "r": Cost(11_000_000, 4.0), "e": Cost(4_000_000, 9.0), "g": Cost(6_000_000, 7.0)}
@@ -95,7 +95,17 @@ def test_labels_that_are_all_the_same_say_nothing() -> None:
     aligned.truth[CONDITIONS.index(EQUAL)] = 0
     aligned.grades[:, CONDITIONS.index(EQUAL)] = 0
     (text,) = sentences(compare(aligned, {"v": ["v"], "g": ["g"]}), EQUAL)
-    assert "vary too little" in text.en
+    assert "vary too little for quadratic weighted kappa (all labels are grade 0)" in text.en
+
+
+def test_undefined_kappas_are_listed_with_reasons() -> None:
+    aligned = aligned_predictions()
+    aligned.truth[CONDITIONS.index(EQUAL)] = 0
+    aligned.grades[:, CONDITIONS.index(EQUAL)] = 0
+    text = undefined_kappas(compare(aligned, {"v": ["v"]}))
+    assert text is not None
+    assert f"{EQUAL.text.en}: all labels are grade 0" in text.en
+    assert f"{UNLABELLED.text.en}: no labelled pictures" in text.en
 
 
 def test_single_models_missing_models_and_unseen_grades(four: Comparison) -> None:

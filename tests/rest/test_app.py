@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, Folders, Trained, until
+from conftest import ROOT, Folders, Trained, promote_everywhere, until
 from fastapi.testclient import TestClient
 from PIL import Image
 from support.rest_client import assert_error_response, image_form
@@ -28,6 +28,7 @@ from scalp_core.metrics.operating_point import Decision, OperatingPoint
 from scalp_core.rest import app
 from scalp_core.rest.error_handlers import status_of
 from scalp_core.rest.schemas import ErrorResponse
+from scalp_core.runs.election import score
 from scalp_core.runs.run import Run
 
 BOTH_DOORS = ("", "/api")
@@ -154,7 +155,7 @@ def test_the_numbers_are_those_of_predict(client: TestClient, trained: Trained, 
 def test_a_calibrated_run_answers_with_a_grade_set(
     client: TestClient, trained: Trained, folders: Folders, door: str
 ) -> None:
-    run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy")))
+    run = promote_everywhere(Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy"))))
     decision = Decision(temperature=2.0, set_threshold=0.5, images=100)
     run.write_operating_point(OperatingPoint({Condition.PUSTULES: decision}))
     answer = client.post(f"{door}/predict_all", files=image_form(trained.picture)).json()
@@ -395,8 +396,24 @@ def test_models_lists_the_answering_runs(client: TestClient, trained: Trained) -
         assert model["run"] == trained.run.id
         assert model["data"] == "tiny"
         assert model["synthetic"] is True
-        assert model["pinned"] is False
-        assert all(-1 <= model["quadratic_weighted_kappa"][part] <= 1 for part in ("valid", "test"))
+        assert model["pinned"] is True
+        measured = [score(trained.run, Condition(model["key"]), part) for part in ("valid", "test")]
+        assert [model["quadratic_weighted_kappa"][part] for part in ("valid", "test")] == measured
+        assert [each["code"] for each in model["shortfalls"]][:1] == ["few_pictures"]
+    assert answer["passed_over"] == []
+
+
+def test_models_lists_runs_below_floor(client: TestClient, trained: Trained, folders: Folders) -> None:
+    shutil.copytree(trained.run.folder, folders.artifacts / "copy")
+    answer = client.get("/api/models").json()
+    assert answer["models"] == []
+    assert [(passed["key"], passed["run"]) for passed in answer["passed_over"]] == [(c, "copy") for c in CONDITIONS]
+    for passed in answer["passed_over"]:
+        assert "labelled validation picture" in passed["shortfalls"][0]["message"]
+        assert "검증 사진" in passed["shortfalls"][0]["message_ko"]
+    error = client.post("/predict_all", files=image_form(trained.picture)).json()["error"]
+    assert error["code"] == "no_model"
+    assert "run “copy” does not answer by itself" in error["message"]
 
 
 def test_docs_need_nothing_from_elsewhere(client: TestClient) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import TINY, Trained, until
+from conftest import TINY, Trained, promote_everywhere, until
 from fastapi.testclient import TestClient
 from PIL import Image
 from support.rest_client import assert_error_detail, assert_error_response, image_form
@@ -44,7 +44,7 @@ def served(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with pytest.MonkeyPatch.context() as patch:
         artifacts = tmp_path_factory.mktemp("served")
         patch.setenv("SCALP_ARTIFACTS", str(artifacts))
-        whole = Run(Path(shutil.copytree(trained.run.folder, artifacts / "whole")))
+        whole = promote_everywhere(Run(Path(shutil.copytree(trained.run.folder, artifacts / "whole"))))
         decision = Decision(temperature=2.0, set_threshold=0.5, images=100)
         whole.write_operating_point(OperatingPoint({Condition.PUSTULES: decision}, made=MADE))
         part = create_run(Recipe(**TINY, epochs=1, conditions=(Condition.DANDRUFF,)), "part")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Trained, until
+from conftest import Trained, promote_everywhere, until
 from fastapi.testclient import TestClient
 from PIL import Image
 from support.rest_client import assert_error_response, image_form
@@ -40,7 +40,7 @@ class Gated:
 def gated(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gated]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCALP_ARTIFACTS", str(artifacts := tmp_path_factory.mktemp("gated")))
-        run = Run(Path(shutil.copytree(trained.run.folder, artifacts / "gated")))
+        run = promote_everywhere(Run(Path(shutil.copytree(trained.run.folder, artifacts / "gated"))))
         input_gate.write(gate_of(run, trained.picture), run.gate_path)
         small = io.BytesIO()
         Image.open(io.BytesIO(trained.picture)).resize((64, 48)).save(small, "PNG")

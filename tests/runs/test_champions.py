@@ -16,7 +16,8 @@ from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import PROBABILITIES
 from scalp_core.metrics.verdict import Verdict
-from scalp_core.runs.champions import against, champions, changes, judged_on, pins, promote, run_report, score, unpin
+from scalp_core.runs.champions import against, champions, changes, judged_on, pins, promote, unpin
+from scalp_core.runs.election import run_report, score
 from scalp_core.runs.run import Run
 
 SEBUM, HAIR = Condition.EXCESS_SEBUM, Condition.HAIR_LOSS
@@ -53,7 +54,8 @@ def table(condition: Condition, part: str, wrong: int, images: int) -> pd.DataFr
     truth = TRUTH[:images]
     predicted = np.where(np.arange(len(truth)) < wrong, truth ^ 1, truth)
     predictions = pd.DataFrame(np.eye(4)[predicted], columns=PROBABILITIES)
-    return predictions.assign(image="i", condition=condition.value, part=part, truth=pd.array(truth, dtype="Int8"))
+    images = [f"{part}-{number}" for number in range(len(truth))]
+    return predictions.assign(image=images, condition=condition.value, part=part, truth=pd.array(truth, dtype="Int8"))
 
 
 def answering(condition: Condition = SEBUM) -> str:
@@ -96,14 +98,14 @@ def test_real_pictures_go_before_rendered_ones(folders: Folders) -> None:
 
 def test_runs_of_different_splits_are_not_compared(folders: Folders) -> None:
     finish("many", valid=10, index_hash="many", images=80)
-    finish("few", valid=0, index_hash="few", images=20)
+    finish("few", valid=0, index_hash="few", images=60)
     assert answering() == "many"
 
 
 def test_runs_trained_on_more_are_compared(folders: Folders) -> None:
     finish("small", valid=10, index_hash="small", evaluation_hash="judged")
     finish("large", valid=0, index_hash="large", evaluation_hash="judged")
-    finish("other", valid=0, index_hash="other", evaluation_hash="others", images=20)
+    finish("other", valid=0, index_hash="other", evaluation_hash="others", images=60)
     assert answering() == "large"
 
 

@@ -311,6 +311,13 @@ def test_progress_and_history_of_run_that_has_neither(tiny: Dataset) -> None:
     assert run.history["train_loss"].tolist() == [1.5]
 
 
+def test_undefined_kappas_of_history_are_nan(tiny: Dataset) -> None:
+    run = create_run(RECIPE)
+    run.write_history([{"epoch": n, "valid_loss": 1.0, "valid_qwk": None} for n in (1, 2)])
+    assert run.history["valid_qwk"].dtype == "float64"
+    assert run.history["valid_qwk"].isna().all()
+
+
 def test_a_long_log_is_shown_from_its_end(tiny: Dataset) -> None:
     run = create_run(RECIPE)
     (run.folder / "log.txt").write_bytes(b"x" * 100_000 + b"\xff the end")

@@ -186,6 +186,16 @@ def test_epoch_line_shows_best_patience_and_pieces() -> None:
     assert "in pieces of 8 pictures" in train._epoch_line(epochs, replace(recipe, batch_size=16))
 
 
+def test_epoch_line_of_undefined_kappa_has_dash() -> None:
+    epochs = [
+        {"epoch": n, "train_loss": 1.0, "valid_loss": loss, "valid_qwk": float("nan"), "seconds": 3.0, "at_once": 8}
+        for n, loss in enumerate((0.9, 0.7, 0.8), start=1)
+    ]
+    line = train._epoch_line(epochs, Recipe(**TINY, patience=5))
+    assert "valid QWK –" in line
+    assert "best – in epoch 2" in line
+
+
 def test_a_report_without_runs_says_what_to_do(
     folders: Folders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

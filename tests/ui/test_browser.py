@@ -239,7 +239,7 @@ def test_a_tree_is_imported_from_the_page(visitor: Visitor, server: Server, tmp_
 
 @pytest.fixture
 def rival(server: Server) -> Iterator[Run]:
-    """A second model, of another opinion: every grade one higher. The first one answers whatever it reaches."""
+    """A second model, of another opinion: every grade one higher. The first one was promoted."""
     first, second = (server.artifacts / name for name in ("tiny", "rival"))
     shutil.copytree(first, second)
     document = json.loads((second / "recipe.json").read_text())
@@ -251,9 +251,7 @@ def rival(server: Server) -> Iterator[Run]:
     table.to_parquet(run.predictions_path)
     run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
     kept = (first / "operating_point.json").read_text()
-    (server.artifacts / "champions.json").write_text(json.dumps({condition.value: "tiny" for condition in CONDITIONS}))
     yield run
-    (server.artifacts / "champions.json").unlink()
     (first / "operating_point.json").write_text(kept)
     shutil.rmtree(second)
 

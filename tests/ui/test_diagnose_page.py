@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Folders, Trained, labels_of
+from conftest import Folders, Trained, labels_of, promote_everywhere
 from PIL import Image, ImageFilter
 from streamlit.testing.v1 import AppTest
 from support.app_driver import (
@@ -214,6 +214,7 @@ def test_pictures_are_offered_until_one_is_chosen(trained: Trained, source: str)
 def test_a_damaged_model_is_told(trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     copied = folders.artifacts / "tiny"
     shutil.copytree(trained.run.folder, copied)
+    promote_everywhere(Run(copied))
     (copied / "preprocessing.json").write_text("{}")
     monkeypatch.setenv("SCALP_DATA", str(trained.dataset.folder.parent))
     image = trained.dataset.column("id").iloc[0]
@@ -274,6 +275,7 @@ def test_another_decision_is_another_answer(
 ) -> None:
     copied = folders.artifacts / "tiny"
     shutil.copytree(trained.run.folder, copied)
+    promote_everywhere(Run(copied))
     monkeypatch.setenv("SCALP_DATA", str(trained.dataset.folder.parent))
     at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", trained.picture)))
     path = copied / "operating_point.json"
@@ -364,9 +366,8 @@ def test_uploads_of_one_capture_are_put_together(trained: Trained) -> None:
 @pytest.fixture
 def gated(trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, bytes]:
     """A sharp picture that the run grades, and a blurred one that its gate advises against."""
-    shutil.copytree(trained.run.folder, folders.artifacts / "tiny")
+    run = promote_everywhere(Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "tiny"))))
     monkeypatch.setenv("SCALP_DATA", str(trained.dataset.folder.parent))
-    run = Run(folders.artifacts / "tiny")
     written = io.BytesIO()
     Image.open(io.BytesIO(trained.picture)).filter(ImageFilter.GaussianBlur(8)).save(written, "png")
     sharp, blurred = trained.picture, written.getvalue()

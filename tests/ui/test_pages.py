@@ -4,13 +4,14 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, TINY, Folders, Trained, until
+from conftest import ROOT, TINY, Folders, Trained, promote_everywhere, until
 from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 from support.app_driver import HOSTILE, LANGUAGES, assert_healthy, chart_data, open_page, page_text, texts, unescape
@@ -21,12 +22,12 @@ from scalp_core.evaluation import ablation
 from scalp_core.files import is_locked
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import metrics
-from scalp_core.metrics.operating_point import MIN_IMAGES
-from scalp_core.runs import champions
+from scalp_core.metrics.operating_point import MIN_IMAGES, Decision, OperatingPoint, cost_of
+from scalp_core.runs import champions, election
 from scalp_core.runs.duration import measure
 from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
-from scalp_core.runs.run import Progress, Run, State
+from scalp_core.runs.run import Progress, Run, State, utc_now
 from scalp_core.runs.store import find_run, list_runs
 from ui.shell import PAGES
 from ui.words import Say
@@ -158,8 +159,9 @@ def test_rendered_pictures_are_called_so_and_others_not(several: Folders) -> Non
         assert synthetic in texts(open_page(name, data="tiny").warning)
         assert synthetic not in texts(open_page(name, data="clinic").warning)
     # The run trained on real pictures answers, so nothing synthetic is left to warn of.
+    promote_everywhere(find_run("clinical"))
     assert texts(open_page("home").warning) == []
-    shutil.rmtree(several.artifacts / "clinical")
+    promote_everywhere(find_run("one"))
     assert synthetic in texts(open_page("home").warning)
     image = open_dataset("clinic").index["id"].iloc[0]
     at = assert_healthy(open_page("diagnose", source="example", data="clinic", image=image))
@@ -174,19 +176,64 @@ def test_home_says_who_answers(trained: Trained) -> None:
     at = assert_healthy(open_page("home", "ko"))
     table = at.dataframe[0].value
     assert list(table[say("condition")]) == [condition.text("ko") for condition in CONDITIONS]
-    assert set(table[say("run")]) == {"tiny"}
+    assert set(table[say("run")]) == {f"tiny · {say('pinned_below')}"}
     measured = metrics.report(trained.run.predictions)
     for condition, valid, test in zip(CONDITIONS, table[say("qwk_valid")], table[say("qwk_test")], strict=True):
-        rows = measured[measured["condition"] == condition].set_index("part")["quadratic_weighted_kappa"].fillna(0.0)
-        assert (valid, test) == pytest.approx((rows["valid"], rows["test"]))
+        rows = measured[measured["condition"] == condition].set_index("part")["quadratic_weighted_kappa"]
+        assert (valid, test) == pytest.approx((rows["valid"], rows["test"]), nan_ok=True)
     assert say("synthetic_data") in texts(at.warning)
     assert say("home_idle") in texts(at.caption)
 
 
 def test_home_names_a_promoted_run(several: Folders) -> None:
-    (several.artifacts / "champions.json").write_text(json.dumps({"value_2": "two"}))
+    promote_everywhere(find_run("clinical"))
+    champions.promote(Condition("value_2"), find_run("two"))
     table = assert_healthy(open_page("home")).dataframe[0].value
-    assert list(table["Run"]) == ["clinical", "two · promoted", *["clinical"] * 4]
+    below = [f"{name} · promoted, below the floor" for name in ("clinical", "two")]
+    assert list(table["Run"]) == [below[0], below[1], *[below[0]] * 4]
+
+
+def test_home_and_runs_say_why_no_run_answers(several: Folders) -> None:
+    for name, language in (("home", "en"), ("runs", "ko")):
+        at = assert_healthy(open_page(name, language))
+        say = Say(language)
+        conditions = ", ".join(condition.text(language) for condition in CONDITIONS)
+        assert say("none_answers", conditions=conditions) in texts(at.warning)
+        (info,) = [text for text in texts(at.info) if say("passed_over") in text]
+        assert info.count("clinical") == len(CONDITIONS)
+        images = int(election.validation_images(find_run("clinical"), CONDITIONS[0]))
+        assert f"{images} labelled validation" in info or f"검증 사진 {images}장" in info
+
+
+def test_change_of_automatic_choice_is_announced(several: Folders) -> None:
+    run = find_run("one")
+    change = champions.Change(
+        utc_now(), CONDITIONS[0], "", run.id, False, "it is <b>better</b>", "더 나음", elected=True
+    )
+    (several.artifacts / "champions.jsonl").write_text(json.dumps(asdict(change)) + "\n")
+    assert not any("더 나음" in text for text in texts(open_page("home", "ko").info))  # it answers no more
+    (several.artifacts / "champions.json").write_text(json.dumps({"value_1": "one"}))
+    for name in ("home", "runs"):
+        assert any("더 나음" in text and run.id in text for text in texts(open_page(name, "ko").info))
+    at = assert_healthy(open_page("runs", "en", run="one"))
+    (log,) = [frame.value for frame in at.dataframe if "Before" in frame.value]
+    assert list(log["Kind"]) == ["selected"]
+
+
+def test_undefined_kappa_is_dash_with_reason(several: Folders) -> None:
+    path = find_run("one").predictions_path
+    table = pd.read_parquet(path)
+    table.loc[table["condition"] == "value_2", "truth"] = 3
+    table.to_parquet(path)
+    promote_everywhere(find_run("one"))
+    at = assert_healthy(open_page("home", "en"))
+    row = at.dataframe[0].value.set_index("Condition").loc[Condition("value_2").text.en]
+    assert row[[Say("en")("qwk_valid"), Say("en")("qwk_test")]].isna().all()
+    reason = f"{Condition('value_2').text.en}: all labels are grade 3"
+    assert len([text for text in texts(at.caption) if reason in text]) == 2
+    at = assert_healthy(open_page("compare", data="tiny", condition="value_2", view="best", runs="one"))
+    assert any(reason in text for text in texts(at.caption))
+    assert "0.00" not in at.main.dataframe[0].value.loc[1, Say("en")("qwk_valid")]
 
 
 # Compare.
@@ -277,7 +324,7 @@ def test_the_best_is_promoted_and_taken_back(several: Folders) -> None:
     at = assert_healthy(open_page("compare", data="tiny", condition="value_2", view="best"))
     at = assert_healthy(at.button(key="promote-value_2-two").click().run())
     assert champions.pins() == {Condition("value_2"): "two"}
-    assert "two · promoted" in list(at.main.dataframe[0].value["In use"])
+    assert "two · promoted, below the floor" in list(at.main.dataframe[0].value["In use"])
     assert "QWK: validation" in champions.changes()[0].why
     assert_healthy(at.button(key="unpin-value_2-two").click().run())
     assert champions.pins() == {}
@@ -618,10 +665,12 @@ def test_a_training_is_followed_live(waiting_run: Run) -> None:
 
 def test_a_run_is_promoted_and_taken_back(several: Folders) -> None:
     say = Say("ko")
+    promote_everywhere(find_run("clinical"))
     at = assert_healthy(open_page("runs", "ko", run="one"))
     assert any("clinical" in text and "one" in text for text in texts(at.markdown))  # other pictures: no verdict
     shutil.rmtree(several.artifacts / "clinical")
     shutil.rmtree(several.artifacts / "stranger")
+    promote_everywhere(find_run("one"))
     at = assert_healthy(open_page("runs", "ko", run="two"))
     verdicts = [text for text in texts(at.markdown) if " one" in text and text.startswith("**")]
     assert len(verdicts) == len(CONDITIONS)
@@ -629,13 +678,13 @@ def test_a_run_is_promoted_and_taken_back(several: Folders) -> None:
     assert champions.champions()[Condition("value_2")].run.id == "two"
     name = Condition("value_2").text("ko")
     assert say("promote_done", run="two", condition=name) in texts(at.toast)
-    assert f"**{name}** · {say('verdict_promoted')}" in texts(at.markdown)
-    (change,) = champions.changes()
+    assert f"**{name}** · {say('verdict_promoted_below')}" in texts(at.markdown)
+    change = champions.changes()[0]
     assert verdicts[1].endswith(change.why)
     at = assert_healthy(at.button(key="unpin-value_2-two").click().run())
-    assert champions.champions()[Condition("value_2")].run.id == "one"
+    assert Condition("value_2") not in champions.champions()
     (log,) = [frame.value for frame in at.dataframe if say("promote_before") in frame.value]
-    assert list(log[say("promote_kind")]) == [say("promote_unpinned"), say("promote_pinned")]
+    assert list(log[say("promote_kind")])[:2] == [say("promote_unpinned"), say("promote_pinned")]
 
 
 def test_broken_promotions_are_told(several: Folders) -> None:
@@ -673,6 +722,22 @@ def test_the_operating_point_is_shown_and_fitted_anew(several: Folders) -> None:
     columns = {say("point_made"), say("recall_floor")}
     (versions,) = [frame.value for frame in at.dataframe if columns <= set(frame.value)]
     assert list(versions[say("recall_floor")]) == ["0.35", "0.2"]
+
+
+def test_refused_and_losing_decisions_are_named(several: Folders) -> None:
+    run = find_run("one")
+    table = run.raw_predictions.copy()
+    right = np.eye(4)[table["truth"].to_numpy(dtype=int)]
+    table[metrics.PROBABILITIES] = 0.9 * right + 0.025
+    table.to_parquet(run.predictions_path)
+    run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
+    cost = cost_of(np.outer([0, 0, 0, 1], [1, 1, 1, 0]))
+    always_severe = Decision(rule="expected_cost", cost=cost, images=40)
+    point = OperatingPoint({Condition("value_2"): always_severe}, refused={Condition("value_1"): (0.379, 0.135)})
+    run.write_operating_point(replace(point, made=utc_now()))
+    (warning,) = [text for text in texts(assert_healthy(open_page("runs", "en", run="one")).warning) if "QWK" in text]
+    assert "from 0.379 to 0.135" in warning
+    assert "from 1.000 to 0.000 with this decision" in warning
 
 
 def fitted(run: Run) -> set[Condition]:

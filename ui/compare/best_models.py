@@ -9,16 +9,18 @@ import streamlit as st
 from scalp_core.evaluation import comparison
 from scalp_core.evaluation.comparison import Model
 from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.metrics import summary
 from scalp_core.metrics.metrics import HEADLINE
 from scalp_core.metrics.paired_comparison import Comparison
 from scalp_core.metrics.verdict import NEGLIGIBLE, Estimate
 from scalp_core.runs import champions
 from scalp_core.runs.champions import Champion
+from scalp_core.runs.election import practically_equal
 from scalp_core.runs.run import Run
 from ui.compare.selection import ModelSelection
 from ui.downloads import offer_table
 from ui.markdown import literal
-from ui.runs.promotion import show_broken_pins, show_changes, show_promotion_buttons
+from ui.runs.promotion import run_words, show_broken_pins, show_changes, show_promotion_buttons
 from ui.words import Say
 
 _WIDEST_COLUMN = 300  # pixels
@@ -31,6 +33,9 @@ def show_best_models(selection: ModelSelection, say: Say) -> None:
     valid, test = (comparison.compare_models(selection.dataset, selection.models, part) for part in ("valid", "test"))
     answering = champions.champions()
     _show_table(selection, valid, test, answering, say)
+    for part, compared in {"valid": valid, "test": test}.items():
+        if reason := summary.undefined_kappas(compared):
+            st.caption(f"{say.part(part)}: {say.plain(reason)}")
     st.subheader(say("best_for", condition=say.of(selection.condition.text)))
     _show_candidates(selection, valid, test, answering.get(selection.condition), say)
     show_changes(say)
@@ -61,7 +66,7 @@ def _row(
     say: Say,
 ) -> dict[str, object]:
     able = [run for model in selection.models for run in model.runs if condition in run.recipe.conditions]
-    tied = champions.practically_equal(able, condition)
+    tied = practically_equal(able, condition)
     row: dict[str, object] = {say("condition"): say.of(condition.text)}
     if not tied:
         return row
@@ -72,7 +77,7 @@ def _row(
         say("best_tied"): ", ".join(name for name in others if name != model.name) or "–",
         say("qwk_valid"): _estimate_words(valid.estimate(HEADLINE, model.key, condition)),
         say("qwk_test"): _estimate_words(test.estimate(HEADLINE, model.key, condition)),
-        say("best_answers"): _champion_words(champion, say),
+        say("best_answers"): run_words(champion, say),
         say("parameters"): f"{model.parameters / 1e6:.1f} M",
         say("best_time"): "–" if model.milliseconds is None else f"{model.milliseconds:.0f} ms",
     }
@@ -87,12 +92,6 @@ def _estimate_words(estimate: Estimate) -> str:
         return "–"
     interval = "" if math.isnan(estimate.low) else f" ({estimate.low:.2f}–{estimate.high:.2f})"
     return f"{estimate.value:.2f}{interval}"
-
-
-def _champion_words(champion: Champion | None, say: Say) -> str:
-    if champion is None:
-        return "–"
-    return champion.run.id + (f" · {say('pinned')}" if champion.pinned else "")
 
 
 def _show_candidates(

@@ -38,7 +38,7 @@ from scalp_core.metrics.operating_point import (
     tau_curves,
     with_decision,
 )
-from scalp_core.runs.champions import champions
+from scalp_core.runs.champions import champions, logged_elections
 from scalp_core.runs.run import Run
 from ui.access import change_form_button
 from ui.choices import address_moved, choose, choose_from_list, link_params, settle_address, write_address
@@ -422,4 +422,5 @@ def _is_champion(bench: _Bench) -> bool:
 
 def _save(bench: _Bench, decision: Decision, who: str, why: str) -> None:
     bench.run.verify()  # the sets were measured on what its files say
-    bench.run.change_operating_point(lambda point: with_decision(point, bench.condition, decision, who, why))
+    with logged_elections():
+        bench.run.change_operating_point(lambda point: with_decision(point, bench.condition, decision, who, why))

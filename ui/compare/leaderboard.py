@@ -86,7 +86,8 @@ def _show_legend(selection: ModelSelection, say: Say) -> None:
     direction = say("leaderboard_more") if metric.higher_is_better else say("leaderboard_less")
     captures = f"{selection.comparison.groups:,}"
     st.caption(say("leaderboard_legend", metric=say.of(metric.text), direction=direction, captures=captures))
-    st.caption(say("leaderboard_letters"))
+    undefined = summary.undefined_kappas(selection.comparison)
+    st.caption(say("leaderboard_letters"), help=say.plain(undefined) if undefined else None)
 
 
 # ---- as tables ----
@@ -106,7 +107,7 @@ def _show_tables(selection: ModelSelection, baselines: dict[Condition, list[Base
 
 
 def _show_table(selection: ModelSelection, table: pd.DataFrame, name: str, caption: str, say: Say) -> None:
-    st.dataframe(table.round(3), hide_index=True, alt=caption)
+    st.dataframe(table.round(3), hide_index=True, placeholder="–", alt=caption)
     offer_table(table, name, say, caption, synthetic=selection.dataset.synthetic)
 
 

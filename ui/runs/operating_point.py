@@ -10,10 +10,12 @@ import streamlit as st
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import calibration, grade_sets, metrics
 from scalp_core.metrics.grade_sets import COVERAGE, SetQuality
-from scalp_core.metrics.operating_point import COSTS, MAX_WHO, MIN_IMAGES, Decision, OperatingPoint, fit, sign
+from scalp_core.metrics.operating_point import COSTS, MAX_LOSS, MAX_WHO, MIN_IMAGES, Decision, OperatingPoint, fit, sign
+from scalp_core.runs.champions import logged_elections
 from scalp_core.runs.run import Run
 from ui.access import change_button
 from ui.feedback import toast_after_rerun
+from ui.markdown import Markdown
 from ui.words import Say
 
 
@@ -23,10 +25,33 @@ def show_operating_point(run: Run, say: Say) -> None:
     if run.operating_point.fitted:
         st.caption(say("point_note"))
         st.dataframe(_figure_table(_figures(run, run.changed_ns), say), hide_index=True, alt=say("point"))
+        truths = {c: metrics.confusion(run.predictions, c, "valid").sum(axis=1) for c in run.recipe.conditions}
+        if reason := metrics.explain_undefined(truths):
+            st.caption(say.plain(reason))
     else:
         st.caption(say("point_none", count=MIN_IMAGES))
+    warnings = _refusals(run, say) + (_losses(run, say) if run.operating_point.fitted else [])
+    if warnings:
+        st.warning("\n".join(f"* {warning}" for warning in warnings), icon=":material/trending_down:")
     _offer_fit(run, say)
     show_versions(run, say)
+
+
+def _refusals(run: Run, say: Say) -> list[Markdown]:
+    return [
+        say("point_refused", condition=say.of(condition.text), before=f"{before:.3f}", after=f"{after:.3f}")
+        for condition, (before, after) in run.operating_point.refused.items()
+    ]
+
+
+def _losses(run: Run, say: Say) -> list[Markdown]:
+    """Return a sentence for every decision that loses kappa on validation, be it for the recall floor."""
+    return [
+        say("point_loses", condition=say.of(row.condition.text), before=f"{before:.3f}", after=f"{after:.3f}")
+        for row in _figures(run, run.changed_ns)
+        for before, after in [(row.before[0], row.after[0])]
+        if before - after > MAX_LOSS
+    ]
 
 
 class _Figures(NamedTuple):
@@ -90,7 +115,8 @@ def _offer_fit(run: Run, say: Say) -> None:
         floor = st.number_input(say("recall_floor"), 0.0, 1.0, current, step=0.05, key=f"floor-{run.id}", width=260)
         if change_button(say("point_fit"), say, key=f"fit-{run.id}", icon=":material/tune:"):
             run.verify()
-            run.change_operating_point(lambda _: fit(run.raw_predictions, floor, say("point_why")))
+            with logged_elections():
+                run.change_operating_point(lambda _: fit(run.raw_predictions, floor, say("point_why")))
             toast_after_rerun(say("point_fitted"))
             st.rerun()
 
@@ -166,6 +192,7 @@ def _offer_way_back(run: Run, points: list[OperatingPoint], say: Say) -> None:
     if not pressed or made not in earlier:
         return
     why = say.text("point_brought_back", made=_time_words(earlier[made]), why=earlier[made].why or "–")
-    run.change_operating_point(lambda _: sign(earlier[made], who or "", why))
+    with logged_elections():
+        run.change_operating_point(lambda _: sign(earlier[made], who or "", why))
     toast_after_rerun(say("point_back"))
     st.rerun()

@@ -1,5 +1,7 @@
 """The progress of a training: a bar with words, and the figures of the last epoch."""
 
+import math
+
 import streamlit as st
 
 from scalp_core.runs.run import Progress, Run, State
@@ -36,6 +38,11 @@ def time_left_words(seconds: float, say: Say) -> Markdown:
     return say("time_left", minutes=minutes, seconds=rest)
 
 
+def kappa_words(kappa: float) -> str:
+    """Return `0.712`; a dash where it is undefined."""
+    return "–" if math.isnan(kappa) else f"{kappa:.3f}"
+
+
 def epoch_words(run: Run, say: Say) -> Markdown:
     """Return the figures of the last epoch beside the best one, the patience left, and a reduced batch size."""
     history = run.history
@@ -48,8 +55,8 @@ def epoch_words(run: Run, say: Say) -> Markdown:
     parts = [
         say(
             "live_reached",
-            qwk=f"{last['valid_qwk']:.3f}",
-            best=f"{best['valid_qwk']:.3f}",
+            qwk=kappa_words(last["valid_qwk"]),
+            best=kappa_words(best["valid_qwk"]),
             epoch=epoch,
             loss=f"{last['valid_loss']:.3f}",
         )

@@ -52,6 +52,7 @@ WORDS = {
     "parameters": capitalized(terms.PARAMETERS),
     "seed": capitalized(terms.SEED),
     "pinned": Text("promoted", "지정됨"),
+    "pinned_below": Text("promoted, below the floor", "지정됨, 기준 미달"),
     "cancel": Text("Cancel", "취소"),
     "none_finished": Text(
         "No finished run yet. Start one in the sidebar under “Retrain”.",

@@ -84,6 +84,14 @@ WORDS = {
         "Not fitted: the most probable grade is used. Fitting needs {count} labelled calibration pictures of two grades.",
         "맞추지 않아 확률이 가장 높은 등급을 써요. 맞추려면 보정 분할에 두 등급 이상의 라벨 있는 사진이 {count}장 필요해요.",
     ),
+    "point_refused": Text(
+        "{condition}: the fitted decision was not taken, as QWK on validation would fall from {before} to {after}.",
+        "{condition}: 맞춘 결정 규칙을 쓰면 검증 QWK가 {before}에서 {after}(으)로 떨어져 쓰지 않아요.",
+    ),
+    "point_loses": Text(
+        "{condition}: QWK on validation falls from {before} to {after} with this decision.",
+        "{condition}: 이 결정 규칙을 쓰면 검증 QWK가 {before}에서 {after}(으)로 떨어져요.",
+    ),
     "point_temperature": Text("Temperature", "온도"),
     "point_sets": Text("{coverage} range: coverage", "{coverage} 범위: 포함률"),
     "point_size": Text("Range size", "범위 크기"),

@@ -22,6 +22,7 @@ WORDS = {
         "검증 분할의 이차 가중 카파(QWK)가 가장 높은 모델이에요. 차이가 0.02 이내면 가장 작은 모델을 골라요. QWK는 완전 일치가 1, 우연 "
         "수준이 0이에요.",
     ),
+    "home_floor": Text("The floor of this choice: {floor}.", "자동 선택의 최소 기준: {floor}."),
     "home_training": Text("In training", "학습 중"),
     "home_idle": Text("No run is training.", "진행 중인 학습이 없어요."),
     "home_api": Text("REST interface: [/api/docs](/api/docs)", "REST 인터페이스: [/api/docs](/api/docs)"),
