@@ -12,7 +12,7 @@ from scalp_core.inference.input_gate import Gate, Reason
 from scalp_core.inference.session import Floats, Outputs
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition, ScalpType, Severity, scalp_type
 from scalp_core.metrics.operating_point import Decision, OperatingPoint, PerGrade, per_grade
-from scalp_core.runs.champions import champions, split_readable
+from scalp_core.runs.champions import champions, left_out, split_readable
 from scalp_core.runs.run import Run, Serving
 from scalp_core.runs.store import list_runs
 
@@ -150,7 +150,8 @@ def graders(conditions: Sequence[Condition] = CONDITIONS, run: Run | None = None
 
 def no_model() -> ScalpError:
     """Return the error that no run answers for the conditions; it names the damaged ones that might have."""
-    damaged = [error.text for error in split_readable(run for run in list_runs() if run.finished)[1].values()]
+    errors = [*split_readable(run for run in list_runs() if run.finished)[1].values(), *left_out()]
+    damaged = list(dict.fromkeys(error.text for error in errors))
     en = "No finished run grades this yet. Train one from the sidebar or with python -m training.train."
     ko = "이 증상의 등급을 추정할 완료된 실행이 없어요. 사이드바나 python -m training.train으로 학습하세요."
     return ScalpError(

@@ -5,7 +5,6 @@ split, the smallest among those practically equal to it. The test split is never
 pins is kept in `artifacts/champions.jsonl`.
 """
 
-import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,13 +18,14 @@ from filelock import FileLock
 
 from scalp_core.data.dataset import Dataset, list_datasets, open_dataset
 from scalp_core.errors import ScalpError, forbidden
-from scalp_core.files import UNREADABLE, read_json, write_json, write_text
+from scalp_core.files import UNREADABLE, write_text
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import counts_by_group, report
 from scalp_core.metrics.verdict import NEGLIGIBLE
 from scalp_core.paths import artifacts_folder
 from scalp_core.runs.run import Run, not_writable
 from scalp_core.runs.store import finished_runs
+from scalp_core.seals import parse_sealed_json, read_sealed_json, sealed_json, write_sealed_json
 
 if TYPE_CHECKING:
     from scalp_core.metrics.paired_comparison import Differences
@@ -115,11 +115,45 @@ def judged_on(dataset: Dataset) -> list[Run]:
 
 def champions() -> dict[Condition, Champion]:
     """Return the champion of every condition that has one. Cheap at every request: computed when runs change."""
+    answering, damaged = _elect()
+    for error in damaged:
+        _log_once(str(error))
+    return answering
+
+
+def left_out() -> list[ScalpError]:
+    """Return an error for every run that would answer, were its weights what was written; the message names it."""
+    return _elect()[1]
+
+
+def _elect() -> tuple[dict[Condition, Champion], list[ScalpError]]:
     finished, damaged = split_readable(finished_runs())
-    for error in damaged.values():
-        _log.warning("%s", error)
-    changed = (*(run.changed_ns for run in finished), _changed_ns(_pins_path()))
-    return dict(_champions(tuple(finished), _pins_path(), changed))
+    errors = list(damaged.values())
+    while finished:
+        changed = (*(run.changed_ns for run in finished), _changed_ns(_pins_path()))
+        answering = _champions(tuple(finished), _pins_path(), changed)
+        spoilt = _with_damaged_weights({champion.run for champion in answering.values()})
+        if not spoilt:
+            return dict(answering), errors
+        errors += spoilt.values()
+        finished = [run for run in finished if run not in spoilt]
+    return {}, errors
+
+
+@lru_cache(maxsize=256)
+def _log_once(sentence: str) -> None:
+    _log.warning("%s", sentence)  # this happens at every request
+
+
+def _with_damaged_weights(runs: Iterable[Run]) -> dict[Run, ScalpError]:
+    """Return the runs whose weights are not what was written; they are large, so only those of runs that answer."""
+    spoilt = {}
+    for run in runs:
+        try:
+            run.verify()
+        except ScalpError as error:
+            spoilt[run] = error
+    return spoilt
 
 
 def _changed_ns(path: Path) -> int:
@@ -201,7 +235,7 @@ def pins() -> dict[Condition, str]:
         ScalpError: the file cannot be read; then every choice is automatic.
     """
     try:
-        return {Condition(key): str(run_id) for key, run_id in read_json(_pins_path()).items()}
+        return {Condition(key): str(run_id) for key, run_id in read_sealed_json(_pins_path()).items()}
     except FileNotFoundError:
         return {}
     except PermissionError as error:
@@ -249,7 +283,7 @@ def _repin(condition: Condition, run_id: str | None, why: str) -> None:
                 return
             earlier = _log_lines(_changes_path())  # one that cannot be read is not overwritten
             others = {key.value: pin for key, pin in pinned.items() if key is not condition}
-            write_json(_pins_path(), others | ({condition.value: run_id} if run_id else {}))
+            write_sealed_json(_pins_path(), others | ({condition.value: run_id} if run_id else {}))
             now = datetime.now(UTC).isoformat()
             _log_change(earlier, Change(now, condition, before, _champion_id(condition), run_id is not None, why))
     except OSError as error:
@@ -263,7 +297,7 @@ def _champion_id(condition: Condition) -> str:
 
 def _log_change(earlier: Iterable[str], change: Change) -> None:
     lines = "".join(f"{line}\n" for line in earlier)
-    write_text(_changes_path(), lines + json.dumps(asdict(change), ensure_ascii=False) + "\n")
+    write_text(_changes_path(), lines + sealed_json(asdict(change)).decode())
 
 
 def _log_lines(path: Path) -> list[str]:
@@ -283,7 +317,7 @@ def changes() -> list[Change]:
         return []
     for line in lines:
         try:
-            values = json.loads(line)
+            values = parse_sealed_json(f"{line}\n".encode())
             history.append(Change(**values | {"condition": Condition(values["condition"])}))
         except UNREADABLE:
             _log.warning("a line of %s cannot be read and is left out", path.name)

@@ -31,6 +31,7 @@ from scalp_core.metrics import metrics
 from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
+from scalp_core.seals import write_sealed_json
 from scalp_core.synthetic.label_noise import truth_of
 from ui.shell import PAGES
 from ui.words import Say
@@ -256,7 +257,7 @@ def rival(server: Server) -> Iterator[Run]:
     table.to_parquet(run.predictions_path)
     run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
     kept = (first / "operating_point.json").read_text()
-    (server.artifacts / "champions.json").write_text(json.dumps({condition.value: "tiny" for condition in CONDITIONS}))
+    write_sealed_json(server.artifacts / "champions.json", {condition.value: "tiny" for condition in CONDITIONS})
     yield run
     (server.artifacts / "champions.json").unlink()
     (first / "operating_point.json").write_text(kept)

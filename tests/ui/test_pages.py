@@ -14,6 +14,7 @@ from conftest import ROOT, TINY, Folders, Trained, until
 from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 from support.app_driver import HOSTILE, LANGUAGES, assert_healthy, chart_data, open_page, page_text, texts, unescape
+from support.changed_runs import change_recipe
 
 from scalp_core.data.dataset import Dataset, list_datasets, open_dataset
 from scalp_core.data.index_writer import write_dataset
@@ -28,6 +29,7 @@ from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Progress, Run, State
 from scalp_core.runs.store import find_run, list_runs
+from scalp_core.seals import write_sealed_json
 from ui.shell import PAGES
 from ui.words import Say
 
@@ -184,7 +186,7 @@ def test_home_says_who_answers(trained: Trained) -> None:
 
 
 def test_home_names_a_promoted_run(several: Folders) -> None:
-    (several.artifacts / "champions.json").write_text(json.dumps({"value_2": "two"}))
+    write_sealed_json(several.artifacts / "champions.json", {"value_2": "two"})
     table = assert_healthy(open_page("home")).dataframe[0].value
     assert list(table["Run"]) == ["clinical", "two · promoted", *["clinical"] * 4]
 
@@ -240,10 +242,7 @@ def test_a_link_names_its_models(several: Folders) -> None:
 
 
 def test_run_of_one_condition_is_compared_only_there(several: Folders) -> None:
-    path = several.artifacts / "two" / "recipe.json"
-    document = json.loads(path.read_text())
-    document["recipe"]["conditions"] = ["value_6"]
-    path.write_text(json.dumps(document))
+    change_recipe(Run(several.artifacts / "two"), {"conditions": ["value_6"]})
     candidates = {}
     for condition in ("value_6", "value_1"):
         at = assert_healthy(open_page("compare", data="tiny", condition=condition, view="best"))
@@ -253,10 +252,8 @@ def test_run_of_one_condition_is_compared_only_there(several: Folders) -> None:
 
 
 def test_run_with_more_training_pictures_is_compared(several: Folders) -> None:
-    path = several.artifacts / "two" / "recipe.json"
-    document = json.loads(path.read_text())
-    document["recipe"]["data"] = "tiny-and-more"  # not on this machine
-    path.write_text(json.dumps(document | {"index_hash": "1" * 64}))
+    # Its dataset is not on this machine.
+    change_recipe(Run(several.artifacts / "two"), {"data": "tiny-and-more"}, index_hash="1" * 64)
     at = assert_healthy(open_page("compare", data="tiny", condition="value_3", runs="one,two"))
     assert at.multiselect[0].value == ["one", "two"]
     for view in ("home", "runs"):
