@@ -69,7 +69,7 @@ def _write_run(dataset: Dataset, folder: Path, number: int) -> Run:
     run, recipe = Run(folder), Recipe(architecture=folder.name, data=dataset.name)
     hashes = {"index_hash": dataset.index_hash, "evaluation_hash": dataset.evaluation_hash}
     request = {"recipe": asdict(recipe), "synthetic": True, "created": datetime.now(UTC).isoformat()}
-    write_json(folder / "recipe.json", request | hashes)
+    run.write_recipe(request | hashes)
     epochs = [{"epoch": epoch, "valid_qwk": 0.5 + epoch / 20, "valid_loss": 1 / epoch} for epoch in (1, 2, 3)]
     run.write_history(epochs)
     run.weights_path.write_bytes(b"")

@@ -36,7 +36,6 @@ from benchmarks.measuring import ROOT, machine, measure_apart, memory, write_jso
 from scalp_core import images
 from scalp_core.architectures import timm_name
 from scalp_core.data.image_sources import find_images
-from scalp_core.files import write_json as write_atomic_json
 from scalp_core.images import Preprocessing
 from scalp_core.inference import batch, optimize, predict
 from scalp_core.inference import session as runtime
@@ -142,7 +141,7 @@ def write_run(artifacts: Path, architecture: str, size: int, contents: Sequence[
     run, recipe = Run(folder), Recipe(architecture=architecture, image_size=size, weights="none")
     hashes = {"index_hash": "", "evaluation_hash": ""}  # of no dataset
     request = {"recipe": asdict(recipe), "synthetic": True, "created": datetime.now(UTC).isoformat()} | hashes
-    write_atomic_json(folder / "recipe.json", request)
+    run.write_recipe(request)
     run.write_history([])
     save_file(network.state_dict(), run.weights_path)
     run.write_preprocessing(preprocessing)

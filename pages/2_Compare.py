@@ -17,6 +17,7 @@ from ui.compare.differences import show_differences
 from ui.compare.leaderboard import show_leaderboard
 from ui.compare.selection import ModelSelection
 from ui.downloads import file_stem, offer_file
+from ui.feedback import show_damaged_points
 from ui.shell import show_page
 from ui.words import Say
 
@@ -37,6 +38,7 @@ def compare(say: Say) -> None:
     if dataset is None:
         return
     models, excluded = list_candidates(dataset)
+    show_damaged_points((run for model in models for run in model.runs), say)
     if models:
         view = choose(
             say("compare_view"), {key: say(f"view_{key}") for key in VIEWS}, "view", "leaderboard", say.language

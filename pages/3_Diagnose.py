@@ -8,6 +8,7 @@ from ui.diagnose.graded_image import show_graded_image
 from ui.diagnose.grading import grade_all, with_threshold
 from ui.diagnose.overview import name_of, show_overview
 from ui.diagnose.sources import choose_images, opened_image
+from ui.feedback import show_damaged_points
 from ui.markdown import literal
 from ui.shell import show_page
 from ui.words import Say
@@ -21,6 +22,7 @@ def diagnose(say: Say) -> None:
     graders = predict.graders()
     if any(run.synthetic for run in graders.points):
         st.warning(say("diagnose_synthetic"), icon=":material/draw:")
+    show_damaged_points(graders.points, say)
     graded_images = grade_all(images, graders, say)
     opened = opened_image(images)
     if len(images) == 1:

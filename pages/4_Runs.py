@@ -7,7 +7,7 @@ from scalp_core.charts.dataset_charts import learning_curves
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs import worker
-from scalp_core.runs.champions import champions
+from scalp_core.runs.champions import champions, left_out
 from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import damaged_runs, finished_runs, list_runs
 from ui.access import change_button
@@ -24,7 +24,7 @@ from ui.words import Say
 
 
 def show_runs(say: Say) -> None:
-    show_damaged(damaged_runs(), say)
+    show_damaged([*damaged_runs(), *left_out()], say)
     if list_runs():
         _show_table_and_run(say)
     else:

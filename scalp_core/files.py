@@ -7,8 +7,9 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 TEMPORARY = ".tmp-"
@@ -70,7 +71,35 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+class Signature(NamedTuple):
+    """The state of a file, as far as it can be told without reading it."""
+
+    size: int
+    inode: int
+    modified_ns: int
+    changed_ns: int  # also when a copy tool sets `modified_ns` back
+
+
+def signature(path: Path) -> Signature | None:
+    """Return the signature of a file; None where there is none."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return Signature(stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
 def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file; it is read once, until it changes.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return _sha256(path, signature(path))
+
+
+@lru_cache(maxsize=4096)
+def _sha256(path: Path, _signature: Signature | None) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

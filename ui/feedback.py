@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from scalp_core.errors import ScalpError, Text
+from scalp_core.runs.run import Run
 from ui.markdown import Markdown, literal
 from ui.words import Say
 
@@ -31,6 +32,11 @@ def show_damaged(damaged: Iterable[ScalpError], say: Say) -> None:
     """Show what is left out of a list because it is damaged."""
     for error in damaged:
         st.error(say.plain(error.text), icon=":material/broken_image:")
+
+
+def show_damaged_points(runs: Iterable[Run], say: Say) -> None:
+    """Show which of these runs decide by an operating point that had to be fitted again."""
+    show_damaged([error for run in runs if (error := run.operating_point_damage)], say)
 
 
 def _gone(path: Path) -> Text:

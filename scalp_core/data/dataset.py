@@ -5,13 +5,14 @@ pictures lie in the same folder; imported pictures stay where they are, in folde
 written last: without it there is no dataset.
 """
 
+import hashlib
 import json
 import os
 import re
 import zlib
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -26,9 +27,10 @@ from pyarrow.lib import ArrowException
 
 from scalp_core.data.zip_files import read_stored
 from scalp_core.errors import ScalpError, forbidden
-from scalp_core.files import UNREADABLE, folders_with, is_locked, unquote_path
+from scalp_core.files import UNREADABLE, Signature, folders_with, is_locked, signature, unquote_path
 from scalp_core.labels import CONDITIONS, META, Condition
 from scalp_core.paths import data_folder
+from scalp_core.seals import SealBrokenError, require_seal
 
 PARTS = ("train", "valid", "calib", "test")
 
@@ -109,30 +111,40 @@ class Dataset:
         return self._index_path.stat().st_mtime_ns
 
     @property
+    def _signature(self) -> Signature | None:
+        return signature(self._index_path)
+
+    @property
     def index(self) -> pd.DataFrame:
         """One row an image, by id: text columns, `part` and `value_1` … `value_6` (Int8, null where unlabelled).
 
         The frame is shared between callers: copy before changing it. Pages, which need few columns of perhaps a
         million rows, read a `column`.
         """
-        return _read_index(self._index_path, self.version)
+        return _read_index(self._index_path, self._signature)
 
     @property
     def columns(self) -> list[str]:
         """Names of all columns of the index."""
-        return list(_schema(self._index_path, self.version).names)
+        return list(_schema(self._index_path, self._signature).names)
 
     @property
     def images(self) -> int:
         """Rows of the index, from its footer alone."""
-        return int(pq.read_metadata(self._index_path).num_rows)
+        with _reading(self._index_path):
+            return int(pq.read_metadata(self._index_path).num_rows)
 
     def column(self, name: str) -> pd.Series:
         """Return one column in the order of ids; text of few values comes as categories.
 
         It is read once and shared between callers, as `index` is.
         """
-        return _read_column(self._index_path, self.version, name)
+        return _read_column(self._index_path, self._signature, name)
+
+    def batches(self, rows: int, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield these columns in the order of ids, so many rows at a time, without keeping them."""
+        with _reading(self._index_path):
+            yield from pq.ParquetFile(self._index_path).iter_batches(rows, columns=list(columns))
 
     def grades(self, conditions: Sequence[Condition], part: str | None = None) -> npt.NDArray[np.float64]:
         """Return labels, shape (images, conditions), in the order of ids; NaN where unlabelled.
@@ -146,7 +158,7 @@ class Dataset:
 
     def row(self, image_id: str) -> int:
         """Return the position of an id in the index, -1 if it is not there."""
-        ids = _ids(self._index_path, self.version)
+        ids = _ids(self._index_path, self._signature)
         place = bisect_left(range(len(ids)), image_id, key=lambda number: str(ids[number].as_py()))
         return place if place < len(ids) and ids[place].as_py() == image_id else -1
 
@@ -157,7 +169,7 @@ class Dataset:
         Pixels are left out on purpose: the same seed gives the same scene everywhere, but JPEG encoders of different
         builds may differ in the last bit. Each file's own hash is in the index.
         """
-        return _digest(self._index_path, self.version, INDEX_HASH_KEY)
+        return _digest(self._index_path, INDEX_HASH_KEY)
 
     @property
     def evaluation_hash(self) -> str:
@@ -166,13 +178,13 @@ class Dataset:
         Runs may be compared if they agree on this: they were evaluated on the same pictures, whatever each of them
         learned from.
         """
-        return _digest(self._index_path, self.version, EVALUATION_HASH_KEY)
+        return _digest(self._index_path, EVALUATION_HASH_KEY)
 
     def read(self, image_id: str) -> bytes:
         """Return the file of one picture, out of its folder or zip file.
 
         Raises:
-            ScalpError: no such id in the index, or its file is gone or has changed.
+            ScalpError: no such id in the index, or its file is gone or has changed since it was imported.
         """
         # Ids come from addresses and old prediction tables: they are looked up, never joined into a path.
         if self.row(image_id) < 0:
@@ -181,6 +193,8 @@ class Dataset:
             return self.read_file(image_id)
         except PermissionError as error:
             raise forbidden("no_image", f"Picture “{image_id[:80]}” of dataset “{self.name}”", "사진") from error
+        except SealBrokenError as error:
+            raise self._changed(image_id) from error
         except (OSError, zlib.error) as error:
             raise (self._moved() if self.is_away else self._no_image(image_id)) from error
 
@@ -188,9 +202,16 @@ class Dataset:
         """Return the file of a picture that is in the index.
 
         Raises:
-            OSError, zlib.error: it is gone or has changed.
+            OSError, zlib.error: it is gone.
+            SealBrokenError: its content has changed.
         """
         row = self.row(image_id)
+        content = self._read_row(row)
+        if hashlib.sha256(content).hexdigest() != self.column("sha256").iloc[row]:
+            raise SealBrokenError(f"the content of {image_id} has changed")
+        return content
+
+    def _read_row(self, row: int) -> bytes:
         path = Path(self.source or self.folder) / unquote_path(str(self.column("path").iloc[row]))
         if "offset" not in self.columns or pd.isna(self.column("offset").iloc[row]):
             return path.read_bytes()
@@ -211,6 +232,15 @@ class Dataset:
             f"python -m training.prepare relocate {self.name} 폴더",
         )
 
+    def _changed(self, image_id: str) -> ScalpError:
+        return ScalpError(
+            "changed_picture",
+            f"The file of picture “{image_id[:80]}” of dataset “{self.name}” has changed since it was imported, or is "
+            "damaged. Restore it, or import again.",
+            f"“{self.name}” 데이터셋의 “{image_id[:80]}” 사진 파일이 가져온 뒤에 바뀌었거나 손상되었어요. 복원하거나 "
+            "다시 가져오세요.",
+        )
+
     def _no_image(self, image_id: str) -> ScalpError:
         return ScalpError(
             "no_image",
@@ -221,8 +251,9 @@ class Dataset:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Turn what a damaged index raises into a ScalpError. That it is gone is another matter."""
+    """Read an index that is what was written; otherwise raise a ScalpError. That it is gone is another matter."""
     try:
+        require_seal(path)
         yield
     except FileNotFoundError:
         raise
@@ -235,33 +266,33 @@ def _damaged_dataset(name: str, error: Exception) -> ScalpError:
         return forbidden("damaged_dataset", f"The index of dataset “{name}”", f"“{name}” 데이터셋의 색인")
     return ScalpError(
         "damaged_dataset",
-        f"The index of dataset “{name}” is damaged and the dataset is left out. Import or render it again, or restore "
-        "index.parquet.",
-        f"“{name}” 데이터셋의 색인이 손상되어 목록에서 제외했어요. 다시 가져오거나 만들고, 아니면 index.parquet을 "
-        "복원하세요.",
+        f"The index of dataset “{name}” is damaged, or of an earlier version, and the dataset is left out. Restore "
+        "index.parquet, or remove the dataset’s folder and import or render it again.",
+        f"“{name}” 데이터셋의 색인이 손상되었거나 이전 버전의 것이어서 목록에서 제외했어요. index.parquet을 복원하거나, "
+        "데이터셋 폴더를 지우고 다시 가져오거나 만드세요.",
     )
 
 
 @lru_cache(maxsize=8)
-def _read_index(path: Path, _changed_ns: int) -> pd.DataFrame:
+def _read_index(path: Path, _signature: Signature | None) -> pd.DataFrame:
     with _reading(path):
         return pd.read_parquet(path).set_index("id", drop=False).rename_axis(None)
 
 
 @lru_cache(maxsize=16)
-def _schema(path: Path, _changed_ns: int) -> pa.Schema:
+def _schema(path: Path, _signature: Signature | None) -> pa.Schema:
     with _reading(path):
         return pq.read_schema(path)
 
 
 @lru_cache(maxsize=256)
-def _metadata(path: Path, _changed_ns: int) -> dict[bytes, bytes]:
+def _metadata(path: Path, _signature: Signature | None) -> dict[bytes, bytes]:
     with _reading(path):
         return dict(pq.read_metadata(path).metadata or {})
 
 
 @lru_cache(maxsize=96)
-def _read_column(path: Path, _changed_ns: int, name: str) -> pd.Series:
+def _read_column(path: Path, _signature: Signature | None, name: str) -> pd.Series:
     categories = [name] if name in _CATEGORIES or name.startswith(META) else None
     # A hash of 64 bits does not survive as a floating-point number, which a null would make of it.
     types = {pa.uint64(): pd.UInt64Dtype()}
@@ -273,14 +304,14 @@ def _read_column(path: Path, _changed_ns: int, name: str) -> pd.Series:
 
 
 @lru_cache(maxsize=8)
-def _ids(path: Path, _changed_ns: int) -> pa.Array:
+def _ids(path: Path, _signature: Signature | None) -> pa.Array:
     with _reading(path):
         return pq.read_table(path, columns=["id"]).column(0).combine_chunks()
 
 
-def _digest(path: Path, changed_ns: int, key: bytes) -> str:
+def _digest(path: Path, key: bytes) -> str:
     with _reading(path):
-        return _metadata(path, changed_ns)[key].decode("ascii")
+        return _metadata(path, signature(path))[key].decode("ascii")
 
 
 def list_datasets() -> list[Dataset]:
@@ -319,9 +350,8 @@ def open_dataset(name: str) -> Dataset:
     check_name(name)
     folder = data_folder() / name
     path = folder / "index.parquet"
-    with _reading(path):
-        if path.exists():
-            return _open(folder)
+    with suppress(FileNotFoundError):
+        return _open(folder)
     names = ", ".join(path.parent.name for path in sorted(data_folder().glob("*/index.parquet"))) or "–"
     raise ScalpError(
         "no_dataset",
@@ -336,7 +366,7 @@ def _open(folder: Path) -> Dataset:
     path = folder / "index.parquet"
     # Index and description are one file, so they always fit each other; dataset.json beside it is for people.
     with _reading(path):
-        description = json.loads(_metadata(path, path.stat().st_mtime_ns)[DESCRIPTION_KEY])
+        description = json.loads(_metadata(path, signature(path))[DESCRIPTION_KEY])
         return Dataset(**description | {"name": folder.name}, folder=folder)  # a copied folder is a dataset of its own
 
 

@@ -20,7 +20,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
 from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset
 from scalp_core.files import FORMULA_STARTS
@@ -436,7 +435,7 @@ def to_csv(dataset: Dataset, rows: Rows, columns: Sequence[str] | None = None) -
     names = list(columns or (name for name in dataset.columns if name not in _NOT_EXPORTED))
     wanted, first = np.sort(rows), 0
     yield _BYTE_ORDER_MARK + _csv_lines(pa.table({name: [name] for name in names}))
-    for batch in pq.ParquetFile(dataset.folder / "index.parquet").iter_batches(_BATCH, columns=names):
+    for batch in dataset.batches(_BATCH, names):
         begin, end = np.searchsorted(wanted, (first, first + len(batch)))
         if begin < end:
             yield _csv_lines(pa.Table.from_batches([batch]).select(names).take(wanted[begin:end] - first))

@@ -26,8 +26,9 @@ from scalp_core.data.dataset import (
     check_name,
 )
 from scalp_core.errors import ScalpError
-from scalp_core.files import unquote_path, write_atomic, write_json
+from scalp_core.files import unquote_path, write_json
 from scalp_core.labels import GRADES, META
+from scalp_core.seals import BLANK, SEAL, write_sealed
 
 _ROW_GROUP = 65_536  # rows
 _HASHED_COLUMNS = ("id", "part", *LABEL_COLUMNS)
@@ -64,7 +65,7 @@ def write_dataset(
         _write_index(temporary, batches, json.dumps(description))
         write_json(folder / "dataset.json", description)
 
-    write_atomic(folder / "index.parquet", write)
+    write_sealed(folder / "index.parquet", write)
     return dataset
 
 
@@ -95,7 +96,7 @@ def _write_index(path: Path, batches: Iterable[pd.DataFrame], description: str) 
             writer.write_table(table, row_group_size=_ROW_GROUP)
         if writer is None:
             raise _bad_index("it has no rows", "행이 없어요")
-        writer.add_key_value_metadata(hashes.digests | {DESCRIPTION_KEY: description})
+        writer.add_key_value_metadata(hashes.digests | {DESCRIPTION_KEY: description, SEAL: BLANK})
     finally:
         if writer:
             writer.close()

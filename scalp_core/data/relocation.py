@@ -1,6 +1,5 @@
 """Points a dataset to the folder that its pictures have moved to, after a look at their content."""
 
-import hashlib
 import os
 import zlib
 from dataclasses import replace
@@ -11,6 +10,7 @@ import numpy as np
 from scalp_core.data.dataset import Dataset, claimed
 from scalp_core.data.index_writer import change_columns
 from scalp_core.errors import ScalpError
+from scalp_core.seals import SealBrokenError
 
 # Pictures whose content is compared, spread evenly over the ids. All of them would take as long as reading the whole
 # data; a folder of other pictures, or an older copy of these, shows in a few hundred.
@@ -34,23 +34,28 @@ def relocate(dataset: Dataset, folder: Path) -> Dataset:
     moved = replace(dataset, source=source, made=made)
     ids = dataset.column("id")
     for row in np.unique(np.linspace(0, len(ids) - 1, _COMPARED).astype(int)):
-        _check_picture(moved, str(ids.iloc[row]), str(dataset.column("sha256").iloc[row]))
+        _check_picture(moved, str(ids.iloc[row]))
     with claimed(dataset.name):
         return change_columns(moved, {})
 
 
-def _check_picture(moved: Dataset, image_id: str, sha256: str) -> None:
+def _check_picture(moved: Dataset, image_id: str) -> None:
     try:
-        same = hashlib.sha256(moved.read_file(image_id)).hexdigest() == sha256
+        moved.read_file(image_id)
+    except SealBrokenError as error:
         en, ko = f"“{image_id}” is another picture there", f"“{image_id}” 사진의 내용이 달라요"
+        raise _other_content(moved, en, ko) from error
     except (OSError, zlib.error) as error:
-        same, reason = False, getattr(error, "strerror", None) or str(error)
+        reason = getattr(error, "strerror", None) or str(error)
         en, ko = f"“{image_id}” cannot be read there ({reason})", f"“{image_id}” 사진을 읽을 수 없어요 ({reason})"
-    if not same:
-        raise ScalpError(
-            "other_content",
-            f"{moved.source} does not hold the pictures of “{moved.name}”: {en}. Name the folder that took the place "
-            "of the imported one, or import anew.",
-            f"{moved.source} 폴더는 “{moved.name}”의 사진 폴더가 아니에요: {ko}. 가져왔던 폴더가 옮겨진 위치를 "
-            "지정하거나 다시 가져오세요.",
-        )
+        raise _other_content(moved, en, ko) from error
+
+
+def _other_content(moved: Dataset, en: str, ko: str) -> ScalpError:
+    return ScalpError(
+        "other_content",
+        f"{moved.source} does not hold the pictures of “{moved.name}”: {en}. Name the folder that took the place of "
+        "the imported one, or import anew.",
+        f"{moved.source} 폴더는 “{moved.name}”의 사진 폴더가 아니에요: {ko}. 가져왔던 폴더가 옮겨진 위치를 지정하거나 "
+        "다시 가져오세요.",
+    )

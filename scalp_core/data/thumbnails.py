@@ -20,6 +20,7 @@ from scalp_core.files import TEMPORARY
 
 SIDE = 220  # pixels along the longer edge
 _QUALITY = 75  # of WebP, up to 100
+_DIGEST_BYTES = 32  # SHA-256 behind the end of a cached picture, where decoders do not look
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ADDRESS = re.compile(rf"thumbnails/({NAME.pattern})/([0-9]{{1,9}})-([0-9a-f]{{8}})\.webp")
@@ -55,18 +56,15 @@ def thumbnail(dataset: Dataset, row: int) -> bytes:
     if not _SHA256.fullmatch(digest):  # it becomes a file name
         raise _no_thumbnail(address(dataset, row))
     path = dataset.folder / "cache" / "thumbnails" / digest[:2] / f"{digest}.webp"
-    return _read_cached(path) or _render(dataset, row, digest, path)
+    return _read_cached(path) or _render(dataset, row, path)
 
 
 def _hash(dataset: Dataset, row: int) -> str:
     return str(dataset.column("sha256").iloc[row])
 
 
-def _render(dataset: Dataset, row: int, digest: str, path: Path) -> bytes:
-    data = dataset.read(str(dataset.column("id").iloc[row]))
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise _no_thumbnail(address(dataset, row))
-    small = encode_thumbnail(data)
+def _render(dataset: Dataset, row: int, path: Path) -> bytes:
+    small = encode_thumbnail(dataset.read(str(dataset.column("id").iloc[row])))
     _write_cached(path, small)
     return small
 
@@ -82,11 +80,11 @@ def encode_thumbnail(data: bytes, side: int = SIDE) -> bytes:
 
 def _read_cached(path: Path) -> bytes | None:
     try:
-        small = path.read_bytes()
+        content = path.read_bytes()
     except OSError:
         return None
-    complete = small.startswith(b"RIFF") and int.from_bytes(small[4:8], "little") + 8 == len(small)
-    return small if complete else None
+    small, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+    return small if hashlib.sha256(small).digest() == digest else None
 
 
 def _write_cached(path: Path, small: bytes) -> None:
@@ -98,7 +96,7 @@ def _write_cached(path: Path, small: bytes) -> None:
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            temporary.write_bytes(small)
+            temporary.write_bytes(small + hashlib.sha256(small).digest())
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -13,10 +13,11 @@ from typing import Any
 
 from scalp_core.data.dataset import check_name, is_claimed
 from scalp_core.errors import ScalpError, Text, forbidden
-from scalp_core.files import UNREADABLE, read_json, write_json
+from scalp_core.files import UNREADABLE
 from scalp_core.importing.importer import ImportRequest, check_request, import_tree
 from scalp_core.paths import ROOT, data_folder
 from scalp_core.processes import command, environment
+from scalp_core.seals import read_sealed_json, write_sealed_json
 
 _REQUEST, _PROGRESS, _ERROR, _LOG = "import.json", "progress.json", "error.json", "log.txt"
 _MAX_STARTS = 3
@@ -145,7 +146,7 @@ def dismiss_import(name: str) -> None:
 
 
 def _launch(folder: Path, request: ImportRequest, starts: int) -> None:
-    write_json(folder / _REQUEST, {"request": asdict(request), "starts": starts, "started": time.time()})
+    write_sealed_json(folder / _REQUEST, {"request": asdict(request), "starts": starts, "started": time.time()})
     with (folder / _LOG).open("wb") as log:
         subprocess.Popen(
             command("import", folder.name),
@@ -186,7 +187,7 @@ def _error_text(error: dict[str, Any]) -> Text:
 def _read_request(path: Path) -> dict[str, Any] | Text:
     """Return the state of an import; why it cannot be read; or nothing where it has just ended."""
     try:
-        state = dict(read_json(path))
+        state = read_sealed_json(path)
         ImportRequest(**state["request"]), int(state["starts"]), float(state["started"])
     except FileNotFoundError:
         return {}
@@ -203,13 +204,13 @@ def _read_request(path: Path) -> dict[str, Any] | Text:
 def _read(path: Path) -> dict[str, Any]:
     """Return progress or error of an import; nothing where there is none or it is damaged."""
     try:
-        return dict(read_json(path))
+        return read_sealed_json(path)
     except UNREADABLE:
         return {}
 
 
 def _write_error(folder: Path, text: Text) -> None:
-    write_json(folder / _ERROR, text._asdict())
+    write_sealed_json(folder / _ERROR, text._asdict())
 
 
 class _ProgressWriter:
@@ -229,7 +230,7 @@ class _ProgressWriter:
             raise ScalpError("stopped", "The import was stopped.", "가져오기를 중지했어요.")
         self.written = now
         progress = {"stage": stage, "done": done, "total": total, "seconds": now - self.started}
-        write_json(self.folder / _PROGRESS, progress)
+        write_sealed_json(self.folder / _PROGRESS, progress)
 
 
 def main(name: str) -> None:

@@ -1,7 +1,8 @@
 """The state of an import in one SQLite file: a killed import goes on, a repeated one has little to do.
 
 Containers and pictures that have not changed since are not read again. It is a cache of the tree: removing it costs
-time only.
+time only. While nothing is open, `import.sqlite.sha256` beside it vouches for it; a database that is not what it says
+is begun anew. A killed import leaves none, and goes on.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 
 from scalp_core.data.file_tree import Container
 from scalp_core.data.zip_files import Fault
+from scalp_core.files import sha256, write_text
 
 _VERSION = 7  # raised when the tables or their meaning change; a database of another version is begun anew
 # Fields of quality.ImageMeasures; looks as signed numbers, which is all that SQLite has.
@@ -162,6 +164,16 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def digest_path(path: Path) -> Path:
+    """Return the file beside a database that says its SHA-256."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _is_spoilt(path: Path) -> bool:
+    vouched = digest_path(path)
+    return vouched.exists() and (not path.exists() or vouched.read_bytes() != sha256(path).encode())
+
+
 def _about(connection: sqlite3.Connection) -> str | None:
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -181,19 +193,23 @@ class ImportDatabase:
             about: the source and how it is read, as text.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.connection = _open(path)
+        if _is_spoilt(path):
+            path.unlink(missing_ok=True)
+        self.path, self.connection = path, _open(path)
         if _about(self.connection) != about:
             self.connection.close()
             path.unlink()
             self.connection = _open(path)
             self.connection.executescript(f"BEGIN; {_TABLES} COMMIT;")
             self.connection.execute("INSERT INTO about VALUES (?, 0)", (about,))
+        digest_path(path).unlink(missing_ok=True)
 
     def __enter__(self) -> "ImportDatabase":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.connection.close()
+        write_text(digest_path(self.path), sha256(self.path))
 
     def rows(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a query."""

@@ -49,7 +49,7 @@ from scalp_core.data.splits import (
 )
 from scalp_core.data.zip_files import Fault, is_zip, read_stored
 from scalp_core.errors import ScalpError, Text
-from scalp_core.files import TEMPORARY, formula_safe, read_json, sweep, unquote_path, write_atomic, write_json
+from scalp_core.files import TEMPORARY, UNREADABLE, formula_safe, sha256, sweep, unquote_path, write_atomic
 from scalp_core.images import FORMAT_NAMES, MAX_BYTES
 from scalp_core.importing.container_reader import read_container
 from scalp_core.importing.import_db import MEASURES, Contents, ImportDatabase, MeasuredRow, Pending, Place
@@ -58,6 +58,7 @@ from scalp_core.importing.table_file import TableFile
 from scalp_core.importing.table_labels import columns_of, read_table
 from scalp_core.parallel import no_progress, parallel_map
 from scalp_core.paths import data_folder
+from scalp_core.seals import read_sealed_json, write_sealed_json
 
 KINDS = ("aihub", "folders", "csv")
 REPORT, FAULT_LIST = "import_report.json", "import_faults.csv"
@@ -715,8 +716,8 @@ def _write_report(
         "counts": counts,
         "faults": {kind: _first_faults(database, kind) for kind in counts},
     }
-    write_json(folder / REPORT, report)
     write_atomic(folder / FAULT_LIST, lambda temporary: _write_faults(temporary, database))
+    write_sealed_json(folder / REPORT, report | {"fault_list": sha256(folder / FAULT_LIST)})
 
 
 def _first_faults(database: ImportDatabase, kind: str) -> list[dict[str, str]]:
@@ -733,6 +734,43 @@ def _write_faults(path: Path, database: ImportDatabase) -> None:
 
 
 def read_report(dataset: Dataset) -> dict[str, object] | None:
-    """Return `import_report.json`, None for a dataset that was not imported."""
+    """Return `import_report.json`, None for a dataset that was not imported.
+
+    Raises:
+        ScalpError: it is damaged.
+    """
     path = dataset.folder / REPORT
-    return dict(read_json(path)) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        report = read_sealed_json(path)
+        del report["fault_list"]
+    except UNREADABLE as error:
+        raise _damaged_report(dataset.name, REPORT) from error
+    return report
+
+
+def read_fault_list(dataset: Dataset) -> bytes:
+    """Return `import_faults.csv`.
+
+    Raises:
+        ScalpError: it, or the report that vouches for it, is damaged.
+    """
+    path = dataset.folder / FAULT_LIST
+    try:
+        whole = read_sealed_json(dataset.folder / REPORT)["fault_list"] == sha256(path)
+    except UNREADABLE as error:
+        raise _damaged_report(dataset.name, REPORT) from error
+    if not whole:
+        raise _damaged_report(dataset.name, FAULT_LIST)
+    return path.read_bytes()
+
+
+def _damaged_report(name: str, file: str) -> ScalpError:
+    return ScalpError(
+        "damaged_report",
+        f"{file} of dataset “{name}” is damaged, or of an earlier version. The dataset itself is whole. To have it "
+        "written again, remove cache/import.sqlite in the dataset’s folder and import again.",
+        f"“{name}” 데이터셋의 {file} 파일이 손상되었거나 이전 버전의 것이에요. 데이터셋은 그대로예요. 다시 만들려면 "
+        "데이터셋 폴더의 cache/import.sqlite를 지우고 다시 가져오세요.",
+    )

@@ -25,12 +25,13 @@ from filelock import FileLock, Timeout
 
 from scalp_core.data.image_sources import ImageSource, read_images
 from scalp_core.errors import ScalpError, Text
-from scalp_core.files import read_json, sha256, sweep, write_atomic, write_json
+from scalp_core.files import sha256, sweep, write_atomic
 from scalp_core.inference.predict import INTENDED_USE, Answer, Graders
 from scalp_core.inference.results_table import ENCODING, OK, row, schema, write_csv
 from scalp_core.labels import Condition
 from scalp_core.parallel import cores, no_progress, parallel_map
 from scalp_core.runs.run import Run
+from scalp_core.seals import BLANK, SEAL, read_sealed_json, seal_holds, write_sealed, write_sealed_json
 from scalp_core.version import __version__
 
 _ENDINGS = (".parquet", ".csv")
@@ -122,7 +123,7 @@ def _grade_and_join(
         write_atomic(request.table, lambda path: _join(request, chunks, facts, path))
         result = _count(request, chunks, before)
         written = {"made": datetime.now(UTC).isoformat(), "sha256": sha256(request.table)}
-        write_json(_beside(request.table), facts | written | {name: getattr(result, name) for name in _COUNTS})
+        write_sealed_json(_beside(request.table), facts | written | {name: getattr(result, name) for name in _COUNTS})
     return result
 
 
@@ -218,10 +219,10 @@ _EDITED = Text("the file was changed afterwards", "파일이 나중에 수정되
 def _read(path: Path) -> Facts:
     """Read a description of ours beside a table; empty where there is none, or the file is another program's."""
     try:
-        facts = read_json(path)
+        facts = read_sealed_json(path)
     except (OSError, ValueError):
         return {}
-    return facts if isinstance(facts, dict) and facts.get("intended_use") == INTENDED_USE else {}
+    return facts if facts.get("intended_use") == INTENDED_USE else {}
 
 
 def _existing_result(table: Path, facts: Facts) -> BatchResult | None:
@@ -256,7 +257,7 @@ def _prepare(chunks: Path, facts: Facts) -> None:
         return
     for chunk in chunks.glob("[0-9]*.arrow"):
         chunk.unlink()
-    write_json(_plan_path(chunks), facts)
+    write_sealed_json(_plan_path(chunks), facts)
 
 
 # ---- grading ----
@@ -265,7 +266,7 @@ def _prepare(chunks: Path, facts: Facts) -> None:
 def _grade_chunks(request: BatchRequest, chunks: Path, jobs: int | None, progress: Progress) -> int:
     """Grade the missing chunks. Returns the number of pictures in chunks that were there before."""
     everything = {_chunk_path(chunks, start): request.sources[start : start + _CHUNK] for start in _starts(request)}
-    todo = [(chunk, sources) for chunk, sources in everything.items() if not chunk.exists()]
+    todo = [(chunk, sources) for chunk, sources in everything.items() if not _is_whole(chunk)]
     left = sum(len(sources) for _, sources in todo)
     before = done = len(request.sources) - left
     progress(done, len(request.sources))
@@ -283,7 +284,7 @@ def _grade_chunk(graders: Graders, work: tuple[Path, Sequence[ImageSource]]) -> 
     rows = [row(source.path, _grade(graders, content)) for source, content in read_images(sources)]
     table = pa.Table.from_pylist(rows, schema(list(graders.runs)))
     with _write_errors(chunk.parent):
-        write_atomic(chunk, lambda path: _write_chunk(path, table))
+        write_sealed(chunk, lambda path: _write_chunk(path, table))
     return len(rows)
 
 
@@ -308,9 +309,14 @@ def _chunk_path(chunks: Path, start: int) -> Path:
 
 
 def _write_chunk(path: Path, table: pa.Table) -> None:
+    sealed = table.replace_schema_metadata({SEAL: BLANK})
     # A file opened by Python: Arrow words the system's errors otherwise.
-    with path.open("wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-        writer.write_table(table)
+    with path.open("wb") as file, pa.ipc.new_file(file, sealed.schema) as writer:
+        writer.write_table(sealed)
+
+
+def _is_whole(chunk: Path) -> bool:
+    return chunk.exists() and seal_holds(chunk)
 
 
 def _read_chunks(request: BatchRequest, chunks: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
@@ -319,6 +325,7 @@ def _read_chunks(request: BatchRequest, chunks: Path, columns: Sequence[str] | N
     for start in _starts(request):
         with _chunk_path(chunks, start).open("rb") as file:
             table = pa.ipc.open_file(file).read_all()
+        table = table.replace_schema_metadata(None)
         tables.append(table.select(columns) if columns else table)
         if sum(map(len, tables)) >= _ROW_GROUP:
             yield pa.concat_tables(tables)

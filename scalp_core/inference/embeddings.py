@@ -20,10 +20,10 @@ import pyarrow.parquet as pq
 from scalp_core import images
 from scalp_core.data.dataset import Dataset
 from scalp_core.errors import ScalpError
-from scalp_core.files import write_atomic
 from scalp_core.inference import session
 from scalp_core.labels import CONDITIONS, GRADES
 from scalp_core.runs.run import Run
+from scalp_core.seals import BLANK, SEAL, require_seal, write_sealed
 
 Rows = npt.NDArray[np.intp]  # positions in the index
 Features = npt.NDArray[np.float32]  # (pictures, channels)
@@ -193,8 +193,9 @@ def _read_pixels(dataset: Dataset, image_id: str, preprocessing: images.Preproce
 def _read_cache(path: Path) -> dict[str, Features]:
     """Read features by the content of their picture; none where the cache is missing or damaged."""
     try:
+        require_seal(path)
         table = pq.read_table(path)
-    except (OSError, pa.ArrowInvalid):
+    except (OSError, ValueError):  # Arrow's own error is a ValueError
         return {}
     values = table["features"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
     return dict(zip(table["sha256"].to_pylist(), values, strict=True))
@@ -204,6 +205,6 @@ def _write_cache(path: Path, cached: dict[str, Features]) -> None:
     contents = list(cached)[-_MOST_KEPT:]
     values = np.stack([cached[content] for content in contents])
     lists = pa.FixedSizeListArray.from_arrays(values.reshape(-1), values.shape[1])
-    table = pa.table({"sha256": contents, "features": lists})
+    table = pa.table({"sha256": contents, "features": lists}, metadata={SEAL: BLANK})
     with suppress(OSError):  # a folder that cannot be written only makes the next look slow
-        write_atomic(path, lambda temporary: pq.write_table(table, temporary))
+        write_sealed(path, lambda temporary: pq.write_table(table, temporary))

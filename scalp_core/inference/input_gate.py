@@ -18,10 +18,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from scalp_core.errors import Text
-from scalp_core.files import write_atomic
+from scalp_core.files import Signature, signature
 from scalp_core.images import Picture
 from scalp_core.inference.gate_limits import FALSE_ALARMS, FARTHEST, GateLimits
 from scalp_core.inference.image_stats import ImageStats, image_stats
+from scalp_core.seals import BLANK, SEAL, require_seal, write_sealed
 
 _log = logging.getLogger(__name__)
 Floats = npt.NDArray[np.floating]
@@ -206,17 +207,15 @@ def read(path: Path, weights: str) -> Gate | None:
     Args:
         weights: SHA-256 of the run's weights.
     """
-    try:
-        changed = path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return None
-    gate = _read(path, changed)
+    current = signature(path)
+    gate = _read(path, current) if current else None
     return gate if gate and gate.facts["weights"] == weights else None
 
 
 @lru_cache(maxsize=32)
-def _read(path: Path, _changed_ns: int) -> Gate | None:
+def _read(path: Path, _signature: Signature) -> Gate | None:
     try:
+        require_seal(path)
         with safe_open(path, framework="np") as file:
             header = json.loads((file.metadata() or {})["gate"])
             tensors = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118
@@ -253,4 +252,6 @@ def write(gate: Gate, path: Path) -> None:
             key: {_stored(name): getattr(gaussian, name) for name in _NUMBERS} for key, gaussian in gaussians.items()
         },
     }
-    write_atomic(path, partial(save_file, halved, metadata={"gate": json.dumps(header, sort_keys=True)}))
+    # In one entry: safetensors writes several in any order, and the same gate shall be the same file.
+    metadata = {"gate": json.dumps(header | {SEAL: BLANK}, sort_keys=True)}
+    write_sealed(path, partial(save_file, halved, metadata=metadata))

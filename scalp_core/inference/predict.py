@@ -12,7 +12,7 @@ from scalp_core.inference.input_gate import Gate, Reason
 from scalp_core.inference.session import Floats, Outputs
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition, ScalpType, Severity, scalp_type
 from scalp_core.metrics.operating_point import Decision, OperatingPoint, PerGrade, per_grade
-from scalp_core.runs.champions import champions, passed_over, split_readable
+from scalp_core.runs.champions import champions, left_out, passed_over, split_readable
 from scalp_core.runs.run import Run, Serving
 from scalp_core.runs.store import list_runs
 
@@ -156,7 +156,8 @@ _PROMOTE = Text(
 
 def no_model() -> ScalpError:
     """Return the error that no run answers for the conditions; it names those that might have, and why they do not."""
-    reasons = [error.text for error in split_readable(run for run in list_runs() if run.finished)[1].values()]
+    errors = [*split_readable(run for run in list_runs() if run.finished)[1].values(), *left_out()]
+    reasons = list(dict.fromkeys(error.text for error in errors))
     if waiting := passed_over():
         reasons += [*(passed.text for passed in waiting.values()), _PROMOTE]
     en = "No run is in use for this yet. Train one from the sidebar or with python -m training.train."

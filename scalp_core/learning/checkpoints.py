@@ -11,9 +11,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from scalp_core.files import write_atomic
 from scalp_core.learning.network import Network, adopt, build
 from scalp_core.runs.run import Run
+from scalp_core.seals import BLANK, SEAL, write_sealed
 
 State = dict[str, Tensor]
 OptimizerState = dict[int, State]  # by number of the parameter
@@ -39,7 +39,8 @@ def write_checkpoint(path: Path, states: dict[str, State], optimizer: OptimizerS
         for group, state in groups.items()
         for name, tensor in state.items()
     }
-    write_atomic(path, lambda temporary: save_file(tensors, temporary, {"position": json.dumps(position)}))
+    metadata = {"position": json.dumps(position | {SEAL: BLANK})}
+    write_sealed(path, lambda temporary: save_file(tensors, temporary, metadata))
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, State], OptimizerState, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from filelock import FileLock
 from scalp_core import images
 from scalp_core.data.dataset import Dataset
 from scalp_core.errors import ScalpError
-from scalp_core.files import sweep, write_atomic
+from scalp_core.files import sweep
 from scalp_core.images import Preprocessing
 from scalp_core.parallel import cores
+from scalp_core.seals import BLANK, seal_holds, write_sealed
 
 Arrays = npt.NDArray[np.uint8]  # (images, height, width, 3)
 Report = Callable[[float], None]  # called with the share that is done; may raise to stop
@@ -43,14 +45,27 @@ def cached_features(
 
 
 def _ensure(path: Path, make: Callable[[Path], object]) -> Path:
-    """Return `path`, made first if it is missing. Of two trainings of two artifacts folders, one waits."""
-    if not path.exists():
+    """Return `path`, made first if it is missing or damaged. Of two trainings of two artifacts folders, one waits.
+
+    All of it is read once in each training, at the speed of the disk; decoding the pictures took far longer.
+    """
+    if not _is_whole(path):
         path.parent.mkdir(exist_ok=True)
         with FileLock(path.parent / ".lock"):
             sweep(path.parent)
-            if not path.exists():
-                write_atomic(path, make)
+            if not _is_whole(path):
+                write_sealed(path, partial(_make_with_seal, make))
     return path
+
+
+def _is_whole(path: Path) -> bool:
+    return path.exists() and seal_holds(path)
+
+
+def _make_with_seal(make: Callable[[Path], object], path: Path) -> None:
+    make(path)
+    with path.open("ab") as file:  # numpy reads no farther than its header says
+        file.write(BLANK.encode())
 
 
 def _path(dataset: Dataset, name: str) -> Path:

@@ -50,8 +50,7 @@ def train(run: Run, at_once: int | None = None) -> None:
     # Before the weights: they may take a download, and a page shows first of all that the training has begun.
     reporter = Reporter(run)
     reporter.report("preparing", 0, 0.0, None)
-    if run.learned is None:
-        write_learned(run, dataset)
+    _make_again(run, dataset)
     overlap = overlap_of(run, dataset)
     if warning := overlap.text(run.id):
         print(warning.en, flush=True)
@@ -75,6 +74,20 @@ def train(run: Run, at_once: int | None = None) -> None:
         network.load_state_dict(loop.best)
     facts = _facts(loop, network, loop.seconds_before + time.monotonic() - started)
     _finish(run, network, predictions, facts | {"learned_from_judged": overlap.leaks})
+
+
+def _make_again(run: Run, dataset: Dataset) -> None:
+    """Keep what is learned from, where it is not yet kept; remove a checkpoint that is not what was written."""
+    try:
+        learned = run.learned
+    except ScalpError as error:
+        print(f"{error.text.en} It is made again.", flush=True)
+        learned = None
+    if learned is None:
+        write_learned(run, dataset)
+    if run.checkpoint_path.exists() and not run.checkpoint_whole:
+        print("The checkpoint is damaged: the training starts over.", flush=True)
+        run.checkpoint_path.unlink()
 
 
 def _check_unchanged(run: Run, dataset: Dataset) -> None:
@@ -111,7 +124,8 @@ def _device_name(device: torch.device) -> str:
 def _start(run: Run, dataset: Dataset, reporter: Reporter) -> tuple[Network, Inputs, str]:
     """Return the network as it begins, the pictures as its input, and the source of its weights."""
     recipe = run.recipe
-    if run.checkpoint_path.exists() and recipe.learns == "everything":  # its own weights: nothing is downloaded twice
+    going_on = run.checkpoint_path.exists() and run.preprocessing_whole
+    if going_on and recipe.learns == "everything":  # its own weights: nothing is downloaded twice
         network, _ = build(recipe.architecture, len(recipe.conditions), recipe.image_size, "none")
         network.normalise(run.preprocessing)
         return network, cached_pixels(dataset, run.preprocessing, reporter.prepared), ""
@@ -154,6 +168,7 @@ def _loop(run: Run, network: Network, dataset: Dataset, pixels: Inputs, weights_
 
 
 def _finish(run: Run, network: Network, predictions: pd.DataFrame, facts: dict[str, Any]) -> None:
+    run.check_before_manifest()
     weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
     write_atomic(run.weights_path, lambda path: save_file(weights, path))
     write_export(run, network.cpu(), run.preprocessing)

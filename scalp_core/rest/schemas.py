@@ -30,6 +30,11 @@ class OperatingPointSummary(BaseModel):
         description="It was fitted for this condition: `probabilities` are calibrated and `grade_set` is known. "
         "Otherwise the most probable grade was decided."
     )
+    damaged: bool = Field(
+        default=False,
+        description="Only where it is true: the stored one is damaged and this one was fitted again on the run's "
+        "predictions, so grades may differ from earlier ones.",
+    )
 
 
 class EvidenceMap(BaseModel):
@@ -303,7 +308,9 @@ def _grade_answer(grading: Grading) -> GradeResponse:
         architecture=grading.run.recipe.architecture,
         synthetic=grading.run.synthetic,
         operating_point=OperatingPointSummary(
-            made=grading.run.operating_point.made or None, fitted=grading.grade_set is not None
+            made=grading.run.operating_point.made or None,
+            fitted=grading.grade_set is not None,
+            **({"damaged": True} if grading.run.operating_point_damage else {}),
         ),
     )
 

@@ -4,7 +4,6 @@ It is the promoted run if one is pinned in `artifacts/champions.json`; otherwise
 validation split. The test split is never used to choose. Every change is kept in `artifacts/champions.jsonl`.
 """
 
-import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from filelock import FileLock
 
 from scalp_core.data.dataset import Dataset, list_datasets, open_dataset
 from scalp_core.errors import ScalpError, Text, forbidden
-from scalp_core.files import UNREADABLE, read_json, write_json, write_text
+from scalp_core.files import UNREADABLE, write_text
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import HEADLINE, counts_by_group
 from scalp_core.metrics.verdict import NEGLIGIBLE
@@ -27,6 +26,7 @@ from scalp_core.runs import election
 from scalp_core.runs.election import Shortfall, run_report
 from scalp_core.runs.run import Run, not_writable
 from scalp_core.runs.store import finished_runs
+from scalp_core.seals import parse_sealed_json, read_sealed_json, sealed_json, write_sealed_json
 from scalp_core.terms import capitalized
 
 if TYPE_CHECKING:
@@ -134,23 +134,53 @@ def judged_on(dataset: Dataset) -> list[Run]:
 
 def champions() -> dict[Condition, Champion]:
     """Return the champion of every condition that has one. Cheap at every request: computed when runs change."""
-    return dict(_current()[0])
+    (answering, _), errors = _current()
+    for error in errors:
+        _log_once(str(error))
+    return dict(answering)
 
 
 def passed_over() -> dict[Condition, PassedOver]:
     """Return the runs that would answer if they reached the floor; none for promoted conditions."""
-    return dict(_current()[1])
+    (_, waiting), _ = _current()
+    return dict(waiting)
+
+
+def left_out() -> list[ScalpError]:
+    """Return an error for every run that would answer, were its files what was written; the message names it."""
+    return _current()[1]
 
 
 _Outcome = tuple[dict[Condition, Champion], dict[Condition, PassedOver]]
 
 
-def _current(without: Run | None = None) -> _Outcome:
+def _current(without: Run | None = None) -> tuple[_Outcome, list[ScalpError]]:
     finished, damaged = split_readable(run for run in finished_runs() if run != without)
-    for error in damaged.values():
-        _log.warning("%s", error)
-    changed = (*(run.changed_ns for run in finished), _changed_ns(_pins_path()), election.dataset_versions())
-    return _outcome(tuple(finished), _pins_path(), changed)
+    errors = list(damaged.values())
+    while True:
+        changed = (*(run.changed_ns for run in finished), _changed_ns(_pins_path()), election.dataset_versions())
+        outcome = _outcome(tuple(finished), _pins_path(), changed)
+        spoilt = _with_damaged_weights({champion.run for champion in outcome[0].values()})
+        if not spoilt:
+            return outcome, errors
+        errors += spoilt.values()
+        finished = [run for run in finished if run not in spoilt]
+
+
+@lru_cache(maxsize=256)
+def _log_once(sentence: str) -> None:
+    _log.warning("%s", sentence)  # this happens at every request
+
+
+def _with_damaged_weights(runs: Iterable[Run]) -> dict[Run, ScalpError]:
+    """Return the runs whose weights are not what was written; they are large, so only those of runs that answer."""
+    spoilt = {}
+    for run in runs:
+        try:
+            run.verify()
+        except ScalpError as error:
+            spoilt[run] = error
+    return spoilt
 
 
 def _changed_ns(path: Path) -> int:
@@ -197,7 +227,7 @@ def pins() -> dict[Condition, str]:
         ScalpError: the file cannot be read; then every choice is automatic.
     """
     try:
-        return {Condition(key): str(run_id) for key, run_id in read_json(_pins_path()).items()}
+        return {Condition(key): str(run_id) for key, run_id in read_sealed_json(_pins_path()).items()}
     except FileNotFoundError:
         return {}
     except PermissionError as error:
@@ -245,7 +275,7 @@ def _repin(condition: Condition, run_id: str | None, why: str) -> None:
                 return
             earlier = _log_lines(_changes_path())  # one that cannot be read is not overwritten
             others = {key.value: pin for key, pin in pinned.items() if key is not condition}
-            write_json(_pins_path(), others | ({condition.value: run_id} if run_id else {}))
+            write_sealed_json(_pins_path(), others | ({condition.value: run_id} if run_id else {}))
             now = datetime.now(UTC).isoformat()
             after = _champion_id(condition)
             _log_changes(earlier, [Change(now, condition, before, after, run_id is not None, why)])
@@ -259,8 +289,8 @@ def _champion_id(condition: Condition) -> str:
 
 
 def _log_changes(earlier: Iterable[str], changed: Iterable[Change]) -> None:
-    lines = [*earlier, *(json.dumps(asdict(change), ensure_ascii=False) for change in changed)]
-    write_text(_changes_path(), "".join(f"{line}\n" for line in lines))
+    lines = [*(f"{line}\n" for line in earlier), *(sealed_json(asdict(change)).decode() for change in changed)]
+    write_text(_changes_path(), "".join(lines))
 
 
 def _log_lines(path: Path) -> list[str]:
@@ -272,7 +302,8 @@ def _log_lines(path: Path) -> list[str]:
 
 def log_finished(run: Run) -> None:
     """Keep in the log what a run that has just finished changes in the automatic choice."""
-    _log_elections(_current(without=run)[0], champions())
+    (before, _), _ = _current(without=run)
+    _log_elections(before, champions())
 
 
 @contextmanager
@@ -344,7 +375,7 @@ def changes() -> list[Change]:
         return []
     for line in lines:
         try:
-            values = json.loads(line)
+            values = parse_sealed_json(f"{line}\n".encode())
             history.append(Change(**values | {"condition": Condition(values["condition"])}))
         except UNREADABLE:
             _log.warning("a line of %s cannot be read and is left out", path.name)

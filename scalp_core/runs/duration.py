@@ -21,13 +21,13 @@ from typing import NamedTuple
 from scalp_core import images
 from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.errors import ScalpError, Text
-from scalp_core.files import read_json, write_json
 from scalp_core.images import Preprocessing
 from scalp_core.paths import ROOT, artifacts_folder
 from scalp_core.processes import command, environment
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import not_writable
 from scalp_core.runs.store import check_recipe
+from scalp_core.seals import read_sealed_json, write_sealed_json
 
 _SAMPLE = 8  # pictures that are read to time it
 _LEARNED_BATCHES, _GRADED_BATCHES = 4, 3  # that the measuring process works through
@@ -130,7 +130,7 @@ def measure(recipe: Recipe) -> DurationEstimate:
     speed = _measure_speed(recipe)
     speeds = _stored_speeds() | {_key(recipe): speed}
     try:
-        write_json(_path(), {key: asdict(stored) for key, stored in speeds.items()})
+        write_sealed_json(_path(), {key: asdict(stored) for key, stored in speeds.items()})
     except OSError as error:
         raise not_writable(error) from error
     return estimate_at(recipe, speed)
@@ -187,7 +187,7 @@ def _path() -> Path:
 
 def _stored_speeds() -> dict[str, Speed]:
     try:
-        return {key: Speed(**values) for key, values in read_json(_path()).items()}
+        return {key: Speed(**values) for key, values in read_sealed_json(_path()).items()}
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, AttributeError):  # damaged: no loss, it is measured again

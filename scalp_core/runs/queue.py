@@ -10,7 +10,6 @@ from filelock import FileLock
 
 from scalp_core.data.dataset import NAME, Dataset, open_dataset
 from scalp_core.errors import ScalpError, Text
-from scalp_core.files import write_json
 from scalp_core.paths import artifacts_folder
 from scalp_core.runs.recipe import Recipe, bad_field
 from scalp_core.runs.run import Run, State, not_writable, utc_now
@@ -71,8 +70,9 @@ def _make_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
         "synthetic_data": dataset.synthetic,
         "created": utc_now(),
     }
-    write_json(folder / "recipe.json", values)
-    return Run(folder)
+    run = Run(folder)
+    run.write_recipe(values)
+    return run
 
 
 def _new_id(architecture: str) -> str:

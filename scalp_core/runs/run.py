@@ -10,8 +10,8 @@ import logging
 import os
 import platform
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -27,17 +27,39 @@ from pyarrow import ArrowException
 from scalp_core.architectures import ARCHITECTURE_NAME
 from scalp_core.data.dataset import NAME
 from scalp_core.errors import ScalpError, Text, forbidden
-from scalp_core.files import UNREADABLE, is_locked, read_json, sha256, take_lock, write_atomic, write_json, write_text
+from scalp_core.files import (
+    UNREADABLE,
+    Signature,
+    is_locked,
+    read_json,
+    sha256,
+    signature,
+    take_lock,
+    write_text,
+)
 from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS
 from scalp_core.metrics.metrics import PROBABILITIES
-from scalp_core.metrics.operating_point import OperatingPoint, as_json, from_json
+from scalp_core.metrics.operating_point import OperatingPoint, as_json, fit, from_json
 from scalp_core.runs.recipe import Recipe, recipe_from
+from scalp_core.seals import (
+    BLANK,
+    SEAL,
+    parse_sealed_json,
+    read_sealed_json,
+    require_seal,
+    seal_holds,
+    sealed_json,
+    write_sealed,
+    write_sealed_json,
+)
 
-# The files whose hashes the manifest holds: everything that made the run, in the order of writing. The export can be
-# made from the weights again, the log and the operating point may change later; the export carries its own check.
+# The files whose hashes the manifest holds: everything that made the run, in the order of writing. The others, and the
+# manifest itself, have seals (scalp_core/seals.py); so have the first of these, which must hold before there is one.
 _VOUCHED = ("recipe.json", "history.jsonl", "model.safetensors", "preprocessing.json", "predictions.parquet")
 _LEARNED = "learned.parquet"  # vouched for where it is: runs of earlier versions have none
+_WEIGHTS = "model.safetensors"
+_SEALED_FIRST = ("recipe.json", "preprocessing.json", _LEARNED)  # read again until the manifest vouches for them
 # Outputs of the exported network, in this order.
 OUTPUTS = ("probabilities", "evidence", "features")
 _PREDICTED = {"image", "condition", "part", "truth", *PROBABILITIES}  # columns of a prediction table
@@ -131,7 +153,7 @@ class Run:
     @property
     def _created_from(self) -> tuple[Recipe, dict[str, Any]]:
         path = self.folder / "recipe.json"
-        return _read_recipe(path, path.stat().st_mtime_ns)
+        return _read_recipe(path, signature(path), signature(self._manifest_path))
 
     @property
     def index_hash(self) -> str:
@@ -218,7 +240,8 @@ class Run:
             ScalpError: they cannot be read.
         """
         path = self.folder / _LEARNED
-        return _read_learned(path, changed) if (changed := _changed_ns(path)) else None
+        found_as = signature(path)
+        return _read_learned(path, found_as, signature(self._manifest_path)) if found_as else None
 
     @property
     def history(self) -> pd.DataFrame:
@@ -233,10 +256,13 @@ class Run:
         if not path.exists():
             return pd.DataFrame()
         try:
-            lines = [dict(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
-            history: pd.DataFrame = pd.DataFrame(lines).apply(
-                pd.to_numeric
-            )  # a column of nothing but null is not a number yet
+            content = path.read_bytes()
+            if _manifest_vouches(path):
+                lines = [dict(json.loads(line)) for line in content.splitlines()]
+            else:
+                lines = [parse_sealed_json(line) for line in content.splitlines(keepends=True)]
+            history: pd.DataFrame = pd.DataFrame(lines).drop(columns=SEAL, errors="ignore")
+            history = history.apply(pd.to_numeric)  # a column of nothing but null is not a number yet
             if len(history) and history["epoch"].isna().any():
                 raise ValueError("an epoch without its number")
         except UNREADABLE as error:
@@ -246,7 +272,7 @@ class Run:
     @property
     def progress(self) -> Progress | None:
         try:
-            return Progress(**read_json(self.folder / "progress.json"))
+            return Progress(**read_sealed_json(self.folder / "progress.json"))
         except UNREADABLE:  # before it began, just ended, or damaged: the next step writes it anew
             return None
 
@@ -276,10 +302,13 @@ class Run:
             ScalpError: it cannot be read.
         """
         try:
-            manifest: dict[str, Any] = dict(read_json(self.folder / "manifest.json"))
+            return dict(_read_manifest(self._manifest_path, signature(self._manifest_path)))
         except UNREADABLE as error:
             raise _damaged(self.id, "manifest.json", error) from error
-        return manifest
+
+    @property
+    def _manifest_path(self) -> Path:
+        return self.folder / "manifest.json"
 
     @property
     def parameters(self) -> int:
@@ -302,7 +331,7 @@ class Run:
     @property
     def preprocessing(self) -> Preprocessing:
         try:
-            values = read_json(self.folder / "preprocessing.json")
+            values = _read_vouched_json(self.folder / "preprocessing.json")
             tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
             return Preprocessing(**values | tuples)
         except UNREADABLE as error:
@@ -314,7 +343,7 @@ class Run:
 
         p0 … p3 are calibrated probabilities; low and high bound the grade set (see OperatingPoint.apply).
         """
-        return _apply(self, self.predictions_path.stat().st_mtime_ns, _changed_ns(self.operating_point_path))
+        return _apply(self, *map(signature, (self.predictions_path, self._manifest_path, self.operating_point_path)))
 
     @property
     def raw_predictions(self) -> pd.DataFrame:
@@ -323,13 +352,33 @@ class Run:
         Raises:
             ScalpError: they cannot be read.
         """
-        path = self.predictions_path
-        return _read_predictions(path, path.stat().st_mtime_ns)
+        return _read_predictions(self, *map(signature, (self.predictions_path, self._manifest_path)))
 
     @property
     def operating_point(self) -> OperatingPoint:
-        """The current operating point; the default one where none was fitted."""
-        return _read_operating_point(self.operating_point_path, _changed_ns(self.operating_point_path))
+        """The current operating point; the default one where none was fitted.
+
+        A damaged one is fitted again on the predictions; see `operating_point_damage`.
+
+        Raises:
+            ScalpError: it may not be read, or neither it nor the predictions can be.
+        """
+        path = self.operating_point_path
+        try:
+            return _read_operating_point(path, signature(path))
+        except ScalpError as error:
+            if isinstance(error.__cause__, PermissionError):
+                raise
+            return _fit_again(self, _changed_ns(path), *map(signature, (self.predictions_path, self._manifest_path)))
+
+    @property
+    def operating_point_damage(self) -> ScalpError | None:
+        """Why the operating point is not what was written; None where it is."""
+        try:
+            _read_operating_point(self.operating_point_path, signature(self.operating_point_path))
+        except ScalpError as error:
+            return error if isinstance(error.__cause__, PermissionError) else _fitted_again(self.id)
+        return None
 
     @property
     def earlier_operating_points(self) -> list[OperatingPoint]:
@@ -338,7 +387,7 @@ class Run:
         current, kept = self.operating_point, []
         for path in paths:
             try:
-                kept.append(_read_operating_point(path, _changed_ns(path)))
+                kept.append(_read_operating_point(path, signature(path)))
             except ScalpError as error:  # the others can still be brought back
                 _log.warning("%s", error)
         return [point for point in kept if point != current]  # a process killed while replacing it left it twice
@@ -376,9 +425,12 @@ class Run:
 
     def _replace_operating_point(self, point: OperatingPoint) -> None:
         path, before = self.operating_point_path, _changed_ns(self.operating_point_path)
-        if path.exists():
+        damage = self.operating_point_damage
+        if damage and isinstance(damage.__cause__, PermissionError):
+            raise damage
+        if path.exists() and not damage:
             self._keep(path.read_text(encoding="utf-8"), self.operating_point.made)
-        write_json(path, as_json(point))
+        write_sealed_json(path, as_json(point))
         # The clock of files ticks every few milliseconds: within a tick readers would keep their cached values.
         later = max(before, _changed_ns(self.folder / "manifest.json")) + 1
         if _changed_ns(path) < later:
@@ -414,6 +466,14 @@ class Run:
     def gate_path(self) -> Path:
         """The gate that tells pictures that this run can grade from others; see inference.input_gate."""
         return self.folder / "gate.safetensors"
+
+    @property
+    def gate_damage(self) -> ScalpError | None:
+        """Why pictures are not checked though there is a gate; None where they are, or there is none."""
+        try:
+            return None if signature(self.gate_path) is None or seal_holds(self.gate_path) else _no_gate(self.id)
+        except OSError as error:
+            return _damaged(self.id, self.gate_path.name, error)
 
     @property
     def predictions_path(self) -> Path:
@@ -456,31 +516,65 @@ class Run:
 
     # Written by the training process, in this order.
 
+    def write_recipe(self, facts: Mapping[str, Any]) -> None:
+        """Write the recipe and what it was created from, by which the run exists."""
+        write_sealed_json(self.folder / "recipe.json", facts)
+
     def write_learned(self, pictures: Iterable[str], complete: bool) -> None:
         """Write the SHA-256 of all pictures that it and its ancestors learn from."""
-        table = pa.table({"sha256": pa.array(sorted(pictures), pa.string())}, metadata={_COMPLETE: str(complete)})
-        write_atomic(self.folder / _LEARNED, lambda path: pq.write_table(table, path, compression="zstd"))
+        metadata = {_COMPLETE: str(complete), SEAL: BLANK}
+        table = pa.table({"sha256": pa.array(sorted(pictures), pa.string())}, metadata=metadata)
+        write_sealed(self.folder / _LEARNED, lambda path: pq.write_table(table, path, compression="zstd"))
 
     def write_progress(self, progress: Progress) -> None:
-        write_json(self.folder / "progress.json", asdict(progress))
+        write_sealed_json(self.folder / "progress.json", asdict(progress))
 
     def write_history(self, epochs: Iterable[dict[str, Any]]) -> None:
         """Write all finished epochs anew, so that a resumed run never shows an epoch twice."""
-        write_text(self.folder / "history.jsonl", "".join(json.dumps(epoch) + "\n" for epoch in epochs))
+        write_text(self.folder / "history.jsonl", b"".join(map(sealed_json, epochs)).decode())
 
     def write_preprocessing(self, preprocessing: Preprocessing) -> None:
-        write_json(self.folder / "preprocessing.json", asdict(preprocessing))
+        write_sealed_json(self.folder / "preprocessing.json", asdict(preprocessing))
+
+    @property
+    def preprocessing_whole(self) -> bool:
+        """Whether a training that goes on may read its preprocessing; otherwise it is made again."""
+        try:
+            return seal_holds(self.folder / "preprocessing.json")
+        except OSError:
+            return False
+
+    @property
+    def checkpoint_whole(self) -> bool:
+        """Whether a training may go on from its checkpoint; False where there is none.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        return self.checkpoint_path.exists() and seal_holds(self.checkpoint_path)
 
     def write_manifest(self, facts: dict[str, Any]) -> None:
         """Write the hashes of the files, which declares the run finished; then remove files of running ones."""
         manifest = {"files": {name: sha256(self.folder / name) for name in self._vouched}, **facts}
-        write_json(self.folder / "manifest.json", manifest)
+        write_sealed_json(self._manifest_path, manifest)
         for name in ("checkpoint.safetensors", "progress.json", "paused", "cancelled"):
             (self.folder / name).unlink(missing_ok=True)
 
     @property
     def _vouched(self) -> tuple[str, ...]:
         return (*_VOUCHED, _LEARNED) if (self.folder / _LEARNED).is_file() else _VOUCHED
+
+    def check_before_manifest(self) -> None:
+        """Check that the files of the beginning are what was written, as the manifest will vouch for them.
+
+        Raises:
+            ScalpError: one is not.
+        """
+        for name in _SEALED_FIRST:
+            try:
+                require_seal(self.folder / name)
+            except UNREADABLE as error:
+                raise _damaged(self.id, name, error) from error
 
     def drop_derived(self) -> None:
         """Remove the export, which can be made again, and speed and log, which are of one machine."""
@@ -494,7 +588,7 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        """Whether a finished run's manifest can be read and its files are there; `verify` reads the files."""
+        """Whether a finished run's files are what was written, but for the weights, which `verify` reads."""
         try:
             self.check_complete()
         except ScalpError:
@@ -502,17 +596,14 @@ class Run:
         return True
 
     def check_complete(self) -> None:
-        """Check that it is complete.
+        """Check that it is complete. Files that have not changed are not read again.
 
         Raises:
             ScalpError: it is not; the message names the file.
         """
-        try:
-            missing = [name for name in self.manifest["files"] if not (self.folder / name).is_file()]
-        except (LookupError, TypeError) as error:
-            raise _damaged(self.id, "manifest.json") from error
-        if missing:
-            raise _damaged(self.id, missing[0])
+        self._check_files(lambda name: name != _WEIGHTS)
+        if not self.weights_path.is_file():
+            raise _damaged(self.id, _WEIGHTS)
 
     def verify(self) -> None:
         """Check that every file has the hash of the manifest: flipped bits would load without an error.
@@ -520,8 +611,14 @@ class Run:
         Raises:
             ScalpError: one has not.
         """
-        digests = self.manifest.get("files", {})
-        for name in {*self._vouched, *([_LEARNED] if _LEARNED in digests else [])}:
+        self._check_files(lambda name: True)
+
+    def _check_files(self, wanted: Callable[[str], bool]) -> None:
+        try:
+            digests = dict(self.manifest["files"])
+        except (LookupError, TypeError, ValueError) as error:
+            raise _damaged(self.id, "manifest.json") from error
+        for name in filter(wanted, (*digests, *(name for name in self._vouched if name not in digests))):
             path = self.folder / name
             try:
                 whole = path.is_file() and sha256(path) == digests.get(name)
@@ -533,13 +630,13 @@ class Run:
     def write_export(self, facts: dict[str, Any]) -> None:
         """Write the hash of `model.onnx` and that of the weights it was made from."""
         hashes = {"model": sha256(self.export_path), "weights": sha256(self.weights_path)}
-        write_json(self.folder / "export.json", hashes | {"outputs": OUTPUTS} | facts)
+        write_sealed_json(self.folder / "export.json", hashes | {"outputs": OUTPUTS} | facts)
 
     @property
     def export_difference(self) -> float | None:
         """The largest difference of a probability between the export and torch; None where it was not exported."""
         try:
-            return float(read_json(self.folder / "export.json")["largest_difference"])
+            return float(read_sealed_json(self.folder / "export.json")["largest_difference"])
         except UNREADABLE:  # never exported, or to be exported again
             return None
 
@@ -552,12 +649,12 @@ class Run:
         hashes = {"weights": self.manifest["files"]["model.safetensors"]}
         if serving.int8:
             hashes["model"] = sha256(self.int8_path)
-        write_json(self._serving_path, asdict(serving) | hashes | facts)
+        write_sealed_json(self._serving_path, asdict(serving) | hashes | facts)
 
     @property
     def serving(self) -> Serving:
         """The short cuts that it is served with; none unless they were checked with these very weights."""
-        return _read_serving(self, self.finished_ns, _changed_ns(self._serving_path), _changed_ns(self.int8_path))
+        return _read_serving(self, *map(signature, (self._manifest_path, self._serving_path, self.int8_path)))
 
     @property
     def _serving_path(self) -> Path:
@@ -567,7 +664,7 @@ class Run:
     def milliseconds(self) -> float | None:
         """Milliseconds a picture on one core of this machine; None where they were not measured here."""
         try:
-            speed = read_json(self.folder / "speed.json")
+            speed = read_sealed_json(self.folder / "speed.json")
             return float(speed["milliseconds"]) if speed["machine"] == _machine() else None
         except UNREADABLE:  # not measured yet; a damaged file is measured again
             return None
@@ -579,7 +676,7 @@ class Run:
             ScalpError: the folder cannot be written.
         """
         try:
-            write_json(self.folder / "speed.json", {"milliseconds": milliseconds, "machine": _machine()})
+            write_sealed_json(self.folder / "speed.json", {"milliseconds": milliseconds, "machine": _machine()})
         except OSError as error:
             raise not_writable(error) from error
 
@@ -588,7 +685,7 @@ class Run:
         """Whether `model.onnx` is there, whole, and made from these weights; otherwise it is made again."""
         weights = self.manifest["files"]["model.safetensors"]
         try:
-            facts = read_json(self.folder / "export.json")
+            facts = read_sealed_json(self.folder / "export.json")
             if facts["weights"] != weights or facts.get("outputs") != [*OUTPUTS]:
                 return False
             return bool(facts["model"] == sha256(self.export_path))
@@ -615,9 +712,65 @@ def _damaged(run_id: str, name: str, error: Exception | None = None) -> ScalpErr
     )
 
 
+def _fitted_again(run_id: str) -> ScalpError:
+    return ScalpError(
+        "damaged_point",
+        f"operating_point.json of run “{run_id}” is damaged; until you restore it, the run decides by an operating "
+        "point fitted anew on its predictions, so its grades may differ. To keep that one: python -m "
+        f"training.calibrate {run_id}",
+        f"“{run_id}” 실행의 operating_point.json이 손상되었어요. 파일을 복원할 때까지 저장된 예측에 다시 맞춘 운영점을 "
+        f"쓰므로 등급이 달라질 수 있어요. 이 운영점을 계속 쓰려면: python -m training.calibrate {run_id}",
+    )
+
+
+def _no_gate(run_id: str) -> ScalpError:
+    return ScalpError(
+        "damaged_gate",
+        f"gate.safetensors of run “{run_id}” is damaged, or of an earlier version: pictures are graded without a "
+        f"quality check. Restore it, or have it fitted again: python -m training.calibrate {run_id}",
+        f"“{run_id}” 실행의 gate.safetensors가 손상되었거나 이전 버전의 것이어서 품질 검사 없이 등급을 추정해요. "
+        f"파일을 복원하거나 다시 맞추세요: python -m training.calibrate {run_id}",
+    )
+
+
+# ---- reading: once, until a file changes ----
+
+
 @lru_cache(maxsize=1024)
-def _read_recipe(path: Path, _changed_ns: int) -> tuple[Recipe, dict[str, Any]]:
-    values = read_json(path)
+def _read_manifest(path: Path, _signature: Signature | None) -> dict[str, Any]:
+    return read_sealed_json(path)
+
+
+def _manifest_vouches(path: Path) -> bool:
+    """Return whether a file has the hash that the manifest beside it says.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    manifest = path.with_name("manifest.json")
+    try:
+        digest = _read_manifest(manifest, signature(manifest))["files"][path.name]
+    except UNREADABLE:
+        return False
+    return bool(sha256(path) == digest)
+
+
+def _require_vouched(path: Path) -> None:
+    """Raise SealBrokenError unless the manifest vouches for a file or, before there is one, its own seal."""
+    if not _manifest_vouches(path):
+        require_seal(path)
+
+
+def _read_vouched_json(path: Path) -> dict[str, Any]:
+    _require_vouched(path)
+    values = dict(read_json(path))
+    values.pop(SEAL, None)
+    return values
+
+
+@lru_cache(maxsize=1024)
+def _read_recipe(path: Path, *_signatures: Signature | None) -> tuple[Recipe, dict[str, Any]]:
+    values = _read_vouched_json(path)
     missing = {"recipe", "index_hash", "evaluation_hash", "synthetic", "created"} - set(values)
     if missing:
         raise LookupError(f"{path} lacks {', '.join(sorted(missing))}")
@@ -629,13 +782,16 @@ def _read_recipe(path: Path, _changed_ns: int) -> tuple[Recipe, dict[str, Any]]:
 
 
 @lru_cache(maxsize=64)
-def _read_predictions(path: Path, _changed_ns: int) -> pd.DataFrame:
+def _read_predictions(run: Run, *_signatures: Signature | None) -> pd.DataFrame:
+    path = run.predictions_path
     try:
+        if not _manifest_vouches(path):
+            raise _damaged(run.id, path.name)
         table = pd.read_parquet(path)
     except (ArrowException, OSError, ValueError) as error:
-        raise _damaged(path.parent.name, path.name, error) from error
+        raise _damaged(run.id, path.name, error) from error
     if not set(table) >= _PREDICTED or not set(table["condition"].unique()) <= set(CONDITIONS):
-        raise _damaged(path.parent.name, path.name)
+        raise _damaged(run.id, path.name)
     return table
 
 
@@ -643,8 +799,9 @@ _COMPLETE = b"complete"
 
 
 @lru_cache(maxsize=64)
-def _read_learned(path: Path, _changed_ns: int) -> tuple[frozenset[str], bool]:
+def _read_learned(path: Path, *_signatures: Signature | None) -> tuple[frozenset[str], bool]:
     try:
+        _require_vouched(path)
         table = pq.read_table(path)
         return frozenset(table.column("sha256").to_pylist()), table.schema.metadata[_COMPLETE] == b"True"
     except (ArrowException, *UNREADABLE) as error:
@@ -652,30 +809,40 @@ def _read_learned(path: Path, _changed_ns: int) -> tuple[frozenset[str], bool]:
 
 
 @lru_cache(maxsize=64)
-def _apply(run: Run, _predicted_ns: int, _decided_ns: int) -> pd.DataFrame:
+def _apply(run: Run, *_signatures: Signature | None) -> pd.DataFrame:
     return run.operating_point.apply(run.raw_predictions)
 
 
 @lru_cache(maxsize=1024)
-def _read_operating_point(path: Path, changed_ns: int) -> OperatingPoint:
-    if not changed_ns:
+def _read_operating_point(path: Path, found_as: Signature | None) -> OperatingPoint:
+    if not found_as:
         return OperatingPoint()
     try:
-        return from_json(read_json(path))
+        return from_json(read_sealed_json(path))
     except UNREADABLE as error:
         raise _damaged(path.parent.name, path.name, error) from error
 
 
 @lru_cache(maxsize=64)
-def _read_serving(run: Run, _finished_ns: int, changed_ns: int, int8_changed_ns: int) -> Serving:
-    if not changed_ns:
+def _fit_again(run: Run, changed_ns: int, *_signatures: Signature | None) -> OperatingPoint:
+    _log.warning("%s", _fitted_again(run.id))
+    point = fit(run.raw_predictions, run.recipe.recall_floor, "fitted again, as operating_point.json was damaged")
+    # The same in every process: tables of grades name the point by it.
+    return replace(point, made=datetime.fromtimestamp(changed_ns / 1e9, UTC).isoformat())
+
+
+@lru_cache(maxsize=64)
+def _read_serving(
+    run: Run, _finished_as: Signature | None, found_as: Signature | None, int8_found_as: Signature | None
+) -> Serving:
+    if not found_as:
         return Serving()
     try:
-        stored = read_json(run.folder / "serving.json")
+        stored = read_sealed_json(run.folder / "serving.json")
         if stored["weights"] != run.manifest["files"]["model.safetensors"]:
             return Serving()
         # The 8-bit network is made from the weights and stays behind when a run is copied.
-        int8 = bool(stored["int8"]) and int8_changed_ns > 0 and stored["model"] == sha256(run.int8_path)
+        int8 = bool(stored["int8"]) and int8_found_as is not None and stored["model"] == sha256(run.int8_path)
         return Serving(bool(stored["reduced"]), int8)
     except UNREADABLE:
         # Short cuts only save time: without them the run answers as it was judged.

@@ -66,8 +66,20 @@ def list_runs() -> list[Run]:
 
 
 def damaged_runs() -> list[ScalpError]:
-    """Return an error for every run that is left out because its recipe cannot be read; the message names it."""
-    return _all_runs()[1]
+    """Return an error for every run that is left out as a file of it is damaged; the message names both.
+
+    Also for every finished run that is not left out, but decides or checks pictures otherwise since it is damaged.
+    """
+    runs, damaged = _all_runs()
+    return damaged + [error for _, _, run in runs if run.finished for error in _damages(run)]
+
+
+def _damages(run: Run) -> list[ScalpError]:
+    try:
+        run.check_complete()
+    except ScalpError as error:
+        return [error]
+    return [error for error in (run.operating_point_damage, run.gate_damage) if error]
 
 
 def _all_runs() -> tuple[list[tuple[str, str, Run]], list[ScalpError]]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 from filelock import FileLock, Timeout
 
 from scalp_core.errors import ScalpError, Text
@@ -84,7 +85,7 @@ def _work_through() -> None:
         if memory_ran_out and tried > MIN_AT_ONCE:
             at_once[run.id] = (tried + 1) // 2
             continue
-        reached = (run.id, len(run.history))
+        reached = (run.id, len(_history(run)))
         deaths[reached] = deaths.get(reached, 0) + 1
         if code > 0 or deaths[reached] >= _MAX_DEATHS:
             del deaths[reached]  # for when it is resumed
@@ -96,9 +97,17 @@ def _next_run() -> Run | None:
     return next((run for run in list_runs() if run.state.waiting and run.trainable), None)
 
 
+def _history(run: Run) -> pd.DataFrame:
+    """Return its finished epochs; none where they are damaged: the training writes them anew from its checkpoint."""
+    try:
+        return run.history
+    except ScalpError:
+        return pd.DataFrame()
+
+
 def _reached_at_once(run: Run) -> int:
     """Return how many pictures went through together in its last epoch; training may have lowered it."""
-    history = run.history
+    history = _history(run)
     return int(history["at_once"].iloc[-1]) if "at_once" in history else run.recipe.batch_size
 
 

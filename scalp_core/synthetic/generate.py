@@ -30,10 +30,11 @@ from scalp_core.data.index_writer import write_dataset
 from scalp_core.data.quality import ImageMeasures, measure, measure_columns
 from scalp_core.data.splits import PART_SHARES, split_groups
 from scalp_core.errors import ScalpError
-from scalp_core.files import TEMPORARY, read_json, sweep, write_json
+from scalp_core.files import TEMPORARY, UNREADABLE, sweep
 from scalp_core.labels import CONDITIONS, META, Condition
 from scalp_core.parallel import cores, no_progress, parallel_map
 from scalp_core.paths import data_folder
+from scalp_core.seals import read_sealed_json, write_sealed_json
 from scalp_core.synthetic.drawing.frame import render
 from scalp_core.synthetic.drawing.scene import CASTS, CONFUSERS, HAIR_COLOURS, Camera, Scene
 from scalp_core.synthetic.label_noise import CLEAN_COLUMNS, SEVERITY_COLUMNS, clean_grades, draw_labels
@@ -250,12 +251,16 @@ def _claim(folder: Path, settings: dict[str, object]) -> None:
     """Begin or resume in `folder`; never in one that holds something else."""
     marker = folder / MAKING
     if marker.is_file():
-        if read_json(marker) != settings:
+        try:
+            same = read_sealed_json(marker) == settings
+        except UNREADABLE as error:
+            raise name_taken(folder.name) from error
+        if not same:
             raise name_taken(folder.name)
         return
     if folder.exists() and any(not path.name.startswith(TEMPORARY) for path in folder.iterdir()):
         raise name_taken(folder.name)
-    write_json(marker, settings)
+    write_sealed_json(marker, settings)
 
 
 def _rows(pictures: list[PlannedPicture], measured: dict[str, ImageMeasures]) -> pd.DataFrame:

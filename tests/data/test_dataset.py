@@ -1,5 +1,6 @@
 """The index: checking, hashing, finding; and that no name whatsoever opens a file elsewhere."""
 
+import hashlib
 import shutil
 import sys
 from pathlib import Path
@@ -183,12 +184,21 @@ def hostile_ground(folders: Folders) -> tuple[Path, Dataset]:
 
 
 def test_a_picture_that_is_gone_is_named(folders: Folders) -> None:
-    mine = write_dataset(folders.data / "mine", "test", {}, with_values())
+    content = hashlib.sha256(b"x").hexdigest()
+    mine = write_dataset(folders.data / "mine", "test", {}, with_values().assign(sha256=content))
     (mine.folder / "images").mkdir()
     (mine.folder / "images" / "p0001.jpg").write_bytes(b"x")
     assert mine.read("p0001") == b"x"
-    with pytest.raises(ScalpError, match="p0002"):
+    with pytest.raises(ScalpError, match="no picture “p0002”"):
         mine.read("p0002")
+
+
+def test_a_picture_that_has_changed_is_named(folders: Folders) -> None:
+    mine = write_dataset(folders.data / "mine", "test", {}, with_values())
+    (mine.folder / "images").mkdir()
+    (mine.folder / "images" / "p0001.jpg").write_bytes(b"x")
+    with pytest.raises(ScalpError, match="“p0001” of dataset “mine” has changed"):
+        mine.read("p0001")
 
 
 def test_folders_default_to_beside_the_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import TINY
+from support.changed_runs import change_recipe
 
 from scalp_core.errors import ScalpError
 from scalp_core.evaluation import ablation
@@ -21,7 +22,7 @@ from scalp_core.evaluation.ablation import (
     recipes,
     step_table,
 )
-from scalp_core.files import read_json, write_json, write_text
+from scalp_core.files import write_text
 from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import PROBABILITIES
@@ -145,8 +146,7 @@ def test_run_of_the_same_recipe_is_reused() -> None:
 @pytest.mark.usefixtures("tiny")
 def test_run_on_changed_labels_is_not_reused() -> None:
     old = create_run(BASE, "old")
-    created = read_json(old.folder / "recipe.json")
-    write_json(old.folder / "recipe.json", created | {"index_hash": "another"})
+    change_recipe(old, {}, index_hash="another")
     assert find_trained(BASE) is None
 
 

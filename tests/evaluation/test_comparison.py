@@ -14,7 +14,7 @@ from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.evaluation.baselines import Baseline, find_baselines
 from scalp_core.evaluation.comparison import align_runs, compare_models, list_candidates, newest_and_best
-from scalp_core.files import write_json, write_text
+from scalp_core.files import write_text
 from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import COUNTED, METRICS
@@ -50,10 +50,8 @@ def finish(name: str, dataset: Dataset, share: float, recipe: Recipe = RECIPE, *
     folder = artifacts_folder() / name
     judged = {"index_hash": dataset.index_hash, "evaluation_hash": dataset.evaluation_hash}
     created = f"2026-01-01T00:00:00+00:00-{name}"
-    write_json(
-        folder / "recipe.json", {"recipe": asdict(recipe), "synthetic": False, "created": created} | judged | facts
-    )
     run = Run(folder)
+    run.write_recipe({"recipe": asdict(recipe), "synthetic": False, "created": created} | judged | facts)
     run.write_history([])
     run.write_preprocessing(Preprocessing(64, 64, (0.5,) * 3, (0.5,) * 3, "bilinear"))
     write_text(folder / "model.safetensors", "")
@@ -239,9 +237,7 @@ def test_where_part_cannot_say_there_is_no_reference(folders: Folders) -> None:
     assert {baseline.metric for baseline in baselines} == set(METRICS) - {KAPPA, "sensitivity"}
 
 
-@pytest.mark.parametrize(
-    "damage", ["predictions.parquet", "operating_point.json", "manifest.json", "model.safetensors"]
-)
+@pytest.mark.parametrize("damage", ["predictions.parquet", "history.jsonl", "manifest.json", "model.safetensors"])
 def test_damaged_run_is_excluded_by_name(folders: Folders, damage: str) -> None:
     dataset = heads(folders)
     sound, broken = finish("sound", dataset, 0.2), finish("broken", dataset, 0.3, replace(RECIPE, lr=0.01))
@@ -261,6 +257,7 @@ def test_tables_with_other_labels_are_refused(folders: Folders) -> None:
     table = other.raw_predictions.copy()
     table["truth"] = (table["truth"] + 1) % 4
     table.to_parquet(other.predictions_path)
+    other.write_manifest({"parameters": 1000})
     with pytest.raises(ScalpError) as caught:
         align_runs(dataset, [run, other], "valid")
     assert caught.value.code == "not_alike"

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import Folders, Trained
+from support.changed_runs import change_recipe, vouch_again
 
 from scalp_core.errors import ScalpError
 from scalp_core.evaluation.model_agreement import (
@@ -20,7 +21,6 @@ from scalp_core.evaluation.model_agreement import (
     measure_agreement,
     predict_all_models,
 )
-from scalp_core.files import read_json, sha256, write_json
 from scalp_core.inference import predict
 from scalp_core.labels import CONDITIONS, Condition, Severity
 from scalp_core.metrics.metrics import PROBABILITIES
@@ -36,19 +36,16 @@ def copied(trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("SCALP_DATA", str(trained.dataset.folder.parent))
 
     def copy(name: str, recipe: dict[str, object] | None = None, **facts: object) -> Run:
-        folder = Path(shutil.copytree(trained.run.folder, folders.artifacts / name))
-        created = read_json(folder / "recipe.json")
-        write_json(folder / "recipe.json", created | facts | {"recipe": created["recipe"] | (recipe or {})})
-        return vouched(Run(folder))
+        run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / name)))
+        change_recipe(run, recipe or {}, **facts)
+        return run
 
     return copy
 
 
 def vouched(run: Run) -> Run:
     """Make the manifest agree with the changed files of the folder."""
-    manifest = read_json(run.folder / "manifest.json")
-    hashes = {name: sha256(run.folder / name) for name in manifest["files"]}
-    write_json(run.folder / "manifest.json", manifest | {"files": hashes})
+    vouch_again(run)
     return run
 
 

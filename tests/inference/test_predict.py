@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import ROOT, Folders, Trained, promote_everywhere, with_all_pixels
+from support.changed_runs import change_recipe
 
 from scalp_core import images
 from scalp_core.errors import ScalpError
@@ -218,9 +219,7 @@ def test_graders_stay_as_they_were_chosen(trained: Trained, folders: Folders) ->
 
 def test_graders_of_a_run_know_its_conditions(trained: Trained, folders: Folders) -> None:
     run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "some")))
-    recipe = json.loads((run.folder / "recipe.json").read_text())
-    recipe["recipe"]["conditions"] = ["value_5"]
-    (run.folder / "recipe.json").write_text(json.dumps(recipe))
+    change_recipe(run, {"conditions": ["value_5"]})
     assert list(graders(run=run).runs) == [Condition.DANDRUFF]
     with pytest.raises(ScalpError, match="does not grade “hair loss”") as caught:
         graders([Condition.HAIR_LOSS], run)

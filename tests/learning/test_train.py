@@ -20,13 +20,13 @@ from support.training_fixtures import HEAD_ONLY, RECIPE, copy_source, load_weigh
 from test_network import backbone_file, hub
 
 import scalp_core.runs.run
-from scalp_core import files
+from scalp_core import files, seals
 from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.inference import gate_fit, input_gate
 from scalp_core.labels import CONDITIONS
-from scalp_core.learning import checkpoints, export, loop, pixel_cache, process
+from scalp_core.learning import export, loop, process
 from scalp_core.learning import train as training
 from scalp_core.learning.backbones import timm
 from scalp_core.learning.checkpoints import load_network
@@ -171,7 +171,7 @@ def full_disk_at(name: str, monkeypatch: pytest.MonkeyPatch, times: int = 1) -> 
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
-    for module in (files, checkpoints, export, pixel_cache, training):
+    for module in (files, seals, export, training):
         monkeypatch.setattr(module, "write_atomic", write_atomic)
 
 

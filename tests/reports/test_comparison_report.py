@@ -12,12 +12,13 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 from conftest import ROOT, Trained
+from support.changed_runs import change_recipe
 
 from scalp_core import __version__
 from scalp_core.charts.fonts import korean_font
 from scalp_core.errors import ScalpError
 from scalp_core.evaluation.comparison import Model, list_candidates
-from scalp_core.files import read_json, sha256, write_json
+from scalp_core.files import sha256
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.reports import comparison_report
 from scalp_core.runs.run import Run
@@ -65,14 +66,12 @@ def copied(run: Run, name: str, recipe: dict[str, object], **facts: object) -> R
     """The same run under another name, as if it had been asked for otherwise; it grades one condition."""
     folder = run.folder.parent / name
     shutil.copytree(run.folder, folder)
-    created = read_json(folder / "recipe.json")
     graded = [condition.value for condition in GRADED]
-    write_json(
-        folder / "recipe.json", created | facts | {"recipe": created["recipe"] | {"conditions": graded} | recipe}
-    )
     rows = pd.read_parquet(folder / "predictions.parquet")
     rows[rows["condition"].isin(graded)].to_parquet(folder / "predictions.parquet")
-    return Run(folder)
+    changed = Run(folder)
+    change_recipe(changed, {"conditions": graded} | recipe, **facts)
+    return changed
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from conftest import Folders
 
 from scalp_core.data.dataset import Dataset
 from scalp_core.errors import ScalpError
-from scalp_core.files import write_json, write_text
+from scalp_core.files import write_text
 from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import PROBABILITIES
@@ -19,6 +19,7 @@ from scalp_core.metrics.verdict import Verdict
 from scalp_core.runs.champions import against, champions, changes, judged_on, pins, promote, unpin
 from scalp_core.runs.election import run_report, score
 from scalp_core.runs.run import Run
+from scalp_core.seals import write_sealed_json
 
 SEBUM, HAIR = Condition.EXCESS_SEBUM, Condition.HAIR_LOSS
 TRUTH = np.arange(80) % 4
@@ -38,8 +39,8 @@ def finish(name: str, valid: int = 0, test: int = 0, **facts: Any) -> Run:
         "synthetic": facts.get("synthetic", True),
         "created": facts.get("created", f"2026-01-01T00:00:00+00:00-{name}"),
     }
-    write_json(folder / "recipe.json", values)
     run = Run(folder)
+    run.write_recipe(values)
     run.write_history([])
     run.write_preprocessing(Preprocessing(64, 64, (0.5,) * 3, (0.5,) * 3, "bilinear"))
     write_text(folder / "model.safetensors", "")
@@ -128,7 +129,7 @@ def test_a_pin_wins_where_it_can(folders: Folders) -> None:
     finish("best", valid=0)
     finish("worse", valid=30)
     pins = folders.artifacts / "champions.json"
-    write_json(pins, {SEBUM.value: "worse", HAIR.value: "gone"})
+    write_sealed_json(pins, {SEBUM.value: "worse", HAIR.value: "gone"})
     current = champions()
     assert (current[SEBUM].run.id, current[SEBUM].pinned) == ("worse", True)
     assert (current[HAIR].run.id, current[HAIR].pinned) == ("best", False)
@@ -178,7 +179,7 @@ def test_a_broken_run_does_not_silence_the_others(folders: Folders, damage: str)
     assert answering() == "sound"
 
 
-@pytest.mark.parametrize("damage", ["predictions.parquet", "operating_point.json", "manifest.json"])
+@pytest.mark.parametrize("damage", ["predictions.parquet", "history.jsonl", "manifest.json", "model.safetensors"])
 def test_run_with_broken_files_silences_no_other(folders: Folders, damage: str) -> None:
     finish("sound", valid=20)
     broken = finish("broken", valid=0)

@@ -1,6 +1,5 @@
 """Estimates of duration: the arithmetic, and that they hold for this machine and this kind of training alone."""
 
-import json
 import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from scalp_core.labels import CONDITIONS
 from scalp_core.runs import duration as module
 from scalp_core.runs.duration import Speed, duration, estimate, estimate_at, measure
 from scalp_core.runs.recipe import Recipe
+from scalp_core.seals import read_sealed_json, write_sealed_json
 
 SPEED = Speed(prepared=20.0, learned=2.0, graded=10.0, start=6.0, measured="2026-01-01T00:00:00+00:00")
 PLAIN = Recipe(**TINY, epochs=10, patience=0)
@@ -117,9 +117,9 @@ def test_measured_once_for_its_like_on_this_machine(
         patch.setattr(module.platform, "node", lambda: "elsewhere")  # the folder was copied
         assert estimate(PLAIN) is None
     file = folders.artifacts / ".speeds.json"
-    ((key, values),) = json.loads(file.read_text(encoding="utf-8")).items()
+    ((key, values),) = read_sealed_json(file).items()
     for wrong in (0, -1, math.nan, math.inf, "fast", None):
-        file.write_text(json.dumps({key: values | {"learned": wrong}}), encoding="utf-8")
+        write_sealed_json(file, {key: values | {"learned": wrong}})
         assert estimate(PLAIN) is None, wrong
 
 

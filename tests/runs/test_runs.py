@@ -23,13 +23,14 @@ from hypothesis import strategies as st
 from scalp_core.data.dataset import Dataset
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError, Text
-from scalp_core.files import is_locked, read_json, write_json, write_text
+from scalp_core.files import is_locked, read_json, write_text
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.operating_point import Decision, OperatingPoint, sign, with_decision
 from scalp_core.runs.queue import active_runs, create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Progress, Run, Serving, State
 from scalp_core.runs.store import find_run, list_runs
+from scalp_core.seals import write_sealed_json
 
 RECIPE = Recipe(**TINY)
 
@@ -394,9 +395,9 @@ def test_a_damaged_or_foreign_export_is_not_used(copied: Run) -> None:
     assert not copied.exported
     model.write_bytes(whole)
     facts = read_json(copied.folder / "export.json")
-    write_json(copied.folder / "export.json", facts | {"outputs": facts["outputs"][:2]})
+    write_sealed_json(copied.folder / "export.json", facts | {"outputs": facts["outputs"][:2]})
     assert not copied.exported, "one of an earlier version, which gave less"
-    write_json(copied.folder / "export.json", facts | {"weights": "0" * 64})
+    write_sealed_json(copied.folder / "export.json", facts | {"weights": "0" * 64})
     assert not copied.exported
 
 
@@ -412,7 +413,7 @@ def test_optimized_files_need_their_checked_weights(copied: Run) -> None:
     copied.int8_path.unlink()
     assert copied.serving == Serving(reduced=True), "left behind when the folder was copied"
     manifest = copied.manifest
-    write_json(
+    write_sealed_json(
         copied.folder / "manifest.json", manifest | {"files": manifest["files"] | {"model.safetensors": "0" * 64}}
     )
     assert copied.serving == Serving(), "trained anew"

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from scalp_core.data.dataset import LABEL_COLUMNS, Dataset
 from scalp_core.data.index_writer import write_dataset
+from scalp_core.files import sha256
 from scalp_core.learning.train import train
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
@@ -82,7 +83,8 @@ def coloured_dataset(folders: Folders, pictures: int = 64) -> Dataset:
         pixels = np.full((64, 64, 3), 40, dtype=np.uint8) + (grades * 60).astype(np.uint8)
         name = f"p{number:02d}"
         Image.fromarray(pixels).save(folder / "images" / f"{name}.png")
-        row = dict.fromkeys(("sha256", "device", "capture", "region"), name) | {"id": name, "site": str(number % 16)}
+        row = dict.fromkeys(("device", "capture", "region"), name) | {"id": name, "site": str(number % 16)}
+        row["sha256"] = sha256(folder / "images" / f"{name}.png")
         others = [None if number % 16 < 8 else 0] * 3
         labels = dict(zip(LABEL_COLUMNS, [*grades.tolist(), *others], strict=True))
         part = ("train", "train", "valid", "calib", "train", "test", "train", "train")[number % 8]

@@ -20,6 +20,7 @@ from support.app_driver import (
     visible_words,
     widget,
 )
+from support.changed_runs import vouch_again
 
 from scalp_core.data.dataset import open_dataset
 from scalp_core.evaluation.comparison import compare_models, list_candidates
@@ -208,6 +209,7 @@ def test_times_are_measured_when_asked_for(three: Folders) -> None:
 def test_histories_that_say_nothing_are_no_curves(three: Folders) -> None:
     for name, written in (("vgg11_bn", ""), ("resnet18", '{"epoch": 1}\n')):
         (three.artifacts / f"run-{name}" / "history.jsonl").write_text(written)
+        vouch_again(Run(three.artifacts / f"run-{name}"))
     at = view("differences", figure="curves")
     assert len(chart_data(at)) == 2
     assert {"vit_tiny"} == set(chart_data(at)[0]["name"])

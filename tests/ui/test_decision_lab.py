@@ -11,11 +11,11 @@ import pytest
 from conftest import Folders, Trained
 from streamlit.testing.v1 import AppTest
 from support.app_driver import LANGUAGES, assert_healthy, page_text, texts, widget
+from support.changed_runs import change_recipe
 
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.charts.decision_charts import MARKS
 from scalp_core.data.dataset import Dataset
-from scalp_core.files import read_json, write_json
 from scalp_core.labels import GRADES, Condition
 from scalp_core.metrics import metrics
 from scalp_core.metrics.metrics import METRICS, PROBABILITIES
@@ -260,9 +260,7 @@ def test_empty_lab_says_so(run: Run) -> None:
     assert _EN("lab_unlabelled") in texts(at.info)
     at = assert_healthy(lab(condition=ALONE.value))
     assert _EN("lab_no_optimum") in page_text(at)
-    document = read_json(run.folder / "recipe.json")
-    document["recipe"]["conditions"].remove(ALONE.value)
-    write_json(run.folder / "recipe.json", document)
+    change_recipe(run, {"conditions": [each for each in run.recipe.conditions if each != ALONE]})
     at = assert_healthy(lab(condition=ALONE.value))
     assert _EN("compare_no_model") in texts(at.info)
 

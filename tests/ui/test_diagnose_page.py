@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -278,11 +279,9 @@ def test_another_decision_is_another_answer(
     promote_everywhere(Run(copied))
     monkeypatch.setenv("SCALP_DATA", str(trained.dataset.folder.parent))
     at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", trained.picture)))
-    path = copied / "operating_point.json"
-    document = json.loads(path.read_text())
-    for decision in document["decisions"].values():
-        decision["temperature"] = 50.0
-    path.write_text(json.dumps(document))
+    point = Run(copied).operating_point
+    flat = {condition: replace(decision, temperature=50.0) for condition, decision in point.decisions.items()}
+    Run(copied).write_operating_point(replace(point, decisions=flat))
     at = assert_healthy(at.run())
     probabilities = list(at.main.table[0].value[Say("en")("probability_of_grade")])
     answer = predict.grade(trained.picture)

@@ -10,6 +10,7 @@ from conftest import Trained
 from google.protobuf.message import Message
 from streamlit.testing.v1 import AppTest
 from support.app_driver import open_page
+from support.changed_runs import change_recipe
 from support.hostile_names import ID, RUN, WORDS, damaged_run, hostile_dataset, hostile_run
 
 from scalp_core.data.dataset import open_dataset
@@ -43,8 +44,8 @@ def hostile(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Itera
         shutil.copytree(trained.dataset.folder, folder / "data" / "tiny")
         hostile_dataset(trained.dataset, folder / "data" / "hostile")
         run = hostile_run(trained.run, folder / "artifacts")
-        other = shutil.copytree(run.folder, folder / "artifacts" / "other") / "recipe.json"
-        other.write_text(json.dumps(json.loads(other.read_text()) | {"patience": 1}))  # models are named by their runs
+        other = Run(shutil.copytree(run.folder, folder / "artifacts" / "other"))
+        change_recipe(other, {}, patience=1)  # models are named by their runs
         damaged_run(folder / "artifacts")
         champions.promote(CONDITIONS[0], run, WORDS[0])
         yield run

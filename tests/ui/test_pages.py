@@ -15,6 +15,7 @@ from conftest import ROOT, TINY, Folders, Trained, promote_everywhere, until
 from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 from support.app_driver import HOSTILE, LANGUAGES, assert_healthy, chart_data, open_page, page_text, texts, unescape
+from support.changed_runs import change_recipe, vouch_again
 
 from scalp_core.data.dataset import Dataset, list_datasets, open_dataset
 from scalp_core.data.index_writer import write_dataset
@@ -29,6 +30,7 @@ from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Progress, Run, State, utc_now
 from scalp_core.runs.store import find_run, list_runs
+from scalp_core.seals import sealed_json, write_sealed_json
 from ui.shell import PAGES
 from ui.words import Say
 
@@ -210,9 +212,9 @@ def test_change_of_automatic_choice_is_announced(several: Folders) -> None:
     change = champions.Change(
         utc_now(), CONDITIONS[0], "", run.id, False, "it is <b>better</b>", "더 나음", elected=True
     )
-    (several.artifacts / "champions.jsonl").write_text(json.dumps(asdict(change)) + "\n")
+    (several.artifacts / "champions.jsonl").write_bytes(sealed_json(asdict(change)))
     assert not any("더 나음" in text for text in texts(open_page("home", "ko").info))  # it answers no more
-    (several.artifacts / "champions.json").write_text(json.dumps({"value_1": "one"}))
+    write_sealed_json(several.artifacts / "champions.json", {"value_1": "one"})
     for name in ("home", "runs"):
         assert any("더 나음" in text and run.id in text for text in texts(open_page(name, "ko").info))
     at = assert_healthy(open_page("runs", "en", run="one"))
@@ -225,6 +227,7 @@ def test_undefined_kappa_is_dash_with_reason(several: Folders) -> None:
     table = pd.read_parquet(path)
     table.loc[table["condition"] == "value_2", "truth"] = 3
     table.to_parquet(path)
+    vouch_again(find_run("one"))
     promote_everywhere(find_run("one"))
     at = assert_healthy(open_page("home", "en"))
     row = at.dataframe[0].value.set_index("Condition").loc[Condition("value_2").text.en]
@@ -287,10 +290,7 @@ def test_a_link_names_its_models(several: Folders) -> None:
 
 
 def test_run_of_one_condition_is_compared_only_there(several: Folders) -> None:
-    path = several.artifacts / "two" / "recipe.json"
-    document = json.loads(path.read_text())
-    document["recipe"]["conditions"] = ["value_6"]
-    path.write_text(json.dumps(document))
+    change_recipe(Run(several.artifacts / "two"), {"conditions": ["value_6"]})
     candidates = {}
     for condition in ("value_6", "value_1"):
         at = assert_healthy(open_page("compare", data="tiny", condition=condition, view="best"))
@@ -300,10 +300,8 @@ def test_run_of_one_condition_is_compared_only_there(several: Folders) -> None:
 
 
 def test_run_with_more_training_pictures_is_compared(several: Folders) -> None:
-    path = several.artifacts / "two" / "recipe.json"
-    document = json.loads(path.read_text())
-    document["recipe"]["data"] = "tiny-and-more"  # not on this machine
-    path.write_text(json.dumps(document | {"index_hash": "1" * 64}))
+    # Its dataset is not on this machine.
+    change_recipe(Run(several.artifacts / "two"), {"data": "tiny-and-more"}, index_hash="1" * 64)
     at = assert_healthy(open_page("compare", data="tiny", condition="value_3", runs="one,two"))
     assert at.multiselect[0].value == ["one", "two"]
     for view in ("home", "runs"):

@@ -12,10 +12,20 @@ from scalp_core.data.splits import OFFICIAL_RULES, SPLIT_METHODS
 from scalp_core.errors import ScalpError
 from scalp_core.importing import background
 from scalp_core.importing.background import STAGES, ImportTask
-from scalp_core.importing.importer import FAULT_LIST, FAULTS, KEPT, KINDS, WARNINGS, ImportRequest, read_report
+from scalp_core.importing.importer import (
+    FAULT_LIST,
+    FAULTS,
+    KEPT,
+    KINDS,
+    WARNINGS,
+    ImportRequest,
+    read_fault_list,
+    read_report,
+)
 from ui.access import change_button, change_form_button
 from ui.choices import turn_to_dataset
 from ui.downloads import offer_file
+from ui.feedback import errors
 from ui.markdown import Markdown, literal
 from ui.runs.progress import POLL_SECONDS, time_left_words
 from ui.words import Say
@@ -32,7 +42,8 @@ def show_imports(dataset: Dataset | None, say: Say) -> None:
         if dataset.is_away:
             _show_moved(dataset, say)
         _show_split(dataset, say)
-        _show_report(dataset, say)
+        with errors(say):  # a damaged report leaves the rest of the page
+            _show_report(dataset, say)
     _show_form(say)
 
 
@@ -151,7 +162,7 @@ def _show_report(dataset: Dataset, say: Say) -> None:
             st.dataframe(listed.rename(columns=names), hide_index=True, alt=say.of(FAULTS[kind]))
     offer_file(
         say("import_faults"),
-        lambda: (dataset.folder / FAULT_LIST).read_bytes(),
+        lambda: read_fault_list(dataset),
         f"{dataset.name}-{FAULT_LIST}",
         "text/csv",
     )
