@@ -75,15 +75,16 @@ def test_train_interrupt_resume_and_report(tiny: Dataset, folders: Folders) -> N
     command = start("training.report", "--json", "--data", "tiny")
     output, errors = command.communicate(timeout=60)
     assert command.returncode == 0, errors
-    (summary,) = json.loads(output)
+    document = json.loads(output)
+    (summary,) = document["runs"]
     assert (summary["run"], summary["architecture"], summary["synthetic"]) == ("mine", "test_efficientnet", True)
     assert summary["index_hash"] == tiny.index_hash
-    assert {(row["condition"], row["part"]) for row in summary["metrics"]} == {
-        (condition, part) for condition in ("value_5", "value_6") for part in ("valid", "calib", "test")
+    assert {(row["condition"], row["part"]) for row in document["figures"]} == {
+        (condition, "test") for condition in ("value_5", "value_6")
     }
-    for row in summary["metrics"]:
-        assert sum(map(sum, row["confusion_truth_by_prediction"])) == row["images"] > 0
-        assert 0 <= row["accuracy"] <= 1
+    pictures = {row["condition"]: row["n"] for row in document["figures"]}
+    for row in document["confusion"]:
+        assert sum(map(sum, row["truth_by_prediction"])) == pictures[row["condition"]] > 0
     until(lambda: not processes("scalp_core", "train", str(run.folder)))
 
 
