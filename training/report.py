@@ -181,6 +181,18 @@ def _print(run: Run) -> None:
     table["condition"] = [Condition(key).code for key in table["condition"]]
     with pd.option_context("display.width", 140, "display.max_columns", None):
         print(table.to_string(index=False, float_format="{:.3f}".format))
+    constant = [condition.text.en for condition in run.recipe.conditions if _grades_alike(run, condition)]
+    if constant:
+        print(
+            f"One grade for every test picture: {', '.join(constant)}. Nothing that tells them apart was learned. Train"
+        )
+        print("longer (--epochs), or start from a run that can (--weights run:NAME) or from --weights pretrained.")
+
+
+def _grades_alike(run: Run, condition: Condition) -> bool:
+    """Return whether test pictures of different labels all get the same grade."""
+    counts = metrics.confusion(run.predictions, condition, "test")
+    return bool((counts.sum(axis=0) > 0).sum() == 1 and (counts.sum(axis=1) > 0).sum() > 1)
 
 
 # ---- the tables of docs/results.md ----
