@@ -254,12 +254,12 @@ def _kappa(compared: Comparison, run: Run, condition: Condition) -> str:
     return (
         _figure(estimate.value)
         if math.isnan(estimate.low)
-        else f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+        else f"{estimate.value:z.2f} [{estimate.low:z.2f}, {estimate.high:z.2f}]"
     )
 
 
 def _figure(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.2f}"
+    return "–" if math.isnan(value) else f"{value:z.2f}"
 
 
 def _others(runs: Sequence[Run], milliseconds: Sequence[float], leaking: frozenset[str]) -> str:

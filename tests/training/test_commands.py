@@ -225,6 +225,16 @@ def test_a_run_that_grades_all_alike_is_explained(
     assert "excess sebum" in line
 
 
+def test_a_failed_training_says_how_to_go_on(folders: Folders, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run(folders.artifacts / "broken")
+    run.folder.mkdir(parents=True)
+    (run.folder / "error.txt").write_text("The disk is full.\n디스크가 가득 찼어요.\n", encoding="utf-8")
+    assert train._report_end(run) == 1
+    errors = capsys.readouterr().err
+    assert "failed: The disk is full." in errors
+    assert "--resume broken" in errors
+
+
 SWEEP = ["training.sweep", *TINY_FLAGS[:2], *TINY_FLAGS[4:], "--prefix", "all", "--conditions", "dandruff", "6"]
 
 

@@ -29,7 +29,9 @@ from scalp_core.evaluation.comparison import compare_models, list_candidates
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import METRICS, PROBABILITIES
 from scalp_core.metrics.summary import chance_spread
+from scalp_core.metrics.verdict import Estimate
 from scalp_core.runs.run import Run
+from ui.compare.best_models import estimate_words
 from ui.words import Say
 
 KAPPA = "quadratic_weighted_kappa"
@@ -176,6 +178,11 @@ def test_csv_holds_numbers_alike_in_both_languages(three: Folders, monkeypatch: 
     ]
     best = tables["best"].set_index("condition")
     assert best.loc["value_2", ["valid_value", "test_lower", "milliseconds"]].map(type).ne(str).all()
+
+
+def test_zero_has_no_sign() -> None:
+    assert estimate_words(Estimate(-0.001, -0.2, -0.004)) == "0.00 (-0.20–0.00)"
+    assert estimate_words(Estimate(float("nan"), -0.2, 0.1)) == "–"
 
 
 def test_tables_on_the_page_hold_numbers(three: Folders) -> None:

@@ -90,8 +90,8 @@ def _row(figures: Mapping[str, Any], names: Mapping[str, str], say: Say) -> dict
     return row | {
         say("best_chosen"): names[figures["model"]],
         say("best_tied"): ", ".join(names[key] for key in tied) or "–",
-        say("qwk_valid"): _estimate_words(Estimate(*(figures[f"valid_{end}"] for end in _ENDS))),
-        say("qwk_test"): _estimate_words(Estimate(*(figures[f"test_{end}"] for end in _ENDS))),
+        say("qwk_valid"): estimate_words(Estimate(*(figures[f"valid_{end}"] for end in _ENDS))),
+        say("qwk_test"): estimate_words(Estimate(*(figures[f"test_{end}"] for end in _ENDS))),
         say("best_answers"): f"{in_use} · {say('pinned')}" if figures["promoted"] else in_use,
         say("parameters"): f"{figures['parameters'] / 1e6:.1f} M",
         say("best_time"): "–" if time is None else f"{time:.0f} ms",
@@ -102,11 +102,12 @@ def _model_of(models: Sequence[Model], run: Run) -> Model:
     return next(model for model in models if run in model.runs)
 
 
-def _estimate_words(estimate: Estimate) -> str:
+def estimate_words(estimate: Estimate) -> str:
+    """Return `0.71 (0.66–0.76)`."""
     if math.isnan(estimate.value):
         return "–"
-    interval = "" if math.isnan(estimate.low) else f" ({estimate.low:.2f}–{estimate.high:.2f})"
-    return f"{estimate.value:.2f}{interval}"
+    interval = "" if math.isnan(estimate.low) else f" ({estimate.low:z.2f}–{estimate.high:z.2f})"
+    return f"{estimate.value:z.2f}{interval}"
 
 
 def _show_candidates(
@@ -123,8 +124,8 @@ def _show_candidates(
         words, buttons = st.columns([3, 2], vertical_alignment="center")
         why = say.text(
             "best_candidate",
-            valid=_estimate_words(valid.estimate(HEADLINE, model.key, selection.condition)),
-            test=_estimate_words(test.estimate(HEADLINE, model.key, selection.condition)),
+            valid=estimate_words(valid.estimate(HEADLINE, model.key, selection.condition)),
+            test=estimate_words(test.estimate(HEADLINE, model.key, selection.condition)),
         )
         words.markdown(f"**{literal(model.name)}** · {literal(why)}")
         with buttons.container(horizontal=True):
