@@ -1,5 +1,7 @@
 """The training queue, and one run in depth."""
 
+import math
+
 import pandas as pd
 import streamlit as st
 
@@ -12,11 +14,12 @@ from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import damaged_runs, finished_runs, list_runs
 from ui.access import change_button
 from ui.choices import choose_from_list
+from ui.downloads import show_table
 from ui.feedback import errors, show_damaged
 from ui.markdown import literal_cells
 from ui.runs.ablation import show_ablation
 from ui.runs.operating_point import show_operating_point
-from ui.runs.progress import POLL_SECONDS, epoch_words, kappa_words, show_progress
+from ui.runs.progress import POLL_SECONDS, epoch_words, show_progress
 from ui.runs.promotion import show_elections, show_passed_over, show_verdict
 from ui.runs.recipe_settings import changed_settings
 from ui.shell import show_page
@@ -42,7 +45,7 @@ def _show_table_and_run(say: Say) -> None:
     @st.fragment(run_every=POLL_SECONDS if active else None)
     def table_and_run() -> None:
         runs = list_runs()[::-1]
-        st.dataframe(pd.DataFrame([_row(say, run) for run in runs]), hide_index=True, alt=say("page_runs"))
+        show_table(pd.DataFrame([_row(say, run) for run in runs]), _heads(say), say("page_runs"))
         with errors(say):
             _show_run(say, _choose_run(say, {run.id: run for run in runs}))
         if active and not any(run.state.active for run in runs):
@@ -51,19 +54,34 @@ def _show_table_and_run(say: Say) -> None:
     table_and_run()
 
 
+def _heads(say: Say) -> dict[str, str]:
+    return {
+        "state": say("state"),
+        "architecture": say("architecture"),
+        "dataset": say("data_set"),
+        "conditions": say("conditions"),
+        "epochs_done": say("epochs_done"),
+        "epochs": say("epochs_planned"),
+        "mean_valid_qwk": say("mean_qwk"),
+        "created": say("created"),
+        "run": say("run"),
+    }
+
+
 def _row(say: Say, run: Run) -> dict[str, object]:
     recipe = run.recipe
-    state, epochs, kappa = _state_words(say, run)
+    state, epochs, kappa = _progress(say, run)
     some = len(recipe.conditions) < len(CONDITIONS)
     return {
-        say("state"): state,
-        say("architecture"): recipe.architecture,
-        say("data_set"): recipe.data + _origin_words(say, run),
-        say("conditions"): ", ".join(say.of(c.text) for c in recipe.conditions) if some else say("retrain_six"),
-        say("epochs_done"): f"{epochs} / {recipe.epochs}",
-        say("mean_qwk"): kappa,
-        say("created"): run.created[:16].replace("T", " "),
-        say("run"): run.id,
+        "state": state,
+        "architecture": recipe.architecture,
+        "dataset": recipe.data + _origin_words(say, run),
+        "conditions": ", ".join(say.of(c.text) for c in recipe.conditions) if some else say("retrain_six"),
+        "epochs_done": epochs,
+        "epochs": recipe.epochs,
+        "mean_valid_qwk": kappa,
+        "created": run.created[:16].replace("T", " "),
+        "run": run.id,
     }
 
 
@@ -74,14 +92,14 @@ def _origin_words(say: Say, run: Run) -> str:
     return f" ({say('runs_from_synthetic')})" if run.synthetic else ""
 
 
-def _state_words(say: Say, run: Run) -> tuple[str, str, str]:
+def _progress(say: Say, run: Run) -> tuple[str, int | None, float]:
     """Return state, finished epochs and best kappa; a damaged run does not take the others from the table."""
     try:
         history = run.history
     except ScalpError:  # the reason is shown where the run is opened
-        return say("runs_damaged"), "–", "–"
-    kappa = kappa_words(history["valid_qwk"].max()) if "valid_qwk" in history else "–"
-    return say.of(run.state.text), str(len(history)), kappa
+        return say("runs_damaged"), None, math.nan
+    kappa = float(history["valid_qwk"].max()) if "valid_qwk" in history else math.nan
+    return say.of(run.state.text), len(history), kappa
 
 
 def _choose_run(say: Say, runs: dict[str, Run]) -> Run:
@@ -109,8 +127,8 @@ def _show_run(say: Say, run: Run) -> None:
     with left:
         _show_recipe(say, run)
     with right.expander(say("runs_files"), expanded=True):
-        files = [{say("file"): file, say("size_kb"): round(size / 1024, 1)} for file, size in run.files]
-        st.dataframe(pd.DataFrame(files), hide_index=True, alt=say("runs_files"))
+        files, heads = pd.DataFrame(run.files, columns=["file", "bytes"]), {"file": say("file"), "bytes": say("size")}
+        show_table(files, heads, say("runs_files"), {"bytes": "bytes"})
     if whole:
         with st.expander(say("runs_manifest")):
             st.json(run.manifest, expanded=1)

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,7 +19,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.importing.importer import FAULT_LIST, FAULTS, KEPT, WARNINGS, ImportRequest, import_tree, read_report
 from scalp_core.importing.table_file import SEPARATORS
 from scalp_core.importing.table_labels import FIELDS
-from scalp_core.labels import Condition
+from scalp_core.labels import META, Condition
 from scalp_core.paths import data_folder
 from scalp_core.runs.ancestry import learned_pictures
 from scalp_core.runs.store import find_run
@@ -242,10 +242,12 @@ def _report(dataset: Dataset) -> None:
     part = dataset.column("part")
     site = dataset.column("site")
     site = site.where(site != "")  # unknown ones are not one site
-    size = singular(f"{dataset.images:,} images of {site.nunique():,} known sites")
+    any_site = site.notna().any()
+    size = singular(f"{dataset.images:,} images" + (f" of {site.nunique():,} known sites" if any_site else ""))
     print(f"Dataset “{dataset.name}”: {size} in {dataset.folder}")
     for name in PARTS:
-        print(singular(f"  {name:<5} {(part == name).sum():>7,} images, {site[part == name].nunique():>5,} sites"))
+        sites = f", {site[part == name].nunique():>5,} sites" if any_site else ""
+        print(singular(f"  {name:<5} {(part == name).sum():>7,} images{sites}"))
     print("Images of grade 0 / 1 / 2 / 3 by split:")
     counted = counts(dataset, np.arange(dataset.images)).dropna(subset="grade")
     for (condition, name), images in counted.groupby(["condition", "part"], sort=False)["images"]:
@@ -278,17 +280,28 @@ def _import(options: argparse.Namespace, kind: str, source: Path) -> None:
     report = read_report(dataset) or {}
     if report["splits"]:
         print(KEPT.en.format(**report["splits"]))
+    if facts := [name.removeprefix(META) for name in dataset.columns if name.startswith(META)] if table else []:
+        print(
+            f"Columns kept as facts: {_printable(', '.join(facts))}. Is one a site, capture, device or region? Say so:"
+        )
+        print("--map FIELD=COLUMN.")
     for warning in report["warnings"]:
         print(f"Warning: {WARNINGS[warning].en}")
     for kind_of_fault, count in report["counts"].items():
         print(singular(f"{count:>8,}  {FAULTS[kind_of_fault].en}"))
         for fault in report["faults"][kind_of_fault][:_EXAMPLES]:
-            print(f"{'':10}{_printable(': '.join(filter(None, (fault['where'] or fault['name'], fault['detail']))))}")
+            print(f"{'':10}{_printable(_fault_words(fault))}")
     if report["ignored"]:
         endings = ", ".join(f"{ending or 'no ending'} {count:,}" for ending, count in report["ignored_endings"].items())
         print(singular(f"{report['ignored']:>8,}  other files (passed over): {_printable(endings)}"))
     if report["counts"]:
         print(f"Each is listed in {dataset.folder / FAULT_LIST}")
+
+
+def _fault_words(fault: Mapping[str, str]) -> str:
+    """Return where it is, the name of the picture unless the place ends with it, and the details."""
+    name = "" if fault["where"].endswith(fault["name"]) else fault["name"]
+    return ": ".join(filter(None, (fault["where"], name, fault["detail"])))
 
 
 def _printable(text: str) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -24,6 +23,7 @@ from scalp_core.metrics.alignment import align, arrange
 from scalp_core.metrics.grade_sets import COVERAGE
 from scalp_core.metrics.operating_point import OperatingPoint
 from scalp_core.metrics.paired_comparison import Comparison, compare
+from scalp_core.reports.json_report import json_report
 from scalp_core.runs.ancestry import MARK, Overlap, judging_dataset, overlap_of
 from scalp_core.runs.champions import judged_on
 from scalp_core.runs.election import run_report
@@ -51,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--markdown and --html need --data")
     if options.runs and not options.html:
         parser.error("--runs goes with --html")
+    if options.part and not (options.json or options.html):
+        parser.error("--part goes with --json and --html")
     return _report(options)
 
 
@@ -58,11 +60,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.report", description=__doc__)
     parser.add_argument("--data", help="only runs that were judged on the pictures of this dataset")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="machine-readable, with confusion matrices")
+    form.add_argument(
+        "--json",
+        action="store_true",
+        help="for programs: every metric with its interval, every pair of models, confusion matrices",
+    )
     form.add_argument("--markdown", action="store_true", help="the tables of docs/results.md: needs --data")
     form.add_argument("--html", type=Path, metavar="FILE", help="the whole comparison with its figures: needs --data")
+    parser.add_argument(
+        "--part", choices=("test", "valid", "calib"), help="judged on, with --json and --html (default: test)"
+    )
     html = parser.add_argument_group("with --html")
-    html.add_argument("--part", choices=("test", "valid", "calib"), default="test", help="judged on (default: test)")
     html.add_argument("--runs", nargs="+", metavar="ID", help="only these (default: all that can be compared)")
     html.add_argument("--language", choices=("en", "ko"), default="en")
     return parser
@@ -75,9 +83,10 @@ def _report(options: argparse.Namespace) -> int:
         print("No finished run to report on. Train one with: python -m training.train", file=sys.stderr)
         return 1
     if options.json:
-        print(json.dumps([_as_json(run) for run in runs], indent=1))
+        document = json_report(runs, options.part or "test")
+        print(json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1))
     elif options.html and dataset:
-        _write_html(options.html, dataset, options.part, options.runs, options.language)
+        _write_html(options.html, dataset, options.part or "test", options.runs, options.language)
     elif options.markdown and dataset:
         captures = dict(zip(dataset.column("id"), dataset.column("capture"), strict=True))
         milliseconds = [session.milliseconds(run) for run in runs]
@@ -158,25 +167,7 @@ def _not_comparable(run: Run, left_out: Sequence[ExcludedRun]) -> ScalpError:
     )
 
 
-# ---- figures for people and programs ----
-
-
-def _as_json(run: Run) -> dict[str, Any]:
-    table, overlap = run_report(run), _overlap(run)
-    rows = table.astype(object).where(table.notna(), None).to_dict("records")
-    for row in rows:
-        counts = metrics.confusion(run.predictions, row["condition"], row["part"])
-        row["confusion_truth_by_prediction"] = counts.tolist()
-    return {
-        "run": run.id,
-        "architecture": run.recipe.architecture,
-        "data": run.recipe.data,
-        "synthetic": run.synthetic,
-        "index_hash": run.index_hash,
-        "evaluation_hash": run.evaluation_hash,
-        "learned_before": overlap and {"pictures": overlap.seen, "judged": overlap.judged, "known": overlap.complete},
-        "metrics": rows,
-    }
+# ---- figures for people ----
 
 
 def _print(run: Run) -> None:
@@ -191,6 +182,18 @@ def _print(run: Run) -> None:
     table["condition"] = [Condition(key).code for key in table["condition"]]
     with pd.option_context("display.width", 140, "display.max_columns", None):
         print(table.to_string(index=False, float_format="{:.3f}".format, na_rep="–"))
+    constant = [condition.text.en for condition in run.recipe.conditions if _grades_alike(run, condition)]
+    if constant:
+        print(
+            f"One grade for every test picture: {', '.join(constant)}. Nothing that tells them apart was learned. Train"
+        )
+        print("longer (--epochs), or start from a run that can (--weights run:NAME) or from --weights pretrained.")
+
+
+def _grades_alike(run: Run, condition: Condition) -> bool:
+    """Return whether test pictures of different labels all get the same grade."""
+    counts = metrics.confusion(run.predictions, condition, "test")
+    return bool((counts.sum(axis=0) > 0).sum() == 1 and (counts.sum(axis=1) > 0).sum() > 1)
 
 
 # ---- the tables of docs/results.md ----
@@ -252,7 +255,7 @@ def _kappa(compared: Comparison, run: Run, condition: Condition) -> str:
     return (
         figure(estimate.value, ".2f")
         if math.isnan(estimate.low)
-        else f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+        else f"{estimate.value:z.2f} [{estimate.low:z.2f}, {estimate.high:z.2f}]"
     )
 
 

@@ -197,6 +197,7 @@ def _report_end(run: Run) -> int:
         return 0
     sentence, details = run.error
     print(f"{state.text.en}: {sentence.en or run.id}\n{details}".strip(), file=sys.stderr)
+    print(f"Finished epochs are kept. Go on with: python -m training.train --resume {run.id}", file=sys.stderr)
     return 1
 
 

@@ -1,13 +1,14 @@
-"""Downloads of tables, as CSV and LaTeX, and of figures, as SVG and PNG."""
+"""Tables, shown in the reader's words and offered as CSV for programs and as LaTeX; figures as SVG and PNG."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 import streamlit as st
 
 from scalp_core.charts.fonts import NO_KOREAN_FONT, language_of_figures
+from scalp_core.files import formula_safe
 from ui.markdown import Markdown
 from ui.words import Say
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _SYNTHETIC = "SYNTHETIC"  # in file names and captions
 _LONGEST_STEM = 120  # letters
 _BYTE_ORDER_MARK = "\ufeff"  # spreadsheets need it to read Korean
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = "%.3f"  # numbers with a point, where no other format is given
 
 # Letters that LaTeX takes for a command, and letters that its usual fonts lack.
 _LATEX = {
@@ -29,11 +30,38 @@ _LATEX = {
 }
 
 
-def offer_table(frame: pd.DataFrame, name: str, say: Say, caption: str = "", *, synthetic: bool) -> None:
+def show_table(
+    frame: pd.DataFrame, heads: Mapping[str, str], alt: str, formats: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Show the columns of `heads`, whose numbers stay numbers; return them under the reader's heads, for LaTeX.
+
+    The browser's own download of the table has the frame's names and unrounded numbers.
+
+    Args:
+        heads: the reader's words for each of them.
+        formats: of columns whose numbers are not shown with three decimals.
+    """
+    formats = dict.fromkeys(frame.select_dtypes("float"), _NUMBER) | dict(formats or {})
+    columns = {
+        name: st.column_config.NumberColumn(head, format=formats[name])
+        if name in formats
+        else st.column_config.Column(head)
+        for name, head in heads.items()
+    }
+    displayed = frame[list(heads)]
+    st.dataframe(displayed, hide_index=True, column_config=columns, placeholder="–", alt=alt)
+    return displayed.rename(columns=heads)
+
+
+def offer_table(
+    displayed: pd.DataFrame, figures: pd.DataFrame | None, name: str, say: Say, caption: str = "", *, synthetic: bool
+) -> None:
     """Offer a table as CSV and as LaTeX (booktabs). The files are made at the click.
 
     Args:
-        frame: as the page shows it; its index is left out.
+        displayed: as the page shows it, for LaTeX; its index is left out.
+        figures: as programs read it, for CSV: English names, unrounded numbers, the same in both languages. None where
+            another table of the page has these figures.
         name: file name without ending, unique on the page.
         caption: of the LaTeX table.
         synthetic: whether the pictures are; file names and caption say so.
@@ -41,11 +69,12 @@ def offer_table(frame: pd.DataFrame, name: str, say: Say, caption: str = "", *, 
     stem = file_stem(name, synthetic)
     marked_caption = f"{caption} ({_SYNTHETIC} pictures)".strip() if synthetic else caption
     with st.popover(say("export_table"), icon=":material/download:"):
-        st.caption(say("export_table_note"))
-        offer_file("CSV", lambda: as_csv(frame), f"{stem}.csv", "text/csv", width="stretch")
+        if figures is not None:
+            st.caption(say("export_table_note"))
+            offer_file("CSV", lambda: as_csv(figures), f"{stem}.csv", "text/csv", width="stretch")
         offer_file(
             "LaTeX",
-            lambda: as_latex(frame, marked_caption, stem).encode(),
+            lambda: as_latex(displayed, marked_caption, stem).encode(),
             f"{stem}.tex",
             "application/x-tex",
             width="stretch",
@@ -102,13 +131,16 @@ def file_stem(name: str, synthetic: bool) -> str:
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
-    """Return CSV in UTF-8 with byte order mark. Text that a spreadsheet would take for a formula gets an apostrophe."""
-    safe = frame.map(_without_formula).rename(columns=_without_formula)
+    """Return CSV in UTF-8 with byte order mark: numbers as they are, empty where undefined.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe.
+    """
+    safe = frame.map(_safe_cell).rename(columns=formula_safe)
     return (_BYTE_ORDER_MARK + safe.to_csv(index=False, lineterminator="\r\n")).encode()
 
 
-def _without_formula(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+def _safe_cell(value: object) -> object:
+    return formula_safe(value) if isinstance(value, str) else value
 
 
 def as_latex(frame: pd.DataFrame, caption: str, label: str) -> str:
@@ -140,7 +172,12 @@ def _latex_row(cells: list[str]) -> str:
 def _latex_cell(value: object) -> str:
     if pd.isna(value):
         return "--"
-    return escape_latex(f"{value:.3f}" if isinstance(value, float) else str(value))
+    return escape_latex(_latex_number(value) if isinstance(value, float) else str(value))
+
+
+def _latex_number(value: float) -> str:
+    """Return three decimals, or one digit of what they would round to zero, such as small p values."""
+    return f"{value:.3f}" if abs(value) >= 0.0005 or value == 0 else f"{value:.1g}"
 
 
 def escape_latex(text: str) -> str:

@@ -75,6 +75,12 @@ def _codes(dataset: Dataset, column: str) -> Codes:
     return np.where(np.append(empty, False)[codes], -1, codes).astype(np.intp)
 
 
+def _captures(dataset: Dataset) -> Codes:
+    """Return a number for each capture, -1 where it is unknown: an import then takes the picture for one of its own."""
+    alone = (dataset.column("capture") == dataset.column("id")).to_numpy(dtype=bool)
+    return np.where(alone, -1, _codes(dataset, "capture"))
+
+
 def _grades(dataset: Dataset, condition: Condition) -> Grades:
     """Return the grades 0–3 of all images, -1 where unlabelled."""
     return np.asarray(dataset.column(condition.value).fillna(-1).to_numpy(dtype=np.int8))
@@ -121,7 +127,7 @@ def check_parts(dataset: Dataset) -> Iterator[Finding]:
         if column not in dataset.columns:
             yield unknown(key)
             continue
-        codes = _codes(dataset, column)
+        codes = _captures(dataset) if column == "capture" else _codes(dataset, column)
         if column != "look_alikes" and (codes < 0).all():
             yield unknown(key)
             continue
@@ -360,7 +366,7 @@ def check_labels(dataset: Dataset) -> Iterator[Finding]:
 
 def check_captures(dataset: Dataset) -> Iterator[Finding]:
     """Find grades of one condition that differ much within a capture, or even within one region of it."""
-    captures, regions = _codes(dataset, "capture"), _codes(dataset, "region")
+    captures, regions = _captures(dataset), _codes(dataset, "region")
     yield _disagreement(dataset, "capture_disagreement", _NOTE, captures)
     same = np.where((captures < 0) | (regions < 0), -1, captures * (regions.max(initial=0) + 1) + regions)
     yield _disagreement(dataset, "region_disagreement", _WARNING, same)
@@ -550,6 +556,9 @@ def check_association(dataset: Dataset) -> Iterator[Finding]:
     """Find grades that device or site predicts, so that a model may learn them instead of the scalp."""
     for column in ("device", "site"):
         codes = _codes(dataset, column)
+        if (codes < 0).all():
+            yield unknown(f"{column}_association")
+            continue
         values = {condition: cramers_v(codes, _grades(dataset, condition)) for condition in CONDITIONS}
         strong = sorted((c for c in CONDITIONS if values[c] > _ASSOCIATED), key=lambda condition: -values[condition])
         yield finding(

@@ -76,7 +76,9 @@ FAULTS: dict[str, Text] = {
     "picture_without_label": Text("pictures without a label (kept)", "라벨이 없는 사진 (유지)"),
     "bad_label": Text("unreadable label files", "읽을 수 없는 라벨 파일"),
     "bad_row": Text("rows of the table that could not be used", "쓸 수 없는 표의 행"),
-    "bad_value": Text("label values outside 0–3 (treated as missing)", "0–3을 벗어난 라벨 값 (없는 것으로 처리)"),
+    "bad_value": Text(
+        "label values that are no grade 0–3 (treated as missing)", "0–3등급이 아닌 라벨 값 (없는 것으로 처리)"
+    ),
     "conflicting_labels": Text(
         "pictures with contradictory labels (that condition left empty)",
         "라벨이 서로 모순되는 사진 (해당 증상은 비워 둠)",
@@ -135,8 +137,10 @@ WARNINGS: dict[str, Text] = {
         "요청한 대로 배포처가 테스트로 표시한 사진을 구별하지 않아요. 일부는 학습에 쓰여요.",
     ),
     "no_captures": Text(
-        "Captures are unknown, so splits may share people. Map a column or use the published file names.",
-        "촬영 정보가 없어 분할 사이에 같은 사람이 있을 수 있어요. 해당 열을 지정하거나 원래 파일 이름을 쓰세요.",
+        "Captures are unknown, so splits may share people. Name the column of people or visits (--map capture=COLUMN) "
+        "or use the published file names.",
+        "촬영 정보가 없어 분할 사이에 같은 사람이 있을 수 있어요. 사람이나 방문을 나타내는 열을 지정하거나"
+        "(--map capture=열이름) 원래 파일 이름을 쓰세요.",
     ),
     "not_split": Text(
         "Too few groups to split: all pictures are in the training split.",
@@ -436,14 +440,20 @@ def _no_labels(request: ImportRequest, database: ImportDatabase) -> ScalpError:
     kinds = "'bad_value', 'bad_label', 'bad_row', 'conflicting_labels', 'label_without_picture'"
     faults = f"SELECT location, kind, detail FROM fault WHERE kind IN ({kinds}) LIMIT 3"  # noqa: S608  constants
     listed = "; ".join(f"{place}: {detail or FAULTS[kind].en}" for place, kind, detail in database.rows(faults))
-    table = request.kind == "csv"
-    en = "The cells of grades are empty" if table else "No label file and no name of a folder has any"
-    ko = "등급 칸이 비어 있어요" if table else "라벨 파일에도 폴더 이름에도 등급이 없어요"
+    why = Text("The cells of grades are empty.", "등급 칸이 비어 있어요.") if request.kind == "csv" else _UNLABELLED
     return ScalpError(
         "no_labels",
-        f"No grade of {request.table or request.source} could be used. {listed or en}.",
-        f"{request.table or request.source}에서 쓸 수 있는 등급이 하나도 없어요. {listed or ko}.",
+        f"No grade of {request.table or request.source} could be used. {f'{listed}.' if listed else why.en}",
+        f"{request.table or request.source}에서 쓸 수 있는 등급이 하나도 없어요. {f'{listed}.' if listed else why.ko}",
     )
+
+
+_UNLABELLED = Text(
+    "No label file and no name of a folder has any. Pictures without labels are graded without an import: python -m "
+    "training.predict FOLDER --out TABLE, or on the page “Grade a picture”.",
+    "라벨 파일에도 폴더 이름에도 등급이 없어요. 라벨 없는 사진은 가져오지 않고도 등급을 추정할 수 있어요: python -m "
+    "training.predict 폴더 --out 표, 또는 ‘사진 등급 추정’ 화면을 쓰세요.",
+)
 
 
 # ---- measure ----
@@ -682,11 +692,12 @@ def _split_warnings(
     request: ImportRequest, before: Dataset | None, rows: pd.DataFrame, assignment: SplitAssignment
 ) -> list[str]:
     by, description = str(assignment.description["by"]), assignment.description
-    warnings = {"capture": ["split_by_capture"], "all": ["not_split"]}.get(by, [])
+    captures_unknown = rows["capture"].nunique() == len(rows) > 1
+    warnings = {"capture": [] if captures_unknown else ["split_by_capture"], "all": ["not_split"]}.get(by, [])
     if by == "official" and not request.by and (before is None or before.parts["by"] != by):
         warnings = ["split_as_published"]
     warnings += [warning for warning in ("marked_test", "learn_from_test") if description.get(warning)]
-    return warnings + (["no_captures"] if rows["capture"].nunique() == len(rows) > 1 else [])
+    return warnings + (["no_captures"] if captures_unknown else [])
 
 
 def _write_report(

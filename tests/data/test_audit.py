@@ -126,6 +126,14 @@ def test_test_pictures_leak_into_no_other_split(build: Callable[..., Dataset]) -
     assert finding.images == ("p0500",), "near-duplicates within a part are no leak"
 
 
+def test_nothing_is_said_of_unknown_fields(build: Callable[..., Dataset]) -> None:
+    unknown = findings_of(build(lambda table: table.assign(capture=table["id"], site="", device="")))
+    keys = ("overlap_capture", "capture_disagreement", "region_disagreement", "site_association", "device_association")
+    for key in keys:
+        assert unknown[key].severity == "note", key
+        assert "Not checked" in unknown[key].text.en
+
+
 def test_what_is_unknown_is_not_taken_for_shared(build: Callable[..., Dataset]) -> None:
     assert "overlap_capture" not in amiss(build(put("capture", slice(0, 600, 50), "")))
     unknown = findings_of(build(lambda table: table.assign(capture="", site=None)))

@@ -45,6 +45,18 @@ def test_columns_are_found_in_any_spelling(tmp_path: Path) -> None:
     }
 
 
+def test_a_clinic_s_columns_are_understood(tmp_path: Path) -> None:
+    header = "파일명,병원,환자번호,장비,탈모,비고"
+    assert columns_of(written(tmp_path, f"{header}\n1.jpg,가,P1,A,0.양호,재촬영\n"), {}) == {
+        "image": "파일명",
+        "site": "병원",
+        "capture": "환자번호",
+        "device": "장비",
+        "value_6": "탈모",
+        "meta_비고": "비고",
+    }
+
+
 def test_what_is_told_counts_and_rest_is_found(tmp_path: Path) -> None:
     table = written(tmp_path, "photo,image,grade,탈모\n")
     columns = columns_of(table, {"image": "photo", "value_2": "grade"})

@@ -24,7 +24,7 @@ from scalp_core.files import sha256
 from scalp_core.images import Preprocessing, fit_whitening
 from scalp_core.labels import CONDITIONS
 from scalp_core.learning.backbones import timm, torchvision_models
-from scalp_core.learning.export import export
+from scalp_core.learning.export import export, ordinary_noise
 from scalp_core.learning.network import Network, adopt, build, logits
 from scalp_core.runs.run import OUTPUTS
 
@@ -91,6 +91,18 @@ def test_whitening_is_inside_the_network_and_its_export(tmp_path: Path) -> None:
     network.normalise(plain)
     with torch.inference_mode():
         assert torch.equal(network(batch), before)
+
+
+def test_exports_are_checked_with_ordinary_pictures() -> None:
+    # Of a clinic's pictures: what is left of white noise by it is forty times as large as of skin.
+    whitening = (18.118, -8.678, -6.324, -8.678, 42.051, -29.478, -6.324, -29.478, 42.462)
+    preprocessing = Preprocessing(64, 64, (0.63, 0.51, 0.47), (1.0, 1.0, 1.0), "bicubic", whitening=whitening)
+    network, _ = build("resnet18", 6, 64, "none")
+    network.normalise(preprocessing)
+    pixels = ordinary_noise(network, preprocessing).permute(0, 3, 1, 2).float()
+    normalised = torch.nn.functional.conv2d(pixels - network.mean, network.scale)
+    assert normalised.std(dim=(0, 2, 3)).tolist() == pytest.approx([1, 1, 1], abs=0.1)
+    assert normalised.abs().max() < 7
 
 
 @pytest.mark.parametrize("architecture", ["vgg11_bn", "googlenet", "resnet18", "efficientnet_b0", "vit_tiny"])

@@ -66,14 +66,24 @@ def visible_words(block: Any) -> Iterator[str]:
         # What a choice is called stands among its options; code is for copying.
         value = None if options or element.type in _NO_WORDS else getattr(element, "value", None)
         if isinstance(value, pd.DataFrame):
-            table = value.reset_index()
+            table, heads = value.reset_index(), heads_of(element)
             yield from map(
-                str, [*value.columns, *(row for name in table for row in table[name] if isinstance(row, str))]
+                str,
+                [
+                    *(heads.get(name, name) for name in value.columns),
+                    *(row for name in table for row in table[name] if isinstance(row, str)),
+                ],
             )
         elif isinstance(value, str):
             yield value
         if getattr(element, "children", None):
             yield from visible_words(element)
+
+
+def heads_of(element: Any) -> dict[str, str]:
+    """Return the heads of columns that are shown under other names than the table's own."""
+    columns = json.loads(getattr(element.proto, "columns", "") or "{}")
+    return {name: column["label"] for name, column in columns.items() if column.get("label")}
 
 
 def galleries(at: AppTest) -> dict[str, list[dict[str, str]]]:

@@ -4,20 +4,23 @@ import argparse
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from dataclasses import fields, replace
 
 import numpy as np
+import pandas as pd
 import pytest
-from conftest import ROOT, TINY, Folders, processes, until
+from conftest import ROOT, TINY, Folders, Trained, processes, until
 
 from scalp_core.architectures import FAMILIES, family
 from scalp_core.data.dataset import NAME, Dataset
 from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.metrics.metrics import PROBABILITIES
 from scalp_core.runs.recipe import Recipe
-from scalp_core.runs.run import State
+from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import find_run, list_runs
 from scalp_core.synthetic.generate import plan_pictures
 from training import demo, report, sweep, train
@@ -75,15 +78,16 @@ def test_train_interrupt_resume_and_report(tiny: Dataset, folders: Folders) -> N
     command = start("training.report", "--json", "--data", "tiny")
     output, errors = command.communicate(timeout=60)
     assert command.returncode == 0, errors
-    (summary,) = json.loads(output)
+    document = json.loads(output)
+    (summary,) = document["runs"]
     assert (summary["run"], summary["architecture"], summary["synthetic"]) == ("mine", "test_efficientnet", True)
     assert summary["index_hash"] == tiny.index_hash
-    assert {(row["condition"], row["part"]) for row in summary["metrics"]} == {
-        (condition, part) for condition in ("value_5", "value_6") for part in ("valid", "calib", "test")
+    assert {(row["condition"], row["part"]) for row in document["figures"]} == {
+        (condition, "test") for condition in ("value_5", "value_6")
     }
-    for row in summary["metrics"]:
-        assert sum(map(sum, row["confusion_truth_by_prediction"])) == row["images"] > 0
-        assert 0 <= row["accuracy"] <= 1
+    pictures = {row["condition"]: row["n"] for row in document["figures"]}
+    for row in document["confusion"]:
+        assert sum(map(sum, row["truth_by_prediction"])) == pictures[row["condition"]] > 0
     until(lambda: not processes("scalp_core", "train", str(run.folder)))
 
 
@@ -214,6 +218,31 @@ def test_report_for_people_says_that_pictures_are_synthetic(
     assert "SYNTHETIC" in text
     assert "QWK" in text
     assert "hair_loss" in text
+
+
+def test_a_run_that_grades_all_alike_is_explained(
+    trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied = folders.artifacts / "tiny"
+    shutil.copytree(trained.run.folder, copied)
+    monkeypatch.setenv("SCALP_DATA", str(trained.dataset.folder.parent))
+    table = pd.read_parquet(copied / "predictions.parquet")
+    table.loc[table["condition"] == "value_2", PROBABILITIES] = (0.7, 0.1, 0.1, 0.1)
+    table.to_parquet(copied / "predictions.parquet")
+    Run(copied).write_manifest({key: value for key, value in Run(copied).manifest.items() if key != "files"})
+    assert report.main([]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "One grade for every test picture" in line)
+    assert "excess sebum" in line
+
+
+def test_a_failed_training_says_how_to_go_on(folders: Folders, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run(folders.artifacts / "broken")
+    run.folder.mkdir(parents=True)
+    (run.folder / "error.txt").write_text("The disk is full.\n디스크가 가득 찼어요.\n", encoding="utf-8")
+    assert train._report_end(run) == 1
+    errors = capsys.readouterr().err
+    assert "failed: The disk is full." in errors
+    assert "--resume broken" in errors
 
 
 SWEEP = ["training.sweep", *TINY_FLAGS[:2], *TINY_FLAGS[4:], "--prefix", "all", "--conditions", "dandruff", "6"]

@@ -141,6 +141,34 @@ def imported(tmp_path: Path, folders: Folders) -> Dataset:
     return open_dataset("mine")
 
 
+def test_a_table_of_unknown_columns_is_explained(
+    tmp_path: Path, folders: Folders, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(12):
+        (pictures / f"{number}.jpg").write_bytes(jpeg(number))
+    rows = [f"{number}.jpg,{number % 4},p{number % 3}" for number in range(12)] + ["lost.jpg,0,p1"]
+    table = tmp_path / "labels.csv"
+    table.write_text("file,탈모,누구\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    assert prepare.main(["csv", str(table), "--images", str(pictures), "--name", "clinic", "--processes", "1"]) == 0
+    output = capsys.readouterr().out
+    assert "sites" not in output.partition("Images of grade")[0]
+    assert "Columns kept as facts: 누구." in output
+    assert "--map capture=COLUMN" in output
+    assert "split by capture instead" not in output  # nothing is known of captures
+    assert "labels.csv:14: lost.jpg" in output
+
+
+def test_pictures_without_labels_are_sent_to_grading(
+    tmp_path: Path, folders: Folders, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "1.jpg").write_bytes(jpeg(1))
+    assert prepare.main(["folders", str(tmp_path / "pictures"), "--name", "plain", "--processes", "1"]) == 2
+    assert "training.predict FOLDER --out TABLE" in capsys.readouterr().err
+
+
 def test_split_deals_anew_and_says_what_leaks(imported: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
     assert prepare.main(["split", "mine", "--by", "capture", "--seed", "3"]) == 0
     assert not any("LEAKS" in line for line in lines(capsys))

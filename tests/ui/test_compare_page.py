@@ -1,6 +1,8 @@
 """The views of a comparison as a visitor drives them, without a browser: several runs, one run, nothing to compare."""
 
+import io
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from support.app_driver import (
     chart_data,
     open_page,
     texts,
+    unescape,
     visible_words,
     widget,
 )
@@ -27,7 +30,9 @@ from scalp_core.evaluation.comparison import compare_models, list_candidates
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import METRICS, PROBABILITIES
 from scalp_core.metrics.summary import chance_spread
+from scalp_core.metrics.verdict import Estimate
 from scalp_core.runs.run import Run
+from ui.compare.best_models import estimate_words
 from ui.words import Say
 
 KAPPA = "quadratic_weighted_kappa"
@@ -105,10 +110,11 @@ def test_leaderboard_says_it_first_and_shows_all_six(three: Folders) -> None:
     (cells,) = chart_data(at)
     assert set(cells["condition"]) == {condition.value for condition in CONDITIONS}
     assert {"resnet18", "vgg11_bn", "vit_tiny"} < set(cells["name"])  # and references
-    wide, long, references = (table.value for table in at.dataframe)
-    assert list(wide.columns[1:]) == [condition.text("ko") for condition in CONDITIONS]
+    (wide,) = (table.value for table in at.table)
+    long, references = (table.value for table in at.dataframe)
+    assert [unescape(head) for head in wide.columns] == [condition.text("ko") for condition in CONDITIONS]
     assert len(long) == 3 * len(CONDITIONS)
-    assert Say("ko")("leaderboard_protocol") in references
+    assert pd.api.types.is_float_dtype(references["value"])
 
 
 def test_the_leaderboard_follows_the_metric_of_the_page(three: Folders) -> None:
@@ -127,11 +133,8 @@ def test_views_speak_only_the_reader_s_language(three: Folders, name: str, langu
 
 def test_what_is_shown_can_be_taken_along(three: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     downloads = capture_downloads(monkeypatch)
-    at = view("leaderboard")
-    displayed = at.dataframe[0].value
-    got = downloads.table(f"leaderboard-{KAPPA}-test-SYNTHETIC.csv")
-    assert list(got.columns) == list(displayed.columns)
-    assert got.astype(str).equals(displayed.astype(str))
+    view("leaderboard")
+    assert b"booktabs" in downloads.offered[f"leaderboard-{KAPPA}-test-wide-SYNTHETIC.tex"]()
     for figure in FIGURES:
         view("differences", figure=figure, axis="parameters")
     kinds = {name.split("-")[0] for name in downloads.offered if name.endswith(".svg")}
@@ -139,6 +142,54 @@ def test_what_is_shown_can_be_taken_along(three: Folders, monkeypatch: pytest.Mo
     for name, make in downloads.offered.items():
         if name.endswith(".svg"):
             assert b"</svg>" in make(), name
+
+
+def test_csv_holds_numbers_alike_in_both_languages(three: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = {}
+    for language in LANGUAGES:
+        downloads = capture_downloads(monkeypatch)
+        view("leaderboard", language)
+        for figure in FIGURES:
+            view("differences", language, figure=figure, axis="parameters")
+        open_page("compare", language, data="tiny", view="best")
+        written[language] = {name: make() for name, make in downloads.offered.items() if name.endswith(".csv")}
+    assert written["ko"] == written["en"]
+    tables = {name.split("-")[0]: pd.read_csv(io.BytesIO(content)) for name, content in written["en"].items()}
+    assert set(tables) == {"leaderboard", "pairs", "ranks", "recall", "reliability", "costs", "best"}
+    numbers = {"value", "lower", "upper", "difference", "p", "p_holm", "p_mcnemar", "best_share", "recall"}
+    numbers |= {"parameters", "milliseconds", "images", "confidence", "accuracy", "valid_value", "test_upper"}
+    for name, table in tables.items():
+        assert all(re.fullmatch("[a-z_0-9]+", column) for column in table), name
+        assert {"dataset", "synthetic", "model", "architecture", "leaks"} < set(table), name
+        assert all(pd.api.types.is_numeric_dtype(table[column]) for column in numbers & set(table)), name
+        assert set(table["condition"]) <= {condition.value for condition in CONDITIONS}, name
+    models = list_candidates(open_dataset("tiny"))[0]
+    comparison = compare_models(open_dataset("tiny"), models, "test")
+    pair = tables["pairs"].iloc[0]
+    (row,) = (
+        row
+        for row in comparison.pairs(KAPPA, Condition("value_2")).to_dict("records")
+        if (row["model"], row["other"]) == (pair["model"], pair["other"])
+    )
+    assert [pair[name] for name in ("difference", "lower", "upper", "p", "p_holm")] == pytest.approx(
+        [row[name] for name in ("difference", "low", "high", "p", "p_holm")], nan_ok=True
+    )
+    assert tables["costs"]["parameters"].tolist() == [
+        side.parameters for side in list_candidates(open_dataset("tiny"))[0]
+    ]
+    best = tables["best"].set_index("condition")
+    assert best.loc["value_2", ["valid_value", "test_lower", "milliseconds"]].map(type).ne(str).all()
+
+
+def test_zero_has_no_sign() -> None:
+    assert estimate_words(Estimate(-0.001, -0.2, -0.004)) == "0.00 (-0.20–0.00)"
+    assert estimate_words(Estimate(float("nan"), -0.2, 0.1)) == "–"
+
+
+def test_tables_on_the_page_hold_numbers(three: Folders) -> None:
+    for table in view("differences").dataframe:
+        texts_alone = {"model", "other", "verdict"}
+        assert all(pd.api.types.is_numeric_dtype(table.value[name]) for name in table.value if name not in texts_alone)
 
 
 def test_differences_begin_with_the_best_on_validation(three: Folders) -> None:
@@ -151,8 +202,8 @@ def test_differences_begin_with_the_best_on_validation(three: Folders) -> None:
     pairs, ranks = (table.value for table in at.dataframe)
     assert len(pairs) == 3
     names = {side.key: side.name for side in sides}
-    assert list(pairs["Against"][:2]) == [names[best]] * 2
-    assert set(ranks["Model"]) == set(names.values())
+    assert list(pairs["other"][:2]) == [names[best]] * 2
+    assert set(ranks["model"]) == set(names.values())
 
 
 def test_another_reference_is_in_the_address(three: Folders) -> None:

@@ -25,7 +25,7 @@ def page(language: str, synthetic: bool) -> None:
     import pandas as pd
     import streamlit as st
 
-    from ui.downloads import offer_figure, offer_table
+    from ui.downloads import offer_figure, offer_table, show_table
     from ui.words import Say
 
     def make():
@@ -35,8 +35,9 @@ def page(language: str, synthetic: bool) -> None:
         history = pd.DataFrame({"epoch": [1, 2], "valid_qwk": [0.1, 0.2]})
         return print_figures.curves({"resnet18": history}, "valid_qwk", language, synthetic=synthetic)
 
-    say, table = Say(language), pd.DataFrame({"a_b": [1.5]})
-    offer_table(table, "board ../x", say, "100 % of it", synthetic=synthetic)
+    say, figures = Say(language), pd.DataFrame({"a_b": [1.5]})
+    displayed = show_table(figures, {"a_b": "A & B"}, "all of it")
+    offer_table(displayed, figures, "board ../x", say, "100 % of it", synthetic=synthetic)
     offer_figure(make, "curves", say, synthetic=synthetic)
 
 
@@ -57,6 +58,8 @@ def test_export_offers_two_lazy_files_each(downloads: Downloads) -> None:
     assert downloads.table("board-..-x-SYNTHETIC.csv")["a_b"].tolist() == ["1.5"]
     latex = downloads.offered["board-..-x-SYNTHETIC.tex"]().decode()
     assert r"\caption{100 \% of it (SYNTHETIC pictures)}" in latex
+    assert r"A \& B \\" in latex.splitlines()
+    assert at.dataframe[0].value["a_b"].tolist() == [1.5]  # the name of the browser's own download
 
 
 def test_pictures_that_were_taken_are_not_called_synthetic(downloads: Downloads) -> None:
@@ -81,6 +84,10 @@ def test_spreadsheets_read_korean_and_run_nothing() -> None:
     assert list(read) == list(TABLE)
     assert read["판단"].tolist() == ["판단 보류", "'=1+1"]
     assert read["QWK ↑"].iloc[0] == 0.81234  # every digit, for further work
+    numbers = as_csv(
+        pd.DataFrame({"difference": [-0.25, float("nan")], "p": [1e-07, 0.5], "parameters": [9_200_000, 1]})
+    )
+    assert numbers.decode("utf-8-sig").splitlines()[1:] == ["-0.25,1e-07,9200000", ",0.5,1"]
     hostile = as_csv(pd.DataFrame({"@x": ["-2+3", "+1", "\tx", "fine", "0.5"]}))
     assert pd.read_csv(io.BytesIO(hostile))["'@x"].tolist() == ["'-2+3", "'+1", "'\tx", "fine", "0.5"]
 
@@ -97,6 +104,11 @@ def test_a_table_for_latex_is_escaped_and_aligned() -> None:
     assert [line for line in lines if line in (r"\toprule", r"\midrule", r"\bottomrule")] == [
         *(r"\toprule", r"\midrule", r"\bottomrule")
     ]
+
+
+def test_small_numbers_are_no_zeros_in_latex() -> None:
+    lines = as_latex(pd.DataFrame({"p": [0.00002, 0.0, -0.2]}), "", "p").splitlines()
+    assert [line for line in lines if "0" in line] == [r"2e-05 \\", r"0.000 \\", r"-0.200 \\"]
 
 
 def test_nothing_that_was_typed_is_command_of_latex() -> None:

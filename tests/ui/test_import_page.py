@@ -218,7 +218,7 @@ def test_what_was_wrong_in_an_import_is_reported(
     assert len(report["counts"]) > 10
     for kind, count in report["counts"].items():
         assert f"{say.of(FAULTS[kind])}: **{count:,}**" in labels
-    names = {name for frame in at.dataframe for name in frame.value[say("fault_name")]}
+    names = {name for frame in at.dataframe for name in frame.value["name"]}
     assert names == {fault["name"] for faults in report["faults"].values() for fault in faults}
     assert len(downloads.table(f"mine-{FAULT_LIST}")) == sum(report["counts"].values())
     # A split that leaks is said to, with how much.

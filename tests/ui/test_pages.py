@@ -14,7 +14,17 @@ import pytest
 from conftest import ROOT, TINY, Folders, Trained, promote_everywhere, until
 from filelock import FileLock
 from streamlit.testing.v1 import AppTest
-from support.app_driver import HOSTILE, LANGUAGES, assert_healthy, chart_data, open_page, page_text, texts, unescape
+from support.app_driver import (
+    HOSTILE,
+    LANGUAGES,
+    assert_healthy,
+    chart_data,
+    heads_of,
+    open_page,
+    page_text,
+    texts,
+    unescape,
+)
 from support.changed_runs import change_recipe, vouch_again
 
 from scalp_core.data.dataset import Dataset, list_datasets, open_dataset
@@ -322,7 +332,7 @@ def test_the_best_is_promoted_and_taken_back(several: Folders) -> None:
     at = assert_healthy(open_page("compare", data="tiny", condition="value_2", view="best"))
     at = assert_healthy(at.button(key="promote-value_2-two").click().run())
     assert champions.pins() == {Condition("value_2"): "two"}
-    assert "two · promoted, below the floor" in list(at.main.dataframe[0].value["In use"])
+    assert "two · promoted, below the floor" in list(at.main.table[0].value["In use"])
     assert "QWK: validation" in champions.changes()[0].why
     assert_healthy(at.button(key="unpin-value_2-two").click().run())
     assert champions.pins() == {}
@@ -352,7 +362,7 @@ def test_address_holds_only_what_was_chosen(several: Folders, view: str) -> None
 def test_one_damaged_run_leaves_others_in_table(several: Folders) -> None:
     (several.artifacts / "two" / "history.jsonl").write_text("{cut short")
     at = assert_healthy(open_page("runs", run="one"))
-    states = at.main.dataframe[0].value.set_index("Run")["State"]
+    states = at.main.dataframe[0].value.set_index("run")["state"]
     assert states["two"] == "damaged"
     assert states["one"] == "finished"
     opened = open_page("runs", run="two")
@@ -368,16 +378,18 @@ def test_a_run_in_depth(trained: Trained) -> None:
     say = Say("ko")
     at = assert_healthy(open_page("runs", "ko"))
     table = at.dataframe[0].value
-    assert list(table[say("run")]) == ["tiny"]
-    assert list(table[say("state")]) == [State.FINISHED.text("ko")]
-    assert list(table[say("epochs_done")]) == ["2 / 2"]
+    assert heads_of(at.dataframe[0])["epochs_done"] == say("epochs_done")
+    assert list(table["run"]) == ["tiny"]
+    assert list(table["state"]) == [State.FINISHED.text("ko")]
+    assert table[["epochs_done", "epochs"]].to_numpy().tolist() == [[2, 2]]
+    assert table["mean_valid_qwk"].tolist() == [trained.run.history["valid_qwk"].max()]
     document = json.loads(at.json[0].value)
     assert document["architecture"] == "test_efficientnet"
     assert document["index_hash"] == trained.dataset.index_hash
     assert document["epochs"] == 2
     files = dict(trained.run.files)
-    (listed,) = [frame.value[say("file")] for frame in at.dataframe if say("file") in frame.value]
-    assert set(listed) == set(files)
+    (listed,) = [frame.value for frame in at.dataframe if "file" in frame.value]
+    assert dict(listed.to_numpy()) == files
     assert len([node for node in at if node.type == "plotly_chart"]) == 3
     assert not {"pause", "cancel", "resume"} & set(actions(at))
 
@@ -710,16 +722,16 @@ def test_the_operating_point_is_shown_and_fitted_anew(several: Folders) -> None:
     assert run.operating_point.fitted
     assert run.operating_point.recall_floor == 0.35
     assert say("point_fitted") in texts(at.toast)
-    (entries,) = [frame.value for frame in at.dataframe if say("point_rule") in frame.value]
+    (entries,) = [table.value for table in at.table if say("point_rule") in table.value]
     rules = [run.operating_point.decision(condition).rule for condition in CONDITIONS if condition in fitted(run)]
-    assert [rule for rule in entries[say("point_rule")] if rule != say("point_unfitted")] == [
+    assert [rule for rule in map(unescape, entries[say("point_rule")]) if rule != say("point_unfitted")] == [
         say(f"rule_{rule}") for rule in rules
     ]
     after = metrics.measure(metrics.confusion(run.predictions, CONDITIONS[0], "valid")).quadratic_weighted_kappa
-    assert entries[say("metric_quadratic_weighted_kappa")][0].endswith("–" if pd.isna(after) else f"{after:.3f}")
+    assert entries[say("metric_quadratic_weighted_kappa")].iloc[0].endswith("–" if pd.isna(after) else f"{after:.3f}")
     columns = {say("point_made"), say("recall_floor")}
     (versions,) = [frame.value for frame in at.dataframe if columns <= set(frame.value)]
-    assert list(versions[say("recall_floor")]) == ["0.35", "0.2"]
+    assert list(versions[say("recall_floor")]) == [0.35, 0.2]
 
 
 def test_refused_and_losing_decisions_are_named(several: Folders) -> None:
@@ -770,7 +782,8 @@ def test_the_ladder_is_planned_and_asked_for(trained: Trained, monkeypatch: pyte
     assert say("ablation_plan", networks=len(plan), missing=missing) in texts(at.markdown)
     assert trained.run in [training.run for training in plan]
     (reached,) = [frame.value for frame in at.dataframe]  # the run that is there is judged already
-    assert "1 / 3" in list(reached[say("ablation_done")])
+    assert (1, 3) in list(reached[["seeds", "wanted"]].itertuples(index=False, name=None))
+    assert all(pd.api.types.is_numeric_dtype(reached[name]) for name in reached if "difference" in name)
     assert len(chart_data(at)) == 1
 
 

@@ -1,7 +1,8 @@
 """The best model for each condition: chosen on validation, shown on test, promoted."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -19,11 +20,11 @@ from scalp_core.runs.election import practically_equal
 from scalp_core.runs.run import Run
 from ui.compare.selection import ModelSelection
 from ui.downloads import offer_table
-from ui.markdown import literal
+from ui.markdown import literal, literal_cells
 from ui.runs.promotion import run_words, show_broken_pins, show_changes, show_promotion_buttons
 from ui.words import Say
 
-_WIDEST_COLUMN = 300  # pixels
+_ENDS = ("value", "lower", "upper")
 
 
 def show_best_models(selection: ModelSelection, say: Say) -> None:
@@ -48,38 +49,57 @@ def _show_table(
     answering: dict[Condition, Champion],
     say: Say,
 ) -> None:
-    rows = [_row(selection, condition, valid, test, answering.get(condition), say) for condition in CONDITIONS]
-    table = pd.DataFrame(rows)
-    # By default the column is as narrow as its head, and names are cut.
-    longest = max(len(str(row.get(say("best_tied"), ""))) for row in rows)
-    wide = {say("best_tied"): st.column_config.TextColumn(width=min(_WIDEST_COLUMN, 40 + 7 * longest))}
-    st.dataframe(table, hide_index=True, column_config=wide, alt=say("view_best"))
-    offer_table(table, "best", say, say("view_best"), synthetic=selection.dataset.synthetic)
+    rows = [
+        {"condition": condition.value} | _figures(selection, condition, valid, test, answering.get(condition))
+        for condition in CONDITIONS
+    ]
+    figures = selection.figures(pd.DataFrame(rows), metric=HEADLINE)
+    names = {model.key: model.name for model in selection.models}
+    displayed = pd.DataFrame([_row(row, names, answering.get(Condition(row["condition"])), say) for row in rows])
+    st.table(literal_cells(displayed.set_index(say("condition"))), alt=say("view_best"))
+    offer_table(displayed, figures, "best", say, say("view_best"), synthetic=selection.dataset.synthetic)
 
 
-def _row(
-    selection: ModelSelection,
-    condition: Condition,
-    valid: Comparison,
-    test: Comparison,
-    champion: Champion | None,
-    say: Say,
+def _figures(
+    selection: ModelSelection, condition: Condition, valid: Comparison, test: Comparison, champion: Champion | None
 ) -> dict[str, object]:
+    """Return a row for programs; it is empty where no model grades the condition."""
     able = [run for model in selection.models for run in model.runs if condition in run.recipe.conditions]
     tied = practically_equal(able, condition)
-    row: dict[str, object] = {say("condition"): say.of(condition.text)}
     if not tied:
+        return {"model": None}
+    model, *others = {model.key: model for model in (_model_of(selection.models, run) for run in tied)}.values()
+    return {
+        "model": model.key,
+        "tied_with": " ".join(other.key for other in others),
+        **_estimate_figures("valid", valid.estimate(HEADLINE, model.key, condition)),
+        **_estimate_figures("test", test.estimate(HEADLINE, model.key, condition)),
+        "in_use": champion.run.id if champion else None,
+        "promoted": champion.pinned if champion else None,
+        "below_floor": bool(champion.shortfalls) if champion else None,
+        "parameters": model.parameters,
+        "milliseconds": model.milliseconds,
+    }
+
+
+def _estimate_figures(part: str, estimate: Estimate) -> dict[str, float]:
+    return {f"{part}_value": estimate.value, f"{part}_lower": estimate.low, f"{part}_upper": estimate.high}
+
+
+def _row(figures: Mapping[str, Any], names: Mapping[str, str], champion: Champion | None, say: Say) -> dict[str, str]:
+    """Return a row in words."""
+    row = {say("condition"): say.of(Condition(figures["condition"]).text)}
+    if not figures["model"]:
         return row
-    model = _model_of(selection.models, tied[0])
-    others = dict.fromkeys(_model_of(selection.models, run).name for run in tied[1:])
+    tied, time = figures["tied_with"].split(), figures["milliseconds"]
     return row | {
-        say("best_chosen"): model.name,
-        say("best_tied"): ", ".join(name for name in others if name != model.name) or "–",
-        say("qwk_valid"): _estimate_words(valid.estimate(HEADLINE, model.key, condition)),
-        say("qwk_test"): _estimate_words(test.estimate(HEADLINE, model.key, condition)),
+        say("best_chosen"): names[figures["model"]],
+        say("best_tied"): ", ".join(names[key] for key in tied) or "–",
+        say("qwk_valid"): estimate_words(Estimate(*(figures[f"valid_{end}"] for end in _ENDS))),
+        say("qwk_test"): estimate_words(Estimate(*(figures[f"test_{end}"] for end in _ENDS))),
         say("best_answers"): run_words(champion, say),
-        say("parameters"): f"{model.parameters / 1e6:.1f} M",
-        say("best_time"): "–" if model.milliseconds is None else f"{model.milliseconds:.0f} ms",
+        say("parameters"): f"{figures['parameters'] / 1e6:.1f} M",
+        say("best_time"): "–" if time is None else f"{time:.0f} ms",
     }
 
 
@@ -87,11 +107,12 @@ def _model_of(models: Sequence[Model], run: Run) -> Model:
     return next(model for model in models if run in model.runs)
 
 
-def _estimate_words(estimate: Estimate) -> str:
+def estimate_words(estimate: Estimate) -> str:
+    """Return `0.71 (0.66–0.76)`."""
     if math.isnan(estimate.value):
         return "–"
-    interval = "" if math.isnan(estimate.low) else f" ({estimate.low:.2f}–{estimate.high:.2f})"
-    return f"{estimate.value:.2f}{interval}"
+    interval = "" if math.isnan(estimate.low) else f" ({estimate.low:z.2f}–{estimate.high:z.2f})"
+    return f"{estimate.value:z.2f}{interval}"
 
 
 def _show_candidates(
@@ -108,8 +129,8 @@ def _show_candidates(
         words, buttons = st.columns([3, 2], vertical_alignment="center")
         why = say.text(
             "best_candidate",
-            valid=_estimate_words(valid.estimate(HEADLINE, model.key, selection.condition)),
-            test=_estimate_words(test.estimate(HEADLINE, model.key, selection.condition)),
+            valid=estimate_words(valid.estimate(HEADLINE, model.key, selection.condition)),
+            test=estimate_words(test.estimate(HEADLINE, model.key, selection.condition)),
         )
         words.markdown(f"**{literal(model.name)}** · {literal(why)}")
         with buttons.container(horizontal=True):

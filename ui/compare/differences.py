@@ -29,7 +29,7 @@ from ui.access import change_button
 from ui.choices import choose, choose_from_list
 from ui.compare.leaderboard import names_by_key, show_summary
 from ui.compare.selection import ModelSelection
-from ui.downloads import offer_figure, offer_table
+from ui.downloads import offer_figure, offer_table, show_table
 from ui.markdown import Markdown, code
 from ui.words import Say
 
@@ -113,67 +113,74 @@ def _show_pairs(
     names = names_by_key(models)
     correct = {model.key: selection.aligned.correct(model.runs[0].id, selection.condition) for model in models}
     order = sorted(names, key=lambda key: key == reference)  # the reference last
-    rows = []
-    for row in pairs.to_dict("records"):
-        if order.index(row["model"]) < order.index(row["other"]):
-            split = mcnemar(correct[row["model"]], correct[row["other"]])
-            rows.append((row["other"] != reference, _pair_row(row, names, split, say)))
-    table = pd.DataFrame([row for _, row in sorted(rows, key=lambda entry: entry[0])])
+    rows = [row for row in pairs.to_dict("records") if order.index(row["model"]) < order.index(row["other"])]
+    rows.sort(key=lambda row: row["other"] != reference)
+    table = pd.DataFrame([_pair_row(row, mcnemar(correct[row["model"]], correct[row["other"]])) for row in rows])
+    figures = _figures(selection, table)
+    in_words = figures.assign(
+        model=figures["model"].map(names),
+        other=figures["other"].map(names),
+        verdict=[say.of(Verdict(outcome).text) for outcome in figures["verdict"]],
+    )
+    heads = {
+        "model": say("pairs_first"),
+        "other": say("pairs_second"),
+        "verdict": say("pairs_verdict"),
+        "difference": say("pairs_difference"),
+        "lower": say("leaderboard_low"),
+        "upper": say("leaderboard_high"),
+        "p_holm": say("pairs_p"),
+        "only_model_right": say("pairs_only_first"),
+        "only_other_right": say("pairs_only_second"),
+        "p_mcnemar": say("pairs_mcnemar"),
+    }
+    formats = dict.fromkeys(("difference", "lower", "upper"), "%+.3f") | dict.fromkeys(("p_holm", "p_mcnemar"), "%.2g")
     st.markdown(f"**{say('pairs_title')}**")
-    st.dataframe(table, hide_index=True, alt=say("pairs_title"))
+    displayed = show_table(in_words, heads, say("pairs_title"), formats)
     st.caption(say("pairs_note"))
     if any(len(model.runs) > 1 for model in models):
         st.caption(say("pairs_seeds"))
-    caption = f"{say('pairs_title')}: {say.of(METRICS[selection.metric].text)}, {say.of(selection.condition.text)}"
-    offer_table(table, _file_name(selection, "pairs"), say, caption, synthetic=selection.dataset.synthetic)
+    _offer_figures(selection, displayed, figures, "pairs", say("pairs_title"), say)
 
 
-def _pair_row(row: Mapping[str, float], names: Mapping[str, str], split: McNemar, say: Say) -> dict[str, str]:
+def _pair_row(row: Mapping[str, object], split: McNemar) -> dict[str, object]:
     return {
-        say("pairs_first"): names[row["model"]],
-        say("pairs_second"): names[row["other"]],
-        say("pairs_verdict"): say.of(Verdict(row["verdict"]).text),
-        say("pairs_difference"): _signed(row["difference"]),
-        say("pairs_interval"): f"{_signed(row['low'])} … {_signed(row['high'])}",
-        say("pairs_p"): _p_words(row["p_holm"]),
-        say("pairs_only"): f"{split.only_first:,} / {split.only_second:,}",
-        say("pairs_mcnemar"): _p_words(split.p),
+        **{name: row[name] for name in ("model", "other", "verdict", "difference", "low", "high", "p", "p_holm")},
+        "only_model_right": split.only_first,
+        "only_other_right": split.only_second,
+        "p_mcnemar": split.p,
     }
 
 
-def _signed(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:+.3f}".replace("-", "−")
+def _figures(selection: ModelSelection, table: pd.DataFrame) -> pd.DataFrame:
+    """Return figures of the chosen metric and condition as programs read them."""
+    facts = {"part": selection.part, "metric": selection.metric, "condition": selection.condition.value}
+    return selection.figures(table, **facts)
 
 
-def _p_words(p: float) -> str:
-    if math.isnan(p):
-        return "–"
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+def _offer_figures(
+    selection: ModelSelection, displayed: pd.DataFrame, figures: pd.DataFrame, name: str, title: str, say: Say
+) -> None:
+    """Offer a table of the chosen metric and condition."""
+    caption = f"{title}: {say.of(METRICS[selection.metric].text)}, {say.of(selection.condition.text)}"
+    offer_table(displayed, figures, _file_name(selection, name), say, caption, synthetic=selection.dataset.synthetic)
 
 
 def _show_ranks(selection: ModelSelection, names: Mapping[str, str], say: Say) -> None:
     """Show how stable the order of the models is."""
-    ranks = selection.comparison.ranks(selection.metric, selection.condition).to_dict("records")
-    table = pd.DataFrame(
-        [
-            {
-                say("leaderboard_model"): names[row["model"]],
-                say("ranks_rank"): int(row["rank"]),
-                say("ranks_range"): _range(row["low"], row["high"]),
-                say("ranks_best"): "–" if math.isnan(row["best_share"]) else f"{row['best_share']:.0%}",
-            }
-            for row in ranks
-        ]
-    )
+    figures = _figures(selection, selection.comparison.ranks(selection.metric, selection.condition))
+    heads = {
+        "model": say("leaderboard_model"),
+        "rank": say("ranks_rank"),
+        "lower": say("leaderboard_low"),
+        "upper": say("leaderboard_high"),
+        "best_share": say("ranks_best"),
+    }
+    formats = {"lower": "%.0f", "upper": "%.0f", "best_share": "percent"}
     st.markdown(f"**{say('ranks_title')}**")
-    st.dataframe(table, hide_index=True, alt=say("ranks_title"))
+    displayed = show_table(figures.assign(model=figures["model"].map(dict(names))), heads, say("ranks_title"), formats)
     st.caption(say("ranks_note"))
-    caption = f"{say('ranks_title')}: {say.of(METRICS[selection.metric].text)}, {say.of(selection.condition.text)}"
-    offer_table(table, _file_name(selection, "ranks"), say, caption, synthetic=selection.dataset.synthetic)
-
-
-def _range(low: float, high: float) -> str:
-    return "–" if math.isnan(low) else f"{low:.0f} – {high:.0f}"
+    _offer_figures(selection, displayed, figures, "ranks", say("ranks_title"), say)
 
 
 def _file_name(selection: ModelSelection, name: str) -> str:
@@ -200,36 +207,48 @@ def _show_recall(selection: ModelSelection, say: Say) -> None:
 
     name = f"recall-{selection.condition.code}-{selection.part}"
     offer_figure(figure, name, say, synthetic=selection.dataset.synthetic)
-    table = recall_table(selection.comparison, selection.condition, names).drop(columns="model")
+    table = recall_table(selection.comparison, selection.condition, names)
+    facts = {"part": selection.part, "condition": selection.condition.value}
+    figures = selection.figures(table.drop(columns="name"), **facts)
+    grades = [grade_name(grade, say.language) for grade in table["grade"]]
     heads = {
-        "name": say("leaderboard_model"),
+        "model": say("leaderboard_model"),
         "grade": say("grade"),
         "images": say("metric_images"),
         "recall": say("recall"),
-        "low": say("leaderboard_low"),
-        "high": say("leaderboard_high"),
+        "lower": say("leaderboard_low"),
+        "upper": say("leaderboard_high"),
     }
-    table = table.assign(grade=[grade_name(grade, say.language) for grade in table["grade"]]).rename(columns=heads)
-    _show_table(selection, table, name, f"{say('figure_recall')}: {say.of(selection.condition.text)}", say)
+    caption = f"{say('figure_recall')}: {say.of(selection.condition.text)}"
+    _show_table(selection, figures, figures.assign(model=table["name"], grade=grades), heads, name, caption, say)
 
 
-def _show_table(selection: ModelSelection, table: pd.DataFrame, name: str, caption: str, say: Say) -> None:
+def _show_table(
+    selection: ModelSelection,
+    figures: pd.DataFrame,
+    in_words: pd.DataFrame,
+    heads: Mapping[str, str],
+    name: str,
+    caption: str,
+    say: Say,
+) -> None:
     """Show the numbers of the figure, folded away."""
     with st.expander(say("leaderboard_table"), icon=":material/table:"):
-        st.dataframe(table.round(3), hide_index=True, alt=caption)
-        offer_table(table, name, say, caption, synthetic=selection.dataset.synthetic)
+        displayed = show_table(in_words, heads, caption)
+        offer_table(displayed, figures, name, say, caption, synthetic=selection.dataset.synthetic)
 
 
 # ---- probabilities ----
 
 
 def _show_reliability(selection: ModelSelection, say: Say) -> None:
-    tables = {
-        model.name: pooled_reliability(selection.aligned, [run.id for run in model.runs], selection.condition)
-        for model in _measured_models(selection)
-    }
+    models = _measured_models(selection)
+    tables = [
+        pooled_reliability(selection.aligned, [run.id for run in model.runs], selection.condition) for model in models
+    ]
+    by_name = dict(zip((model.name for model in models), tables, strict=True))
     st.altair_chart(
-        reliability_chart(tables, say.language),
+        reliability_chart(by_name, say.language),
         alt=say.text("reliability_alt", condition=say.of(selection.condition.text)),
     )
     st.caption(say("reliability_note", bins=DIAGRAM_BINS))
@@ -238,20 +257,23 @@ def _show_reliability(selection: ModelSelection, say: Say) -> None:
         from scalp_core.charts import print_figures
 
         return print_figures.reliability(
-            tables, say.language, condition=selection.condition, synthetic=selection.dataset.synthetic
+            by_name, say.language, condition=selection.condition, synthetic=selection.dataset.synthetic
         )
 
     name = f"reliability-{selection.condition.code}-{selection.part}"
     offer_figure(figure, name, say, synthetic=selection.dataset.synthetic)
     heads = {
-        "name": say("leaderboard_model"),
+        "model": say("leaderboard_model"),
         "confidence": say("reliability_confidence"),
         "accuracy": say("reliability_accuracy"),
         "images": say("metric_images"),
     }
-    table = pd.concat([bins.assign(name=name) for name, bins in tables.items()], ignore_index=True)
-    table = table[list(heads)].rename(columns=heads)
-    _show_table(selection, table, name, f"{say('figure_reliability')}: {say.of(selection.condition.text)}", say)
+    keyed = [bins.assign(model=model.key, name=model.name) for model, bins in zip(models, tables, strict=True)]
+    table = pd.concat(keyed, ignore_index=True)[[*heads, "name"]]
+    facts = {"part": selection.part, "condition": selection.condition.value}
+    figures = selection.figures(table.drop(columns="name"), **facts)
+    caption = f"{say('figure_reliability')}: {say.of(selection.condition.text)}"
+    _show_table(selection, figures, figures.assign(model=table["name"]), heads, name, caption, say)
 
 
 # ---- learning curves ----
@@ -314,15 +336,17 @@ def _show_pareto(selection: ModelSelection, say: Say) -> None:
 
     offer_figure(figure, _file_name(selection, cost), say, synthetic=selection.dataset.synthetic)
     heads = {
-        "name": say("leaderboard_model"),
+        "model": say("leaderboard_model"),
         "value": say("leaderboard_value"),
-        "low": say("leaderboard_low"),
-        "high": say("leaderboard_high"),
+        "lower": say("leaderboard_low"),
+        "upper": say("leaderboard_high"),
         "milliseconds": say("cost_milliseconds"),
         "parameters": say("parameters"),
     }
     caption = f"{say('figure_pareto')}: {say.of(METRICS[selection.metric].text)}, {say.of(selection.condition.text)}"
-    _show_table(selection, table[list(heads)].rename(columns=heads), _file_name(selection, "costs"), caption, say)
+    figures = _figures(selection, table.drop(columns="name"))
+    in_words = figures.assign(model=table["name"])
+    _show_table(selection, figures, in_words, heads, _file_name(selection, "costs"), caption, say)
 
 
 def _offer_measuring(selection: ModelSelection, say: Say) -> None:
@@ -343,8 +367,8 @@ def _cost_table(selection: ModelSelection) -> pd.DataFrame:
     for model in _measured_models(selection):
         estimate = selection.comparison.estimate(selection.metric, model.key, selection.condition)
         time = math.nan if model.milliseconds is None else model.milliseconds
-        rows.append((model.name, estimate.value, estimate.low, estimate.high, time, model.parameters))
-    return pd.DataFrame(rows, columns=["name", "value", "low", "high", "milliseconds", "parameters"])
+        rows.append((model.key, model.name, estimate.value, estimate.low, estimate.high, time, model.parameters))
+    return pd.DataFrame(rows, columns=["model", "name", "value", "low", "high", "milliseconds", "parameters"])
 
 
 _FIGURES: dict[str, Callable[[ModelSelection, Say], None]] = {

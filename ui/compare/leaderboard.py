@@ -14,7 +14,8 @@ from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import summary
 from scalp_core.metrics.metrics import METRICS
 from ui.compare.selection import ModelSelection
-from ui.downloads import offer_figure, offer_table
+from ui.downloads import offer_figure, offer_table, show_table
+from ui.markdown import literal_cells
 from ui.words import Say
 
 if TYPE_CHECKING:
@@ -94,21 +95,19 @@ def _show_legend(selection: ModelSelection, say: Say) -> None:
 
 
 def _show_tables(selection: ModelSelection, baselines: dict[Condition, list[Baseline]], say: Say) -> None:
-    table = leaderboard_table(selection.comparison, names_by_key(selection.models), selection.metric)
+    names = names_by_key(selection.models)
+    table = leaderboard_table(selection.comparison, names, selection.metric)
     metric = say.of(METRICS[selection.metric].text)
     caption = say.text("leaderboard_caption", metric=metric, part=say.part(selection.part))
-    name = f"leaderboard-{selection.metric}-{selection.part}"
-    _show_table(selection, _wide_table(table, say), name, caption, say)
-    _show_table(selection, _long_table(table, say), f"{name}-long", caption, say)
-    baseline_table = _baseline_table(baselines, selection.metric, say)
-    if not baseline_table.empty:
-        st.markdown(f"**{say('leaderboard_references')}**")
-        st.dataframe(baseline_table, hide_index=True, alt=say("leaderboard_references"))
-
-
-def _show_table(selection: ModelSelection, table: pd.DataFrame, name: str, caption: str, say: Say) -> None:
-    st.dataframe(table.round(3), hide_index=True, placeholder="–", alt=caption)
-    offer_table(table, name, say, caption, synthetic=selection.dataset.synthetic)
+    name, synthetic = f"leaderboard-{selection.metric}-{selection.part}", selection.dataset.synthetic
+    wide = _wide_table(table, say)
+    st.table(literal_cells(wide.set_index(say("leaderboard_model"))), alt=caption)
+    offer_table(wide, None, f"{name}-wide", say, caption, synthetic=synthetic)
+    figures = selection.figures(table.drop(columns="name"), part=selection.part, metric=selection.metric)
+    conditions = [say.of(Condition(value).text) for value in table["condition"]]
+    long = show_table(figures.assign(model=table["name"], condition=conditions), _heads(say), caption)
+    offer_table(long, figures, name, say, caption, synthetic=synthetic)
+    _show_references(baselines, selection.metric, say)
 
 
 def _wide_table(table: pd.DataFrame, say: Say) -> pd.DataFrame:
@@ -127,35 +126,35 @@ def _cell(row: dict[str, float]) -> str:
     return f"{row['value']:z.2f}{interval} {row['tied']}".strip().replace("-", "−")
 
 
-def _long_table(table: pd.DataFrame, say: Say) -> pd.DataFrame:
-    """Return a row per model and condition, with a column for every figure."""
-    heads = {
-        "name": say("leaderboard_model"),
+def _heads(say: Say) -> dict[str, str]:
+    return {
+        "model": say("leaderboard_model"),
         "condition": say("condition"),
         "images": say("metric_images"),
         "value": say("leaderboard_value"),
-        "low": say("leaderboard_low"),
-        "high": say("leaderboard_high"),
+        "lower": say("leaderboard_low"),
+        "upper": say("leaderboard_high"),
         "tied": say("leaderboard_tied"),
         "seeds": say("leaderboard_seeds"),
         "lowest": say("leaderboard_lowest"),
         "highest": say("leaderboard_highest"),
     }
-    conditions = [say.of(Condition(value).text) for value in table["condition"]]
-    return table.assign(condition=conditions)[list(heads)].rename(columns=heads)
 
 
-def _baseline_table(baselines: dict[Condition, list[Baseline]], metric: str, say: Say) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                say("leaderboard_reference"): say.of(baseline.name),
-                say("condition"): say.of(condition.text),
-                say("leaderboard_value"): f"{baseline.value:z.3f}",
-                say("leaderboard_protocol"): say.of(baseline.protocol),
-            }
-            for condition in CONDITIONS
-            for baseline in baselines.get(condition, ())
-            if baseline.metric == metric
-        ]
-    )
+def _show_references(baselines: dict[Condition, list[Baseline]], metric: str, say: Say) -> None:
+    rows = [
+        (say.of(baseline.name), say.of(condition.text), baseline.value, say.of(baseline.protocol))
+        for condition in CONDITIONS
+        for baseline in baselines.get(condition, ())
+        if baseline.metric == metric
+    ]
+    if not rows:
+        return
+    st.markdown(f"**{say('leaderboard_references')}**")
+    heads = {
+        "reference": say("leaderboard_reference"),
+        "condition": say("condition"),
+        "value": say("leaderboard_value"),
+        "protocol": say("leaderboard_protocol"),
+    }
+    show_table(pd.DataFrame(rows, columns=list(heads)), heads, say("leaderboard_references"))

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import pandas as pd
+
 from scalp_core.data.dataset import Dataset
 from scalp_core.evaluation import comparison
 from scalp_core.evaluation.comparison import Model
@@ -39,3 +41,37 @@ class ModelSelection:
     def comparison(self) -> Comparison:
         """The figures of all models with their confidence intervals; cached by the core."""
         return comparison.compare_models(self.dataset, self.models, self.part)
+
+    def figures(self, table: pd.DataFrame, **facts: object) -> pd.DataFrame:
+        """Return a table of figures as programs read it: what they are of in front, and English names of columns.
+
+        `synthetic` says that pictures were rendered, those judged on or those learned from; `leaks`, that a model was
+        judged on pictures that it or an ancestor learned from.
+
+        Args:
+            table: with keys of models in `model`, maybe in `other`; `low` and `high` become `lower` and `upper`.
+            facts: the same in every row, such as the metric.
+        """
+        models = {model.key: model for model in self.models}
+        named = [[models[key] for key in keys if key in models] for keys in zip(*self._keys(table), strict=True)]
+        front = {
+            "dataset": self.dataset.name,
+            "synthetic": [self.dataset.synthetic or _is_synthetic(row) for row in named],
+            **facts,
+            "model": table["model"],
+            "architecture": [row[0].recipe.architecture if row else None for row in named],
+            "leaks": [any(overlap.leaks for model in row for overlap in model.overlaps) for row in named],
+        }
+        rest = {name: table[name] for name in table if name not in front}
+        return pd.DataFrame(front | rest, index=table.index).rename(columns=_BOUNDS)
+
+    @staticmethod
+    def _keys(table: pd.DataFrame) -> list[pd.Series]:
+        return [table[name] for name in ("model", "other") if name in table]
+
+
+_BOUNDS = {"low": "lower", "high": "upper"}
+
+
+def _is_synthetic(models: list[Model]) -> bool:
+    return any(run.synthetic for model in models for run in model.runs)

@@ -10,6 +10,7 @@ from scalp_core.data.splits import OVERLAPS
 from scalp_core.labels import Condition
 from ui.dataset.fields import field_name
 from ui.dataset.gallery import PER_PAGE, rows_of, show_thumbnails
+from ui.downloads import show_table
 from ui.words import Say
 
 _BADGES = {
@@ -39,8 +40,8 @@ def _audit(folder: str, version: int, _dataset: Dataset) -> list[Finding]:
     return audit(_dataset)
 
 
-def _in_words(figures: pd.DataFrame, say: Say) -> pd.DataFrame:
-    """Return the table with heads and values in the reader's language."""
+def _show_figures(finding: Finding, figures: pd.DataFrame, say: Say) -> None:
+    """Show the table with heads and values in the reader's language."""
     words = {
         "condition": lambda value: field_name(value, say),
         "measure": lambda value: field_name(value, say),
@@ -48,7 +49,8 @@ def _in_words(figures: pd.DataFrame, say: Say) -> pd.DataFrame:
         "part": say.part,
     }
     table = figures.assign(**{name: figures[name].map(word) for name, word in words.items() if name in figures})
-    return table.rename(columns={name: say.of(text) for name, text in FIGURE_TEXT.items()})
+    heads = {name: say.of(FIGURE_TEXT[name]) if name in FIGURE_TEXT else name for name in table}
+    show_table(table, heads, say.of(finding.title))
 
 
 def _show_finding(dataset: Dataset, finding: Finding, condition: Condition, say: Say) -> None:
@@ -62,6 +64,6 @@ def _show_finding(dataset: Dataset, finding: Finding, condition: Condition, say:
                 if closed:
                     st.markdown(say.plain(finding.text))
                 if finding.figures is not None:
-                    st.dataframe(_in_words(finding.figures, say), hide_index=True, alt=say.of(finding.title))
+                    _show_figures(finding, finding.figures, say)
         if finding.images and st.toggle(say("audit_images"), key=f"audit-{finding.key}"):
             show_thumbnails(dataset, rows_of(dataset, list(finding.images[:PER_PAGE])), condition, finding.key, say)

@@ -24,7 +24,7 @@ from scalp_core.importing.importer import (
 )
 from ui.access import change_button, change_form_button
 from ui.choices import turn_to_dataset
-from ui.downloads import offer_file
+from ui.downloads import offer_file, show_table
 from ui.feedback import errors
 from ui.markdown import Markdown, literal
 from ui.runs.progress import POLL_SECONDS, time_left_words
@@ -158,8 +158,8 @@ def _show_report(dataset: Dataset, say: Say) -> None:
     for kind, count in report["counts"].items():
         with st.expander(f"{say.plain(FAULTS[kind])}: **{count:,}**"):
             listed = pd.DataFrame(report["faults"][kind], columns=["name", "where", "detail"])
-            names = {"name": say("fault_name"), "where": say("fault_where"), "detail": say("fault_detail")}
-            st.dataframe(listed.rename(columns=names), hide_index=True, alt=say.of(FAULTS[kind]))
+            heads = {"name": say("fault_name"), "where": say("fault_where"), "detail": say("fault_detail")}
+            show_table(listed, heads, say.of(FAULTS[kind]))
     offer_file(
         say("import_faults"),
         lambda: read_fault_list(dataset),

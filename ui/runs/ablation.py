@@ -1,6 +1,5 @@
 """The ablation ladder: its choices, the trainings that it needs, and the effect of each step."""
 
-import math
 from dataclasses import replace
 
 import pandas as pd
@@ -18,6 +17,7 @@ from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import list_runs
 from ui.access import change_button
+from ui.downloads import show_table
 from ui.feedback import errors, toast_after_rerun
 from ui.markdown import literal_cells
 from ui.runs.recipe_settings import SETTING_LIMITS, start_name
@@ -183,7 +183,7 @@ def _show_effects(base: Recipe, seeds: int, condition: Condition, plan: list[abl
     names = {step.key: say.of(_step_name(step)) for step in ablation.ladder(base)}
     named = table.assign(name=table["step"].map(names))
     st.altair_chart(ablation_chart(named, say.language), alt=say("ablation_alt"))
-    st.dataframe(_effect_table(named, say), hide_index=True, alt=say("ablation_alt"))
+    _show_effect_table(named, say)
 
 
 @st.cache_data(max_entries=50)
@@ -193,30 +193,31 @@ def _effects(base: Recipe, seeds: int, condition: Condition, _changed: tuple[tup
     return ablation.step_table(base, range(seeds), condition, captures)
 
 
-def _effect_table(table: pd.DataFrame, say: Say) -> pd.DataFrame:
-    rows = []
-    for row in table.to_dict("records"):
-        verdict = row["verdict"]
-        rows.append(
-            {
-                say("ablation_step"): row["name"],
-                say("ablation_done"): f"{row['seeds']} / {row['wanted']}",
-                say("metric_quadratic_weighted_kappa"): _number_words(row.get("quadratic_weighted_kappa"), ".3f"),
-                say("metric_average_mean_absolute_error"): _number_words(row.get("average_mean_absolute_error"), ".3f"),
-                say("metric_worst_grade_recall"): _number_words(row.get("worst_grade_recall"), ".3f"),
-                say("point_error"): _number_words(row.get(ablation.ERROR), ".3f"),
-                say("ablation_difference"): _difference_words(row, "quadratic_weighted_kappa"),
-                say("ablation_recall"): _difference_words(row, "worst_grade_recall"),
-                say("ablation_verdict"): say.of(verdict.text) if verdict else "–",
-            }
-        )
-    return pd.DataFrame(rows)
+_KAPPA, _RECALL = "quadratic_weighted_kappa", "worst_grade_recall"
 
 
-def _difference_words(row: dict[str, float], metric: str) -> str:
-    value, low, high = (_number_words(row.get(f"{metric}_difference{end}"), "+.3f") for end in ("", "_low", "_high"))
-    return value if low == "–" else f"{value} ({low} … {high})"
+def _show_effect_table(table: pd.DataFrame, say: Say) -> None:
+    heads = {
+        "name": say("ablation_step"),
+        "seeds": say("ablation_done"),
+        "wanted": say("ablation_planned"),
+        _KAPPA: say("metric_quadratic_weighted_kappa"),
+        "average_mean_absolute_error": say("metric_average_mean_absolute_error"),
+        _RECALL: say("metric_worst_grade_recall"),
+        ablation.ERROR: say("point_error"),
+    }
+    heads |= _difference_heads(_KAPPA, say("ablation_difference"), say)
+    heads |= _difference_heads(_RECALL, say("ablation_recall"), say)
+    formats = {name: "%+.3f" for name in heads if "_difference" in name}
+    heads["verdict"] = say("ablation_verdict")
+    verdicts = [say.of(outcome.text) if outcome else "–" for outcome in table["verdict"]]
+    # Metrics of steps that are not trained yet may be missing altogether.
+    show_table(table.assign(verdict=verdicts).reindex(columns=list(heads)), heads, say("ablation_alt"), formats)
 
 
-def _number_words(value: float | None, form: str) -> str:
-    return "–" if value is None or math.isnan(value) else f"{value:{form}}"
+def _difference_heads(metric: str, words: str, say: Say) -> dict[str, str]:
+    return {
+        f"{metric}_difference": words,
+        f"{metric}_difference_low": say.text("ablation_low", difference=words),
+        f"{metric}_difference_high": say.text("ablation_high", difference=words),
+    }

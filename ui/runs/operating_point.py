@@ -15,7 +15,7 @@ from scalp_core.runs.champions import logged_elections
 from scalp_core.runs.run import Run
 from ui.access import change_button
 from ui.feedback import toast_after_rerun
-from ui.markdown import Markdown
+from ui.markdown import Markdown, literal_cells
 from ui.words import Say
 
 
@@ -24,7 +24,8 @@ def show_operating_point(run: Run, say: Say) -> None:
     st.subheader(say("point"))
     if run.operating_point.fitted:
         st.caption(say("point_note"))
-        st.dataframe(_figure_table(_figures(run, run.changed_ns), say), hide_index=True, alt=say("point"))
+        table = _figure_table(_figures(run, run.changed_ns), say)
+        st.table(literal_cells(table.set_index(say("condition"))), alt=say("point"))
         truths = {c: metrics.confusion(run.predictions, c, "valid").sum(axis=1) for c in run.recipe.conditions}
         if reason := metrics.explain_undefined(truths):
             st.caption(say.plain(reason))
@@ -151,7 +152,7 @@ def show_versions(run: Run, say: Say) -> None:
                 say("point_made"): _time_words(point) + (f" · {say('point_current')}" if not number else ""),
                 say("point_author"): point.who or "–",
                 say("point_what"): _change_words(point, before, say),
-                say("recall_floor"): f"{point.recall_floor:g}",
+                say("recall_floor"): point.recall_floor,
                 say("point_occasion"): point.why,
             }
             for number, (point, before) in enumerate(zip(points, [*points[1:], None], strict=True))

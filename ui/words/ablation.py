@@ -18,6 +18,7 @@ WORDS = {
     "ablation_step": Text("Step", "단계"),
     "ablation_does": Text("Change", "변경"),
     "ablation_done": Text("Trained", "완료"),
+    "ablation_planned": Text("Planned", "예정"),
     "ablation_aside": Text(
         "In brackets: variants, compared with the last step.", "괄호 안은 마지막 단계와 비교하는 변형이에요."
     ),
@@ -28,5 +29,7 @@ WORDS = {
     "ablation_alt": Text("Results by step with intervals", "단계별 결과와 신뢰 구간"),
     "ablation_difference": Text("QWK difference", "QWK 차이"),
     "ablation_recall": Text("Worst-recall difference", "최저 재현율 차이"),
+    "ablation_low": Text("{difference}, 95% CI low", "{difference} 95% 신뢰 하한"),
+    "ablation_high": Text("{difference}, 95% CI high", "{difference} 95% 신뢰 상한"),
     "ablation_verdict": Text("Against the previous step", "앞 단계 대비"),
 }

@@ -155,14 +155,14 @@ WORDS = {
     "pairs_second": Text("Against", "비교 대상"),
     "pairs_verdict": capitalized(terms.VERDICT),
     "pairs_difference": Text("Difference", "차이"),
-    "pairs_interval": Text("95% CI (Holm)", "95% 신뢰 구간 (Holm)"),
     "pairs_p": terms.P_HOLM,
-    "pairs_only": Text("Only one right", "한쪽만 맞은 사진"),
+    "pairs_only_first": Text("Only this one right", "앞 모델만 맞은 사진"),
+    "pairs_only_second": Text("Only the other right", "비교 대상만 맞은 사진"),
     "pairs_mcnemar": Text("p (McNemar)", "p값 (McNemar)"),
     "pairs_note": Text(
-        "“Only one right”: pictures graded correctly by the first / the second model only. McNemar's test treats "
-        "pictures as independent, so its p is too small.",
-        "‘한쪽만 맞은 사진’은 앞 모델만 / 뒤 모델만 맞힌 사진 수예요. McNemar 검정은 사진이 서로 독립이라고 보므로 p값이 실제보다 작아요.",
+        "CI and p are Holm-corrected over all pairs. McNemar's test treats pictures as independent, so its p is too "
+        "small.",
+        "신뢰 구간과 p값은 모든 쌍에 대해 Holm 보정한 값이에요. McNemar 검정은 사진이 서로 독립이라고 보므로 p값이 실제보다 작아요.",
     ),
     "pairs_seeds": Text(
         "For models with several seeds, McNemar's test uses the first run.",
@@ -170,7 +170,6 @@ WORDS = {
     ),
     "ranks_title": Text("Rank stability", "순위 안정성"),
     "ranks_rank": Text("Rank", "순위"),
-    "ranks_range": Text("Rank, 95% of resamples", "순위 (재표집 95%)"),
     "ranks_best": Text("Best in", "1위 비율"),
     "ranks_note": Text(
         "Over bootstrap resamples: the range of ranks, and how often the model is best.",

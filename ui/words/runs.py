@@ -9,7 +9,8 @@ WORDS = {
     "state": Text("State", "상태"),
     "runs_from_synthetic": Text("started from synthetic", "합성 사진으로 학습한 실행에서 시작"),
     "runs_damaged": Text("damaged", "손상됨"),
-    "epochs_done": Text("Epochs", "에폭"),
+    "epochs_done": Text("Epochs done", "끝난 에폭"),
+    "epochs_planned": Text("Epochs planned", "전체 에폭"),
     "mean_qwk": Text("Best validation QWK", "최고 검증 QWK"),
     "created": Text("Created (UTC)", "생성 시각 (UTC)"),
     "runs_choose": Text("Run details", "자세히 볼 실행"),
@@ -37,7 +38,7 @@ WORDS = {
     "runs_manifest": Text("Manifest: hashes, versions, device", "매니페스트: 해시, 버전, 장치"),
     "runs_files": Text("Files", "파일"),
     "file": capitalized(terms.FILE),
-    "size_kb": Text("kB", "kB"),
+    "size": Text("Size", "크기"),
     "runs_log": Text("Log", "로그"),
     "empty_log": Text("Empty.", "비어 있어요."),
     # against the runs in use
