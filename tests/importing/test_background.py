@@ -1,6 +1,5 @@
 """An import that a page asks for goes on without the page, is told about, goes on when killed, and can be stopped."""
 
-import json
 import os
 import signal
 import time
@@ -22,6 +21,7 @@ from scalp_core.importing.background import (
     start_import,
 )
 from scalp_core.importing.importer import ImportRequest, import_tree
+from scalp_core.seals import read_sealed_json, write_sealed_json
 
 MANY = 400  # pictures of the real size, which take a second or two to look at
 
@@ -128,7 +128,7 @@ def test_repeatedly_killed_import_counts_as_failed(
     start_import(long, "mine")
     wait_for_pictures()
     kill("mine")
-    state.write_text(json.dumps(json.loads(state.read_text(encoding="utf-8")) | {"starts": 3}), encoding="utf-8")
+    write_sealed_json(state, read_sealed_json(state) | {"starts": 3})
     monkeypatch.setattr(background, "_START_SECONDS", 0.0)
     resume_imports()
     error = only().error

@@ -252,7 +252,7 @@ def test_a_damaged_run_does_not_answer(trained: Trained, folders: Folders) -> No
     weights.write_bytes(data)
     with pytest.raises(ScalpError, match=r"model\.safetensors") as caught:
         grade(trained.picture)
-    assert caught.value.code == "damaged"
+    assert caught.value.code == "no_model"
 
 
 GRADE = """

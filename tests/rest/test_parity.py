@@ -8,7 +8,6 @@ import pytest
 from conftest import Folders, Trained
 
 from scalp_core.errors import ScalpError
-from scalp_core.files import read_json, write_json
 from scalp_core.inference import predict
 from scalp_core.inference.predict import Answer
 from scalp_core.labels import CONDITIONS, Condition, Severity, scalp_type
@@ -16,6 +15,7 @@ from scalp_core.rest import parity
 from scalp_core.rest.parity import Parity, check
 from scalp_core.runs import champions
 from scalp_core.runs.run import Run
+from scalp_core.seals import read_sealed_json, write_sealed_json
 
 
 @pytest.fixture
@@ -80,8 +80,8 @@ def test_what_rest_refuses_is_told(trained: Trained) -> None:
 
 
 def test_the_export_s_own_difference_counts(trained: Trained, runs: list[Run]) -> None:
-    facts = read_json(runs[0].folder / "export.json")
-    write_json(runs[0].folder / "export.json", facts | {"largest_difference": 0.25})
+    facts = read_sealed_json(runs[0].folder / "export.json")
+    write_sealed_json(runs[0].folder / "export.json", facts | {"largest_difference": 0.25})
     parity = check(trained.picture, predict.graders(run=runs[0]).grade(trained.picture))
     assert parity.torch == 0.25
     assert not parity.holds

@@ -11,7 +11,7 @@ import pytest
 from conftest import Folders, Trained
 from streamlit.testing.v1 import AppTest
 from support.app_driver import LANGUAGES, assert_healthy, page_text, texts, widget
-from support.changed_runs import change_recipe
+from support.changed_runs import change_recipe, vouch_again
 
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.charts.decision_charts import MARKS
@@ -59,8 +59,8 @@ def run(trained: Trained, tiny: Dataset, folders: Folders) -> Run:
     parts = [answers(size, item, part) for item in (SEBUM, DANDRUFF) for part, size in sizes.items()]
     pd.concat([*parts, answers(20, ALONE, PART)]).to_parquet(copied.predictions_path)
     copied.operating_point_path.unlink(missing_ok=True)
+    vouch_again(copied)
     copied.write_operating_point(fit(copied.raw_predictions, why="fitted"))
-    copied.write_manifest({key: value for key, value in copied.manifest.items() if key != "files"})
     return copied
 
 

@@ -25,9 +25,10 @@ from support.app_driver import (
 
 from scalp_core.data.dataset import Dataset, claimed, open_dataset
 from scalp_core.data.splits import OVERLAPS, SPLIT_METHODS
-from scalp_core.files import read_json, write_json
+from scalp_core.files import read_json
 from scalp_core.importing import background as import_task
 from scalp_core.importing.importer import FAULT_LIST, FAULTS, REPORT, WARNINGS, ImportRequest, import_tree
+from scalp_core.seals import write_sealed_json
 from ui.words import Say
 
 
@@ -157,10 +158,10 @@ def test_running_import_is_shown_and_can_stop(folders: Folders, tmp_path: Path) 
     say = Say("ko")
     with claimed("new") as folder:  # this test plays the process that imports
         request = {"kind": "aihub", "source": str(tmp_path)}
-        write_json(folder / "import.json", {"request": request, "starts": 1, "started": time.time()})
+        write_sealed_json(folder / "import.json", {"request": request, "starts": 1, "started": time.time()})
         assert say("phase_starting") in [bar.text for bar in bars(assert_healthy(open_page("dataset", "ko")))]
         message = {"stage": "inspecting", "done": 1000, "total": 3500, "seconds": 40.0}
-        write_json(folder / "progress.json", message)
+        write_sealed_json(folder / "progress.json", message)
         at = assert_healthy(open_page("dataset", "ko"))
         assert "**new**" in texts(at.markdown)
         assert str(tmp_path) in texts(at.text)

@@ -74,6 +74,7 @@ def several(tiny_data: Dataset, trained: Trained, tmp_path: Path, monkeypatch: p
     table = pd.read_parquet(folders.artifacts / "two" / "predictions.parquet")
     table[metrics.PROBABILITIES] = table[["p3", "p0", "p1", "p2"]].to_numpy()
     table.to_parquet(folders.artifacts / "two" / "predictions.parquet")
+    vouch_again(Run(folders.artifacts / "two"))
     monkeypatch.setenv("SCALP_DATA", str(folders.data))
     monkeypatch.setenv("SCALP_ARTIFACTS", str(folders.artifacts))
     return folders
@@ -325,6 +326,7 @@ def test_condition_without_labels_is_compared_silently(several: Folders, view: s
         table = pd.read_parquet(path)
         table.loc[table["condition"] == "value_1", "truth"] = pd.NA
         table.to_parquet(path)
+        vouch_again(Run(path.parent))
     assert_healthy(open_page("compare", data="tiny", condition="value_1", view=view))
 
 
