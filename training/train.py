@@ -191,6 +191,8 @@ def _report_end(run: Run) -> int:
             f"finished in {manifest['seconds']:.0f} s on {manifest['device']}, best epoch {manifest['best_epoch']}. "
             f"See it on the Compare page or with: python -m training.report --data {run.recipe.data}"
         )
+        if failure := run.export_failure:
+            print(f"Warning: {run.no_export(failure)}", file=sys.stderr)
         return 0
     sentence, details = run.error
     print(f"{state.text.en}: {sentence.en or run.id}\n{details}".strip(), file=sys.stderr)

@@ -149,12 +149,14 @@ def graders(conditions: Sequence[Condition] = CONDITIONS, run: Run | None = None
 
 
 def no_model() -> ScalpError:
-    """Return the error that no run answers for the conditions; it names the damaged ones that might have."""
-    damaged = [error.text for error in split_readable(run for run in list_runs() if run.finished)[1].values()]
+    """Return the error that no run answers for the conditions; it names those that might have, and why they do not."""
+    readable, damaged = split_readable(run for run in list_runs() if run.finished)
+    reasons = [run.no_export(failure).text for run in readable if (failure := run.export_failure)]
+    reasons += [error.text for error in damaged.values()]
     en = "No finished run grades this yet. Train one from the sidebar or with python -m training.train."
     ko = "이 증상의 등급을 추정할 완료된 실행이 없어요. 사이드바나 python -m training.train으로 학습하세요."
     return ScalpError(
-        "no_model", " ".join([en, *(text.en for text in damaged)]), " ".join([ko, *(text.ko for text in damaged)])
+        "no_model", " ".join([en, *(text.en for text in reasons)]), " ".join([ko, *(text.ko for text in reasons)])
     )
 
 

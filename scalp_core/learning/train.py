@@ -153,12 +153,20 @@ def _loop(run: Run, network: Network, dataset: Dataset, pixels: Inputs, weights_
 def _finish(run: Run, network: Network, predictions: pd.DataFrame, facts: dict[str, Any]) -> None:
     weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
     write_atomic(run.weights_path, lambda path: save_file(weights, path))
-    write_export(run, network.cpu(), run.preprocessing)
+    _try_export(run, network.cpu())
     if run.stop_requested:
         raise Stopped
     run.operating_point_path.unlink(missing_ok=True)  # of a try that was killed just before its manifest
     _write_predictions(run, predictions, "fitted when the training ended")
     run.write_manifest(facts)
+
+
+def _try_export(run: Run, network: Network) -> None:
+    """Export it. A failure costs no training: its weights and its figures stand, and it can be exported later."""
+    try:
+        write_export(run, network, run.preprocessing)
+    except (ScalpError, OSError, RuntimeError, MemoryError) as error:
+        print(f"Not exported: {error}", flush=True)
 
 
 def _write_predictions(run: Run, predictions: pd.DataFrame, why: str) -> None:

@@ -1,8 +1,8 @@
 """Champions: the run that grades each condition, for dashboard and REST alike.
 
 It is the promoted run if one is pinned in `artifacts/champions.json`; otherwise the best finished run on the validation
-split, the smallest among those practically equal to it. The test split is never used to choose. Every change of the
-pins is kept in `artifacts/champions.jsonl`.
+split, the smallest among those practically equal to it. A run that could not be exported never answers. The test
+split is never used to choose. Every change of the pins is kept in `artifacts/champions.jsonl`.
 """
 
 import json
@@ -118,6 +118,7 @@ def champions() -> dict[Condition, Champion]:
     finished, damaged = split_readable(finished_runs())
     for error in damaged.values():
         _log.warning("%s", error)
+    finished = [run for run in finished if run.export_failure is None]
     changed = (*(run.changed_ns for run in finished), _changed_ns(_pins_path()))
     return dict(_champions(tuple(finished), _pins_path(), changed))
 
@@ -220,7 +221,8 @@ def promote(condition: Condition, run: Run, why: str = "") -> None:
     """Let this run answer for the condition from now on, whatever runs finish later.
 
     Raises:
-        ScalpError: it has not finished or does not grade the condition; the folder for runs cannot be written.
+        ScalpError: it has not finished, does not grade the condition or could not be exported; the folder for runs
+            cannot be written.
     """
     if not (run.finished and run.complete and condition in run.recipe.conditions):
         raise ScalpError(
@@ -229,6 +231,7 @@ def promote(condition: Condition, run: Run, why: str = "") -> None:
             f"“{run.id}” 실행은 ‘{condition.text.ko}’에 사용할 수 없어요. 완료되었고 그 증상의 등급을 추정하는 "
             "실행이어야 해요.",
         )
+    run.check_exportable()
     _repin(condition, run.id, why)
 
 

@@ -17,6 +17,7 @@ from support.app_driver import HOSTILE, LANGUAGES, assert_healthy, chart_data, o
 
 from scalp_core.data.dataset import Dataset, list_datasets, open_dataset
 from scalp_core.data.index_writer import write_dataset
+from scalp_core.errors import Text
 from scalp_core.evaluation import ablation
 from scalp_core.files import is_locked
 from scalp_core.labels import CONDITIONS, Condition
@@ -335,6 +336,20 @@ def test_a_run_in_depth(trained: Trained) -> None:
     assert set(listed) == set(files)
     assert len([node for node in at if node.type == "plotly_chart"]) == 3
     assert not {"pause", "cancel", "resume"} & set(actions(at))
+
+
+def test_run_without_export_says_why_and_exports_again(several: Folders) -> None:
+    run, say = find_run("two"), Say("ko")
+    (run.folder / "recipe.json").write_bytes((several.artifacts / "one" / "recipe.json").read_bytes())
+    run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
+    run.write_export_failure(Text("Too *different*.", "너무 *달라요*."))
+    at = assert_healthy(open_page("runs", "ko", run="two"))
+    states = at.main.dataframe[0].value.set_index(say("run"))[say("state")]
+    assert (states["one"], states["two"]) == (State.FINISHED.text("ko"), say("runs_not_exported"))
+    assert any("너무 *달라요*." in text for text in texts(at.main.warning))
+    at = assert_healthy(at.button(key="export-two").click().run(timeout=300))
+    assert find_run("two").exported
+    assert "export" not in actions(at)
 
 
 def test_the_log_is_shown_as_it_is(several: Folders) -> None:
