@@ -100,6 +100,8 @@ def _show_run(say: Say, run: Run) -> None:
     whole = state is State.FINISHED and run.complete
     if whole:
         _show_export_failure(say, run)
+        if unlabelled := run.manifest.get("pictures_unlabelled"):
+            st.caption(say("runs_unlabelled", unlabelled=unlabelled, learned=run.manifest.get("pictures_learned")))
         show_verdict(run, say)
         show_operating_point(run, say)
     _show_curves(say, run)

@@ -29,6 +29,7 @@ from scalp_core.runs.ancestry import overlap_of, write_learned
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import source_run
+from scalp_core.runs.training_labels import unlabelled_text
 
 _WHITENING_PICTURES = 500  # are enough to know how colours vary
 
@@ -51,8 +52,9 @@ def train(run: Run, at_once: int | None = None) -> None:
     reporter.report("preparing", 0, 0.0, None)
     if run.learned is None:
         write_learned(run, dataset)
-    if warning := overlap_of(run, dataset).text(run.id):
-        print(warning.en, flush=True)
+    for warning in (overlap_of(run, dataset).text(run.id), unlabelled_text(recipe)):
+        if warning:
+            print(warning.en, flush=True)
     torch.manual_seed(recipe.seed * SEED_STEP)  # the head, and the backbone if it starts random
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network, pixels, weights_used = _start(run, dataset, reporter)
@@ -91,6 +93,8 @@ def _facts(loop: Loop, network: Network, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "parameters": sum(weight.numel() for weight in network.parameters()),
         "best_epoch": loop.best_epoch,
+        "pictures_learned": len(loop.parts["train"]),
+        "pictures_unlabelled": int((loop.dataset.index["part"] == "train").sum()) - len(loop.parts["train"]),
         "at_once": loop.at_once,
         "weights_used": loop.weights_used,
         "versions": {name: version(name) for name in ("torch", "torchvision", "timm", "onnx", "onnxruntime")},

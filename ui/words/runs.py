@@ -11,6 +11,10 @@ WORDS = {
     "runs_not_exported": Text("finished, not exported", "완료, 내보내지 못함"),
     "runs_export": Text("Export again", "다시 내보내기"),
     "runs_exporting": Text("Exporting …", "내보내는 중 …"),
+    "runs_unlabelled": Text(
+        "Learned from {learned} pictures; left out without a label: {unlabelled}.",
+        "사진 {learned}장으로 학습했고, 라벨이 없어 제외한 사진은 {unlabelled}장이에요.",
+    ),
     "runs_damaged": Text("damaged", "손상됨"),
     "epochs_done": Text("Epochs", "에폭"),
     "mean_qwk": Text("Best validation QWK", "최고 검증 QWK"),
