@@ -99,7 +99,8 @@ def _progress(say: Say, run: Run) -> tuple[str, int | None, float]:
     except ScalpError:  # the reason is shown where the run is opened
         return say("runs_damaged"), None, math.nan
     kappa = float(history["valid_qwk"].max()) if "valid_qwk" in history else math.nan
-    return say.of(run.state.text), len(history), kappa
+    state = say("runs_not_exported") if run.export_failure else say.of(run.state.text)
+    return state, len(history), kappa
 
 
 def _choose_run(say: Say, runs: dict[str, Run]) -> Run:
@@ -120,6 +121,9 @@ def _show_run(say: Say, run: Run) -> None:
     _show_buttons(say, run, state)
     whole = state is State.FINISHED and run.complete
     if whole:
+        _show_export_failure(say, run)
+        if unlabelled := run.manifest.get("pictures_unlabelled"):
+            st.caption(say("runs_unlabelled", unlabelled=unlabelled, learned=run.manifest.get("pictures_learned")))
         show_verdict(run, say)
         show_operating_point(run, say)
     _show_curves(say, run)
@@ -163,6 +167,18 @@ def _show_buttons(say: Say, run: Run, state: State) -> None:
             run.resume()
             worker.ensure()
             st.rerun()
+
+
+def _show_export_failure(say: Say, run: Run) -> None:
+    """Show why a finished run grades no pictures, and a button that exports it again."""
+    failure = run.export_failure
+    if failure is None:
+        return
+    st.warning(say.plain(run.no_export(failure).text), icon=":material/warning:")
+    if change_button(say("runs_export"), say, key=f"export-{run.id}", icon=":material/refresh:"):
+        with st.spinner(say("runs_exporting")):
+            worker.export(run, again=True)
+        st.rerun()
 
 
 def _show_curves(say: Say, run: Run) -> None:

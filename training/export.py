@@ -1,4 +1,4 @@
-"""Export finished runs: `python -m training.export [--answering]`. Exported ones are skipped."""
+"""Export finished runs: `python -m training.export [--answering]`. Exported ones are skipped, failures repeated."""
 
 import argparse
 import sys
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     waiting = [run for run in _wanted(parser.parse_args(arguments).answering) if not run.exported]
     for run in Bar(waiting, desc="preparing models", disable=not waiting):
         try:
-            worker.export(run)
+            worker.export(run, again=True)
         except ScalpError as error:
             print(error, file=sys.stderr)
     return 0

@@ -89,7 +89,7 @@ def _report(options: argparse.Namespace) -> int:
         _write_html(options.html, dataset, options.part or "test", options.runs, options.language)
     elif options.markdown and dataset:
         captures = dict(zip(dataset.column("id"), dataset.column("capture"), strict=True))
-        milliseconds = [session.milliseconds(run) for run in runs]
+        milliseconds = [math.nan if run.export_failure else session.milliseconds(run) for run in runs]
         print(markdown(runs, captures, ceiling(dataset, "test"), milliseconds, _leaking(runs)))
         for warning in _warnings(runs):
             print(f"\n{warning}")
@@ -112,10 +112,12 @@ def _leaking(runs: Sequence[Run]) -> frozenset[str]:
 
 
 def _warnings(runs: Sequence[Run]) -> list[str]:
-    """Return a sentence for each run that is judged on pictures which were learned from, or may be."""
+    """Return a sentence for each run that is judged on pictures which were learned from, or may be, or cannot grade."""
+    failures = [f"Note: {run.no_export(failure).text.en}" for run in runs if (failure := run.export_failure)]
     overlaps = {run: overlap for run in runs if (overlap := _overlap(run))}
     texts = {run: overlap.text(run.id) for run, overlap in overlaps.items()}
-    return [f"{MARK if overlaps[run].leaks else 'Note:'} {text.en}" for run, text in texts.items() if text]
+    leaks = [f"{MARK if overlaps[run].leaks else 'Note:'} {text.en}" for run, text in texts.items() if text]
+    return leaks + failures
 
 
 # ---- the comparison to print ----
@@ -213,7 +215,7 @@ def markdown(
     Args:
         captures: of every image id.
         best: the ceiling of each condition; empty where no truth is known.
-        milliseconds: a picture, of each run.
+        milliseconds: a picture, of each run; NaN where it has no export.
         leaking: ids of runs to be marked, as they are judged on pictures that were learned from.
     """
     predictions = runs[0].predictions
@@ -263,8 +265,12 @@ def _others(runs: Sequence[Run], milliseconds: Sequence[float], leaking: frozens
     rows = []
     for run, needed in zip(runs, milliseconds, strict=True):
         cells = [_errors(run, condition) for condition in CONDITIONS]
-        rows.append([_name(run, leaking), *cells, f"{run.manifest['parameters'] / 1e6:.1f} M", f"{needed:.0f}"])
+        rows.append([_name(run, leaking), *cells, f"{run.manifest['parameters'] / 1e6:.1f} M", _time(needed)])
     return markdown_table([["AMAE · recall", *_NAMES, "parameters", "ms"], *rows])
+
+
+def _time(milliseconds: float) -> str:
+    return "–" if math.isnan(milliseconds) else f"{milliseconds:.0f}"
 
 
 def _errors(run: Run, condition: Condition) -> str:

@@ -15,18 +15,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from scalp_core.architectures import FAMILIES
-from scalp_core.errors import ScalpError
+from scalp_core.errors import ScalpError, Text
 from scalp_core.runs.duration import duration, estimate, measure
 from scalp_core.runs.election import run_report
 from scalp_core.runs.queue import MAX_WAITING, create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import check_recipe, finished_runs, list_runs
+from scalp_core.runs.training_labels import unlabelled_text
 from scalp_core.synthetic.generate import make_dataset
 from training import demo
 from training.command_line import Bar, explained
 from training.markdown import figure
-from training.train import INTERRUPTED, add_recipe, recipe_of, train_all
+from training.train import INTERRUPTED, add_recipe, labelled_recipe, recipe_of, train_all
 
 # The smallest variant of each family.
 _ARCHITECTURES = tuple(variants[0] for variants in FAMILIES.values())
@@ -41,7 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.seeds < 1:
         parser.error("--seeds takes 1 or more")
     try:
-        return _ship() if options.demo else _sweep(_recipes(options), options.plan)
+        if options.demo:
+            return _ship()
+        base = labelled_recipe(recipe_of(options, architecture=options.architectures[0]))
+        options.conditions, options.condition_weights = base.conditions, base.condition_weights
+        return _sweep(_recipes(options), options.plan)
     except KeyboardInterrupt:  # while pictures were rendered, or a speed measured
         print("\nInterrupted. What is done stays; start the same command again and it goes on.", file=sys.stderr)
         return INTERRUPTED
@@ -159,12 +164,16 @@ def _existing_runs(recipes: Mapping[str, Recipe]) -> dict[str, Run]:
 def _print_plan(recipes: Mapping[str, Recipe], existing: Mapping[str, Run]) -> None:
     """Print a line a run and the time of all. Each new speed is measured, once an architecture."""
     seconds, early = 0.0, ""
+    warnings: list[Text] = []
     for run_id, recipe in recipes.items():
         state = existing[run_id].state if run_id in existing else State.QUEUED
         if state is State.FINISHED:
             print(f"{run_id:<{_LONGEST_ID}}  is there")
             continue
         check_recipe(recipe)
+        if (warning := unlabelled_text(recipe)) and warning not in warnings:
+            warnings.append(warning)
+            print(f"Warning: {', '.join(condition.code for condition in recipe.conditions)}: {warning.en}")
         expected = estimate(recipe) or measure(recipe)
         seconds += expected.seconds
         early = ", less where runs stop early" if expected.may_end_early else early

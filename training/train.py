@@ -24,6 +24,7 @@ from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import check_recipe, find_run
+from scalp_core.runs.training_labels import left_out_text, unlabelled_text, without_unlabelled
 from training.command_line import Bar, explained
 from training.markdown import figure
 
@@ -36,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _parser().parse_args(arguments)
     if options.estimate:
-        _print_plan(recipe_of(options), measured=True)
+        recipe = labelled_recipe(recipe_of(options))
+        check_recipe(recipe)
+        _print_plan(recipe, measured=True)
         return 0
     return watch(_run_of(options))
 
@@ -65,7 +68,7 @@ def _option(field: "Field[Any]") -> dict[str, Any]:
     if not isinstance(field.default, tuple):
         return {"type": type(field.default), "help": f"{explanation} (default: {field.default})"}
     if field.name == "conditions":
-        return {"nargs": "+", "metavar": "CONDITION", "help": f"{explanation} (default: all six)"}
+        return {"nargs": "+", "metavar": "CONDITION", "help": f"{explanation} (default: all six that have labels)"}
     return {"nargs": "*", "type": float, "metavar": "NUMBER", "help": explanation}
 
 
@@ -79,12 +82,20 @@ def recipe_of(options: argparse.Namespace, **others: object) -> Recipe:
     return Recipe(**values)
 
 
+def labelled_recipe(recipe: Recipe) -> Recipe:
+    """Return the recipe without the conditions of all six that its dataset has no labels for, and print which."""
+    labelled = without_unlabelled(recipe)
+    if labelled != recipe and (note := left_out_text(recipe.data)):
+        print(f"Note: {note.en}")
+    return labelled
+
+
 def _run_of(options: argparse.Namespace) -> Run:
     if options.resume:
         run = find_run(options.resume)
         run.resume()
         return run
-    recipe = recipe_of(options)
+    recipe = labelled_recipe(recipe_of(options))
     check_recipe(recipe)
     _print_plan(recipe, measured=False)
     return create_run(recipe, options.name)
@@ -96,8 +107,10 @@ def _run_of(options: argparse.Namespace) -> Run:
 def _print_plan(recipe: Recipe, measured: bool) -> None:
     """Print how often grades are sampled and how long the training takes: measured now, or if it is known already."""
     expected = measure(recipe) if measured else estimate(recipe)
-    if warning := overlap_before(recipe, open_dataset(recipe.data)).text(recipe.weights):
-        print(f"Warning: {warning.en}")
+    overlap = overlap_before(recipe, open_dataset(recipe.data)).text(recipe.weights)
+    for warning in (overlap, unlabelled_text(recipe)):
+        if warning:
+            print(f"Warning: {warning.en}")
     if recipe.sampling != "none":
         print(f"Training split, {recipe.sampling} sampling (share of each grade, in the data → as sampled):")
         print(sampled_shares(recipe).to_string())
@@ -194,6 +207,8 @@ def _report_end(run: Run) -> int:
             f"finished in {manifest['seconds']:.0f} s on {manifest['device']}, best epoch {manifest['best_epoch']}. "
             f"See it on the Compare page or with: python -m training.report --data {run.recipe.data}"
         )
+        if failure := run.export_failure:
+            print(f"Warning: {run.no_export(failure)}", file=sys.stderr)
         return 0
     sentence, details = run.error
     print(f"{state.text.en}: {sentence.en or run.id}\n{details}".strip(), file=sys.stderr)

@@ -69,13 +69,15 @@ class Agreement:
 
 
 def list_candidates() -> tuple[list[Candidate], list[ExcludedRun]]:
-    """Return the runs that answer for each architecture, by name, and the damaged finished runs.
+    """Return the runs that answer for each architecture, by name, and the finished runs that cannot, with the reason.
 
     An architecture is represented by the run that grades most conditions, of several by the best one in mean quadratic
     weighted kappa on the validation part. The next best run answers for conditions that it does not grade. Runs
     judged on rendered pictures are candidates only where none is judged on real ones.
     """
     readable, damaged = split_readable(run for run in list_runs() if run.finished)
+    failures = {run: failure for run in readable if (failure := run.export_failure)}
+    readable = [run for run in readable if run not in failures]
     real = [run for run in readable if not run.synthetic_data]
     covered: dict[str, set[Condition]] = {}
     candidates = []
@@ -86,7 +88,8 @@ def list_candidates() -> tuple[list[Candidate], list[ExcludedRun]]:
         if conditions:
             candidates.append(Candidate(run, conditions))
     candidates.sort(key=lambda candidate: (candidate.name, candidate.conditions))
-    return candidates, [ExcludedRun(run, error.text) for run, error in damaged.items()]
+    reasons = failures | {run: error.text for run, error in damaged.items()}
+    return candidates, [ExcludedRun(run, reason) for run, reason in reasons.items()]
 
 
 def _rank(run: Run) -> tuple[int, float, str]:

@@ -156,7 +156,9 @@ _PROMOTE = Text(
 
 def no_model() -> ScalpError:
     """Return the error that no run answers for the conditions; it names those that might have, and why they do not."""
-    errors = [*split_readable(run for run in list_runs() if run.finished)[1].values(), *left_out()]
+    readable, damaged = split_readable(run for run in list_runs() if run.finished)
+    errors = [run.no_export(failure) for run in readable if (failure := run.export_failure)]
+    errors += [*damaged.values(), *left_out()]
     reasons = list(dict.fromkeys(error.text for error in errors))
     if waiting := passed_over():
         reasons += [*(passed.text for passed in waiting.values()), _PROMOTE]

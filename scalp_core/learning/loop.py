@@ -35,6 +35,7 @@ from scalp_core.metrics import metrics
 from scalp_core.metrics.operating_point import OperatingPoint
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
+from scalp_core.runs.training_labels import learned_rows
 from scalp_core.runs.worker import MIN_AT_ONCE
 
 GRADED_PARTS = ("valid", "calib", "test")
@@ -71,7 +72,8 @@ class Loop:
         recipe, index = self.recipe, self.dataset.index
         labels = self.dataset.grades(recipe.conditions)
         self.labels = torch.from_numpy(np.nan_to_num(labels, nan=_UNLABELLED)).long()
-        self.parts = {part: np.flatnonzero(index["part"] == part) for part in (*GRADED_PARTS, "train")}
+        self.parts = {part: np.flatnonzero(index["part"] == part) for part in GRADED_PARTS}
+        self.parts["train"] = learned_rows(recipe, self.dataset)
         learned = labels[self.parts["train"]]
         sampling = picture_weights(learned, recipe.sampling)
         self.sampling = torch.from_numpy(sampling)

@@ -30,6 +30,7 @@ from scalp_core.runs.champions import log_finished
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import source_run
+from scalp_core.runs.training_labels import unlabelled_text
 
 _WHITENING_PICTURES = 500  # are enough to know how colours vary
 
@@ -52,8 +53,9 @@ def train(run: Run, at_once: int | None = None) -> None:
     reporter.report("preparing", 0, 0.0, None)
     _make_again(run, dataset)
     overlap = overlap_of(run, dataset)
-    if warning := overlap.text(run.id):
-        print(warning.en, flush=True)
+    for warning in (overlap.text(run.id), unlabelled_text(recipe)):
+        if warning:
+            print(warning.en, flush=True)
     torch.manual_seed(recipe.seed * SEED_STEP)  # the head, and the backbone if it starts random
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network, pixels, weights_used = _start(run, dataset, reporter)
@@ -107,6 +109,8 @@ def _facts(loop: Loop, network: Network, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "parameters": sum(weight.numel() for weight in network.parameters()),
         "best_epoch": loop.best_epoch,
+        "pictures_learned": len(loop.parts["train"]),
+        "pictures_unlabelled": int((loop.dataset.index["part"] == "train").sum()) - len(loop.parts["train"]),
         "at_once": loop.at_once,
         "weights_used": loop.weights_used,
         "versions": {name: version(name) for name in ("torch", "torchvision", "timm", "onnx", "onnxruntime")},
@@ -171,13 +175,21 @@ def _finish(run: Run, network: Network, predictions: pd.DataFrame, facts: dict[s
     run.check_before_manifest()
     weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
     write_atomic(run.weights_path, lambda path: save_file(weights, path))
-    write_export(run, network.cpu(), run.preprocessing)
+    _try_export(run, network.cpu())
     if run.stop_requested:
         raise Stopped
     run.operating_point_path.unlink(missing_ok=True)  # of a try that was killed just before its manifest
     _write_predictions(run, predictions, "fitted when the training ended")
     run.write_manifest(facts)
     log_finished(run)
+
+
+def _try_export(run: Run, network: Network) -> None:
+    """Export it. A failure costs no training: its weights and its figures stand, and it can be exported later."""
+    try:
+        write_export(run, network, run.preprocessing)
+    except (ScalpError, OSError, RuntimeError, MemoryError) as error:
+        print(f"Not exported: {error}", flush=True)
 
 
 def _write_predictions(run: Run, predictions: pd.DataFrame, why: str) -> None:

@@ -82,6 +82,7 @@ def _run_row(run: Run) -> dict[str, Any]:
         "synthetic": run.synthetic,
         "leaks": overlap.leaks if overlap else None,
         "learned_before": overlap and {"pictures": overlap.seen, "judged": overlap.judged, "known": overlap.complete},
+        "export_failure": (failure := run.export_failure) and failure.en,
         "parameters": run.parameters,
         "milliseconds": run.milliseconds,
         "index_hash": run.index_hash,

@@ -65,6 +65,7 @@ class Warmup:
             ScalpError: `no_run`, `run_not_finished`; `warming` while it is exported, or the error of the export.
         """
         run = find_finished(run_id)
+        run.check_exportable()
         self._require_export(run, (run, run.finished_ns))
         return run
 

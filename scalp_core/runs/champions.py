@@ -1,7 +1,8 @@
 """Champions: the run that grades each condition, for dashboard and REST alike.
 
 It is the promoted run if one is pinned in `artifacts/champions.json`; otherwise the one that `election` elects on the
-validation split. The test split is never used to choose. Every change is kept in `artifacts/champions.jsonl`.
+validation split. The test split is never used to choose. A run that could not be exported never answers. Every change
+is kept in `artifacts/champions.jsonl`.
 """
 
 import logging
@@ -156,7 +157,7 @@ _Outcome = tuple[dict[Condition, Champion], dict[Condition, PassedOver]]
 
 def _current(without: Run | None = None) -> tuple[_Outcome, list[ScalpError]]:
     finished, damaged = split_readable(run for run in finished_runs() if run != without)
-    errors = list(damaged.values())
+    finished, errors = [run for run in finished if run.export_failure is None], list(damaged.values())
     while True:
         changed = (*(run.changed_ns for run in finished), _changed_ns(_pins_path()), election.dataset_versions())
         outcome = _outcome(tuple(finished), _pins_path(), changed)
@@ -246,7 +247,8 @@ def promote(condition: Condition, run: Run, why: str = "") -> None:
     """Let this run answer for the condition from now on, whatever runs finish later.
 
     Raises:
-        ScalpError: it has not finished or does not grade the condition; the folder for runs cannot be written.
+        ScalpError: it has not finished, does not grade the condition or could not be exported; the folder for runs
+            cannot be written.
     """
     if not (run.finished and run.complete and condition in run.recipe.conditions):
         raise ScalpError(
@@ -255,6 +257,7 @@ def promote(condition: Condition, run: Run, why: str = "") -> None:
             f"“{run.id}” 실행은 ‘{condition.text.ko}’에 사용할 수 없어요. 완료되었고 그 증상의 등급을 추정하는 "
             "실행이어야 해요.",
         )
+    run.check_exportable()
     _repin(condition, run.id, why)
 
 

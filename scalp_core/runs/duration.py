@@ -27,6 +27,7 @@ from scalp_core.processes import command, environment
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import not_writable
 from scalp_core.runs.store import check_recipe
+from scalp_core.runs.training_labels import learned_pictures_count
 from scalp_core.seals import read_sealed_json, write_sealed_json
 
 _SAMPLE = 8  # pictures that are read to time it
@@ -142,7 +143,7 @@ def measure(recipe: Recipe) -> DurationEstimate:
 def estimate_at(recipe: Recipe, speed: Speed) -> DurationEstimate:
     """Estimate the duration of a recipe at given speeds, if it trains all its epochs."""
     dataset = open_dataset(recipe.data)
-    parts = dataset.column("part").value_counts()
+    parts, learned = dataset.column("part").value_counts(), learned_pictures_count(recipe)[0]
     valid, graded = int(parts.get("valid", 0)), dataset.images - int(parts.get("train", 0))
     unprepared = 0 if _is_prepared(dataset, recipe) else dataset.images
     head_alone = recipe.learns == "head"
@@ -152,8 +153,7 @@ def estimate_at(recipe: Recipe, speed: Speed) -> DurationEstimate:
         Stage(Text("features", "특징 계산"), dataset.images / speed.graded if head_alone else 0.0),
         Stage(
             Text(f"{recipe.epochs} epochs", f"{recipe.epochs}에폭"),
-            recipe.epochs * _EPOCH_OVERHEAD
-            + (0.0 if head_alone else _epochs(recipe, speed, int(parts.get("train", 0)), valid)),
+            recipe.epochs * _EPOCH_OVERHEAD + (0.0 if head_alone else _epochs(recipe, speed, learned, valid)),
         ),
         Stage(Text("grading", "평가"), 0.0 if head_alone else graded / speed.graded),
         Stage(Text("export", "내보내기"), _EXPORT_IN_STARTS * speed.start),

@@ -38,8 +38,8 @@ class Recipe:
     data: str = _recipe_field("demo", "name of the dataset", "데이터셋 이름")
     conditions: tuple[Condition, ...] = _recipe_field(
         CONDITIONS,
-        "conditions to grade: all six with a shared backbone, or one",
-        "추정할 증상: 백본을 공유하는 여섯 가지 또는 하나",
+        "conditions to grade, any of the six; several share a backbone",
+        "추정할 증상: 여섯 가지 중 원하는 만큼, 여럿이면 백본을 공유",
     )
     epochs: int = _recipe_field(20, "epochs over the training split", "학습 분할 반복 횟수", 1, 1000)
     image_size: int = _recipe_field(

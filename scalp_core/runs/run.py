@@ -630,13 +630,48 @@ class Run:
     def write_export(self, facts: dict[str, Any]) -> None:
         """Write the hash of `model.onnx` and that of the weights it was made from."""
         hashes = {"model": sha256(self.export_path), "weights": sha256(self.weights_path)}
-        write_sealed_json(self.folder / "export.json", hashes | {"outputs": OUTPUTS} | facts)
+        write_sealed_json(self._export_facts_path, hashes | {"outputs": OUTPUTS} | facts)
+
+    def write_export_failure(self, reason: Text) -> None:
+        """Write why these weights could not be exported; an export that succeeds later takes its place."""
+        facts = {"weights": sha256(self.weights_path), "failure": reason._asdict()}
+        write_sealed_json(self._export_facts_path, facts)
+
+    @property
+    def export_failure(self) -> Text | None:
+        """Why a finished run could not be exported and so cannot grade pictures; None where nothing is against it."""
+        return _read_export_failure(
+            self, _changed_ns(self.folder / "manifest.json"), _changed_ns(self._export_facts_path)
+        )
+
+    def check_exportable(self) -> None:
+        """Check that no try to export it has failed.
+
+        Raises:
+            ScalpError: `no_export`, with the reason and how to try again.
+        """
+        if reason := self.export_failure:
+            raise self.no_export(reason)
+
+    def no_export(self, reason: Text) -> ScalpError:
+        """Return the error that it cannot grade pictures as it could not be exported."""
+        return ScalpError(
+            "no_export",
+            f"Run “{self.id}” could not be exported and cannot grade pictures. {reason.en} To try again: "
+            "python -m training.export",
+            f"“{self.id}” 실행을 내보내지 못해 등급 추정에 쓸 수 없어요. {reason.ko} 다시 시도하려면 "
+            "python -m training.export를 실행하세요.",
+        )
+
+    @property
+    def _export_facts_path(self) -> Path:
+        return self.folder / "export.json"
 
     @property
     def export_difference(self) -> float | None:
         """The largest difference of a probability between the export and torch; None where it was not exported."""
         try:
-            return float(read_sealed_json(self.folder / "export.json")["largest_difference"])
+            return float(read_sealed_json(self._export_facts_path)["largest_difference"])
         except UNREADABLE:  # never exported, or to be exported again
             return None
 
@@ -685,7 +720,7 @@ class Run:
         """Whether `model.onnx` is there, whole, and made from these weights; otherwise it is made again."""
         weights = self.manifest["files"]["model.safetensors"]
         try:
-            facts = read_sealed_json(self.folder / "export.json")
+            facts = read_sealed_json(self._export_facts_path)
             if facts["weights"] != weights or facts.get("outputs") != [*OUTPUTS]:
                 return False
             return bool(facts["model"] == sha256(self.export_path))
@@ -848,6 +883,19 @@ def _read_serving(
         # Short cuts only save time: without them the run answers as it was judged.
         _log.warning("serving.json of run %s cannot be read; it answers without short cuts", run.id)
         return Serving()
+
+
+@lru_cache(maxsize=1024)
+def _read_export_failure(run: Run, _finished_ns: int, changed_ns: int) -> Text | None:
+    if not changed_ns:
+        return None
+    try:
+        facts = read_sealed_json(run.folder / "export.json")
+        if facts["weights"] != run.manifest["files"]["model.safetensors"]:
+            return None
+        return Text(str(facts["failure"]["en"]), str(facts["failure"]["ko"]))
+    except UNREADABLE:  # no failure in it, or damaged: then it is exported again
+        return None
 
 
 def _changed_ns(path: Path) -> int:

@@ -9,10 +9,14 @@ from scalp_core.files import UNREADABLE, folders_with
 from scalp_core.paths import artifacts_folder
 from scalp_core.runs.recipe import Recipe, bad_field
 from scalp_core.runs.run import Run
+from scalp_core.runs.training_labels import learned_pictures_count, trainable_conditions
 
 _log = logging.getLogger(__name__)
 
 _SUCH_A_RUN = Text("a finished run of the same architecture", "같은 구조로 완료된 실행")
+_LABELS_WEIGHED = Text(
+    "above 0 for a condition that training pictures have labels for", "학습 사진에 라벨이 있는 증상에서 0보다 큰 값"
+)
 _RUN = "run:"  # begins a recipe's `weights` that name another run
 
 
@@ -48,16 +52,19 @@ def _check_weights(recipe: Recipe) -> None:
 
 
 def _check_labels(recipe: Recipe) -> None:
-    index = open_dataset(recipe.data).index
-    for condition in recipe.conditions:
-        labelled = index.loc[index[condition.value].notna(), "part"]
-        if not {"train", "valid"} <= set(labelled):
-            raise bad_field(
-                "conditions",
-                condition.value,
-                f"conditions for which “{recipe.data}” has labels to train on and to validate on",
-                f"“{recipe.data}”의 학습 분할과 검증 분할에 라벨이 있는 증상",
-            )
+    trainable = trainable_conditions(open_dataset(recipe.data))
+    unlabelled = [condition.value for condition in recipe.conditions if condition not in trainable]
+    if unlabelled:
+        raise bad_field(
+            "conditions",
+            ", ".join(unlabelled),
+            f"conditions for which “{recipe.data}” has labels to train on and to validate on"
+            + (f": {', '.join(trainable)}" if trainable else ", and it has none"),
+            f"“{recipe.data}”의 학습 분할과 검증 분할에 라벨이 있는 증상"
+            + (f": {', '.join(trainable)}" if trainable else "(하나도 없어요)"),
+        )
+    if not learned_pictures_count(recipe)[0]:
+        raise bad_field("condition_weights", recipe.condition_weights, *_LABELS_WEIGHED)
 
 
 def list_runs() -> list[Run]:

@@ -222,12 +222,17 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def export(run: Run) -> None:
+def export(run: Run, again: bool = False) -> None:
     """Make `model.onnx` of a finished run in a process of its own, so that serving never imports torch.
+
+    Args:
+        again: also where it failed before; otherwise every picture would wait for it to fail once more.
 
     Raises:
         ScalpError: it could not be made; the message carries the reason.
     """
+    if not again:
+        run.check_exportable()
     process = subprocess.run(
         command("export", str(run.folder.resolve())),
         stdin=subprocess.DEVNULL,
@@ -238,9 +243,5 @@ def export(run: Run) -> None:
         check=False,
     )
     if process.returncode:
-        reason = (process.stdout.strip() or process.stderr.strip()).splitlines()[-1:]
-        raise ScalpError(
-            "no_export",
-            f"Run “{run.id}” could not be exported: {' '.join(reason)}",
-            f"“{run.id}” 실행을 추론용으로 준비하지 못했어요: {' '.join(reason)}",
-        )
+        last = " ".join((process.stdout.strip() or process.stderr.strip()).splitlines()[-1:])
+        raise run.no_export(run.export_failure or Text(last, last))

@@ -23,7 +23,7 @@ from support.training_fixtures import (
     train_run,
 )
 
-from scalp_core.data.dataset import Dataset
+from scalp_core.data.dataset import LABEL_COLUMNS, Dataset
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS
@@ -32,11 +32,12 @@ from scalp_core.learning import process
 from scalp_core.learning import train as training
 from scalp_core.learning.checkpoints import load_network
 from scalp_core.learning.loop import Loop
-from scalp_core.learning.network import Network, build
+from scalp_core.learning.network import Network, build, logits
 from scalp_core.learning.reporter import Reporter, Stopped
 from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State
+from scalp_core.runs.training_labels import learned_rows
 
 
 @pytest.fixture(autouse=True)
@@ -372,6 +373,68 @@ def test_a_condition_without_any_label_is_refused_beforehand(coloured: Dataset) 
     run = create_run(replace(RECIPE, data="coloured", conditions=CONDITIONS[:4], epochs=1))
     train_run(run)
     assert run.finished
+
+
+def labelled_few(rows: pd.DataFrame) -> pd.DataFrame:
+    """Leave six pictures of the training split their labels, the last of them a single one."""
+    train = rows.index[rows["part"] == "train"]
+    rows.loc[train[6:], list(LABEL_COLUMNS)] = None
+    rows.loc[train[5], list(LABEL_COLUMNS[1:])] = None
+    return rows
+
+
+@pytest.mark.parametrize("sampling", ["none", "full"])
+def test_pictures_without_labels_are_not_sampled(
+    sampling: str, coloured: Dataset, folders: Folders, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = relabelled(coloured, labelled_few)
+    pictures = int((dataset.index["part"] == "train").sum())
+    recipe = replace(RECIPE, data="coloured", sampling=sampling, conditions=CONDITIONS[:3], batch_size=4)
+    loop = loop_of(recipe, dataset, folders)
+    labelled = set(np.flatnonzero((dataset.index["part"] == "train") & dataset.index["value_1"].notna()))
+    assert len(labelled) == 6
+    assert loop.steps == 1
+    for _ in range(20):
+        (rows,) = loop._sample_batches()
+        assert set(rows.tolist()) <= labelled
+    run = create_run(recipe)
+    train_run(run)
+    assert (run.history["train_loss"] > 0.1).all()
+    assert f"leaves out {pictures - 6} of {pictures} pictures" in capsys.readouterr().out
+    assert (run.manifest["pictures_learned"], run.manifest["pictures_unlabelled"]) == (6, pictures - 6)
+
+
+def test_label_that_weighs_nothing_is_none(coloured: Dataset, folders: Folders) -> None:
+    dataset = relabelled(coloured, labelled_few)
+    recipe = replace(RECIPE, data="coloured", conditions=CONDITIONS[:2])
+    assert len(learned_rows(recipe, dataset)) == 6
+    assert len(learned_rows(replace(recipe, condition_weights=(0.0, 1.0)), dataset)) == 5
+    unlabelled = relabelled(coloured, lambda rows: rows.assign(value_2=rows["value_2"].where(rows["part"] != "train")))
+    assert len(learned_rows(replace(recipe, condition_weights=(0.0, 1.0)), unlabelled)) == 0
+
+
+def test_loss_is_averaged_over_labelled_entries(coloured: Dataset, folders: Folders) -> None:
+    dataset = relabelled(coloured, labelled_few)
+    loop = loop_of(replace(RECIPE, data="coloured", conditions=CONDITIONS[:3], augmentation="none"), dataset, folders)
+    rows = torch.from_numpy(learned_rows(loop.recipe, dataset))
+    inputs, targets, weights = loop._batch(rows)
+    loop.learner.eval()
+    loss = loop._learn(inputs, targets, weights)
+    with torch.inference_mode():
+        scores = logits(loop.learner(inputs))
+    expected = torch.nn.functional.cross_entropy(scores.flatten(0, 1), loop.labels[rows].flatten(), ignore_index=-1)
+    assert int((weights > 0).sum()) == 5 * 3 + 1
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_training_split_without_any_label_is_refused(coloured: Dataset) -> None:
+    relabelled(
+        coloured,
+        lambda rows: rows.assign(**{name: rows[name].where(rows["part"] != "train") for name in LABEL_COLUMNS}),
+    )
+    for conditions in (CONDITIONS, CONDITIONS[:1]):
+        with pytest.raises(ScalpError, match="labels to train on"):
+            create_run(replace(RECIPE, data="coloured", conditions=conditions))
 
 
 @pytest.mark.parametrize("architecture", ["test_efficientnet", "test_resnet"])

@@ -1,6 +1,7 @@
 """Estimates of duration: the arithmetic, and that they hold for this machine and this kind of training alone."""
 
 import math
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +9,8 @@ import pytest
 from conftest import TINY, Folders
 
 from scalp_core import processes
-from scalp_core.data.dataset import Dataset
+from scalp_core.data.dataset import LABEL_COLUMNS, Dataset
+from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs import duration as module
@@ -35,6 +37,17 @@ def test_pictures_over_speed_piece_by_piece(tiny: Dataset) -> None:
     on_pictures = 10 * (learned / SPEED.learned + parts["valid"] / SPEED.graded)
     assert on_pictures < stages["10 epochs"] < on_pictures + 10  # and what an epoch costs beside them
     assert estimate_at(PLAIN, SPEED).seconds == pytest.approx(sum(stages.values()))
+
+
+def test_pictures_without_labels_take_no_time(tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCALP_DATA", str(folders.data))
+    rows = tiny.index.reset_index(drop=True)
+    train = rows.index[rows["part"] == "train"]
+    rows.loc[train[8:], list(LABEL_COLUMNS)] = None
+    shutil.copytree(tiny.folder, folders.data / "tiny")
+    write_dataset(folders.data / "tiny", "synthetic", {}, rows)
+    on_pictures = 10 * (8 / SPEED.learned + (rows["part"] == "valid").sum() / SPEED.graded)
+    assert on_pictures < seconds(PLAIN)["10 epochs"] < on_pictures + 10
 
 
 def test_twice_the_epochs_take_twice_as_long(tiny: Dataset) -> None:

@@ -17,6 +17,7 @@ from conftest import ROOT, TINY, Folders, Trained, processes, until
 
 from scalp_core.architectures import FAMILIES, family
 from scalp_core.data.dataset import NAME, Dataset
+from scalp_core.data.index_writer import write_dataset
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import PROBABILITIES
 from scalp_core.runs.recipe import Recipe
@@ -322,6 +323,45 @@ def test_the_old_design_is_one_flag() -> None:
     }
     assert "sweep-mine-vgg11_bn-pustules-s0" in recipes
     assert len(swept("--per-condition", "--seeds", "3", "--seed", "5")) == 90
+
+
+@pytest.fixture
+def unlabelled(tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dataset "tiny" without a label of pustules, and most of its training pictures without any."""
+    monkeypatch.setenv("SCALP_DATA", str(folders.data))
+    rows = tiny.index.reset_index(drop=True).assign(value_4=None)
+    train = rows.index[rows["part"] == "train"]
+    rows.loc[train[6:], [condition.value for condition in CONDITIONS]] = None
+    shutil.copytree(tiny.folder, folders.data / "tiny")
+    write_dataset(folders.data / "tiny", "synthetic", {}, rows)
+
+
+@pytest.mark.usefixtures("unlabelled")
+def test_condition_without_labels_is_left_out_and_named(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*TINY_FLAGS, "--epochs", "1", "--batch-size", "4"]
+    weights = ["--condition-weights", "1", "2", "3", "4", "5", "6"]
+    run = train._run_of(train._parser().parse_args([*words, *weights]))
+    assert run.recipe.conditions == tuple(c for c in CONDITIONS if c is not Condition.PUSTULES)
+    assert run.recipe.condition_weights == (1, 2, 3, 5, 6)
+    output = capsys.readouterr().out
+    assert "Note: “tiny” has no labels to train and validate on for follicular erythema / pustules" in output
+    assert re.search(r"Warning: Training leaves out \d+ of \d+ pictures, .* learns from 6", output)
+    assert train.main([*words, "--conditions", "pustules"]) == 2
+    assert "value_4" in capsys.readouterr().err
+    some = train._run_of(train._parser().parse_args([*words, "--conditions", "dandruff", "1"]))
+    assert some.recipe.conditions == (Condition.DANDRUFF, Condition.FINE_SCALING)
+    assert "Note:" not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("unlabelled")
+def test_sweep_leaves_out_conditions_without_labels(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*TINY_FLAGS[:2], *TINY_FLAGS[4:], "--architectures", "test_efficientnet", "--plan"]
+    assert sweep.main([*words, "--per-condition"]) == 0
+    output = capsys.readouterr().out
+    assert "follicular erythema / pustules: left out" in output
+    assert "learns from 6" in output
+    assert "5 runs, 0 there, 5 to train" in output
+    assert "-pustules-" not in output
 
 
 def test_ids_of_sweep_stay_apart_however_long_names() -> None:

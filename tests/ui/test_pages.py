@@ -29,6 +29,7 @@ from support.changed_runs import change_recipe, vouch_again
 
 from scalp_core.data.dataset import Dataset, list_datasets, open_dataset
 from scalp_core.data.index_writer import write_dataset
+from scalp_core.errors import Text
 from scalp_core.evaluation import ablation
 from scalp_core.files import is_locked
 from scalp_core.labels import CONDITIONS, Condition
@@ -396,6 +397,20 @@ def test_a_run_in_depth(trained: Trained) -> None:
     assert not {"pause", "cancel", "resume"} & set(actions(at))
 
 
+def test_run_without_export_says_why_and_exports_again(several: Folders) -> None:
+    run, say = find_run("two"), Say("ko")
+    (run.folder / "recipe.json").write_bytes((several.artifacts / "one" / "recipe.json").read_bytes())
+    run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
+    run.write_export_failure(Text("Too *different*.", "너무 *달라요*."))
+    at = assert_healthy(open_page("runs", "ko", run="two"))
+    states = at.main.dataframe[0].value.set_index(say("run"))[say("state")]
+    assert (states["one"], states["two"]) == (State.FINISHED.text("ko"), say("runs_not_exported"))
+    assert any("너무 *달라요*." in text for text in texts(at.main.warning))
+    at = assert_healthy(at.button(key="export-two").click().run(timeout=300))
+    assert find_run("two").exported
+    assert "export" not in actions(at)
+
+
 def test_the_log_is_shown_as_it_is(several: Folders) -> None:
     (several.artifacts / "two" / "log.txt").write_text("<script>alert(1)</script> **loss** 1.0\n")
     assert "<script>alert(1)</script> **loss** 1.0" in texts(assert_healthy(open_page("runs", run="two")).code)
@@ -494,7 +509,7 @@ def submit(at: AppTest) -> AppTest:
 
 def test_form_creates_the_entered_recipe_and_trains(tiny: Dataset, folders: Folders) -> None:
     at = fill(open_page("compare"), " test_efficientnet ")
-    at.sidebar.selectbox(key="retrain_conditions").set_value(Condition("value_2"))
+    at.sidebar.multiselect(key="retrain_conditions").set_value([Condition("value_5"), Condition("value_2")])
     for name, choice in WORDED.items():
         at.sidebar.selectbox(key=f"retrain_{name}").set_value(choice)
     # Another size of pictures was chosen after the weights, which propose one.
@@ -505,7 +520,7 @@ def test_form_creates_the_entered_recipe_and_trains(tiny: Dataset, folders: Fold
     assert run.recipe == Recipe(
         architecture="test_efficientnet",
         data="tiny",
-        conditions=(Condition("value_2"),),
+        conditions=(Condition("value_2"), Condition("value_5")),
         epochs=1,
         image_size=64,
         batch_size=8,
@@ -528,7 +543,7 @@ def test_form_creates_the_entered_recipe_and_trains(tiny: Dataset, folders: Fold
     bad = list_runs()[-1]
     until(lambda: bad.state is State.FAILED and run.finished, 180)
     until(lambda: not is_locked(folders.artifacts / ".runner.lock"))
-    assert list(run.predictions["condition"].unique()) == ["value_2"]
+    assert list(run.predictions["condition"].unique()) == ["value_2", "value_5"]
     for language in LANGUAGES:
         at = open_page("runs", language, run=bad.id)
         sentence = bad.error[0](language)
@@ -563,6 +578,23 @@ def test_what_cannot_be_trained_is_refused_in_form(
     assert re.search("[가-힣]", message)
     assert list_runs() == []
     assert not (folders.artifacts / ".runner.lock").exists()
+
+
+def test_unlabelled_condition_and_pictures_are_named_in_form(several: Folders) -> None:
+    rows = open_dataset("tiny").index.reset_index(drop=True)
+    rows["value_3"] = None
+    rows.loc[rows.index[rows["part"] == "train"][:-4], [c.value for c in CONDITIONS]] = None
+    write_dataset(several.data / "tiny", "synthetic", {}, rows)
+    at = assert_healthy(open_page("compare", data="tiny"))
+    assert any("interfollicular erythema" in text for text in texts(at.sidebar.caption))
+    assert any("learns from 4" in text for text in texts(at.sidebar.warning))
+    with FileLock(several.artifacts / ".runner.lock"):
+        at = assert_healthy(submit(fill(at, "test_efficientnet")))
+        run = list_runs()[-1]
+        run.cancel()
+    assert run.recipe.conditions == tuple(c for c in CONDITIONS if c.value != "value_3")
+    at.sidebar.multiselect(key="retrain_conditions").set_value([Condition("value_3")])
+    assert any("value_3" in text for text in texts(submit(at).sidebar.error))
 
 
 def test_runs_that_cannot_be_written_are_told(tiny: Dataset, folders: Folders, tmp_path: Path) -> None:
@@ -632,7 +664,7 @@ def test_what_will_be_drawn_is_shown_before(trained: Trained) -> None:
     shares = [f"{100 * (labels == grade).mean():.0f}" for grade in range(4)]
     assert list(table.loc[Condition("value_5").text("ko")]) == shares
     assert say("sampled_same") in texts(at.sidebar.caption)
-    at.sidebar.selectbox(key="retrain_conditions").set_value(Condition("value_5"))
+    at.sidebar.multiselect(key="retrain_conditions").set_value([Condition("value_5")])
     at = at.sidebar.selectbox(key="retrain_sampling").set_value("full").run()
     (row,) = at.sidebar.table[0].value.to_numpy().tolist()
     present = sum(share != "0" for share in shares)

@@ -351,7 +351,8 @@ def _show_pareto(selection: ModelSelection, say: Say) -> None:
 
 def _offer_measuring(selection: ModelSelection, say: Say) -> None:
     """Show which models have no time of this machine yet, and a button to measure it."""
-    unknown = [model for model in _measured_models(selection) if model.milliseconds is None]
+    models = [model for model in _measured_models(selection) if model.runs[0].export_failure is None]
+    unknown = [model for model in models if model.milliseconds is None]
     if not unknown:
         return
     st.info(say("cost_unknown", names=Markdown(", ".join(code(model.name) for model in unknown))))

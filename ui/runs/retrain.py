@@ -18,6 +18,7 @@ from scalp_core.runs.queue import active_runs, create_run
 from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_run, finished_runs, list_runs
+from scalp_core.runs.training_labels import left_out_text, unlabelled_text, without_unlabelled
 from ui.access import ask_for_token, change_button
 from ui.feedback import errors, show_pending_toast, toast_after_rerun
 from ui.markdown import Markdown, code, literal, literal_cells
@@ -53,6 +54,7 @@ def _show_form(say: Say, names: list[str]) -> None:
         recipe = _choose_recipe(say, names)
         if recipe.weights.startswith("run:"):
             _show_overlap(recipe, say)
+        _show_unlabelled(recipe, say)
         _show_sampling(recipe, say)
         _show_duration(recipe, say)
         if change_button(
@@ -83,20 +85,13 @@ def _choose_recipe(say: Say, names: list[str]) -> Recipe:
     _follow_page(names)
     data = st.selectbox(say("data_set"), names, key="retrain_data", help=say.plain(SETTING_HELP["data"]))
     epochs = _number("epochs", say)
-    condition = st.selectbox(
-        say("conditions"),
-        ["", *CONDITIONS],
-        format_func=lambda condition: say.of(condition.text) if condition else say("retrain_six"),
-        key="retrain_conditions",
-        help=say.plain(SETTING_HELP["conditions"]),
-    )
-    conditions = (Condition(condition),) if condition else CONDITIONS
+    conditions = _choose_conditions(say)
     learns, loss, sampling = _choice("learns", say), _choice("loss", say), _choice("sampling", say)
     with st.expander(say("retrain_advanced")):
         file, other = _typed("retrain_file", say("retrain_file_help"), say), ""
         if source is None:
             other = _typed("retrain_other", say.plain(SETTING_HELP["architecture"]), say)
-        return Recipe(
+        recipe = Recipe(
             architecture=other or architecture,
             data=data,
             conditions=conditions,
@@ -123,6 +118,20 @@ def _choose_recipe(say: Say, names: list[str]) -> Recipe:
             precision=_choice("precision", say),
             seed=_number("seed", say),
         )
+    return without_unlabelled(recipe)
+
+
+def _choose_conditions(say: Say) -> tuple[Condition, ...]:
+    """Offer and return the conditions to grade; none chosen: all six."""
+    selected = st.multiselect(
+        say("conditions"),
+        CONDITIONS,
+        format_func=lambda condition: say.of(condition.text),
+        key="retrain_conditions",
+        placeholder=say("retrain_six"),
+        help=say.plain(SETTING_HELP["conditions"]),
+    )
+    return tuple(condition for condition in CONDITIONS if condition in selected) or CONDITIONS
 
 
 def _follow_page(names: list[str]) -> None:
@@ -178,7 +187,7 @@ def _choose_condition_weights(conditions: tuple[Condition, ...], say: Say) -> tu
     text = st.text_input(
         say("condition_weights"),
         key="retrain_condition_weights",
-        placeholder="1, 1, 1, 1, 1, 1",
+        placeholder=", ".join("1" for _ in conditions),
         max_chars=100,
         help=f"{say.plain(SETTING_HELP['condition_weights'])}. {say('retrain_weights_help')}",
     )
@@ -232,6 +241,15 @@ def _show_overlap(recipe: Recipe, say: Say) -> None:
     overlap = overlap_before(recipe, open_dataset(recipe.data))
     if text := overlap.text(start_name(recipe.weights, say)):
         (st.warning if overlap.leaks else st.caption)(say.plain(text))
+
+
+def _show_unlabelled(recipe: Recipe, say: Say) -> None:
+    """Show which of all six conditions are left out, and how many pictures, as they have no labels."""
+    all_six = not st.session_state.get("retrain_conditions")
+    if all_six and (note := left_out_text(recipe.data)):
+        st.caption(say.plain(note))
+    if warning := unlabelled_text(recipe):
+        st.warning(say.plain(warning), icon=":material/label_off:")
 
 
 def _show_sampling(recipe: Recipe, say: Say) -> None:

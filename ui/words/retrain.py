@@ -75,8 +75,8 @@ WORDS = {
     "choice_grade_weights_full": Text("balanced", "완전 균형"),
     "condition_weights": Text("Condition weights", "증상별 가중치"),
     "retrain_weights_help": Text(
-        "Six numbers in order, separated by commas; empty: equal.",
-        "여섯 증상 순서대로 쉼표로 구분한 숫자. 비우면 모두 같아요.",
+        "A number for each condition in order, separated by commas; empty: equal.",
+        "증상 순서대로 쉼표로 구분한 숫자. 비우면 모두 같아요.",
     ),
     "mixup": capitalized(terms.MIXUP),
     "ema": capitalized(terms.WEIGHT_AVERAGING),

@@ -8,6 +8,13 @@ WORDS = {
     "runs_none": Text("No runs yet.", "아직 실행이 없어요."),
     "state": Text("State", "상태"),
     "runs_from_synthetic": Text("started from synthetic", "합성 사진으로 학습한 실행에서 시작"),
+    "runs_not_exported": Text("finished, not exported", "완료, 내보내지 못함"),
+    "runs_export": Text("Export again", "다시 내보내기"),
+    "runs_exporting": Text("Exporting …", "내보내는 중 …"),
+    "runs_unlabelled": Text(
+        "Learned from {learned} pictures; left out without a label: {unlabelled}.",
+        "사진 {learned}장으로 학습했고, 라벨이 없어 제외한 사진은 {unlabelled}장이에요.",
+    ),
     "runs_damaged": Text("damaged", "손상됨"),
     "epochs_done": Text("Epochs done", "끝난 에폭"),
     "epochs_planned": Text("Epochs planned", "전체 에폭"),
