@@ -185,7 +185,10 @@ def _with_damaged_weights(runs: Iterable[Run]) -> dict[Run, ScalpError]:
 
 
 def _changed_ns(path: Path) -> int:
-    return path.stat().st_mtime_ns if path.exists() else 0
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:  # missing, or in a folder that may not be read: whoever reads it says so
+        return 0
 
 
 @lru_cache(maxsize=4)

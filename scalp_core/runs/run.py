@@ -640,9 +640,9 @@ class Run:
     @property
     def export_failure(self) -> Text | None:
         """Why a finished run could not be exported and so cannot grade pictures; None where nothing is against it."""
-        return _read_export_failure(
-            self, _changed_ns(self.folder / "manifest.json"), _changed_ns(self._export_facts_path)
-        )
+        if not self.finished:
+            return None
+        return _read_export_failure(self, self.finished_ns, _changed_ns(self._export_facts_path))
 
     def check_exportable(self) -> None:
         """Check that no try to export it has failed.
@@ -894,7 +894,7 @@ def _read_export_failure(run: Run, _finished_ns: int, changed_ns: int) -> Text |
         if facts["weights"] != run.manifest["files"]["model.safetensors"]:
             return None
         return Text(str(facts["failure"]["en"]), str(facts["failure"]["ko"]))
-    except UNREADABLE:  # no failure in it, or damaged: then it is exported again
+    except (*UNREADABLE, ScalpError):  # no failure in it, or damaged: then it is exported again
         return None
 
 

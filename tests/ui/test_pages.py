@@ -67,10 +67,7 @@ def several(tiny_data: Dataset, trained: Trained, tmp_path: Path, monkeypatch: p
     ):
         copied = folders.artifacts / name
         shutil.copytree(trained.run.folder, copied)
-        document = json.loads((copied / "recipe.json").read_text())
-        document["recipe"] |= changes
-        (copied / "recipe.json").write_text(json.dumps(document | requested))
-        Run(copied).write_manifest({key: value for key, value in Run(copied).manifest.items() if key != "files"})
+        change_recipe(Run(copied), changes, **requested)
     # Another opinion: every grade one higher.
     table = pd.read_parquet(folders.artifacts / "two" / "predictions.parquet")
     table[metrics.PROBABILITIES] = table[["p3", "p0", "p1", "p2"]].to_numpy()
@@ -248,7 +245,7 @@ def test_undefined_kappa_is_dash_with_reason(several: Folders) -> None:
     assert len([text for text in texts(at.caption) if reason in text]) == 2
     at = assert_healthy(open_page("compare", data="tiny", condition="value_2", view="best", runs="one"))
     assert any(reason in text for text in texts(at.caption))
-    assert "0.00" not in at.main.dataframe[0].value.loc[1, Say("en")("qwk_valid")]
+    assert "0.00" not in at.main.table[0].value.iloc[1][Say("en")("qwk_valid")]
 
 
 # Compare.
@@ -364,7 +361,9 @@ def test_address_holds_only_what_was_chosen(several: Folders, view: str) -> None
 
 def test_one_damaged_run_leaves_others_in_table(several: Folders) -> None:
     (several.artifacts / "two" / "history.jsonl").write_text("{cut short")
-    at = assert_healthy(open_page("runs", run="one"))
+    at = open_page("runs", run="one")
+    assert not at.exception
+    assert all("history.jsonl of run “two”" in text for text in texts(at.error))
     states = at.main.dataframe[0].value.set_index("run")["state"]
     assert states["two"] == "damaged"
     assert states["one"] == "finished"
@@ -403,7 +402,7 @@ def test_run_without_export_says_why_and_exports_again(several: Folders) -> None
     run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
     run.write_export_failure(Text("Too *different*.", "너무 *달라요*."))
     at = assert_healthy(open_page("runs", "ko", run="two"))
-    states = at.main.dataframe[0].value.set_index(say("run"))[say("state")]
+    states = at.main.dataframe[0].value.set_index("run")["state"]
     assert (states["one"], states["two"]) == (State.FINISHED.text("ko"), say("runs_not_exported"))
     assert any("너무 *달라요*." in text for text in texts(at.main.warning))
     at = assert_healthy(at.button(key="export-two").click().run(timeout=300))
