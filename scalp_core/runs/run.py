@@ -886,15 +886,15 @@ def _read_serving(
 
 
 @lru_cache(maxsize=1024)
-def _read_export_failure(run: Run, _finished_ns: int, changed_ns: int) -> Text | None:
-    if not changed_ns:
+def _read_export_failure(run: Run, finished_ns: int, changed_ns: int) -> Text | None:
+    if not finished_ns or not changed_ns:
         return None
     try:
         facts = read_sealed_json(run.folder / "export.json")
         if facts["weights"] != run.manifest["files"]["model.safetensors"]:
             return None
         return Text(str(facts["failure"]["en"]), str(facts["failure"]["ko"]))
-    except (*UNREADABLE, ScalpError):  # no failure in it, or damaged: then it is exported again
+    except (ScalpError, *UNREADABLE):  # no failure in it, or damaged: it is exported again, or the manifest is told of
         return None
 
 
