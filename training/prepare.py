@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ from scalp_core.paths import data_folder
 from scalp_core.runs.ancestry import learned_pictures
 from scalp_core.runs.store import find_run
 from scalp_core.synthetic.aihub_export import check_folder, write_aihub_tree
-from scalp_core.synthetic.generate import PRIORS, make_dataset
+from scalp_core.synthetic.generate import PRIORS, is_rendered, make_dataset
 from scalp_core.terms import singular
 from training import demo
 from training.command_line import Bar, explained
@@ -228,14 +229,19 @@ def _write_tree(dataset: Dataset, options: argparse.Namespace) -> None:
 
 
 def _make_demo(options: argparse.Namespace) -> None:
-    """Make the demonstration dataset; one of an older version stays, so that an update never stops a start."""
+    """Make the demonstration dataset; one that an earlier version rendered is rendered anew."""
+    folder = data_folder() / demo.NAME
     try:
-        _make(options)
+        return _make(options)
     except ScalpError as error:
-        if error.code != "name_taken" or not (data_folder() / demo.NAME / "index.parquet").is_file():
+        if error.code not in ("name_taken", "damaged_dataset") or not is_rendered(folder):
             raise
-        print(f"Dataset “{demo.NAME}” was made by another version and is kept; the shipped runs were judged on a new")
-        print(f"one and are not compared with it. To renew it, remove {data_folder() / demo.NAME} and start again.")
+    print(f"Dataset “{demo.NAME}” is of an earlier version, or damaged. Its pictures are rendered anew.")
+    earlier = folder.with_name(f".{demo.NAME}-before")  # a removal that is cut short leaves no half dataset
+    shutil.rmtree(earlier, ignore_errors=True)
+    folder.rename(earlier)
+    shutil.rmtree(earlier)
+    return _make(options)
 
 
 def _report(dataset: Dataset) -> None:

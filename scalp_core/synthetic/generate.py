@@ -30,7 +30,7 @@ from scalp_core.data.index_writer import write_dataset
 from scalp_core.data.quality import ImageMeasures, measure, measure_columns
 from scalp_core.data.splits import PART_SHARES, split_groups
 from scalp_core.errors import ScalpError
-from scalp_core.files import TEMPORARY, UNREADABLE, sweep
+from scalp_core.files import TEMPORARY, UNREADABLE, read_json, sweep
 from scalp_core.labels import CONDITIONS, META, Condition
 from scalp_core.parallel import cores, no_progress, parallel_map
 from scalp_core.paths import data_folder
@@ -40,6 +40,7 @@ from scalp_core.synthetic.drawing.scene import CASTS, CONFUSERS, HAIR_COLOURS, C
 from scalp_core.synthetic.label_noise import CLEAN_COLUMNS, SEVERITY_COLUMNS, clean_grades, draw_labels
 
 # Raised whenever the same seed gives other names, labels or pixels than before.
+_GENERATOR = "scalp_core.synthetic.generate"
 GENERATOR_VERSION = 2
 
 MIN_IMAGES = 16
@@ -191,7 +192,7 @@ def make_dataset(
     judged = _evaluation_images(images, evaluation)
     _check(images, judged, prior)
     settings: dict[str, object] = {
-        "generator": "scalp_core.synthetic.generate",
+        "generator": _GENERATOR,
         "version": GENERATOR_VERSION,
         "images": images,
         "evaluation": judged,
@@ -208,6 +209,16 @@ def make_dataset(
         pictures = plan_pictures(images, seed, evaluation=judged, prior=prior)
         measured = _render_all(folder, pictures, seed, processes or cores(), progress or no_progress)
         return _write_index(folder, settings, pictures, measured)
+
+
+def is_rendered(folder: Path) -> bool:
+    """Return whether a folder holds pictures that this program rendered, in whichever version, whole or in part."""
+    if (folder / MAKING).is_file():
+        return True
+    try:
+        return bool(read_json(folder / "dataset.json")["made"]["generator"] == _GENERATOR)
+    except (*UNREADABLE, LookupError, TypeError):
+        return False
 
 
 def _write_index(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from conftest import Folders
 from support.aihub_tree import build_tree, csv_table, folders_tree, jpeg
 
 from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, open_dataset
+from scalp_core.data.index_writer import write_dataset
 from training import prepare
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -43,6 +45,34 @@ def test_synthetic_end_to_end(tmp_path: Path) -> None:
         assert part in output
     assert len(list((tmp_path / "small" / "images").glob("*.jpg"))) == int(IMAGES)
     assert "24/24" in errors
+
+
+@pytest.mark.parametrize("damage", ["other version", "no seal", "another's"])
+def test_demonstration_of_earlier_version_is_renewed(
+    damage: str,
+    folders: Folders,
+    tiny_data: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """But never a dataset of the same name that this program did not render."""
+    monkeypatch.setattr(prepare.demo, "IMAGES", 24)
+    monkeypatch.setattr(prepare.demo, "EVALUATION", 8)
+    shutil.copytree(tiny_data.folder, folders.data / "demo")
+    index, facts = folders.data / "demo" / "index.parquet", folders.data / "demo" / "dataset.json"
+    if damage == "no seal":
+        index.write_bytes(index.read_bytes().replace(b"sealed-sha256:", b"plain-sha-256:"))
+    if damage == "another's":
+        write_dataset(facts.parent, "import", {}, open_dataset("demo").index.reset_index(drop=True))
+    code = prepare.main(["demo", "--processes", "1"])
+    if damage == "another's":
+        assert code == 2
+        assert open_dataset("demo").kind == "import"
+    else:
+        assert code == 0
+        assert "rendered anew" in capsys.readouterr().out
+        assert open_dataset("demo").images == 24
+        assert [path.name for path in folders.data.iterdir() if path.is_dir()] == ["demo"]
 
 
 def test_a_mistake_is_a_sentence(
