@@ -84,7 +84,7 @@ def signature(path: Path) -> Signature | None:
     """Return the signature of a file; None where there is none."""
     try:
         stat = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return Signature(stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns)
 

@@ -20,11 +20,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import Folders, Trained
+from conftest import Folders, Trained, promote_everywhere
 from fastapi.testclient import TestClient
 from filelock import FileLock
 from support.aihub_tree import build_tree
 from support.app_driver import open_page, page_text
+from support.prediction_tables import reach_floor
 from support.rest_client import image_form
 from support.sharpness_gate import write_sharpness_gate
 from support.training_fixtures import RECIPE, assert_same_outcome, train_run
@@ -416,7 +417,7 @@ def grades_of(run: Run, picture: bytes) -> list[tuple[int, tuple[float, ...]]]:
 
 
 def test_a_damaged_point_is_fitted_again_and_named(trained: Trained, tiny: Dataset, folders: Folders) -> None:
-    run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "rotten")))
+    run = promote_everywhere(Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "rotten"))))
     before = grades_of(run, trained.picture)
     put(run.operating_point_path, b"{")
     assert grades_of(run, trained.picture) == before, "the same fit of the same predictions"
@@ -434,7 +435,7 @@ def test_a_damaged_point_is_fitted_again_and_named(trained: Trained, tiny: Datas
 
 def test_run_with_damaged_weights_never_answers(trained: Trained, folders: Folders) -> None:
     for name in ("rotten", "whole"):
-        shutil.copytree(trained.run.folder, folders.artifacts / name)
+        reach_floor(Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / name))))
     rotten, (condition, *_) = Run(folders.artifacts / "rotten"), trained.run.recipe.conditions
     promote(condition, rotten)
     put(rotten.weights_path, flip(rotten.weights_path.read_bytes(), 0))

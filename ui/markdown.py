@@ -1,6 +1,7 @@
 """Markdown and plain text: nearly every element of Streamlit shows Markdown, and what comes from outside is none."""
 
 import re
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -27,6 +28,11 @@ def literal(text: object) -> Markdown:
         return text
     pieces = _SEAM.split(" ".join(str(text).split()))
     return Markdown(_LIST_OR_LINE.sub(r"\1\\\2", _NOTHING.join(_SIGN.sub(r"\\\g<0>", piece) for piece in pieces)))
+
+
+def bullets(sentences: Iterable[Markdown]) -> Markdown:
+    """Return Markdown with a line for each sentence."""
+    return Markdown("\n".join(f"* {sentence}" for sentence in sentences))
 
 
 def code(name: str) -> Markdown:

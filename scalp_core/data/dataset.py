@@ -255,7 +255,7 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         require_seal(path)
         yield
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise
     except (ArrowException, *UNREADABLE) as error:
         raise _damaged_dataset(path.parent.name, error) from error
@@ -350,7 +350,7 @@ def open_dataset(name: str) -> Dataset:
     check_name(name)
     folder = data_folder() / name
     path = folder / "index.parquet"
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         return _open(folder)
     names = ", ".join(path.parent.name for path in sorted(data_folder().glob("*/index.parquet"))) or "–"
     raise ScalpError(

@@ -187,7 +187,7 @@ def _with_damaged_weights(runs: Iterable[Run]) -> dict[Run, ScalpError]:
 def _changed_ns(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
-    except OSError:  # missing, or in a folder that may not be read: whoever reads it says so
+    except OSError:  # missing, or in a folder that may not be read: an error where it is read
         return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, Folders, Trained, with_all_pixels
+from conftest import ROOT, Folders, Trained, promote_everywhere, with_all_pixels
 from scipy.special import softmax
 from sklearn.metrics import cohen_kappa_score
 
@@ -44,7 +44,7 @@ def run(trained: Trained, judged: Dataset, folders: Folders) -> Run:
     values = json.loads(path.read_text())
     path.write_text(json.dumps(values | {"evaluation_hash": judged.evaluation_hash}))
     with_all_pixels(copy)
-    return copy
+    return promote_everywhere(copy)
 
 
 def way(how: Serving, milliseconds: float, change: float = 0.0, **others: object) -> Candidate:

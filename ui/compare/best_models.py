@@ -36,7 +36,7 @@ def show_best_models(selection: ModelSelection, say: Say) -> None:
     _show_table(selection, valid, test, answering, say)
     for part, compared in {"valid": valid, "test": test}.items():
         if reason := summary.undefined_kappas(compared):
-            st.caption(f"{say.part(part)}: {say.plain(reason)}")
+            st.caption(f"{literal(say.part(part))}: {say.plain(reason)}")
     st.subheader(say("best_for", condition=say.of(selection.condition.text)))
     _show_candidates(selection, valid, test, answering.get(selection.condition), say)
     show_changes(say)

@@ -15,7 +15,7 @@ from scalp_core.runs.champions import logged_elections
 from scalp_core.runs.run import Run
 from ui.access import change_button
 from ui.feedback import toast_after_rerun
-from ui.markdown import Markdown, literal_cells
+from ui.markdown import Markdown, bullets, literal_cells
 from ui.words import Say
 
 
@@ -33,7 +33,7 @@ def show_operating_point(run: Run, say: Say) -> None:
         st.caption(say("point_none", count=MIN_IMAGES))
     warnings = _refusals(run, say) + (_losses(run, say) if run.operating_point.fitted else [])
     if warnings:
-        st.warning("\n".join(f"* {warning}" for warning in warnings), icon=":material/trending_down:")
+        st.warning(bullets(warnings), icon=":material/trending_down:")
     _offer_fit(run, say)
     show_versions(run, say)
 

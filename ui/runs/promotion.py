@@ -17,7 +17,7 @@ from scalp_core.runs.election import score
 from scalp_core.runs.run import Run
 from ui.access import change_button
 from ui.feedback import toast_after_rerun
-from ui.markdown import Markdown, literal
+from ui.markdown import Markdown, bullets, literal
 from ui.words import Say
 
 _FIGURES_OF = ("valid", "test")  # splits
@@ -62,7 +62,7 @@ def show_elections(answering: Mapping[Condition, Champion], say: Say) -> None:
         if condition in latest and _to_announce(latest[condition], answering.get(condition))
     ]
     if sentences:
-        st.info("\n".join(f"* {sentence}" for sentence in sentences), icon=":material/published_with_changes:")
+        st.info(bullets(sentences), icon=":material/published_with_changes:")
 
 
 def _to_announce(change: champions.Change, champion: Champion | None) -> bool:
@@ -92,7 +92,7 @@ def show_undefined(answering: Mapping[Condition, Champion], say: Say) -> None:
             if score(champion.run, condition, part) is None
         }
         if reason := explain_undefined(truths):
-            st.caption(f"{say.part(part)}: {say.plain(reason)}")
+            st.caption(f"{literal(say.part(part))}: {say.plain(reason)}")
 
 
 def show_verdict(run: Run, say: Say) -> None:
