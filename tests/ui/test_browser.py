@@ -26,6 +26,7 @@ from scalp_core.inference import predict
 from scalp_core.labels import CONDITIONS, Condition, Severity
 from scalp_core.metrics import metrics
 from scalp_core.runs.run import Run
+from scalp_core.seals import write_sealed_json
 from scalp_core.synthetic.label_noise import truth_of
 from ui.shell import PAGES
 from ui.words import Say
@@ -417,7 +418,7 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
     expect(side.get_by_text(f"Last: {run.id}: finished")).to_be_visible()  # without touching anything
     assert run.finished
     visitor.go("/Compare?lang=en&data=tiny")
-    visitor.tab.get_by_test_id("stMultiSelect").get_by_role("combobox").click()
+    visitor.tab.get_by_test_id("stMain").get_by_test_id("stMultiSelect").get_by_role("combobox").click()
     visitor.tab.get_by_role("option", name=run.id).or_(
         visitor.tab.locator(f'[aria-label*="{run.id}"]')
     ).first.wait_for()
@@ -567,10 +568,14 @@ def test_every_page_fits_its_screen(
 
 @pytest.fixture
 def hostile(server: Server) -> Iterator[Run]:
-    """While it lasts there are two more runs, a damaged one among them, of names that try to be markup."""
+    """While it lasts there are two more runs, a damaged one and one that answers, of names that try to be markup."""
     made = hostile_run(Run(server.artifacts / "tiny"), server.artifacts)
     damaged = damaged_run(server.artifacts)
+    pins = server.artifacts / "champions.json"
+    before = pins.read_bytes()
+    write_sealed_json(pins, {condition.value: made.id for condition in CONDITIONS})
     yield made
+    pins.write_bytes(before)
     for folder in (made.folder, damaged):
         shutil.rmtree(folder)
 
