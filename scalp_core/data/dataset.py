@@ -268,8 +268,8 @@ def _damaged_dataset(name: str, error: Exception) -> ScalpError:
         "damaged_dataset",
         f"The index of dataset “{name}” is damaged, or of an earlier version, and the dataset is left out. Restore "
         "index.parquet, or remove the dataset’s folder and import or render it again.",
-        f"“{name}” 데이터셋의 색인이 손상되었거나 이전 버전의 것이어서 목록에서 제외했어요. index.parquet을 복원하거나, "
-        "데이터셋 폴더를 지우고 다시 가져오거나 만드세요.",
+        f"“{name}” 데이터셋의 색인이 손상되었거나 이전 버전의 것이어서 목록에서 제외했어요. index.parquet을 "
+        "복원하거나, 데이터셋 폴더를 지우고 다시 가져오거나 만드세요.",
     )
 
 
@@ -349,7 +349,6 @@ def open_dataset(name: str) -> Dataset:
     """
     check_name(name)
     folder = data_folder() / name
-    path = folder / "index.parquet"
     with suppress(FileNotFoundError, NotADirectoryError):
         return _open(folder)
     names = ", ".join(path.parent.name for path in sorted(data_folder().glob("*/index.parquet"))) or "–"
