@@ -227,6 +227,8 @@ def compare_pairs(
 def train(recipe: "Recipe", run_id: str | None = None) -> "Run":
     """Train a recipe in this process and return the finished run; `scalp-lab train` does so in one of its own.
 
+    Of all six conditions, those that the dataset has no labels for are left out.
+
     Stopped, the run goes on from its last checkpoint when `scalp-lab train --resume ID` is started.
 
     Raises:
@@ -235,8 +237,9 @@ def train(recipe: "Recipe", run_id: str | None = None) -> "Run":
     from scalp_core.learning.train import fit_gate
     from scalp_core.learning.train import train as learn
     from scalp_core.runs import queue
+    from scalp_core.runs.training_labels import without_unlabelled
 
-    run = queue.create_run(recipe, run_id)
+    run = queue.create_run(without_unlabelled(recipe), run_id)
     with run.lock():
         learn(run)
         fit_gate(run)

@@ -19,8 +19,8 @@ from scalp_core.metrics.verdict import Verdict
 from scalp_core.runs.duration import duration, estimate, measure
 from scalp_core.runs.recipe import Recipe
 from training.command_line import explained
-from training.markdown import figure, markdown_table
-from training.train import INTERRUPTED, add_recipe, recipe_of, train_all
+from training.markdown import figure, interval, markdown_table
+from training.train import INTERRUPTED, add_recipe, labelled_recipe, recipe_of, train_all
 
 _FIGURES = (".svg", ".png")
 _HEADINGS = {
@@ -66,8 +66,8 @@ def _ablate(options: argparse.Namespace) -> int:
     seeds = range(options.seeds)
     shared = options.shared or options.altogether
     graded = CONDITIONS if shared else (find_condition(options.condition),)
-    base = recipe_of(options, conditions=graded, seed=seeds[0])
-    base.check()
+    base = labelled_recipe(recipe_of(options, conditions=graded, seed=seeds[0]), sys.stderr)
+    ablation.check(base, base.conditions[0] if options.altogether else find_condition(options.condition))
     only = ablation.end_steps(base) if options.altogether else ()
     print(_plan(base, seeds, only), file=sys.stdout if options.plan else sys.stderr)
     if options.plan:
@@ -177,7 +177,7 @@ def _rows(table: pd.DataFrame, names: Mapping[str, str]) -> list[list[str]]:
 
 def _figure(row: Mapping[str, float], name: str, form: str) -> str:
     value, low, high = (row.get(f"{name}{end}", math.nan) for end in ("", "_low", "_high"))
-    return figure(value, form) if math.isnan(low) else f"{value:{form}} [{low:{form}}, {high:{form}}]"
+    return interval(value, low, high, form)
 
 
 # ---- the printed figure ----

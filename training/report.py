@@ -31,7 +31,7 @@ from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_run, finished_runs
 from scalp_core.synthetic.label_noise import ceiling
 from training.command_line import explained
-from training.markdown import figure, markdown_table
+from training.markdown import figure, interval, markdown_table
 
 _COLUMNS = {
     "quadratic_weighted_kappa": "QWK",
@@ -254,23 +254,15 @@ def _kappa(compared: Comparison, run: Run, condition: Condition) -> str:
     if condition not in run.recipe.conditions:
         return "–"
     estimate = compared.estimate("quadratic_weighted_kappa", run.id, condition)
-    return (
-        figure(estimate.value, ".2f")
-        if math.isnan(estimate.low)
-        else f"{estimate.value:z.2f} [{estimate.low:z.2f}, {estimate.high:z.2f}]"
-    )
+    return interval(estimate.value, estimate.low, estimate.high, "z.2f")
 
 
 def _others(runs: Sequence[Run], milliseconds: Sequence[float], leaking: frozenset[str]) -> str:
     rows = []
     for run, needed in zip(runs, milliseconds, strict=True):
         cells = [_errors(run, condition) for condition in CONDITIONS]
-        rows.append([_name(run, leaking), *cells, f"{run.manifest['parameters'] / 1e6:.1f} M", _time(needed)])
+        rows.append([_name(run, leaking), *cells, f"{run.manifest['parameters'] / 1e6:.1f} M", figure(needed, ".0f")])
     return markdown_table([["AMAE · recall", *_NAMES, "parameters", "ms"], *rows])
-
-
-def _time(milliseconds: float) -> str:
-    return "–" if math.isnan(milliseconds) else f"{milliseconds:.0f}"
 
 
 def _errors(run: Run, condition: Condition) -> str:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import Field, fields
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
@@ -82,11 +82,11 @@ def recipe_of(options: argparse.Namespace, **others: object) -> Recipe:
     return Recipe(**values)
 
 
-def labelled_recipe(recipe: Recipe) -> Recipe:
+def labelled_recipe(recipe: Recipe, file: TextIO | None = None) -> Recipe:
     """Return the recipe without the conditions of all six that its dataset has no labels for, and print which."""
     labelled = without_unlabelled(recipe)
     if labelled != recipe and (note := left_out_text(recipe.data)):
-        print(f"Note: {note.en}")
+        print(f"Note: {note.en}", file=file)
     return labelled
 
 

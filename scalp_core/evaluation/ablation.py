@@ -27,7 +27,7 @@ from scalp_core.paths import artifacts_folder
 from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State, not_writable
-from scalp_core.runs.store import list_runs
+from scalp_core.runs.store import check_recipe, list_runs
 
 PART = "test"
 METRICS = tuple(paired_comparison.Estimates.__dataclass_fields__)
@@ -253,6 +253,17 @@ def _runs_by_recipe(data: str) -> dict[Recipe, Run]:
     states = {run: run.state for run in list_runs() if run.index_hash == index_hash}
     undamaged = [run for run, state in states.items() if state is not State.FINISHED or run.complete]
     return {run.recipe: run for run in sorted(undamaged, key=lambda run: _STATES.index(states[run]), reverse=True)}
+
+
+def check(base: Recipe, condition: Condition) -> None:
+    """Check that the ladder's last step can be trained, and learns the condition that is judged.
+
+    Raises:
+        ScalpError: it cannot; or the dataset has no labels for the condition, which was left out of all six.
+    """
+    check_recipe(base)
+    if condition not in base.conditions:
+        check_recipe(replace(base, conditions=(condition,), condition_weights=()))
 
 
 def end_steps(base: Recipe) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import find_run, list_runs
 from scalp_core.synthetic.generate import plan_pictures
-from training import demo, report, sweep, train
+from training import ablate, demo, report, sweep, train
 
 _PATIENCE = 600.0  # seconds; several processes that import torch, perhaps on a busy machine
 
@@ -362,6 +362,15 @@ def test_sweep_leaves_out_conditions_without_labels(capsys: pytest.CaptureFixtur
     assert "learns from 6" in output
     assert "5 runs, 0 there, 5 to train" in output
     assert "-pustules-" not in output
+
+
+@pytest.mark.usefixtures("unlabelled")
+def test_ablation_leaves_out_conditions_without_labels(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [*TINY_FLAGS[:6], "--image-size", "64", "--plan", "--shared", "--seeds", "1"]
+    assert ablate.main([*words, "--condition", "dandruff"]) == 0
+    assert "follicular erythema / pustules: left out" in capsys.readouterr().err
+    assert ablate.main([*words, "--condition", "pustules"]) == 2
+    assert "“value_4”; it must be conditions for which “tiny” has labels" in capsys.readouterr().err
 
 
 def test_ids_of_sweep_stay_apart_however_long_names() -> None:

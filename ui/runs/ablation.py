@@ -16,6 +16,7 @@ from scalp_core.runs.duration import duration, estimate, measure
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import list_runs
+from scalp_core.runs.training_labels import left_out_text, without_unlabelled
 from ui.access import change_button
 from ui.downloads import show_table
 from ui.feedback import errors, toast_after_rerun
@@ -43,7 +44,9 @@ def _show_ladder(say: Say, names: list[str]) -> None:
     st.caption(say("ablation_note"))
     with errors(say):
         base, condition, seeds = _choose_ladder(say, names)
-        base.check()
+        if len(base.conditions) > 1 and (note := left_out_text(base.data)):
+            st.caption(say.plain(note))
+        ablation.check(base, condition)
         plan = ablation.plan_trainings(base, range(seeds))
         _show_plan(base, seeds, plan, say)
         _show_effects(base, seeds, condition, plan, say)
@@ -104,7 +107,7 @@ def _choose_ladder(say: Say, names: list[str]) -> tuple[Recipe, Condition, int]:
         condition_weights=condition_weights,
         seed=0,
     )
-    return recipe, condition, seeds
+    return without_unlabelled(recipe), condition, seeds
 
 
 def _choose_base(say: Say) -> tuple[str, Recipe]:
