@@ -56,6 +56,7 @@ def _show_table_and_run(say: Say) -> None:
 
 def _heads(say: Say) -> dict[str, str]:
     return {
+        "run": say("run"),
         "state": say("state"),
         "architecture": say("architecture"),
         "dataset": say("data_set"),
@@ -64,7 +65,6 @@ def _heads(say: Say) -> dict[str, str]:
         "epochs": say("epochs_planned"),
         "mean_valid_qwk": say("mean_qwk"),
         "created": say("created"),
-        "run": say("run"),
     }
 
 
