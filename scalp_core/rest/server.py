@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import resource
 import socket
 import sys
@@ -22,11 +23,16 @@ from scalp_core.parallel import ignore_sigint
 
 MAX_WORKERS = 64
 
+LOOP = "scalp_core.rest.server:LongQueueEventLoop"  # imported by every worker for itself
+
 _APPLICATION = "scalp_core.rest.app:api"  # imported by every worker for itself
 _MAX_CONNECTIONS = 512  # of a process, at most
 _ACCEPT_LOG_SECONDS = 60.0
 _STOP_SECONDS = 30  # for requests that are under way
-_MAX_BACKLOG = 256  # connections that wait to be accepted, and that are accepted at once
+_MAX_ACCEPTED = 64  # connections in one turn of the event loop
+_QUEUE = 4096  # connections that wait to be accepted; the system takes fewer where its own limit is lower
+_BEGUN = 2048  # bytes of a body, or of a head, that show that more is coming
+_LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d{1,9})")
 
 _log = logging.getLogger("uvicorn.error")  # uvicorn's own lines go there
 
@@ -48,7 +54,8 @@ def serve(host: str, port: int, workers: int) -> None:
         access_log=False,  # the application has its own, which names no query
         server_header=False,
         proxy_headers=False,
-        backlog=_backlog(),
+        loop=LOOP,
+        backlog=_most_accepted(),
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
     _log.info("Listening on http://%s:%d, %d at work", host, port, workers)
@@ -97,11 +104,24 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
-        listening.listen(_MAX_BACKLOG)
+        listening.listen(_QUEUE)
     except OSError:
         listening.close()
         raise
     return listening
+
+
+class LongQueueEventLoop(asyncio.SelectorEventLoop):
+    """An event loop that lets more connections wait than it accepts in one turn, for which asyncio takes one number.
+
+    Who finds the queue full is not refused: its system asks again after one second, then two, then four.
+    """
+
+    async def create_server(self, *args: Any, **options: Any) -> asyncio.Server:
+        server = await super().create_server(*args, **options)
+        if listening := options.get("sock"):
+            listening.listen(_QUEUE)
+        return server
 
 
 class TimeoutH11Protocol(H11Protocol):
@@ -109,6 +129,8 @@ class TimeoutH11Protocol(H11Protocol):
 
     Attributes:
         head_seconds: from the connection, or the first byte of a later request, to the end of the request's head.
+        hold_seconds: from the first byte of a connection until the application hears of a request that has hardly
+            begun. In a flood of uploads that drip most are closed before, at a tenth of the cost.
         read_seconds: without the client taking any of an answer that waits for it.
         linger_seconds: from the end of an answer to that of a body which the answer did not wait for.
         most_open: connections of this process, WebSockets among them. One more closes the one that has waited longest
@@ -116,6 +138,7 @@ class TimeoutH11Protocol(H11Protocol):
     """
 
     head_seconds = 10.0
+    hold_seconds = 3.0
     read_seconds = 30.0
     linger_seconds = 2.0
     most_open = most_connections()
@@ -124,6 +147,8 @@ class TimeoutH11Protocol(H11Protocol):
     _open: ClassVar[dict[str, dict[asyncio.Transport, "TimeoutH11Protocol"]]] = {}
     _websockets: ClassVar[dict[asyncio.Transport, str]] = {}  # the oldest first, with their addresses
     _address = ""
+    _held: bytes | None = b""  # received, but not handed on yet; None once the first request was
+    _holding: asyncio.TimerHandle | None = None
     _head: asyncio.TimerHandle | None = None
     _reading: asyncio.TimerHandle | None = None
     _lingering: asyncio.TimerHandle | None = None
@@ -139,13 +164,24 @@ class TimeoutH11Protocol(H11Protocol):
         self._watch_head()
 
     def data_received(self, data: bytes) -> None:
+        if self._held is not None:
+            self._held += data
+            if not _has_begun(self._held):
+                self._holding = self._holding or self.loop.call_later(self.hold_seconds, self._hand_on)
+                return
+            data, self._held = self._held, None
         super().data_received(data)
         self._watch_head()
+
+    def _hand_on(self) -> None:
+        if self._held is not None:
+            held, self._held = self._held, None
+            self.data_received(held)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._leave()
-        for timer in (self._head, self._reading, self._lingering):
+        for timer in (self._head, self._holding, self._reading, self._lingering):
             if timer:
                 timer.cancel()
 
@@ -239,6 +275,21 @@ class TimeoutH11Protocol(H11Protocol):
             self.transport.abort()
 
 
+def _has_begun(received: bytes) -> bool:
+    """Return whether a request is complete, waits for us, or has brought enough to be taken for more than a drip.
+
+    It decides when h11 reads the request, not how: all bytes are handed on as they came.
+    """
+    head, end, body = received.partition(b"\r\n\r\n")
+    if not end or len(body) >= _BEGUN:
+        return len(received) >= _BEGUN
+    fields = head.lower()
+    if b"\ntransfer-encoding:" in fields:
+        return body.endswith(b"0\r\n\r\n")
+    length = _LENGTH.search(fields)
+    return not length or len(body) >= int(length[1]) or b"\nexpect:" in fields
+
+
 def _waits_for_client(protocol: H11Protocol) -> bool:
     """Return whether a connection has no whole request at the moment."""
     return protocol.conn.their_state in (h11.IDLE, h11.SEND_BODY)
@@ -265,10 +316,10 @@ def quiet_accept_errors() -> None:
 
 def limit_streamlit_server() -> None:
     """Give the server of Streamlit's runner our limits of connections; the runner hands no such settings on."""
-    limited = partial(uvicorn.Config, http=TimeoutH11Protocol, backlog=_backlog())
+    limited = partial(uvicorn.Config, http=TimeoutH11Protocol, loop=LOOP, backlog=_most_accepted())
     uvicorn.Config = limited  # type: ignore[misc, assignment]
 
 
-def _backlog() -> int:
-    """Return how many connections may wait, which are accepted at once: a burst must not use up the files."""
-    return min(_MAX_BACKLOG, most_connections() // 2)
+def _most_accepted() -> int:
+    """Return how many connections are accepted in one turn: a burst must not use up the files."""
+    return min(_MAX_ACCEPTED, most_connections() // 2)

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import ClassVar
 
 import httpx2 as httpx
@@ -17,11 +17,12 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from scalp_core.rest import app
-from scalp_core.rest.server import TimeoutH11Protocol, listen, quiet_accept_errors
+from scalp_core.rest.server import LOOP, TimeoutH11Protocol, listen, quiet_accept_errors
 
 
 class Hasty(TimeoutH11Protocol):
     head_seconds = 0.5
+    hold_seconds = 0.1
     linger_seconds = 1.0
     read_seconds = 0.5
     undelayed: ClassVar[list[int]] = []  # of each connection, whether Nagle's algorithm is off
@@ -31,14 +32,11 @@ class Hasty(TimeoutH11Protocol):
         self.undelayed.append(transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
 
 
-@pytest.fixture(scope="module")
-def hasty() -> Iterator[int]:
-    """The port of a server in a thread of its own, on a socket made as Streamlit's runner makes it."""
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    listening.listen()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # so that the system takes little of an answer
-    server = uvicorn.Server(uvicorn.Config(app.application(), http=Hasty, log_config=None))
+@contextmanager
+def serving(config: uvicorn.Config, listening: socket.socket | None = None) -> Iterator[int]:
+    """Run a server in a thread of its own; yield its port."""
+    listening = listening or listen("127.0.0.1", 0)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     try:
@@ -47,6 +45,17 @@ def hasty() -> Iterator[int]:
     finally:
         server.should_exit = True
         thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[int]:
+    """The port of a server in a thread of its own, on a socket made as Streamlit's runner makes it."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # so that the system takes little of an answer
+    with serving(uvicorn.Config(app.application(), http=Hasty, log_config=None), listening) as port:
+        yield port
 
 
 def connected(port: int) -> socket.socket:
@@ -135,6 +144,78 @@ def test_a_body_that_ends_after_its_answer_keeps_the_connection(hasty: int) -> N
             time.sleep(2 * Hasty.linger_seconds)
 
 
+UPLOAD = b"POST /api/nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
+
+
+class Patient(TimeoutH11Protocol):
+    head_seconds = 60.0
+    hold_seconds = 30.0
+
+
+@pytest.fixture
+def patient() -> Iterator[tuple[int, list[str]]]:
+    """The port of a server that looks at dripping uploads late, and the paths that its application heard of."""
+    paths: list[str] = []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            paths.append(scope["path"])
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body"})
+
+    with serving(uvicorn.Config(application, http=Patient, log_config=None, lifespan="off")) as port:
+        yield port, paths
+
+
+@pytest.mark.parametrize("body", [b"", b"a", b"a" * 1000], ids=len)
+def test_dripping_uploads_cost_the_application_nothing(patient: tuple[int, list[str]], body: bytes) -> None:
+    port, paths = patient
+    with connected(port) as client:
+        client.sendall(UPLOAD + body)
+        client.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            client.recv(100)
+        assert not paths
+        client.settimeout(20)
+        client.sendall(b"a" * 3000)
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        REQUEST,
+        UPLOAD.replace(b"100000", b"9") + b"a" * 9,
+        UPLOAD.replace(b"Content-Length", b"Expect: 100-continue\r\nContent-Length"),
+        UPLOAD.replace(b"Content-Length: 100000", b"Transfer-Encoding: chunked") + b"1\r\na\r\n0\r\n\r\n",
+    ],
+    ids=["no body", "whole body", "waits for us", "chunks"],
+)
+def test_requests_that_wait_for_us_are_answered_at_once(patient: tuple[int, list[str]], request_: bytes) -> None:
+    with connected(patient[0]) as client:
+        for letter in (request_[:30], request_[30:]):
+            client.sendall(letter)
+            time.sleep(0.05)
+        client.settimeout(10)
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
+def test_more_connections_wait_than_are_accepted_at_once() -> None:
+    """Else the system of the client asks again only after a second."""
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        time.sleep(2)  # the event loop stands still
+
+    config = uvicorn.Config(application, http=Hasty, loop=LOOP, backlog=4, log_config=None, lifespan="off")
+    with serving(config) as port, ExitStack() as opened:
+        opened.enter_context(connected(port)).sendall(REQUEST)
+        time.sleep(0.3)
+        for _ in range(100):
+            client = opened.enter_context(socket.socket())
+            client.settimeout(0.5)
+            client.connect(("127.0.0.1", port))
+
+
 class Crowded(Hasty):
     head_seconds = 60.0
     most_open = 8
@@ -153,16 +234,8 @@ def crowded() -> Iterator[int]:
             await rest(scope, receive, send)
 
     rest = app.application()
-    listening = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(application, http=Crowded, ws="websockets-sansio", log_config=None))
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    try:
-        until(lambda: server.started)
-        yield listening.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(20)
+    with serving(uvicorn.Config(application, http=Crowded, ws="websockets-sansio", log_config=None)) as port:
+        yield port
 
 
 def test_more_connections_than_places_close_those_that_wait(crowded: int) -> None:
