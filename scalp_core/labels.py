@@ -1,4 +1,4 @@
-"""The vocabulary: six conditions, four severities, and the scalp type they add up to.
+"""Six conditions, four severities, and the scalp type they add up to; their names are among the terms.
 
 Conditions are always looked up by key (`value_1` … `value_6`), never by position: lists read from elsewhere come in
 three different orders.
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from unicodedata import normalize
 
+from scalp_core import terms
 from scalp_core.errors import ScalpError, Text
 
 
@@ -23,15 +24,7 @@ class Severity(IntEnum):
 
     @property
     def text(self) -> Text:
-        return _SEVERITY_TEXT[self]
-
-
-_SEVERITY_TEXT = {
-    Severity.NORMAL: Text("normal", "양호"),
-    Severity.MILD: Text("mild", "경증"),
-    Severity.MODERATE: Text("moderate", "중등도"),
-    Severity.SEVERE: Text("severe", "중증"),
-}
+        return terms.SEVERITY_NAMES[self]
 
 
 class Condition(StrEnum):
@@ -56,31 +49,14 @@ class Condition(StrEnum):
 
     @property
     def text(self) -> Text:
-        return _CONDITION_TEXT[self]
+        return terms.CONDITION_NAMES[self.code]
 
-
-_CONDITION_TEXT = {
-    Condition.FINE_SCALING: Text("fine scaling", "미세각질"),
-    Condition.EXCESS_SEBUM: Text("excess sebum", "피지과다"),
-    Condition.ERYTHEMA: Text("interfollicular erythema", "모낭사이홍반"),
-    Condition.PUSTULES: Text("follicular erythema / pustules", "모낭홍반/농포"),
-    Condition.DANDRUFF: Text("dandruff", "비듬"),
-    Condition.HAIR_LOSS: Text("hair loss", "탈모"),
-}
 
 CONDITIONS: tuple[Condition, ...] = tuple(Condition)
 GRADES: tuple[Severity, ...] = tuple(Severity)
 
 # How the names of index columns begin that hold further facts, such as answers of a questionnaire.
 META = "meta_"
-
-# The four views of a head, by the suffix of the file name.
-REGIONS: Mapping[str, Text] = {
-    "TH": Text("top of the head", "정수리"),
-    "LH": Text("left side", "좌측 측두부"),
-    "RH": Text("right side", "우측 측두부"),
-    "BH": Text("back of the head", "후두부"),
-}
 
 
 def find_condition(name: str) -> Condition:

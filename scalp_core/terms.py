@@ -10,6 +10,18 @@ def capitalized(term: Text) -> Text:
     return Text(term.en[:1].upper() + term.en[1:], term.ko)
 
 
+# ---- conditions and severities ----
+
+CONDITION_NAMES = {
+    "fine_scaling": Text("fine scaling", "미세각질"),
+    "excess_sebum": Text("excess sebum", "피지과다"),
+    "erythema": Text("interfollicular erythema", "모낭사이홍반"),
+    "pustules": Text("follicular erythema / pustules", "모낭홍반/농포"),
+    "dandruff": Text("dandruff", "비듬"),
+    "hair_loss": Text("hair loss", "탈모"),
+}
+SEVERITY_NAMES = (Text("normal", "양호"), Text("mild", "경증"), Text("moderate", "중등도"), Text("severe", "중증"))
+
 # ---- data ----
 
 DATASET = Text("dataset", "데이터셋")
@@ -21,6 +33,13 @@ SITE = Text("site", "기관")
 CAPTURE = Text("capture", "촬영")
 CAMERA = Text("device", "기기")  # the microscope
 REGION = Text("region", "부위")
+# The four views of a head, by the suffix of the file name.
+REGIONS = {
+    "TH": Text("top of the head", "정수리"),
+    "LH": Text("left side", "좌측 측두부"),
+    "RH": Text("right side", "우측 측두부"),
+    "BH": Text("back of the head", "후두부"),
+}
 CONDITION = Text("condition", "증상")
 CONDITIONS = Text("conditions", "증상")
 GRADE = Text("grade", "등급")

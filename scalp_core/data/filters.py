@@ -23,7 +23,8 @@ import pyarrow.csv as pa_csv
 
 from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset
 from scalp_core.files import FORMULA_STARTS
-from scalp_core.labels import CONDITIONS, GRADES, META, REGIONS, Condition
+from scalp_core.labels import CONDITIONS, GRADES, META, Condition
+from scalp_core.terms import REGIONS
 
 Rows = npt.NDArray[np.intp]
 Array = TypeVar("Array", bound=npt.NDArray[np.generic])

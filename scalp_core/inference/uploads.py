@@ -13,7 +13,7 @@ from typing import NamedTuple
 from scalp_core.data.aihub import PictureName, picture_name, readable
 from scalp_core.data.image_sources import list_zip_images, read_zip_image
 from scalp_core.errors import ScalpError, Text
-from scalp_core.labels import REGIONS
+from scalp_core.terms import REGIONS
 
 MAX_PICTURES = 100  # of one upload
 MAX_BYTES = 200 * 2**20  # of all its pictures together, unpacked

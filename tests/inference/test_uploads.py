@@ -11,8 +11,8 @@ import pytest
 from scalp_core.errors import ScalpError
 from scalp_core.inference import uploads
 from scalp_core.inference.uploads import group_captures, read_uploads, region
-from scalp_core.labels import REGIONS
 from scalp_core.synthetic.generate import plan_pictures
+from scalp_core.terms import REGIONS
 
 PICTURE = b"\xff\xd8\xff" + bytes(range(256)) * 4  # never decoded here
 

@@ -34,7 +34,8 @@ from scalp_core.data.dataset import LABEL_COLUMNS, Dataset
 from scalp_core.data.index_writer import change_columns, write_dataset
 from scalp_core.data.thumbnails import address, thumbnail_at
 from scalp_core.errors import ScalpError, Text
-from scalp_core.labels import CONDITIONS, REGIONS
+from scalp_core.labels import CONDITIONS
+from scalp_core.terms import REGIONS
 from ui.dataset.gallery import PER_PAGE
 from ui.words import Say
 

@@ -29,9 +29,10 @@ from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.inference import predict, uploads
 from scalp_core.inference.evidence import decided_evidence
 from scalp_core.inference.predict import Answer
-from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, REGIONS
+from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD
 from scalp_core.rest.schemas import predict_all_response
 from scalp_core.runs.run import Run
+from scalp_core.terms import REGIONS
 from ui.diagnose.provenance import api_address, in_powers_of_ten
 from ui.words import Say
 

@@ -14,7 +14,7 @@ from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.charts.decision_charts import METRIC_NAMES, decision_chart
 from scalp_core.data.dataset import Dataset
 from scalp_core.errors import ScalpError
-from scalp_core.labels import GRADES, REGIONS, Condition
+from scalp_core.labels import GRADES, Condition
 from scalp_core.metrics import metrics
 from scalp_core.metrics.grade_sets import COVERAGE
 from scalp_core.metrics.metrics import METRICS, Counts
@@ -40,6 +40,7 @@ from scalp_core.metrics.operating_point import (
 )
 from scalp_core.runs.champions import champions, logged_elections
 from scalp_core.runs.run import Run
+from scalp_core.terms import REGIONS
 from ui.access import change_form_button
 from ui.choices import address_moved, choose, choose_from_list, link_params, settle_address, write_address
 from ui.compare.selection import ModelSelection

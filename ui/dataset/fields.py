@@ -4,7 +4,8 @@ from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.data.aihub import META_ANSWERS, META_FIELDS, official_parts
 from scalp_core.data.dataset import LABEL_COLUMNS
 from scalp_core.data.filters import NONE
-from scalp_core.labels import META, REGIONS, Condition
+from scalp_core.labels import META, Condition
+from scalp_core.terms import REGIONS
 from ui.markdown import Markdown, literal
 from ui.words import Say
 

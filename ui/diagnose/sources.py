@@ -12,7 +12,8 @@ from scalp_core.data.dataset import Dataset
 from scalp_core.data.filters import Filters, grades, labels_of, neighbours, select
 from scalp_core.errors import ScalpError, Text
 from scalp_core.inference import uploads
-from scalp_core.labels import CONDITIONS, REGIONS, Condition
+from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.terms import REGIONS
 from ui.choices import choose, dataset_of_address, write_address
 from ui.components.thumbnail_grid import show_thumbnail_grid
 from ui.words import Say
