@@ -23,15 +23,17 @@ from scalp_core.parallel import ignore_sigint
 
 MAX_WORKERS = 64
 
-LOOP = "scalp_core.rest.server:LongQueueEventLoop"  # imported by every worker for itself
+# Imported by every worker for itself.
+LOOP = "scalp_core.rest.server:LongQueueEventLoop"
+_APPLICATION = "scalp_core.rest.app:api"
 
-_APPLICATION = "scalp_core.rest.app:api"  # imported by every worker for itself
 _MAX_CONNECTIONS = 512  # of a process, at most
 _ACCEPT_LOG_SECONDS = 60.0
 _STOP_SECONDS = 30  # for requests that are under way
 _MAX_ACCEPTED = 64  # connections in one turn of the event loop
 _QUEUE = 4096  # connections that wait to be accepted; the system takes fewer where its own limit is lower
 _BEGUN = 2048  # bytes of a body, or of a head, that show that more is coming
+_HEAD_END = re.compile(rb"\n\r?\n")  # as h11 takes it
 _LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d{1,9})")
 
 _log = logging.getLogger("uvicorn.error")  # uvicorn's own lines go there
@@ -280,14 +282,16 @@ def _has_begun(received: bytes) -> bool:
 
     It decides when h11 reads the request, not how: all bytes are handed on as they came.
     """
-    head, end, body = received.partition(b"\r\n\r\n")
-    if not end or len(body) >= _BEGUN:
+    end = _HEAD_END.search(received)
+    if not end:
         return len(received) >= _BEGUN
-    fields = head.lower()
+    fields, body = received[: end.start()].lower(), received[end.end() :]
+    if len(body) >= _BEGUN or b"\nexpect:" in fields:
+        return True
     if b"\ntransfer-encoding:" in fields:
         return body.endswith(b"0\r\n\r\n")
     length = _LENGTH.search(fields)
-    return not length or len(body) >= int(length[1]) or b"\nexpect:" in fields
+    return not length or len(body) >= int(length[1])
 
 
 def _waits_for_client(protocol: H11Protocol) -> bool:

@@ -188,8 +188,10 @@ def test_dripping_uploads_cost_the_application_nothing(patient: tuple[int, list[
         UPLOAD.replace(b"100000", b"9") + b"a" * 9,
         UPLOAD.replace(b"Content-Length", b"Expect: 100-continue\r\nContent-Length"),
         UPLOAD.replace(b"Content-Length: 100000", b"Transfer-Encoding: chunked") + b"1\r\na\r\n0\r\n\r\n",
+        UPLOAD.replace(b"Content-Length: 100000", b"Transfer-Encoding: chunked\r\nExpect: 100-continue"),
+        REQUEST.replace(b"\r", b""),
     ],
-    ids=["no body", "whole body", "waits for us", "chunks"],
+    ids=["no body", "whole body", "waits for us", "chunks", "chunks that wait for us", "bare line ends"],
 )
 def test_requests_that_wait_for_us_are_answered_at_once(patient: tuple[int, list[str]], request_: bytes) -> None:
     with connected(patient[0]) as client:
