@@ -149,10 +149,11 @@ class Pustule:
         centre: the follicle.
         halo: radius of the red halo about it.
         redness: share, 0–1, of what a fully inflamed one shows.
-        head: middle of the white-yellow dome.
-        dome: radius of the dome, 0 where there is none.
+        head: middle of the droplet.
+        dome: radius of the droplet, 0 where there is none.
         crust: whether dried secretion lies on it.
         phases: two angles that decide how it differs from a circle.
+        clear: whether the droplet is a clear lens; otherwise it is a white-yellow dome.
     """
 
     centre: Points
@@ -162,3 +163,4 @@ class Pustule:
     dome: float
     crust: bool
     phases: Points
+    clear: bool
