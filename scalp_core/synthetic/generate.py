@@ -5,6 +5,7 @@ real ones, so that all that reads the real data can be tried on it; but they are
 """
 
 import json
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -35,13 +36,14 @@ from scalp_core.labels import CONDITIONS, META, Condition
 from scalp_core.parallel import cores, no_progress, parallel_map
 from scalp_core.paths import data_folder
 from scalp_core.seals import read_sealed_json, write_sealed_json
+from scalp_core.synthetic.drawing.canvas import Colour
 from scalp_core.synthetic.drawing.frame import render
-from scalp_core.synthetic.drawing.scene import CASTS, CONFUSERS, HAIR_COLOURS, Camera, Scene
+from scalp_core.synthetic.drawing.scene import CONFUSERS, HAIR_COLOURS, Camera, Cast, Scene
 from scalp_core.synthetic.label_noise import CLEAN_COLUMNS, SEVERITY_COLUMNS, clean_grades, draw_labels
 
 # Raised whenever the same seed gives other names, labels or pixels than before.
 _GENERATOR = "scalp_core.synthetic.generate"
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 
 MIN_IMAGES = 16
 IMAGES_PER_SITE = 50  # where there are images enough for several sites a part
@@ -55,6 +57,11 @@ REGION_OF_FRAME = {2: "TH", 3: "TH", 4: "LH", 5: "RH", 6: "BH"}
 DEVICE_FAMILIES = {"A2LEBJJDE": 0.952, "A1LCAIHDH": 0.039, "A2LCBJCAC": 0.009}
 SECOND_DEVICE_SHARE = 0.4
 USUAL_CAST_SHARE = 0.8  # of the captures of a device; some lamps are moved or set anew
+# L*, a* and b* of healthy skin under the lamps of devices: mean, deviation, and the correlation of L* with a*.
+CAST_MEAN = (67.5, -4.6, 2.7)
+CAST_SPREAD = (4.4, 6.2, 6.2)
+CAST_CORRELATION = -0.5
+HEAD_SPREAD = (1.6, 1.8, 1.8)  # L*, a*, b* from one head to the next under the same lamp
 FIRST_EPOCH_MS, LAST_EPOCH_MS = 1_596_240_000_000, 1_606_780_800_000  # August to November 2020, as the real ones
 # A few real names carry nine digits in place of thirteen (13 of 91,156 files; more often here, so that small sets do).
 NINE_DIGITS_SHARE = 0.003
@@ -92,10 +99,10 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "answers5": ("샴푸", "샴푸, 린스", "샴푸, 트리트먼트, 에센스"),
 }
 
-JPEG = (
-    (cv2.IMWRITE_JPEG_QUALITY, 90),
-    (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420),
-)
+# Devices write JPEG with halved colours (4:2:0), of a quality of their own.
+JPEG_QUALITIES = (88, 100)
+BLACK_MEAN, BLACK_SPREAD = (34.0, 37.0, 23.0), (12.0, 9.0, 9.0)  # red, green, blue where no light comes back
+WHITES = ((222.0, 252.0), (237.0, 251.0), (225.0, 250.0))  # where red, green and blue clip
 CHUNK = 8  # images handed to a worker at once; what is handed out is finished even after Ctrl-C
 # Names the settings of an unfinished dataset; its presence allows to go on in that folder.
 MAKING = "making.json"
@@ -111,7 +118,7 @@ class Site:
     number: int
     serials: tuple[str, ...]
     cameras: tuple[Camera, ...]
-    casts: tuple[int, ...]
+    casts: tuple[Cast, ...]
 
 
 @dataclass(frozen=True)
@@ -134,7 +141,7 @@ class PlannedPicture:
     severities: tuple[float, ...]
     labels: Grades
     camera: Camera
-    cast: int
+    cast: Cast
     direction: float
     hair: str
     confusers: frozenset[str]
@@ -340,12 +347,12 @@ def _assign_parts(pictures: list[PlannedPicture], seed: int) -> list[PlannedPict
 
 def _site(number: int, generator: np.random.Generator) -> Site:
     devices = 2 if generator.random() < SECOND_DEVICE_SHARE else 1
-    balance = generator.normal(0.0, 0.028, 3)
+    balance = generator.normal(0.0, 0.014, 3)
     return Site(
         number,
         tuple(_serial(generator) for _ in range(devices)),
         tuple(_camera(balance, generator) for _ in range(devices)),
-        tuple(int(generator.integers(len(CASTS))) for _ in range(devices)),
+        tuple(_lamp(generator) for _ in range(devices)),
     )
 
 
@@ -355,15 +362,39 @@ def _serial(generator: np.random.Generator) -> str:
 
 
 def _camera(balance: npt.NDArray[np.float64], generator: np.random.Generator) -> Camera:
-    red, green, blue = np.exp(balance + generator.normal(0.0, 0.01, 3))
+    red, green, blue = np.exp(balance + generator.normal(0.0, 0.006, 3))
     return Camera(
         gains=(float(red), float(green), float(blue)),
         gamma=float(generator.uniform(0.92, 1.08)),
         noise=round(float(generator.uniform(1.5, 4.0)), 1),
-        vignette=float(generator.uniform(2.0, 10.0)),
-        blur=float(generator.uniform(0.75, 0.95)),
-        sharpening=float(generator.uniform(0.15, 0.55)),
+        blur=float(generator.uniform(0.8, 1.3)),
+        sharpening=float(generator.uniform(0.1, 0.45)),
+        black=_levels(np.maximum(generator.normal(BLACK_MEAN, BLACK_SPREAD), 0.0)),
+        white=_levels(generator.uniform(*np.transpose(WHITES))),
+        quality=int(generator.integers(JPEG_QUALITIES[0], JPEG_QUALITIES[1] + 1)),
     )
+
+
+def _levels(values: npt.NDArray[np.float64]) -> Colour:
+    red, green, blue = values.tolist()
+    return red, green, blue
+
+
+def _lamp(generator: np.random.Generator) -> Cast:
+    """Draw the cast of one lamp from the spread of real ones."""
+    lightness, a, b = generator.standard_normal(3)
+    lightness = CAST_CORRELATION * a + math.sqrt(1.0 - CAST_CORRELATION**2) * lightness
+    return _cast(*(np.array(CAST_MEAN) + np.array(CAST_SPREAD) * (lightness, a, b)).tolist())
+
+
+def _cast(lightness: float, a: float, b: float) -> Cast:
+    return Cast(f"L {lightness:.0f} a {a:+.0f} b {b:+.0f}", lightness, a, b)
+
+
+def _cast_of_head(lamp: Cast, generator: np.random.Generator) -> Cast:
+    """Return the cast of a lamp on one head: skins differ."""
+    skin = np.array([lamp.lightness, lamp.a, lamp.b]) + generator.normal(0.0, HEAD_SPREAD)
+    return _cast(*skin.tolist())
 
 
 def _pictures_of(
@@ -386,7 +417,8 @@ def _capture(
     """Plan one head at one sitting: the same hair and light, one to five frames of its regions."""
     device = int(generator.integers(len(site.serials)))
     stamp = moment // 10_000 if generator.random() < NINE_DIGITS_SHARE else moment
-    cast = site.casts[device] if generator.random() < USUAL_CAST_SHARE else int(generator.integers(len(CASTS)))
+    lamp = site.casts[device] if generator.random() < USUAL_CAST_SHARE else _lamp(generator)
+    cast = _cast_of_head(lamp, generator)
     hair = str(generator.choice(list(HAIR_COLOURS), p=list(HAIR_COLOURS.values())))
     answers = _answers(hair, generator)
     count = 1 + int(generator.choice(len(CAPTURE_SIZES), p=CAPTURE_SIZES))
@@ -472,13 +504,13 @@ def _draw_grades(region: str, prior: str, generator: np.random.Generator) -> Gra
 def render_picture(picture: PlannedPicture, seed: int) -> npt.NDArray[np.uint8]:
     """Render the frame of one planned picture, (480, 640, 3) RGB."""
     severities = dict(zip(CONDITIONS, picture.severities, strict=True))
-    scene = Scene(severities, CASTS[picture.cast], picture.camera, picture.direction, picture.hair, picture.confusers)
+    scene = Scene(severities, picture.cast, picture.camera, picture.direction, picture.hair, picture.confusers)
     return render(scene, np.random.default_rng([seed, 3, *picture.key]))
 
 
-def encode(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Encode a frame as the JPEG that is written."""
-    flags = [value for flag in JPEG for value in flag]
+def encode(pixels: npt.NDArray[np.uint8], quality: int = JPEG_QUALITIES[1]) -> bytes:
+    """Encode a frame as the JPEG that a device of this `quality` writes."""
+    flags = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
     return cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), flags)[1].tobytes()
 
 
@@ -518,7 +550,7 @@ def _render_one(folder: Path, seed: int, picture: PlannedPicture) -> ImageMeasur
     label = folder / "labels" / f"{picture.stem}.json"
     if label.is_file() and _whole(path):
         return measure(path.read_bytes())
-    encoded = encode(render_picture(picture, seed))
+    encoded = encode(render_picture(picture, seed), picture.camera.quality)
     _write_quickly(path, encoded)
     _write_quickly(label, json.dumps(_label_file(picture, path.name), ensure_ascii=False).encode())
     return measure(encoded)

@@ -10,12 +10,13 @@ from scalp_core.synthetic.drawing.canvas import Pixels
 from scalp_core.synthetic.drawing.confusers import draw_before_lens, draw_stains
 from scalp_core.synthetic.drawing.dandruff import add_plates
 from scalp_core.synthetic.drawing.erythema import redden, vessel_mask
+from scalp_core.synthetic.drawing.glints import draw_glints
 from scalp_core.synthetic.drawing.hair import draw_hair, plan_hair, shade_under_hair
 from scalp_core.synthetic.drawing.pustules import add_halos, draw_pustules, plan_pustules
 from scalp_core.synthetic.drawing.scaling import add_lace
 from scalp_core.synthetic.drawing.scene import Scene
 from scalp_core.synthetic.drawing.sebum import add_gloss, draw_plugs, gloss_mask, wet_skin
-from scalp_core.synthetic.drawing.skin import draw_pores, draw_ticks, skin_surface, soft_skin
+from scalp_core.synthetic.drawing.skin import draw_pores, skin_surface, soft_skin
 
 
 def render(scene: Scene, generator: np.random.Generator) -> Pixels:
@@ -34,7 +35,7 @@ def render(scene: Scene, generator: np.random.Generator) -> Pixels:
     frame = skin_surface(lab, vessel_mask(level[Condition.ERYTHEMA], redness), scene.direction, skin)
     frame = draw_stains(frame, scene.confusers, stains)
     frame = add_lace(frame, level[Condition.FINE_SCALING], hair, lace)
-    draw_ticks(frame, scene.direction, skin)
+    frame = draw_glints(frame, scene.direction, hair, skin)
     draw_pores(frame, hair, skin)
     draw_pustules(frame, pustules, spots)
     draw_plugs(frame, level[Condition.EXCESS_SEBUM], hair, gloss)
