@@ -18,12 +18,15 @@ from scalp_core.synthetic.drawing.canvas import (
     Field,
     Pixels,
     Points,
+    blend,
     blend_spot,
     direction_of,
+    fill,
     noise,
     soft_noise,
+    window,
 )
-from scalp_core.synthetic.drawing.scene import Hair, Scene
+from scalp_core.synthetic.drawing.scene import Follicle, Hair, Scene
 
 # What blood in a vessel leaves of red, green and blue light: nearly all the red. (A fourth number for OpenCV.)
 THROUGH_BLOOD = (0.88, 0.60, 0.67, 1.0)
@@ -53,6 +56,12 @@ BLOTCHES = {34.0: (0.9, 0.8, 1.4), 14.0: (0.6, 0.4, 1.0)}
 # Lighter or darker than the skin in red, green and blue.
 PORE_SHADOW = (-26.0, -32.0, -38.0)
 PORE_COLLAR = (26.0, 25.0, 24.0)
+COLLAR_COLOUR = (232.0, 246.0, 250.0)
+COLLAR_OPACITY = 0.8
+COLLAR_RADIUS = (9.0, 20.0)  # px
+COLLAR_REACH = (1.2, 3.8)  # radians about the pore
+COLLAR_THICKNESS = 0.35  # of the radius, in the middle of the crescent
+COLLAR_POINTS = 12
 PORE_RIM = (54.0, 55.0, 55.0)
 DIMPLE = (-18.0, -27.0, -46.0)
 HOLE = (-80.0, -84.0, -86.0)
@@ -162,15 +171,32 @@ def _plateaus(spacing: float, generator: np.random.Generator) -> Field:
 def draw_pores(frame: Pixels, hair: Hair, generator: np.random.Generator) -> None:
     """Draw a translucent collar about every follicle; an empty one shows a yellowish, shadowed dimple."""
     skin = _skin_colour(frame)
-    shadow, collar, rim = (_tinted(skin, shift) for shift in (PORE_SHADOW, PORE_COLLAR, PORE_RIM))
+    shadow, collar = (_tinted(skin, shift) for shift in (PORE_SHADOW, PORE_COLLAR))
     for follicle in hair.follicles:
         radius, squeeze = generator.uniform(7.0, 11.0), generator.uniform(0.75, 1.0)
-        behind = follicle.centre - direction_of(follicle.angle) * radius * 0.45
         blend_spot(frame, follicle.centre, radius * 1.6, shadow, 0.16, 0.1, squeeze)
-        blend_spot(frame, follicle.centre, radius, collar, 0.36, 0.5, squeeze)
-        blend_spot(frame, behind, radius * 0.42, rim, 0.3, 0.2, squeeze)
+        blend_spot(frame, follicle.centre, radius, collar, 0.3, 0.5, squeeze)
+        _draw_collar(frame, follicle, generator)
         if follicle.empty:
             _draw_dimple(frame, follicle.centre, radius, squeeze)
+
+
+def _draw_collar(frame: Pixels, follicle: Follicle, generator: np.random.Generator) -> None:
+    """Draw the ragged white crescent on one side of a pore, where the skin sticks to the hair."""
+    radius, reach = generator.uniform(*COLLAR_RADIUS), generator.uniform(*COLLAR_REACH)
+    middle = follicle.angle + math.pi + generator.normal(0.0, 0.9)
+    angles = middle + reach * np.linspace(-0.5, 0.5, COLLAR_POINTS)
+    thick = COLLAR_THICKNESS * radius * np.sin(np.linspace(0.0, math.pi, COLLAR_POINTS))
+    out = radius * generator.uniform(0.85, 1.2, COLLAR_POINTS)
+    within = np.maximum(out - thick * generator.uniform(0.3, 1.6, COLLAR_POINTS), 1.0)
+    around = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    outline = np.concatenate([around * out[:, None], (around * within[:, None])[::-1]])
+    rows, columns, _, _ = window(follicle.centre, radius * 1.3 + 2.0, WIDTH, HEIGHT)
+    patch = frame[rows, columns]
+    mask = np.zeros(patch.shape[:2], dtype=np.uint8)
+    if patch.size:
+        fill(mask, outline + follicle.centre - (columns.start, rows.start), (255 * follicle.collar * COLLAR_OPACITY,))
+        blend(patch, COLLAR_COLOUR, cv2.GaussianBlur(mask, (5, 5), 1.0).astype(np.float32) / np.float32(255.0))
 
 
 def _draw_dimple(frame: Pixels, centre: Points, radius: float, squeeze: float) -> None:
