@@ -58,10 +58,11 @@ DEVICE_FAMILIES = {"A2LEBJJDE": 0.952, "A1LCAIHDH": 0.039, "A2LCBJCAC": 0.009}
 SECOND_DEVICE_SHARE = 0.4
 USUAL_CAST_SHARE = 0.8  # of the captures of a device; some lamps are moved or set anew
 # L*, a* and b* of healthy skin under the lamps of devices: mean, deviation, and the correlation of L* with a*.
-CAST_MEAN = (67.5, -4.6, 2.7)
-CAST_SPREAD = (4.4, 6.2, 6.2)
+CAST_MEAN = (69.5, -4.2, 2.7)
+CAST_SPREAD = (2.6, 5.6, 5.6)
 CAST_CORRELATION = -0.5
-HEAD_SPREAD = (1.6, 1.8, 1.8)  # L*, a*, b* from one head to the next under the same lamp
+MOST_STRAY = 2.0  # deviations: no lamp is farther from the mean
+HEAD_SPREAD = (1.4, 1.4, 1.4)  # L*, a*, b* from one head to the next under the same lamp
 FIRST_EPOCH_MS, LAST_EPOCH_MS = 1_596_240_000_000, 1_606_780_800_000  # August to November 2020, as the real ones
 # A few real names carry nine digits in place of thirteen (13 of 91,156 files; more often here, so that small sets do).
 NINE_DIGITS_SHARE = 0.003
@@ -101,8 +102,10 @@ ANSWERS: dict[str, tuple[str, ...]] = {
 
 # Devices write JPEG with halved colours (4:2:0), of a quality of their own.
 JPEG_QUALITIES = (88, 100)
-BLACK_MEAN, BLACK_SPREAD = (34.0, 37.0, 23.0), (12.0, 9.0, 9.0)  # red, green, blue where no light comes back
-WHITES = ((222.0, 252.0), (237.0, 251.0), (225.0, 250.0))  # where red, green and blue clip
+# Red, green and blue where no light comes back, and where a channel is full: mean, deviation, least and most.
+BLACK_MEAN, BLACK_SPREAD = (25.0, 28.0, 14.0), (11.0, 9.0, 9.0)
+WHITE_MEAN, WHITE_SPREAD = (235.0, 245.0, 244.0), (7.0, 3.5, 6.0)
+WHITES = ((222.0, 237.0, 225.0), (252.0, 251.0, 250.0))
 CHUNK = 8  # images handed to a worker at once; what is handed out is finished even after Ctrl-C
 # Names the settings of an unfinished dataset; its presence allows to go on in that folder.
 MAKING = "making.json"
@@ -365,12 +368,12 @@ def _camera(balance: npt.NDArray[np.float64], generator: np.random.Generator) ->
     red, green, blue = np.exp(balance + generator.normal(0.0, 0.006, 3))
     return Camera(
         gains=(float(red), float(green), float(blue)),
-        gamma=float(generator.uniform(0.92, 1.08)),
+        gamma=float(generator.uniform(0.95, 1.05)),
         noise=round(float(generator.uniform(1.5, 4.0)), 1),
         blur=float(generator.uniform(0.8, 1.3)),
         sharpening=float(generator.uniform(0.1, 0.45)),
         black=_levels(np.maximum(generator.normal(BLACK_MEAN, BLACK_SPREAD), 0.0)),
-        white=_levels(generator.uniform(*np.transpose(WHITES))),
+        white=_levels(np.clip(generator.normal(WHITE_MEAN, WHITE_SPREAD), *WHITES)),
         quality=int(generator.integers(JPEG_QUALITIES[0], JPEG_QUALITIES[1] + 1)),
     )
 
@@ -382,7 +385,7 @@ def _levels(values: npt.NDArray[np.float64]) -> Colour:
 
 def _lamp(generator: np.random.Generator) -> Cast:
     """Draw the cast of one lamp from the spread of real ones."""
-    lightness, a, b = generator.standard_normal(3)
+    lightness, a, b = np.clip(generator.standard_normal(3), -MOST_STRAY, MOST_STRAY)
     lightness = CAST_CORRELATION * a + math.sqrt(1.0 - CAST_CORRELATION**2) * lightness
     return _cast(*(np.array(CAST_MEAN) + np.array(CAST_SPREAD) * (lightness, a, b)).tolist())
 

@@ -24,8 +24,8 @@ from scalp_core.synthetic.drawing.scene import Camera, Scene
 NOISE_MIDDLE = 24
 # Shares of the noise before it is smoothed, in the lightness and in the colours.
 GRAIN = 1.7
-# The blue channel is the noisiest. The levels of it are smoothed by the halved colours of the JPEG.
-COLOUR_NOISE = (1.1, 0.8, 2.2)
+# Of two colour noises: red against green, and blue against both, without lightness. The blue channel is the noisiest.
+COLOUR_NOISE = np.array([[0.6, 0.0], [-0.31, -0.2], [0.0, 1.7]])
 GRAIN_SIZE = 0.75  # px; devices smooth what they read, so neighbours go together
 FOCUS_SPREAD = 0.12  # px; the distance is never held exactly
 HALO = 1.8  # px, radius of the device's own sharpening
@@ -36,7 +36,7 @@ ASKEW_SHARE = 0.35
 ASKEW_BLUR = (1.2, 2.8)  # px
 ASKEW_RAMP = (0.0, 1.1)  # from the middle towards that side, in halves of the frame
 # Levels between which the tone curve is straight; black and white point bend it below and above.
-TOE, SHOULDER = 70.0, 205.0
+TOE, SHOULDER = 60.0, 205.0
 
 
 def photograph(frame: Pixels, scene: Scene, generator: np.random.Generator) -> Pixels:
@@ -81,8 +81,10 @@ def _moved(frame: Pixels, length: float, angle: float) -> Pixels:
 def _grainy(frame: Pixels, deviation: float, generator: np.random.Generator) -> Pixels:
     """Add fine grain in the lightness and coarser noise in the colours, as the device leaves them after smoothing."""
     grain = cv2.GaussianBlur(_normal((HEIGHT, WIDTH), deviation * GRAIN, generator), (5, 5), GRAIN_SIZE)
-    spots = [_normal((HEIGHT // HALF, WIDTH // HALF), deviation * share, generator) for share in COLOUR_NOISE]
-    coarse = cv2.resize(cv2.merge(spots), (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
+    spots = cv2.merge([_normal((HEIGHT // HALF, WIDTH // HALF), deviation, generator) for _ in range(2)])
+    offsets = NOISE_MIDDLE * (1.0 - COLOUR_NOISE.sum(axis=1, keepdims=True))
+    coloured = cv2.transform(spots, np.hstack([COLOUR_NOISE, offsets]))
+    coarse = cv2.resize(coloured, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
     noise = cv2.add(cv2.merge([grain] * 3), coarse)
     return np.asarray(cv2.addWeighted(frame, 1.0, noise, 1.0, -2.0 * NOISE_MIDDLE), dtype=np.uint8)
 

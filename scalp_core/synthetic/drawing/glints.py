@@ -30,7 +30,9 @@ WHITE: Colour = (232.0, 246.0, 250.0)
 COUNT, COUNT_SPREAD = 400.0, 0.5  # a frame: median, lognormal
 MOST = 1500
 AREA, AREA_SPREAD = 11.0, 1.0  # px², lognormal
-ELONGATION, ELONGATION_SPREAD = 2.0, 0.45  # length by width, lognormal
+ELONGATION, ELONGATION_SPREAD = 2.2, 0.45  # length by width, lognormal
+# From frame to frame, lognormal: whether a skin sparkles in dots or in lines, small or large.
+KIND_SPREAD, SIZE_SPREAD = 0.35, 0.35
 WIDTHS = (1.5, 5.0)  # px
 CROSSING = (0.5, 0.9)  # radians from the skin lines to either of the two directions of the strokes
 ASTRAY = 0.35  # radians, their deviation
@@ -80,8 +82,9 @@ def _about_roots(hair: Hair, generator: np.random.Generator) -> Field:
 def _strokes(middles: Points, direction: float, generator: np.random.Generator) -> Points:
     """Return outlines of strokes that taper to both ends, as OpenCV takes them: (n, 2 × POINTS, 2) whole numbers."""
     count = len(middles)
-    areas = AREA * np.exp(AREA_SPREAD * generator.standard_normal(count))
-    elongations = ELONGATION * np.exp(ELONGATION_SPREAD * generator.standard_normal(count))
+    kind, size = np.exp(np.array([KIND_SPREAD, SIZE_SPREAD]) * generator.standard_normal(2))
+    areas = AREA * size * np.exp(AREA_SPREAD * generator.standard_normal(count))
+    elongations = ELONGATION * kind * np.exp(ELONGATION_SPREAD * generator.standard_normal(count))
     widths = np.clip(np.sqrt(areas / (0.75 * elongations)), *WIDTHS)
     lengths = np.minimum(areas / (0.75 * widths), 12.0 * widths)
     crossing = generator.uniform(*CROSSING) * generator.choice((-1.0, 1.0), count)

@@ -48,19 +48,21 @@ SLOTS = (-0.5, 0.5, 1.5, -1.5)  # where they leave it, side by side
 MARGIN = 14.0  # px from the border to the outermost pore
 # Radians by which the hairs of a frame differ in direction: median and lognormal deviation, least and most.
 SPREAD, SPREAD_SPREAD, SPREADS = 0.5, 0.5, (0.15, 1.1)
+FULL_SPREAD = 0.3  # so many hairs have been combed
 PARTED_HEADS, PARTED = 0.15, (0.45, 0.9)  # radians to either side of a parting
 CURLY_HEADS = 0.1
 CROSSING_HAIRS = (0, 4)  # hairs that lie at any angle
+CLING = (0.3, 1.3)  # how widely the hairs of a pore fan out, from head to head
 ROOTS = (20.0, 60.0)  # px of a root that are seen through the skin
 COLLARS = (0.25, 1.0)  # how white the rim of a pore is
 
 # As the centre of a shaft reflects it, by the names of scene.HAIR_COLOURS: a hair lies anywhere between two of them. The
 # lamp is bluish, so black is greenish. A grey head has white hairs between dark ones.
 PALETTES: dict[str, tuple[Colour, ...]] = {
-    "black": ((34, 38, 30), (46, 49, 38), (56, 58, 48)),
-    "dark_brown": ((50, 48, 38), (70, 62, 48), (44, 46, 37)),
-    "brown": ((76, 66, 50), (62, 56, 44), (92, 78, 58)),
-    "grey": ((46, 48, 38), (64, 62, 52)),
+    "black": ((24, 28, 20), (36, 40, 30), (48, 50, 40)),
+    "dark_brown": ((42, 40, 31), (64, 57, 44), (36, 38, 30)),
+    "brown": ((72, 62, 47), (56, 50, 39), (88, 74, 55)),
+    "grey": ((36, 38, 29), (58, 56, 47)),
 }
 PALE: tuple[Colour, ...] = ((168, 174, 164), (206, 210, 200), (184, 172, 136))  # white hairs, and a blond one
 PALE_SHARE = (0.15, 0.6)  # of the hairs of a grey head
@@ -93,7 +95,7 @@ class Growth:
         turning: radians by which their direction turns over half of the frame, across and down.
         parted: radians by which they leave a parting to either side, 0 without one.
         bend, bend_spread: radians by which a hair turns over its length, mean and deviation.
-        cling: 1, and less where oil holds them together.
+        cling: how widely the hairs of a pore part, less where oil holds them together.
         pale: share of white hairs.
         blurred: share of hairs above the focus.
     """
@@ -141,9 +143,11 @@ def plan_hair(severity: float, scene: Scene, generator: np.random.Generator) -> 
 def _growth(severity: float, scene: Scene, generator: np.random.Generator) -> Growth:
     width = at_severity(severity, HAIR_WIDTH) * math.exp(0.07 * generator.standard_normal())
     bend, regrown = generator.normal(0.0, 0.25), max(0.0, generator.uniform(-150.0, 260.0))
-    cling = 1.0 - 0.22 * float(scene.severities[Condition.EXCESS_SEBUM])
+    cling = generator.uniform(*CLING) * (1.0 - 0.22 * float(scene.severities[Condition.EXCESS_SEBUM]))
     dye, dyed = DYES[int(generator.integers(len(DYES)))], scene.hair == "dyed"
     spread = float(np.clip(SPREAD * math.exp(SPREAD_SPREAD * generator.standard_normal()), *SPREADS))
+    if "full_of_hair" in scene.confusers:
+        spread = min(spread, FULL_SPREAD)
     parting, curls, mixing, blur = generator.random(4)
     parted, pale = generator.uniform(*PARTED), generator.uniform(*PALE_SHARE)
     return Growth(
@@ -321,7 +325,7 @@ def shade_under_hair(lab: Field, hair: Hair) -> None:
     deep = cv2.GaussianBlur(roots, (0, 0), 1.7).astype(np.float32) / 255.0
     shadow = cv2.GaussianBlur(cast, (0, 0), 1.3).astype(np.float32) / 255.0
     lab[..., 0] -= 16.0 * deep + 15.0 * shadow
-    lab[..., 2] -= 9.0 * deep
+    lab[..., 2] += 2.5 * shadow - 9.0 * deep
     lab[..., 1] *= 1.0 - 0.35 * deep
 
 

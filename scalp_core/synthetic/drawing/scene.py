@@ -50,8 +50,8 @@ class Camera:
     noise: float = 3.0
     blur: float = 1.0
     sharpening: float = 0.25
-    black: Colour = (34.0, 37.0, 23.0)
-    white: Colour = (238.0, 246.0, 246.0)
+    black: Colour = (25.0, 28.0, 14.0)
+    white: Colour = (235.0, 245.0, 244.0)
     quality: int = 95
 
 

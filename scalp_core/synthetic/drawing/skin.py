@@ -40,18 +40,18 @@ FINE_PLATEAU = 6.5
 FURROW_WIDTH = 1.7  # px of half size
 RELIEF_CONTRAST = (0.0, 0.014)  # share of the lightness
 RELIEF_ASTRAY = 0.7  # radians between the skin lines and a right angle to the hair, deviation
-MOTTLE_CONTRAST = 0.008
-GRAIN_CONTRAST = 0.012
+MOTTLE_CONTRAST = 0.005
+GRAIN_CONTRAST = 0.010
 
 # Variations of L*, a* and b* within a frame: the covariance of the part that is neither tilt nor middle, its deviation
 # from frame to frame (lognormal), px of its cells and their weights.
-SLOW_COVARIANCE = ((8.5, -1.2, -1.3), (-1.2, 4.5, 1.4), (-1.3, 1.4, 4.5))
+SLOW_COVARIANCE = ((9.5, -1.2, -2.6), (-1.2, 3.6, 1.2), (-2.6, 1.2, 4.8))
 SLOW_STRENGTH = 0.3
 SLOW_CELLS, SLOW_SHARES = (230.0, 110.0), (0.8, 0.6)
 MIDDLE_LIGHTNESS, MIDDLE_A, MIDDLE_B = 4.0, (0.0, 8.0), (4.0, 2.6)  # from the middle to the corners
 TILT, TILT_COLOUR = (1.0, 8.0), (2.0, 2.5)  # over half of the frame, in L*; in a* and b*
 # Finer mottling: L*, a* and b* by px of its cells.
-BLOTCHES = {34.0: (0.9, 0.8, 1.4), 14.0: (0.6, 0.4, 1.0)}
+BLOTCHES = {34.0: (0.7, 0.5, 1.4), 14.0: (0.4, 0.25, 1.3)}
 
 # Lighter or darker than the skin in red, green and blue.
 PORE_SHADOW = (-26.0, -32.0, -38.0)
@@ -80,7 +80,7 @@ def soft_skin(scene: Scene, generator: np.random.Generator) -> Field:
     # Blood and pigment shine through unevenly: blotches of hue without an edge, hardly lighter or darker.
     for size, (lightness, a, b) in BLOTCHES.items():
         hue, blue = soft_noise(generator, size), soft_noise(generator, size)
-        lab[..., 0] += np.float32(-0.6 * lightness) * blue + np.float32(0.8 * lightness) * soft_noise(generator, size)
+        lab[..., 0] += np.float32(-0.9 * lightness) * blue + np.float32(0.4 * lightness) * soft_noise(generator, size)
         lab[..., 1] += np.float32(a) * hue
         lab[..., 2] += np.float32(b) * (np.float32(0.25) * hue + np.float32(0.97) * blue)
     return lab
