@@ -5,7 +5,6 @@ real ones, so that all that reads the real data can be tried on it; but they are
 """
 
 import json
-import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -57,12 +56,12 @@ REGION_OF_FRAME = {2: "TH", 3: "TH", 4: "LH", 5: "RH", 6: "BH"}
 DEVICE_FAMILIES = {"A2LEBJJDE": 0.952, "A1LCAIHDH": 0.039, "A2LCBJCAC": 0.009}
 SECOND_DEVICE_SHARE = 0.4
 USUAL_CAST_SHARE = 0.8  # of the captures of a device; some lamps are moved or set anew
-# L*, a* and b* of healthy skin under the lamps of devices: mean, deviation, and the correlation of L* with a*.
+# L*, a* and b* of healthy skin under the lamps of devices: mean, deviation, and correlations.
 CAST_MEAN = (69.5, -4.2, 2.7)
-CAST_SPREAD = (2.6, 5.6, 5.6)
-CAST_CORRELATION = -0.5
-MOST_STRAY = 2.0  # deviations: no lamp is farther from the mean
-HEAD_SPREAD = (1.4, 1.4, 1.4)  # L*, a*, b* from one head to the next under the same lamp
+CAST_SPREAD = (2.0, 5.6, 5.6)
+CAST_CORRELATION = ((1.0, -0.5, -0.2), (-0.5, 1.0, 0.35), (-0.2, 0.35, 1.0))
+MOST_STRAY = 2.4  # deviations: no lamp is farther from the mean
+HEAD_SPREAD = (1.0, 1.4, 1.4)  # L*, a*, b* from one head to the next under the same lamp
 FIRST_EPOCH_MS, LAST_EPOCH_MS = 1_596_240_000_000, 1_606_780_800_000  # August to November 2020, as the real ones
 # A few real names carry nine digits in place of thirteen (13 of 91,156 files; more often here, so that small sets do).
 NINE_DIGITS_SHARE = 0.003
@@ -103,7 +102,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
 # Devices write JPEG with halved colours (4:2:0), of a quality of their own.
 JPEG_QUALITIES = (88, 100)
 # Red, green and blue where no light comes back, and where a channel is full: mean, deviation, least and most.
-BLACK_MEAN, BLACK_SPREAD = (25.0, 28.0, 14.0), (11.0, 9.0, 9.0)
+BLACK_MEAN, BLACK_SPREAD = (22.0, 25.0, 12.0), (11.0, 9.0, 9.0)
 WHITE_MEAN, WHITE_SPREAD = (235.0, 245.0, 244.0), (7.0, 3.5, 6.0)
 WHITES = ((222.0, 237.0, 225.0), (252.0, 251.0, 250.0))
 CHUNK = 8  # images handed to a worker at once; what is handed out is finished even after Ctrl-C
@@ -370,8 +369,8 @@ def _camera(balance: npt.NDArray[np.float64], generator: np.random.Generator) ->
         gains=(float(red), float(green), float(blue)),
         gamma=float(generator.uniform(0.95, 1.05)),
         noise=round(float(generator.uniform(1.5, 4.0)), 1),
-        blur=float(generator.uniform(0.8, 1.3)),
-        sharpening=float(generator.uniform(0.1, 0.45)),
+        blur=float(generator.uniform(0.7, 1.1)),
+        sharpening=float(generator.uniform(0.15, 0.5)),
         black=_levels(np.maximum(generator.normal(BLACK_MEAN, BLACK_SPREAD), 0.0)),
         white=_levels(np.clip(generator.normal(WHITE_MEAN, WHITE_SPREAD), *WHITES)),
         quality=int(generator.integers(JPEG_QUALITIES[0], JPEG_QUALITIES[1] + 1)),
@@ -385,9 +384,9 @@ def _levels(values: npt.NDArray[np.float64]) -> Colour:
 
 def _lamp(generator: np.random.Generator) -> Cast:
     """Draw the cast of one lamp from the spread of real ones."""
-    lightness, a, b = np.clip(generator.standard_normal(3), -MOST_STRAY, MOST_STRAY)
-    lightness = CAST_CORRELATION * a + math.sqrt(1.0 - CAST_CORRELATION**2) * lightness
-    return _cast(*(np.array(CAST_MEAN) + np.array(CAST_SPREAD) * (lightness, a, b)).tolist())
+    stray = np.linalg.cholesky(np.array(CAST_CORRELATION)) @ generator.standard_normal(3)
+    stray *= min(1.0, MOST_STRAY / float(np.linalg.norm(stray)))
+    return _cast(*(np.array(CAST_MEAN) + np.array(CAST_SPREAD) * stray).tolist())
 
 
 def _cast(lightness: float, a: float, b: float) -> Cast:

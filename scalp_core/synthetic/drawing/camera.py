@@ -23,9 +23,9 @@ from scalp_core.synthetic.drawing.scene import Camera, Scene
 
 NOISE_MIDDLE = 24
 # Shares of the noise before it is smoothed, in the lightness and in the colours.
-GRAIN = 1.7
+GRAIN = 2.0
 # Of two colour noises: red against green, and blue against both, without lightness. The blue channel is the noisiest.
-COLOUR_NOISE = np.array([[0.6, 0.0], [-0.31, -0.2], [0.0, 1.7]])
+COLOUR_NOISE = np.array([[0.9, 0.0], [-0.46, -0.27], [0.0, 2.3]])
 GRAIN_SIZE = 0.75  # px; devices smooth what they read, so neighbours go together
 FOCUS_SPREAD = 0.12  # px; the distance is never held exactly
 HALO = 1.8  # px, radius of the device's own sharpening
@@ -42,7 +42,7 @@ TOE, SHOULDER = 60.0, 205.0
 def photograph(frame: Pixels, scene: Scene, generator: np.random.Generator) -> Pixels:
     """Return the frame as the device photographs it, whatever the scalp is like."""
     camera = scene.camera
-    blur = max(0.4, camera.blur + generator.normal(0.0, FOCUS_SPREAD))
+    blur = max(0.5, camera.blur + generator.normal(0.0, FOCUS_SPREAD))
     out_of_focus, moved, angle = generator.uniform(*DEFOCUS), generator.uniform(*MOTION), generator.uniform(0, math.pi)
     if "motion" in scene.confusers:
         frame = _moved(frame, moved, angle)
@@ -84,7 +84,7 @@ def _grainy(frame: Pixels, deviation: float, generator: np.random.Generator) -> 
     spots = cv2.merge([_normal((HEIGHT // HALF, WIDTH // HALF), deviation, generator) for _ in range(2)])
     offsets = NOISE_MIDDLE * (1.0 - COLOUR_NOISE.sum(axis=1, keepdims=True))
     coloured = cv2.transform(spots, np.hstack([COLOUR_NOISE, offsets]))
-    coarse = cv2.resize(coloured, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
+    coarse = cv2.resize(coloured, (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST)
     noise = cv2.add(cv2.merge([grain] * 3), coarse)
     return np.asarray(cv2.addWeighted(frame, 1.0, noise, 1.0, -2.0 * NOISE_MIDDLE), dtype=np.uint8)
 

@@ -27,35 +27,35 @@ from scalp_core.synthetic.drawing.canvas import (
 from scalp_core.synthetic.drawing.scene import Hair
 
 WHITE: Colour = (232.0, 246.0, 250.0)
-COUNT, COUNT_SPREAD = 400.0, 0.5  # a frame: median, lognormal
+COUNT, COUNT_SPREAD = 450.0, 0.5  # a frame: median, lognormal
 MOST = 1500
-AREA, AREA_SPREAD = 11.0, 1.0  # px², lognormal
-ELONGATION, ELONGATION_SPREAD = 2.2, 0.45  # length by width, lognormal
+AREA, AREA_SPREAD = 10.0, 1.0  # px², lognormal
+ELONGATION, ELONGATION_SPREAD = 2.8, 0.45  # length by width, lognormal
 # From frame to frame, lognormal: whether a skin sparkles in dots or in lines, small or large.
 KIND_SPREAD, SIZE_SPREAD = 0.35, 0.35
-WIDTHS = (1.5, 5.0)  # px
+WIDTHS = (1.3, 4.5)  # px
 CROSSING = (0.5, 0.9)  # radians from the skin lines to either of the two directions of the strokes
 ASTRAY = 0.35  # radians, their deviation
 SWARM_CELL, SWARMING = 60.0, 1.5  # px; exponent of the noise that gathers them
+FLOCK, FLOCK_SPREAD = 3, 7.0  # strokes that lie together about a place, and px between them
 NEAR_ROOT, ROOT_GAIN = 40.0, (0.0, 2.0)  # px; how many times more there are about roots
 BENT = 0.9  # radians by which a stroke turns, at most: commas
 # Opacities in steps, and how many of the glints have each: most hardly lighten the skin.
-STRENGTHS = (0.22, 0.34, 0.48, 0.66, 0.9)
+STRENGTHS = (0.25, 0.4, 0.56, 0.76, 1.0)
 SHARES = (0.30, 0.29, 0.22, 0.14, 0.05)
 POINTS = 5  # along either side of a stroke
-BLUR = 0.6  # px
 
 
 def draw_glints(frame: Pixels, direction: float, hair: Hair, generator: np.random.Generator) -> Pixels:
     """Return the frame with glints on its skin: short strokes in swarms, most of them about roots."""
-    count = min(MOST, int(COUNT * math.exp(COUNT_SPREAD * generator.standard_normal())))
+    count = min(MOST, int(COUNT * math.exp(COUNT_SPREAD * generator.standard_normal()))) // FLOCK
     outlines = _strokes(_places(count, hair, generator), direction, generator)
     steps = generator.choice(len(STRENGTHS), len(outlines), p=SHARES)
     mask = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
     for step, strength in enumerate(STRENGTHS):
         for part in np.array_split(outlines[steps == step], 2):  # overlapping outlines of one call cancel out
             cv2.fillPoly(mask, list(part), (255 * strength,), cv2.LINE_AA, SHIFT)
-    alpha = cv2.GaussianBlur(mask, (3, 3), BLUR).astype(np.float32) * np.float32(1 / 255)
+    alpha = mask.astype(np.float32) * np.float32(1 / 255)
     return overlay(frame, WHITE, alpha)
 
 
@@ -66,7 +66,8 @@ def _places(count: int, hair: Hair, generator: np.random.Generator) -> Points:
     cells = np.searchsorted(cumulative, generator.random(count) * cumulative[-1], side="right")
     cells = np.minimum(cells, SOFT_WIDTH * SOFT_HEIGHT - 1)
     corner = np.stack([cells % SOFT_WIDTH, cells // SOFT_WIDTH], axis=1)
-    return np.asarray((corner + generator.random((count, 2))) * SOFT)
+    middles = (corner + generator.random((count, 2))) * SOFT
+    return np.asarray(np.repeat(middles, FLOCK, axis=0) + generator.normal(0.0, FLOCK_SPREAD, (FLOCK * count, 2)))
 
 
 def _about_roots(hair: Hair, generator: np.random.Generator) -> Field:
@@ -86,7 +87,7 @@ def _strokes(middles: Points, direction: float, generator: np.random.Generator) 
     areas = AREA * size * np.exp(AREA_SPREAD * generator.standard_normal(count))
     elongations = ELONGATION * kind * np.exp(ELONGATION_SPREAD * generator.standard_normal(count))
     widths = np.clip(np.sqrt(areas / (0.75 * elongations)), *WIDTHS)
-    lengths = np.minimum(areas / (0.75 * widths), 12.0 * widths)
+    lengths = np.minimum(areas / (0.75 * widths), 10.0 * widths)
     crossing = generator.uniform(*CROSSING) * generator.choice((-1.0, 1.0), count)
     angles = direction + math.pi / 2 + crossing + ASTRAY * generator.standard_normal(count)
     bends = BENT * generator.uniform(-1.0, 1.0, count) * np.minimum(1.0, elongations / 3.0)

@@ -39,6 +39,7 @@ FULL_COVERAGE = (0.45, 0.70)  # a frame almost all hair, whatever the scalp belo
 # px, of a typical hair. With tips, vellus hairs and clumps the median over a mask is 7.2 / 6.7 / 5.8 / 5.0 as measured.
 HAIR_WIDTH = (7.5, 7.3, 7.0, 6.6)
 HAIR_WIDTH_SPREAD = (0.18, 0.23, 0.29, 0.32)  # lognormal; heterogeneity is an early sign of thinning
+WIDTH_OF_HEADS = 0.11  # lognormal, from head to head
 UNITS = (9.5, 8.0, 6.5, 5.5)  # pores with hair
 EMPTY_PORES = (0.0, 0.6, 3.0, 6.0)
 VELLUS_HAIRS = (0.0, 1.0, 4.5, 8.0)
@@ -51,8 +52,9 @@ SPREAD, SPREAD_SPREAD, SPREADS = 0.5, 0.5, (0.15, 1.1)
 FULL_SPREAD = 0.3  # so many hairs have been combed
 PARTED_HEADS, PARTED = 0.15, (0.45, 0.9)  # radians to either side of a parting
 CURLY_HEADS = 0.1
+BUNDLES = (0.6, 0.25, 0.15)  # shares of the hairs from outside that come alone, by two, by three
 CROSSING_HAIRS = (0, 4)  # hairs that lie at any angle
-CLING = (0.3, 1.3)  # how widely the hairs of a pore fan out, from head to head
+CLING = (0.15, 1.15)  # how widely the hairs of a pore fan out, from head to head
 ROOTS = (20.0, 60.0)  # px of a root that are seen through the skin
 COLLARS = (0.25, 1.0)  # how white the rim of a pore is
 
@@ -72,7 +74,7 @@ TONE_SPREAD = 0.16  # lognormal, from hair to hair
 # Hairs above the focus: share of the frames that have some, of the hairs there, px of their edges, opacity, and how much
 # wider they look.
 BLURRED_FRAMES, BLURRED_HAIRS = 0.3, 0.3
-BLURRED_EDGE, BLURRED_OPACITY, BLURRED_WIDTH = (4.0, 9.0), (0.45, 0.8), (1.1, 1.6)
+BLURRED_EDGE, BLURRED_OPACITY, BLURRED_WIDTH = (4.0, 7.0), (0.45, 0.8), (1.1, 1.6)
 GREY_LIGHT: Colour = (130, 134, 128)  # what a blurred hair mixes with
 DYES: tuple[Colour, ...] = ((122, 76, 46), (104, 54, 42), (150, 114, 74), (88, 54, 44), (72, 44, 56))  # one a head
 NATURAL: Colour = (44, 37, 35)  # what grows back under a dye
@@ -141,7 +143,7 @@ def plan_hair(severity: float, scene: Scene, generator: np.random.Generator) -> 
 
 
 def _growth(severity: float, scene: Scene, generator: np.random.Generator) -> Growth:
-    width = at_severity(severity, HAIR_WIDTH) * math.exp(0.07 * generator.standard_normal())
+    width = at_severity(severity, HAIR_WIDTH) * math.exp(WIDTH_OF_HEADS * generator.standard_normal())
     bend, regrown = generator.normal(0.0, 0.25), max(0.0, generator.uniform(-150.0, 260.0))
     cling = generator.uniform(*CLING) * (1.0 - 0.22 * float(scene.severities[Condition.EXCESS_SEBUM]))
     dye, dyed = DYES[int(generator.integers(len(DYES)))], scene.hair == "dyed"
@@ -201,7 +203,7 @@ def _shaft(root: Points, angle: float, fan: float, growth: Growth, generator: np
     length = generator.uniform(90, 340) if cut else generator.uniform(420, 1050) * min(1.0, 0.3 + own / 7.0)
     path = arc(root, angle, length, generator, fan, growth.bend, growth.bend_spread)
     widths = own * _profile(length, 0.1 if cut else 0.75)
-    colour, above, edge = _colour(growth, generator), bool(generator.random() < 0.4), 1.8 + generator.exponential(0.6)
+    colour, above, edge = _colour(growth, generator), bool(generator.random() < 0.4), 1.5 + generator.exponential(0.6)
     hair = Shaft(path, widths, colour, above, edge, 0.95, growth.regrown, NATURAL)
     return _blurred(hair, growth, generator)
 
@@ -256,12 +258,15 @@ def arc(
 
 
 def _visitors(growth: Growth, generator: np.random.Generator) -> Iterator[Shaft]:
-    """Yield hairs rooted outside the frame, without end; one in six crosses the others."""
+    """Yield hairs rooted outside the frame, without end; one in six crosses the others, some come side by side."""
     while True:
         where, stray = MIDDLE * generator.uniform(0.0, 2.0, 2), 0.7 if generator.random() < 5 / 6 else 2.0
         angle = growth.lean(where) + stray * growth.spread * generator.standard_normal()
         start = where - generator.uniform(420, 560) * direction_of(angle)
-        yield _shaft(start, angle, 0.0, growth, generator)
+        aside = direction_of(angle + math.pi / 2) * growth.width
+        for slot in SLOTS[: 1 + int(generator.choice(len(BUNDLES), p=BUNDLES))]:
+            root, stray = start + aside * (slot * 0.7), 0.03 * generator.standard_normal()
+            yield _shaft(root, angle + stray, 0.0, growth, generator)
 
 
 def _crossing_hairs(growth: Growth, generator: np.random.Generator) -> list[Shaft]:

@@ -48,9 +48,9 @@ class Camera:
     gains: Colour = (1.0, 1.0, 1.0)
     gamma: float = 1.0
     noise: float = 3.0
-    blur: float = 1.0
-    sharpening: float = 0.25
-    black: Colour = (25.0, 28.0, 14.0)
+    blur: float = 0.9
+    sharpening: float = 0.3
+    black: Colour = (22.0, 25.0, 12.0)
     white: Colour = (235.0, 245.0, 244.0)
     quality: int = 95
 

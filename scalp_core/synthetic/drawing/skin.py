@@ -48,10 +48,10 @@ GRAIN_CONTRAST = 0.010
 SLOW_COVARIANCE = ((9.5, -1.2, -2.6), (-1.2, 3.6, 1.2), (-2.6, 1.2, 4.8))
 SLOW_STRENGTH = 0.3
 SLOW_CELLS, SLOW_SHARES = (230.0, 110.0), (0.8, 0.6)
-MIDDLE_LIGHTNESS, MIDDLE_A, MIDDLE_B = 4.0, (0.0, 8.0), (4.0, 2.6)  # from the middle to the corners
+MIDDLE_LIGHTNESS, MIDDLE_A, MIDDLE_B = 4.0, (0.0, 9.0), (5.0, 2.6)  # from the middle to the corners
 TILT, TILT_COLOUR = (1.0, 8.0), (2.0, 2.5)  # over half of the frame, in L*; in a* and b*
 # Finer mottling: L*, a* and b* by px of its cells.
-BLOTCHES = {34.0: (0.7, 0.5, 1.4), 14.0: (0.4, 0.25, 1.3)}
+BLOTCHES = {34.0: (0.7, 0.5, 1.4), 14.0: (0.4, 0.25, 1.2), 8.0: (0.2, 0.2, 0.9)}
 
 # Lighter or darker than the skin in red, green and blue.
 PORE_SHADOW = (-26.0, -32.0, -38.0)
