@@ -108,5 +108,7 @@ def _tones(camera: Camera) -> Pixels:
     """Return tone curve, white balance, black and white point as one look-up table a channel."""
     levels = (np.arange(256) / 255.0) ** camera.gamma * 255.0
     points = zip(camera.gains, camera.black, camera.white, strict=True)
-    curves = [np.interp(levels * gain, (0.0, TOE, SHOULDER, 255.0), (low, TOE, SHOULDER, high)) for gain, low, high in points]
+    curves = [
+        np.interp(levels * gain, (0.0, TOE, SHOULDER, 255.0), (low, TOE, SHOULDER, high)) for gain, low, high in points
+    ]
     return np.round(np.stack(curves, axis=1))[None].astype(np.uint8)

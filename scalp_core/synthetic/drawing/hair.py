@@ -37,7 +37,7 @@ HAIR_COVERAGE = (0.164, 0.111, 0.099, 0.057)
 HAIR_COVERAGE_SPREAD = 0.022  # less than the .05 measured, or the grades would overlap more than a label allows
 FULL_COVERAGE = (0.45, 0.70)  # a frame almost all hair, whatever the scalp below is like
 # px, of a typical hair. With tips, vellus hairs and clumps the median over a mask is 7.2 / 6.7 / 5.8 / 5.0 as measured.
-HAIR_WIDTH = (7.5, 7.3, 7.0, 6.6)
+HAIR_WIDTH = (8.7, 8.5, 8.2, 7.8)
 HAIR_WIDTH_SPREAD = (0.18, 0.23, 0.29, 0.32)  # lognormal; heterogeneity is an early sign of thinning
 WIDTH_OF_HEADS = 0.11  # lognormal, from head to head
 UNITS = (9.5, 8.0, 6.5, 5.5)  # pores with hair
@@ -58,8 +58,8 @@ CLING = (0.15, 1.15)  # how widely the hairs of a pore fan out, from head to hea
 ROOTS = (20.0, 60.0)  # px of a root that are seen through the skin
 COLLARS = (0.25, 1.0)  # how white the rim of a pore is
 
-# As the centre of a shaft reflects it, by the names of scene.HAIR_COLOURS: a hair lies anywhere between two of them. The
-# lamp is bluish, so black is greenish. A grey head has white hairs between dark ones.
+# As the centre of a shaft reflects it, by the names of scene.HAIR_COLOURS: a hair lies anywhere between two of them.
+# The lamp is bluish, so black is greenish. A grey head has white hairs between dark ones.
 PALETTES: dict[str, tuple[Colour, ...]] = {
     "black": ((24, 28, 20), (36, 40, 30), (48, 50, 40)),
     "dark_brown": ((42, 40, 31), (64, 57, 44), (36, 38, 30)),
@@ -71,10 +71,10 @@ PALE_SHARE = (0.15, 0.6)  # of the hairs of a grey head
 RED_BROWN: Colour = (112, 66, 48)
 RED_BROWN_HEADS, RED_BROWN_SHARE = 0.08, 0.2  # heads that have such hairs between others, and how many of their hairs
 TONE_SPREAD = 0.16  # lognormal, from hair to hair
-# Hairs above the focus: share of the frames that have some, of the hairs there, px of their edges, opacity, and how much
-# wider they look.
+# Hairs above the focus: share of the frames that have some, of the hairs there, px of their edges, opacity, and how
+# much wider they look.
 BLURRED_FRAMES, BLURRED_HAIRS = 0.3, 0.3
-BLURRED_EDGE, BLURRED_OPACITY, BLURRED_WIDTH = (4.0, 7.0), (0.45, 0.8), (1.1, 1.6)
+BLURRED_EDGE, BLURRED_OPACITY, BLURRED_WIDTH = (4.0, 7.0), (0.45, 0.8), (1.0, 1.4)
 GREY_LIGHT: Colour = (130, 134, 128)  # what a blurred hair mixes with
 DYES: tuple[Colour, ...] = ((122, 76, 46), (104, 54, 42), (150, 114, 74), (88, 54, 44), (72, 44, 56))  # one a head
 NATURAL: Colour = (44, 37, 35)  # what grows back under a dye
@@ -276,7 +276,7 @@ def _crossing_hairs(growth: Growth, generator: np.random.Generator) -> list[Shaf
         where, angle = MIDDLE * generator.uniform(0.2, 1.8, 2), generator.uniform(0, 2 * math.pi)
         start = where - generator.uniform(100, 420) * direction_of(angle)
         hair = _shaft(start, angle, 0.0, growth, generator)
-        hairs.append(replace(hair, widths=hair.widths * 0.75, above=True))
+        hairs.append(replace(hair, widths=hair.widths * 0.7, above=True))
     return hairs
 
 
@@ -328,8 +328,8 @@ def shade_under_hair(lab: Field, hair: Hair) -> None:
         rise = 2.0 + np.linspace(0.0, 1.0, len(shaft.path))[:, None] ** 1.6 * 6.0
         cv2.polylines(cast, [corners((shaft.path + rise) / SOFT)], False, (150,), thickness, cv2.LINE_AA, SHIFT)
     deep = cv2.GaussianBlur(roots, (0, 0), 1.7).astype(np.float32) / 255.0
-    shadow = cv2.GaussianBlur(cast, (0, 0), 1.3).astype(np.float32) / 255.0
-    lab[..., 0] -= 16.0 * deep + 15.0 * shadow
+    shadow = cv2.GaussianBlur(cast, (0, 0), 1.0).astype(np.float32) / 255.0
+    lab[..., 0] -= 14.0 * deep + 11.5 * shadow
     lab[..., 2] += 2.5 * shadow - 9.0 * deep
     lab[..., 1] *= 1.0 - 0.35 * deep
 
