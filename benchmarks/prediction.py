@@ -175,7 +175,7 @@ def write_pictures(folder: Path, count: int) -> list[Path]:
     """Write synthetic JPEGs of 640 × 480; a few different ones again and again, none the same to the byte."""
     folder.mkdir(parents=True)
     plans = generate.plan_pictures(generate.MIN_IMAGES, _SEED)[: min(count, _DIFFERENT)]
-    files = [generate.encode(generate.render_picture(plan, _SEED)) for plan in plans]
+    files = [generate.encode(generate.render_picture(plan, _SEED), plan.camera.quality) for plan in plans]
     paths = [folder / f"{number:05d}.jpg" for number in range(count)]
     for number, path in enumerate(paths):
         path.write_bytes(files[number % len(files)] + number.to_bytes(4, "big"))  # after the end of the JPEG

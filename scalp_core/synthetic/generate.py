@@ -35,8 +35,9 @@ from scalp_core.labels import CONDITIONS, META, Condition
 from scalp_core.parallel import cores, no_progress, parallel_map
 from scalp_core.paths import data_folder
 from scalp_core.seals import read_sealed_json, write_sealed_json
+from scalp_core.synthetic.drawing.canvas import Colour
 from scalp_core.synthetic.drawing.frame import masks, render
-from scalp_core.synthetic.drawing.scene import CASTS, CONFUSERS, HAIR_COLOURS, Camera, Scene
+from scalp_core.synthetic.drawing.scene import CONFUSERS, HAIR_COLOURS, Camera, Cast, Scene
 from scalp_core.synthetic.label_noise import CLEAN_COLUMNS, SEVERITY_COLUMNS, clean_grades, draw_labels
 from scalp_core.synthetic.version_2 import generate as version_2
 
@@ -56,6 +57,12 @@ REGION_OF_FRAME = {2: "TH", 3: "TH", 4: "LH", 5: "RH", 6: "BH"}
 DEVICE_FAMILIES = {"A2LEBJJDE": 0.952, "A1LCAIHDH": 0.039, "A2LCBJCAC": 0.009}
 SECOND_DEVICE_SHARE = 0.4
 USUAL_CAST_SHARE = 0.8  # of the captures of a device; some lamps are moved or set anew
+# L*, a* and b* of healthy skin under the lamps of devices: mean, deviation, and correlations.
+CAST_MEAN = (69.5, -4.2, 2.7)
+CAST_SPREAD = (2.0, 5.6, 5.6)
+CAST_CORRELATION = ((1.0, -0.5, -0.2), (-0.5, 1.0, 0.35), (-0.2, 0.35, 1.0))
+MOST_STRAY = 2.1  # deviations: no lamp is farther from the mean
+HEAD_SPREAD = (1.0, 1.4, 1.4)  # L*, a*, b* from one head to the next under the same lamp
 FIRST_EPOCH_MS, LAST_EPOCH_MS = 1_596_240_000_000, 1_606_780_800_000  # August to November 2020, as the real ones
 # A few real names carry nine digits in place of thirteen (13 of 91,156 files; more often here, so that small sets do).
 NINE_DIGITS_SHARE = 0.003
@@ -93,10 +100,12 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "answers5": ("샴푸", "샴푸, 린스", "샴푸, 트리트먼트, 에센스"),
 }
 
-JPEG = (
-    (cv2.IMWRITE_JPEG_QUALITY, 90),
-    (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420),
-)
+# Devices write JPEG with halved colours (4:2:0), of a quality of their own.
+JPEG_QUALITIES = (88, 100)
+# Red, green and blue where no light comes back, and where a channel is full: mean, deviation, least and most.
+BLACK_MEAN, BLACK_SPREAD = (22.0, 25.0, 12.0), (11.0, 9.0, 9.0)
+WHITE_MEAN, WHITE_SPREAD = (235.0, 245.0, 244.0), (7.0, 3.5, 6.0)
+WHITES = ((222.0, 237.0, 225.0), (252.0, 251.0, 250.0))
 CHUNK = 8  # images handed to a worker at once; what is handed out is finished even after Ctrl-C
 # Names the settings of an unfinished dataset; its presence allows to go on in that folder.
 MAKING = "making.json"
@@ -112,7 +121,7 @@ class Site:
     number: int
     serials: tuple[str, ...]
     cameras: tuple[Camera, ...]
-    casts: tuple[int, ...]
+    casts: tuple[Cast, ...]
 
 
 @dataclass(frozen=True)
@@ -135,7 +144,7 @@ class PlannedPicture:
     severities: tuple[float, ...]
     labels: Grades
     camera: Camera
-    cast: int
+    cast: Cast
     direction: float
     hair: str
     confusers: frozenset[str]
@@ -347,12 +356,12 @@ def _assign_parts(pictures: list[PlannedPicture], seed: int) -> list[PlannedPict
 
 def _site(number: int, generator: np.random.Generator) -> Site:
     devices = 2 if generator.random() < SECOND_DEVICE_SHARE else 1
-    balance = generator.normal(0.0, 0.028, 3)
+    balance = generator.normal(0.0, 0.014, 3)
     return Site(
         number,
         tuple(_serial(generator) for _ in range(devices)),
         tuple(_camera(balance, generator) for _ in range(devices)),
-        tuple(int(generator.integers(len(CASTS))) for _ in range(devices)),
+        tuple(_lamp(generator) for _ in range(devices)),
     )
 
 
@@ -362,15 +371,39 @@ def _serial(generator: np.random.Generator) -> str:
 
 
 def _camera(balance: npt.NDArray[np.float64], generator: np.random.Generator) -> Camera:
-    red, green, blue = np.exp(balance + generator.normal(0.0, 0.01, 3))
+    red, green, blue = np.exp(balance + generator.normal(0.0, 0.006, 3))
     return Camera(
         gains=(float(red), float(green), float(blue)),
-        gamma=float(generator.uniform(0.92, 1.08)),
+        gamma=float(generator.uniform(0.95, 1.05)),
         noise=round(float(generator.uniform(1.5, 4.0)), 1),
-        vignette=float(generator.uniform(2.0, 10.0)),
-        blur=float(generator.uniform(0.75, 0.95)),
-        sharpening=float(generator.uniform(0.15, 0.55)),
+        blur=float(generator.uniform(0.7, 1.1)),
+        sharpening=float(generator.uniform(0.15, 0.5)),
+        black=_levels(np.maximum(generator.normal(BLACK_MEAN, BLACK_SPREAD), 0.0)),
+        white=_levels(np.clip(generator.normal(WHITE_MEAN, WHITE_SPREAD), *WHITES)),
+        quality=int(generator.integers(JPEG_QUALITIES[0], JPEG_QUALITIES[1] + 1)),
     )
+
+
+def _levels(values: npt.NDArray[np.float64]) -> Colour:
+    red, green, blue = values.tolist()
+    return red, green, blue
+
+
+def _lamp(generator: np.random.Generator) -> Cast:
+    """Draw the cast of one lamp from the spread of real ones."""
+    stray = np.linalg.cholesky(np.array(CAST_CORRELATION)) @ generator.standard_normal(3)
+    stray *= min(1.0, MOST_STRAY / float(np.linalg.norm(stray)))
+    return _cast(*(np.array(CAST_MEAN) + np.array(CAST_SPREAD) * stray).tolist())
+
+
+def _cast(lightness: float, a: float, b: float) -> Cast:
+    return Cast(f"L {lightness:.0f} a {a:+.0f} b {b:+.0f}", lightness, a, b)
+
+
+def _cast_of_head(lamp: Cast, generator: np.random.Generator) -> Cast:
+    """Return the cast of a lamp on one head: skins differ."""
+    skin = np.array([lamp.lightness, lamp.a, lamp.b]) + generator.normal(0.0, HEAD_SPREAD)
+    return _cast(*skin.tolist())
 
 
 def _pictures_of(
@@ -393,7 +426,8 @@ def _capture(
     """Plan one head at one sitting: the same hair and light, one to five frames of its regions."""
     device = int(generator.integers(len(site.serials)))
     stamp = moment // 10_000 if generator.random() < NINE_DIGITS_SHARE else moment
-    cast = site.casts[device] if generator.random() < USUAL_CAST_SHARE else int(generator.integers(len(CASTS)))
+    lamp = site.casts[device] if generator.random() < USUAL_CAST_SHARE else _lamp(generator)
+    cast = _cast_of_head(lamp, generator)
     hair = str(generator.choice(list(HAIR_COLOURS), p=list(HAIR_COLOURS.values())))
     answers = _answers(hair, generator)
     count = 1 + int(generator.choice(len(CAPTURE_SIZES), p=CAPTURE_SIZES))
@@ -493,16 +527,16 @@ def cue_masks(picture: PlannedPicture, seed: int) -> npt.NDArray[np.uint8]:
 def scene_of_picture(picture: PlannedPicture) -> Scene:
     """Return the parameters of the frame of one planned picture."""
     severities = dict(zip(CONDITIONS, picture.severities, strict=True))
-    return Scene(severities, CASTS[picture.cast], picture.camera, picture.direction, picture.hair, picture.confusers)
+    return Scene(severities, picture.cast, picture.camera, picture.direction, picture.hair, picture.confusers)
 
 
 def _pixel_generator(picture: PlannedPicture, seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, 3, *picture.key])
 
 
-def encode(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Encode a frame as the JPEG that is written."""
-    flags = [value for flag in JPEG for value in flag]
+def encode(pixels: npt.NDArray[np.uint8], quality: int = JPEG_QUALITIES[1]) -> bytes:
+    """Encode a frame as the JPEG that a device of this `quality` writes."""
+    flags = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
     return cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), flags)[1].tobytes()
 
 
@@ -542,7 +576,7 @@ def _render_one(folder: Path, seed: int, picture: PlannedPicture) -> ImageMeasur
     label = folder / "labels" / f"{picture.stem}.json"
     if label.is_file() and _whole(path):
         return measure(path.read_bytes())
-    encoded = encode(render_picture(picture, seed))
+    encoded = encode(render_picture(picture, seed), picture.camera.quality)
     _write_quickly(path, encoded)
     _write_quickly(label, json.dumps(_label_file(picture, path.name), ensure_ascii=False).encode())
     return measure(encoded)

@@ -10,12 +10,13 @@ from scalp_core.synthetic.drawing.confusers import draw_before_lens, draw_stains
 from scalp_core.synthetic.drawing.cues import masks_of_cues, plan_cues, streams_of
 from scalp_core.synthetic.drawing.dandruff import draw_flakes
 from scalp_core.synthetic.drawing.erythema import redden
+from scalp_core.synthetic.drawing.glints import draw_glints
 from scalp_core.synthetic.drawing.hair import draw_hair, shade_under_hair
 from scalp_core.synthetic.drawing.pustules import add_halos, draw_pustules
 from scalp_core.synthetic.drawing.scaling import draw_scales
 from scalp_core.synthetic.drawing.scene import Scene
 from scalp_core.synthetic.drawing.sebum import draw_gloss, draw_oil
-from scalp_core.synthetic.drawing.skin import draw_pores, draw_ticks, skin_surface, soft_skin
+from scalp_core.synthetic.drawing.skin import draw_pores, skin_surface, soft_skin
 
 
 def render(scene: Scene, generator: np.random.Generator) -> Pixels:
@@ -31,7 +32,7 @@ def render(scene: Scene, generator: np.random.Generator) -> Pixels:
     frame = draw_stains(frame, scene.confusers, streams.stains)
     if cues.scales:
         frame = draw_scales(frame, cues.scales)
-    draw_ticks(frame, scene.direction, streams.skin)
+    frame = draw_glints(frame, scene.direction, cues.hair, streams.skin)
     draw_pores(frame, cues.hair, streams.skin)
     if cues.oil:
         draw_oil(frame, cues.oil)
