@@ -7,6 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+# Pixels of the frames of the microscope. Lengths of randomisation are given in these, whatever the size of the input.
+FRAME_HEIGHT, FRAME_WIDTH = 480, 640
+
 
 def uniform(pictures: int, low: float, high: float, device: torch.device) -> Tensor:
     """Return a uniform random number for each picture, (pictures,)."""
