@@ -23,13 +23,14 @@ _GAIN = (0.88, 1.12)
 _GAMMA = (0.85, 1.2)
 _DARKEST = (10.0, 60.0)  # where a sensor puts the darkest hair
 _BRIGHTEST = (225.0, 255.0)  # where each of its channels clips
-_CONTRAST = (0.75, 1.3)  # what the darkest level may change the contrast by
+_CONTRAST = (0.8, 1.3)  # what the darkest level may change the contrast by
 _HUE = math.radians(8)
 _SATURATION = (0.6, 1.3)
 # Erythema adds 4, 9, 17 to a* of skin at grades 1, 2, 3.
 # L*, a*, b* of the mean of a picture: twice the deviations of real skin at most, and less than half of what severe
 # erythema adds to a*. Without it casts, gains and tone curves add up to lamps that no microscope has.
 _MOST_SHIFT = (12.0, 8.0, 10.0)
+_SOFTNESS = 1.5  # of the bound: few shifts lie at it, and those of a* have a standard deviation of about 5
 _MOST_FIELD_REDDER = 3.5  # of one place against the mean of its picture: less than slight erythema adds
 # The slow field: half of the covariance of L*, a*, b* within a real frame.
 _FIELD_SHARE = 0.5  # of the pictures
@@ -108,7 +109,7 @@ def _gains(mean: Tensor, linear: Tensor, gamma: Tensor) -> Tensor:
     gains = uniform(mean.numel(), *_GAIN, device).view(mean.shape) * (1 + cast).clamp(*_FIELD_GAINS)
     varied = 255 * (gains * linear.clamp(min=1) / 255).pow(gamma)
     most = torch.tensor(_MOST_SHIFT, device=device)
-    shift = torch.clamp((varied - mean) @ torch.linalg.inv(steps).T, -most, most)
+    shift = most * torch.tanh((varied - mean) @ torch.linalg.inv(steps).T / (_SOFTNESS * most))
     return gains * ((mean + shift @ steps.T).clamp(min=1) / varied).pow(1 / gamma)
 
 
