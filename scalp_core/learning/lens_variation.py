@@ -56,7 +56,8 @@ def vary_lens(pixels: Tensor) -> Tensor:
         coloured = response * colour[rows]
         grey = (response * light[rows] - coloured) * luma[rows]
         varied = torch.fft.irfft2(torch.addcmul(grey[:, None], spectrum[rows], coloured[:, None]), s=padded.shape[2:])
-        return varied[:, :, margins[1] : margins[1] + height, margins[0] : margins[0] + width]
+        cropped: Tensor = varied[:, :, margins[1] : margins[1] + height, margins[0] : margins[0] + width]
+        return cropped
 
     varied = filtered(torch.arange(pictures, device=pixels.device), blurring)
     rows = tilted.nonzero()[:, 0]
