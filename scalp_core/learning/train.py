@@ -21,7 +21,7 @@ from scalp_core.learning.checkpoints import load_network
 from scalp_core.learning.export import write_export
 from scalp_core.learning.head_only import HeadOnly, averaged_features
 from scalp_core.learning.loop import GRADED_PARTS, SEED_STEP, Inputs, Loop
-from scalp_core.learning.network import Network, adopt, build, weights_source
+from scalp_core.learning.network import Network, adopt, build, strides_in, weights_source
 from scalp_core.learning.pixel_cache import cached_pixels
 from scalp_core.learning.reporter import Reporter, Stopped
 from scalp_core.metrics import operating_point
@@ -71,7 +71,7 @@ def train(run: Run, at_once: int | None = None) -> None:
     reporter.report("grading", loop.epochs_done, 1.0, None)
     predictions = loop.grade_parts(GRADED_PARTS)
     if isinstance(loop.judged, HeadOnly):
-        loop.judged.copy_to(network.head)
+        loop.judged.copy_to(network.heads)
     else:
         network.load_state_dict(loop.best)
     facts = _facts(loop, network, loop.seconds_before + time.monotonic() - started)
@@ -130,7 +130,8 @@ def _start(run: Run, dataset: Dataset, reporter: Reporter) -> tuple[Network, Inp
     recipe = run.recipe
     going_on = run.checkpoint_path.exists() and run.preprocessing_whole
     if going_on and recipe.learns == "everything":  # its own weights: nothing is downloaded twice
-        network, _ = build(recipe.architecture, len(recipe.conditions), recipe.image_size, "none")
+        strides = strides_in(run.checkpoint_path)
+        network, _ = build(recipe.architecture, len(recipe.conditions), recipe.image_size, "none", strides)
         network.normalise(run.preprocessing)
         return network, cached_pixels(dataset, run.preprocessing, reporter.prepared), ""
     network, preprocessing, weights_used = _initial_network(recipe)
@@ -163,7 +164,7 @@ def _loop(run: Run, network: Network, dataset: Dataset, pixels: Inputs, weights_
     if recipe.learns != "head":
         return Loop(run, recipe, network, network.layers(), dataset, pixels, device)
     features = averaged_features(network, dataset, pixels, weights_used, run.preprocessing, reporter)
-    head = HeadOnly(network.head, features[dataset.index["part"] == "train"]).to(device)
+    head = HeadOnly(network.heads, features[dataset.index["part"] == "train"]).to(device)
     one_layer = dict.fromkeys(dict(head.named_parameters()), 0)
     return Loop(run, recipe, head, one_layer, dataset, features[:, None, None], device)
 
