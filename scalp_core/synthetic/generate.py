@@ -35,13 +35,13 @@ from scalp_core.labels import CONDITIONS, META, Condition
 from scalp_core.parallel import cores, no_progress, parallel_map
 from scalp_core.paths import data_folder
 from scalp_core.seals import read_sealed_json, write_sealed_json
-from scalp_core.synthetic.drawing.frame import render
+from scalp_core.synthetic.drawing.frame import masks, render
 from scalp_core.synthetic.drawing.scene import CASTS, CONFUSERS, HAIR_COLOURS, Camera, Scene
 from scalp_core.synthetic.label_noise import CLEAN_COLUMNS, SEVERITY_COLUMNS, clean_grades, draw_labels
 from scalp_core.synthetic.version_2 import generate as version_2
 
 # Raised whenever the same seed gives other names, labels or pixels than before.
-_GENERATOR = "scalp_core.synthetic.generate"
+GENERATOR = "scalp_core.synthetic.generate"
 GENERATOR_VERSION = 3
 
 MIN_IMAGES = 16
@@ -199,7 +199,7 @@ def make_dataset(
     judged = _evaluation_images(images, evaluation)
     _check(images, judged, prior)
     settings: dict[str, object] = {
-        "generator": _GENERATOR,
+        "generator": GENERATOR,
         "version": GENERATOR_VERSION,
         "images": images,
         "evaluation": judged,
@@ -223,7 +223,7 @@ def is_rendered(folder: Path) -> bool:
     if (folder / MAKING).is_file():
         return True
     try:
-        return bool(read_json(folder / "dataset.json")["made"]["generator"] == _GENERATOR)
+        return bool(read_json(folder / "dataset.json")["made"]["generator"] == GENERATOR)
     except (*UNREADABLE, LookupError, TypeError):
         return False
 
@@ -478,9 +478,26 @@ def _draw_grades(region: str, prior: str, generator: np.random.Generator) -> Gra
 
 def render_picture(picture: PlannedPicture, seed: int) -> npt.NDArray[np.uint8]:
     """Render the frame of one planned picture, (480, 640, 3) RGB."""
+    return render(scene_of_picture(picture), _pixel_generator(picture, seed))
+
+
+def cue_masks(picture: PlannedPicture, seed: int) -> npt.NDArray[np.uint8]:
+    """Return how strongly each condition's cue covers each pixel of a planned picture, 0–255.
+
+    Returns:
+        (6, 480, 640), in order of CONDITIONS; drawn from the same parameters and random numbers as its frame.
+    """
+    return masks(scene_of_picture(picture), _pixel_generator(picture, seed))
+
+
+def scene_of_picture(picture: PlannedPicture) -> Scene:
+    """Return the parameters of the frame of one planned picture."""
     severities = dict(zip(CONDITIONS, picture.severities, strict=True))
-    scene = Scene(severities, CASTS[picture.cast], picture.camera, picture.direction, picture.hair, picture.confusers)
-    return render(scene, np.random.default_rng([seed, 3, *picture.key]))
+    return Scene(severities, CASTS[picture.cast], picture.camera, picture.direction, picture.hair, picture.confusers)
+
+
+def _pixel_generator(picture: PlannedPicture, seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, 3, *picture.key])
 
 
 def encode(pixels: npt.NDArray[np.uint8]) -> bytes:

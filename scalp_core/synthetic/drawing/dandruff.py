@@ -1,6 +1,7 @@
 """Dandruff: opaque flakes of several thin layers, lying on skin and hair, with crumbs about them."""
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -54,18 +55,28 @@ CAST, CAST_ON_FLAKES = 0.28, 0.4  # share of 255 that a flake takes from the ski
 TINT = 0.15  # how much of the light's colour, as the skin shows it, the flakes take
 
 
-def add_plates(frame: Pixels, severity: float, hair: Hair, above: Pixels, generator: np.random.Generator) -> Pixels:
+@dataclass(frozen=True, eq=False)
+class Flakes:
+    """The flakes of a frame, full size: whole layers, and their thickness once worn, in steps of 8 bits."""
+
+    layers: Pixels
+    thickness: Pixels
+
+
+def plan_flakes(severity: float, hair: Hair, generator: np.random.Generator) -> Flakes | None:
+    """Plan the flakes; None where there are none."""
+    shapes, grain = generator.spawn(2)
+    layers = _layers(severity, hair, shapes)
+    return Flakes(layers, _worn(layers, grain)) if layers.any() else None
+
+
+def draw_flakes(frame: Pixels, flakes: Flakes, above: Pixels) -> Pixels:
     """Draw flakes with a relief and a soft shadow, under the shafts of the mask `above`."""
-    flakes, grain = generator.spawn(2)
-    layers = _layers(severity, hair, flakes)
-    if not layers.any():
-        return frame
-    thickness = _worn(layers, grain)
     free = cv2.bitwise_not(above)
-    opacity = cv2.multiply(cv2.LUT(thickness, OPACITY), free, scale=1 / 255.0**2, dtype=cv2.CV_32F)
-    shadow = cv2.multiply(_shadow(layers, 2.2, CAST), free, scale=1 / 255.0)
+    opacity = cv2.multiply(cv2.LUT(flakes.thickness, OPACITY), free, scale=1 / 255.0**2, dtype=cv2.CV_32F)
+    shadow = cv2.multiply(_shadow(flakes.layers, 2.2, CAST), free, scale=1 / 255.0)
     darker = cv2.subtract(frame, cv2.merge([shadow] * 3))
-    flaky = _flaky(thickness, _shadow(above, 1.6, CAST_ON_FLAKES), frame[::16, ::16].mean(axis=(0, 1)))
+    flaky = _flaky(flakes.thickness, _shadow(above, 1.6, CAST_ON_FLAKES), frame[::16, ::16].mean(axis=(0, 1)))
     return np.asarray(cv2.blendLinear(flaky, darker, opacity, np.float32(1.0) - opacity), dtype=np.uint8)
 
 

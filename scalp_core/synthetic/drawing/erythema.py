@@ -1,6 +1,7 @@
 """Erythema between the follicles: red fields and vessels."""
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -29,19 +30,32 @@ TURN = 0.27  # radians between the steps of a vessel
 STEPS = 14
 
 
-def redden(lab: Field, severity: float, generator: np.random.Generator) -> None:
-    """Add the diffuse red field between the follicles, with soft borders."""
+@dataclass(frozen=True, eq=False)
+class Redness:
+    """The redness of a frame: what is added to a* (quarter size), and its vessels (full size, 0–1; None if none)."""
+
+    rise: Field
+    vessels: Field | None
+
+
+def plan_redness(severity: float, generator: np.random.Generator) -> Redness:
+    """Plan the diffuse red field between the follicles, with soft borders, and its vessels."""
     field = 0.7 * soft_noise(generator, 130) + 0.45 * soft_noise(generator, 48)
     edge = threshold(field, at_severity(severity, ERYTHEMA_AREA))
     patches = smoothstep(field, edge - 1.0, edge + 1.0)
     patches = np.asarray(cv2.GaussianBlur(patches, (0, 0), 5.0), dtype=np.float32)
-    redness = at_severity(severity, ERYTHEMA_REDNESS) * (0.16 + 0.84 * patches)
-    lab[..., 1] += redness
-    lab[..., 2] += redness * 0.16
-    lab[..., 0] -= redness * 0.28
+    rise = np.float32(at_severity(severity, ERYTHEMA_REDNESS)) * (0.16 + 0.84 * patches)
+    return Redness(np.asarray(rise, dtype=np.float32), _vessels(severity, generator))
 
 
-def vessel_mask(severity: float, generator: np.random.Generator) -> Field | None:
+def redden(lab: Field, redness: Redness) -> None:
+    """Add the red field to the colours of the skin."""
+    lab[..., 1] += redness.rise
+    lab[..., 2] += redness.rise * 0.16
+    lab[..., 0] -= redness.rise * 0.28
+
+
+def _vessels(severity: float, generator: np.random.Generator) -> Field | None:
     """Return thin winding vessels that branch and taper, some deep and blurred, 0–1; None if there are none."""
     visible = np.clip((severity - generator.uniform(*TREES_SHOW, TREES)) / 0.5, 0.0, 1.0)
     if not visible.any():

@@ -50,6 +50,14 @@ EDGE = (RIM * (1.0 - smoothstep(DISTANCE, 0.9, 2.2))).astype(np.uint8)
 LINE = (CRACK * (1.0 - smoothstep(DISTANCE, 0.6, 1.5))).astype(np.uint8)
 
 
+@dataclass(frozen=True, eq=False)
+class Scales:
+    """The scales of a frame: their opacity, 0–1, and the light that they take from the skin; both full size."""
+
+    opacity: Field
+    shade: Pixels
+
+
 @dataclass(frozen=True)
 class Layer:
     """The horny layer at half size.
@@ -66,11 +74,11 @@ class Layer:
     patchy: Field
 
 
-def add_lace(surface: Pixels, severity: float, hair: Hair, generator: np.random.Generator) -> Pixels:
-    """Draw plates with lifted edges, cracks between those about to lift, collars about the follicles."""
+def plan_scales(severity: float, hair: Hair, generator: np.random.Generator) -> Scales | None:
+    """Plan plates with lifted edges, cracks between those about to lift, collars about the follicles; None if none."""
     lifted = at_severity(severity, LIFTED)
     if lifted < MIN_LIFTED:
-        return surface
+        return None
     plates, rings = generator.spawn(2)
     layer = _horny_layer(hair, plates)
     edge = threshold(layer.readiness, lifted)
@@ -80,8 +88,13 @@ def add_lace(surface: Pixels, severity: float, hair: Hair, generator: np.random.
     white = cv2.max(cv2.max(white, _cracks(layer, edge)), _collars(severity, hair, rings))
     opacity = np.minimum(white, np.uint8(MAX_OPACITY)).astype(np.float32)
     opacity *= np.float32(at_severity(severity, STRENGTH) / 255.0)
-    shade = cv2.convertScaleAbs(cv2.subtract(LEVEL, relief), alpha=SHADE)
-    return overlay(np.asarray(cv2.subtract(surface, cv2.merge([shade] * 3)), dtype=np.uint8), WHITE, opacity)
+    return Scales(opacity, cv2.convertScaleAbs(cv2.subtract(LEVEL, relief), alpha=SHADE))
+
+
+def draw_scales(frame: Pixels, scales: Scales) -> Pixels:
+    """Draw the scales over the skin."""
+    darker = cv2.subtract(frame, cv2.merge([scales.shade] * 3))
+    return overlay(np.asarray(darker, dtype=np.uint8), WHITE, scales.opacity)
 
 
 def _horny_layer(hair: Hair, generator: np.random.Generator) -> Layer:

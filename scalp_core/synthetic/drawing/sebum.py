@@ -66,7 +66,7 @@ class Oil:
     gloss: Field
 
 
-def gloss_mask(severity: float, hair: Hair, generator: np.random.Generator) -> Oil:
+def plan_oil(severity: float, hair: Hair, generator: np.random.Generator) -> Oil:
     """Return the oil of a frame: bumps of the skin shine where the film reaches them, without hard edges."""
     # Oily hairs lie otherwise than dry ones, so there may be more or fewer: that must not move the film.
     pores, strands, lie, bumps = generator.spawn(4)
