@@ -186,6 +186,7 @@ def measure(options: argparse.Namespace) -> None:
         image_size=options.image_size,
         batch_size=options.batch_size,
         precision="full",
+        augmentation="standard",  # as much as the plain loops do
     )
     _, preprocessing = build(recipe.architecture, len(recipe.conditions), recipe.image_size, recipe.weights)
     started = time.perf_counter()

@@ -7,7 +7,7 @@ states, and a resumed training repeats exactly the steps of an uninterrupted one
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +29,7 @@ from scalp_core.learning.checkpoints import State, copy_state, read_checkpoint, 
 from scalp_core.learning.losses import loss_of
 from scalp_core.learning.memory import fewer_at_once
 from scalp_core.learning.network import logits
+from scalp_core.learning.randomise import randomise
 from scalp_core.learning.reporter import Reporter, Stopped
 from scalp_core.memory_budget import out_of_memory
 from scalp_core.metrics import metrics
@@ -42,6 +43,11 @@ GRADED_PARTS = ("valid", "calib", "test")
 SEED_STEP = 10_007  # between recipe seeds; more than a training has epochs, so no two epochs share a seed
 _GRADED_AT_ONCE = 64
 _UNLABELLED = -1
+_AUGMENTATIONS: dict[str, Callable[[Tensor], Tensor] | None] = {
+    "none": None,
+    "standard": augment,
+    "randomised": randomise,
+}
 
 Inputs = npt.NDArray[np.uint8] | npt.NDArray[np.float32]  # (images, height, width, channels): pixels, or features
 
@@ -82,6 +88,7 @@ class Loop:
             torch.from_numpy(grade_weights(learned, recipe.grade_weights, sampling)).float() * by_condition[:, None]
         )
         self.loss = loss_of(recipe.loss)
+        self.augment = _AUGMENTATIONS[recipe.augmentation_of(self.dataset.synthetic)]
         self.steps = max(1, len(learned) // recipe.batch_size)
         self.optimizer = torch.optim.AdamW(_parameter_groups(self.learner, self.layers, recipe), lr=recipe.lr)
         self.schedule = timm.scheduler.CosineLRScheduler(
@@ -188,8 +195,8 @@ class Loop:
         """
         recipe, labels = self.recipe, self.labels[rows]
         inputs = self._inputs(rows.numpy())
-        if recipe.augmentation == "standard" and inputs.shape[1] == 3:
-            inputs = augment(inputs)
+        if self.augment is not None and inputs.shape[1] == 3:  # pixels, not features
+            inputs = self.augment(inputs)
         targets = one_hot(labels.clamp(min=0), len(GRADES)).float()
         weights = (targets * self.weights).sum(dim=-1) * (labels != _UNLABELLED)
         if recipe.mixup:

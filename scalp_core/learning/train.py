@@ -112,6 +112,7 @@ def _facts(loop: Loop, network: Network, seconds: float) -> dict[str, Any]:
         "pictures_learned": len(loop.parts["train"]),
         "pictures_unlabelled": int((loop.dataset.index["part"] == "train").sum()) - len(loop.parts["train"]),
         "at_once": loop.at_once,
+        "augmentation": loop.recipe.augmentation_of(loop.dataset.synthetic),
         "weights_used": loop.weights_used,
         "versions": {name: version(name) for name in ("torch", "torchvision", "timm", "onnx", "onnxruntime")},
         "python": platform.python_version(),

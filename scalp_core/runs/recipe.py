@@ -21,7 +21,7 @@ CHOICES = {
     "sampling": ("none", "square_root", "full"),
     "grade_weights": ("none", "square_root", "full"),
     "colours": ("auto", "plain", "whitened"),
-    "augmentation": ("standard", "none"),
+    "augmentation": ("auto", "standard", "randomised", "none"),
     "precision": ("auto", "full", "bfloat16"),
 }
 
@@ -56,9 +56,11 @@ class Recipe:
         1.0, "epochs of linear warm-up before cosine decay", "코사인 감쇠 전 워밍업 에폭 수", 0.0, 100.0
     )
     augmentation: str = _recipe_field(
-        "standard",
-        "“standard” (flips, rotations, crops, colour) or “none”",
-        "“standard”(뒤집기·회전·자르기·색) 또는 “none”",
+        "auto",
+        "“standard” (flips, rotations, crops, colour); “randomised”: domain randomisation, also of lens, lamp and "
+        "glints; “none”; “auto”: randomised for synthetic pictures, standard for others",
+        "“standard”(뒤집기·회전·자르기·색), “randomised”: 도메인 무작위화(다른 현미경의 렌즈·조명·반사광까지), "
+        "“none”, “auto”: 합성 사진이면 randomised, 아니면 standard",
     )
     learns: str = _recipe_field(
         "everything",
@@ -184,6 +186,16 @@ class Recipe:
         if self.learns == "head" and self.weights == "none":
             raise bad_field("learns", self.learns, *_NOTHING_LEARNED)
 
+    def augmentation_of(self, synthetic: bool) -> str:
+        """Return the augmentation, of `CHOICES` without “auto”, that a dataset is trained with.
+
+        Args:
+            synthetic: whether the dataset holds rendered pictures.
+        """
+        if self.augmentation != "auto":
+            return self.augmentation
+        return "randomised" if synthetic else "standard"
+
 
 _ARCHITECTURE_NAMES = Text("a name such as efficientnet_b0 or a timm name", "efficientnet_b0 같은 이름 또는 timm 이름")
 _SOME_CONDITIONS = Text("one or more of the six, each once", "여섯 증상 가운데 하나 이상, 한 번씩")
@@ -201,10 +213,14 @@ def bad_field(name: str, value: object, en: str, ko: str) -> ScalpError:
     )
 
 
+# What a recipe means that was written before a field had its present default.
+_EARLIER_DEFAULTS = {"augmentation": "standard"}
+
+
 def recipe_from(values: Mapping[str, Any]) -> Recipe:
     """Return the recipe of which `asdict` and JSON made these values."""
     tuples = {
         "conditions": tuple(Condition(key) for key in values["conditions"]),
         "condition_weights": tuple(float(weight) for weight in values.get("condition_weights", ())),
     }
-    return Recipe(**{**values, **tuples})
+    return Recipe(**{**_EARLIER_DEFAULTS, **values, **tuples})

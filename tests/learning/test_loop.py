@@ -30,9 +30,11 @@ from scalp_core.labels import CONDITIONS
 from scalp_core.learning import loop as looping
 from scalp_core.learning import process
 from scalp_core.learning import train as training
+from scalp_core.learning.augment import augment
 from scalp_core.learning.checkpoints import load_network
 from scalp_core.learning.loop import Loop
 from scalp_core.learning.network import Network, build, logits
+from scalp_core.learning.randomise import randomise
 from scalp_core.learning.reporter import Reporter, Stopped
 from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
@@ -99,6 +101,17 @@ def test_half_precision_learns_and_is_graded_in_full(coloured: Dataset, monkeypa
     losses = run.history["train_loss"]
     assert losses.iloc[-1] < 0.95 * losses.iloc[0]
     assert {weight.dtype for weight in load_network(run).parameters()} == {torch.float32}
+
+
+def test_photographs_are_augmented_as_before(coloured: Dataset, folders: Folders) -> None:
+    assert loop_of(replace(RECIPE, data="coloured"), coloured, folders).augment is augment
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("auto", randomise), ("standard", augment), ("randomised", randomise), ("none", None)]
+)
+def test_drawn_pictures_are_randomised_by_default(name: str, expected: object, tiny: Dataset, folders: Folders) -> None:
+    assert loop_of(replace(RECIPE, augmentation=name), tiny, folders).augment is expected
 
 
 def test_a_frozen_backbone_stands_still_and_then_learns(tiny: Dataset, folders: Folders) -> None:
