@@ -42,9 +42,6 @@ _GOOGLENET_STAGES = ("conv3", "inception3b", "inception4e", "inception5b")
 
 # Cells along a side of a map that can point at a pustule: at 14, a cell is 46 × 34 pixels of a frame of 640 × 480.
 MIN_CELLS = 14
-# Of the pictures of a training step: these are judged by the finest map alone. Otherwise the coarse maps, which see
-# more of the picture, would carry the whole score, and the finest would never learn to point.
-FINEST_ALONE = 0.5
 _SIDE_CHANNELS = (32, 64, 128)  # of the side network, halving the grid each time
 _SIDE_GROUPS = 8
 _OPTIONAL = ("finer.", "side.")  # weights that networks of one architecture have or not
@@ -114,7 +111,7 @@ class Network(nn.Module):
         """Return the evidence (N, conditions, 4, h, w) of feature maps, on the grid of the first.
 
         Args:
-            alone: (N,) bool, pictures whose evidence is to be that of the first map alone; see FINEST_ALONE.
+            alone: (N,) bool, pictures whose evidence is to be that of the first map alone.
         """
         maps = [head(feature_map) for head, feature_map in zip(self.heads, features, strict=True)]
         finest, *coarser = maps
