@@ -102,7 +102,7 @@ def _made_up_pictures(preprocessing: Preprocessing) -> list[images.Pixels]:
 
 
 class ExportedNetwork(nn.Module):
-    """The exported computation: 8-bit pixels in; probabilities, evidence maps and the mean of the last feature map out."""
+    """The exported computation: 8-bit pixels in; probabilities, evidence and the mean of the last feature map out."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()

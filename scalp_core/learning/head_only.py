@@ -93,7 +93,8 @@ class HeadOnly(nn.Module):
         with torch.no_grad():
             weights = self.head.weight / self.scale[:, None, None]
             bias = _bias(self.head) - (weights[..., 0, 0] * self.mean).sum(dim=1)
-            for head, own in zip(heads, weights.split([head.in_channels for head in heads], dim=1), strict=True):
+            by_head = torch.split(weights, [head.in_channels for head in heads], dim=1)
+            for head, own in zip(heads, by_head, strict=True):
                 head.weight.copy_(own)
                 _bias(head).zero_()
             _bias(heads[-1]).copy_(bias)

@@ -1,7 +1,7 @@
 """Losses of recipes: the cost of a distribution over the four grades, and of evidence that points elsewhere.
 
-Each of the grades is a 4 × 4 matrix, a row a true grade, times the cost of the probability of every grade. That is linear in the
-target, so pictures mixed of two need no case of their own.
+Each of the grades is a 4 × 4 matrix, a row a true grade, times the cost of the probability of every grade. That is
+linear in the target, so pictures mixed of two need no case of their own.
 """
 
 from collections.abc import Callable
@@ -64,7 +64,8 @@ def cue_loss(evidence: Tensor, cues: Tensor) -> Tensor:
         The sum over pairs of a picture and a condition. It does not divide.
     """
     speaking = evidence[:, :, 1:].logsumexp(dim=2) - evidence[:, :, 0]
-    cells = adaptive_avg_pool2d(cues, speaking.shape[-2:]).flatten(2)
+    height, width = speaking.shape[-2:]
+    cells = adaptive_avg_pool2d(cues, (height, width)).flatten(2)
     wanted = cells / cells.sum(dim=-1, keepdim=True).clamp(min=_LEAST_CUE)
     return -(wanted * speaking.flatten(2).log_softmax(dim=-1)).sum()
 

@@ -64,9 +64,7 @@ class Network(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(
-        self, backbone: "_Backbone", conditions: int, preprocessing: Preprocessing, layout: "_Layout"
-    ) -> None:
+    def __init__(self, backbone: "_Backbone", conditions: int, preprocessing: Preprocessing, layout: "_Layout") -> None:
         super().__init__()
         self.backbone = backbone
         maps = conditions * len(GRADES)
@@ -74,9 +72,8 @@ class Network(nn.Module):
         self.finer = nn.ModuleDict(
             {str(stride): nn.Conv2d(channels, maps, kernel_size=1) for stride, channels in layout.finer.items()}
         )
-        for finer in self.finer.values():
-            nn.init.zeros_(finer.weight)  # a network that goes on from one without them begins where that ended
-            nn.init.zeros_(finer.bias)
+        for parameter in self.finer.parameters():
+            nn.init.zeros_(parameter)  # a network that goes on from one without them begins where that ended
         self.side = _side_network(layout.side_stride) if layout.side_stride else None
         self.stages = layout.stages
         self.conditions = conditions

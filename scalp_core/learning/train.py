@@ -17,6 +17,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.files import sha256, write_atomic
 from scalp_core.images import Preprocessing, fit_whitening
 from scalp_core.inference import gate_fit
+from scalp_core.labels import CONDITIONS
 from scalp_core.learning.checkpoints import load_network
 from scalp_core.learning.export import write_export
 from scalp_core.learning.head_only import HeadOnly, averaged_features

@@ -1,4 +1,4 @@
-"""Shares of cells of a picture that a condition's cue covers: its masks, coarse enough for every picture of a dataset."""
+"""Shares of the cells of a picture that are cue: masks, coarse enough to be kept for a whole dataset."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +11,7 @@ from scalp_core.data.dataset import Dataset
 from scalp_core.labels import CONDITIONS
 from scalp_core.parallel import parallel_map
 from scalp_core.synthetic.generate import PlannedPicture, cue_masks
+from scalp_core.synthetic.label_noise import clean_grades
 from scalp_core.synthetic.masks import planned_pictures, seed_of
 
 CELLS = 32  # a side; a cell is 20 × 15 pixels, about a pustule
@@ -21,6 +22,8 @@ Shares = npt.NDArray[np.uint8]  # (…, 6, CELLS, CELLS), in order of CONDITIONS
 
 def cue_shares(dataset: Dataset, report: Callable[[float], None] | None = None) -> Shares:
     """Return the shares of all pictures of a synthetic dataset, (images, 6, CELLS, CELLS), in the order of the index.
+
+    Traces below grade 1 are no cue.
 
     Args:
         report: called with the share of the pictures that are done.
@@ -46,4 +49,6 @@ def shares_of(masks: npt.NDArray[np.uint8]) -> Shares:
 
 def _shares_of(seed: int, chunk: tuple[int, list[PlannedPicture]]) -> tuple[int, Shares]:
     start, pictures = chunk
-    return start, np.stack([shares_of(cue_masks(picture, seed)) for picture in pictures])
+    shares = np.stack([shares_of(cue_masks(picture, seed)) for picture in pictures])
+    shares[clean_grades(np.array([picture.severities for picture in pictures])) == 0] = 0
+    return start, shares
