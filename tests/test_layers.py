@@ -63,6 +63,7 @@ TORCH_USERS = (
     "scalp_core/__main__.py",
     "benchmarks/training_speed.py",
     "benchmarks/prediction.py",
+    "training/pointing.py",
     "training/sweep.py",
 )
 

@@ -217,8 +217,8 @@ def _halvings(stride: int) -> int:
 def strides_in(weights: Path) -> tuple[int, ...]:
     """Return the strides of the finer heads in a file of weights or a checkpoint; none in those of earlier versions."""
     with safe_open(weights, "pt") as file:
-        found = {int(match[1]) for name in file.keys() if (match := _FINER_HEAD.search(name))}  # noqa: SIM118
-    return tuple(sorted(found))
+        names = list(file.keys())
+    return tuple(sorted({int(match[1]) for name in names if (match := _FINER_HEAD.search(name))}))
 
 
 class _FeatureMap(nn.Module):

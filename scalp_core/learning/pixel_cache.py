@@ -53,7 +53,8 @@ def cached_cue_shares(dataset: Dataset, report: Report | None = None) -> npt.NDA
         ScalpError: `no_masks`, the pictures were not drawn by this version.
     """
     name = f"cues-{GENERATOR_VERSION}-{CELLS}"
-    path = _ensure(_path(dataset, name), lambda temporary: np.save(temporary, cue_shares(dataset, report)))
+    ids = list(dataset.index.index)
+    path = _ensure(_path(dataset, name), lambda temporary: np.save(temporary, cue_shares(dataset, ids, report)))
     array: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r")
     return array
 

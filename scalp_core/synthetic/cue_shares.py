@@ -1,6 +1,6 @@
 """Shares of the cells of a picture that are cue: masks, coarse enough to be kept for a whole dataset."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import cv2
@@ -20,8 +20,8 @@ _CHUNK = 16  # pictures that a worker draws between two reports
 Shares = npt.NDArray[np.uint8]  # (…, 6, CELLS, CELLS), in order of CONDITIONS; 255: the cue covers the cell fully
 
 
-def cue_shares(dataset: Dataset, report: Callable[[float], None] | None = None) -> Shares:
-    """Return the shares of all pictures of a synthetic dataset, (images, 6, CELLS, CELLS), in the order of the index.
+def cue_shares(dataset: Dataset, image_ids: Sequence[str], report: Callable[[float], None] | None = None) -> Shares:
+    """Return the shares of some pictures of a synthetic dataset, (images, 6, CELLS, CELLS), in their order.
 
     Traces below grade 1 are no cue.
 
@@ -32,9 +32,9 @@ def cue_shares(dataset: Dataset, report: Callable[[float], None] | None = None) 
         ScalpError: `no_masks`, pictures that this version did not draw.
     """
     pictures, seed = planned_pictures(dataset), seed_of(dataset)
-    ids = list(dataset.index.index)
-    chunks = [(start, [pictures[name] for name in ids[start : start + _CHUNK]]) for start in range(0, len(ids), _CHUNK)]
-    shares = np.zeros((len(ids), len(CONDITIONS), CELLS, CELLS), dtype=np.uint8)
+    planned = [pictures[name] for name in image_ids]
+    chunks = [(start, planned[start : start + _CHUNK]) for start in range(0, len(planned), _CHUNK)]
+    shares = np.zeros((len(planned), len(CONDITIONS), CELLS, CELLS), dtype=np.uint8)
     for number, (start, drawn_again) in enumerate(parallel_map(partial(_shares_of, seed), chunks)):
         shares[start : start + len(drawn_again)] = drawn_again
         if report:

@@ -254,10 +254,10 @@ def test_memory_below_two_pictures_fails(tiny: Dataset) -> None:
 
 
 def failing_above(pictures: int, error: Exception, real: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-    def evidence(self: Loop, inputs: torch.Tensor) -> torch.Tensor:
+    def evidence(self: Loop, inputs: torch.Tensor, alone: torch.Tensor | None = None) -> torch.Tensor:
         if len(inputs) > pictures:
             raise error
-        return real(self, inputs)
+        return real(self, inputs, alone)
 
     return evidence
 

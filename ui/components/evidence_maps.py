@@ -97,6 +97,6 @@ def _show_scale(shows: str, scale: float, opacity: float, say: Say) -> None:
             "highest": f"{scale:.0f}" if shows == "local" else f"+{scale:.1f}",
             "against": say(f"evidence_{shows}_against"),
             "speaks": say(f"evidence_{shows}_for"),
-            "note": say("evidence_scale_local" if shows == "local" else "evidence_scale"),
+            "note": say("evidence_scale_local") if shows == "local" else say("evidence_scale"),
         },
     )
