@@ -198,7 +198,7 @@ def test_evidence_is_made_of_features_that_are_told(trained: Trained) -> None:
         torch.from_numpy(images.preprocess(trained.picture, trained.run.preprocessing)).permute(2, 0, 1)[None].float()
     )
     with torch.inference_mode():
-        finer = [maps.mean(dim=(-2, -1), keepdim=True) for maps in network.features(pixels)[:-1]]
+        finer = [maps.mean(dim=(-2, -1), keepdim=True) for maps in network.features(batch)[:-1]]
         averaged = [*finer, torch.from_numpy(answer.features[trained.run])[None, :, None, None]]
         expected = network.evidence(averaged)[0, ..., 0, 0].numpy()
     for number, grading in enumerate(answer.gradings.values()):

@@ -245,7 +245,6 @@ def test_evidence_is_where_the_picture_is() -> None:
         after = before.clone()
         after[..., :16, :16] = 255 - after[..., :16, :16]
         with torch.inference_mode():
-            with torch.inference_mode():
             change = (taught(network).eval()(after) - network(before)).abs().sum(dim=(0, 1, 2))
         assert change[0, 0] > 2 * change[-1, -1]
 
