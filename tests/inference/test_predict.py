@@ -194,9 +194,8 @@ def test_an_unknown_runtime_is_told(trained: Trained, monkeypatch: pytest.Monkey
 def test_evidence_is_made_of_features_that_are_told(trained: Trained) -> None:
     answer = grade(trained.picture)
     network = load_network(trained.run)
-    pixels = (
-        torch.from_numpy(images.preprocess(trained.picture, trained.run.preprocessing)).permute(2, 0, 1)[None].float()
-    )
+    pixels = np.array(images.preprocess(trained.picture, trained.run.preprocessing))
+    batch = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
     with torch.inference_mode():
         finer = [maps.mean(dim=(-2, -1), keepdim=True) for maps in network.features(batch)[:-1]]
         averaged = [*finer, torch.from_numpy(answer.features[trained.run])[None, :, None, None]]
