@@ -100,6 +100,10 @@ GRADE_SET_NOTE = Text(
     "The range holds the label in {coverage} of pictures like those of the calibration split.",
     "보정 분할과 비슷한 사진이라면 {coverage}에서 라벨이 이 범위 안에 있어요.",
 )
+LOCAL_GRADE_NOTE = Text(
+    "Grade that each place speaks for by itself: no colour is normal, full colour severe, in all maps.",
+    "위치마다 그곳만 보고 추정한 등급이에요. 색이 없으면 양호, 가장 진하면 중증이며 모든 지도가 같은 척도를 써요.",
+)
 EVIDENCE_FOR = Text("for the grade", "등급을 뒷받침")
 EVIDENCE_AGAINST = Text("against the grade", "등급에 반대")
 

@@ -24,7 +24,7 @@ DIRECTION = {
     "synthetic": {"ground", "data"},
     "runs": {"ground", "data", "metrics"},
     "inference": {"ground", "data", "metrics", "runs"},
-    "learning": {"ground", "data", "metrics", "runs", "inference"},
+    "learning": {"ground", "data", "metrics", "runs", "inference", "synthetic"},
     "evaluation": {"ground", "data", "metrics", "runs", "inference", "synthetic"},
     "charts": {"ground", "data", "metrics", "runs", "inference", "synthetic", "evaluation"},
     "reports": {"ground", "data", "metrics", "runs", "inference", "synthetic", "evaluation", "charts"},
@@ -64,6 +64,7 @@ TORCH_USERS = (
     "benchmarks/training_speed.py",
     "benchmarks/prediction.py",
     "benchmarks/transfer.py",
+    "training/pointing.py",
     "training/sweep.py",
 )
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "predict": ("training.predict", "grade many pictures into one table"),
     "fidelity": ("training.fidelity", "distance of rendered frames from real pictures"),
     "contact-sheets": ("training.contact_sheets", "rendered frames side by side"),
+    "pointing": ("training.pointing", "where evidence points, against the drawn cues and Grad-CAM"),
     "masks": ("training.masks", "where the cues of rendered pictures lie"),
     "benchmark": ("benchmarks.commands", "measure time and memory"),
 }

@@ -49,7 +49,7 @@ _ROUNDS = 15  # of timing
 # Operations in 8 bits: those that multiply, and those between them. Sums and gates in 8 bits changed grades of one
 # picture in ten (ViT, EfficientNet) and stay in 32 bits.
 _WITH_8_BITS = ("Conv", "MatMul", "Gemm", "Relu", "MaxPool", "Concat")
-_HEAVY = ("Conv", "MatMul", "Gemm")
+_HEADS = ("network.head.", "network.finer.")  # their weights in an export
 
 Grades = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.float32]
@@ -183,16 +183,16 @@ def write_int8(exported: Path, pictures: npt.NDArray[np.uint8], path: Path) -> N
 
     Static quantisation (Jacob et al. 2018), with a scale of its own for each channel of weights. Weights have 7 bits,
     so that no processor's sums overflow and every machine gives the same answer. The normalisation stays in 32 bits,
-    since its colours have a wide range, and so does the head: evidence still adds up to the logits exactly.
+    since its colours have a wide range, and so do the heads: evidence still adds up to the logits exactly.
 
     Args:
         pictures: (n, height, width, 3) at the network's size, from which the ranges inside it are taken.
     """
     model = onnx.load(exported)
     nodes = list(model.graph.node)
-    heavy = [place for place, node in enumerate(nodes) if node.op_type in _HEAVY]
-    head = next(place for place in reversed(heavy) if nodes[place].op_type == "Conv")
-    exact = [*nodes[: heavy[0] + 1], *nodes[head:]]
+    normalisation = next(place for place, node in enumerate(nodes) if node.op_type == "Conv")
+    heads = next(place for place, node in enumerate(nodes) if any(name.startswith(_HEADS) for name in node.input))
+    exact = [*nodes[: normalisation + 1], *nodes[heads:]]
     add_pre_process_metadata(model)  # the export has folded its normalisations and knows its shapes
     quantize_static(
         model,

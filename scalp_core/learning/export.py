@@ -18,7 +18,7 @@ from scalp_core.data.dataset import Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.files import write_atomic
 from scalp_core.images import Preprocessing
-from scalp_core.learning.network import Network, evidence, logits
+from scalp_core.learning.network import Network, logits
 from scalp_core.memory_budget import out_of_memory
 from scalp_core.runs.ancestry import judging_dataset
 from scalp_core.runs.run import OUTPUTS, Run
@@ -102,7 +102,7 @@ def _made_up_pictures(preprocessing: Preprocessing) -> list[images.Pixels]:
 
 
 class ExportedNetwork(nn.Module):
-    """The exported computation: 8-bit pixels in; probabilities, evidence maps and the mean feature map out."""
+    """The exported computation: 8-bit pixels in; probabilities, evidence and the mean of the last feature map out."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -110,15 +110,15 @@ class ExportedNetwork(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         features = self.network.features(pixels.permute(0, 3, 1, 2).float())
-        maps = evidence(self.network.head, features)
-        return logits(maps).softmax(dim=-1), maps, features.mean(dim=(-2, -1))
+        maps = self.network.evidence(features)
+        return logits(maps).softmax(dim=-1), maps, features[-1].mean(dim=(-2, -1))
 
 
 def export(network: Network, pictures: Pictures, path: Path, outputs: Sequence[str]) -> float:
     """Write the network as ONNX and check it against torch in ONNX Runtime.
 
     Input `pixels` (N, height, width, 3) uint8; outputs, float32: probabilities (N, conditions, 4), evidence
-    (N, conditions, 4, h, w) and features (N, C), the mean of the feature map that the evidence is made of.
+    (N, conditions, 4, h, w) and features (N, C), the mean of the backbone's last feature map.
 
     Args:
         pictures: they are compared on, and the network is traced with.

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from scalp_core import images, terms
@@ -16,7 +15,7 @@ from scalp_core.charts import dataset_charts
 from scalp_core.errors import ScalpError, Text
 from scalp_core.images import Pixels
 from scalp_core.inference import results_table
-from scalp_core.inference.evidence import AGAINST, FOR, decided_evidence
+from scalp_core.inference.evidence import COLOUR, FULL_GRADE, local_grade
 from scalp_core.inference.predict import Answer, Grading
 from scalp_core.inference.uploads import region
 from scalp_core.labels import CONDITIONS, GRADES, Condition, Severity
@@ -30,7 +29,7 @@ from scalp_core.version import __version__
 MOST_PAGES = 100  # pictures with a page of their own; the overview lists all
 
 _PICTURE_EDGE, _MAP_EDGE, _THUMBNAIL_EDGE = 720, 320, 96  # longer edge, pixels
-_OPACITY = 0.6  # of the strongest evidence
+_OPACITY = 0.6  # of a place that looks severe
 _JPEG_QUALITY = 82
 
 _WORDS = {
@@ -63,12 +62,7 @@ _WORDS = {
         f"막대는 보정된 확률이에요. {terms.GRADE_SET_NOTE.ko}",
     ),
     "bars_note": Text("Bars: uncalibrated probabilities.", "막대는 보정되지 않은 확률이에요."),
-    "against": terms.EVIDENCE_AGAINST,
-    "for": terms.EVIDENCE_FOR,
-    "legend": Text(
-        "against the other grades; full colour is ±{scale} logits in all maps",
-        "다른 등급 대비. 가장 진한 색은 ±{scale} 로짓(모든 지도 공통)",
-    ),
+    "legend": terms.LOCAL_GRADE_NOTE,
     "answered": Text("Models", "사용한 모델"),
     "conditions": capitalized(terms.CONDITIONS),
     "all_conditions": Text("all six", "여섯 가지 모두"),
@@ -85,7 +79,7 @@ _WORDS = {
     ),
     "more": Text("Only the first {count} pictures have their own page.", "앞의 {count}장만 개별 쪽으로 실었어요."),
     "alt": Text("Graded picture", "등급을 추정한 사진"),
-    "alt_map": Text("Evidence for “{condition}: {grade}”", "‘{condition}: {grade}’의 근거"),
+    "alt_map": Text("Places that look like “{condition}”", "‘{condition}’ 증상이 보이는 곳"),
 }
 
 
@@ -124,8 +118,7 @@ def render_html(graded: Sequence[GradedPicture], language: str, created: datetim
         say=report.say,
         made=report.say("made", date=moment, version=__version__),
         severity_colours=SEVERITY_COLORS,
-        for_colour=FOR,
-        against_colour=AGAINST,
+        evidence_colour=COLOUR,
         synthetic=any(_is_synthetic(picture) for picture in graded),
         conditions=[f"{condition.number} {report.of(condition.text)}" for condition in CONDITIONS],
         overview=[_overview_row(report, picture) for picture in graded] if several else [],
@@ -220,17 +213,12 @@ class _Card(NamedTuple):
 
 
 class _Grades(NamedTuple):
-    """The part of a page that is left out where grades are withheld.
-
-    Attributes:
-        scale: logits of the strongest evidence in all maps.
-    """
+    """The part of a page that is left out where grades are withheld."""
 
     scalp_type: str
     scalp_type_reason: str
     cards: Sequence[_Card]
     missing: str
-    scale: str
     note: str
     runs: Table
 
@@ -310,12 +298,7 @@ def _gate(report: _Report, answer: Answer) -> str:
 
 
 def _grades(report: _Report, answer: Answer, pixels: Pixels | None) -> _Grades:
-    evidence = {condition: decided_evidence(grading) for condition, grading in answer.gradings.items()}
-    scale = max(float(np.abs(values).max()) for values in evidence.values())
-    cards = [
-        _card(report, grading, _evidence_map(report, grading, pixels, evidence[condition], scale))
-        for condition, grading in answer.gradings.items()
-    ]
+    cards = [_card(report, grading, _evidence_map(report, grading, pixels)) for grading in answer.gradings.values()]
     missing = [condition for condition in CONDITIONS if condition not in answer.gradings]
     calibrated = any(grading.grade_set for grading in answer.gradings.values())
     tendencies = answer.scalp_type.tendencies
@@ -325,7 +308,6 @@ def _grades(report: _Report, answer: Answer, pixels: Pixels | None) -> _Grades:
         scalp_type_reason=f"{report.of(answer.scalp_type.reason)} {weaker}".strip(),
         cards=cards,
         missing=report.say("missing", names=report.names(missing)) if missing else "",
-        scale=f"{scale:.1f}",
         note=report.say("grade_set_note", coverage=f"{COVERAGE:.0%}") if calibrated else report.say("bars_note"),
         runs=_runs(report, answer.gradings),
     )
@@ -385,14 +367,11 @@ def _scaled(picture: GradedPicture, edge: int) -> Pixels | None:
     return np.asarray(image)
 
 
-def _evidence_map(
-    report: _Report, grading: Grading, pixels: Pixels | None, evidence: npt.NDArray[np.float32], scale: float
-) -> _Image | None:
+def _evidence_map(report: _Report, grading: Grading, pixels: Pixels | None) -> _Image | None:
     if pixels is None:
         return None
-    overlay = dataset_charts.overlay(pixels, evidence, scale, _OPACITY, _MAP_EDGE)
-    condition, grade = report.of(grading.condition.text), report.of(grading.grade.text)
-    return _image(overlay, report.say("alt_map", condition=condition, grade=grade))
+    overlay = dataset_charts.overlay(pixels, local_grade(grading.evidence), FULL_GRADE, _OPACITY, _MAP_EDGE)
+    return _image(overlay, report.say("alt_map", condition=report.of(grading.condition.text)))
 
 
 def _image(pixels: Pixels, alt: str) -> _Image:

@@ -105,6 +105,14 @@ class Recipe:
         0.0,
         100.0,
     )
+    mask_weight: float = _recipe_field(
+        0.0,
+        "weight of a loss that makes evidence point at the cues; only for a synthetic dataset, which knows where they "
+        "are; 0 is off",
+        "근거가 증상 위치를 가리키게 하는 손실의 가중치. 위치를 아는 합성 데이터셋에만 쓸 수 있음. 0이면 사용하지 않음",
+        0.0,
+        10.0,
+    )
     mixup: float = _recipe_field(
         0.0,
         "mixup: pairs of pictures are blended with Beta(mixup, mixup); 0 is off",

@@ -19,7 +19,7 @@ def masks_of(dataset: Dataset, image_ids: Iterable[str]) -> dict[str, npt.NDArra
     Raises:
         ScalpError: pictures that this version did not draw, or an id that is not in the dataset.
     """
-    pictures, seed = planned_pictures(dataset), _seed(dataset)
+    pictures, seed = planned_pictures(dataset), seed_of(dataset)
     return {image_id: cue_masks(_picture(pictures, image_id, dataset), seed) for image_id in image_ids}
 
 
@@ -39,11 +39,12 @@ def planned_pictures(dataset: Dataset) -> dict[str, PlannedPicture]:
             "“scalp-lab prepare synthetic”으로 데이터셋을 다시 만드세요.",
         )
     images, evaluation, prior = int(str(made["images"])), int(str(made["evaluation"])), str(made["prior"])
-    plans = plan_pictures(images, _seed(dataset), evaluation=evaluation, prior=prior)
+    plans = plan_pictures(images, seed_of(dataset), evaluation=evaluation, prior=prior)
     return {picture.image_id: picture for picture in plans}
 
 
-def _seed(dataset: Dataset) -> int:
+def seed_of(dataset: Dataset) -> int:
+    """Return the seed that a synthetic dataset was drawn from."""
     return int(str(dataset.made["seed"]))
 
 

@@ -87,8 +87,8 @@ def test_half_precision_learns_and_is_graded_in_full(coloured: Dataset, monkeypa
     seen: set[tuple[bool, torch.dtype]] = set()
     forward = Network.forward
 
-    def watched(self: Network, pixels: torch.Tensor) -> torch.Tensor:
-        evidence = forward(self, pixels)
+    def watched(self: Network, pixels: torch.Tensor, alone: torch.Tensor | None) -> torch.Tensor:
+        evidence = forward(self, pixels, alone)
         seen.add((self.training, evidence.dtype))
         return evidence
 
@@ -254,10 +254,10 @@ def test_memory_below_two_pictures_fails(tiny: Dataset) -> None:
 
 
 def failing_above(pictures: int, error: Exception, real: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-    def evidence(self: Loop, inputs: torch.Tensor) -> torch.Tensor:
+    def evidence(self: Loop, inputs: torch.Tensor, alone: torch.Tensor | None = None) -> torch.Tensor:
         if len(inputs) > pictures:
             raise error
-        return real(self, inputs)
+        return real(self, inputs, alone)
 
     return evidence
 
@@ -311,10 +311,10 @@ def test_gradients_in_pieces_are_those_of_whole_batch(tiny: Dataset, folders: Fo
     recipe = replace(RECIPE, augmentation="none", architecture="test_vit", grade_weights="full")  # no batch statistics
     loop = loop_of(recipe, tiny, folders)
     batch = loop._batch(torch.from_numpy(loop.parts["train"][:7]))
-    whole = loop._gradients(*batch)
+    whole = loop._gradients(batch)
     expected = [weight.grad.clone() for weight in loop.learner.parameters() if weight.grad is not None]
     loop.at_once = 3
-    assert loop._gradients(*batch) == pytest.approx(float(whole), rel=1e-5)
+    assert loop._gradients(batch) == pytest.approx(float(whole), rel=1e-5)
     gradients = [weight.grad for weight in loop.learner.parameters() if weight.grad is not None]
     assert all(
         torch.allclose(in_pieces, whole_batch, atol=1e-6)
@@ -430,13 +430,13 @@ def test_loss_is_averaged_over_labelled_entries(coloured: Dataset, folders: Fold
     dataset = relabelled(coloured, labelled_few)
     loop = loop_of(replace(RECIPE, data="coloured", conditions=CONDITIONS[:3], augmentation="none"), dataset, folders)
     rows = torch.from_numpy(learned_rows(loop.recipe, dataset))
-    inputs, targets, weights = loop._batch(rows)
+    batch = loop._batch(rows)
     loop.learner.eval()
-    loss = loop._learn(inputs, targets, weights)
+    loss = loop._learn(batch)
     with torch.inference_mode():
-        scores = logits(loop.learner(inputs))
+        scores = logits(loop.learner(batch.inputs, batch.alone))
     expected = torch.nn.functional.cross_entropy(scores.flatten(0, 1), loop.labels[rows].flatten(), ignore_index=-1)
-    assert int((weights > 0).sum()) == 5 * 3 + 1
+    assert int((batch.weights > 0).sum()) == 5 * 3 + 1
     assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
 
 

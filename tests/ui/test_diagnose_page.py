@@ -27,7 +27,7 @@ from support.sharpness_gate import measured_sharpness, write_sharpness_gate
 
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.inference import predict, uploads
-from scalp_core.inference.evidence import decided_evidence
+from scalp_core.inference.evidence import evidence_for
 from scalp_core.inference.predict import Answer
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD
 from scalp_core.rest.schemas import predict_all_response
@@ -193,10 +193,14 @@ def test_evidence_with_mean_taken_off_says_mean(trained: Trained) -> None:
     say = Say("ko")
     at = assert_healthy(upload(open_page("diagnose", "ko"), ("a.jpg", trained.picture)))
     captions = below_pictures(at)
+    assert say("evidence_local_note") in texts(at.caption)
+    at = assert_healthy(at.segmented_control(key="evidence-shows").set_value("whole").run())
     assert say("evidence_whole_note") in texts(at.caption)
+    assert below_pictures(at) == captions
     at = assert_healthy(at.segmented_control(key="evidence-shows").set_value("within").run())
     assert say("evidence_within_note") in texts(at.caption)
-    means = [decided_evidence(grading).mean() for grading in predict.grade(trained.picture).gradings.values()]
+    gradings = predict.grade(trained.picture).gradings.values()
+    means = [evidence_for(grading.evidence, int(grading.grade)).mean() for grading in gradings]
     assert below_pictures(at) == [f"{name} ({mean:+.1f})" for name, mean in zip(captions, means, strict=True)]
 
 

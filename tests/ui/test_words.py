@@ -54,8 +54,8 @@ FAMILIES = {
     "import_kind_{}": KINDS,
     "choice_{}": tuple(f"{name}_{choice}" for name, choices in CHOICES.items() for choice in choices),
     "rule_{}": RULES,
-    "evidence_{}": ("whole", "within"),
-    **{f"evidence_{{}}_{part}": ("whole", "within") for part in ("note", "for", "against")},
+    "evidence_{}": ("local", "whole", "within"),
+    **{f"evidence_{{}}_{part}": ("local", "whole", "within") for part in ("note", "for", "against")},
 }
 
 

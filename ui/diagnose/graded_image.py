@@ -9,13 +9,12 @@ import streamlit as st
 from scalp_core.charts.dataset_charts import grade_name, probabilities_chart
 from scalp_core.errors import ScalpError
 from scalp_core.images import Pixels
-from scalp_core.inference.evidence import evidence_for
 from scalp_core.inference.predict import Answer, Grading
 from scalp_core.metrics.grade_sets import COVERAGE
 from scalp_core.palette import SEVERITY_COLORS
 from ui.choices import choose_threshold
 from ui.components.colors import ink
-from ui.components.evidence_maps import grade_set_name, show_evidence
+from ui.components.evidence_maps import GradeEvidence, grade_set_name, show_evidence
 from ui.diagnose.agreement import show_agreement
 from ui.diagnose.grading import GradedImage, insist, pixels_of, with_threshold
 from ui.diagnose.provenance import show_downloads, show_provenance
@@ -172,7 +171,7 @@ def _show_evidence(graded: GradedImage, pixels: Pixels, say: Say) -> None:
     with errors(say):
         st.subheader(say("diagnose_evidence"))
         maps = {
-            f"{say.of(condition.text)}: {grade_name(grading.grade, say.language)}": evidence_for(
+            f"{say.of(condition.text)}: {grade_name(grading.grade, say.language)}": GradeEvidence(
                 grading.evidence, int(grading.grade)
             )
             for condition, grading in graded.answer.gradings.items()

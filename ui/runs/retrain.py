@@ -106,6 +106,7 @@ def _choose_recipe(say: Say, names: list[str]) -> Recipe:
             frozen_epochs=_number("frozen_epochs", say),
             layer_decay=_number("layer_decay", say),
             ema=_number("ema", say),
+            mask_weight=_number("mask_weight", say),
             mixup=_number("mixup", say),
             patience=_number("patience", say),
             recall_floor=_number("recall_floor", say),

@@ -80,6 +80,7 @@ WORDS = {
         "A number for each condition in order, separated by commas; empty: equal.",
         "증상 순서대로 쉼표로 구분한 숫자. 비우면 모두 같아요.",
     ),
+    "mask_weight": Text("Pointing weight", "근거 위치 가중치"),
     "mixup": capitalized(terms.MIXUP),
     "ema": capitalized(terms.WEIGHT_AVERAGING),
     "colours": Text("Colour normalization", "색 정규화"),
