@@ -239,7 +239,9 @@ def test_no_code_runs_from_data_and_no_shell() -> None:
     offenders = []
     for path in SOURCES:
         for name, call in calls(path):
-            if name in ("eval", "exec", "os.system", "os.popen", "torch.load", "subprocess.getoutput"):
+            if name in ("eval", "exec", "os.system", "os.popen", "subprocess.getoutput"):
+                offenders.append(f"{place(path, call)} {name}")
+            if name == "torch.load" and "weights_only=True" not in map(ast.unparse, call.keywords):
                 offenders.append(f"{place(path, call)} {name}")
             offenders += [
                 f"{place(path, call)} {keyword.arg}"
