@@ -23,6 +23,7 @@ from scipy.special import ndtr, ndtri
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from scalp_core.errors import ScalpError
 from scalp_core.images import decode
 from scalp_core.labels import CONDITIONS
 from scalp_core.parallel import parallel_map
@@ -46,6 +47,7 @@ SHOWN_GRADE = 2  # least grade of a condition in the real pictures, and in those
 _PLANNED_PER_PICTURE = 8  # of other heads mostly; the rarest condition has such a grade on an eighth of them
 MOST_WHOLE_FRAMES = 40  # compared at full size: only five real ones stand against them, and each takes long
 
+_ENDINGS = (".jpg", ".jpeg", ".png")
 _STAND_INS = 400  # pictures drawn from the copula of the real statistics
 _SHRINKING = 0.03  # of their correlations towards none: 118 pictures know them roughly
 _FARTHEST = 6.0  # deviations from the mean beyond which a statistic counts as that far
@@ -127,12 +129,21 @@ def rendered_realism(count: int, seed: int, processes: int | None = None) -> lis
     return _compared(dict(parallel_map(partial(_measure_rendered, seed, count), pictures, processes)))
 
 
-def folder_realism(paths: Sequence[Path], processes: int | None = None) -> list[Realism]:
-    """Return the realism of picture files as `rendered_realism` does.
+def folder_realism(folder: Path, most: int, processes: int | None = None) -> list[Realism]:
+    """Return the realism of the pictures below a folder, as `rendered_realism` does, of `most` spread evenly over them.
 
     Raises:
-        ScalpError: one is no picture.
+        ScalpError: there is none, or a file is no picture.
     """
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS)
+    if not files:
+        raise ScalpError(
+            "no_pictures",
+            f"There are no JPEG or PNG pictures in {folder}.",
+            f"{folder}에 JPEG나 PNG 사진이 없어요.",
+        )
+    places = np.linspace(0, len(files) - 1, most).astype(int) if len(files) > most else range(len(files))
+    paths = [files[place] for place in places]
     return _compared(dict(parallel_map(partial(_measure_file, len(paths)), list(enumerate(paths)), processes)))
 
 
@@ -186,7 +197,7 @@ def realism(measured: Sequence[Statistics], scale: str) -> Realism:
 def _group_realism(group: str, ours: Values, theirs: Values | None) -> GroupRealism:
     """Compare standardised statistics; five whole frames have means, and no distribution to be compared with."""
     mean_abs_z = float(abs(ours.mean(axis=0)).mean())
-    if theirs is None:
+    if theirs is None or len(ours) < 2:
         return GroupRealism(group, mean_abs_z)
     ours, theirs = (np.clip(values, -_FARTHEST, _FARTHEST) for values in (ours, theirs))
     auc = realism_auc(theirs, ours) if len(ours) >= _FEWEST else math.nan
@@ -199,19 +210,19 @@ def energy_distance(ours: Values, theirs: Values) -> float:
     return float((2 * between - pdist(ours).mean() - pdist(theirs).mean()) / between)
 
 
-def realism_auc(real: Values, drawn: Values) -> float:
-    """Return the AUC of ridge logistic regression that tells `drawn` from `real`; folds are taken in turns."""
-    features = np.vstack([real, drawn])
-    is_drawn = np.repeat([0, 1], [len(real), len(drawn)])
-    turns = np.concatenate([np.arange(len(real)), np.arange(len(drawn))]) % _FOLDS
+def realism_auc(real: Values, ours: Values) -> float:
+    """Return the AUC of ridge logistic regression that tells `ours` from `real`; folds are taken in turns."""
+    features = np.vstack([real, ours])
+    is_ours = np.repeat([0, 1], [len(real), len(ours)])
+    turns = np.concatenate([np.arange(len(real)), np.arange(len(ours))]) % _FOLDS
     scores = np.zeros(len(features))
     for turn in range(_FOLDS):
         train = turns != turn
         middle, spread = features[train].mean(axis=0), features[train].std(axis=0) + 1e-9
         scaled = np.clip((features - middle) / spread, -_FARTHEST_FEATURE, _FARTHEST_FEATURE)
         model = LogisticRegression(C=1 / _STRENGTH, solver="newton-cholesky", tol=1e-9, max_iter=100)
-        scores[~train] = model.fit(scaled[train], is_drawn[train]).decision_function(scaled[~train])
-    return float(roc_auc_score(is_drawn, scores))
+        scores[~train] = model.fit(scaled[train], is_ours[train]).decision_function(scaled[~train])
+    return float(roc_auc_score(is_ours, scores))
 
 
 # --- Stand-ins of the real pictures ----------------------------------------------------------------------------------
