@@ -24,6 +24,9 @@ MAX_SIDE = 16_384  # pixels
 # Few decoders, well tested ones. MPO, which some phones write under the name of JPEG, is opened by the JPEG one.
 FORMATS = ("JPEG", "PNG", "WEBP")
 FORMAT_NAMES = "JPEG, PNG, WebP"
+# Endings of these formats, and of pictures in formats that are not decoded; the content decides in the end.
+ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp")
+OTHER_ENDINGS = (".bmp", ".dib", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".dng")
 
 # px along the longer side: the scale at which sharpness and light compare (scalp_core.inference.image_stats)
 STATS_SIDE = 160

@@ -28,8 +28,8 @@ from test_layers import DIRECTION
 
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs.store import finished_runs
-from scalp_core.synthetic.generate import plan_pictures
 from scalp_core.synthetic.label_noise import best_kappa, label_chances
+from scalp_core.synthetic.version_2.generate import plan_pictures
 from training import demo
 from training.report import markdown
 

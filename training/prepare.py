@@ -25,7 +25,7 @@ from scalp_core.paths import data_folder
 from scalp_core.runs.ancestry import learned_pictures
 from scalp_core.runs.store import find_run
 from scalp_core.synthetic.aihub_export import check_folder, write_aihub_tree
-from scalp_core.synthetic.generate import EVALUATION_PRIORS, PRIORS, is_rendered, make_dataset
+from scalp_core.synthetic.generate import EVALUATION_PRIORS, GENERATOR_VERSION, PRIORS, is_rendered, make_dataset
 from scalp_core.terms import TEMPERED_DATA, singular
 from training import demo
 from training.command_line import Bar, explained
@@ -82,7 +82,7 @@ def _add_rendering(commands: Commands) -> None:
         help="also write the pictures as an AI Hub 216 tree into this new folder, to try the importer on",
     )
     synthetic.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
-    synthetic.set_defaults(command=_make)
+    synthetic.set_defaults(command=_make, version=GENERATOR_VERSION)
 
     demonstration = commands.add_parser("demo", help=f"render the demonstration dataset ({demo.IMAGES} pictures)")
     demonstration.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
@@ -91,8 +91,9 @@ def _add_rendering(commands: Commands) -> None:
         images=demo.IMAGES,
         evaluation=demo.EVALUATION,
         seed=demo.SEED,
+        version=demo.GENERATOR,
         prior="tempered",
-        evaluation_prior="real",
+        evaluation_prior=demo.EVALUATION_PRIOR,
         name=demo.NAME,
         as_aihub=None,
     )
@@ -215,6 +216,7 @@ def _make(options: argparse.Namespace) -> None:
             evaluation=options.evaluation,
             prior=options.prior,
             evaluation_prior=options.evaluation_prior,
+            version=options.version,
             processes=options.processes,
             progress=show,
         )

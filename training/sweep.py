@@ -110,6 +110,8 @@ def _ship() -> int:
             demo.TRAINING_IMAGES,
             demo.SEED,
             evaluation=demo.EVALUATION,
+            evaluation_prior=demo.EVALUATION_PRIOR,
+            version=demo.GENERATOR,
             progress=lambda done, _: bar.update(done - bar.n),
         )
     # One by one: a run can only start from one that has finished.

@@ -16,14 +16,14 @@ from typing import NamedTuple
 
 from scalp_core.data.aihub import readable
 from scalp_core.data.file_tree import Container, ContainerReader, list_containers
-from scalp_core.data.zip_files import OTHER_PICTURES, PICTURES, Fault, Member, is_zip, list_members, read_member
+from scalp_core.data.zip_files import Fault, Member, is_zip, list_members, read_member
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import quote_path, unquote_path
-from scalp_core.images import MAX_BYTES
+from scalp_core.images import ENDINGS, MAX_BYTES, OTHER_ENDINGS
 
 # A file without any ending is tried, its content decides. Pictures in formats that cannot be read are listed as well,
 # so that they are reported and not silently passed over.
-_TRIED = {"", *PICTURES, *OTHER_PICTURES}
+_TRIED = {"", *ENDINGS, *OTHER_ENDINGS}
 
 _FAULTS = {
     "bad_zip": Text("The zip file, or this file in it, is damaged", "zip 파일 또는 그 안의 이 파일이 손상되었어요"),

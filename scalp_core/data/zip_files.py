@@ -15,17 +15,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scalp_core.data.aihub import readable
-from scalp_core.images import MAX_BYTES
+from scalp_core.images import ENDINGS, MAX_BYTES
 
 MAX_MEMBERS = 500_000  # of one zip file; the real ones have up to 28,061
 # Inflated over stored bytes: deflating a photograph saves a few per cent, a label file shrinks to a third.
 MAX_RATIO = 200
 RATIO_FROM = 2**20  # bytes; the ratio of smaller members does not matter
 
-# Endings of the formats that are decoded, and of pictures in formats that are not; the content decides in the end.
-PICTURES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp")
-OTHER_PICTURES = (".bmp", ".dib", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".dng")
-USUAL_ENDINGS = {*PICTURES, ".json"}
+# Of pictures and their label files.
+USUAL_ENDINGS = {*ENDINGS, ".json"}
 # What systems and programs keep beside pictures: copies of them, thumbnails, what was thrown away.
 _IGNORED_FOLDERS = {"__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found"}
 _IGNORED_NAMES = {".ds_store", "thumbs.db", "desktop.ini"}

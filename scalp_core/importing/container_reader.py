@@ -12,7 +12,7 @@ from unicodedata import normalize
 from scalp_core import images
 from scalp_core.data.aihub import folder_name, label_values, meta_values, published_name, readable
 from scalp_core.data.file_tree import Container, ContainerReader
-from scalp_core.data.zip_files import OTHER_PICTURES, PICTURES, Fault, Member, ending_of
+from scalp_core.data.zip_files import Fault, Member, ending_of
 from scalp_core.errors import ScalpError
 from scalp_core.importing.import_db import Contents, Pending, Place, grades_text
 from scalp_core.labels import CONDITIONS, GRADES
@@ -62,11 +62,11 @@ def _read(root: Path, reader: ContainerReader, contents: Contents, label_files: 
         if place is None:
             place = places[member.parts] = _place(root, contents.container, member.parts)
             contents.places.append(place)
-        if member.ending in PICTURES or _is_picture(reader, member):
+        if member.ending in images.ENDINGS or _is_picture(reader, member):
             _add_picture(reader, member, place, contents, label_files)
         elif member.ending == ".json" and label_files:
             _add_label(reader, member, place, contents)
-        elif member.ending in OTHER_PICTURES:
+        elif member.ending in images.OTHER_ENDINGS:
             where = place.location + member.name
             contents.faults.append(Fault("other_format", member.name, where, f"only {images.FORMAT_NAMES} are read"))
         else:
@@ -75,7 +75,7 @@ def _read(root: Path, reader: ContainerReader, contents: Contents, label_files: 
 
 def _is_picture(reader: ContainerReader, member: Member) -> bool:
     """Return whether a file without the usual ending is a picture by its content: `IMG_01`, `2024.01.05`, `1.bmp`."""
-    if member.ending[1:].isalpha() and member.ending not in OTHER_PICTURES:
+    if member.ending[1:].isalpha() and member.ending not in images.OTHER_ENDINGS:
         return False  # every other file would be opened, of trees with hundreds of thousands
     try:
         images.size_from_header(reader.read(member, _HEAD))
@@ -100,7 +100,7 @@ def stem(name: str) -> str:
 
 def own_name(name: str) -> str:
     """Return a picture's name without its ending; a dot in a name without one belongs to it."""
-    return stem(name if ending_of(name) in (*PICTURES, *OTHER_PICTURES) else f"{name}.")
+    return stem(name if ending_of(name) in (*images.ENDINGS, *images.OTHER_ENDINGS) else f"{name}.")
 
 
 def join_of(own: str) -> str:

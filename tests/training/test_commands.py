@@ -23,7 +23,7 @@ from scalp_core.metrics.metrics import PROBABILITIES
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import find_run, list_runs
-from scalp_core.synthetic.generate import plan_pictures
+from scalp_core.synthetic.version_2.generate import plan_pictures
 from training import ablate, demo, report, sweep, train
 
 _PATIENCE = 600.0  # seconds; several processes that import torch, perhaps on a busy machine
