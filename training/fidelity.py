@@ -17,7 +17,7 @@ from training.command_line import explained
 from training.markdown import figure, markdown_table
 
 HEADER = ("cue", "grade or cast", "target", "ours", "verdict")
-REALISM_HEADER = ("statistics", "mean |z|", "energy distance", "AUC, drawn or real")
+REALISM_HEADER = ("statistics", "mean abs. z", "energy distance", "AUC, drawn or real")
 DEFAULT_SEEDS, DEFAULT_FRAMES = 20, 400
 FARTHEST = 8  # statistics that are named
 
