@@ -13,6 +13,7 @@ from scalp_core.synthetic.version_2 import generate as version_2
 # About a minute on two cores.
 NAME, IMAGES, EVALUATION, SEED = "demo", 2400, 1700, 20260101
 GENERATOR = version_2.GENERATOR_VERSION  # the shipped runs learned from its pictures
+EVALUATION_PRIOR = "real"
 # The training data of the shipped runs: the same seed, so the same pictures and more.
 TRAINING_NAME, TRAINING_IMAGES = "demo-training", 5700
 

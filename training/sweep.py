@@ -110,6 +110,7 @@ def _ship() -> int:
             demo.TRAINING_IMAGES,
             demo.SEED,
             evaluation=demo.EVALUATION,
+            evaluation_prior=demo.EVALUATION_PRIOR,
             version=demo.GENERATOR,
             progress=lambda done, _: bar.update(done - bar.n),
         )

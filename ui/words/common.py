@@ -29,6 +29,7 @@ WORDS = {
     ),
     "synthetic": terms.SYNTHETIC,
     "synthetic_data": terms.SYNTHETIC_DATA,
+    "tempered_data": terms.TEMPERED_DATA,
     "split_leaks": Text(
         "This split leaks: training shares {shares} with the test split. Results are too good.",
         "분할에 누출이 있어요. 테스트 사진 중 학습에도 있는 비율: {shares}. 결과가 실제보다 좋게 나와요.",
