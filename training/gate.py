@@ -46,8 +46,8 @@ def _limits(run: Run, gate: Gate) -> str:
     facts, limits = gate.facts, gate.limits
     return (
         f"quality check of {run.id}: fitted on {facts['trained_on']} training and {facts['calibrated_on']} calibration "
-        f"pictures of “{facts['data']}”, each also varied; usual up to distance {limits.usual_distance:.2f}, a scalp up "
-        f"to {limits.distance:.2f}; sharpness from {limits.sharpness:.2f}, over-exposed up to "
+        f"pictures of “{facts['data']}”, each also varied; usual up to distance {limits.usual_distance:.2f}, a scalp "
+        f"up to {limits.distance:.2f}; sharpness from {limits.sharpness:.2f}, over-exposed up to "
         f"{limits.overexposed:.1%}, brightness from {limits.brightness:.0f}"
     )
 

@@ -123,16 +123,20 @@ def _with_glints(pixels: Pixels, scale: float, generator: np.random.Generator) -
 
 
 def _recoloured(pixels: Pixels, generator: np.random.Generator) -> Pixels:
-    """Change cast, slow colour field, saturation, and the tone curve of each channel."""
+    """Change cast, slow colour field and saturation, then the tone curve of each channel."""
     lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     lab[..., 1:] *= generator.uniform(*_SATURATION)
     lab += generator.normal(0, (_LIGHTNESS, _CAST, _CAST)).astype(np.float32)
     if generator.random() < _FIELD_SHARE:
         lab += _field(pixels.shape[:2], generator)
-    rgb = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1)
+    return np.asarray(cv2.LUT(_whole(255 * cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)), _tones(generator)), dtype=np.uint8)
+
+
+def _tones(generator: np.random.Generator) -> Pixels:
+    """Return gamma, gain, lifted black and lowered white of each channel as one look-up table (1, 256, 3)."""
+    levels = np.linspace(0, 1, 256)[:, None] ** generator.uniform(*_GAMMA, size=3) * generator.uniform(*_GAIN, size=3)
     black, white = generator.uniform(*_BLACK), generator.uniform(*_WHITE, size=3)
-    toned = rgb ** generator.uniform(*_GAMMA, size=3) * generator.uniform(*_GAIN, size=3)
-    return _whole(black + np.clip(toned, 0, 1) * (white - black))
+    return _whole(black + np.clip(levels, 0, 1) * (white - black))[None]
 
 
 def _field(size: tuple[int, int], generator: np.random.Generator) -> Floats:
@@ -160,7 +164,7 @@ def _photographed(pixels: Pixels, scale: float, generator: np.random.Generator) 
     quality = int(generator.integers(*_JPEG, endpoint=True))
     noisy = _whole(pixels + noise)[..., ::-1]
     code = cv2.imencode(".jpg", np.ascontiguousarray(noisy), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.ascontiguousarray(cv2.imdecode(code, cv2.IMREAD_COLOR)[..., ::-1])
+    return np.ascontiguousarray(np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), dtype=np.uint8)[..., ::-1])
 
 
 def _blurred(pixels: Pixels, deviation: float) -> Pixels:
@@ -175,5 +179,5 @@ def _smooth(size: tuple[int, int], cell: float, generator: np.random.Generator) 
     return np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.float32)
 
 
-def _whole(values: npt.NDArray[np.floating]) -> Pixels:
-    return np.asarray(np.clip(np.round(values), 0, 255), dtype=np.uint8)
+def _whole(values: npt.ArrayLike) -> Pixels:
+    return np.asarray(np.clip(np.round(np.asarray(values)), 0, 255), dtype=np.uint8)

@@ -182,8 +182,8 @@ def _too_dark(brightness: float, limit: float) -> Reason:
 
 def _not_a_scalp(distance: float, limit: float) -> Reason:
     text = Text(
-        f"Not like a scalp: distance {distance:.1f} from the training data, maximum {limit:.1f}. Check that the picture "
-        "shows a scalp from near; if it does, have it graded anyway and read its grades with caution.",
+        f"Not like a scalp: distance {distance:.1f} from the training data, maximum {limit:.1f}. Check that it shows "
+        "a scalp from near; if it does, have it graded anyway and read its grades with caution.",
         f"두피 사진과 달라요. 학습 데이터와의 거리: {distance:.1f}(최대 {limit:.1f}). 두피를 가까이에서 찍은 사진인지 "
         "확인하세요. 두피 사진이 맞다면 그래도 추정하게 하고 등급을 신중하게 해석하세요.",
     )
