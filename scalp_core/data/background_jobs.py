@@ -28,7 +28,7 @@ _ESTIMATE_SECONDS = 1.0  # of a stage, before its speed says when it ends
 
 @dataclass(frozen=True)
 class JobState:
-    """How far a job is that has not succeeded yet.
+    """Progress of a job that has not succeeded yet.
 
     Attributes:
         request: what `launch` was given; None where the request file cannot be read, which `error` then explains.
