@@ -15,7 +15,7 @@ from typing import Any
 from scalp_core.data.dataset import is_claimed
 from scalp_core.errors import ScalpError, Text, forbidden
 from scalp_core.files import UNREADABLE
-from scalp_core.paths import ROOT
+from scalp_core.paths import ROOT, data_folder
 from scalp_core.processes import command, environment
 from scalp_core.seals import read_sealed_json, write_sealed_json
 
@@ -88,7 +88,7 @@ class Job:
             write_sealed_json(self.request_path, state)
             log = (self.folder / _LOG).open("wb")
         except OSError as error:
-            raise _cannot_write(self.folder, error) from error
+            raise _cannot_write(error) from error
         with log:
             subprocess.Popen(
                 command(self.task, self.dataset),
@@ -258,8 +258,8 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
 
 
-def _cannot_write(folder: Path, error: OSError) -> ScalpError:
-    reason = error.strerror or error
+def _cannot_write(error: OSError) -> ScalpError:
+    folder, reason = data_folder(), error.strerror or error
     return ScalpError(
         "cannot_write",
         f"{folder} cannot be written: {reason}. Make room, or set SCALP_DATA to a folder that can be written.",

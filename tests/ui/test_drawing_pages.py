@@ -87,7 +87,7 @@ def test_closed_folder_is_named(folders: Folders, images: pytest.MonkeyPatch) ->
         folders.data.chmod(0o755)
     assert not at.exception
     (message,) = [text for text in texts(at.error) if "쓸 수 없어요" in text]
-    assert "SCALP\\_DATA" in message
+    assert "SCALP_DATA" in message
 
 
 def test_read_only_server_names_the_command(folders: Folders, images: pytest.MonkeyPatch) -> None:
