@@ -61,8 +61,8 @@ COLLARS = (0.25, 1.0)  # how white the rim of a pore is
 # As the centre of a shaft reflects it, by the names of scene.HAIR_COLOURS: a hair lies anywhere between two of them.
 # The lamp is bluish, so black is greenish. A grey head has white hairs between dark ones.
 PALETTES: dict[str, tuple[Colour, ...]] = {
-    "black": ((24, 28, 20), (36, 40, 30), (48, 50, 40)),
-    "dark_brown": ((42, 40, 31), (64, 57, 44), (36, 38, 30)),
+    "black": ((26, 30, 22), (40, 44, 34), (56, 58, 48)),
+    "dark_brown": ((46, 44, 34), (70, 63, 49), (40, 42, 33)),
     "brown": ((72, 62, 47), (56, 50, 39), (88, 74, 55)),
     "grey": ((36, 38, 29), (58, 56, 47)),
 }
