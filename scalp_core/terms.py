@@ -147,6 +147,11 @@ SYNTHETIC_DATA = Text(
     "SYNTHETIC data: a program rendered these pictures. Results say nothing about real scalps.",
     "합성(SYNTHETIC) 데이터: 프로그램이 렌더링한 사진이에요. 여기서 나온 결과는 실제 두피에 적용할 수 없어요.",
 )
+TEMPERED_DATA = Text(
+    "Rare grades are more frequent in the pictures judged on than they really are: kappas, accuracies and shares are "
+    "not those of the real imbalance.",
+    "평가용 사진에는 드문 등급이 실제보다 더 자주 나와요. 카파, 정확도, 비율은 실제 불균형에서의 값과 달라요.",
+)
 SYNTHETIC_MODEL = Text(
     "Trained on SYNTHETIC data, or started from a model that was: these grades mean nothing for real scalps.",
     "합성(SYNTHETIC) 데이터로 학습했거나 그런 모델에서 시작한 모델: 실제 두피에 대한 등급은 의미가 없어요.",

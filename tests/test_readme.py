@@ -28,6 +28,7 @@ from test_layers import DIRECTION
 
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs.store import finished_runs
+from scalp_core.synthetic import demonstration
 from scalp_core.synthetic.label_noise import best_kappa, label_chances
 from scalp_core.synthetic.version_2.generate import plan_pictures
 from training import demo
@@ -349,7 +350,7 @@ def tables() -> list[list[str]]:
         patch.delenv("SCALP_ARTIFACTS", raising=False)
         runs = [run for run in finished_runs() if run.id in demo.RECIPES]
         assert {run.id for run in runs} == set(demo.RECIPES)
-        pictures = plan_pictures(demo.IMAGES, demo.SEED, evaluation=demo.EVALUATION)
+        pictures = plan_pictures(demonstration.IMAGES, demonstration.SEED, evaluation=demonstration.EVALUATION)
         captures = {picture.image_id: picture.capture for picture in pictures}
         chances = label_chances(np.array([picture.severities for picture in pictures if picture.part == "test"]))
         best = {condition: best_kappa(chances[:, place]) for place, condition in enumerate(CONDITIONS)}
@@ -389,7 +390,7 @@ def test_shipped_runs_were_evaluated_on_the_demonstration() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("SCALP_ARTIFACTS", raising=False)
         shipped = [run for run in finished_runs() if run.id in demo.RECIPES]
-    planned = plan_pictures(demo.IMAGES, demo.SEED, evaluation=demo.EVALUATION)
+    planned = plan_pictures(demonstration.IMAGES, demonstration.SEED, evaluation=demonstration.EVALUATION)
     labels = {(p.image_id, c.value): (p.part, p.labels[n]) for p in planned for n, c in enumerate(CONDITIONS)}
     for run in shipped:
         rows = run.predictions[["image", "condition", "part", "truth"]].itertuples(index=False)

@@ -17,6 +17,7 @@ COMMANDS = {
     "ablate": ("training.ablate", "train the ablation study of the measures against lost grades"),
     "report": ("training.report", "metrics, confusion matrices, printed comparison"),
     "calibrate": ("training.calibrate", "fit operating point and gate of finished runs anew"),
+    "gate": ("training.gate", "fit only the gate of finished runs anew"),
     "export": ("training.export", "make finished runs ready to answer (ONNX)"),
     "optimize": ("training.optimize", "let runs answer faster where their grades stay the same"),
     "predict": ("training.predict", "grade many pictures into one table"),

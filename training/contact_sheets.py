@@ -86,7 +86,7 @@ def mixed_sheet(seed: int) -> Pixels:
     tiles = []
     for picture in pictures_of(MIXED_FRAMES, seed, prior="tempered"):
         grades = " ".join(str(grade) for grade in picture.clean)
-        tiles.append(captioned(f"{grades}  {CASTS[picture.cast].name}", render_picture(picture, seed)))
+        tiles.append(captioned(f"{grades}  {picture.cast.name}", render_picture(picture, seed)))
     names = ", ".join(condition.code.replace("_", " ") for condition in CONDITIONS)
     return titled(f"mixed: {names}", grid(tiles))
 

@@ -23,6 +23,7 @@ from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import check_recipe, finished_runs, list_runs
 from scalp_core.runs.training_labels import unlabelled_text
+from scalp_core.synthetic import demonstration
 from scalp_core.synthetic.generate import make_dataset
 from training import demo
 from training.command_line import Bar, explained
@@ -108,14 +109,15 @@ def _ship() -> int:
         make_dataset(
             demo.TRAINING_NAME,
             demo.TRAINING_IMAGES,
-            demo.SEED,
-            evaluation=demo.EVALUATION,
-            version=demo.GENERATOR,
+            demonstration.SEED,
+            evaluation=demonstration.EVALUATION,
+            evaluation_prior=demonstration.EVALUATION_PRIOR,
+            version=demonstration.GENERATOR,
             progress=lambda done, _: bar.update(done - bar.n),
         )
     # One by one: a run can only start from one that has finished.
     for run_id, recipe in demo.to_train({run.id for run in finished_runs()}).items():
-        if code := train_all(_runs_to_train({run_id: recipe})):
+        if code := train_all(runs_to_train({run_id: recipe})):
             return code
     for run in list_runs():
         if run.id in demo.RECIPES and "stored_precision" not in run.manifest:
@@ -130,7 +132,7 @@ def _sweep(recipes: Mapping[str, Recipe], only_plan: bool) -> int:
     _print_plan(recipes, existing)
     if only_plan:
         return 0
-    runs = _runs_to_train(recipes)
+    runs = runs_to_train(recipes)
     code = train_all(runs)
     _print_results([run for run in runs if run.finished])
     return code
@@ -185,8 +187,12 @@ def _print_plan(recipes: Mapping[str, Recipe], existing: Mapping[str, Run]) -> N
     print(f": {duration(seconds).en}{early}." if missing else ".", flush=True)
 
 
-def _runs_to_train(recipes: Mapping[str, Recipe]) -> list[Run]:
-    """Create or resume the runs of these ids; never another recipe's."""
+def runs_to_train(recipes: Mapping[str, Recipe]) -> list[Run]:
+    """Create or resume the runs of these ids; never another recipe's.
+
+    Raises:
+        ScalpError: `run_exists`, an id is another recipe's; `queue_full`; a recipe cannot be trained.
+    """
     existing = _existing_runs(recipes)
     runs = [existing.get(run_id) or create_run(recipe, run_id) for run_id, recipe in recipes.items()]
     for run in runs:

@@ -250,7 +250,8 @@ class _Predictor:
         flagged = []
         if self.gate:
             flagged = [
-                bool(self.gate.check(picture, row)) for (picture, _), row in zip(prepared, features, strict=True)
+                any(reason.refuses for reason in self.gate.check(picture, row))
+                for (picture, _), row in zip(prepared, features, strict=True)
             ]
         return _Predictions(probabilities, np.array(flagged, dtype=bool))
 

@@ -38,32 +38,35 @@ def vary_lens(pixels: Tensor) -> Tensor:
 
     Values may leave 0–255 by ringing and noise.
     """
-    pictures, _, height, width = pixels.shape
-    margins = (width // _MARGIN, height // _MARGIN)
-    padded = pad(pixels, (margins[0], margins[0], margins[1], margins[1]), mode="reflect")
+    (pictures, _, height, width), device = pixels.shape, pixels.device
+    across, down = width // _MARGIN, height // _MARGIN
+    padded = pad(pixels, (across, across, down, down), mode="reflect")
     spectrum = torch.fft.rfft2(padded)
-    distances = _distances((height, width), (padded.shape[2], padded.shape[3]), pixels.device)
-    soft = torch.rand(pictures, device=pixels.device) < _SOFT_SHARE
-    sharpening = _sharpening(pictures, distances)
+    luma = (spectrum * _column(LUMA, device)).sum(dim=1)
+    distances = _distances((height, width), (padded.shape[2], padded.shape[3]), device)
+    light = _sharpening(pictures, distances) * _amplitude_mixing(luma, distances, padded.shape[2] / height)
+    colour = _gaussian(uniform(pictures, 0, _COLOUR_BLUR, device), distances)
+    soft = torch.rand(pictures, device=device) < _SOFT_SHARE
     blurring = _blurring(soft, distances)
-    tilted = soft & (torch.rand(pictures, device=pixels.device) < _TILTED_SHARE)
-    colour = _gaussian(uniform(pictures, 0, _COLOUR_BLUR, pixels.device), distances)
-    luma = (spectrum * _column(LUMA, pixels.device)).sum(dim=1)
-    light = sharpening * _amplitude_mixing(luma, distances, padded.shape[2] / height)
+    varied = _filtered(spectrum, luma, blurring * light, blurring * colour, padded.shape[3])
+    tilted = (soft & (torch.rand(pictures, device=device) < _TILTED_SHARE)).nonzero()[:, 0]
+    if len(tilted):
+        focused = _filtered(spectrum[tilted], luma[tilted], light[tilted], colour[tilted], padded.shape[3])
+        ramp = _ramp(len(tilted), focused)
+        varied = varied.index_copy(0, tilted, torch.lerp(focused, varied[tilted], ramp))
+    return varied[:, :, down : down + height, across : across + width] + _noise(pixels)
 
-    def filtered(rows: Tensor, response: Tensor) -> Tensor:
-        # Colour is what a channel differs from the luma by.
-        coloured = response * colour[rows]
-        grey = (response * light[rows] - coloured) * luma[rows]
-        varied = torch.fft.irfft2(torch.addcmul(grey[:, None], spectrum[rows], coloured[:, None]), s=padded.shape[2:])
-        return varied[:, :, margins[1] : margins[1] + height, margins[0] : margins[0] + width]
 
-    varied = filtered(torch.arange(pictures, device=pixels.device), blurring)
-    rows = tilted.nonzero()[:, 0]
-    if len(rows):
-        focused = filtered(rows, torch.ones_like(blurring[rows]))
-        varied = varied.index_copy(0, rows, torch.lerp(focused, varied[rows], _ramp(len(rows), pixels)))
-    return varied + _noise(pixels)
+def _filtered(spectrum: Tensor, luma: Tensor, light: Tensor, colour: Tensor, width: int) -> Tensor:
+    """Return pixels (n, 3, rows, width) with other amplitudes of the luma and of what each channel differs from it by.
+
+    Args:
+        spectrum: of the pixels, (n, 3, rows, columns).
+        luma, light, colour: (n, rows, columns), its luma, and responses of the luma and of the colours.
+    """
+    changed = torch.addcmul(((light - colour) * luma)[:, None], spectrum, colour[:, None])
+    filtered: Tensor = torch.fft.irfft2(changed, s=(spectrum.shape[2], width))
+    return filtered
 
 
 def _column(values: tuple[float, float, float], device: torch.device) -> Tensor:

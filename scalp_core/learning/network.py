@@ -21,12 +21,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from scalp_core.architectures import ARCHITECTURES, timm_name, weights_file
+from scalp_core.architectures import ARCHITECTURES, NAMED_WEIGHTS, packaged_file, timm_name, weights_file
 from scalp_core.errors import ScalpError
 from scalp_core.files import sha256
 from scalp_core.images import Preprocessing
 from scalp_core.labels import GRADES, Condition
 from scalp_core.learning.backbones import timm, torchvision_models
+from scalp_core.learning.packaged import load_packaged, packaged_source
 
 _PATIENCE = 5.0  # seconds for the host of weights to answer
 _POSITIONS = "backbone.model.pos_embed"
@@ -294,14 +295,17 @@ def build(
 
     Args:
         architecture: a variant of the five families or any timm name.
-        weights: `none` (random), `pretrained` (downloaded by timm or torchvision) or the path of a safetensors file
-            with the backbone's weights under the names timm or torchvision gives them.
+        weights: `none` (random), `pretrained` (downloaded by timm or torchvision), `packaged` (carried by an installed
+            package) or the path of a safetensors file with the backbone's weights under the names timm or torchvision
+            gives them.
         strides: of the finer heads, from `strides_in`, for a network that is to have weights that exist; None for a new
             one, whose maps have at least MIN_CELLS cells a side where the architecture lets them.
 
     Raises:
         ScalpError: unknown architecture, an image size it cannot take, weights that cannot be had or do not fit.
     """
+    if weights == "packaged":
+        packaged_file(architecture)  # said before anything is built
     if architecture == "googlenet":
         preprocessing = Preprocessing(image_size, image_size, _GOOGLENET_MEAN, _GOOGLENET_STD, "bilinear", reduced=True)
         backbone: _Backbone = _GoogLeNet(_googlenet(weights))
@@ -368,9 +372,14 @@ def _with_positions_of(network: Network, state: dict[str, Tensor]) -> dict[str, 
 
 
 def weights_source(architecture: str, weights: str) -> str:
-    """Return the source of a backbone's weights for the manifest: hub name and tag, or a file's name and hash."""
+    """Return the source of a backbone's weights for the manifest: hub name and tag, or name and hash of a file.
+
+    Those of a package also have its version and licence.
+    """
     if weights == "none":
         return "random"
+    if weights == "packaged":
+        return packaged_source(architecture)
     if weights != "pretrained":
         path = weights_file(weights)
         return f"file {path.name} sha256:{sha256(path)}"
@@ -387,10 +396,10 @@ def _timm_model(architecture: str, image_size: int, weights: str) -> tuple[Any, 
         config = timm.get_pretrained_cfg(name, allow_unregistered=False)
     except RuntimeError as error:  # the tag behind the dot is none of this architecture's
         raise _unknown(name) from error
-    options: dict[str, Any] = {"num_classes": 0, "pretrained": weights != "none"}
+    options: dict[str, Any] = {"num_classes": 0, "pretrained": weights not in ("none", "packaged")}
     if config.fixed_input_size:  # transformers: position embeddings are resized to the wanted grid
         options["img_size"] = image_size
-    if weights not in ("none", "pretrained"):
+    if weights not in NAMED_WEIGHTS:
         # Some ViTs have a loader of their own for the files they were first published in.
         options["pretrained_cfg_overlay"] = {"file": str(weights_file(weights)), "custom_load": False}
     try:
@@ -403,7 +412,9 @@ def _timm_model(architecture: str, image_size: int, weights: str) -> tuple[Any, 
         raise _misfit(architecture, image_size, weights, error) from error
     if isinstance(getattr(model, "pre_logits", None), timm.models.vgg.ConvMlp):
         model.pre_logits = nn.Identity()  # VGG's fully connected head: 120 M parameters that evidence maps replace
-    if weights not in ("none", "pretrained"):
+    if weights == "packaged":
+        load_packaged(model, architecture)
+    if weights not in NAMED_WEIGHTS:
         _check_names(model, architecture, image_size, weights)
     interpolation = config.interpolation if config.interpolation in ("bilinear", "bicubic") else "bicubic"
     return model, Preprocessing(image_size, image_size, config.mean, config.std, interpolation, reduced=True)

@@ -44,7 +44,9 @@ def randomise(pixels: Tensor, masks: Tensor | None = None) -> Tensor | tuple[Ten
     placements = draw_placements(len(pixels), _TURN, _ZOOM, 0.0, FRAME_HEIGHT / FRAME_WIDTH, pixels.device)
     varied = torch.empty_like(pixels)
     at_once = max(1, _PIXELS_AT_ONCE // (pixels.shape[2] * pixels.shape[3]))
-    for source, matrices, target in zip(*(part.split(at_once) for part in (pixels, placements, varied)), strict=True):
+    for source, matrices, target in zip(
+        *(torch.split(part, at_once) for part in (pixels, placements, varied)), strict=True
+    ):
         placed = vary_glints(place(source, matrices))
         torch.clamp(vary_colours(vary_lens(placed)), 0, 255, out=target)
     return varied if masks is None else (varied, place(masks, placements))

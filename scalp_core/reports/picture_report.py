@@ -46,7 +46,9 @@ _WORDS = {
     "gate_passed": Text("passed", "통과"),
     "gate_unknown": Text("not done: this model has no quality check", "하지 않음(이 모델에는 품질 검사가 없음)"),
     "gate_failed": Text("failed", "통과하지 못함"),
+    "gate_unusual": Text("passed, but unusual", "통과했지만 흔하지 않음"),
     "not_gradable": Text("Quality check failed.", "품질 검사를 통과하지 못했어요."),
+    "marked": Text("An unusual picture.", "흔하지 않은 사진이에요."),
     "insisted": Text(
         "Graded on request: do not rely on these grades.", "요청에 따라 추정했어요. 이 등급은 신뢰하지 마세요."
     ),
@@ -74,8 +76,8 @@ _WORDS = {
     "point_plain": Text(f"none: {terms.MOST_PROBABLE.en}", f"없음({terms.MOST_PROBABLE.ko})"),
     "missing": Text("No model for: {names}.", "추정할 모델이 없는 증상: {names}."),
     "overview_note": Text(
-        "Grades: 0 normal, 1 mild, 2 moderate, 3 severe. “!”: quality check failed.",
-        "등급: 0 양호, 1 경증, 2 중등도, 3 중증. “!”는 품질 검사를 통과하지 못한 사진이에요.",
+        "Grades: 0 normal, 1 mild, 2 moderate, 3 severe. “!”: quality check failed. “?”: unusual.",
+        "등급: 0 양호, 1 경증, 2 중등도, 3 중증. “!”는 품질 검사를 통과하지 못한 사진, “?”는 흔하지 않은 사진이에요.",
     ),
     "more": Text("Only the first {count} pictures have their own page.", "앞의 {count}장만 개별 쪽으로 실었어요."),
     "alt": Text("Graded picture", "등급을 추정한 사진"),
@@ -135,18 +137,10 @@ def to_csv(graded: Sequence[GradedPicture], language: str) -> bytes:
     answers = [picture.answer for picture in graded if isinstance(picture.answer, Answer)]
     answered = {condition for answer in answers for condition in answer.gradings}
     columns = results_table.schema([condition for condition in CONDITIONS if condition in answered]).names
+    rows = (results_table.row(picture.name, picture.answer, language, picture.withheld) for picture in graded)
     file = io.StringIO(newline="")
-    results_table.write_csv(file, columns, (_csv_row(picture, language) for picture in graded))
+    results_table.write_csv(file, columns, rows)
     return file.getvalue().encode(results_table.ENCODING)
-
-
-def _csv_row(picture: GradedPicture, language: str) -> results_table.Row:
-    row = results_table.row(picture.name, picture.answer, language)
-    if not picture.withheld or isinstance(picture.answer, ScalpError):
-        return row
-    message = " ".join(reason.text(language) for reason in picture.answer.reasons or ())
-    kept = {name: row.get(name) for name in ("path", "gradable", "reasons", "intended_use")}
-    return kept | {"status": "withheld", "message": message}
 
 
 # ---- contents of the template ----
@@ -227,13 +221,15 @@ class _Page(NamedTuple):
     """One picture's page; with an error it holds nothing beside the facts.
 
     Attributes:
-        reasons: why the gate did not let the picture pass.
+        reasons: why the gate did not let the picture pass, or marks it.
+        gradable: whether the reasons only mark it.
     """
 
     facts: Sequence[tuple[str, str]]
     error: str = ""
     synthetic: bool = False
     reasons: Sequence[str] = ()
+    gradable: bool = True
     picture: _Image | None = None
     grades: _Grades | None = None
 
@@ -256,7 +252,7 @@ def _overview_row(report: _Report, picture: GradedPicture) -> _OverviewRow:
         return _OverviewRow(picture.name, thumbnail, f"! {report.say('withheld_short')}")
     gradings = [answer.gradings.get(condition) for condition in CONDITIONS]
     grades = [_Grade(int(grading.grade), report.of(grading.grade.text)) if grading else None for grading in gradings]
-    mark = "! " if answer.reasons else ""
+    mark = "! " if answer.refusals else "? " if answer.remarks else ""
     scalp_type = mark + report.of(answer.scalp_type.text)
     return _OverviewRow(picture.name, thumbnail, grades=grades, scalp_type=scalp_type)
 
@@ -273,6 +269,7 @@ def _page(report: _Report, picture: GradedPicture) -> _Page:
         [*facts, (report.say("gate"), _gate(report, answer))],
         synthetic=_is_synthetic(picture),
         reasons=[report.of(reason.text) for reason in answer.reasons or ()],
+        gradable=answer.gradable is not False,
         picture=_image(pixels, report.say("alt")) if pixels is not None else None,
         grades=None if picture.withheld else _grades(report, answer, pixels),
     )
@@ -294,7 +291,9 @@ def _file_facts(report: _Report, picture: GradedPicture) -> list[tuple[str, str]
 def _gate(report: _Report, answer: Answer) -> str:
     if answer.gradable is None:
         return report.say("gate_unknown")
-    return report.say("gate_passed" if answer.gradable else "gate_failed")
+    if not answer.gradable:
+        return report.say("gate_failed")
+    return report.say("gate_unusual" if answer.unusual else "gate_passed")
 
 
 def _grades(report: _Report, answer: Answer, pixels: Pixels | None) -> _Grades:

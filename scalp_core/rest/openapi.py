@@ -26,7 +26,8 @@ not for diagnosis. 두피 사진의 여섯 가지 증상 등급을 추정해요.
   and those that were judged on too little to answer by themselves; `?run=` asks any other finished one. Every grade
   names its run and when its operating point was made.
 * Quality check (`gradable`, `reasons`): a blurred, over-exposed or too small picture, or one that is no scalp, is
-  graded and marked; with `?strict=1` it is refused (422).
+  graded and marked; with `?strict=1` it is refused (422). A picture that is only unlike those that the run learned from
+  (`unusual`, `remarks`) is never refused.
 * Evidence maps (`?evidence=1`): orange `{COLOUR}` where a place speaks for a grade above 0, the more opaque, the
   higher; transparent where it looks normal.
 * Requests have an id: yours from the header `X-Request-ID` (1–64 letters, digits, `-`, `_`), otherwise one of ours. It

@@ -102,7 +102,7 @@ class ScalpTypeResponse(BaseModel):
 
 
 class GateReason(BaseModel):
-    """Why the picture should not be graded."""
+    """What the quality check says of the picture."""
 
     code: str = Field(description="For programs; stays the same.", examples=["blurred"])
     message: str = Field(description="What is wrong, with its figures, and what to do about it.")
@@ -115,6 +115,12 @@ _GRADABLE = Field(
     examples=[True],
 )
 _REASONS = Field(description="Why the quality check fails; empty if it passes.", examples=[[]])
+_UNUSUAL = Field(
+    description="True: unlike the pictures that the run learned from, as another camera's are, yet no reason against "
+    "grading it, see `remarks`. Null: not checked.",
+    examples=[False],
+)
+_REMARKS = Field(description="Why the picture is marked although it was graded; empty if it is not.", examples=[[]])
 
 
 class _Grades(BaseModel):
@@ -138,6 +144,8 @@ class PredictAllResponse(_Grades):
     intended_use: IntendedUse
     gradable: bool | None = _GRADABLE
     reasons: list[GateReason] = _REASONS
+    unusual: bool | None = _UNUSUAL
+    remarks: list[GateReason] = _REMARKS
 
 
 class PredictResponse(_Grades):
@@ -147,6 +155,8 @@ class PredictResponse(_Grades):
     intended_use: IntendedUse
     gradable: bool | None = _GRADABLE
     reasons: list[GateReason] = _REASONS
+    unusual: bool | None = _UNUSUAL
+    remarks: list[GateReason] = _REMARKS
 
 
 class ErrorDetail(BaseModel):
@@ -267,7 +277,12 @@ def gate_reasons(reasons: Sequence[Reason]) -> list[GateReason]:
 
 
 def _gate(answer: Answer) -> dict[str, Any]:
-    return {"gradable": answer.gradable, "reasons": gate_reasons(answer.reasons or ())}
+    return {
+        "gradable": answer.gradable,
+        "reasons": gate_reasons(answer.refusals),
+        "unusual": answer.unusual,
+        "remarks": gate_reasons(answer.remarks),
+    }
 
 
 def _grades(answer: Answer, evidence: bool) -> dict[str, Any]:

@@ -157,9 +157,10 @@ class Recipe:
     )
     weights: str = _recipe_field(
         "pretrained",
-        "initial weights: “pretrained” (downloaded), “none” (random), a safetensors file of the backbone, or "
-        "“run:NAME”, a finished run",
-        "초기 가중치: “pretrained”(내려받기), “none”(무작위), 백본의 safetensors 파일, 또는 완료된 실행 “run:이름”",
+        "initial weights: “pretrained” (downloaded), “packaged” (from an installed package), “none” (random), a "
+        "safetensors file of the backbone, or “run:NAME”, a finished run",
+        "초기 가중치: “pretrained”(내려받기), “packaged”(설치된 패키지), “none”(무작위), 백본의 safetensors 파일, "
+        "또는 완료된 실행 “run:이름”",
     )
     seed: int = _recipe_field(0, "random seed", "난수 시드", 0, 2**31 - 1)
 

@@ -34,7 +34,7 @@ FAMILIES = {
     "phase_{}": PHASES,
     "source_{}": ("upload", "folder", "camera", "example", "capture"),
     "{}_pick": ("example", "capture"),
-    "gate_{}": ("too_small", "blurred", "over_exposed", "too_dark", "not_a_scalp"),
+    "gate_{}": ("too_small", "blurred", "over_exposed", "too_dark", "not_a_scalp", "unusual"),
     "field_{}": ("id", *NAMED, *MEASURED, "look_alikes"),
     "confuser_{}": tuple(CONFUSERS),
     "official_{}": (*PARTS, "both"),

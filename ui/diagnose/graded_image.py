@@ -42,6 +42,8 @@ def show_graded_image(graded: GradedImage, say: Say, threshold: int | None = Non
         return
     if graded.flagged:
         st.warning(_reasons(graded, say("gate_insisted"), say), icon=":material/warning:")
+    elif graded.unusual:
+        st.info(_reasons(graded, say("gate_marked"), say), icon=":material/info:")
     graded = _show_answer(graded, pixels, threshold, say)
     _show_evidence(graded, pixels, say)
     show_agreement(graded, say)
@@ -68,10 +70,10 @@ def _reasons(graded: GradedImage, heading: Markdown, say: Say) -> Markdown:
 
 
 def _show_gate(answer: Answer, say: Say) -> None:
-    """Show that the gate passed the picture, or that it was not checked; reasons against it stand above."""
+    """Show that the gate passed the picture, or that it was not checked; its reasons stand above."""
     if answer.gradable is None:
         st.caption(say("gate_unchecked"))
-    if answer.gradable:
+    if answer.reasons == ():
         st.caption(say("gate_passed"))
 
 

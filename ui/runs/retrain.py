@@ -5,7 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from scalp_core.access import access
-from scalp_core.architectures import ARCHITECTURES
+from scalp_core.architectures import ARCHITECTURES, NAMED_WEIGHTS, PACKAGES
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.data.dataset import list_datasets, open_dataset
 from scalp_core.errors import ScalpError
@@ -20,6 +20,7 @@ from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_run, finished_runs, list_runs
 from scalp_core.runs.training_labels import left_out_text, unlabelled_text, without_unlabelled
 from ui.access import ask_for_token, change_button
+from ui.demonstration import is_drawing
 from ui.feedback import errors, show_pending_toast, toast_after_rerun
 from ui.markdown import Markdown, code, literal, literal_cells
 from ui.runs.progress import POLL_SECONDS, epoch_words, show_progress
@@ -36,7 +37,7 @@ def show_retraining(say: Say) -> None:
     ask_for_token(say)
     names = [dataset.name for dataset in list_datasets()]
     if not names:
-        st.caption(say("no_dataset"))
+        st.caption(say("drawing") if is_drawing() else say("no_dataset"))
         return
     _show_form(say, names)
     if not access().read_only:
@@ -81,7 +82,7 @@ def _start(recipe: Recipe, say: Say) -> None:
 
 def _choose_recipe(say: Say, names: list[str]) -> Recipe:
     weights, source = _choose_start(say)
-    architecture = _choose_architecture(say, source)
+    architecture = _choose_architecture(say, weights, source)
     _follow_page(names)
     data = st.selectbox(say("data_set"), names, key="retrain_data", help=say.plain(SETTING_HELP["data"]))
     epochs = _number("epochs", say)
@@ -147,7 +148,7 @@ def _choose_start(say: Say) -> tuple[str, Run | None]:
     runs = {f"run:{run.id}": run for run in finished_runs()[::-1]}
     weights = st.selectbox(
         say("retrain_start_from"),
-        ["pretrained", "none", *runs],
+        [*NAMED_WEIGHTS, *runs],
         format_func=lambda weights: start_name(weights, say),
         key="retrain_weights",
         on_change=_take_image_size,
@@ -165,12 +166,14 @@ def _take_image_size() -> None:
         st.session_state["retrain_image_size"] = source.image_size
 
 
-def _choose_architecture(say: Say, source: Run | None) -> str:
-    if source is None:
-        options, key = list(ARCHITECTURES), "retrain_architecture"
-    else:  # weights fit into their own network alone
+def _choose_architecture(say: Say, weights: str, source: Run | None) -> str:
+    if source is not None:  # weights fit into their own network alone
         options, key = [source.recipe.architecture], f"retrain_architecture-{source.id}"
-    default = options.index(_DEFAULT.architecture) if source is None else 0
+    elif weights == "packaged":
+        options, key = list(PACKAGES), "retrain_architecture-packaged"
+    else:
+        options, key = list(ARCHITECTURES), "retrain_architecture"
+    default = options.index(_DEFAULT.architecture) if _DEFAULT.architecture in options else 0
     architecture: str = st.selectbox(
         say("architecture"),
         options,

@@ -39,6 +39,7 @@ WORDS = {
     "choice_precision_bfloat16": Text("bfloat16", "반정밀도 (bfloat16)"),
     "retrain_start_from": Text("Initial weights", "초기 가중치"),
     "retrain_pretrained": Text("pretrained", "사전 학습 가중치"),
+    "retrain_packaged": Text("pretrained, from a package", "사전 학습 가중치 (패키지)"),
     "retrain_random": Text("random", "무작위 가중치"),
     "retrain_of_run": Text("run {run}", "{run} 실행"),
     "retrain_file": Text("Weights file (safetensors)", "가중치 파일 (safetensors)"),

@@ -14,7 +14,7 @@ import numpy as np
 
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.synthetic.drawing.canvas import HEIGHT, SHIFT, WIDTH, Field, Pixels, corners, smoothstep
-from scalp_core.synthetic.drawing.dandruff import OPACITY, Flakes, plan_flakes
+from scalp_core.synthetic.drawing.dandruff import Flakes, plan_flakes
 from scalp_core.synthetic.drawing.erythema import Redness, plan_redness
 from scalp_core.synthetic.drawing.hair import plan_hair
 from scalp_core.synthetic.drawing.pustules import plan_pustules
@@ -28,8 +28,8 @@ GAP = (34.0, 62.0)
 EMPTY_PORE_REACH = 26.0  # px about an empty pore
 THIN_HAIR = 4.5  # px, the width of the widest hair that is a cue of thinning
 THIN_REACH = 5  # px about such a hair
-DULL = 0.15  # gloss of dry skin
-FULL_REDNESS = 12.0  # Δa* that counts as wholly red
+SMEARED = 5  # px, about the width of the blur of lens and sensor
+HALF_OPAQUE = 0.5
 FULL_HALO = 1.25  # radii of a halo within which it is seen
 
 
@@ -49,12 +49,12 @@ class Streams(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Cues:
-    """The plan of every cue of a frame. `scales` and `flakes` are None where there are none."""
+    """The plan of every cue of a frame; None where there is none of it."""
 
     hair_loss: float
     hair: Hair
     scales: Scales | None
-    oil: Oil
+    oil: Oil | None
     redness: Redness
     pustules: tuple[Pustule, ...]
     flakes: Flakes | None
@@ -100,6 +100,12 @@ def _empty() -> Pixels:
     return np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
 
 
+def _spread(opacity: cv2.typing.MatLike) -> Pixels:
+    """Return the mask of small things: as wide as a lens smears them, and full where they are half opaque."""
+    wide = cv2.dilate(opacity, np.ones((SMEARED, SMEARED), dtype=np.uint8))
+    return np.asarray(cv2.convertScaleAbs(wide, alpha=1.0 / HALF_OPAQUE), dtype=np.uint8)
+
+
 def _bytes(field: Field) -> Pixels:
     """Return a field of 0–1 as bytes at full size."""
     full = cv2.resize(field, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
@@ -107,16 +113,17 @@ def _bytes(field: Field) -> Pixels:
 
 
 def _scaling_mask(cues: Cues) -> Pixels:
-    return _bytes(cues.scales.opacity) if cues.scales else _empty()
+    return _spread(cv2.convertScaleAbs(cues.scales.opacity, alpha=255.0)) if cues.scales else _empty()
 
 
 def _sebum_mask(cues: Cues) -> Pixels:
-    return _bytes(np.clip((cues.oil.gloss - np.float32(DULL)) * np.float32(1.5), 0.0, 1.0))
+    if not cues.oil:
+        return _empty()
+    return _spread(np.max((cues.oil.shine, cues.oil.lumps, cues.oil.clumps, cues.oil.gloss), axis=0))
 
 
 def _erythema_mask(cues: Cues) -> Pixels:
-    field = _bytes(np.clip(cues.redness.rise / np.float32(FULL_REDNESS), 0.0, 1.0))
-    return field if cues.redness.vessels is None else np.maximum(field, _bytes(cues.redness.vessels))
+    return _bytes(cues.redness.field)
 
 
 def _pustule_mask(pustules: Sequence[Pustule]) -> Pixels:
@@ -130,7 +137,7 @@ def _pustule_mask(pustules: Sequence[Pustule]) -> Pixels:
 
 
 def _dandruff_mask(cues: Cues) -> Pixels:
-    return np.asarray(cv2.LUT(cues.flakes.thickness, OPACITY), dtype=np.uint8) if cues.flakes else _empty()
+    return _spread(cv2.max(cues.flakes.cream, cues.flakes.bright)) if cues.flakes else _empty()
 
 
 def _bald_mask(cues: Cues) -> Pixels:
