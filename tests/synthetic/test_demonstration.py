@@ -194,7 +194,8 @@ def test_full_disk_is_a_sentence(folders: Folders, images: pytest.MonkeyPatch) -
         assert list_datasets() == []
     finally:
         kill(folders)
-        subprocess.run(["umount", "--lazy", str(folders.data)], check=True)  # workers may be ending
+        command = ["umount", "--lazy", str(folders.data)]  # workers may be ending
+        subprocess.run(command, check=True)
 
 
 def refusal() -> str:

@@ -56,12 +56,13 @@ def test_pages_say_how_far_it_is(folders: Folders, images: pytest.MonkeyPatch) -
                 (bar,) = at.get("progress")
                 assert re.match(rf"{say('drawing')} · \d+ / {IMAGES}", bar.proto.text), page
                 assert say("no_dataset") not in page_text(at), page
-            assert say("drawing") in texts(at.sidebar.caption)
+            assert say("retrain_waits") in texts(at.sidebar.caption)
         assert len(processes("scalp_core", "draw", "demo")) == 1
     until(lambda: drawing() is None)
     at = open_page("dataset")
     assert not at.get("progress")
-    assert "demo" in page_text(at) or open_dataset("demo").images == IMAGES
+    assert at.selectbox[0].value == "demo"
+    assert open_dataset("demo").images == IMAGES
 
 
 def test_other_pictures_need_no_demonstration(tiny: Dataset, images: pytest.MonkeyPatch, tmp_path: Path) -> None:
