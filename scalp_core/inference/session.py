@@ -162,9 +162,8 @@ def _threads() -> int:
 def _by_onnxruntime(run: Run, serving: Serving, threads: int) -> Network:
     if not run.exported:
         worker.export(run)
-    session = (
-        open_onnx(run.int8_path, threads) if serving.int8 else open_onnx(run.export_path, threads, run.weights_path)
-    )
+    path, weights = (run.int8_path, None) if serving.int8 else (run.export_path, run.weights_path)
+    session = open_onnx(path, threads, weights)
     return lambda pictures: Outputs(*session.run(OUTPUTS, {"pixels": pictures}))
 
 
