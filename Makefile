@@ -17,10 +17,9 @@ COMPILE := $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null || true
 run: .venv/installed prepare
 	PORT=$(PORT) HOST=$(HOST) $(BIN)/python serve.py
 
-# Both return at once when there is nothing left to do.
+# Returns at once when there is nothing left to do. The shipped runs have their exports with them.
 prepare: .venv/installed
 	$(BIN)/python -m training.prepare demo
-	$(BIN)/python -m training.export --answering
 
 test: .venv/installed-tests
 	$(BIN)/python -m pytest $(ARGS)
