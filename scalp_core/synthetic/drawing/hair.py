@@ -200,11 +200,11 @@ def _shaft(root: Points, angle: float, fan: float, growth: Growth, generator: np
     own = float(np.clip(growth.width * math.exp(spread * generator.standard_normal()), 2.2, 12.0))
     cut = generator.random() < 0.1
     # Most hairs are much longer than the frame is wide; a thin one is also a short one.
-    length = generator.uniform(90, 340) if cut else generator.uniform(420, 1050) * min(1.0, 0.3 + own / 7.0)
+    length = generator.uniform(90, 340) if cut else generator.uniform(320, 900) * min(1.0, 0.3 + own / 7.0)
     path = arc(root, angle, length, generator, fan, growth.bend, growth.bend_spread)
     widths = own * _profile(length, 0.1 if cut else 0.75)
     colour, above, edge = _colour(growth, generator), bool(generator.random() < 0.4), 1.9 + generator.exponential(0.7)
-    hair = Shaft(path, widths, colour, above, edge, 0.95, growth.regrown, NATURAL)
+    hair = Shaft(path, widths, colour, above, edge, 0.92, growth.regrown, NATURAL)
     return _blurred(hair, growth, generator)
 
 
