@@ -390,7 +390,7 @@ def _camera(balance: npt.NDArray[np.float64], generator: np.random.Generator) ->
         gains=(float(red), float(green), float(blue)),
         gamma=float(generator.uniform(0.95, 1.05)),
         noise=round(float(generator.uniform(1.5, 4.0)), 1),
-        blur=float(generator.uniform(0.7, 1.1)),
+        blur=float(generator.uniform(0.7, 1.0)),
         sharpening=float(generator.uniform(0.15, 0.5)),
         black=_levels(np.maximum(generator.normal(BLACK_MEAN, BLACK_SPREAD), 0.0)),
         white=_levels(np.clip(generator.normal(WHITE_MEAN, WHITE_SPREAD), *WHITES)),

@@ -36,8 +36,8 @@ MOTION = (6.0, 14.0)  # px moved while the shutter is open
 ASKEW_SHARE = 0.35
 ASKEW_BLUR = (1.2, 2.8)  # px
 ASKEW_RAMP = (0.0, 1.1)  # from the middle towards that side, in halves of the frame
-# The tone curve is straight between TOE and SHOULDER; the black point bends it below. Above, the bluish lamp shows: what
-# is BRIGHT in a grey light is read as BRIGHT_READ, and the white point is the end.
+# The tone curve is straight between TOE and SHOULDER; the black point bends it below. Above, the bluish lamp shows:
+# what is BRIGHT in a grey light is read as BRIGHT_READ, and the white point is the end.
 TOE, SHOULDER, BRIGHT = 60.0, 165.0, 220.0
 BRIGHT_READ = (212.0, 221.0, 224.0)
 

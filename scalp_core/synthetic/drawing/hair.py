@@ -33,7 +33,8 @@ from scalp_core.synthetic.drawing.canvas import (
 from scalp_core.synthetic.drawing.scene import Follicle, Hair, Scene, Shaft
 from scalp_core.synthetic.drawing.strand import GRAINS, draw_strand, grains
 
-HAIR_COVERAGE = (0.164, 0.111, 0.099, 0.057)
+# A little less than the measured .164 / .111 / .099 / .057, as shadows and soft edges count as hair in pixels.
+HAIR_COVERAGE = (0.157, 0.106, 0.095, 0.056)
 HAIR_COVERAGE_SPREAD = 0.022  # less than the .05 measured, or the grades would overlap more than a label allows
 FULL_COVERAGE = (0.45, 0.70)  # a frame almost all hair, whatever the scalp below is like
 # px, of a typical hair. With tips, vellus hairs and clumps the median over a mask is 7.2 / 6.7 / 5.8 / 5.0 as measured.
@@ -200,11 +201,11 @@ def _shaft(root: Points, angle: float, fan: float, growth: Growth, generator: np
     own = float(np.clip(growth.width * math.exp(spread * generator.standard_normal()), 2.2, 12.0))
     cut = generator.random() < 0.1
     # Most hairs are much longer than the frame is wide; a thin one is also a short one.
-    length = generator.uniform(90, 340) if cut else generator.uniform(420, 1050) * min(1.0, 0.3 + own / 7.0)
+    length = generator.uniform(90, 340) if cut else generator.uniform(320, 900) * min(1.0, 0.3 + own / 7.0)
     path = arc(root, angle, length, generator, fan, growth.bend, growth.bend_spread)
     widths = own * _profile(length, 0.1 if cut else 0.75)
-    colour, above, edge = _colour(growth, generator), bool(generator.random() < 0.4), 1.9 + generator.exponential(0.7)
-    hair = Shaft(path, widths, colour, above, edge, 0.95, growth.regrown, NATURAL)
+    colour, above, edge = _colour(growth, generator), bool(generator.random() < 0.4), 1.7 + generator.exponential(0.65)
+    hair = Shaft(path, widths, colour, above, edge, 0.92, growth.regrown, NATURAL)
     return _blurred(hair, growth, generator)
 
 
@@ -329,7 +330,7 @@ def shade_under_hair(lab: Field, hair: Hair) -> None:
         cv2.polylines(cast, [corners((shaft.path + rise) / SOFT)], False, (150,), thickness, cv2.LINE_AA, SHIFT)
     deep = cv2.GaussianBlur(roots, (0, 0), 1.7).astype(np.float32) / 255.0
     shadow = cv2.GaussianBlur(cast, (0, 0), 1.0).astype(np.float32) / 255.0
-    lab[..., 0] -= 14.0 * deep + 11.5 * shadow
+    lab[..., 0] -= 12.5 * deep + 11.0 * shadow
     lab[..., 2] += 2.5 * shadow - 9.0 * deep
     lab[..., 1] *= 1.0 - 0.35 * deep
 
