@@ -39,7 +39,7 @@ RESERVED = {
     "torch": ("scalp_core/learning/", "benchmarks/training_speed.py", "benchmarks/prediction.py"),
     "dlordinal": ("scalp_core/learning/losses.py",),
     "scipy": ("scalp_core/data/near_duplicates.py", "scalp_core/data/splits.py", "scalp_core/metrics/"),
-    "sklearn": ("scalp_core/inference/", "benchmarks/comparison.py"),
+    "sklearn": ("scalp_core/inference/", "scalp_core/synthetic/oracle.py", "benchmarks/comparison.py"),
     "timm": ("scalp_core/learning/backbones.py",),
     "torchvision": ("scalp_core/learning/backbones.py",),
     "argparse": ("training/", "benchmarks/", "scalp_core/rest/__main__.py"),  # commands

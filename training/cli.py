@@ -22,6 +22,7 @@ COMMANDS = {
     "predict": ("training.predict", "grade many pictures into one table"),
     "fidelity": ("training.fidelity", "distance of rendered frames from real pictures"),
     "contact-sheets": ("training.contact_sheets", "rendered frames side by side"),
+    "oracle": ("training.oracle", "agreement that rendered pictures allow beside the ceiling"),
     "masks": ("training.masks", "where the cues of rendered pictures lie"),
     "benchmark": ("benchmarks.commands", "measure time and memory"),
 }
