@@ -249,13 +249,10 @@ class _Predictor:
     def predict(self, prepared: Sequence[tuple[images.Picture, images.Pixels]]) -> _Predictions:
         """Grade prepared pictures in one pass, and check them."""
         pixels = np.stack([small for _, small in prepared])
-        probabilities, _, features = self.session.run(OUTPUTS, {"pixels": pixels})
+        probabilities = self.session.run(OUTPUTS, {"pixels": pixels})[0]
         flagged = []
         if self.gate:
-            flagged = [
-                any(reason.refuses for reason in self.gate.check(picture, row))
-                for (picture, _), row in zip(prepared, features, strict=True)
-            ]
+            flagged = [any(reason.refuses for reason in self.gate.check(picture)) for picture, _ in prepared]
         return _Predictions(probabilities, np.array(flagged, dtype=bool))
 
 
