@@ -11,6 +11,7 @@ from scalp_core.runs.queue import active_runs
 from scalp_core.runs.store import finished_runs
 from ui.access import warn_if_exposed
 from ui.choices import link_params
+from ui.demonstration import show_drawing
 from ui.markdown import code, literal
 from ui.runs.progress import POLL_SECONDS, show_progress
 from ui.runs.promotion import run_words, show_broken_pins, show_elections, show_passed_over, show_undefined
@@ -22,6 +23,7 @@ def show_home(say: Say) -> None:
     warn_if_exposed(say)
     st.markdown(say("home_intro"))
     _show_page_links(say)
+    show_drawing(say)
     _show_champions(say)
     _show_training(say)
     st.caption(say("home_api"))

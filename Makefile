@@ -14,13 +14,13 @@ COMPILE := $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null || true
 
 .PHONY: run test lint prepare clean
 
-run: .venv/installed prepare
+# The server draws the demonstration pictures itself, beside serving.
+run: .venv/installed
 	PORT=$(PORT) HOST=$(HOST) $(BIN)/python serve.py
 
-# Both return at once when there is nothing left to do.
+# The same in the foreground. Returns at once when there is nothing left to do.
 prepare: .venv/installed
 	$(BIN)/python -m training.prepare demo
-	$(BIN)/python -m training.export --answering
 
 test: .venv/installed-tests
 	$(BIN)/python -m pytest $(ARGS)
@@ -32,7 +32,7 @@ lint: .venv/installed-tests
 
 # Only what this Makefile made: other datasets and runs are yours.
 clean:
-	rm -rf .venv data/demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv data/demo data/.demo-drawing .pytest_cache .mypy_cache .ruff_cache
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Scalp Lab needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another one: make run PYTHON=python3.12")'

@@ -11,7 +11,7 @@ import re
 import sys
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import streamlit as st
@@ -39,14 +39,23 @@ _DEFAULT_PORT, _DEFAULT_HOST = "8501", "127.0.0.1"
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
-    """Resume trainings that a restart interrupted, and load the models, both beside serving."""
+    """Draw the demonstration, resume trainings that a restart interrupted, and load the models, all beside serving."""
     check_access(str(st.get_option("server.address") or ""))
     check_login()
     # In a thread of its own: a folder that cannot be written is no reason not to show its content.
     if not access().read_only:
         threading.Thread(target=worker.ensure, name="ensure", daemon=True).start()
+        threading.Thread(target=_start_drawing, name="drawing", daemon=True).start()
     async with rest.answering(rest.api):
         yield
+
+
+def _start_drawing() -> None:
+    from scalp_core.synthetic import demonstration  # imports the drawing, which the first page need not wait for
+
+    # Pages try again, and show why it cannot be.
+    with suppress(ScalpError):
+        demonstration.start_drawing()
 
 
 # ---- pages ----

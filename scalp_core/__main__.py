@@ -9,7 +9,7 @@ def main(task: str, *arguments: str) -> int:
 
     Args:
         task: `worker` trains what waits; `train FOLDER [AT_ONCE]` and `export FOLDER` work on one run; `speed` measures
-            the recipe on standard input; `import NAME` makes a dataset that was asked for.
+            the recipe on standard input; `import NAME` and `draw NAME` make a dataset that was asked for.
     """
     # Each process imports what it needs and nothing else: a worker or an import never loads torch.
     match task:
@@ -21,12 +21,16 @@ def main(task: str, *arguments: str) -> int:
             from scalp_core.importing import background
 
             background.main(*arguments)
+        case "draw":
+            from scalp_core.synthetic import demonstration
+
+            demonstration.main(*arguments)
         case "train" | "export" | "speed":
             from scalp_core.learning import process
 
             return process.main([task, *arguments])
         case _:
-            sys.exit(f"There is no task “{task}”: worker, train, export, speed, import.")
+            sys.exit(f"There is no task “{task}”: worker, train, export, speed, import, draw.")
     return 0
 
 

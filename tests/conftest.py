@@ -38,6 +38,9 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ["SCALP_IMPORT_FROM"] = "/"
 os.environ["SCALP_ALLOWED_HOSTS"] = "testserver"
 
+# Servers of these tests draw nothing unless a test says how much.
+os.environ["SCALP_DEMO_IMAGES"] = "0"
+
 # Shells start what runs in the background deaf to Ctrl-C, child processes inherit it, and some are interrupted here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -28,6 +28,7 @@ from test_layers import DIRECTION
 
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs.store import finished_runs
+from scalp_core.synthetic import demonstration
 from scalp_core.synthetic.label_noise import best_kappa, label_chances
 from scalp_core.synthetic.version_2.generate import plan_pictures
 from training import demo
@@ -349,7 +350,7 @@ def tables() -> list[list[str]]:
         patch.delenv("SCALP_ARTIFACTS", raising=False)
         runs = [run for run in finished_runs() if run.id in demo.RECIPES]
         assert {run.id for run in runs} == set(demo.RECIPES)
-        pictures = plan_pictures(demo.IMAGES, demo.SEED, evaluation=demo.EVALUATION)
+        pictures = plan_pictures(demonstration.IMAGES, demonstration.SEED, evaluation=demonstration.EVALUATION)
         captures = {picture.image_id: picture.capture for picture in pictures}
         chances = label_chances(np.array([picture.severities for picture in pictures if picture.part == "test"]))
         best = {condition: best_kappa(chances[:, place]) for place, condition in enumerate(CONDITIONS)}
@@ -370,8 +371,9 @@ def test_result_tables_are_what_the_report_says(tables: list[list[str]]) -> None
 
 SHIPPED = (
     *("recipe.json", "history.jsonl", "model.safetensors", "preprocessing.json", "predictions.parquet"),
-    "manifest.json",
+    *("manifest.json", "model.onnx", "export.json", "gate.safetensors", "operating_point.json"),
 )
+LARGEST_EXPORT = 300_000  # bytes: each new set of shipped runs enters the history with its exports
 
 
 def test_shipped_runs_are_those_of_the_sweep() -> None:
@@ -381,6 +383,8 @@ def test_shipped_runs_are_those_of_the_sweep() -> None:
     for name, recipe in demo.RECIPES.items():
         assert shipped[name].recipe == recipe
         assert shipped[name].manifest["stored_precision"] == "float16"
+        assert shipped[name].exported, "a first start would have to make its export"
+        assert shipped[name].export_path.stat().st_size < LARGEST_EXPORT
     travelling = [ROOT / "artifacts" / name / file for name in demo.RECIPES for file in SHIPPED]
     assert sum(path.stat().st_size for path in travelling) < 75e6
 
@@ -389,7 +393,7 @@ def test_shipped_runs_were_evaluated_on_the_demonstration() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("SCALP_ARTIFACTS", raising=False)
         shipped = [run for run in finished_runs() if run.id in demo.RECIPES]
-    planned = plan_pictures(demo.IMAGES, demo.SEED, evaluation=demo.EVALUATION)
+    planned = plan_pictures(demonstration.IMAGES, demonstration.SEED, evaluation=demonstration.EVALUATION)
     labels = {(p.image_id, c.value): (p.part, p.labels[n]) for p in planned for n, c in enumerate(CONDITIONS)}
     for run in shipped:
         rows = run.predictions[["image", "condition", "part", "truth"]].itertuples(index=False)

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2 as httpx
@@ -192,13 +192,44 @@ def test_start_resumes_the_queue_and_stop_keeps_it(folders: Folders, tiny: Datas
     until(lambda: not is_locked(runner))
 
 
+def test_demonstration_is_drawn_beside_serving(folders: Folders, tmp_path: Path) -> None:
+    """Once, whatever starts and dies meanwhile."""
+    environment = {**os.environ, "SCALP_DEMO_IMAGES": "96"}
+    index = folders.data / "demo" / "index.parquet"
+
+    def pictures() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in folders.data.glob("demo/images/[!.]*.jpg")}
+
+    with serving(tmp_path / "first.txt", environment=environment) as (_, address):
+        assert httpx.get(address).status_code == 200
+        assert not index.exists()
+        until(pictures)
+    with serving(tmp_path / "second.txt", environment=environment):
+        until(lambda: is_locked(folders.data / ".demo.lock"))
+        before = pictures()
+        for process_id in _processes_of("SCALP_DATA", folders.data, "draw"):
+            os.kill(process_id, signal.SIGKILL)
+        assert not index.exists()
+    with serving(tmp_path / "third.txt", environment=environment):
+        until(index.exists)
+    until(lambda: not _processes_of("SCALP_DATA", folders.data, "draw"))
+    assert len(pictures()) == 96
+    assert before.items() <= pictures().items()
+    assert "Traceback" not in "".join((tmp_path / f"{name}.txt").read_text() for name in ("first", "second", "third"))
+
+
 def _runners(artifacts: Path) -> list[int]:
-    folder = f"SCALP_ARTIFACTS={artifacts}".encode()
-    return [
-        process_id
-        for process_id in processes("scalp_core", "worker")
-        if folder in Path(f"/proc/{process_id}/environ").read_bytes().split(b"\0")
-    ]
+    return _processes_of("SCALP_ARTIFACTS", artifacts, "worker")
+
+
+def _processes_of(variable: str, folder: Path, task: str) -> list[int]:
+    """Processes of a task of the core that work in this folder."""
+    setting, collected = f"{variable}={folder}".encode(), []
+    for process_id in processes("scalp_core", task):
+        with suppress(OSError):  # it has just ended
+            if setting in Path(f"/proc/{process_id}/environ").read_bytes().split(b"\0"):
+                collected.append(process_id)
+    return collected
 
 
 @pytest.mark.parametrize("port", ["abc", "８５０１"])

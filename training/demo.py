@@ -1,4 +1,4 @@
-"""Recipes of the demonstration: the dataset that every start renders, and the runs that travel in git.
+"""Recipes of the runs that travel in git, and the dataset that they learned from.
 
 The shipped runs learned from a larger dataset with the same pictures to be judged on. So they can be compared with
 runs trained on the demonstration data, and every picture behind a figure is available.
@@ -8,13 +8,8 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from scalp_core.runs.recipe import Recipe
-from scalp_core.synthetic.version_2 import generate as version_2
 
-# About a minute on two cores.
-NAME, IMAGES, EVALUATION, SEED = "demo", 2400, 1700, 20260101
-GENERATOR = version_2.GENERATOR_VERSION  # the shipped runs learned from its pictures
-EVALUATION_PRIOR = "real"
-# The training data of the shipped runs: the same seed, so the same pictures and more.
+# The same seed as the demonstration's (scalp_core/synthetic/demonstration.py), so the same pictures and more.
 TRAINING_NAME, TRAINING_IMAGES = "demo-training", 5700
 
 # About three hours of one CPU core in all (measured). Nothing is downloaded, so it can be repeated. First, from

@@ -1,4 +1,4 @@
-"""Where evidence points: `python -m training.pointing RUN… --data DATASET [--images N]`, a Markdown table.
+"""Places that evidence points at: `python -m training.pointing RUN… --data DATASET [--images N]`, a Markdown table.
 
 Of every run and condition, in test pictures that show it: how often the strongest cell of the map lies on the drawn
 cue (pointing game), and how much of all that is lit does, for our local grades and for Grad-CAM of the same network;

@@ -2,9 +2,8 @@
 
 import argparse
 import json
-import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,18 +15,16 @@ from scalp_core.data.dataset import PARTS, Dataset, open_dataset
 from scalp_core.data.filters import counts
 from scalp_core.data.relocation import relocate
 from scalp_core.data.splits import OFFICIAL_RULES, OVERLAPS, SPLIT_METHODS, reassign_splits
-from scalp_core.errors import ScalpError
 from scalp_core.importing.importer import FAULT_LIST, FAULTS, KEPT, WARNINGS, ImportRequest, import_tree, read_report
 from scalp_core.importing.table_file import SEPARATORS
 from scalp_core.importing.table_labels import FIELDS
 from scalp_core.labels import META, Condition
-from scalp_core.paths import data_folder
 from scalp_core.runs.ancestry import learned_pictures
 from scalp_core.runs.store import find_run
+from scalp_core.synthetic import demonstration
 from scalp_core.synthetic.aihub_export import check_folder, write_aihub_tree
-from scalp_core.synthetic.generate import EVALUATION_PRIORS, GENERATOR_VERSION, PRIORS, is_rendered, make_dataset
+from scalp_core.synthetic.generate import EVALUATION_PRIORS, PRIORS, Progress, make_dataset
 from scalp_core.terms import TEMPERED_DATA, singular
-from training import demo
 from training.command_line import Bar, explained
 
 _EXAMPLES = 3  # of each kind of fault, on the screen
@@ -82,21 +79,14 @@ def _add_rendering(commands: Commands) -> None:
         help="also write the pictures as an AI Hub 216 tree into this new folder, to try the importer on",
     )
     synthetic.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
-    synthetic.set_defaults(command=_make, version=GENERATOR_VERSION)
+    synthetic.set_defaults(command=_make)
 
-    demonstration = commands.add_parser("demo", help=f"render the demonstration dataset ({demo.IMAGES} pictures)")
-    demonstration.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
-    demonstration.set_defaults(
-        command=_make_demo,
-        images=demo.IMAGES,
-        evaluation=demo.EVALUATION,
-        seed=demo.SEED,
-        version=demo.GENERATOR,
-        prior="tempered",
-        evaluation_prior=demo.EVALUATION_PRIOR,
-        name=demo.NAME,
-        as_aihub=None,
+    demo = commands.add_parser(
+        "demo",
+        help=f"render the demonstration dataset ({demonstration.IMAGES:,} pictures), as a server does at its start",
     )
+    demo.add_argument("--processes", type=_processes, help="worker processes (default: one a core)")
+    demo.set_defaults(command=_make_demo)
 
 
 def _add_imports(commands: Commands) -> None:
@@ -203,27 +193,36 @@ def _at_least(text: str, least: int) -> int:
 def _make(options: argparse.Namespace) -> None:
     if options.as_aihub:
         check_folder(options.as_aihub)  # before an hour of rendering
-    with Bar(total=options.images, unit=" images", desc=options.name, dynamic_ncols=True) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        dataset = make_dataset(
+    dataset = _rendered(
+        options.name,
+        options.images,
+        lambda progress: make_dataset(
             options.name,
             options.images,
             options.seed,
             evaluation=options.evaluation,
             prior=options.prior,
             evaluation_prior=options.evaluation_prior,
-            version=options.version,
             processes=options.processes,
-            progress=show,
-        )
-        show(options.images, options.images)
-    _report(dataset)
+            progress=progress,
+        ),
+    )
     if options.as_aihub:
         _write_tree(dataset, options)
+
+
+def _rendered(name: str, images: int, render: Callable[[Progress], Dataset]) -> Dataset:
+    """Render a dataset with a progress bar, and print what it holds."""
+    with Bar(total=images, unit=" images", desc=name, dynamic_ncols=True) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        dataset = render(show)
+        show(images, images)
+    _report(dataset)
+    return dataset
 
 
 def _write_tree(dataset: Dataset, options: argparse.Namespace) -> None:
@@ -240,18 +239,16 @@ def _write_tree(dataset: Dataset, options: argparse.Namespace) -> None:
 
 def _make_demo(options: argparse.Namespace) -> None:
     """Make the demonstration dataset; one that an earlier version rendered is rendered anew."""
-    folder = data_folder() / demo.NAME
-    try:
-        return _make(options)
-    except ScalpError as error:
-        if error.code not in ("name_taken", "damaged_dataset") or not is_rendered(folder):
-            raise
-    print(f"Dataset “{demo.NAME}” is of an earlier version, or damaged. Its pictures are rendered anew.")
-    earlier = folder.with_name(f".{demo.NAME}-before")  # a removal that is cut short leaves no half dataset
-    shutil.rmtree(earlier, ignore_errors=True)
-    folder.rename(earlier)
-    shutil.rmtree(earlier)
-    return _make(options)
+    name, settings = demonstration.NAME, demonstration.settings()
+
+    def announce() -> None:
+        print(f"Dataset “{name}” is of an earlier version, or damaged. Its pictures are rendered anew.")
+
+    _rendered(
+        name,
+        settings["images"],
+        lambda progress: demonstration.draw(settings, options.processes, progress, announce),
+    )
 
 
 def _report(dataset: Dataset) -> None:

@@ -23,6 +23,7 @@ from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import check_recipe, finished_runs, list_runs
 from scalp_core.runs.training_labels import unlabelled_text
+from scalp_core.synthetic import demonstration
 from scalp_core.synthetic.generate import make_dataset
 from training import demo
 from training.command_line import Bar, explained
@@ -108,10 +109,10 @@ def _ship() -> int:
         make_dataset(
             demo.TRAINING_NAME,
             demo.TRAINING_IMAGES,
-            demo.SEED,
-            evaluation=demo.EVALUATION,
-            evaluation_prior=demo.EVALUATION_PRIOR,
-            version=demo.GENERATOR,
+            demonstration.SEED,
+            evaluation=demonstration.EVALUATION,
+            evaluation_prior=demonstration.EVALUATION_PRIOR,
+            version=demonstration.GENERATOR,
             progress=lambda done, _: bar.update(done - bar.n),
         )
     # One by one: a run can only start from one that has finished.

@@ -16,6 +16,8 @@ from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.data.dataset import Dataset, damaged_datasets, list_datasets
 from scalp_core.data.splits import OVERLAPS
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, GRADES, Condition
+from scalp_core.synthetic.demonstration import NAME
+from ui.demonstration import show_drawing
 from ui.feedback import show_damaged
 from ui.markdown import Markdown, literal
 from ui.words import Say
@@ -221,12 +223,15 @@ def dataset_of_address(say: Say) -> Dataset | None:
 
 
 def _list_by_name(say: Say) -> dict[str, Dataset]:
-    """List the datasets by name, with a warning where there are none, or not the one of the address."""
+    """List the datasets by name, with a message where there are none, or not the one of the address."""
     show_damaged(damaged_datasets(), say)
     datasets = {dataset.name: dataset for dataset in list_datasets()}
-    if not datasets:
-        st.warning(say("no_dataset"))
-    elif st.query_params.get("data", "") not in ("", *datasets):
+    wanted = st.query_params.get("data", "")
+    if not datasets or (wanted == NAME and NAME not in datasets):
+        being_drawn = show_drawing(say)
+        if not datasets and not being_drawn:
+            st.warning(say("no_dataset"))
+    if datasets and wanted not in ("", *datasets):
         st.warning(say("other_dataset", shown=next(iter(datasets))), icon=":material/link_off:")
     return datasets
 

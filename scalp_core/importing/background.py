@@ -1,28 +1,17 @@
-"""Imports started from a page: each is a process that outlives the tab and the server, with its state in files.
-
-`data/<name>/import.json` exists while an import is requested and has not ended; `error.json` beside it: it failed. The
-lock of the dataset is held while a process works on it.
-"""
+"""Imports started from a page: jobs (`data/background_jobs.py`) whose files lie in the folder of the dataset."""
 
 import os
-import subprocess
-import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+from scalp_core.data.background_jobs import Job
 from scalp_core.data.dataset import check_name, is_claimed
-from scalp_core.errors import ScalpError, Text, forbidden
-from scalp_core.files import UNREADABLE
+from scalp_core.errors import ScalpError, Text
 from scalp_core.importing.importer import ImportRequest, check_request, import_tree
-from scalp_core.paths import ROOT, data_folder
-from scalp_core.processes import command, environment
-from scalp_core.seals import read_sealed_json, write_sealed_json
+from scalp_core.paths import data_folder
 
-_REQUEST, _PROGRESS, _ERROR, _LOG = "import.json", "progress.json", "error.json", "log.txt"
-_MAX_STARTS = 3
-_START_SECONDS = 20.0  # until a process that was started holds the lock
-_PROGRESS_SECONDS = 0.5  # between two writings
+_TASK, _SUBJECT = "import", Text("The import", "가져오기")
 STAGES = {
     "reading": Text("reading names and labels", "이름과 라벨 읽는 중"),
     "inspecting": Text("looking at the pictures", "사진 확인 중"),
@@ -67,15 +56,14 @@ def start_import(request: ImportRequest, name: str) -> None:
     for path in filter(None, (request.source, request.table)):
         check_allowed(path)
     check_request(request, name)
-    if is_claimed(name) or (data_folder() / name / _REQUEST).is_file():
+    job = _job(name)
+    if is_claimed(name) or job.request_path.is_file():
         raise ScalpError(
             "already_making",
             f"“{name}” is already being imported.",
             f"“{name}”은(는) 이미 가져오는 중이에요.",
         )
-    folder = data_folder() / name
-    (folder / _ERROR).unlink(missing_ok=True)
-    _launch(folder, request, 1)
+    job.launch(asdict(request))
 
 
 def check_allowed(path: str) -> None:
@@ -102,159 +90,48 @@ def _not_allowed(allowed: Path | None) -> ScalpError:
 
 def list_imports() -> list[ImportTask]:
     """Return all imports that were requested and have not succeeded, by name."""
-    tasks = (_task(path.parent) for path in sorted(data_folder().glob(f"*/{_REQUEST}")))
-    return [task for task in tasks if task]
+    return [task for task in map(_task, _jobs()) if task]
 
 
 def resume_imports() -> None:
     """Restart interrupted imports; cheap enough for every rerun of a page."""
-    for path in data_folder().glob(f"*/{_REQUEST}"):
-        state = _read_request(path)
-        if not state or isinstance(state, Text):  # it has just ended, or is damaged and waits for a person
-            continue
-        quiet = not is_claimed(path.parent.name) and not (path.parent / _ERROR).exists()
-        # A clock that was set back says that it starts in the future: then it has started long ago.
-        if not quiet or 0 <= time.time() - state["started"] < _START_SECONDS:
-            continue
-        if state["starts"] < _MAX_STARTS:
-            _launch(path.parent, ImportRequest(**state["request"]), state["starts"] + 1)
-        else:
-            _write_error(
-                path.parent,
-                Text(
-                    f"The import was ended from outside {_MAX_STARTS} times, perhaps for lack of memory; see {_LOG} "
-                    "in its folder.",
-                    f"가져오기가 외부에서 {_MAX_STARTS}번 종료되었어요 (메모리 부족일 수 있음). 폴더의 {_LOG}를 "
-                    "보세요.",
-                ),
-            )
+    for job in _jobs():
+        task = _task(job)
+        if task and task.error is None:
+            job.resume()
 
 
 def dismiss_import(name: str) -> None:
     """Stop an import, or put away a failed one. Its database stays and serves the next one."""
     check_name(name)
-    for file in (_REQUEST, _ERROR, _PROGRESS):
-        path = data_folder() / name / file
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise ScalpError(
-                "cannot_write",
-                f"{path} cannot be removed: {error.strerror}. Remove it by hand.",
-                f"{path}을(를) 지울 수 없어요: {error.strerror}. 직접 지우세요.",
-            ) from error
-
-
-def _launch(folder: Path, request: ImportRequest, starts: int) -> None:
-    write_sealed_json(folder / _REQUEST, {"request": asdict(request), "starts": starts, "started": time.time()})
-    with (folder / _LOG).open("wb") as log:
-        subprocess.Popen(
-            command("import", folder.name),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd=ROOT,
-            env=environment(),
-        )
-
-
-def _task(folder: Path) -> ImportTask | None:
-    state, progress, error = _read_request(folder / _REQUEST), _read(folder / _PROGRESS), _read(folder / _ERROR)
-    if not state:  # it has just ended
-        return None
-    if isinstance(state, Text):
-        return ImportTask(folder.name, ImportRequest("aihub", ""), False, "", 0, 0, None, state)
-    done, total = int(progress.get("done", 0)), int(progress.get("total", 0))
-    elapsed = float(progress.get("seconds", 0.0))
-    return ImportTask(
-        folder.name,
-        ImportRequest(**state["request"]),
-        is_claimed(folder.name),
-        str(progress.get("stage", "")),
-        done,
-        total,
-        elapsed / done * (total - done) if done and elapsed > 1 else None,
-        _error_text(error) if (folder / _ERROR).exists() else None,
-    )
-
-
-def _error_text(error: dict[str, Any]) -> Text:
-    unknown = Text(f"The import failed; see {_LOG} in its folder.", f"가져오기에 실패했어요. 폴더의 {_LOG}를 보세요.")
-    return Text(str(error.get("en", unknown.en)), str(error.get("ko", unknown.ko)))
-
-
-def _read_request(path: Path) -> dict[str, Any] | Text:
-    """Return the state of an import; why it cannot be read; or nothing where it has just ended."""
-    try:
-        state = read_sealed_json(path)
-        ImportRequest(**state["request"]), int(state["starts"]), float(state["started"])
-    except FileNotFoundError:
-        return {}
-    except PermissionError:
-        return forbidden("cannot_read", _REQUEST, _REQUEST).text
-    except UNREADABLE:
-        return Text(
-            f"{_REQUEST} is damaged. Put this import away and start it again: it resumes.",
-            f"{_REQUEST} 파일이 손상되었어요. 이 가져오기를 닫고 다시 시작하면 이어서 진행돼요.",
-        )
-    return state
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """Return progress or error of an import; nothing where there is none or it is damaged."""
-    try:
-        return read_sealed_json(path)
-    except UNREADABLE:
-        return {}
-
-
-def _write_error(folder: Path, text: Text) -> None:
-    write_sealed_json(folder / _ERROR, text._asdict())
-
-
-class _ProgressWriter:
-    """Writes the progress of an import now and then, and stops an import that was dismissed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.stage = folder, ""
-        self.started = self.written = 0.0
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        if stage != self.stage:
-            self.stage, self.started, self.written = stage, now, 0.0
-        if now - self.written < _PROGRESS_SECONDS and done < total:
-            return
-        if not (self.folder / _REQUEST).is_file():
-            raise ScalpError("stopped", "The import was stopped.", "가져오기를 중지했어요.")
-        self.written = now
-        progress = {"stage": stage, "done": done, "total": total, "seconds": now - self.started}
-        write_sealed_json(self.folder / _PROGRESS, progress)
+    _job(name).dismiss()
 
 
 def main(name: str) -> None:
     """Do the import that `import.json` of the dataset `name` requests: the process that `start_import` starts."""
-    folder = data_folder() / name
-    state = _read_request(folder / _REQUEST)
-    if not state or isinstance(state, Text):  # dismissed before it began
-        _clean_up(folder)
-        return
-    os.nice(5)  # pages and predictions come first
-    try:
-        import_tree(ImportRequest(**state["request"]), folder.name, progress=_ProgressWriter(folder))
-    except ScalpError as error:
-        if error.code == "stopped":
-            _clean_up(folder)
-        elif error.code != "already_making":
-            _write_error(folder, error.text)
-        return
-    dismiss_import(folder.name)
+    _job(name).work(lambda request, progress: import_tree(ImportRequest(**request), name, progress=progress))
 
 
-def _clean_up(folder: Path) -> None:
-    """Remove the files of a dismissed import, but for the database that the next one reads."""
-    for file in (_LOG, _PROGRESS):
-        (folder / file).unlink(missing_ok=True)
-    if not any(folder.iterdir()):
-        folder.rmdir()
+def _job(name: str) -> Job:
+    return Job(_TASK, name, data_folder() / name, _SUBJECT)
+
+
+def _jobs() -> Iterator[Job]:
+    """Yield the jobs that were requested, by name."""
+    for path in sorted(data_folder().glob(f"*/{_TASK}.json")):
+        yield _job(path.parent.name)
+
+
+def _task(job: Job) -> ImportTask | None:
+    state = job.state()
+    if state is None:  # it has just ended
+        return None
+    request, error = ImportRequest("aihub", ""), state.error
+    if state.request is not None:
+        try:
+            request = ImportRequest(**state.request)
+        except TypeError:  # of another version
+            error = job.damaged
+    return ImportTask(
+        job.dataset, request, state.working, state.stage, state.done, state.total, state.seconds_left, error
+    )

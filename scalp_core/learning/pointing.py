@@ -27,7 +27,7 @@ Maps = npt.NDArray[np.float32]  # (pictures, h, w), 0 or more
 
 @dataclass(frozen=True)
 class Pointing:
-    """Where the maps of one condition point, in the pictures with its cue.
+    """Places that the maps of one condition point at, in the pictures with its cue.
 
     Attributes:
         pictures: with the cue.

@@ -9,6 +9,7 @@ import pytest
 from conftest import Folders, processes, until
 from support.aihub_tree import build_tree, jpeg, write_zip
 
+from scalp_core.data import background_jobs
 from scalp_core.data.dataset import is_claimed, list_datasets, open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.importing import background
@@ -129,7 +130,7 @@ def test_repeatedly_killed_import_counts_as_failed(
     wait_for_pictures()
     kill("mine")
     write_sealed_json(state, read_sealed_json(state) | {"starts": 3})
-    monkeypatch.setattr(background, "_START_SECONDS", 0.0)
+    monkeypatch.setattr(background_jobs, "_START_SECONDS", 0.0)
     resume_imports()
     error = only().error
     assert error

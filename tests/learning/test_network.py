@@ -140,8 +140,8 @@ def test_every_family_has_fine_cells(architecture: str) -> None:
         with torch.inference_mode():
             maps = network.eval().features(pictures(1, size))
             evidence = network.evidence(maps)
+            each = [head(features).mean(dim=(-2, -1)) for head, features in zip(network.heads, maps, strict=True)]
         assert evidence.shape[-1] == evidence.shape[-2] >= MIN_CELLS
-        each = [head(features).mean(dim=(-2, -1)) for head, features in zip(network.heads, maps, strict=True)]
         torch.testing.assert_close(logits(evidence)[:, 0], sum(each[1:], each[0]))
 
 
@@ -161,7 +161,7 @@ def test_finest_map_alone_grades_some() -> None:
         features = network.features(batch)
         mixed = network(batch, torch.tensor([True, False, True]))
         together = network(batch)
-    finest = network.heads[0](features[0]).unflatten(1, (6, 4))
+        finest = network.heads[0](features[0]).unflatten(1, (6, 4))
     assert torch.equal(mixed[[0, 2]], finest[[0, 2]])
     assert torch.equal(mixed[1], together[1])
 

@@ -1,4 +1,4 @@
-"""Where maps point: against cues that are drawn, by local grades and by Grad-CAM."""
+"""Places that maps point at: against cues that are drawn, by local grades and by Grad-CAM."""
 
 import numpy as np
 import pytest

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from scalp_core.data.dataset import open_dataset
+from scalp_core.synthetic import demonstration
 from scalp_core.synthetic.generate import make_dataset
 from scalp_core.synthetic.version_2.generate import plan_pictures, render_picture
-from training import demo
 
 IDS = [
     "3030_A2LEBJJDE17569C_1605794222537_3",
@@ -19,8 +19,8 @@ DIGESTS = ["d6f06ab6eab776a6", "3807b11fd24bcce0", "140bcffbd57fb725"]
 
 
 def test_demonstration_keeps_its_pixels() -> None:
-    pictures = plan_pictures(demo.IMAGES, demo.SEED, evaluation=demo.EVALUATION)[::800]
-    digests = [sha256(render_picture(picture, demo.SEED).tobytes()).hexdigest()[:16] for picture in pictures]
+    pictures = plan_pictures(demonstration.IMAGES, demonstration.SEED, evaluation=demonstration.EVALUATION)[::800]
+    digests = [sha256(render_picture(picture, demonstration.SEED).tobytes()).hexdigest()[:16] for picture in pictures]
     assert [picture.image_id for picture in pictures] == IDS
     assert digests == DIGESTS
 

@@ -23,6 +23,7 @@ from scalp_core.metrics.metrics import PROBABILITIES
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import find_run, list_runs
+from scalp_core.synthetic import demonstration
 from scalp_core.synthetic.version_2.generate import plan_pictures
 from training import ablate, demo, report, sweep, train
 
@@ -395,10 +396,10 @@ def test_shipped_runs_cover_every_family() -> None:
     assert [family(recipe.architecture) for recipe in recipes.values()] == list(FAMILIES)
     for recipe in recipes.values():
         assert (recipe.data, recipe.conditions) == (demo.TRAINING_NAME, CONDITIONS)
-    demonstration = plan_pictures(demo.IMAGES, demo.SEED, evaluation=demo.EVALUATION)
-    learned = plan_pictures(demo.TRAINING_IMAGES, demo.SEED, evaluation=demo.EVALUATION)
-    assert demonstration == learned[: len(demonstration)]
-    assert sum(picture.part != "train" for picture in learned) == demo.EVALUATION
+    shipped = plan_pictures(demonstration.IMAGES, demonstration.SEED, evaluation=demonstration.EVALUATION)
+    learned = plan_pictures(demo.TRAINING_IMAGES, demonstration.SEED, evaluation=demonstration.EVALUATION)
+    assert shipped == learned[: len(shipped)]
+    assert sum(picture.part != "train" for picture in learned) == demonstration.EVALUATION
 
 
 def test_sources_of_shipped_runs_are_trained_first() -> None:

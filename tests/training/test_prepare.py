@@ -56,8 +56,7 @@ def test_demonstration_of_earlier_version_is_renewed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """But never a dataset of the same name that this program did not render."""
-    monkeypatch.setattr(prepare.demo, "IMAGES", 24)
-    monkeypatch.setattr(prepare.demo, "EVALUATION", 8)
+    monkeypatch.setenv("SCALP_DEMO_IMAGES", "24")
     shutil.copytree(tiny_data.folder, folders.data / "demo")
     index, facts = folders.data / "demo" / "index.parquet", folders.data / "demo" / "dataset.json"
     if damage == "no seal":

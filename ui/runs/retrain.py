@@ -20,6 +20,7 @@ from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_run, finished_runs, list_runs
 from scalp_core.runs.training_labels import left_out_text, unlabelled_text, without_unlabelled
 from ui.access import ask_for_token, change_button
+from ui.demonstration import is_drawing
 from ui.feedback import errors, show_pending_toast, toast_after_rerun
 from ui.markdown import Markdown, code, literal, literal_cells
 from ui.runs.progress import POLL_SECONDS, epoch_words, show_progress
@@ -36,7 +37,7 @@ def show_retraining(say: Say) -> None:
     ask_for_token(say)
     names = [dataset.name for dataset in list_datasets()]
     if not names:
-        st.caption(say("no_dataset"))
+        st.caption(say("retrain_waits") if is_drawing() else say("no_dataset"))
         return
     _show_form(say, names)
     if not access().read_only:

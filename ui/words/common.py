@@ -23,6 +23,16 @@ WORDS = {
         "No dataset yet. Create the demo dataset: python -m training.prepare demo",
         "아직 데이터셋이 없어요. 데모 데이터셋 만들기: python -m training.prepare demo",
     ),
+    "drawing": Text("Drawing the demonstration pictures", "데모 사진 그리는 중"),
+    "drawing_anew": Text(
+        "Drawing the demonstration pictures anew, as those of an earlier version differ",
+        "이전 버전과 달라 데모 사진을 다시 그리는 중",
+    ),
+    "drawing_read_only": Text(
+        "The demonstration pictures are missing, and this server is read-only. Draw them on its command line: "
+        "`make prepare`.",
+        "데모 사진이 없고, 이 서버는 읽기 전용이에요. 서버의 명령줄에서 그리세요: `make prepare`.",
+    ),
     "other_dataset": Text(
         "The dataset of this link does not exist. “{shown}” is shown instead.",
         "링크의 데이터셋이 없어 ‘{shown}’ 데이터셋을 보여 드려요.",

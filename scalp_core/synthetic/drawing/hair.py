@@ -52,17 +52,17 @@ SPREAD, SPREAD_SPREAD, SPREADS = 0.5, 0.5, (0.15, 1.1)
 FULL_SPREAD = 0.3  # so many hairs have been combed
 PARTED_HEADS, PARTED = 0.15, (0.45, 0.9)  # radians to either side of a parting
 CURLY_HEADS = 0.1
-BUNDLES = (0.6, 0.25, 0.15)  # shares of the hairs from outside that come alone, by two, by three
-CROSSING_HAIRS = (0, 4)  # hairs that lie at any angle
-CLING = (0.15, 1.15)  # how widely the hairs of a pore fan out, from head to head
+BUNDLES = (0.35, 0.3, 0.2, 0.15)  # shares of the hairs from outside that come alone, by two, by three, by four
+CROSSING_HAIRS = (0, 3)  # hairs that lie at any angle
+CLING = (0.05, 0.95)  # how widely the hairs of a pore fan out, from head to head
 ROOTS = (20.0, 60.0)  # px of a root that are seen through the skin
 COLLARS = (0.25, 1.0)  # how white the rim of a pore is
 
 # As the centre of a shaft reflects it, by the names of scene.HAIR_COLOURS: a hair lies anywhere between two of them.
 # The lamp is bluish, so black is greenish. A grey head has white hairs between dark ones.
 PALETTES: dict[str, tuple[Colour, ...]] = {
-    "black": ((24, 28, 20), (36, 40, 30), (48, 50, 40)),
-    "dark_brown": ((42, 40, 31), (64, 57, 44), (36, 38, 30)),
+    "black": ((26, 30, 22), (40, 44, 34), (56, 58, 48)),
+    "dark_brown": ((46, 44, 34), (70, 63, 49), (40, 42, 33)),
     "brown": ((72, 62, 47), (56, 50, 39), (88, 74, 55)),
     "grey": ((36, 38, 29), (58, 56, 47)),
 }
@@ -203,7 +203,7 @@ def _shaft(root: Points, angle: float, fan: float, growth: Growth, generator: np
     length = generator.uniform(90, 340) if cut else generator.uniform(420, 1050) * min(1.0, 0.3 + own / 7.0)
     path = arc(root, angle, length, generator, fan, growth.bend, growth.bend_spread)
     widths = own * _profile(length, 0.1 if cut else 0.75)
-    colour, above, edge = _colour(growth, generator), bool(generator.random() < 0.4), 1.5 + generator.exponential(0.6)
+    colour, above, edge = _colour(growth, generator), bool(generator.random() < 0.4), 1.9 + generator.exponential(0.7)
     hair = Shaft(path, widths, colour, above, edge, 0.95, growth.regrown, NATURAL)
     return _blurred(hair, growth, generator)
 
@@ -265,7 +265,7 @@ def _visitors(growth: Growth, generator: np.random.Generator) -> Iterator[Shaft]
         start = where - generator.uniform(420, 560) * direction_of(angle)
         aside = direction_of(angle + math.pi / 2) * growth.width
         for slot in SLOTS[: 1 + int(generator.choice(len(BUNDLES), p=BUNDLES))]:
-            root, stray = start + aside * (slot * 0.7), 0.03 * generator.standard_normal()
+            root, stray = start + aside * (slot * 0.6), 0.02 * generator.standard_normal()
             yield _shaft(root, angle + stray, 0.0, growth, generator)
 
 

@@ -1,0 +1,121 @@
+"""Pages while the demonstration is drawn beside the server: what is happening, why it cannot be, and its end."""
+
+import os
+import re
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import Folders, processes, until
+from playwright.sync_api import Browser
+from support.app_driver import LANGUAGES, open_page, page_text, texts
+from support.browser import Server, free_port, open_visitor, started
+from support.privileges import bound_by_modes
+
+from scalp_core.data.dataset import Dataset, is_claimed, open_dataset
+from scalp_core.synthetic.demonstration import drawing
+from ui.words import Say
+
+IMAGES = 96  # pictures, which take some seconds
+
+
+@pytest.fixture
+def images(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """A demonstration that is drawn, and no process that outlives the test."""
+    monkeypatch.setenv("SCALP_DEMO_IMAGES", str(IMAGES))
+    yield monkeypatch
+    shutil.rmtree(folders.data, ignore_errors=True)
+    until(lambda: not processes("scalp_core", "draw", "demo"))
+
+
+@contextmanager
+def halted() -> Iterator[None]:
+    """Stop the drawing after its first pictures, so that pages find it under way; the process lives on."""
+    until(lambda: (state := drawing()) is not None and state.done > 0)
+    numbers = processes("scalp_core", "draw", "demo")
+    for number in numbers:
+        os.kill(number, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            os.kill(number, signal.SIGCONT)
+
+
+def test_pages_say_how_far_it_is(folders: Folders, images: pytest.MonkeyPatch) -> None:
+    open_page("home")  # a look begins what is missing
+    with halted():
+        for language in LANGUAGES:
+            say = Say(language)
+            for page in ("home", "dataset", "compare", "diagnose"):
+                at = open_page(page, language, source="example", data="demo")
+                assert not at.exception, page
+                (bar,) = at.get("progress")
+                assert re.match(rf"{say('drawing')} · \d+ / {IMAGES}", bar.proto.text), page
+                assert say("no_dataset") not in page_text(at), page
+            assert say("retrain_waits") in texts(at.sidebar.caption)
+        assert len(processes("scalp_core", "draw", "demo")) == 1
+    until(lambda: drawing() is None)
+    at = open_page("dataset")
+    assert not at.get("progress")
+    assert at.selectbox[0].value == "demo"
+    assert open_dataset("demo").images == IMAGES
+
+
+def test_other_pictures_need_no_demonstration(tiny: Dataset, images: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    data = shutil.copytree(tiny.folder.parent, tmp_path / "own")
+    images.setenv("SCALP_DATA", str(data))
+    data.chmod(0o555)
+    try:
+        with bound_by_modes():
+            at = open_page("home")
+    finally:
+        data.chmod(0o755)
+    assert not at.exception
+    assert "cannot be written" not in page_text(at)
+    assert not processes("scalp_core", "draw", "demo")
+
+
+def test_closed_folder_is_named(folders: Folders, images: pytest.MonkeyPatch) -> None:
+    folders.data.chmod(0o555)
+    try:
+        with bound_by_modes():
+            at = open_page("home", "ko")
+    finally:
+        folders.data.chmod(0o755)
+    assert not at.exception
+    (message,) = [text for text in texts(at.error) if "쓸 수 없어요" in text]
+    assert "SCALP_DATA" in message
+
+
+def test_read_only_server_names_the_command(folders: Folders, images: pytest.MonkeyPatch) -> None:
+    images.setenv("SCALP_READ_ONLY", "1")
+    for page in ("home", "dataset", "compare"):
+        at = open_page(page)
+        assert Say("en")("drawing_read_only") in texts(at.info)
+    assert not processes("scalp_core", "draw", "demo")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with started() as chromium:
+        yield chromium
+
+
+@pytest.mark.browser
+def test_open_page_turns_to_the_pictures(browser: Browser, images: pytest.MonkeyPatch, folders: Folders) -> None:
+    server = Server(folders.data, folders.artifacts, folders.data.parent / "log.txt", free_port())
+    server.start()
+    try:
+        with open_visitor(browser, server.address) as visitor:
+            visitor.go("/Dataset?lang=en")
+            visitor.tab.get_by_text("Drawing the demonstration pictures ·").first.wait_for()
+            for number in processes("scalp_core", "draw", "demo"):
+                os.kill(number, signal.SIGKILL)
+            until(lambda: not is_claimed("demo"))
+            visitor.tab.get_by_text(f"{IMAGES} images").first.wait_for()  # after the time that a new process has
+    finally:
+        server.kill()
