@@ -20,6 +20,7 @@ from scalp_core.labels import CONDITIONS
 from scalp_core.synthetic import generate
 from scalp_core.synthetic.generate import MAKING, PlannedPicture, make_dataset, plan_pictures
 from scalp_core.synthetic.label_noise import CLEAN_COLUMNS, SEVERITY_COLUMNS
+from scalp_core.synthetic.masks import planned_pictures
 
 # The names of all 91,156 real images.
 REAL_NAME = re.compile(r"(\d{4})_((?:A2LEBJJDE|A1LCAIHDH|A2LCBJCAC)\w{6})_(\d{13}|\d{9})_([2-6])_(TH|LH|RH|BH)\.jpg")
@@ -308,6 +309,7 @@ def test_settings_name_only_another_evaluation_prior(tmp_path: Path, monkeypatch
     assert "evaluation_prior" not in real.made
     assert tempered.made == real.made | {"evaluation_prior": "tempered"}
     assert (real.tempered, tempered.tempered) == (False, True)
+    assert planned_pictures(tempered).keys() == set(tempered.column("id"))
     assert make_dataset("tempered", 16, 5, evaluation_prior="tempered").created == tempered.created
     with pytest.raises(ScalpError):
         make_dataset("tempered", 16, 5, evaluation_prior="real")
