@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks import comparison, drawing, importing
 from benchmarks.measuring import Commands
 from scalp_core.architectures import FAMILIES
+from training.train import add_recipe
 
 _SMALLEST = [variants[0] for variants in FAMILIES.values()]
 _QUICK_PREDICTION = {"architectures": ["test_efficientnet"], "image_sizes": [64], "rounds": 1, "pictures": 24}
@@ -43,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     comparison.add_commands(commands)
     _add_compare_page(commands)
     _add_training(commands)
+    _add_transfer(commands)
     _add_prediction(commands)
     _add_rest(commands)
     return parser
@@ -117,6 +119,23 @@ def _add_training(commands: Commands) -> None:
             help="what plain is: timm's train.py (default), torchvision's references/classification, or both",
         )
         parser.add_argument("--json", type=Path, help="write the figures to this file as well")
+
+
+def _add_transfer(commands: Commands) -> None:
+    transfer = commands.add_parser(
+        "transfer",
+        help="kappa of networks of two datasets, and of the second randomised, each on the test split of both",
+        description="Default of this command where recipes have others: resnet18 from random weights at 128 pixels, to "
+        "the end (patience 0).",
+    )
+    transfer.add_argument("first", help="name of a dataset, for instance of older drawings")
+    transfer.add_argument("second", help="name of another one, whose pictures are also randomised")
+    transfer.add_argument("--prefix", default="transfer", help="runs are called PREFIX-DATA (default transfer)")
+    transfer.add_argument("--json", type=Path, help="write the figures to this file as well")
+    add_recipe(transfer, leave_out=("data", "augmentation"))
+    transfer.set_defaults(
+        command=_later("transfer", "run"), architecture="resnet18", weights="none", image_size=128, patience=0
+    )
 
 
 def _add_prediction(commands: Commands) -> None:

@@ -52,7 +52,9 @@ def measure(frames: int) -> dict[str, Any]:
 
     for picture in pictures:
         pixels = timed("drawing", lambda picture=picture: generate.render_picture(picture, _SEED))
-        content = timed("encoding", lambda pixels=pixels: generate.encode(pixels))
+        content = timed(
+            "encoding", lambda pixels=pixels, quality=picture.camera.quality: generate.encode(pixels, quality)
+        )
         timed("measuring", lambda content=content: quality.measure(content))
         timed("decoding", lambda content=content: images.decode(content))
     whole = spent["drawing"] + spent["encoding"] + spent["measuring"]

@@ -475,7 +475,7 @@ def cheek(chance: Chance) -> Pixels:
 def bare_skin(chance: Chance) -> Pixels:
     """Skin as the program that draws the scalps draws it, with their lamps and cameras, but without any hair."""
     cast = CASTS[int(chance.integers(len(CASTS)))]
-    camera = Camera(noise=chance.uniform(2, 4), vignette=chance.uniform(3, 7), blur=chance.uniform(0.6, 1.1))
+    camera = Camera(noise=chance.uniform(2, 4), blur=chance.uniform(0.6, 1.1))
     scene = Scene(dict.fromkeys(CONDITIONS, 0.0), cast, camera, chance.uniform(0, 2 * math.pi))
     red = chance.uniform(0, 2)
     lab = soft_skin(scene, chance)

@@ -32,7 +32,7 @@ from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS, GRADES
 from scalp_core.learning.backbones import timm, transforms
 from scalp_core.learning.loop import Inputs, Loop
-from scalp_core.learning.network import Network, build, evidence, logits
+from scalp_core.learning.network import Network, build, logits
 from scalp_core.learning.pixel_cache import cached_pixels
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
@@ -146,7 +146,7 @@ def _plain_step(
 ) -> Tensor:
     pixels, labels = (tensor.to(device, non_blocking=True) for tensor in batch)
     optimizer.zero_grad()
-    scores = logits(evidence(network.head, network.backbone(pixels)))  # normalised already
+    scores = logits(network.evidence(network.features_of(pixels)))  # normalised already
     loss = nn.functional.cross_entropy(scores.reshape(-1, len(GRADES)), labels.reshape(-1), ignore_index=_UNLABELLED)
     loss.backward()
     optimizer.step()
@@ -186,6 +186,7 @@ def measure(options: argparse.Namespace) -> None:
         image_size=options.image_size,
         batch_size=options.batch_size,
         precision="full",
+        augmentation="standard",  # as much as the plain loops do
     )
     _, preprocessing = build(recipe.architecture, len(recipe.conditions), recipe.image_size, recipe.weights)
     started = time.perf_counter()

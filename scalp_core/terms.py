@@ -100,6 +100,10 @@ GRADE_SET_NOTE = Text(
     "The range holds the label in {coverage} of pictures like those of the calibration split.",
     "보정 분할과 비슷한 사진이라면 {coverage}에서 라벨이 이 범위 안에 있어요.",
 )
+LOCAL_GRADE_NOTE = Text(
+    "Grade that each place speaks for by itself: no colour is normal, full colour severe, in all maps.",
+    "위치마다 그곳만 보고 추정한 등급이에요. 색이 없으면 양호, 가장 진하면 중증이며 모든 지도가 같은 척도를 써요.",
+)
 EVIDENCE_FOR = Text("for the grade", "등급을 뒷받침")
 EVIDENCE_AGAINST = Text("against the grade", "등급에 반대")
 
@@ -142,6 +146,11 @@ RESEARCH_ONLY = Text(
 SYNTHETIC_DATA = Text(
     "SYNTHETIC data: a program rendered these pictures. Results say nothing about real scalps.",
     "합성(SYNTHETIC) 데이터: 프로그램이 렌더링한 사진이에요. 여기서 나온 결과는 실제 두피에 적용할 수 없어요.",
+)
+TEMPERED_DATA = Text(
+    "Rare grades are more frequent in the pictures judged on than they really are: kappas, accuracies and shares are "
+    "not those of the real imbalance.",
+    "평가용 사진에는 드문 등급이 실제보다 더 자주 나와요. 카파, 정확도, 비율은 실제 불균형에서의 값과 달라요.",
 )
 SYNTHETIC_MODEL = Text(
     "Trained on SYNTHETIC data, or started from a model that was: these grades mean nothing for real scalps.",

@@ -67,6 +67,6 @@ def test_wheel_holds_code_pages_and_data(tmp_path: Path) -> None:
         path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("pages/*.py"), ROOT / ".streamlit/config.toml"]
     ]
     assert names >= {f"scalp_lab/{name}" for name in ("Home.py", "serve.py", *entries)}
-    suffixes = {".py", ".csv", ".css", ".js", ".html", ".j2"}
+    suffixes = {".py", ".csv", ".json", ".css", ".js", ".html", ".j2"}
     files = [path for folder in CODE for path in (ROOT / folder).rglob("*") if path.suffix in suffixes]
     assert names >= {path.relative_to(ROOT).as_posix() for path in files}

@@ -9,16 +9,15 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from scalp_core.errors import ScalpError
-from scalp_core.inference import gate_fit
 from scalp_core.labels import Condition
 from scalp_core.metrics import calibration, grade_sets
 from scalp_core.metrics import metrics as evaluate
 from scalp_core.metrics.operating_point import MIN_IMAGES, fit
 from scalp_core.runs.champions import logged_elections
-from scalp_core.runs.run import Run, not_writable
+from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_finished
 from training.command_line import explained
+from training.gate import fit_gate
 from training.markdown import figure
 
 # The calibration split flatters, as everything was fitted on it; nothing was fitted on the validation split.
@@ -39,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     for run in [_finished(name) for name in options.runs]:
         _calibrate(run, options.recall_floor, options.why)
-        _fit_gate(run)
+        fit_gate(run)
     return 0
 
 
@@ -84,23 +83,6 @@ def _calibrate(run: Run, recall_floor: float | None, why: str) -> None:
             continue
         print(f"{condition.code}: temperature {decision.temperature:.2f}, {decision.rule}, tau {decision.tau:g}")
         print(_table(before, after, condition).to_string(index=False))
-
-
-def _fit_gate(run: Run) -> None:
-    """Fit the gate; a run whose pictures are missing or too few only gets its operating point."""
-    try:
-        gate = gate_fit.refit(run)
-    except ScalpError as error:
-        print(f"quality check: {error}")
-        return
-    except OSError as error:
-        raise not_writable(error) from error
-    facts, limits = gate.facts, gate.limits
-    print(
-        f"quality check: fitted on {facts['trained_on']} training and {facts['calibrated_on']} calibration pictures of "
-        f"“{facts['data']}”; distance up to {limits.distance:.2f}, sharpness from {limits.sharpness:.2f}, burnt up to "
-        f"{limits.overexposed:.1%}, light from {limits.brightness:.0f}"
-    )
 
 
 def _table(before: pd.DataFrame, after: pd.DataFrame, condition: Condition) -> pd.DataFrame:

@@ -17,11 +17,14 @@ COMMANDS = {
     "ablate": ("training.ablate", "train the ablation study of the measures against lost grades"),
     "report": ("training.report", "metrics, confusion matrices, printed comparison"),
     "calibrate": ("training.calibrate", "fit operating point and gate of finished runs anew"),
+    "gate": ("training.gate", "fit only the gate of finished runs anew"),
     "export": ("training.export", "make finished runs ready to answer (ONNX)"),
     "optimize": ("training.optimize", "let runs answer faster where their grades stay the same"),
     "predict": ("training.predict", "grade many pictures into one table"),
     "fidelity": ("training.fidelity", "distance of rendered frames from real pictures"),
     "contact-sheets": ("training.contact_sheets", "rendered frames side by side"),
+    "pointing": ("training.pointing", "where evidence points, against the drawn cues and Grad-CAM"),
+    "masks": ("training.masks", "where the cues of rendered pictures lie"),
     "benchmark": ("benchmarks.commands", "measure time and memory"),
 }
 _SERVE = "dashboard and REST on one port (PORT, HOST)"

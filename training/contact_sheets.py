@@ -42,11 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.seed < 0:
         parser.error("--seed must not be negative")
     for name, sheet in sheets(options.seed).items():
-        path = options.folder / f"{name}.jpg"
-        encoded = cv2.imencode(".jpg", sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
-        write_atomic(path, lambda temporary, content=encoded: temporary.write_bytes(content))
-        print(f"{path}  {sheet.shape[1]}×{sheet.shape[0]} px  {len(encoded) / 1000:.0f} kB")
+        write_sheet(options.folder / f"{name}.jpg", sheet)
     return 0
+
+
+def write_sheet(path: Path, sheet: Pixels) -> None:
+    """Write a sheet as JPEG and print its size."""
+    encoded = cv2.imencode(".jpg", sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+    write_atomic(path, lambda temporary: temporary.write_bytes(encoded))
+    print(f"{path}  {sheet.shape[1]}×{sheet.shape[0]} px  {len(encoded) / 1000:.0f} kB")
 
 
 def sheets(seed: int) -> dict[str, Pixels]:
@@ -65,7 +69,7 @@ def condition_sheet(condition: Condition, seed: int) -> Pixels:
         scenes = [scene_of({condition: float(grade)}, seed + number, cast) for grade in GRADES]
         tiles = [_tile(render(scene, np.random.default_rng(chance))) for scene in scenes]
         rows.append(np.hstack([_written(cast.name, GUTTER, TILE_HEIGHT), *tiles]))
-    return _titled(condition.text.en, np.vstack(rows))
+    return titled(condition.text.en, np.vstack(rows))
 
 
 def confuser_sheet(seed: int) -> Pixels:
@@ -73,8 +77,8 @@ def confuser_sheet(seed: int) -> Pixels:
     tiles = []
     for number, name in enumerate(CONFUSERS):
         scene = replace(scene_of({}, seed + number), confusers=frozenset({name}))
-        tiles.append(_captioned(name.replace("_", " "), frame_of(scene, seed + number)))
-    return _titled("what may be in any picture", _grid(tiles))
+        tiles.append(captioned(name.replace("_", " "), frame_of(scene, seed + number)))
+    return titled("what may be in any picture", grid(tiles))
 
 
 def mixed_sheet(seed: int) -> Pixels:
@@ -82,18 +86,18 @@ def mixed_sheet(seed: int) -> Pixels:
     tiles = []
     for picture in pictures_of(MIXED_FRAMES, seed, prior="tempered"):
         grades = " ".join(str(grade) for grade in picture.clean)
-        tiles.append(_captioned(f"{grades}  {CASTS[picture.cast].name}", render_picture(picture, seed)))
+        tiles.append(captioned(f"{grades}  {picture.cast.name}", render_picture(picture, seed)))
     names = ", ".join(condition.code.replace("_", " ") for condition in CONDITIONS)
-    return _titled(f"mixed: {names}", _grid(tiles))
+    return titled(f"mixed: {names}", grid(tiles))
 
 
-def _grid(tiles: Sequence[Pixels]) -> Pixels:
+def grid(tiles: Sequence[Pixels]) -> Pixels:
     missing = -len(tiles) % COLUMNS
     filled = [*tiles, *[np.full_like(tiles[0], PAPER)] * missing]
     return np.vstack([np.hstack(filled[first : first + COLUMNS]) for first in range(0, len(filled), COLUMNS)])
 
 
-def _titled(title: str, sheet: Pixels) -> Pixels:
+def titled(title: str, sheet: Pixels) -> Pixels:
     """Put the sheet under its title and the stamp SYNTHETIC."""
     header = _paper(sheet.shape[1], TITLE)
     cv2.putText(header, title, (8, 23), cv2.FONT_HERSHEY_SIMPLEX, 0.6, INK, 1, cv2.LINE_AA)
@@ -102,7 +106,7 @@ def _titled(title: str, sheet: Pixels) -> Pixels:
     return np.vstack([header, sheet])
 
 
-def _captioned(caption: str, frame: Pixels) -> Pixels:
+def captioned(caption: str, frame: Pixels) -> Pixels:
     return np.vstack([_written(caption, TILE_WIDTH, CAPTION), _tile(frame)])
 
 

@@ -15,6 +15,7 @@ from scalp_core.data.image_sources import Listing, find_images
 from scalp_core.errors import ScalpError
 from scalp_core.inference.batch import BatchRequest, BatchResult, grade_all
 from scalp_core.inference.predict import Graders, graders
+from scalp_core.inference.results_table import OK, WITHHELD
 from scalp_core.labels import CONDITIONS, Condition, find_condition
 from scalp_core.runs.store import find_finished
 from training.command_line import Bar, explained
@@ -50,6 +51,11 @@ def _parser() -> argparse.ArgumentParser:
         "--jobs", "--processes", type=_jobs, metavar="N", help="processes, each on one core (default: one a core)"
     )
     parser.add_argument(
+        "--grade-anyway",
+        action="store_true",
+        help="grade pictures that fail the quality check as well (default: their rows say why they have no grades)",
+    )
+    parser.add_argument(
         "--restart", action="store_true", help="grade again, and replace a table of other pictures or by other runs"
     )
     return parser
@@ -77,7 +83,7 @@ def _predict(options: argparse.Namespace) -> int:
         return 1
     started = time.monotonic()
     with _Bar() as bar:
-        request = BatchRequest(listing.sources, answering, options.out)
+        request = BatchRequest(listing.sources, answering, options.out, options.grade_anyway)
         outcome = grade_all(request, jobs=options.jobs, restart=options.restart, progress=bar)
     _report(outcome, answering, options.out, time.monotonic() - started)
     return 0 if outcome.graded else 1
@@ -120,24 +126,35 @@ def _report(outcome: BatchResult, answering: Graders, out: Path, seconds: float)
         print(f"Gone on with: {outcome.before:,} of the pictures were graded before.")
     speed = f" ({graded_now / seconds:.1f} a second)" if graded_now else ""
     print(f"{outcome.graded:,} of {outcome.pictures:,} pictures graded{speed}: {out}, and beside it {out.name}.json")
-    bad = {status: count for status, count in outcome.statuses.items() if status != "ok"}
+    bad = {status: count for status, count in outcome.statuses.items() if status not in (OK, WITHHELD)}
     if bad:
         print(f"Not graded: {_counts(bad)}. Their rows in the table say why; the first of them:")
         for path, message in outcome.faults:
             print(f"  {path}: {message}")
-    if outcome.not_gradable:
-        print(
-            f"{outcome.not_gradable:,} of these are probably not gradable: their column “reasons” says why, and their "
-            "grades are not to be relied upon."
-        )
-    elif answering.gate is None:
-        print("Not checked: the run has no quality check.")
+    if answering.gate is None:
+        print("Not checked: the run has no quality check. Fit one: python -m training.gate RUN.")
+    _report_gate(outcome)
     for run, point in answering.points.items():
         names = ", ".join(condition.text.en for condition, its_run in answering.runs.items() if its_run == run)
         print(f"{run.id} graded {names}{f'; operating point of {point.made[:10]}' if point.made else ''}.")
     if any(run.synthetic for run in answering.points):
         print(terms.SYNTHETIC_MODEL.en)
     print("Research only: not a medical device, not for diagnosis.")
+
+
+def _report_gate(outcome: BatchResult) -> None:
+    if withheld := outcome.statuses.get(WITHHELD, 0):
+        print(
+            f"{withheld:,} failed the quality check and are not graded: their column “reasons” says why. "
+            "--grade-anyway --restart grades them too."
+        )
+    elif outcome.not_gradable:
+        print(
+            f"{outcome.not_gradable:,} failed the quality check: their column “reasons” says why, and their grades are "
+            "not to be relied upon."
+        )
+    if outcome.unusual:
+        print(f"{outcome.unusual:,} are unusual, perhaps of another camera: they are graded and marked in “unusual”.")
 
 
 def _counts(numbers: Mapping[str, int]) -> str:

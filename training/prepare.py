@@ -23,8 +23,8 @@ from scalp_core.runs.ancestry import learned_pictures
 from scalp_core.runs.store import find_run
 from scalp_core.synthetic import demonstration
 from scalp_core.synthetic.aihub_export import check_folder, write_aihub_tree
-from scalp_core.synthetic.generate import PRIORS, Progress, make_dataset
-from scalp_core.terms import singular
+from scalp_core.synthetic.generate import EVALUATION_PRIORS, PRIORS, Progress, make_dataset
+from scalp_core.terms import TEMPERED_DATA, singular
 from training.command_line import Bar, explained
 
 _EXAMPLES = 3  # of each kind of fault, on the screen
@@ -62,8 +62,14 @@ def _add_rendering(commands: Commands) -> None:
         "--prior",
         choices=list(PRIORS),
         default="tempered",
-        help="grades to train on as rare as they really are, or rare ones more often (default %(default)s); pictures "
-        "to be judged on always have the real imbalance",
+        help="grades to train on as rare as they really are, or rare ones more often (default %(default)s)",
+    )
+    synthetic.add_argument(
+        "--evaluation-prior",
+        choices=list(EVALUATION_PRIORS),
+        default="real",
+        help="the same for the pictures to be judged on; tempered gives each grade enough of them for its recall "
+        "(default %(default)s)",
     )
     synthetic.add_argument("--name", default="synthetic", help="name of the dataset (default %(default)s)")
     synthetic.add_argument(
@@ -196,6 +202,7 @@ def _make(options: argparse.Namespace) -> None:
             options.seed,
             evaluation=options.evaluation,
             prior=options.prior,
+            evaluation_prior=options.evaluation_prior,
             processes=options.processes,
             progress=progress,
         ),
@@ -263,6 +270,8 @@ def _report(dataset: Dataset) -> None:
     if dataset.synthetic:
         print("These pictures are synthetic: rendered by a program, not taken of people. What is measured on them says")
         print("nothing about real scalps.")
+    if dataset.tempered:
+        print(TEMPERED_DATA.en)
 
 
 def _import(options: argparse.Namespace, kind: str, source: Path) -> None:

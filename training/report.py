@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from scalp_core import terms
 from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.errors import ScalpError, Text
 from scalp_core.evaluation.comparison import ExcludedRun, Model, list_candidates
@@ -112,12 +113,17 @@ def _leaking(runs: Sequence[Run]) -> frozenset[str]:
 
 
 def _warnings(runs: Sequence[Run]) -> list[str]:
-    """Return a sentence for each run that is judged on pictures which were learned from, or may be, or cannot grade."""
+    """Return a sentence for each run that is judged on pictures which were learned from, or may be, or cannot grade.
+
+    One more tells where rare grades are more frequent than they really are.
+    """
+    tempered = any(dataset.tempered for run in runs if (dataset := judging_dataset(run)))
+    prior = [f"Note: {terms.TEMPERED_DATA.en}"] if tempered else []
     failures = [f"Note: {run.no_export(failure).text.en}" for run in runs if (failure := run.export_failure)]
     overlaps = {run: overlap for run in runs if (overlap := _overlap(run))}
     texts = {run: overlap.text(run.id) for run, overlap in overlaps.items()}
     leaks = [f"{MARK if overlaps[run].leaks else 'Note:'} {text.en}" for run, text in texts.items() if text]
-    return leaks + failures
+    return leaks + failures + prior
 
 
 # ---- the comparison to print ----

@@ -111,12 +111,13 @@ def _ship() -> int:
             demo.TRAINING_IMAGES,
             demonstration.SEED,
             evaluation=demonstration.EVALUATION,
+            evaluation_prior=demonstration.EVALUATION_PRIOR,
             version=demonstration.GENERATOR,
             progress=lambda done, _: bar.update(done - bar.n),
         )
     # One by one: a run can only start from one that has finished.
     for run_id, recipe in demo.to_train({run.id for run in finished_runs()}).items():
-        if code := train_all(_runs_to_train({run_id: recipe})):
+        if code := train_all(runs_to_train({run_id: recipe})):
             return code
     for run in list_runs():
         if run.id in demo.RECIPES and "stored_precision" not in run.manifest:
@@ -131,7 +132,7 @@ def _sweep(recipes: Mapping[str, Recipe], only_plan: bool) -> int:
     _print_plan(recipes, existing)
     if only_plan:
         return 0
-    runs = _runs_to_train(recipes)
+    runs = runs_to_train(recipes)
     code = train_all(runs)
     _print_results([run for run in runs if run.finished])
     return code
@@ -186,8 +187,12 @@ def _print_plan(recipes: Mapping[str, Recipe], existing: Mapping[str, Run]) -> N
     print(f": {duration(seconds).en}{early}." if missing else ".", flush=True)
 
 
-def _runs_to_train(recipes: Mapping[str, Recipe]) -> list[Run]:
-    """Create or resume the runs of these ids; never another recipe's."""
+def runs_to_train(recipes: Mapping[str, Recipe]) -> list[Run]:
+    """Create or resume the runs of these ids; never another recipe's.
+
+    Raises:
+        ScalpError: `run_exists`, an id is another recipe's; `queue_full`; a recipe cannot be trained.
+    """
     existing = _existing_runs(recipes)
     runs = [existing.get(run_id) or create_run(recipe, run_id) for run_id, recipe in recipes.items()]
     for run in runs:

@@ -204,6 +204,8 @@ def choose_dataset(say: Say) -> Dataset | None:
     dataset = datasets[choose_from_list(say("data_set"), {name: name for name in datasets}, "data", say.language)]
     if dataset.synthetic:
         st.warning(say("synthetic_data"), icon=":material/draw:")
+    if dataset.tempered:
+        st.caption(say("tempered_data"))
     _show_leak(dataset, say)
     return dataset
 

@@ -383,7 +383,7 @@ def overlay(pixels: Pixels, evidence: npt.NDArray[np.float32], scale: float, opa
 
     Args:
         pixels: (height, width, 3).
-        evidence: (h, w) from `scalp_core.inference.evidence.evidence_for`.
+        evidence: (h, w) from `scalp_core.inference.evidence`: `evidence_for`, or `local_grade`.
         scale: evidence that is drawn with the full `opacity` (0–1); stronger evidence is clipped.
         edge: longer edge of the result, pixels.
     """

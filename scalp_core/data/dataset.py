@@ -102,6 +102,11 @@ class Dataset:
         return self.kind == "synthetic" or bool(self.made.get("synthetic"))
 
     @property
+    def tempered(self) -> bool:
+        """Whether rare grades are more frequent in what is judged on than they really are."""
+        return self.made.get("evaluation_prior", "real") != "real"
+
+    @property
     def _index_path(self) -> Path:
         return self.folder / "index.parquet"
 

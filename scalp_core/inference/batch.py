@@ -27,7 +27,7 @@ from scalp_core.data.image_sources import ImageSource, read_images
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import sha256, sweep, write_atomic
 from scalp_core.inference.predict import INTENDED_USE, Answer, Graders
-from scalp_core.inference.results_table import ENCODING, OK, row, schema, write_csv
+from scalp_core.inference.results_table import ENCODING, OK, WITHHELD, row, schema, write_csv
 from scalp_core.labels import Condition
 from scalp_core.parallel import cores, no_progress, parallel_map
 from scalp_core.runs.run import Run
@@ -50,11 +50,16 @@ Progress = Callable[[int, int], None]  # called with (done, total) pictures
 
 @dataclass(frozen=True)
 class BatchRequest:
-    """The pictures, the runs that grade them, and the table, whose ending (.parquet or .csv) says its kind."""
+    """The pictures, the runs that grade them, and the table, whose ending (.parquet or .csv) says its kind.
+
+    Attributes:
+        grade_anyway: grades of pictures that the gate objects to are not withheld.
+    """
 
     sources: Sequence[ImageSource]
     graders: Graders
     table: Path
+    grade_anyway: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,14 +68,16 @@ class BatchResult:
 
     Attributes:
         statuses: pictures of each status, the most frequent first.
-        faults: path and message of the first few that could not be graded.
-        not_gradable: pictures that the gate objects to; they are graded all the same, and their rows say why.
+        faults: path and message of the first few that could not be read.
+        not_gradable: pictures that the gate objects to; their rows say why.
+        unusual: pictures that are graded, and marked by the gate.
         before: pictures that had been graded before; all of them where the table was there already.
     """
 
     statuses: Mapping[str, int]
     faults: Sequence[tuple[str, str]]
     not_gradable: int
+    unusual: int
     before: int
 
     @property
@@ -145,10 +152,17 @@ def _facts(request: BatchRequest) -> Facts:
         "pictures": {"count": len(request.sources), "sha256": digest.hexdigest()},
         "conditions": conditions,
         "columns": schema(list(graders.runs)).names,
-        "gate": {"run": graders.main.id, "sha256": sha256(graders.main.gate_path)} if graders.gate else None,
+        "gate": _gate_facts(request),
         "versions": {"scalp_lab": __version__} | {name: version(name) for name in ("onnxruntime", "pillow", "numpy")},
     }
     return dict(json.loads(json.dumps(facts)))
+
+
+def _gate_facts(request: BatchRequest) -> Facts | None:
+    main = request.graders.main
+    if not request.graders.gate:
+        return None
+    return {"run": main.id, "sha256": sha256(main.gate_path), "grade_anyway": request.grade_anyway}
 
 
 def _condition_facts(graders: Graders, condition: Condition, run: Run) -> Facts:
@@ -232,7 +246,8 @@ def _existing_result(table: Path, facts: Facts) -> BatchResult | None:
     if not unchanged or stored.get("sha256") != sha256(table):
         return None
     faults = [(path, message) for path, message in stored["faults"]]
-    return BatchResult(stored["statuses"], faults, stored["not_gradable"], facts["pictures"]["count"])
+    counts = {name: stored[name] for name in ("statuses", "not_gradable", "unusual")}
+    return BatchResult(**counts, faults=faults, before=facts["pictures"]["count"])
 
 
 @contextmanager
@@ -272,16 +287,17 @@ def _grade_chunks(request: BatchRequest, chunks: Path, jobs: int | None, progres
     progress(done, len(request.sources))
     # Processes, because threads wait for each other: two did 15 to 20 % less on two cores, and more would lose more.
     processes = jobs or (cores() if left >= _PICTURES_FOR_WORKERS else 1)
-    for graded in parallel_map(partial(_grade_chunk, request.graders), todo, processes):
+    for graded in parallel_map(partial(_grade_chunk, request.graders, request.grade_anyway), todo, processes):
         done += graded
         progress(done, len(request.sources))
     return before
 
 
-def _grade_chunk(graders: Graders, work: tuple[Path, Sequence[ImageSource]]) -> int:
+def _grade_chunk(graders: Graders, grade_anyway: bool, work: tuple[Path, Sequence[ImageSource]]) -> int:
     """Grade these sources into that chunk. Returns how many they were."""
     chunk, sources = work
-    rows = [row(source.path, _grade(graders, content)) for source, content in read_images(sources)]
+    outcomes = ((source.path, _grade(graders, content)) for source, content in read_images(sources))
+    rows = [row(path, result, withheld=not grade_anyway and _refused(result)) for path, result in outcomes]
     table = pa.Table.from_pylist(rows, schema(list(graders.runs)))
     with _write_errors(chunk.parent):
         write_sealed(chunk, lambda path: _write_chunk(path, table))
@@ -295,6 +311,10 @@ def _grade(graders: Graders, content: bytes | ScalpError) -> Answer | ScalpError
         return graders.grade(content)
     except ScalpError as error:
         return error
+
+
+def _refused(result: Answer | ScalpError) -> bool:
+    return isinstance(result, Answer) and bool(result.refusals)
 
 
 # ---- files ----
@@ -334,19 +354,21 @@ def _read_chunks(request: BatchRequest, chunks: Path, columns: Sequence[str] | N
         yield pa.concat_tables(tables)
 
 
-_COUNTS = ("statuses", "faults", "not_gradable")  # of a result, kept beside the table
+_COUNTS = ("statuses", "faults", "not_gradable", "unusual")  # of a result, kept beside the table
 
 
 def _count(request: BatchRequest, chunks: Path, before: int) -> BatchResult:
     statuses: Counter[str] = Counter()
     faults: list[tuple[str, str]] = []
-    not_gradable = 0
-    for table in _read_chunks(request, chunks, ("path", "status", "message", "gradable")):
-        statuses.update(table["status"].to_pylist())
-        not_gradable += table["gradable"].to_pylist().count(False)
-        bad = (row for row in table.to_pylist() if row["status"] != OK)
+    not_gradable = unusual = 0
+    for table in _read_chunks(request, chunks, ("path", "status", "message", "gradable", "unusual")):
+        rows = table.to_pylist()
+        statuses.update(row["status"] for row in rows)
+        not_gradable += sum(row["gradable"] is False for row in rows)
+        unusual += sum(row["status"] == OK and row["unusual"] is True for row in rows)
+        bad = (row for row in rows if row["status"] not in (OK, WITHHELD))
         faults += [(row["path"], row["message"]) for row in islice(bad, _MAX_FAULTS - len(faults))]
-    return BatchResult(dict(statuses.most_common()), faults, not_gradable, before)
+    return BatchResult(dict(statuses.most_common()), faults, not_gradable, unusual, before)
 
 
 def _join(request: BatchRequest, chunks: Path, facts: Facts, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Evidence maps of a grade, and their rendering as small transparent pictures that clients lay over their own."""
+"""Local grades and evidence of the places of a picture, and small transparent pictures of them for other programs."""
 
 import base64
 import io
@@ -7,11 +7,27 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from scalp_core.inference.predict import Grading
+from scalp_core.labels import GRADES
 from scalp_core.palette import DIVERGING
 
-AGAINST, _, FOR = DIVERGING
+COLOUR = DIVERGING[2]  # of a place that looks sick
+FULL_GRADE = float(max(GRADES))  # the local grade that is drawn opaque
 _SIDE = 160  # px along the longer edge: a map has a few cells a side, so more would show nothing more
+
+
+def local_grade(evidence: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the local grade (h, w) of each cell, 0–3: the expected grade of the softmax of its evidence.
+
+    It is what a person is shown: 0 all over a healthy scalp, whatever the evidence for “normal”, and more where a cell
+    speaks for a higher grade. Its mean is not the picture's grade; the mean of the evidence is its logits.
+
+    Args:
+        evidence: (4, h, w) of one condition.
+    """
+    odds = np.exp(evidence - evidence.max(axis=0))
+    grades = np.arange(len(GRADES), dtype=np.float32)
+    expected: npt.NDArray[np.float32] = np.tensordot(grades, odds / odds.sum(axis=0), axes=1)
+    return expected
 
 
 def evidence_for(evidence: npt.NDArray[np.float32], grade: int) -> npt.NDArray[np.float32]:
@@ -28,24 +44,18 @@ def evidence_for(evidence: npt.NDArray[np.float32], grade: int) -> npt.NDArray[n
     return difference
 
 
-def decided_evidence(grading: Grading) -> npt.NDArray[np.float32]:
-    """Return the evidence (h, w) for the decided grade against the others, in logits."""
-    return evidence_for(grading.evidence, int(grading.grade))
-
-
-def data_url(evidence: npt.NDArray[np.float32], scale: float, aspect: float) -> str:
-    """Render one map as a PNG in a data URL of a few kilobytes; the less evidence, the more transparent.
+def data_url(grades: npt.NDArray[np.float32], aspect: float) -> str:
+    """Render one map as a PNG in a data URL of a few kilobytes: transparent at grade 0, opaque at FULL_GRADE.
 
     Args:
-        evidence: (h, w) from `decided_evidence`.
-        scale: value rendered opaque; larger ones are clipped.
+        grades: (h, w) from `local_grade`.
         aspect: width of the picture by its height. The map covers all of it, whatever the shape of its cells.
     """
     size = (_SIDE, max(1, round(_SIDE / aspect))) if aspect >= 1 else (max(1, round(_SIDE * aspect)), _SIDE)
-    values = np.asarray(Image.fromarray(evidence.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
+    values = np.asarray(Image.fromarray(grades.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
     pixels = np.empty((*values.shape, 4), dtype=np.uint8)
-    pixels[..., :3] = np.where(values[..., np.newaxis] > 0, _rgb(FOR), _rgb(AGAINST))
-    pixels[..., 3] = (np.abs(values) / max(scale, 1e-9)).clip(0, 1) * 255
+    pixels[..., :3] = _rgb(COLOUR)
+    pixels[..., 3] = (values / FULL_GRADE).clip(0, 1) * 255
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,14 +1,17 @@
 """Fitting the gate of a finished run on pictures of its dataset (`inference.input_gate`, docs/design/gate.md).
 
-At most 4,000 pictures are read, without their labels. The same run and dataset give the same gate.
+At most 4,000 pictures are read, and each is measured once more as another camera might have shown it. Grades decide
+which of them a limit must let pass. The same run and dataset give the same gate.
 """
 
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -16,7 +19,8 @@ from scalp_core import images
 from scalp_core.data.dataset import Dataset, list_datasets
 from scalp_core.errors import ScalpError
 from scalp_core.inference import session
-from scalp_core.inference.gate_limits import FARTHEST, GateLimits, fit_limits
+from scalp_core.inference.gate_limits import FARTHEST, GateLimits, Measurements, fit_limits
+from scalp_core.inference.gate_variation import vary
 from scalp_core.inference.image_stats import ImageStats, image_stats
 from scalp_core.inference.input_gate import PPCA, VERSION, Floats, Gate, Vectors, signed_log1p, write
 from scalp_core.parallel import cores
@@ -42,6 +46,16 @@ class PictureStats(NamedTuple):
     features: Floats
 
 
+class Sample(NamedTuple):
+    """Measurements of n pictures of a split: as they are, as `gate_variation.vary` changes them, and their grades
+    (n, conditions), NaN where unlabelled.
+    """
+
+    original: PictureStats
+    varied: PictureStats
+    grades: Floats
+
+
 def fit(run: Run, dataset: Dataset) -> Gate:
     """Fit the gate of a finished run on at most MOST pictures each of the training and of the calibration split.
 
@@ -64,7 +78,7 @@ def fit(run: Run, dataset: Dataset) -> Gate:
     return fit_on(trained, calibrated, max(run.preprocessing.width, run.preprocessing.height), facts)
 
 
-def fit_on(trained: PictureStats, calibrated: PictureStats, pixels: int, facts: Mapping[str, Any]) -> Gate:
+def fit_on(trained: Sample, calibrated: Sample, pixels: int, facts: Mapping[str, Any]) -> Gate:
     """Fit a gate on measured pictures of the training and the calibration split.
 
     Args:
@@ -73,18 +87,25 @@ def fit_on(trained: PictureStats, calibrated: PictureStats, pixels: int, facts: 
     Raises:
         ScalpError: `too_few_pictures`.
     """
-    fewest = min(len(trained.brightness), len(calibrated.brightness))
+    fewest = min(len(trained.grades), len(calibrated.grades))
     if fewest < FEWEST:
         raise _too_few(fewest)
-    gaussians = {
-        name: fit_ppca(getattr(trained, name), getattr(calibrated, name), rank) for name, rank in RANKS.items()
-    }
-    counts = {"trained_on": len(trained.brightness), "calibrated_on": len(calibrated.brightness)}
-    unlimited = GateLimits(pixels, 0.0, 1.0, 0.0, FARTHEST)
+    gaussians = {name: _fit_gaussian(trained, calibrated, name, rank) for name, rank in RANKS.items()}
+    counts = {"trained_on": len(trained.grades), "calibrated_on": len(calibrated.grades)}
+    unlimited = GateLimits(pixels, 0.0, 1.0, 0.0, FARTHEST, FARTHEST)
     gate = Gate(unlimited, **gaussians, facts={**facts, **counts})
-    distances = gate.distance(calibrated.features, calibrated.texture_features)
-    limits = fit_limits(pixels, calibrated.sharpness, calibrated.overexposed, calibrated.brightness, distances)
-    return replace(gate, limits=limits)
+    original, varied = (_measurements(gate, stats) for stats in (calibrated.original, calibrated.varied))
+    return replace(gate, limits=fit_limits(pixels, original, varied, calibrated.grades))
+
+
+def _fit_gaussian(trained: Sample, calibrated: Sample, name: str, rank: int) -> PPCA:
+    everything = np.concatenate([getattr(trained.original, name), getattr(trained.varied, name)])
+    return fit_ppca(everything, getattr(calibrated.original, name), rank)
+
+
+def _measurements(gate: Gate, stats: PictureStats) -> Measurements:
+    distances = gate.distance(stats.features, stats.texture_features)
+    return Measurements(stats.sharpness, stats.overexposed, stats.brightness, distances)
 
 
 def fit_ppca(trained: Floats, calibrated: Floats, rank: int) -> PPCA:
@@ -120,28 +141,66 @@ def sample_rows(dataset: Dataset, part: str) -> Rows:
     return np.sort(rows[order[:MOST]])
 
 
-def measure(run: Run, dataset: Dataset, rows: Rows) -> PictureStats:
+def measure(run: Run, dataset: Dataset, rows: Rows) -> Sample:
     """Measure the readable pictures of these rows as the run sees them without short cuts."""
     ids = dataset.column("id").iloc[rows].tolist()
-    stats: list[ImageStats] = []
-    features: list[Vectors] = []
+    original, varied, read = _Collected(run), _Collected(run), []
     with ThreadPoolExecutor(cores()) as pool:
         for start in range(0, len(ids), _CHUNK):
-            read = pool.map(partial(_measure_one, run, dataset), ids[start : start + _CHUNK])
-            chunk = [measured for measured in read if measured]
-            if chunk:
-                stats += [picture_stats for picture_stats, _ in chunk]
-                features += list(session.outputs(run, np.stack([pixels for _, pixels in chunk])).features)
-    columns = {name: np.array([getattr(picture, name) for picture in stats]) for name in ImageStats._fields}
-    return PictureStats(**columns, features=np.array(features))
+            pairs = list(pool.map(partial(_measure_one, run, dataset), ids[start : start + _CHUNK]))
+            read += [pair is not None for pair in pairs]
+            chunk = [pair for pair in pairs if pair]
+            original.add([pair[0] for pair in chunk])
+            varied.add([pair[1] for pair in chunk])
+    grades = dataset.grades(run.recipe.conditions)[rows][np.array(read, dtype=bool)]
+    return Sample(original.stats(), varied.stats(), grades)
 
 
-def _measure_one(run: Run, dataset: Dataset, image: str) -> tuple[ImageStats, images.Pixels] | None:
+class _Collected:
+    """Measurements of pictures, as they come in."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.measured: list[ImageStats] = []
+        self.features: list[Vectors] = []
+
+    def add(self, chunk: Sequence[tuple[ImageStats, images.Pixels]]) -> None:
+        """Add pictures: their measurements, and their pixels at the size of the network."""
+        if chunk:
+            self.measured += [measured for measured, _ in chunk]
+            self.features += list(session.outputs(self.run, np.stack([pixels for _, pixels in chunk])).features)
+
+    def stats(self) -> PictureStats:
+        columns = {name: np.array([getattr(picture, name) for picture in self.measured]) for name in ImageStats._fields}
+        return PictureStats(**columns, features=np.array(self.features))
+
+
+_Measured = tuple[ImageStats, images.Pixels]
+
+
+def _measure_one(run: Run, dataset: Dataset, image: str) -> tuple[_Measured, _Measured] | None:
+    """Measure a picture as it is and varied, by chance that its id decides; None where it cannot be read."""
     try:
         pixels = images.decode(dataset.read(image), run.preprocessing.least).pixels
     except ScalpError:
         return None
-    return image_stats(pixels), images.resize(pixels, run.preprocessing)
+    generator = np.random.default_rng(zlib.crc32(image.encode()))
+    varied = vary(
+        _shrunk(pixels, max(2 * images.STATS_SIDE, run.preprocessing.width, run.preprocessing.height)), generator
+    )
+    return (
+        (image_stats(pixels), images.resize(pixels, run.preprocessing)),
+        (image_stats(varied), images.resize(varied, run.preprocessing)),
+    )
+
+
+def _shrunk(pixels: images.Pixels, side: int) -> images.Pixels:
+    """Return the picture with at most `side` px along its longer side: varying a larger one takes longer, no more."""
+    scale = side / max(pixels.shape[:2])
+    if scale >= 1:
+        return pixels
+    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def refit(run: Run) -> Gate:

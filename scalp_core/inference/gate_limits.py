@@ -1,13 +1,18 @@
 """The limits of the gate, and how strict they are: fitted so that few pictures of real scalps pass them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating]
+from scalp_core.labels import GRADES
 
-FALSE_ALARMS = 0.05  # share of calibration pictures that lie beyond the limit of the distance
+Floats = npt.NDArray[np.floating]
+Rows = npt.NDArray[np.bool_]
+
+UNUSUAL_SHARE = 0.05  # of calibration pictures that are marked, as they are
+REFUSED_SHARE = 0.03  # of the calibration pictures of every grade of every condition that no scalp's distance covers
 EXTREME = 0.005  # share of calibration pictures beyond each other limit, before its margin
 _MARGIN = 0.95  # of sharpness and brightness
 _OVEREXPOSED_MARGIN = 0.02  # of the picture
@@ -24,6 +29,7 @@ class GateLimits:
         overexposed: highest share.
         brightness: lowest.
         distance: highest, in deviations of the logarithm from the median of scalps.
+        usual_distance: likewise; a picture beyond is graded and marked as unusual.
     """
 
     pixels: int
@@ -31,28 +37,58 @@ class GateLimits:
     overexposed: float
     brightness: float
     distance: float
+    usual_distance: float
 
 
-def fit_limits(
-    pixels: int, sharpness: Floats, overexposed: Floats, brightness: Floats, distances: Floats
-) -> GateLimits:
-    """Set the limits by the measurements (n,) of n calibration pictures.
+@dataclass(frozen=True)
+class Measurements:
+    """What is limited of n pictures: sharpness, overexposed, brightness and distance, (n,) each."""
+
+    sharpness: Floats
+    overexposed: Floats
+    brightness: Floats
+    distance: Floats
+
+
+def fit_limits(pixels: int, original: Measurements, varied: Measurements, grades: Floats) -> GateLimits:
+    """Set the limits by the measurements of n calibration pictures, as they are and varied.
+
+    Each limit is the widest of those of the pictures of every grade of every condition, so that none of them is refused
+    more than the others. Only where a scalp ends is the usual distance one of all pictures together.
 
     Args:
         pixels: along a side of the network's input.
+        grades: (n, conditions), NaN where unlabelled.
     """
+    groups = grade_groups(grades)
+    both = [np.concatenate([group, group]) for group in groups]
+
+    def highest(name: str, share: float) -> float:
+        values = np.concatenate([getattr(original, name), getattr(varied, name)])
+        return max(_conformal_limit(values[group], share) for group in both)
+
+    def lowest(name: str) -> float:
+        return min(float(np.quantile(getattr(original, name)[group], EXTREME)) for group in groups)
+
     return GateLimits(
         pixels,
-        sharpness=_MARGIN * float(np.quantile(sharpness, EXTREME)),
-        overexposed=_OVEREXPOSED_MARGIN + float(np.quantile(overexposed, 1 - EXTREME)),
-        brightness=_MARGIN * float(np.quantile(brightness, EXTREME)),
-        distance=_conformal_limit(distances),
+        sharpness=_MARGIN * lowest("sharpness"),
+        overexposed=_OVEREXPOSED_MARGIN + highest("overexposed", EXTREME),
+        brightness=_MARGIN * lowest("brightness"),
+        distance=highest("distance", REFUSED_SHARE),
+        usual_distance=_conformal_limit(original.distance, UNUSUAL_SHARE),
     )
 
 
-def _conformal_limit(distances: Floats) -> float:
-    """Return the ⌈(n + 1)(1 − FALSE_ALARMS)⌉-th smallest distance, which a new scalp passes with a chance of at most
-    FALSE_ALARMS (split conformal prediction, Vovk et al. 2005).
+def grade_groups(grades: Floats) -> Sequence[Rows]:
+    """Return which pictures (n,) have each grade of each condition, and last all of them; empty groups are left out."""
+    groups = [column == grade for column in grades.T for grade in GRADES]
+    return [*(group for group in groups if group.any()), np.ones(len(grades), dtype=bool)]
+
+
+def _conformal_limit(values: Floats, share: float) -> float:
+    """Return the ⌈(n + 1)(1 − share)⌉-th smallest value, which a new one passes with a chance of at most `share` (split
+    conformal prediction, Vovk et al. 2005); the largest where n is too small for that promise.
     """
-    place = int(np.ceil((len(distances) + 1) * (1 - FALSE_ALARMS)))
-    return float(np.sort(distances)[min(place, len(distances)) - 1])
+    place = int(np.ceil((len(values) + 1) * (1 - share)))
+    return float(np.sort(values)[min(place, len(values)) - 1])

@@ -1,7 +1,8 @@
 """The gate before grading: checks whether a run can grade a picture, and says why not (docs/design/gate.md).
 
 It is fitted on the run's own dataset (`inference.gate_fit`): on how far pictures lie from the scalps that the network
-learned from, and on how sharp and bright such pictures are. It warns and never forbids.
+learned from, and on how sharp and bright such pictures are. It has two levels: an unusual picture is graded and marked,
+any other objection withholds the grades until they are asked for.
 """
 
 import json
@@ -20,7 +21,7 @@ from safetensors.numpy import save_file
 from scalp_core.errors import Text
 from scalp_core.files import Signature, signature
 from scalp_core.images import Picture
-from scalp_core.inference.gate_limits import FALSE_ALARMS, FARTHEST, GateLimits
+from scalp_core.inference.gate_limits import FARTHEST, GateLimits
 from scalp_core.inference.image_stats import ImageStats, image_stats
 from scalp_core.seals import BLANK, SEAL, require_seal, write_sealed
 
@@ -28,15 +29,16 @@ _log = logging.getLogger(__name__)
 Floats = npt.NDArray[np.floating]
 Vectors = npt.NDArray[np.float32]
 
-VERSION = 1  # of the file; raised when the same picture would measure otherwise
+VERSION = 2  # of the file; raised when the same picture would measure otherwise, or be judged otherwise
+UNUSUAL = "unusual"  # code of the only reason that marks a picture without speaking against grading it
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a picture should not be graded.
+    """Why a picture should not be graded, or only with a mark.
 
     Attributes:
-        code: too_small, blurred, over_exposed, too_dark or not_a_scalp.
+        code: too_small, blurred, over_exposed, too_dark, not_a_scalp or unusual.
         text: the problem, with the figures, and what to do.
         value: measured.
         limit: that the value should not have passed.
@@ -46,6 +48,11 @@ class Reason:
     text: Text
     value: float
     limit: float
+
+    @property
+    def refuses(self) -> bool:
+        """Whether it speaks against grading, beyond a mark."""
+        return self.code != UNUSUAL
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +112,7 @@ class Gate:
     facts: Mapping[str, Any]
 
     def check(self, picture: Picture, features: Vectors) -> tuple[Reason, ...]:
-        """Return why the picture should not be graded; empty where nothing speaks against it.
+        """Return why the picture should not be graded, or is marked; empty for a usual picture.
 
         Args:
             features: (C,), the run's pooled features of the picture.
@@ -130,6 +137,8 @@ class Gate:
             yield _too_dark(stats.brightness, limits.brightness)
         if distance > limits.distance:
             yield _not_a_scalp(distance, limits.distance)
+        elif distance > limits.usual_distance:
+            yield _unusual(distance, limits.usual_distance)
 
 
 # ---- texts ----
@@ -173,12 +182,22 @@ def _too_dark(brightness: float, limit: float) -> Reason:
 
 def _not_a_scalp(distance: float, limit: float) -> Reason:
     text = Text(
-        f"Not like a scalp: distance {distance:.1f} from the training data, maximum {limit:.1f}. {FALSE_ALARMS:.0%} of "
-        "scalp pictures exceed it too; if this is one, read its grades with caution.",
-        f"두피 사진과 달라요. 학습 데이터와의 거리: {distance:.1f}(최대 {limit:.1f}). 두피 사진도 "
-        f"{FALSE_ALARMS:.0%}는 이 기준을 넘어요. 두피 사진이 맞다면 등급을 신중하게 해석하세요.",
+        f"Not like a scalp: distance {distance:.1f} from the training data, maximum {limit:.1f}. Check that it shows "
+        "a scalp from near; if it does, have it graded anyway and read its grades with caution.",
+        f"두피 사진과 달라요. 학습 데이터와의 거리: {distance:.1f}(최대 {limit:.1f}). 두피를 가까이에서 찍은 사진인지 "
+        "확인하세요. 두피 사진이 맞다면 그래도 추정하게 하고 등급을 신중하게 해석하세요.",
     )
     return Reason("not_a_scalp", text, distance, limit)
+
+
+def _unusual(distance: float, limit: float) -> Reason:
+    text = Text(
+        f"Unusual: distance {distance:.1f} from the training data, usual up to {limit:.1f}. Another camera, light or "
+        "hair may be the reason; read the grades with caution.",
+        f"흔하지 않은 사진이에요. 학습 데이터와의 거리: {distance:.1f}(보통 {limit:.1f} 이하). 카메라, 조명이나 "
+        "모발이 다르기 때문일 수 있어요. 등급을 신중하게 해석하세요.",
+    )
+    return Reason(UNUSUAL, text, distance, limit)
 
 
 # ---- the file ----
@@ -219,7 +238,10 @@ def _read(path: Path, _signature: Signature) -> Gate | None:
         with safe_open(path, framework="np") as file:
             header = json.loads((file.metadata() or {})["gate"])
             tensors = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118
-        if header["facts"]["version"] != VERSION:
+        if (version := header["facts"]["version"]) != VERSION:
+            _log.warning(
+                "%s is of version %s: fit it anew with “python -m training.gate %s”", path, version, path.parent.name
+            )
             return None
         limits = {field.name: header["limits"][_stored(field.name)] for field in fields(GateLimits)}
         gaussians = {name: _gaussian(_stored(name), tensors, header["clouds"][_stored(name)]) for name in _GAUSSIANS}

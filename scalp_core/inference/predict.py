@@ -46,7 +46,7 @@ class Answer:
 
     Attributes:
         picture: as the run that answers most conditions saw it, perhaps with fewer pixels than the file has.
-        reasons: why it should not be graded; empty where nothing speaks against it, None where that run has no gate.
+        reasons: why it should not be graded or is marked; empty for a usual picture, None where that run has no gate.
         features: (C,) of each run: the mean of the feature map that its evidence is computed from.
     """
 
@@ -62,9 +62,24 @@ class Answer:
         return _most_frequent(grading.run for grading in self.gradings.values())
 
     @property
+    def refusals(self) -> tuple[Reason, ...]:
+        """The reasons that speak against grading."""
+        return tuple(reason for reason in self.reasons or () if reason.refuses)
+
+    @property
+    def remarks(self) -> tuple[Reason, ...]:
+        """The reasons that mark the picture without speaking against grading."""
+        return tuple(reason for reason in self.reasons or () if not reason.refuses)
+
+    @property
     def gradable(self) -> bool | None:
         """Whether the gate lets the picture through; None without a gate."""
-        return None if self.reasons is None else not self.reasons
+        return None if self.reasons is None else not self.refusals
+
+    @property
+    def unusual(self) -> bool | None:
+        """Whether the gate marks the picture; None without a gate."""
+        return None if self.reasons is None else bool(self.remarks)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from scalp_core.learning.network import Network, adopt, build
+from scalp_core.learning.network import Network, adopt, build, strides_in
 from scalp_core.runs.run import Run
 from scalp_core.seals import BLANK, SEAL, write_sealed
 
@@ -67,7 +67,8 @@ def load_network(run: Run) -> Network:
     """
     run.verify()
     recipe = run.recipe
-    network, _ = build(recipe.architecture, len(recipe.conditions), recipe.image_size, "none")
+    strides = strides_in(run.weights_path)
+    network, _ = build(recipe.architecture, len(recipe.conditions), recipe.image_size, "none", strides)
     network.normalise(run.preprocessing)
     adopt(network, recipe.architecture, run.weights_path, recipe.conditions, recipe.conditions)
     return network.eval()

@@ -7,10 +7,10 @@ states, and a resumed training repeats exactly the steps of an uninterrupted one
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +26,10 @@ from scalp_core.learning.augment import augment
 from scalp_core.learning.backbones import timm
 from scalp_core.learning.balancing import grade_weights, picture_weights
 from scalp_core.learning.checkpoints import State, copy_state, read_checkpoint, write_checkpoint
-from scalp_core.learning.losses import loss_of
+from scalp_core.learning.losses import cue_loss, loss_of
 from scalp_core.learning.memory import fewer_at_once
 from scalp_core.learning.network import logits
+from scalp_core.learning.randomise import randomise
 from scalp_core.learning.reporter import Reporter, Stopped
 from scalp_core.memory_budget import out_of_memory
 from scalp_core.metrics import metrics
@@ -42,8 +43,39 @@ GRADED_PARTS = ("valid", "calib", "test")
 SEED_STEP = 10_007  # between recipe seeds; more than a training has epochs, so no two epochs share a seed
 _GRADED_AT_ONCE = 64
 _UNLABELLED = -1
+# Of the pictures of a training step: these are judged by the finest map of evidence alone. Otherwise the coarse maps,
+# which see more of the picture, would carry the whole score, and the finest would never learn to point.
+FINEST_ALONE = 0.5
+_AUGMENTATIONS: dict[str, Callable[..., Any] | None] = {
+    "none": None,
+    "standard": augment,
+    "randomised": randomise,
+}
 
 Inputs = npt.NDArray[np.uint8] | npt.NDArray[np.float32]  # (images, height, width, channels): pixels, or features
+CueShares = npt.NDArray[np.uint8]  # (images, conditions of the recipe, cells, cells): how much of a cell is cue, 0–255
+
+
+class Batch(NamedTuple):
+    """The pictures of one step.
+
+    Attributes:
+        inputs: (n, channels, h, w).
+        targets: (n, conditions, 4), distributions over the grades.
+        weights: (n, conditions), 0 where there is no label.
+        alone: (n,) bool, judged by their finest map alone.
+        cues: (n, conditions, cells, cells), the share of a cell that is cue; without cells where that is not learned.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    weights: Tensor
+    alone: Tensor
+    cues: Tensor
+
+    def split(self, pieces: int) -> Iterator["Batch"]:
+        """Yield nearly equal pieces."""
+        return (Batch(*tensors) for tensors in zip(*(tensor.tensor_split(pieces) for tensor in self), strict=True))
 
 
 @dataclass
@@ -54,6 +86,7 @@ class Loop:
         learner: the network that learns; maps (n, channels, h, w) to evidence (n, conditions, 4, h, w).
         layers: depth of each of its parameters, for rates that differ from layer to layer.
         inputs: of all pictures, in the order of the index.
+        cues: of all pictures, where evidence is to learn to point at them.
         judged: the network that is validated and kept.
         at_once: pictures that learn together; fewer than a batch when memory is short.
         graded_at_once: pictures that are graded together.
@@ -67,6 +100,7 @@ class Loop:
     dataset: Dataset
     inputs: Inputs
     device: torch.device
+    cues: CueShares | None = None
 
     def __post_init__(self) -> None:
         recipe, index = self.recipe, self.dataset.index
@@ -82,6 +116,7 @@ class Loop:
             torch.from_numpy(grade_weights(learned, recipe.grade_weights, sampling)).float() * by_condition[:, None]
         )
         self.loss = loss_of(recipe.loss)
+        self.augment = _AUGMENTATIONS[recipe.augmentation_of(self.dataset.synthetic)]
         self.steps = max(1, len(learned) // recipe.batch_size)
         self.optimizer = torch.optim.AdamW(_parameter_groups(self.learner, self.layers, recipe), lr=recipe.lr)
         self.schedule = timm.scheduler.CosineLRScheduler(
@@ -156,7 +191,7 @@ class Loop:
     def step(self, rows: Tensor, finished: int) -> Tensor:
         """Learn from these rows of the inputs, after `finished` steps; return the loss."""
         self.schedule.step_update(finished)
-        loss = self._learn(*self._batch(rows))
+        loss = self._learn(self._batch(rows))
         torch.nn.utils.clip_grad_norm_(self.learner.parameters(), max_norm=1.0)
         self.optimizer.step()
         if self.average is not None:
@@ -181,35 +216,40 @@ class Loop:
         rows = torch.from_numpy(self.parts["train"])
         yield from torch.split(rows[sampled], recipe.batch_size)
 
-    def _batch(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return inputs (n, channels, h, w), targets (n, conditions, 4) and weights (n, conditions).
-
-        Weights are 0 where there is no label.
-        """
+    def _batch(self, rows: Tensor) -> Batch:
+        """Return the pictures of these rows as they are learned from: augmented, mixed, weighted."""
         recipe, labels = self.recipe, self.labels[rows]
-        inputs = self._inputs(rows.numpy())
-        if recipe.augmentation == "standard" and inputs.shape[1] == 3:
-            inputs = augment(inputs)
+        inputs, cues = self._inputs(rows.numpy()), self._cues(rows.numpy())
+        if self.augment is not None and inputs.shape[1] == 3:  # pixels, not features
+            inputs, cues = self.augment(inputs, cues) if cues.numel() else (self.augment(inputs), cues)
         targets = one_hot(labels.clamp(min=0), len(GRADES)).float()
         weights = (targets * self.weights).sum(dim=-1) * (labels != _UNLABELLED)
         if recipe.mixup:
             share = torch.distributions.Beta(recipe.mixup, recipe.mixup).sample()
             partner = torch.randperm(len(rows))
-            inputs = torch.lerp(inputs[partner.to(self.device)], inputs, share.to(self.device))
+            there = partner.to(self.device)
+            inputs = torch.lerp(inputs[there], inputs, share.to(self.device))
+            cues = torch.lerp(cues[there], cues, share.to(self.device))
             targets = torch.lerp(targets[partner], targets, share)
             both = (weights > 0) & (weights[partner] > 0)
             weights = torch.lerp(weights[partner], weights, share) * both
-        return inputs, targets.to(self.device), weights.to(self.device)
+        alone = torch.rand(len(rows)) < FINEST_ALONE
+        return Batch(inputs, targets.to(self.device), weights.to(self.device), alone.to(self.device), cues)
 
     def _inputs(self, rows: npt.NDArray[np.intp]) -> Tensor:
         # Rows of height × width × channels are torch's channels last, the fastest layout for convolutions.
         return torch.from_numpy(self.inputs[rows]).to(self.device).permute(0, 3, 1, 2).float()
 
-    def _learn(self, inputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    def _cues(self, rows: npt.NDArray[np.intp]) -> Tensor:
+        if self.cues is None:
+            return torch.zeros(len(rows), len(self.recipe.conditions), 0, 0, device=self.device)
+        return torch.from_numpy(self.cues[rows]).to(self.device) / 255
+
+    def _learn(self, batch: Batch) -> Tensor:
         """Return the loss of one batch and compute its gradients, in smaller pieces once memory ran out."""
         while True:
             try:
-                return self._gradients(inputs, targets, weights)
+                return self._gradients(batch)
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
@@ -217,17 +257,17 @@ class Loop:
                 self._make_room()
                 self.take_at_most(fewer, "Memory ran out")
 
-    def _gradients(self, inputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    def _gradients(self, batch: Batch) -> Tensor:
         self.optimizer.zero_grad(set_to_none=True)
-        # With a floor of one: a batch without any label gives 0, not NaN.
-        whole = weights.sum().clamp(min=1)
+        # With a floor of one: a batch without any label, or any cue, gives 0, not NaN.
+        whole, cues = batch.weights.sum().clamp(min=1), batch.cues.any(dim=(2, 3)).sum().clamp(min=1)
         total = torch.zeros((), device=self.device)
-        pieces = _pieces(len(inputs), self.at_once)
-        for piece, target, weight in zip(
-            *(torch.tensor_split(tensor, pieces) for tensor in (inputs, targets, weights)), strict=True
-        ):
-            scores = logits(self._evidence(piece))
-            loss = self.loss(scores.flatten(0, 1), target.flatten(0, 1), weight.flatten()) / whole
+        for piece in batch.split(_pieces(len(batch.inputs), self.at_once)):
+            evidence = self._evidence(piece.inputs, piece.alone)
+            scores, targets = logits(evidence).flatten(0, 1), piece.targets.flatten(0, 1)
+            loss = self.loss(scores, targets, piece.weights.flatten()) / whole
+            if piece.cues.numel():
+                loss = loss + self.recipe.mask_weight * cue_loss(evidence, piece.cues) / cues
             loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
             total += loss.detach()
         return total
@@ -243,12 +283,12 @@ class Loop:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _evidence(self, inputs: Tensor) -> Tensor:
+    def _evidence(self, inputs: Tensor, alone: Tensor | None = None) -> Tensor:
         # Grading stays in full precision, as the export answers: predictions tell of the model that is used.
         learning = torch.is_grad_enabled()
         with torch.autocast(self.device.type, torch.bfloat16) if learning and self._in_bfloat16() else nullcontext():
             network = self.learner if learning else self.judged
-            evidence: Tensor = network(inputs.contiguous(memory_format=torch.channels_last))
+            evidence: Tensor = network(inputs.contiguous(memory_format=torch.channels_last), alone)
         return evidence.float()
 
     def _in_bfloat16(self) -> bool:

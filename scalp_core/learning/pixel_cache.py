@@ -17,6 +17,8 @@ from scalp_core.files import sweep
 from scalp_core.images import Preprocessing
 from scalp_core.parallel import cores
 from scalp_core.seals import BLANK, seal_holds, write_sealed
+from scalp_core.synthetic.cue_shares import CELLS, cue_shares
+from scalp_core.synthetic.generate import GENERATOR_VERSION
 
 Arrays = npt.NDArray[np.uint8]  # (images, height, width, 3)
 Report = Callable[[float], None]  # called with the share that is done; may raise to stop
@@ -41,6 +43,19 @@ def cached_features(
     """Return the features of all pictures in the order of the index; `name` identifies all that they depend on."""
     path = _ensure(_path(dataset, f"features-{name}"), lambda temporary: np.save(temporary, compute()))
     array: npt.NDArray[np.float32] = np.load(path)
+    return array
+
+
+def cached_cue_shares(dataset: Dataset, report: Report | None = None) -> npt.NDArray[np.uint8]:
+    """Return how much of each cell is cue, of all pictures in the order of the index; see `cue_shares`.
+
+    Raises:
+        ScalpError: `no_masks`, the pictures were not drawn by this version.
+    """
+    name = f"cues-{GENERATOR_VERSION}-{CELLS}"
+    ids = list(dataset.index.index)
+    path = _ensure(_path(dataset, name), lambda temporary: np.save(temporary, cue_shares(dataset, ids, report)))
+    array: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r")
     return array
 
 

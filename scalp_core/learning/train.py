@@ -17,12 +17,13 @@ from scalp_core.errors import ScalpError
 from scalp_core.files import sha256, write_atomic
 from scalp_core.images import Preprocessing, fit_whitening
 from scalp_core.inference import gate_fit
+from scalp_core.labels import CONDITIONS
 from scalp_core.learning.checkpoints import load_network
 from scalp_core.learning.export import write_export
 from scalp_core.learning.head_only import HeadOnly, averaged_features
-from scalp_core.learning.loop import GRADED_PARTS, SEED_STEP, Inputs, Loop
-from scalp_core.learning.network import Network, adopt, build, weights_source
-from scalp_core.learning.pixel_cache import cached_pixels
+from scalp_core.learning.loop import GRADED_PARTS, SEED_STEP, CueShares, Inputs, Loop
+from scalp_core.learning.network import Network, adopt, build, strides_in, weights_source
+from scalp_core.learning.pixel_cache import cached_cue_shares, cached_pixels
 from scalp_core.learning.reporter import Reporter, Stopped
 from scalp_core.metrics import operating_point
 from scalp_core.runs.ancestry import overlap_of, write_learned
@@ -71,7 +72,7 @@ def train(run: Run, at_once: int | None = None) -> None:
     reporter.report("grading", loop.epochs_done, 1.0, None)
     predictions = loop.grade_parts(GRADED_PARTS)
     if isinstance(loop.judged, HeadOnly):
-        loop.judged.copy_to(network.head)
+        loop.judged.copy_to(network.heads)
     else:
         network.load_state_dict(loop.best)
     facts = _facts(loop, network, loop.seconds_before + time.monotonic() - started)
@@ -112,6 +113,7 @@ def _facts(loop: Loop, network: Network, seconds: float) -> dict[str, Any]:
         "pictures_learned": len(loop.parts["train"]),
         "pictures_unlabelled": int((loop.dataset.index["part"] == "train").sum()) - len(loop.parts["train"]),
         "at_once": loop.at_once,
+        "augmentation": loop.recipe.augmentation_of(loop.dataset.synthetic),
         "weights_used": loop.weights_used,
         "versions": {name: version(name) for name in ("torch", "torchvision", "timm", "onnx", "onnxruntime")},
         "python": platform.python_version(),
@@ -130,7 +132,8 @@ def _start(run: Run, dataset: Dataset, reporter: Reporter) -> tuple[Network, Inp
     recipe = run.recipe
     going_on = run.checkpoint_path.exists() and run.preprocessing_whole
     if going_on and recipe.learns == "everything":  # its own weights: nothing is downloaded twice
-        network, _ = build(recipe.architecture, len(recipe.conditions), recipe.image_size, "none")
+        strides = strides_in(run.checkpoint_path)
+        network, _ = build(recipe.architecture, len(recipe.conditions), recipe.image_size, "none", strides)
         network.normalise(run.preprocessing)
         return network, cached_pixels(dataset, run.preprocessing, reporter.prepared), ""
     network, preprocessing, weights_used = _initial_network(recipe)
@@ -161,11 +164,20 @@ def _loop(run: Run, network: Network, dataset: Dataset, pixels: Inputs, weights_
     """Return the loop over the whole network, or over its head alone."""
     recipe, device = run.recipe, network.mean.device
     if recipe.learns != "head":
-        return Loop(run, recipe, network, network.layers(), dataset, pixels, device)
+        cues = _cues(recipe, dataset, reporter)
+        return Loop(run, recipe, network, network.layers(), dataset, pixels, device, cues)
     features = averaged_features(network, dataset, pixels, weights_used, run.preprocessing, reporter)
-    head = HeadOnly(network.head, features[dataset.index["part"] == "train"]).to(device)
+    head = HeadOnly(network.heads, features[dataset.index["part"] == "train"]).to(device)
     one_layer = dict.fromkeys(dict(head.named_parameters()), 0)
     return Loop(run, recipe, head, one_layer, dataset, features[:, None, None], device)
+
+
+def _cues(recipe: Recipe, dataset: Dataset, reporter: Reporter) -> CueShares | None:
+    """Return where the cues of the recipe's conditions lie, where evidence is to learn to point at them."""
+    if not recipe.mask_weight:
+        return None
+    shares = cached_cue_shares(dataset, reporter.prepared)
+    return np.asarray(shares[:, [CONDITIONS.index(condition) for condition in recipe.conditions]])
 
 
 # ---- the end ----
@@ -206,12 +218,12 @@ def fit_gate(run: Run) -> None:
 
 
 def pack(run: Run) -> None:
-    """Make a finished run fit to travel in git: weights in half precision, no derived files.
+    """Make a finished run fit to travel in git: weights in half precision, the export, nothing of this machine.
 
-    The predictions are made anew with the stored weights, so that they describe the shipped network.
+    Predictions and export are made anew with the stored weights, so that they describe the shipped network.
 
     Raises:
-        ScalpError: a file is not what the manifest says, or the dataset is not here.
+        ScalpError: a file is not what the manifest says, the dataset is not here, or the network cannot be exported.
     """
     network, dataset = load_network(run), open_dataset(run.recipe.data)
     _check_unchanged(run, dataset)
@@ -227,4 +239,4 @@ def pack(run: Run) -> None:
     run.write_manifest(facts | {"stored_precision": "float16"})
     write_export(run, network, run.preprocessing)
     fit_gate(run)  # it belongs to these very weights
-    run.drop_derived()
+    run.drop_local_files()

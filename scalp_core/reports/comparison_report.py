@@ -144,11 +144,16 @@ class _Report:
 
     @property
     def warnings(self) -> list[Text]:
-        """Return what spoils figures: pictures learned from before, and runs that learned from synthetic pictures."""
+        """Return what spoils figures.
+
+        Pictures learned from before, runs that learned from synthetic pictures, and grades as frequent as they never
+        are.
+        """
         runs = ", ".join(run.id for run in self.runs if run.synthetic and not self.synthetic)
         origin = [Text(f"{runs}: {_RENDERED.en}", f"{runs}: {_RENDERED.ko}")] if runs else []
         leaks, notes = leak_warnings(self.models)
-        return leaks + origin + notes
+        prior = [terms.TEMPERED_DATA] if self.dataset.tempered else []
+        return leaks + origin + prior + notes
 
     def say(self, key: str, **values: object) -> str:
         return _WORDS[key](self.language).format(**values)

@@ -61,8 +61,10 @@ def _notes(runs: Sequence[Run]) -> list[str]:
         notes.append(terms.SYNTHETIC_DATA.en)
     if any(run.synthetic for run in runs):
         notes.append(terms.SYNTHETIC_MODEL.en)
-    for run in runs:
-        dataset = judging_dataset(run)
+    judging = {run: judging_dataset(run) for run in runs}
+    if any(dataset and dataset.tempered for dataset in judging.values()):
+        notes.append(terms.TEMPERED_DATA.en)
+    for run, dataset in judging.items():
         text = overlap_of(run, dataset).text(run.id) if dataset else None
         notes += [text.en] if text else []
     return notes

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from scalp_core import images, terms
@@ -16,7 +15,7 @@ from scalp_core.charts import dataset_charts
 from scalp_core.errors import ScalpError, Text
 from scalp_core.images import Pixels
 from scalp_core.inference import results_table
-from scalp_core.inference.evidence import AGAINST, FOR, decided_evidence
+from scalp_core.inference.evidence import COLOUR, FULL_GRADE, local_grade
 from scalp_core.inference.predict import Answer, Grading
 from scalp_core.inference.uploads import region
 from scalp_core.labels import CONDITIONS, GRADES, Condition, Severity
@@ -30,7 +29,7 @@ from scalp_core.version import __version__
 MOST_PAGES = 100  # pictures with a page of their own; the overview lists all
 
 _PICTURE_EDGE, _MAP_EDGE, _THUMBNAIL_EDGE = 720, 320, 96  # longer edge, pixels
-_OPACITY = 0.6  # of the strongest evidence
+_OPACITY = 0.6  # of a place that looks severe
 _JPEG_QUALITY = 82
 
 _WORDS = {
@@ -47,7 +46,9 @@ _WORDS = {
     "gate_passed": Text("passed", "통과"),
     "gate_unknown": Text("not done: this model has no quality check", "하지 않음(이 모델에는 품질 검사가 없음)"),
     "gate_failed": Text("failed", "통과하지 못함"),
+    "gate_unusual": Text("passed, but unusual", "통과했지만 흔하지 않음"),
     "not_gradable": Text("Quality check failed.", "품질 검사를 통과하지 못했어요."),
+    "marked": Text("An unusual picture.", "흔하지 않은 사진이에요."),
     "insisted": Text(
         "Graded on request: do not rely on these grades.", "요청에 따라 추정했어요. 이 등급은 신뢰하지 마세요."
     ),
@@ -63,12 +64,7 @@ _WORDS = {
         f"막대는 보정된 확률이에요. {terms.GRADE_SET_NOTE.ko}",
     ),
     "bars_note": Text("Bars: uncalibrated probabilities.", "막대는 보정되지 않은 확률이에요."),
-    "against": terms.EVIDENCE_AGAINST,
-    "for": terms.EVIDENCE_FOR,
-    "legend": Text(
-        "against the other grades; full colour is ±{scale} logits in all maps",
-        "다른 등급 대비. 가장 진한 색은 ±{scale} 로짓(모든 지도 공통)",
-    ),
+    "legend": terms.LOCAL_GRADE_NOTE,
     "answered": Text("Models", "사용한 모델"),
     "conditions": capitalized(terms.CONDITIONS),
     "all_conditions": Text("all six", "여섯 가지 모두"),
@@ -80,12 +76,12 @@ _WORDS = {
     "point_plain": Text(f"none: {terms.MOST_PROBABLE.en}", f"없음({terms.MOST_PROBABLE.ko})"),
     "missing": Text("No model for: {names}.", "추정할 모델이 없는 증상: {names}."),
     "overview_note": Text(
-        "Grades: 0 normal, 1 mild, 2 moderate, 3 severe. “!”: quality check failed.",
-        "등급: 0 양호, 1 경증, 2 중등도, 3 중증. “!”는 품질 검사를 통과하지 못한 사진이에요.",
+        "Grades: 0 normal, 1 mild, 2 moderate, 3 severe. “!”: quality check failed. “?”: unusual.",
+        "등급: 0 양호, 1 경증, 2 중등도, 3 중증. “!”는 품질 검사를 통과하지 못한 사진, “?”는 흔하지 않은 사진이에요.",
     ),
     "more": Text("Only the first {count} pictures have their own page.", "앞의 {count}장만 개별 쪽으로 실었어요."),
     "alt": Text("Graded picture", "등급을 추정한 사진"),
-    "alt_map": Text("Evidence for “{condition}: {grade}”", "‘{condition}: {grade}’의 근거"),
+    "alt_map": Text("Places that look like “{condition}”", "‘{condition}’ 증상이 보이는 곳"),
 }
 
 
@@ -124,8 +120,7 @@ def render_html(graded: Sequence[GradedPicture], language: str, created: datetim
         say=report.say,
         made=report.say("made", date=moment, version=__version__),
         severity_colours=SEVERITY_COLORS,
-        for_colour=FOR,
-        against_colour=AGAINST,
+        evidence_colour=COLOUR,
         synthetic=any(_is_synthetic(picture) for picture in graded),
         conditions=[f"{condition.number} {report.of(condition.text)}" for condition in CONDITIONS],
         overview=[_overview_row(report, picture) for picture in graded] if several else [],
@@ -142,18 +137,10 @@ def to_csv(graded: Sequence[GradedPicture], language: str) -> bytes:
     answers = [picture.answer for picture in graded if isinstance(picture.answer, Answer)]
     answered = {condition for answer in answers for condition in answer.gradings}
     columns = results_table.schema([condition for condition in CONDITIONS if condition in answered]).names
+    rows = (results_table.row(picture.name, picture.answer, language, picture.withheld) for picture in graded)
     file = io.StringIO(newline="")
-    results_table.write_csv(file, columns, (_csv_row(picture, language) for picture in graded))
+    results_table.write_csv(file, columns, rows)
     return file.getvalue().encode(results_table.ENCODING)
-
-
-def _csv_row(picture: GradedPicture, language: str) -> results_table.Row:
-    row = results_table.row(picture.name, picture.answer, language)
-    if not picture.withheld or isinstance(picture.answer, ScalpError):
-        return row
-    message = " ".join(reason.text(language) for reason in picture.answer.reasons or ())
-    kept = {name: row.get(name) for name in ("path", "gradable", "reasons", "intended_use")}
-    return kept | {"status": "withheld", "message": message}
 
 
 # ---- contents of the template ----
@@ -220,17 +207,12 @@ class _Card(NamedTuple):
 
 
 class _Grades(NamedTuple):
-    """The part of a page that is left out where grades are withheld.
-
-    Attributes:
-        scale: logits of the strongest evidence in all maps.
-    """
+    """The part of a page that is left out where grades are withheld."""
 
     scalp_type: str
     scalp_type_reason: str
     cards: Sequence[_Card]
     missing: str
-    scale: str
     note: str
     runs: Table
 
@@ -239,13 +221,15 @@ class _Page(NamedTuple):
     """One picture's page; with an error it holds nothing beside the facts.
 
     Attributes:
-        reasons: why the gate did not let the picture pass.
+        reasons: why the gate did not let the picture pass, or marks it.
+        gradable: whether the reasons only mark it.
     """
 
     facts: Sequence[tuple[str, str]]
     error: str = ""
     synthetic: bool = False
     reasons: Sequence[str] = ()
+    gradable: bool = True
     picture: _Image | None = None
     grades: _Grades | None = None
 
@@ -268,7 +252,7 @@ def _overview_row(report: _Report, picture: GradedPicture) -> _OverviewRow:
         return _OverviewRow(picture.name, thumbnail, f"! {report.say('withheld_short')}")
     gradings = [answer.gradings.get(condition) for condition in CONDITIONS]
     grades = [_Grade(int(grading.grade), report.of(grading.grade.text)) if grading else None for grading in gradings]
-    mark = "! " if answer.reasons else ""
+    mark = "! " if answer.refusals else "? " if answer.remarks else ""
     scalp_type = mark + report.of(answer.scalp_type.text)
     return _OverviewRow(picture.name, thumbnail, grades=grades, scalp_type=scalp_type)
 
@@ -285,6 +269,7 @@ def _page(report: _Report, picture: GradedPicture) -> _Page:
         [*facts, (report.say("gate"), _gate(report, answer))],
         synthetic=_is_synthetic(picture),
         reasons=[report.of(reason.text) for reason in answer.reasons or ()],
+        gradable=answer.gradable is not False,
         picture=_image(pixels, report.say("alt")) if pixels is not None else None,
         grades=None if picture.withheld else _grades(report, answer, pixels),
     )
@@ -306,16 +291,13 @@ def _file_facts(report: _Report, picture: GradedPicture) -> list[tuple[str, str]
 def _gate(report: _Report, answer: Answer) -> str:
     if answer.gradable is None:
         return report.say("gate_unknown")
-    return report.say("gate_passed" if answer.gradable else "gate_failed")
+    if not answer.gradable:
+        return report.say("gate_failed")
+    return report.say("gate_unusual" if answer.unusual else "gate_passed")
 
 
 def _grades(report: _Report, answer: Answer, pixels: Pixels | None) -> _Grades:
-    evidence = {condition: decided_evidence(grading) for condition, grading in answer.gradings.items()}
-    scale = max(float(np.abs(values).max()) for values in evidence.values())
-    cards = [
-        _card(report, grading, _evidence_map(report, grading, pixels, evidence[condition], scale))
-        for condition, grading in answer.gradings.items()
-    ]
+    cards = [_card(report, grading, _evidence_map(report, grading, pixels)) for grading in answer.gradings.values()]
     missing = [condition for condition in CONDITIONS if condition not in answer.gradings]
     calibrated = any(grading.grade_set for grading in answer.gradings.values())
     tendencies = answer.scalp_type.tendencies
@@ -325,7 +307,6 @@ def _grades(report: _Report, answer: Answer, pixels: Pixels | None) -> _Grades:
         scalp_type_reason=f"{report.of(answer.scalp_type.reason)} {weaker}".strip(),
         cards=cards,
         missing=report.say("missing", names=report.names(missing)) if missing else "",
-        scale=f"{scale:.1f}",
         note=report.say("grade_set_note", coverage=f"{COVERAGE:.0%}") if calibrated else report.say("bars_note"),
         runs=_runs(report, answer.gradings),
     )
@@ -385,14 +366,11 @@ def _scaled(picture: GradedPicture, edge: int) -> Pixels | None:
     return np.asarray(image)
 
 
-def _evidence_map(
-    report: _Report, grading: Grading, pixels: Pixels | None, evidence: npt.NDArray[np.float32], scale: float
-) -> _Image | None:
+def _evidence_map(report: _Report, grading: Grading, pixels: Pixels | None) -> _Image | None:
     if pixels is None:
         return None
-    overlay = dataset_charts.overlay(pixels, evidence, scale, _OPACITY, _MAP_EDGE)
-    condition, grade = report.of(grading.condition.text), report.of(grading.grade.text)
-    return _image(overlay, report.say("alt_map", condition=condition, grade=grade))
+    overlay = dataset_charts.overlay(pixels, local_grade(grading.evidence), FULL_GRADE, _OPACITY, _MAP_EDGE)
+    return _image(overlay, report.say("alt_map", condition=report.of(grading.condition.text)))
 
 
 def _image(pixels: Pixels, alt: str) -> _Image:

@@ -345,9 +345,9 @@ async def _grade_in_turn(
         raise
     _note_gate(service, entry, answer)
     context.runs = sorted({*context.runs, *(grading.run.id for grading in answer.gradings.values())})
-    if options.strict and answer.reasons:
+    if options.strict and answer.refusals:
         entry["outcome"] = "not_gradable"
-        raise NotGradableError(answer.reasons)
+        raise NotGradableError(answer.refusals)
     entry["outcome"] = "graded"
     service.request_metrics.graded((condition, grading.grade) for condition, grading in answer.gradings.items())
     return response
@@ -355,8 +355,8 @@ async def _grade_in_turn(
 
 def _note_gate(service: _Service, entry: dict[str, Any], answer: Answer) -> None:
     """Count and log the gate's reasons by code: their texts hold figures of the picture."""
-    codes = None if answer.reasons is None else [reason.code for reason in answer.reasons]
-    service.request_metrics.checked(codes)
+    codes = [reason.code for reason in answer.reasons or ()]
+    service.request_metrics.checked(answer.gradable, codes)
     entry["format"] = answer.picture.format
     if codes:
         entry["reasons"] = codes

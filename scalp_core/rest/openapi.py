@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
 from scalp_core.images import FORMAT_NAMES, FORMATS, MAX_BYTES
-from scalp_core.inference.evidence import AGAINST, FOR
+from scalp_core.inference.evidence import COLOUR
 from scalp_core.inference.predict import INTENDED_USE
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD
 from scalp_core.rest.forms import MAX_FIELD_BYTES, MAX_FIELDS
@@ -26,9 +26,10 @@ not for diagnosis. 두피 사진의 여섯 가지 증상 등급을 추정해요.
   and those that were judged on too little to answer by themselves; `?run=` asks any other finished one. Every grade
   names its run and when its operating point was made.
 * Quality check (`gradable`, `reasons`): a blurred, over-exposed or too small picture, or one that is no scalp, is
-  graded and marked; with `?strict=1` it is refused (422).
-* Evidence maps (`?evidence=1`): orange `{FOR}` speaks for the decided grade, blue `{AGAINST}` against it, the more
-  opaque the more; transparent is neither.
+  graded and marked; with `?strict=1` it is refused (422). A picture that is only unlike those that the run learned from
+  (`unusual`, `remarks`) is never refused.
+* Evidence maps (`?evidence=1`): orange `{COLOUR}` where a place speaks for a grade above 0, the more opaque, the
+  higher; transparent where it looks normal.
 * Requests have an id: yours from the header `X-Request-ID` (1–64 letters, digits, `-`, `_`), otherwise one of ours. It
   comes back in the header, in errors, and stands in the server's log.
 * Where the server has a token, send it as `Authorization: Bearer TOKEN` or `X-API-Key: TOKEN`; health, readiness and
@@ -74,7 +75,7 @@ _PARAMETERS = [
     _query(
         "evidence",
         _SWITCH,
-        "1: with a map of the evidence for each decided grade.",
+        "1: with a map of the grades that the places of the picture speak for.",
     ),
     _query(
         "strict",

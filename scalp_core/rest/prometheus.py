@@ -39,7 +39,10 @@ class RequestMetrics:
             "scalp_gate", "Pictures by what the gate said of them.", ["gradable"], registry=self._registry
         )
         self._reasons = Counter(
-            "scalp_gate_reasons", "Why pictures should not be graded.", ["code"], registry=self._registry
+            "scalp_gate_reasons",
+            "Why pictures should not be graded, or are marked.",
+            ["code"],
+            registry=self._registry,
         )
         ProcessCollector(registry=self._registry)
 
@@ -53,14 +56,14 @@ class RequestMetrics:
         for condition, grade in grades:
             self._gradings.labels(condition.value, str(int(grade))).inc()
 
-    def checked(self, reasons: Iterable[str] | None) -> None:
+    def checked(self, gradable: bool | None, codes: Iterable[str]) -> None:
         """Count a picture's verdict by the gate.
 
         Args:
-            reasons: codes against the picture; None: there is no gate.
+            gradable: None: there is no gate.
+            codes: of the reasons against the picture, or for its mark.
         """
-        codes = list(reasons or ())
-        self._gate.labels("unknown" if reasons is None else "no" if codes else "yes").inc()
+        self._gate.labels("unknown" if gradable is None else "yes" if gradable else "no").inc()
         for code in codes:
             self._reasons.labels(code).inc()
 

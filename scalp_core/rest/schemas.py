@@ -6,10 +6,9 @@ The page offers the same JSON for download. Docstrings and descriptions of the c
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, Field
 
-from scalp_core.inference.evidence import AGAINST, FOR, data_url, decided_evidence
+from scalp_core.inference.evidence import COLOUR, FULL_GRADE, data_url, local_grade
 from scalp_core.inference.input_gate import Reason
 from scalp_core.inference.predict import INTENDED_USE, Answer, Grading
 from scalp_core.labels import ScalpType
@@ -38,18 +37,15 @@ class OperatingPointSummary(BaseModel):
 
 
 class EvidenceMap(BaseModel):
-    """The places of the picture that speak for `pr_num` rather than the other grades."""
+    """The grade that each place of the picture speaks for."""
 
     png: str = Field(
         description="Data URL of a PNG to be laid over the whole upright picture, stretched to its size. "
-        f"Orange ({FOR}) speaks for the grade, blue ({AGAINST}) against it; the more opaque, the more. Where it is "
-        "transparent, the picture says neither.",
+        f"Orange ({COLOUR}) where a place speaks for a grade above 0, the more opaque, the higher; transparent where "
+        "it looks normal.",
         examples=["data:image/png;base64,iVBORw0KGgo…"],
     )
-    scale: float = Field(
-        description="Logits at full opacity: the largest of this response, the same for all its conditions.",
-        examples=[3.2],
-    )
+    scale: float = Field(description="Grade at full opacity, the same for all conditions.", examples=[FULL_GRADE])
 
 
 class GradeResponse(BaseModel):
@@ -106,7 +102,7 @@ class ScalpTypeResponse(BaseModel):
 
 
 class GateReason(BaseModel):
-    """Why the picture should not be graded."""
+    """What the quality check says of the picture."""
 
     code: str = Field(description="For programs; stays the same.", examples=["blurred"])
     message: str = Field(description="What is wrong, with its figures, and what to do about it.")
@@ -119,6 +115,12 @@ _GRADABLE = Field(
     examples=[True],
 )
 _REASONS = Field(description="Why the quality check fails; empty if it passes.", examples=[[]])
+_UNUSUAL = Field(
+    description="True: unlike the pictures that the run learned from, as another camera's are, yet no reason against "
+    "grading it, see `remarks`. Null: not checked.",
+    examples=[False],
+)
+_REMARKS = Field(description="Why the picture is marked although it was graded; empty if it is not.", examples=[[]])
 
 
 class _Grades(BaseModel):
@@ -142,6 +144,8 @@ class PredictAllResponse(_Grades):
     intended_use: IntendedUse
     gradable: bool | None = _GRADABLE
     reasons: list[GateReason] = _REASONS
+    unusual: bool | None = _UNUSUAL
+    remarks: list[GateReason] = _REMARKS
 
 
 class PredictResponse(_Grades):
@@ -151,6 +155,8 @@ class PredictResponse(_Grades):
     intended_use: IntendedUse
     gradable: bool | None = _GRADABLE
     reasons: list[GateReason] = _REASONS
+    unusual: bool | None = _UNUSUAL
+    remarks: list[GateReason] = _REMARKS
 
 
 class ErrorDetail(BaseModel):
@@ -271,7 +277,12 @@ def gate_reasons(reasons: Sequence[Reason]) -> list[GateReason]:
 
 
 def _gate(answer: Answer) -> dict[str, Any]:
-    return {"gradable": answer.gradable, "reasons": gate_reasons(answer.reasons or ())}
+    return {
+        "gradable": answer.gradable,
+        "reasons": gate_reasons(answer.refusals),
+        "unusual": answer.unusual,
+        "remarks": gate_reasons(answer.remarks),
+    }
 
 
 def _grades(answer: Answer, evidence: bool) -> dict[str, Any]:
@@ -286,11 +297,10 @@ def _grades(answer: Answer, evidence: bool) -> dict[str, Any]:
 
 def _evidence(answer: Answer) -> dict[str, EvidenceMap]:
     """Return the maps by key of the condition, all on one scale."""
-    maps = {condition.value: decided_evidence(grading) for condition, grading in answer.gradings.items()}
-    scale = max(float(np.abs(speaking).max()) for speaking in maps.values())
     height, width = answer.picture.pixels.shape[:2]
     return {
-        key: EvidenceMap(png=data_url(speaking, scale, width / height), scale=scale) for key, speaking in maps.items()
+        condition.value: EvidenceMap(png=data_url(local_grade(grading.evidence), width / height), scale=FULL_GRADE)
+        for condition, grading in answer.gradings.items()
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from scalp_core import terms
+from scalp_core.architectures import NAMED_WEIGHTS
 from scalp_core.data.dataset import PARTS, Dataset, list_datasets, open_dataset
 from scalp_core.errors import ScalpError, Text
 from scalp_core.runs.recipe import Recipe
@@ -54,7 +55,7 @@ def learned_pictures(run: Run) -> LearnedPictures:
 
 def learned_before(recipe: Recipe) -> LearnedPictures:
     """Return the pictures that are behind the weights which a recipe starts from."""
-    if recipe.weights in ("none", "pretrained"):
+    if recipe.weights in NAMED_WEIGHTS:
         return _NOTHING
     try:
         source = source_run(recipe)

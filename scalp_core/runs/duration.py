@@ -202,7 +202,7 @@ def _key(recipe: Recipe) -> str:
         "batch_size": recipe.batch_size,
         "conditions": len(recipe.conditions),
         "precision": recipe.precision,
-        "augmentation": recipe.augmentation,
+        "augmentation": recipe.augmentation_of(open_dataset(recipe.data).synthetic),
         "average": recipe.ema > 0,
         "torch": version("torch"),
         "host": platform.node(),

@@ -21,7 +21,7 @@ CHOICES = {
     "sampling": ("none", "square_root", "full"),
     "grade_weights": ("none", "square_root", "full"),
     "colours": ("auto", "plain", "whitened"),
-    "augmentation": ("standard", "none"),
+    "augmentation": ("auto", "standard", "randomised", "none"),
     "precision": ("auto", "full", "bfloat16"),
 }
 
@@ -56,9 +56,11 @@ class Recipe:
         1.0, "epochs of linear warm-up before cosine decay", "코사인 감쇠 전 워밍업 에폭 수", 0.0, 100.0
     )
     augmentation: str = _recipe_field(
-        "standard",
-        "“standard” (flips, rotations, crops, colour) or “none”",
-        "“standard”(뒤집기·회전·자르기·색) 또는 “none”",
+        "auto",
+        "“standard” (flips, rotations, crops, colour); “randomised”: domain randomisation, also of lens, lamp and "
+        "glints; “none”; “auto”: randomised for synthetic pictures, standard for others",
+        "“standard”(뒤집기·회전·자르기·색), “randomised”: 도메인 무작위화(다른 현미경의 렌즈·조명·반사광까지), "
+        "“none”, “auto”: 합성 사진이면 randomised, 아니면 standard",
     )
     learns: str = _recipe_field(
         "everything",
@@ -102,6 +104,14 @@ class Recipe:
         "공유 모델의 손실에서 증상별 가중치(순서대로). 비우면 모두 같음",
         0.0,
         100.0,
+    )
+    mask_weight: float = _recipe_field(
+        0.0,
+        "weight of a loss that makes evidence point at the cues; only for a synthetic dataset, which knows where they "
+        "are; 0 is off",
+        "근거가 증상 위치를 가리키게 하는 손실의 가중치. 위치를 아는 합성 데이터셋에만 쓸 수 있음. 0이면 사용하지 않음",
+        0.0,
+        10.0,
     )
     mixup: float = _recipe_field(
         0.0,
@@ -147,9 +157,10 @@ class Recipe:
     )
     weights: str = _recipe_field(
         "pretrained",
-        "initial weights: “pretrained” (downloaded), “none” (random), a safetensors file of the backbone, or "
-        "“run:NAME”, a finished run",
-        "초기 가중치: “pretrained”(내려받기), “none”(무작위), 백본의 safetensors 파일, 또는 완료된 실행 “run:이름”",
+        "initial weights: “pretrained” (downloaded), “packaged” (from an installed package), “none” (random), a "
+        "safetensors file of the backbone, or “run:NAME”, a finished run",
+        "초기 가중치: “pretrained”(내려받기), “packaged”(설치된 패키지), “none”(무작위), 백본의 safetensors 파일, "
+        "또는 완료된 실행 “run:이름”",
     )
     seed: int = _recipe_field(0, "random seed", "난수 시드", 0, 2**31 - 1)
 
@@ -184,6 +195,16 @@ class Recipe:
         if self.learns == "head" and self.weights == "none":
             raise bad_field("learns", self.learns, *_NOTHING_LEARNED)
 
+    def augmentation_of(self, synthetic: bool) -> str:
+        """Return the augmentation, of `CHOICES` without “auto”, that a dataset is trained with.
+
+        Args:
+            synthetic: whether the dataset holds rendered pictures.
+        """
+        if self.augmentation != "auto":
+            return self.augmentation
+        return "randomised" if synthetic else "standard"
+
 
 _ARCHITECTURE_NAMES = Text("a name such as efficientnet_b0 or a timm name", "efficientnet_b0 같은 이름 또는 timm 이름")
 _SOME_CONDITIONS = Text("one or more of the six, each once", "여섯 증상 가운데 하나 이상, 한 번씩")
@@ -201,10 +222,14 @@ def bad_field(name: str, value: object, en: str, ko: str) -> ScalpError:
     )
 
 
+# What a recipe means that was written before a field had its present default.
+_EARLIER_DEFAULTS = {"augmentation": "standard"}
+
+
 def recipe_from(values: Mapping[str, Any]) -> Recipe:
     """Return the recipe of which `asdict` and JSON made these values."""
     tuples = {
         "conditions": tuple(Condition(key) for key in values["conditions"]),
         "condition_weights": tuple(float(weight) for weight in values.get("condition_weights", ())),
     }
-    return Recipe(**{**values, **tuples})
+    return Recipe(**{**_EARLIER_DEFAULTS, **values, **tuples})

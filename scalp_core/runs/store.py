@@ -2,7 +2,7 @@
 
 import logging
 
-from scalp_core.architectures import check_architecture, weights_file
+from scalp_core.architectures import NAMED_WEIGHTS, check_architecture, packaged_file, weights_file
 from scalp_core.data.dataset import open_dataset
 from scalp_core.errors import ScalpError, Text, forbidden
 from scalp_core.files import UNREADABLE, folders_with
@@ -42,7 +42,9 @@ def source_run(recipe: Recipe) -> Run | None:
 
 
 def _check_weights(recipe: Recipe) -> None:
-    if recipe.weights in ("none", "pretrained"):
+    if recipe.weights == "packaged":
+        packaged_file(recipe.architecture)
+    if recipe.weights in NAMED_WEIGHTS:
         return
     source = source_run(recipe)
     if source is None:

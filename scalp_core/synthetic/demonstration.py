@@ -17,12 +17,13 @@ from scalp_core.synthetic.version_2 import generate as version_2
 
 NAME, IMAGES, EVALUATION, SEED = "demo", 2400, 1700, 20260101
 GENERATOR = version_2.GENERATOR_VERSION  # the shipped runs learned from its pictures
+EVALUATION_PRIOR = "real"
 _SETTING = "SCALP_DEMO_IMAGES"
 _STAGE = "drawing"
 _RENEWS = "renews"  # member of a request: earlier pictures are replaced
 
 
-def settings() -> dict[str, int]:
+def settings() -> dict[str, Any]:
     """Return how the dataset is to be made, as arguments of `make_dataset`.
 
     Fewer or more pictures than `IMAGES`, by `SCALP_DEMO_IMAGES`, have the same share to be judged on; 0 stands for
@@ -32,7 +33,9 @@ def settings() -> dict[str, int]:
         ScalpError: `bad_setting`.
     """
     images = _images() or IMAGES
-    return {"images": images, "evaluation": EVALUATION * images // IMAGES, "seed": SEED, "version": GENERATOR}
+    evaluation = EVALUATION * images // IMAGES
+    made = {"images": images, "evaluation": evaluation, "evaluation_prior": EVALUATION_PRIOR}
+    return {**made, "seed": SEED, "version": GENERATOR}
 
 
 def _images() -> int:
@@ -93,7 +96,7 @@ def is_missing() -> bool:
     try:
         if not (folder / "index.parquet").exists():
             return True
-        made = open_dataset(NAME).made
+        made = {"evaluation_prior": "real", **open_dataset(NAME).made}  # only another one is recorded
     except PermissionError:  # it is another user's
         return False
     except ScalpError:

@@ -37,7 +37,7 @@ APART = 40  # pictures of a dataset from one that is looked at to the next: a si
 LIFTED = 6.0  # L* over the clean frame from which a scale or flake counts as there; the thinnest have little more
 WHITE_LIGHTNESS, WHITE_CHROMA = 80.0, 22.0  # bright and nearly without colour
 GLOSS_LIGHTNESS, GLOSS_RISE = 78.0, 13.0  # a wet highlight as far as half its height; hair may have moved beside it
-RED, HALO_RED = 8.0, 6.0  # Δa* from which skin counts as reddened, and where a halo ends
+RED, HALO_RED = 8.0, 14.0  # Δa* from which skin counts as reddened, and where a halo ends within its faint field
 DOME_RISE = 8.0  # L* by which a pustule's head is brighter than the skin was
 DARK_BELOW_SKIN = 17.0  # L* below the median of the skin from which a pixel is hair
 SHADOW = 13  # px about hairs that count neither as skin nor as hair
@@ -335,12 +335,13 @@ CUES: tuple[Cue, ...] = (
         empty_pores,
         {0.0: (0.0, 0.5), 1.0: (0.0, 2.0), 2.0: (1.0, 6.0), 3.0: (3.0, 12.0)},
     ),
-    # "Coverage about 2→5→12→25 %"; "translucent", so far less of it may be white.
+    # Threads, tufts and collars instead of filled plates: "2–3 times the bright pieces" of the plates drawn before, on
+    # less of the skin, all of it "translucent-white with bright cores".
     Cue(
         "fine scaling: share of skin",
         Condition.FINE_SCALING,
         scaled_share,
-        {TRACE: (0.0, 0.025), 1.0: (0.035, 0.07), 2.0: (0.09, 0.155), 3.0: (0.20, 0.31)},
+        {TRACE: (0.0, 0.015), 1.0: (0.015, 0.045), 2.0: (0.05, 0.11), 3.0: (0.13, 0.26)},
         growth=1,
     ),
     Cue(
@@ -365,17 +366,18 @@ CUES: tuple[Cue, ...] = (
         {TRACE: (0.0, 0.008), 1.0: (0.004, 0.03), 2.0: (0.02, 0.12), 3.0: (0.07, 0.4)},
     ),
     Cue("dandruff: plate size, px", Condition.DANDRUFF, plate_size, {1.0: (15, 60), 2.0: (20, 110), 3.0: (50, 220)}),
-    # "Soft-edged blobby highlights of 5–25 px" and a "yellow cast"; how much of either was not measured, so what the
-    # ranges of share and Δb* ask is that it shows at 1, is clear at 3 and never floods the frame.
-    Cue("sebum: highlight size, px", Condition.EXCESS_SEBUM, highlight_size, _everywhere(5.0, 25.0)),
+    # "Many small compact sparkles 4–10 px … of medium contrast", "> 28 L* share at most .3 %", "Δb* −1…+2"; a highlight is
+    # measured at half its height. How much of them there is by grade was not measured: the ranges ask that it shows at 1
+    # and never floods the frame.
+    Cue("sebum: highlight size, px", Condition.EXCESS_SEBUM, highlight_size, _everywhere(4.0, 10.0)),
     Cue(
         "sebum: gloss share",
         Condition.EXCESS_SEBUM,
         gloss_share,
-        {TRACE: (0.0, 0.003), 1.0: (0.001, 0.02), 2.0: (0.006, 0.06), 3.0: (0.02, 0.15)},
+        {TRACE: (0.0, 0.003), 1.0: (0.0005, 0.01), 2.0: (0.002, 0.025), 3.0: (0.006, 0.06)},
         growth=1,
     ),
-    Cue("sebum: Δb* of skin", Condition.EXCESS_SEBUM, yellowing, {1.0: (0.5, 5), 2.0: (1.5, 9), 3.0: (3.0, 12)}),
+    Cue("sebum: Δb* of skin", Condition.EXCESS_SEBUM, yellowing, _everywhere(-1.0, 2.0)),
     # "Δa* about +4 / +9 / +17 over a growing area (> 60 % at 3)".
     Cue(
         "erythema: Δa* of skin",
@@ -390,18 +392,19 @@ CUES: tuple[Cue, ...] = (
         red_share,
         {TRACE: (0.0, 0.02), 1.0: (0.0, 0.3), 2.0: (0.3, 0.85), 3.0: (0.6, 1.0)},
     ),
-    # "Red halo of 25–60 px, with or without a dome of 8–25 px": one → two or three, or one pustule → several.
+    # "A magenta field over several roots, droplets of 15–30 px at the pores": within the field the halos of single pores,
+    # one → three → a cluster. A droplet is clear, so what is bright of it, rim and highlight, is less than its width.
     Cue(
         "pustules: halos a frame",
         Condition.PUSTULES,
         halo_count,
         {TRACE: (0.0, 0.1), 1.0: (0.8, 1.4), 2.0: (1.5, 3.2), 3.0: (3.0, 8.0)},
     ),
-    Cue("pustules: halo size, px", Condition.PUSTULES, halo_size, _everywhere(25.0, 60.0)),
+    Cue("pustules: halo size, px", Condition.PUSTULES, halo_size, _everywhere(40.0, 110.0)),
     # Redder than erythema 3 is on average, or it would drown there.
     Cue("pustules: Δa* of the core", Condition.PUSTULES, halo_core, _everywhere(18.0, 34.0)),
     Cue("pustules: halo share", Condition.PUSTULES, halo_share, {TRACE: (0.0, 0.001)}, growth=1),
-    Cue("pustules: dome size, px", Condition.PUSTULES, dome_size, _everywhere(8.0, 25.0, (2.0, 3.0))),
+    Cue("pustules: dome size, px", Condition.PUSTULES, dome_size, _everywhere(6.0, 30.0, (2.0, 3.0))),
 )
 
 # 230 thumbnails: L* 60–69, a* −12…+19, b* −2…+14; the casts by what their names mean within these.

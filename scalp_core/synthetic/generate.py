@@ -35,13 +35,14 @@ from scalp_core.labels import CONDITIONS, META, Condition
 from scalp_core.parallel import cores, no_progress, parallel_map
 from scalp_core.paths import data_folder
 from scalp_core.seals import read_sealed_json, write_sealed_json
-from scalp_core.synthetic.drawing.frame import render
-from scalp_core.synthetic.drawing.scene import CASTS, CONFUSERS, HAIR_COLOURS, Camera, Scene
+from scalp_core.synthetic.drawing.canvas import Colour
+from scalp_core.synthetic.drawing.frame import masks, render
+from scalp_core.synthetic.drawing.scene import CONFUSERS, HAIR_COLOURS, Camera, Cast, Scene
 from scalp_core.synthetic.label_noise import CLEAN_COLUMNS, SEVERITY_COLUMNS, clean_grades, draw_labels
 from scalp_core.synthetic.version_2 import generate as version_2
 
 # Raised whenever the same seed gives other names, labels or pixels than before.
-_GENERATOR = "scalp_core.synthetic.generate"
+GENERATOR = "scalp_core.synthetic.generate"
 GENERATOR_VERSION = 3
 
 MIN_IMAGES = 16
@@ -56,6 +57,12 @@ REGION_OF_FRAME = {2: "TH", 3: "TH", 4: "LH", 5: "RH", 6: "BH"}
 DEVICE_FAMILIES = {"A2LEBJJDE": 0.952, "A1LCAIHDH": 0.039, "A2LCBJCAC": 0.009}
 SECOND_DEVICE_SHARE = 0.4
 USUAL_CAST_SHARE = 0.8  # of the captures of a device; some lamps are moved or set anew
+# L*, a* and b* of healthy skin under the lamps of devices: mean, deviation, and correlations.
+CAST_MEAN = (69.5, -4.2, 2.7)
+CAST_SPREAD = (2.0, 5.6, 5.6)
+CAST_CORRELATION = ((1.0, -0.5, -0.2), (-0.5, 1.0, 0.35), (-0.2, 0.35, 1.0))
+MOST_STRAY = 2.1  # deviations: no lamp is farther from the mean
+HEAD_SPREAD = (1.0, 1.4, 1.4)  # L*, a*, b* from one head to the next under the same lamp
 FIRST_EPOCH_MS, LAST_EPOCH_MS = 1_596_240_000_000, 1_606_780_800_000  # August to November 2020, as the real ones
 # A few real names carry nine digits in place of thirteen (13 of 91,156 files; more often here, so that small sets do).
 NINE_DIGITS_SHARE = 0.003
@@ -63,6 +70,9 @@ NINE_DIGITS_SHARE = 0.003
 # The real counts to this power. 1 keeps the imbalance that a model is judged under; less lets it see rare grades
 # more often while it learns, without forgetting which conditions go together.
 PRIORS = {"real": 1.0, "tempered": 0.6}
+# The same for what is judged on. At .6 a test split of 1,700 pictures to be judged on had 11 to 24 severe pustules; at
+# .4 it has 29 or more, and each of the other two splits 23 or more, of every grade of every condition (16 seeds).
+EVALUATION_PRIORS = {"real": 1.0, "tempered": 0.4}
 # Each region takes a group of labels from its capture with this chance, otherwise draws its own: two regions agree with
 # the square of it. Scaling and sebum go together, so that one excludes the other as in the real data.
 KEPT: tuple[tuple[tuple[Condition, ...], float], ...] = (
@@ -93,10 +103,12 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "answers5": ("샴푸", "샴푸, 린스", "샴푸, 트리트먼트, 에센스"),
 }
 
-JPEG = (
-    (cv2.IMWRITE_JPEG_QUALITY, 90),
-    (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420),
-)
+# Devices write JPEG with halved colours (4:2:0), of a quality of their own.
+JPEG_QUALITIES = (88, 100)
+# Red, green and blue where no light comes back, and where a channel is full: mean, deviation, least and most.
+BLACK_MEAN, BLACK_SPREAD = (22.0, 25.0, 12.0), (11.0, 9.0, 9.0)
+WHITE_MEAN, WHITE_SPREAD = (235.0, 245.0, 244.0), (7.0, 3.5, 6.0)
+WHITES = ((222.0, 237.0, 225.0), (252.0, 251.0, 250.0))
 CHUNK = 8  # images handed to a worker at once; what is handed out is finished even after Ctrl-C
 # Names the settings of an unfinished dataset; its presence allows to go on in that folder.
 MAKING = "making.json"
@@ -112,7 +124,7 @@ class Site:
     number: int
     serials: tuple[str, ...]
     cameras: tuple[Camera, ...]
-    casts: tuple[int, ...]
+    casts: tuple[Cast, ...]
 
 
 @dataclass(frozen=True)
@@ -135,7 +147,7 @@ class PlannedPicture:
     severities: tuple[float, ...]
     labels: Grades
     camera: Camera
-    cast: int
+    cast: Cast
     direction: float
     hair: str
     confusers: frozenset[str]
@@ -170,6 +182,7 @@ def make_dataset(
     *,
     evaluation: int | None = None,
     prior: str = "tempered",
+    evaluation_prior: str = "real",
     version: int = GENERATOR_VERSION,
     processes: int | None = None,
     progress: Progress | None = None,
@@ -183,7 +196,10 @@ def make_dataset(
     Args:
         images: at least 16.
         evaluation: how many of them are for validation, calibration and test; None takes 40 %.
-        prior: one of PRIORS for what is learned from. What is judged on always has the real imbalance.
+        prior: one of PRIORS, for what is learned from.
+        evaluation_prior: one of EVALUATION_PRIORS, for what is judged on. `tempered` gives every grade enough pictures
+            for a recall to be a figure; kappas and shares measured there are not those of the real imbalance. Generator
+            version 2 has the real imbalance alone.
         version: of the generator; the demonstration is rendered by the one that the shipped runs learned from.
         processes: worker processes; None takes one a core, 1 renders in this process.
         progress: called with (done, total) now and then, from 0 to total.
@@ -197,15 +213,17 @@ def make_dataset(
         )
     check_name(name)
     judged = _evaluation_images(images, evaluation)
-    _check(images, judged, prior)
+    _check(images, judged, prior, evaluation_prior)
     settings: dict[str, object] = {
-        "generator": _GENERATOR,
+        "generator": GENERATOR,
         "version": GENERATOR_VERSION,
         "images": images,
         "evaluation": judged,
         "prior": prior,
         "seed": seed,
     }
+    if evaluation_prior != "real":  # datasets from before there was a choice do not say it
+        settings["evaluation_prior"] = evaluation_prior
     if (data_folder() / name / "index.parquet").is_file():
         dataset = open_dataset(name)
         if dataset.made == settings:
@@ -213,7 +231,7 @@ def make_dataset(
         raise name_taken(name)
     with claimed(name) as folder:
         _claim(folder, settings)
-        pictures = plan_pictures(images, seed, evaluation=judged, prior=prior)
+        pictures = plan_pictures(images, seed, evaluation=judged, prior=prior, evaluation_prior=evaluation_prior)
         measured = _render_all(folder, pictures, seed, processes or cores(), progress or no_progress)
         return _write_index(folder, settings, pictures, measured)
 
@@ -223,7 +241,7 @@ def is_rendered(folder: Path) -> bool:
     if (folder / MAKING).is_file():
         return True
     try:
-        return bool(read_json(folder / "dataset.json")["made"]["generator"] == _GENERATOR)
+        return bool(read_json(folder / "dataset.json")["made"]["generator"] == GENERATOR)
     except (*UNREADABLE, LookupError, TypeError):
         return False
 
@@ -243,7 +261,7 @@ def _evaluation_images(images: int, evaluation: int | None) -> int:
     return round(images * (1 - PART_SHARES["train"])) if evaluation is None else evaluation
 
 
-def _check(images: int, evaluation: int, prior: str) -> None:
+def _check(images: int, evaluation: int, prior: str, evaluation_prior: str) -> None:
     if images < MIN_IMAGES:
         raise ScalpError(
             "too_few_images",
@@ -257,12 +275,13 @@ def _check(images: int, evaluation: int, prior: str) -> None:
             f"Of {images} images, {MIN_IMAGES // 4} to {most} can be for evaluation, not {evaluation}.",
             f"이미지 {images}장 가운데 평가용은 {MIN_IMAGES // 4}–{most}장이어야 해요 (지정한 값: {evaluation}).",
         )
-    if prior not in PRIORS:
-        raise ScalpError(
-            "bad_prior",
-            f"There is no label prior “{prior[:40]}”; known are {', '.join(PRIORS)}.",
-            f"“{prior[:40]}” 라벨 분포가 없어요. 가능한 값: {', '.join(PRIORS)}.",
-        )
+    for name, priors in ((prior, PRIORS), (evaluation_prior, EVALUATION_PRIORS)):
+        if name not in priors:
+            raise ScalpError(
+                "bad_prior",
+                f"There is no label prior “{name[:40]}”; known are {', '.join(priors)}.",
+                f"“{name[:40]}” 라벨 분포가 없어요. 가능한 값: {', '.join(priors)}.",
+            )
 
 
 def _claim(folder: Path, settings: dict[str, object]) -> None:
@@ -311,16 +330,20 @@ EVALUATION, TRAINING = 0, 1  # the first number of a picture's key
 
 
 def plan_pictures(
-    images: int, seed: int, *, evaluation: int | None = None, prior: str = "tempered"
+    images: int, seed: int, *, evaluation: int | None = None, prior: str = "tempered", evaluation_prior: str = "real"
 ) -> list[PlannedPicture]:
     """Plan all pictures of a dataset without their pixels; deterministic, see `make_dataset`."""
     judged = _evaluation_images(images, evaluation)
-    tested = _plan_sites(EVALUATION, judged, seed, "real")
-    return _assign_parts(tested, seed) + _plan_sites(TRAINING, images - judged, seed, prior)
+    tested = _plan_sites(EVALUATION, judged, seed, EVALUATION_PRIORS[evaluation_prior])
+    return _assign_parts(tested, seed) + _plan_sites(TRAINING, images - judged, seed, PRIORS[prior])
 
 
-def _plan_sites(kind: int, images: int, seed: int, prior: str) -> list[PlannedPicture]:
-    """Plan `images` pictures, site after site; more of them begin with the same ones."""
+def _plan_sites(kind: int, images: int, seed: int, prior: float) -> list[PlannedPicture]:
+    """Plan `images` pictures, site after site; more of them begin with the same ones.
+
+    Args:
+        prior: the power that the real counts of label vectors are taken to, here and below.
+    """
     numbers = np.random.default_rng([seed, 1]).permutation(MAX_SITES) + 1
     parts = len(PARTS) - 1 if kind == EVALUATION else 1
     usual = min(IMAGES_PER_SITE, max(1, images // (parts * SITES_OF_A_SMALL_PART)))
@@ -347,12 +370,12 @@ def _assign_parts(pictures: list[PlannedPicture], seed: int) -> list[PlannedPict
 
 def _site(number: int, generator: np.random.Generator) -> Site:
     devices = 2 if generator.random() < SECOND_DEVICE_SHARE else 1
-    balance = generator.normal(0.0, 0.028, 3)
+    balance = generator.normal(0.0, 0.014, 3)
     return Site(
         number,
         tuple(_serial(generator) for _ in range(devices)),
         tuple(_camera(balance, generator) for _ in range(devices)),
-        tuple(int(generator.integers(len(CASTS))) for _ in range(devices)),
+        tuple(_lamp(generator) for _ in range(devices)),
     )
 
 
@@ -362,19 +385,43 @@ def _serial(generator: np.random.Generator) -> str:
 
 
 def _camera(balance: npt.NDArray[np.float64], generator: np.random.Generator) -> Camera:
-    red, green, blue = np.exp(balance + generator.normal(0.0, 0.01, 3))
+    red, green, blue = np.exp(balance + generator.normal(0.0, 0.006, 3))
     return Camera(
         gains=(float(red), float(green), float(blue)),
-        gamma=float(generator.uniform(0.92, 1.08)),
+        gamma=float(generator.uniform(0.95, 1.05)),
         noise=round(float(generator.uniform(1.5, 4.0)), 1),
-        vignette=float(generator.uniform(2.0, 10.0)),
-        blur=float(generator.uniform(0.75, 0.95)),
-        sharpening=float(generator.uniform(0.15, 0.55)),
+        blur=float(generator.uniform(0.7, 1.1)),
+        sharpening=float(generator.uniform(0.15, 0.5)),
+        black=_levels(np.maximum(generator.normal(BLACK_MEAN, BLACK_SPREAD), 0.0)),
+        white=_levels(np.clip(generator.normal(WHITE_MEAN, WHITE_SPREAD), *WHITES)),
+        quality=int(generator.integers(JPEG_QUALITIES[0], JPEG_QUALITIES[1] + 1)),
     )
 
 
+def _levels(values: npt.NDArray[np.float64]) -> Colour:
+    red, green, blue = values.tolist()
+    return red, green, blue
+
+
+def _lamp(generator: np.random.Generator) -> Cast:
+    """Draw the cast of one lamp from the spread of real ones."""
+    stray = np.linalg.cholesky(np.array(CAST_CORRELATION)) @ generator.standard_normal(3)
+    stray *= min(1.0, MOST_STRAY / float(np.linalg.norm(stray)))
+    return _cast(*(np.array(CAST_MEAN) + np.array(CAST_SPREAD) * stray).tolist())
+
+
+def _cast(lightness: float, a: float, b: float) -> Cast:
+    return Cast(f"L {lightness:.0f} a {a:+.0f} b {b:+.0f}", lightness, a, b)
+
+
+def _cast_of_head(lamp: Cast, generator: np.random.Generator) -> Cast:
+    """Return the cast of a lamp on one head: skins differ."""
+    skin = np.array([lamp.lightness, lamp.a, lamp.b]) + generator.normal(0.0, HEAD_SPREAD)
+    return _cast(*skin.tolist())
+
+
 def _pictures_of(
-    site: Site, key: tuple[int, int], size: int, prior: str, generator: np.random.Generator
+    site: Site, key: tuple[int, int], size: int, prior: float, generator: np.random.Generator
 ) -> list[PlannedPicture]:
     """Plan `size` pictures of one site, capture after capture; more of them begin with the same ones."""
     pictures: list[PlannedPicture] = []
@@ -388,12 +435,13 @@ def _pictures_of(
 
 
 def _capture(
-    site: Site, key: tuple[int, int], moment: int, prior: str, generator: np.random.Generator
+    site: Site, key: tuple[int, int], moment: int, prior: float, generator: np.random.Generator
 ) -> list[PlannedPicture]:
     """Plan one head at one sitting: the same hair and light, one to five frames of its regions."""
     device = int(generator.integers(len(site.serials)))
     stamp = moment // 10_000 if generator.random() < NINE_DIGITS_SHARE else moment
-    cast = site.casts[device] if generator.random() < USUAL_CAST_SHARE else int(generator.integers(len(CASTS)))
+    lamp = site.casts[device] if generator.random() < USUAL_CAST_SHARE else _lamp(generator)
+    cast = _cast_of_head(lamp, generator)
     hair = str(generator.choice(list(HAIR_COLOURS), p=list(HAIR_COLOURS.values())))
     answers = _answers(hair, generator)
     count = 1 + int(generator.choice(len(CAPTURE_SIZES), p=CAPTURE_SIZES))
@@ -431,7 +479,7 @@ def _answers(hair: str, generator: np.random.Generator) -> tuple[str, ...]:
 
 
 def _region(
-    base: Grades, region: str, prior: str, generator: np.random.Generator
+    base: Grades, region: str, prior: float, generator: np.random.Generator
 ) -> tuple[Grades, npt.NDArray[np.float64]]:
     """Draw the grades of one region of a head and how far it strays from their middle."""
     grades = dict(zip(CONDITIONS, _draw_grades(region, prior, generator), strict=True))
@@ -458,16 +506,16 @@ def _label_vectors() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
 
 
 @lru_cache(maxsize=8)
-def _cumulative(region: str, prior: str) -> npt.NDArray[np.float64]:
+def _cumulative(region: str, prior: float) -> npt.NDArray[np.float64]:
     """Return cumulative chances of the label vectors in a region; "" stands for the head as a whole."""
     vectors, counts = _label_vectors()
-    weights = counts ** PRIORS[prior]
+    weights = counts**prior
     for condition, tilt in TILT.get(region, {}).items():
         weights = weights * np.exp(tilt * vectors[:, CONDITIONS.index(condition)])
     return np.asarray(np.cumsum(weights) / weights.sum())
 
 
-def _draw_grades(region: str, prior: str, generator: np.random.Generator) -> Grades:
+def _draw_grades(region: str, prior: float, generator: np.random.Generator) -> Grades:
     vectors, _ = _label_vectors()
     place = int(np.searchsorted(_cumulative(region, prior), generator.random(), side="right"))
     return tuple(int(grade) for grade in vectors[min(place, len(vectors) - 1)])
@@ -478,14 +526,31 @@ def _draw_grades(region: str, prior: str, generator: np.random.Generator) -> Gra
 
 def render_picture(picture: PlannedPicture, seed: int) -> npt.NDArray[np.uint8]:
     """Render the frame of one planned picture, (480, 640, 3) RGB."""
+    return render(scene_of_picture(picture), _pixel_generator(picture, seed))
+
+
+def cue_masks(picture: PlannedPicture, seed: int) -> npt.NDArray[np.uint8]:
+    """Return how strongly each condition's cue covers each pixel of a planned picture, 0–255.
+
+    Returns:
+        (6, 480, 640), in order of CONDITIONS; drawn from the same parameters and random numbers as its frame.
+    """
+    return masks(scene_of_picture(picture), _pixel_generator(picture, seed))
+
+
+def scene_of_picture(picture: PlannedPicture) -> Scene:
+    """Return the parameters of the frame of one planned picture."""
     severities = dict(zip(CONDITIONS, picture.severities, strict=True))
-    scene = Scene(severities, CASTS[picture.cast], picture.camera, picture.direction, picture.hair, picture.confusers)
-    return render(scene, np.random.default_rng([seed, 3, *picture.key]))
+    return Scene(severities, picture.cast, picture.camera, picture.direction, picture.hair, picture.confusers)
 
 
-def encode(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Encode a frame as the JPEG that is written."""
-    flags = [value for flag in JPEG for value in flag]
+def _pixel_generator(picture: PlannedPicture, seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, 3, *picture.key])
+
+
+def encode(pixels: npt.NDArray[np.uint8], quality: int = JPEG_QUALITIES[1]) -> bytes:
+    """Encode a frame as the JPEG that a device of this `quality` writes."""
+    flags = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420]
     return cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), flags)[1].tobytes()
 
 
@@ -525,7 +590,7 @@ def _render_one(folder: Path, seed: int, picture: PlannedPicture) -> ImageMeasur
     label = folder / "labels" / f"{picture.stem}.json"
     if label.is_file() and _whole(path):
         return measure(path.read_bytes())
-    encoded = encode(render_picture(picture, seed))
+    encoded = encode(render_picture(picture, seed), picture.camera.quality)
     _write_quickly(path, encoded)
     _write_quickly(label, json.dumps(_label_file(picture, path.name), ensure_ascii=False).encode())
     return measure(encoded)

@@ -18,7 +18,7 @@ from scalp_core.charts.dataset_charts import (
 )
 from scalp_core.data.dataset import Dataset
 from scalp_core.data.filters import Filters, by_field, cooccurrence, counts, select, spearman
-from scalp_core.inference.evidence import evidence_for
+from scalp_core.inference.evidence import evidence_for, local_grade
 from scalp_core.labels import CONDITIONS, GRADES
 from scalp_core.palette import SEVERITY_COLORS
 
@@ -226,6 +226,17 @@ def test_a_ladder_of_nobody_has_its_steps() -> None:
     rows = rows_of(ablation_chart(table, "en").to_dict())
     assert [row["name"] for row in rows] == ["one", "two"] * 2
     assert {row["value"] for row in rows} == {None}
+
+
+def test_local_grade_is_dark_on_a_healthy_scalp() -> None:
+    evidence = np.zeros((4, 16, 16), dtype=np.float32)
+    evidence[0] = 12.0  # normal everywhere
+    evidence[3, 4, 5] = 30.0  # but for a severe place
+    grades = local_grade(evidence)
+    assert grades[4, 5] == pytest.approx(3, abs=1e-3)
+    grades[4, 5] = 0
+    assert grades.max() < 1e-3
+    assert local_grade(evidence + 1000.0) == pytest.approx(local_grade(evidence))
 
 
 @pytest.mark.parametrize("grade", [int(grade) for grade in GRADES])

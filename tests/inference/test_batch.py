@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +58,8 @@ def own_run(trained: Trained, folders: Folders) -> Run:
     return promote_everywhere(Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "own"))))
 
 
-def graded(paths: Iterable[Path | str], table: Path, **options: object) -> BatchResult:
-    request = BatchRequest(find_images([str(path) for path in paths]).sources, graders(), table)
+def graded(paths: Iterable[Path | str], table: Path, grade_anyway: bool = False, **options: object) -> BatchResult:
+    request = BatchRequest(find_images([str(path) for path in paths]).sources, graders(), table, grade_anyway)
     return grade_all(request, **{"jobs": 1, **options})
 
 
@@ -124,7 +125,7 @@ def gate_that_wants_light(run: Run, least: float) -> Gate:
         name: PPCA(np.zeros(size), np.ones(size), np.zeros((1, size)), np.ones(1), 1.0) for name, size in sizes.items()
     }
     facts = {"version": VERSION, "weights": run.manifest["files"]["model.safetensors"]}
-    return Gate(GateLimits(1, 0.0, 1.0, least, FARTHEST), **clouds, facts=facts)
+    return Gate(GateLimits(1, 0.0, 1.0, least, FARTHEST, FARTHEST), **clouds, facts=facts)
 
 
 def encode(grey: int) -> bytes:
@@ -133,7 +134,7 @@ def encode(grey: int) -> bytes:
     return buffer.getvalue()
 
 
-def test_gated_pictures_are_graded_and_marked(
+def test_gated_pictures_are_graded_on_request(
     own_run: Run, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (pictures / "11.jpg").write_bytes(encode(0))
@@ -147,13 +148,40 @@ def test_gated_pictures_are_graded_and_marked(
         graded([pictures], table)
     code, out, _ = run_command(capsys, pictures, "--out", table, "--jobs", "1", "--restart")
     assert code == 0
-    assert "1 of these are probably not gradable" in out
+    assert "1 failed the quality check and are not graded" in out
     rows = pd.read_parquet(table)
     assert rows["gradable"].tolist() == [True] * 11 + [False, None]
     assert rows["reasons"].fillna("not graded").tolist() == [""] * 11 + ["too_dark", "not graded"]
-    assert rows.loc[11, PROBABILITIES].notna().all()
+    assert rows["status"].tolist() == ["ok"] * 11 + ["withheld", "not_a_picture"]
+    assert rows.loc[11, PROBABILITIES].isna().all()
+    assert "Too dark" in rows.loc[11, "message"]
     assert json.loads((tmp_path / "table.parquet.json").read_text())["not_gradable"] == 1
     assert graded([pictures], table).not_gradable == 1, "the table is there already"
+
+    with pytest.raises(ScalpError, match="checked otherwise before grading"):
+        graded([pictures], table, grade_anyway=True)
+    _, out, _ = run_command(capsys, pictures, "--out", table, "--jobs", "1", "--restart", "--grade-anyway")
+    assert "1 failed the quality check: their column" in out
+    rows = pd.read_parquet(table)
+    assert rows["status"].tolist() == ["ok"] * 12 + ["not_a_picture"]
+    assert rows["gradable"].tolist() == [True] * 11 + [False, None]
+    assert rows.loc[11, PROBABILITIES].notna().all()
+
+
+def test_unusual_pictures_are_graded_and_marked(
+    own_run: Run, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate = gate_that_wants_light(own_run, 0)
+    input_gate.write(replace(gate, limits=replace(gate.limits, usual_distance=-FARTHEST)), own_run.gate_path)
+    table = tmp_path / "table.parquet"
+    _, out, _ = run_command(capsys, pictures, "--out", table, "--jobs", "1")
+    rows = pd.read_parquet(table)
+    assert f"{len(rows)} are unusual" in out
+    assert rows["status"].tolist() == ["ok"] * len(rows)
+    assert rows["gradable"].all()
+    assert rows["unusual"].all()
+    assert set(rows["reasons"]) == {"unusual"}
+    assert rows[PROBABILITIES].notna().all(axis=None)
 
 
 def test_other_short_cuts_make_another_table(own_run: Run, pictures: Path, tmp_path: Path) -> None:

@@ -193,10 +193,13 @@ def test_an_unknown_runtime_is_told(trained: Trained, monkeypatch: pytest.Monkey
 
 def test_evidence_is_made_of_features_that_are_told(trained: Trained) -> None:
     answer = grade(trained.picture)
-    head = load_network(trained.run).head
+    network = load_network(trained.run)
+    pixels = np.array(images.preprocess(trained.picture, trained.run.preprocessing))
+    batch = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
     with torch.inference_mode():
-        logits_of_mean = head(torch.from_numpy(answer.features[trained.run])[None, :, None, None])
-    expected = logits_of_mean.view(len(CONDITIONS), 4).numpy()
+        finer = [maps.mean(dim=(-2, -1), keepdim=True) for maps in network.features(batch)[:-1]]
+        averaged = [*finer, torch.from_numpy(answer.features[trained.run])[None, :, None, None]]
+        expected = network.evidence(averaged)[0, ..., 0, 0].numpy()
     for number, grading in enumerate(answer.gradings.values()):
         assert np.abs(grading.evidence.mean(axis=(1, 2)) - expected[number]).max() < 1e-4
 

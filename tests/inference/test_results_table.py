@@ -15,6 +15,7 @@ from scalp_core.labels import CONDITIONS, Condition
 
 BLURRED = Reason("blurred", Text("It is blurred.", "흐립니다."), 1.0, 2.0)
 DARK = Reason("too_dark", Text("It is dark.", "어둡습니다."), 1.0, 2.0)
+UNUSUAL = Reason("unusual", Text("It is unusual.", "흔하지 않습니다."), 2.0, 1.0)
 BAD = ScalpError("not_a_picture", "This is none.", "사진이 아닙니다.")
 
 
@@ -37,12 +38,28 @@ def test_row_has_nothing_that_schema_does_not_know(trained: Trained) -> None:
 
 def test_what_the_gate_found(trained: Trained) -> None:
     answer = predict.grade(trained.picture)
-    rows = [row("a", replace(answer, reasons=reasons)) for reasons in (None, (), (BLURRED, DARK))]
-    assert [(cells["gradable"], cells.get("reasons")) for cells in rows] == [
-        (None, None),
-        (True, ""),
-        (False, "blurred too_dark"),
+    found = (None, (), (BLURRED, DARK), (UNUSUAL,), (BLURRED, UNUSUAL))
+    rows = [row("a", replace(answer, reasons=reasons)) for reasons in found]
+    assert [(cells["gradable"], cells["unusual"], cells.get("reasons")) for cells in rows] == [
+        (None, None, None),
+        (True, False, ""),
+        (False, False, "blurred too_dark"),
+        (True, True, "unusual"),
+        (False, True, "blurred unusual"),
     ]
+
+
+def test_withheld_row_says_why_and_has_no_grades(trained: Trained) -> None:
+    answer = replace(predict.grade(trained.picture), reasons=(BLURRED, UNUSUAL))
+    assert row("a", answer, "en", withheld=True) == {
+        "path": "a",
+        "intended_use": "research_only",
+        "status": "withheld",
+        "message": "It is blurred. It is unusual.",
+        "gradable": False,
+        "unusual": True,
+        "reasons": "blurred unusual",
+    }
 
 
 def test_text_that_begins_like_formula_is_no_formula() -> None:

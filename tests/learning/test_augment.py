@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import affine_grid
 
 from scalp_core.learning import augment as module
 from scalp_core.learning.augment import augment
@@ -110,13 +109,6 @@ def test_fine_structure_stays_sharp() -> None:
     assert kept.median() > 0.5
 
 
-@pytest.mark.parametrize(("height", "width"), [(64, 64), (48, 80)])
-def test_the_grid_is_torch_s(height: int, width: int) -> None:
-    placements = torch.randn(3, 2, 3)
-    expected = affine_grid(placements, [3, 3, height, width], align_corners=False)
-    torch.testing.assert_close(module._grid(placements, height, width), expected)
-
-
 def test_turns_keep_right_angles_in_any_frame() -> None:
     placements = module._placements(picture(100, 48, 80))[:, :, :2]
     sizes = torch.tensor([80.0, 48.0])
@@ -126,3 +118,13 @@ def test_turns_keep_right_angles_in_any_frame() -> None:
     torch.testing.assert_close(products, torch.eye(2) / zooms[:, None, None].square())
     assert 0.95 <= zooms.min() < 0.98
     assert 1.12 < zooms.max() <= 1.15
+
+
+def test_masks_move_with_their_pictures() -> None:
+    pixels = torch.full((40, 3, 64, 64), 40.0)
+    pixels[:, :, 8:24, 8:32] = 200.0
+    masks = (pixels[:, :1, ::2, ::2] > 100).float()
+    varied, moved = augment(pixels, masks)
+    assert moved.shape == (40, 1, 32, 32)
+    cue = varied.mean(dim=1, keepdim=True)[..., ::2, ::2] > 120
+    assert ((moved > 0.5) == cue).float().mean() > 0.97

@@ -30,9 +30,11 @@ from scalp_core.labels import CONDITIONS
 from scalp_core.learning import loop as looping
 from scalp_core.learning import process
 from scalp_core.learning import train as training
+from scalp_core.learning.augment import augment
 from scalp_core.learning.checkpoints import load_network
 from scalp_core.learning.loop import Loop
 from scalp_core.learning.network import Network, build, logits
+from scalp_core.learning.randomise import randomise
 from scalp_core.learning.reporter import Reporter, Stopped
 from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
@@ -85,8 +87,8 @@ def test_half_precision_learns_and_is_graded_in_full(coloured: Dataset, monkeypa
     seen: set[tuple[bool, torch.dtype]] = set()
     forward = Network.forward
 
-    def watched(self: Network, pixels: torch.Tensor) -> torch.Tensor:
-        evidence = forward(self, pixels)
+    def watched(self: Network, pixels: torch.Tensor, alone: torch.Tensor | None) -> torch.Tensor:
+        evidence = forward(self, pixels, alone)
         seen.add((self.training, evidence.dtype))
         return evidence
 
@@ -99,6 +101,17 @@ def test_half_precision_learns_and_is_graded_in_full(coloured: Dataset, monkeypa
     losses = run.history["train_loss"]
     assert losses.iloc[-1] < 0.95 * losses.iloc[0]
     assert {weight.dtype for weight in load_network(run).parameters()} == {torch.float32}
+
+
+def test_photographs_are_augmented_as_before(coloured: Dataset, folders: Folders) -> None:
+    assert loop_of(replace(RECIPE, data="coloured"), coloured, folders).augment is augment
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("auto", randomise), ("standard", augment), ("randomised", randomise), ("none", None)]
+)
+def test_drawn_pictures_are_randomised_by_default(name: str, expected: object, tiny: Dataset, folders: Folders) -> None:
+    assert loop_of(replace(RECIPE, augmentation=name), tiny, folders).augment is expected
 
 
 def test_a_frozen_backbone_stands_still_and_then_learns(tiny: Dataset, folders: Folders) -> None:
@@ -241,10 +254,10 @@ def test_memory_below_two_pictures_fails(tiny: Dataset) -> None:
 
 
 def failing_above(pictures: int, error: Exception, real: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-    def evidence(self: Loop, inputs: torch.Tensor) -> torch.Tensor:
+    def evidence(self: Loop, inputs: torch.Tensor, alone: torch.Tensor | None = None) -> torch.Tensor:
         if len(inputs) > pictures:
             raise error
-        return real(self, inputs)
+        return real(self, inputs, alone)
 
     return evidence
 
@@ -298,10 +311,10 @@ def test_gradients_in_pieces_are_those_of_whole_batch(tiny: Dataset, folders: Fo
     recipe = replace(RECIPE, augmentation="none", architecture="test_vit", grade_weights="full")  # no batch statistics
     loop = loop_of(recipe, tiny, folders)
     batch = loop._batch(torch.from_numpy(loop.parts["train"][:7]))
-    whole = loop._gradients(*batch)
+    whole = loop._gradients(batch)
     expected = [weight.grad.clone() for weight in loop.learner.parameters() if weight.grad is not None]
     loop.at_once = 3
-    assert loop._gradients(*batch) == pytest.approx(float(whole), rel=1e-5)
+    assert loop._gradients(batch) == pytest.approx(float(whole), rel=1e-5)
     gradients = [weight.grad for weight in loop.learner.parameters() if weight.grad is not None]
     assert all(
         torch.allclose(in_pieces, whole_batch, atol=1e-6)
@@ -417,13 +430,13 @@ def test_loss_is_averaged_over_labelled_entries(coloured: Dataset, folders: Fold
     dataset = relabelled(coloured, labelled_few)
     loop = loop_of(replace(RECIPE, data="coloured", conditions=CONDITIONS[:3], augmentation="none"), dataset, folders)
     rows = torch.from_numpy(learned_rows(loop.recipe, dataset))
-    inputs, targets, weights = loop._batch(rows)
+    batch = loop._batch(rows)
     loop.learner.eval()
-    loss = loop._learn(inputs, targets, weights)
+    loss = loop._learn(batch)
     with torch.inference_mode():
-        scores = logits(loop.learner(inputs))
+        scores = logits(loop.learner(batch.inputs, batch.alone))
     expected = torch.nn.functional.cross_entropy(scores.flatten(0, 1), loop.labels[rows].flatten(), ignore_index=-1)
-    assert int((weights > 0).sum()) == 5 * 3 + 1
+    assert int((batch.weights > 0).sum()) == 5 * 3 + 1
     assert loss.item() == pytest.approx(expected.item(), rel=1e-4)
 
 

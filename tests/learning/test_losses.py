@@ -6,7 +6,7 @@ from dlordinal.losses import CDWCELoss
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from scalp_core.learning.losses import DISTANCE_POWER, loss_of
+from scalp_core.learning.losses import DISTANCE_POWER, cue_loss, loss_of
 
 NAMES = ["cross_entropy", "smoothed", "triangular", "beta", "distance_weighted"]
 every_loss = pytest.mark.parametrize("name", NAMES)
@@ -122,3 +122,30 @@ def test_nothing_at_all_costs_nothing(name: str) -> None:
 def test_an_unknown_loss_is_refused() -> None:
     with pytest.raises(KeyError):
         loss_of("hinge")
+
+
+# ---- evidence that points ----
+
+
+def test_evidence_learns_to_lie_on_cues() -> None:
+    cues = torch.zeros(1, 2, 32, 32)
+    cues[0, 0, 4:8, 20:24] = 1  # four cells of eight by eight: the second has no cue
+    evidence = torch.zeros(1, 2, 4, 8, 8, requires_grad=True)
+    optimizer = torch.optim.Adam([evidence], lr=0.3)
+    first = float(cue_loss(evidence.detach(), cues))
+    for _ in range(50):
+        optimizer.zero_grad()
+        cue_loss(evidence, cues).backward()
+        optimizer.step()
+    speaking = (evidence[:, :, 1:].logsumexp(dim=2) - evidence[:, :, 0]).detach()
+    assert speaking[0, 0].flatten().argmax() == 8 + 5
+    assert (evidence[0, 1] == 0).all()
+    assert float(cue_loss(evidence.detach(), cues)) < 0.1 * first
+
+
+def test_cue_cost_ignores_how_much_evidence() -> None:
+    cues = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(2))
+    evidence = torch.randn(2, 3, 4, 16, 16, generator=torch.Generator().manual_seed(3))
+    more = evidence.clone()
+    more[:, :, 1:] += 5
+    torch.testing.assert_close(cue_loss(more, cues), cue_loss(evidence, cues))

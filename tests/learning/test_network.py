@@ -26,7 +26,7 @@ from scalp_core.images import Preprocessing, fit_whitening
 from scalp_core.labels import CONDITIONS
 from scalp_core.learning.backbones import timm, torchvision_models
 from scalp_core.learning.export import export
-from scalp_core.learning.network import Network, adopt, build, logits
+from scalp_core.learning.network import MIN_CELLS, Network, adopt, build, logits, strides_in
 from scalp_core.runs.run import OUTPUTS
 
 
@@ -64,10 +64,8 @@ def test_normalisation_is_inside_the_network() -> None:
     network.eval()
     mean = torch.tensor(preprocessing.mean).view(1, 3, 1, 1) * 255
     with torch.inference_mode():
-        assert torch.equal(
-            network(mean.expand(1, 3, 64, 64)),
-            network.head(network.backbone(torch.zeros(1, 3, 64, 64))).unflatten(1, (6, 4)),
-        )
+        grey = network(mean.expand(1, 3, 64, 64))
+        assert torch.equal(grey, network.evidence(network.features_of(torch.zeros(1, 3, 64, 64))))
 
 
 def coloured_whitening(preprocessing: Preprocessing) -> Preprocessing:
@@ -89,7 +87,7 @@ def test_whitening_is_inside_the_network_and_its_export(tmp_path: Path) -> None:
         assert preprocessing.whitening is not None
         matrix = torch.tensor(preprocessing.whitening).view(3, 3)
         mixed = torch.einsum("oc,nchw->nohw", matrix, batch / 255 - torch.tensor(preprocessing.mean).view(1, 3, 1, 1))
-        expected = network.head(network.backbone(mixed)).unflatten(1, (6, 4))
+        expected = network.evidence(network.features_of(mixed))
     assert torch.allclose(after, expected, atol=1e-4)
     assert not torch.allclose(after, before, atol=1e-2)
     assert export(network, frames(64), tmp_path / "model.onnx", OUTPUTS) < 1e-4
@@ -104,8 +102,10 @@ def test_layers_count_from_the_pixels_to_the_head(architecture: str) -> None:
     layers = network.layers()
     assert set(layers) == {name for name, _ in network.named_parameters()}
     assert min(layers.values()) == 0
-    assert [name for name, depth in layers.items() if depth == max(layers.values())] == ["head.weight", "head.bias"]
-    depths = list(layers.values())
+    last = {name for name, depth in layers.items() if depth == max(layers.values())}
+    assert last == {name for name in layers if not name.startswith("backbone.")}
+    assert {"head.weight", "head.bias"} < last
+    depths = [depth for name, depth in layers.items() if not name.startswith("side.")]
     assert len(set(depths)) == max(depths) + 1 or len(set(depths)) >= 5
     first = next(name for name, weight in network.named_parameters() if weight.ndim == 4)
     assert layers[first] == 0
@@ -130,6 +130,77 @@ def test_a_finished_network_is_adopted_condition_by_condition(tmp_path: Path) ->
     assert torch.allclose(after[:, 0], before[:, 1], atol=1e-5)
     assert torch.allclose(after[:, 2], before[:, 0], atol=1e-5)
     assert torch.equal(network.head.weight[4:8], fresh)
+
+
+@pytest.mark.parametrize("architecture", ["vgg11_bn", "resnet18", "efficientnet_b0", "googlenet", "vit_tiny"])
+def test_every_family_has_fine_cells(architecture: str) -> None:
+    for size in (96, 128, 160):
+        network, _ = build(architecture, 1, size, "none")
+        taught(network)
+        with torch.inference_mode():
+            maps = network.eval().features(pictures(1, size))
+            evidence = network.evidence(maps)
+            each = [head(features).mean(dim=(-2, -1)) for head, features in zip(network.heads, maps, strict=True)]
+        assert evidence.shape[-1] == evidence.shape[-2] >= MIN_CELLS
+        torch.testing.assert_close(logits(evidence)[:, 0], sum(each[1:], each[0]))
+
+
+def taught(network: Network) -> Network:
+    """The network with finer heads that say something: they start at zero."""
+    generator = torch.Generator().manual_seed(5)
+    for head in network.finer.values():
+        torch.nn.init.normal_(head.weight, std=0.1, generator=generator)
+        torch.nn.init.normal_(head.bias, generator=generator)
+    return network
+
+
+def test_finest_map_alone_grades_some() -> None:
+    network = taught(build("test_resnet", 6, 128, "none")[0]).eval()
+    batch = pictures(3, 128)
+    with torch.inference_mode():
+        features = network.features(batch)
+        mixed = network(batch, torch.tensor([True, False, True]))
+        together = network(batch)
+        finest = network.heads[0](features[0]).unflatten(1, (6, 4))
+    assert torch.equal(mixed[[0, 2]], finest[[0, 2]])
+    assert torch.equal(mixed[1], together[1])
+
+
+@pytest.mark.parametrize("architecture", ["test_resnet", "test_vit"])
+def test_weights_with_one_head_answer_as_before(architecture: str, tmp_path: Path) -> None:
+    source, _ = build(architecture, 6, 64, "none", ())
+    weights = saved(source, tmp_path / "model.safetensors")
+    assert strides_in(weights) == ()
+    network, _ = build(architecture, 6, 64, "none", strides_in(weights))
+    adopt(network, architecture, weights, CONDITIONS, CONDITIONS)
+    going_on, _ = build(architecture, 6, 64, "none")
+    adopt(going_on, architecture, weights, CONDITIONS, CONDITIONS)
+    batch = pictures(2, 64)
+    with torch.inference_mode():
+        before, after, finer = (each.eval()(batch) for each in (source, network, going_on))
+    assert torch.equal(before, after)
+    assert finer.shape[-1] > before.shape[-1]
+    torch.testing.assert_close(logits(finer), logits(before))
+
+
+@pytest.mark.parametrize("architecture", ["test_resnet", "test_vit"])
+def test_finer_heads_come_back_from_weights(architecture: str, tmp_path: Path) -> None:
+    source = taught(build(architecture, 6, 64, "none")[0])
+    weights = saved(source, tmp_path / "model.safetensors")
+    network, _ = build(architecture, 6, 64, "none", strides_in(weights))
+    adopt(network, architecture, weights, CONDITIONS, CONDITIONS)
+    with torch.inference_mode():
+        assert torch.equal(network.eval()(pictures(2, 64)), source.eval()(pictures(2, 64)))
+
+
+def test_another_size_adopts_heads_of_its_strides(tmp_path: Path) -> None:
+    source = taught(build("test_resnet", 6, 64, "none")[0])
+    weights = saved(source, tmp_path / "model.safetensors")
+    network, _ = build("test_resnet", 6, 128, "none")
+    adopt(network, "test_resnet", weights, CONDITIONS, CONDITIONS)
+    assert list(source.finer) == ["4", "8", "16"]
+    assert list(network.finer) == ["8", "16"]
+    assert torch.equal(network.heads[0].weight, source.heads[1].weight)
 
 
 def test_half_precision_is_adopted_as_what_it_says(tmp_path: Path) -> None:
@@ -174,14 +245,13 @@ def test_evidence_is_where_the_picture_is() -> None:
         after = before.clone()
         after[..., :16, :16] = 255 - after[..., :16, :16]
         with torch.inference_mode():
-            change = (network.eval()(after) - network(before)).abs().sum(dim=(0, 1, 2))
+            change = (taught(network).eval()(after) - network(before)).abs().sum(dim=(0, 1, 2))
         assert change[0, 0] > 2 * change[-1, -1]
 
 
-@pytest.mark.parametrize("architecture", ["test_vit"])
+@pytest.mark.parametrize("architecture", ["test_vit", "test_resnet"])
 def test_the_export_says_what_the_network_says(architecture: str, tmp_path: Path) -> None:
-    network, _ = build(architecture, 6, 64, "none")
-    network.eval()
+    network = taught(build(architecture, 6, 64, "none")[0]).eval()
     assert export(network, frames(64), tmp_path / "model.onnx", OUTPUTS) < 1e-5
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     for count in (1, 2, 5):
@@ -238,7 +308,7 @@ def test_a_backbone_of_ours_is_taken_again(tmp_path: Path) -> None:
 def test_position_embeddings_of_a_file_are_resized(tmp_path: Path) -> None:
     backbone_file(tmp_path / "weights.safetensors", "test_vit")
     network, _ = build("test_vit", 6, 64, str(tmp_path / "weights.safetensors"))
-    assert network.eval()(pictures(1, 64)).shape == (1, 6, 4, 4, 4)
+    assert network.eval().features(pictures(1, 64))[-1].shape[-2:] == (4, 4)
 
 
 def test_googlenet_takes_its_weights_from_a_file(tmp_path: Path) -> None:

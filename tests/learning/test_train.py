@@ -57,6 +57,7 @@ def test_a_finished_run_is_whole(trained: Trained) -> None:
     joined = predictions.merge(graded[["value_4"]], left_on="image", right_index=True)
     of_fourth = joined[joined["condition"] == "value_4"]
     assert (of_fourth["truth"] == of_fourth["value_4"]).all()
+    assert run.manifest["augmentation"] == "randomised"  # what “auto” came to
     assert run.manifest["parameters"] == sum(weight.numel() for weight in load_network(run).parameters())
 
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 
@@ -14,7 +15,7 @@ import pytest
 from conftest import ROOT, Trained
 from support.changed_runs import change_recipe
 
-from scalp_core import __version__
+from scalp_core import __version__, terms
 from scalp_core.charts.fonts import korean_font
 from scalp_core.errors import ScalpError
 from scalp_core.evaluation.comparison import Model, list_candidates
@@ -93,13 +94,17 @@ def sides(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def texts(sides: list[Model], trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """In English of the test part as the command makes it, in Korean of the validation part as a page asks for it."""
+    """Render the test part in English as the command does, and the validation part in Korean as a page does.
+
+    The Korean one is told that rare grades are more frequent in what is judged on.
+    """
     file = tmp_path_factory.mktemp("reports") / "report.html"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["training.report", "--html", str(file), "--data", "tiny"])
         assert report.main() == 0
     left_out = list_candidates(trained.dataset)[1]
-    korean = comparison_report.render_report(trained.dataset, sides, left_out, "valid", "ko", "2026-01-31")
+    tempered = replace(trained.dataset, made=trained.dataset.made | {"evaluation_prior": "tempered"})
+    korean = comparison_report.render_report(tempered, sides, left_out, "valid", "ko", "2026-01-31")
     return {"en": file.read_text(encoding="utf-8"), "ko": korean}
 
 
@@ -133,6 +138,11 @@ def test_report_names_its_subject_and_synthetic_data(texts: dict[str, str], trai
     assert {"en": "Research only", "ko": "연구용이에요"}[language] in notes
     if korean_font() or language == "en":
         assert page.everything.count({"en": "SYNTHETIC pictures", "ko": "합성(SYNTHETIC) 사진"}[language]) >= 10
+
+
+def test_report_names_another_prior_than_the_real(texts: dict[str, str]) -> None:
+    assert terms.TEMPERED_DATA.ko in Page(texts["ko"]).everything
+    assert terms.TEMPERED_DATA.en not in Page(texts["en"]).everything
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])

@@ -29,6 +29,7 @@ from scalp_core.reports.picture_report import GradedPicture, render_html
 MADE = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 HOSTILE = '<img src=x onerror="alert(1)">&amp;\'</title><script>alert(2)</script>.jpg'
 BLURRED = Reason("blurred", Text("It is blurred <b>badly</b>.", "매우 <b>흐립니다</b>."), 1.0, 2.0)
+UNUSUAL = Reason("unusual", Text("It is unusual.", "흔하지 않습니다."), 2.0, 1.0)
 BAD = ScalpError("not_a_picture", "This is <none>.", "사진이 <아닙니다>.")
 LANGUAGES = ("en", "ko")
 
@@ -75,7 +76,7 @@ def page(graded: Sequence[GradedPicture], language: str = "en") -> Page:
 
 
 def several(data: bytes, answer: Answer) -> list[GradedPicture]:
-    """All that may come: gradable, not checked, insisted on, withheld, refused."""
+    """All that may come: gradable, not checked, insisted on, withheld, refused, unusual."""
     flagged = replace(answer, reasons=(BLURRED,))
     return [
         GradedPicture("0013_A2LEBJJDE00060O_1602578303771_4_LH.jpg", data, replace(answer, reasons=())),
@@ -83,6 +84,7 @@ def several(data: bytes, answer: Answer) -> list[GradedPicture]:
         GradedPicture(HOSTILE, data, flagged),
         GradedPicture("withheld.jpg", data, flagged, withheld=True),
         GradedPicture("두피 사진.heic", b"", BAD),
+        GradedPicture("unusual.jpg", data, replace(answer, reasons=(UNUSUAL,))),
     ]
 
 
@@ -154,7 +156,8 @@ def _picture(source: str) -> Image.Image:
 
 
 def test_what_the_gate_found(trained: Trained, answer: Answer) -> None:
-    passed, unchecked, insisted, withheld, _ = (page([picture]) for picture in several(trained.picture, answer))
+    pages = [page([picture]) for picture in several(trained.picture, answer)]
+    passed, unchecked, insisted, withheld, _, unusual = pages
     assert "passed" in passed.texts
     assert "not done: this model has no quality check" in unchecked.texts
     for picture in (insisted, withheld):
@@ -163,6 +166,9 @@ def test_what_the_gate_found(trained: Trained, answer: Answer) -> None:
     assert "do not rely on these grades" in insisted.text
     assert len(insisted.of("article")) == len(CONDITIONS)
     assert withheld.of("article") == []
+    assert len(unusual.of("article")) == len(CONDITIONS)
+    assert {"passed, but unusual", "An unusual picture.", UNUSUAL.text.en} <= set(unusual.texts)
+    assert "Quality check failed." not in unusual.texts
     assert answer.scalp_type.reason.en not in withheld.text
 
 
@@ -188,11 +194,11 @@ def test_several_begin_with_a_table_of_all(trained: Trained, answer: Answer) -> 
     graded = several(trained.picture, answer)
     document = page(graded)
     sections = document.of("section")
-    assert [attributes.get("class") for attributes in sections] == [None] + ["page"] * 5
+    assert [attributes.get("class") for attributes in sections] == [None] + ["page"] * 6
     names = [attributes.name for attributes in graded]
     assert [text for text in document.texts if text in names][: len(names)] == names
     badges = [attributes for attributes in document.of("span") if "title" in attributes]
-    assert len(badges) == 3 * len(CONDITIONS)
+    assert len(badges) == 4 * len(CONDITIONS)
 
 
 def test_only_so_many_have_page_of_their_own(trained: Trained, answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +216,7 @@ def test_csv_comes_back_as_it_was(trained: Trained, answer: Answer) -> None:
     table = pd.read_csv(io.BytesIO(content))
     assert table.columns.tolist() == schema(CONDITIONS).names
     assert table["path"].tolist() == [picture.name for picture in graded[:-1]] + ["'=cmd()"]
-    assert table["status"].tolist() == ["ok"] * 3 + ["withheld"] + ["not_a_picture"] * 2
+    assert table["status"].tolist() == ["ok"] * 3 + ["withheld", "not_a_picture", "ok", "not_a_picture"]
     assert table["gradable"].tolist()[:4] == [True, pytest.approx(np.nan, nan_ok=True), False, False]
     assert table["reasons"].tolist()[2:4] == ["blurred", "blurred"]
     assert set(table["intended_use"]) == {"research_only"}

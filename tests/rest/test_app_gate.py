@@ -20,20 +20,22 @@ from support.rest_client import assert_error_response, image_form
 from scalp_core.inference import input_gate, predict
 from scalp_core.inference.gate_limits import FARTHEST, GateLimits
 from scalp_core.inference.image_stats import image_stats
-from scalp_core.inference.input_gate import PPCA, Gate
+from scalp_core.inference.input_gate import PPCA, Gate, signed_log1p
 from scalp_core.rest import app
 from scalp_core.runs.run import Run
 
 DOORS = ("/predict_all", "/api/predict_all")
+USUAL_DISTANCE = 4.5  # logarithm of the squared distance
 
 
 @dataclass(frozen=True)
 class Gated:
-    """A run whose gate has one thing against pictures: fewer than 100 pixels along a side."""
+    """A run whose gate refuses pictures of fewer than 100 pixels along a side, and calls the black one unusual."""
 
     client: TestClient
     good: bytes
     small: bytes
+    black: bytes
 
 
 @pytest.fixture(scope="module")
@@ -46,29 +48,39 @@ def gated(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         Image.open(io.BytesIO(trained.picture)).resize((64, 48)).save(small, "PNG")
         with TestClient(app.application(), raise_server_exceptions=False) as client:
             until(lambda: client.get("/api/ready").status_code == 200)
-            yield Gated(client, trained.picture, small.getvalue())
+            yield Gated(client, trained.picture, small.getvalue(), black_picture())
+
+
+def black_picture() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (640, 480)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def gate_of(run: Run, picture: bytes) -> Gate:
     answer = predict.graders(run=run).grade(picture)
-    features, texture_features = answer.features[run], image_stats(answer.picture.pixels).texture_features
+    texture_features = image_stats(answer.picture.pixels).texture_features
     return Gate(
-        GateLimits(pixels=100, sharpness=0.0, overexposed=1.0, brightness=0.0, distance=FARTHEST),
-        cloud_of(len(features)),
-        cloud_of(len(texture_features)),
+        GateLimits(
+            pixels=100, sharpness=0.0, overexposed=1.0, brightness=0.0, distance=FARTHEST, usual_distance=USUAL_DISTANCE
+        ),
+        cloud_around(np.zeros_like(answer.features[run]), noise_variance=1e12),
+        cloud_around(signed_log1p(texture_features), noise_variance=1.0),
         facts={"version": input_gate.VERSION, "weights": run.manifest["files"]["model.safetensors"]},
     )
 
 
-def cloud_of(dimensions: int) -> PPCA:
-    nothing, ones = np.zeros(dimensions, dtype=np.float32), np.ones(1, dtype=np.float32)
-    return PPCA(nothing, nothing + 1, nothing[None] + 0, ones, noise_variance=1.0)
+def cloud_around(mean: np.ndarray, noise_variance: float) -> PPCA:
+    """A small picture of the same scalp is nearer to its centre than a black one is."""
+    nothing, ones = np.zeros_like(mean, dtype=np.float32), np.ones(1, dtype=np.float32)
+    return PPCA(mean.astype(np.float32), nothing + 1, nothing[None] + 0, ones, noise_variance=noise_variance)
 
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_good_picture_is_gradable(gated: Gated, door: str) -> None:
     usual = gated.client.post(door, files=image_form(gated.good)).json()
     assert (usual["gradable"], usual["reasons"]) == (True, [])
+    assert (usual["unusual"], usual["remarks"]) == (False, [])
     assert gated.client.post(f"{door}?strict=1", files=image_form(gated.good)).json() == usual
 
 
@@ -84,6 +96,17 @@ def test_another_is_graded_and_marked(gated: Gated, door: str) -> None:
     assert all(answer[f"value_{number}"] for number in range(1, 7))
     single = gated.client.post("/predict", files=image_form(gated.small), data={"value_num": "3"}).json()
     assert (single["gradable"], single["reasons"]) == (False, answer["reasons"])
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("query", ["", "?strict=1"])
+def test_an_unusual_picture_is_graded_and_marked(gated: Gated, door: str, query: str) -> None:
+    answer = gated.client.post(f"{door}{query}", files=image_form(gated.black)).json()
+    assert (answer["gradable"], answer["reasons"], answer["unusual"]) == (True, [], True)
+    (remark,) = answer["remarks"]
+    assert remark["code"] == "unusual"
+    assert "Another camera" in remark["message"]
+    assert all(answer[f"value_{number}"] for number in range(1, 7))
 
 
 def test_strict_refuses_it_with_the_reasons(gated: Gated) -> None:
@@ -128,6 +151,7 @@ def test_without_a_gate_gradable_is_null(trained: Trained, monkeypatch: pytest.M
         for query in ("", "?strict=1"):
             answer = client.post(f"/predict_all{query}", files=image_form(trained.picture)).json()
             assert (answer["gradable"], answer["reasons"]) == (None, [])
+            assert (answer["unusual"], answer["remarks"]) == (None, [])
         assert 'scalp_gate_total{gradable="unknown"} 2.0' in client.get("/api/metrics").text
 
 
@@ -136,13 +160,14 @@ def test_it_is_counted_and_noted_by_code(gated: Gated, caplog: pytest.LogCapture
         match = re.search(rf"^{re.escape(sample)} (\S+)$", gated.client.get("/api/metrics").text, re.MULTILINE)
         return float(match[1]) if match else 0.0
 
-    samples = {f'scalp_gate_total{{gradable="{answer}"}}': more for answer, more in (("yes", 1), ("no", 2))}
-    samples['scalp_gate_reasons_total{code="too_small"}'] = 2
+    samples = {f'scalp_gate_total{{gradable="{answer}"}}': more for answer, more in (("yes", 2), ("no", 2))}
+    samples |= {f'scalp_gate_reasons_total{{code="{code}"}}': more for code, more in (("too_small", 2), ("unusual", 1))}
     before = {sample: counted(sample) for sample in samples}
     caplog.set_level(logging.INFO, logger="scalp_core.rest.middleware")
     gated.client.post("/predict_all?strict=1", files=image_form(gated.good))
     gated.client.post("/predict_all", files=image_form(gated.small))
     gated.client.post("/predict_all?strict=1", files=image_form(gated.small))
+    gated.client.post("/predict_all?strict=1", files=image_form(gated.black))
     assert {sample: counted(sample) - before[sample] for sample in samples} == samples
     lines: list[dict[str, Any]] = [json.loads(record.getMessage()) for record in caplog.records]
     noted = [(line["outcome"], line["pictures"][0]["outcome"], line["pictures"][0].get("reasons")) for line in lines]
@@ -150,6 +175,7 @@ def test_it_is_counted_and_noted_by_code(gated: Gated, caplog: pytest.LogCapture
         ("answered", "graded", None),
         ("answered", "graded", ["too_small"]),
         ("not_gradable", "not_gradable", ["too_small"]),
+        ("answered", "graded", ["unusual"]),
     ]
     assert "64 × 48" not in caplog.text
 
@@ -158,7 +184,7 @@ def test_openapi_tells_of_it(gated: Gated) -> None:
     description = gated.client.get("/api/openapi.json").json()
     schemas = description["components"]["schemas"]
     for name in ("PredictAllResponse", "PredictResponse"):
-        assert {"gradable", "reasons"} <= set(schemas[name]["properties"])
+        assert {"gradable", "reasons", "unusual", "remarks"} <= set(schemas[name]["properties"])
     assert "not_gradable" in schemas["ErrorDetail"]["properties"]["reasons"]["description"]
     strict = [
         parameter

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from scalp_core.files import is_locked, read_json, write_text
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.operating_point import Decision, OperatingPoint, sign, with_decision
 from scalp_core.runs.queue import active_runs, create_run
-from scalp_core.runs.recipe import Recipe
+from scalp_core.runs.recipe import Recipe, recipe_from
 from scalp_core.runs.run import Progress, Run, Serving, State
 from scalp_core.runs.store import find_run, list_runs
 from scalp_core.seals import write_sealed_json
@@ -69,6 +69,19 @@ def test_a_recipe_is_read_as_it_was_written(tiny: Dataset) -> None:
     assert run.index_hash == tiny.index_hash
     assert run.synthetic
     assert run.state is State.QUEUED
+
+
+def test_earlier_recipes_keep_their_augmentation(tiny: Dataset) -> None:
+    assert replace(RECIPE, augmentation="standard").augmentation_of(synthetic=True) == "standard"
+    written = asdict(RECIPE)
+    del written["augmentation"]
+    assert recipe_from(written).augmentation == "standard"
+    assert recipe_from(asdict(RECIPE)) == RECIPE
+
+
+@pytest.mark.parametrize(("synthetic", "augmentation"), [(True, "randomised"), (False, "standard")])
+def test_automatic_augmentation_depends_on_the_dataset(synthetic: bool, augmentation: str) -> None:
+    assert Recipe().augmentation_of(synthetic) == augmentation
 
 
 BAD_FIELDS: list[dict[str, Any]] = [

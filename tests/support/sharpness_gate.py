@@ -15,14 +15,17 @@ def measured_sharpness(run: Run, data: bytes) -> float:
     return image_stats(graders(run=run).grade(data).picture.pixels).sharpness
 
 
-def write_sharpness_gate(run: Run, channels: int, sharpness: float) -> None:
+def write_sharpness_gate(run: Run, channels: int, sharpness: float, usual_distance: float = FARTHEST) -> None:
     """From now on this run's gate advises against every picture that is less sharp.
 
     Args:
         channels: of the run's features.
+        usual_distance: a picture beyond is unusual; all are at about -10.
     """
     texture_features = len(image_stats(np.zeros((64, 64, 3), dtype=np.uint8)).texture_features)
-    limits = GateLimits(pixels=1, sharpness=sharpness, overexposed=1.0, brightness=0.0, distance=FARTHEST)
+    limits = GateLimits(
+        pixels=1, sharpness=sharpness, overexposed=1.0, brightness=0.0, distance=FARTHEST, usual_distance=usual_distance
+    )
     facts = {"version": input_gate.VERSION, "weights": run.manifest["files"]["model.safetensors"]}
     input_gate.write(Gate(limits, _everywhere(channels), _everywhere(texture_features), facts), run.gate_path)
 

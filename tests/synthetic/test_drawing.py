@@ -92,6 +92,6 @@ def test_blur_blurs() -> None:
 
 
 def test_devices_differ() -> None:
-    device = Camera(gains=(1.06, 1.0, 0.94), gamma=0.95, noise=1.5, vignette=9.0)
+    device = Camera(gains=(1.06, 1.0, 0.94), gamma=0.95, noise=1.5)
     own, other = frame({}, 9), frame({}, 9, camera=device)
     assert np.median(lab_of(other)[..., 2]) > np.median(lab_of(own)[..., 2]) + 2

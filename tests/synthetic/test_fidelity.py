@@ -218,7 +218,7 @@ def test_the_table_shows_target_and_ours(
 ) -> None:
     rows = (Check("gloss", "2", 1.0, 2.0, measured), Check("redness", "3", 0.6, 1.0, 0.7))
     monkeypatch.setattr(command, "checks", lambda _seeds: rows)
-    assert command.main([*style, "--seeds", "3"]) == code
+    assert command.main([*style, "--seeds", "3", "--frames", "0"]) == code
     printed = capsys.readouterr().out
     assert all(part in printed for part in ("gloss", "1 – 2", f"{measured:.3g}", "0.6 – 1"))
     assert ("OUTSIDE" in printed) == bool(code)

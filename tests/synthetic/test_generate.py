@@ -167,6 +167,7 @@ def test_concurrent_commands_make_one_data_set(tmp_path: Path, monkeypatch: pyte
         ("all", IMAGES, {"evaluation": IMAGES}, "bad_evaluation"),
         ("none", IMAGES, {"evaluation": 0}, "bad_evaluation"),
         ("odd", IMAGES, {"prior": "flat"}, "bad_prior"),
+        ("odder", IMAGES, {"evaluation_prior": "flat"}, "bad_prior"),
     ],
 )
 def test_bad_wishes_are_explained(
@@ -260,6 +261,33 @@ def test_the_tempered_prior_shows_rare_grades_more_often(plan: list[PlannedPictu
     for column in LABEL_COLUMNS:
         assert (learned[column] == 3).mean() > 1.15 * (real[column] == 3).mean(), column
         assert learned[column].value_counts(normalize=True).reindex(range(4), fill_value=0).min() > 0.02, column
+
+
+@pytest.mark.parametrize("seed", [20260101, 2, 7])
+def test_tempered_evaluation_fills_every_grade(seed: int) -> None:
+    labels = table(plan_pictures(1704, seed, evaluation=1700, evaluation_prior="tempered"))
+    for part, least in (("valid", 15), ("calib", 15), ("test", 25)):
+        columns = labels.loc[labels["part"] == part, list(LABEL_COLUMNS)]
+        counts = columns.apply(lambda column: column.value_counts().reindex(range(4), fill_value=0))
+        assert counts.to_numpy().min() >= least, (part, counts)
+
+
+def test_evaluation_prior_leaves_training_pictures_alone(plan: list[PlannedPicture]) -> None:
+    tempered = plan_pictures(5000, 1, evaluation=3000, evaluation_prior="tempered")
+    assert [p for p in tempered if p.part == "train"] == [p for p in plan if p.part == "train"]
+
+
+def test_settings_name_only_another_evaluation_prior(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of datasets from before that choice stay equal, so they are opened and not refused."""
+    monkeypatch.setenv("SCALP_DATA", str(tmp_path))
+    real = make_dataset("real", 16, 5, processes=1, evaluation_prior="real")
+    tempered = make_dataset("tempered", 16, 5, processes=1, evaluation_prior="tempered")
+    assert "evaluation_prior" not in real.made
+    assert tempered.made == real.made | {"evaluation_prior": "tempered"}
+    assert (real.tempered, tempered.tempered) == (False, True)
+    assert make_dataset("tempered", 16, 5, evaluation_prior="tempered").created == tempered.created
+    with pytest.raises(ScalpError):
+        make_dataset("tempered", 16, 5, evaluation_prior="real")
 
 
 def test_a_larger_data_set_contains_the_smaller_one(plan: list[PlannedPicture]) -> None:

@@ -27,7 +27,8 @@ from support.sharpness_gate import measured_sharpness, write_sharpness_gate
 
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.inference import predict, uploads
-from scalp_core.inference.evidence import decided_evidence
+from scalp_core.inference.evidence import evidence_for
+from scalp_core.inference.gate_limits import FARTHEST
 from scalp_core.inference.predict import Answer
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD
 from scalp_core.rest.schemas import predict_all_response
@@ -193,10 +194,14 @@ def test_evidence_with_mean_taken_off_says_mean(trained: Trained) -> None:
     say = Say("ko")
     at = assert_healthy(upload(open_page("diagnose", "ko"), ("a.jpg", trained.picture)))
     captions = below_pictures(at)
+    assert say("evidence_local_note") in texts(at.caption)
+    at = assert_healthy(at.segmented_control(key="evidence-shows").set_value("whole").run())
     assert say("evidence_whole_note") in texts(at.caption)
+    assert below_pictures(at) == captions
     at = assert_healthy(at.segmented_control(key="evidence-shows").set_value("within").run())
     assert say("evidence_within_note") in texts(at.caption)
-    means = [decided_evidence(grading).mean() for grading in predict.grade(trained.picture).gradings.values()]
+    gradings = predict.grade(trained.picture).gradings.values()
+    means = [evidence_for(grading.evidence, int(grading.grade)).mean() for grading in gradings]
     assert below_pictures(at) == [f"{name} ({mean:+.1f})" for name, mean in zip(captions, means, strict=True)]
 
 
@@ -409,6 +414,23 @@ def test_gated_picture_among_several_is_marked(gated: tuple[bytes, bytes], downl
     assert grades_in(marked) == numbers(predict.grade(blurred))
     assert marked["flagged"]
     assert marked["note"].startswith("⚠ blurred")
+
+
+def test_unusual_picture_is_graded_and_marked(gated: tuple[bytes, bytes], downloads: Downloads) -> None:
+    say, (sharp, blurred) = Say("en"), gated
+    run = predict.graders().main
+    channels = len(predict.grade(sharp).features[run])
+    write_sharpness_gate(run, channels, 0.0, usual_distance=-FARTHEST)
+    at = assert_healthy(upload(open_page("diagnose"), ("a.png", sharp)))
+    assert graded(at, "en") == names(predict.grade(sharp), "en")
+    (message,) = (text for text in texts(at.info) if say("gate_marked") in text)
+    assert "Another camera" in message
+    assert not at.warning or say("gate_advises") not in texts(at.warning)
+    document = json.loads(downloads.offered["scalp-grades.json"]())
+    assert (document["gradable"], document["unusual"]) == (True, True)
+    at = assert_healthy(upload(open_page("diagnose"), ("a.png", sharp), ("b.png", blurred)))
+    assert [row["note"].split(" ·")[0] for row in grid(at, "overview")] == [f"⚠ {say('gate_unusual')}"] * 2
+    assert say("overview_unusual", count=2) in page_text(at)
 
 
 def test_run_without_gate_says_unchecked(trained: Trained) -> None:

@@ -27,6 +27,7 @@ from support.app_driver import (
 )
 from support.changed_runs import change_recipe, vouch_again
 
+from scalp_core.architectures import PACKAGES
 from scalp_core.data.dataset import Dataset, list_datasets, open_dataset
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import Text
@@ -620,6 +621,11 @@ def test_both_data_sets_can_be_chosen(several: Folders) -> None:
         == [dataset.name for dataset in list_datasets()]
         == ["clinic", "tiny"]
     )
+
+
+def test_packaged_weights_offer_only_their_architectures(tiny: Dataset) -> None:
+    at = assert_healthy(open_page("home").sidebar.selectbox(key="retrain_weights").set_value("packaged").run())
+    assert at.sidebar.selectbox(key="retrain_architecture-packaged").options == list(PACKAGES)
 
 
 def test_two_clicks_in_two_tabs_make_one_run(tiny: Dataset, waiting_run: Run) -> None:

@@ -34,7 +34,7 @@ FAMILIES = {
     "phase_{}": PHASES,
     "source_{}": ("upload", "folder", "camera", "example", "capture"),
     "{}_pick": ("example", "capture"),
-    "gate_{}": ("too_small", "blurred", "over_exposed", "too_dark", "not_a_scalp"),
+    "gate_{}": ("too_small", "blurred", "over_exposed", "too_dark", "not_a_scalp", "unusual"),
     "field_{}": ("id", *NAMED, *MEASURED, "look_alikes"),
     "confuser_{}": tuple(CONFUSERS),
     "official_{}": (*PARTS, "both"),
@@ -54,8 +54,8 @@ FAMILIES = {
     "import_kind_{}": KINDS,
     "choice_{}": tuple(f"{name}_{choice}" for name, choices in CHOICES.items() for choice in choices),
     "rule_{}": RULES,
-    "evidence_{}": ("whole", "within"),
-    **{f"evidence_{{}}_{part}": ("whole", "within") for part in ("note", "for", "against")},
+    "evidence_{}": ("local", "whole", "within"),
+    **{f"evidence_{{}}_{part}": ("local", "whole", "within") for part in ("note", "for", "against")},
 }
 
 

@@ -14,7 +14,6 @@ from scalp_core.charts.dataset_charts import grade_name, probabilities_chart
 from scalp_core.errors import ScalpError
 from scalp_core.evaluation.comparison import Model
 from scalp_core.images import Picture
-from scalp_core.inference.evidence import evidence_for
 from scalp_core.inference.predict import grade_with_run
 from scalp_core.labels import GRADES, Condition, Severity
 from scalp_core.metrics.alignment import AlignedPredictions
@@ -22,7 +21,7 @@ from scalp_core.metrics.grade_sets import COVERAGE
 from scalp_core.runs.run import Run
 from ui.choices import choose
 from ui.compare.selection import ModelSelection
-from ui.components.evidence_maps import grade_set_name, show_evidence
+from ui.components.evidence_maps import GradeEvidence, grade_set_name, show_evidence
 from ui.dataset.gallery import show_grading_link
 from ui.feedback import errors
 from ui.markdown import literal, literal_cells
@@ -140,7 +139,7 @@ def _show_evidence(opened: _OpenedPicture, say: Say) -> None:
         grade = opened.truth if subject == "label" else int(decided)
         with errors(say):  # a damaged run leaves the others' evidence to be seen
             evidence = _evidence_of(opened, model.runs[0])
-            maps[f"{model.name}: {grade_name(grade, say.language)}"] = evidence_for(evidence, grade)
+            maps[f"{model.name}: {grade_name(grade, say.language)}"] = GradeEvidence(evidence, grade)
     bar.empty()
     if maps:
         show_evidence(opened.picture.pixels, maps, say)

@@ -1,6 +1,7 @@
 """Evidence maps over a picture, with the scale of their colours."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +9,7 @@ import streamlit as st
 
 from scalp_core.charts.dataset_charts import overlay
 from scalp_core.images import Pixels
+from scalp_core.inference.evidence import FULL_GRADE, evidence_for, local_grade
 from scalp_core.labels import Severity
 from scalp_core.palette import DIVERGING
 from ui.components.assets import asset
@@ -24,6 +26,13 @@ _scale = st.components.v2.component(
 )
 
 
+class GradeEvidence(NamedTuple):
+    """Evidence (4, h, w) of a condition in a picture, and the grade that it is to be shown for or against."""
+
+    evidence: npt.NDArray[np.float32]
+    grade: int
+
+
 def grade_set_name(ends: tuple[Severity, Severity] | None, say: Say) -> str:
     """Return “mild to moderate”, a single name for a set of one grade, or a dash without a set."""
     if ends is None:
@@ -32,30 +41,29 @@ def grade_set_name(ends: tuple[Severity, Severity] | None, say: Say) -> str:
     return low if low == high else say("grade_range", low=low, high=high)
 
 
-def show_evidence(pixels: Pixels, maps: Mapping[str, npt.NDArray[np.float32]], say: Say) -> None:
+def show_evidence(pixels: Pixels, evidence_by_caption: Mapping[str, GradeEvidence], say: Say) -> None:
     """Show the picture under each of the maps, all on one scale, with a legend of the colours.
 
-    A network that is sure of a grade may be so everywhere alike, and then every map is one colour. So the mean of each
-    map can be taken off, and shown as a number, to see where the places differ.
+    First the local grade, which lights up nothing on a healthy scalp. Then what the score is made of: a network that
+    is sure of a grade may be so everywhere alike, and then every map is one colour. So the mean of each map can be
+    taken off, and shown as a number, to see where the places differ.
 
     Args:
-        maps: caption, which names the grade → (h, w) from evidence.evidence_for.
+        evidence_by_caption: caption, which names the grade → what the map is made of.
     """
     shows = st.segmented_control(
         say("evidence_shows"),
-        ["whole", "within"],
-        default="whole",
+        ["local", "whole", "within"],
+        default="local",
         format_func=lambda option: say(f"evidence_{option}"),
         key="evidence-shows",
         required=True,
     )
-    if shows == "within":
-        maps = {f"{name} ({values.mean():+.1f})": values - values.mean() for name, values in maps.items()}
+    maps, scale = _maps_of(evidence_by_caption, shows)
     st.caption(say(f"evidence_{shows}_note"))
     left, right = st.columns([3, 2], vertical_alignment="center", gap="medium")
     with right:
         opacity = st.slider(say("opacity"), 0.0, 1.0, 0.6, 0.1, key="opacity")
-    scale = max(float(abs(values).max()) for values in maps.values())
     with left:
         _show_scale(shows, scale, opacity, say)
     with st.grid("auto", min_column_width=240):
@@ -63,17 +71,32 @@ def show_evidence(pixels: Pixels, maps: Mapping[str, npt.NDArray[np.float32]], s
             st.image(overlay(pixels, values, scale, opacity), caption=literal(name), alt=name, width="stretch")
 
 
+def _maps_of(
+    evidence_by_caption: Mapping[str, GradeEvidence], shows: str
+) -> tuple[dict[str, npt.NDArray[np.float32]], float]:
+    """Return the maps (h, w) by caption, and the value that is drawn in full colour."""
+    if shows == "local":
+        return {name: local_grade(evidence) for name, (evidence, _) in evidence_by_caption.items()}, FULL_GRADE
+    maps = {name: evidence_for(evidence, grade) for name, (evidence, grade) in evidence_by_caption.items()}
+    if shows == "within":
+        maps = {f"{name} ({values.mean():+.1f})": values - values.mean() for name, values in maps.items()}
+    return maps, max(float(abs(values).max()) for values in maps.values())
+
+
 def _show_scale(shows: str, scale: float, opacity: float, say: Say) -> None:
-    """Show the colours as they lie on the picture: none in the middle, at the ends as strong as the slider says."""
-    ends = [f"rgba({', '.join(map(str, channels(color)))}, {opacity})" for color in (_AGAINST, _FOR)]
-    clear = [f"rgba({', '.join(map(str, channels(color)))}, 0)" for color in (_AGAINST, _FOR)]
+    """Show the colours as they lie on the picture, as strong as the slider says."""
+    against, speaks = (", ".join(map(str, channels(color))) for color in (_AGAINST, _FOR))
+    colors = [f"rgba({speaks}, 0)", f"rgba({speaks}, {opacity})"]
+    if shows != "local":
+        colors = [f"rgba({against}, {opacity})", f"rgba({against}, 0) 50%", f"rgba({speaks}, 0) 50%", colors[1]]
     _scale(
         key="evidence-scale",
         data={
-            "colors": [ends[0], f"{clear[0]} 50%", f"{clear[1]} 50%", ends[1]],
-            "scale": f"{scale:.1f}",
+            "colors": colors,
+            "lowest": "0" if shows == "local" else f"−{scale:.1f}",
+            "highest": f"{scale:.0f}" if shows == "local" else f"+{scale:.1f}",
             "against": say(f"evidence_{shows}_against"),
             "speaks": say(f"evidence_{shows}_for"),
-            "note": say("evidence_scale"),
+            "note": say("evidence_scale_local") if shows == "local" else say("evidence_scale"),
         },
     )

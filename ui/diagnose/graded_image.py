@@ -9,13 +9,12 @@ import streamlit as st
 from scalp_core.charts.dataset_charts import grade_name, probabilities_chart
 from scalp_core.errors import ScalpError
 from scalp_core.images import Pixels
-from scalp_core.inference.evidence import evidence_for
 from scalp_core.inference.predict import Answer, Grading
 from scalp_core.metrics.grade_sets import COVERAGE
 from scalp_core.palette import SEVERITY_COLORS
 from ui.choices import choose_threshold
 from ui.components.colors import ink
-from ui.components.evidence_maps import grade_set_name, show_evidence
+from ui.components.evidence_maps import GradeEvidence, grade_set_name, show_evidence
 from ui.diagnose.agreement import show_agreement
 from ui.diagnose.grading import GradedImage, insist, pixels_of, with_threshold
 from ui.diagnose.provenance import show_downloads, show_provenance
@@ -43,6 +42,8 @@ def show_graded_image(graded: GradedImage, say: Say, threshold: int | None = Non
         return
     if graded.flagged:
         st.warning(_reasons(graded, say("gate_insisted"), say), icon=":material/warning:")
+    elif graded.unusual:
+        st.info(_reasons(graded, say("gate_marked"), say), icon=":material/info:")
     graded = _show_answer(graded, pixels, threshold, say)
     _show_evidence(graded, pixels, say)
     show_agreement(graded, say)
@@ -69,10 +70,10 @@ def _reasons(graded: GradedImage, heading: Markdown, say: Say) -> Markdown:
 
 
 def _show_gate(answer: Answer, say: Say) -> None:
-    """Show that the gate passed the picture, or that it was not checked; reasons against it stand above."""
+    """Show that the gate passed the picture, or that it was not checked; its reasons stand above."""
     if answer.gradable is None:
         st.caption(say("gate_unchecked"))
-    if answer.gradable:
+    if answer.reasons == ():
         st.caption(say("gate_passed"))
 
 
@@ -172,7 +173,7 @@ def _show_evidence(graded: GradedImage, pixels: Pixels, say: Say) -> None:
     with errors(say):
         st.subheader(say("diagnose_evidence"))
         maps = {
-            f"{say.of(condition.text)}: {grade_name(grading.grade, say.language)}": evidence_for(
+            f"{say.of(condition.text)}: {grade_name(grading.grade, say.language)}": GradeEvidence(
                 grading.evidence, int(grading.grade)
             )
             for condition, grading in graded.answer.gradings.items()

@@ -38,7 +38,7 @@ class GradedImage:
     Attributes:
         outcome: the answer, whose picture has only the pixels of a thumbnail; or the reason why there is none.
         thumbnail: data URL; empty without a picture.
-        insisted: the reader wants the grades although the gate advises against them.
+        insisted: the reader wants the grades although the gate withholds them.
     """
 
     image: InputImage
@@ -68,6 +68,11 @@ class GradedImage:
     @property
     def flagged(self) -> bool:
         return isinstance(self.outcome, Answer) and self.outcome.gradable is False
+
+    @property
+    def unusual(self) -> bool:
+        """The gate marks the picture, graded or not."""
+        return isinstance(self.outcome, Answer) and bool(self.outcome.remarks)
 
     @property
     def reasons(self) -> tuple[Reason, ...]:

@@ -47,6 +47,8 @@ def _show_counts(graded_images: Sequence[GradedImage], say: Say) -> None:
     counts = [say("overview_count", count=len(graded_images) - unreadable - withheld)]
     if withheld:
         counts.append(say("overview_withheld", count=withheld))
+    if unusual := sum(graded.unusual and not graded.withheld for graded in graded_images):
+        counts.append(say("overview_unusual", count=unusual))
     if unreadable:
         counts.append(say("overview_bad", count=unreadable))
     st.markdown(" · ".join(counts))
@@ -95,14 +97,19 @@ def _row(graded: GradedImage, name: str, say: Say) -> Row:
     labels = graded.image.labels
     cells = tuple(grade_cell(graded.outcome, condition, labels.get(condition), say) for condition in CONDITIONS)
     scalp_type = say.of(graded.outcome.scalp_type.text)
-    return replace(row, note=f"{note} · {scalp_type}" if note else scalp_type, flagged=graded.flagged, cells=cells)
+    return replace(
+        row,
+        note=f"{note} · {scalp_type}" if note else scalp_type,
+        flagged=graded.flagged or graded.unusual,
+        cells=cells,
+    )
 
 
 def _gate_note(graded: GradedImage, say: Say) -> str:
     """Return “✓”, “⚠ blurred”, or nothing for a picture that was not checked."""
-    if not isinstance(graded.outcome, Answer) or graded.outcome.gradable is None:
+    if not isinstance(graded.outcome, Answer) or graded.outcome.reasons is None:
         return ""
-    if graded.outcome.gradable:
+    if not graded.outcome.reasons:
         return "✓"
     return f"⚠ {', '.join(dict.fromkeys(say(f'gate_{reason.code}') for reason in graded.reasons))}"
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from scalp_core.architectures import ARCHITECTURES
+from scalp_core.architectures import ARCHITECTURES, NAMED_WEIGHTS
 from scalp_core.charts.dataset_charts import ablation_chart
 from scalp_core.data.dataset import list_datasets, open_dataset
 from scalp_core.errors import Text
@@ -83,7 +83,7 @@ def _choose_ladder(say: Say, names: list[str]) -> tuple[Recipe, Condition, int]:
     )
     weights = third.selectbox(
         say("retrain_start_from"),
-        list(dict.fromkeys((base.weights, "pretrained", "none"))),
+        list(dict.fromkeys((base.weights, *NAMED_WEIGHTS))),
         format_func=lambda weights: start_name(weights, say),
         key=f"ablate_weights-{like}",
     )

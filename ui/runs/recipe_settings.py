@@ -30,6 +30,8 @@ def start_name(weights: str, say: Say) -> str:
     """Return the name of the `weights` of a recipe."""
     if weights == "pretrained":
         return say("retrain_pretrained")
+    if weights == "packaged":
+        return say("retrain_packaged")
     if weights == "none":
         return say("retrain_random")
     return say.text("retrain_of_run", run=weights.removeprefix("run:")) if weights.startswith("run:") else weights

@@ -5,7 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from scalp_core.access import access
-from scalp_core.architectures import ARCHITECTURES
+from scalp_core.architectures import ARCHITECTURES, NAMED_WEIGHTS, PACKAGES
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.data.dataset import list_datasets, open_dataset
 from scalp_core.errors import ScalpError
@@ -82,7 +82,7 @@ def _start(recipe: Recipe, say: Say) -> None:
 
 def _choose_recipe(say: Say, names: list[str]) -> Recipe:
     weights, source = _choose_start(say)
-    architecture = _choose_architecture(say, source)
+    architecture = _choose_architecture(say, weights, source)
     _follow_page(names)
     data = st.selectbox(say("data_set"), names, key="retrain_data", help=say.plain(SETTING_HELP["data"]))
     epochs = _number("epochs", say)
@@ -107,6 +107,7 @@ def _choose_recipe(say: Say, names: list[str]) -> Recipe:
             frozen_epochs=_number("frozen_epochs", say),
             layer_decay=_number("layer_decay", say),
             ema=_number("ema", say),
+            mask_weight=_number("mask_weight", say),
             mixup=_number("mixup", say),
             patience=_number("patience", say),
             recall_floor=_number("recall_floor", say),
@@ -147,7 +148,7 @@ def _choose_start(say: Say) -> tuple[str, Run | None]:
     runs = {f"run:{run.id}": run for run in finished_runs()[::-1]}
     weights = st.selectbox(
         say("retrain_start_from"),
-        ["pretrained", "none", *runs],
+        [*NAMED_WEIGHTS, *runs],
         format_func=lambda weights: start_name(weights, say),
         key="retrain_weights",
         on_change=_take_image_size,
@@ -165,12 +166,14 @@ def _take_image_size() -> None:
         st.session_state["retrain_image_size"] = source.image_size
 
 
-def _choose_architecture(say: Say, source: Run | None) -> str:
-    if source is None:
-        options, key = list(ARCHITECTURES), "retrain_architecture"
-    else:  # weights fit into their own network alone
+def _choose_architecture(say: Say, weights: str, source: Run | None) -> str:
+    if source is not None:  # weights fit into their own network alone
         options, key = [source.recipe.architecture], f"retrain_architecture-{source.id}"
-    default = options.index(_DEFAULT.architecture) if source is None else 0
+    elif weights == "packaged":
+        options, key = list(PACKAGES), "retrain_architecture-packaged"
+    else:
+        options, key = list(ARCHITECTURES), "retrain_architecture"
+    default = options.index(_DEFAULT.architecture) if _DEFAULT.architecture in options else 0
     architecture: str = st.selectbox(
         say("architecture"),
         options,

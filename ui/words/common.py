@@ -39,6 +39,7 @@ WORDS = {
     ),
     "synthetic": terms.SYNTHETIC,
     "synthetic_data": terms.SYNTHETIC_DATA,
+    "tempered_data": terms.TEMPERED_DATA,
     "split_leaks": Text(
         "This split leaks: training shares {shares} with the test split. Results are too good.",
         "분할에 누출이 있어요. 테스트 사진 중 학습에도 있는 비율: {shares}. 결과가 실제보다 좋게 나와요.",
@@ -89,8 +90,10 @@ WORDS = {
     # evidence maps
     "diagnose_evidence": Text("Evidence maps", "근거 지도"),
     "evidence_shows": Text("Colours show", "색의 의미"),
+    "evidence_local": Text("grade of each place", "위치별 등급"),
     "evidence_whole": Text("whole score", "점수 전체"),
     "evidence_within": Text("differences within the picture", "사진 안의 차이"),
+    "evidence_local_note": terms.LOCAL_GRADE_NOTE,
     "evidence_whole_note": Text(
         "Orange supports the grade below, blue opposes it. The mean over the picture is exactly the model's score "
         "against the other grades. All maps share one scale.",
@@ -104,10 +107,15 @@ WORDS = {
         "모델 점수와 정확히 같아요. 모든 지도는 같은 척도를 써요.",
     ),
     "opacity": Text("Opacity", "색 농도"),
+    "evidence_local_against": terms.SEVERITY_NAMES[0],
+    "evidence_local_for": terms.SEVERITY_NAMES[-1],
     "evidence_whole_against": terms.EVIDENCE_AGAINST,
     "evidence_whole_for": terms.EVIDENCE_FOR,
     "evidence_within_against": Text("less than elsewhere", "다른 곳보다 약함"),
     "evidence_within_for": Text("more than elsewhere", "다른 곳보다 강함"),
+    "evidence_scale_local": Text(
+        "Expected grade of the probabilities at this place.", "그 위치의 확률로 계산한 등급의 기댓값이에요."
+    ),
     "evidence_scale": Text(
         "Logit of this grade minus the mean logit of the other three, at this place.",
         "그 위치에서 해당 등급의 로짓에서 나머지 세 등급 로짓의 평균을 뺀 값이에요.",

@@ -35,6 +35,7 @@ WORDS = {
     "overview": Text("All pictures", "모든 사진"),
     "overview_count": Text("{count} graded", "추정 {count}장"),
     "overview_withheld": Text("{count} withheld by the quality check", "품질 검사로 보류 {count}장"),
+    "overview_unusual": Text("{count} unusual", "흔하지 않은 사진 {count}장"),
     "overview_bad": Text("{count} unreadable", "읽을 수 없음 {count}개"),
     "overview_capture": Text("Capture {capture}", "촬영 {capture}"),
     "overview_rest": Text("Other pictures", "그 밖의 사진"),
@@ -52,16 +53,18 @@ WORDS = {
     "gate_over_exposed": Text("over-exposed", "과다 노출"),
     "gate_too_dark": Text("too dark", "너무 어두움"),
     "gate_not_a_scalp": Text("not like a scalp", "두피와 다름"),
+    "gate_unusual": Text("unusual", "흔하지 않음"),
     "gate_passed": Text(
         "✓ Quality check passed: sharp, well exposed, similar to the training data.",
         "✓ 품질 검사 통과: 선명도와 밝기가 충분하고 학습 데이터와 비슷해요.",
     ),
     "gate_unchecked": Text(
-        "Not checked: this run has no quality check. Add one: `python -m training.calibrate`.",
-        "이 실행에는 품질 검사가 없어 검사하지 않았어요. 만들기: `python -m training.calibrate`.",
+        "Not checked: this run has no quality check, or an older one. Fit it: `python -m training.gate`.",
+        "이 실행에는 품질 검사가 없거나 이전 버전이라 검사하지 않았어요. 만들기: `python -m training.gate`.",
     ),
     "gate_advises": Text("Quality check failed.", "품질 검사를 통과하지 못했어요."),
     "gate_insist": Text("Grade anyway", "그래도 추정하기"),
+    "gate_marked": Text("Graded, but an unusual picture.", "흔하지 않은 사진이지만 등급을 추정했어요."),
     "gate_insisted": Text(
         "Graded despite a failed quality check. Do not rely on these grades.",
         "품질 검사를 통과하지 못한 사진이에요. 이 등급은 신뢰하지 마세요.",

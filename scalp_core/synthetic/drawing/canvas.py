@@ -31,7 +31,6 @@ Points = npt.NDArray[np.float64]
 Colour = tuple[float, float, float]
 
 ROWS, COLUMNS = np.mgrid[0:SOFT_HEIGHT, 0:SOFT_WIDTH].astype(np.float32)
-FROM_CENTRE = np.hypot((COLUMNS / SOFT_WIDTH - 0.5) * 2, (ROWS / SOFT_HEIGHT - 0.5) * 2)
 
 
 def noise(

@@ -46,7 +46,7 @@ SCRATCH_LENGTH = (60.0, 170.0)  # px
 BUBBLE_RADIUS = 13.0  # px, median
 BUBBLE_RING: Colour = (46.0, 42.0, 44.0)
 BUBBLE_SHINE: Colour = (250.0, 252.0, 254.0)
-GLARE_REACH = (0.35, 0.75)  # from the corner, as a share of half the frame
+GLARE_REACH = (0.3, 0.6)  # from the corner, as a share of half the frame
 FRONT_WIDTH = (14.0, 26.0)  # px
 FRONT_BLUR = (3.5, 7.0)  # px
 

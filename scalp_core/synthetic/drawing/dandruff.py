@@ -1,6 +1,7 @@
-"""Dandruff: opaque flakes of several thin layers, lying on skin and hair, with crumbs about them."""
+"""Dandruff: translucent cream-white pieces with crisp bright rims and glints, on skin and hair, and crumbs of them."""
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from scalp_core.synthetic.drawing.canvas import (
     HEIGHT,
     SHIFT,
     WIDTH,
+    Field,
     Pixels,
     Points,
     at_severity,
@@ -23,11 +25,11 @@ from scalp_core.synthetic.drawing.canvas import (
 )
 from scalp_core.synthetic.drawing.scene import Hair
 
-FLAKES = (0.0, 4.0, 10.0, 32.0)
-COVERAGE = (0.0, 0.022, 0.118, 0.49)  # share of the frame, were no flake to lie on another or across the border
+FLAKES = (0.0, 5.0, 13.0, 34.0)
+COVERAGE = (0.0, 0.024, 0.105, 0.36)  # share of the frame, were no flake to lie on another or across the border
 COVERAGE_SPREAD = 0.1  # lognormal
-SIZE_SPREAD = 0.55  # lognormal
-RADII = (7.0, 82.0)  # px
+SIZE_SPREAD = 0.6  # lognormal
+RADII = (5.0, 64.0)  # px
 NESTS, NEST_SPREAD = 5, 85.0  # places where flakes gather, and how widely in px
 MARGIN = 15.0  # px from the border to the middle of a flake
 LAYERS = 5  # of the thickest flake
@@ -39,54 +41,123 @@ POWDER = (0.0, 8.0, 24.0, 60.0)  # crumbs anywhere
 # Flakes and crumbs decided on at any severity, so that a higher one only adds to those of a lower one.
 MAX_FLAKES, MAX_POWDER = 36, 60
 
-# Thickness in steps of 8 bits: one layer is translucent and greyish, three are opaque and cream.
-LAYER = 46.0
-THICKNESS = np.arange(256, dtype=np.float32)
-OPACITY = np.interp(THICKNESS, (0, 10, 26, 60, 110), (0, 0, 160, 230, 250)).astype(np.uint8)
-TONE = np.interp(THICKNESS, (0, 40, 90, 150, 255), (190, 198, 212, 222, 240)).astype(np.uint8)
-CREAM = np.interp(THICKNESS, (0, 40, 110, 255), (0, 1, 11, 18)).astype(np.uint8)  # what blue lacks
-# What gives a relief: thick flakes are pressed together and flat on top.
-RISE = np.interp(THICKNESS, (0, 60, 120, 255), (0, 64, 106, 160)).astype(np.uint8)
-LEVEL = 128  # grey level of what is neither turned to the light nor away from it
-RELIEF = np.array([[-1, -1, 0], [-1, 0, 1], [0, 1, 1]], dtype=np.float32) * np.float32(0.42)
+LAYER = 46.0  # thickness of a layer in steps of 8 bits
+EDGE = 24  # thickness from which a piece is seen
+# Opacity of a piece: its interior, by patches from the one to the other; its crisp rim, and how wide that is in px.
+INTERIOR, PATCH, RIM_OPACITY, RIM_WIDTH = (0.22, 0.82), 15.0, 0.88, (3.0, 7.5)
+LAYER_OPACITY = 0.05  # what every further layer adds
+SHEET_RADIUS = 26.0  # px; larger pieces may be sheets
+SHEET_SHARE, SHEET_OPACITY = 0.5, (0.10, 0.40)  # of the larger pieces, which are hardly more than a veil within a rim
+GLINT_CELL, GLINT_FROM, GLINT = 4.2, (1.25, 1.9), 0.7  # px, deviations of the noise, opacity
+CREAM = (232.0, 231.0, 218.0)
+BRIGHT = (240.0, 246.0, 247.0)  # of rims and glints
+CAST_ON_FLAKES = 0.3  # share of 255 that a hair takes from a flake
 SHADOW_OFFSET = (2.0, 3.0)  # px, as the lamp stands to the upper left
-CAST, CAST_ON_FLAKES = 0.28, 0.4  # share of 255 that a flake takes from the skin and a hair from a flake
 TINT = 0.15  # how much of the light's colour, as the skin shows it, the flakes take
 
 
-def add_plates(frame: Pixels, severity: float, hair: Hair, above: Pixels, generator: np.random.Generator) -> Pixels:
-    """Draw flakes with a relief and a soft shadow, under the shafts of the mask `above`."""
-    flakes, grain = generator.spawn(2)
-    layers = _layers(severity, hair, flakes)
-    if not layers.any():
-        return frame
-    thickness = _worn(layers, grain)
+# Distances from the edge of a piece in steps of 8 bits, so that tables turn them into opacity; as what patches are.
+STEPS_A_PX = 16.0
+DISTANCE = np.arange(256, dtype=np.float32) / np.float32(STEPS_A_PX)
+SHARE = np.arange(256, dtype=np.float32) / np.float32(255.0)
+BODY = (255.0 * smoothstep(DISTANCE, 0.0, 1.6)).astype(np.uint8)
+RIM = (255.0 * RIM_OPACITY * smoothstep(DISTANCE, 0.0, 0.8)).astype(np.uint8)
+# By the distance in narrowest rims, and by patch: how narrow the rim is there, and how much of it is left.
+WITHIN_RIM = (255.0 * (1.0 - smoothstep(DISTANCE / RIM_WIDTH[0], 0.45, 1.0))).astype(np.uint8)
+NARROWNESS = (255.0 * RIM_WIDTH[0] / np.interp(SHARE, (0, 1), RIM_WIDTH)).astype(np.uint8)
+BROKEN = (255.0 * (0.12 + 0.88 * (1.0 - smoothstep(SHARE, 0.2, 0.85)))).astype(np.uint8)
+FULL, THIN = ((255.0 * np.interp(SHARE, (0, 1), ends)).astype(np.uint8) for ends in (INTERIOR, SHEET_OPACITY))
+
+
+@dataclass(frozen=True, eq=False)
+class Flakes:
+    """The flakes of a frame.
+
+    Attributes:
+        cream, bright: opacity of their interiors, and of rims and glints; full size, 0–255.
+        count: how many there are, crumbs left out.
+        coverage: the share of the frame that they were meant to cover.
+    """
+
+    cream: Pixels
+    bright: Pixels
+    count: int
+    coverage: float
+
+
+def plan_flakes(severity: float, hair: Hair, generator: np.random.Generator) -> Flakes | None:
+    """Plan the flakes; None where there are none."""
+    shapes, grain = generator.spawn(2)
+    thickness, sheets, count = _layers(severity, hair, shapes)
+    if not thickness.any():
+        return None
+    cream, bright = _translucent(thickness, sheets, grain)
+    return Flakes(cream, bright, count, at_severity(severity, COVERAGE))
+
+
+def draw_flakes(frame: Pixels, flakes: Flakes, above: Pixels) -> Pixels:
+    """Draw flakes under the shafts of the mask `above`, in the light that shows the skin as it does."""
     free = cv2.bitwise_not(above)
-    opacity = cv2.multiply(cv2.LUT(thickness, OPACITY), free, scale=1 / 255.0**2, dtype=cv2.CV_32F)
-    shadow = cv2.multiply(_shadow(layers, 2.2, CAST), free, scale=1 / 255.0)
-    darker = cv2.subtract(frame, cv2.merge([shadow] * 3))
-    flaky = _flaky(thickness, _shadow(above, 1.6, CAST_ON_FLAKES), frame[::16, ::16].mean(axis=(0, 1)))
-    return np.asarray(cv2.blendLinear(flaky, darker, opacity, np.float32(1.0) - opacity), dtype=np.uint8)
+    skin = frame[::16, ::16].mean(axis=(0, 1))
+    cream, bright = (np.minimum(np.array(colour) * (skin / skin.mean()) ** TINT, 255.0) for colour in (CREAM, BRIGHT))
+    shaded = cv2.subtract(np.full_like(frame, cream), cv2.merge([_shadow(above, 1.6, CAST_ON_FLAKES)] * 3))
+    for colour, opacity in ((shaded, flakes.cream), (np.full_like(frame, bright), flakes.bright)):
+        alpha = cv2.multiply(opacity, free, scale=1 / 255.0**2, dtype=cv2.CV_32F)
+        frame = np.asarray(cv2.blendLinear(colour, frame, alpha, cv2.subtract(1.0, alpha)), dtype=np.uint8)
+    return frame
 
 
-def _layers(severity: float, hair: Hair, generator: np.random.Generator) -> Pixels:
-    """Return the thickness of the flakes in whole layers, 0 where there are none."""
-    thickness = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+def _translucent(thickness: Pixels, sheets: Pixels, generator: np.random.Generator) -> tuple[Pixels, Pixels]:
+    """Return the opacity of what is cream and of what is bright, 0–255."""
+    piece = cv2.threshold(thickness, EDGE, 255, cv2.THRESH_BINARY)[1]
+    depth = cv2.convertScaleAbs(cv2.distanceTransform(piece, cv2.DIST_L2, 3), alpha=STEPS_A_PX)
+    width, height = WIDTH // HALF, HEIGHT // HALF
+    veil = _bytes(noise(generator, PATCH / HALF, width, height) + 0.6 * noise(generator, 3.0, width, height), -1.6, 1.8)
+    inner = _enlarged(cv2.LUT(veil, FULL))
+    cv2.copyTo(_enlarged(cv2.LUT(veil, THIN)), sheets, inner)
+    inner = cv2.addWeighted(inner, 1.0, thickness, 255.0 * LAYER_OPACITY / LAYER, 0.0)
+    narrow = _product(depth, _enlarged(cv2.LUT(veil, NARROWNESS)))
+    rim = _product(_product(cv2.LUT(depth, RIM), cv2.LUT(narrow, WITHIN_RIM)), _enlarged(cv2.LUT(veil, BROKEN)))
+    glints = _enlarged(_bytes(noise(generator, GLINT_CELL / HALF, width, height), *GLINT_FROM))
+    glints = cv2.bitwise_and(cv2.convertScaleAbs(glints, alpha=GLINT), piece)
+    return _product(inner, cv2.LUT(depth, BODY)), np.asarray(cv2.max(rim, glints), dtype=np.uint8)
+
+
+def _bytes(field: Field, low: float, high: float) -> Pixels:
+    """Return a ramp: 0 below `low`, 255 above `high`."""
+    ramp = (field - np.float32(low)) * np.float32(255.0 / (high - low))
+    return np.asarray(np.clip(ramp, 0.0, 255.0), dtype=np.uint8)
+
+
+def _product(first: cv2.typing.MatLike, second: cv2.typing.MatLike) -> Pixels:
+    return np.asarray(cv2.multiply(first, second, scale=1 / 255.0), dtype=np.uint8)
+
+
+def _enlarged(small: cv2.typing.MatLike) -> Pixels:
+    return np.asarray(cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def _layers(severity: float, hair: Hair, generator: np.random.Generator) -> tuple[Pixels, Pixels, int]:
+    """Return the thickness of the flakes in whole layers, 0 where there are none; where sheets lie; the flakes."""
+    thickness, sheets = (np.zeros((HEIGHT, WIDTH), dtype=np.uint8) for _ in range(2))
     count = whole(at_severity(severity, FLAKES), generator)
     if count == 0:
-        return thickness
+        return thickness, sheets, count
     radii = _radii(count, at_severity(severity, COVERAGE), generator)
     centres, axes = _places(hair, generator)
     shapes = _torn(generator).reshape(MAX_FLAKES, -1, 2)
     outlines = (centres[:, None] + shapes @ axes * radii[:, None, None]).reshape(MAX_FLAKES, LAYERS, -1, 2)
     amounts = LAYER * generator.uniform(0.6, 1.25, (MAX_FLAKES, 1)) * generator.uniform(0.8, 1.2, (MAX_FLAKES, LAYERS))
+    sheet = (generator.random(MAX_FLAKES) < SHEET_SHARE) & (radii > SHEET_RADIUS)
     for flake in range(count):
+        if sheet[flake]:
+            cv2.fillPoly(sheets, [corners(outlines[flake, 0])], (255,), cv2.LINE_8, SHIFT)
         for layer in range(min(LAYERS, 2 + int(radii[flake] / PX_A_LAYER))):
             _add(thickness, outlines[flake, layer], float(amounts[flake, layer]))
     _add_crumbs(thickness, _around(centres, radii, generator), count * SATELLITES, generator)
     powder = generator.uniform((0, 0), (WIDTH, HEIGHT), (MAX_POWDER, 2))
     _add_crumbs(thickness, powder, int(at_severity(severity, POWDER)), generator)
-    return thickness
+    return thickness, sheets, count
 
 
 def _around(centres: Points, radii: Points, generator: np.random.Generator) -> Points:
@@ -170,17 +241,6 @@ def _add_crumbs(thickness: Pixels, places: Points, count: int, generator: np.ran
     cv2.add(thickness, crumbs, dst=thickness)
 
 
-def _worn(layers: Pixels, generator: np.random.Generator) -> Pixels:
-    """Return the thickness of the layers with grain and fine cracks."""
-    width, height = WIDTH // HALF, HEIGHT // HALF
-    cracks = np.minimum(abs(noise(generator, 10.0, width, height)), abs(noise(generator, 14.0, width, height)))
-    wear = 1.0 - 0.35 * (1.0 - smoothstep(cracks, 0.0, 0.12)) + 0.06 * noise(generator, 1.6, width, height)
-    wear += 0.1 * noise(generator, 8.0, width, height)
-    small = np.clip(wear * LEVEL, 0, 255).astype(np.uint8)
-    full = cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.multiply(layers, full, scale=1 / LEVEL), dtype=np.uint8)
-
-
 def _shadow(mask: Pixels, blur: float, strength: float) -> Pixels:
     """Return the light that `mask` takes away."""
     width, height = WIDTH // HALF, HEIGHT // HALF
@@ -189,14 +249,3 @@ def _shadow(mask: Pixels, blur: float, strength: float) -> Pixels:
     moved = cv2.warpAffine(dense, offset, (width, height))
     soft = cv2.convertScaleAbs(cv2.GaussianBlur(moved, (0, 0), blur / HALF), alpha=strength)
     return np.asarray(cv2.resize(soft, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
-
-
-def _flaky(thickness: Pixels, shade: Pixels, skin: Points) -> Pixels:
-    """Return the colour of flakes in the light that shows the skin as it does: thin ones grey, thick ones cream."""
-    rise = cv2.GaussianBlur(cv2.LUT(thickness, RISE), (3, 3), 0.8)
-    relief = cv2.filter2D(rise, -1, RELIEF, delta=LEVEL)
-    tone = cv2.subtract(cv2.addWeighted(cv2.LUT(thickness, TONE), 1.0, relief, 1.0, -LEVEL), shade)
-    cream = cv2.LUT(thickness, CREAM)
-    channels = (tone, cv2.subtract(tone, cv2.convertScaleAbs(cream, alpha=0.3)), cv2.subtract(tone, cream))
-    tint = (skin / skin.mean()) ** TINT
-    return np.asarray(cv2.merge([cv2.convertScaleAbs(c, alpha=float(t)) for c, t in zip(channels, tint, strict=True)]))

@@ -4,42 +4,51 @@ severity leaves all that belongs to the others in its place (but oil makes the h
 
 import numpy as np
 
-from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.synthetic.drawing.camera import photograph
 from scalp_core.synthetic.drawing.canvas import Pixels
 from scalp_core.synthetic.drawing.confusers import draw_before_lens, draw_stains
-from scalp_core.synthetic.drawing.dandruff import add_plates
-from scalp_core.synthetic.drawing.erythema import redden, vessel_mask
-from scalp_core.synthetic.drawing.hair import draw_hair, plan_hair, shade_under_hair
-from scalp_core.synthetic.drawing.pustules import add_halos, draw_pustules, plan_pustules
-from scalp_core.synthetic.drawing.scaling import add_lace
+from scalp_core.synthetic.drawing.cues import masks_of_cues, plan_cues, streams_of
+from scalp_core.synthetic.drawing.dandruff import draw_flakes
+from scalp_core.synthetic.drawing.erythema import redden
+from scalp_core.synthetic.drawing.glints import draw_glints
+from scalp_core.synthetic.drawing.hair import draw_hair, shade_under_hair
+from scalp_core.synthetic.drawing.pustules import add_halos, draw_pustules
+from scalp_core.synthetic.drawing.scaling import draw_scales
 from scalp_core.synthetic.drawing.scene import Scene
-from scalp_core.synthetic.drawing.sebum import add_gloss, draw_plugs, gloss_mask, wet_skin
-from scalp_core.synthetic.drawing.skin import draw_pores, draw_ticks, skin_surface, soft_skin
+from scalp_core.synthetic.drawing.sebum import draw_gloss, draw_oil
+from scalp_core.synthetic.drawing.skin import draw_pores, skin_surface, soft_skin
 
 
 def render(scene: Scene, generator: np.random.Generator) -> Pixels:
     """Render one frame, (480, 640, 3) RGB. The same scene and generator state give the same pixels."""
-    skin, hairs, gloss, flakes, lace, redness, spots, stains, camera = generator.spawn(9)
-    level = {condition: float(scene.severities[condition]) for condition in CONDITIONS}
-    hair = plan_hair(level[Condition.HAIR_LOSS], scene, hairs)
-    pustules = plan_pustules(level[Condition.PUSTULES], hair, spots)
-    wet = gloss_mask(level[Condition.EXCESS_SEBUM], hair, gloss)
+    streams = streams_of(generator)
+    cues = plan_cues(scene, streams)
 
-    lab = soft_skin(scene, skin)
-    redden(lab, level[Condition.ERYTHEMA], redness)
-    shade_under_hair(lab, hair)
-    add_halos(lab, pustules)  # inflamed skin hides the blue of a root
-    wet_skin(lab, level[Condition.EXCESS_SEBUM], wet, gloss)
-    frame = skin_surface(lab, vessel_mask(level[Condition.ERYTHEMA], redness), scene.direction, skin)
-    frame = draw_stains(frame, scene.confusers, stains)
-    frame = add_lace(frame, level[Condition.FINE_SCALING], hair, lace)
-    draw_ticks(frame, scene.direction, skin)
-    draw_pores(frame, hair, skin)
-    draw_pustules(frame, pustules, spots)
-    draw_plugs(frame, level[Condition.EXCESS_SEBUM], hair, gloss)
-    above = draw_hair(frame, hair, hairs)
-    frame = add_gloss(frame, wet)
-    frame = add_plates(frame, level[Condition.DANDRUFF], hair, above, flakes)  # dry flakes lie on the oil
-    frame = draw_before_lens(frame, scene.confusers, stains)
-    return photograph(frame, scene, camera)
+    lab = soft_skin(scene, streams.skin)
+    redden(lab, cues.redness)
+    shade_under_hair(lab, cues.hair)
+    add_halos(lab, cues.pustules)  # inflamed skin hides the blue of a root
+    frame = skin_surface(lab, cues.redness.vessels, scene.direction, streams.skin)
+    frame = draw_stains(frame, scene.confusers, streams.stains)
+    if cues.scales:
+        frame = draw_scales(frame, cues.scales)
+    frame = draw_glints(frame, scene.direction, cues.hair, streams.skin)
+    draw_pores(frame, cues.hair, streams.skin)
+    if cues.oil:
+        draw_oil(frame, cues.oil)
+    draw_pustules(frame, cues.pustules, streams.spots)
+    above = draw_hair(frame, cues.hair, streams.hairs)
+    if cues.oil:
+        draw_gloss(frame, cues.oil)
+    if cues.flakes:
+        frame = draw_flakes(frame, cues.flakes, above)  # dry flakes lie on the oil
+    frame = draw_before_lens(frame, scene.confusers, streams.stains)
+    return photograph(frame, scene, streams.camera)
+
+
+def masks(scene: Scene, generator: np.random.Generator) -> Pixels:
+    """Return the masks of the frame that `render` draws of the same scene and generator state, (6, 480, 640).
+
+    In order of CONDITIONS, 0–255: how strongly the cue of a condition covers a pixel.
+    """
+    return masks_of_cues(plan_cues(scene, streams_of(generator)))

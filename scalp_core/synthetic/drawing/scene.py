@@ -12,7 +12,7 @@ from scalp_core.synthetic.drawing.canvas import Colour, Points
 
 @dataclass(frozen=True)
 class Cast:
-    """The colour of the skin as one kind of light and camera shows it, in CIE L*a*b*."""
+    """The colour of the skin as a lamp and a camera show it, in CIE L*a*b*."""
 
     name: str
     lightness: float
@@ -20,6 +20,7 @@ class Cast:
     b: float
 
 
+# Five casts at the borders of what occurs, for sheets and checks; a dataset draws its own ones from a distribution.
 CASTS: tuple[Cast, ...] = (
     Cast("teal", 66.0, -9.0, 1.0),
     Cast("blue-grey", 65.5, -0.5, 0.2),
@@ -37,17 +38,21 @@ class Camera:
         gains: factor for red, green and blue (the white balance).
         gamma: exponent of the tone curve.
         noise: standard deviation in grey levels, before the device smooths it.
-        vignette: lightness lost in the corners, in L*.
         blur: px that a point is smeared at best focus.
         sharpening: how much the device overdoes edges afterwards, 0 for not at all.
+        black: red, green and blue of what sends no light back.
+        white: red, green and blue of what is too bright.
+        quality: of the JPEG that the device writes.
     """
 
     gains: Colour = (1.0, 1.0, 1.0)
     gamma: float = 1.0
     noise: float = 3.0
-    vignette: float = 5.0
-    blur: float = 0.85
+    blur: float = 0.9
     sharpening: float = 0.3
+    black: Colour = (22.0, 25.0, 12.0)
+    white: Colour = (235.0, 245.0, 244.0)
+    quality: int = 95
 
 
 # What may be in a picture whatever its labels are, and how often it is (docs/design/synthetic.md).
@@ -57,12 +62,12 @@ CONFUSERS = {
     "defocus": 0.06,
     "dye": 0.04,
     "blood": 0.04,
-    "over_exposed": 0.05,
+    "over_exposed": 0.01,
     "front_hair": 0.07,
     "full_of_hair": 0.03,
 }
-# Near black to dark brown for most heads; dyed, and black with white or grey hairs between for some.
-HAIR_COLOURS = {"black": 0.34, "dark_brown": 0.34, "brown": 0.23, "dyed": 0.04, "grey": 0.05}
+# Near black to dark brown for most heads; dyed, and black with white or blond hairs between for some.
+HAIR_COLOURS = {"black": 0.32, "dark_brown": 0.31, "brown": 0.20, "dyed": 0.04, "grey": 0.13}
 
 
 @dataclass(frozen=True)
@@ -128,11 +133,16 @@ class Shaft:
 
 @dataclass(frozen=True)
 class Follicle:
-    """A pore at `centre`; `angle` is where its hairs lean. Empty ones have lost theirs."""
+    """A pore at `centre`; `angle` is where its hairs lean. Empty ones have lost theirs.
+
+    The root is seen through the skin over `root` px, and `collar`, 0–1, is how white a rim the pore has.
+    """
 
     centre: Points
     angle: float
     empty: bool = False
+    root: float = 30.0
+    collar: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -149,10 +159,11 @@ class Pustule:
         centre: the follicle.
         halo: radius of the red halo about it.
         redness: share, 0–1, of what a fully inflamed one shows.
-        head: middle of the white-yellow dome.
-        dome: radius of the dome, 0 where there is none.
+        head: middle of the droplet.
+        dome: radius of the droplet, 0 where there is none.
         crust: whether dried secretion lies on it.
         phases: two angles that decide how it differs from a circle.
+        clear: whether the droplet is a clear lens; otherwise it is a white-yellow dome.
     """
 
     centre: Points
@@ -162,3 +173,4 @@ class Pustule:
     dome: float
     crust: bool
     phases: Points
+    clear: bool

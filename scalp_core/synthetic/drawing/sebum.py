@@ -1,209 +1,241 @@
-"""Excess sebum: an oil film with wet highlights, menisci at pores and shafts, darker yellower skin, waxy plugs."""
+"""Excess sebum: many compact sparkles evenly over the skin, wet rims, clumped glossy hair, waxy lumps at roots.
+
+As on real frames oil neither yellows the skin nor blows out: sparkles are small, round and of medium contrast.
+"""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
 
 from scalp_core.synthetic.drawing.canvas import (
-    HALF,
     HEIGHT,
     SHIFT,
-    SOFT,
-    SOFT_HEIGHT,
-    SOFT_WIDTH,
     WIDTH,
-    Field,
+    Colour,
     Pixels,
     Points,
     at_severity,
-    blend_spot,
     corners,
     direction_of,
-    fill,
-    noise,
-    overlay,
-    smoothstep,
-    soft_noise,
-    threshold,
 )
+from scalp_core.synthetic.drawing.scaling import shown
 from scalp_core.synthetic.drawing.scene import Follicle, Hair, Shaft
 
-FILM_COVERAGE = (0.0, 0.13, 0.32, 0.62)  # share of the skin under a film, by grade
-FILM_DEPTH = (0.0, 0.78, 0.92, 1.06)
-# Severities between which the pores, one after the other, and the shafts near their roots become wet.
-PORES_WET = (0.0, 2.3)
-SHAFTS_WET = (0.5, 4.2)
-SOAKING = 0.9  # severity from a pore's first droplet to all the oil it holds
-PLUGS_SHARE = (0.0, 0.08, 0.4, 0.85)
+# By grade. What a frame shows at a higher severity begins with all that it shows at a lower one.
+SPARKLES = (0.0, 130.0, 330.0, 760.0)
+RIMS = (0.0, 6.0, 17.0, 40.0)
+LUMPS = (0.0, 0.09, 0.2, 0.34)  # share of the roots
+CLUMPED = (0.0, 36.0, 95.0, 210.0)  # px from the root along which hairs of a pore stick together
+GLOSSY = (0.0, 0.25, 0.55, 1.0)  # how strongly clumps shine
 
-RELIEF_CELL = 10.0  # px across a bump of the skin; with RELIEF_STRETCH it decides how large highlights are
-RELIEF_STRETCH = 1.5
-RELIEF_WARP = 3.4  # px by which bumps are pushed about, so that highlights flow together
-WARP_CELL = 26.0  # px over which the push changes
-# In deviations of the relief: how high a bump must be to shine where it is dry, and what oil takes off that.
-DRY_LEVEL = 3.6
-HIGHEST_BUMP = 2.4  # or chance would let a dry skin shine
-FILM_LIFT = 2.8
-MENISCUS_LIFT = 3.6
-HIDDEN = 2.2  # taken off under a shaft, which a meniscus may still climb
+SPARKLE_RADIUS, SPARKLE_RADII, RADIUS_SPREAD = 2.3, (1.4, 4.0), 0.35  # px, lognormal; the lens adds about 1
+SPARKLE_OPACITY, SPARKLE_SPREAD, SPARKLE_OPACITIES = 0.40, 0.32, (0.16, 0.80)  # lognormal
+MAX_ELONGATION = 1.5
+CORE_SHARE, CORE_RADIUS, CORE_OPACITY = 0.4, 1.1, 1.7  # sparkles with a brighter core, its px, and how much brighter
+GRID = (40, 30)  # cells of the frame; each gets a sparkle before any gets the next, so that they lie evenly
+RIM_LENGTH = (5.0, 13.0)  # px, half the length of a lens
+RIM_OPACITY = (0.35, 0.7)
+AT_ROOT = 0.5  # share of the rims that lie at a root
+LUMP_LENGTH = (8.0, 20.0)  # px, half of it
+LUMP_OPACITY = 0.66
+STICKING = 15.0  # px between hairs from which they no longer stick together
+ROOTED = 16.0  # px from a pore within which its hairs begin
+CLUMP_OPACITY = 0.8
+GLOSS_WIDTHS = (1, 2)  # px of the bright lines along a clump
+GLOSS_OPACITY = (0.25, 0.65)
 
-GLOSS_COLOUR = (255.0, 252.0, 240.0)
-PLUG_SHADOW_COLOUR = (128, 98, 60)
-PLUG_COLOUR = (206, 178, 112)
-PLUG_TOP_COLOUR = (236, 220, 170)
-HALF_WIDTH, HALF_HEIGHT = WIDTH // HALF, HEIGHT // HALF
-TURNING = 420  # side of a square that covers the half-size frame however it is turned
-HALF_ROWS, HALF_COLUMNS = np.mgrid[0:HALF_HEIGHT, 0:HALF_WIDTH].astype(np.float32)
+SPARKLE_COLOUR = (236.0, 246.0, 250.0)
+LUMP_COLOUR = (234.0, 234.0, 220.0)
+CLUMP_SHADE = 0.8  # of the colour of the hairs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Oil:
-    """The wetness of the skin (`film`, 0–1, quarter size) and its shine (`gloss`, 0–1, half size)."""
+    """The oil of a frame.
 
-    film: Field
-    gloss: Field
+    Attributes:
+        shine, lumps, clumps, gloss: opacity of sparkles and rims, of lumps, of what joins hairs, and of the gloss on
+            it; full size, 0–255.
+        clump_colour: of what joins hairs.
+        sparkles, rims, waxy: how many sparkles, rims and lumps there are.
+        clumped: px from the root along which hairs stick together.
+    """
 
-
-def gloss_mask(severity: float, hair: Hair, generator: np.random.Generator) -> Oil:
-    """Return the oil of a frame: bumps of the skin shine where the film reaches them, without hard edges."""
-    # Oily hairs lie otherwise than dry ones, so there may be more or fewer: that must not move the film.
-    pores, strands, lie, bumps = generator.spawn(4)
-    soaked = _soaked(severity, len(hair.follicles), PORES_WET, pores)
-    dripping = _soaked(severity, len(hair.shafts), SHAFTS_WET, strands)
-    film = _film(severity, hair, soaked, dripping, lie)
-    relief = _relief(hair, bumps)
-    menisci = _menisci(hair, soaked, dripping, pores, strands)
-    wetness = cv2.resize(film, (HALF_WIDTH, HALF_HEIGHT), interpolation=cv2.INTER_LINEAR)
-    skin = np.minimum(relief, HIGHEST_BUMP) + FILM_LIFT * wetness - HIDDEN * _under_hair(hair)
-    height = skin + MENISCUS_LIFT * menisci - np.float32(DRY_LEVEL)
-    # A saturated heart within a veil, and the glow about it that the lens adds.
-    gloss = 0.34 * smoothstep(height, -1.3, 0.7) + 0.6 * smoothstep(height, 0.0, 1.0)
-    return Oil(film, gloss + 0.3 * cv2.GaussianBlur(gloss, (0, 0), 3.0) * (1.0 - gloss))
+    shine: Pixels
+    lumps: Pixels
+    clumps: Pixels
+    gloss: Pixels
+    clump_colour: Colour
+    sparkles: float
+    rims: float
+    waxy: int
+    clumped: float
 
 
-def _under_hair(hair: Hair) -> Field:
-    """Return the share of the skin that the shafts hide, 0–1."""
-    mask = np.zeros((HALF_HEIGHT, HALF_WIDTH), dtype=np.uint8)
-    for shaft in hair.shafts:
-        fill(mask, shaft.outline() / HALF, (255,))
-    return np.asarray(mask.astype(np.float32) / np.float32(255.0), dtype=np.float32)
+def plan_oil(severity: float, hair: Hair, generator: np.random.Generator) -> Oil | None:
+    """Plan the oil of a frame; None where there is none."""
+    if severity <= 0.0:
+        return None
+    # Oily hairs lie otherwise than dry ones, so there may be more or fewer: that must not move the sparkles.
+    drops, lenses, wax, strands = generator.spawn(4)
+    sparkles, rims = at_severity(severity, SPARKLES), at_severity(severity, RIMS)
+    shine = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+    _draw_sparkles(shine, sparkles, drops)
+    _draw_rims(shine, rims, hair, lenses)
+    lumps, waxy = _lumps(at_severity(severity, LUMPS), hair, wax)
+    reach = at_severity(severity, CLUMPED)
+    clumps, gloss = _clumps(reach, at_severity(severity, GLOSSY), hair, strands)
+    return Oil(
+        _softened(shine, 1.0),
+        _softened(lumps, 2.2),
+        _softened(clumps, 0.8),
+        _softened(gloss, 0.9),
+        _clump_colour(hair),
+        sparkles,
+        rims,
+        waxy,
+        reach,
+    )
 
 
-def _soaked(severity: float, count: int, wet: tuple[float, float], generator: np.random.Generator) -> Points:
-    """Return the share of its oil, 0–1, that each pore or shaft holds: they begin one after the other."""
-    return np.asarray(np.clip((severity - generator.uniform(*wet, count)) / SOAKING, 0.0, 1.0))
+def draw_oil(frame: Pixels, oil: Oil) -> None:
+    """Draw lumps, sparkles and rims on the skin, and the clumps that hairs will lie in."""
+    _lay(frame, LUMP_COLOUR, oil.lumps)
+    _lay(frame, SPARKLE_COLOUR, oil.shine)
+    _lay(frame, oil.clump_colour, oil.clumps)
 
 
-def _film(severity: float, hair: Hair, soaked: Points, dripping: Points, generator: np.random.Generator) -> Field:
-    """Return patches of oil, and the surroundings of wet pores and shafts."""
-    lie = 0.75 * soft_noise(generator, 120) + 0.4 * soft_noise(generator, 42)
-    edge = threshold(lie, at_severity(severity, FILM_COVERAGE))
-    depth = np.float32(at_severity(severity, FILM_DEPTH))
-    patches = depth * smoothstep(lie, edge - 0.5, edge + 0.9)
-    return np.asarray(np.maximum(patches, _wet_surroundings(hair, soaked, dripping)), dtype=np.float32)
+def draw_gloss(frame: Pixels, oil: Oil) -> None:
+    """Draw the gloss on clumped hair."""
+    _lay(frame, SPARKLE_COLOUR, oil.gloss)
 
 
-def _wet_surroundings(hair: Hair, soaked: Points, dripping: Points) -> Field:
-    mask = np.zeros((SOFT_HEIGHT, SOFT_WIDTH), dtype=np.uint8)
-    for follicle, amount in zip(hair.follicles, soaked, strict=True):
-        x, y = corners(follicle.centre / SOFT)
-        radius = int((9 + 13 * amount) / SOFT * (1 << SHIFT))
-        cv2.circle(mask, (int(x), int(y)), radius, (255 * amount,), -1, cv2.LINE_AA, SHIFT)
-    for shaft, amount in zip(hair.shafts, dripping, strict=True):
-        if amount:
-            line = corners(_wet_part(shaft, amount) / SOFT)
-            cv2.polylines(mask, [line], False, (200 * amount,), 3, cv2.LINE_AA, SHIFT)
-    return np.asarray(cv2.GaussianBlur(mask, (0, 0), 1.6).astype(np.float32) / np.float32(255.0), dtype=np.float32)
+def _lay(frame: Pixels, colour: Colour, opacity: Pixels) -> None:
+    """Lay a colour over the part of the frame where it has opacity."""
+    left, top, width, height = cv2.boundingRect(opacity)
+    if width:
+        part = frame[top : top + height, left : left + width]
+        alpha = cv2.multiply(opacity[top : top + height, left : left + width], 1 / 255.0, dtype=cv2.CV_32F)
+        part[...] = cv2.blendLinear(np.full_like(part, colour), part.copy(), alpha, cv2.subtract(1.0, alpha))
 
 
-def _wet_part(shaft: Shaft, amount: float) -> Points:
-    """Return the first part of a shaft, on the side of the lamp."""
-    reach = 3 + round(7 * amount)
-    return np.asarray((shaft.path + shaft.normals * shaft.widths[:, None] * 0.3)[1:reach])
+def _softened(mask: Pixels, blur: float) -> Pixels:
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), blur), dtype=np.uint8)
 
 
-def _relief(hair: Hair, generator: np.random.Generator) -> Field:
-    """Return bumps along the skin lines, which run across the hair; pushed about, so that their shape is irregular."""
-    cell, push = RELIEF_CELL / HALF, RELIEF_WARP / HALF
-    coarse, fine = (noise(generator, size, TURNING, TURNING, RELIEF_STRETCH) for size in (cell, cell / 2))
-    across, down = (push * noise(generator, WARP_CELL / HALF, HALF_WIDTH, HALF_HEIGHT) for _ in range(2))
-    x, y = HALF_COLUMNS - HALF_WIDTH / 2 + across, HALF_ROWS - HALF_HEIGHT / 2 + down
-    along = hair.follicles[0].angle + math.pi / 2
-    cosine, sine, middle = (np.float32(value) for value in (math.cos(along), math.sin(along), TURNING / 2))
-    bumps = 0.85 * coarse + 0.35 * fine
-    turned = cv2.remap(bumps, cosine * x + sine * y + middle, cosine * y - sine * x + middle, cv2.INTER_LINEAR)
-    return np.asarray(turned, dtype=np.float32)
+def _draw_sparkles(shine: Pixels, count: float, generator: np.random.Generator) -> None:
+    """Draw compact sparkles, evenly over the frame."""
+    most = math.ceil(SPARKLES[-1])
+    places = _even_places(most, generator)
+    radii = np.clip(SPARKLE_RADIUS * np.exp(RADIUS_SPREAD * generator.standard_normal(most)), *SPARKLE_RADII)
+    beside = generator.normal(0, 0.75, (most, 2)) * radii[:, None]
+    flat = np.sqrt(generator.uniform(1.0, MAX_ELONGATION, most))
+    turns = generator.uniform(0, 180, most)
+    opacity = np.clip(
+        SPARKLE_OPACITY * np.exp(SPARKLE_SPREAD * generator.standard_normal(most)), *SPARKLE_OPACITIES
+    ) * shown(count, most)
+    bright = generator.random(most) < CORE_SHARE
+    axes = corners(np.stack([radii * flat, radii / flat], axis=1)).tolist()
+    middles, others = corners(places).tolist(), corners(places + beside).tolist()
+    for number in np.flatnonzero(opacity):
+        colour = (255.0 * float(opacity[number]),)
+        turn = float(turns[number])
+        # Two that overlap, so that none is a disc.
+        for middle, turned in ((middles[number], turn), (others[number], turn + 70.0)):
+            cv2.ellipse(shine, middle, axes[number], turned, 0, 360, colour, -1, cv2.LINE_AA, SHIFT)
+        if bright[number]:
+            core = (min(255.0, CORE_OPACITY * colour[0]),)
+            cv2.circle(shine, middles[number], int(CORE_RADIUS * (1 << SHIFT)), core, -1, cv2.LINE_AA, SHIFT)
 
 
-def _menisci(
-    hair: Hair, soaked: Points, dripping: Points, pores: np.random.Generator, strands: np.random.Generator
-) -> Field:
-    """Return crescents where the film climbs a pore, droplets beside it, lines along wet shafts; 0–1."""
-    mask = np.zeros((HALF_HEIGHT, HALF_WIDTH), dtype=np.uint8)
-    for follicle, amount in zip(hair.follicles, soaked, strict=True):
-        chances = pores.random((3, 4))
-        if amount:
-            _draw_crescent(mask, follicle, float(amount), chances[0])
-            for chance in chances[1:]:
-                _draw_droplet(mask, follicle.centre, float(amount), chance)
-    for shaft, amount in zip(hair.shafts, dripping, strict=True):
-        chance = strands.random(4)
-        if amount:
-            line = _wet_part(shaft, amount)
-            cv2.polylines(mask, [corners(line / HALF)], False, (80 + 70 * amount,), 1, cv2.LINE_AA, SHIFT)
-            _draw_droplet(mask, line[int(chance[0] * len(line))], float(amount), chance)
-    return np.asarray(cv2.GaussianBlur(mask, (0, 0), 0.9).astype(np.float32) / np.float32(255.0), dtype=np.float32)
+def _even_places(count: int, generator: np.random.Generator) -> Points:
+    """Return places by cells in random order, no cell twice before all have had their turn."""
+    columns, rows = GRID
+    rounds = math.ceil(count / (columns * rows))
+    cells = np.concatenate([generator.permutation(columns * rows) for _ in range(rounds)])[:count]
+    within = generator.uniform(0, 1, (count, 2))
+    return np.asarray((np.stack([cells % columns, cells // columns], axis=1) + within) * (WIDTH / columns))
 
 
-def _draw_crescent(mask: Pixels, follicle: Follicle, amount: float, chance: Points) -> None:
-    x, y = corners(follicle.centre / HALF)
-    long = (9.0 + 5.0 * chance[0]) / HALF * (1 << SHIFT)
-    axes = (int(long), int(long * (0.7 + 0.25 * chance[1])))
-    turn = math.degrees(follicle.angle)
-    # From behind the hairs, where the rim of the pore is free, round to both sides.
-    middle, half = 180 + 90 * (chance[2] - 0.5), 25 + 95 * amount * (0.5 + 0.5 * chance[3])
-    for thickness, share in ((1, 1.0), (2, 0.35)):
-        arc = (turn, middle - half * share, middle + half * share)
-        cv2.ellipse(mask, (int(x), int(y)), axes, *arc, (110 + 60 * amount,), thickness, cv2.LINE_AA, SHIFT)
+def _draw_rims(shine: Pixels, count: float, hair: Hair, generator: np.random.Generator) -> None:
+    """Draw the rims of lens-like drops: a bright crescent towards the lamp, a fainter one across."""
+    most = math.ceil(RIMS[-1])
+    places = generator.uniform((0, 0), (WIDTH, HEIGHT), (most, 2))
+    roots = generator.integers(max(len(hair.follicles), 1), size=most)
+    beside = generator.normal(0, 9.0, (most, 2))
+    for rim in np.flatnonzero(generator.random(most) < AT_ROOT) if hair.follicles else ():
+        places[rim] = hair.follicles[int(roots[rim])].centre + beside[rim]
+    long, flat = generator.uniform(*RIM_LENGTH, most), generator.uniform(0.5, 0.95, most)
+    turns, strength = generator.uniform(0, 360, most), generator.uniform(*RIM_OPACITY, most) * shown(count, most)
+    for rim in np.flatnonzero(strength):
+        middle = corners(places[rim]).tolist()
+        axes = corners(np.array([long[rim], long[rim] * flat[rim]])).tolist()
+        for start, end, share, width in ((190, 320, 1.0, 2), (20, 120, 0.6, 1)):
+            colour = (255.0 * share * float(strength[rim]),)
+            cv2.ellipse(shine, middle, axes, float(turns[rim]), start, end, colour, width, cv2.LINE_AA, SHIFT)
 
 
-def _draw_droplet(mask: Pixels, place: Points, amount: float, chance: Points) -> None:
-    x, y = corners((place + direction_of(2 * math.pi * chance[1]) * (9 + 22 * chance[2])) / HALF)
-    long = (3.0 + 4.5 * chance[3] * amount) / HALF * (1 << SHIFT)
-    axes = (int(long), int(long * (0.5 + 0.5 * chance[0])))
-    cv2.ellipse(mask, (int(x), int(y)), axes, 360 * chance[2], 0, 360, (150 + 90 * chance[0],), -1, cv2.LINE_AA, SHIFT)
+def _lumps(share: float, hair: Hair, generator: np.random.Generator) -> tuple[Pixels, int]:
+    """Return the opacity of waxy lumps at some roots, and how many there are."""
+    mask, count = np.zeros((HEIGHT, WIDTH), dtype=np.uint8), 0
+    for follicle, own in zip(hair.follicles, generator.spawn(len(hair.follicles)), strict=True):
+        first, opacity = own.random(2)
+        place = follicle.centre - 8.0 * direction_of(follicle.angle)
+        parts = own.normal(0, 5.0, (4, 2))
+        lengths, flats = own.uniform(*LUMP_LENGTH, 4), own.uniform(0.5, 0.9, 4)
+        if first >= share:
+            continue
+        count += 1
+        strength = 255.0 * LUMP_OPACITY * (0.6 + 0.4 * opacity) * min(1.0, 0.4 + (share - first) * 6.0)
+        for offset, length, flat in zip(parts, lengths, flats, strict=True):
+            axes = corners(np.array([length, length * flat])).tolist()
+            turn = math.degrees(follicle.angle)
+            cv2.ellipse(mask, corners(place + offset).tolist(), axes, turn, 0, 360, (strength,), -1, cv2.LINE_AA, SHIFT)
+            strength *= 0.9
+    return mask, count
 
 
-def wet_skin(lab: Field, severity: float, oil: Oil, generator: np.random.Generator) -> None:
-    """Let light into the oily skin: darker and more saturated under the film, and yellow all over."""
-    patches = smoothstep(soft_noise(generator, 110), -0.6, 1.2)
-    amount = np.float32(severity / 3.0)
-    film = cv2.GaussianBlur(oil.film, (0, 0), 2.5)
-    lab[..., 0] -= 6.5 * film + 2.0 * amount
-    lab[..., 1:] *= (1.0 + 0.14 * film)[..., None]
-    lab[..., 1] += 1.6 * film
-    lab[..., 2] += amount * (4.0 + 3.5 * patches) + 2.5 * film
+def _clumps(reach: float, glossy: float, hair: Hair, generator: np.random.Generator) -> tuple[Pixels, Pixels]:
+    """Return the opacity of what joins the hairs of a pore, and of the bright lines along them."""
+    clumps, gloss = (np.zeros((HEIGHT, WIDTH), dtype=np.uint8) for _ in range(2))
+    if not hair.shafts:
+        return clumps, gloss
+    streams = generator.spawn(len(hair.follicles))
+    roots = np.array([shaft.path[0] for shaft in hair.shafts])
+    for follicle, own in zip(hair.follicles, streams, strict=True):
+        wet = reach * float(own.uniform(0.5, 1.5))
+        for first, second in _neighbours(follicle, hair, roots):
+            joined = _joined(first, second, wet)
+            if joined > 1:
+                outline = np.concatenate([first.path[:joined], second.path[:joined][::-1]])
+                cv2.fillPoly(clumps, [corners(outline)], (255.0 * CLUMP_OPACITY,), cv2.LINE_AA, SHIFT)
+                middle = (first.path[1:joined] + second.path[1:joined]) / 2
+                opacity = 255.0 * glossy * float(own.uniform(*GLOSS_OPACITY))
+                width = int(own.choice(GLOSS_WIDTHS))
+                cv2.polylines(gloss, [corners(middle)], False, (opacity,), width, cv2.LINE_AA, SHIFT)
+    return clumps, gloss
 
 
-def draw_plugs(frame: Pixels, severity: float, hair: Hair, generator: np.random.Generator) -> None:
-    """Draw waxy yellow plugs in the pores of an oily scalp."""
-    share = at_severity(severity, PLUGS_SHARE)
-    for follicle in hair.follicles:
-        chance, size, squeeze = generator.random(3)
-        place = follicle.centre + generator.normal(0, 2.0, 2) - 3.0 * direction_of(follicle.angle)
-        if chance < share:
-            radius = (5.0 + 4.5 * size) * (0.75 + 0.25 * min(1.0, share - chance + 0.5))
-            flatness = 0.75 + 0.45 * squeeze
-            blend_spot(frame, place + 1.0, radius * 1.12, PLUG_SHADOW_COLOUR, 0.4, 0.5, flatness)
-            blend_spot(frame, place, radius, PLUG_COLOUR, 0.72, 0.55, flatness)
-            blend_spot(frame, place - radius * 0.22, radius * 0.55, PLUG_TOP_COLOUR, 0.6, 0.2, flatness)
+def _neighbours(follicle: Follicle, hair: Hair, roots: Points) -> Iterator[tuple[Shaft, Shaft]]:
+    """Yield the hairs of a pore that lie next to each other; `roots` of all hairs."""
+    away = roots - follicle.centre
+    rooted = np.flatnonzero((away**2).sum(axis=1) < ROOTED**2)
+    across = away[rooted] @ direction_of(follicle.angle + math.pi / 2)
+    yield from pairwise(hair.shafts[int(number)] for number in rooted[np.argsort(across, kind="stable")])
 
 
-def add_gloss(frame: Pixels, oil: Oil) -> Pixels:
-    """Draw the highlights over all that lies under them."""
-    if float(oil.gloss.max()) < 0.05:
-        return frame
-    alpha = cv2.resize(oil.gloss, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
-    return overlay(frame, GLOSS_COLOUR, np.asarray(alpha, dtype=np.float32))
+def _joined(first: Shaft, second: Shaft, reach: float) -> int:
+    """Return how many points of two hairs stick together, within `reach` px of the root."""
+    apart = np.linalg.norm(first.path - second.path, axis=1)
+    free = np.flatnonzero((apart > STICKING) | (first.along > reach))
+    return int(free[0]) if len(free) else len(first.path)
+
+
+def _clump_colour(hair: Hair) -> Colour:
+    colours = [shaft.colour for shaft in hair.shafts] or [(60.0, 60.0, 60.0)]
+    red, green, blue = np.median(np.array(colours), axis=0) * CLUMP_SHADE
+    return float(red), float(green), float(blue)

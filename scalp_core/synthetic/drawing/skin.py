@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 
 from scalp_core.synthetic.drawing.canvas import (
-    FROM_CENTRE,
+    COLUMNS,
     HALF,
     HEIGHT,
-    SHIFT,
+    ROWS,
     SOFT_HEIGHT,
     SOFT_WIDTH,
     WIDTH,
@@ -18,13 +18,15 @@ from scalp_core.synthetic.drawing.canvas import (
     Field,
     Pixels,
     Points,
+    blend,
     blend_spot,
-    corners,
     direction_of,
+    fill,
     noise,
     soft_noise,
+    window,
 )
-from scalp_core.synthetic.drawing.scene import Hair, Scene
+from scalp_core.synthetic.drawing.scene import Follicle, Hair, Scene
 
 # What blood in a vessel leaves of red, green and blue light: nearly all the red. (A fourth number for OpenCV.)
 THROUGH_BLOOD = (0.88, 0.60, 0.67, 1.0)
@@ -36,37 +38,73 @@ PLATEAU = 12.0  # px of half size from furrow to furrow
 PLATEAU_STRETCH = 1.45  # rhombs rather than honeycombs: that much longer along the skin lines
 FINE_PLATEAU = 6.5
 FURROW_WIDTH = 1.7  # px of half size
-RELIEF_CONTRAST = 0.020  # share of the lightness
-MOTTLE_CONTRAST = 0.008
-GRAIN_CONTRAST = 0.016
+RELIEF_CONTRAST = (0.0, 0.014)  # share of the lightness
+RELIEF_ASTRAY = 0.7  # radians between the skin lines and a right angle to the hair, deviation
+MOTTLE_CONTRAST = 0.004
+GRAIN_CONTRAST = 0.008
 
-TICKS = 850
-TICK_LENGTH = 1.2  # px, median
-TICK_STRENGTHS = (0.3, 0.45, 0.6, 0.8, 1.0)  # share of the way from skin to white
-TICK_SHARES = (0.40, 0.28, 0.18, 0.10, 0.04)
-LAMP_WHITE = np.array([250.0, 252.0, 252.0])
+# Variations of L*, a* and b* within a frame: the covariance of the part that is neither tilt nor middle, its deviation
+# from frame to frame (lognormal), px of its cells and their weights.
+SLOW_COVARIANCE = ((9.5, -1.2, -2.6), (-1.2, 3.6, 1.2), (-2.6, 1.2, 4.8))
+SLOW_STRENGTH = 0.3
+SLOW_CELLS, SLOW_SHARES = (230.0, 110.0), (0.8, 0.6)
+MIDDLE_LIGHTNESS, MIDDLE_A, MIDDLE_B = 4.0, (0.0, 9.0), (5.0, 2.6)  # from the middle to the corners
+TILT, TILT_COLOUR = (1.0, 8.0), (2.0, 2.5)  # over half of the frame, in L*; in a* and b*
+# Finer mottling: L*, a* and b* by px of its cells.
+BLOTCHES = {34.0: (0.6, 0.5, 1.5), 14.0: (0.35, 0.25, 1.4), 8.0: (0.2, 0.2, 1.1)}
+
 # Lighter or darker than the skin in red, green and blue.
 PORE_SHADOW = (-26.0, -32.0, -38.0)
 PORE_COLLAR = (26.0, 25.0, 24.0)
+COLLAR_COLOUR = (226.0, 244.0, 254.0)
+COLLAR_OPACITY = 0.8
+COLLAR_RADIUS = (9.0, 20.0)  # px
+COLLAR_REACH = (1.2, 3.8)  # radians about the pore
+COLLAR_THICKNESS = 0.35  # of the radius, in the middle of the crescent
+COLLAR_POINTS = 12
 PORE_RIM = (54.0, 55.0, 55.0)
 DIMPLE = (-18.0, -27.0, -46.0)
 HOLE = (-80.0, -84.0, -86.0)
-# Skin lines cross at this angle to either side of their main direction, radians.
-LINE_CROSSING = 0.5
 
 
 def soft_skin(scene: Scene, generator: np.random.Generator) -> Field:
     """Return the colour of the healthy skin without detail: (120, 160, 3) float L*a*b*, enlarged later."""
     lab = np.empty((SOFT_HEIGHT, SOFT_WIDTH, 3), dtype=np.float32)
-    shade = 0.8 * soft_noise(generator, 280) + 0.3 * soft_noise(generator, 110)
-    warmth = 0.55 - FROM_CENTRE**2 * generator.uniform(0.55, 1.0) + 0.35 * soft_noise(generator, 200)
-    vignette = scene.camera.vignette * np.clip(FROM_CENTRE - 0.4, 0, None) ** 2
+    lab[...] = (scene.cast.lightness, scene.cast.a, scene.cast.b)
+    lab += _slow_field(generator)
+    lab += _pressed_middle(generator)
+    angle, slope = generator.uniform(0, 2 * math.pi), generator.uniform(*TILT)
+    x, y = direction_of(angle)
+    across = COLUMNS * np.float32(2 * x / SOFT_WIDTH) + ROWS * np.float32(2 * y / SOFT_HEIGHT) - np.float32(x + y)
+    lab += across[..., None] * (np.array([slope, *generator.normal(0.0, TILT_COLOUR, 2)], dtype=np.float32))
     # Blood and pigment shine through unevenly: blotches of hue without an edge, hardly lighter or darker.
-    blotches = soft_noise(generator, 34)
-    lab[..., 0] = scene.cast.lightness + generator.normal(0, 1.0) + 2.4 * shade - vignette - 0.5 * blotches
-    lab[..., 1] = scene.cast.a + generator.normal(0, 0.9) + 1.9 * warmth + 0.65 * blotches
-    lab[..., 2] = scene.cast.b + generator.normal(0, 0.9) + 2.6 * warmth + 0.5 * soft_noise(generator, 50)
+    for size, (lightness, a, b) in BLOTCHES.items():
+        hue, blue = soft_noise(generator, size), soft_noise(generator, size)
+        lab[..., 0] += np.float32(-0.9 * lightness) * blue + np.float32(0.4 * lightness) * soft_noise(generator, size)
+        lab[..., 1] += np.float32(a) * hue
+        lab[..., 2] += np.float32(b) * (np.float32(0.25) * hue + np.float32(0.97) * blue)
     return lab
+
+
+def _slow_field(generator: np.random.Generator) -> Field:
+    """Return slow variations of L*, a* and b* that go together as in real frames, stronger in some frames."""
+    strength = math.exp(SLOW_STRENGTH * generator.standard_normal())
+    fields = [
+        SLOW_SHARES[0] * soft_noise(generator, SLOW_CELLS[0]) + SLOW_SHARES[1] * soft_noise(generator, SLOW_CELLS[1])
+        for _ in range(3)
+    ]
+    mixing = np.linalg.cholesky(np.array(SLOW_COVARIANCE)) * strength
+    return np.asarray(cv2.transform(cv2.merge(fields), mixing.astype(np.float32)), dtype=np.float32)
+
+
+def _pressed_middle(generator: np.random.Generator) -> Field:
+    """Return the warm middle, where the probe presses the skin, as L*, a* and b*; it may lie off the centre."""
+    lightness = generator.normal(0.0, MIDDLE_LIGHTNESS)
+    a, b = generator.uniform(*MIDDLE_A), generator.normal(*MIDDLE_B)
+    x, y = generator.normal(0.0, 0.18, 2)
+    away = np.hypot(COLUMNS / SOFT_WIDTH * 2 - 1 - x, ROWS / SOFT_HEIGHT * 2 - 1 - y).astype(np.float32)
+    profile = np.float32(0.45) - np.minimum(away, np.float32(1.3)) ** 1.5
+    return np.asarray(profile[..., None] * np.array([lightness, a, b], dtype=np.float32), dtype=np.float32)
 
 
 def skin_surface(lab: Field, vessels: Field | None, direction: float, generator: np.random.Generator) -> Pixels:
@@ -74,7 +112,8 @@ def skin_surface(lab: Field, vessels: Field | None, direction: float, generator:
     width, height = WIDTH // HALF, HEIGHT // HALF
     rgb = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB) * np.float32(255.0)
     colours = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR)
-    texture = _relief(direction, generator) * np.float32(RELIEF_CONTRAST) + np.float32(1.0)
+    turned, contrast = direction + generator.normal(0.0, RELIEF_ASTRAY), generator.uniform(*RELIEF_CONTRAST)
+    texture = _relief(turned, generator) * np.float32(contrast) + np.float32(1.0)
     texture += noise(generator, 5, width, height) * np.float32(MOTTLE_CONTRAST)
     texture += noise(generator, 1.7, width, height) * np.float32(GRAIN_CONTRAST)
     small = cv2.convertScaleAbs(cv2.multiply(colours, cv2.merge([texture] * 3)))
@@ -129,42 +168,35 @@ def _plateaus(spacing: float, generator: np.random.Generator) -> Field:
     return np.asarray(1.0 - np.exp(-((second - nearest) * np.float32(spacing / FURROW_WIDTH) / 2)), dtype=np.float32)
 
 
-def draw_ticks(frame: Pixels, direction: float, generator: np.random.Generator) -> None:
-    """Draw the many tiny white reflections of the skin's relief, along the skin lines, in swarms."""
-    skin = _skin_colour(frame)
-    middles = _swarms(int(TICKS * generator.uniform(0.5, 1.4)), generator)
-    amount = len(middles)
-    side = np.where(generator.random(amount) < 0.5, LINE_CROSSING, -LINE_CROSSING)
-    angles = direction + math.pi / 2 + side + 0.35 * generator.standard_normal(amount)
-    lengths = TICK_LENGTH * np.exp(0.6 * generator.standard_normal((amount, 1)))
-    halves = np.stack([np.cos(angles), np.sin(angles)], axis=1) * lengths / 2
-    ends = corners(np.stack([middles - halves, middles + halves], axis=1))
-    brightness = generator.choice(len(TICK_STRENGTHS), amount, p=TICK_SHARES)
-    for place, strength in enumerate(TICK_STRENGTHS):
-        colour = tuple(float(channel) for channel in skin + (LAMP_WHITE - skin) * strength)
-        cv2.polylines(frame, list(ends[brightness == place]), False, colour, 1, cv2.LINE_AA, SHIFT)
-
-
-def _swarms(amount: int, generator: np.random.Generator) -> Points:
-    """Return random places, far more of them where the skin happens to lie towards the lamp."""
-    places = generator.uniform((0, 0), (WIDTH, HEIGHT), (4 * amount, 2))
-    towards = soft_noise(generator, 70)[(places[:, 1] // 4).astype(int), (places[:, 0] // 4).astype(int)]
-    chance = np.exp(0.85 * towards)
-    return np.asarray(places[generator.random(len(places)) < chance * amount / chance.sum()])
-
-
 def draw_pores(frame: Pixels, hair: Hair, generator: np.random.Generator) -> None:
     """Draw a translucent collar about every follicle; an empty one shows a yellowish, shadowed dimple."""
     skin = _skin_colour(frame)
-    shadow, collar, rim = (_tinted(skin, shift) for shift in (PORE_SHADOW, PORE_COLLAR, PORE_RIM))
+    shadow, collar = (_tinted(skin, shift) for shift in (PORE_SHADOW, PORE_COLLAR))
     for follicle in hair.follicles:
         radius, squeeze = generator.uniform(7.0, 11.0), generator.uniform(0.75, 1.0)
-        behind = follicle.centre - direction_of(follicle.angle) * radius * 0.45
         blend_spot(frame, follicle.centre, radius * 1.6, shadow, 0.16, 0.1, squeeze)
-        blend_spot(frame, follicle.centre, radius, collar, 0.36, 0.5, squeeze)
-        blend_spot(frame, behind, radius * 0.42, rim, 0.3, 0.2, squeeze)
+        blend_spot(frame, follicle.centre, radius, collar, 0.3, 0.5, squeeze)
+        _draw_collar(frame, follicle, generator)
         if follicle.empty:
             _draw_dimple(frame, follicle.centre, radius, squeeze)
+
+
+def _draw_collar(frame: Pixels, follicle: Follicle, generator: np.random.Generator) -> None:
+    """Draw the ragged white crescent on one side of a pore, where the skin sticks to the hair."""
+    radius, reach = generator.uniform(*COLLAR_RADIUS), generator.uniform(*COLLAR_REACH)
+    middle = follicle.angle + math.pi + generator.normal(0.0, 0.9)
+    angles = middle + reach * np.linspace(-0.5, 0.5, COLLAR_POINTS)
+    thick = COLLAR_THICKNESS * radius * np.sin(np.linspace(0.0, math.pi, COLLAR_POINTS))
+    out = radius * generator.uniform(0.85, 1.2, COLLAR_POINTS)
+    within = np.maximum(out - thick * generator.uniform(0.3, 1.6, COLLAR_POINTS), 1.0)
+    around = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    outline = np.concatenate([around * out[:, None], (around * within[:, None])[::-1]])
+    rows, columns, _, _ = window(follicle.centre, radius * 1.3 + 2.0, WIDTH, HEIGHT)
+    patch = frame[rows, columns]
+    mask = np.zeros(patch.shape[:2], dtype=np.uint8)
+    if patch.size:
+        fill(mask, outline + follicle.centre - (columns.start, rows.start), (255 * follicle.collar * COLLAR_OPACITY,))
+        blend(patch, COLLAR_COLOUR, cv2.GaussianBlur(mask, (5, 5), 1.0).astype(np.float32) / np.float32(255.0))
 
 
 def _draw_dimple(frame: Pixels, centre: Points, radius: float, squeeze: float) -> None:
