@@ -194,7 +194,7 @@ def _follow(key: str, widget: str, value: object) -> bool:
 
 
 def choose_dataset(say: Say) -> Dataset | None:
-    """Offer the datasets and return that of `?data=`, with a chip where it is synthetic and an error where its split leaks.
+    """Offer the datasets and return that of `?data=`; a chip says that it is synthetic, an error that its split leaks.
 
     Returns:
         None where there is no dataset at all.
