@@ -173,7 +173,15 @@ def _cell_content(
     names = {"truth": say.of(Severity(truth).text), "predicted": say.of(Severity(predicted).text)}
     if np.isnan(shares[at]):
         description = say.text("matrices_cell_empty", **names)
-        return {"text": "–", "count": "", "color": "", "ink": "", "mark": "", "description": description, "kind": "empty"}
+        return {
+            "text": "–",
+            "count": "",
+            "color": "",
+            "ink": "",
+            "mark": "",
+            "description": description,
+            "kind": "empty",
+        }
     count, text, color = _count(counts[at]), _per_cent(shares[at]), blend(MATRIX_COLORS, shares[at])
     description = say.text("matrices_cell", **names, count=count, share=f"{shares[at]:.0%}")
     if base_shares is not None:
