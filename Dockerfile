@@ -28,7 +28,7 @@ RUN python -m venv --without-pip /opt/venv \
     && find "$installed/torch/bin" -mindepth 1 ! -name torch_shm_manager -delete
 
 
-# What the first start would otherwise have to make: the demonstration dataset and the models' exports.
+# What the first start would otherwise have to make: the demonstration dataset. Its folder lies among the runs.
 FROM packages AS content
 
 ENV PATH=/opt/venv/bin:$PATH \
@@ -40,7 +40,6 @@ COPY scalp_core scalp_core
 COPY training training
 RUN python -m training.prepare demo
 COPY artifacts artifacts
-RUN python -m training.export
 
 
 FROM python:3.11-slim-bookworm

@@ -14,14 +14,13 @@ COMPILE := $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null || true
 
 .PHONY: run test lint prepare clean
 
-# The server draws the demonstration pictures itself, beside serving, and exports what is not exported.
+# The server draws the demonstration pictures itself, beside serving.
 run: .venv/installed
 	PORT=$(PORT) HOST=$(HOST) $(BIN)/python serve.py
 
-# The same in the foreground. Both return at once when there is nothing left to do.
+# The same in the foreground. Returns at once when there is nothing left to do.
 prepare: .venv/installed
 	$(BIN)/python -m training.prepare demo
-	$(BIN)/python -m training.export --answering
 
 test: .venv/installed-tests
 	$(BIN)/python -m pytest $(ARGS)

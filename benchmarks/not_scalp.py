@@ -1,16 +1,18 @@
-"""Share of pictures of no scalp that the gate flags: `python -m benchmarks.not_scalp [RUN …] [--sheet FILE]`.
+"""Shares of scalps and of other pictures that the gate refuses or marks: `python -m benchmarks.not_scalp [RUN …]`.
 
-Renders pictures of many kinds (benchmarks/not_scalp_drawing.py), as they are and in the colours of a scalp, passes them
-and the dataset's own through the gate of each run, and prints a Markdown table. All of it is SYNTHETIC: nothing is
-known of real pictures.
+Renders pictures of many kinds (benchmarks/not_scalp_drawing.py), as they are and in the colours of a scalp, passes
+them, crops of photographs (benchmarks/photographs.py) and the dataset's own through the gate of each run, and prints
+Markdown tables: by kind, and the dataset's by condition and grade. The scalps are SYNTHETIC: nothing is known of real
+ones.
 """
 
 import argparse
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,22 +21,27 @@ import pandas as pd
 from tqdm import tqdm
 
 from benchmarks.not_scalp_drawing import KINDS, draw, drawing_of, encoded, in_colours_of, opened
+from benchmarks.photographs import crops, photographs
 from scalp_core import images
 from scalp_core.data.dataset import Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.files import write_atomic
-from scalp_core.inference import input_gate, session
+from scalp_core.inference import input_gate
 from scalp_core.inference.gate_fit import fitting_data, sample_rows
+from scalp_core.inference.gate_variation import vary
 from scalp_core.inference.input_gate import Gate
+from scalp_core.labels import CONDITIONS, GRADES
 from scalp_core.parallel import parallel_map
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_run, finished_runs
 
 Pixels = npt.NDArray[np.uint8]
 
-OWN = ("calib", "test")
+OWN = ("calib", "valid", "test")
+JUDGED = ("valid", "test")  # the gate was fitted on none of them
+PHOTOGRAPHS = "photographs"  # real ones, of packages
 IN_SCALP_COLOURS = "in the colours of a scalp"
-CHUNK = 32  # pictures passed through a network at once
+CROPS = 9  # of each photograph
 COLOURS_APART = 7  # training pictures from one whose colours are taken to the next
 
 Change = Callable[[Pixels], Pixels]
@@ -79,6 +86,10 @@ def _coarsely_kept(pixels: Pixels) -> Pixels:
     return opened(encoded(pixels, 40))
 
 
+def _seen_by_another_camera(pixels: Pixels) -> Pixels:
+    return vary(pixels, np.random.default_rng(zlib.crc32(pixels.tobytes())))
+
+
 def _upright(pixels: Pixels) -> Pixels:
     return np.ascontiguousarray(np.rot90(pixels))
 
@@ -89,6 +100,7 @@ SEEN_OTHERWISE: Mapping[str, Change] = {
     "scalps from nearer, × 1.5": _zoomed,
     "scalps in a warmer light": _warmer,
     "scalps at JPEG quality 40": _coarsely_kept,
+    "scalps of another camera": _seen_by_another_camera,
 }
 CHANGED = {**SEEN_OTHERWISE, **SPOILT}
 
@@ -107,7 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         gates = _gates([find_run(name) for name in options.runs] or finished_runs())
-        print(markdown(measure(gates, fitting_data(next(iter(gates))), options.pictures, options.seed)))
+        measured = measure(gates, fitting_data(next(iter(gates))), options.pictures, options.seed)
+        print(markdown(measured), markdown_of_grades(measured), sep="\n\n")
     except ScalpError as error:
         print(error, file=sys.stderr)
         return 2
@@ -120,8 +133,8 @@ def _gates(runs: Iterable[Run]) -> dict[Run, Gate]:
     if not gates:
         raise ScalpError(
             "no_gate",
-            "No finished run has a quality check. Fit one: python -m training.calibrate RUN.",
-            "품질 검사 기준이 있는 완료된 실행이 없어요. python -m training.calibrate RUN으로 만드세요.",
+            "No finished run has a quality check. Fit one: python -m training.gate RUN.",
+            "품질 검사 기준이 있는 완료된 실행이 없어요. python -m training.gate RUN으로 만드세요.",
         )
     return gates
 
@@ -129,71 +142,106 @@ def _gates(runs: Iterable[Run]) -> dict[Run, Gate]:
 # ---- measuring ----
 
 
+class Shown(NamedTuple):
+    """A picture of a kind, and its grades where it is one of the dataset's own."""
+
+    kind: str
+    data: bytes
+    grades: Sequence[float] = ()
+
+
 def measure(gates: Mapping[Run, Gate], dataset: Dataset, pictures: int, seed: int = 0) -> pd.DataFrame:
-    """Return a row a picture and run: kind, run, flagged as no scalp, flagged for any reason.
+    """Return a row a picture and run: kind, run, refused as no scalp, refused for any reason, marked as unusual, and
+    value_1 … value_6 of the dataset's own.
 
     Args:
-        dataset: whose calibration and test pictures are the scalps.
+        dataset: whose calibration, validation and test pictures are the scalps.
         pictures: rendered of each kind, and changed in each way.
     """
     rows: list[dict[str, object]] = []
-    left = iter(tqdm(_pictures(dataset, pictures, seed), total=_total(dataset, pictures), desc="pictures"))
-    while chunk := list(islice(left, CHUNK)):
+    for shown in tqdm(_pictures(dataset, pictures, seed), total=_total(dataset, pictures), desc="pictures"):
+        grades = dict(zip(CONDITIONS, shown.grades, strict=False))
         for run, gate in gates.items():
-            seen = [images.decode(data, run.preprocessing.least) for _, data in chunk]
-            small = np.stack([images.resize(picture.pixels, run.preprocessing) for picture in seen])
-            for (kind, _), picture, features in zip(chunk, seen, session.outputs(run, small).features, strict=True):
-                codes = {reason.code for reason in gate.check(picture, features)}
-                rows.append({"kind": kind, "run": run.id, "not_a_scalp": "not_a_scalp" in codes, "any": bool(codes)})
+            reasons = gate.check(images.decode(shown.data, run.preprocessing.least))
+            codes = {reason.code for reason in reasons}
+            verdict = {name: name in codes for name in ("not_a_scalp", "unusual")}
+            refused = any(reason.refuses for reason in reasons)
+            rows.append({"kind": shown.kind, "run": run.id, **verdict, "any": refused, **grades})
     return pd.DataFrame(rows)
 
 
 def _total(dataset: Dataset, pictures: int) -> int:
     own = sum(len(sample_rows(dataset, part)) for part in OWN)
-    return own + min(pictures, len(sample_rows(dataset, "test"))) * len(CHANGED) + 2 * pictures * len(KINDS)
+    others = len(KINDS) * pictures + CROPS * len(photographs())
+    return own + min(pictures, len(sample_rows(dataset, "test"))) * len(CHANGED) + 2 * others
 
 
-def _pictures(dataset: Dataset, pictures: int, seed: int) -> Iterator[tuple[str, bytes]]:
-    """Yield kind and file of each: first those of the dataset, then changed ones, then those of no scalp."""
-    ids = dataset.column("id")
+def _pictures(dataset: Dataset, pictures: int, seed: int) -> Iterator[Shown]:
+    """Yield those of the dataset, then changed ones, then those of no scalp."""
+    ids, grades = dataset.column("id"), dataset.grades(CONDITIONS)
     for part in OWN:
-        yield from ((f"scalps, {part} part", dataset.read(str(ids.iloc[row]))) for row in sample_rows(dataset, part))
+        for row in sample_rows(dataset, part):
+            yield Shown(f"scalps, {part} part", dataset.read(str(ids.iloc[row])), grades[row].tolist())
     tested, trained = sample_rows(dataset, "test"), sample_rows(dataset, "train")
     for number in np.linspace(0, len(tested) - 1, min(pictures, len(tested))).astype(int):
         pixels = opened(dataset.read(str(ids.iloc[tested[number]])))
-        yield from ((name, encoded(change(pixels), 90)) for name, change in CHANGED.items())
-    wanted = [(kind, seed + number) for kind in KINDS for number in range(pictures)]
-    for kind, number, data in parallel_map(drawing_of, wanted):
-        yield kind, data
+        yield from (Shown(name, encoded(change(pixels), 90)) for name, change in CHANGED.items())
+    for kind, number, data in _no_scalps(pictures, seed):
+        yield Shown(kind, data)
         like = dataset.read(str(ids.iloc[trained[COLOURS_APART * number % len(trained)]]))
-        yield f"{kind}, {IN_SCALP_COLOURS}", in_colours_of(data, like)
+        yield Shown(f"{kind}, {IN_SCALP_COLOURS}", in_colours_of(data, like))
+
+
+def _no_scalps(pictures: int, seed: int) -> Iterator[tuple[str, int, bytes]]:
+    """Yield kind, number and file of each picture of no scalp."""
+    yield from parallel_map(drawing_of, [(kind, seed + number) for kind in KINDS for number in range(pictures)])
+    for place, pixels in enumerate(photographs().values()):
+        for number, data in enumerate(crops(pixels, CROPS, seed)):
+            yield PHOTOGRAPHS, CROPS * place + number, data
 
 
 # ---- reporting ----
 
 
 def markdown(measured: pd.DataFrame) -> str:
-    """Format percents flagged as no scalp, and for any reason: a row a kind, a column a run."""
-    shares = measured.groupby(["kind", "run"], sort=False)[["not_a_scalp", "any"]].mean() * 100
+    """Format percents refused as no scalp, refused for any reason, and marked: a row a kind, a column a run."""
+    verdicts = ["not_a_scalp", "any", "unusual"]
+    shares = measured.groupby(["kind", "run"], sort=False)[verdicts].mean() * 100
     pictures = measured[measured["run"] == measured["run"].iloc[0]].groupby("kind", sort=False).size()
     runs = list(dict.fromkeys(measured["run"]))
-    lines = [f"| SYNTHETIC pictures | n | {' | '.join(runs)} |", f"|---|---{'|---' * len(runs)}|"]
+    lines = [f"| SYNTHETIC scalps | n | {' | '.join(runs)} |", f"|---|---{'|---' * len(runs)}|"]
     for kind in _ordered(pictures.index):
-        cells = (
-            f"{shares_of['not_a_scalp']:.0f} / {shares_of['any']:.0f}"
-            for shares_of in (shares.loc[(kind, run)] for run in runs)
-        )
+        cells = (" / ".join(f"{share:.0f}" for share in shares.loc[(kind, run)]) for run in runs)
         lines.append(f"| {kind.replace('_', ' ')} | {pictures[kind]} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
+def markdown_of_grades(measured: pd.DataFrame) -> str:
+    """Format percents refused for any reason of each condition and grade on validation and test, the worst run's, the
+    worst first.
+    """
+    judged = measured[measured["kind"].isin([f"scalps, {part} part" for part in JUDGED])]
+    rows = []
+    for condition in CONDITIONS:
+        for grade in GRADES:
+            pictures = judged[judged[condition] == int(grade)]
+            if len(pictures):
+                shares = 100 * pictures.groupby("run")[["any", "unusual"]].mean()
+                count = len(pictures) // pictures["run"].nunique()
+                rows.append((*shares.max(), f"{condition.text.en} {int(grade)}", count))
+    rows.sort(key=lambda row: (-row[0], -row[1]))
+    lines = ["| SYNTHETIC scalps, validation and test | n | refused | unusual |", "|---|---|---|---|"]
+    return "\n".join([*lines, *(f"| {name} | {n} | {any_:.1f} | {unusual:.1f} |" for any_, unusual, name, n in rows)])
+
+
 def _ordered(kinds: Iterable[str]) -> list[str]:
     """Sort kinds: scalps, changed ones, each kind as rendered, each in the colours of a scalp."""
+    kinds_of_no_scalp = (*KINDS, PHOTOGRAPHS)
     order = [
         *(f"scalps, {part} part" for part in OWN),
         *CHANGED,
-        *KINDS,
-        *(f"{kind}, {IN_SCALP_COLOURS}" for kind in KINDS),
+        *kinds_of_no_scalp,
+        *(f"{kind}, {IN_SCALP_COLOURS}" for kind in kinds_of_no_scalp),
     ]
     return sorted(kinds, key=order.index)
 

@@ -14,8 +14,9 @@ import numpy.typing as npt
 from scalp_core.labels import CONDITIONS
 from scalp_core.synthetic.drawing.camera import photograph
 from scalp_core.synthetic.drawing.erythema import redden, vessel_mask
-from scalp_core.synthetic.drawing.scene import CASTS, Camera, Scene
-from scalp_core.synthetic.drawing.skin import draw_ticks, skin_surface, soft_skin
+from scalp_core.synthetic.drawing.glints import draw_glints
+from scalp_core.synthetic.drawing.scene import CASTS, Camera, Hair, Scene
+from scalp_core.synthetic.drawing.skin import skin_surface, soft_skin
 
 Pixels = npt.NDArray[np.uint8]
 Field = npt.NDArray[np.float32]
@@ -481,7 +482,7 @@ def bare_skin(chance: Chance) -> Pixels:
     lab = soft_skin(scene, chance)
     redden(lab, red, chance)
     frame = skin_surface(lab, vessel_mask(red, chance), scene.direction, chance)
-    draw_ticks(frame, scene.direction, chance)
+    frame = draw_glints(frame, scene.direction, Hair((), ()), chance)
     return photograph(frame, scene, chance)
 
 

@@ -150,7 +150,7 @@ def write_run(artifacts: Path, architecture: str, size: int, contents: Sequence[
     run.write_manifest({"parameters": parameters, "operations": _operations(network, preprocessing)})
     worker.export(run)
     pictures = np.stack([images.resize(images.decode(content).pixels, preprocessing) for content in contents])
-    optimize.write_int8(run.export_path, pictures, run.int8_path)
+    optimize.write_int8(run, pictures, run.int8_path)
     return run
 
 

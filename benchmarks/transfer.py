@@ -6,6 +6,7 @@ break.
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -39,7 +40,9 @@ def run(options: argparse.Namespace) -> None:
     print(_heading(runs) + "\n")
     print(markdown_table(_cells(rows, runs[0].recipe)))
     if options.json:
-        write_json(options.json, {"benchmark": "transfer", "synthetic": _synthetic(runs), "rows": rows})
+        write_json(
+            options.json, {"benchmark": "transfer", "synthetic": _synthetic(runs), "rows": list(map(_defined, rows))}
+        )
 
 
 def recipes(options: argparse.Namespace) -> dict[str, Recipe]:
@@ -63,7 +66,8 @@ def transferred(run: Run, dataset: Dataset) -> dict[str, Any]:
     """Let a finished run grade the test split of a dataset, by its most probable grades.
 
     Returns:
-        `run`, `tested` (name of the dataset), `pictures`, quadratic weighted kappa by condition, and `mean`.
+        `run`, `tested` (name of the dataset), `pictures`, quadratic weighted kappa by condition, NaN where it is
+        undefined, and `mean` of those that are defined.
     """
     network = load_network(run)
     recipe = replace(run.recipe, ema=0.0)  # these weights are judged, not an average
@@ -74,6 +78,11 @@ def transferred(run: Run, dataset: Dataset) -> dict[str, Any]:
     kappas: Mapping[str, float] = report["quadratic_weighted_kappa"].to_dict()
     mean = float(pd.Series(kappas).mean())
     return {"run": run.id, "tested": dataset.name, "pictures": len(loop.parts[PART]), **kappas, "mean": mean}
+
+
+def _defined(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row for JSON, which has no NaN: kappa is undefined where all grades are alike."""
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
 
 
 def _heading(runs: Iterable[Run]) -> str:

@@ -140,10 +140,8 @@ def gate_of(run: Run) -> object:
     gate = input_gate.read(run.gate_path, run.manifest["files"]["model.safetensors"])
     if gate is None:
         raise ScalpError("no_gate", "The pictures are not checked.", "사진을 검사하지 않아요.")
-    gaussians = [
-        [digest(value) for value in vars(gaussian).values()] for gaussian in (gate.features, gate.texture_features)
-    ]
-    return gate.limits, gaussians, sorted(gate.facts.items())
+    distance = [digest(value) for value in vars(gate.distance).values()]
+    return gate.limits, distance, sorted(gate.facts.items())
 
 
 def damaged_pins() -> list[ScalpError]:
@@ -186,7 +184,7 @@ def kinds(trained: Trained, folders: Folders) -> Iterator[tuple[str, Kind]]:
     rotten.change_operating_point(lambda point: with_decision(point, condition, by_hand, "A person", "more recall"))
     rotten.write_serving(Serving(reduced=True), {})
     rotten.write_milliseconds(12.5)
-    write_sharpness_gate(rotten, 256, 0.0)
+    write_sharpness_gate(rotten, 0.0)
     promote(condition, rotten, "to be seen")
     promote(other, Run(artifacts / "own"), "to be seen")
     waiting = create_run(replace(RECIPE, data="tiny", epochs=2, lr=0.002), "waiting")

@@ -137,9 +137,7 @@ def test_image_leaves_out_secrets_and_data() -> None:
         "artifacts/champions.json",
         "artifacts/runner.log",
         "artifacts/efficientnet_b0-20260101-000000-abcd/model.safetensors",
-        "artifacts/demo-vit_tiny/model.onnx",
         "artifacts/demo-vit_tiny/model-int8.onnx",
-        "artifacts/demo-vit_tiny/export.json",
         "artifacts/demo-vit_tiny/.lock",
         "scalp_core/__pycache__/runs.cpython-311.pyc",
         "README.md",
@@ -149,7 +147,7 @@ def test_image_leaves_out_secrets_and_data() -> None:
 
 def test_image_takes_in_shipped_runs() -> None:
     runs = ("demo-efficientnet_b0", "demo-vit_tiny")
-    files = ("recipe.json", "history.jsonl", "model.safetensors", "preprocessing.json")
+    files = ("recipe.json", "history.jsonl", "model.safetensors", "preprocessing.json", "model.onnx", "export.json")
     assert [path for path in (f"artifacts/{run}/{file}" for run in runs for file in files) if ignored(path)] == []
 
 

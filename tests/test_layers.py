@@ -42,7 +42,10 @@ RESERVED = {
         *("scalp_core/data/near_duplicates.py", "scalp_core/data/splits.py", "scalp_core/metrics/"),
         "scalp_core/synthetic/realism.py",
     ),
-    "sklearn": ("scalp_core/inference/", "scalp_core/synthetic/realism.py", "benchmarks/comparison.py"),
+    "sklearn": (
+        *("scalp_core/inference/", "scalp_core/synthetic/realism.py", "scalp_core/synthetic/oracle.py"),
+        "benchmarks/comparison.py",
+    ),
     "timm": ("scalp_core/learning/backbones.py",),
     "torchvision": ("scalp_core/learning/backbones.py",),
     "argparse": ("training/", "benchmarks/", "scalp_core/rest/__main__.py"),  # commands

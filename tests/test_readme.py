@@ -371,8 +371,9 @@ def test_result_tables_are_what_the_report_says(tables: list[list[str]]) -> None
 
 SHIPPED = (
     *("recipe.json", "history.jsonl", "model.safetensors", "preprocessing.json", "predictions.parquet"),
-    "manifest.json",
+    *("manifest.json", "model.onnx", "export.json", "gate.safetensors", "operating_point.json"),
 )
+LARGEST_EXPORT = 300_000  # bytes: each new set of shipped runs enters the history with its exports
 
 
 def test_shipped_runs_are_those_of_the_sweep() -> None:
@@ -382,6 +383,8 @@ def test_shipped_runs_are_those_of_the_sweep() -> None:
     for name, recipe in demo.RECIPES.items():
         assert shipped[name].recipe == recipe
         assert shipped[name].manifest["stored_precision"] == "float16"
+        assert shipped[name].exported, "a first start would have to make its export"
+        assert shipped[name].export_path.stat().st_size < LARGEST_EXPORT
     travelling = [ROOT / "artifacts" / name / file for name in demo.RECIPES for file in SHIPPED]
     assert sum(path.stat().st_size for path in travelling) < 75e6
 

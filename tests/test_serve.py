@@ -10,12 +10,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2 as httpx
 import pytest
 from conftest import ROOT, Folders, Trained, processes, until
+from support.core_processes import drawers, runners
 
 from scalp_core.data.dataset import Dataset
 from scalp_core.data.thumbnails import address, thumbnail
@@ -181,7 +182,7 @@ def test_start_resumes_the_queue_and_stop_keeps_it(folders: Folders, tiny: Datas
     assert "Traceback" not in (tmp_path / "log.txt").read_text()
     assert is_locked(runner)
 
-    for process_id in (*_runners(folders.artifacts), *processes("scalp_core", "train", str(run.folder))):
+    for process_id in (*runners(folders.artifacts), *processes("scalp_core", "train", str(run.folder))):
         os.kill(process_id, signal.SIGKILL)
     until(lambda: not run.locked and not is_locked(runner))
     reached = len(run.history)
@@ -207,29 +208,15 @@ def test_demonstration_is_drawn_beside_serving(folders: Folders, tmp_path: Path)
     with serving(tmp_path / "second.txt", environment=environment):
         until(lambda: is_locked(folders.data / ".demo.lock"))
         before = pictures()
-        for process_id in _processes_of("SCALP_DATA", folders.data, "draw"):
+        for process_id in drawers(folders.data):
             os.kill(process_id, signal.SIGKILL)
         assert not index.exists()
     with serving(tmp_path / "third.txt", environment=environment):
         until(index.exists)
-    until(lambda: not _processes_of("SCALP_DATA", folders.data, "draw"))
+    until(lambda: not drawers(folders.data))
     assert len(pictures()) == 96
     assert before.items() <= pictures().items()
     assert "Traceback" not in "".join((tmp_path / f"{name}.txt").read_text() for name in ("first", "second", "third"))
-
-
-def _runners(artifacts: Path) -> list[int]:
-    return _processes_of("SCALP_ARTIFACTS", artifacts, "worker")
-
-
-def _processes_of(variable: str, folder: Path, task: str) -> list[int]:
-    """Processes of a task of the core that work in this folder."""
-    setting, collected = f"{variable}={folder}".encode(), []
-    for process_id in processes("scalp_core", task):
-        with suppress(OSError):  # it has just ended
-            if setting in Path(f"/proc/{process_id}/environ").read_bytes().split(b"\0"):
-                collected.append(process_id)
-    return collected
 
 
 @pytest.mark.parametrize("port", ["abc", "８５０１"])

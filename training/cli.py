@@ -24,6 +24,7 @@ COMMANDS = {
     "fidelity": ("training.fidelity", "distance of rendered frames from real pictures"),
     "contact-sheets": ("training.contact_sheets", "rendered frames side by side"),
     "pointing": ("training.pointing", "where evidence points, against the drawn cues and Grad-CAM"),
+    "oracle": ("training.oracle", "agreement that rendered pictures allow beside the ceiling"),
     "masks": ("training.masks", "where the cues of rendered pictures lie"),
     "benchmark": ("benchmarks.commands", "measure time and memory"),
 }

@@ -5,7 +5,7 @@ Needed for runs of an earlier version, whose gates are not read any more, and af
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from scalp_core.errors import ScalpError
 from scalp_core.inference import gate_fit
@@ -21,18 +21,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.gate", description=__doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="finished runs")
     options = parser.parse_args(arguments)
-    fitted = [fit_gate(run) for run in [find_finished(name) for name in options.runs]]
+    refit = gate_fit.refitter()
+    fitted = [fit_gate(run, refit) for run in [find_finished(name) for name in options.runs]]
     return 0 if all(fitted) else 1
 
 
-def fit_gate(run: Run) -> bool:
+def fit_gate(run: Run, refit: Callable[[Run], Gate] = gate_fit.refit) -> bool:
     """Fit the gate of a run and print its limits; print why, and return False, where its pictures do not allow it.
+
+    Args:
+        refit: `gate_fit.refitter` for several runs.
 
     Raises:
         ScalpError: `not_writable`.
     """
     try:
-        gate = gate_fit.refit(run)
+        gate = refit(run)
     except ScalpError as error:
         print(f"quality check of {run.id}: {error}")
         return False

@@ -22,7 +22,8 @@ def show_drawing(say: Say) -> bool:
     try:
         demonstration.resume_drawing()
     except ScalpError as error:
-        if list_datasets():  # who has other pictures may keep them where nothing is to be written
+        # Other pictures may be kept where nothing is to be written.
+        if error.code == "cannot_write" and list_datasets():
             return False
         st.error(say.plain(error.text), icon=":material/error:")
         return True

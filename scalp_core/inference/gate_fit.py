@@ -5,7 +5,7 @@ which of them a limit must let pass. The same run and dataset give the same gate
 """
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -18,32 +18,43 @@ import numpy.typing as npt
 from scalp_core import images
 from scalp_core.data.dataset import Dataset, list_datasets
 from scalp_core.errors import ScalpError
-from scalp_core.inference import session
-from scalp_core.inference.gate_limits import FARTHEST, GateLimits, Measurements, fit_limits
+from scalp_core.inference.gate_background import background_picture
+from scalp_core.inference.gate_limits import Measurements, fit_limits
 from scalp_core.inference.gate_variation import vary
 from scalp_core.inference.image_stats import ImageStats, image_stats
-from scalp_core.inference.input_gate import PPCA, VERSION, Floats, Gate, Vectors, signed_log1p, write
+from scalp_core.inference.input_gate import (
+    VERSION,
+    Floats,
+    Gate,
+    ScalpDistance,
+    Vectors,
+    signed_log1p,
+    with_squares,
+    write,
+)
+from scalp_core.labels import CONDITIONS
 from scalp_core.parallel import cores
 from scalp_core.runs.run import Run
 
 Rows = npt.NDArray[np.intp]
 
 MOST = 2000  # pictures of a split
-FEWEST = 30  # pictures of a split; below 19 no limit would keep false alarms at 5 %
-RANKS = {"features": 64, "texture_features": 20}
-_CHUNK = 32  # pictures passed through the network at once
+FEWEST = 30  # pictures of a split; below 19 no limit would keep the share of marked ones at 5 %
+BACKGROUND = 1500  # pictures of no scalp
+_REGULARISATION = 0.01  # inverse strength of the logistic regression
+_SHRINKAGE = 0.02  # of the correlations of scalps, as there are few pictures for their number
+_LEAST_DEVIATION = 0.01  # of the mean deviation; keeps features that hardly vary from deciding
 
 
 class PictureStats(NamedTuple):
     """Measurements of n pictures: (n,) each of sharpness, overexposed and brightness, texture_features
-    (n, TEXTURE_FEATURES), and the run's pooled features (n, C).
+    (n, TEXTURE_FEATURES).
     """
 
     sharpness: Floats
     overexposed: Floats
     brightness: Floats
     texture_features: Floats
-    features: Floats
 
 
 class Sample(NamedTuple):
@@ -56,18 +67,23 @@ class Sample(NamedTuple):
     grades: Floats
 
 
-def fit(run: Run, dataset: Dataset) -> Gate:
-    """Fit the gate of a finished run on at most MOST pictures each of the training and of the calibration split.
+class Samples(NamedTuple):
+    """What a gate is fitted on: the training and the calibration split, and texture features of no scalps (m, D)."""
 
-    The same run and dataset give the same gate. Pictures that cannot be read are left out.
+    trained: Sample
+    calibrated: Sample
+    background: Floats
+
+
+def fit(run: Run, samples: Samples, dataset: Dataset) -> Gate:
+    """Fit the gate of a finished run. The same run and samples give the same gate.
+
+    Args:
+        samples: of `measure_samples` with this dataset and the run's preprocessing.
 
     Raises:
-        ScalpError: `too_few_pictures` in a split; the run is damaged or cannot be exported.
+        ScalpError: `too_few_pictures`.
     """
-    splits = [sample_rows(dataset, part) for part in ("train", "calib")]
-    if (fewest := min(map(len, splits))) < FEWEST:
-        raise _too_few(fewest)
-    trained, calibrated = (measure(run, dataset, rows) for rows in splits)
     facts = {
         "version": VERSION,
         "weights": run.manifest["files"]["model.safetensors"],
@@ -75,11 +91,11 @@ def fit(run: Run, dataset: Dataset) -> Gate:
         "index": dataset.index_hash,
         "synthetic": dataset.synthetic,
     }
-    return fit_on(trained, calibrated, max(run.preprocessing.width, run.preprocessing.height), facts)
+    return fit_on(samples, max(run.preprocessing.width, run.preprocessing.height), facts)
 
 
-def fit_on(trained: Sample, calibrated: Sample, pixels: int, facts: Mapping[str, Any]) -> Gate:
-    """Fit a gate on measured pictures of the training and the calibration split.
+def fit_on(samples: Samples, pixels: int, facts: Mapping[str, Any]) -> Gate:
+    """Fit a gate on measured pictures.
 
     Args:
         pixels: along a side of the network's input.
@@ -87,51 +103,46 @@ def fit_on(trained: Sample, calibrated: Sample, pixels: int, facts: Mapping[str,
     Raises:
         ScalpError: `too_few_pictures`.
     """
+    trained, calibrated, _ = samples
     fewest = min(len(trained.grades), len(calibrated.grades))
     if fewest < FEWEST:
         raise _too_few(fewest)
-    gaussians = {name: _fit_gaussian(trained, calibrated, name, rank) for name, rank in RANKS.items()}
+    distance = fit_distance(samples)
+    original, varied = (
+        Measurements(stats.sharpness, stats.overexposed, stats.brightness, distance(stats.texture_features))
+        for stats in (calibrated.original, calibrated.varied)
+    )
+    limits = fit_limits(pixels, original, varied, calibrated.grades)
     counts = {"trained_on": len(trained.grades), "calibrated_on": len(calibrated.grades)}
-    unlimited = GateLimits(pixels, 0.0, 1.0, 0.0, FARTHEST, FARTHEST)
-    gate = Gate(unlimited, **gaussians, facts={**facts, **counts})
-    original, varied = (_measurements(gate, stats) for stats in (calibrated.original, calibrated.varied))
-    return replace(gate, limits=fit_limits(pixels, original, varied, calibrated.grades))
+    return Gate(limits, distance, {**facts, **counts})
 
 
-def _fit_gaussian(trained: Sample, calibrated: Sample, name: str, rank: int) -> PPCA:
-    everything = np.concatenate([getattr(trained.original, name), getattr(trained.varied, name)])
-    return fit_ppca(everything, getattr(calibrated.original, name), rank)
-
-
-def _measurements(gate: Gate, stats: PictureStats) -> Measurements:
-    distances = gate.distance(stats.features, stats.texture_features)
-    return Measurements(stats.sharpness, stats.overexposed, stats.brightness, distances)
-
-
-def fit_ppca(trained: Floats, calibrated: Floats, rank: int) -> PPCA:
-    """Fit the Gaussian of vectors (n, D) of training pictures, and scale its distances by those of (m, D) others.
-
-    A network knows the pictures it learned from too well: others lie farther, and only they tell how far is usual.
+def fit_distance(samples: Samples) -> ScalpDistance:
+    """Fit Gaussian and logistic regression on scalps of the training split, as they are and varied, and put distances
+    into units of those of the calibration split.
     """
     # A second that whatever reads a gate, or only its texts, should not wait for.
-    from sklearn.decomposition import PCA
+    from sklearn.linear_model import LogisticRegression
 
-    vectors = signed_log1p(trained).astype(np.float64)
-    mean, deviation = vectors.mean(axis=0), vectors.std(axis=0)
-    scale = deviation + 0.01 * deviation.mean() + 1e-6  # keeps directions that hardly vary from deciding
-    pca = PCA(svd_solver="full").fit((vectors - mean) / scale)
-    variances = pca.explained_variance_ * (len(vectors) - 1) / len(vectors) + 1e-6
-    kept = min(rank, len(vectors) // 4, len(variances) - 1)
-    gaussian = PPCA(
-        mean.astype(np.float32),
-        scale.astype(np.float32),
-        # As in the file, so that both decide alike. In C order: safetensors writes the memory as it lies.
-        pca.components_[:kept].astype(np.float16, order="C").astype(np.float32),
-        variances[:kept].astype(np.float32),
-        float(variances[kept:].sum() / max(1, vectors.shape[1] - kept)),
-    )
-    median, high = np.quantile(gaussian.distance(calibrated), (0.5, 0.84))
-    return replace(gaussian, median=float(median), spread=float(max(high - median, 0.01)))
+    trained = samples.trained
+    both = np.concatenate([trained.original.texture_features, trained.varied.texture_features])
+    scalps, others = (signed_log1p(vectors).astype(np.float64) for vectors in (both, samples.background))
+    mean, deviation = scalps.mean(axis=0), scalps.std(axis=0)
+    scale = deviation + _LEAST_DEVIATION * deviation.mean() + 1e-6
+    scalps, others = (scalps - mean) / scale, (others - mean) / scale
+    vectors = with_squares(np.concatenate([scalps, others]))
+    regression = LogisticRegression(C=_REGULARISATION, max_iter=2000)
+    regression.fit(vectors, np.repeat([0, 1], [len(scalps), len(others)]))
+    arrays = (mean, scale, _whitening(scalps), regression.coef_[0])
+    distance = ScalpDistance(*(array.astype(np.float32) for array in arrays), intercept=float(regression.intercept_[0]))
+    median, high = np.quantile(distance(samples.calibrated.original.texture_features), (0.5, 0.84))
+    return replace(distance, median=float(median), spread=float(max(high - median, 0.01)))
+
+
+def _whitening(vectors: Floats) -> Floats:
+    """Return the matrix (D, D) that whitens standardised vectors (n, D); correlations are shrunk a little."""
+    covariance = (1 - _SHRINKAGE) * np.cov(vectors.T) + _SHRINKAGE * np.eye(vectors.shape[1])
+    return np.asarray(np.linalg.cholesky(np.linalg.inv(covariance)).T)
 
 
 def sample_rows(dataset: Dataset, part: str) -> Rows:
@@ -141,62 +152,66 @@ def sample_rows(dataset: Dataset, part: str) -> Rows:
     return np.sort(rows[order[:MOST]])
 
 
-def measure(run: Run, dataset: Dataset, rows: Rows) -> Sample:
-    """Measure the readable pictures of these rows as the run sees them without short cuts."""
+def measure_samples(dataset: Dataset, preprocessing: images.Preprocessing) -> Samples:
+    """Measure at most MOST pictures each of the training and of the calibration split, as they are decoded for a
+    network without short cuts, and pictures of no scalp. Pictures that cannot be read are left out.
+
+    Raises:
+        ScalpError: `too_few_pictures` in a split.
+    """
+    splits = [sample_rows(dataset, part) for part in ("train", "calib")]
+    if (fewest := min(map(len, splits))) < FEWEST:
+        raise _too_few(fewest)
+    trained, calibrated = (_measure(dataset, rows, preprocessing.least) for rows in splits)
+    return Samples(trained, calibrated, _measure_background(dataset, splits[0]))
+
+
+def _measure(dataset: Dataset, rows: Rows, least: tuple[int, int] | None) -> Sample:
     ids = dataset.column("id").iloc[rows].tolist()
-    original, varied, read = _Collected(run), _Collected(run), []
     with ThreadPoolExecutor(cores()) as pool:
-        for start in range(0, len(ids), _CHUNK):
-            pairs = list(pool.map(partial(_measure_one, run, dataset), ids[start : start + _CHUNK]))
-            read += [pair is not None for pair in pairs]
-            chunk = [pair for pair in pairs if pair]
-            original.add([pair[0] for pair in chunk])
-            varied.add([pair[1] for pair in chunk])
-    grades = dataset.grades(run.recipe.conditions)[rows][np.array(read, dtype=bool)]
-    return Sample(original.stats(), varied.stats(), grades)
+        pairs = list(pool.map(partial(_measure_one, dataset, least), ids))
+    readable = np.array([pair is not None for pair in pairs], dtype=bool)
+    original, varied = ([pair[number] for pair in pairs if pair] for number in range(2))
+    return Sample(_columns(original), _columns(varied), dataset.grades(CONDITIONS)[rows][readable])
 
 
-class _Collected:
-    """Measurements of pictures, as they come in."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.measured: list[ImageStats] = []
-        self.features: list[Vectors] = []
-
-    def add(self, chunk: Sequence[tuple[ImageStats, images.Pixels]]) -> None:
-        """Add pictures: their measurements, and their pixels at the size of the network."""
-        if chunk:
-            self.measured += [measured for measured, _ in chunk]
-            self.features += list(session.outputs(self.run, np.stack([pixels for _, pixels in chunk])).features)
-
-    def stats(self) -> PictureStats:
-        columns = {name: np.array([getattr(picture, name) for picture in self.measured]) for name in ImageStats._fields}
-        return PictureStats(**columns, features=np.array(self.features))
+def _columns(pictures: Sequence[ImageStats]) -> PictureStats:
+    return PictureStats(*(np.array([getattr(picture, name) for picture in pictures]) for name in PictureStats._fields))
 
 
-_Measured = tuple[ImageStats, images.Pixels]
-
-
-def _measure_one(run: Run, dataset: Dataset, image: str) -> tuple[_Measured, _Measured] | None:
+def _measure_one(dataset: Dataset, least: tuple[int, int] | None, image: str) -> tuple[ImageStats, ImageStats] | None:
     """Measure a picture as it is and varied, by chance that its id decides; None where it cannot be read."""
     try:
-        pixels = images.decode(dataset.read(image), run.preprocessing.least).pixels
+        pixels = images.decode(dataset.read(image), least).pixels
     except ScalpError:
         return None
-    generator = np.random.default_rng(zlib.crc32(image.encode()))
-    varied = vary(
-        _shrunk(pixels, max(2 * images.STATS_SIDE, run.preprocessing.width, run.preprocessing.height)), generator
-    )
-    return (
-        (image_stats(pixels), images.resize(pixels, run.preprocessing)),
-        (image_stats(varied), images.resize(varied, run.preprocessing)),
-    )
+    return image_stats(pixels), image_stats(vary(_shrunk(pixels), _chance(image)))
 
 
-def _shrunk(pixels: images.Pixels, side: int) -> images.Pixels:
-    """Return the picture with at most `side` px along its longer side: varying a larger one takes longer, no more."""
-    scale = side / max(pixels.shape[:2])
+def _measure_background(dataset: Dataset, rows: Rows) -> Floats:
+    """Return the texture features (BACKGROUND, D) of pictures of no scalp, some in the colours of these."""
+    ids = dataset.column("id").iloc[np.resize(rows, BACKGROUND)].tolist()
+    with ThreadPoolExecutor(cores()) as pool:
+        measured = pool.map(partial(_background_features, dataset), enumerate(ids))
+    return np.array([features for features in measured if features is not None])
+
+
+def _background_features(dataset: Dataset, numbered: tuple[int, str]) -> Vectors | None:
+    number, image = numbered
+    try:
+        scalp = images.decode(dataset.read(image), (images.STATS_SIDE, images.STATS_SIDE)).pixels
+    except ScalpError:
+        return None
+    return image_stats(background_picture(scalp, _chance(f"{number} {image}"))).texture_features
+
+
+def _chance(name: str) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(name.encode()))
+
+
+def _shrunk(pixels: images.Pixels) -> images.Pixels:
+    """Return the picture with at most twice as many pixels along its longer side as are measured."""
+    scale = 2 * images.STATS_SIDE / max(pixels.shape[:2])
     if scale >= 1:
         return pixels
     size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
@@ -207,12 +222,26 @@ def refit(run: Run) -> Gate:
     """Fit the gate of a finished run on its dataset, and keep it in the run's folder.
 
     Raises:
-        ScalpError: as `fit`; `no_such_data` when those pictures are not here.
+        ScalpError: `too_few_pictures`; `no_such_data` when those pictures are not here.
         OSError: the folder cannot be written.
     """
-    gate = fit(run, fitting_data(run))
-    write(gate, run.gate_path)
-    return gate
+    return refitter()(run)
+
+
+def refitter() -> Callable[[Run], Gate]:
+    """Return a function that does the same as `refit` for several runs, and measures the same pictures once."""
+    measured: dict[Hashable, Samples] = {}
+
+    def refit_run(run: Run) -> Gate:
+        dataset = fitting_data(run)
+        key = dataset.folder, dataset.version, run.preprocessing.least
+        if key not in measured:
+            measured[key] = measure_samples(dataset, run.preprocessing)
+        gate = fit(run, measured[key], dataset)
+        write(gate, run.gate_path)
+        return gate
+
+    return refit_run
 
 
 def fitting_data(run: Run) -> Dataset:

@@ -12,7 +12,9 @@ Floats = npt.NDArray[np.floating]
 Rows = npt.NDArray[np.bool_]
 
 UNUSUAL_SHARE = 0.05  # of calibration pictures that are marked, as they are
-REFUSED_SHARE = 0.03  # of the calibration pictures of every grade of every condition that no scalp's distance covers
+# Shares of calibration pictures that are refused as no scalp: of each grade of each condition as they are and varied,
+# and of all varied ones together. The widest of these limits holds.
+REFUSED_OF_GRADE, REFUSED_OF_VARIED_GRADE, REFUSED_OF_VARIED = 0.05, 0.10, 0.02
 EXTREME = 0.005  # share of calibration pictures beyond each other limit, before its margin
 _MARGIN = 0.95  # of sharpness and brightness
 _OVEREXPOSED_MARGIN = 0.02  # of the picture
@@ -54,18 +56,16 @@ def fit_limits(pixels: int, original: Measurements, varied: Measurements, grades
     """Set the limits by the measurements of n calibration pictures, as they are and varied.
 
     Each limit is the widest of those of the pictures of every grade of every condition, so that none of them is refused
-    more than the others. Only where a scalp ends is the usual distance one of all pictures together.
+    more than the others. The usual distance is one of all pictures together.
 
     Args:
         pixels: along a side of the network's input.
         grades: (n, conditions), NaN where unlabelled.
     """
     groups = grade_groups(grades)
-    both = [np.concatenate([group, group]) for group in groups]
 
-    def highest(name: str, share: float) -> float:
-        values = np.concatenate([getattr(original, name), getattr(varied, name)])
-        return max(_conformal_limit(values[group], share) for group in both)
+    def highest(name: str, share: float, pictures: Measurements = original) -> float:
+        return max(_conformal_limit(getattr(pictures, name)[group], share) for group in groups)
 
     def lowest(name: str) -> float:
         return min(float(np.quantile(getattr(original, name)[group], EXTREME)) for group in groups)
@@ -75,7 +75,11 @@ def fit_limits(pixels: int, original: Measurements, varied: Measurements, grades
         sharpness=_MARGIN * lowest("sharpness"),
         overexposed=_OVEREXPOSED_MARGIN + highest("overexposed", EXTREME),
         brightness=_MARGIN * lowest("brightness"),
-        distance=highest("distance", REFUSED_SHARE),
+        distance=max(
+            highest("distance", REFUSED_OF_GRADE),
+            highest("distance", REFUSED_OF_VARIED_GRADE, varied),
+            _conformal_limit(varied.distance, REFUSED_OF_VARIED),
+        ),
         usual_distance=_conformal_limit(original.distance, UNUSUAL_SHARE),
     )
 

@@ -12,10 +12,11 @@ import numpy.typing as npt
 
 from scalp_core.images import STATS_SIDE as SIDE
 from scalp_core.images import Pixels
+from scalp_core.inference.image_structure import STRUCTURE_FEATURES, structure_features
 
 Floats = npt.NDArray[np.float32]
 
-TEXTURE_FEATURES = 28  # numbers of `texture_features`
+TEXTURE_FEATURES = 28 + STRUCTURE_FEATURES  # numbers of `texture_features`
 _OVEREXPOSED = 250  # a channel from this value on has left the range of the sensor
 _BRIGHTNESS_QUANTILE = 0.95
 _TONES = (0.02, 0.25, 0.75, 0.98)  # quantiles of L*
@@ -62,7 +63,8 @@ def _scale(pixels: Pixels) -> Pixels:
 
 def _texture_features(small: Pixels) -> Floats:
     """Return mean, deviation and correlation of CIE L*, a*, b*; tones of L*; strength of each octave of detail in all
-    three and its skew in L* (hairs are dark, flakes are bright); and how far the edges lie in one direction.
+    three and its skew in L* (hairs are dark, flakes are bright); how far the edges lie in one direction; and the
+    `structure_features` of L*.
     """
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
     half = cv2.resize(lab, (max(1, lab.shape[1] // 2), max(1, lab.shape[0] // 2)), interpolation=cv2.INTER_AREA)
@@ -72,8 +74,10 @@ def _texture_features(small: Pixels) -> Floats:
     deviation = np.sqrt(np.diag(covariance))
     softened = deviation + 2  # grey levels, below which a correlation is one of noise
     correlation = (covariance / np.outer(softened, softened))[[0, 0, 1], [1, 2, 2]]
-    tones = (_quantiles(np.ascontiguousarray(lab[..., 0]), _TONES) - mean[0]) / 10
-    groups = (mean, np.log(deviation + 1), correlation, tones, _octaves(lab, half), [_coherence(half[..., 0])])
+    lightness = np.ascontiguousarray(lab[..., 0])
+    tones = (_quantiles(lightness, _TONES) - mean[0]) / 10
+    octaves, coherence = _octaves(lab, half), _coherence(half[..., 0])
+    groups = (mean, np.log(deviation + 1), correlation, tones, octaves, [coherence], structure_features(lightness))
     return np.concatenate(groups).astype(np.float32)
 
 

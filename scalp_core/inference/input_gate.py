@@ -22,7 +22,7 @@ from scalp_core.errors import Text
 from scalp_core.files import Signature, signature
 from scalp_core.images import Picture
 from scalp_core.inference.gate_limits import FARTHEST, GateLimits
-from scalp_core.inference.image_stats import ImageStats, image_stats
+from scalp_core.inference.image_stats import TEXTURE_FEATURES, ImageStats, image_stats
 from scalp_core.seals import BLANK, SEAL, require_seal, write_sealed
 
 _log = logging.getLogger(__name__)
@@ -30,6 +30,8 @@ Floats = npt.NDArray[np.floating]
 Vectors = npt.NDArray[np.float32]
 
 VERSION = 2  # of the file; raised when the same picture would measure otherwise, or be judged otherwise
+ODDS_SHARE = 0.2  # of the log-odds in the distance
+HIGHEST_SQUARE = 25.0  # of a standardised feature
 UNUSUAL = "unusual"  # code of the only reason that marks a picture without speaking against grading it
 
 
@@ -56,39 +58,42 @@ class Reason:
 
 
 @dataclass(frozen=True, eq=False)
-class PPCA:
-    """A Gaussian of low rank with equal variance in all other directions (probabilistic principal component analysis,
-    Tipping and Bishop 1999) of vectors of scalps, in standardised coordinates.
+class ScalpDistance:
+    """How far texture features lie from those of scalps: the logarithm of the squared Mahalanobis distance from a
+    Gaussian of scalps, plus a share of the log-odds of a logistic regression that the picture shows none.
+
+    The Gaussian alone lets much pass that lies between a usual scalp and a strange one; the odds alone say nothing of
+    what was never drawn. D is TEXTURE_FEATURES.
 
     Attributes:
-        mean, scale: (D,).
-        components: (k, D), orthonormal.
-        variances: (k,), along the components.
-        noise_variance: along any other direction.
-        median: of the logarithm of the squared Mahalanobis distance of scalps that were not fitted.
+        mean, scale: (D,), of scalps.
+        whitening: (D, D), which turns standardised vectors into uncorrelated ones of variance 1.
+        weights: (2D,), of the standardised features and of their squares, which are cut at HIGHEST_SQUARE.
+        intercept: of the log-odds.
+        median: of the sum, of scalps that were not fitted.
         spread: how far above the median the 84 % quantile of the same lies.
     """
 
     mean: Vectors
     scale: Vectors
-    components: Vectors
-    variances: Vectors
-    noise_variance: float
+    whitening: Vectors
+    weights: Vectors
+    intercept: float
     median: float = 0.0
     spread: float = 1.0
 
-    def distance(self, vectors: Floats) -> npt.NDArray[np.float64]:
+    def __call__(self, texture_features: Floats) -> npt.NDArray[np.float64]:
         """Return the distances (n,) of vectors (n, D): 0 is an ordinary scalp, 1 is farther than five of six."""
-        distances = (np.log(self._squared_mahalanobis(vectors)) - self.median) / self.spread
-        return np.nan_to_num(np.minimum(distances, FARTHEST), nan=FARTHEST)
+        standardised = (signed_log1p(texture_features) - self.mean) / self.scale
+        squared = np.square(standardised @ self.whitening.T).sum(axis=1)
+        odds = with_squares(standardised) @ self.weights + self.intercept
+        distances = (np.log(squared + 1e-9) + ODDS_SHARE * odds - self.median) / self.spread
+        return np.asarray(np.nan_to_num(np.minimum(distances, FARTHEST), nan=FARTHEST), dtype=np.float64)
 
-    def _squared_mahalanobis(self, vectors: Floats) -> npt.NDArray[np.float64]:
-        centred = (signed_log1p(vectors) - self.mean) / self.scale
-        along = centred @ self.components.T
-        rest = np.square(centred).sum(axis=1) - np.square(along).sum(axis=1)
-        return np.asarray(
-            np.square(along) @ (1 / self.variances) + np.maximum(rest, 1e-9) / self.noise_variance, dtype=np.float64
-        )
+
+def with_squares(standardised: Floats) -> Floats:
+    """Return the vectors (n, D) with their squares behind them (n, 2D), cut where one strange number would decide."""
+    return np.concatenate([standardised, np.minimum(np.square(standardised), HIGHEST_SQUARE)], axis=1)
 
 
 def signed_log1p(vectors: Floats) -> Floats:
@@ -98,32 +103,20 @@ def signed_log1p(vectors: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Gate:
-    """Limits and Gaussians that tell pictures that a run can grade from others.
+    """Limits and the distance that tell pictures that a run can grade from others.
 
     Attributes:
-        features: of the run's pooled features.
-        texture_features: of colours and textures.
         facts: the weights it belongs to and what it was fitted on.
     """
 
     limits: GateLimits
-    features: PPCA
-    texture_features: PPCA
+    distance: ScalpDistance
     facts: Mapping[str, Any]
 
-    def check(self, picture: Picture, features: Vectors) -> tuple[Reason, ...]:
-        """Return why the picture should not be graded, or is marked; empty for a usual picture.
-
-        Args:
-            features: (C,), the run's pooled features of the picture.
-        """
+    def check(self, picture: Picture) -> tuple[Reason, ...]:
+        """Return why the picture should not be graded, or is marked; empty for a usual picture."""
         stats = image_stats(picture.pixels)
-        distance = float(self.distance(features[None], stats.texture_features[None])[0])
-        return tuple(self._reasons(picture, stats, distance))
-
-    def distance(self, features: Floats, texture_features: Floats) -> npt.NDArray[np.float64]:
-        """Return the larger of both distances (n,), so that a picture must pass for a scalp in both spaces."""
-        return np.maximum(self.features.distance(features), self.texture_features.distance(texture_features))
+        return tuple(self._reasons(picture, stats, float(self.distance(stats.texture_features[None])[0])))
 
     def _reasons(self, picture: Picture, stats: ImageStats, distance: float) -> Iterator[Reason]:
         limits = self.limits
@@ -202,22 +195,8 @@ def _unusual(distance: float, limit: float) -> Reason:
 
 # ---- the file ----
 
-# Names in the file, where they are not those of the attributes. The shipped runs have these.
-_STORED = {
-    "texture_features": "looks",
-    "overexposed": "burnt",
-    "brightness": "light",
-    "mean": "centre",
-    "noise_variance": "rest",
-    "median": "middle",
-}
-_GAUSSIANS = ("features", "texture_features")
-_ARRAYS = ("mean", "scale", "components", "variances")
-_NUMBERS = ("noise_variance", "median", "spread")
-
-
-def _stored(name: str) -> str:
-    return _STORED.get(name, name)
+_ARRAYS = ("mean", "scale", "whitening", "weights")
+_NUMBERS = ("intercept", "median", "spread")
 
 
 def read(path: Path, weights: str) -> Gate | None:
@@ -243,37 +222,31 @@ def _read(path: Path, _signature: Signature) -> Gate | None:
                 "%s is of version %s: fit it anew with “python -m training.gate %s”", path, version, path.parent.name
             )
             return None
-        limits = {field.name: header["limits"][_stored(field.name)] for field in fields(GateLimits)}
-        gaussians = {name: _gaussian(_stored(name), tensors, header["clouds"][_stored(name)]) for name in _GAUSSIANS}
-        return Gate(GateLimits(**limits), **gaussians, facts=header["facts"])
+        limits = GateLimits(**{field.name: header["limits"][field.name] for field in fields(GateLimits)})
+        return Gate(limits, _distance(tensors, header["distance"]), header["facts"])
     except (SafetensorError, OSError, ValueError, LookupError, TypeError) as error:
         _log.warning("%s cannot be read, pictures are graded without a gate: %s", path, error)
         return None
 
 
-def _gaussian(stored_name: str, tensors: Mapping[str, Vectors], numbers: Mapping[str, float]) -> PPCA:
-    mean, scale, components, variances = (tensors[f"{stored_name}.{_stored(name)}"] for name in _ARRAYS)
-    if components.shape != (len(variances), len(mean)) or scale.shape != mean.shape:
-        raise ValueError(f"the shapes of {stored_name} do not fit")
-    return PPCA(mean, scale, components, variances, *(float(numbers[_stored(name)]) for name in _NUMBERS))
+def _distance(tensors: Mapping[str, Vectors], numbers: Mapping[str, float]) -> ScalpDistance:
+    arrays = {name: tensors[name] for name in _ARRAYS}
+    size = TEXTURE_FEATURES
+    shapes = {"mean": (size,), "scale": (size,), "whitening": (size, size), "weights": (2 * size,)}
+    if any(arrays[name].shape != shape for name, shape in shapes.items()):
+        raise ValueError("the shapes do not fit")
+    return ScalpDistance(**arrays, **{name: float(numbers[name]) for name in _NUMBERS})
 
 
 def write(gate: Gate, path: Path) -> None:
-    """Write a gate; components in half precision, which moves distances by less than a thousandth."""
-    gaussians: dict[str, PPCA] = {_stored(name): getattr(gate, name) for name in _GAUSSIANS}
-    tensors = {
-        f"{key}.{_stored(name)}": getattr(gaussian, name) for key, gaussian in gaussians.items() for name in _ARRAYS
-    }
-    halved = {
-        name: tensor.astype(np.float16) if name.endswith("components") else tensor for name, tensor in tensors.items()
-    }
+    """Write a gate."""
     header = {
         "facts": dict(gate.facts),
-        "limits": {_stored(name): value for name, value in asdict(gate.limits).items()},
-        "clouds": {
-            key: {_stored(name): getattr(gaussian, name) for name in _NUMBERS} for key, gaussian in gaussians.items()
-        },
+        "limits": asdict(gate.limits),
+        "distance": {name: getattr(gate.distance, name) for name in _NUMBERS},
     }
     # In one entry: safetensors writes several in any order, and the same gate shall be the same file.
     metadata = {"gate": json.dumps(header | {SEAL: BLANK}, sort_keys=True)}
-    write_sealed(path, partial(save_file, halved, metadata=metadata))
+    # In C order: safetensors writes the memory as it lies.
+    arrays = {name: np.ascontiguousarray(getattr(gate.distance, name), dtype=np.float32) for name in _ARRAYS}
+    write_sealed(path, partial(save_file, arrays, metadata=metadata))

@@ -30,7 +30,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.files import write_atomic
 from scalp_core.inference import input_gate
 from scalp_core.inference.input_gate import Gate
-from scalp_core.inference.session import open_onnx, with_short_cuts
+from scalp_core.inference.session import open_onnx, with_short_cuts, write_folded
 from scalp_core.labels import Condition
 from scalp_core.metrics import metrics
 from scalp_core.metrics.operating_point import MIN_IMAGES, PART
@@ -123,7 +123,7 @@ def optimize_run(
         networks = {False: run.export_path}
         if int8:
             networks[True] = Path(folder) / "model.onnx"
-            write_int8(run.export_path, _calibration_pictures(run, dataset), networks[True])
+            write_int8(run, _calibration_pictures(run, dataset), networks[True])
         candidates = _try_candidates(run, dataset, ids, networks, progress)
         result = CheckResult(candidates, choose(candidates, tolerance), len(ids))
         try:
@@ -178,8 +178,8 @@ class _Ranges(CalibrationDataReader):  # type: ignore[misc]  # its module has no
         return next(self.left, None)
 
 
-def write_int8(exported: Path, pictures: npt.NDArray[np.uint8], path: Path) -> None:
-    """Write an exported network with 8-bit weights and activations; the same bytes each time.
+def write_int8(run: Run, pictures: npt.NDArray[np.uint8], path: Path) -> None:
+    """Write the exported network of a run with 8-bit weights and activations; the same bytes each time.
 
     Static quantisation (Jacob et al. 2018), with a scale of its own for each channel of weights. Weights have 7 bits,
     so that no processor's sums overflow and every machine gives the same answer. The normalisation stays in 32 bits,
@@ -188,12 +188,15 @@ def write_int8(exported: Path, pictures: npt.NDArray[np.uint8], path: Path) -> N
     Args:
         pictures: (n, height, width, 3) at the network's size, from which the ranges inside it are taken.
     """
-    model = onnx.load(exported)
+    with tempfile.TemporaryDirectory(prefix="scalp-serving-") as folder:
+        folded = Path(folder) / "folded.onnx"
+        write_folded(run.export_path, run.weights_path, folded)
+        model = onnx.load(folded)
     nodes = list(model.graph.node)
     normalisation = next(place for place, node in enumerate(nodes) if node.op_type == "Conv")
     heads = next(place for place, node in enumerate(nodes) if any(name.startswith(_HEADS) for name in node.input))
     exact = [*nodes[: normalisation + 1], *nodes[heads:]]
-    add_pre_process_metadata(model)  # the export has folded its normalisations and knows its shapes
+    add_pre_process_metadata(model)  # normalisations are part of convolutions, and shapes are known
     quantize_static(
         model,
         path,
@@ -246,13 +249,10 @@ class _Predictor:
     def predict(self, prepared: Sequence[tuple[images.Picture, images.Pixels]]) -> _Predictions:
         """Grade prepared pictures in one pass, and check them."""
         pixels = np.stack([small for _, small in prepared])
-        probabilities, _, features = self.session.run(OUTPUTS, {"pixels": pixels})
+        probabilities = self.session.run(OUTPUTS, {"pixels": pixels})[0]
         flagged = []
         if self.gate:
-            flagged = [
-                any(reason.refuses for reason in self.gate.check(picture, row))
-                for (picture, _), row in zip(prepared, features, strict=True)
-            ]
+            flagged = [any(reason.refuses for reason in self.gate.check(picture)) for picture, _ in prepared]
         return _Predictions(probabilities, np.array(flagged, dtype=bool))
 
 
@@ -263,7 +263,8 @@ def _try_candidates(
     scales = (False,) if run.preprocessing.reduced else (False, True)
     servings = [Serving(reduced, int8) for int8 in networks for reduced in scales]
     gate = input_gate.read(run.gate_path, run.manifest["files"]["model.safetensors"])
-    predictors = [_Predictor(run, serving, open_onnx(networks[serving.int8], cores()), gate) for serving in servings]
+    sessions = _open(run, networks, cores())
+    predictors = [_Predictor(run, serving, sessions[serving.int8], gate) for serving in servings]
     predictions = _predict(predictors, dataset, ids, progress)
     milliseconds = _time(predictors, networks, [dataset.read(image) for image in ids[:_ROUNDS]])
     truths = dataset.grades(run.recipe.conditions)[[dataset.row(image) for image in ids]]
@@ -271,6 +272,12 @@ def _try_candidates(
         _compare(run, serving, milliseconds[serving], truths, predictions[EXACT], predictions[serving])
         for serving in servings
     )
+
+
+def _open(run: Run, networks: Mapping[bool, Path], threads: int) -> dict[bool, onnxruntime.InferenceSession]:
+    """Open the exact network and, where there is one, the 8-bit network, which holds its weights itself."""
+    weights = {False: run.weights_path, True: None}
+    return {int8: open_onnx(path, threads, weights[int8]) for int8, path in networks.items()}
 
 
 def _predict(
@@ -298,7 +305,7 @@ def _time(
     predictors: Sequence[_Predictor], networks: Mapping[bool, Path], contents: Sequence[bytes]
 ) -> dict[Serving, float]:
     """Measure milliseconds a picture on one core: medians of rounds in which the predictors take turns."""
-    single = {int8: open_onnx(path, 1) for int8, path in networks.items()}
+    single = _open(predictors[0].run, networks, 1)
     timed = [replace(predictor, session=single[predictor.serving.int8]) for predictor in predictors]
     milliseconds: dict[Serving, list[float]] = {predictor.serving: [] for predictor in timed}
     for content in (contents[0], *contents):  # the first is for warming up

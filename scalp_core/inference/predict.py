@@ -132,7 +132,7 @@ class Graders:
         grades = {condition: int(grading.grade) for condition, grading in gradings.items()}
         features = {run: run_outputs.features for run, run_outputs in outputs.items()}
         picture = decoded[least[self.main]]
-        reasons = self.gate.check(picture, features[self.main]) if self.gate else None
+        reasons = self.gate.check(picture) if self.gate else None
         return Answer(picture, gradings, scalp_type(grades, threshold), reasons, features)
 
 

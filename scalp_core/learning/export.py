@@ -1,5 +1,6 @@
 """Export of a network to ONNX, checked against torch on pictures."""
 
+import io
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -7,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
+import onnx
 import torch
+from onnxruntime import InferenceSession
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 from PIL import Image
 from torch import Tensor, nn
@@ -18,8 +20,11 @@ from scalp_core.data.dataset import Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.files import write_atomic
 from scalp_core.images import Preprocessing
+from scalp_core.inference.session import open_onnx
+from scalp_core.learning.external_weights import refer_to_weights
 from scalp_core.learning.network import Network, logits
 from scalp_core.memory_budget import out_of_memory
+from scalp_core.parallel import cores
 from scalp_core.runs.ancestry import judging_dataset
 from scalp_core.runs.run import OUTPUTS, Run
 
@@ -51,7 +56,10 @@ def write_export(run: Run, network: Network, preprocessing: Preprocessing) -> No
     pictures = comparison_pictures(run, preprocessing)
     differences: list[float] = []
     try:
-        write_atomic(run.export_path, lambda path: differences.append(export(network, pictures, path, OUTPUTS)))
+        write_atomic(
+            run.export_path,
+            lambda path: differences.append(export(network, pictures, path, OUTPUTS, run.weights_path)),
+        )
     except ScalpError as error:
         run.write_export_failure(error.text)
         raise
@@ -114,7 +122,9 @@ class ExportedNetwork(nn.Module):
         return logits(maps).softmax(dim=-1), maps, features[-1].mean(dim=(-2, -1))
 
 
-def export(network: Network, pictures: Pictures, path: Path, outputs: Sequence[str]) -> float:
+def export(
+    network: Network, pictures: Pictures, path: Path, outputs: Sequence[str], weights: Path | None = None
+) -> float:
     """Write the network as ONNX and check it against torch in ONNX Runtime.
 
     Input `pixels` (N, height, width, 3) uint8; outputs, float32: probabilities (N, conditions, 4), evidence
@@ -123,6 +133,8 @@ def export(network: Network, pictures: Pictures, path: Path, outputs: Sequence[s
     Args:
         pictures: they are compared on, and the network is traced with.
         outputs: their names.
+        weights: the network's weights as safetensors, in the folder of `path`: what they hold is not stored again,
+            and the export answers only beside them.
 
     Returns:
         The largest absolute difference of a probability between the two.
@@ -134,8 +146,11 @@ def export(network: Network, pictures: Pictures, path: Path, outputs: Sequence[s
     exported = ExportedNetwork(network).eval()
     pixels = torch.from_numpy(pictures)
     try:
-        _write_onnx(exported, pixels, path, outputs)
-        differences = _differences(exported, pixels, path, outputs)
+        model = _trace(exported, pixels, outputs)
+        if weights:
+            refer_to_weights(model, weights, "network.")
+        onnx.save(model, path)
+        differences = _differences(exported, pixels, open_onnx(path, cores(), weights), outputs)
     except _NOT_EXPORTABLE as error:
         if out_of_memory(error):
             raise
@@ -159,28 +174,34 @@ def _not_exportable(error: Exception) -> ScalpError:
     )
 
 
-def _write_onnx(exported: ExportedNetwork, pixels: Tensor, path: Path, outputs: Sequence[str]) -> None:
+def _trace(exported: ExportedNetwork, pixels: Tensor, outputs: Sequence[str]) -> onnx.ModelProto:
+    """Return the computation with the weights as they are: what can be computed from them, ONNX Runtime does."""
     # By tracing: the newer exporter (dynamo=True) takes ten times as long, for a network with the same outputs and the
     # same latency (docs/design/serving.md). The check afterwards is what counts, hence no warnings.
+    file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             exported,
             (pixels,),
-            path,
+            file,
             input_names=["pixels"],
             output_names=list(outputs),
             dynamic_axes={name: {0: "pictures"} for name in ("pixels", *outputs)},
             opset_version=_OPSET,
             dynamo=False,
+            do_constant_folding=False,
+            training=torch.onnx.TrainingMode.PRESERVE,  # else normalisations are multiplied into convolutions
         )
+    return onnx.load_from_string(file.getvalue())
 
 
-def _differences(exported: ExportedNetwork, pixels: Tensor, path: Path, outputs: Sequence[str]) -> list[float]:
+def _differences(
+    exported: ExportedNetwork, pixels: Tensor, session: InferenceSession, outputs: Sequence[str]
+) -> list[float]:
     """Compare each output of all pictures at once, and of the first alone, with torch's; see TOLERANCE."""
     with torch.inference_mode():
         expected = [output.numpy() for output in exported(pixels)]
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     batch, single = (session.run(outputs, {"pixels": pictures.numpy()}) for pictures in (pixels, pixels[:1]))
     return [
         float(np.maximum(np.abs(many - truth).max(), np.abs(first - truth[:1]).max()) / max(1.0, np.abs(truth).max()))

@@ -218,12 +218,12 @@ def fit_gate(run: Run) -> None:
 
 
 def pack(run: Run) -> None:
-    """Make a finished run fit to travel in git: weights in half precision, no derived files.
+    """Make a finished run fit to travel in git: weights in half precision, the export, nothing of this machine.
 
-    The predictions are made anew with the stored weights, so that they describe the shipped network.
+    Predictions and export are made anew with the stored weights, so that they describe the shipped network.
 
     Raises:
-        ScalpError: a file is not what the manifest says, or the dataset is not here.
+        ScalpError: a file is not what the manifest says, the dataset is not here, or the network cannot be exported.
     """
     network, dataset = load_network(run), open_dataset(run.recipe.data)
     _check_unchanged(run, dataset)
@@ -239,4 +239,4 @@ def pack(run: Run) -> None:
     run.write_manifest(facts | {"stored_precision": "float16"})
     write_export(run, network, run.preprocessing)
     fit_gate(run)  # it belongs to these very weights
-    run.drop_derived()
+    run.drop_local_files()

@@ -576,10 +576,10 @@ class Run:
             except UNREADABLE as error:
                 raise _damaged(self.id, name, error) from error
 
-    def drop_derived(self) -> None:
-        """Remove the export, which can be made again, and speed and log, which are of one machine."""
+    def drop_local_files(self) -> None:
+        """Remove what stays on one machine: short cuts, speed and log, and operating points that were replaced."""
         earlier = (path.name for path in self.folder.glob("operating_point-*.json"))
-        for name in ("model.onnx", "export.json", "model-int8.onnx", "serving.json", "speed.json", "log.txt", *earlier):
+        for name in ("model-int8.onnx", "serving.json", "speed.json", "log.txt", *earlier):
             (self.folder / name).unlink(missing_ok=True)
 
     def write_error(self, sentence: Text, details: str = "") -> None:

@@ -366,9 +366,9 @@ CUES: tuple[Cue, ...] = (
         {TRACE: (0.0, 0.008), 1.0: (0.004, 0.03), 2.0: (0.02, 0.12), 3.0: (0.07, 0.4)},
     ),
     Cue("dandruff: plate size, px", Condition.DANDRUFF, plate_size, {1.0: (15, 60), 2.0: (20, 110), 3.0: (50, 220)}),
-    # "Many small compact sparkles 4–10 px … of medium contrast", "> 28 L* share at most .3 %", "Δb* −1…+2"; a highlight is
-    # measured at half its height. How much of them there is by grade was not measured: the ranges ask that it shows at 1
-    # and never floods the frame.
+    # "Many small compact sparkles 4–10 px of medium contrast", "> 28 L* share at most .3 %", "Δb* −1…+2"; a highlight
+    # is measured at half its height. How much of them there is by grade was not measured: the ranges ask that it shows
+    # at 1 and never floods the frame.
     Cue("sebum: highlight size, px", Condition.EXCESS_SEBUM, highlight_size, _everywhere(4.0, 10.0)),
     Cue(
         "sebum: gloss share",
@@ -392,8 +392,8 @@ CUES: tuple[Cue, ...] = (
         red_share,
         {TRACE: (0.0, 0.02), 1.0: (0.0, 0.3), 2.0: (0.3, 0.85), 3.0: (0.6, 1.0)},
     ),
-    # "A magenta field over several roots, droplets of 15–30 px at the pores": within the field the halos of single pores,
-    # one → three → a cluster. A droplet is clear, so what is bright of it, rim and highlight, is less than its width.
+    # "A magenta field over several roots, droplets of 15–30 px at the pores": within the field the halos of single
+    # pores, one → three → a cluster. A droplet is clear: what is bright of it, rim and highlight, is narrower than it.
     Cue(
         "pustules: halos a frame",
         Condition.PUSTULES,

@@ -36,7 +36,8 @@ from scalp_core.parallel import cores, no_progress, parallel_map
 from scalp_core.paths import data_folder
 from scalp_core.seals import read_sealed_json, write_sealed_json
 from scalp_core.synthetic.drawing.canvas import Colour
-from scalp_core.synthetic.drawing.frame import masks, render
+from scalp_core.synthetic.drawing.cues import Cues, cues_of, masks_of_cues
+from scalp_core.synthetic.drawing.frame import render
 from scalp_core.synthetic.drawing.scene import CONFUSERS, HAIR_COLOURS, Camera, Cast, Scene
 from scalp_core.synthetic.label_noise import CLEAN_COLUMNS, SEVERITY_COLUMNS, clean_grades, draw_labels
 from scalp_core.synthetic.version_2 import generate as version_2
@@ -390,7 +391,7 @@ def _camera(balance: npt.NDArray[np.float64], generator: np.random.Generator) ->
         gains=(float(red), float(green), float(blue)),
         gamma=float(generator.uniform(0.95, 1.05)),
         noise=round(float(generator.uniform(1.5, 4.0)), 1),
-        blur=float(generator.uniform(0.7, 1.1)),
+        blur=float(generator.uniform(0.7, 1.0)),
         sharpening=float(generator.uniform(0.15, 0.5)),
         black=_levels(np.maximum(generator.normal(BLACK_MEAN, BLACK_SPREAD), 0.0)),
         white=_levels(np.clip(generator.normal(WHITE_MEAN, WHITE_SPREAD), *WHITES)),
@@ -535,7 +536,12 @@ def cue_masks(picture: PlannedPicture, seed: int) -> npt.NDArray[np.uint8]:
     Returns:
         (6, 480, 640), in order of CONDITIONS; drawn from the same parameters and random numbers as its frame.
     """
-    return masks(scene_of_picture(picture), _pixel_generator(picture, seed))
+    return masks_of_cues(cues_of_picture(picture, seed))
+
+
+def cues_of_picture(picture: PlannedPicture, seed: int) -> Cues:
+    """Return the cues of one planned picture, without its pixels."""
+    return cues_of(scene_of_picture(picture), _pixel_generator(picture, seed))
 
 
 def scene_of_picture(picture: PlannedPicture) -> Scene:

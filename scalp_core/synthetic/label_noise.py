@@ -74,19 +74,25 @@ def draw_labels(severities: Severities, generator: np.random.Generator) -> npt.N
 def best_kappa(chances: npt.NDArray[np.float64]) -> float:
     """Return the highest expected quadratic weighted kappa of any grades given to pictures with these label chances.
 
-    κ = 1 − O / E, and both are sums over pictures, so the best grades minimise O − ρE for the ρ = O / E that they
-    reach (Dinkelbach 1967, On nonlinear fractional programming). O and E are taken in expectation over the labels.
-
     Args:
         chances: (pictures, 4), rows sum to 1.
 
     Returns:
         NaN without pictures or where every label is certain to be the same.
     """
-    grades = np.arange(len(GRADES))
-    squared = np.square(np.subtract.outer(grades, grades)).astype(float)  # predicted × labelled
-    observed = chances @ squared.T  # (pictures, predicted)
-    expected = squared @ chances.mean(axis=0) if len(chances) else np.full(len(GRADES), np.nan)
+    return expected_kappa(best_grades(chances), chances)
+
+
+def best_grades(chances: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Return the grades with the highest expected quadratic weighted kappa for these label chances.
+
+    κ = 1 − O / E, and both are sums over pictures, so the best grades minimise O − ρE for the ρ = O / E that they
+    reach (Dinkelbach 1967, On nonlinear fractional programming). O and E are taken in expectation over the labels.
+
+    Args:
+        chances: (pictures, 4), rows sum to 1.
+    """
+    observed, expected = _disagreements(chances)
     ratio = 0.0
     for _ in range(50):
         predicted = (observed - ratio * expected).argmin(axis=1)
@@ -94,7 +100,32 @@ def best_kappa(chances: npt.NDArray[np.float64]) -> float:
         if abs(reached - ratio) < 1e-12:
             break
         ratio = float(reached)
-    return 1 - ratio if len(chances) and expected[predicted].sum() > 1e-9 else float("nan")
+    return np.asarray(predicted, dtype=np.int64)
+
+
+def expected_kappa(grades: npt.NDArray[np.int64], chances: npt.NDArray[np.float64]) -> float:
+    """Return the quadratic weighted kappa to expect of grades given to pictures with these label chances.
+
+    Args:
+        grades: (pictures,).
+        chances: (pictures, 4), rows sum to 1.
+
+    Returns:
+        NaN without pictures or where no disagreement is to be expected by chance.
+    """
+    observed, expected = _disagreements(chances)
+    by_chance = float(expected[grades].sum())
+    if len(chances) == 0 or by_chance <= 1e-9:
+        return float("nan")
+    return 1 - float(np.take_along_axis(observed, grades[:, None], axis=1).sum()) / by_chance
+
+
+def _disagreements(chances: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the squared disagreement of each grade with each picture's labels, and with those of any picture."""
+    grades = np.arange(len(GRADES))
+    squared = np.square(np.subtract.outer(grades, grades)).astype(float)  # predicted × labelled
+    mean = chances.mean(axis=0) if len(chances) else np.full(len(GRADES), np.nan)
+    return chances @ squared.T, squared @ mean
 
 
 def has_truth(dataset: Dataset) -> bool:

@@ -39,7 +39,8 @@ def planned_pictures(dataset: Dataset) -> dict[str, PlannedPicture]:
             "“scalp-lab prepare synthetic”으로 데이터셋을 다시 만드세요.",
         )
     images, evaluation, prior = int(str(made["images"])), int(str(made["evaluation"])), str(made["prior"])
-    plans = plan_pictures(images, seed_of(dataset), evaluation=evaluation, prior=prior)
+    judged = str(made.get("evaluation_prior", "real"))
+    plans = plan_pictures(images, seed_of(dataset), evaluation=evaluation, prior=prior, evaluation_prior=judged)
     return {picture.image_id: picture for picture in plans}
 
 

@@ -22,6 +22,7 @@ from conftest import ROOT, Folders, Trained, promote_everywhere, until
 from fastapi.testclient import TestClient
 from filelock import FileLock
 from PIL import Image
+from support.sharpness_gate import euclidean_distance
 
 from scalp_core.data.image_sources import find_images, read_images
 from scalp_core.errors import ScalpError
@@ -29,8 +30,7 @@ from scalp_core.images import MAX_BYTES
 from scalp_core.inference import batch, input_gate, predict
 from scalp_core.inference.batch import BatchRequest, BatchResult, grade_all
 from scalp_core.inference.gate_limits import FARTHEST, GateLimits
-from scalp_core.inference.image_stats import TEXTURE_FEATURES
-from scalp_core.inference.input_gate import PPCA, VERSION, Gate
+from scalp_core.inference.input_gate import VERSION, Gate
 from scalp_core.inference.predict import graders
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.operating_point import Decision, OperatingPoint
@@ -120,12 +120,8 @@ def test_grade_sets_where_the_run_promises_them(own_run: Run, pictures: Path, tm
 
 def gate_that_wants_light(run: Run, least: float) -> Gate:
     """It lets through whatever is light enough."""
-    sizes = {"features": len(predict.grade(encode(255)).features[run]), "texture_features": TEXTURE_FEATURES}
-    clouds = {
-        name: PPCA(np.zeros(size), np.ones(size), np.zeros((1, size)), np.ones(1), 1.0) for name, size in sizes.items()
-    }
     facts = {"version": VERSION, "weights": run.manifest["files"]["model.safetensors"]}
-    return Gate(GateLimits(1, 0.0, 1.0, least, FARTHEST, FARTHEST), **clouds, facts=facts)
+    return Gate(GateLimits(1, 0.0, 1.0, least, FARTHEST, FARTHEST), euclidean_distance(), facts)
 
 
 def encode(grey: int) -> bytes:

@@ -177,7 +177,7 @@ def test_killed_midway_the_run_is_as_it_was(run: Run, judged: Dataset, monkeypat
 
 def int8_of(run: Run, path: Path) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
-    optimize.write_int8(run.export_path, pictures, path)
+    optimize.write_int8(run, pictures, path)
 
 
 def test_8_bit_network_is_deterministic_with_evidence(run: Run, judged: Dataset, tmp_path: Path) -> None:

@@ -62,7 +62,8 @@ def test_the_pictures_compared_are_of_the_validation_split(trained: Trained) -> 
 
 def test_run_without_its_pictures_is_exported(trained: Trained, folders: Folders) -> None:
     run = Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "shipped")))
-    run.drop_derived()
+    run.drop_local_files()
+    run.export_path.unlink()
     assert process.main(["export", str(run.folder)]) == 0
     assert run.exported
 

@@ -67,7 +67,9 @@ def test_packed_run_is_half_as_large(trained: Trained, tmp_path: Path, monkeypat
     before, bytes_before = run.predictions, run.weights_path.stat().st_size
     pack(run)
     assert run.weights_path.stat().st_size < 0.6 * bytes_before
-    assert not run.export_path.exists()
+    assert run.exported
+    assert run.export_path.stat().st_size < 0.2 * run.weights_path.stat().st_size
+    assert {name for name, _ in run.files}.isdisjoint({"log.txt", "speed.json", "serving.json", "model-int8.onnx"})
     run.verify()
     difference = run.predictions[PROBABILITIES].to_numpy() - before[PROBABILITIES].to_numpy()
     assert 0 < np.abs(difference).max() < 0.05

@@ -6,7 +6,7 @@ import logging
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,18 @@ from conftest import Trained, promote_everywhere, until
 from fastapi.testclient import TestClient
 from PIL import Image
 from support.rest_client import assert_error_response, image_form
+from support.sharpness_gate import euclidean_distance
 
-from scalp_core.inference import input_gate, predict
+from scalp_core import images
+from scalp_core.inference import input_gate
 from scalp_core.inference.gate_limits import FARTHEST, GateLimits
 from scalp_core.inference.image_stats import image_stats
-from scalp_core.inference.input_gate import PPCA, Gate, signed_log1p
+from scalp_core.inference.input_gate import Gate, signed_log1p
 from scalp_core.rest import app
 from scalp_core.runs.run import Run
 
 DOORS = ("/predict_all", "/api/predict_all")
-USUAL_DISTANCE = 4.5  # logarithm of the squared distance
+USUAL_DISTANCE = 2.0  # logarithm of the squared distance
 
 
 @dataclass(frozen=True)
@@ -58,22 +60,15 @@ def black_picture() -> bytes:
 
 
 def gate_of(run: Run, picture: bytes) -> Gate:
-    answer = predict.graders(run=run).grade(picture)
-    texture_features = image_stats(answer.picture.pixels).texture_features
+    """Around this picture: a small one of the same scalp is nearer than a black one."""
+    features = signed_log1p(image_stats(images.decode(picture).pixels).texture_features)
     return Gate(
         GateLimits(
             pixels=100, sharpness=0.0, overexposed=1.0, brightness=0.0, distance=FARTHEST, usual_distance=USUAL_DISTANCE
         ),
-        cloud_around(np.zeros_like(answer.features[run]), noise_variance=1e12),
-        cloud_around(signed_log1p(texture_features), noise_variance=1.0),
+        replace(euclidean_distance(), mean=features.astype(np.float32)),
         facts={"version": input_gate.VERSION, "weights": run.manifest["files"]["model.safetensors"]},
     )
-
-
-def cloud_around(mean: np.ndarray, noise_variance: float) -> PPCA:
-    """A small picture of the same scalp is nearer to its centre than a black one is."""
-    nothing, ones = np.zeros_like(mean, dtype=np.float32), np.ones(1, dtype=np.float32)
-    return PPCA(mean.astype(np.float32), nothing + 1, nothing[None] + 0, ones, noise_variance=noise_variance)
 
 
 @pytest.mark.parametrize("door", DOORS)

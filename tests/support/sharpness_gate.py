@@ -4,8 +4,8 @@ import numpy as np
 
 from scalp_core.inference import input_gate
 from scalp_core.inference.gate_limits import FARTHEST, GateLimits
-from scalp_core.inference.image_stats import image_stats
-from scalp_core.inference.input_gate import PPCA, Gate
+from scalp_core.inference.image_stats import TEXTURE_FEATURES, image_stats
+from scalp_core.inference.input_gate import Gate, ScalpDistance
 from scalp_core.inference.predict import graders
 from scalp_core.runs.run import Run
 
@@ -15,22 +15,19 @@ def measured_sharpness(run: Run, data: bytes) -> float:
     return image_stats(graders(run=run).grade(data).picture.pixels).sharpness
 
 
-def write_sharpness_gate(run: Run, channels: int, sharpness: float, usual_distance: float = FARTHEST) -> None:
+def write_sharpness_gate(run: Run, sharpness: float, usual_distance: float = FARTHEST) -> None:
     """From now on this run's gate advises against every picture that is less sharp.
 
     Args:
-        channels: of the run's features.
-        usual_distance: a picture beyond is unusual; all are at about -10.
+        usual_distance: a picture beyond is unusual; `-FARTHEST`: every one is.
     """
-    texture_features = len(image_stats(np.zeros((64, 64, 3), dtype=np.uint8)).texture_features)
-    limits = GateLimits(
-        pixels=1, sharpness=sharpness, overexposed=1.0, brightness=0.0, distance=FARTHEST, usual_distance=usual_distance
-    )
+    limits = GateLimits(1, sharpness, 1.0, 0.0, FARTHEST, usual_distance)
     facts = {"version": input_gate.VERSION, "weights": run.manifest["files"]["model.safetensors"]}
-    input_gate.write(Gate(limits, _everywhere(channels), _everywhere(texture_features), facts), run.gate_path)
+    input_gate.write(Gate(limits, euclidean_distance(), facts), run.gate_path)
 
 
-def _everywhere(size: int) -> PPCA:
-    """Nothing is far from it."""
-    zeros = np.zeros((1, size), dtype=np.float32)
-    return PPCA(zeros[0], zeros[0] + 1, zeros, np.ones(1, dtype=np.float32), noise_variance=1e12)
+def euclidean_distance() -> ScalpDistance:
+    """Return the logarithm of the squared length of a picture's texture features."""
+    zeros = np.zeros(TEXTURE_FEATURES, dtype=np.float32)
+    identity = np.eye(TEXTURE_FEATURES, dtype=np.float32)
+    return ScalpDistance(zeros, zeros + 1, identity, np.zeros(2 * TEXTURE_FEATURES, dtype=np.float32), 0.0)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Folders, processes, until
+from conftest import Folders, until
+from support.core_processes import drawers
 from support.privileges import bound_by_modes
 
 from scalp_core.data import background_jobs
@@ -28,20 +29,7 @@ def images(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest
     monkeypatch.setenv("SCALP_DEMO_IMAGES", str(FEW))
     yield monkeypatch
     shutil.rmtree(folders.data, ignore_errors=True)
-    until(lambda: not drawers(folders))
-
-
-def drawers(folders: Folders) -> list[int]:
-    """Processes that draw into these folders."""
-    setting = f"SCALP_DATA={folders.data}".encode()
-    return [number for number in processes("scalp_core", "draw") if setting in environment(number)]
-
-
-def environment(process_id: int) -> list[bytes]:
-    try:
-        return Path(f"/proc/{process_id}/environ").read_bytes().split(b"\0")
-    except OSError:  # it has just ended
-        return []
+    until(lambda: not drawers(folders.data))
 
 
 def job_folder(folders: Folders) -> Path:
@@ -49,9 +37,9 @@ def job_folder(folders: Folders) -> Path:
 
 
 def kill(folders: Folders) -> None:
-    for number in drawers(folders):
+    for number in drawers(folders.data):
         os.kill(number, signal.SIGKILL)
-    until(lambda: not is_claimed("demo") and not drawers(folders))
+    until(lambda: not is_claimed("demo") and not drawers(folders.data))
 
 
 def wait_for_pictures() -> None:
@@ -83,8 +71,9 @@ def test_killed_drawing_goes_on(folders: Folders, images: pytest.MonkeyPatch) ->
     kill(folders)
     pictures = {path: path.stat().st_mtime_ns for path in folders.data.glob("demo/images/*.jpg")}
     assert 0 < len(pictures) < MANY
+    images.setattr(background_jobs, "_START_SECONDS", 1e6)
     resume_drawing()  # a process that was just started gets the time to begin
-    assert drawers(folders) == []
+    assert drawers(folders.data) == []
     images.setattr(background_jobs, "_START_SECONDS", 0.0)
     resume_drawing()
     until(lambda: drawing() is None)
@@ -96,11 +85,11 @@ def test_two_starts_draw_once(folders: Folders, images: pytest.MonkeyPatch) -> N
     images.setenv("SCALP_DEMO_IMAGES", str(MANY))
     start_drawing()
     start_drawing()
-    assert len(drawers(folders)) == 2
+    assert len(drawers(folders.data)) == 2
     wait_for_pictures()
-    until(lambda: len(drawers(folders)) == 1)
+    until(lambda: len(drawers(folders.data)) == 1)
     start_drawing()
-    assert len(drawers(folders)) == 1
+    assert len(drawers(folders.data)) == 1
     until(lambda: drawing() is None)
     assert open_dataset("demo").images == MANY
 
@@ -137,9 +126,9 @@ def test_a_name_in_use_is_an_error(folders: Folders, images: pytest.MonkeyPatch)
     assert (state := drawing())
     assert state.error
     assert "Another dataset has the name “demo”" in state.error.en
-    until(lambda: not drawers(folders))
+    until(lambda: not drawers(folders.data))
     resume_drawing()
-    assert drawers(folders) == [], "what failed waits for the next start of a server"
+    assert drawers(folders.data) == [], "what failed waits for the next start of a server"
     shutil.rmtree(folders.data / "demo")
     start_drawing()
     until(lambda: drawing() is None)
@@ -152,7 +141,7 @@ def test_drawing_by_command_is_seen(folders: Folders, images: pytest.MonkeyPatch
         assert state
         assert state.working
         start_drawing()
-        assert drawers(folders) == []
+        assert drawers(folders.data) == []
 
     settings = demonstration.settings()
     demonstration.draw(settings, processes=1, progress=look)
@@ -187,14 +176,14 @@ def test_full_disk_is_a_sentence(folders: Folders, images: pytest.MonkeyPatch) -
         pytest.skip("this system mounts nothing")
     try:
         start_drawing()
-        until(lambda: (state := drawing()) is not None and state.done > 0)
-        until(lambda: not drawers(folders))
+        until(lambda: not drawers(folders.data), 120)
         images.setattr(background_jobs, "_START_SECONDS", 0.0)
         assert "No space left" in refusal()
         assert list_datasets() == []
     finally:
         kill(folders)
-        subprocess.run(["umount", "--lazy", str(folders.data)], check=True)  # workers may be ending
+        command = ["umount", "--lazy", str(folders.data)]  # workers may be ending
+        subprocess.run(command, check=True)
 
 
 def refusal() -> str:

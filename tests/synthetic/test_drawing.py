@@ -95,3 +95,30 @@ def test_devices_differ() -> None:
     device = Camera(gains=(1.06, 1.0, 0.94), gamma=0.95, noise=1.5)
     own, other = frame({}, 9), frame({}, 9, camera=device)
     assert np.median(lab_of(other)[..., 2]) > np.median(lab_of(own)[..., 2]) + 2
+
+
+def test_black_and_white_points_bound_the_tones() -> None:
+    camera = Camera(noise=0.01, sharpening=0.0, black=(40.0, 46.0, 30.0), white=(225.0, 240.0, 250.0))
+    image = frame({Condition.EXCESS_SEBUM: 3.0}, 3, camera=camera).reshape(-1, 3)
+    assert (image.min(axis=0) >= (38, 44, 28)).all()
+    assert (image.max(axis=0) <= (227, 242, 252)).all()
+
+
+def test_heads_differ_in_direction_of_hair() -> None:
+    spreads = []
+    for seed in range(30):
+        plan = hair_of(scene_of({}, seed), seed)
+        angles = np.array([follicle.angle for follicle in plan.follicles])
+        spreads.append(np.sqrt(-2 * np.log(abs(np.exp(1j * angles).mean()))))
+    assert np.median(spreads) > 0.2
+    assert np.quantile(spreads, 0.9) > 2 * np.quantile(spreads, 0.1)
+
+
+def test_hairs_of_a_head_are_no_two_tones() -> None:
+    colours = {shaft.colour for shaft in hair_of(scene_of({}, 2), 2).shafts}
+    assert len(colours) > 10
+
+
+def test_some_frames_have_blurred_hairs() -> None:
+    blurred = [any(shaft.opacity < 0.81 for shaft in hair_of(scene_of({}, seed), seed).shafts) for seed in range(60)]
+    assert 0.12 < np.mean(blurred) < 0.5

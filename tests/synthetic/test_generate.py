@@ -20,6 +20,7 @@ from scalp_core.labels import CONDITIONS
 from scalp_core.synthetic import generate
 from scalp_core.synthetic.generate import MAKING, PlannedPicture, make_dataset, plan_pictures
 from scalp_core.synthetic.label_noise import CLEAN_COLUMNS, SEVERITY_COLUMNS
+from scalp_core.synthetic.masks import planned_pictures
 
 # The names of all 91,156 real images.
 REAL_NAME = re.compile(r"(\d{4})_((?:A2LEBJJDE|A1LCAIHDH|A2LCBJCAC)\w{6})_(\d{13}|\d{9})_([2-6])_(TH|LH|RH|BH)\.jpg")
@@ -217,6 +218,29 @@ def test_sites_have_one_or_two_devices(plan: list[PlannedPicture]) -> None:
     assert 80 < len(devices) < 125
 
 
+def test_casts_spread_like_real_lamps(plan: list[PlannedPicture]) -> None:
+    casts = {picture.capture: picture.cast for picture in plan}
+    colours = np.array([(cast.lightness, cast.a, cast.b) for cast in casts.values()])
+    assert colours.mean(axis=0) == pytest.approx(generate.CAST_MEAN, abs=2.0)
+    assert (colours.std(axis=0) > (1.5, 3.5, 3.5)).all()
+    assert len(set(casts.values())) == len(casts)
+    assert np.corrcoef(colours.T)[0, 1] < 0
+
+
+def test_frames_of_a_head_share_its_cast(plan: list[PlannedPicture]) -> None:
+    casts = {(picture.capture, picture.cast) for picture in plan}
+    assert len(casts) == len({capture for capture, _ in casts})
+
+
+def test_a_file_has_the_quality_of_its_device(plan: list[PlannedPicture]) -> None:
+    qualities = {picture.camera.quality for picture in plan}
+    assert min(qualities) >= generate.JPEG_QUALITIES[0]
+    assert max(qualities) <= generate.JPEG_QUALITIES[1]
+    assert len(qualities) > 5
+    pixels = generate.render_picture(plan[0], 1)
+    assert len(generate.encode(pixels, 100)) > 1.5 * len(generate.encode(pixels, 88))
+
+
 def test_some_names_carry_nine_digits() -> None:
     stamps = [picture.capture.rsplit("_", 1)[1] for picture in plan_pictures(5000, 2)]
     assert {len(stamp) for stamp in stamps} == {9, 13}
@@ -285,6 +309,7 @@ def test_settings_name_only_another_evaluation_prior(tmp_path: Path, monkeypatch
     assert "evaluation_prior" not in real.made
     assert tempered.made == real.made | {"evaluation_prior": "tempered"}
     assert (real.tempered, tempered.tempered) == (False, True)
+    assert planned_pictures(tempered).keys() == set(tempered.column("id"))
     assert make_dataset("tempered", 16, 5, evaluation_prior="tempered").created == tempered.created
     with pytest.raises(ScalpError):
         make_dataset("tempered", 16, 5, evaluation_prior="real")

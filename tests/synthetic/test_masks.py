@@ -11,7 +11,9 @@ from scalp_core.data.dataset import Dataset
 from scalp_core.errors import ScalpError
 from scalp_core.images import decode
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.synthetic.drawing.frame import masks, render
+from scalp_core.synthetic.drawing.cues import cues_of, masks_of_cues
+from scalp_core.synthetic.drawing.frame import render
+from scalp_core.synthetic.drawing.scene import Scene
 from scalp_core.synthetic.fidelity import frame_of, hair_mask, hair_of, scene_of
 from scalp_core.synthetic.generate import cue_masks, render_picture
 from scalp_core.synthetic.masks import masks_of, planned_pictures
@@ -21,8 +23,12 @@ LOCAL = [Condition.FINE_SCALING, Condition.EXCESS_SEBUM, Condition.PUSTULES, Con
 CLEARLY = 24  # grey levels by which a pixel differs beyond noise
 
 
+def masks(scene: Scene, seed: int) -> np.ndarray:
+    return masks_of_cues(cues_of(scene, np.random.default_rng(seed)))
+
+
 def mask(severities: dict[Condition, float], condition: Condition, seed: int) -> np.ndarray:
-    places = masks(scene_of(severities, seed), np.random.default_rng(seed))
+    places = masks(scene_of(severities, seed), seed)
     assert places.shape == (6, 480, 640)
     assert places.dtype == np.uint8
     return places[CONDITIONS.index(condition)]
@@ -30,7 +36,7 @@ def mask(severities: dict[Condition, float], condition: Condition, seed: int) ->
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_healthy_scalp_has_empty_masks(seed: int) -> None:
-    assert masks(scene_of({}, seed), np.random.default_rng(seed)).max(axis=(1, 2)).tolist() == [0] * 6
+    assert masks(scene_of({}, seed), seed).max(axis=(1, 2)).tolist() == [0] * 6
 
 
 @pytest.mark.parametrize("condition", CONDITIONS, ids=[condition.code for condition in CONDITIONS])
@@ -70,7 +76,7 @@ def test_a_red_field_is_where_it_is_red() -> None:
 
 @pytest.mark.parametrize("other", CONDITIONS, ids=[condition.code for condition in CONDITIONS])
 def test_a_mask_is_of_its_condition_alone(other: Condition) -> None:
-    places = masks(scene_of({other: 3.0}, 2), np.random.default_rng(2))
+    places = masks(scene_of({other: 3.0}, 2), 2)
     for condition, place in zip(CONDITIONS, places, strict=True):
         assert place.any() == (condition is other), condition.code
 
@@ -83,9 +89,9 @@ def test_bald_places_lie_off_the_hairs() -> None:
 
 def test_masks_leave_the_frame_as_it_was() -> None:
     scene = scene_of(dict.fromkeys(CONDITIONS, 2.0), 3)
-    masks(scene, np.random.default_rng(3))
+    masks(scene, 3)
     assert (render(scene, np.random.default_rng(3)) == frame_of(scene, 3)).all()
-    first, second = (masks(scene, np.random.default_rng(3)).tobytes() for _ in range(2))
+    first, second = (masks(scene, 3).tobytes() for _ in range(2))
     assert first == second
 
 

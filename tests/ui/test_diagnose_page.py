@@ -376,8 +376,7 @@ def gated(trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch) -
     written = io.BytesIO()
     Image.open(io.BytesIO(trained.picture)).filter(ImageFilter.GaussianBlur(8)).save(written, "png")
     sharp, blurred = trained.picture, written.getvalue()
-    channels = len(next(iter(predict.grade(sharp).features.values())))
-    write_sharpness_gate(run, channels, (measured_sharpness(run, sharp) + measured_sharpness(run, blurred)) / 2)
+    write_sharpness_gate(run, (measured_sharpness(run, sharp) + measured_sharpness(run, blurred)) / 2)
     return sharp, blurred
 
 
@@ -419,8 +418,7 @@ def test_gated_picture_among_several_is_marked(gated: tuple[bytes, bytes], downl
 def test_unusual_picture_is_graded_and_marked(gated: tuple[bytes, bytes], downloads: Downloads) -> None:
     say, (sharp, blurred) = Say("en"), gated
     run = predict.graders().main
-    channels = len(predict.grade(sharp).features[run])
-    write_sharpness_gate(run, channels, 0.0, usual_distance=-FARTHEST)
+    write_sharpness_gate(run, 0.0, usual_distance=-FARTHEST)
     at = assert_healthy(upload(open_page("diagnose"), ("a.png", sharp)))
     assert graded(at, "en") == names(predict.grade(sharp), "en")
     (message,) = (text for text in texts(at.info) if say("gate_marked") in text)

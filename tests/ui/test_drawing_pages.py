@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import Folders, processes, until
+from conftest import Folders, until
 from playwright.sync_api import Browser
 from support.app_driver import LANGUAGES, open_page, page_text, texts
 from support.browser import Server, free_port, open_visitor, started
+from support.core_processes import drawers
 from support.privileges import bound_by_modes
 
 from scalp_core.data.dataset import Dataset, is_claimed, open_dataset
@@ -28,14 +29,14 @@ def images(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest
     monkeypatch.setenv("SCALP_DEMO_IMAGES", str(IMAGES))
     yield monkeypatch
     shutil.rmtree(folders.data, ignore_errors=True)
-    until(lambda: not processes("scalp_core", "draw", "demo"))
+    until(lambda: not drawers(folders.data))
 
 
 @contextmanager
-def halted() -> Iterator[None]:
+def halted(data: Path) -> Iterator[None]:
     """Stop the drawing after its first pictures, so that pages find it under way; the process lives on."""
     until(lambda: (state := drawing()) is not None and state.done > 0)
-    numbers = processes("scalp_core", "draw", "demo")
+    numbers = drawers(data)
     for number in numbers:
         os.kill(number, signal.SIGSTOP)
     try:
@@ -47,7 +48,7 @@ def halted() -> Iterator[None]:
 
 def test_pages_say_how_far_it_is(folders: Folders, images: pytest.MonkeyPatch) -> None:
     open_page("home")  # a look begins what is missing
-    with halted():
+    with halted(folders.data):
         for language in LANGUAGES:
             say = Say(language)
             for page in ("home", "dataset", "compare", "diagnose"):
@@ -56,12 +57,13 @@ def test_pages_say_how_far_it_is(folders: Folders, images: pytest.MonkeyPatch) -
                 (bar,) = at.get("progress")
                 assert re.match(rf"{say('drawing')} · \d+ / {IMAGES}", bar.proto.text), page
                 assert say("no_dataset") not in page_text(at), page
-            assert say("drawing") in texts(at.sidebar.caption)
-        assert len(processes("scalp_core", "draw", "demo")) == 1
+            assert say("retrain_waits") in texts(at.sidebar.caption)
+        assert len(drawers(folders.data)) == 1
     until(lambda: drawing() is None)
     at = open_page("dataset")
     assert not at.get("progress")
-    assert "demo" in page_text(at) or open_dataset("demo").images == IMAGES
+    assert at.selectbox[0].value == "demo"
+    assert open_dataset("demo").images == IMAGES
 
 
 def test_other_pictures_need_no_demonstration(tiny: Dataset, images: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -75,7 +77,7 @@ def test_other_pictures_need_no_demonstration(tiny: Dataset, images: pytest.Monk
         data.chmod(0o755)
     assert not at.exception
     assert "cannot be written" not in page_text(at)
-    assert not processes("scalp_core", "draw", "demo")
+    assert not drawers(data)
 
 
 def test_closed_folder_is_named(folders: Folders, images: pytest.MonkeyPatch) -> None:
@@ -95,7 +97,7 @@ def test_read_only_server_names_the_command(folders: Folders, images: pytest.Mon
     for page in ("home", "dataset", "compare"):
         at = open_page(page)
         assert Say("en")("drawing_read_only") in texts(at.info)
-    assert not processes("scalp_core", "draw", "demo")
+    assert not drawers(folders.data)
 
 
 @pytest.fixture(scope="module")
@@ -112,9 +114,9 @@ def test_open_page_turns_to_the_pictures(browser: Browser, images: pytest.Monkey
         with open_visitor(browser, server.address) as visitor:
             visitor.go("/Dataset?lang=en")
             visitor.tab.get_by_text("Drawing the demonstration pictures ·").first.wait_for()
-            for number in processes("scalp_core", "draw", "demo"):
+            for number in drawers(folders.data):
                 os.kill(number, signal.SIGKILL)
             until(lambda: not is_claimed("demo"))
-            visitor.tab.get_by_text(f"{IMAGES} images").first.wait_for()  # after the time that a new process has
+            visitor.tab.get_by_text(f"{IMAGES} pictures").first.wait_for()  # after the time that a new process has
     finally:
         server.kill()

@@ -37,7 +37,7 @@ def show_retraining(say: Say) -> None:
     ask_for_token(say)
     names = [dataset.name for dataset in list_datasets()]
     if not names:
-        st.caption(say("drawing") if is_drawing() else say("no_dataset"))
+        st.caption(say("retrain_waits") if is_drawing() else say("no_dataset"))
         return
     _show_form(say, names)
     if not access().read_only:

@@ -5,6 +5,9 @@ from scalp_core.errors import Text
 from scalp_core.terms import capitalized
 
 WORDS = {
+    "retrain_waits": Text(
+        "Possible as soon as the demonstration pictures are drawn.", "데모 사진을 다 그리면 재학습할 수 있어요."
+    ),
     "retrain": Text("Retrain", "재학습"),
     "retrain_six": Text("all six", "여섯 가지 모두"),
     "retrain_advanced": Text("Advanced", "고급 설정"),

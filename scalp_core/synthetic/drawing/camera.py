@@ -16,6 +16,7 @@ from scalp_core.synthetic.drawing.canvas import (
     SOFT_WIDTH,
     WIDTH,
     Pixels,
+    Points,
     direction_of,
     smoothstep,
 )
@@ -35,8 +36,10 @@ MOTION = (6.0, 14.0)  # px moved while the shutter is open
 ASKEW_SHARE = 0.35
 ASKEW_BLUR = (1.2, 2.8)  # px
 ASKEW_RAMP = (0.0, 1.1)  # from the middle towards that side, in halves of the frame
-# Levels between which the tone curve is straight; black and white point bend it below and above.
-TOE, SHOULDER = 60.0, 205.0
+# The tone curve is straight between TOE and SHOULDER; the black point bends it below. Above, the bluish lamp shows:
+# what is BRIGHT in a grey light is read as BRIGHT_READ, and the white point is the end.
+TOE, SHOULDER, BRIGHT = 60.0, 165.0, 220.0
+BRIGHT_READ = (212.0, 221.0, 224.0)
 
 
 def photograph(frame: Pixels, scene: Scene, generator: np.random.Generator) -> Pixels:
@@ -107,8 +110,11 @@ def _noise_table(deviation: float) -> Pixels:
 def _tones(camera: Camera) -> Pixels:
     """Return tone curve, white balance, black and white point as one look-up table a channel."""
     levels = (np.arange(256) / 255.0) ** camera.gamma * 255.0
-    points = zip(camera.gains, camera.black, camera.white, strict=True)
-    curves = [
-        np.interp(levels * gain, (0.0, TOE, SHOULDER, 255.0), (low, TOE, SHOULDER, high)) for gain, low, high in points
-    ]
+    channels = zip(camera.gains, camera.black, BRIGHT_READ, camera.white, strict=True)
+    curves = [_curve(levels * gain, *points) for gain, *points in channels]
     return np.round(np.stack(curves, axis=1))[None].astype(np.uint8)
+
+
+def _curve(levels: Points, black: float, bright: float, white: float) -> Points:
+    after = (black, TOE, SHOULDER, min(bright, white), white)
+    return np.asarray(np.interp(levels, (0.0, TOE, SHOULDER, BRIGHT, 255.0), after))

@@ -65,6 +65,11 @@ def streams_of(generator: np.random.Generator) -> Streams:
     return Streams(*generator.spawn(len(Streams._fields)))
 
 
+def cues_of(scene: Scene, generator: np.random.Generator) -> Cues:
+    """Return the cues of the frame that `render` draws of the same scene and generator state."""
+    return plan_cues(scene, streams_of(generator))
+
+
 def plan_cues(scene: Scene, streams: Streams) -> Cues:
     """Plan the cues of a frame from the streams of its layers, before anything else is taken from them."""
     level = {condition: float(scene.severities[condition]) for condition in CONDITIONS}

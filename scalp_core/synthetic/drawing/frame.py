@@ -7,7 +7,7 @@ import numpy as np
 from scalp_core.synthetic.drawing.camera import photograph
 from scalp_core.synthetic.drawing.canvas import Pixels
 from scalp_core.synthetic.drawing.confusers import draw_before_lens, draw_stains
-from scalp_core.synthetic.drawing.cues import masks_of_cues, plan_cues, streams_of
+from scalp_core.synthetic.drawing.cues import plan_cues, streams_of
 from scalp_core.synthetic.drawing.dandruff import draw_flakes
 from scalp_core.synthetic.drawing.erythema import redden
 from scalp_core.synthetic.drawing.glints import draw_glints
@@ -44,11 +44,3 @@ def render(scene: Scene, generator: np.random.Generator) -> Pixels:
         frame = draw_flakes(frame, cues.flakes, above)  # dry flakes lie on the oil
     frame = draw_before_lens(frame, scene.confusers, streams.stains)
     return photograph(frame, scene, streams.camera)
-
-
-def masks(scene: Scene, generator: np.random.Generator) -> Pixels:
-    """Return the masks of the frame that `render` draws of the same scene and generator state, (6, 480, 640).
-
-    In order of CONDITIONS, 0–255: how strongly the cue of a condition covers a pixel.
-    """
-    return masks_of_cues(plan_cues(scene, streams_of(generator)))

@@ -26,7 +26,7 @@ from scalp_core.synthetic.drawing.canvas import (
 )
 from scalp_core.synthetic.drawing.scene import Hair
 
-WHITE: Colour = (232.0, 246.0, 250.0)
+WHITE: Colour = (224.0, 244.0, 255.0)
 COUNT, COUNT_SPREAD = 450.0, 0.5  # a frame: median, lognormal
 MOST = 1500
 AREA, AREA_SPREAD = 10.0, 1.0  # px², lognormal

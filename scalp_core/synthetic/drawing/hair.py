@@ -33,7 +33,8 @@ from scalp_core.synthetic.drawing.canvas import (
 from scalp_core.synthetic.drawing.scene import Follicle, Hair, Scene, Shaft
 from scalp_core.synthetic.drawing.strand import GRAINS, draw_strand, grains
 
-HAIR_COVERAGE = (0.164, 0.111, 0.099, 0.057)
+# A little less than the measured .164 / .111 / .099 / .057, as shadows and soft edges count as hair in pixels.
+HAIR_COVERAGE = (0.157, 0.106, 0.095, 0.056)
 HAIR_COVERAGE_SPREAD = 0.022  # less than the .05 measured, or the grades would overlap more than a label allows
 FULL_COVERAGE = (0.45, 0.70)  # a frame almost all hair, whatever the scalp below is like
 # px, of a typical hair. With tips, vellus hairs and clumps the median over a mask is 7.2 / 6.7 / 5.8 / 5.0 as measured.
@@ -52,17 +53,17 @@ SPREAD, SPREAD_SPREAD, SPREADS = 0.5, 0.5, (0.15, 1.1)
 FULL_SPREAD = 0.3  # so many hairs have been combed
 PARTED_HEADS, PARTED = 0.15, (0.45, 0.9)  # radians to either side of a parting
 CURLY_HEADS = 0.1
-BUNDLES = (0.6, 0.25, 0.15)  # shares of the hairs from outside that come alone, by two, by three
-CROSSING_HAIRS = (0, 4)  # hairs that lie at any angle
-CLING = (0.15, 1.15)  # how widely the hairs of a pore fan out, from head to head
+BUNDLES = (0.35, 0.3, 0.2, 0.15)  # shares of the hairs from outside that come alone, by two, by three, by four
+CROSSING_HAIRS = (0, 3)  # hairs that lie at any angle
+CLING = (0.05, 0.95)  # how widely the hairs of a pore fan out, from head to head
 ROOTS = (20.0, 60.0)  # px of a root that are seen through the skin
 COLLARS = (0.25, 1.0)  # how white the rim of a pore is
 
 # As the centre of a shaft reflects it, by the names of scene.HAIR_COLOURS: a hair lies anywhere between two of them.
 # The lamp is bluish, so black is greenish. A grey head has white hairs between dark ones.
 PALETTES: dict[str, tuple[Colour, ...]] = {
-    "black": ((24, 28, 20), (36, 40, 30), (48, 50, 40)),
-    "dark_brown": ((42, 40, 31), (64, 57, 44), (36, 38, 30)),
+    "black": ((26, 30, 22), (40, 44, 34), (56, 58, 48)),
+    "dark_brown": ((46, 44, 34), (70, 63, 49), (40, 42, 33)),
     "brown": ((72, 62, 47), (56, 50, 39), (88, 74, 55)),
     "grey": ((36, 38, 29), (58, 56, 47)),
 }
@@ -200,11 +201,11 @@ def _shaft(root: Points, angle: float, fan: float, growth: Growth, generator: np
     own = float(np.clip(growth.width * math.exp(spread * generator.standard_normal()), 2.2, 12.0))
     cut = generator.random() < 0.1
     # Most hairs are much longer than the frame is wide; a thin one is also a short one.
-    length = generator.uniform(90, 340) if cut else generator.uniform(420, 1050) * min(1.0, 0.3 + own / 7.0)
+    length = generator.uniform(90, 340) if cut else generator.uniform(320, 900) * min(1.0, 0.3 + own / 7.0)
     path = arc(root, angle, length, generator, fan, growth.bend, growth.bend_spread)
     widths = own * _profile(length, 0.1 if cut else 0.75)
-    colour, above, edge = _colour(growth, generator), bool(generator.random() < 0.4), 1.5 + generator.exponential(0.6)
-    hair = Shaft(path, widths, colour, above, edge, 0.95, growth.regrown, NATURAL)
+    colour, above, edge = _colour(growth, generator), bool(generator.random() < 0.4), 1.7 + generator.exponential(0.65)
+    hair = Shaft(path, widths, colour, above, edge, 0.92, growth.regrown, NATURAL)
     return _blurred(hair, growth, generator)
 
 
@@ -265,7 +266,7 @@ def _visitors(growth: Growth, generator: np.random.Generator) -> Iterator[Shaft]
         start = where - generator.uniform(420, 560) * direction_of(angle)
         aside = direction_of(angle + math.pi / 2) * growth.width
         for slot in SLOTS[: 1 + int(generator.choice(len(BUNDLES), p=BUNDLES))]:
-            root, stray = start + aside * (slot * 0.7), 0.03 * generator.standard_normal()
+            root, stray = start + aside * (slot * 0.6), 0.02 * generator.standard_normal()
             yield _shaft(root, angle + stray, 0.0, growth, generator)
 
 
@@ -329,7 +330,7 @@ def shade_under_hair(lab: Field, hair: Hair) -> None:
         cv2.polylines(cast, [corners((shaft.path + rise) / SOFT)], False, (150,), thickness, cv2.LINE_AA, SHIFT)
     deep = cv2.GaussianBlur(roots, (0, 0), 1.7).astype(np.float32) / 255.0
     shadow = cv2.GaussianBlur(cast, (0, 0), 1.0).astype(np.float32) / 255.0
-    lab[..., 0] -= 14.0 * deep + 11.5 * shadow
+    lab[..., 0] -= 12.5 * deep + 11.0 * shadow
     lab[..., 2] += 2.5 * shadow - 9.0 * deep
     lab[..., 1] *= 1.0 - 0.35 * deep
 

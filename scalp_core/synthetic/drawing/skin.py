@@ -40,8 +40,8 @@ FINE_PLATEAU = 6.5
 FURROW_WIDTH = 1.7  # px of half size
 RELIEF_CONTRAST = (0.0, 0.014)  # share of the lightness
 RELIEF_ASTRAY = 0.7  # radians between the skin lines and a right angle to the hair, deviation
-MOTTLE_CONTRAST = 0.005
-GRAIN_CONTRAST = 0.010
+MOTTLE_CONTRAST = 0.004
+GRAIN_CONTRAST = 0.008
 
 # Variations of L*, a* and b* within a frame: the covariance of the part that is neither tilt nor middle, its deviation
 # from frame to frame (lognormal), px of its cells and their weights.
@@ -51,12 +51,12 @@ SLOW_CELLS, SLOW_SHARES = (230.0, 110.0), (0.8, 0.6)
 MIDDLE_LIGHTNESS, MIDDLE_A, MIDDLE_B = 4.0, (0.0, 9.0), (5.0, 2.6)  # from the middle to the corners
 TILT, TILT_COLOUR = (1.0, 8.0), (2.0, 2.5)  # over half of the frame, in L*; in a* and b*
 # Finer mottling: L*, a* and b* by px of its cells.
-BLOTCHES = {34.0: (0.7, 0.5, 1.4), 14.0: (0.4, 0.25, 1.2), 8.0: (0.2, 0.2, 0.9)}
+BLOTCHES = {34.0: (0.6, 0.5, 1.5), 14.0: (0.35, 0.25, 1.4), 8.0: (0.2, 0.2, 1.1)}
 
 # Lighter or darker than the skin in red, green and blue.
 PORE_SHADOW = (-26.0, -32.0, -38.0)
 PORE_COLLAR = (26.0, 25.0, 24.0)
-COLLAR_COLOUR = (232.0, 246.0, 250.0)
+COLLAR_COLOUR = (226.0, 244.0, 254.0)
 COLLAR_OPACITY = 0.8
 COLLAR_RADIUS = (9.0, 20.0)  # px
 COLLAR_REACH = (1.2, 3.8)  # radians about the pore
