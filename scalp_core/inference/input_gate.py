@@ -32,6 +32,7 @@ Vectors = npt.NDArray[np.float32]
 VERSION = 2  # of the file; raised when the same picture would measure otherwise, or be judged otherwise
 ODDS_SHARE = 0.2  # of the log-odds in the distance
 HIGHEST_SQUARE = 25.0  # of a standardised feature
+HIGHEST_ODDS = 25.0  # of the log-odds, either way: beyond what was fitted they go on growing without a meaning
 UNUSUAL = "unusual"  # code of the only reason that marks a picture without speaking against grading it
 
 
@@ -86,7 +87,7 @@ class ScalpDistance:
         """Return the distances (n,) of vectors (n, D): 0 is an ordinary scalp, 1 is farther than five of six."""
         standardised = (signed_log1p(texture_features) - self.mean) / self.scale
         squared = np.square(standardised @ self.whitening.T).sum(axis=1)
-        odds = with_squares(standardised) @ self.weights + self.intercept
+        odds = np.clip(with_squares(standardised) @ self.weights + self.intercept, -HIGHEST_ODDS, HIGHEST_ODDS)
         distances = (np.log(squared + 1e-9) + ODDS_SHARE * odds - self.median) / self.spread
         return np.asarray(np.nan_to_num(np.minimum(distances, FARTHEST), nan=FARTHEST), dtype=np.float64)
 
