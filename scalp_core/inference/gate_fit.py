@@ -40,7 +40,7 @@ Rows = npt.NDArray[np.intp]
 
 MOST = 2000  # pictures of a split
 FEWEST = 30  # pictures of a split; below 19 no limit would keep the share of marked ones at 5 %
-BACKGROUND = 1500  # pictures of no scalp
+BACKGROUND, BACKGROUND_FOR_EACH = 1500, 3  # pictures of no scalp: at most, and for each training picture
 _REGULARISATION = 0.01  # inverse strength of the logistic regression
 _SHRINKAGE = 0.02  # of the correlations of scalps, as there are few pictures for their number
 _LEAST_DEVIATION = 0.01  # of the mean deviation; keeps features that hardly vary from deciding
@@ -189,8 +189,9 @@ def _measure_one(dataset: Dataset, least: tuple[int, int] | None, image: str) ->
 
 
 def _measure_background(dataset: Dataset, rows: Rows) -> Floats:
-    """Return the texture features (BACKGROUND, D) of pictures of no scalp, some in the colours of these."""
-    ids = dataset.column("id").iloc[np.resize(rows, BACKGROUND)].tolist()
+    """Return the texture features (m, D) of pictures of no scalp, some in the colours of these."""
+    count = min(BACKGROUND, BACKGROUND_FOR_EACH * len(rows))
+    ids = dataset.column("id").iloc[np.resize(rows, count)].tolist()
     with ThreadPoolExecutor(cores()) as pool:
         measured = pool.map(partial(_background_features, dataset), enumerate(ids))
     return np.array([features for features in measured if features is not None])
