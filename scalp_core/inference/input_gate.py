@@ -60,7 +60,7 @@ class Reason:
 
 @dataclass(frozen=True, eq=False)
 class ScalpDistance:
-    """How far texture features lie from those of scalps: the logarithm of the squared Mahalanobis distance from a
+    """Distance of texture features from those of scalps: the logarithm of the squared Mahalanobis distance from a
     Gaussian of scalps, plus a share of the log-odds of a logistic regression that the picture shows none.
 
     The Gaussian alone lets much pass that lies between a usual scalp and a strange one; the odds alone say nothing of
