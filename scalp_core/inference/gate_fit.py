@@ -68,7 +68,7 @@ class Sample(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """Measurements that a gate is fitted on: the training and the calibration split, and texture features of no scalps (m, D)."""
+    """Measurements that a gate is fitted on: both splits, and texture features (m, D) of pictures of no scalp."""
 
     trained: Sample
     calibrated: Sample
