@@ -134,7 +134,8 @@ def fit_distance(samples: Samples) -> ScalpDistance:
     regression = LogisticRegression(C=_REGULARISATION, max_iter=2000)
     regression.fit(vectors, np.repeat([0, 1], [len(scalps), len(others)]))
     arrays = (mean, scale, _whitening(scalps), regression.coef_[0])
-    distance = ScalpDistance(*(array.astype(np.float32) for array in arrays), intercept=float(regression.intercept_[0]))
+    single: list[Vectors] = [np.asarray(array, dtype=np.float32) for array in arrays]
+    distance = ScalpDistance(single[0], single[1], single[2], single[3], float(regression.intercept_[0]))
     median, high = np.quantile(distance(samples.calibrated.original.texture_features), (0.5, 0.84))
     return replace(distance, median=float(median), spread=float(max(high - median, 0.01)))
 

@@ -236,7 +236,8 @@ def _distance(tensors: Mapping[str, Vectors], numbers: Mapping[str, float]) -> S
     shapes = {"mean": (size,), "scale": (size,), "whitening": (size, size), "weights": (2 * size,)}
     if any(arrays[name].shape != shape for name, shape in shapes.items()):
         raise ValueError("the shapes do not fit")
-    return ScalpDistance(**arrays, **{name: float(numbers[name]) for name in _NUMBERS})
+    mean, scale, whitening, weights = (arrays[name] for name in _ARRAYS)
+    return ScalpDistance(mean, scale, whitening, weights, *(float(numbers[name]) for name in _NUMBERS))
 
 
 def write(gate: Gate, path: Path) -> None:
