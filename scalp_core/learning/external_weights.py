@@ -19,7 +19,10 @@ _LENGTH_BYTES = 8  # at the beginning of a safetensors file: the length of its h
 _STORED = ".stored"  # ends the name of an initializer that is cast before it is used
 
 # Types of weights in a safetensors file, as ONNX and NumPy call them.
-_TYPES = {"F32": (TensorProto.FLOAT, np.dtype("<f4")), "F16": (TensorProto.FLOAT16, np.dtype("<f2"))}
+_TYPES: dict[str, tuple[int, np.dtype[Any]]] = {
+    "F32": (TensorProto.FLOAT, np.dtype("<f4")),
+    "F16": (TensorProto.FLOAT16, np.dtype("<f2")),
+}
 
 Bytes = npt.NDArray[np.uint8]
 
