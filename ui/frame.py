@@ -54,7 +54,7 @@ def page_frame(title: Markdown, say: Say) -> Iterator[None]:
 
 
 def toolbar() -> DeltaGenerator:
-    """Return the row of the page's selectors, which stays in sight while the page scrolls; labels are for screen readers."""
+    """Return the row of the page's selectors, which stays in sight; labels in it are for screen readers."""
     frame = _frame.get()
     if frame is None:
         return st.container(horizontal=True)
