@@ -19,6 +19,7 @@ from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, GRADES, Condition
 from scalp_core.synthetic.demonstration import NAME
 from ui.demonstration import show_drawing
 from ui.feedback import show_damaged
+from ui.frame import mark, notices
 from ui.markdown import Markdown, literal
 from ui.words import Say
 
@@ -193,7 +194,7 @@ def _follow(key: str, widget: str, value: object) -> bool:
 
 
 def choose_dataset(say: Say) -> Dataset | None:
-    """Offer the datasets and return that of `?data=`, with a warning where it is synthetic or its split leaks.
+    """Offer the datasets and return that of `?data=`, with a chip where it is synthetic and an error where its split leaks.
 
     Returns:
         None where there is no dataset at all.
@@ -203,9 +204,9 @@ def choose_dataset(say: Say) -> Dataset | None:
         return None
     dataset = datasets[choose_from_list(say("data_set"), {name: name for name in datasets}, "data", say.language)]
     if dataset.synthetic:
-        st.warning(say("synthetic_data"), icon=":material/draw:")
+        mark("synthetic", say("synthetic_data"))
     if dataset.tempered:
-        st.caption(say("tempered_data"))
+        mark("tempered", say("tempered_data"))
     _show_leak(dataset, say)
     return dataset
 
@@ -232,7 +233,7 @@ def _list_by_name(say: Say) -> dict[str, Dataset]:
         if not datasets and not being_drawn:
             st.warning(say("no_dataset"))
     if datasets and wanted not in ("", *datasets):
-        st.warning(say("other_dataset", shown=next(iter(datasets))), icon=":material/link_off:")
+        notices().warning(say("other_dataset", shown=next(iter(datasets))), icon=":material/link_off:")
     return datasets
 
 
@@ -241,7 +242,7 @@ def _show_leak(dataset: Dataset, say: Say) -> None:
     overlap = dataset.parts.get("overlap")
     if isinstance(overlap, dict):
         shares = ", ".join(f"{say.of(OVERLAPS[key])} {100 * share:.1f} %" for key, share in overlap.items())
-        st.error(say("split_leaks", shares=shares), icon=":material/error:")
+        notices().error(say("split_leaks", shares=shares), icon=":material/error:")
 
 
 def choose_condition(say: Say) -> Condition:

@@ -53,8 +53,7 @@ def _is_admitted(claims: Mapping[str, Any]) -> bool:
 
 
 def ask_for_login(say: Say) -> None:
-    """Show a button for each provider, or that this user is not let in, in place of the page."""
-    st.title(say("login_title"))
+    """Show a button for each provider, or that this user is not let in, in place of the page's body."""
     if st.user.get("is_logged_in"):
         st.error(say("login_refused"), icon=":material/block:")
         return

@@ -1,4 +1,4 @@
-"""The frame around every page: log-in, navigation, language, the research banner and retraining."""
+"""The frame around every page: log-in, navigation, language, title with chips, toolbar and retraining."""
 
 from collections.abc import Callable
 
@@ -7,10 +7,13 @@ import streamlit as st
 from ui.choices import choose, follow_address, link_params
 from ui.components.page_language import set_page_language
 from ui.feedback import errors
+from ui.frame import page_frame, toolbar
 from ui.login import ask_for_login, may_look, show_user
 from ui.markdown import Markdown
 from ui.runs.retrain import show_retraining
 from ui.words import Say
+
+__all__ = ["PAGES", "show_page", "toolbar"]
 
 PAGES = {
     "home": ("Home.py", ":material/home:"),
@@ -28,12 +31,11 @@ def show_page(name: str, show_body: Callable[[Say], None]) -> None:
             say = _show_navigation()
         st.set_page_config(page_title=f"{say(f'page_{name}')} · Scalp Lab", page_icon="🔬", layout="wide")
         set_page_language(say.language)
-        st.info(say("research_only"), icon=":material/science:")
         if not may_look():
-            ask_for_login(say)
+            with page_frame(say("login_title"), say):
+                ask_for_login(say)
             return
-        st.title(say(f"title_{name}"))
-        with errors(say):
+        with page_frame(say(f"title_{name}"), say), errors(say):
             show_body(say)
         with st.sidebar, errors(say):
             show_retraining(say)

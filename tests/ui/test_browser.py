@@ -531,7 +531,9 @@ def test_language_is_one_click_and_stays(visitor: Visitor) -> None:
     visitor.tab.get_by_role("radio", name="한국어").or_(visitor.tab.get_by_role("button", name="한국어")).first.click()
     visitor.tab.get_by_role("heading", name=Say("ko")("title_compare")).wait_for()
     visitor.tab.wait_for_function("document.documentElement.lang === 'ko'")
+    visitor.tab.get_by_role("button", name=Say("ko").text("chip_research")).click()
     expect(visitor.tab.get_by_text(Say("ko")("research_only"))).to_be_visible()
+    visitor.tab.keyboard.press("Escape")
     visitor.settle()
     links = visitor.tab.get_by_test_id("stSidebar").get_by_role("link")
     assert [link.inner_text().split("\n")[-1] for link in links.all()] == [Say("ko")(f"page_{name}") for name in PAGES]

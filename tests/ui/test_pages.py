@@ -88,7 +88,7 @@ def test_every_page_in_both_languages(trained: Trained, name: str, language: str
     at = assert_healthy(open_page(name, language))
     say = Say(language)
     assert texts(at.title) == [say(f"title_{name}")]
-    assert texts(at.info)[0] == say("research_only")
+    assert say("research_only") in texts(at.markdown)
     assert [link.label for link in at.sidebar.get("page_link")] == [say(f"page_{page}") for page in PAGES]
 
 
@@ -96,7 +96,7 @@ def test_every_page_in_both_languages(trained: Trained, name: str, language: str
 def test_every_page_with_nothing_there(folders: Folders, name: str) -> None:
     at = assert_healthy(open_page(name, "en", source="example"))
     say = Say("en")
-    assert texts(at.info)[0] == say("research_only")
+    assert say("research_only") in texts(at.markdown)
     message = {
         "home": say("none_finished"),
         "dataset": say("no_dataset"),
@@ -127,12 +127,12 @@ def test_every_page_with_pictures_but_no_run(tiny: Dataset, name: str) -> None:
 def test_the_browser_s_language_is_the_default(trained: Trained, locale: str, language: str) -> None:
     at = AppTest.from_file(str(ROOT / "Home.py"), default_timeout=120)
     at.context = {"locale": locale}
-    assert texts(assert_healthy(at.run()).info)[0] == Say(language)("research_only")
+    assert Say(language)("research_only") in texts(assert_healthy(at.run()).markdown)
     at.query_params["lang"] = "ko"
     other = AppTest.from_file(str(ROOT / "Home.py"), default_timeout=120)
     other.context = {"locale": locale}
     other.query_params["lang"] = "ko"
-    assert texts(other.run().info)[0] == Say("ko")("research_only")
+    assert Say("ko")("research_only") in texts(other.run().markdown)
 
 
 def test_links_take_along_language_data_and_condition(trained: Trained) -> None:
@@ -168,8 +168,8 @@ def test_a_picture_that_is_not_there_is_told(trained: Trained, name: str) -> Non
 def test_rendered_pictures_are_called_so_and_others_not(several: Folders) -> None:
     synthetic = Say("en")("synthetic_data")
     for name in ("dataset", "compare"):
-        assert synthetic in texts(open_page(name, data="tiny").warning)
-        assert synthetic not in texts(open_page(name, data="clinic").warning)
+        assert synthetic in texts(open_page(name, data="tiny").markdown)
+        assert synthetic not in texts(open_page(name, data="clinic").markdown)
     # The run trained on real pictures answers, so nothing synthetic is left to warn of.
     promote_everywhere(find_run("clinical"))
     assert texts(open_page("home").warning) == []
@@ -266,7 +266,7 @@ def test_every_view_of_the_comparison(several: Folders, view: str, language: str
         frame.value for frame in at.main.dataframe if {say("run"), say("compare_reason")} <= set(frame.value)
     )
     assert set(left_out[say("run")]) == {"stranger", "clinical"}
-    assert say("synthetic_data") in texts(at.warning)
+    assert say("synthetic_data") in texts(at.markdown)
     assert say("compare_report") in [button.label for button in at.main.get("download_button")]
 
 

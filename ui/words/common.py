@@ -7,6 +7,9 @@ from scalp_core.terms import capitalized
 WORDS = {
     # frame
     "research_only": terms.RESEARCH_ONLY,
+    "chip_research": Text("research only", "연구용"),
+    "chip_synthetic": terms.SYNTHETIC,
+    "chip_tempered": Text("rare grades added", "드문 등급 보강"),
     "page_home": Text("Home", "홈"),
     "page_dataset": Text("Dataset", "데이터셋"),
     "page_compare": Text("Compare models", "모델 비교"),
