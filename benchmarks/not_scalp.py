@@ -142,7 +142,7 @@ def _gates(runs: Iterable[Run]) -> dict[Run, Gate]:
 # ---- measuring ----
 
 
-class Shown(NamedTuple):
+class SamplePicture(NamedTuple):
     """A picture of a kind, and its grades where it is one of the dataset's own."""
 
     kind: str
@@ -159,14 +159,14 @@ def measure(gates: Mapping[Run, Gate], dataset: Dataset, pictures: int, seed: in
         pictures: rendered of each kind, and changed in each way.
     """
     rows: list[dict[str, object]] = []
-    for shown in tqdm(_pictures(dataset, pictures, seed), total=_total(dataset, pictures), desc="pictures"):
-        grades = dict(zip(CONDITIONS, shown.grades, strict=False))
+    for sample in tqdm(_pictures(dataset, pictures, seed), total=_total(dataset, pictures), desc="pictures"):
+        grades = dict(zip(CONDITIONS, sample.grades, strict=False))
         for run, gate in gates.items():
-            reasons = gate.check(images.decode(shown.data, run.preprocessing.least))
+            reasons = gate.check(images.decode(sample.data, run.preprocessing.least))
             codes = {reason.code for reason in reasons}
             verdict = {name: name in codes for name in ("not_a_scalp", "unusual")}
             refused = any(reason.refuses for reason in reasons)
-            rows.append({"kind": shown.kind, "run": run.id, **verdict, "any": refused, **grades})
+            rows.append({"kind": sample.kind, "run": run.id, **verdict, "any": refused, **grades})
     return pd.DataFrame(rows)
 
 
@@ -176,20 +176,20 @@ def _total(dataset: Dataset, pictures: int) -> int:
     return own + min(pictures, len(sample_rows(dataset, "test"))) * len(CHANGED) + 2 * others
 
 
-def _pictures(dataset: Dataset, pictures: int, seed: int) -> Iterator[Shown]:
+def _pictures(dataset: Dataset, pictures: int, seed: int) -> Iterator[SamplePicture]:
     """Yield those of the dataset, then changed ones, then those of no scalp."""
     ids, grades = dataset.column("id"), dataset.grades(CONDITIONS)
     for part in OWN:
         for row in sample_rows(dataset, part):
-            yield Shown(f"scalps, {part} part", dataset.read(str(ids.iloc[row])), grades[row].tolist())
+            yield SamplePicture(f"scalps, {part} part", dataset.read(str(ids.iloc[row])), grades[row].tolist())
     tested, trained = sample_rows(dataset, "test"), sample_rows(dataset, "train")
     for number in np.linspace(0, len(tested) - 1, min(pictures, len(tested))).astype(int):
         pixels = opened(dataset.read(str(ids.iloc[tested[number]])))
-        yield from (Shown(name, encoded(change(pixels), 90)) for name, change in CHANGED.items())
+        yield from (SamplePicture(name, encoded(change(pixels), 90)) for name, change in CHANGED.items())
     for kind, number, data in _no_scalps(pictures, seed):
-        yield Shown(kind, data)
+        yield SamplePicture(kind, data)
         like = dataset.read(str(ids.iloc[trained[COLOURS_APART * number % len(trained)]]))
-        yield Shown(f"{kind}, {IN_SCALP_COLOURS}", in_colours_of(data, like))
+        yield SamplePicture(f"{kind}, {IN_SCALP_COLOURS}", in_colours_of(data, like))
 
 
 def _no_scalps(pictures: int, seed: int) -> Iterator[tuple[str, int, bytes]]:

@@ -28,8 +28,8 @@ _QUALITY = 92
 
 def photographs() -> dict[str, Pixels]:
     """Return photographs (h, w, 3) by name, in the order of their names."""
-    found = sorted(_photograph_files(), key=lambda file: file.name)
-    return {file.name.rpartition(".")[0]: _opened(file) for file in found}
+    photograph_files = sorted(_photograph_files(), key=lambda file: file.name)
+    return {file.name.rpartition(".")[0]: _opened(file) for file in photograph_files}
 
 
 def _photograph_files() -> Iterator[Traversable]:

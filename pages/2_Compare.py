@@ -75,6 +75,8 @@ def compare(say: Say) -> None:
         _show_warnings(selection, say)
         view.show(selection, say)
         _offer_report(say, selection, excluded)
+        for text in leak_warnings(selection.models)[1]:
+            st.caption(say.plain(text))
     _show_excluded(say, excluded)
 
 
@@ -124,12 +126,9 @@ def _model_names(models: Sequence[Model]) -> dict[str, str]:
 
 
 def _show_warnings(selection: ModelSelection, say: Say) -> None:
-    """Show what spoils figures: pictures that were learned from before, and runs that learned from synthetic ones."""
-    leaks, notes = leak_warnings(selection.models)
-    for text in leaks:
+    """Show what spoils figures: pictures that a model learned from, and runs that learned from synthetic ones."""
+    for text in leak_warnings(selection.models)[0]:
         st.error(say.plain(text), icon=":material/error:")
-    for text in notes:
-        st.caption(say.plain(text))
     runs = [run.id for model in selection.models for run in model.runs if run.synthetic]
     if runs and not selection.dataset.synthetic:
         st.warning(say("compare_synthetic", runs=", ".join(runs)), icon=":material/draw:")

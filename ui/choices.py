@@ -126,10 +126,10 @@ def values_of_address(key: str, options: Iterable[str], default: Sequence[str]) 
     return [value for value in options if value in (default if written is None else written.split(","))]
 
 
-def turn_to_value(key: str, value: str, language: str) -> None:
-    """Choose `value` as a click on the widget of `key` does; for callbacks, which run before the page."""
-    st.session_state[f"{key}-{language}"] = value
-    _write_choice(key, language)
+def turn_to_value(key: str, value: str) -> None:
+    """Write `value` into the address, and let the widget of `key` follow; for callbacks, which run before the page."""
+    st.session_state[_RESTED] = True  # even where a run was going on
+    st.query_params[key] = value
 
 
 def _write_choice(key: str, language: str) -> None:

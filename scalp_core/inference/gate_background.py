@@ -29,10 +29,10 @@ def background_picture(scalp: Pixels, generator: np.random.Generator) -> Pixels:
     small = np.asarray(cv2.resize(scalp, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA), dtype=np.uint8)
     kind = int(generator.integers(len(_DRAWN) + len(_MADE_OF_SCALPS)))
     if kind < len(_DRAWN):
-        drawn = _standardised(_DRAWN[kind](generator))
+        structure = _standardised(_DRAWN[kind](generator))
         if generator.random() < _OWN_COLOURS:
-            return _noisy(_in_own_colours(drawn, generator), generator)
-        picture = 128 + 30 * drawn
+            return _noisy(_in_own_colours(structure, generator), generator)
+        picture = 128 + 30 * structure
     else:
         picture = _MADE_OF_SCALPS[kind - len(_DRAWN)](small, generator)
     return _noisy(_in_colours_of(picture, small, generator), generator)
@@ -108,14 +108,14 @@ def _arranged(generator: np.random.Generator) -> Floats:
         colour, kind = _colour(generator), int(generator.integers(3))
         start, size = generator.uniform((-20, -20), (_WIDTH, _HEIGHT)), generator.uniform(5, 90, 2)
         if kind == 0:
-            cv2.rectangle(picture, *(_point(corner) for corner in (start, start + size)), colour.tolist(), -1)
+            cv2.rectangle(picture, _point(start), _point(start + size), colour.tolist(), -1)
         elif kind == 1:
             _ellipse(picture, start, (size[0] / 2, size[1] / 2), generator.uniform(0, 180), colour)
         else:
             _line(picture, start, start + generator.normal(0, 60, 2), colour, int(generator.integers(1, 8)))
     texture = _cloudy(generator)
     rough = np.float32(generator.uniform(0, 0.3)) * texture / texture.std()
-    return _blurred(picture, generator.uniform(0.3, 2.5)) + rough
+    return np.asarray(_blurred(picture, generator.uniform(0.3, 2.5)) + rough, dtype=np.float32)
 
 
 _DRAWN: tuple[Draw, ...] = (_cloudy, _overlapping, _strokes, _periodic, _arranged, _overlapping)
@@ -153,9 +153,9 @@ def _standardised(picture: Floats) -> Floats:
     return np.asarray((picture - picture.mean(axis=(0, 1))) / deviation, dtype=np.float32)
 
 
-def _in_own_colours(drawn: Floats, generator: np.random.Generator) -> Floats:
+def _in_own_colours(structure: Floats, generator: np.random.Generator) -> Floats:
     middle = 128 + generator.normal(0, 22, 3) + generator.normal(0, 35)
-    return np.asarray(np.clip(middle + drawn * generator.lognormal(3.3, 0.6), 0, 255), dtype=np.float32)
+    return np.asarray(np.clip(middle + structure * generator.lognormal(3.3, 0.6), 0, 255), dtype=np.float32)
 
 
 def _in_colours_of(picture: Floats, scalp: Pixels, generator: np.random.Generator) -> Floats:

@@ -40,7 +40,7 @@ Rows = npt.NDArray[np.intp]
 
 MOST = 2000  # pictures of a split
 FEWEST = 30  # pictures of a split; below 19 no limit would keep the share of marked ones at 5 %
-BACKGROUND = 1500  # pictures of no scalp
+BACKGROUND, BACKGROUND_FOR_EACH = 1500, 3  # pictures of no scalp: at most, and for each training picture
 _REGULARISATION = 0.01  # inverse strength of the logistic regression
 _SHRINKAGE = 0.02  # of the correlations of scalps, as there are few pictures for their number
 _LEAST_DEVIATION = 0.01  # of the mean deviation; keeps features that hardly vary from deciding
@@ -68,7 +68,7 @@ class Sample(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """What a gate is fitted on: the training and the calibration split, and texture features of no scalps (m, D)."""
+    """Measurements that a gate is fitted on: both splits, and texture features (m, D) of pictures of no scalp."""
 
     trained: Sample
     calibrated: Sample
@@ -134,7 +134,8 @@ def fit_distance(samples: Samples) -> ScalpDistance:
     regression = LogisticRegression(C=_REGULARISATION, max_iter=2000)
     regression.fit(vectors, np.repeat([0, 1], [len(scalps), len(others)]))
     arrays = (mean, scale, _whitening(scalps), regression.coef_[0])
-    distance = ScalpDistance(*(array.astype(np.float32) for array in arrays), intercept=float(regression.intercept_[0]))
+    single: list[Vectors] = [np.asarray(array, dtype=np.float32) for array in arrays]
+    distance = ScalpDistance(single[0], single[1], single[2], single[3], float(regression.intercept_[0]))
     median, high = np.quantile(distance(samples.calibrated.original.texture_features), (0.5, 0.84))
     return replace(distance, median=float(median), spread=float(max(high - median, 0.01)))
 
@@ -189,8 +190,9 @@ def _measure_one(dataset: Dataset, least: tuple[int, int] | None, image: str) ->
 
 
 def _measure_background(dataset: Dataset, rows: Rows) -> Floats:
-    """Return the texture features (BACKGROUND, D) of pictures of no scalp, some in the colours of these."""
-    ids = dataset.column("id").iloc[np.resize(rows, BACKGROUND)].tolist()
+    """Return the texture features (m, D) of pictures of no scalp, some in the colours of these."""
+    count = min(BACKGROUND, BACKGROUND_FOR_EACH * len(rows))
+    ids = dataset.column("id").iloc[np.resize(rows, count)].tolist()
     with ThreadPoolExecutor(cores()) as pool:
         measured = pool.map(partial(_background_features, dataset), enumerate(ids))
     return np.array([features for features in measured if features is not None])

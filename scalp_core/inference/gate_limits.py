@@ -44,7 +44,7 @@ class GateLimits:
 
 @dataclass(frozen=True)
 class Measurements:
-    """What is limited of n pictures: sharpness, overexposed, brightness and distance, (n,) each."""
+    """Measured values of n pictures that have limits: sharpness, overexposed, brightness and distance, (n,) each."""
 
     sharpness: Floats
     overexposed: Floats

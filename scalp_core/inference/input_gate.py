@@ -32,6 +32,7 @@ Vectors = npt.NDArray[np.float32]
 VERSION = 2  # of the file; raised when the same picture would measure otherwise, or be judged otherwise
 ODDS_SHARE = 0.2  # of the log-odds in the distance
 HIGHEST_SQUARE = 25.0  # of a standardised feature
+HIGHEST_ODDS = 25.0  # of the log-odds, either way: beyond what was fitted they go on growing without a meaning
 UNUSUAL = "unusual"  # code of the only reason that marks a picture without speaking against grading it
 
 
@@ -59,7 +60,7 @@ class Reason:
 
 @dataclass(frozen=True, eq=False)
 class ScalpDistance:
-    """How far texture features lie from those of scalps: the logarithm of the squared Mahalanobis distance from a
+    """Distance of texture features from those of scalps: the logarithm of the squared Mahalanobis distance from a
     Gaussian of scalps, plus a share of the log-odds of a logistic regression that the picture shows none.
 
     The Gaussian alone lets much pass that lies between a usual scalp and a strange one; the odds alone say nothing of
@@ -86,7 +87,7 @@ class ScalpDistance:
         """Return the distances (n,) of vectors (n, D): 0 is an ordinary scalp, 1 is farther than five of six."""
         standardised = (signed_log1p(texture_features) - self.mean) / self.scale
         squared = np.square(standardised @ self.whitening.T).sum(axis=1)
-        odds = with_squares(standardised) @ self.weights + self.intercept
+        odds = np.clip(with_squares(standardised) @ self.weights + self.intercept, -HIGHEST_ODDS, HIGHEST_ODDS)
         distances = (np.log(squared + 1e-9) + ODDS_SHARE * odds - self.median) / self.spread
         return np.asarray(np.nan_to_num(np.minimum(distances, FARTHEST), nan=FARTHEST), dtype=np.float64)
 
@@ -235,7 +236,8 @@ def _distance(tensors: Mapping[str, Vectors], numbers: Mapping[str, float]) -> S
     shapes = {"mean": (size,), "scale": (size,), "whitening": (size, size), "weights": (2 * size,)}
     if any(arrays[name].shape != shape for name, shape in shapes.items()):
         raise ValueError("the shapes do not fit")
-    return ScalpDistance(**arrays, **{name: float(numbers[name]) for name in _NUMBERS})
+    mean, scale, whitening, weights = (arrays[name] for name in _ARRAYS)
+    return ScalpDistance(mean, scale, whitening, weights, *(float(numbers[name]) for name in _NUMBERS))
 
 
 def write(gate: Gate, path: Path) -> None:

@@ -1,6 +1,5 @@
 """Export of a network to ONNX, checked against torch on pictures."""
 
-import io
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -146,10 +145,11 @@ def export(
     exported = ExportedNetwork(network).eval()
     pixels = torch.from_numpy(pictures)
     try:
-        model = _trace(exported, pixels, outputs)
+        _write_onnx(exported, pixels, path, outputs)
         if weights:
+            model = onnx.load(path)
             refer_to_weights(model, weights, "network.")
-        onnx.save(model, path)
+            onnx.save(model, path)
         differences = _differences(exported, pixels, open_onnx(path, cores(), weights), outputs)
     except _NOT_EXPORTABLE as error:
         if out_of_memory(error):
@@ -174,17 +174,16 @@ def _not_exportable(error: Exception) -> ScalpError:
     )
 
 
-def _trace(exported: ExportedNetwork, pixels: Tensor, outputs: Sequence[str]) -> onnx.ModelProto:
-    """Return the computation with the weights as they are: what can be computed from them, ONNX Runtime does."""
+def _write_onnx(exported: ExportedNetwork, pixels: Tensor, path: Path, outputs: Sequence[str]) -> None:
+    """Write the computation with the weights as they are: what can be computed from them, ONNX Runtime does."""
     # By tracing: the newer exporter (dynamo=True) takes ten times as long, for a network with the same outputs and the
     # same latency (docs/design/serving.md). The check afterwards is what counts, hence no warnings.
-    file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             exported,
             (pixels,),
-            file,
+            path,
             input_names=["pixels"],
             output_names=list(outputs),
             dynamic_axes={name: {0: "pictures"} for name in ("pixels", *outputs)},
@@ -193,7 +192,6 @@ def _trace(exported: ExportedNetwork, pixels: Tensor, outputs: Sequence[str]) ->
             do_constant_folding=False,
             training=torch.onnx.TrainingMode.PRESERVE,  # else normalisations are multiplied into convolutions
         )
-    return onnx.load_from_string(file.getvalue())
 
 
 def _differences(

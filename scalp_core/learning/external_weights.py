@@ -8,7 +8,7 @@ place that its header names (https://github.com/huggingface/safetensors#format).
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,10 @@ _LENGTH_BYTES = 8  # at the beginning of a safetensors file: the length of its h
 _STORED = ".stored"  # ends the name of an initializer that is cast before it is used
 
 # Types of weights in a safetensors file, as ONNX and NumPy call them.
-_TYPES = {"F32": (TensorProto.FLOAT, np.dtype("<f4")), "F16": (TensorProto.FLOAT16, np.dtype("<f2"))}
+_TYPES: dict[str, tuple[int, np.dtype[Any]]] = {
+    "F32": (TensorProto.FLOAT, np.dtype("<f4")),
+    "F16": (TensorProto.FLOAT16, np.dtype("<f2")),
+}
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -62,12 +65,12 @@ def refer_to_weights(model: ModelProto, weights: Path, prefix: str) -> None:
 def _places(content: Bytes) -> dict[str, _Place]:
     """Return the places of the weights in a safetensors file, by name."""
     start = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES].tobytes(), "little")
-    header: Mapping[str, Mapping[str, object]] = json.loads(content[_LENGTH_BYTES:start].tobytes())
+    header: Mapping[str, Mapping[str, Any]] = json.loads(content[_LENGTH_BYTES:start].tobytes())
     places = {}
     for name, entry in header.items():
         if entry.get("dtype") in _TYPES:
-            begin, end = entry["data_offsets"]  # type: ignore[misc]  # a list of two numbers
-            places[name] = _Place(str(entry["dtype"]), start + begin, end - begin)
+            begin, end = entry["data_offsets"]
+            places[name] = _Place(entry["dtype"], start + begin, end - begin)
     return places
 
 
@@ -75,7 +78,7 @@ def _same_bits(initializer: TensorProto, place: _Place, content: Bytes) -> bool:
     if initializer.data_type != TensorProto.FLOAT or not initializer.raw_data:
         return False
     stored = content[place.offset : place.offset + place.length].view(_TYPES[place.dtype][1])
-    return stored.astype(np.float32).tobytes() == numpy_helper.to_array(initializer).tobytes()
+    return bool(stored.astype(np.float32).tobytes() == numpy_helper.to_array(initializer).tobytes())
 
 
 def _cast(initializer: TensorProto, stored_type: int) -> list[NodeProto]:

@@ -102,7 +102,7 @@ class ScalpTypeResponse(BaseModel):
 
 
 class GateReason(BaseModel):
-    """What the quality check says of the picture."""
+    """Reason of the quality check against the picture, or for its mark."""
 
     code: str = Field(description="For programs; stays the same.", examples=["blurred"])
     message: str = Field(description="What is wrong, with its figures, and what to do about it.")

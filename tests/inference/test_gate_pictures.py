@@ -62,13 +62,13 @@ def test_dark_lines_are_told_from_specks() -> None:
     specks.reshape(-1)[places] = 40
     along, scattered = structure_features(lines), structure_features(specks)
     assert along.shape == scattered.shape == (STRUCTURE_FEATURES,)
-    assert along[8] > 2 * scattered[8]  # marks along their own direction rather than across
+    assert along[8] > 1.3 * scattered[8]  # marks along their own direction rather than across
     assert along[11] < scattered[11]  # in few directions
     assert along[16] > 2 * scattered[16]  # coherence
 
 
 def test_bright_marks_are_counted_apart_from_dark() -> None:
     dark = np.full((120, 160), 150, np.uint8)
-    dark[40:60, ::10] = 40
+    dark[40:60, ::10] = 90
     features, inverted = structure_features(dark), structure_features(np.asarray(300 - dark.astype(int), np.uint8))
     np.testing.assert_allclose(features[:2], inverted[2:4], rtol=0.1)

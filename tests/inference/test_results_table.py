@@ -38,8 +38,8 @@ def test_row_has_nothing_that_schema_does_not_know(trained: Trained) -> None:
 
 def test_what_the_gate_found(trained: Trained) -> None:
     answer = predict.grade(trained.picture)
-    found = (None, (), (BLURRED, DARK), (UNUSUAL,), (BLURRED, UNUSUAL))
-    rows = [row("a", replace(answer, reasons=reasons)) for reasons in found]
+    reasons_of_rows = (None, (), (BLURRED, DARK), (UNUSUAL,), (BLURRED, UNUSUAL))
+    rows = [row("a", replace(answer, reasons=reasons)) for reasons in reasons_of_rows]
     assert [(cells["gradable"], cells["unusual"], cells.get("reasons")) for cells in rows] == [
         (None, None, None),
         (True, False, ""),

@@ -83,6 +83,21 @@ def test_network_learns_with_missing_labels_masked(coloured: Dataset) -> None:
     assert predictions[["p0", "p1", "p2", "p3"]].notna().all(axis=None)
 
 
+def test_evidence_learns_where_cues_lie(tiny: Dataset) -> None:
+    runs = [create_run(replace(RECIPE, epochs=1, mask_weight=weight)) for weight in (0.0, 0.5)]
+    for run in runs:
+        train_run(run)
+    plain, taught = (run.history["train_loss"].iloc[0] for run in runs)
+    assert taught > plain + 0.5  # half of a cross-entropy over 256 cells
+    assert not same_weights(*map(load_weights, runs))
+
+
+def test_cues_of_other_pictures_are_not_known(coloured: Dataset) -> None:
+    with pytest.raises(ScalpError) as caught:
+        train_run(create_run(replace(RECIPE, data=coloured.name, mask_weight=0.5)))
+    assert caught.value.code == "no_masks"
+
+
 def test_half_precision_learns_and_is_graded_in_full(coloured: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: set[tuple[bool, torch.dtype]] = set()
     forward = Network.forward

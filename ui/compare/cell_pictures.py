@@ -7,14 +7,13 @@ adding to it, so that going back closes the dialog.
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
 import streamlit as st
 
 from scalp_core.evaluation.comparison import Model
 from scalp_core.labels import Condition, Severity
 from scalp_core.metrics import alignment
 from scalp_core.metrics.alignment import AlignedPredictions, Places, in_cell
-from ui.choices import choose_from_list, choose_page, write_address
+from ui.choices import choose_from_list, choose_page, value_of_address, write_address
 from ui.compare.model_answers import first_runs, open_picture, show_model_answers, show_model_evidence
 from ui.compare.selection import ModelSelection
 from ui.components.answer_cards import Card, ModelGrade, show_answer_cards
@@ -111,17 +110,18 @@ def _show_content(
     _show_count(selection, graded, len(places), say)
     if not len(places):
         return
-    images = selection.aligned.images[places]
-    at = np.flatnonzero(images == st.query_params.get("image"))
     content = f"{_identity()}-{[model.key for model in graded]}-{right_model.key}"
-    start = PER_PAGE * (_choose_page(len(places), content) - 1)
-    image_id = str(images[at[0] if len(at) else start])
+    picture, leafing = st.container(), st.container()
+    with leafing:
+        start = PER_PAGE * (_choose_page(len(places), content) - 1)
     cards = cards_of(selection.aligned, selection.condition, graded, places[start : start + PER_PAGE])
+    image_id = value_of_address("image", [card.image for card in cards], cards[0].image)
     opened = None
-    with errors(say):  # a picture that is gone leaves the others to be seen
+    with picture, errors(say):  # a picture that is gone leaves the others to be seen
         opened = open_picture(selection, graded, image_id)
         show_model_answers(opened, say)
-    show_answer_cards(selection.dataset, cards, image_id, "wall-pictures", _open_picture, say)
+    with picture:
+        show_answer_cards(selection.dataset, cards, image_id, "wall-pictures", _open_picture, say)
     if opened:
         show_model_evidence(opened, say)
 

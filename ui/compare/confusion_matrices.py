@@ -35,7 +35,7 @@ def show_confusion_matrices(selection: ModelSelection, say: Say) -> None:
     reference = _show_ways_on(selection, graded, say)
 
     def turn_to_condition(condition: Condition) -> None:
-        turn_to_value("condition", condition.value, say.language)
+        turn_to_value("condition", condition.value)
 
     with wall:
         base = matrices[reference.key] if reference else None

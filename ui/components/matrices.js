@@ -37,11 +37,11 @@ function drawTable(matrix, words) {
     return cell
   })
   const rows = matrix.cells.map((cells, truth) => element("tr", "",
-    head("row", "row",
-      element("span", "grade", truth + " " + words.grades[truth]), element("span", "images", matrix.images[truth])),
+    head("row", "row", element("div", "label",
+      element("span", "grade", truth + " " + words.grades[truth]), element("span", "images", matrix.images[truth]))),
     ...cells.map((cell, predicted) => drawCell(cell, truth + "." + predicted))))
   const table = element("table", "", drawCaption(matrix),
-    element("thead", "", element("tr", "", head("corner", "col", words.axes), ...columns)),
+    element("thead", "", element("tr", "", head("corner", "col", element("div", "label", words.axes)), ...columns)),
     element("tbody", "", ...rows))
   table.setAttribute("role", "grid")
   table.setAttribute("aria-label", matrix.description)

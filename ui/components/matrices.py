@@ -10,7 +10,7 @@ import streamlit as st
 
 from scalp_core.labels import CONDITIONS, GRADES, Condition, Severity
 from scalp_core.metrics.alignment import FAR
-from scalp_core.metrics.metrics import Values, accuracies, far_error_shares, row_shares
+from scalp_core.metrics.metrics import Values, accuracies, row_shares, within_one_accuracies
 from scalp_core.metrics.verdict import Estimate
 from scalp_core.palette import DIVERGING, FAR_MARKS, MATRIX_COLORS, SELECTED
 from ui.components.assets import asset
@@ -136,12 +136,13 @@ def _matrix_content(matrix: Matrix, base: Matrix | None, say: Say) -> dict[str, 
         return heading | {"missing": say("matrices_not_graded")}
     shares = row_shares(matrix.counts)
     base_shares = None if base is None or base.counts is None else row_shares(base.counts)
-    accuracy, far = (f"{float(values):.0%}" for values in (accuracies(matrix.counts), far_error_shares(matrix.counts)))
+    accuracy, near = float(accuracies(matrix.counts)), float(within_one_accuracies(matrix.counts))
+    foot = say.text("matrices_foot", accuracy=f"{accuracy:.0%}", far=f"{1 - near:.0%}")
     return heading | {
         **(_standing_content(matrix.standing) if matrix.standing else {}),
         "description": say.text("matrices_matrix", name=matrix.name),
         "images": [f"n = {row:,.0f}" for row in matrix.counts.sum(axis=1)],
-        "foot": say.text("matrices_foot", accuracy=accuracy, far=far) if matrix.counts.any() else "",
+        "foot": foot if matrix.counts.any() else "",
         "cells": [
             [_cell_content(matrix.counts, shares, base_shares, truth, predicted, say) for predicted in GRADES]
             for truth in GRADES
