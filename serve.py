@@ -19,7 +19,7 @@ from anyio import CapacityLimiter, to_thread
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.url_util import make_url_path
@@ -60,6 +60,27 @@ def _start_drawing() -> None:
 
 # ---- pages ----
 
+_PAGES = sorted(path.stem.split("_", 1)[1] for path in (HOME.parent / "pages").glob("*.py"))
+# Otherwise the browser looks for the server below the page's own path first, which costs it a 404 and a second.
+_BACKEND_SCRIPT = (
+    "window.__streamlit = {BACKEND_BASE_URL: "
+    f'(location.origin + location.pathname).replace(/\\/({"|".join(_PAGES)})\\/?$/, "/")}}'
+)
+
+
+def _page_html() -> str:
+    """Return the HTML that Streamlit serves for every page, with the address of the server."""
+    html = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    return html.replace("<script", f"<script>{_BACKEND_SCRIPT}</script>\n    <script", 1)
+
+
+async def page(request: Request) -> Response:
+    """Serve a page other than Home."""
+    return HTMLResponse(_PAGE_HTML, headers={"Cache-Control": "no-cache"})
+
+
+_PAGE_HTML = _page_html()
+
 
 class _PageHeadersMiddleware:
     """Add the security headers that Streamlit's own responses lack."""
@@ -86,8 +107,7 @@ def _content_security_policy() -> str:
     Streamlit's page has inline scripts; their hashes come from the installed version. Its camera hands a picture to its
     own script as a `data:` address, which leads nowhere else.
     """
-    page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
-    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    scripts = re.findall(r"<script>(.*?)</script>", _PAGE_HTML, re.DOTALL)
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     hashes = " ".join(f"'sha256-{digest}'" for digest in digests)
     return (
@@ -162,6 +182,7 @@ app = st.App(
         Route("/predict", rest.api, methods=["POST"]),
         # Streamlit serves its pages below server.baseUrlPath, whatever that is, and so does this.
         Route("/{base:path}thumbnails/{picture:path}", thumbnail),
+        *(Route(f"/{{base:path}}{name}", page, methods=["GET"]) for name in _PAGES),
     ],
 )
 

@@ -252,13 +252,16 @@ def dataset_of_address(say: Say) -> Dataset | None:
 
 def _list_by_name(say: Say) -> dict[str, Dataset]:
     """List the datasets by name, with a message where there are none, or not the one of the address."""
-    show_damaged(damaged_datasets(), say)
+    if damaged := damaged_datasets():
+        with notices():
+            show_damaged(damaged, say)
     datasets = {dataset.name: dataset for dataset in list_datasets()}
     wanted = st.query_params.get("data", "")
     if not datasets or (wanted == NAME and NAME not in datasets):
-        being_drawn = show_drawing(say)
-        if not datasets and not being_drawn:
-            st.warning(say("no_dataset"))
+        with notices():
+            being_drawn = show_drawing(say)
+            if not datasets and not being_drawn:
+                st.warning(say("no_dataset"))
     if datasets and wanted not in ("", *datasets):
         notices().warning(say("other_dataset", shown=next(iter(datasets))), icon=":material/link_off:")
     return datasets
