@@ -155,7 +155,7 @@ def _keep(key: str, value: str, default: str) -> str:
 
 # ---- the address ----
 
-_PAGED = "paged-content"
+_PAGED, _CLOSED = "paged-content", "closed-over-page"
 _SETTLED, _NEVER = "settled-address-", object()
 _FOLLOWING, _RESTED = "following-address", "rested"
 
@@ -172,6 +172,23 @@ def write_address(changes: Mapping[str, str | None]) -> None:
     if after != before:
         st.query_params.from_dict(after)
     settle_address(*changes)
+
+
+def open_over_page(key: str, value: str) -> None:
+    """Write into the address what a dialog is to show."""
+    st.session_state.get(_CLOSED, set()).discard((key, value))
+    st.query_params[key] = value
+
+
+def close_over_page(key: str) -> None:
+    """Take it out of the address again; going back to that address then opens nothing."""
+    st.session_state.setdefault(_CLOSED, set()).add((key, st.query_params.pop(key, None)))
+
+
+def over_page(key: str) -> str | None:
+    """Return what the dialog of `key` shows; None where there is nothing, or it was closed in this session."""
+    value = st.query_params.get(key)
+    return None if (key, value) in st.session_state.get(_CLOSED, ()) else value
 
 
 @contextmanager

@@ -70,6 +70,57 @@ def rows_of_table(visitor: Visitor) -> dict[str, list[str]]:
     return {name.strip(): [text.strip().translate(whole) for text in rest] for name, *rest in cells}
 
 
+def test_home_leads_from_a_cell_to_its_pictures(visitor: Visitor, trained: Trained) -> None:
+    visitor.go("/?lang=en&data=tiny")
+    tiles = visitor.tab.locator(".tiles button")
+    expect(tiles).to_have_count(len(CONDITIONS))
+    expect(tiles.first).to_have_attribute("aria-pressed", "true")
+    assert_above(visitor, tiles.first, 100)
+    tiles.nth(1).click()
+    expect(tiles.nth(1)).to_have_attribute("aria-pressed", "true")
+    visitor.settle()
+    assert "condition=value_2" in visitor.tab.url
+    cell = visitor.tab.locator("td button").first
+    assert_above(visitor, cell, 420)
+    cell.click()
+    visitor.tab.get_by_role("heading", name=Say("en")("title_compare"), exact=True).wait_for()
+    expect(visitor.tab.get_by_role("dialog")).to_be_visible()
+    visitor.settle()
+    assert "condition=value_2" in visitor.tab.url
+    assert "cell=tiny.0.0" in visitor.tab.url
+
+
+def assert_above(visitor: Visitor, part: Locator, most: int) -> None:
+    box = part.bounding_box()
+    assert box
+    assert box["y"] <= most
+
+
+def test_own_picture_is_graded_at_home(visitor: Visitor, trained: Trained) -> None:
+    visitor.go("/?lang=en&data=tiny")
+    grades = visitor.tab.locator(".st-key-home-grades .cell")
+    expect(grades).to_have_count(len(CONDITIONS))
+    data = trained.dataset.read(trained.dataset.index["id"].iloc[5])
+    upload = visitor.tab.locator(".st-key-home-upload input[type=file]")
+    upload.set_input_files({"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": data})
+    expect(visitor.tab.get_by_test_id("stMain").get_by_alt_text("mine.jpg")).to_be_visible()
+    expect(grades).to_have_count(len(CONDITIONS))
+    visitor.tab.get_by_role("link", name=Say("en").text("home_more")).click()
+    visitor.tab.get_by_role("heading", name=Say("en")("title_diagnose"), exact=True).wait_for()
+    expect(visitor.tab.get_by_role("button", name=Say("en").text("upload_clear"))).to_be_visible()
+
+
+def test_toolbar_stays_in_sight(visitor: Visitor, trained: Trained) -> None:
+    visitor.go("/Compare?lang=en&data=tiny")
+    toolbar = visitor.tab.locator(".st-key-toolbar")
+    expect(toolbar).to_be_visible()
+    visitor.settle()
+    visitor.tab.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, main.scrollHeight)")
+    box = toolbar.bounding_box()
+    assert box
+    assert 0 <= box["y"] < 20
+
+
 def test_from_home_to_the_labels_of_a_picture(visitor: Visitor, trained: Trained) -> None:
     visitor.go("/?lang=en")
     assert visitor.tab.title() == "Home · Scalp Lab"
@@ -115,6 +166,10 @@ def test_picture_is_closed_and_address_forgets_it(visitor: Visitor, trained: Tra
     visitor.tab.wait_for_function("() => !location.search.includes('image=')")
     visitor.settle()
     assert "value_2=0%2C1%2C2%2C3" in visitor.tab.url
+    visitor.tab.go_back()  # to the address of the picture, which stays closed
+    visitor.tab.wait_for_function("() => location.search.includes('image=')")
+    visitor.settle()
+    expect(opened).to_have_count(0)
     # The same picture opens again, and stays closed after something else on the page.
     thumbnail = visitor.tab.get_by_title(image, exact=True)
     thumbnail.click()
