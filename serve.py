@@ -31,6 +31,7 @@ from scalp_core.rest import app as rest
 from scalp_core.rest.access_control import HostMiddleware
 from scalp_core.rest.server import check_access, limit_streamlit_server
 from scalp_core.runs import worker
+from ui.components.assets import asset
 from ui.login import check_login, is_logged_in, needs_login
 
 HOME = Path(__file__).resolve().parent / "Home.py"
@@ -69,13 +70,17 @@ _BACKEND_SCRIPT = (
 
 
 def _page_html() -> str:
-    """Return the HTML that Streamlit serves for every page, with the address of the server."""
+    """Return the HTML that Streamlit serves for every page, with the address of the server and the frame's style.
+
+    A page brings that style along itself, but only after its first words.
+    """
     html = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
-    return html.replace("<script", f"<script>{_BACKEND_SCRIPT}</script>\n    <script", 1)
+    head = f"<style>{asset('frame.css')}</style>\n    <script>{_BACKEND_SCRIPT}</script>\n    "
+    return html.replace("<script", f"{head}<script", 1)
 
 
 async def page(request: Request) -> Response:
-    """Serve a page other than Home."""
+    """Serve a page."""
     return HTMLResponse(_PAGE_HTML, headers={"Cache-Control": "no-cache"})
 
 
@@ -182,6 +187,7 @@ app = st.App(
         Route("/predict", rest.api, methods=["POST"]),
         # Streamlit serves its pages below server.baseUrlPath, whatever that is, and so does this.
         Route("/{base:path}thumbnails/{picture:path}", thumbnail),
+        Route("/", page, methods=["GET"]),
         *(Route(f"/{{base:path}}{name}", page, methods=["GET"]) for name in _PAGES),
     ],
 )
