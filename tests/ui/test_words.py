@@ -32,7 +32,7 @@ PHASES = ("preparing", "training", "grading", "queued", "starting")
 FAMILIES = {
     "page_{}": PAGES,
     "title_{}": PAGES,
-    "home_start_{}": ("dataset", "compare", "diagnose", "runs"),
+    "chip_{}": ("research", "synthetic", "tempered"),
     "part_{}": PARTS,
     "phase_{}": PHASES,
     "source_{}": ("upload", "folder", "camera", "example", "capture"),
