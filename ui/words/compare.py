@@ -47,20 +47,23 @@ WORDS = {
         "이 비교의 그림, 표, 학습 설정, 해시와 재현 명령이 들어 있어요.",
     ),
     # leaderboard
+    "leaderboard_first": Text(
+        "{name} leads: mean rank {rank}, mean {metric} {mean}.",
+        "{name} 모델이 1위예요: 평균 순위 {rank}, 평균 {metric} {mean}.",
+    ),
+    "leaderboard_first_rank": Text("{name} leads: mean rank {rank}.", "{name} 모델이 1위예요: 평균 순위 {rank}."),
+    "leaderboard_intervals": Text("95% CI", "95% 신뢰 구간"),
     "leaderboard_alt": Text(
         "{metric} of every model (rows) and condition (columns) with 95% CI",
         "모델(행)과 증상(열)별 {metric}, 95% 신뢰 구간 포함",
     ),
     "leaderboard_legend": Text(
-        "{metric} ({direction}) with 95% CI, bootstrapped over {captures} captures. Darker is better; grey: not graded "
-        "or too few labels.",
-        "{metric}({direction})와 촬영 {captures}건을 부트스트랩한 95% 신뢰 구간이에요. 진할수록 좋고, 회색은 추정하지 않거나 라벨이 너무 "
-        "적은 칸이에요.",
+        "{metric} ({direction}), bootstrapped over {captures} captures. Darker is better; grey: no value.",
+        "{metric}({direction}), 촬영 {captures}건의 부트스트랩이에요. 진할수록 좋고, 회색은 값이 없는 칸이에요.",
     ),
     "leaderboard_letters": Text(
-        "Models with the same letter are not significantly different (per column, a is best). Below the line: "
-        "baselines, ceiling and published results.",
-        "글자가 같은 모델은 유의한 차이가 없어요(열별, a가 최고). 선 아래는 기준선, 기대 최고값, 발표된 값이에요.",
+        "Same letter in a column: no significant difference. Below the line: references.",
+        "같은 열에서 글자가 같으면 유의한 차이가 없어요. 선 아래는 기준값이에요.",
     ),
     "leaderboard_more": terms.HIGHER_IS_BETTER,
     "leaderboard_less": terms.LOWER_IS_BETTER,
