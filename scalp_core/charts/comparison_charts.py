@@ -108,7 +108,7 @@ def leaderboard_chart(
         y=alt.Y("row:N", sort=rows, bandPosition=0, axis=_row_axis(rows)),
     )
     chart = alt.LayerChart(layer=[_leaderboard_boxes(cells, metric, language), *_leaderboard_texts(cells), separator])
-    return chart.properties(height=alt.Step(42 if intervals else 32))
+    return chart.properties(height=(42 if intervals else 32) * len(rows))
 
 
 def _leaderboard_boxes(cells: alt.Chart, metric: str, language: str) -> alt.Chart:
@@ -256,7 +256,7 @@ def forest_chart(
     band, zero = _negligible_band(NEGLIGIBLE[metric])
     intervals, points = _forest_marks(table, names[reference], metric, language)
     chart = alt.LayerChart(layer=[band, zero, intervals, points])
-    return chart.properties(height=alt.Step(46))
+    return chart.properties(height=46 * len(table))
 
 
 def _signed(low: float, high: float) -> str:
