@@ -101,7 +101,14 @@ def test_cells_show_value_letter_and_interval(four: Comparison, language: str) -
         assert (missing["text"], missing["detail"]) == ("–", "")
         assert math.isnan(missing["good"])
     heads = chart["layer"][0]["encoding"]["x"]["sort"]
-    assert [head.replace("\n", " ") for head in heads] == [condition.text(language) for condition in CONDITIONS]
+    assert [head.replace("\n", " ") for head in heads] == [
+        *(condition.text(language) for condition in CONDITIONS),
+        {"en": "mean", "ko": "평균"}[language],
+    ]
+    overall = four.overall(KAPPA).set_index("model")
+    assert cells["v", "mean"]["detail"].endswith(f"{overall.loc['v', 'mean_rank']:.1f}")
+    short = leaderboard_chart(four, NAMES, KAPPA, {}, language, intervals=False).to_dict()
+    assert {row["detail"] for row in rows_with(short, "text")} == {""}
 
 
 @pytest.mark.parametrize("metric", METRICS)

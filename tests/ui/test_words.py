@@ -20,7 +20,6 @@ from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.synthetic.drawing.scene import CONFUSERS
 from scalp_core.terms import singular
 from ui.compare.cell_pictures import DISAGREEMENTS
-from ui.compare.differences import _FIGURES
 from ui.runs.recipe_settings import changed_settings, setting_name, setting_value
 from ui.shell import PAGES
 from ui.words import WORDS, Say
@@ -51,13 +50,16 @@ FAMILIES = {
         "leaderboard",
         "wall",
         "differences",
+        "recall",
+        "reliability",
+        "pareto",
+        "curves",
         "decision",
         "best",
     ),
     "import_kind_{}": KINDS,
     "choice_{}": tuple(f"{name}_{choice}" for name, choices in CHOICES.items() for choice in choices),
     "short_{}": tuple(condition.code for condition in CONDITIONS),
-    "figure_{}": tuple(_FIGURES),
     "matrices_only_{}": tuple(DISAGREEMENTS),
     "matrices_of_{}": tuple(DISAGREEMENTS),
     "rule_{}": RULES,

@@ -11,7 +11,7 @@ from scalp_core.metrics import alignment
 from scalp_core.metrics.finding import worst_far_error
 from scalp_core.metrics.metrics import HEADLINE
 from ui.choices import choose, choose_from_list, turn_to_value
-from ui.compare.cell_pictures import DISAGREEMENTS, open_pictures, show_pictures
+from ui.compare.cell_pictures import DISAGREEMENTS, KEYS, open_pictures, show_pictures, was_closed
 from ui.compare.leaderboard import outcome
 from ui.compare.model_answers import first_runs
 from ui.compare.selection import ModelSelection
@@ -39,7 +39,17 @@ def show_confusion_matrices(selection: ModelSelection, say: Say) -> None:
 
     with wall:
         base = matrices[reference.key] if reference else None
-        show_matrices(list(matrices.values()), base, cell, "wall", _open_cell, say, turn_to_condition)
+        closed = was_closed()
+        show_matrices(
+            list(matrices.values()),
+            base,
+            None if closed else cell,
+            "wall",
+            _open_cell,
+            say,
+            turn_to_condition,
+            KEYS if closed else (),
+        )
     if graded:
         show_pictures(selection, graded, say)
 
@@ -155,3 +165,13 @@ def _offer_figures(selection: ModelSelection, graded: Sequence[Model], say: Say)
 
     name = f"matrices-{selection.condition.code}-{selection.part}"
     offer_figure(figure, name, say, synthetic=synthetic)
+
+    def poster() -> "Figure":
+        from scalp_core.charts import print_figures
+
+        ranked = selection.comparison.overall(HEADLINE)["model"]
+        names = {key: model.name for key in ranked for model in selection.models if model.key == key}
+        return print_figures.poster(selection.comparison, names, HEADLINE, say.language, synthetic=synthetic)
+
+    label = say("matrices_poster")
+    offer_figure(poster, f"matrices-{selection.part}", say, synthetic=synthetic, label=label)
