@@ -14,6 +14,7 @@ from conftest import ROOT
 from scalp_core.data.dataset import PARTS
 from scalp_core.data.filters import MEASURED, NAMED
 from scalp_core.importing.importer import KINDS
+from scalp_core.labels import CONDITIONS
 from scalp_core.metrics.operating_point import RULES
 from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.synthetic.drawing.scene import CONFUSERS
@@ -35,6 +36,7 @@ FAMILIES = {
     "source_{}": ("upload", "folder", "camera", "example", "capture"),
     "{}_pick": ("example", "capture"),
     "gate_{}": ("too_small", "blurred", "over_exposed", "too_dark", "not_a_scalp", "unusual"),
+    "finding_{}": tuple(condition.value for condition in CONDITIONS),
     "field_{}": ("id", *NAMED, *MEASURED, "look_alikes"),
     "confuser_{}": tuple(CONFUSERS),
     "official_{}": (*PARTS, "both"),
