@@ -251,8 +251,13 @@ def choose_dataset(say: Say) -> Dataset | None:
 
 def turn_to_dataset(name: str) -> None:
     """Let the choice of datasets, offered later in this run, follow to `name`, even in a run that a click began."""
+    turn_to({"data": name})
+
+
+def turn_to(changes: Mapping[str, str]) -> None:
+    """Write all changes at once, and let the choices of these keys, offered later in this run, follow to them."""
     st.session_state[_FOLLOWING] = True
-    st.query_params["data"] = name
+    st.query_params.from_dict({**st.query_params.to_dict(), **changes})
 
 
 def address_dataset() -> Dataset | None:

@@ -37,6 +37,7 @@ FAMILIES = {
     "source_{}": ("upload", "folder", "camera", "example", "capture"),
     "{}_pick": ("example", "capture"),
     "gate_{}": ("too_small", "blurred", "over_exposed", "too_dark", "not_a_scalp", "unusual"),
+    "finding_{}": tuple(condition.value for condition in CONDITIONS),
     "field_{}": ("id", *NAMED, *MEASURED, "look_alikes"),
     "confuser_{}": tuple(CONFUSERS),
     "official_{}": (*PARTS, "both"),

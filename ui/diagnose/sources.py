@@ -6,23 +6,24 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from scalp_core.data.dataset import Dataset
+from scalp_core.data.dataset import Dataset, list_datasets
 from scalp_core.data.filters import Filters, grades, labels_of, neighbours, select
 from scalp_core.errors import ScalpError, Text
 from scalp_core.inference import uploads
-from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.labels import CONDITIONS, Condition, Severity
 from scalp_core.terms import REGIONS
-from ui.choices import choose, dataset_of_address, write_address
+from ui.choices import choose, dataset_of_address, turn_to, write_address
 from ui.components.thumbnail_grid import show_thumbnail_grid
+from ui.frame import mark, notices, toolbar
 from ui.words import Say
 
-EXAMPLES = 12  # pictures
 IMAGE_TYPES = ["jpg", "jpeg", "png", "webp"]
 MOST_MEGABYTES = uploads.MAX_BYTES // 2**20
 _LEFT_OUT = "too_many_pictures"  # error code of uploads
-_UPLOAD, _OPENED = "diagnose-upload", "diagnose-opened"
+_UPLOAD, _OPENED, _EXAMPLE = "diagnose-upload", "diagnose-opened", "diagnose-example"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,10 @@ class InputImage:
 
 
 def choose_images(say: Say) -> list[InputImage]:
-    """Offer the sources and return the pictures of the chosen one, perhaps none yet."""
+    """Offer the sources and return the pictures of the chosen one, perhaps none yet.
+
+    What takes pictures in is large on an empty page, and a menu of the toolbar beside the pictures.
+    """
     sources: dict[str, Callable[[Say], list[InputImage]]] = {
         "upload": _upload_files,
         "folder": _upload_folder,
@@ -58,8 +62,29 @@ def choose_images(say: Say) -> list[InputImage]:
         "example": _choose_example,
         "capture": _choose_capture,
     }
+    if example := st.session_state.pop(_EXAMPLE, None):
+        turn_to(example)
     names = {source: say(f"source_{source}") for source in sources}
-    return sources[choose(say("diagnose_source"), names, "source", "upload", say.language)](say)
+    with toolbar():
+        source = choose(say("diagnose_source"), names, "source", "upload", say.language)
+    return sources[source](say)
+
+
+def _place(state: str, say: Say) -> DeltaGenerator:
+    """Return where a source takes pictures in: the page while there are none, else a menu.
+
+    Args:
+        state: identifies the pictures that are there, empty for none; a menu closes when it changes.
+    """
+    if not state:
+        return st.container(key="take-in")
+    return toolbar().popover(say("other_picture"), icon=":material/add_photo_alternate:", key=f"take-in-{state}")
+
+
+def _upload_place(source: str, say: Say) -> DeltaGenerator:
+    kept_source, file_ids, _ = st.session_state.get(_UPLOAD, ("", (), []))
+    kept = file_ids if kept_source == source else ()
+    return _place(source if st.session_state.get(source) or kept else "", say)
 
 
 def opened_image(images: Sequence[InputImage]) -> InputImage | None:
@@ -83,32 +108,41 @@ def open_image(image: InputImage) -> None:
 
 
 def _upload_files(say: Say) -> list[InputImage]:
-    files = st.file_uploader(
-        say("upload", most=uploads.MAX_PICTURES),
-        type=[*IMAGE_TYPES, "zip"],
-        accept_multiple_files=True,
-        max_upload_size=MOST_MEGABYTES,
-        key="upload",
-        on_change=_forget_upload,
-    )
-    return _keep_upload("upload", files, say)
+    with _upload_place("upload", say):
+        files = st.file_uploader(
+            say("upload", most=uploads.MAX_PICTURES),
+            type=[*IMAGE_TYPES, "zip"],
+            accept_multiple_files=True,
+            max_upload_size=MOST_MEGABYTES,
+            key="upload",
+            on_change=_forget_upload,
+        )
+        images = _keep_upload("upload", files, say)
+    if not images:
+        _offer_examples(say)
+    return images
 
 
 def _upload_folder(say: Say) -> list[InputImage]:
-    files = st.file_uploader(
-        say("upload_folder", most=uploads.MAX_PICTURES),
-        type=IMAGE_TYPES,
-        accept_multiple_files="directory",
-        max_upload_size=MOST_MEGABYTES,
-        key="upload_folder",
-        on_change=_forget_upload,
-    )
-    return _keep_upload("folder", files, say)
+    with _upload_place("folder", say):
+        files = st.file_uploader(
+            say("upload_folder", most=uploads.MAX_PICTURES),
+            type=IMAGE_TYPES,
+            accept_multiple_files="directory",
+            max_upload_size=MOST_MEGABYTES,
+            key="folder",
+            on_change=_forget_upload,
+        )
+        images = _keep_upload("folder", files, say)
+    if not images:
+        _offer_examples(say)
+    return images
 
 
 def _take_photo(say: Say) -> list[InputImage]:
-    photo = st.camera_input(say("camera"), key="camera", help=say("camera_help"), on_change=_forget_upload)
-    return _keep_upload("camera", [photo] if photo else [], say)
+    with _upload_place("camera", say):
+        photo = st.camera_input(say("camera"), key="camera", help=say("camera_help"), on_change=_forget_upload)
+        return _keep_upload("camera", [photo] if photo else [], say)
 
 
 def _forget_upload() -> None:
@@ -134,7 +168,7 @@ def _keep_upload(source: str, files: Sequence[UploadedFile], say: Say) -> list[I
         _show_kept(images, say)
     for image in images:
         if _stands_for_left_out(image) and isinstance(image.data, ScalpError):
-            st.warning(say.plain(image.data.text), icon=":material/filter_list:")
+            notices().warning(say.plain(image.data.text), icon=":material/filter_list:")
     return [image for image in images if not _stands_for_left_out(image)]
 
 
@@ -207,11 +241,9 @@ def _choose_from_dataset(source: str, say: Say) -> tuple[Dataset, str] | None:
     if not dataset:
         return None
     image_id = st.query_params.get("image")
-    # Folded up once a picture is chosen, so that its grades are in sight.
-    expanded = image_id is None or dataset.row(image_id) < 0
-    with st.expander(say(f"{source}_pick", data=dataset.name), expanded=expanded, icon=":material/photo_library:"):
-        examples = _example_ids(dataset)
-        picked = show_thumbnail_grid(dataset, examples, [""] * len(examples), key="examples", selected=image_id)
+    with _place(image_id if image_id and dataset.row(image_id) >= 0 else "", say):
+        st.markdown(say(f"{source}_pick", data=dataset.name))
+        picked = _show_examples(dataset, say, image_id)
     if picked and picked != image_id:
         write_address({"image": picked})
         st.rerun()  # the gallery above still marks the picture that was chosen before
@@ -220,16 +252,50 @@ def _choose_from_dataset(source: str, say: Say) -> tuple[Dataset, str] | None:
 
 def example_image(dataset: Dataset) -> InputImage | None:
     """Return the first example of a dataset; None where it has no test picture."""
-    examples = _example_ids(dataset)
-    return _dataset_image(0, dataset, examples[0]) if examples else None
+    examples = _examples(dataset)
+    return _dataset_image(0, dataset, next(iter(examples))) if examples else None
 
 
-def _example_ids(dataset: Dataset) -> list[str]:
-    """Return test pictures of high grades, each from another capture."""
+def _offer_examples(say: Say) -> None:
+    """Show examples below an empty source; a click turns to that source and picture."""
+    datasets = {dataset.name: dataset for dataset in list_datasets()}
+    if not datasets:
+        return
+    dataset = datasets.get(st.query_params.get("data", ""), next(iter(datasets.values())))
+    st.markdown(say("example_or", data=dataset.name))
+    if picked := _show_examples(dataset, say):
+        st.session_state[_EXAMPLE] = {"source": "example", "data": dataset.name, "image": picked}
+        st.rerun()  # the choice of the source stands above
+
+
+def _show_examples(dataset: Dataset, say: Say, selected: str | None = None) -> str | None:
+    if dataset.synthetic:
+        mark("synthetic", say("synthetic_data"))
+    examples = _examples(dataset)
+    captions = [
+        f"{say.of(grade.text)} {say.text(f'finding_{condition.value}')}" for condition, grade in examples.values()
+    ]
+    labels = [int(grade) for _, grade in examples.values()]
+    return show_thumbnail_grid(dataset, list(examples), captions, "examples", selected, labels)
+
+
+def _examples(dataset: Dataset) -> dict[str, tuple[Condition, Severity]]:
+    """Return a test picture a condition, each from another capture, with the label that it is an example of.
+
+    Of the pictures of the condition's highest grade it is the one that has least beside it.
+    """
     rows = select(dataset, Filters.of({"part": ["test"]}))
-    rows = rows[~dataset.column("capture").iloc[rows].duplicated().to_numpy()]
-    severity = np.sum([grades(dataset, condition)[rows].clip(0) for condition in CONDITIONS], axis=0)
-    return dataset.column("id").iloc[rows[np.argsort(-severity, kind="stable")[:EXAMPLES]]].tolist()
+    labels = np.array([grades(dataset, condition)[rows].clip(0) for condition in CONDITIONS])
+    captures = dataset.column("capture").iloc[rows].to_numpy()
+    examples: dict[str, tuple[Condition, Severity]] = {}
+    unused = np.full(len(rows), True)
+    for condition, own in zip(CONDITIONS, labels, strict=True):
+        order = np.lexsort((labels.sum(axis=0), -own, ~unused))
+        if not len(order) or not unused[order[0]]:
+            break
+        unused &= captures != captures[order[0]]
+        examples[str(dataset.column("id").iloc[rows[order[0]]])] = condition, Severity(int(own[order[0]]))
+    return examples
 
 
 def _dataset_image(place: int, dataset: Dataset, image_id: str) -> InputImage:
