@@ -7,7 +7,7 @@ the reader made are written, and a missing key means the default. Going back cha
 backs; the widgets then follow the address.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
@@ -37,7 +37,7 @@ def choose(label: Markdown, options: Mapping[str, str], key: str, default: str, 
         language: of the labels; another language is another widget, which starts from the address.
     """
     widget = f"{key}-{language}"
-    value = _address_value(key, options, default)
+    value = value_of_address(key, options, default)
     choice = st.segmented_control(
         label,
         list(options),
@@ -55,7 +55,7 @@ def choose(label: Markdown, options: Mapping[str, str], key: str, default: str, 
 def choose_from_list(label: Markdown, options: Mapping[str, str], key: str, language: str) -> str:
     """Offer a drop-down list, for many options, and return the chosen value; the first is the default."""
     values, widget = list(options), f"{key}-{language}"
-    value = _address_value(key, options, values[0])
+    value = value_of_address(key, options, values[0])
     choice = st.selectbox(
         label,
         values,
@@ -77,7 +77,7 @@ def choose_some(
     """
     written = st.query_params.get(key)
     usual = [value for value in options if value in default]
-    values = usual if written is None else [value for value in options if value in written.split(",")]
+    values = values_of_address(key, options, default)
     # Other options or another language are another widget, which starts from the address.
     widget = f"{key}-{language}-{hash(tuple(options))}"
     choices = st.multiselect(
@@ -86,6 +86,8 @@ def choose_some(
         default=None if _follow(key, widget, values) else values,
         format_func=lambda option: options.get(option, option),
         key=widget,
+        on_change=_write_choices,
+        args=(key, widget, tuple(options), usual),
     )
     kept = [value for value in options if value in choices]
     if kept == usual:
@@ -107,14 +109,27 @@ def choose_page(pages: int, content: str) -> int:
         if not address_moved("page"):
             write_address({"page": None})
     numbers = {str(number): "" for number in range(1, pages + 1)}
-    value, widget = _address_value("page", numbers, "1"), f"page-{content}"
+    value, widget = value_of_address("page", numbers, "1"), f"page-{content}"
     page = st.pagination(pages, default=1 if _follow("page", widget, int(value)) else int(value), key=widget)
     return int(_keep("page", str(page), "1"))
 
 
-def _address_value(key: str, options: Mapping[str, str], default: str) -> str:
+def value_of_address(key: str, options: Collection[str], default: str) -> str:
+    """Return the value of `key` in the address, `default` where it is none of the options."""
     value = st.query_params.get(key, default)
     return value if value in options else default
+
+
+def values_of_address(key: str, options: Iterable[str], default: Sequence[str]) -> list[str]:
+    """Return the values of `key` in the address, in the order of the options; where it is missing, the default."""
+    written = st.query_params.get(key)
+    return [value for value in options if value in (default if written is None else written.split(","))]
+
+
+def turn_to_value(key: str, value: str) -> None:
+    """Write `value` into the address, and let the widget of `key` follow; for callbacks, which run before the page."""
+    st.session_state[_RESTED] = True  # even where a run was going on
+    st.query_params[key] = value
 
 
 def _write_choice(key: str, language: str) -> None:
@@ -123,6 +138,12 @@ def _write_choice(key: str, language: str) -> None:
     settle_address(key)
     if key == "data":
         st.query_params.pop("image", None)  # a picture of the other dataset
+
+
+def _write_choices(key: str, widget: str, options: Sequence[str], usual: Sequence[str]) -> None:
+    # Runs before the page does, whose label of a folded choice tells how many are chosen.
+    kept = [value for value in options if value in st.session_state[widget]]
+    write_address({key: None if kept == list(usual) else ",".join(kept)})
 
 
 def _keep(key: str, value: str, default: str) -> str:
@@ -194,7 +215,7 @@ def _follow(key: str, widget: str, value: object) -> bool:
 
 
 def choose_dataset(say: Say) -> Dataset | None:
-    """Offer the datasets and return that of `?data=`, with a chip where it is synthetic and an error where its split leaks.
+    """Offer the datasets and return that of `?data=`; a chip says that it is synthetic, an error that its split leaks.
 
     Returns:
         None where there is no dataset at all.
@@ -217,10 +238,16 @@ def turn_to_dataset(name: str) -> None:
     st.query_params["data"] = name
 
 
+def address_dataset() -> Dataset | None:
+    """Return the dataset of `?data=` without a word on those that are missing; None where there is no dataset."""
+    datasets = {dataset.name: dataset for dataset in list_datasets()}
+    return datasets[value_of_address("data", datasets, next(iter(datasets)))] if datasets else None
+
+
 def dataset_of_address(say: Say) -> Dataset | None:
     """Return the dataset of `?data=`, for pages that offer no choice; None where there is no dataset at all."""
     datasets = _list_by_name(say)
-    return datasets[_address_value("data", dict.fromkeys(datasets, ""), next(iter(datasets)))] if datasets else None
+    return datasets[value_of_address("data", dict.fromkeys(datasets, ""), next(iter(datasets)))] if datasets else None
 
 
 def _list_by_name(say: Say) -> dict[str, Dataset]:

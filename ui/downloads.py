@@ -117,10 +117,15 @@ def offer_file(
     *,
     icon: str = ":material/download:",
     width: Literal["stretch", "content"] = "content",
+    note: Markdown | None = None,
 ) -> None:
-    """Offer a file that `make` makes at the click."""
+    """Offer a file that `make` makes at the click.
+
+    Args:
+        note: shown under the pointer.
+    """
     st.download_button(
-        label, make, file_name, mime, key=f"export-{file_name}", icon=icon, width=width, on_click="ignore"
+        label, make, file_name, mime, key=f"export-{file_name}", icon=icon, width=width, on_click="ignore", help=note
     )
 
 

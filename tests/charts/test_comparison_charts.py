@@ -26,12 +26,13 @@ from scalp_core.charts.comparison_charts import (
     recall_chart,
     reliability_chart,
 )
-from scalp_core.charts.comparison_tables import goodness, leaderboard_table, pareto_front, recall_table, wilson
+from scalp_core.charts.comparison_tables import goodness, leaderboard_table, pareto_front, recall_table
 from scalp_core.charts.dataset_charts import grade_name, short_number
 from scalp_core.errors import Text
 from scalp_core.evaluation.baselines import Baseline
 from scalp_core.labels import CONDITIONS, GRADES
 from scalp_core.metrics.calibration import calibration_error, reliability_bins
+from scalp_core.metrics.intervals import wilson
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison, compare
 from scalp_core.metrics.verdict import NEGLIGIBLE, Verdict

@@ -14,10 +14,13 @@ from conftest import ROOT
 from scalp_core.data.dataset import PARTS
 from scalp_core.data.filters import MEASURED, NAMED
 from scalp_core.importing.importer import KINDS
+from scalp_core.labels import CONDITIONS
 from scalp_core.metrics.operating_point import RULES
 from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.synthetic.drawing.scene import CONFUSERS
 from scalp_core.terms import singular
+from ui.compare.cell_pictures import DISAGREEMENTS
+from ui.compare.differences import _FIGURES
 from ui.runs.recipe_settings import changed_settings, setting_name, setting_value
 from ui.shell import PAGES
 from ui.words import WORDS, Say
@@ -29,7 +32,7 @@ PHASES = ("preparing", "training", "grading", "queued", "starting")
 FAMILIES = {
     "page_{}": PAGES,
     "title_{}": PAGES,
-    "home_start_{}": ("dataset", "compare", "diagnose", "runs"),
+    "chip_{}": ("research", "synthetic", "tempered"),
     "part_{}": PARTS,
     "phase_{}": PHASES,
     "source_{}": ("upload", "folder", "camera", "example", "capture"),
@@ -53,6 +56,10 @@ FAMILIES = {
     ),
     "import_kind_{}": KINDS,
     "choice_{}": tuple(f"{name}_{choice}" for name, choices in CHOICES.items() for choice in choices),
+    "short_{}": tuple(condition.code for condition in CONDITIONS),
+    "figure_{}": tuple(_FIGURES),
+    "matrices_only_{}": tuple(DISAGREEMENTS),
+    "matrices_of_{}": tuple(DISAGREEMENTS),
     "rule_{}": RULES,
     "evidence_{}": ("local", "whole", "within"),
     **{f"evidence_{{}}_{part}": ("local", "whole", "within") for part in ("note", "for", "against")},

@@ -26,10 +26,11 @@ from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import McNemar, mcnemar
 from scalp_core.metrics.verdict import NEGLIGIBLE, Verdict
 from ui.access import change_button
-from ui.choices import choose, choose_from_list
+from ui.choices import choose, choose_from_list, value_of_address
 from ui.compare.leaderboard import names_by_key, show_summary
 from ui.compare.selection import ModelSelection
 from ui.downloads import offer_figure, offer_table, show_table
+from ui.frame import toolbar
 from ui.markdown import Markdown, code
 from ui.words import Say
 
@@ -39,16 +40,16 @@ if TYPE_CHECKING:
 _MEASURES = ("valid_qwk", "valid_loss")  # over the epochs
 
 
+def address_figure() -> str:
+    """Return the figure of the address."""
+    return value_of_address("figure", _FIGURES, "forest")
+
+
 def show_differences(selection: ModelSelection, say: Say) -> None:
     """Show the figure of the address for the chosen condition."""
-    options = {
-        "forest": say("figure_forest"),
-        "recall": say("figure_recall"),
-        "reliability": say("figure_reliability"),
-        "curves": say("figure_curves"),
-        "pareto": say("figure_pareto"),
-    }
-    figure = choose(say("figure"), options, "figure", "forest", say.language)
+    with toolbar():
+        options = {name: say(f"figure_{name}") for name in _FIGURES}
+        figure = choose_from_list(say("figure"), options, "figure", say.language)
     # Learning curves need no labels of this split.
     if figure != "curves" and not _measured_models(selection):
         show_summary(selection, say)
@@ -103,7 +104,9 @@ def _choose_reference(selection: ModelSelection, models: tuple[Model, ...], say:
         selection.metric, selection.condition
     )
     ordered = sorted(models, key=lambda model: model.key != best)
-    return choose_from_list(say("forest_reference"), names_by_key(tuple(ordered)), "reference", say.language)
+    names = {key: say.text("forest_against", name=name) for key, name in names_by_key(tuple(ordered)).items()}
+    with toolbar():
+        return choose_from_list(say("forest_reference"), names, "reference", say.language)
 
 
 def _show_pairs(
@@ -309,8 +312,9 @@ def _offer_curves(selection: ModelSelection, histories: Mapping[str, pd.DataFram
 
 
 def _show_pareto(selection: ModelSelection, say: Say) -> None:
-    options = {"milliseconds": say("cost_milliseconds"), "parameters": say("parameters")}
-    cost = choose(say("cost"), options, "axis", "milliseconds", say.language)
+    options = {"parameters": say("parameters"), "milliseconds": say("cost_milliseconds")}
+    with toolbar():
+        cost = choose(say("cost"), options, "axis", "parameters", say.language)
     if cost == "milliseconds":
         _offer_measuring(selection, say)
     table = _cost_table(selection)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from scalp_core.charts.comparison_charts import leaderboard_chart
 from scalp_core.charts.comparison_tables import leaderboard_table
+from scalp_core.errors import Text
 from scalp_core.evaluation.baselines import Baseline, find_baselines
 from scalp_core.evaluation.comparison import Model
 from scalp_core.labels import CONDITIONS, Condition
@@ -63,12 +64,17 @@ def names_by_key(models: tuple[Model, ...]) -> dict[str, str]:
 # ---- in words ----
 
 
-def show_summary(selection: ModelSelection, say: Say) -> None:
-    """Show the outcome for the chosen condition in a few sentences, the first of them bold."""
+def outcome(selection: ModelSelection) -> list[Text]:
+    """Return the outcome for the chosen condition in a few sentences, the verdict first."""
     costs = {model.key: summary.Cost(model.parameters, model.milliseconds) for model in selection.models}
-    first, *others = summary.summarize(
+    return summary.summarize(
         selection.comparison, selection.condition, names_by_key(selection.models), costs, selection.metric
     )
+
+
+def show_summary(selection: ModelSelection, say: Say) -> None:
+    """Show the outcome for the chosen condition, its first sentence bold."""
+    first, *others = outcome(selection)
     st.markdown(f"**{say.plain(first)}** {' '.join(say.plain(other) for other in others)}")
 
 
