@@ -309,7 +309,7 @@ def _panels(
 
 
 def _draw_matrix(panel: Axes, counts: Values) -> None:
-    """Write per cent large and pictures small; outline what is right, mark the corner of errors of two grades or more."""
+    """Write per cent large, pictures small; outline what is right, mark the corner of errors of two grades or more."""
     shares = row_shares(counts)
     _heat(panel, np.nan_to_num(shares), MATRIX_COLORS)
     for truth in GRADES:

@@ -91,17 +91,19 @@ def _matrix(selection: ModelSelection, model: Model, graded: bool, say: Say) -> 
 
 def _show_finding(selection: ModelSelection, graded: Sequence[Model], say: Say) -> None:
     """Show who leads, and the error that is most worth a look, with a way to its pictures."""
+    verdict = Markdown(f"**{say.plain(outcome(selection)[0])}**")
+    place = selection.aligned.condition(selection.condition)
+    counts = alignment.confusion(selection.aligned)[first_runs(selection.aligned, graded), place]
+    error = worst_far_error({model.key: cells for model, cells in zip(graded, counts, strict=True)})
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{say.plain(outcome(selection)[0])}**", width="content")
-        place = selection.aligned.condition(selection.condition)
-        counts = alignment.confusion(selection.aligned)[first_runs(selection.aligned, graded), place]
-        error = worst_far_error({model.key: cells for model, cells in zip(graded, counts, strict=True)})
         if error is None:
+            st.markdown(verdict)
             return
         name = next(model.name for model in graded if model.key == error.model)
         truth, predicted = (say.of(Severity(grade).text) for grade in (error.truth, error.predicted))
         numbers = {"count": error.images, "whole": error.labelled}
-        st.markdown(say("finding_far", name=name, truth=truth, predicted=predicted, **numbers), width="content")
+        sentence = say("finding_far", name=name, truth=truth, predicted=predicted, **numbers)
+        st.markdown(f"{verdict} {sentence}")
         st.button(
             say("finding_pictures", count=error.images),
             key="finding-pictures",

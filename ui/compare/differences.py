@@ -221,7 +221,7 @@ def _show_recall(selection: ModelSelection, say: Say) -> None:
         "lower": say("leaderboard_low"),
         "upper": say("leaderboard_high"),
     }
-    caption = f"{say('figure_recall')}: {say.of(selection.condition.text)}"
+    caption = f"{say('view_recall')}: {say.of(selection.condition.text)}"
     _show_table(selection, figures, figures.assign(model=table["name"], grade=grades), heads, name, caption, say)
 
 
@@ -274,7 +274,7 @@ def _show_reliability(selection: ModelSelection, say: Say) -> None:
     table = pd.concat(keyed, ignore_index=True)[[*heads, "name"]]
     facts = {"part": selection.part, "condition": selection.condition.value}
     figures = selection.figures(table.drop(columns="name"), **facts)
-    caption = f"{say('figure_reliability')}: {say.of(selection.condition.text)}"
+    caption = f"{say('view_reliability')}: {say.of(selection.condition.text)}"
     _show_table(selection, figures, figures.assign(model=table["name"]), heads, name, caption, say)
 
 
@@ -345,7 +345,7 @@ def _show_pareto(selection: ModelSelection, say: Say) -> None:
         "milliseconds": say("cost_milliseconds"),
         "parameters": say("parameters"),
     }
-    caption = f"{say('figure_pareto')}: {say.of(METRICS[selection.metric].text)}, {say.of(selection.condition.text)}"
+    caption = f"{say('view_pareto')}: {say.of(METRICS[selection.metric].text)}, {say.of(selection.condition.text)}"
     figures = _figures(selection, table.drop(columns="name"))
     in_words = figures.assign(model=table["name"])
     _show_table(selection, figures, in_words, heads, _file_name(selection, "costs"), caption, say)
