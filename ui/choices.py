@@ -7,7 +7,7 @@ the reader made are written, and a missing key means the default. Going back cha
 backs; the widgets then follow the address.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
@@ -45,7 +45,7 @@ def choose(
         times = st.session_state.get(_MOVES + key, 0) + address_moved(key)
         st.session_state[_MOVES + key] = times
         widget += f"-{times}" if times else ""
-    value = _address_value(key, options, default)
+    value = value_of_address(key, options, default)
     choice = st.segmented_control(
         label,
         list(options),
@@ -63,7 +63,7 @@ def choose(
 def choose_from_list(label: Markdown, options: Mapping[str, str], key: str, language: str) -> str:
     """Offer a drop-down list, for many options, and return the chosen value; the first is the default."""
     values, widget = list(options), f"{key}-{language}"
-    value = _address_value(key, options, values[0])
+    value = value_of_address(key, options, values[0])
     choice = st.selectbox(
         label,
         values,
@@ -85,7 +85,7 @@ def choose_some(
     """
     written = st.query_params.get(key)
     usual = [value for value in options if value in default]
-    values = usual if written is None else [value for value in options if value in written.split(",")]
+    values = values_of_address(key, options, default)
     # Other options or another language are another widget, which starts from the address.
     widget = f"{key}-{language}-{hash(tuple(options))}"
     choices = st.multiselect(
@@ -94,6 +94,8 @@ def choose_some(
         default=None if _follow(key, widget, values) else values,
         format_func=lambda option: options.get(option, option),
         key=widget,
+        on_change=_write_choices,
+        args=(key, widget, tuple(options), usual),
     )
     kept = [value for value in options if value in choices]
     if kept == usual:
@@ -115,14 +117,27 @@ def choose_page(pages: int, content: str) -> int:
         if not address_moved("page"):
             write_address({"page": None})
     numbers = {str(number): "" for number in range(1, pages + 1)}
-    value, widget = _address_value("page", numbers, "1"), f"page-{content}"
+    value, widget = value_of_address("page", numbers, "1"), f"page-{content}"
     page = st.pagination(pages, default=1 if _follow("page", widget, int(value)) else int(value), key=widget)
     return int(_keep("page", str(page), "1"))
 
 
-def _address_value(key: str, options: Mapping[str, str], default: str) -> str:
+def value_of_address(key: str, options: Collection[str], default: str) -> str:
+    """Return the value of `key` in the address, `default` where it is none of the options."""
     value = st.query_params.get(key, default)
     return value if value in options else default
+
+
+def values_of_address(key: str, options: Iterable[str], default: Sequence[str]) -> list[str]:
+    """Return the values of `key` in the address, in the order of the options; where it is missing, the default."""
+    written = st.query_params.get(key)
+    return [value for value in options if value in (default if written is None else written.split(","))]
+
+
+def turn_to_value(key: str, value: str) -> None:
+    """Write `value` into the address, and let the widget of `key` follow; for callbacks, which run before the page."""
+    st.session_state[_RESTED] = True  # even where a run was going on
+    st.query_params[key] = value
 
 
 def _write_choice(key: str, widget: str) -> None:
@@ -131,6 +146,12 @@ def _write_choice(key: str, widget: str) -> None:
     settle_address(key)
     if key == "data":
         st.query_params.pop("image", None)  # a picture of the other dataset
+
+
+def _write_choices(key: str, widget: str, options: Sequence[str], usual: Sequence[str]) -> None:
+    # Runs before the page does, whose label of a folded choice tells how many are chosen.
+    kept = [value for value in options if value in st.session_state[widget]]
+    write_address({key: None if kept == list(usual) else ",".join(kept)})
 
 
 def _keep(key: str, value: str, default: str) -> str:
@@ -142,7 +163,7 @@ def _keep(key: str, value: str, default: str) -> str:
 
 # ---- the address ----
 
-_PAGED = "paged-content"
+_PAGED, _CLOSED = "paged-content", "closed-over-page"
 _SETTLED, _NEVER = "settled-address-", object()
 _FOLLOWING, _RESTED = "following-address", "rested"
 _MOVES = "moves-of-the-address-"
@@ -160,6 +181,23 @@ def write_address(changes: Mapping[str, str | None]) -> None:
     if after != before:
         st.query_params.from_dict(after)
     settle_address(*changes)
+
+
+def open_over_page(key: str, value: str) -> None:
+    """Write into the address what a dialog is to show."""
+    st.session_state.get(_CLOSED, set()).discard((key, value))
+    st.query_params[key] = value
+
+
+def close_over_page(key: str) -> None:
+    """Take it out of the address again; going back to that address then opens nothing."""
+    st.session_state.setdefault(_CLOSED, set()).add((key, st.query_params.pop(key, None)))
+
+
+def over_page(key: str) -> str | None:
+    """Return what the dialog of `key` shows; None where there is nothing, or it was closed in this session."""
+    value = st.query_params.get(key)
+    return None if (key, value) in st.session_state.get(_CLOSED, ()) else value
 
 
 @contextmanager
@@ -203,7 +241,7 @@ def _follow(key: str, widget: str, value: object) -> bool:
 
 
 def choose_dataset(say: Say) -> Dataset | None:
-    """Offer the datasets and return that of `?data=`, with a chip where it is synthetic and an error where its split leaks.
+    """Offer the datasets and return that of `?data=`; a chip says that it is synthetic, an error that its split leaks.
 
     Returns:
         None where there is no dataset at all.
@@ -231,21 +269,30 @@ def turn_to(changes: Mapping[str, str]) -> None:
     st.query_params.from_dict({**st.query_params.to_dict(), **changes})
 
 
+def address_dataset() -> Dataset | None:
+    """Return the dataset of `?data=` without a word on those that are missing; None where there is no dataset."""
+    datasets = {dataset.name: dataset for dataset in list_datasets()}
+    return datasets[value_of_address("data", datasets, next(iter(datasets)))] if datasets else None
+
+
 def dataset_of_address(say: Say) -> Dataset | None:
     """Return the dataset of `?data=`, for pages that offer no choice; None where there is no dataset at all."""
     datasets = _list_by_name(say)
-    return datasets[_address_value("data", dict.fromkeys(datasets, ""), next(iter(datasets)))] if datasets else None
+    return datasets[value_of_address("data", dict.fromkeys(datasets, ""), next(iter(datasets)))] if datasets else None
 
 
 def _list_by_name(say: Say) -> dict[str, Dataset]:
     """List the datasets by name, with a message where there are none, or not the one of the address."""
-    show_damaged(damaged_datasets(), say)
+    if damaged := damaged_datasets():
+        with notices():
+            show_damaged(damaged, say)
     datasets = {dataset.name: dataset for dataset in list_datasets()}
     wanted = st.query_params.get("data", "")
     if not datasets or (wanted == NAME and NAME not in datasets):
-        being_drawn = show_drawing(say)
-        if not datasets and not being_drawn:
-            st.warning(say("no_dataset"))
+        with notices():
+            being_drawn = show_drawing(say)
+            if not datasets and not being_drawn:
+                st.warning(say("no_dataset"))
     if datasets and wanted not in ("", *datasets):
         notices().warning(say("other_dataset", shown=next(iter(datasets))), icon=":material/link_off:")
     return datasets

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from scalp_core.architectures import ARCHITECTURE_NAME, family
 from scalp_core.evaluation.baselines import Baseline
 from scalp_core.labels import GRADES, Condition
+from scalp_core.metrics.intervals import wilson
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison
 from scalp_core.metrics.verdict import Verdict
@@ -121,19 +121,6 @@ def forest_table(pairs: pd.DataFrame, names: Mapping[str, str], reference: str) 
     rows = pairs[pairs["other"] == reference].set_index("model")
     rows = rows.reindex([model for model in names if model in rows.index]).reset_index()
     return rows.assign(name=rows["model"].map(dict(names)))
-
-
-def wilson(right: npt.ArrayLike, images: npt.ArrayLike) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the ends of the 95 % interval of the share `right` / `images` (Wilson 1927); NaN where `images` is 0.
-
-    They lie within 0 … 1 and are sensible for few pictures. The interval takes pictures of one head for independent
-    ones, so it is a little too narrow.
-    """
-    total = np.where(np.asarray(images) > 0, images, math.nan).astype(np.float64)
-    share, squared = np.asarray(right) / total, 1.959964**2
-    middle = (share + squared / (2 * total)) / (1 + squared / total)
-    half = np.sqrt(squared * (share * (1 - share) / total + squared / (4 * total**2))) / (1 + squared / total)
-    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
 
 
 def recall_table(comparison: Comparison, condition: Condition, names: Mapping[str, str]) -> pd.DataFrame:

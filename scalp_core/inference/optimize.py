@@ -193,9 +193,9 @@ def write_int8(run: Run, pictures: npt.NDArray[np.uint8], path: Path) -> None:
         write_folded(run.export_path, run.weights_path, folded)
         model = onnx.load(folded)
     nodes = list(model.graph.node)
-    normalisation = next(place for place, node in enumerate(nodes) if node.op_type == "Conv")
-    heads = next(place for place, node in enumerate(nodes) if any(name.startswith(_HEADS) for name in node.input))
-    exact = [*nodes[: normalisation + 1], *nodes[heads:]]
+    convolutions = [place for place, node in enumerate(nodes) if node.op_type == "Conv"]
+    heads = next(place for place in convolutions if any(name.startswith(_HEADS) for name in nodes[place].input))
+    exact = [*nodes[: convolutions[0] + 1], *nodes[heads:]]
     add_pre_process_metadata(model)  # normalisations are part of convolutions, and shapes are known
     quantize_static(
         model,

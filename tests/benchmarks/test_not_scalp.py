@@ -9,6 +9,7 @@ from conftest import Folders, Trained
 
 from benchmarks import not_scalp
 from benchmarks.not_scalp_drawing import KINDS, draw, encoded, in_colours_of, opened
+from benchmarks.photographs import crops, photographs
 from scalp_core import images
 from scalp_core.data.dataset import Dataset
 from scalp_core.inference import gate_fit
@@ -49,12 +50,23 @@ def test_the_table_names_every_kind(
     assert "No finished run has a quality check" in capsys.readouterr().err
     monkeypatch.setattr(gate_fit, "FEWEST", 5)
     gate_fit.refit(run)
+    monkeypatch.setattr(not_scalp, "CROPS", 1)
     assert not_scalp.main(["own", "--pictures", "1"]) == 0
     table = capsys.readouterr().out
-    assert table.startswith("| SYNTHETIC pictures | n | own |")
+    assert table.startswith("| SYNTHETIC scalps | n | own |")
     for kind in (*not_scalp.CHANGED, *KINDS, *(f"{kind}, in the colours of a scalp" for kind in KINDS)):
         assert f"| {kind.replace('_', ' ')} | 1 | " in table
     assert "| scalps, calib part | " in table
+    assert f"| photographs | {not_scalp.CROPS * len(photographs())} | " in table
+    assert "| SYNTHETIC scalps, validation and test | n | refused | unusual |" in table
+
+
+def test_crops_of_photographs_repeat_and_differ() -> None:
+    pixels = photographs()["china"]
+    first, *others = crops(pixels, 3, 0)
+    assert [first, *others] == list(crops(pixels, 3, 0))
+    assert len({first, *others}) == 3
+    assert opened(first).shape == (480, 640, 3)
 
 
 def test_the_sheet_shows_every_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

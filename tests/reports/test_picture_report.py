@@ -257,4 +257,4 @@ def test_one_picture_is_one_page_of_paper(trained: Trained, answer: Answer, lang
             tab.set_content(render_html(graded, language, MADE))
             counts.append(len(re.findall(rb"/Type\s*/Page\b", tab.pdf(prefer_css_page_size=True))))
         browser.close()
-    assert counts == [1, 6]
+    assert counts == [1, 7]

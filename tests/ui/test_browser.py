@@ -70,6 +70,57 @@ def rows_of_table(visitor: Visitor) -> dict[str, list[str]]:
     return {name.strip(): [text.strip().translate(whole) for text in rest] for name, *rest in cells}
 
 
+def test_home_leads_from_a_cell_to_its_pictures(visitor: Visitor, trained: Trained) -> None:
+    visitor.go("/?lang=en&data=tiny")
+    tiles = visitor.tab.locator(".tiles button")
+    expect(tiles).to_have_count(len(CONDITIONS))
+    expect(tiles.first).to_have_attribute("aria-pressed", "true")
+    assert_above(visitor, tiles.first, 100)
+    tiles.nth(1).click()
+    expect(tiles.nth(1)).to_have_attribute("aria-pressed", "true")
+    visitor.settle()
+    assert "condition=value_2" in visitor.tab.url
+    cell = visitor.tab.locator("td button").first
+    assert_above(visitor, cell, 420)
+    cell.click()
+    visitor.tab.get_by_role("heading", name=Say("en")("title_compare"), exact=True).wait_for()
+    expect(visitor.tab.get_by_role("dialog")).to_be_visible()
+    visitor.settle()
+    assert "condition=value_2" in visitor.tab.url
+    assert "cell=tiny.0.0" in visitor.tab.url
+
+
+def assert_above(visitor: Visitor, part: Locator, most: int) -> None:
+    box = part.bounding_box()
+    assert box
+    assert box["y"] <= most
+
+
+def test_own_picture_is_graded_at_home(visitor: Visitor, trained: Trained) -> None:
+    visitor.go("/?lang=en&data=tiny")
+    grades = visitor.tab.locator(".st-key-home-grades .cell")
+    expect(grades).to_have_count(len(CONDITIONS))
+    data = trained.dataset.read(trained.dataset.index["id"].iloc[5])
+    upload = visitor.tab.locator(".st-key-home-upload input[type=file]")
+    upload.set_input_files({"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": data})
+    expect(visitor.tab.get_by_test_id("stMain").get_by_alt_text("mine.jpg")).to_be_visible()
+    expect(grades).to_have_count(len(CONDITIONS))
+    visitor.tab.get_by_role("link", name=Say("en").text("home_more")).click()
+    visitor.tab.get_by_role("heading", name=Say("en")("title_diagnose"), exact=True).wait_for()
+    expect(visitor.tab.get_by_role("button", name=Say("en").text("upload_clear"))).to_be_visible()
+
+
+def test_toolbar_stays_in_sight(visitor: Visitor, trained: Trained) -> None:
+    visitor.go("/Compare?lang=en&data=tiny")
+    toolbar = visitor.tab.locator(".st-key-toolbar")
+    expect(toolbar).to_be_visible()
+    visitor.settle()
+    visitor.tab.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, main.scrollHeight)")
+    box = toolbar.bounding_box()
+    assert box
+    assert 0 <= box["y"] < 20
+
+
 def test_from_home_to_the_labels_of_a_picture(visitor: Visitor, trained: Trained) -> None:
     visitor.go("/?lang=en")
     assert visitor.tab.title() == "Home · Scalp Lab"
@@ -115,6 +166,10 @@ def test_picture_is_closed_and_address_forgets_it(visitor: Visitor, trained: Tra
     visitor.tab.wait_for_function("() => !location.search.includes('image=')")
     visitor.settle()
     assert "value_2=0%2C1%2C2%2C3" in visitor.tab.url
+    visitor.tab.go_back()  # to the address of the picture, which stays closed
+    visitor.tab.wait_for_function("() => location.search.includes('image=')")
+    visitor.settle()
+    expect(opened).to_have_count(0)
     # The same picture opens again, and stays closed after something else on the page.
     thumbnail = visitor.tab.get_by_title(image, exact=True)
     thumbnail.click()
@@ -265,66 +320,136 @@ def cell(visitor: Visitor, run: Run, truth: int, predicted: int) -> Locator:
     return visitor.tab.locator(f'.matrix[data-matrix="{run.id}"] button[data-place="{truth}.{predicted}"]')
 
 
-def test_cell_gallery_steps_from_model_to_model(visitor: Visitor, server: Server, rival: Run) -> None:
+def opened_pictures(visitor: Visitor) -> Locator:
+    return visitor.tab.get_by_role("dialog").filter(has=visitor.tab.get_by_test_id("stImage"))
+
+
+def test_a_cell_opens_its_pictures_from_model_to_model(visitor: Visitor, server: Server, rival: Run) -> None:
     first, condition = Run(server.artifacts / "tiny"), Condition("value_2")
-    visitor.go(f"/Compare?lang=en&data=tiny&view=wall&condition={condition}")
+    visitor.go(f"/Compare?lang=en&data=tiny&condition={condition}")
     for run in (first, rival):  # by mouse, then by keyboard
         counts = metrics.confusion(run.predictions, condition, "test")
         truth, predicted = divmod(int(counts.argmax()), 4)
         button = cell(visitor, run, truth, predicted)
-        expect(button).to_have_text(str(counts[truth, predicted]))
+        expect(button.locator(".count")).to_have_text(str(counts[truth, predicted]))
         if run is first:
             button.click()
         else:
             button.focus()
             visitor.tab.keyboard.press("Enter")
-        expect(button).to_have_attribute("aria-pressed", "true")
+        expect(opened_pictures(visitor)).to_be_visible()
         expect(cards(visitor)).to_have_count(int(counts[truth, predicted]))
         ids = [card.get_attribute("title") for card in cards(visitor).all()]
         assert ids == sorted(images_in_cell(run.predictions, condition, "test", truth, predicted))
         expect(visitor.tab.locator(".answer")).to_have_count(2 * len(ids))  # what either model says
         visitor.settle()
         assert f"cell={run.id}.{truth}.{predicted}" in visitor.tab.url
-    assert cards(visitor).first.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
-    visitor.tab.get_by_text("difference from a reference").click()
+        picture = cards(visitor).first.locator("img")
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+        visitor.tab.keyboard.press("Escape")
+        expect(opened_pictures(visitor)).to_have_count(0)
+        visitor.tab.wait_for_function("() => !location.search.includes('cell=')")
+        visitor.settle()
+    visitor.tab.get_by_role("button", name="Difference").click()
+    visitor.tab.get_by_text("better or worse than").click()
     counts = [metrics.confusion(run.predictions, condition, "test") for run in (first, rival)]
-    shares = [count / count.sum(axis=1, keepdims=True).clip(1) for count in counts]
-    points = round(100 * float((shares[1] - shares[0])[truth, predicted]))
-    displayed = cell(visitor, rival, truth, predicted)
-    expect(displayed).to_have_text(re.compile(rf"[+−]?{abs(points)}\b"))
-    assert ("−" in displayed.inner_text()) == (points < 0)
-    visitor.go(visitor.tab.url.removeprefix(visitor.address))  # the address is the view
-    expect(cards(visitor)).to_have_count(len(ids))
+    points = [100 * counts[n] / counts[n].sum(axis=1, keepdims=True).clip(1) for n in (0, 1)]
+    differences = {round(sign * float((points[1] - points[0])[truth, predicted])) for sign in (1, -1)}
+    of_both = [cell(visitor, run, truth, predicted).locator(".value") for run in (first, rival)]
+    expect(of_both[0].or_(of_both[1]).filter(has_text=re.compile("^[+−]|^0$")).first).to_be_visible()
+    seen = {int(item.inner_text().replace("−", "-").replace("<1", "0")) for item in of_both}
+    assert seen & differences
+
+
+def test_pictures_are_leafed_by_arrows_and_stay_closed(visitor: Visitor, server: Server) -> None:
+    run, condition = Run(server.artifacts / "tiny"), Condition("value_2")
+    counts = metrics.confusion(run.predictions, condition, "test")
+    truth, predicted = divmod(int(counts.argmax()), 4)
+    visitor.go(f"/Compare?lang=en&data=tiny&condition={condition}")
+    cell(visitor, run, truth, predicted).click()
+    expect(cards(visitor).nth(1)).to_be_visible()
+    ids = [card.get_attribute("title") for card in cards(visitor).all()]
+    visitor.settle()
+    entries = visitor.tab.evaluate("history.length")
+    for key, image in (("ArrowRight", ids[1]), ("ArrowLeft", ids[0]), ("ArrowRight", ids[1])):
+        visitor.tab.keyboard.press(key)
+        expect(opened_pictures(visitor).get_by_alt_text(str(image))).to_be_visible()
+        visitor.settle()
+    assert f"image={ids[1]}" in visitor.tab.url
+    assert visitor.tab.evaluate("history.length") == entries
+    visitor.tab.keyboard.press("Escape")
+    expect(opened_pictures(visitor)).to_have_count(0)
+    visitor.settle()
+    visitor.tab.go_back()
+    visitor.settle()
+    expect(opened_pictures(visitor)).to_have_count(0)
+    cell(visitor, run, truth, predicted).click()  # a click opens what was closed
+    expect(opened_pictures(visitor)).to_be_visible()
+    visitor.settle()
+    visitor.tab.go_back()
+    expect(opened_pictures(visitor)).to_have_count(0)
+
+
+def test_the_same_cell_is_lit_everywhere_and_numbers_change_the_condition(
+    visitor: Visitor, server: Server, rival: Run
+) -> None:
+    first = Run(server.artifacts / "tiny")
+    visitor.go("/Compare?lang=en&data=tiny")
+    cell(visitor, first, 1, 2).hover()
+    for run in (first, rival):
+        expect(cell(visitor, run, 1, 2)).to_have_class(re.compile("lit"))
+    expect(visitor.tab.locator(".lit")).to_have_count(2)
+    visitor.tab.keyboard.press("4")
+    visitor.tab.wait_for_function("() => location.search.includes('condition=value_4')")
+    visitor.tab.locator('[aria-checked="true"]:has-text("pustules")').wait_for()
+    visitor.settle()
+    visitor.tab.go_back()
+    visitor.tab.locator('[aria-checked="true"]:has-text("fine scaling")').wait_for()
+
+
+def test_the_first_window_shows_the_matrices(chromium: Browser, server: Server, rival: Run) -> None:
+    for locale, scheme in (("en-US", "light"), ("ko-KR", "dark")):
+        size = {"width": 1280, "height": 900}
+        with open_visitor(chromium, server.address, viewport=size, color_scheme=scheme, locale=locale) as visitor:
+            visitor.go("/Compare?data=tiny")
+            button = cell(visitor, rival, 0, 0)
+            box = button.bounding_box()
+            assert box
+            assert box["y"] < 330
+            assert cell(visitor, Run(server.artifacts / "tiny"), 0, 0).bounding_box()["y"] == box["y"]  # in one row
 
 
 def test_picture_of_cell_opens_with_every_answer(visitor: Visitor, server: Server) -> None:
     condition = Condition("value_2")
     counts = metrics.confusion(Run(server.artifacts / "tiny").predictions, condition, "test")
     truth, predicted = divmod(int(counts.argmax()), 4)
-    visitor.go(f"/Compare?lang=en&data=tiny&view=wall&condition={condition}&cell=tiny.{truth}.{predicted}")
-    image = cards(visitor).first.get_attribute("title")
-    cards(visitor).first.click()
-    opened = visitor.tab.get_by_role("dialog")
-    expect(opened.get_by_test_id("stCode")).to_contain_text(str(image))
+    visitor.go(f"/Compare?lang=en&data=tiny&condition={condition}&cell=tiny.{truth}.{predicted}")
+    image = cards(visitor).nth(1).get_attribute("title")
+    cards(visitor).nth(1).click()
+    opened = opened_pictures(visitor)
+    expect(opened.get_by_alt_text(str(image))).to_be_visible()
+    opened.get_by_text("for the label", exact=True).click()
     expect(opened.get_by_test_id("stImage").locator("img")).to_have_count(2)  # the picture, and why
+    visitor.settle()
     opened.get_by_role("link", name="Grade this picture").click()
     visitor.tab.get_by_role("heading", name="Grade a picture").wait_for()
-    assert len(rows_of_table(visitor)) == len(CONDITIONS)
     assert f"image={image}" in visitor.tab.url
     visitor.settle()
     visitor.tab.go_back()
-    expect(opened.get_by_test_id("stCode")).to_contain_text(str(image))
-    visitor.settle()
-    visitor.tab.go_back()
-    expect(opened).to_have_count(0)
-    expect(cell(visitor, Run(server.artifacts / "tiny"), truth, predicted)).to_have_attribute("aria-pressed", "true")
+    expect(opened.get_by_alt_text(str(image))).to_be_visible()
 
 
 def test_going_back_undoes_choices_one_by_one(visitor: Visitor, server: Server) -> None:
     visitor.go("/Compare?lang=en&data=tiny&view=wall")
+    view = visitor.tab.locator(".st-key-view-en")
     for choice in ("excess sebum", "Operating point", "minimum expected cost"):
-        visitor.tab.get_by_text(choice, exact=True).click()
-        visitor.tab.locator(f'[aria-checked="true"]:has-text("{choice}")').wait_for()
+        if choice == "Operating point":
+            view.get_by_role("combobox").click()
+            visitor.tab.get_by_role("option", name=choice).click()
+            expect(view.get_by_role("combobox")).to_have_value(choice)
+        else:
+            visitor.tab.get_by_text(choice, exact=True).click()
+            visitor.tab.locator(f'[aria-checked="true"]:has-text("{choice}")').wait_for()
         visitor.settle()
     assert "rule=expected_cost" in visitor.tab.url
     visitor.tab.go_back()
@@ -332,7 +457,7 @@ def test_going_back_undoes_choices_one_by_one(visitor: Visitor, server: Server) 
     visitor.settle()
     assert "rule=" not in visitor.tab.url
     visitor.tab.go_back()
-    visitor.tab.locator('[aria-checked="true"]:has-text("Confusion matrices")').wait_for()
+    expect(view.get_by_role("combobox")).to_have_value("Confusion matrices")
     visitor.settle()
     visitor.tab.go_back()
     visitor.tab.locator('[aria-checked="true"]:has-text("fine scaling")').wait_for()
@@ -418,7 +543,8 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
     expect(side.get_by_text(f"Last: {run.id}: finished")).to_be_visible()  # without touching anything
     assert run.finished
     visitor.go("/Compare?lang=en&data=tiny")
-    visitor.tab.get_by_test_id("stMain").get_by_test_id("stMultiSelect").get_by_role("combobox").click()
+    visitor.tab.get_by_role("button", name=re.compile("models?$")).click()
+    visitor.tab.get_by_test_id("stMultiSelect").get_by_role("combobox").click()
     visitor.tab.get_by_role("option", name=run.id).or_(
         visitor.tab.locator(f'[aria-label*="{run.id}"]')
     ).first.wait_for()

@@ -19,10 +19,11 @@ from scalp_core.data.dataset import Dataset
 from scalp_core.evaluation.comparison import Model, align_runs
 from scalp_core.labels import GRADES, Condition
 from scalp_core.metrics import metrics
+from scalp_core.metrics.finding import worst_far_error
 from scalp_core.palette import SEVERITY_COLORS
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_run
-from ui.compare import confusion_matrices
+from ui.compare import cell_pictures
 from ui.words import Say
 
 CONDITION = Condition.ERYTHEMA
@@ -123,27 +124,46 @@ def test_every_model_has_its_mean_matrix(wall: Wall) -> None:
     at = assert_healthy(wall.open("ko"))
     message = component(at, "scalp_matrices")
     assert message
-    first, second, blind = message["matrices"]
-    assert [matrix["name"] for matrix in message["matrices"]] == list(SIDES)
+    *_, blind = message["matrices"]
+    by_name = {matrix["name"]: matrix for matrix in message["matrices"]}
+    assert set(by_name) == set(SIDES)
+    assert blind["name"] == "Network C"  # what does not grade the condition comes last
+    scores = [float(matrix["score"].replace("−", "-")) for matrix in message["matrices"][:2]]
+    assert scores == sorted(scores, reverse=True)
+    assert [matrix["best"] for matrix in message["matrices"][:2]] == [True, False]
+    first, second = by_name["Network A"], by_name["Network B"]
     assert first["note"] == say("matrices_seeds", count=2)
     assert second["note"] == ""
     assert blind["missing"] == say("matrices_not_graded")
     counts = metrics.confusion(find_run("two").predictions, CONDITION, "test")
-    assert [[cell["text"] for cell in row if cell["kind"] != "empty"] for row in second["cells"]] == [
+    assert [[cell["count"] for cell in row if cell["kind"] != "empty"] for row in second["cells"]] == [
         [str(count) for count in row] if row.sum() else [] for row in counts
     ]
-    assert say("matrices_note", condition=say.of(CONDITION.text), part=say.part("test")) in texts(at.caption)
-    assert texts(at.info) == [say("matrices_pick")]
+    assert message["numbered"]
+
+
+def test_worst_error_is_named_and_its_pictures_are_one_click_away(wall: Wall) -> None:
+    runs = {"Network A": "one", "Network B": "two"}
+    counts = {run: metrics.confusion(find_run(run).predictions, CONDITION, "test") for run in runs.values()}
+    error = worst_far_error(counts)
+    assert error
+    at = assert_healthy(wall.open())
+    (name,) = (name for name, run in runs.items() if run == error.model)
+    assert f"{name} grades {error.images:,} of" in page_text(at)
+    at = assert_healthy(at.button(key="finding-pictures").click().run())
+    assert at.query_params["cell"] == f"{error.model}.{error.truth}.{error.predicted}"
+    assert len(shown(at)) == min(error.images, cell_pictures.PER_PAGE)
 
 
 def test_differences_are_against_model_that_address_names(wall: Wall) -> None:
     message = component(assert_healthy(wall.open(cells="difference", reference="two")), "scalp_matrices")
     assert message
-    first, second, _ = message["matrices"]
+    by_name = {matrix["name"]: matrix for matrix in message["matrices"]}
+    first, second = by_name["Network A"], by_name["Network B"]
     assert all(cell["text"].lstrip("+−").isdigit() or cell["text"] == "–" for row in first["cells"] for cell in row)
     assert "against the reference" in first["cells"][0][0]["description"]
     assert "against the reference" not in second["cells"][0][0]["description"]
-    assert "Network B" in message["legend"]["meaning"]
+    assert "Network B" in message["legend"]["high"]
 
 
 def test_ungraded_condition_shows_one_sentence(wall: Wall) -> None:
@@ -170,19 +190,17 @@ def test_cell_in_address_shows_exactly_its_pictures(wall: Wall) -> None:
         assert message
         assert message["selected"] == f"{key}.{truth}.{predicted}"
         names = {"truth": say.of(GRADES[truth].text), "predicted": say.of(GRADES[predicted].text)}
-        assert say("matrices_of_cell", name=name, **names) in page_text(at)
+        assert say("matrices_of_cell", name=name, **names) == unescape(at.get("dialog")[0].proto.dialog.title)
         assert say("matrices_count", count=len(wanted), whole=len(table_of(key)), part=say.part("test")) in page_text(
             at
         )
-        assert say.text("matrices_first_run", runs="`one`") in texts(at.caption), (
-            "the pictures are those of one of the seeds"
-        )
+        assert say.text("matrices_first_run", runs="`one`") in page_text(at)
 
 
 @pytest.mark.parametrize("value", [*HOSTILE, "one.9.9", "three.0.0", "nobody.0.0"])
 def test_an_address_that_means_no_cell_is_ignored(wall: Wall, value: str) -> None:
     at = assert_healthy(wall.open(cell=value, only=value, who=value, cells=value, reference=value, page=value))
-    assert texts(at.info) == [Say("en")("matrices_pick")]
+    assert not at.get("dialog")
 
 
 def test_disagreements_are_those_of_the_answers(wall: Wall) -> None:
@@ -203,17 +221,20 @@ def test_disagreements_are_those_of_the_answers(wall: Wall) -> None:
 def test_one_model_alone_has_no_disagreements(wall: Wall) -> None:
     wall.script.write_text(SCRIPT.format(sides={"Network B": ["two"]}))
     at = assert_healthy(wall.open(only="apart", cells="difference"))
-    assert [group.options for group in at.button_group] == [["selected cell", "all models wrong"]]
+    assert not at.get("dialog")
+    assert {button.key for button in at.button} & {"only-all_wrong", "only-apart", "only-only_right"} == {
+        "only-all_wrong"
+    }
 
 
 def test_pictures_are_leafed_through(wall: Wall, monkeypatch: pytest.MonkeyPatch) -> None:
     truth, predicted = fullest("two")
     whole = shown(assert_healthy(wall.open(cell=f"two.{truth}.{predicted}")))
-    monkeypatch.setattr(confusion_matrices, "PER_PAGE", 1)
+    monkeypatch.setattr(cell_pictures, "PER_PAGE", 1)
     at = assert_healthy(wall.open(cell=f"two.{truth}.{predicted}", page="2"))
     assert at.pagination[0].num_pages == len(whole) > 1
     assert shown(at) == whole[1:2]
-    at = assert_healthy(at.button_group(key="only-en-0").set_value("all_wrong").run())
+    at = assert_healthy(at.button(key="only-all_wrong").click().run())
     assert at.query_params["only"] == "all_wrong"
     assert at.query_params.get("page", "1") == "1"
 
@@ -251,6 +272,8 @@ def test_picture_opens_with_every_answer_and_its_evidence(wall: Wall) -> None:
         if off:
             wanted = say("answers_high", count=off) if off > 0 else say("answers_low", count=-off)
         assert table.loc[name, say("answers_error")] == wanted
+    assert captions_of(at) == []  # evidence is computed on demand
+    at = assert_healthy(wall.open("ko", image=image, evidence="label"))
     (bars,) = chart_data(at)
     assert bars.groupby("name")["probability"].sum().to_numpy() == pytest.approx(1)
     captions = captions_of(at)
@@ -294,7 +317,7 @@ def test_a_damaged_run_leaves_the_others_evidence(wall: Wall, folders: Folders) 
     weights = folders.artifacts / "two" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\0\1")
     image = table_of("one").index[0]
-    at = wall.open(image=image)
+    at = wall.open(image=image, evidence="label")
     assert not at.exception
     (message,) = texts(at.error)
     assert "model.safetensors" in message
@@ -312,7 +335,7 @@ def test_unlabelled_picture_has_card_without_label(wall: Wall) -> None:
     place = lined_up.condition(CONDITION)
     truth = lined_up.truth.copy()
     truth[place, 0] = -1
-    first, second = confusion_matrices.cards_of(replace(lined_up, truth=truth), CONDITION, [side], np.array([0, 1]))
+    first, second = cell_pictures.cards_of(replace(lined_up, truth=truth), CONDITION, [side], np.array([0, 1]))
     assert first.truth is None
     assert second.truth == lined_up.truth[place, 1]
     assert first.answers[0].grade == lined_up.grades[0, place, 0]

@@ -9,9 +9,9 @@ from streamlit.testing.v1 import AppTest
 from support.app_driver import HOSTILE, LANGUAGES
 
 from scalp_core.metrics.metrics import row_shares
-from scalp_core.palette import DIVERGING, MATRIX_COLORS
-from ui.components.colors import blend, channels, ink
-from ui.components.matrices import MatrixCell, parse_cell
+from scalp_core.palette import DIVERGING, FAR_MARKS, MATRIX_COLORS
+from ui.components.colors import blend, channels, ink, readable
+from ui.components.matrices import FULL_DIFFERENCE, MatrixCell, parse_cell
 from ui.words import Say
 
 ONE = [[6, 3, 1, 0], [2, 6, 2, 0], [0, 0, 0, 0], [0, 1, 0, 3]]
@@ -47,12 +47,14 @@ def texts(matrix: dict[str, Any], field: str = "text") -> list[list[str]]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_cells_hold_pictures_and_say_in_words_which(language: str) -> None:
+def test_cells_hold_per_cent_and_pictures_and_say_in_words_which(language: str) -> None:
     message = wall({"one": ONE}, language=language)
     (matrix,) = message["matrices"]
     assert message["selected"] == "one.0.1"
     assert matrix["description"] == Say(language)("matrices_matrix", name="name of one")
-    assert texts(matrix) == [["6", "3", "1", "0"], ["2", "6", "2", "0"], ["–"] * 4, ["0", "1", "0", "3"]]
+    assert texts(matrix) == [["60", "30", "10", "0"], ["20", "60", "20", "0"], ["–"] * 4, ["0", "25", "0", "75"]]
+    assert texts(matrix, "count") == [["6", "3", "1", "0"], ["2", "6", "2", "0"], [""] * 4, ["0", "1", "0", "3"]]
+    assert matrix["foot"] == Say(language)("matrices_foot", accuracy="62%", far="8%")
     assert matrix["images"] == ["n = 10", "n = 10", "n = 0", "n = 4"]
     messages = texts(matrix, "description")
     if language == "en":
@@ -65,7 +67,14 @@ def test_cells_hold_pictures_and_say_in_words_which(language: str) -> None:
 
 def test_far_errors_are_marked_where_there_are_any() -> None:
     kinds = texts(wall({"one": ONE})["matrices"][0], "kind")
-    assert kinds == [["", "", "far", ""], [""] * 4, ["empty"] * 4, ["", "far", "", ""]]
+    assert kinds == [["right", "", "far", ""], ["", "right", "", ""], ["empty"] * 4, ["", "far", "", "right"]]
+
+
+def test_far_marks_contrast_with_every_cell() -> None:
+    for place in np.linspace(0, 1, 21):
+        for colors in (MATRIX_COLORS, DIVERGING):
+            color = blend(colors, place)
+            assert contrast(readable(FAR_MARKS, color), color) >= 3
 
 
 def test_all_matrices_share_one_scale_of_row_shares() -> None:
@@ -78,7 +87,8 @@ def test_all_matrices_share_one_scale_of_row_shares() -> None:
 
 def test_small_seed_means_are_never_rounded_to_zero() -> None:
     message = wall({"one": MEAN})["matrices"][0]
-    assert texts(message)[0] == ["<1", "1,235", "0", "0"]
+    assert texts(message, "count")[0] == ["<1", "1,235", "0", "0"]
+    assert texts(message)[0] == ["<1", "100", "0", "0"]
 
 
 def test_differences_are_against_an_unchanged_reference() -> None:
@@ -88,9 +98,13 @@ def test_differences_are_against_an_unchanged_reference() -> None:
     assert texts(other) == texts(wall({"other": OTHER})["matrices"][0])
     assert blind["missing"] == Say("en")("matrices_not_graded")
     assert texts(first, "color")[1] == [DIVERGING[1]] * 4
+    better, worse = (blend(DIVERGING, 0.5 + points / FULL_DIFFERENCE / 2) for points in (0.25, -0.25))
+    assert texts(first, "color")[3] == [DIVERGING[1], DIVERGING[1], better, better]  # fewer errors, more hits
+    assert texts(first, "color")[0][:2] == [blend(DIVERGING, 0.3), blend(DIVERGING, 0.4)]
+    assert worse not in texts(first, "color")[3]
     assert texts(first, "description")[0][0].endswith("60% of the row; −20 points against the reference")
     assert message["legend"]["colors"] == list(DIVERGING)
-    assert "name of other" in message["legend"]["meaning"]
+    assert "name of other" in message["legend"]["high"]
     assert wall({"one": ONE}, reference="nobody")["legend"]["colors"] == list(MATRIX_COLORS)
 
 
@@ -125,7 +139,7 @@ def test_cell_text_contrasts_with_its_colour() -> None:
     assert blend(DIVERGING, 7) == DIVERGING[2]
     for place in np.linspace(0, 1, 21):
         for colors in (MATRIX_COLORS, DIVERGING):
-            assert contrast(blend(colors, place), ink(blend(colors, place))) > 4.2  # of 4.5 that small text should have
+            assert contrast(blend(colors, place), ink(blend(colors, place))) >= 4.5
 
 
 def contrast(first: str, other: str) -> float:

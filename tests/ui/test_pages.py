@@ -1,6 +1,7 @@
 """The pages as a visitor drives them, without a browser: on a tiny real run, on several, and on nothing at all."""
 
 import json
+import math
 import re
 import shutil
 from collections.abc import Iterator
@@ -24,10 +25,12 @@ from support.app_driver import (
     page_text,
     texts,
     unescape,
+    visible_words,
 )
 from support.changed_runs import change_recipe, vouch_again
 
 from scalp_core.architectures import PACKAGES
+from scalp_core.charts.dataset_charts import short_number
 from scalp_core.data.dataset import Dataset, list_datasets, open_dataset
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import Text
@@ -174,7 +177,7 @@ def test_rendered_pictures_are_called_so_and_others_not(several: Folders) -> Non
     promote_everywhere(find_run("clinical"))
     assert texts(open_page("home").warning) == []
     promote_everywhere(find_run("one"))
-    assert synthetic in texts(open_page("home").warning)
+    assert synthetic in texts(open_page("home").markdown)
     image = open_dataset("clinic").index["id"].iloc[0]
     at = assert_healthy(open_page("diagnose", source="example", data="clinic", image=image))
     assert Say("en")("diagnose_synthetic") in texts(at.warning)
@@ -183,26 +186,44 @@ def test_rendered_pictures_are_called_so_and_others_not(several: Folders) -> Non
 # Home.
 
 
+def home_tiles(at: AppTest) -> list[dict[str, Any]]:
+    components = [node.proto for node in at if node.type == "bidi_component"]
+    (tiles,) = [json.loads(part.json) for part in components if part.component_name.endswith("condition_tiles")]
+    return list(tiles["tiles"])
+
+
 def test_home_says_who_answers(trained: Trained) -> None:
     say = Say("ko")
     at = assert_healthy(open_page("home", "ko"))
-    table = at.dataframe[0].value
-    assert list(table[say("condition")]) == [condition.text("ko") for condition in CONDITIONS]
-    assert set(table[say("run")]) == {f"tiny · {say('pinned_below')}"}
+    tiles = home_tiles(at)
+    assert [tile["name"] for tile in tiles] == [condition.text("ko") for condition in CONDITIONS]
+    assert all(f"tiny · {say('pinned_below')}" in tile["description"] for tile in tiles)
     measured = metrics.report(trained.run.predictions)
-    for condition, valid, test in zip(CONDITIONS, table[say("qwk_valid")], table[say("qwk_test")], strict=True):
+    for condition, tile in zip(CONDITIONS, tiles, strict=True):
         rows = measured[measured["condition"] == condition].set_index("part")["quadratic_weighted_kappa"]
-        assert (valid, test) == pytest.approx((rows["valid"], rows["test"]), nan_ok=True)
-    assert say("synthetic_data") in texts(at.warning)
-    assert say("home_idle") in texts(at.caption)
+        assert tile["score"] == ("" if math.isnan(rows["test"]) else short_number(rows["test"]))
+        index = trained.dataset.index
+        grades = sorted(set(index.loc[index["part"] == "test", condition].dropna()) - {0})
+        assert [int(picture["grade"]) for picture in tile["pictures"]] == grades
+    assert say("synthetic_data") in texts(at.markdown)
+    assert any(say("home_idle") in text for text in texts(at.caption))
+
+
+def test_home_has_few_words(trained: Trained) -> None:
+    at = assert_healthy(open_page("home", "en"))
+    hidden = [Say("en")(key) for key in ("research_only", "synthetic_data", "diagnose_synthetic")]  # behind chips
+    # The tiny run has splits without a single grade above 0, and says so.
+    words = [text for text in visible_words(at.main) if text not in hidden and "QWK –" not in text]
+    assert len(" ".join(words).split()) <= 60, words
 
 
 def test_home_names_a_promoted_run(several: Folders) -> None:
     promote_everywhere(find_run("clinical"))
     champions.promote(Condition("value_2"), find_run("two"))
-    table = assert_healthy(open_page("home")).dataframe[0].value
+    tiles = home_tiles(assert_healthy(open_page("home")))
     below = [f"{name} · promoted, below the floor" for name in ("clinical", "two")]
-    assert list(table["Run"]) == [below[0], below[1], *[below[0]] * 4]
+    names = [below[0], below[1], *[below[0]] * 4]
+    assert all(name in tile["description"] for name, tile in zip(names, tiles, strict=True))
 
 
 def test_home_and_runs_say_why_no_run_answers(several: Folders) -> None:
@@ -240,8 +261,7 @@ def test_undefined_kappa_is_dash_with_reason(several: Folders) -> None:
     vouch_again(find_run("one"))
     promote_everywhere(find_run("one"))
     at = assert_healthy(open_page("home", "en"))
-    row = at.dataframe[0].value.set_index("Condition").loc[Condition("value_2").text.en]
-    assert row[[Say("en")("qwk_valid"), Say("en")("qwk_test")]].isna().all()
+    assert home_tiles(at)[1]["score"] == ""
     reason = f"{Condition('value_2').text.en}: all labels are grade 3"
     assert len([text for text in texts(at.caption) if reason in text]) == 2
     at = assert_healthy(open_page("compare", data="tiny", condition="value_2", view="best", runs="one"))
@@ -273,12 +293,15 @@ def test_every_view_of_the_comparison(several: Folders, view: str, language: str
 @pytest.mark.parametrize("part", ["test", "valid"])
 def test_the_leaderboard_says_what_evaluate_says(several: Folders, part: str) -> None:
     say = Say("en")
-    at = assert_healthy(open_page("compare", data="tiny", condition="value_2", part=part))
+    at = assert_healthy(open_page("compare", data="tiny", view="leaderboard", part=part))
     assert (say("compare_not_test") in texts(at.caption)) == (part == "valid")
-    text = page_text(at)
-    for run_id in ("one", "two"):
-        measured = metrics.measure(metrics.confusion(find_run(run_id).predictions, "value_2", part))
-        assert f"{measured.quadratic_weighted_kappa:.3f}" in text
+    table = next(frame.value for frame in at.main.dataframe if "value" in frame.value)
+    sebum = table[table["condition"] == Condition("value_2").text.en]
+    kappas = [
+        metrics.measure(metrics.confusion(find_run(run_id).predictions, "value_2", part)).quadratic_weighted_kappa
+        for run_id in ("one", "two")
+    ]
+    assert sorted(sebum["value"]) == pytest.approx(sorted(kappas))
 
 
 def test_all_models_can_be_deselected(several: Folders) -> None:
@@ -550,7 +573,7 @@ def test_form_creates_the_entered_recipe_and_trains(tiny: Dataset, folders: Fold
         assert "test_resnet.no_such_tag" in sentence
         assert sentence in texts(at.main.error)
         assert sentence in texts(at.sidebar.error)  # wherever the reader is, the last training's end is told
-    at = open_page("compare", data="tiny", condition="value_2")
+    at = open_page("compare", data="tiny", view="leaderboard")
     assert len(chart_data(at)) == 1
     assert not at.exception
 

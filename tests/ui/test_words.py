@@ -19,6 +19,7 @@ from scalp_core.metrics.operating_point import RULES
 from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.synthetic.drawing.scene import CONFUSERS
 from scalp_core.terms import singular
+from ui.compare.cell_pictures import DISAGREEMENTS
 from ui.runs.recipe_settings import changed_settings, setting_name, setting_value
 from ui.shell import PAGES
 from ui.words import WORDS, Say
@@ -30,7 +31,7 @@ PHASES = ("preparing", "training", "grading", "queued", "starting")
 FAMILIES = {
     "page_{}": PAGES,
     "title_{}": PAGES,
-    "home_start_{}": ("dataset", "compare", "diagnose", "runs"),
+    "chip_{}": ("research", "synthetic", "tempered"),
     "part_{}": PARTS,
     "phase_{}": PHASES,
     "source_{}": ("upload", "folder", "camera", "example", "capture"),
@@ -50,11 +51,18 @@ FAMILIES = {
         "leaderboard",
         "wall",
         "differences",
+        "recall",
+        "reliability",
+        "pareto",
+        "curves",
         "decision",
         "best",
     ),
     "import_kind_{}": KINDS,
     "choice_{}": tuple(f"{name}_{choice}" for name, choices in CHOICES.items() for choice in choices),
+    "short_{}": tuple(condition.code for condition in CONDITIONS),
+    "matrices_only_{}": tuple(DISAGREEMENTS),
+    "matrices_of_{}": tuple(DISAGREEMENTS),
     "rule_{}": RULES,
     "evidence_{}": ("local", "whole", "within"),
     **{f"evidence_{{}}_{part}": ("local", "whole", "within") for part in ("note", "for", "against")},

@@ -26,8 +26,8 @@ from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import McNemar, mcnemar
 from scalp_core.metrics.verdict import NEGLIGIBLE, Verdict
 from ui.access import change_button
-from ui.choices import choose, choose_from_list
-from ui.compare.leaderboard import names_by_key, show_summary
+from ui.choices import choose, choose_from_list, value_of_address
+from ui.compare.leaderboard import names_by_key, show_limits, show_summary
 from ui.compare.selection import ModelSelection
 from ui.downloads import offer_figure, offer_table, show_table
 from ui.markdown import Markdown, code
@@ -39,16 +39,15 @@ if TYPE_CHECKING:
 _MEASURES = ("valid_qwk", "valid_loss")  # over the epochs
 
 
+def address_figure() -> str:
+    """Return the figure of the address: its view, or of an older address its `figure`."""
+    view = st.query_params.get("view", "")
+    return view if view in _FIGURES else value_of_address("figure", _FIGURES, "forest")
+
+
 def show_differences(selection: ModelSelection, say: Say) -> None:
     """Show the figure of the address for the chosen condition."""
-    options = {
-        "forest": say("figure_forest"),
-        "recall": say("figure_recall"),
-        "reliability": say("figure_reliability"),
-        "curves": say("figure_curves"),
-        "pareto": say("figure_pareto"),
-    }
-    figure = choose(say("figure"), options, "figure", "forest", say.language)
+    figure = address_figure()
     # Learning curves need no labels of this split.
     if figure != "curves" and not _measured_models(selection):
         show_summary(selection, say)
@@ -77,6 +76,7 @@ def _show_forest(selection: ModelSelection, say: Say) -> None:
         forest_chart(pairs, names, reference, selection.metric, say.language),
         alt=say.text("forest_alt", metric=say.of(metric.text), reference=names[reference]),
     )
+    show_limits(selection, say)
     st.caption(say("forest_note", captures=f"{selection.comparison.groups:,}", negligible=NEGLIGIBLE[selection.metric]))
 
     def figure() -> "Figure":
@@ -103,7 +103,9 @@ def _choose_reference(selection: ModelSelection, models: tuple[Model, ...], say:
         selection.metric, selection.condition
     )
     ordered = sorted(models, key=lambda model: model.key != best)
-    return choose_from_list(say("forest_reference"), names_by_key(tuple(ordered)), "reference", say.language)
+    names = {key: say.text("forest_against", name=name) for key, name in names_by_key(tuple(ordered)).items()}
+    with st.container(width=280):
+        return choose_from_list(say("forest_reference"), names, "reference", say.language)
 
 
 def _show_pairs(
@@ -309,8 +311,8 @@ def _offer_curves(selection: ModelSelection, histories: Mapping[str, pd.DataFram
 
 
 def _show_pareto(selection: ModelSelection, say: Say) -> None:
-    options = {"milliseconds": say("cost_milliseconds"), "parameters": say("parameters")}
-    cost = choose(say("cost"), options, "axis", "milliseconds", say.language)
+    options = {"parameters": say("parameters"), "milliseconds": say("cost_milliseconds")}
+    cost = choose(say("cost"), options, "axis", "parameters", say.language)
     if cost == "milliseconds":
         _offer_measuring(selection, say)
     table = _cost_table(selection)

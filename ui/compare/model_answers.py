@@ -29,7 +29,7 @@ from ui.words import Say
 
 
 @dataclass(frozen=True, eq=False)
-class _OpenedPicture:
+class OpenedPicture:
     """The picture and its place among those that the models were judged on."""
 
     selection: ModelSelection
@@ -55,28 +55,42 @@ def first_runs(aligned: AlignedPredictions, models: Sequence[Model]) -> list[int
     return [aligned.run(model.runs[0].id) for model in models]
 
 
-def show_model_answers(selection: ModelSelection, graded: Sequence[Model], image_id: str, say: Say) -> None:
-    """Show the picture, the answer of each model, and where in the picture its evidence lies.
+def open_picture(selection: ModelSelection, graded: Sequence[Model], image_id: str) -> OpenedPicture:
+    """Read the picture.
 
     Raises:
         ScalpError: the picture is gone, cannot be read, or is not of this part.
     """
     data = selection.dataset.read(image_id)
-    opened = _OpenedPicture(selection, graded, image_id, data, images.decode(data), _place(selection, image_id))
-    if selection.dataset.synthetic:
-        st.caption(say("synthetic_data"))
+    return OpenedPicture(selection, graded, image_id, data, images.decode(data), _place(selection, image_id))
+
+
+def show_model_answers(opened: OpenedPicture, say: Say) -> None:
+    """Show the picture, its label, and the answer of each model."""
     left, right = st.columns([2, 3])
     with left:
-        st.image(opened.picture.pixels, width="stretch", alt=image_id)
-        st.code(image_id, language=None, wrap_lines=True)
-        show_grading_link(image_id, say)
+        st.image(opened.picture.pixels, width="stretch", alt=opened.image_id)
     with right:
         label = say("unlabelled") if opened.truth < 0 else grade_name(opened.truth, say.language)
-        st.markdown(f"{say.plain(selection.condition.text)} – {say('label')}: **{literal(label)}**")
-        _show_probabilities(opened, say)
-    _show_answers(opened, say)
-    st.markdown(f"**{say('diagnose_evidence')}**")
-    _show_evidence(opened, say)
+        st.markdown(f"{say.plain(opened.selection.condition.text)} – {say('label')}: **{literal(label)}**")
+        _show_answers(opened, say)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            show_grading_link(opened.image_id, say)
+            if opened.selection.dataset.synthetic:
+                st.badge(say("synthetic"), color="orange", help=say("synthetic_data"))
+
+
+def show_model_evidence(opened: OpenedPicture, say: Say) -> None:
+    """Show what stands behind the answers: all probabilities and, on demand, where in the picture the evidence lies."""
+    options = {"none": say("answers_evidence_none"), "decided": say("answers_evidence_decided")}
+    if opened.truth >= 0:
+        options["label"] = say("answers_evidence_label")
+    subject = choose(say("answers_evidence"), options, "evidence", "none", say.language)
+    if subject == "none":
+        return
+    _show_evidence(opened, subject, say)
+    _show_probabilities(opened, say)
+    st.code(opened.image_id, language=None, wrap_lines=True)
 
 
 def _place(selection: ModelSelection, image_id: str) -> int:
@@ -90,14 +104,14 @@ def _place(selection: ModelSelection, image_id: str) -> int:
     return int(places[0])
 
 
-def _show_probabilities(opened: _OpenedPicture, say: Say) -> None:
+def _show_probabilities(opened: OpenedPicture, say: Say) -> None:
     recorded = opened.recorded(opened.selection.aligned.probabilities)
     bars = pd.DataFrame(recorded, columns=[f"p{int(grade)}" for grade in GRADES])
     bars["name"] = [model.name for model in opened.graded]
     st.altair_chart(probabilities_chart(bars, say.language), alt=say("diagnose_probabilities"))
 
 
-def _show_answers(opened: _OpenedPicture, say: Say) -> None:
+def _show_answers(opened: OpenedPicture, say: Say) -> None:
     """Show the answers recorded when the runs were judged, so that they agree with the matrices."""
     aligned, rows = opened.selection.aligned, []
     fields = (aligned.grades, aligned.low, aligned.high, aligned.probabilities)
@@ -124,12 +138,12 @@ def _error_words(grade: int, truth: int, say: Say) -> str:
     return say("answers_high", count=grade - truth) if grade > truth else say("answers_low", count=truth - grade)
 
 
-def _show_evidence(opened: _OpenedPicture, say: Say) -> None:
-    """Show the evidence for the grade of the label, or for the one that each model decided, computed anew."""
-    options = {"decided": say("answers_evidence_decided")}
-    if opened.truth >= 0:
-        options = {"label": say("answers_evidence_label")} | options
-    subject = choose(say("answers_evidence"), options, "evidence", next(iter(options)), say.language)
+def _show_evidence(opened: OpenedPicture, subject: str, say: Say) -> None:
+    """Show the evidence for the grade of the label, or for the one that each model decided, computed anew.
+
+    Args:
+        subject: `label` or `decided`.
+    """
     maps, bar = {}, st.empty()
     for number, (model, decided) in enumerate(
         zip(opened.graded, opened.recorded(opened.selection.aligned.grades), strict=True)
@@ -145,7 +159,7 @@ def _show_evidence(opened: _OpenedPicture, say: Say) -> None:
         show_evidence(opened.picture.pixels, maps, say)
 
 
-def _evidence_of(opened: _OpenedPicture, run: Run) -> npt.NDArray[np.float32]:
+def _evidence_of(opened: OpenedPicture, run: Run) -> npt.NDArray[np.float32]:
     dataset = opened.selection.dataset
     content = f"{dataset.folder} {dataset.version} {opened.image_id}"
     return _compute_evidence(

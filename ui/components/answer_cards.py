@@ -1,6 +1,6 @@
 """Cards of pictures with the label and the answer of every model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,12 +50,25 @@ class Card:
     answers: tuple[ModelGrade, ...]
 
 
-def show_answer_cards(dataset: Dataset, cards: Sequence[Card], key: str, say: Say) -> str | None:
-    """Show the cards and return the id of the picture that was just opened, None otherwise."""
+def show_answer_cards(
+    dataset: Dataset, cards: Sequence[Card], selected: str, key: str, on_pick: Callable[[str], None], say: Say
+) -> None:
+    """Show the cards in a row; a click, or an arrow key anywhere on the page, goes to another picture.
+
+    The browser writes the picture into `image=` of the address itself, in place of the one before.
+
+    Args:
+        selected: id of the picture that is marked.
+        on_pick: called with the id of the picture that was picked, before the page runs again.
+    """
+
+    def pick() -> None:
+        picked = st.session_state[key].picked
+        if picked in [card.image for card in cards]:
+            on_pick(picked)
+
     contents = [_card_content(dataset, card, say) for card in cards]
-    result = _answer_cards(key=key, data={"cards": contents}, on_picked_change=lambda: None)
-    picked: str | None = result.picked
-    return picked if picked in [card.image for card in cards] else None
+    _answer_cards(key=key, data={"cards": contents, "selected": selected}, on_picked_change=pick)
 
 
 def _card_content(dataset: Dataset, card: Card, say: Say) -> dict[str, Any]:
@@ -64,7 +77,6 @@ def _card_content(dataset: Dataset, card: Card, say: Say) -> dict[str, Any]:
     return {
         "id": card.image,
         "source": thumbnail_source(dataset, card.image),
-        "label": say("label"),
         "truth": truth,
         "color": color,
         "ink": ink(color),

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-_DARK, _LIGHT = "#111827", "#ffffff"
+_DARK, _LIGHT = "#000000", "#ffffff"  # at least 4.58 : 1 on every colour, for one of them
+_OF_MARKS = 3.0  # contrast that marks need (WCAG 2, 1.4.11)
 
 
 def ink(background: str) -> str:
@@ -13,6 +14,17 @@ def ink(background: str) -> str:
     light = _luminance(background)
     on_dark, on_light = (_LIGHT_OFF + 0.05) / (light + 0.05), (light + 0.05) / (_DARK_OFF + 0.05)
     return _LIGHT if on_dark > on_light else _DARK
+
+
+def readable(colors: Sequence[str], background: str) -> str:
+    """Return the first of these colours whose contrast to the background suffices for a mark, else the best of them."""
+    first = next((color for color in colors if _contrast(color, background) >= _OF_MARKS), None)
+    return first or max(colors, key=lambda color: _contrast(color, background))
+
+
+def _contrast(color: str, other: str) -> float:
+    low, high = sorted((_luminance(color), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
 
 
 def channels(color: str) -> tuple[int, int, int]:

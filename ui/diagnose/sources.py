@@ -20,8 +20,8 @@ from ui.components.thumbnail_grid import show_thumbnail_grid
 from ui.frame import mark, notices, toolbar
 from ui.words import Say
 
-_IMAGE_TYPES = ["jpg", "jpeg", "png", "webp"]
-_MOST_MEGABYTES = uploads.MAX_BYTES // 2**20
+IMAGE_TYPES = ["jpg", "jpeg", "png", "webp"]
+MOST_MEGABYTES = uploads.MAX_BYTES // 2**20
 _LEFT_OUT = "too_many_pictures"  # error code of uploads
 _UPLOAD, _OPENED, _EXAMPLE = "diagnose-upload", "diagnose-opened", "diagnose-example"
 
@@ -108,9 +108,9 @@ def _upload_files(place: DeltaGenerator, say: Say) -> list[InputImage]:
     with place:
         files = st.file_uploader(
             say("upload", most=uploads.MAX_PICTURES),
-            type=[*_IMAGE_TYPES, "zip"],
+            type=[*IMAGE_TYPES, "zip"],
             accept_multiple_files=True,
-            max_upload_size=_MOST_MEGABYTES,
+            max_upload_size=MOST_MEGABYTES,
             key="upload",
             on_change=_forget_upload,
         )
@@ -124,9 +124,9 @@ def _upload_folder(place: DeltaGenerator, say: Say) -> list[InputImage]:
     with place:
         files = st.file_uploader(
             say("upload_folder", most=uploads.MAX_PICTURES),
-            type=_IMAGE_TYPES,
+            type=IMAGE_TYPES,
             accept_multiple_files="directory",
-            max_upload_size=_MOST_MEGABYTES,
+            max_upload_size=MOST_MEGABYTES,
             key="folder",
             on_change=_forget_upload,
         )
@@ -153,7 +153,7 @@ def _keep_upload(source: str, files: Sequence[UploadedFile], say: Say) -> list[I
     Streamlit forgets the files of an uploader that a run of the page does not show, as on other pages. The kept upload
     is graded all the same.
     """
-    st.caption(say("upload_privacy", most=uploads.MAX_PICTURES, size=_MOST_MEGABYTES))
+    st.caption(say("upload_privacy", most=uploads.MAX_PICTURES, size=MOST_MEGABYTES))
     file_ids = tuple(file.file_id for file in files)
     kept_source, kept_ids, images = st.session_state.get(_UPLOAD, (source, (), []))
     if file_ids and kept_ids != file_ids:
@@ -167,6 +167,16 @@ def _keep_upload(source: str, files: Sequence[UploadedFile], say: Say) -> list[I
         if _stands_for_left_out(image) and isinstance(image.data, ScalpError):
             notices().warning(say.plain(image.data.text), icon=":material/filter_list:")
     return [image for image in images if not _stands_for_left_out(image)]
+
+
+def take_file(file: UploadedFile) -> InputImage:
+    """Return the picture in a file of another page's uploader, and keep it as the upload of this session."""
+    _, file_ids, images = st.session_state.get(_UPLOAD, ("", (), []))
+    if file_ids != (file.file_id,):
+        images = _unpack(uploads.read_uploads([(file.name, file.getvalue())]))
+        st.session_state[_UPLOAD] = "upload", (file.file_id,), images
+    image: InputImage = images[0]
+    return image
 
 
 def _show_kept(images: Sequence[InputImage], say: Say) -> None:
@@ -235,6 +245,12 @@ def _choose_from_dataset(source: str, place: DeltaGenerator, say: Say) -> tuple[
         write_address({"image": picked})
         st.rerun()  # the gallery above still marks the picture that was chosen before
     return (dataset, image_id) if image_id is not None else None
+
+
+def example_image(dataset: Dataset) -> InputImage | None:
+    """Return the first example of a dataset; None where it has no test picture."""
+    examples = _examples(dataset)
+    return _dataset_image(0, dataset, next(iter(examples))) if examples else None
 
 
 def _offer_examples(say: Say) -> None:

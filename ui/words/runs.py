@@ -25,9 +25,11 @@ WORDS = {
     "resume": Text("Resume", "재개"),
     # progress
     "phase_queued": Text("queued", "대기 중"),
-    "phase_preparing": Text("preparing pictures", "사진 준비 중"),
+    "phase_preparing": Text("preparing pictures {share}", "사진 준비 중 {share}"),
+    "phase_computing": Text("computing features {share}", "특징 계산 중 {share}"),
     "phase_training": Text("epoch {epoch} of {epochs}", "에폭 {epoch}/{epochs}"),
     "phase_grading": Text("evaluating on validation and test", "검증·테스트 평가 중"),
+    "phase_exporting": Text("fitting the operating point, exporting", "판정 기준 조정·내보내는 중"),
     "phase_stopping": Text("stopping", "멈추는 중"),
     "live_reached": Text(
         "QWK {qwk} (best {best} in epoch {epoch}) · loss {loss}", "QWK {qwk} (최고 {best}, 에폭 {epoch}) · 손실 {loss}"

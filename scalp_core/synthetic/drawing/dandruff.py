@@ -19,6 +19,8 @@ from scalp_core.synthetic.drawing.canvas import (
     corners,
     inside,
     noise,
+    overlay,
+    overlay_picture,
     scattered,
     smoothstep,
     whole,
@@ -99,12 +101,12 @@ def draw_flakes(frame: Pixels, flakes: Flakes, above: Pixels) -> Pixels:
     """Draw flakes under the shafts of the mask `above`, in the light that shows the skin as it does."""
     free = cv2.bitwise_not(above)
     skin = frame[::16, ::16].mean(axis=(0, 1))
-    cream, bright = (np.minimum(np.array(colour) * (skin / skin.mean()) ** TINT, 255.0) for colour in (CREAM, BRIGHT))
-    shaded = cv2.subtract(np.full_like(frame, cream), cv2.merge([_shadow(above, 1.6, CAST_ON_FLAKES)] * 3))
-    for colour, opacity in ((shaded, flakes.cream), (np.full_like(frame, bright), flakes.bright)):
-        alpha = cv2.multiply(opacity, free, scale=1 / 255.0**2, dtype=cv2.CV_32F)
-        frame = np.asarray(cv2.blendLinear(colour, frame, alpha, cv2.subtract(1.0, alpha)), dtype=np.uint8)
-    return frame
+    tint = (skin / skin.mean()) ** TINT
+    cream, bright = (np.minimum(np.array(colour) * tint, 255.0).tolist() for colour in (CREAM, BRIGHT))
+    lit = cv2.bitwise_not(_shadow(above, 1.6, CAST_ON_FLAKES))
+    shaded = cv2.merge([cv2.convertScaleAbs(lit, alpha=share / 255.0) for share in cream])
+    frame = overlay_picture(frame, shaded, _product(flakes.cream, free))
+    return overlay(frame, bright, _product(flakes.bright, free))
 
 
 def _translucent(thickness: Pixels, sheets: Pixels, generator: np.random.Generator) -> tuple[Pixels, Pixels]:

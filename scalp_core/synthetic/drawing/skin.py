@@ -28,8 +28,8 @@ from scalp_core.synthetic.drawing.canvas import (
 )
 from scalp_core.synthetic.drawing.scene import Follicle, Hair, Scene
 
-# What blood in a vessel leaves of red, green and blue light: nearly all the red. (A fourth number for OpenCV.)
-THROUGH_BLOOD = (0.88, 0.60, 0.67, 1.0)
+# What blood in a vessel leaves of red, green and blue light: nearly all the red.
+THROUGH_BLOOD = (0.88, 0.60, 0.67)
 
 # One large piece of relief is drawn once; every frame sees another part of it, turned and scaled.
 TILE = 640  # px of half size
@@ -119,8 +119,8 @@ def skin_surface(lab: Field, vessels: Field | None, direction: float, generator:
     small = cv2.convertScaleAbs(cv2.multiply(colours, cv2.merge([texture] * 3)))
     frame = cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
     if vessels is not None:
-        bloody = cv2.multiply(frame, THROUGH_BLOOD)
-        frame = cv2.blendLinear(bloody, frame, vessels, np.float32(1.0) - vessels)
+        left = [cv2.convertScaleAbs(vessels, alpha=255.0 * (share - 1.0), beta=255.0) for share in THROUGH_BLOOD]
+        frame = cv2.multiply(frame, cv2.merge(left), scale=1 / 255.0)
     return np.asarray(frame, dtype=np.uint8)
 
 

@@ -45,8 +45,9 @@ def draw_strand(frame: Pixels, shaft: Shaft, grain: Field, shine: float) -> tupl
     index, across, place = _strip(shaft)
     if len(index) == 0:
         return index, across
-    table = _lengthwise(shaft, grain, shine)
-    rim, edge, clear, depth, inverse_half, *grain_here = np.take(table, place, axis=1, mode="clip")
+    first, end = max(int(place.min()), 0), int(min(place.max(), BURIED + shaft.along[-1] + END)) + 1
+    table = _lengthwise(shaft, grain, shine, first, end)
+    rim, edge, clear, depth, inverse_half, *grain_here = np.take(table, place - first, axis=1, mode="clip")
     opacity = (np.clip(rim - abs(across) * edge, 0.0, 1.0) * clear)[:, None]
     own, lamp = _light(across * inverse_half, grain_here)
     shares, colours = [own, lamp, depth], [shaft.colour, LAMP, UNDER_SKIN]
@@ -90,21 +91,22 @@ def _knots(shaft: Shaft, main: int) -> tuple[Points, list[Points]]:
     return np.maximum.accumulate(columns[0]), columns[1:]
 
 
-def _lengthwise(shaft: Shaft, grain: Field, shine: float) -> Field:
-    """Return all that depends only on the distance from the root, one column a px from BURIED behind it:
+def _lengthwise(shaft: Shaft, grain: Field, shine: float, first: int, end: int) -> Field:
+    """Return all that depends only on the distance from the root, one column a px from BURIED behind it,
+    those from `first` up to `end`:
 
     half width in edges, 1 / edge, opacity, share of skin before it, 1 / half width, tone, bright line, gloss, and the
     line's place and 1 / its width.
     """
     length = float(shaft.along[-1])
-    along = np.arange(-BURIED, int(length) + END, dtype=np.float32)
+    along = np.arange(first - BURIED, end - BURIED, dtype=np.float32)
     depth = smoothstep(-along, -3.0, BURIED)
     half = np.interp(along, shaft.along, shaft.widths / 2).astype(np.float32)
     edge = np.float32(1.0) / (np.float32(shaft.edge) + np.float32(BLUR_UNDER_SKIN) * depth)
     sunk = np.square(np.minimum(along, 0.0) * np.float32(ROUND_ROOT))
     rim = 0.5 + np.sqrt(np.maximum(half * half - sunk, 0.0)) * edge
     clear = np.clip((length - along) * edge + 0.5, 0.0, 1.0) * (1.0 - depth) * shaft.opacity
-    tone, line, gloss, wander = grain[:, : len(along)]
+    tone, line, gloss, wander = grain[:, first:end]
     # A thin hair is too narrow to show a line, and a root is dull.
     seen = smoothstep(half, 1.2, 3.0) * smoothstep(along, 4.0, 26.0) * shine
     narrow = np.maximum(LINE_WIDTH, THINNEST_LINE / half)
