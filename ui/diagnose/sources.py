@@ -9,13 +9,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from scalp_core.data.dataset import Dataset, list_datasets
+from scalp_core.data.dataset import Dataset
 from scalp_core.data.filters import Filters, grades, labels_of, neighbours, select
 from scalp_core.errors import ScalpError, Text
 from scalp_core.inference import uploads
 from scalp_core.labels import CONDITIONS, Condition, Severity
 from scalp_core.terms import REGIONS
-from ui.choices import choose, dataset_of_address, turn_to, write_address
+from ui.choices import address_dataset, choose, dataset_of_address, turn_to, write_address
 from ui.components.thumbnail_grid import show_thumbnail_grid
 from ui.frame import mark, notices, toolbar
 from ui.words import Say
@@ -77,8 +77,7 @@ def _pictures_of(source: str) -> str:
     """Return what identifies the pictures that the source has already, empty for none."""
     if source in ("example", "capture"):
         image_id = st.query_params.get("image", "")
-        datasets = {dataset.name: dataset for dataset in list_datasets()}
-        dataset = datasets.get(st.query_params.get("data", ""), next(iter(datasets.values()), None))
+        dataset = address_dataset()
         return f"{source}-{image_id}" if dataset and image_id and dataset.row(image_id) >= 0 else ""
     kept_source, file_ids, _ = st.session_state.get(_UPLOAD, ("", (), []))
     return source if st.session_state.get(source) or (kept_source == source and file_ids) else ""
@@ -255,10 +254,9 @@ def example_image(dataset: Dataset) -> InputImage | None:
 
 def _offer_examples(say: Say) -> None:
     """Show examples below an empty source; a click turns to that source and picture."""
-    datasets = {dataset.name: dataset for dataset in list_datasets()}
-    if not datasets:
+    dataset = address_dataset()
+    if not dataset:
         return
-    dataset = datasets.get(st.query_params.get("data", ""), next(iter(datasets.values())))
     st.markdown(say("example_or", data=dataset.name))
     if picked := _show_examples(dataset, say):
         st.session_state[_EXAMPLE] = {"source": "example", "data": dataset.name, "image": picked}
