@@ -4,7 +4,7 @@ import streamlit as st
 
 from scalp_core.inference import predict
 from ui.choices import choose, choose_threshold
-from ui.components.assets import asset
+from ui.components.assets import asset_path
 from ui.diagnose.graded_image import show_graded_image
 from ui.diagnose.grading import GradedImage, grade_all, with_threshold
 from ui.diagnose.overview import name_of, show_overview
@@ -18,7 +18,7 @@ from ui.words import Say
 
 
 def diagnose(say: Say) -> None:
-    st.html(asset("diagnose_style.html"))
+    st.html(asset_path("diagnose_page.css"))
     images = choose_images(say)
     if not images:
         return

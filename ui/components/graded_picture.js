@@ -126,6 +126,7 @@ function drawView(view, data) {
   view.replaceChildren(
     element("div", "head", element("strong", "subject"), switchOf(data, view)),
     frame, scaleOf(data), element("p", "readout", data.words.hint))
+  if (data.words.note) view.append(element("p", "note", data.words.note))
 }
 
 function showMap(view, data, card) {
@@ -152,6 +153,15 @@ function probabilitiesOf(card) {
   }))
 }
 
+// A mark a grade, filled up to the card's own.
+function stepsOf(card) {
+  return element("span", "steps", ...[1, 2, 3].map((grade) => {
+    const step = element("span", "step")
+    if (grade <= card.grade) step.style.background = card.color
+    return step
+  }))
+}
+
 function answersOf(card) {
   const squares = card.answers.map((answer) => {
     const square = element("span", "answer", answer.text)
@@ -168,7 +178,7 @@ function cardOf(card) {
   badge.style.background = card.color
   badge.style.color = card.ink
   const words = element("span", "words", element("span", "name", card.name))
-  if (card.probabilities.length) words.append(probabilitiesOf(card))
+  words.append(card.probabilities.length ? probabilitiesOf(card) : stepsOf(card))
   const facts = element("span", "facts", element("span", "range", ...card.notes.map((note) => element("span", "", note))))
   if (card.answers.length) facts.append(answersOf(card))
   if (card.notes.length || card.answers.length) words.append(facts)

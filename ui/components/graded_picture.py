@@ -82,6 +82,7 @@ def show_graded_picture(
                 "picture": say.text("picture"),
                 "subject": say.text("local_subject", name="{name}"),
                 "hint": say.text("local_hint"),
+                "note": "" if plain else say.text("grade_set_note", coverage=f"{COVERAGE:.0%}"),
                 "cell": say.text("local_cell", row="{row}", column="{column}", grade="{grade}", value="{value}"),
             },
         },

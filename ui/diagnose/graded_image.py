@@ -45,7 +45,7 @@ def show_graded_image(
         return graded
     if graded.flagged:
         st.warning(_reasons(graded, say("gate_insisted"), say), icon=":material/warning:")
-    graded = _show_summary(graded, threshold, say)
+    graded = _show_summary(graded, threshold, say, for_client=for_client)
     answers = {} if for_client else answers_of_architectures(graded, say)
     _show_cards(graded, pixels, answers, say, plain=for_client)
     if for_client:
@@ -91,14 +91,15 @@ def _show_gate(graded: GradedImage, say: Say) -> None:
 # ---- grades ----
 
 
-def _show_summary(graded: GradedImage, threshold: int | None, say: Say) -> GradedImage:
+def _show_summary(graded: GradedImage, threshold: int | None, say: Say, *, for_client: bool) -> GradedImage:
     """Show the findings in a line with scalp type and gate; return the picture at the chosen threshold."""
     with st.container(
         key="findings", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"
     ):
         st.header(_findings(graded.answer, say), anchor=False, width="content")
         with st.container(horizontal=True, width="content", vertical_alignment="center", gap="small"):
-            _show_gate(graded, say)
+            if not for_client or graded.unusual:
+                _show_gate(graded, say)
             graded = _show_scalp_type(graded, threshold, say)
     return graded
 

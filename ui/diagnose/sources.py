@@ -9,13 +9,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from scalp_core.data.dataset import Dataset, list_datasets
+from scalp_core.data.dataset import Dataset
 from scalp_core.data.filters import Filters, grades, labels_of, neighbours, select
 from scalp_core.errors import ScalpError, Text
 from scalp_core.inference import uploads
 from scalp_core.labels import CONDITIONS, Condition, Severity
 from scalp_core.terms import REGIONS
-from ui.choices import choose, dataset_of_address, turn_to, write_address
+from ui.choices import address_dataset, choose, dataset_of_address, turn_to, write_address
 from ui.components.thumbnail_grid import show_thumbnail_grid
 from ui.frame import mark, notices, toolbar
 from ui.words import Say
@@ -55,7 +55,7 @@ def choose_images(say: Say) -> list[InputImage]:
 
     What takes pictures in is large on an empty page, and a menu of the toolbar beside the pictures.
     """
-    sources: dict[str, Callable[[Say], list[InputImage]]] = {
+    sources: dict[str, Callable[[DeltaGenerator, Say], list[InputImage]]] = {
         "upload": _upload_files,
         "folder": _upload_folder,
         "camera": _take_photo,
@@ -67,24 +67,20 @@ def choose_images(say: Say) -> list[InputImage]:
     names = {source: say(f"source_{source}") for source in sources}
     with toolbar():
         source = choose(say("diagnose_source"), names, "source", "upload", say.language)
-    return sources[source](say)
+    if state := _pictures_of(source):  # a menu of another key is closed
+        menu = toolbar().popover(say("other_picture"), icon=":material/add_photo_alternate:", key=f"take-in-{state}")
+        return sources[source](menu, say)
+    return sources[source](st.container(key="take-in"), say)
 
 
-def _place(state: str, say: Say) -> DeltaGenerator:
-    """Return where a source takes pictures in: the page while there are none, else a menu.
-
-    Args:
-        state: identifies the pictures that are there, empty for none; a menu closes when it changes.
-    """
-    if not state:
-        return st.container(key="take-in")
-    return toolbar().popover(say("other_picture"), icon=":material/add_photo_alternate:", key=f"take-in-{state}")
-
-
-def _upload_place(source: str, say: Say) -> DeltaGenerator:
+def _pictures_of(source: str) -> str:
+    """Return what identifies the pictures that the source has already, empty for none."""
+    if source in ("example", "capture"):
+        image_id = st.query_params.get("image", "")
+        dataset = address_dataset()
+        return f"{source}-{image_id}" if dataset and image_id and dataset.row(image_id) >= 0 else ""
     kept_source, file_ids, _ = st.session_state.get(_UPLOAD, ("", (), []))
-    kept = file_ids if kept_source == source else ()
-    return _place(source if st.session_state.get(source) or kept else "", say)
+    return source if st.session_state.get(source) or (kept_source == source and file_ids) else ""
 
 
 def opened_image(images: Sequence[InputImage]) -> InputImage | None:
@@ -107,8 +103,8 @@ def open_image(image: InputImage) -> None:
 # ---- from the reader's own computer ----
 
 
-def _upload_files(say: Say) -> list[InputImage]:
-    with _upload_place("upload", say):
+def _upload_files(place: DeltaGenerator, say: Say) -> list[InputImage]:
+    with place:
         files = st.file_uploader(
             say("upload", most=uploads.MAX_PICTURES),
             type=[*IMAGE_TYPES, "zip"],
@@ -123,8 +119,8 @@ def _upload_files(say: Say) -> list[InputImage]:
     return images
 
 
-def _upload_folder(say: Say) -> list[InputImage]:
-    with _upload_place("folder", say):
+def _upload_folder(place: DeltaGenerator, say: Say) -> list[InputImage]:
+    with place:
         files = st.file_uploader(
             say("upload_folder", most=uploads.MAX_PICTURES),
             type=IMAGE_TYPES,
@@ -139,8 +135,8 @@ def _upload_folder(say: Say) -> list[InputImage]:
     return images
 
 
-def _take_photo(say: Say) -> list[InputImage]:
-    with _upload_place("camera", say):
+def _take_photo(place: DeltaGenerator, say: Say) -> list[InputImage]:
+    with place:
         photo = st.camera_input(say("camera"), key="camera", help=say("camera_help"), on_change=_forget_upload)
         return _keep_upload("camera", [photo] if photo else [], say)
 
@@ -217,15 +213,15 @@ def _input_image(place: int, name: str, data: bytes | ScalpError) -> InputImage:
 # ---- from a dataset ----
 
 
-def _choose_example(say: Say) -> list[InputImage]:
+def _choose_example(place: DeltaGenerator, say: Say) -> list[InputImage]:
     """Offer pictures of a dataset and return the one chosen here or by `?data=…&image=…`."""
-    choice = _choose_from_dataset("example", say)
+    choice = _choose_from_dataset("example", place, say)
     return [_dataset_image(0, *choice)] if choice else []
 
 
-def _choose_capture(say: Say) -> list[InputImage]:
+def _choose_capture(place: DeltaGenerator, say: Say) -> list[InputImage]:
     """Offer pictures of a dataset and return the whole capture of the chosen one."""
-    choice = _choose_from_dataset("capture", say)
+    choice = _choose_from_dataset("capture", place, say)
     if not choice:
         return []
     dataset, image_id = choice
@@ -236,12 +232,12 @@ def _choose_capture(say: Say) -> list[InputImage]:
     return [_dataset_image(place, dataset, str(member)) for place, member in enumerate(ids)]
 
 
-def _choose_from_dataset(source: str, say: Say) -> tuple[Dataset, str] | None:
+def _choose_from_dataset(source: str, place: DeltaGenerator, say: Say) -> tuple[Dataset, str] | None:
     dataset = dataset_of_address(say)
     if not dataset:
         return None
     image_id = st.query_params.get("image")
-    with _place(image_id if image_id and dataset.row(image_id) >= 0 else "", say):
+    with place:
         st.markdown(say(f"{source}_pick", data=dataset.name))
         picked = _show_examples(dataset, say, image_id)
     if picked and picked != image_id:
@@ -258,10 +254,9 @@ def example_image(dataset: Dataset) -> InputImage | None:
 
 def _offer_examples(say: Say) -> None:
     """Show examples below an empty source; a click turns to that source and picture."""
-    datasets = {dataset.name: dataset for dataset in list_datasets()}
-    if not datasets:
+    dataset = address_dataset()
+    if not dataset:
         return
-    dataset = datasets.get(st.query_params.get("data", ""), next(iter(datasets.values())))
     st.markdown(say("example_or", data=dataset.name))
     if picked := _show_examples(dataset, say):
         st.session_state[_EXAMPLE] = {"source": "example", "data": dataset.name, "image": picked}

@@ -96,6 +96,7 @@ WORDS = {
     "diagnose_type": Text("Scalp type: {name}", "두피 유형: {name}"),
     "type_why": Text("Why?", "이유"),
     "diagnose_tendencies": Text("Below the threshold: {names}.", "기준 미만의 증상: {names}."),
+    "grade_set_note": terms.GRADE_SET_NOTE,
     "grade_by_rule": Text(
         "May differ from the most probable grade: the decision rule also weighs the size of errors.",
         "확률이 가장 높은 등급과 다를 수 있어요. 판정 규칙은 오류의 크기도 고려해요.",
