@@ -213,8 +213,13 @@ def choose_dataset(say: Say) -> Dataset | None:
 
 def turn_to_dataset(name: str) -> None:
     """Let the choice of datasets, offered later in this run, follow to `name`, even in a run that a click began."""
+    turn_to("data", name)
+
+
+def turn_to(key: str, value: str) -> None:
+    """Let the choice of `key`, offered later in this run, follow to `value`, even in a run that a click began."""
     st.session_state[_FOLLOWING] = True
-    st.query_params["data"] = name
+    st.query_params[key] = value
 
 
 def dataset_of_address(say: Say) -> Dataset | None:
