@@ -10,7 +10,7 @@ from scalp_core.errors import Text
 from scalp_core.metrics.verdict import NEGLIGIBLE, Verdict
 from scalp_core.palette import UNKNOWN
 
-_ROW = 30  # pixels
+_ROW, _AROUND = 24, 100  # pixels: of a condition, and of axis and legend
 _SHAPES = ("circle", "diamond")  # of the runs that it is compared with
 _WORDS = {
     "difference": Text("QWK difference on validation (better → right)", "검증 QWK 차이 (오른쪽일수록 더 좋음)"),
@@ -38,7 +38,12 @@ def verdict_chart(table: pd.DataFrame, language: str) -> alt.LayerChart:
     zero = ends.mark_rule(color=UNKNOWN, strokeDash=[4, 3]).encode(x="zero:Q")
     rows, runs = distinct(table["condition"]), distinct(table["against"])
     marks = alt.Chart(table).encode(
-        y=alt.Y("condition:N", sort=rows, title=None, axis=alt.Axis(labelLimit=200, domain=False, ticks=False)),
+        y=alt.Y(
+            "condition:N",
+            sort=rows,
+            title=None,
+            axis=alt.Axis(labelLimit=200, labelOverlap=False, domain=False, ticks=False),
+        ),
         yOffset=alt.YOffset("against:N", sort=runs, scale=alt.Scale(paddingOuter=0.5)),
         color=alt.Color(
             "verdict:N",
@@ -61,9 +66,11 @@ def verdict_chart(table: pd.DataFrame, language: str) -> alt.LayerChart:
         shape=alt.Shape(
             "against:N",
             scale=alt.Scale(domain=runs, range=list(_SHAPES[: len(runs)])),
-            legend=alt.Legend(title=None, orient="top", labelLimit=400, offset=4),
+            legend=alt.Legend(
+                title=None, symbolFillColor=UNKNOWN, symbolStrokeWidth=0, orient="top", labelLimit=400, offset=4
+            ),
         ),
     )
     words = marks.mark_text(align="left", dx=8).encode(x=alt.X("high:Q"), text="word:N")
     chart = alt.LayerChart(layer=[band, zero, intervals, points, words])
-    return chart.properties(height=len(rows) * (40 if len(runs) > 1 else _ROW))
+    return chart.properties(height=len(rows) * (_ROW + 12 * (len(runs) - 1)) + _AROUND)
