@@ -521,11 +521,10 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
     side = visitor.tab.get_by_test_id("stSidebar")
     side.locator(".st-key-retrain_data").get_by_role("combobox").click()
     visitor.tab.get_by_role("option", name="tiny").click()
-    side.locator(".st-key-retrain_weights").get_by_role("combobox").click()
-    visitor.tab.get_by_role("option", name="random", exact=True).click()
-    side.locator(".st-key-retrain_epochs input").fill("1")
+    side.get_by_text("From scratch").click()
+    visitor.settle()
     side.get_by_text("Advanced").click()
-    for key, value in (("other", "test_efficientnet"), ("image_size", "64"), ("batch_size", "8")):
+    for key, value in (("epochs", "1"), ("other", "test_efficientnet"), ("image_size", "64"), ("batch_size", "8")):
         field = side.locator(f".st-key-retrain_{key} input")
         field.fill(value)
         field.press("Tab")
@@ -540,8 +539,10 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
     visitor.settle()
     status.wait_for()
     assert run.state.active
-    expect(side.get_by_text(f"Last: {run.id}: finished")).to_be_visible()  # without touching anything
+    result = side.locator(".st-key-retrain-result")
+    expect(result).to_contain_text(run.id)  # without touching anything
     assert run.finished
+    expect(result.get_by_role("link", name="Open the run")).to_have_attribute("href", re.compile(f"run={run.id}"))
     visitor.go("/Compare?lang=en&data=tiny")
     visitor.tab.get_by_role("button", name=re.compile("models?$")).click()
     visitor.tab.get_by_test_id("stMultiSelect").get_by_role("combobox").click()

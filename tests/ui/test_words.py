@@ -25,7 +25,7 @@ from ui.shell import PAGES
 from ui.words import WORDS, Say
 
 SOURCES = [ROOT / "Home.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "ui").rglob("*.py"))]
-PHASES = ("preparing", "training", "grading", "queued", "starting")
+PHASES = ("preparing", "computing", "training", "grading", "exporting", "queued", "starting")
 
 # What an f-string's hole may be filled with.
 FAMILIES = {
@@ -64,6 +64,7 @@ FAMILIES = {
     "matrices_only_{}": tuple(DISAGREEMENTS),
     "matrices_of_{}": tuple(DISAGREEMENTS),
     "rule_{}": RULES,
+    "retrain_way_{}": ("head", "fine_tune", "scratch"),
     "evidence_{}": ("local", "whole", "within"),
     **{f"evidence_{{}}_{part}": ("local", "whole", "within") for part in ("note", "for", "against")},
 }
