@@ -189,7 +189,7 @@ def labels_of(dataset: Dataset, row: int) -> dict[Condition, int | None]:
 
 
 def codes_of(dataset: Dataset, name: str) -> tuple[npt.NDArray[np.signedinteger], pd.Index]:
-    """Return a `filterable` column as read-only codes and values; a row has `values[codes[row]]`, none where it is -1."""
+    """Return a `filterable` column as read-only codes and values: `values[codes[row]]` of a row, -1 for none."""
     coded = _coded(index_version(dataset), name)
     return coded.codes, coded.values
 

@@ -180,7 +180,7 @@ def test_picture_is_closed_and_address_forgets_it(visitor: Visitor, trained: Tra
     # The dialog goes before the server has answered; a click until then would bring the old address along.
     visitor.tab.wait_for_function("() => !location.search.includes('image=')")
     visitor.settle()
-    visitor.tab.locator(".st-key-view-en").get_by_text("Label statistics").click()
+    visitor.tab.locator(".st-key-view-en").get_by_text("Labels").click()
     visitor.tab.get_by_role("heading", name="Rank correlation of labels").wait_for()
     visitor.settle()
     expect(opened).to_have_count(0)
@@ -214,7 +214,7 @@ def test_a_picture_is_opened_and_closed_by_keyboard(visitor: Visitor, trained: T
     expect(visitor.gallery("wall").nth(1)).to_be_visible()  # it comes after the rest of the page is drawn
     visitor.settle()
     visitor.tab.locator(".st-key-order-en").get_by_role("combobox").focus()
-    for _ in range(10):
+    for _ in range(30):  # over the facets, one stop each
         visitor.tab.keyboard.press("Tab")
         if visitor.tab.evaluate(FOCUSED):
             break
@@ -232,7 +232,7 @@ def test_a_picture_is_opened_and_closed_by_keyboard(visitor: Visitor, trained: T
 def test_filters_are_chosen_one_after_another(visitor: Visitor, trained: Trained) -> None:
     index = trained.dataset.index
     visitor.go("/Dataset?lang=en&data=tiny")
-    visitor.tab.get_by_text("Filters", exact=True).click()
+    visitor.tab.get_by_role("button", name="All filters").click()
     for label, option, selected in (
         ("Split", "train", index["part"] == "train"),
         ("excess sebum", "2 moderate", index["value_2"] == 2),
@@ -244,11 +244,76 @@ def test_filters_are_chosen_one_after_another(visitor: Visitor, trained: Trained
     visitor.settle()
     assert "part=train" in visitor.tab.url
     assert "value_2=2" in visitor.tab.url
-    expect(visitor.tab.get_by_text("Filters (2 active)")).to_be_visible()
-    visitor.tab.get_by_role("button", name="Clear filters").click()
+    visitor.tab.get_by_role("button", name="Clear", exact=True).click()
     expect(visitor.gallery("wall")).to_have_count(trained.dataset.images)
     visitor.settle()
     assert "part=" not in visitor.tab.url
+
+
+def test_a_bar_of_a_facet_filters_and_back_takes_it_off(visitor: Visitor, trained: Trained) -> None:
+    index = trained.dataset.index
+    visitor.go("/Dataset?lang=en&data=tiny")
+    expect(visitor.gallery("wall")).to_have_count(len(index))
+    first = visitor.gallery("wall").first.bounding_box()
+    assert first
+    assert first["y"] < 260  # the pictures lie in the first window
+    visitor.settle()
+    severe = visitor.tab.get_by_role("button", name=re.compile("^2 excess sebum: 2 moderate"))
+    severe.click()
+    of_grade = index[index["value_2"] == 2]
+    expect(visitor.gallery("wall")).to_have_count(len(of_grade))
+    expect(severe).to_have_attribute("aria-pressed", "true")
+    visitor.settle()
+    assert "value_2=2" in visitor.tab.url
+    visitor.tab.get_by_role("button", name=re.compile("^Split: test")).click()
+    expect(visitor.gallery("wall")).to_have_count(int((of_grade["part"] == "test").sum()))
+    visitor.settle()
+    visitor.tab.go_back()
+    expect(visitor.gallery("wall")).to_have_count(len(of_grade))
+    severe.click()  # a second click takes it off
+    expect(visitor.gallery("wall")).to_have_count(len(index))
+    visitor.settle()
+    assert "value_2" not in visitor.tab.url
+
+
+def test_a_range_is_dragged_over_a_histogram(visitor: Visitor, trained: Trained) -> None:
+    visitor.go("/Dataset?lang=en&data=tiny")
+    expect(visitor.gallery("wall")).to_have_count(trained.dataset.images)
+    visitor.settle()
+    bars = visitor.tab.get_by_role("button", name=re.compile("^Sharpness:"))
+    bars.nth(2).scroll_into_view_if_needed()
+    for place in (2, 5):
+        box = bars.nth(place).bounding_box()
+        assert box
+        visitor.tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=4)
+        if place == 2:
+            visitor.tab.mouse.down()
+    visitor.tab.mouse.up()
+    visitor.tab.wait_for_function("() => location.search.includes('sharpness=')")
+    visitor.settle()
+    low, high = (float(end) for end in re.search(r"sharpness=([\d.]+?)\.\.([\d.]+)", visitor.tab.url).groups())
+    expect(visitor.gallery("wall")).to_have_count(int(trained.dataset.index["sharpness"].between(low, high).sum()))
+    expect(bars.and_(visitor.tab.locator('[aria-pressed="true"]'))).to_have_count(4)
+
+
+def test_findings_of_the_audit_open_their_pictures(visitor: Visitor) -> None:
+    visitor.go("/Dataset?lang=en&data=tiny&view=audit")
+    table = visitor.tab.get_by_role("table", name="Audit")
+    expect(table.get_by_role("columnheader", name="Finding")).to_be_visible()
+    button = table.get_by_role("button", name=re.compile("^Show these")).first
+    title = str(button.get_attribute("aria-label")).partition(": ")[2]
+    visitor.settle()
+    button.click()
+    visitor.tab.get_by_role("heading", name=title).wait_for()
+    visitor.settle()
+    assert "finding=" in visitor.tab.url
+    expect(visitor.tab.locator(".wall button").first).to_be_visible()
+    visitor.tab.go_back()
+    expect(table).to_be_visible()
+    example = table.locator("[data-image]").first
+    image = str(example.get_attribute("title"))
+    example.click()
+    expect(visitor.tab.get_by_role("dialog").get_by_test_id("stCode")).to_contain_text(image)
 
 
 def test_box_on_map_shows_pictures_in_it(visitor: Visitor, trained: Trained) -> None:

@@ -26,6 +26,7 @@ function facetOf(facet) {
     button.setAttribute("aria-pressed", String(entry.selected))
     return button
   })
+  buttons.forEach((button, place) => { button.tabIndex = place ? -1 : 0 })
   const group = element("div", facet.rows ? "rows" : facet.range ? "bars touching" : "bars", ...buttons)
   const box = element("fieldset", "facet", element("legend", "", facet.name), group)
   if (facet.entries.some((entry) => entry.selected)) box.classList.add("filtered")
@@ -40,7 +41,7 @@ function placeOf(button) {
 
 // A click takes one bar, dragging or Shift all from the one before.
 function rangesOf(bars, pick) {
-  let from = null, last = null
+  let from = null, last = null, before = ""
   const markTo = (button) => {
     if (from === null || !button) return
     last = placeOf(button)[1]
@@ -59,7 +60,7 @@ function rangesOf(bars, pick) {
   bars.onpointerdown = (event) => {
     const button = under(event)
     if (!button) return
-    bars.before_ = pressed().join()
+    before = pressed().join()
     from = event.shiftKey && pressed().length ? pressed()[0] : placeOf(button)[1]
     bars.setPointerCapture(event.pointerId)
     markTo(button)
@@ -67,7 +68,7 @@ function rangesOf(bars, pick) {
   bars.onpointermove = (event) => markTo(under(event))
   bars.onpointerup = () => {
     if (from === null) return
-    const same = pressed().join() === bars.before_
+    const same = pressed().join() === before
     pick(same ? null : [Math.min(from, last), Math.max(from, last)])
     from = null
   }
@@ -81,6 +82,17 @@ function rangesOf(bars, pick) {
   }
 }
 
+// Tab goes from facet to facet, arrows within one.
+function moveWithin(facet, event) {
+  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key]
+  const buttons = [...facet.querySelectorAll("button")], place = buttons.indexOf(event.target)
+  if (!step || place < 0) return
+  event.preventDefault()
+  const next = buttons[Math.min(Math.max(place + step, 0), buttons.length - 1)]
+  buttons.forEach((button) => { button.tabIndex = button === next ? 0 : -1 })
+  next.focus()
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const rail = parentElement.querySelector(".rail")
   const content = JSON.stringify(data.facets)
@@ -90,8 +102,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
     rail.content = content
     rail.scrollLeft = left
     const again = focused && [...rail.querySelectorAll("button")].find((button) => button.dataset.place === focused)
-    again?.focus({ preventScroll: true })
+    if (again) {
+      again.closest(".facet").querySelectorAll("button").forEach((button) => { button.tabIndex = -1 })
+      again.tabIndex = 0
+      again.focus({ preventScroll: true })
+    }
   }
+  for (const facet of rail.children) facet.onkeydown = (event) => moveWithin(facet, event)
   for (const bars of rail.querySelectorAll(".touching")) {
     const [facet] = placeOf(bars.firstElementChild)
     rangesOf(bars, (range) => setTriggerValue("picked", [facet, ...(range ?? [])]))
