@@ -50,7 +50,7 @@ AT_ROOT = 0.35  # share of the tufts that lie at a root
 PLATE_RADIUS = (6.0, 14.0)  # px
 
 # Opacities of 255. Brightness is the lamp's, a little bluish.
-WHITE = (238.0, 245.0, 246.0)
+WHITE = (234.0, 246.0, 252.0)
 CORE = (120.0, 235.0)  # of threads
 TUFT, COLLAR, PLATE, PLATE_RIM = (70.0, 190.0), (150.0, 240.0), 62.0, 150.0
 VEIL, VEIL_BLUR = 0.62, 3.2  # what shines about the cores, translucent, and how widely in px

@@ -19,8 +19,9 @@ UNDER_SKIN: Colour = (64.0, 66.0, 76.0)  # skin scatters blue light back over wh
 BLUR_UNDER_SKIN = 2.6  # px by which edges are softer there
 EDGE_TONE = 0.7  # a cylinder is darkest at its rim, where light leaves it sideways
 LAMP: Colour = (206.0, 219.0, 216.0)
-LINE, GLOSS = 0.85, 0.22  # most of it that the bright line and the broad gloss reflect
-LINE_WIDTH, THINNEST_LINE = 0.65, 1.4  # in half widths, but at least so many px
+LINE, GLOSS = 0.52, 0.18  # most of it that the bright line and the broad gloss reflect
+LINE_WIDTH, THINNEST_LINE = 0.8, 1.6  # in half widths, but at least so many px
+DULLEST = 0.12  # share of the bright line that is left between its beads
 SHEEN_OFF_AXIS = 0.16  # in half widths, towards the lamp
 MAX_LENGTH = 2048  # px that the grains of hair reach
 GRAINS = 8  # different ones in a frame; no two hairs begin at the same place of one
@@ -34,7 +35,8 @@ def grains(generator: np.random.Generator) -> Field:
     """Return variations along hairs, (GRAINS, 4, MAX_LENGTH): tone, bright line, broad gloss, wandering of the line."""
     slow, middle, short, fine = (noise(generator, 1.0, MAX_LENGTH, GRAINS, cell) for cell in (90.0, 38.0, 14.0, 5.0))
     tone = np.float32(1.0) + np.float32(0.10) * slow + np.float32(0.06) * fine
-    line = smoothstep(middle + np.float32(0.6) * slow + np.float32(0.7) * short + np.float32(0.5) * fine, -0.4, 1.9)
+    beads = smoothstep(slow + np.float32(0.6) * middle + np.float32(0.5) * short + np.float32(0.4) * fine, -1.4, 2.4)
+    line = np.float32(DULLEST) + np.float32(1.0 - DULLEST) * beads
     gloss = smoothstep(slow[::-1] + np.float32(0.4) * middle, -0.6, 1.8)
     wander = np.float32(SHEEN_OFF_AXIS) + np.float32(0.07) * middle[::-1]
     return np.stack([tone, LINE * line, GLOSS * gloss, wander], axis=1)
