@@ -28,15 +28,23 @@ LINK_PARAMS = ("lang", "data", "condition")  # a link to another page takes thes
 # ---- any choice ----
 
 
-def choose(label: Markdown, options: Mapping[str, str], key: str, default: str, language: str) -> str:
+def choose(
+    label: Markdown, options: Mapping[str, str], key: str, default: str, language: str, *, in_menu: bool = False
+) -> str:
     """Offer a row of buttons and return the chosen value.
 
     Args:
         options: value in the address → label.
         key: name in the address.
         language: of the labels; another language is another widget, which starts from the address.
+        in_menu: the buttons stand in a popover. While it is closed the browser has no such widget, which could follow
+            the address; so another widget takes its place.
     """
     widget = f"{key}-{language}"
+    if in_menu:
+        times = st.session_state.get(_MOVES + key, 0) + address_moved(key)
+        st.session_state[_MOVES + key] = times
+        widget += f"-{times}" if times else ""
     value = value_of_address(key, options, default)
     choice = st.segmented_control(
         label,
@@ -45,7 +53,7 @@ def choose(label: Markdown, options: Mapping[str, str], key: str, default: str, 
         format_func=lambda option: literal(options.get(option, option)),
         key=widget,
         on_change=_write_choice,
-        args=(key, language),
+        args=(key, widget),
         required=True,
         wrap=True,
     )
@@ -63,7 +71,7 @@ def choose_from_list(label: Markdown, options: Mapping[str, str], key: str, lang
         format_func=lambda option: options.get(option, option),
         key=widget,
         on_change=_write_choice,
-        args=(key, language),
+        args=(key, widget),
     )
     return _keep(key, choice if choice in options else values[0], values[0])
 
@@ -132,9 +140,9 @@ def turn_to_value(key: str, value: str) -> None:
     st.query_params[key] = value
 
 
-def _write_choice(key: str, language: str) -> None:
+def _write_choice(key: str, widget: str) -> None:
     # Runs before the page does: its first links, the navigation, already take the new choice along.
-    st.query_params[key] = st.session_state[f"{key}-{language}"]
+    st.query_params[key] = st.session_state[widget]
     settle_address(key)
     if key == "data":
         st.query_params.pop("image", None)  # a picture of the other dataset
@@ -158,6 +166,7 @@ def _keep(key: str, value: str, default: str) -> str:
 _PAGED, _CLOSED = "paged-content", "closed-over-page"
 _SETTLED, _NEVER = "settled-address-", object()
 _FOLLOWING, _RESTED = "following-address", "rested"
+_MOVES = "moves-of-the-address-"
 
 
 def link_params() -> dict[str, str]:
@@ -251,8 +260,13 @@ def choose_dataset(say: Say) -> Dataset | None:
 
 def turn_to_dataset(name: str) -> None:
     """Let the choice of datasets, offered later in this run, follow to `name`, even in a run that a click began."""
+    turn_to({"data": name})
+
+
+def turn_to(changes: Mapping[str, str]) -> None:
+    """Write all changes at once, and let the choices of these keys, offered later in this run, follow to them."""
     st.session_state[_FOLLOWING] = True
-    st.query_params["data"] = name
+    st.query_params.from_dict({**st.query_params.to_dict(), **changes})
 
 
 def address_dataset() -> Dataset | None:
@@ -299,6 +313,6 @@ def choose_condition(say: Say) -> Condition:
 
 
 def choose_threshold(say: Say) -> int:
-    """Offer the grades and return that of `?threshold=`, from which on a condition counts as present."""
+    """Offer the grades, in a menu, and return that of `?threshold=`, from which on a condition counts as present."""
     options = {str(int(grade)): grade_name(grade, say.language) for grade in GRADES[1:]}
-    return int(choose(say("threshold"), options, "threshold", str(int(DEFAULT_THRESHOLD)), say.language))
+    return int(choose(say("threshold"), options, "threshold", str(int(DEFAULT_THRESHOLD)), say.language, in_menu=True))

@@ -180,7 +180,7 @@ def test_picture_is_closed_and_address_forgets_it(visitor: Visitor, trained: Tra
     # The dialog goes before the server has answered; a click until then would bring the old address along.
     visitor.tab.wait_for_function("() => !location.search.includes('image=')")
     visitor.settle()
-    visitor.tab.locator(".st-key-view-en").get_by_text("Label statistics").click()
+    visitor.tab.locator(".st-key-view-en").get_by_text("Labels").click()
     visitor.tab.get_by_role("heading", name="Rank correlation of labels").wait_for()
     visitor.settle()
     expect(opened).to_have_count(0)
@@ -214,7 +214,7 @@ def test_a_picture_is_opened_and_closed_by_keyboard(visitor: Visitor, trained: T
     expect(visitor.gallery("wall").nth(1)).to_be_visible()  # it comes after the rest of the page is drawn
     visitor.settle()
     visitor.tab.locator(".st-key-order-en").get_by_role("combobox").focus()
-    for _ in range(10):
+    for _ in range(30):  # over the facets, one stop each
         visitor.tab.keyboard.press("Tab")
         if visitor.tab.evaluate(FOCUSED):
             break
@@ -232,7 +232,7 @@ def test_a_picture_is_opened_and_closed_by_keyboard(visitor: Visitor, trained: T
 def test_filters_are_chosen_one_after_another(visitor: Visitor, trained: Trained) -> None:
     index = trained.dataset.index
     visitor.go("/Dataset?lang=en&data=tiny")
-    visitor.tab.get_by_text("Filters", exact=True).click()
+    visitor.tab.get_by_role("button", name="All filters").click()
     for label, option, selected in (
         ("Split", "train", index["part"] == "train"),
         ("excess sebum", "2 moderate", index["value_2"] == 2),
@@ -244,11 +244,76 @@ def test_filters_are_chosen_one_after_another(visitor: Visitor, trained: Trained
     visitor.settle()
     assert "part=train" in visitor.tab.url
     assert "value_2=2" in visitor.tab.url
-    expect(visitor.tab.get_by_text("Filters (2 active)")).to_be_visible()
-    visitor.tab.get_by_role("button", name="Clear filters").click()
+    visitor.tab.get_by_role("button", name="Clear", exact=True).click()
     expect(visitor.gallery("wall")).to_have_count(trained.dataset.images)
     visitor.settle()
     assert "part=" not in visitor.tab.url
+
+
+def test_a_bar_of_a_facet_filters_and_back_takes_it_off(visitor: Visitor, trained: Trained) -> None:
+    index = trained.dataset.index
+    visitor.go("/Dataset?lang=en&data=tiny")
+    expect(visitor.gallery("wall")).to_have_count(len(index))
+    first = visitor.gallery("wall").first.bounding_box()
+    assert first
+    assert first["y"] < 260  # the pictures lie in the first window
+    visitor.settle()
+    severe = visitor.tab.get_by_role("button", name=re.compile("^2 excess sebum: 2 moderate"))
+    severe.click()
+    of_grade = index[index["value_2"] == 2]
+    expect(visitor.gallery("wall")).to_have_count(len(of_grade))
+    expect(severe).to_have_attribute("aria-pressed", "true")
+    visitor.settle()
+    assert "value_2=2" in visitor.tab.url
+    visitor.tab.get_by_role("button", name=re.compile("^Split: test")).click()
+    expect(visitor.gallery("wall")).to_have_count(int((of_grade["part"] == "test").sum()))
+    visitor.settle()
+    visitor.tab.go_back()
+    expect(visitor.gallery("wall")).to_have_count(len(of_grade))
+    severe.click()  # a second click takes it off
+    expect(visitor.gallery("wall")).to_have_count(len(index))
+    visitor.settle()
+    assert "value_2" not in visitor.tab.url
+
+
+def test_a_range_is_dragged_over_a_histogram(visitor: Visitor, trained: Trained) -> None:
+    visitor.go("/Dataset?lang=en&data=tiny")
+    expect(visitor.gallery("wall")).to_have_count(trained.dataset.images)
+    visitor.settle()
+    bars = visitor.tab.get_by_role("button", name=re.compile("^Sharpness:"))
+    bars.nth(2).scroll_into_view_if_needed()
+    for place in (2, 5):
+        box = bars.nth(place).bounding_box()
+        assert box
+        visitor.tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=4)
+        if place == 2:
+            visitor.tab.mouse.down()
+    visitor.tab.mouse.up()
+    visitor.tab.wait_for_function("() => location.search.includes('sharpness=')")
+    visitor.settle()
+    low, high = (float(end) for end in re.search(r"sharpness=([\d.]+?)\.\.([\d.]+)", visitor.tab.url).groups())
+    expect(visitor.gallery("wall")).to_have_count(int(trained.dataset.index["sharpness"].between(low, high).sum()))
+    expect(bars.and_(visitor.tab.locator('[aria-pressed="true"]'))).to_have_count(4)
+
+
+def test_findings_of_the_audit_open_their_pictures(visitor: Visitor) -> None:
+    visitor.go("/Dataset?lang=en&data=tiny&view=audit")
+    table = visitor.tab.get_by_role("table", name="Audit")
+    expect(table.get_by_role("columnheader", name="Finding")).to_be_visible()
+    button = table.get_by_role("button", name=re.compile("^Show these")).first
+    title = str(button.get_attribute("aria-label")).partition(": ")[2]
+    visitor.settle()
+    button.click()
+    visitor.tab.get_by_role("heading", name=title).wait_for()
+    visitor.settle()
+    assert "finding=" in visitor.tab.url
+    expect(visitor.tab.locator(".wall button").first).to_be_visible()
+    visitor.tab.go_back()
+    expect(table).to_be_visible()
+    example = table.locator("[data-image]").first
+    image = str(example.get_attribute("title"))
+    example.click()
+    expect(visitor.tab.get_by_role("dialog").get_by_test_id("stCode")).to_contain_text(image)
 
 
 def test_box_on_map_shows_pictures_in_it(visitor: Visitor, trained: Trained) -> None:
@@ -320,66 +385,136 @@ def cell(visitor: Visitor, run: Run, truth: int, predicted: int) -> Locator:
     return visitor.tab.locator(f'.matrix[data-matrix="{run.id}"] button[data-place="{truth}.{predicted}"]')
 
 
-def test_cell_gallery_steps_from_model_to_model(visitor: Visitor, server: Server, rival: Run) -> None:
+def opened_pictures(visitor: Visitor) -> Locator:
+    return visitor.tab.get_by_role("dialog").filter(has=visitor.tab.get_by_test_id("stImage"))
+
+
+def test_a_cell_opens_its_pictures_from_model_to_model(visitor: Visitor, server: Server, rival: Run) -> None:
     first, condition = Run(server.artifacts / "tiny"), Condition("value_2")
-    visitor.go(f"/Compare?lang=en&data=tiny&view=wall&condition={condition}")
+    visitor.go(f"/Compare?lang=en&data=tiny&condition={condition}")
     for run in (first, rival):  # by mouse, then by keyboard
         counts = metrics.confusion(run.predictions, condition, "test")
         truth, predicted = divmod(int(counts.argmax()), 4)
         button = cell(visitor, run, truth, predicted)
-        expect(button).to_have_text(str(counts[truth, predicted]))
+        expect(button.locator(".count")).to_have_text(str(counts[truth, predicted]))
         if run is first:
             button.click()
         else:
             button.focus()
             visitor.tab.keyboard.press("Enter")
-        expect(button).to_have_attribute("aria-pressed", "true")
+        expect(opened_pictures(visitor)).to_be_visible()
         expect(cards(visitor)).to_have_count(int(counts[truth, predicted]))
         ids = [card.get_attribute("title") for card in cards(visitor).all()]
         assert ids == sorted(images_in_cell(run.predictions, condition, "test", truth, predicted))
         expect(visitor.tab.locator(".answer")).to_have_count(2 * len(ids))  # what either model says
         visitor.settle()
         assert f"cell={run.id}.{truth}.{predicted}" in visitor.tab.url
-    assert cards(visitor).first.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
-    visitor.tab.get_by_text("difference from a reference").click()
+        picture = cards(visitor).first.locator("img")
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+        visitor.tab.keyboard.press("Escape")
+        expect(opened_pictures(visitor)).to_have_count(0)
+        visitor.tab.wait_for_function("() => !location.search.includes('cell=')")
+        visitor.settle()
+    visitor.tab.get_by_role("button", name="Difference").click()
+    visitor.tab.get_by_text("better or worse than").click()
     counts = [metrics.confusion(run.predictions, condition, "test") for run in (first, rival)]
-    shares = [count / count.sum(axis=1, keepdims=True).clip(1) for count in counts]
-    points = round(100 * float((shares[1] - shares[0])[truth, predicted]))
-    displayed = cell(visitor, rival, truth, predicted)
-    expect(displayed).to_have_text(re.compile(rf"[+−]?{abs(points)}\b"))
-    assert ("−" in displayed.inner_text()) == (points < 0)
-    visitor.go(visitor.tab.url.removeprefix(visitor.address))  # the address is the view
-    expect(cards(visitor)).to_have_count(len(ids))
+    points = [100 * counts[n] / counts[n].sum(axis=1, keepdims=True).clip(1) for n in (0, 1)]
+    differences = {round(sign * float((points[1] - points[0])[truth, predicted])) for sign in (1, -1)}
+    of_both = [cell(visitor, run, truth, predicted).locator(".value") for run in (first, rival)]
+    expect(of_both[0].or_(of_both[1]).filter(has_text=re.compile("^[+−]|^0$")).first).to_be_visible()
+    seen = {int(item.inner_text().replace("−", "-").replace("<1", "0")) for item in of_both}
+    assert seen & differences
+
+
+def test_pictures_are_leafed_by_arrows_and_stay_closed(visitor: Visitor, server: Server) -> None:
+    run, condition = Run(server.artifacts / "tiny"), Condition("value_2")
+    counts = metrics.confusion(run.predictions, condition, "test")
+    truth, predicted = divmod(int(counts.argmax()), 4)
+    visitor.go(f"/Compare?lang=en&data=tiny&condition={condition}")
+    cell(visitor, run, truth, predicted).click()
+    expect(cards(visitor).nth(1)).to_be_visible()
+    ids = [card.get_attribute("title") for card in cards(visitor).all()]
+    visitor.settle()
+    entries = visitor.tab.evaluate("history.length")
+    for key, image in (("ArrowRight", ids[1]), ("ArrowLeft", ids[0]), ("ArrowRight", ids[1])):
+        visitor.tab.keyboard.press(key)
+        expect(opened_pictures(visitor).get_by_alt_text(str(image))).to_be_visible()
+        visitor.settle()
+    assert f"image={ids[1]}" in visitor.tab.url
+    assert visitor.tab.evaluate("history.length") == entries
+    visitor.tab.keyboard.press("Escape")
+    expect(opened_pictures(visitor)).to_have_count(0)
+    visitor.settle()
+    visitor.tab.go_back()
+    visitor.settle()
+    expect(opened_pictures(visitor)).to_have_count(0)
+    cell(visitor, run, truth, predicted).click()  # a click opens what was closed
+    expect(opened_pictures(visitor)).to_be_visible()
+    visitor.settle()
+    visitor.tab.go_back()
+    expect(opened_pictures(visitor)).to_have_count(0)
+
+
+def test_the_same_cell_is_lit_everywhere_and_numbers_change_the_condition(
+    visitor: Visitor, server: Server, rival: Run
+) -> None:
+    first = Run(server.artifacts / "tiny")
+    visitor.go("/Compare?lang=en&data=tiny")
+    cell(visitor, first, 1, 2).hover()
+    for run in (first, rival):
+        expect(cell(visitor, run, 1, 2)).to_have_class(re.compile("lit"))
+    expect(visitor.tab.locator(".lit")).to_have_count(2)
+    visitor.tab.keyboard.press("4")
+    visitor.tab.wait_for_function("() => location.search.includes('condition=value_4')")
+    visitor.tab.locator('[aria-checked="true"]:has-text("pustules")').wait_for()
+    visitor.settle()
+    visitor.tab.go_back()
+    visitor.tab.locator('[aria-checked="true"]:has-text("fine scaling")').wait_for()
+
+
+def test_the_first_window_shows_the_matrices(chromium: Browser, server: Server, rival: Run) -> None:
+    for locale, scheme in (("en-US", "light"), ("ko-KR", "dark")):
+        size = {"width": 1280, "height": 900}
+        with open_visitor(chromium, server.address, viewport=size, color_scheme=scheme, locale=locale) as visitor:
+            visitor.go("/Compare?data=tiny")
+            button = cell(visitor, rival, 0, 0)
+            box = button.bounding_box()
+            assert box
+            assert box["y"] < 330
+            assert cell(visitor, Run(server.artifacts / "tiny"), 0, 0).bounding_box()["y"] == box["y"]  # in one row
 
 
 def test_picture_of_cell_opens_with_every_answer(visitor: Visitor, server: Server) -> None:
     condition = Condition("value_2")
     counts = metrics.confusion(Run(server.artifacts / "tiny").predictions, condition, "test")
     truth, predicted = divmod(int(counts.argmax()), 4)
-    visitor.go(f"/Compare?lang=en&data=tiny&view=wall&condition={condition}&cell=tiny.{truth}.{predicted}")
-    image = cards(visitor).first.get_attribute("title")
-    cards(visitor).first.click()
-    opened = visitor.tab.get_by_role("dialog")
-    expect(opened.get_by_test_id("stCode")).to_contain_text(str(image))
+    visitor.go(f"/Compare?lang=en&data=tiny&condition={condition}&cell=tiny.{truth}.{predicted}")
+    image = cards(visitor).nth(1).get_attribute("title")
+    cards(visitor).nth(1).click()
+    opened = opened_pictures(visitor)
+    expect(opened.get_by_alt_text(str(image))).to_be_visible()
+    opened.get_by_text("for the label", exact=True).click()
     expect(opened.get_by_test_id("stImage").locator("img")).to_have_count(2)  # the picture, and why
+    visitor.settle()
     opened.get_by_role("link", name="Grade this picture").click()
     visitor.tab.get_by_role("heading", name="Grade a picture").wait_for()
-    assert len(rows_of_table(visitor)) == len(CONDITIONS)
     assert f"image={image}" in visitor.tab.url
     visitor.settle()
     visitor.tab.go_back()
-    expect(opened.get_by_test_id("stCode")).to_contain_text(str(image))
-    visitor.settle()
-    visitor.tab.go_back()
-    expect(opened).to_have_count(0)
-    expect(cell(visitor, Run(server.artifacts / "tiny"), truth, predicted)).to_have_attribute("aria-pressed", "true")
+    expect(opened.get_by_alt_text(str(image))).to_be_visible()
 
 
 def test_going_back_undoes_choices_one_by_one(visitor: Visitor, server: Server) -> None:
     visitor.go("/Compare?lang=en&data=tiny&view=wall")
+    view = visitor.tab.locator(".st-key-view-en")
     for choice in ("excess sebum", "Operating point", "minimum expected cost"):
-        visitor.tab.get_by_text(choice, exact=True).click()
-        visitor.tab.locator(f'[aria-checked="true"]:has-text("{choice}")').wait_for()
+        if choice == "Operating point":
+            view.get_by_role("combobox").click()
+            visitor.tab.get_by_role("option", name=choice).click()
+            expect(view.get_by_role("combobox")).to_have_value(choice)
+        else:
+            visitor.tab.get_by_text(choice, exact=True).click()
+            visitor.tab.locator(f'[aria-checked="true"]:has-text("{choice}")').wait_for()
         visitor.settle()
     assert "rule=expected_cost" in visitor.tab.url
     visitor.tab.go_back()
@@ -387,7 +522,7 @@ def test_going_back_undoes_choices_one_by_one(visitor: Visitor, server: Server) 
     visitor.settle()
     assert "rule=" not in visitor.tab.url
     visitor.tab.go_back()
-    visitor.tab.locator('[aria-checked="true"]:has-text("Confusion matrices")').wait_for()
+    expect(view.get_by_role("combobox")).to_have_value("Confusion matrices")
     visitor.settle()
     visitor.tab.go_back()
     visitor.tab.locator('[aria-checked="true"]:has-text("fine scaling")').wait_for()
@@ -451,11 +586,10 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
     side = visitor.tab.get_by_test_id("stSidebar")
     side.locator(".st-key-retrain_data").get_by_role("combobox").click()
     visitor.tab.get_by_role("option", name="tiny").click()
-    side.locator(".st-key-retrain_weights").get_by_role("combobox").click()
-    visitor.tab.get_by_role("option", name="random", exact=True).click()
-    side.locator(".st-key-retrain_epochs input").fill("1")
+    side.get_by_text("From scratch").click()
+    visitor.settle()
     side.get_by_text("Advanced").click()
-    for key, value in (("other", "test_efficientnet"), ("image_size", "64"), ("batch_size", "8")):
+    for key, value in (("epochs", "1"), ("other", "test_efficientnet"), ("image_size", "64"), ("batch_size", "8")):
         field = side.locator(f".st-key-retrain_{key} input")
         field.fill(value)
         field.press("Tab")
@@ -470,10 +604,13 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
     visitor.settle()
     status.wait_for()
     assert run.state.active
-    expect(side.get_by_text(f"Last: {run.id}: finished")).to_be_visible()  # without touching anything
+    result = side.locator(".st-key-retrain-result")
+    expect(result).to_contain_text(run.id)  # without touching anything
     assert run.finished
+    expect(result.get_by_role("link", name="Open the run")).to_have_attribute("href", re.compile(f"run={run.id}"))
     visitor.go("/Compare?lang=en&data=tiny")
-    visitor.tab.get_by_test_id("stMain").get_by_test_id("stMultiSelect").get_by_role("combobox").click()
+    visitor.tab.get_by_role("button", name=re.compile("models?$")).click()
+    visitor.tab.get_by_test_id("stMultiSelect").get_by_role("combobox").click()
     visitor.tab.get_by_role("option", name=run.id).or_(
         visitor.tab.locator(f'[aria-label*="{run.id}"]')
     ).first.wait_for()

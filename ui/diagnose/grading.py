@@ -66,6 +66,11 @@ class GradedImage:
         return self.flagged and not self.insisted
 
     @property
+    def shown(self) -> bool:
+        """The page shows grades of the picture."""
+        return isinstance(self.outcome, Answer) and not self.withheld
+
+    @property
     def flagged(self) -> bool:
         return isinstance(self.outcome, Answer) and self.outcome.gradable is False
 

@@ -52,15 +52,18 @@ def show_status(say: Say) -> None:
 def _show_progress(runs: list[Run], say: Say) -> None:
     run = runs[0]
     with st.container(border=True, gap="xsmall", key="retrain-progress"):
-        st.markdown(code(run.id))
         show_progress(run, say)
         if words := epoch_words(run, say):
             st.caption(words)
         if len(runs) > 1:
             st.caption(say("retrain_more", count=len(runs) - 1))
-        if change_button(say("cancel"), say, key=f"retrain_cancel-{run.id}", icon=":material/stop:", type="tertiary"):
-            run.cancel()
-            st.rerun()
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.caption(code(run.id), width="stretch")
+            if change_button(
+                say("cancel"), say, key=f"retrain_cancel-{run.id}", icon=":material/stop:", type="tertiary"
+            ):
+                run.cancel()
+                st.rerun()
 
 
 def _show_latest(say: Say) -> None:

@@ -23,7 +23,7 @@ WORDS = {
     "retrain_result": Text("Training finished", "학습 완료"),
     "retrain_result_close": Text("Close", "닫기"),
     "retrain_before_after": Text(
-        "QWK {before} → **{after}** ({difference})", "QWK {before} → **{after}** ({difference})"
+        "QWK {before} → **{after}** ({difference})", "검증 QWK {before} → **{after}** ({difference})"
     ),
     "retrain_reached": Text("Validation QWK **{qwk}**", "검증 QWK **{qwk}**"),
     "retrain_better": Text(
