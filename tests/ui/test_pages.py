@@ -388,7 +388,7 @@ def test_one_damaged_run_leaves_others_in_table(several: Folders) -> None:
     at = open_page("runs", run="one")
     assert not at.exception
     assert all("history.jsonl of run “two”" in text for text in texts(at.error))
-    states = at.main.dataframe[0].value.set_index("run")["state"]
+    states = list_of_runs(at).value.set_index("run")["state"]
     assert states["two"] == "damaged"
     assert states["one"] == "finished"
     opened = open_page("runs", run="two")
@@ -396,15 +396,22 @@ def test_one_damaged_run_leaves_others_in_table(several: Folders) -> None:
 
 
 def actions(at: AppTest) -> list[str]:
-    """Return the actions of the buttons in the page's main part; each key ends with the run it is for."""
-    return [button.key.partition("-")[0] for button in at.main.button]
+    """Return the actions of the buttons beside the opened run; each key ends with the run it is for."""
+    offered = [button.key.partition("-")[0] for button in at.main.button]
+    return [action for action in offered if action not in ("rename", "delete")]
+
+
+def list_of_runs(at: AppTest) -> Any:
+    """Return the element with the list of all runs."""
+    (element,) = [frame for frame in at.main.dataframe if "run" in frame.value]
+    return element
 
 
 def test_a_run_in_depth(trained: Trained) -> None:
     say = Say("ko")
     at = assert_healthy(open_page("runs", "ko"))
-    table = at.dataframe[0].value
-    assert heads_of(at.dataframe[0])["epochs"] == say("epochs_done")
+    table = list_of_runs(at).value
+    assert heads_of(list_of_runs(at))["epochs"] == say("epochs_done")
     assert list(table["run"]) == ["tiny"]
     assert list(table["state"]) == [State.FINISHED.text("ko")]
     assert list(table["epochs"]) == ["2 / 2"]
@@ -427,7 +434,7 @@ def test_run_without_export_says_why_and_exports_again(several: Folders) -> None
     run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
     run.write_export_failure(Text("Too *different*.", "너무 *달라요*."))
     at = assert_healthy(open_page("runs", "ko", run="two"))
-    states = at.main.dataframe[0].value.set_index("run")["state"]
+    states = list_of_runs(at).value.set_index("run")["state"]
     assert (states["one"], states["two"]) == (State.FINISHED.text("ko"), say("runs_not_exported"))
     assert any("너무 *달라요*." in text for text in texts(at.main.warning))
     at = assert_healthy(at.button(key="export-two").click().run(timeout=300))
@@ -755,12 +762,12 @@ def test_finished_retraining_is_announced_with_kappa_before_and_after(several: F
         after=f"{means[1]:.3f}",
         difference=f"{means[1] - means[0]:+.3f}".replace("-", "−"),
     )
-    assert words in texts(at.sidebar.markdown)
-    table = assert_healthy(open_page("runs")).main.dataframe[0].value.set_index("run")
+    assert unescape(words) in texts(at.sidebar.markdown)
+    table = list_of_runs(assert_healthy(open_page("runs"))).value.set_index("run")
     assert table["parent_difference"]["zwei"] == pytest.approx(means[1] - means[0])
     assert pd.isna(table["parent_difference"]["one"])
     at = assert_healthy(at.sidebar.button(key="retrain_result_close").click().run())
-    assert words not in texts(at.sidebar.markdown)
+    assert unescape(words) not in texts(at.sidebar.markdown)
 
 
 def defined(run: Run, condition: Condition) -> bool:
@@ -789,7 +796,7 @@ def test_run_is_renamed_and_deleted_after_question(several: Folders) -> None:
     at = assert_healthy(at.button(key="delete-now-zwei").click().run())
     assert not (several.artifacts / "zwei").exists()
     assert any("zwei" in text for text in texts(at.toast))
-    assert "zwei" not in list(at.main.dataframe[0].value["run"])
+    assert "zwei" not in list(list_of_runs(at).value["run"])
 
 
 def keys(at: AppTest) -> list[str]:
@@ -939,12 +946,15 @@ VIEWS = [
 ]
 
 
-CLOSED = ("expander", "expandable", "status")
+CLOSED = ("expander", "expandable", "status", "popover")
 
 
 def prose(block: Any) -> Iterator[str]:
     """Sentences, headings and labels of widgets in this part of a page; not options, tables, or what is closed."""
+    of_tabs = [child for child in block.children.values() if child.type == "tab"]
     for element in block.children.values():
+        if element in of_tabs[1:]:
+            continue
         label = getattr(element, "label", "")
         if isinstance(label, str) and element.type not in CLOSED:
             yield label
