@@ -155,9 +155,9 @@ def _matrix_content(matrix: Matrix, base: Matrix | None, say: Say) -> dict[str, 
 
 def _standing_content(standing: Standing) -> dict[str, Any]:
     kappa = standing.kappa
-    known, bounded = not math.isnan(kappa.value), not math.isnan(kappa.low)
+    defined, bounded = not math.isnan(kappa.value), not math.isnan(kappa.low)
     return {
-        "score": _decimals(kappa.value) if known else "",
+        "score": _decimals(kappa.value) if defined else "",
         "interval": f"[{_decimals(kappa.low)}, {_decimals(kappa.high)}]" if bounded else "",
         "letter": standing.letter,
         "best": standing.best,
