@@ -767,11 +767,11 @@ def test_a_picture_is_taken_with_the_camera(chromium: Browser, server: Server) -
     try:
         with open_visitor(other, server.address) as visitor:
             visitor.go("/Diagnose?lang=en&source=camera")
-            take, clear = (visitor.tab.get_by_role("button", name=name) for name in ("Take Photo", "Clear photo"))
+            take = visitor.tab.get_by_role("button", name="Take Photo")
             for _ in range(20):  # until the camera runs a click does nothing
                 take.click()
                 visitor.tab.wait_for_timeout(500)
-                if clear.count():
+                if not take.count():  # the picture takes its place, and the camera waits in a menu
                     break
             # A test pattern is no scalp: it is graded, or there is a word on why not.
             text = visitor.tab.get_by_text(Say("en")("gate_advises"))
