@@ -37,14 +37,16 @@ def verdict_chart(table: pd.DataFrame, language: str) -> alt.LayerChart:
     band = ends.mark_rect(color=UNKNOWN, opacity=0.25).encode(x="from:Q", x2="to:Q")
     zero = ends.mark_rule(color=UNKNOWN, strokeDash=[4, 3]).encode(x="zero:Q")
     rows, runs = distinct(table["condition"]), distinct(table["against"])
-    marks = alt.Chart(table).encode(
+    rows_of_runs = alt.Chart(table).encode(
         y=alt.Y(
             "condition:N",
             sort=rows,
             title=None,
             axis=alt.Axis(labelLimit=200, labelOverlap=False, domain=False, ticks=False),
         ),
-        yOffset=alt.YOffset("against:N", sort=runs, scale=alt.Scale(paddingOuter=0.5)),
+        yOffset=alt.YOffset("against:N", sort=runs, scale=alt.Scale(paddingOuter=0.2)),
+    )
+    marks = rows_of_runs.encode(
         color=alt.Color(
             "verdict:N",
             scale=alt.Scale(domain=[verdict.value for verdict in VERDICT_COLORS], range=list(VERDICT_COLORS.values())),
@@ -71,6 +73,6 @@ def verdict_chart(table: pd.DataFrame, language: str) -> alt.LayerChart:
             ),
         ),
     )
-    words = marks.mark_text(align="left", dx=8).encode(x=alt.X("high:Q"), text="word:N")
+    words = rows_of_runs.mark_text(align="left", dx=8, fontSize=12).encode(x=alt.X("high:Q"), text="word:N")
     chart = alt.LayerChart(layer=[band, zero, intervals, points, words])
-    return chart.properties(height=len(rows) * (_ROW + 12 * (len(runs) - 1)) + _AROUND)
+    return chart.properties(height=len(rows) * (_ROW + 16 * (len(runs) - 1)) + _AROUND)

@@ -122,7 +122,7 @@ def _difference_table(run: Run, parent: Run | None, answering: Mapping[Condition
         pairs = {}
         if condition in from_parent and parent:
             pairs[say.text("verdict_parent", run=parent.id)] = from_parent[condition]
-        if champion and champion.run != run:
+        if champion and champion.run not in (run, parent):
             for pair in kappa_differences(run, champion.run, (condition,)).values():
                 pairs[say.text("verdict_answering")] = pair
         rows += [

@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -37,6 +38,7 @@ def show_list(runs: list[Run], opened: Run, say: Say) -> None:
     if rows["parent_difference"].isna().all():
         heads.pop("parent_difference")
     names = [run.id for run in runs]
+    selected: Any = {"selection": {"rows": [names.index(opened.id)]}}
     key = f"runs-list-{hash((tuple(names), opened.id))}"  # another run that is opened is another selection
     st.dataframe(
         rows[list(heads)],
@@ -47,7 +49,7 @@ def show_list(runs: list[Run], opened: Run, say: Say) -> None:
         height=_HEAD + _ROW * min(len(runs), _SEEN_ROWS),
         on_select=lambda: _turn_by_click(key, names),
         selection_mode="single-row-required",
-        selection_default={"selection": {"rows": [names.index(opened.id)]}},
+        selection_default=selected,
         key=key,
     )
     if st.session_state.get(_TURN):
@@ -60,7 +62,7 @@ def _turn_by_click(key: str, names: list[str]) -> None:
         turn_to_run(names[rows[0]])
 
 
-def _columns(say: Say) -> dict[str, object]:
+def _columns(say: Say) -> dict[str, Any]:
     column = st.column_config
     return {
         "run": column.TextColumn(say("run"), width="medium"),

@@ -12,7 +12,7 @@ from scalp_core.runs.store import list_runs
 from ui.access import change_button
 from ui.choices import link_params
 from ui.feedback import errors, toast_after_rerun
-from ui.markdown import Markdown, code
+from ui.markdown import Markdown, code, literal
 from ui.runs.progress import POLL_SECONDS, epoch_words, kappa_words, show_progress
 from ui.words import Say
 
@@ -89,18 +89,17 @@ def _is_fresh(run: Run) -> bool:
 def _show_result(run: Run, say: Say) -> None:
     """Show kappa before and after, in how many conditions it is better, and the links to it."""
     with st.container(border=True, gap="xsmall", key="retrain-result"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(Markdown(f":material/check_circle: **{say('retrain_result')}**"), width="content")
-            st.button(
-                "",
-                key="retrain_result_close",
-                icon=":material/close:",
-                type="tertiary",
-                help=say("retrain_result_close"),
-                on_click=_close,
-                args=(run.id,),
-            )
-        st.markdown(code(run.id))
+        name, close = st.columns([5, 1], gap="xsmall")
+        name.markdown(Markdown(f":material/check_circle: **{literal(run.id)}**"))
+        close.button(
+            "",
+            key="retrain_result_close",
+            icon=":material/close:",
+            type="tertiary",
+            help=say("retrain_result_close"),
+            on_click=_close,
+            args=(run.id,),
+        )
         comparison = compare_with_parent(run)
         if comparison:
             _show_comparison(comparison, say)
@@ -137,13 +136,11 @@ def _show_comparison(comparison: Comparison, say: Say) -> None:
             difference=f"{difference:+.3f}".replace("-", "−"),
         )
     )
-    if comparison.verdicts:
-        st.caption(
-            say(
-                "retrain_better",
-                better=comparison.count(Verdict.BETTER),
-                worse=comparison.count(Verdict.WORSE),
-                count=len(comparison.verdicts),
-            ),
-            help=say("retrain_against", run=comparison.parent.id),
-        )
+    if not comparison.verdicts:
+        return
+    better, worse = comparison.count(Verdict.BETTER), comparison.count(Verdict.WORSE)
+    words = say("retrain_better", better=better, worse=worse, count=len(comparison.verdicts))
+    st.caption(
+        words if better or worse else say("retrain_no_difference"),
+        help=say("retrain_against", run=comparison.parent.id),
+    )

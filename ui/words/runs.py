@@ -81,7 +81,7 @@ WORDS = {
     "runs_log": Text("Log", "로그"),
     "empty_log": Text("Empty.", "비어 있어요."),
     # against the runs in use
-    "verdict": Text("Better or worse?", "더 좋은가요?"),
+    "verdict": Text("Against its parent and the runs in use", "출발 실행·사용 중인 실행과 비교"),
     "verdict_in_use": Text("in use: {conditions}", "사용 중: {conditions}"),
     "verdict_parent": Text("parent {run}", "출발 실행 {run}"),
     "verdict_answering": Text("run in use", "사용 중인 실행"),
