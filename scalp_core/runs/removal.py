@@ -26,7 +26,7 @@ _DELETED = ".deleted"  # no run lies deeper than one folder, so none of these is
 
 @dataclass(frozen=True)
 class Consequences:
-    """What hangs on a run.
+    """Consequences of deleting a run.
 
     Attributes:
         answers: the conditions that it is in use for.

@@ -106,9 +106,9 @@ def test_masks_of_a_dataset_fit_its_files(tiny: Dataset) -> None:
     drawn_again = render_picture(pictures[image_id], 0)
     saved = decode(tiny.read(image_id)).pixels
     assert abs(saved.astype(int) - drawn_again).mean() < 6  # the JPEG alone
-    ((named, drawn),) = masks_of(tiny, [image_id])
+    ((named, masks),) = masks_of(tiny, [image_id])
     assert named == image_id
-    assert (drawn == cue_masks(pictures[image_id], 0)).all()
+    assert (masks == cue_masks(pictures[image_id], 0)).all()
 
 
 def test_pictures_of_another_version_have_none(tiny: Dataset) -> None:

@@ -125,8 +125,8 @@ def graded_cards(visitor: Visitor) -> dict[str, str]:
     """Return what screen readers hear of each condition of the graded picture, by its name."""
     cards = visitor.tab.locator(".st-key-graded-picture .card")
     cards.first.wait_for()
-    heard = [card.get_attribute("aria-label") or "" for card in cards.all()]
-    return {text.split(": ")[0].lower(): text for text in heard}
+    labels = [card.get_attribute("aria-label") or "" for card in cards.all()]
+    return {text.split(": ")[0].lower(): text for text in labels}
 
 
 def open_menu(visitor: Visitor, name: str) -> None:
@@ -588,9 +588,9 @@ def test_page_routes_and_download_agree(visitor: Visitor, trained: Trained, serv
             assert mine["probabilities"] == pytest.approx(theirs["probabilities"], abs=1e-6)
             assert mine["pr_num"] == theirs["pr_num"]
             grade = Severity(theirs["pr_num"])
-            heard = displayed[condition.text.en]
-            assert heard.split(": ", 1)[1].startswith(f"{grade.text.en}. ")
-            assert f"{grade.text.en} {theirs['probabilities'][grade]:.0%}" in heard
+            labels = displayed[condition.text.en]
+            assert labels.split(": ", 1)[1].startswith(f"{grade.text.en}. ")
+            assert f"{grade.text.en} {theirs['probabilities'][grade]:.0%}" in labels
         assert offered["scalp_type"] == answered["scalp_type"]
 
 
@@ -633,8 +633,8 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
 def test_example_is_graded_by_a_click_and_read_by_keyboard(visitor: Visitor) -> None:
     visitor.go("/Diagnose?lang=en&data=tiny")
     visitor.gallery("examples").first.click()
-    heard = graded_cards(visitor)
-    assert len(heard) == len(CONDITIONS)
+    labels = graded_cards(visitor)
+    assert len(labels) == len(CONDITIONS)
     visitor.settle()
     cards = visitor.tab.locator(".st-key-graded-picture .card")
     assert cards.first.bounding_box()["y"] < 400  # type: ignore[index]

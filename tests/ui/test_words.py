@@ -65,7 +65,7 @@ FAMILIES = {
     "matrices_of_{}": tuple(DISAGREEMENTS),
     "rule_{}": RULES,
     "retrain_way_{}": ("head", "fine_tune", "scratch"),
-    "map_note_{}": ("tsne", "ranks"),
+    **dict.fromkeys(("map_{}", "map_note_{}"), ("tsne", "ranks")),
     "evidence_{}": ("local", "whole", "within"),
     **{f"evidence_{{}}_{part}": ("local", "whole", "within") for part in ("note", "for", "against")},
 }
