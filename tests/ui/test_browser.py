@@ -81,7 +81,7 @@ def test_home_leads_from_a_cell_to_its_pictures(visitor: Visitor, trained: Train
     visitor.settle()
     assert "condition=value_2" in visitor.tab.url
     cell = visitor.tab.locator("td button").first
-    assert_above(visitor, cell, 420)
+    assert_above(visitor, cell, 600)
     cell.click()
     visitor.tab.get_by_role("heading", name=Say("en")("title_compare"), exact=True).wait_for()
     expect(visitor.tab.get_by_role("dialog")).to_be_visible()
@@ -115,10 +115,22 @@ def test_toolbar_stays_in_sight(visitor: Visitor, trained: Trained) -> None:
     toolbar = visitor.tab.locator(".st-key-toolbar")
     expect(toolbar).to_be_visible()
     visitor.settle()
+    visitor.tab.set_viewport_size({"width": 1280, "height": 400})
     visitor.tab.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, main.scrollHeight)")
-    box = toolbar.bounding_box()
-    assert box
-    assert 0 <= box["y"] < 20
+    visitor.tab.wait_for_function("() => document.querySelector('.st-key-toolbar').getBoundingClientRect().y < 20")
+    assert_above(visitor, toolbar, 20)
+
+
+def graded_cards(visitor: Visitor) -> dict[str, str]:
+    """Return what screen readers hear of each condition of the graded picture, by its name."""
+    cards = visitor.tab.locator(".st-key-graded-picture .card")
+    cards.first.wait_for()
+    heard = [card.get_attribute("aria-label") or "" for card in cards.all()]
+    return {text.split(": ")[0].lower(): text for text in heard}
+
+
+def open_menu(visitor: Visitor, name: str) -> None:
+    visitor.tab.get_by_test_id("stPopover").get_by_role("button", name=name).click()
 
 
 def test_from_home_to_the_labels_of_a_picture(visitor: Visitor, trained: Trained) -> None:
@@ -560,8 +572,9 @@ def test_page_routes_and_download_agree(visitor: Visitor, trained: Trained, serv
     visitor.go("/Diagnose?lang=en")
     picture = {"name": "두피.jpg", "mimeType": "image/jpeg", "buffer": trained.picture}
     visitor.tab.locator('input[type="file"]').set_input_files(picture)  # type: ignore[arg-type]
-    displayed = rows_of_table(visitor)
+    displayed = graded_cards(visitor)
     visitor.settle()
+    open_menu(visitor, "Download")
     with visitor.tab.expect_download() as waiting:
         visitor.tab.get_by_role("button", name="JSON").click()
     offered = json.loads(Path(waiting.value.path()).read_text(encoding="utf-8"))
@@ -575,9 +588,10 @@ def test_page_routes_and_download_agree(visitor: Visitor, trained: Trained, serv
             assert mine["probabilities"] == pytest.approx(theirs["probabilities"], abs=1e-6)
             assert mine["pr_num"] == theirs["pr_num"]
             grade = Severity(theirs["pr_num"])
-            assert displayed[condition.text.en] == [grade_name(grade, "en"), f"{theirs['probabilities'][grade]:.0%}"]
+            heard = displayed[condition.text.en]
+            assert heard.split(": ", 1)[1].startswith(f"{grade.text.en}. ")
+            assert f"{grade.text.en} {theirs['probabilities'][grade]:.0%}" in heard
         assert offered["scalp_type"] == answered["scalp_type"]
-    expect(visitor.tab.get_by_test_id("stImage").locator("img")).to_have_count(1 + len(CONDITIONS))
 
 
 def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: Server) -> None:
@@ -651,6 +665,53 @@ def list_of_runs(server: Server) -> list[Run]:
     return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
 
 
+def test_example_is_graded_by_a_click_and_read_by_keyboard(visitor: Visitor) -> None:
+    visitor.go("/Diagnose?lang=en&data=tiny")
+    visitor.gallery("examples").first.click()
+    heard = graded_cards(visitor)
+    assert len(heard) == len(CONDITIONS)
+    visitor.settle()
+    cards = visitor.tab.locator(".st-key-graded-picture .card")
+    assert cards.first.bounding_box()["y"] < 400  # type: ignore[index]
+    expect(cards.first).to_have_attribute("aria-pressed", "true")
+    # Each card shows the map of its condition at once, and the address keeps it.
+    second = cards.nth(1)
+    second.focus()
+    visitor.tab.keyboard.press("Enter")
+    expect(second).to_have_attribute("aria-pressed", "true")
+    name = second.locator(".name").inner_text()
+    expect(visitor.tab.locator(".st-key-graded-picture .subject")).to_have_text(f"{name} by place")
+    visitor.settle()
+    assert f"condition={second.get_attribute('data-key')}" in visitor.tab.url
+    expect(second).to_be_focused()
+    # The places of the map are one stop of Tab; arrow keys move among them.
+    places = visitor.tab.locator(".st-key-graded-picture [role=gridcell]")
+    places.first.focus()
+    visitor.tab.keyboard.press("ArrowRight")
+    expect(visitor.tab.locator(".st-key-graded-picture .readout")).to_contain_text("Row 1, column 2")
+    assert visitor.tab.locator(".st-key-graded-picture [role=gridcell][tabindex='0']").count() == 1
+    visitor.tab.go_back()
+    expect(cards.first).to_have_attribute("aria-pressed", "true")
+    visitor.settle()
+    visitor.tab.go_back()
+    expect(visitor.tab.locator(".st-key-take-in")).to_be_visible()
+    expect(cards).to_have_count(0)
+
+
+def test_client_view_leaves_out_the_tools(visitor: Visitor, trained: Trained) -> None:
+    image = trained.dataset.column("id").iloc[0]
+    visitor.go(f"/Diagnose?lang=en&source=example&data=tiny&image={image}")
+    graded_cards(visitor)
+    visitor.settle()
+    visitor.tab.get_by_role("radio", name=Say("en")("grades_client")).click()
+    expect(visitor.tab.get_by_test_id("stSidebar")).to_be_hidden()
+    expect(visitor.tab.locator(".st-key-graded-picture .probabilities")).to_have_count(0)
+    assert all("%" not in text for text in graded_cards(visitor).values())
+    visitor.settle()
+    visitor.tab.get_by_role("radio", name=Say("en")("grades_details")).click()
+    expect(visitor.tab.get_by_test_id("stSidebar")).to_be_visible()
+
+
 @pytest.mark.parametrize("lang", ["en", "ko"])
 def test_uploads_survive_looking_elsewhere(visitor: Visitor, trained: Trained, lang: str) -> None:
     say = Say(lang)
@@ -666,13 +727,15 @@ def test_uploads_survive_looking_elsewhere(visitor: Visitor, trained: Trained, l
     visitor.tab.get_by_test_id("stSidebar").get_by_role("link", name=say("page_runs")).click()
     expect(visitor.tab.get_by_role("heading", name=say("title_runs"))).to_be_visible()
     visitor.tab.get_by_test_id("stSidebar").get_by_role("link", name=say("page_diagnose")).click()
-    expect(visitor.tab.get_by_text(say("upload_kept", count=2))).to_be_visible()
     expect(rows).to_have_count(2)
+    open_menu(visitor, say("other_picture"))
+    expect(visitor.tab.get_by_text(say("upload_kept", count=2))).to_be_visible()
     visitor.tab.locator('input[type="file"]').set_input_files(files[0])  # type: ignore[arg-type]
-    rows_of_table(visitor)
+    graded_cards(visitor)
     expect(visitor.tab.get_by_text(say("upload_kept", count=2))).to_have_count(0)
     visitor.tab.get_by_test_id("stFileChipDeleteBtn").get_by_role("button").click()
-    expect(visitor.tab.get_by_text(say("diagnose_wait"))).to_be_visible()
+    expect(visitor.tab.locator(".st-key-take-in")).to_be_visible()
+    expect(visitor.tab.locator(".st-key-graded-picture")).to_have_count(0)
 
 
 def test_a_damaged_file_takes_no_other_along(visitor: Visitor, trained: Trained) -> None:
@@ -690,7 +753,7 @@ def test_a_damaged_file_takes_no_other_along(visitor: Visitor, trained: Trained)
     row = overview.get_by_role("button", name="Open whole.jpg")
     row.focus()
     visitor.tab.keyboard.press("Enter")
-    displayed = rows_of_table(visitor)
+    displayed = graded_cards(visitor)
     visitor.settle()
     expect(row).to_have_attribute("aria-pressed", "true")
     expect(row).to_be_focused()
@@ -698,10 +761,10 @@ def test_a_damaged_file_takes_no_other_along(visitor: Visitor, trained: Trained)
     entries = [cell.get_attribute("aria-label") for cell in overview.locator("tr.selected .cell").all()]
     for (condition, grading), text in zip(answer.gradings.items(), entries, strict=True):
         grade = grade_name(grading.grade, "en")
-        assert displayed[condition.text.en][0] == grade
+        assert displayed[condition.text.en].split(": ", 1)[1].startswith(f"{grading.grade.text.en}. ")
         assert text is not None
         assert text.startswith(f"{condition.text.en}: {grade}")
-    assert all(image.get_attribute("alt") for image in visitor.tab.get_by_test_id("stImage").locator("img").all())
+    assert visitor.tab.locator(".st-key-graded-picture img").get_attribute("alt") == "whole.jpg"
 
 
 @pytest.fixture
@@ -720,11 +783,12 @@ def test_grades_advised_against_can_be_shown(visitor: Visitor, trained: Trained)
     visitor.tab.locator('input[type="file"]').set_input_files(picture)  # type: ignore[arg-type]
     expect(visitor.tab.get_by_text(Say("en")("gate_advises"))).to_be_visible()
     visitor.settle()
-    assert visitor.tab.get_by_test_id("stTable").count() == 0
+    assert visitor.tab.locator(".st-key-graded-picture").count() == 0
     visitor.tab.get_by_role("button", name=Say("en")("gate_insist")).click()
-    assert len(rows_of_table(visitor)) == len(CONDITIONS)
+    assert len(graded_cards(visitor)) == len(CONDITIONS)
     expect(visitor.tab.get_by_text(Say("en")("gate_insisted"))).to_be_visible()
     visitor.settle()
+    open_menu(visitor, "Download")
     with visitor.tab.expect_download() as waiting:
         visitor.tab.get_by_role("button", name="JSON").click()
     document = json.loads(Path(waiting.value.path()).read_text(encoding="utf-8"))
@@ -746,7 +810,7 @@ def test_a_picture_is_taken_with_the_camera(chromium: Browser, server: Server) -
                     break
             # A test pattern is no scalp: it is graded, or there is a word on why not.
             text = visitor.tab.get_by_text(Say("en")("gate_advises"))
-            expect(visitor.tab.get_by_role("heading", name="Estimated grades").or_(text)).to_be_visible()
+            expect(visitor.tab.locator(".st-key-graded-picture").or_(text)).to_be_visible()
             visitor.settle()
     finally:
         other.close()
@@ -850,7 +914,8 @@ def test_names_from_outside_are_only_text(visitor: Visitor, hostile: Run) -> Non
     expect(opened.get_by_text(f"Device: {WORDS[0]}")).to_be_visible()
     assert_only_text(visitor)
     opened.get_by_role("link", name="Grade this picture").click()
-    visitor.tab.get_by_role("heading", name="Estimated grades").wait_for()
+    graded_cards(visitor)
+    visitor.tab.get_by_text(Say("en")("client"), exact=True).click()
     expect(visitor.tab.get_by_test_id("stMain").locator("code").get_by_text(hostile.id, exact=True)).to_be_visible()
     assert_only_text(visitor)
     assert visitor.tab.title() == "Grade a picture · Scalp Lab"

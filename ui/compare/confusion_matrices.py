@@ -95,24 +95,24 @@ def _show_finding(selection: ModelSelection, graded: Sequence[Model], say: Say) 
     place = selection.aligned.condition(selection.condition)
     counts = alignment.confusion(selection.aligned)[first_runs(selection.aligned, graded), place]
     error = worst_far_error({model.key: cells for model, cells in zip(graded, counts, strict=True)})
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if error is None:
-            st.markdown(verdict)
-            return
-        name = next(model.name for model in graded if model.key == error.model)
-        truth, predicted = (say.of(Severity(grade).text) for grade in (error.truth, error.predicted))
-        numbers = {"count": error.images, "whole": error.labelled}
-        sentence = say("finding_far", name=name, truth=truth, predicted=predicted, **numbers)
-        st.markdown(f"{verdict} {sentence}")
-        st.button(
-            say("finding_pictures", count=error.images),
-            key="finding-pictures",
-            type="tertiary",
-            icon=":material/arrow_forward:",
-            icon_position="right",
-            on_click=_open_cell,
-            args=(MatrixCell(error.model, error.truth, error.predicted),),
-        )
+    if error is None:
+        st.markdown(verdict)
+        return
+    name = next(model.name for model in graded if model.key == error.model)
+    truth, predicted = (say.of(Severity(grade).text) for grade in (error.truth, error.predicted))
+    numbers = {"count": error.images, "whole": error.labelled}
+    sentence = say("finding_far", name=name, truth=truth, predicted=predicted, **numbers)
+    words, way = st.columns([5, 1], vertical_alignment="center")
+    words.markdown(f"{verdict} {sentence}")
+    way.button(
+        say("finding_pictures", count=error.images),
+        key="finding-pictures",
+        type="tertiary",
+        icon=":material/arrow_forward:",
+        icon_position="right",
+        on_click=_open_cell,
+        args=(MatrixCell(error.model, error.truth, error.predicted),),
+    )
 
 
 # ---- below the matrices ----
