@@ -636,11 +636,11 @@ def test_run_is_opened_from_list_renamed_and_deleted(visitor: Visitor, server: S
     main = visitor.tab.get_by_test_id("stMain")
     first = main.get_by_test_id("stDataFrame").first
     assert (first.bounding_box() or {"y": 900})["y"] < 200  # seen at once
-    opened = main.locator(".stSelectbox").first
-    expect(opened).to_contain_text("spare")
+    opened = main.locator(".stSelectbox").first.get_by_role("combobox")
+    expect(opened).to_have_value("spare")
     names = [run.id for run in list_of_runs(server)]
     first.click(position={"x": 16, "y": 38 + 35 * names.index("tiny") + 17})
-    expect(opened).to_contain_text("tiny")
+    expect(opened).to_have_value("tiny")
     assert "run=tiny" in visitor.tab.url
     visitor.go("/Runs?lang=en&data=tiny&run=spare")
     main.get_by_role("button", name="Rename, delete").click()
@@ -649,14 +649,14 @@ def test_run_is_opened_from_list_renamed_and_deleted(visitor: Visitor, server: S
     field.press("Tab")
     visitor.settle()
     visitor.tab.get_by_role("button", name="Rename", exact=True).click()
-    expect(opened).to_contain_text("renamed")
+    expect(opened).to_have_value("renamed")
     assert (server.artifacts / "renamed" / "manifest.json").exists()
     main.get_by_role("button", name="Rename, delete").click()
     visitor.tab.get_by_role("button", name="Delete …").click()
     expect(visitor.tab.get_by_text("Delete renamed? This frees")).to_be_visible()
     visitor.tab.get_by_role("button", name="Delete for good").click()
     until(lambda: not (server.artifacts / "renamed").exists())
-    expect(opened).not_to_contain_text("renamed")
+    expect(opened).not_to_have_value("renamed")
 
 
 def list_of_runs(server: Server) -> list[Run]:
