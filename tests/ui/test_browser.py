@@ -630,6 +630,41 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
     ).first.wait_for()
 
 
+def test_run_is_opened_from_list_renamed_and_deleted(visitor: Visitor, server: Server) -> None:
+    shutil.copytree(server.artifacts / "tiny", server.artifacts / "spare")
+    visitor.go("/Runs?lang=en&data=tiny&run=spare")
+    main = visitor.tab.get_by_test_id("stMain")
+    first = main.get_by_test_id("stDataFrame").first
+    assert (first.bounding_box() or {"y": 900})["y"] < 200  # seen at once
+    opened = main.locator(".stSelectbox").first.get_by_role("combobox")
+    expect(opened).to_have_value("spare")
+    names = [run.id for run in list_of_runs(server)]
+    first.click(position={"x": 16, "y": 38 + 35 * names.index("tiny") + 17})
+    expect(opened).to_have_value("tiny")
+    assert "run=tiny" in visitor.tab.url
+    visitor.go("/Runs?lang=en&data=tiny&run=spare")
+    main.get_by_role("button", name="Rename, delete").click()
+    field = visitor.tab.locator(".st-key-name-spare input")
+    field.fill("renamed")
+    field.press("Tab")
+    visitor.settle()
+    visitor.tab.get_by_role("button", name="Rename", exact=True).click()
+    expect(opened).to_have_value("renamed")
+    assert (server.artifacts / "renamed" / "manifest.json").exists()
+    main.get_by_role("button", name="Rename, delete").click()
+    visitor.tab.get_by_role("button", name="Delete …").click()
+    expect(visitor.tab.get_by_text("Delete renamed? This frees")).to_be_visible()
+    visitor.tab.get_by_role("button", name="Delete for good").click()
+    until(lambda: not (server.artifacts / "renamed").exists())
+    expect(opened).not_to_have_value("renamed")
+
+
+def list_of_runs(server: Server) -> list[Run]:
+    """Return all runs as the page lists them, the newest first."""
+    runs = [Run(path.parent) for path in server.artifacts.glob("*/recipe.json")]
+    return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
+
+
 def test_example_is_graded_by_a_click_and_read_by_keyboard(visitor: Visitor) -> None:
     visitor.go("/Diagnose?lang=en&data=tiny")
     visitor.gallery("examples").first.click()
@@ -675,41 +710,6 @@ def test_client_view_leaves_out_the_tools(visitor: Visitor, trained: Trained) ->
     visitor.settle()
     visitor.tab.get_by_role("radio", name=Say("en")("grades_details")).click()
     expect(visitor.tab.get_by_test_id("stSidebar")).to_be_visible()
-
-
-def test_run_is_opened_from_list_renamed_and_deleted(visitor: Visitor, server: Server) -> None:
-    shutil.copytree(server.artifacts / "tiny", server.artifacts / "spare")
-    visitor.go("/Runs?lang=en&data=tiny&run=spare")
-    main = visitor.tab.get_by_test_id("stMain")
-    first = main.get_by_test_id("stDataFrame").first
-    assert (first.bounding_box() or {"y": 900})["y"] < 200  # seen at once
-    opened = main.locator(".stSelectbox").first
-    expect(opened).to_contain_text("spare")
-    names = [run.id for run in list_of_runs(server)]
-    first.click(position={"x": 16, "y": 38 + 35 * names.index("tiny") + 17})
-    expect(opened).to_contain_text("tiny")
-    assert "run=tiny" in visitor.tab.url
-    visitor.go("/Runs?lang=en&data=tiny&run=spare")
-    main.get_by_role("button", name="Rename, delete").click()
-    field = visitor.tab.locator(".st-key-name-spare input")
-    field.fill("renamed")
-    field.press("Tab")
-    visitor.settle()
-    visitor.tab.get_by_role("button", name="Rename", exact=True).click()
-    expect(opened).to_contain_text("renamed")
-    assert (server.artifacts / "renamed" / "manifest.json").exists()
-    main.get_by_role("button", name="Rename, delete").click()
-    visitor.tab.get_by_role("button", name="Delete …").click()
-    expect(visitor.tab.get_by_text("Delete renamed? This frees")).to_be_visible()
-    visitor.tab.get_by_role("button", name="Delete for good").click()
-    until(lambda: not (server.artifacts / "renamed").exists())
-    expect(opened).not_to_contain_text("renamed")
-
-
-def list_of_runs(server: Server) -> list[Run]:
-    """Return all runs as the page lists them, the newest first."""
-    runs = [Run(path.parent) for path in server.artifacts.glob("*/recipe.json")]
-    return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
 
 
 @pytest.mark.parametrize("lang", ["en", "ko"])
