@@ -265,7 +265,9 @@ def is_constant_html(value: ast.expr, constants: set[str]) -> bool:
     if isinstance(value, ast.BinOp):
         return is_constant_html(value.left, constants) and is_constant_html(value.right, constants)
     if isinstance(value, ast.Call):
-        return ast.unparse(value.func) == "asset" and all(isinstance(name, ast.Constant) for name in value.args)
+        return ast.unparse(value.func) in ("asset", "asset_path") and all(
+            isinstance(name, ast.Constant) for name in value.args
+        )
     return isinstance(value, ast.Constant) or (isinstance(value, ast.Name) and value.id in constants)
 
 

@@ -4,15 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from ui.components.assets import asset_path
 from ui.markdown import Markdown
 from ui.words import Say
 
-_STYLE = Path(__file__).parent / "components" / "frame.css"
 _ICONS = {"research": ":material/science:", "synthetic": ":material/draw:", "tempered": ":material/balance:"}
 
 
@@ -39,7 +38,7 @@ _frame: ContextVar[_Frame | None] = ContextVar("frame", default=None)
 @contextmanager
 def page_frame(title: Markdown, say: Say) -> Iterator[None]:
     """Show title and chips; within, `toolbar`, `notices` and `mark` add to the top of this page."""
-    st.html(_STYLE)
+    st.html(asset_path("frame.css"))
     with st.container(
         key="page-header", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"
     ):
@@ -77,7 +76,8 @@ def mark(chip: str, sentence: Markdown) -> None:
         return
     frame.sentences.add((chip, sentence))
     if chip not in frame.opened:
+        say = frame.say
         frame.opened[chip] = frame.chips.popover(
-            frame.say(f"chip_{chip}"), icon=_ICONS[chip], type="tertiary", key=f"chip-{chip}", width="content"
+            say(f"chip_{chip}"), icon=_ICONS[chip], type="tertiary", key=f"chip-{chip}", width="content"
         )
     frame.opened[chip].markdown(sentence)

@@ -17,7 +17,7 @@ from scalp_core.data.filters import ALL_PARTS
 from scalp_core.errors import Text
 from scalp_core.images import Pixels
 from scalp_core.labels import CONDITIONS, GRADES, Condition, Severity
-from scalp_core.palette import CATEGORY_COLORS, DIVERGING, MATRIX_COLORS, SELECTED, SEVERITY_COLORS, UNKNOWN
+from scalp_core.palette import CATEGORY_COLORS, DIVERGING, MATRIX_COLORS, OUTLINE, SELECTED, SEVERITY_COLORS, UNKNOWN
 
 _MOST_BARS = 20
 _MOST_COLORS = len(CATEGORY_COLORS)
@@ -41,8 +41,6 @@ AXES = {
     "spearman": Text("Spearman correlation", "스피어만 상관계수"),
     "together": Text("pictures with both", "함께 나타난 사진 수"),
     "given": Text("share of pictures with the row's condition", "행의 증상이 있는 사진 중 비율"),
-    "first": Text("first principal component", "제1 주성분"),
-    "second": Text("second principal component", "제2 주성분"),
     "picture": terms.PICTURE,  # a tooltip takes what is called “image” for the address of one
     "value": Text("value", "값"),
     "unlabelled": terms.UNLABELLED,
@@ -213,37 +211,40 @@ def _condition_matrix(
 
 
 def map_chart(points: pd.DataFrame, language: str, kind: Literal["grade", "category", "number"]) -> alt.Chart:
-    """Draw pictures as points, coloured by a field; more than 5,000 make browsers slow.
+    """Draw pictures as points, coloured by a field, the rarest on top; more than 5,000 make browsers slow.
 
-    A click selects a point as `pick` with its `id`; dragging a box selects `box` with its ranges of x and y.
+    A click selects a point as `pick` with its `id`; dragging a box selects `box` with its ranges of x and y. There are
+    no axes, as the directions of such maps mean nothing.
 
     Args:
-        points: columns x, y, id, colour (a grade 0–3, any text, or a number; null where unknown).
+        points: columns x, y, id, colour (a grade 0–3, any text, or a number; null where unknown), and image, the
+            address of a thumbnail for the tooltip.
     """
-    table = points[["x", "y", "id", "colour"]].assign(colour=_colours(points["colour"], language, kind))
-    grey = table["colour"].isna() | table["colour"].isin(_unknown_names(language))
-    table = table.loc[grey.sort_values(ascending=False, kind="stable").index]  # the coloured ones lie on top
+    table = points[["x", "y", "id", "image", "colour"]].assign(colour=_colours(points["colour"], language, kind))
+    table = table.loc[_frequency(table["colour"], language, kind).sort_values(ascending=False, kind="stable").index]
     pick = alt.selection_point(name="pick", fields=["id"], on="click", toggle=False)
     box = alt.selection_interval(name="box", zoom=False)
     field = "colour:Q" if kind == "number" else "colour:N"
-    plain = alt.Axis(labels=False, ticks=False, grid=False)
+    plain = alt.Scale(zero=False, nice=False, padding=12)
     chart: alt.Chart = (
         alt.Chart(table)
-        .mark_circle(size=40, cursor="pointer", invalid=None)
+        .mark_circle(size=64, cursor="pointer", invalid=None)
         .encode(
-            x=alt.X("x:Q", title=AXES["first"](language), axis=plain, scale=alt.Scale(zero=False)),
-            y=alt.Y("y:Q", title=AXES["second"](language), axis=plain, scale=alt.Scale(zero=False)),
+            x=alt.X("x:Q", axis=None, scale=plain),
+            y=alt.Y("y:Q", axis=None, scale=plain),
             color=_map_color(table["colour"], language, kind),
-            opacity=alt.condition(box, alt.value(0.85), alt.value(0.15)),
-            stroke=alt.value(SELECTED),
-            strokeWidth=alt.condition(pick, alt.value(2.5), alt.value(0), empty=False),
+            opacity=alt.condition(box, alt.value(1), alt.value(0.15)),
+            stroke=alt.condition(pick, alt.value(SELECTED), alt.value(OUTLINE), empty=False),
+            strokeWidth=alt.condition(pick, alt.value(3), alt.value(0.9), empty=False),
             tooltip=[
+                alt.Tooltip("image:N"),  # by this name it is shown as a picture
                 alt.Tooltip("id:N", title=AXES["picture"](language)),
                 alt.Tooltip(field, title=AXES["value"](language)),
             ],
         )
         .add_params(pick, box)
-        .properties(height=420)
+        .properties(height=520)
+        .configure_view(stroke=None)
         # Points without a number would be left out.
         .configure_scale(invalid=alt.ScaleInvalidDataConfig(color={"value": UNKNOWN}))
     )
@@ -260,6 +261,13 @@ def _colours(values: pd.Series, language: str, kind: str) -> pd.Series:
     texts = values.astype(object).where(values.notna(), AXES["unknown"](language)).astype(str)
     commonest = texts.value_counts().index[: _MOST_COLORS - 1]
     return texts if texts.nunique() <= _MOST_COLORS else texts.where(texts.isin(commonest), AXES["others"](language))
+
+
+def _frequency(colours: pd.Series, language: str, kind: str) -> pd.Series:
+    """Return how often the colour of each point occurs; what has no value comes before everything."""
+    unknown = colours.isna() | colours.isin(_unknown_names(language))
+    counts = pd.Series(0, colours.index) if kind == "number" else colours.map(colours.value_counts())
+    return counts.where(~unknown, len(colours) + 1).astype(float)
 
 
 def _unknown_names(language: str) -> list[str]:

@@ -144,6 +144,7 @@ def _overlap(dataset: Dataset, key: str, severity: FindingSeverity, codes: Codes
         severity if count else _OK,
         images=_images(dataset, shared, parts),
         count=count,
+        whole=dataset.images,
         figures=figures,
         shares=listed([_part_share(row) for row in figures.to_dict("records")[::-1] if row["shared"]]),
     )
@@ -207,7 +208,7 @@ def _learned_test(dataset: Dataset, marked: Flags) -> Iterator[Finding]:
         learned = marked & (_parts(dataset) != PARTS.index("test"))
         count, total = int(learned.sum()), int(marked.sum())
         severity = _ERROR if count else _OK
-        yield finding("learned_test", severity, images=_images(dataset, learned), count=count, total=total)
+        yield finding("learned_test", severity, images=_images(dataset, learned), count=count, whole=total, total=total)
 
 
 def _marked(names: pd.Series, part: str) -> Flags:
@@ -233,6 +234,7 @@ def _official_overlap(dataset: Dataset, part: str, total: int, shared: dict[str,
         _WARNING if closeness.any() else _OK,
         images=_images(dataset, closeness > 0, closeness),
         count=int((closeness > 0).sum()),
+        whole=total,
         figures=figures.assign(share=figures["shared"] / total),
         total=total,
         part=terms.SPLITS[part],
@@ -348,6 +350,7 @@ def check_labels(dataset: Dataset) -> Iterator[Finding]:
         _NOTE if missing.any() else _OK,
         images=_images(dataset, missing > 0, missing),
         count=int((missing > 0).sum()),
+        whole=dataset.images,
         figures=figures,
         total=dataset.images,
         conditions=listed([_joined(c.text, percent(own[0], own.sum())) for c, own in counts.items() if own[0]]),
@@ -393,6 +396,7 @@ def _disagreement(dataset: Dataset, key: str, severity: FindingSeverity, groups:
         severity if score.any() else _OK,
         images=_images(dataset, scores > 0, scores),
         count=int((score > 0).sum()),
+        whole=int(compared.sum()),
         figures=table,
         compared=int(compared.sum()),
         apart=_APART,
@@ -460,7 +464,9 @@ def check_quality(dataset: Dataset) -> Iterator[Finding]:
     unread = np.isnan(_values(dataset, "width"))
     count = int(unread.sum())
     severity = _ERROR if count else _OK
-    yield finding("unreadable", severity, images=_images(dataset, unread), count=count, total=len(unread))
+    yield finding(
+        "unreadable", severity, images=_images(dataset, unread), count=count, whole=len(unread), total=len(unread)
+    )
     if count < len(unread):
         yield from (_outliers(dataset, quality) for quality in _QUALITIES)
         yield _odd_sizes(dataset)
@@ -477,6 +483,7 @@ def _outliers(dataset: Dataset, quality: _Quality) -> Finding:
         _more_than_a_note(count, len(measured)),
         images=_images(dataset, bad, values if quality.above else -values),
         count=count,
+        whole=len(measured),
         figures=pd.DataFrame({"measure": [quality.column], "limit": [limit], "median": [median], "images": [count]}),
         total=len(measured),
         share=percent(count, len(measured)),
@@ -502,6 +509,7 @@ def _odd_sizes(dataset: Dataset) -> Finding:
         _more_than_a_note(count, total),
         images=_images(dataset, odd, (sizes["width"] * sizes["height"] - width * height).abs().to_numpy()),
         count=count,
+        whole=total,
         figures=figures.head(MAX_IMAGES),
         total=total,
         share=percent(count, total),
@@ -531,6 +539,7 @@ def check_cast(dataset: Dataset) -> Iterator[Finding]:
         _OK if differing.empty else _WARNING,
         images=_images(dataset, difference[codes] > 0, difference[codes]),
         count=int((difference[codes] > 0).sum()),
+        whole=dataset.images,
         figures=figures.reset_index(drop=True),
         differing=len(differing),
         total=len(figures),

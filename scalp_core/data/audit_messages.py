@@ -46,6 +46,7 @@ class Finding:
         text: one or two sentences with the figures.
         images: ids that show it, the clearest first; not necessarily all.
         count: of everything that shows it: images, or captures, grades, conditions and devices where the text says so.
+        whole: of what the count is a part; 0 where it is a part of nothing.
         figures: a small table behind the sentence.
     """
 
@@ -55,6 +56,12 @@ class Finding:
     images: tuple[str, ...] = ()
     count: int = 0
     figures: pd.DataFrame | None = field(default=None, compare=False)
+    whole: int = 0
+
+    @property
+    def share(self) -> float | None:
+        """The count as a part of the whole, 0 to 1; None where it is a part of nothing."""
+        return self.count / self.whole if self.whole else None
 
     @property
     def title(self) -> Text:
@@ -67,12 +74,13 @@ def finding(
     *,
     images: tuple[str, ...] = (),
     count: int = 0,
+    whole: int = 0,
     figures: pd.DataFrame | None = None,
     **values: Text | int | float | str,
 ) -> Finding:
     """Return a finding in the words of its key, with `count` and `values` filled in."""
     words = _WORDS[key].fine if severity is FindingSeverity.OK else _WORDS[key].problem
-    return Finding(key, severity, _filled(words, values | {"count": count}), images, count, figures)
+    return Finding(key, severity, _filled(words, values | {"count": count}), images, count, figures, whole)
 
 
 def unknown(key: str) -> Finding:

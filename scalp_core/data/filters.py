@@ -6,7 +6,7 @@ counted in a fraction of a second.
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from io import BytesIO
 from itertools import product
@@ -90,6 +90,19 @@ class Filters:
         address |= {"alike": "1"} if self.alike else {}
         return address | ({"text": self.text} if self.text else {})
 
+    def without(self, name: str) -> "Filters":
+        """Return the same filters but that of one column."""
+        selected, ranges = (tuple(item for item in items if item[0] != name) for items in (self.selected, self.ranges))
+        return replace(self, selected=selected, ranges=ranges)
+
+    def with_values(self, name: str, values: Iterable[str]) -> "Filters":
+        """Return the same filters with these values of a column; none means all."""
+        return Filters.of(dict(self.selected) | {name: values}, dict(self.ranges), self.alike, self.text)
+
+    def with_range(self, name: str, low: float, high: float) -> "Filters":
+        """Return the same filters with this range of a measured column, infinite where open."""
+        return Filters.of(dict(self.selected), dict(self.ranges) | {name: (low, high)}, self.alike, self.text)
+
     def values(self, name: str) -> tuple[str, ...]:
         """Return the selected values of a column; none means all."""
         return dict(self.selected).get(name, ())
@@ -143,16 +156,17 @@ def sortable(dataset: Dataset) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Version:
-    """One version of the index of a dataset: the key of the caches below."""
+class IndexVersion:
+    """One version of the index of a dataset: the key of caches."""
 
     folder: Path
     version: int
     dataset: Dataset = field(compare=False)
 
 
-def _version(dataset: Dataset) -> _Version:
-    return _Version(dataset.folder, dataset.version, dataset)
+def index_version(dataset: Dataset) -> IndexVersion:
+    """Return the key under which what is computed from this version of the index may be kept."""
+    return IndexVersion(dataset.folder, dataset.version, dataset)
 
 
 @dataclass(frozen=True)
@@ -165,7 +179,7 @@ class _Coded:
 
 def grades(dataset: Dataset, condition: str) -> npt.NDArray[np.int8]:
     """Return the grade of every picture in a condition, shape (rows,), -1 where unlabelled; read-only."""
-    return np.asarray(_coded(_version(dataset), condition).codes, np.int8)
+    return np.asarray(_coded(index_version(dataset), condition).codes, np.int8)
 
 
 def labels_of(dataset: Dataset, row: int) -> dict[Condition, int | None]:
@@ -174,8 +188,14 @@ def labels_of(dataset: Dataset, row: int) -> dict[Condition, int | None]:
     return {condition: None if grade < 0 else grade for condition, grade in labels.items()}
 
 
+def codes_of(dataset: Dataset, name: str) -> tuple[npt.NDArray[np.signedinteger], pd.Index]:
+    """Return a `filterable` column as read-only codes and values: `values[codes[row]]` of a row, -1 for none."""
+    coded = _coded(index_version(dataset), name)
+    return coded.codes, coded.values
+
+
 @lru_cache(maxsize=64)
-def _coded(at: _Version, name: str) -> _Coded:
+def _coded(at: IndexVersion, name: str) -> _Coded:
     column = at.dataset.column(name)
     if name in LABEL_COLUMNS:
         codes = _read_only(np.nan_to_num(column.to_numpy(np.float32), nan=-1).astype(np.int8))
@@ -203,11 +223,11 @@ def choices(dataset: Dataset, name: str) -> pd.Series:
 
     All grades and splits are included; `none` comes last, if there are any. Shared between callers.
     """
-    return _choices(_version(dataset), name)
+    return _choices(index_version(dataset), name)
 
 
 @lru_cache(maxsize=64)
-def _choices(at: _Version, name: str) -> pd.Series:
+def _choices(at: IndexVersion, name: str) -> pd.Series:
     coded = _coded(at, name)
     without, *counted = np.bincount(coded.codes + 1, minlength=len(coded.values) + 1).tolist()
     images = pd.Series(counted, coded.values, dtype=np.int64)
@@ -221,11 +241,11 @@ def _choices(at: _Version, name: str) -> pd.Series:
 
 def select(dataset: Dataset, filters: Filters) -> Rows:
     """Return the rows that pass, in the order of ids; cached for the latest filters and read-only."""
-    return _select(_version(dataset), filters)
+    return _select(index_version(dataset), filters)
 
 
-@lru_cache(maxsize=8)
-def _select(at: _Version, filters: Filters) -> Rows:
+@lru_cache(maxsize=32)
+def _select(at: IndexVersion, filters: Filters) -> Rows:
     passing = np.ones(len(at.dataset.column("part")), dtype=bool)
     for name, values in filters.selected:
         coded = _coded(at, name)
@@ -242,7 +262,7 @@ def _select(at: _Version, filters: Filters) -> Rows:
 
 def sort(dataset: Dataset, rows: Rows, by: str, descending: bool = False) -> Rows:
     """Return the rows in the order of a `sortable` column; equal ones by id, those without a value last."""
-    order: Rows = _order(_version(dataset), by, descending)
+    order: Rows = _order(index_version(dataset), by, descending)
     wanted = np.zeros(len(order), dtype=bool)
     wanted[rows] = True
     ordered: Rows = order[wanted[order]]
@@ -250,13 +270,13 @@ def sort(dataset: Dataset, rows: Rows, by: str, descending: bool = False) -> Row
 
 
 @lru_cache(maxsize=8)
-def _order(at: _Version, by: str, descending: bool) -> Rows:
+def _order(at: IndexVersion, by: str, descending: bool) -> Rows:
     """Return all rows in the order of a column; sorted once for all selections."""
     keys = _sort_keys(at, by)
     return _read_only(np.argsort(-keys if descending else keys, kind="stable"))
 
 
-def _sort_keys(at: _Version, by: str) -> npt.NDArray[np.float64]:
+def _sort_keys(at: IndexVersion, by: str) -> npt.NDArray[np.float64]:
     if by == "id":
         return np.arange(len(at.dataset.column(by)), dtype=np.float64)
     if by in filterable(at.dataset):
@@ -268,7 +288,7 @@ def _sort_keys(at: _Version, by: str) -> npt.NDArray[np.float64]:
 def neighbours(dataset: Dataset, image_id: str) -> tuple[Rows, Rows]:
     """Return the other rows of the same capture, and the near-duplicates; none for an unknown id."""
     row = dataset.row(image_id)
-    captures = _coded(_version(dataset), "capture").codes
+    captures = _coded(index_version(dataset), "capture").codes
     alike = dataset.column("look_alikes").fillna(-1).to_numpy() if "look_alikes" in dataset.columns else captures[:0]
     return _others(captures, row), _others(alike, row)
 
@@ -296,7 +316,7 @@ class Size:
 
 def size(dataset: Dataset, rows: Rows) -> Size:
     """Count the images of these rows, and their different captures, sites and devices."""
-    at = _version(dataset)
+    at = index_version(dataset)
     one_cell = np.zeros(len(rows), np.intp)
     captures, sites, devices = (
         int(_seen(one_cell, 1, _coded(at, name), rows).sum()) for name in ("capture", "site", "device")
@@ -310,7 +330,7 @@ def counts(dataset: Dataset, rows: Rows) -> pd.DataFrame:
     Columns condition, grade (Int8, null for unlabelled), part (of PARTS, or `all`), images, captures, sites. A capture
     or site may be in several grades, and in several splits of a leaky assignment: over `all` it counts once.
     """
-    at = _version(dataset)
+    at = index_version(dataset)
     parts = _coded(at, "part").codes[rows].astype(np.intp)
     cells = [_label(dataset, condition, rows) * len(PARTS) + parts for condition in LABEL_COLUMNS]
     keys = product(LABEL_COLUMNS, (*map(int, GRADES), pd.NA), (*PARTS, ALL_PARTS))
@@ -388,11 +408,11 @@ def _pair(joint: npt.NDArray[np.int64], first: int, second: int) -> npt.NDArray[
 def _joint_counts(dataset: Dataset, rows: Rows) -> npt.NDArray[np.int64]:
     """Count images by the grades of all six conditions, shape (5, 5, 5, 5, 5, 5), the last of each unlabelled."""
     shape = (_LABELS,) * len(LABEL_COLUMNS)
-    return np.bincount(_joint(_version(dataset))[rows], minlength=math.prod(shape)).reshape(shape)
+    return np.bincount(_joint(index_version(dataset))[rows], minlength=math.prod(shape)).reshape(shape)
 
 
 @lru_cache(maxsize=4)
-def _joint(at: _Version) -> npt.NDArray[np.int16]:
+def _joint(at: IndexVersion) -> npt.NDArray[np.int16]:
     """Return the six labels of each row as one number below 5⁶: one count serves all pairs."""
     codes = np.zeros(len(at.dataset.column("part")), dtype=np.int16)
     for condition in LABEL_COLUMNS:
@@ -406,7 +426,7 @@ def by_field(dataset: Dataset, rows: Rows, name: str, condition: str) -> pd.Data
     Columns value, grade, images, share (of the labelled images of the value); zeros included, values without labelled
     images left out.
     """
-    coded = _coded(_version(dataset), name)
+    coded = _coded(index_version(dataset), name)
     cells = (coded.codes[rows] + 1).astype(np.intp) * _LABELS + _label(dataset, condition, rows)
     images = np.bincount(cells, minlength=(len(coded.values) + 1) * _LABELS).reshape(-1, _LABELS)[:, :-1]
     images = np.roll(images, -1, axis=0)  # rows without a value come last

@@ -31,6 +31,8 @@ Progress = Callable[[int, int], object]
 
 _CHUNK = 32  # pictures passed through the network at once
 _MOST_KEPT = 10_000  # pictures whose features are kept on disk for each run, the latest ones
+_COMPONENTS, _ITERATIONS = 30, 500  # of t-SNE: principal components that it starts from
+_FEWEST_NEIGHBORS = 8  # pictures; fewer have no neighbourhoods
 _DECIMALS = 9  # of distances: two files of one content are equally near, in whatever order products were summed
 
 
@@ -113,6 +115,43 @@ def project(values: Features) -> tuple[Features, npt.NDArray[np.float64]]:
     # Many iterations (Halko, Martinsson and Tropp 2011), as the spectrum of features falls slowly.
     pca = PCA(n_components=2, iterated_power=16, random_state=0)
     return pca.fit_transform(values), np.asarray(pca.explained_variance_ratio_, dtype=np.float64)
+
+
+def neighbor_map(values: Features) -> Features:
+    """Place features (n, channels) in a plane so that near ones stay near (t-SNE, van der Maaten and Hinton 2008).
+
+    Distances between far groups mean nothing. The same features give the same map.
+
+    Returns:
+        Points (n, 2).
+    """
+    if len(values) < _FEWEST_NEIGHBORS or not np.ptp(values, axis=0).any():
+        return project(values)[0]
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    components = PCA(n_components=min(_COMPONENTS, *values.shape), random_state=0).fit_transform(values)
+    tsne = TSNE(
+        perplexity=min(30, (len(values) - 1) / 3),
+        init="pca",
+        learning_rate="auto",
+        max_iter=_ITERATIONS,
+        random_state=0,
+    )
+    with threadpool_limits(1):  # threads that wait for each other take four times as long beside other work
+        points: Features = tsne.fit_transform(components)
+    return points
+
+
+def rank_map(values: Features) -> Features:
+    """Place features (n, channels) by rank in the first two principal components, 0 to 1: outliers squash nothing.
+
+    Returns:
+        Points (n, 2).
+    """
+    points, _ = project(values)
+    return (np.argsort(np.argsort(points, axis=0, kind="stable"), axis=0) / max(len(points) - 1, 1)).astype(np.float32)
 
 
 def nearest_neighbors(

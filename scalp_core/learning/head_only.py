@@ -49,7 +49,7 @@ def averaged_features(
         network.eval()
         with torch.inference_mode():
             for start in range(0, len(pixels), _AT_ONCE):
-                reporter.prepared(start / len(pixels))
+                reporter.computed(start / len(pixels))
                 copied = np.array(pixels[start : start + _AT_ONCE])  # mapped ones are read-only
                 batch = torch.from_numpy(copied).to(device).permute(0, 3, 1, 2).float()
                 averaged = [maps.mean(dim=(-2, -1)) for maps in network.features(batch)]

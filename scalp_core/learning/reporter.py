@@ -39,6 +39,10 @@ class Reporter:
         """Report the share of the pictures that are prepared."""
         self.report("preparing", 0, done, None, force=False)
 
+    def computed(self, done: float) -> None:
+        """Report the share of the pictures whose features are computed."""
+        self.report("computing", 0, done, None, force=False)
+
     def step(self, epoch: int, done: float) -> None:
         """Report the share of the whole training that is done; the steps of this process give the estimate."""
         now = time.monotonic()

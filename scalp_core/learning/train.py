@@ -75,6 +75,7 @@ def train(run: Run, at_once: int | None = None) -> None:
         loop.judged.copy_to(network.heads)
     else:
         network.load_state_dict(loop.best)
+    reporter.report("exporting", loop.epochs_done, 1.0, None)
     facts = _facts(loop, network, loop.seconds_before + time.monotonic() - started)
     _finish(run, network, predictions, facts | {"learned_from_judged": overlap.leaks})
 

@@ -124,8 +124,9 @@ class Progress:
     """The progress of a running training.
 
     Attributes:
-        phase: `preparing` (pictures are resized, once), `training` or `grading`.
-        done: share of the training, or of the pictures while they are prepared, 0–1.
+        phase: `preparing` (pictures are resized, once), `computing` (their features, for a training of the heads
+            alone), `training`, `grading` or `exporting`.
+        done: share of the training, or of the pictures while these or their features are prepared, 0–1.
         seconds_left: estimate; None before there is one.
     """
 

@@ -129,7 +129,9 @@ def test_of_many_values_rare_ones_share_bar(language: str) -> None:
 
 def points(colour: list[object]) -> pd.DataFrame:
     numbers = np.arange(len(colour), dtype=float)
-    return pd.DataFrame({"x": numbers, "y": -numbers, "id": [f"p{number:.0f}" for number in numbers], "colour": colour})
+    return pd.DataFrame(
+        {"x": numbers, "y": -numbers, "id": [f"p{number:.0f}" for number in numbers], "colour": colour, "image": ""}
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -167,8 +169,13 @@ def test_points_can_be_clicked_or_boxed() -> None:
     kinds = {param["name"]: param["select"] for param in chart["params"]}
     assert (kinds["pick"]["type"], kinds["pick"]["fields"]) == ("point", ["id"])
     assert kinds["box"]["type"] == "interval"
-    # A tooltip would fetch what is called “image” as one.
-    assert "image" not in [tip["title"] for tip in chart["encoding"]["tooltip"]]
+    # A tooltip fetches what is called “image” as one: that is the thumbnail, and nothing else.
+    assert [tip["field"] for tip in chart["encoding"]["tooltip"] if tip.get("title", "image") == "image"] == ["image"]
+
+
+def test_the_rarest_points_lie_on_top() -> None:
+    chart = map_chart(points([0, 3, 0, 2, 2, 0, None]), "en", "grade").to_dict()
+    assert [row["id"] for row in rows_of(chart)] == ["p6", "p0", "p2", "p5", "p3", "p4", "p1"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

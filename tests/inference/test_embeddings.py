@@ -15,7 +15,7 @@ from scalp_core.data.dataset import LABEL_COLUMNS, PARTS, Dataset, open_dataset
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.inference import predict
-from scalp_core.inference.embeddings import features, nearest_neighbors, project, sample
+from scalp_core.inference.embeddings import features, nearest_neighbors, neighbor_map, project, rank_map, sample
 from scalp_core.inference.predict import grade
 from scalp_core.runs.run import Run
 
@@ -225,6 +225,35 @@ def test_nothing_to_tell_apart_is_one_point(values: np.ndarray) -> None:
     assert points.shape == (len(values), 2)
     assert not points.any()
     assert explained.tolist() == [0, 0]
+
+
+def test_outliers_squash_no_map_by_rank() -> None:
+    values = np.random.default_rng(0).normal(size=(100, 6)).astype(np.float32)
+    values[0] = 1e4
+    points = rank_map(values)
+    assert points.dtype == np.float32
+    for axis in points.T:
+        assert sorted(axis) == pytest.approx(np.linspace(0, 1, 100))
+
+
+def test_near_pictures_stay_near_on_the_map() -> None:
+    generator = np.random.default_rng(0)
+    centres = generator.normal(size=(3, 20)) * 10
+    values = (np.repeat(centres, 20, axis=0) + generator.normal(size=(60, 20))).astype(np.float32)
+    points = neighbor_map(values)
+    assert np.array_equal(points, neighbor_map(values))
+    groups = points.reshape(3, 20, 2)
+    spread = np.abs(groups - groups.mean(axis=1, keepdims=True)).max()
+    apart = [
+        np.linalg.norm(groups[first].mean(0) - groups[second].mean(0)) for first, second in ((0, 1), (0, 2), (1, 2))
+    ]
+    assert min(apart) > 2 * spread
+
+
+@pytest.mark.parametrize("values", [np.ones((1, 5)), np.ones((30, 5)), np.eye(4, 5)], ids=["one", "equal", "few"])
+def test_a_map_of_little_needs_no_neighbours(values: np.ndarray) -> None:
+    assert neighbor_map(values.astype(np.float32)).shape == (len(values), 2)
+    assert np.isfinite(neighbor_map(values.astype(np.float32))).all()
 
 
 # Nearest neighbours.

@@ -53,7 +53,7 @@ def page_text(at: AppTest) -> str:
     )
 
 
-_NO_WORDS = ("bidi_component", "vega_lite_chart", "code")
+_NO_WORDS = ("bidi_component", "vega_lite_chart", "code", "html")
 
 
 def visible_words(block: Any) -> Iterator[str]:
@@ -86,10 +86,16 @@ def heads_of(element: Any) -> dict[str, str]:
     return {name: column["label"] for name, column in columns.items() if column.get("label")}
 
 
-def galleries(at: AppTest) -> dict[str, list[dict[str, str]]]:
+def components(at: AppTest, name: str) -> list[dict[str, Any]]:
+    """Return the data given to our components of this name."""
+    protos = [node.proto for node in at if node.type == "bidi_component"]
+    return [json.loads(proto.json) for proto in protos if proto.component_name.endswith(name)]
+
+
+def galleries(at: AppTest) -> dict[str, list[dict[str, Any]]]:
     """Return the pictures given to each gallery, by its key."""
-    components = [node.proto for node in at if node.type == "bidi_component"]
-    walls = [component for component in components if component.component_name.endswith("thumbnail_grid")]
+    protos = [node.proto for node in at if node.type == "bidi_component"]
+    walls = [proto for proto in protos if proto.component_name.endswith("thumbnail_grid")]
     return {wall.id.split("-", 2)[2]: json.loads(wall.json)["pictures"] for wall in walls}
 
 

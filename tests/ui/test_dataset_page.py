@@ -18,6 +18,7 @@ from support.app_driver import (
     assert_healthy,
     capture_downloads,
     chart_data,
+    components,
     galleries,
     open_page,
     page_text,
@@ -36,12 +37,13 @@ from scalp_core.data.thumbnails import address, thumbnail_at
 from scalp_core.errors import ScalpError, Text
 from scalp_core.labels import CONDITIONS
 from scalp_core.terms import REGIONS
+from ui.components.facet_rail import Entry, Facet, Pick, check_pick
 from ui.dataset.gallery import PER_PAGE
 from ui.words import Say
 
 VIEWS = ("pictures", "labels", "map", "audit", "import")
 # What stays as it is in Korean: names, units and what people type.
-NOT_TRANSLATED = {"mine", "tiny", "AI", "Hub", "CSV", "xlsx", "zip", "CIE", "px", "kB", "Training", "Validation"}
+NOT_TRANSLATED = {"mine", "tiny", "AI", "Hub", "CSV", "xlsx", "zip", "CIE", "px", "kB", "SNE", "Training", "Validation"}
 MARKUP = "<b onclick=alert(1)>**[x](javascript:alert(1))**</b>"
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
@@ -178,8 +180,7 @@ def test_filters_of_the_address_hold_together(
     assert size_of(wanted, mine.images, say) in texts(at.markdown)
     assert wall(at) == list(wanted["id"])[:PER_PAGE]
     assert {key: at.query_params[key] for key in query} == query
-    title = say("filters_active", count=len(query)) if query else say("filters")
-    assert title in [box.label for box in at.expander]
+    assert (say("filters_clear") in [button.label for button in at.main.button]) == bool(query)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +224,6 @@ def test_what_is_chosen_in_panel_stands_in_address(mine: Dataset) -> None:
     at = assert_healthy(slider.set_value((middle, slider.max)).run())
     rows = rows[rows["sharpness"] >= middle]
     assert at.query_params["sharpness"] == f"{middle:.0f}.."
-    assert say("filters_active", count=3) in [box.label for box in at.expander]
     assert wall(at) == list(rows["id"])
     at = assert_healthy(widget(at.multiselect, say("field_part")).unselect("test").run())
     assert "part" not in at.query_params
@@ -235,7 +235,7 @@ def test_what_is_chosen_in_panel_stands_in_address(mine: Dataset) -> None:
 def test_clearing_takes_all_filters_off_and_nothing_else(mine: Dataset) -> None:
     selected = {"value_2": "2", "sharpness": "100..", "alike": "1", "text": "0"}
     at = assert_healthy(open_page("dataset", condition="value_3", sort="sharpness", order="down", **selected))
-    at = assert_healthy(widget(at.button, "Clear filters").click().run())
+    at = assert_healthy(widget(at.button, "Clear").click().run())
     assert not selected.keys() & set(at.query_params)
     assert {key: at.query_params[key] for key in ("condition", "sort", "order")} == {
         "condition": "value_3",
@@ -246,7 +246,7 @@ def test_clearing_takes_all_filters_off_and_nothing_else(mine: Dataset) -> None:
     assert all(not item.value for item in at.main.multiselect)
     assert not at.main.toggle[0].value
     assert widget(at.text_input, "File name contains").value == ""
-    assert "Clear filters" not in [button.label for button in at.button]
+    assert "Clear" not in [button.label for button in at.button]
 
 
 @pytest.mark.parametrize("view", ["pictures", "labels", "map"])
@@ -287,7 +287,9 @@ def test_the_wall_is_sorted(mine: Dataset, by: str, descending: bool) -> None:
     assert wall(at) == list(wanted["id"])[:PER_PAGE]
     grades = [grade_name(int(grade), "en") if pd.notna(grade) else "no label" for grade in wanted["value_1"]]
     pictures = galleries(at)["wall"]
-    assert [picture["caption"] for picture in pictures] == grades[:PER_PAGE]
+    first = Say("en").of(CONDITIONS[0].text)
+    marks = [picture["marks"][0]["description"] for picture in pictures]
+    assert marks == [f"{first}: {grade}" for grade in grades[:PER_PAGE]]
     for picture in pictures[:3]:
         row = mine.row(picture["id"])
         assert picture["source"] == f"/{address(mine, row)}"
@@ -506,11 +508,13 @@ def test_address_may_name_absent_values(trained: Trained, key: str) -> None:
 
 
 def chosen_on_the_map(at: AppTest, **selection: Any) -> AppTest:
-    data, run, colour, sample = (
+    data, run, colour, layout, sample = (
         next(box.value for box in at.main.selectbox if str(box.key).startswith(f"{name}-"))
-        for name in ("data", "run", "colour", "sample")
+        for name in ("data", "run", "colour", "layout", "sample")
     )
-    at.session_state[f"map-{data}-{run}-{colour}-{sample}"] = {"selection": {"pick": [], "box": {}} | selection}
+    at.session_state[f"map-{data}-{run}-{colour}-{layout}-{sample}"] = {
+        "selection": {"pick": [], "box": {}} | selection
+    }
     return assert_healthy(at.run())
 
 
@@ -519,7 +523,6 @@ def test_point_or_box_on_map_shows_its_pictures(seen_by_a_run: Dataset) -> None:
     at = assert_healthy(open_page("dataset", "ko", view="map", part="train"))
     points = chart_data(at)[0]
     assert set(points["id"]) == set(seen_by_a_run.index.query("part == 'train'")["id"])
-    assert say("map_pick") in texts(at.caption)
     assert galleries(at) == {}
     first = points["id"].iloc[3]
     at = chosen_on_the_map(at, pick=[{"id": first}])
@@ -539,7 +542,6 @@ def test_selected_point_outside_the_filters_is_dropped(seen_by_a_run: Dataset) -
     at = assert_healthy(widget(at.multiselect, "Split").select("valid").run())
     at = chosen_on_the_map(at, pick=[{"id": first}])
     assert galleries(at) == {}
-    assert Say("en")("map_pick") in texts(at.caption)
 
 
 def test_a_box_around_very_many_shows_the_first(seen_by_a_run: Dataset) -> None:
@@ -581,33 +583,86 @@ def test_a_map_needs_a_run(mine: Dataset) -> None:
 # The audit.
 
 
+def findings_of(at: AppTest) -> list[dict[str, Any]]:
+    """Return the rows of the table of findings."""
+    (table,) = components(at, "findings_table")
+    return list(table["rows"])
+
+
 def test_audit_lists_what_it_found_worst_first(mine: Dataset) -> None:
     say, findings = Say("ko"), audit(mine)
     at = assert_healthy(open_page("dataset", "ko", view="audit", part="valid"))  # whatever the filters say
     amiss = [item for item in findings if item.severity is not FindingSeverity.OK]
     assert amiss[0].severity is FindingSeverity.ERROR
-    text = page_text(at)
-    places = [text.index(f"**{say.of(item.title)}**") for item in (*amiss, *(set(findings) - set(amiss)))]
-    assert places[: len(amiss)] == sorted(places[: len(amiss)])
-    assert all(unescape(say.plain(item.text)) in text for item in findings)
-    assert say("audit_fine", count=len(findings) - len(amiss)) in [box.label for box in at.expander]
+    rows = findings_of(at)
+    assert [(row["key"], row["sentence"], row["share"]) for row in rows] == [
+        (item.key, say.of(item.text), item.share) for item in amiss
+    ]
+    assert [[example["id"] for example in row["examples"]] for row in rows] == [list(item.images[:3]) for item in amiss]
+    fine = [item for item in findings if item not in amiss]
+    assert all(unescape(say.plain(item.text)) in page_text(at) for item in fine)
+    assert say("audit_fine", count=len(fine)) in [box.label for box in at.expander]
 
 
-def test_a_finding_shows_its_pictures_when_asked(mine: Dataset) -> None:
+def test_a_finding_has_an_address_and_shows_its_pictures(mine: Dataset) -> None:
     leak = next(item for item in audit(mine) if item.key == "overlap_content")
-    at = assert_healthy(open_page("dataset", view="audit", condition="value_2"))
+    at = assert_healthy(open_page("dataset", view="audit"))
     assert galleries(at) == {}
-    at = assert_healthy(at.toggle(key="audit-overlap_content").set_value(True).run())
+    at = assert_healthy(open_page("dataset", view="audit", finding="overlap_content"))
     assert wall(at, "overlap_content") == list(leak.images[:PER_PAGE])
-    labels = mine.index.loc[wall(at, "overlap_content"), "value_2"]
-    captions = [picture["caption"] for picture in galleries(at)["overlap_content"]]
-    assert captions == [grade_name(int(label), "en") for label in labels]
+    assert Say("en").of(leak.text) in page_text(at)
+    at = assert_healthy(widget(at.button, Say("en")("audit_back")).click().run())
+    assert "finding" not in at.query_params
+    assert findings_of(at)
 
 
 def test_an_audit_follows_the_index(mine: Dataset) -> None:
-    title = next(item.title for item in audit(mine) if item.key == "overlap_content").en
-    before = [text for text in texts(assert_healthy(open_page("dataset", view="audit")).markdown) if title in text]
+    assert "overlap_content" in [row["key"] for row in findings_of(open_page("dataset", view="audit"))]
     change_columns(mine, {"part": pd.Series("train", index=range(mine.images), dtype="string")})
-    after = [text for text in texts(assert_healthy(open_page("dataset", view="audit")).markdown) if title in text]
-    assert "red-badge" in before[0]
-    assert "red-badge" not in after[0]
+    assert "overlap_content" not in [row["key"] for row in findings_of(open_page("dataset", view="audit"))]
+
+
+# The facets.
+
+
+def facets_of(at: AppTest) -> dict[str, dict[str, int]]:
+    """Return the counts of each facet by its name, by the description of the bar."""
+    (rail,) = components(at, "facet_rail")
+    return {
+        facet["name"]: {entry["description"]: entry["count"] for entry in facet["entries"]} for facet in rail["facets"]
+    }
+
+
+def test_facets_count_what_the_other_filters_leave(mine: Dataset) -> None:
+    say, rows = Say("en"), mine.index
+    at = assert_healthy(open_page("dataset", part="test", value_2="2"))
+    facets = facets_of(at)
+    test, second = rows["part"] == "test", rows["value_2"] == 2
+    split = say("field_part")
+    assert sum(facets[split].values()) == int(second.sum())
+    name = f"2 {say.of(CONDITIONS[1].text)}"
+    assert list(facets[name].values()) == [int((test & (rows["value_2"] == grade)).sum()) for grade in range(4)]
+    first = list(facets[f"1 {say.of(CONDITIONS[0].text)}"].values())
+    assert sum(first) == int((test & second).sum())
+    assert sum(facets[say("field_sharpness")].values()) == int((test & second).sum())
+
+
+def test_a_column_of_many_values_is_a_facet_while_it_filters(mine: Dataset) -> None:
+    site = str(mine.index["site"].iloc[0])
+    heading = Say("en")("field_site")
+    assert heading not in facets_of(open_page("dataset"))
+    assert any(site in name for name in facets_of(open_page("dataset", site=site))[heading])
+
+
+@pytest.mark.parametrize(
+    "nonsense", [None, "x", [], ["a"], [99], [0], [0, 99], [0, -1], [0, None], {"0": 1}, [[0], [1]]], ids=str
+)
+def test_nonsense_from_the_browser_picks_nothing(nonsense: object) -> None:
+    facet = Facet("part", "Split", (Entry("train", 1, "train"), Entry("test", 2, "test")))
+    assert check_pick(nonsense, [facet]) is None
+
+
+def test_a_range_is_picked_from_both_ends() -> None:
+    facet = Facet("sharpness", "Sharpness", (Entry("", 1, "a"), Entry("", 2, "b")), range=True)
+    assert check_pick([0, 1, 0], [facet]) == Pick(facet, 0, 1)
+    assert check_pick([0], [facet]) == Pick(facet, None, None)

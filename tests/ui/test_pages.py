@@ -1,6 +1,7 @@
 """The pages as a visitor drives them, without a browser: on a tiny real run, on several, and on nothing at all."""
 
 import json
+import math
 import re
 import shutil
 from collections.abc import Iterator
@@ -24,10 +25,12 @@ from support.app_driver import (
     page_text,
     texts,
     unescape,
+    visible_words,
 )
 from support.changed_runs import change_recipe, vouch_again
 
 from scalp_core.architectures import PACKAGES
+from scalp_core.charts.dataset_charts import short_number
 from scalp_core.data.dataset import Dataset, list_datasets, open_dataset
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import Text
@@ -174,35 +177,53 @@ def test_rendered_pictures_are_called_so_and_others_not(several: Folders) -> Non
     promote_everywhere(find_run("clinical"))
     assert texts(open_page("home").warning) == []
     promote_everywhere(find_run("one"))
-    assert synthetic in texts(open_page("home").warning)
+    assert synthetic in texts(open_page("home").markdown)
     image = open_dataset("clinic").index["id"].iloc[0]
     at = assert_healthy(open_page("diagnose", source="example", data="clinic", image=image))
-    assert Say("en")("diagnose_synthetic") in texts(at.warning)
+    assert Say("en")("diagnose_synthetic") in texts(at.markdown)
 
 
 # Home.
 
 
+def home_tiles(at: AppTest) -> list[dict[str, Any]]:
+    components = [node.proto for node in at if node.type == "bidi_component"]
+    (tiles,) = [json.loads(part.json) for part in components if part.component_name.endswith("condition_tiles")]
+    return list(tiles["tiles"])
+
+
 def test_home_says_who_answers(trained: Trained) -> None:
     say = Say("ko")
     at = assert_healthy(open_page("home", "ko"))
-    table = at.dataframe[0].value
-    assert list(table[say("condition")]) == [condition.text("ko") for condition in CONDITIONS]
-    assert set(table[say("run")]) == {f"tiny · {say('pinned_below')}"}
+    tiles = home_tiles(at)
+    assert [tile["name"] for tile in tiles] == [condition.text("ko") for condition in CONDITIONS]
+    assert all(f"tiny · {say('pinned_below')}" in tile["description"] for tile in tiles)
     measured = metrics.report(trained.run.predictions)
-    for condition, valid, test in zip(CONDITIONS, table[say("qwk_valid")], table[say("qwk_test")], strict=True):
+    for condition, tile in zip(CONDITIONS, tiles, strict=True):
         rows = measured[measured["condition"] == condition].set_index("part")["quadratic_weighted_kappa"]
-        assert (valid, test) == pytest.approx((rows["valid"], rows["test"]), nan_ok=True)
-    assert say("synthetic_data") in texts(at.warning)
-    assert say("home_idle") in texts(at.caption)
+        assert tile["score"] == ("" if math.isnan(rows["test"]) else short_number(rows["test"]))
+        index = trained.dataset.index
+        grades = sorted(set(index.loc[index["part"] == "test", condition].dropna()) - {0})
+        assert [int(picture["grade"]) for picture in tile["pictures"]] == grades
+    assert say("synthetic_data") in texts(at.markdown)
+    assert any(say("home_idle") in text for text in texts(at.caption))
+
+
+def test_home_has_few_words(trained: Trained) -> None:
+    at = assert_healthy(open_page("home", "en"))
+    hidden = [Say("en")(key) for key in ("research_only", "synthetic_data", "diagnose_synthetic")]  # behind chips
+    # The tiny run has splits without a single grade above 0, and says so.
+    words = [text for text in visible_words(at.main) if text not in hidden and "QWK –" not in text]
+    assert len(" ".join(words).split()) <= 60, words
 
 
 def test_home_names_a_promoted_run(several: Folders) -> None:
     promote_everywhere(find_run("clinical"))
     champions.promote(Condition("value_2"), find_run("two"))
-    table = assert_healthy(open_page("home")).dataframe[0].value
+    tiles = home_tiles(assert_healthy(open_page("home")))
     below = [f"{name} · promoted, below the floor" for name in ("clinical", "two")]
-    assert list(table["Run"]) == [below[0], below[1], *[below[0]] * 4]
+    names = [below[0], below[1], *[below[0]] * 4]
+    assert all(name in tile["description"] for name, tile in zip(names, tiles, strict=True))
 
 
 def test_home_and_runs_say_why_no_run_answers(several: Folders) -> None:
@@ -240,8 +261,7 @@ def test_undefined_kappa_is_dash_with_reason(several: Folders) -> None:
     vouch_again(find_run("one"))
     promote_everywhere(find_run("one"))
     at = assert_healthy(open_page("home", "en"))
-    row = at.dataframe[0].value.set_index("Condition").loc[Condition("value_2").text.en]
-    assert row[[Say("en")("qwk_valid"), Say("en")("qwk_test")]].isna().all()
+    assert home_tiles(at)[1]["score"] == ""
     reason = f"{Condition('value_2').text.en}: all labels are grade 3"
     assert len([text for text in texts(at.caption) if reason in text]) == 2
     at = assert_healthy(open_page("compare", data="tiny", condition="value_2", view="best", runs="one"))
@@ -368,7 +388,7 @@ def test_one_damaged_run_leaves_others_in_table(several: Folders) -> None:
     at = open_page("runs", run="one")
     assert not at.exception
     assert all("history.jsonl of run “two”" in text for text in texts(at.error))
-    states = at.main.dataframe[0].value.set_index("run")["state"]
+    states = list_of_runs(at).value.set_index("run")["state"]
     assert states["two"] == "damaged"
     assert states["one"] == "finished"
     opened = open_page("runs", run="two")
@@ -376,18 +396,26 @@ def test_one_damaged_run_leaves_others_in_table(several: Folders) -> None:
 
 
 def actions(at: AppTest) -> list[str]:
-    """Return the actions of the buttons in the page's main part; each key ends with the run it is for."""
-    return [button.key.partition("-")[0] for button in at.main.button]
+    """Return the actions of the buttons beside the opened run; each key ends with the run it is for."""
+    offered = [button.key.partition("-")[0] for button in at.main.button]
+    return [action for action in offered if action not in ("rename", "delete")]
+
+
+def list_of_runs(at: AppTest) -> Any:
+    """Return the element with the list of all runs."""
+    (element,) = [frame for frame in at.main.dataframe if "run" in frame.value]
+    return element
 
 
 def test_a_run_in_depth(trained: Trained) -> None:
     say = Say("ko")
     at = assert_healthy(open_page("runs", "ko"))
-    table = at.dataframe[0].value
-    assert heads_of(at.dataframe[0])["epochs_done"] == say("epochs_done")
+    table = list_of_runs(at).value
+    assert heads_of(list_of_runs(at))["epochs"] == say("epochs_done")
     assert list(table["run"]) == ["tiny"]
     assert list(table["state"]) == [State.FINISHED.text("ko")]
-    assert table[["epochs_done", "epochs"]].to_numpy().tolist() == [[2, 2]]
+    assert list(table["epochs"]) == ["2 / 2"]
+    assert list(table["curve"].iloc[0]) == trained.run.history["valid_qwk"].tolist()
     assert table["mean_valid_qwk"].tolist() == [trained.run.history["valid_qwk"].max()]
     document = json.loads(at.json[0].value)
     assert document["architecture"] == "test_efficientnet"
@@ -406,7 +434,7 @@ def test_run_without_export_says_why_and_exports_again(several: Folders) -> None
     run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
     run.write_export_failure(Text("Too *different*.", "너무 *달라요*."))
     at = assert_healthy(open_page("runs", "ko", run="two"))
-    states = at.main.dataframe[0].value.set_index("run")["state"]
+    states = list_of_runs(at).value.set_index("run")["state"]
     assert (states["one"], states["two"]) == (State.FINISHED.text("ko"), say("runs_not_exported"))
     assert any("너무 *달라요*." in text for text in texts(at.main.warning))
     at = assert_healthy(at.button(key="export-two").click().run(timeout=300))
@@ -499,10 +527,10 @@ WORDED = {
 
 def fill(at: AppTest, architecture: str) -> AppTest:
     """Choose CHOSEN in the sidebar, this architecture, and random weights."""
+    at.sidebar.radio(key="retrain_way").set_value("scratch").run()
     for key, number in CHOSEN.items():
         at.sidebar.number_input(key=key).set_value(number)
     at.sidebar.text_input(key="retrain_other").set_value(architecture)
-    at.sidebar.selectbox(key="retrain_weights").set_value("none")
     return at
 
 
@@ -515,9 +543,6 @@ def test_form_creates_the_entered_recipe_and_trains(tiny: Dataset, folders: Fold
     at.sidebar.multiselect(key="retrain_conditions").set_value([Condition("value_5"), Condition("value_2")])
     for name, choice in WORDED.items():
         at.sidebar.selectbox(key=f"retrain_{name}").set_value(choice)
-    # Another size of pictures was chosen after the weights, which propose one.
-    at = assert_healthy(at.run())
-    at.sidebar.number_input(key="retrain_image_size").set_value(64)
     at = assert_healthy(submit(at))
     (run,) = list_runs()
     assert run.recipe == Recipe(
@@ -627,7 +652,8 @@ def test_both_data_sets_can_be_chosen(several: Folders) -> None:
 
 
 def test_packaged_weights_offer_only_their_architectures(tiny: Dataset) -> None:
-    at = assert_healthy(open_page("home").sidebar.selectbox(key="retrain_weights").set_value("packaged").run())
+    at = open_page("home").sidebar.radio(key="retrain_way").set_value("fine_tune").run()
+    at = assert_healthy(at.sidebar.selectbox(key="retrain_weights-fine_tune").set_value("packaged").run())
     assert at.sidebar.selectbox(key="retrain_architecture-packaged").options == list(PACKAGES)
 
 
@@ -641,23 +667,29 @@ def test_two_clicks_in_two_tabs_make_one_run(tiny: Dataset, waiting_run: Run) ->
 
 
 def test_run_to_start_from_decides_architecture_and_size(several: Folders) -> None:
-    at = open_page("home")
-    at = assert_healthy(at.sidebar.selectbox(key="retrain_weights").set_value("run:two").run())
-    assert at.sidebar.number_input(key="retrain_image_size").value == 64
-    selected = at.sidebar.selectbox(key="retrain_architecture-two")
-    assert (selected.value, selected.disabled) == ("test_vit", True)
-    assert "retrain_other" not in {widget.key for widget in at.sidebar.text_input}
-    at = assert_healthy(at.sidebar.selectbox(key="retrain_weights").set_value("pretrained").run())
+    promote_everywhere(find_run("one"))
+    at = assert_healthy(open_page("home", data="tiny"))
+    assert at.sidebar.radio(key="retrain_way").value == "head"
+    weights = at.sidebar.selectbox(key="retrain_weights-head")
+    assert weights.value == "run:one"  # what answers
+    at = assert_healthy(weights.set_value("pretrained").run())
     assert at.sidebar.number_input(key="retrain_image_size").value == Recipe().image_size
-    at.sidebar.selectbox(key="retrain_weights").set_value("run:one").run()
+    assert at.sidebar.selectbox(key="retrain_architecture").value == Recipe().architecture
+    at = assert_healthy(at.sidebar.selectbox(key="retrain_weights-head").set_value("run:two").run())
+    assert at.sidebar.number_input(key="retrain_image_size").value == 64
+    assert "retrain_architecture" not in {widget.key for widget in at.sidebar.selectbox}
+    assert at.sidebar.text_input(key="retrain_other").disabled
+    for key in ("retrain_layer_decay", "retrain_frozen_epochs"):
+        assert at.sidebar.number_input(key=key).disabled  # without effect on the last layer
     at.sidebar.number_input(key="retrain_epochs").set_value(1)
-    at.sidebar.selectbox(key="retrain_learns").set_value("head")
+    at.sidebar.text_input(key="retrain_name").set_value("my-try")
     with FileLock(several.artifacts / ".runner.lock"):
         at = assert_healthy(submit(at))
-        recipe = list_runs()[-1].recipe
-        list_runs()[-1].cancel()
-    assert recipe == Recipe(
-        architecture="test_efficientnet", data="clinic", epochs=1, image_size=64, weights="run:one", learns="head"
+        run = list_runs()[-1]
+        run.cancel()
+    assert run.id == "my-try"
+    assert run.recipe == Recipe(
+        architecture="test_vit", data="tiny", epochs=1, image_size=64, weights="run:two", learns="head"
     )
 
 
@@ -681,14 +713,13 @@ def test_what_will_be_drawn_is_shown_before(trained: Trained) -> None:
 
 
 def test_duration_is_shown_once_measured(tiny: Dataset, folders: Folders) -> None:
-    say = Say("en")
     at = assert_healthy(fill(open_page("home"), "test_efficientnet").run())
-    assert say("estimate_unknown") in texts(at.sidebar.caption)
+    assert "retrain_measure" in {button.key for button in at.sidebar.button}
     measure(Recipe(**TINY | {"batch_size": 8}, precision="full"))
     at.sidebar.selectbox(key="retrain_precision").set_value("full")
     at.sidebar.number_input(key="retrain_image_size").set_value(64)
     at = assert_healthy(at.run())
-    assert say("estimate_unknown") not in texts(at.sidebar.caption)
+    assert "retrain_measure" not in {button.key for button in at.sidebar.button}
     assert any(text.endswith("on this machine") for text in texts(at.sidebar.caption))
 
 
@@ -712,6 +743,66 @@ def test_a_training_is_followed_live(waiting_run: Run) -> None:
             assert " · ".join(entries) in texts(place.caption)
 
 
+def test_finished_retraining_is_announced_with_kappa_before_and_after(several: Folders) -> None:
+    say, parent, run = Say("en"), find_run("one"), find_run("two")
+    change_recipe(run, {"weights": "run:one"})
+    (run.folder / "log.txt").write_text("done\n")
+    for name in ("stranger", "clinical"):
+        shutil.rmtree(several.artifacts / name)
+    (several.artifacts / "two").rename(several.artifacts / "zwei")  # the newest of equal age
+    run = find_run("zwei")
+    means = [
+        np.mean([election.score(each, condition, "valid") for condition in CONDITIONS if defined(parent, condition)])
+        for each in (parent, run)
+    ]
+    at = assert_healthy(open_page("home"))
+    words = say(
+        "retrain_before_after",
+        before=f"{means[0]:.3f}",
+        after=f"{means[1]:.3f}",
+        difference=f"{means[1] - means[0]:+.3f}".replace("-", "−"),
+    )
+    assert unescape(words) in texts(at.sidebar.markdown)
+    table = list_of_runs(assert_healthy(open_page("runs"))).value.set_index("run")
+    assert table["parent_difference"]["zwei"] == pytest.approx(means[1] - means[0])
+    assert pd.isna(table["parent_difference"]["one"])
+    at = assert_healthy(at.sidebar.button(key="retrain_result_close").click().run())
+    assert unescape(words) not in texts(at.sidebar.markdown)
+
+
+def defined(run: Run, condition: Condition) -> bool:
+    return election.score(run, condition, "valid") is not None
+
+
+def test_run_is_renamed_and_deleted_after_question(several: Folders) -> None:
+    say = Say("ko")
+    promote_everywhere(find_run("two"))
+    at = assert_healthy(open_page("runs", "ko", run="two"))
+    at.text_input(key="name-two").set_value("Not allowed!")
+    assert "Not allowed" in "".join(texts(at.button(key="rename-two").click().run().error))
+    at.text_input(key="name-two").set_value("zwei")
+    at = assert_healthy(at.button(key="rename-two").click().run())
+    assert say("manage_renamed", before="two", after="zwei") in texts(at.toast)
+    assert at.query_params["run"] == ["zwei"] or at.query_params["run"] == "zwei"
+    assert champions.champions()[Condition("value_2")].run.id == "zwei"
+    at = assert_healthy(at.button(key="delete-zwei").click().run())
+    assert (several.artifacts / "zwei").is_dir()
+    (question,) = [text for text in texts(at.main.warning) if "zwei" in text]
+    assert "MB" in question
+    assert Condition("value_2").text("ko") in question
+    at = assert_healthy(at.button(key="delete-keep-zwei").click().run())
+    assert "delete-now" not in {key.rpartition("-")[0] for key in keys(at)}
+    at = assert_healthy(at.button(key="delete-zwei").click().run())
+    at = assert_healthy(at.button(key="delete-now-zwei").click().run())
+    assert not (several.artifacts / "zwei").exists()
+    assert any("zwei" in text for text in texts(at.toast))
+    assert "zwei" not in list(list_of_runs(at).value["run"])
+
+
+def keys(at: AppTest) -> list[str]:
+    return [button.key for button in at.main.button]
+
+
 # Who answers, how grades are decided, and which measure did what.
 
 
@@ -720,6 +811,7 @@ def test_a_run_is_promoted_and_taken_back(several: Folders) -> None:
     promote_everywhere(find_run("clinical"))
     at = assert_healthy(open_page("runs", "ko", run="one"))
     assert any("clinical" in text and "one" in text for text in texts(at.markdown))  # other pictures: no verdict
+    assert say("verdict_none") in texts(at.caption)
     shutil.rmtree(several.artifacts / "clinical")
     shutil.rmtree(several.artifacts / "stranger")
     promote_everywhere(find_run("one"))
@@ -854,12 +946,15 @@ VIEWS = [
 ]
 
 
-CLOSED = ("expander", "expandable", "status")
+CLOSED = ("expander", "expandable", "status", "popover")
 
 
 def prose(block: Any) -> Iterator[str]:
     """Sentences, headings and labels of widgets in this part of a page; not options, tables, or what is closed."""
+    of_tabs = [child for child in block.children.values() if child.type == "tab"]
     for element in block.children.values():
+        if element in of_tabs[1:]:
+            continue
         label = getattr(element, "label", "")
         if isinstance(label, str) and element.type not in CLOSED:
             yield label

@@ -25,18 +25,19 @@ from ui.shell import PAGES
 from ui.words import WORDS, Say
 
 SOURCES = [ROOT / "Home.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "ui").rglob("*.py"))]
-PHASES = ("preparing", "training", "grading", "queued", "starting")
+PHASES = ("preparing", "computing", "training", "grading", "exporting", "queued", "starting")
 
 # What an f-string's hole may be filled with.
 FAMILIES = {
     "page_{}": PAGES,
     "title_{}": PAGES,
-    "home_start_{}": ("dataset", "compare", "diagnose", "runs"),
+    "chip_{}": ("research", "synthetic", "tempered"),
     "part_{}": PARTS,
     "phase_{}": PHASES,
     "source_{}": ("upload", "folder", "camera", "example", "capture"),
     "{}_pick": ("example", "capture"),
     "gate_{}": ("too_small", "blurred", "over_exposed", "too_dark", "not_a_scalp", "unusual"),
+    "finding_{}": tuple(condition.value for condition in CONDITIONS),
     "field_{}": ("id", *NAMED, *MEASURED, "look_alikes"),
     "confuser_{}": tuple(CONFUSERS),
     "official_{}": (*PARTS, "both"),
@@ -63,6 +64,8 @@ FAMILIES = {
     "matrices_only_{}": tuple(DISAGREEMENTS),
     "matrices_of_{}": tuple(DISAGREEMENTS),
     "rule_{}": RULES,
+    "retrain_way_{}": ("head", "fine_tune", "scratch"),
+    **dict.fromkeys(("map_{}", "map_note_{}"), ("tsne", "ranks")),
     "evidence_{}": ("local", "whole", "within"),
     **{f"evidence_{{}}_{part}": ("local", "whole", "within") for part in ("note", "for", "against")},
 }
@@ -70,7 +73,7 @@ FAMILIES = {
 
 def test_one_thing_is_said_in_the_singular() -> None:
     words = Say("en")("dataset_size", images=1, captures=1, sites=21)
-    assert words == "1 picture, 1 capture, 21 sites."
+    assert words == "1 picture · 1 capture · 21 sites"
     assert singular("1 known sites, 0.1 files, 1,001 runs, 11 models, 1 of 2 pictures") == (
         "1 known site, 0.1 files, 1,001 runs, 11 models, 1 of 2 pictures"
     )

@@ -54,6 +54,11 @@ def show_confusion_matrices(selection: ModelSelection, say: Say) -> None:
         show_pictures(selection, graded, say)
 
 
+def matrices_of(selection: ModelSelection, say: Say) -> list[Matrix]:
+    """Return the matrices of all models, the best first."""
+    return [_matrix(selection, model, model in selection.grading_models, say) for model in _ordered_models(selection)]
+
+
 def _open_cell(cell: MatrixCell) -> None:
     open_pictures({"cell": str(cell)})
 

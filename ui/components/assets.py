@@ -7,4 +7,9 @@ _FOLDER = Path(__file__).parent
 
 def asset(name: str) -> str:
     """Return the content of the file `name` of this folder."""
-    return (_FOLDER / name).read_text(encoding="utf-8")
+    return asset_path(name).read_text(encoding="utf-8")
+
+
+def asset_path(name: str) -> Path:
+    """Return the path of the file `name` of this folder."""
+    return _FOLDER / name

@@ -1,3 +1,11 @@
+function markOf(mark) {
+  const box = element("span", "mark", mark.text)
+  box.style.background = mark.color
+  box.style.color = mark.ink
+  box.title = mark.description
+  return box
+}
+
 function buttonOf(picture) {
   const caption = element("span", "caption", picture.caption)
   if (picture.badge) {
@@ -5,9 +13,11 @@ function buttonOf(picture) {
     badge.style.background = picture.badge
     caption.prepend(badge)
   }
-  const button = element("button", "", thumbnail(picture.source), caption)
+  const marks = element("span", "marks", ...picture.marks.map(markOf))
+  const button = element("button", "", thumbnail(picture.source), picture.marks.length ? marks : caption)
   button.type = "button"
-  button.setAttribute("aria-label", picture.id + " " + picture.caption)
+  const words = picture.marks.length ? picture.marks.map((mark) => mark.description).join(", ") : picture.caption
+  button.setAttribute("aria-label", picture.id + " " + words)
   button.title = picture.id
   return button
 }

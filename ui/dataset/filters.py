@@ -7,33 +7,56 @@ import streamlit as st
 
 from scalp_core.data.dataset import LABEL_COLUMNS, Dataset
 from scalp_core.data.filters import Filters, choices, filterable, measured
+from ui.choices import address_moved, write_address
+from ui.dataset.facets import show_facets
 from ui.dataset.fields import field_label, value_name
 from ui.words import Say
 
 _MOST_CHOICES = 1000  # values of a column; captures and file sizes, which have more, are for links and sorting
 _RANGES = ("sharpness", "lightness", "clipped")
+_RENEWED = "filters-renewed"
 
 
 def choose_filters(dataset: Dataset, say: Say) -> Filters:
-    """Offer the filters, folded up, and return them."""
+    """Offer the filters as histograms, and all of them on demand, and return them."""
     current = Filters.from_address(st.query_params, dataset)
-    count = len(current.selected) + len(current.ranges) + current.alike + bool(current.text)
-    title = say("filters_active", count=count) if count else say("filters")
-    # Clearing replaces every widget: emptied ones would keep their values.
-    version = f"{dataset.name}-{say.language}-{st.session_state.get('filters_cleared', 0)}"
-    with st.expander(title, icon=":material/filter_alt:", key=f"filters-{version}"):
-        filters = _show_panel(dataset, current, version, say)
-        if count:
-            st.button(say("filters_clear"), icon=":material/filter_alt_off:", on_click=_clear, args=(current,))
+    if address_moved(*_keys(dataset)):
+        _renew_widgets()
+    version = f"{dataset.name}-{say.language}-{st.session_state.get(_RENEWED, 0)}"
+    with st.container(horizontal=True, gap="small"):
+        with st.popover(
+            say("filters_all"), icon=":material/filter_alt:", key=f"filters-{dataset.name}", width="content"
+        ):
+            filters = _show_panel(dataset, current, version, say)
+        if filters != Filters():
+            st.button(
+                say("filters_clear"),
+                icon=":material/filter_alt_off:",
+                type="tertiary",
+                on_click=_clear,
+                args=(tuple(filters.to_address()),),
+            )
     _write_filters(dataset, filters)
-    if filters != current:
-        st.rerun()  # the title above counts the filters before this change
+    picked = show_facets(dataset, filters, say)
+    if picked is not None and picked != filters:
+        _write_filters(dataset, picked)
+        _renew_widgets()
+        st.rerun()
     return filters
+
+
+def _renew_widgets() -> None:
+    """Make the widgets of the panel anew, from the address: those of before would keep their values."""
+    st.session_state[_RENEWED] = st.session_state.get(_RENEWED, 0) + 1
+
+
+def _keys(dataset: Dataset) -> list[str]:
+    return [*filterable(dataset), *measured(dataset), "alike", "text"]
 
 
 def _show_panel(dataset: Dataset, current: Filters, version: str, say: Say) -> Filters:
     st.caption(say("filters_note"))
-    columns = st.columns(3)
+    columns = st.columns(2)
     values_by_column = {}
     for number, name in enumerate(filterable(dataset)):
         values = choices(dataset, name)
@@ -91,16 +114,9 @@ def _step(highest: float) -> float:
 
 def _write_filters(dataset: Dataset, filters: Filters) -> None:
     """Write the filters into the address and keep everything else in it."""
-    address = filters.to_address()
-    for key in (*filterable(dataset), *measured(dataset), "alike", "text"):
-        if key in address:
-            if st.query_params.get(key) != address[key]:
-                st.query_params[key] = address[key]
-        elif key in st.query_params:
-            del st.query_params[key]
+    write_address(dict.fromkeys(_keys(dataset)) | filters.to_address())
 
 
-def _clear(current: Filters) -> None:
-    for key in current.to_address():
-        st.query_params.pop(key, None)
-    st.session_state["filters_cleared"] = st.session_state.get("filters_cleared", 0) + 1
+def _clear(keys: tuple[str, ...]) -> None:
+    write_address(dict.fromkeys(keys))
+    _renew_widgets()

@@ -11,10 +11,10 @@ from scalp_core import images
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.data.dataset import Dataset
 from scalp_core.data.filters import Filters, Rows, grades, labels_of, measured, neighbours, sort, sortable
-from scalp_core.labels import META, Condition
+from scalp_core.labels import CONDITIONS, GRADES, META, Condition, Severity
 from scalp_core.synthetic.label_noise import truth_of
-from ui.choices import choose_from_list, choose_page, link_params
-from ui.components.thumbnail_grid import show_thumbnail_grid
+from ui.choices import choose_from_list, choose_page, close_over_page, link_params, open_over_page, over_page
+from ui.components.thumbnail_grid import Mark, show_thumbnail_grid
 from ui.dataset.fields import field_name, value_name
 from ui.feedback import errors
 from ui.markdown import literal_cells
@@ -25,26 +25,41 @@ _FACTS = ("region", "part", "site", "device", "capture", "official")
 _MEASURES = ("sharpness", "lightness", "clipped", "cast_red", "cast_yellow")
 
 
-def show_pictures(dataset: Dataset, rows: Rows, filters: Filters, condition: Condition, say: Say) -> None:
-    """Show a page of thumbnails in the chosen order; a click opens a picture."""
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    with left:
-        names = {name: field_name(name, say) for name in sortable(dataset) if name != "capture"}
-        column = choose_from_list(say("sort_by"), names, "sort", say.language)
-    with right:
-        orders = {"up": say("sort_up"), "down": say("sort_down")}
-        order = choose_from_list(say("sort_order"), orders, "order", say.language)
-    ordered = sort(dataset, rows, column, descending=order == "down")
+def choose_order(dataset: Dataset, say: Say) -> tuple[str, bool]:
+    """Offer the columns and directions of sorting; return the column, and whether it descends."""
+    names = {name: field_name(name, say) for name in sortable(dataset) if name != "capture"}
+    column = choose_from_list(say("sort_by"), names, "sort", say.language)
+    orders = {"up": say("sort_up"), "down": say("sort_down")}
+    return column, choose_from_list(say("sort_order"), orders, "order", say.language) == "down"
+
+
+def show_pictures(dataset: Dataset, rows: Rows, filters: Filters, order: tuple[str, bool], say: Say) -> None:
+    """Show a page of thumbnails in this order; a click opens a picture."""
+    ordered = sort(dataset, rows, *order)
     pages = math.ceil(len(ordered) / PER_PAGE)
-    page = choose_page(pages, f"{dataset.name}-{hash(filters)}-{column}-{order}")
-    show_thumbnails(dataset, ordered[(page - 1) * PER_PAGE : page * PER_PAGE], condition, "wall", say)
+    place = st.container()  # the page number belongs below the pictures, and is needed before them
+    page = choose_page(pages, f"{dataset.name}-{hash(filters)}-{order}") if pages > 1 else 1
+    with place:
+        show_thumbnails(dataset, ordered[(page - 1) * PER_PAGE : page * PER_PAGE], "wall", say)
 
 
-def show_thumbnails(dataset: Dataset, rows: Rows, condition: Condition, key: str, say: Say) -> None:
-    """Show pictures with their grade in one condition; a click writes the picture into the address."""
-    labels = [None if grade < 0 else int(grade) for grade in grades(dataset, condition)[rows]]
-    captions = [say("unlabelled") if grade is None else grade_name(grade, say.language) for grade in labels]
-    _open(show_thumbnail_grid(dataset, _ids(dataset, rows), captions, key, st.query_params.get("image"), labels))
+def show_thumbnails(dataset: Dataset, rows: Rows, key: str, say: Say) -> None:
+    """Show pictures with their grades in all conditions; a click writes the picture into the address."""
+    marks = marks_of(dataset, rows, say)
+    captions = [""] * len(rows)
+    _open(show_thumbnail_grid(dataset, _ids(dataset, rows), captions, key, st.query_params.get("image"), marks=marks))
+
+
+def marks_of(dataset: Dataset, rows: Rows, say: Say) -> list[list[Mark]]:
+    """Return the grades of pictures in all conditions, a list each."""
+    columns = [_condition_marks(grades(dataset, condition)[rows].tolist(), condition, say) for condition in CONDITIONS]
+    return [list(marks) for marks in zip(*columns, strict=True)]
+
+
+def _condition_marks(labels: list[int], condition: Condition, say: Say) -> list[Mark]:
+    names = {grade: f"{say.of(condition.text)}: {grade_name(grade, say.language)}" for grade in GRADES}
+    unlabelled = f"{say.of(condition.text)}: {say.text('unlabelled')}"
+    return [Mark(None, unlabelled) if grade < 0 else Mark(grade, names[Severity(grade)]) for grade in labels]
 
 
 def _ids(dataset: Dataset, rows: Rows) -> list[str]:
@@ -53,7 +68,7 @@ def _ids(dataset: Dataset, rows: Rows) -> list[str]:
 
 def _open(image_id: str | None) -> None:
     if image_id:
-        st.query_params["image"] = image_id
+        open_over_page("image", image_id)
         st.rerun()  # the gallery above still marks the picture that was open before
 
 
@@ -68,7 +83,7 @@ def show_over_page(show: Callable[[str], None], say: Say) -> None:
     Args:
         show: shows the picture of an id.
     """
-    image_id = st.query_params.get("image")
+    image_id = over_page("image")
     if image_id is None:
         return
 
@@ -81,7 +96,7 @@ def show_over_page(show: Callable[[str], None], say: Say) -> None:
 
 
 def _close() -> None:
-    st.query_params.pop("image", None)
+    close_over_page("image")
 
 
 def _show_details(dataset: Dataset, image_id: str, say: Say) -> None:

@@ -1,5 +1,7 @@
 """Counts of labels: by grade and split, of two conditions together, and by region, device or any other field."""
 
+from typing import Literal, cast
+
 import pandas as pd
 import streamlit as st
 
@@ -12,17 +14,30 @@ from scalp_core.charts.dataset_charts import (
 )
 from scalp_core.data.dataset import PARTS, Dataset
 from scalp_core.data.filters import ALL_PARTS, Rows, by_field, cooccurrence, counts, filterable, spearman
-from scalp_core.labels import Condition
-from ui.choices import choose, choose_from_list
+from scalp_core.labels import CONDITIONS, Condition
+from ui.choices import choose_from_list
 from ui.dataset.fields import field_name, value_name
 from ui.words import Say
 
-_MEASURES = ("images", "captures", "sites")
+Measure = Literal["images", "captures", "sites"]
+_MEASURES: tuple[Measure, ...] = ("images", "captures", "sites")
 
 
-def show_labels(dataset: Dataset, rows: Rows, condition: Condition, say: Say) -> None:
+def choose_condition(say: Say) -> Condition:
+    """Offer the conditions as a list and return that of `?condition=`."""
+    options = {condition.value: say.of(condition.text) for condition in CONDITIONS}
+    return Condition(choose_from_list(say("condition"), options, "condition", say.language))
+
+
+def choose_measure(say: Say) -> Measure:
+    """Offer what is counted and return it."""
+    measures = {measure: say.text(f"count_{measure}") for measure in _MEASURES}
+    return cast(Measure, choose_from_list(say("count_what"), measures, "count", say.language))
+
+
+def show_labels(dataset: Dataset, rows: Rows, condition: Condition, measure: Measure, say: Say) -> None:
     """Show the counts and correlations of the filtered rows."""
-    _show_counts(dataset, rows, say)
+    _show_counts(dataset, rows, measure, say)
     left, right = st.columns(2)
     with left:
         st.subheader(say("spearman"), help=say("spearman_note"))
@@ -33,10 +48,8 @@ def show_labels(dataset: Dataset, rows: Rows, condition: Condition, say: Say) ->
     _show_by_field(dataset, rows, condition, say)
 
 
-def _show_counts(dataset: Dataset, rows: Rows, say: Say) -> None:
+def _show_counts(dataset: Dataset, rows: Rows, measure: Measure, say: Say) -> None:
     st.subheader(say("dataset_counts"))
-    measures = {measure: say(f"count_{measure}") for measure in _MEASURES}
-    measure = choose(say("count_what"), measures, "count", "images", say.language)
     table = counts(dataset, rows)
     st.altair_chart(counts_chart(table, say.language, measure), alt=say("dataset_counts"))
     with st.expander(say("dataset_table")):

@@ -24,9 +24,9 @@ def progress_words(state: State, progress: Progress | None, say: Say) -> Markdow
     """Return `epoch 3 of 20 · about 4 min 10 s left`."""
     if state.waiting:  # a resumed run may still have the progress from before its interruption
         return say("phase_queued")
-    if progress is None:
+    if progress is None or (progress.phase == "preparing" and not progress.done):
         return say("phase_starting")
-    words = say(f"phase_{progress.phase}", epoch=progress.epoch, epochs=progress.epochs)
+    words = say(f"phase_{progress.phase}", epoch=progress.epoch, epochs=progress.epochs, share=f"{progress.done:.0%}")
     if progress.seconds_left is None:
         return words
     return Markdown(f"{words} · {time_left_words(progress.seconds_left, say)}")

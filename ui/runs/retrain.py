@@ -1,11 +1,13 @@
-"""Retraining from the sidebar of every page: the settings, what to expect of them, and the run in progress."""
+"""Retraining from the sidebar of every page: three starts, what to expect of them, and the run in progress."""
+
+from collections import Counter
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from scalp_core.access import access
-from scalp_core.architectures import ARCHITECTURES, NAMED_WEIGHTS, PACKAGES
+from scalp_core.architectures import ARCHITECTURES, PACKAGES, packaged_file
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.data.dataset import list_datasets, open_dataset
 from scalp_core.errors import ScalpError
@@ -13,36 +15,42 @@ from scalp_core.labels import CONDITIONS, GRADES, Condition
 from scalp_core.learning.balancing import before_and_after
 from scalp_core.runs import worker
 from scalp_core.runs.ancestry import overlap_before
+from scalp_core.runs.champions import champions
 from scalp_core.runs.duration import estimate, measure
 from scalp_core.runs.queue import active_runs, create_run
 from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.runs.run import Run
-from scalp_core.runs.store import find_run, finished_runs, list_runs
+from scalp_core.runs.store import finished_runs
 from scalp_core.runs.training_labels import left_out_text, unlabelled_text, without_unlabelled
 from ui.access import ask_for_token, change_button
 from ui.demonstration import is_drawing
 from ui.feedback import errors, show_pending_toast, toast_after_rerun
-from ui.markdown import Markdown, code, literal, literal_cells
-from ui.runs.progress import POLL_SECONDS, epoch_words, show_progress
+from ui.markdown import literal_cells
 from ui.runs.recipe_settings import SETTING_HELP, SETTING_LIMITS, choice_name, start_name
+from ui.runs.training_status import announce_finished, show_status
 from ui.words import Say
 
 _DEFAULT = Recipe()
+_HEAD, _FINE_TUNE, _SCRATCH = _STARTS = ("head", "fine_tune", "scratch")
+# Settings of the whole network, without effect where its features are computed once.
+_OF_BACKBONE = frozenset({"frozen_epochs", "layer_decay", "augmentation", "mask_weight"})
+_EMPTY = frozenset[str]()
 
 
 def show_retraining(say: Say) -> None:
-    """Show the settings and, below them, the run in progress."""
+    """Show the run in progress or the latest result and, below it, the settings."""
     st.subheader(say("retrain"), divider="grey")
+    announce_finished(say)
     show_pending_toast()
     ask_for_token(say)
     names = [dataset.name for dataset in list_datasets()]
     if not names:
         st.caption(say("retrain_waits") if is_drawing() else say("no_dataset"))
         return
-    _show_form(say, names)
     if not access().read_only:
         worker.ensure()  # resumes the queue of a killed runner with the next page that is opened
-    _show_status(say)
+    show_status(say)
+    _show_form(say, names)
 
 
 # ---- the settings ----
@@ -51,27 +59,37 @@ def show_retraining(say: Say) -> None:
 # A fragment: a changed setting runs this panel again and leaves the page alone.
 @st.fragment
 def _show_form(say: Say, names: list[str]) -> None:
-    with errors(say):
+    with errors(say), st.container(gap="xsmall", key="retrain-form"):
         recipe = _choose_recipe(say, names)
-        if recipe.weights.startswith("run:"):
-            _show_overlap(recipe, say)
-        _show_unlabelled(recipe, say)
-        _show_sampling(recipe, say)
-        _show_duration(recipe, say)
-        if change_button(
-            say("retrain_start"),
-            say,
-            key="retrain_start",
-            icon=":material/play_arrow:",
-            width="stretch",
-            type="primary",
-        ):
-            _start(recipe, say)
+        name = st.text_input(
+            say("retrain_name"),
+            key="retrain_name",
+            max_chars=64,
+            placeholder=say("retrain_name_automatic"),
+            help=say("retrain_name_help"),
+        ).strip()
+        expected = st.container(gap="xsmall")
+        with st.expander(say("retrain_advanced")):
+            recipe = without_unlabelled(_choose_details(recipe, say))
+        with expected, errors(say):
+            _show_unlabelled(recipe, say)
+            _show_duration(recipe, say)
+            if change_button(
+                say("retrain_start"),
+                say,
+                key="retrain_start",
+                icon=":material/play_arrow:",
+                width="stretch",
+                type="primary",
+            ):
+                _start(recipe, name, say)
+            if recipe.weights.startswith("run:"):
+                _show_overlap(recipe, say)
 
 
-def _start(recipe: Recipe, say: Say) -> None:
+def _start(recipe: Recipe, name: str, say: Say) -> None:
     active_before = {run.id for run in active_runs()}
-    run = create_run(recipe)
+    run = create_run(recipe, name or None)
     worker.ensure()
     if run.id in active_before:
         toast_after_rerun(say("retrain_already", run=run.id))
@@ -81,46 +99,96 @@ def _start(recipe: Recipe, say: Say) -> None:
 
 
 def _choose_recipe(say: Say, names: list[str]) -> Recipe:
-    weights, source = _choose_start(say)
-    architecture = _choose_architecture(say, weights, source)
+    """Offer what every training needs: its start, its network, its data and conditions."""
     _follow_page(names)
+    runs = {f"run:{run.id}": run for run in finished_runs()[::-1]}
+    start = st.radio(
+        say("retrain_way"),
+        _STARTS,
+        index=0 if runs else _STARTS.index(_SCRATCH),
+        format_func=lambda start: say(f"retrain_way_{start}"),
+        key="retrain_way",
+        label_visibility="collapsed",
+    )
+    weights = "none" if start == _SCRATCH else _choose_weights(start, runs, say)
+    source = runs.get(weights)
+    _take_image_size(weights, source)
+    architecture = source.recipe.architecture if source else _choose_architecture(weights, say)
     data = st.selectbox(say("data_set"), names, key="retrain_data", help=say.plain(SETTING_HELP["data"]))
-    epochs = _number("epochs", say)
-    conditions = _choose_conditions(say)
-    learns, loss, sampling = _choice("learns", say), _choice("loss", say), _choice("sampling", say)
-    with st.expander(say("retrain_advanced")):
-        file, other = _typed("retrain_file", say("retrain_file_help"), say), ""
-        if source is None:
-            other = _typed("retrain_other", say.plain(SETTING_HELP["architecture"]), say)
-        recipe = Recipe(
-            architecture=other or architecture,
-            data=data,
-            conditions=conditions,
-            epochs=epochs,
-            weights=file or weights,
-            learns=learns,
-            loss=loss,
-            sampling=sampling,
-            grade_weights=_choice("grade_weights", say),
-            condition_weights=_choose_condition_weights(conditions, say),
-            colours=_choice("colours", say),
-            frozen_epochs=_number("frozen_epochs", say),
-            layer_decay=_number("layer_decay", say),
-            ema=_number("ema", say),
-            mask_weight=_number("mask_weight", say),
-            mixup=_number("mixup", say),
-            patience=_number("patience", say),
-            recall_floor=_number("recall_floor", say),
-            image_size=_number("image_size", say, step=32),
-            batch_size=_number("batch_size", say),
-            lr=_number("lr", say),
-            weight_decay=_number("weight_decay", say),
-            warmup_epochs=_number("warmup_epochs", say),
-            augmentation=_choice("augmentation", say),
-            precision=_choice("precision", say),
-            seed=_number("seed", say),
-        )
-    return without_unlabelled(recipe)
+    return Recipe(
+        architecture=architecture,
+        data=data,
+        conditions=_choose_conditions(say),
+        weights=weights,
+        learns="head" if start == _HEAD else "everything",
+    )
+
+
+def _follow_page(names: list[str]) -> None:
+    """Set the dataset to the page's, once each time that changes; what is chosen here afterwards stays."""
+    page = st.query_params.get("data", names[0])
+    if page in names and st.session_state.get("retrain_page") != page:
+        st.session_state["retrain_page"] = st.session_state["retrain_data"] = page
+
+
+def _choose_weights(start: str, runs: dict[str, Run], say: Say) -> str:
+    """Offer finished runs, and weights from elsewhere after them; first of all what needs no network."""
+    options = [*runs, *(["packaged", "pretrained"] if _has_package() else ["pretrained", "packaged"])]
+    preferred = f"run:{_run_in_use()}"
+    weights: str = st.selectbox(
+        say("retrain_start_from"),
+        options,
+        index=options.index(preferred) if preferred in options else 0,
+        format_func=lambda weights: weights.removeprefix("run:") if weights in runs else start_name(weights, say),
+        key=f"retrain_weights-{start}",
+        help=say.plain(SETTING_HELP["weights"]),
+    )
+    return weights
+
+
+def _has_package() -> bool:
+    """Return whether a package with weights of its own is installed."""
+    for architecture in PACKAGES:
+        try:
+            packaged_file(architecture)
+        except ScalpError:
+            continue
+        return True
+    return False
+
+
+def _run_in_use() -> str:
+    """Return the id of the run that answers for most conditions, of those judged on the dataset of the page if any."""
+    answering = [champion.run for champion in champions().values()]
+    try:
+        judged = open_dataset(st.session_state["retrain_data"]).evaluation_hash
+    except ScalpError:
+        judged = ""
+    here = [run for run in answering if run.evaluation_hash == judged] or answering
+    return Counter(run.id for run in here).most_common(1)[0][0] if here else ""
+
+
+def _take_image_size(weights: str, source: Run | None) -> None:
+    """Set the image size to that of the chosen run, once; some networks take no other."""
+    if st.session_state.get("retrain_sized") == weights:
+        return
+    st.session_state["retrain_sized"] = weights
+    size = source.recipe.image_size if source else _DEFAULT.image_size
+    if st.session_state.get("retrain_image_size") != size:
+        # Only then: even an equal value, set here, would replace a number that is typed meanwhile.
+        st.session_state["retrain_image_size"] = size
+
+
+def _choose_architecture(weights: str, say: Say) -> str:
+    options = list(PACKAGES) if weights == "packaged" else list(ARCHITECTURES)
+    architecture: str = st.selectbox(
+        say("architecture"),
+        options,
+        index=options.index(_DEFAULT.architecture) if _DEFAULT.architecture in options else 0,
+        key="retrain_architecture-packaged" if weights == "packaged" else "retrain_architecture",
+        help=say.plain(SETTING_HELP["architecture"]),
+    )
+    return architecture
 
 
 def _choose_conditions(say: Say) -> tuple[Condition, ...]:
@@ -136,67 +204,73 @@ def _choose_conditions(say: Say) -> tuple[Condition, ...]:
     return tuple(condition for condition in CONDITIONS if condition in selected) or CONDITIONS
 
 
-def _follow_page(names: list[str]) -> None:
-    """Set the dataset to the page's, once each time that changes; what is chosen here afterwards stays."""
-    page = st.query_params.get("data", names[0])
-    if page in names and st.session_state.get("retrain_page") != page:
-        st.session_state["retrain_page"] = st.session_state["retrain_data"] = page
+# ---- the other settings ----
 
 
-def _choose_start(say: Say) -> tuple[str, Run | None]:
-    """Offer and return the recipe's `weights`, and the run that they come from."""
-    runs = {f"run:{run.id}": run for run in finished_runs()[::-1]}
-    weights = st.selectbox(
-        say("retrain_start_from"),
-        [*NAMED_WEIGHTS, *runs],
-        format_func=lambda weights: start_name(weights, say),
-        key="retrain_weights",
-        on_change=_take_image_size,
-        help=say.plain(SETTING_HELP["weights"]),
+def _choose_details(recipe: Recipe, say: Say) -> Recipe:
+    """Offer all other settings; those without effect on this training are disabled and keep their default."""
+    idle = _without_effect(recipe)
+    epochs, loss = _number("epochs", say), _choice("loss", say)
+    sampling = _choice("sampling", say)
+    _show_sampling(recipe, sampling, say)
+    no_file = recipe.weights.startswith("run:") or recipe.weights == "none"
+    file = _typed("retrain_file", say("retrain_file_help"), say, disabled=no_file)
+    other = _typed(
+        "retrain_other",
+        say.plain(SETTING_HELP["architecture"]),
+        say,
+        disabled=recipe.weights.startswith("run:"),
     )
-    return weights, runs.get(weights)
-
-
-def _take_image_size() -> None:
-    """Set the image size to that of the chosen run; some networks take no other."""
-    weights = st.session_state["retrain_weights"]
-    source = find_run(weights.removeprefix("run:")).recipe if weights.startswith("run:") else _DEFAULT
-    if st.session_state.get("retrain_image_size") != source.image_size:
-        # Only then: even an equal value, set here, would replace a number that is typed meanwhile.
-        st.session_state["retrain_image_size"] = source.image_size
-
-
-def _choose_architecture(say: Say, weights: str, source: Run | None) -> str:
-    if source is not None:  # weights fit into their own network alone
-        options, key = [source.recipe.architecture], f"retrain_architecture-{source.id}"
-    elif weights == "packaged":
-        options, key = list(PACKAGES), "retrain_architecture-packaged"
-    else:
-        options, key = list(ARCHITECTURES), "retrain_architecture"
-    default = options.index(_DEFAULT.architecture) if _DEFAULT.architecture in options else 0
-    architecture: str = st.selectbox(
-        say("architecture"),
-        options,
-        index=default,
-        key=key,
-        disabled=source is not None,
-        help=say.plain(SETTING_HELP["architecture"]),
+    return Recipe(
+        architecture=other or recipe.architecture,
+        data=recipe.data,
+        conditions=recipe.conditions,
+        epochs=epochs,
+        weights=file or recipe.weights,
+        learns=recipe.learns,
+        loss=loss,
+        sampling=sampling,
+        grade_weights=_choice("grade_weights", say),
+        condition_weights=_choose_condition_weights(recipe.conditions, say),
+        colours=_choice("colours", say),
+        frozen_epochs=_number("frozen_epochs", say, idle=idle),
+        layer_decay=_number("layer_decay", say, idle=idle),
+        ema=_number("ema", say),
+        mask_weight=_number("mask_weight", say, idle=idle),
+        mixup=_number("mixup", say),
+        patience=_number("patience", say),
+        recall_floor=_number("recall_floor", say),
+        image_size=_number("image_size", say, step=32),
+        batch_size=_number("batch_size", say),
+        lr=_number("lr", say),
+        weight_decay=_number("weight_decay", say),
+        warmup_epochs=_number("warmup_epochs", say),
+        augmentation=_choice("augmentation", say, idle),
+        precision=_choice("precision", say),
+        seed=_number("seed", say),
     )
-    return architecture
+
+
+def _without_effect(recipe: Recipe) -> frozenset[str]:
+    """Return the settings that change nothing of this training."""
+    idle = _OF_BACKBONE if recipe.learns == "head" else _EMPTY
+    return idle if open_dataset(recipe.data).synthetic else idle | {"mask_weight"}
 
 
 def _choose_condition_weights(conditions: tuple[Condition, ...], say: Say) -> tuple[float, ...]:
-    if len(conditions) == 1:
-        return ()
+    alone = len(conditions) == 1
     text = st.text_input(
         say("condition_weights"),
         key="retrain_condition_weights",
         placeholder=", ".join("1" for _ in conditions),
         max_chars=100,
         help=f"{say.plain(SETTING_HELP['condition_weights'])}. {say('retrain_weights_help')}",
+        disabled=alone,
     )
+    if alone or not text.strip():
+        return ()
     try:
-        return tuple(float(number) for number in text.split(",")) if text.strip() else ()
+        return tuple(float(number) for number in text.split(","))
     except ValueError as error:
         raise ScalpError(
             "bad_recipe",
@@ -205,16 +279,17 @@ def _choose_condition_weights(conditions: tuple[Condition, ...], say: Say) -> tu
         ) from error
 
 
-def _typed(key: str, explanation: Markdown, say: Say) -> str:
-    return st.text_input(say(key), key=key, max_chars=300, help=explanation).strip()
+def _typed(key: str, explanation: str, say: Say, *, disabled: bool) -> str:
+    text = st.text_input(say(key), key=key, max_chars=300, help=explanation, disabled=disabled).strip()
+    return "" if disabled else text
 
 
-def _number(name: str, say: Say, step: int | None = None):  # noqa: ANN202  int or float, as the recipe's field
+def _number(name: str, say: Say, step: int | None = None, idle: frozenset[str] = _EMPTY):  # noqa: ANN202  int or float, as the recipe's field
     default, (low, high) = getattr(_DEFAULT, name), SETTING_LIMITS[name]
     whole = isinstance(default, int)
     key = f"retrain_{name}"
     st.session_state.setdefault(key, default)
-    return st.number_input(
+    number = st.number_input(
         say(name),
         int(low) if whole else float(low),
         int(high) if whole else float(high),
@@ -222,19 +297,23 @@ def _number(name: str, say: Say, step: int | None = None):  # noqa: ANN202  int 
         format=None if whole else "%.6g",
         key=key,
         help=say.plain(SETTING_HELP[name]),
+        disabled=name in idle,
     )
+    return default if name in idle else number
 
 
-def _choice(name: str, say: Say) -> str:
-    choices = CHOICES[name]
-    return st.selectbox(
+def _choice(name: str, say: Say, idle: frozenset[str] = _EMPTY) -> str:
+    choices, default = CHOICES[name], str(getattr(_DEFAULT, name))
+    choice = st.selectbox(
         say(name),
         choices,
-        index=choices.index(getattr(_DEFAULT, name)),
+        index=choices.index(default),
         format_func=lambda choice: choice_name(name, choice, say),
         key=f"retrain_{name}",
         help=say.plain(SETTING_HELP[name]),
+        disabled=name in idle,
     )
+    return default if name in idle else choice
 
 
 # ---- what to expect of them ----
@@ -256,14 +335,15 @@ def _show_unlabelled(recipe: Recipe, say: Say) -> None:
         st.warning(say.plain(warning), icon=":material/label_off:")
 
 
-def _show_sampling(recipe: Recipe, say: Say) -> None:
+def _show_sampling(recipe: Recipe, sampling: str, say: Say) -> None:
     """Show how often the training will see each grade."""
-    shares = _grade_shares(recipe.data, open_dataset(recipe.data).version, recipe.conditions, recipe.sampling)
+    conditions = without_unlabelled(recipe).conditions
+    shares = _grade_shares(recipe.data, open_dataset(recipe.data).version, conditions, sampling)
     with st.popover(say("sampled"), icon=":material/casino:", width="stretch"):
-        st.caption(say("sampled_same") if recipe.sampling == "none" else say("sampled_note"))
+        st.caption(say("sampled_same") if sampling == "none" else say("sampled_note"))
         table = pd.DataFrame(
             [[_share_words(*cell) for cell in row] for row in shares],
-            index=pd.Index([say.of(condition.text) for condition in recipe.conditions], name=say("condition")),
+            index=pd.Index([say.of(condition.text) for condition in conditions], name=say("condition")),
             columns=[grade_name(int(grade), say.language) for grade in GRADES],
         )
         st.table(literal_cells(table), alt=say("sampled"))
@@ -286,47 +366,7 @@ def _show_duration(recipe: Recipe, say: Say) -> None:
     if time:
         st.caption(say("estimate_here", time=say.of(time.text)))
         return
-    st.caption(say("estimate_unknown"))
-    if change_button(say("estimate_measure"), say, key="retrain_measure", icon=":material/timer:", width="stretch"):
+    if change_button(say("estimate_measure"), say, key="retrain_measure", icon=":material/timer:", type="tertiary"):
         with st.spinner(say("estimate_measuring")):
             measure(recipe)
         st.rerun(scope="fragment")
-
-
-# ---- the run in progress ----
-
-
-def _show_status(say: Say) -> None:
-    active = bool(active_runs())
-
-    # Polls only while something trains.
-    @st.fragment(run_every=POLL_SECONDS if active else None, key="retrain_status")
-    def status() -> None:
-        runs = active_runs()
-        if active and not runs:
-            st.rerun()  # the whole page once: the finished run belongs on it, and polling ends
-        if not runs:
-            _show_last_run(say)
-            return
-        run = runs[0]
-        st.caption(f"**{literal(run.recipe.architecture)}** · {code(run.id)}")
-        show_progress(run, say)
-        st.caption(epoch_words(run, say))
-        if len(runs) > 1:
-            st.caption(say("retrain_more", count=len(runs) - 1))
-        if change_button(say("cancel"), say, key=f"retrain_cancel-{run.id}", icon=":material/stop:", width="stretch"):
-            run.cancel()
-            st.rerun()
-
-    status()
-
-
-def _show_last_run(say: Say) -> None:
-    runs = list_runs()
-    if not runs:
-        return
-    run = runs[-1]
-    st.caption(say("retrain_last", run=code(run.id), state=say.of(run.state.text)))
-    sentence, _ = run.error
-    if sentence.en:
-        st.error(say.plain(sentence))

@@ -7,21 +7,21 @@ from scalp_core.terms import capitalized
 WORDS = {
     "view": Text("View", "보기"),
     "view_pictures": Text("Pictures", "사진"),
-    "view_labels": Text("Label statistics", "라벨 통계"),
-    "view_map": Text("Embedding map", "임베딩 지도"),
-    "view_audit": Text("Audit", "데이터 점검"),
+    "view_labels": Text("Labels", "라벨"),
+    "view_map": Text("Map", "지도"),
+    "view_audit": Text("Audit", "점검"),
     "view_import": Text("Import", "가져오기"),
     "dataset_size": Text(
-        "{images:,} pictures, {captures:,} captures, {sites:,} sites.",
-        "사진 {images:,}장, 촬영 {captures:,}건, 기관 {sites:,}곳.",
+        "{images:,} pictures · {captures:,} captures · {sites:,} sites",
+        "사진 {images:,}장 · 촬영 {captures:,}건 · 기관 {sites:,}곳",
     ),
     "dataset_of": Text("(of {whole:,} pictures)", "(전체 {whole:,}장)"),
     "export_csv": Text("Download as CSV", "CSV 내려받기"),
     "dataset_none": Text("No pictures match. Widen a filter.", "조건에 맞는 사진이 없어요. 필터를 넓혀 보세요."),
     # filters
-    "filters": Text("Filters", "필터"),
-    "filters_active": Text("Filters ({count} active)", "필터 ({count}개 적용)"),
-    "filters_clear": Text("Clear filters", "필터 지우기"),
+    "filters_all": Text("All filters", "모든 필터"),
+    "filters_clear": Text("Clear", "지우기"),
+    "facet_entry": Text("{facet}: {value}, {count:,} pictures", "{facet}: {value}, 사진 {count:,}장"),
     "filters_note": Text(
         "All filters apply; within one filter any value matches.",
         "필터는 모두 만족해야 하고, 한 필터 안의 값은 하나만 맞으면 돼요.",
@@ -95,20 +95,32 @@ WORDS = {
     "map_colour": Text("Colour", "색"),
     "map_sample": Text("Max. pictures", "최대 사진 수"),
     "map_few": Text("Too few pictures for a map.", "지도를 그리기에 사진이 너무 적어요."),
-    "map_note": Text(
-        "{count:,} pictures: first two principal components of the features of {run} ({first:.0%} and {second:.0%} of "
-        "the variance). Rare grades are oversampled.",
-        "사진 {count:,}장: {run} 특징의 주성분 두 개(분산의 {first:.0%}, {second:.0%})예요. 드문 등급은 오버샘플링했어요.",
+    "map_settings": Text("Map settings", "지도 설정"),
+    "map_layout": Text("Layout", "배치"),
+    "map_tsne": Text("t-SNE: neighbours stay together", "t-SNE: 비슷한 사진끼리"),
+    "map_ranks": Text("Ranks of principal components", "주성분 순위"),
+    "map_placing": Text("Placing the pictures…", "사진을 배치하고 있어요…"),
+    "map_note_tsne": Text(
+        "{count:,} pictures, t-SNE of the features of {run}; rare grades oversampled. Click a point or drag a box.",
+        "사진 {count:,}장, {run} 특징의 t-SNE, 드문 등급은 오버샘플링했어요. 점을 누르거나 상자를 그려 보세요.",
+    ),
+    "map_note_ranks": Text(
+        "{count:,} pictures by rank in the first two principal components of the features of {run}; rare grades "
+        "oversampled. Click a point or drag a box.",
+        "사진 {count:,}장, {run} 특징의 주성분 두 개에서의 순위, 드문 등급은 오버샘플링했어요. 점을 누르거나 상자를 "
+        "그려 보세요.",
     ),
     "map_alt": Text("Embedding map of pictures", "사진의 임베딩 지도"),
-    "map_pick": Text("Click a point or drag a box to see pictures.", "점을 누르거나 상자를 그리면 사진이 나와요."),
     "dataset_shown": Text("{count:,} pictures selected.", "사진 {count:,}장 선택됨."),
     # audit
-    "audit_note": Text(
-        "Problems that can mislead a model or its evaluation, over all pictures.",
-        "모델이나 평가를 그르칠 수 있는 문제예요. 필터와 관계없이 모든 사진을 점검해요.",
-    ),
+    "audit_note": Text("Over all pictures, whatever the filters.", "필터와 관계없이 모든 사진을 점검해요."),
     "audit_fine": Text("No problems: {count} checks", "이상 없음: {count}개 항목"),
-    "audit_figures": Text("Figures", "수치"),
-    "audit_images": Text("Show pictures", "사진 보기"),
+    "audit_back": Text("All findings", "모든 점검 결과"),
+    "audit_severity": Text("Severity", "심각도"),
+    "audit_finding": Text("Finding", "점검 결과"),
+    "audit_share": Text("Share", "비율"),
+    "audit_examples": Text("Examples", "예시"),
+    "audit_show": Text("Show these", "사진 보기"),
+    "audit_details": Text("Details", "자세히"),
+    "audit_first": Text("The clearest {count:,} pictures.", "가장 뚜렷한 사진 {count:,}장이에요."),
 }

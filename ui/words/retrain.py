@@ -9,6 +9,35 @@ WORDS = {
         "Possible as soon as the demonstration pictures are drawn.", "데모 사진을 다 그리면 재학습할 수 있어요."
     ),
     "retrain": Text("Retrain", "재학습"),
+    "retrain_way": Text("Start", "시작 방식"),
+    "retrain_way_head": Text("Last layer only (fast)", "마지막 층만 (빠름)"),
+    "retrain_way_fine_tune": Text("Fine-tune the whole network", "전체 미세 조정"),
+    "retrain_way_scratch": Text("From scratch", "처음부터"),
+    "retrain_name": Text("Name", "이름"),
+    "retrain_name_automatic": Text("automatic", "자동"),
+    "retrain_name_help": Text(
+        "Lower-case letters, digits, “_” and “-”; empty: architecture and time.",
+        "영문 소문자, 숫자, “_”, “-”. 비우면 모델 구조와 시각으로 정해요.",
+    ),
+    "retrain_done": Text("Run {run} has finished.", "{run} 실행이 끝났어요."),
+    "retrain_no_difference": Text(
+        "In no condition better or worse by more than chance.", "어느 증상에서도 우연보다 큰 차이가 없어요."
+    ),
+    "retrain_result_close": Text("Close", "닫기"),
+    "retrain_before_after": Text(
+        "QWK {before} → **{after}** ({difference})", "검증 QWK {before} → **{after}** ({difference})"
+    ),
+    "retrain_reached": Text("Validation QWK **{qwk}**", "검증 QWK **{qwk}**"),
+    "retrain_better": Text(
+        "Better in {better} of {count} conditions, worse in {worse}.",
+        "증상 {count}개 중 {better}개에서 더 좋고 {worse}개에서 더 나빠요.",
+    ),
+    "retrain_against": Text(
+        "Against {run}: mean validation QWK; verdicts by 95% CI.",
+        "{run} 대비 평균 검증 QWK. 판정은 95% 신뢰 구간 기준이에요.",
+    ),
+    "retrain_open": Text("Open the run", "실행 열기"),
+    "retrain_compare": Text("Compare to parent", "출발 실행과 비교"),
     "retrain_six": Text("all six", "여섯 가지 모두"),
     "retrain_advanced": Text("Advanced", "고급 설정"),
     "retrain_start": Text("Start training", "학습 시작"),
@@ -17,10 +46,8 @@ WORDS = {
     "retrain_more": Text("{count} more queued", "{count}개 더 대기 중"),
     "retrain_last": Text("Last: {run}: {state}", "최근: {run}: {state}"),
     # estimate
-    "estimate_unknown": Text(
-        "Duration not measured on this machine yet.", "이 컴퓨터에서 학습 시간을 아직 측정하지 않았어요."
-    ),
-    "estimate_measure": Text("Measure (about 20 s)", "측정하기 (약 20초)"),
+    "estimate_unknown": Text("Duration not measured yet.", "소요 시간을 아직 측정하지 않았어요."),
+    "estimate_measure": Text("Measure the duration (20 s)", "소요 시간 측정 (20초)"),
     "estimate_measuring": Text("Measuring …", "측정하는 중 …"),
     "estimate_here": Text("{time} on this machine", "이 컴퓨터에서 {time}"),
     # settings
@@ -66,7 +93,7 @@ WORDS = {
     "choice_sampling_none": Text("none", "없음"),
     "choice_sampling_square_root": Text("square root", "제곱근"),
     "choice_sampling_full": Text("balanced", "완전 균형"),
-    "sampled": Text("Grades as sampled", "등급별 표본 비율"),
+    "sampled": Text("Sampling preview", "표본 미리 보기"),
     "sampled_note": Text(
         "Share of each grade in the training split, %: labels → sampled.",
         "학습 분할의 등급별 비율(%): 라벨 → 표본.",
