@@ -65,6 +65,7 @@ FAMILIES = {
     "matrices_of_{}": tuple(DISAGREEMENTS),
     "rule_{}": RULES,
     "retrain_way_{}": ("head", "fine_tune", "scratch"),
+    "audit_{}": ("severity", "finding", "share", "examples"),
     **dict.fromkeys(("map_{}", "map_note_{}"), ("tsne", "ranks")),
     "evidence_{}": ("local", "whole", "within"),
     **{f"evidence_{{}}_{part}": ("local", "whole", "within") for part in ("note", "for", "against")},
