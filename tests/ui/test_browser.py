@@ -107,7 +107,7 @@ def test_own_picture_is_graded_at_home(visitor: Visitor, trained: Trained) -> No
     expect(grades).to_have_count(len(CONDITIONS))
     visitor.tab.get_by_role("link", name=Say("en").text("home_more")).click()
     visitor.tab.get_by_role("heading", name=Say("en")("title_diagnose"), exact=True).wait_for()
-    expect(visitor.tab.get_by_role("button", name=Say("en").text("upload_clear"))).to_be_visible()
+    expect(visitor.tab.locator(".st-key-graded-picture .card")).to_have_count(len(CONDITIONS))
 
 
 def test_toolbar_stays_in_sight(visitor: Visitor, trained: Trained) -> None:
@@ -625,7 +625,7 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
     expect(result.get_by_role("link", name="Open the run")).to_have_attribute("href", re.compile(f"run={run.id}"))
     visitor.go("/Compare?lang=en&data=tiny")
     visitor.tab.get_by_role("button", name=re.compile("models?$")).click()
-    visitor.tab.get_by_test_id("stMultiSelect").get_by_role("combobox").click()
+    visitor.tab.get_by_role("combobox", name=Say("en").text("models"), exact=True).click()
     visitor.tab.get_by_role("option", name=run.id).or_(
         visitor.tab.locator(f'[aria-label*="{run.id}"]')
     ).first.wait_for()
@@ -828,7 +828,8 @@ def test_language_is_one_click_and_stays(visitor: Visitor) -> None:
     visitor.tab.keyboard.press("Escape")
     visitor.settle()
     links = visitor.tab.get_by_test_id("stSidebar").get_by_role("link")
-    assert [link.inner_text().split("\n")[-1] for link in links.all()] == [Say("ko")(f"page_{name}") for name in PAGES]
+    names = [link.inner_text().split("\n")[-1] for link in links.all()]
+    assert names[: len(PAGES)] == [Say("ko")(f"page_{name}") for name in PAGES]  # a finished retraining has one too
     assert all("lang=ko" in (link.get_attribute("href") or "") for link in links.all())
     links.nth(1).click()
     visitor.tab.get_by_role("heading", name=Say("ko")("title_dataset")).wait_for()
