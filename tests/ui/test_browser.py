@@ -625,7 +625,7 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
     expect(result.get_by_role("link", name="Open the run")).to_have_attribute("href", re.compile(f"run={run.id}"))
     visitor.go("/Compare?lang=en&data=tiny")
     visitor.tab.get_by_role("button", name=re.compile("models?$")).click()
-    visitor.tab.get_by_role("combobox", name=Say("en").text("models"), exact=True).click()
+    visitor.tab.get_by_role("combobox", name=Say("en").text("compare_runs"), exact=True).click()
     visitor.tab.get_by_role("option", name=run.id).or_(
         visitor.tab.locator(f'[aria-label*="{run.id}"]')
     ).first.wait_for()
