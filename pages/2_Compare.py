@@ -27,7 +27,7 @@ from ui.compare.leaderboard import show_leaderboard
 from ui.compare.selection import ModelSelection
 from ui.downloads import file_stem, offer_file
 from ui.feedback import show_damaged_points
-from ui.markdown import Markdown
+from ui.markdown import Markdown, literal
 from ui.shell import show_page, toolbar
 from ui.words import Say
 
@@ -101,7 +101,7 @@ def _choose_models(say: Say, view: _View, condition: Condition, models: Sequence
     count = len(values_of_address("runs", by_key, default))
     part = value_of_address("part", _PARTS, "test") if view.of_part else "test"
     scope = say("compare_models", count=count)
-    label = Markdown(f"{say.part(part)} · {scope}") if view.of_part else scope
+    label = Markdown(f"{literal(say.part(part))} · {scope}") if view.of_part else scope
     with toolbar().popover(label, icon=":material/tune:", width="content"):
         dataset = choose_dataset(say)
         metric = HEADLINE

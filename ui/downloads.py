@@ -15,6 +15,7 @@ from ui.words import Say
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_NO_WORDS = Markdown("")
 _SYNTHETIC = "SYNTHETIC"  # in file names and captions
 _LONGEST_STEM = 120  # letters
 _BYTE_ORDER_MARK = "\ufeff"  # spreadsheets need it to read Korean
@@ -82,7 +83,7 @@ def offer_table(
 
 
 def offer_figure(
-    make: Callable[[], "Figure"], name: str, say: Say, *, synthetic: bool, label: Markdown | None = None
+    make: Callable[[], "Figure"], name: str, say: Say, *, synthetic: bool, label: Markdown = _NO_WORDS
 ) -> None:
     """Offer a figure as SVG, PNG and PDF.
 
@@ -109,7 +110,7 @@ def offer_figure(
         return print_figures.as_pdf(make())
 
     stem = file_stem(name, synthetic)
-    with st.popover(label or say("export_figure"), icon=":material/download:"):
+    with st.popover(label if label else say("export_figure"), icon=":material/download:"):
         st.caption(say("export_figure_note"))
         if language_of_figures(say.language) != say.language:
             st.caption(say.plain(NO_KOREAN_FONT))
@@ -126,7 +127,7 @@ def offer_file(
     *,
     icon: str = ":material/download:",
     width: Literal["stretch", "content"] = "content",
-    note: Markdown | None = None,
+    note: Markdown = _NO_WORDS,
 ) -> None:
     """Offer a file that `make` makes at the click.
 
@@ -134,7 +135,15 @@ def offer_file(
         note: shown under the pointer.
     """
     st.download_button(
-        label, make, file_name, mime, key=f"export-{file_name}", icon=icon, width=width, on_click="ignore", help=note
+        label,
+        make,
+        file_name,
+        mime,
+        key=f"export-{file_name}",
+        icon=icon,
+        width=width,
+        on_click="ignore",
+        help=note if note else None,
     )
 
 

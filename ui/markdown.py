@@ -35,6 +35,11 @@ def bullets(sentences: Iterable[Markdown]) -> Markdown:
     return Markdown("\n".join(f"* {sentence}" for sentence in sentences))
 
 
+def as_sentence(words: Markdown) -> Markdown:
+    """Return Markdown of ours that begins with a capital."""
+    return Markdown(words[:1].upper() + words[1:])
+
+
 def code(name: str) -> Markdown:
     """Return Markdown that shows the name of a file, folder or network as code."""
     words = " ".join(name.split())

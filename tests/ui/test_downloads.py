@@ -46,13 +46,14 @@ def downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
     return capture_downloads(monkeypatch)
 
 
-def test_export_offers_two_lazy_files_each(downloads: Downloads) -> None:
+def test_export_offers_lazy_files(downloads: Downloads) -> None:
     at = AppTest.from_function(page, kwargs={"language": "ko", "synthetic": True}).run()
     assert not at.exception
     say = Say("ko")
     assert [item.proto.popover.label for item in at.get("popover")] == [say("export_table"), say("export_figure")]
     assert set(downloads.offered) == {
-        *("board-..-x-SYNTHETIC.csv", "board-..-x-SYNTHETIC.tex", "curves-SYNTHETIC.svg", "curves-SYNTHETIC.png")
+        *("board-..-x-SYNTHETIC.csv", "board-..-x-SYNTHETIC.tex", "curves-SYNTHETIC.svg", "curves-SYNTHETIC.png"),
+        "curves-SYNTHETIC.pdf",
     }
     assert "drawn" not in at.session_state
     assert downloads.table("board-..-x-SYNTHETIC.csv")["a_b"].tolist() == ["1.5"]
@@ -64,7 +65,7 @@ def test_export_offers_two_lazy_files_each(downloads: Downloads) -> None:
 
 def test_pictures_that_were_taken_are_not_called_synthetic(downloads: Downloads) -> None:
     AppTest.from_function(page, kwargs={"language": "en", "synthetic": False}).run()
-    assert set(downloads.offered) == {"board-..-x.csv", "board-..-x.tex", "curves.svg", "curves.png"}
+    assert set(downloads.offered) == {"board-..-x.csv", "board-..-x.tex", "curves.svg", "curves.png", "curves.pdf"}
     assert "SYNTHETIC" not in downloads.offered["board-..-x.tex"]().decode()
 
 

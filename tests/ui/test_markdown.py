@@ -173,7 +173,7 @@ class Checker(ast.NodeVisitor):
 
     def _safe_call(self, node: ast.Call) -> bool:
         name = ast.unparse(node.func)
-        if name in ("say", "say.plain", "literal", "code", "literal_cells", "bullets", "Markdown"):
+        if name in ("say", "say.plain", "literal", "code", "literal_cells", "bullets", "as_sentence", "Markdown"):
             return True  # what Markdown(…) holds is checked by itself
         if name.startswith("literal_cells("):
             return True  # with a style

@@ -20,7 +20,7 @@ from ui.diagnose.grading import GradedImage, insist, pixels_of, with_threshold
 from ui.diagnose.provenance import show_provenance
 from ui.diagnose.similar_images import show_similar_images
 from ui.feedback import errors
-from ui.markdown import Markdown, bullets
+from ui.markdown import Markdown, as_sentence, bullets
 from ui.words import Say
 
 
@@ -114,7 +114,7 @@ def _findings(answer: Answer, say: Say) -> Markdown:
         names = [say(f"finding_{grading.condition.value}") for grading in gradings]
         groups.append(f"{say.plain(grade.text)} {', '.join(names)}")
     findings = "; ".join(groups) if any(", " in group for group in groups) else ", ".join(groups)
-    return Markdown(findings[:1].upper() + findings[1:])
+    return as_sentence(Markdown(findings))
 
 
 def _worst_first(answer: Answer) -> list[Grading]:

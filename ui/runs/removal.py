@@ -7,7 +7,7 @@ from scalp_core.runs.run import Run
 from ui.access import change_button
 from ui.choices import write_address
 from ui.feedback import errors, toast_after_rerun
-from ui.markdown import bullets
+from ui.markdown import Markdown, bullets
 from ui.runs.run_list import turn_to_run
 from ui.words import Say
 
@@ -59,7 +59,7 @@ def _forget_question() -> None:
     st.session_state.pop(_ASKED, None)
 
 
-def _question(run: Run, hanging: Consequences, say: Say) -> str:
+def _question(run: Run, hanging: Consequences, say: Say) -> Markdown:
     """Return the question, with what hangs on the run in a line each."""
     lines = []
     if hanging.answers:
@@ -68,7 +68,7 @@ def _question(run: Run, hanging: Consequences, say: Say) -> str:
     if hanging.children:
         lines.append(say("manage_children", runs=", ".join(child.id for child in hanging.children)))
     question = say("manage_question", run=run.id, size=size_words(hanging.size))
-    return f"{question}\n\n{bullets(lines)}" if lines else question
+    return Markdown(f"{question}\n\n{bullets(lines)}") if lines else question
 
 
 def size_words(size: int) -> str:

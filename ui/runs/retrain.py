@@ -25,7 +25,7 @@ from scalp_core.runs.training_labels import left_out_text, unlabelled_text, with
 from ui.access import ask_for_token, change_button
 from ui.demonstration import is_drawing
 from ui.feedback import errors, show_pending_toast, toast_after_rerun
-from ui.markdown import literal_cells
+from ui.markdown import Markdown, literal_cells
 from ui.runs.recipe_settings import SETTING_HELP, SETTING_LIMITS, choice_name, start_name
 from ui.runs.training_status import announce_finished, show_status
 from ui.words import Say
@@ -280,7 +280,7 @@ def _choose_condition_weights(conditions: tuple[Condition, ...], say: Say) -> tu
         ) from error
 
 
-def _typed(key: str, explanation: str, say: Say, *, disabled: bool) -> str:
+def _typed(key: str, explanation: Markdown, say: Say, *, disabled: bool) -> str:
     text = st.text_input(say(key), key=key, max_chars=300, help=explanation, disabled=disabled).strip()
     return "" if disabled else text
 

@@ -130,4 +130,4 @@ def origin_words(run: Run, say: Say) -> Markdown:
         parts.append(say("runs_from_synthetic"))
     if len(run.recipe.conditions) < len(CONDITIONS):
         parts.append(", ".join(say.of(condition.text) for condition in run.recipe.conditions))
-    return Markdown(" · ".join(map(literal, parts)))
+    return Markdown(" · ".join(literal(part) for part in parts))
