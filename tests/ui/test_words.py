@@ -68,7 +68,7 @@ FAMILIES = {
 
 def test_one_thing_is_said_in_the_singular() -> None:
     words = Say("en")("dataset_size", images=1, captures=1, sites=21)
-    assert words == "1 picture, 1 capture, 21 sites."
+    assert words == "1 picture · 1 capture · 21 sites"
     assert singular("1 known sites, 0.1 files, 1,001 runs, 11 models, 1 of 2 pictures") == (
         "1 known site, 0.1 files, 1,001 runs, 11 models, 1 of 2 pictures"
     )
