@@ -19,7 +19,7 @@ from anyio import CapacityLimiter, to_thread
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.url_util import make_url_path
@@ -31,6 +31,7 @@ from scalp_core.rest import app as rest
 from scalp_core.rest.access_control import HostMiddleware
 from scalp_core.rest.server import check_access, limit_streamlit_server
 from scalp_core.runs import worker
+from ui.components.assets import asset
 from ui.login import check_login, is_logged_in, needs_login
 
 HOME = Path(__file__).resolve().parent / "Home.py"
@@ -60,6 +61,31 @@ def _start_drawing() -> None:
 
 # ---- pages ----
 
+_PAGES = sorted(path.stem.split("_", 1)[1] for path in (HOME.parent / "pages").glob("*.py"))
+# Otherwise the browser looks for the server below the page's own path first, which costs it a 404 and a second.
+_BACKEND_SCRIPT = (
+    "window.__streamlit = {BACKEND_BASE_URL: "
+    f'(location.origin + location.pathname).replace(/\\/({"|".join(_PAGES)})\\/?$/, "/")}}'
+)
+
+
+def _page_html() -> str:
+    """Return the HTML that Streamlit serves for every page, with the address of the server and the frame's style.
+
+    A page brings that style along itself, but only after its first words.
+    """
+    html = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    head = f"<style>{asset('frame.css')}</style>\n    <script>{_BACKEND_SCRIPT}</script>\n    "
+    return html.replace("<script", f"{head}<script", 1)
+
+
+async def page(request: Request) -> Response:
+    """Serve a page."""
+    return HTMLResponse(_PAGE_HTML, headers={"Cache-Control": "no-cache"})
+
+
+_PAGE_HTML = _page_html()
+
 
 class _PageHeadersMiddleware:
     """Add the security headers that Streamlit's own responses lack."""
@@ -86,8 +112,7 @@ def _content_security_policy() -> str:
     Streamlit's page has inline scripts; their hashes come from the installed version. Its camera hands a picture to its
     own script as a `data:` address, which leads nowhere else.
     """
-    page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
-    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    scripts = re.findall(r"<script>(.*?)</script>", _PAGE_HTML, re.DOTALL)
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     hashes = " ".join(f"'sha256-{digest}'" for digest in digests)
     return (
@@ -162,6 +187,8 @@ app = st.App(
         Route("/predict", rest.api, methods=["POST"]),
         # Streamlit serves its pages below server.baseUrlPath, whatever that is, and so does this.
         Route("/{base:path}thumbnails/{picture:path}", thumbnail),
+        Route("/", page, methods=["GET"]),
+        *(Route(f"/{{base:path}}{name}", page, methods=["GET"]) for name in _PAGES),
     ],
 )
 

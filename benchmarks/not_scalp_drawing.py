@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from scalp_core.labels import CONDITIONS
 from scalp_core.synthetic.drawing.camera import photograph
-from scalp_core.synthetic.drawing.erythema import redden, vessel_mask
+from scalp_core.synthetic.drawing.erythema import plan_redness, redden
 from scalp_core.synthetic.drawing.glints import draw_glints
 from scalp_core.synthetic.drawing.scene import CASTS, Camera, Hair, Scene
 from scalp_core.synthetic.drawing.skin import skin_surface, soft_skin
@@ -478,10 +478,10 @@ def bare_skin(chance: Chance) -> Pixels:
     cast = CASTS[int(chance.integers(len(CASTS)))]
     camera = Camera(noise=chance.uniform(2, 4), blur=chance.uniform(0.6, 1.1))
     scene = Scene(dict.fromkeys(CONDITIONS, 0.0), cast, camera, chance.uniform(0, 2 * math.pi))
-    red = chance.uniform(0, 2)
+    redness = plan_redness(chance.uniform(0, 2), chance)
     lab = soft_skin(scene, chance)
-    redden(lab, red, chance)
-    frame = skin_surface(lab, vessel_mask(red, chance), scene.direction, chance)
+    redden(lab, redness)
+    frame = skin_surface(lab, redness.vessels, scene.direction, chance)
     frame = draw_glints(frame, scene.direction, Hair((), ()), chance)
     return photograph(frame, scene, chance)
 

@@ -1,12 +1,11 @@
 """The pictures of a dataset and their labels, an audit of them, and the import of more."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from scalp_core.data.dataset import Dataset
 from scalp_core.data.filters import Filters, Rows, select, size, to_csv
 from ui.choices import choose, choose_dataset
+from ui.components.assets import asset_path
 from ui.dataset.audit import show_audit
 from ui.dataset.feature_map import choose_map, show_map
 from ui.dataset.filters import choose_filters
@@ -18,7 +17,6 @@ from ui.shell import show_page, toolbar
 from ui.words import Say
 
 VIEWS = ("pictures", "labels", "map", "audit", "import")
-_STYLE = Path(__file__).parents[1] / "ui" / "components" / "dataset_page.css"
 
 
 def explore(say: Say) -> None:
@@ -46,7 +44,7 @@ def _show_filtered(dataset: Dataset, view: str, say: Say) -> None:
             condition, measure = choose_condition(say), choose_measure(say)
         else:
             settings = choose_map(dataset, say)
-    st.html(_STYLE)
+    st.html(asset_path("dataset_page.css"))
     with st.container(key="beside-facets"):
         rail, body = st.container(key="facets"), st.container(key="filtered")
     with rail:

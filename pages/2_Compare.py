@@ -22,11 +22,12 @@ from ui.choices import (
 from ui.compare.best_models import show_best_models
 from ui.compare.confusion_matrices import show_confusion_matrices
 from ui.compare.decision_lab import show_decision_lab
-from ui.compare.differences import address_figure, show_differences
+from ui.compare.differences import show_differences
 from ui.compare.leaderboard import show_leaderboard
 from ui.compare.selection import ModelSelection
 from ui.downloads import file_stem, offer_file
 from ui.feedback import show_damaged_points
+from ui.markdown import Markdown
 from ui.shell import show_page, toolbar
 from ui.words import Say
 
@@ -41,19 +42,17 @@ class _View:
     of_metric: bool = False
 
 
-_LEADERBOARD = _View(show_leaderboard, of_condition=False, of_metric=True)
 # Two views choose on validation and calibration, and report on test, whatever the address says.
 _VIEWS = {
     "wall": _View(show_confusion_matrices),
-    "leaderboard": _LEADERBOARD,
-    "differences": _View(show_differences),
-    "decision": _View(show_decision_lab, of_part=False),
-    "best": _View(show_best_models, of_part=False),
-}
-_FIGURES = {
-    "forest": _View(show_differences, of_metric=True),
+    "leaderboard": _View(show_leaderboard, of_condition=False, of_metric=True),
+    "differences": _View(show_differences, of_metric=True),
+    "recall": _View(show_differences),
+    "reliability": _View(show_differences),
     "pareto": _View(show_differences, of_metric=True),
     "curves": _View(show_differences, of_condition=False, of_part=False),
+    "decision": _View(show_decision_lab, of_part=False),
+    "best": _View(show_best_models, of_part=False),
 }
 _PARTS = ("test", "valid", "calib")
 
@@ -87,8 +86,7 @@ def _choose_view(say: Say) -> tuple[_View, Condition]:
     """Offer the views, and the conditions where they act."""
     with toolbar():
         names = {name: say(f"view_{name}") for name in _VIEWS}
-        name = choose_from_list(say("compare_view"), names, "view", say.language)
-        view = _FIGURES.get(address_figure(), _VIEWS[name]) if name == "differences" else _VIEWS[name]
+        view = _VIEWS[choose_from_list(say("compare_view"), names, "view", say.language)]
         conditions = {condition.value: say(f"short_{condition.code}") for condition in CONDITIONS}
         if view.of_condition:
             default = CONDITIONS[0].value
@@ -102,7 +100,8 @@ def _choose_models(say: Say, view: _View, condition: Condition, models: Sequence
     default = newest_and_best(models, condition)
     count = len(values_of_address("runs", by_key, default))
     part = value_of_address("part", _PARTS, "test") if view.of_part else "test"
-    label = say("compare_scope", part=say.part(part), count=count)
+    scope = say("compare_models", count=count)
+    label = Markdown(f"{say.part(part)} · {scope}") if view.of_part else scope
     with toolbar().popover(label, icon=":material/tune:", width="content"):
         dataset = choose_dataset(say)
         metric = HEADLINE

@@ -1,6 +1,6 @@
-"""The five families and their variants by name. Knows no weights; `models.py` builds them.
+"""The five families and their variants by name, and where their weights lie; `learning/network.py` builds them.
 
-Apart from `models.py` so that pages and the runner can offer and check names without importing torch.
+Apart from it so that pages and the runner can offer and check names without importing torch.
 """
 
 import importlib.util

@@ -11,6 +11,13 @@ MATRIX_COLORS = ("#f1f7f6", "#0f5f59")  # shares, 0 to 1
 DIVERGING = ("#2166ac", "#f7f7f7", "#e66101")  # below zero, zero, above
 FAR_MARKS = ("#c2410c", "#ffedd5", "#6f1a05")  # the first that contrasts with a cell marks errors of two grades or more
 SELECTED = "#e11d48"
+# Colour and opacity of the local grades 0, 1, 2, 3 over a grey picture; what lies between is blended.
+LOCAL_GRADE_COLORS = (
+    (SEVERITY_COLORS[1], 0.0),
+    (SEVERITY_COLORS[1], 0.5),
+    (SEVERITY_COLORS[2], 0.58),
+    (SEVERITY_COLORS[3], 0.68),
+)
 OUTLINE = "#707a8a"  # of marks whose fill may be as light, or as dark, as the page: 4.3 : 1 on white, 4.3 : 1 on dark
 FINDING_COLORS = {"error": "#b42318", "warning": "#f7c56b", "note": "#bcd7f5", "ok": "#bfe3c6"}
 UNKNOWN = "#9ca3af"  # unlabelled, or a missing value

@@ -1,7 +1,9 @@
 """Processes that the core starts itself: their command and environment. `scalp_core/__main__.py` is their entry."""
 
 import os
+import subprocess
 import sys
+from typing import IO
 
 from scalp_core.paths import ROOT, artifacts_folder, data_folder
 
@@ -9,6 +11,19 @@ from scalp_core.paths import ROOT, artifacts_folder, data_folder
 def command(task: str, *arguments: str) -> list[str]:
     """Return the command line of a process: `python -m scalp_core TASK ARGUMENTS`, see `scalp_core/__main__.py`."""
     return [sys.executable, "-m", "scalp_core", task, *arguments]
+
+
+def start(log: IO[bytes], task: str, *arguments: str) -> None:
+    """Start such a process, whose output goes to `log`, in a session of its own, so that it outlives this one."""
+    subprocess.Popen(
+        command(task, *arguments),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        cwd=ROOT,
+        env=environment(),
+    )
 
 
 def environment() -> dict[str, str]:

@@ -131,7 +131,6 @@ BETTER_TO_THE_RIGHT = Text("better →", "더 좋음 →")
 BETTER_TO_THE_LEFT = Text("← better", "← 더 좋음")
 DIFFERENCE = Text("{metric} difference from {reference}", "{metric}: {reference} 대비 차이")
 SHARE_OF_ROW = Text("share of the row", "행 비율")
-FAR_ERRORS = Text("off by two grades or more", "두 등급 이상 벗어난 오류")
 MILLISECONDS = Text("ms per picture, one core", "사진당 ms, 코어 1개")
 P_HOLM = Text("p (Holm)", "p값 (Holm)")
 

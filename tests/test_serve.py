@@ -1,8 +1,11 @@
 """Dashboard, thumbnails and REST on one port: a real server, started as people start it."""
 
+import base64
+import hashlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -86,6 +89,16 @@ def test_pages_and_routes_share_the_port(server: str, trained: Trained) -> None:
     for door in ("", "/api"):
         body = httpx.post(f"{server}{door}/predict", files=picture, data={"value_num": "6"}).json()
         assert body["value_6"] == everything.json()["value_6"]
+
+
+@pytest.mark.parametrize("base", ["", "lab/scalp/"])
+def test_pages_say_where_their_server_is(server: str, base: str) -> None:
+    page = httpx.get(f"{server}/{base}Compare")
+    (script,) = re.findall(r"<script>(window.__streamlit = .*?)</script>", page.text)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in page.headers["content-security-policy"]
+    assert "BACKEND_BASE_URL" in script
+    assert all(name in script for name in ("Compare", "Dataset", "Diagnose", "Runs"))
 
 
 def test_what_is_under_api_is_the_interface_s(server: str) -> None:

@@ -68,6 +68,11 @@ class Bar(tqdm):  # type: ignore[type-arg]
         self._next_line = 0.0
         super().__init__(*arguments, **options)
 
+    def show(self, done: int, total: int) -> None:
+        """Show how far it is."""
+        self.total = total
+        self.update(done - self.n)
+
     def display(self, msg: str | None = None, pos: int | None = None) -> bool:
         if self.fp.isatty():
             return bool(super().display(msg, pos))

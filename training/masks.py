@@ -14,7 +14,7 @@ from scalp_core.data.dataset import open_dataset
 from scalp_core.labels import CONDITIONS
 from scalp_core.synthetic.drawing.canvas import Pixels
 from scalp_core.synthetic.generate import PlannedPicture, render_picture
-from scalp_core.synthetic.masks import masks_of, planned_pictures
+from scalp_core.synthetic.masks import masks_of, planned_pictures, seed_of
 from training.command_line import explained
 from training.contact_sheets import captioned, grid, titled, write_sheet
 
@@ -37,10 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.images < 1:
         parser.error("--images must be at least 1")
     dataset = open_dataset(options.dataset)
-    pictures = planned_pictures(dataset)
-    for image_id in evenly(sorted(pictures), options.images):
-        masks = masks_of(dataset, [image_id])[image_id]
-        sheet = mask_sheet(pictures[image_id], int(str(dataset.made["seed"])), masks)
+    pictures, seed = planned_pictures(dataset), seed_of(dataset)
+    for image_id, masks in masks_of(dataset, evenly(sorted(pictures), options.images)):
+        sheet = mask_sheet(pictures[image_id], seed, masks)
         write_sheet(options.folder / f"{image_id}.jpg", sheet)
     return 0
 

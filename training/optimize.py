@@ -57,12 +57,7 @@ def _judged_on(run: Run) -> Dataset:
 def _optimize(run: Run, int8: bool) -> None:
     dataset = _judged_on(run)
     with Bar(desc=run.id, unit=" pictures", dynamic_ncols=True, leave=False, disable=None) as bar:
-
-        def report(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        result = optimize.optimize_run(run, dataset, int8, report)
+        result = optimize.optimize_run(run, dataset, int8, bar.show)
     print(f"\n{run.id}: {_heading(dataset, result)}\n")
     print(_table(run, result))
     print(f"\nFrom now on: {_name(result.serving)}.{_why(result)}")

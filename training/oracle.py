@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.seed < 0:
         parser.error("--seed must not be negative")
     with Bar(total=options.images, unit=" pictures") as bar:
-        results = ask_oracle(options.images, options.seed, progress=lambda done, _total: bar.update(done - bar.n))
+        results = ask_oracle(options.images, options.seed, progress=bar.show)
     rows = [HEADER, *(row_of(result) for result in results)]
     print(markdown_table(rows) if options.markdown else as_text(rows))
     return int(any(not is_reachable(result) for result in results))

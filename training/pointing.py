@@ -15,7 +15,7 @@ from scalp_core.learning.pointing import Pointing, measure_pointing
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_finished
 from training.command_line import explained
-from training.markdown import markdown_table
+from training.markdown import figure, markdown_table
 
 DEFAULT_IMAGES = 400
 HEADER = (
@@ -48,7 +48,7 @@ def row_of(run: Run, pointing: Pointing) -> tuple[str, ...]:
     """Return the table's row of one condition; a dash where no picture tells."""
     shares = (pointing.chance, pointing.ours, pointing.grad_cam, pointing.ours_mass, pointing.grad_cam_mass)
     named = f"{family(run.recipe.architecture)} ({run.id})"
-    figures = [f"{share:.2f}" if share == share else "–" for share in (*shares, pointing.lit_healthy)]
+    figures = [figure(share, ".2f") for share in (*shares, pointing.lit_healthy)]
     return named, pointing.condition.text.en, str(pointing.pictures), *figures
 
 

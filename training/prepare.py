@@ -214,13 +214,8 @@ def _make(options: argparse.Namespace) -> None:
 def _rendered(name: str, images: int, render: Callable[[Progress], Dataset]) -> Dataset:
     """Render a dataset with a progress bar, and print what it holds."""
     with Bar(total=images, unit=" images", desc=name, dynamic_ncols=True) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        dataset = render(show)
-        show(images, images)
+        dataset = render(bar.show)
+        bar.show(images, images)
     _report(dataset)
     return dataset
 

@@ -113,7 +113,7 @@ def _ship() -> int:
             evaluation=demonstration.EVALUATION,
             evaluation_prior=demonstration.EVALUATION_PRIOR,
             version=demonstration.GENERATOR,
-            progress=lambda done, _: bar.update(done - bar.n),
+            progress=bar.show,
         )
     # One by one: a run can only start from one that has finished.
     for run_id, recipe in demo.to_train({run.id for run in finished_runs()}).items():

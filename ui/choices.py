@@ -28,15 +28,23 @@ LINK_PARAMS = ("lang", "data", "condition")  # a link to another page takes thes
 # ---- any choice ----
 
 
-def choose(label: Markdown, options: Mapping[str, str], key: str, default: str, language: str) -> str:
+def choose(
+    label: Markdown, options: Mapping[str, str], key: str, default: str, language: str, *, in_menu: bool = False
+) -> str:
     """Offer a row of buttons and return the chosen value.
 
     Args:
         options: value in the address → label.
         key: name in the address.
         language: of the labels; another language is another widget, which starts from the address.
+        in_menu: the buttons stand in a popover. While it is closed the browser has no such widget, which could follow
+            the address; so another widget takes its place.
     """
     widget = f"{key}-{language}"
+    if in_menu:
+        times = st.session_state.get(_MOVES + key, 0) + address_moved(key)
+        st.session_state[_MOVES + key] = times
+        widget += f"-{times}" if times else ""
     value = value_of_address(key, options, default)
     choice = st.segmented_control(
         label,
@@ -45,7 +53,7 @@ def choose(label: Markdown, options: Mapping[str, str], key: str, default: str, 
         format_func=lambda option: literal(options.get(option, option)),
         key=widget,
         on_change=_write_choice,
-        args=(key, language),
+        args=(key, widget),
         required=True,
         wrap=True,
     )
@@ -63,7 +71,7 @@ def choose_from_list(label: Markdown, options: Mapping[str, str], key: str, lang
         format_func=lambda option: options.get(option, option),
         key=widget,
         on_change=_write_choice,
-        args=(key, language),
+        args=(key, widget),
     )
     return _keep(key, choice if choice in options else values[0], values[0])
 
@@ -132,9 +140,9 @@ def turn_to_value(key: str, value: str) -> None:
     st.query_params[key] = value
 
 
-def _write_choice(key: str, language: str) -> None:
+def _write_choice(key: str, widget: str) -> None:
     # Runs before the page does: its first links, the navigation, already take the new choice along.
-    st.query_params[key] = st.session_state[f"{key}-{language}"]
+    st.query_params[key] = st.session_state[widget]
     settle_address(key)
     if key == "data":
         st.query_params.pop("image", None)  # a picture of the other dataset
@@ -155,9 +163,10 @@ def _keep(key: str, value: str, default: str) -> str:
 
 # ---- the address ----
 
-_PAGED = "paged-content"
+_PAGED, _CLOSED = "paged-content", "closed-over-page"
 _SETTLED, _NEVER = "settled-address-", object()
 _FOLLOWING, _RESTED = "following-address", "rested"
+_MOVES = "moves-of-the-address-"
 
 
 def link_params() -> dict[str, str]:
@@ -172,6 +181,23 @@ def write_address(changes: Mapping[str, str | None]) -> None:
     if after != before:
         st.query_params.from_dict(after)
     settle_address(*changes)
+
+
+def open_over_page(key: str, value: str) -> None:
+    """Write into the address what a dialog is to show."""
+    st.session_state.get(_CLOSED, set()).discard((key, value))
+    st.query_params[key] = value
+
+
+def close_over_page(key: str) -> None:
+    """Take it out of the address again; going back to that address then opens nothing."""
+    st.session_state.setdefault(_CLOSED, set()).add((key, st.query_params.pop(key, None)))
+
+
+def over_page(key: str) -> str | None:
+    """Return what the dialog of `key` shows; None where there is nothing, or it was closed in this session."""
+    value = st.query_params.get(key)
+    return None if (key, value) in st.session_state.get(_CLOSED, ()) else value
 
 
 @contextmanager
@@ -234,8 +260,13 @@ def choose_dataset(say: Say) -> Dataset | None:
 
 def turn_to_dataset(name: str) -> None:
     """Let the choice of datasets, offered later in this run, follow to `name`, even in a run that a click began."""
+    turn_to({"data": name})
+
+
+def turn_to(changes: Mapping[str, str]) -> None:
+    """Write all changes at once, and let the choices of these keys, offered later in this run, follow to them."""
     st.session_state[_FOLLOWING] = True
-    st.query_params["data"] = name
+    st.query_params.from_dict({**st.query_params.to_dict(), **changes})
 
 
 def address_dataset() -> Dataset | None:
@@ -252,13 +283,16 @@ def dataset_of_address(say: Say) -> Dataset | None:
 
 def _list_by_name(say: Say) -> dict[str, Dataset]:
     """List the datasets by name, with a message where there are none, or not the one of the address."""
-    show_damaged(damaged_datasets(), say)
+    if damaged := damaged_datasets():
+        with notices():
+            show_damaged(damaged, say)
     datasets = {dataset.name: dataset for dataset in list_datasets()}
     wanted = st.query_params.get("data", "")
     if not datasets or (wanted == NAME and NAME not in datasets):
-        being_drawn = show_drawing(say)
-        if not datasets and not being_drawn:
-            st.warning(say("no_dataset"))
+        with notices():
+            being_drawn = show_drawing(say)
+            if not datasets and not being_drawn:
+                st.warning(say("no_dataset"))
     if datasets and wanted not in ("", *datasets):
         notices().warning(say("other_dataset", shown=next(iter(datasets))), icon=":material/link_off:")
     return datasets
@@ -279,6 +313,6 @@ def choose_condition(say: Say) -> Condition:
 
 
 def choose_threshold(say: Say) -> int:
-    """Offer the grades and return that of `?threshold=`, from which on a condition counts as present."""
+    """Offer the grades, in a menu, and return that of `?threshold=`, from which on a condition counts as present."""
     options = {str(int(grade)): grade_name(grade, say.language) for grade in GRADES[1:]}
-    return int(choose(say("threshold"), options, "threshold", str(int(DEFAULT_THRESHOLD)), say.language))
+    return int(choose(say("threshold"), options, "threshold", str(int(DEFAULT_THRESHOLD)), say.language, in_menu=True))

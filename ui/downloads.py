@@ -81,13 +81,16 @@ def offer_table(
         )
 
 
-def offer_figure(make: Callable[[], "Figure"], name: str, say: Say, *, synthetic: bool) -> None:
-    """Offer a figure as SVG and as PNG.
+def offer_figure(
+    make: Callable[[], "Figure"], name: str, say: Say, *, synthetic: bool, label: Markdown | None = None
+) -> None:
+    """Offer a figure as SVG, PNG and PDF.
 
     Args:
         make: draws it with a function of scalp_core.charts.print_figures, which it imports itself: that takes a second.
         name: file name without ending, unique on the page.
         synthetic: whether the pictures are; file names say so.
+        label: of the button; “Figure” unless the page offers several.
     """
 
     def svg() -> bytes:
@@ -100,13 +103,19 @@ def offer_figure(make: Callable[[], "Figure"], name: str, say: Say, *, synthetic
 
         return print_figures.as_png(make())
 
+    def pdf() -> bytes:
+        from scalp_core.charts import print_figures
+
+        return print_figures.as_pdf(make())
+
     stem = file_stem(name, synthetic)
-    with st.popover(say("export_figure"), icon=":material/download:"):
+    with st.popover(label or say("export_figure"), icon=":material/download:"):
         st.caption(say("export_figure_note"))
         if language_of_figures(say.language) != say.language:
             st.caption(say.plain(NO_KOREAN_FONT))
         offer_file("SVG", svg, f"{stem}.svg", "image/svg+xml", width="stretch")
         offer_file("PNG", png, f"{stem}.png", "image/png", width="stretch")
+        offer_file("PDF", pdf, f"{stem}.pdf", "application/pdf", width="stretch")
 
 
 def offer_file(

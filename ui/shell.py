@@ -23,13 +23,16 @@ PAGES = {
     "runs": ("pages/4_Runs.py", ":material/model_training:"),
 }
 
+_SIDEBAR_WIDTH = 264  # pixels
+
 
 def show_page(name: str, show_body: Callable[[Say], None]) -> None:
     """Show the page `name` of PAGES, and errors of its body in the reader's language."""
     with follow_address():
         with st.sidebar:
             say = _show_navigation()
-        st.set_page_config(page_title=f"{say(f'page_{name}')} · Scalp Lab", page_icon="🔬", layout="wide")
+        title = f"{say(f'page_{name}')} · Scalp Lab"
+        st.set_page_config(title, page_icon="🔬", layout="wide", initial_sidebar_state=_SIDEBAR_WIDTH)
         set_page_language(say.language)
         if not may_look():
             with page_frame(say("login_title"), say):

@@ -38,6 +38,8 @@ from scalp_core.palette import MATRIX_COLORS, UNKNOWN
 _WORDS = {
     "model": terms.MODEL,
     "condition": terms.CONDITION,
+    "mean": Text("mean", "평균"),
+    "mean_rank": Text("mean rank {rank:.1f}", "평균 순위 {rank:.1f}"),
     "seeds": Text("lowest and highest seed", "시드별 최저–최고"),
     "protocol": terms.PROTOCOL,
     "verdict": terms.VERDICT,
@@ -52,6 +54,7 @@ _WORDS = {
     "milliseconds": terms.MILLISECONDS,
     "parameters": terms.PARAMETERS,
 }
+_MEAN = "mean"  # the column beside the conditions
 _INK, _LIGHT = "#1f2937", "white"  # writing on pale and on dark cells
 _NARROW = "width < 520"  # pixels of a chart, asked in the browser: on a telephone
 
@@ -74,18 +77,24 @@ def leaderboard_chart(
     metric: str,
     baselines: Mapping[Condition, Sequence[Baseline]],
     language: str,
+    *,
+    intervals: bool = True,
 ) -> alt.LayerChart:
-    """Draw a metric by model (rows) and condition (columns) with interval and tie letter; the darker, the better.
+    """Draw a metric by model (rows) and condition (columns) with its tie letter, and its mean; the darker, the better.
 
     Baselines stand below a line. The palest cells are as good as guessing, grey ones have no value.
 
     Args:
-        names: of the shown models, by key.
+        names: of the shown models, by key, the best first.
         metric: a key of metrics.METRICS.
         baselines: those of other metrics are left out.
+        intervals: whether they are written into the cells; below the pointer they are in any case.
     """
     table = _leaderboard_cells(comparison, names, metric, baselines, language)
+    if not intervals:
+        table = table.assign(detail="")
     heads = {condition.value: "\n".join(wrap(condition.text(language), 20)) for condition in comparison.conditions}
+    heads |= {_MEAN: _WORDS["mean"](language)}
     columns, rows = list(heads.values()), distinct(table["row"])
     cells = alt.Chart(table.assign(column=table["condition"].map(heads))).encode(
         x=alt.X("column:N", sort=columns, title=None, axis=_HEAD_AXIS),
@@ -99,7 +108,7 @@ def leaderboard_chart(
         y=alt.Y("row:N", sort=rows, bandPosition=0, axis=_row_axis(rows)),
     )
     chart = alt.LayerChart(layer=[_leaderboard_boxes(cells, metric, language), *_leaderboard_texts(cells), separator])
-    return chart.properties(height=alt.Step(42))
+    return chart.properties(height=(42 if intervals else 32) * len(rows))
 
 
 def _leaderboard_boxes(cells: alt.Chart, metric: str, language: str) -> alt.Chart:
@@ -180,6 +189,7 @@ def _leaderboard_cells(
         images=[f"{images:,}" for images in models["images"]],
         text=[f"{short_number(value)} {tied}".strip() for value, tied in values],
     )
+    models = pd.concat([models, _mean_cells(comparison, names, metric, language)], ignore_index=True)
     below = baseline_table(baselines, comparison.conditions, metric, language)
     below = below.assign(
         text=[short_number(value) for value in below["value"]],
@@ -192,7 +202,30 @@ def _leaderboard_cells(
     return table.assign(
         row=_centred([wrap(name, 17) for name in table["name"]]),
         good=goodness(table["value"], metric),
-        condition_name=[Condition(condition).text(language) for condition in table["condition"]],
+        condition_name=[
+            _WORDS["mean"](language) if condition == _MEAN else Condition(condition).text(language)
+            for condition in table["condition"]
+        ],
+    )
+
+
+def _mean_cells(comparison: Comparison, names: Mapping[str, str], metric: str, language: str) -> pd.DataFrame:
+    """Return one row a model: its mean over the conditions, and its mean rank."""
+    table = comparison.overall(metric)
+    table = table[table["model"].isin(list(names))]
+    bounds = list(zip(table["low"], table["high"], strict=True))
+    return pd.DataFrame(
+        {
+            **{"model": table["model"], "name": table["model"].map(dict(names)), "condition": _MEAN, "first": False},
+            **{"value": table["value"], "low": table["low"], "high": table["high"]},
+            "text": ["" if math.isnan(value) else short_number(value) for value in table["value"]],
+            "detail": [
+                "" if math.isnan(rank) else _WORDS["mean_rank"](language).format(rank=rank)
+                for rank in table["mean_rank"]
+            ],
+            "interval": ["–" if math.isnan(low) else f"{low:.3f} – {high:.3f}" for low, high in bounds],
+            **{"spread": "–", "protocol": "–", "images": "–"},
+        }
     )
 
 
@@ -223,7 +256,7 @@ def forest_chart(
     band, zero = _negligible_band(NEGLIGIBLE[metric])
     intervals, points = _forest_marks(table, names[reference], metric, language)
     chart = alt.LayerChart(layer=[band, zero, intervals, points])
-    return chart.properties(height=alt.Step(46))
+    return chart.properties(height=46 * len(table))
 
 
 def _signed(low: float, high: float) -> str:

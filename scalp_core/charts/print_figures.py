@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Polygon, Rectangle
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from scalp_core import terms
@@ -43,7 +43,7 @@ from scalp_core.metrics.calibration import calibration_error
 from scalp_core.metrics.metrics import METRICS, row_shares
 from scalp_core.metrics.paired_comparison import Comparison
 from scalp_core.metrics.verdict import NEGLIGIBLE, Estimate, Verdict
-from scalp_core.palette import DIVERGING, MATRIX_COLORS, SEVERITY_COLORS, UNKNOWN
+from scalp_core.palette import DIVERGING, FAR_MARKS, MATRIX_COLORS, UNKNOWN
 
 Counts = npt.NDArray[np.number]  # (4, 4): truth × prediction
 Values = npt.NDArray[np.float64]
@@ -52,7 +52,7 @@ Parameters = ParamSpec("Parameters")
 _WORDS = {
     "truth": Text("label (rows)", "라벨 (행)"),
     "predicted": Text("prediction (columns)", "예측 (열)"),
-    "far": Text("outlined: off by two grades or more", "테두리: 두 등급 이상 벗어난 오류"),
+    "far": Text("marked corner: off by two grades or more", "모서리 표시: 두 등급 이상 벗어난 오류"),
     "difference": terms.DIFFERENCE,
     "right_better": terms.BETTER_TO_THE_RIGHT,
     "left_better": terms.BETTER_TO_THE_LEFT,
@@ -152,9 +152,17 @@ def as_png(figure: Figure, dpi: int = 200) -> bytes:
     return buffer.getvalue()
 
 
-def _figure(height: float, synthetic: bool, language: str, title: str = "") -> Figure:
-    """Return an empty figure of full width and `height` inches, with its title above and its notices below."""
-    figure = Figure(figsize=(_WIDTH, height + (0.15 if title else 0)), layout="constrained")
+def as_pdf(figure: Figure) -> bytes:
+    """Return the figure as PDF; equal figures give equal files."""
+    buffer = BytesIO()
+    with _styled():
+        figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
+    return buffer.getvalue()
+
+
+def _figure(height: float, synthetic: bool, language: str, title: str = "", width: float = _WIDTH) -> Figure:
+    """Return an empty figure of `width` and `height` inches, with its title above and its notices below."""
+    figure = Figure(figsize=(width, height + (0.15 if title else 0)), layout="constrained")
     if title:
         figure.suptitle(title, x=0.005, ha="left", fontsize=9)
     notices = (_SYNTHETIC, _RESEARCH) if synthetic else (_RESEARCH,)
@@ -301,23 +309,61 @@ def _panels(
 
 
 def _draw_matrix(panel: Axes, counts: Values) -> None:
-    shares = np.nan_to_num(row_shares(counts))
-    _heat(panel, shares, MATRIX_COLORS)
+    """Write per cent large, pictures small; outline what is right, mark the corner of errors of two grades or more."""
+    shares = row_shares(counts)
+    _heat(panel, np.nan_to_num(shares), MATRIX_COLORS)
     for truth in GRADES:
         for predicted in GRADES:
-            images = float(counts[truth, predicted])
+            images, share = float(counts[truth, predicted]), float(shares[truth, predicted])
             text = f"{images:,.0f}" if images.is_integer() else f"{images:,.1f}"
-            _write_count(panel, truth, predicted, text, _ink(shares[truth, predicted]))
+            _write_cell(panel, truth, predicted, share, text)
 
 
-def _write_count(panel: Axes, truth: int, predicted: int, text: str, ink: str) -> None:
-    """Write the count, pale where it is 0; outline errors of two grades and more."""
-    panel.text(
-        predicted + 0.5, truth + 0.5, text, ha="center", va="center", color=ink, alpha=0.45 if text == "0" else 1
-    )
-    if text != "0" and abs(truth - predicted) > 1:
-        box = Rectangle((predicted + 0.04, truth + 0.04), 0.92, 0.92, fill=False, edgecolor=SEVERITY_COLORS[-1])
-        panel.add_patch(box)
+def _write_cell(panel: Axes, truth: int, predicted: int, share: float, images: str) -> None:
+    middle: dict[str, Any] = {"ha": "center", "va": "center", "color": _ink(0 if isnan(share) else share)}
+    percent = "–" if isnan(share) else "<1" if 0 < share < 0.005 else f"{100 * share:.0f}"
+    panel.text(predicted + 0.5, truth + 0.4, percent, fontsize=9, fontweight="bold", **middle)
+    panel.text(predicted + 0.5, truth + 0.76, images, fontsize=6, **middle)
+    if truth == predicted:
+        panel.add_patch(Rectangle((predicted + 0.03, truth + 0.03), 0.94, 0.94, fill=False, edgecolor="0.1", lw=1.3))
+    elif abs(truth - predicted) > 1 and images != "0":
+        right, top = predicted + 0.97, truth + 0.03
+        mark = FAR_MARKS[0 if share < 0.3 else 2 if share <= _DARK else 1]  # each contrasts with its cells
+        panel.add_patch(Polygon([(right - 0.2, top), (right, top), (right, top + 0.2)], facecolor=mark, linewidth=0))
+
+
+@_with_style
+def poster(
+    comparison: Comparison, names: Mapping[str, str], metric: str, language: str, *, synthetic: bool = False
+) -> Figure:
+    """Draw the confusion matrices of every condition (rows) and model (columns), each with score, interval and letter.
+
+    Args:
+        names: of the shown models, by key, in their order.
+        metric: a key of metrics.METRICS.
+    """
+    language = language_of_figures(language)
+    across, down = len(names), len(comparison.conditions)
+    title = " · ".join((METRICS[metric].text(language), AXES["interval"](language), _say("far", language)))
+    figure = _figure(0.5 + 1.95 * down, synthetic, language, title, width=1.0 + 1.85 * across)
+    panels = figure.subplots(down, across, squeeze=False)
+    for row, condition in enumerate(comparison.conditions):
+        letters = comparison.tied(metric, condition)
+        for column, (model, name) in enumerate(names.items()):
+            panel = panels[row, column]
+            _draw_matrix(panel, comparison.counts[comparison.models.index(model), row].astype(np.float64))
+            estimate = comparison.estimate(metric, model, condition)
+            score = "–" if isnan(estimate.value) else f"{_interval_words(estimate)}  {letters.get(model, '')}".strip()
+            panel.set_title(f"{fill(name, _TITLE_WRAP)}\n{score}" if row == 0 else score)
+            _name_axes(panel, language, first=column == 0)
+            panel.set_xlabel(_say("predicted", language) if row == down - 1 else "")
+            panel.set_ylabel(fill(condition.text(language), _COLUMN_WRAP) if column == 0 else "", fontweight="bold")
+    return figure
+
+
+def _interval_words(estimate: Estimate) -> str:
+    ends = "" if isnan(estimate.low) else f" [{_number(estimate.low)}, {_number(estimate.high)}]"
+    return f"{_number(estimate.value)}{ends}"
 
 
 def _name_axes(panel: Axes, language: str, first: bool) -> None:

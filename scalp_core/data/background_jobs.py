@@ -5,7 +5,6 @@ the dataset is held while a process works on it.
 """
 
 import os
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ from typing import Any
 from scalp_core.data.dataset import is_claimed
 from scalp_core.errors import ScalpError, Text, forbidden
 from scalp_core.files import UNREADABLE
-from scalp_core.paths import ROOT, data_folder
-from scalp_core.processes import command, environment
+from scalp_core.paths import data_folder
+from scalp_core.processes import start
 from scalp_core.seals import read_sealed_json, write_sealed_json
 
 _PROGRESS, _ERROR, _LOG = "progress.json", "error.json", "log.txt"
@@ -90,15 +89,7 @@ class Job:
         except OSError as error:
             raise _cannot_write(error) from error
         with log:
-            subprocess.Popen(
-                command(self.task, self.dataset),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                cwd=ROOT,
-                env=environment(),
-            )
+            start(log, self.task, self.dataset)
 
     def resume(self) -> None:
         """Start an interrupted job again; cheap enough for every rerun of a page.

@@ -92,8 +92,8 @@ class Filters:
 
     def without(self, name: str) -> "Filters":
         """Return the same filters but that of one column."""
-        selected, ranges = (tuple(item for item in items if item[0] != name) for items in (self.selected, self.ranges))
-        return replace(self, selected=selected, ranges=ranges)
+        selected = tuple(item for item in self.selected if item[0] != name)
+        return replace(self, selected=selected, ranges=tuple(item for item in self.ranges if item[0] != name))
 
     def with_values(self, name: str, values: Iterable[str]) -> "Filters":
         """Return the same filters with these values of a column; none means all."""

@@ -42,7 +42,7 @@ def background_picture(scalp: Pixels, generator: np.random.Generator) -> Pixels:
 
 
 def _cloudy(generator: np.random.Generator) -> Floats:
-    """Noise of every size, perhaps drawn out in one direction."""
+    """Draw noise of every size, perhaps drawn out in one direction."""
     picture = np.zeros((_HEIGHT, _WIDTH, 3), dtype=np.float32)
     slope, aspect, angle = generator.uniform(0.3, 1.6), np.exp(generator.normal(0, 0.8)), generator.uniform(0, 180)
     for octave in range(_SCALES):
@@ -54,7 +54,7 @@ def _cloudy(generator: np.random.Generator) -> Floats:
 
 
 def _overlapping(generator: np.random.Generator) -> Floats:
-    """Discs or polygons of all sizes, one over the other (dead leaves)."""
+    """Draw discs or polygons of all sizes, one over the other (dead leaves)."""
     picture = np.zeros((_HEIGHT, _WIDTH, 3), dtype=np.float32)
     count, least = min(1500, int(generator.lognormal(4.5, 1))), generator.uniform(1.5, 6)
     angular, elongation = generator.random() < 0.5, generator.uniform(0, 1.2)
@@ -72,7 +72,7 @@ def _overlapping(generator: np.random.Generator) -> Floats:
 
 
 def _strokes(generator: np.random.Generator) -> Floats:
-    """Short strokes, in one direction or in all."""
+    """Draw short strokes, in one direction or in all."""
     picture = np.ones((_HEIGHT, _WIDTH, 3), dtype=np.float32) * generator.normal(0, 1, 3).astype(np.float32)
     length, direction = generator.uniform(4, 40), generator.uniform(0, np.pi)
     spread, colour = generator.uniform(0.1, 2), generator.normal(0, 1, 3)
@@ -86,7 +86,7 @@ def _strokes(generator: np.random.Generator) -> Floats:
 
 
 def _periodic(generator: np.random.Generator) -> Floats:
-    """Stripes and grids, straight or warped."""
+    """Draw stripes and grids, straight or warped."""
     down, across = np.mgrid[0:_HEIGHT, 0:_WIDTH].astype(np.float32)
     period, angle = generator.uniform(0.6, 6), generator.uniform(0, np.pi)
     first = across * np.cos(angle) + down * np.sin(angle)
@@ -101,7 +101,7 @@ def _periodic(generator: np.random.Generator) -> Floats:
 
 
 def _arranged(generator: np.random.Generator) -> Floats:
-    """A few large shapes over a slow gradient."""
+    """Draw a few large shapes over a slow gradient."""
     slow = np.stack([_smooth(generator.uniform(40, 120), generator) for _ in range(3)], axis=-1)
     picture = np.ascontiguousarray(slow * np.float32(generator.uniform(0, 0.6)))
     for _ in range(int(generator.integers(1, 14))):
@@ -125,14 +125,14 @@ _DRAWN: tuple[Draw, ...] = (_cloudy, _overlapping, _strokes, _periodic, _arrange
 
 
 def _scrambled(scalp: Pixels, generator: np.random.Generator) -> Floats:
-    """The spectrum of a scalp with phases of noise: its contrast at every size without its lines."""
+    """Give the spectrum of a scalp phases of noise: its contrast at every size stays, without its lines."""
     spectrum = np.fft.fft2(scalp.astype(np.float32), axes=(0, 1))
     phases = np.angle(np.fft.fft2(generator.normal(size=scalp.shape[:2])))[..., None]
     return np.asarray(np.real(np.fft.ifft2(spectrum * np.exp(1j * phases), axes=(0, 1))), dtype=np.float32)
 
 
 def _shuffled(scalp: Pixels, generator: np.random.Generator) -> Floats:
-    """Small squares of a scalp, turned and put elsewhere."""
+    """Turn small squares of a scalp and put them elsewhere."""
     side = int(generator.integers(6, 30))
     picture = scalp.copy()
     for _ in range(3 * (_HEIGHT // side) * (_WIDTH // side)):

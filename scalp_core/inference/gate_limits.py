@@ -23,7 +23,7 @@ FARTHEST = 1e6  # distance that no picture passes
 
 @dataclass(frozen=True)
 class GateLimits:
-    """Limits of what a run can grade; see ImageStats and PPCA for what is limited.
+    """Limits of what a run can grade; see ImageStats and ScalpDistance for what is limited.
 
     Attributes:
         pixels: lowest number of pixels along either side: the side of the network's input.

@@ -23,7 +23,7 @@ _LIGHT = 0.15  # brightness, contrast and saturation: 1 ± this
 # This is the standard deviation of their logarithms and shifts a* and b* by about 4, the first step of erythema. At
 # twice that, one healthy picture in forty would be as red as severe erythema.
 _WHITE_BALANCE = 0.04
-_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 @overload
@@ -64,7 +64,7 @@ def _recoloured(pixels: Tensor) -> Tensor:
     brightness, contrast, saturation = (uniform(pictures, 1 - _LIGHT, 1 + _LIGHT, device) for _ in range(3))
     logarithms = torch.randn(pictures, 3, device=device) * _WHITE_BALANCE
     gains = (logarithms - logarithms.mean(dim=1, keepdim=True)).exp()  # brightness varies separately
-    luma = torch.tensor(_LUMA, device=device)
+    luma = torch.tensor(LUMA, device=device)
     saturate = torch.lerp(luma.expand(3, 3), torch.eye(3, device=device), saturation[:, None, None])
     matrix = gains[:, :, None] * saturate * (contrast * brightness)[:, None, None]
     grey = pixels.mean(dim=(2, 3)) @ luma

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from scalp_core.learning.lens_variation import LUMA
+from scalp_core.learning.augment import LUMA
 from scalp_core.learning.placement import centres, uniform
 
 # Mean skin of real frames, L* 66, a* 0, b* 4: its sRGB, and how red, green and blue change by a step of L*, a*, b*

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from scalp_core.learning.lens_variation import LUMA
+from scalp_core.learning.augment import LUMA
 from scalp_core.learning.placement import FRAME_HEIGHT, FRAME_WIDTH, uniform
 
 _OVERLAID_SHARE, _REMOVED_SHARE = 0.6, 0.15  # of the pictures

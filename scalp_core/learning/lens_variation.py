@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from scalp_core.learning.augment import LUMA
 from scalp_core.learning.placement import FRAME_HEIGHT, FRAME_WIDTH, centres, uniform
 
 # Lengths in pixels of a frame of 640 × 480.
@@ -30,7 +31,6 @@ _POWER_SLOPE, _SLOPE_SPREAD = -2.2, 0.3
 _SLOW = 3.0  # cycles a frame: up to here amplitudes are mixed
 _MIXED = 0.3  # largest share of the other amplitude; more destroys what grades depend on
 _MARGIN = 16  # the border that is reflected is size / this: three of the largest standard deviation
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 def vary_lens(pixels: Tensor) -> Tensor:

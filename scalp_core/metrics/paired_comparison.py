@@ -216,6 +216,30 @@ class Comparison:
         ranks = (values > values[:, np.newaxis]).sum(axis=1) + 1
         return pd.DataFrame({"model": models, "rank": ranks, "low": low, "high": high, "best_share": shares})
 
+    def overall(self, metric: str) -> pd.DataFrame:
+        """Rank the models over all conditions that have a value.
+
+        Returns:
+            model, mean_rank (over the conditions that the model grades, 1 = best), value (mean over the conditions),
+            low and high (95 %); the best mean rank first. The mean is NaN for a model that leaves out a condition, as
+            means over other conditions cannot be compared; all are NaN for one without any value.
+        """
+        sign = 1 if METRICS[metric].higher_is_better else -1
+        values = self.values(metric)
+        measured = ~np.isnan(values).all(axis=0)
+        oriented = sign * values[:, measured]
+        better = (oriented[np.newaxis] > oriented[:, np.newaxis]).sum(axis=1) + 1.0
+        ranks = np.where(np.isnan(oriented), math.nan, better)
+        unknown = np.full(len(self.models), math.nan)
+        low, high = (
+            percentiles(self.replicates[metric][:, :, measured].mean(axis=2)) if measured.any() else 2 * (unknown,)
+        )
+        means = values[:, measured].mean(axis=1) if measured.any() else unknown
+        mean_ranks = pd.DataFrame(ranks).mean(axis=1)
+        table = pd.DataFrame({"model": self.models, "mean_rank": mean_ranks, "value": means, "low": low, "high": high})
+        table["worth"] = -sign * table["value"]  # of equal ranks the better mean comes first
+        return table.sort_values(["mean_rank", "worth"], kind="stable", ignore_index=True).drop(columns="worth")
+
     def detectable(self, metric: str, condition: Condition) -> tuple[float, float]:
         """Return the true differences that `pairs` would find significant in half, and in four fifths, of the cases.
 

@@ -243,10 +243,8 @@ def chance_spread(comparison: Comparison, condition: Condition, metric: str) -> 
     if len(models) < 2 or math.isnan(spread):
         return None
     values = comparison.values(metric)[:, comparison.conditions.index(condition)]
-    seen, label, many = float(np.nanmax(values) - np.nanmin(values)), METRICS[metric].short, _many(len(models))
+    seen, label = float(np.nanmax(values) - np.nanmin(values)), METRICS[metric].short
     return Text(
-        f"Between the best and worst of {many.en} equal models, chance alone gives {_amount(spread)} {label.en}; here: "
-        f"{_amount(seen)}.",
-        f"똑같은 모델 {len(models)}개라도 우연만으로 최고와 최저의 {label.ko} 차이가 {_amount(spread)} 정도 나요. "
-        f"여기서는 {_amount(seen)}.",
+        f"Best and worst differ by {_amount(seen)} {label.en}; chance alone would give about {_amount(spread)}.",
+        f"최고와 최저의 {label.ko} 차이는 {_amount(seen)}이고, 우연만으로도 {_amount(spread)} 정도 나요.",
     )

@@ -273,6 +273,22 @@ def unpin(condition: Condition, why: str = "") -> None:
     _repin(condition, None, why)
 
 
+def move_pins(before: str, after: str) -> None:
+    """Let the promotions of a run that was renamed name it anew.
+
+    Raises:
+        ScalpError: the folder for runs cannot be written.
+    """
+    try:
+        with FileLock(artifacts_folder() / ".champions.lock"):
+            pinned = pins()
+            if before in pinned.values():
+                moved = {key.value: after if name == before else name for key, name in pinned.items()}
+                write_sealed_json(_pins_path(), moved)
+    except OSError as error:
+        raise not_writable(error) from error
+
+
 def _repin(condition: Condition, run_id: str | None, why: str) -> None:
     try:
         with FileLock(artifacts_folder() / ".champions.lock"):  # two at a time would lose one change

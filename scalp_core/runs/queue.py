@@ -34,7 +34,7 @@ def create_run(recipe: Recipe, run_id: str | None = None) -> Run:
     check_recipe(recipe)
     name = run_id or _new_id(recipe.architecture)
     if not NAME.fullmatch(name):
-        raise bad_field("id", name, *_ID_LETTERS)
+        raise bad_id(name)
     dataset, folder = open_dataset(recipe.data), artifacts_folder() / name
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -43,6 +43,11 @@ def create_run(recipe: Recipe, run_id: str | None = None) -> Run:
             return same or _make_run(folder, recipe, dataset)
     except OSError as error:
         raise not_writable(error) from error
+
+
+def bad_id(name: str) -> ScalpError:
+    """Return the error about a name that a run must not have."""
+    return bad_field("id", name, *_ID_LETTERS)
 
 
 def _same_active(recipe: Recipe, index_hash: str) -> Run | None:

@@ -194,6 +194,8 @@ class Recipe:
                 raise bad_field(name, getattr(self, name), f"one of {listed}", listed)
         if self.learns == "head" and self.weights == "none":
             raise bad_field("learns", self.learns, *_NOTHING_LEARNED)
+        if self.learns == "head" and self.mask_weight:
+            raise bad_field("mask_weight", self.mask_weight, *_NO_PLACES)
 
     def augmentation_of(self, synthetic: bool) -> str:
         """Return the augmentation, of `CHOICES` without “auto”, that a dataset is trained with.
@@ -211,6 +213,7 @@ _SOME_CONDITIONS = Text("one or more of the six, each once", "여섯 증상 가�
 _WEIGHT_EACH = Text("empty or one number a condition", "비우거나 증상마다 숫자 하나")
 _WEIGHT_SOME = Text("above 0 for some condition", "하나 이상의 증상에서 0보다 큰 값")
 _NOTHING_LEARNED = Text("“everything” when weights start random", "무작위 가중치로 시작할 때는 “everything”")
+_NO_PLACES = Text("0 when the head learns alone: it sees no places", "마지막 층만 학습하면 위치를 볼 수 없으므로 0")
 
 
 def bad_field(name: str, value: object, en: str, ko: str) -> ScalpError:

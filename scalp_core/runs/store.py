@@ -17,11 +17,13 @@ _SUCH_A_RUN = Text("a finished run of the same architecture", "같은 구조로 
 _LABELS_WEIGHED = Text(
     "above 0 for a condition that training pictures have labels for", "학습 사진에 라벨이 있는 증상에서 0보다 큰 값"
 )
+_NO_CUES = Text("0 for photographs: where their cues lie is not known", "증상 위치를 알 수 없는 실제 사진에서는 0")
 _RUN = "run:"  # begins a recipe's `weights` that name another run
 
 
 def check_recipe(recipe: Recipe) -> None:
-    """Check that a recipe can be trained here: its fields, architecture, weights, and the labels of its dataset.
+    """Check that a recipe can be trained here: its fields, architecture, weights, and the labels and cues of its
+    dataset.
 
     Raises:
         ScalpError: `bad_recipe`, `no_dataset` and the like, at the first thing that is wrong.
@@ -30,6 +32,7 @@ def check_recipe(recipe: Recipe) -> None:
     check_architecture(recipe.architecture)
     _check_weights(recipe)
     _check_labels(recipe)
+    _check_cues(recipe)
 
 
 def source_run(recipe: Recipe) -> Run | None:
@@ -67,6 +70,11 @@ def _check_labels(recipe: Recipe) -> None:
         )
     if not learned_pictures_count(recipe)[0]:
         raise bad_field("condition_weights", recipe.condition_weights, *_LABELS_WEIGHED)
+
+
+def _check_cues(recipe: Recipe) -> None:
+    if recipe.mask_weight and not open_dataset(recipe.data).synthetic:
+        raise bad_field("mask_weight", recipe.mask_weight, *_NO_CUES)
 
 
 def list_runs() -> list[Run]:

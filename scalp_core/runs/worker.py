@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import is_locked
 from scalp_core.paths import ROOT, artifacts_folder
-from scalp_core.processes import command, environment
+from scalp_core.processes import command, environment, start
 from scalp_core.runs.run import Run, State, not_writable
 from scalp_core.runs.store import list_runs
 
@@ -42,15 +42,7 @@ def ensure() -> None:
     except OSError as error:
         raise not_writable(error) from error
     with log:
-        subprocess.Popen(
-            command("worker"),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd=ROOT,
-            env=environment(),
-        )
+        start(log, "worker")
 
 
 def main() -> None:

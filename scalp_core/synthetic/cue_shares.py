@@ -35,10 +35,10 @@ def cue_shares(dataset: Dataset, image_ids: Sequence[str], report: Callable[[flo
     planned = [pictures[name] for name in image_ids]
     chunks = [(start, planned[start : start + _CHUNK]) for start in range(0, len(planned), _CHUNK)]
     shares = np.zeros((len(planned), len(CONDITIONS), CELLS, CELLS), dtype=np.uint8)
-    for number, (start, drawn_again) in enumerate(parallel_map(partial(_shares_of, seed), chunks)):
+    for done, (start, drawn_again) in enumerate(parallel_map(partial(_shares_of, seed), chunks), start=1):
         shares[start : start + len(drawn_again)] = drawn_again
         if report:
-            report(number / len(chunks))
+            report(done / len(chunks))
     return shares
 
 

@@ -1,6 +1,6 @@
 """The masks of the cues of a synthetic dataset, drawn again from the settings that it was made with."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -10,17 +10,17 @@ from scalp_core.errors import ScalpError
 from scalp_core.synthetic.generate import GENERATOR, GENERATOR_VERSION, PlannedPicture, cue_masks, plan_pictures
 
 
-def masks_of(dataset: Dataset, image_ids: Iterable[str]) -> dict[str, npt.NDArray[np.uint8]]:
-    """Return the masks of some pictures of a synthetic dataset by their ids.
+def masks_of(dataset: Dataset, image_ids: Iterable[str]) -> Iterator[tuple[str, npt.NDArray[np.uint8]]]:
+    """Yield id and masks of some pictures of a synthetic dataset, in their order, each drawn when it is its turn.
 
-    Each is (6, 480, 640), in order of CONDITIONS, 0–255: how strongly the cue of a condition covers a pixel. A mask of
-    six takes 1.8 MB: ask for a few pictures at a time.
+    Masks are (6, 480, 640), in order of CONDITIONS, 0–255: how strongly the cue of a condition covers a pixel.
 
     Raises:
         ScalpError: pictures that this version did not draw, or an id that is not in the dataset.
     """
     pictures, seed = planned_pictures(dataset), seed_of(dataset)
-    return {image_id: cue_masks(_picture(pictures, image_id, dataset), seed) for image_id in image_ids}
+    for image_id in image_ids:
+        yield image_id, cue_masks(_picture(pictures, image_id, dataset), seed)
 
 
 def planned_pictures(dataset: Dataset) -> dict[str, PlannedPicture]:

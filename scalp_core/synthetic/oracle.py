@@ -4,7 +4,7 @@ The ceiling of label_noise.py assumes a grader who knows every severity. The ora
 not hidden by hair: areas, counts, widths, redness. What it falls short of the ceiling no network can reach either.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +19,7 @@ from scalp_core.parallel import cores, no_progress, parallel_map
 from scalp_core.synthetic.drawing.canvas import HEIGHT, SHIFT, WIDTH, Pixels, corners
 from scalp_core.synthetic.drawing.cues import Cues, masks_of_cues
 from scalp_core.synthetic.drawing.scene import Hair
-from scalp_core.synthetic.generate import PlannedPicture, cues_of_picture, plan_pictures
+from scalp_core.synthetic.generate import PlannedPicture, Progress, cues_of_picture, plan_pictures
 from scalp_core.synthetic.label_noise import best_grades, best_kappa, clean_grades, expected_kappa, label_chances
 
 FOLDS, TREES = 5, 100
@@ -29,7 +29,6 @@ GAP_QUANTILES = (50, 90, 99)  # per cent of the distances from the nearest hair
 WIDTH_QUANTILES = (10, 50, 90)  # per cent of the widths of the hairs
 
 Quantities = npt.NDArray[np.float64]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from scalp_core.errors import ScalpError
-from scalp_core.images import decode
+from scalp_core.images import ENDINGS, FORMAT_NAMES, decode
 from scalp_core.labels import CONDITIONS
 from scalp_core.parallel import parallel_map
 from scalp_core.synthetic.generate import PlannedPicture, encode, plan_pictures, render_picture
@@ -47,7 +47,6 @@ SHOWN_GRADE = 2  # least grade of a condition in the real pictures, and in those
 _PLANNED_PER_PICTURE = 8  # of other heads mostly; the rarest condition has such a grade on an eighth of them
 MOST_WHOLE_FRAMES = 40  # compared at full size: only five real ones stand against them, and each takes long
 
-_ENDINGS = (".jpg", ".jpeg", ".png")
 _STAND_INS = 400  # pictures drawn from the copula of the real statistics
 _SHRINKING = 0.03  # of their correlations towards none: 118 pictures know them roughly
 _FARTHEST = 6.0  # deviations from the mean beyond which a statistic counts as that far
@@ -135,12 +134,12 @@ def folder_realism(folder: Path, most: int, processes: int | None = None) -> lis
     Raises:
         ScalpError: there is none, or a file is no picture.
     """
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _ENDINGS)
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
     if not files:
         raise ScalpError(
             "no_pictures",
-            f"There are no JPEG or PNG pictures in {folder}.",
-            f"{folder}에 JPEG나 PNG 사진이 없어요.",
+            f"There are no pictures in {folder}: {FORMAT_NAMES}.",
+            f"{folder}에 사진({FORMAT_NAMES})이 없어요.",
         )
     places = np.linspace(0, len(files) - 1, most).astype(int) if len(files) > most else range(len(files))
     paths = [files[place] for place in places]

@@ -32,7 +32,6 @@ from scalp_core.errors import Text
 from scalp_core.evaluation.baselines import Baseline
 from scalp_core.labels import CONDITIONS, GRADES
 from scalp_core.metrics.calibration import calibration_error, reliability_bins
-from scalp_core.metrics.intervals import wilson
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison, compare
 from scalp_core.metrics.verdict import NEGLIGIBLE, Verdict
@@ -101,7 +100,14 @@ def test_cells_show_value_letter_and_interval(four: Comparison, language: str) -
         assert (missing["text"], missing["detail"]) == ("–", "")
         assert math.isnan(missing["good"])
     heads = chart["layer"][0]["encoding"]["x"]["sort"]
-    assert [head.replace("\n", " ") for head in heads] == [condition.text(language) for condition in CONDITIONS]
+    assert [head.replace("\n", " ") for head in heads] == [
+        *(condition.text(language) for condition in CONDITIONS),
+        {"en": "mean", "ko": "평균"}[language],
+    ]
+    overall = four.overall(KAPPA).set_index("model")
+    assert cells["v", "mean"]["detail"].endswith(f"{overall.loc['v', 'mean_rank']:.1f}")
+    short = leaderboard_chart(four, NAMES, KAPPA, {}, language, intervals=False).to_dict()
+    assert {row["detail"] for row in rows_with(short, "text")} == {""}
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -174,14 +180,6 @@ def test_verdicts_differ_in_colour_or_shape(four: Comparison) -> None:
 
 
 # ---- recall ----
-
-
-def test_wilson_s_interval_is_the_published_one() -> None:
-    # Newcombe 1998, Statistics in Medicine 17, table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
-    low, high = wilson([81, 15, 0, 1], [263, 148, 20, 29])
-    assert low == pytest.approx([0.2553, 0.0624, 0.0, 0.0061], abs=5e-5)
-    assert high == pytest.approx([0.3662, 0.1605, 0.1611, 0.1718], abs=5e-5)
-    assert np.isnan(wilson([0], [0])).all()
 
 
 def test_recall_is_that_of_the_matrix(four: Comparison) -> None:

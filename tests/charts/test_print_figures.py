@@ -34,7 +34,7 @@ from scalp_core.metrics.calibration import calibration_error, reliability_bins
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison
 from scalp_core.metrics.verdict import Verdict
-from scalp_core.palette import DIVERGING, SEVERITY_COLORS, UNKNOWN, architecture_color
+from scalp_core.palette import DIVERGING, FAR_MARKS, UNKNOWN, architecture_color
 
 KAPPA, AMAE = "quadratic_weighted_kappa", "average_mean_absolute_error"
 GUESSED = Baseline(Text("majority grade", "최다 등급"), KAPPA, 0.0, Text("how", "방법"))
@@ -184,10 +184,21 @@ def test_matrices_name_axes_and_outline_far_errors(language: str) -> None:
     written = texts(svg)
     rows, columns = {"en": ("label (rows)", "prediction (columns)"), "ko": ("라벨 (행)", "예측 (열)")}[language]
     assert (written.count(rows), written.count(columns)) == (3, 3)
-    assert {"one", "two", "three", "90", "20.5", "1,234"} <= set(written)
+    assert {"one", "two", "three", "92", "90", "20.5", "1,234"} <= set(written)  # per cent and pictures
     assert {grade_name(grade, language) for grade in GRADES} <= set(written)
     assert AXES["share"](language) in written
-    assert svg.count(f"stroke: {SEVERITY_COLORS[-1]}") == 3 * 3  # 0 as 2, 2 as 0, 3 as 1
+    assert svg.count(f"fill: {FAR_MARKS[0]}") == 3 * 3  # 0 as 2, 2 as 0, 3 as 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_poster_shows_every_model_and_condition(four: Comparison, language: str) -> None:
+    figure = print_figures.poster(four, NAMES, KAPPA, language, synthetic=True)
+    written = texts(print_figures.as_svg(figure))
+    assert set(NAMES.values()) <= set(written)
+    assert len([panel for panel in figure.axes if panel.get_title()]) == len(NAMES) * len(CONDITIONS)
+    assert any(f"{four.estimate(KAPPA, 'v', ONE_BEST).value:.2f} [" in text for text in written)
+    assert print_figures.as_pdf(figure).startswith(b"%PDF")
+    assert print_figures.as_pdf(figure) == print_figures.as_pdf(figure)
 
 
 def test_a_forest_tells_differences_in_words_and_colours(four: Comparison) -> None:

@@ -244,7 +244,9 @@ def test_near_pictures_stay_near_on_the_map() -> None:
     assert np.array_equal(points, neighbor_map(values))
     groups = points.reshape(3, 20, 2)
     spread = np.abs(groups - groups.mean(axis=1, keepdims=True)).max()
-    apart = [np.linalg.norm(groups[one].mean(0) - groups[other].mean(0)) for one, other in ((0, 1), (0, 2), (1, 2))]
+    apart = [
+        np.linalg.norm(groups[first].mean(0) - groups[second].mean(0)) for first, second in ((0, 1), (0, 2), (1, 2))
+    ]
     assert min(apart) > 2 * spread
 
 

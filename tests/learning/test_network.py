@@ -59,6 +59,20 @@ def test_single_condition_is_same_network_with_smaller_head() -> None:
     assert network.eval()(pictures(2, 64)).shape[:3] == (2, 1, 4)
 
 
+def test_some_pictures_are_judged_by_the_finest_map() -> None:
+    network, _ = build("test_resnet", 6, 64, "none")
+    with torch.inference_mode():
+        for head in network.heads:
+            torch.nn.init.normal_(head.weight)
+        features = network.eval().features(pictures(2, 64))
+        both, some = network.evidence(features), network.evidence(features, torch.tensor([True, False]))
+        finest = network.heads[0](features[0]).unflatten(1, (6, 4))
+    assert len(features) > 1
+    assert torch.equal(some[0], finest[0])
+    assert torch.equal(some[1], both[1])
+    assert not torch.allclose(some[0], both[0])
+
+
 def test_normalisation_is_inside_the_network() -> None:
     network, preprocessing = build("test_resnet", 6, 64, "none")
     network.eval()

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score, recall_score
+from support.comparison_fixtures import make_comparison
 from support.prediction_tables import DANDRUFF, SEBUM, add_noise, align_tables, prediction_table
 
 from benchmarks.simulation import World, draw, error_for, shares_of, true_values
@@ -559,3 +560,19 @@ def test_holm_by_hand() -> None:
     corrected, levels = holm(np.array([0.01, 0.04, math.nan, 0.03, 0.005]))
     assert corrected.tolist() == pytest.approx([0.03, 0.06, math.nan, 0.06, 0.02], nan_ok=True)
     assert levels.tolist() == pytest.approx([0.05 / 3, 0.025, math.nan, 0.025, 0.0125], nan_ok=True)
+
+
+def test_models_are_ranked_over_all_conditions() -> None:
+    comparison = make_comparison()
+    for metric in (KAPPA, ERROR):
+        table = comparison.overall(metric)
+        values = comparison.values(metric)[:, ~np.isnan(comparison.values(metric)).all(axis=0)]
+        sign = -1 if metric == KAPPA else 1
+        ranks = pd.DataFrame(sign * values, index=list(comparison.models)).rank(method="min").mean(axis=1)
+        assert table.set_index("model")["mean_rank"].to_dict() == pytest.approx(ranks.to_dict(), nan_ok=True)
+        assert table["mean_rank"].is_monotonic_increasing
+        means = dict(zip(comparison.models, values.mean(axis=1), strict=True))
+        assert table.set_index("model")["value"].to_dict() == pytest.approx(means, nan_ok=True)
+        complete = table.dropna(subset=["value"])
+        assert ((complete["low"] < complete["value"]) & (complete["value"] < complete["high"])).all()
+        assert len(complete) < len(table)  # one leaves out a condition

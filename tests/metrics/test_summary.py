@@ -136,8 +136,8 @@ def test_power_and_luck_are_the_comparison_s_own(four: Comparison) -> None:
     text = chance_spread(four, ONE_BEST, KAPPA)
     assert text
     values = four.values(KAPPA)[:, 0]
-    assert f"chance alone gives {four.chance_spread(KAPPA, ONE_BEST):.2f} QWK" in text.en
-    assert f"here: {values.max() - values.min():.2f}" in text.en
+    assert f"chance alone would give about {four.chance_spread(KAPPA, ONE_BEST):.2f}." in text.en
+    assert f"differ by {values.max() - values.min():.2f} QWK" in text.en
 
 
 def test_luck_needs_a_comparison(four: Comparison) -> None:

@@ -105,6 +105,7 @@ BAD_FIELDS: list[dict[str, Any]] = [
     {"weight_decay": math.nan},
     {"warmup_epochs": -1.0},
     {"augmentation": "wild"},
+    {"learns": "head", "weights": "pretrained", "mask_weight": 0.5},
     {"seed": -1},
     {"seed": 2**31},
 ]

@@ -151,9 +151,7 @@ class Visitor:
             self.foreign.append(url)
 
     def _console(self, kind: str, text: str, url: str) -> None:
-        # On a page that is not the first, Streamlit looks for itself below the page's own path too.
-        probe = "404" in text and url.endswith(("/_stcore/health", "/_stcore/host-config"))
-        if kind == "error" and not probe:
+        if kind == "error":
             self.errors.append(f"{text} {url}")
 
     def go(self, path: str) -> None:

@@ -21,7 +21,7 @@ def test_shares_are_means_of_masks(folders: Folders) -> None:
     assert not shares[~sick].any()
     assert (shares.max(axis=(2, 3))[sick] > 0).mean() > 0.8
     place = int(sick.sum(axis=1).argmax())
-    (masks,) = masks_of(dataset, [ids[place]]).values()
+    ((_, masks),) = masks_of(dataset, [ids[place]])
     expected = shares_of(masks)
     expected[~sick[place]] = 0
     assert (shares[place] == expected).all()
@@ -32,5 +32,7 @@ def test_shares_are_means_of_masks(folders: Folders) -> None:
 def test_shares_keep_the_order_asked_for(folders: Folders) -> None:
     dataset = make_dataset("drawn", 16, 3, processes=1)
     ids = list(dataset.index.index)
-    forward, backward = cue_shares(dataset, ids[:3]), cue_shares(dataset, ids[2::-1])
+    reported: list[float] = []
+    forward, backward = cue_shares(dataset, ids[:3], reported.append), cue_shares(dataset, ids[2::-1])
     assert (forward == backward[::-1]).all()
+    assert reported[-1] == 1

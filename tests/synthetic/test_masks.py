@@ -106,7 +106,9 @@ def test_masks_of_a_dataset_fit_its_files(tiny: Dataset) -> None:
     drawn_again = render_picture(pictures[image_id], 0)
     saved = decode(tiny.read(image_id)).pixels
     assert abs(saved.astype(int) - drawn_again).mean() < 6  # the JPEG alone
-    assert (masks_of(tiny, [image_id])[image_id] == cue_masks(pictures[image_id], 0)).all()
+    ((named, masks),) = masks_of(tiny, [image_id])
+    assert named == image_id
+    assert (masks == cue_masks(pictures[image_id], 0)).all()
 
 
 def test_pictures_of_another_version_have_none(tiny: Dataset) -> None:
@@ -114,13 +116,13 @@ def test_pictures_of_another_version_have_none(tiny: Dataset) -> None:
     imported = replace(tiny, made={"source": "somewhere"})
     for dataset in (older, imported):
         with pytest.raises(ScalpError) as refused:
-            masks_of(dataset, [])
+            list(masks_of(dataset, []))
         assert refused.value.code == "no_masks"
 
 
 def test_unknown_pictures_have_no_mask(tiny: Dataset) -> None:
     with pytest.raises(ScalpError) as refused:
-        masks_of(tiny, ["elsewhere"])
+        list(masks_of(tiny, ["elsewhere"]))
     assert refused.value.code == "unknown_image"
 
 

@@ -124,7 +124,7 @@ def test_figures_do_not_hang_on_the_workers(tmp_path: Path) -> None:
 
 
 def test_folder_without_pictures_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ScalpError, match="no JPEG or PNG"):
+    with pytest.raises(ScalpError, match=r"no pictures in .*JPEG, PNG, WebP"):
         folder_realism(tmp_path, 4)
 
 

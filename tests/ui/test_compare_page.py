@@ -103,18 +103,34 @@ def test_leaderboard_says_it_first_and_shows_all_six(three: Folders) -> None:
     at = view("leaderboard", "ko")
     dataset = open_dataset("tiny")
     comparison = compare_models(dataset, list_candidates(dataset)[0], "test")
-    first = texts(at.markdown)[0]
-    assert Condition("value_2").text("ko") in first
-    chance = chance_spread(comparison, Condition("value_2"), KAPPA)
-    assert not chance or chance("ko") in texts(at.info)[0]
+    ranking = comparison.overall(KAPPA)
+    names = {model.key: model.name for model in list_candidates(dataset)[0]}
+    assert names[ranking["model"][0]] in texts(at.markdown)[0]
     (cells,) = chart_data(at)
-    assert set(cells["condition"]) == {condition.value for condition in CONDITIONS}
+    assert set(cells["condition"]) == {"mean", *(condition.value for condition in CONDITIONS)}
+    assert list(dict.fromkeys(cells["model"].dropna())) == list(ranking["model"])  # the best on top
     assert {"resnet18", "vgg11_bn", "vit_tiny"} < set(cells["name"])  # and references
     (wide,) = (table.value for table in at.table)
     long, references = (table.value for table in at.dataframe)
     assert [unescape(head) for head in wide.columns] == [condition.text("ko") for condition in CONDITIONS]
     assert len(long) == 3 * len(CONDITIONS)
     assert pd.api.types.is_float_dtype(references["value"])
+
+
+def test_intervals_are_written_on_demand(three: Folders) -> None:
+    at = view("leaderboard")
+    (cells,) = chart_data(at)
+    assert set(cells["detail"]) == {""}
+    (cells,) = chart_data(assert_healthy(at.toggle(key="leaderboard-intervals").set_value(True).run()))
+    assert any("[" in text for text in cells["detail"])
+
+
+def test_forest_says_how_far_chance_reaches(three: Folders) -> None:
+    dataset = open_dataset("tiny")
+    comparison = compare_models(dataset, list_candidates(dataset)[0], "test")
+    chance = chance_spread(comparison, Condition("value_2"), KAPPA)
+    captions = " ".join(texts(view("differences", "ko").caption))
+    assert not chance or chance("ko") in captions
 
 
 def test_the_leaderboard_follows_the_metric_of_the_page(three: Folders) -> None:
@@ -197,7 +213,7 @@ def test_differences_begin_with_the_best_on_validation(three: Folders) -> None:
     sides = list_candidates(dataset)[0]
     best = compare_models(dataset, sides, "valid").best(KAPPA, Condition("value_2"))
     at = view("differences")
-    assert at.selectbox[0].value == best
+    assert at.selectbox(key="reference-en").value == best
     assert set(forest(at)["other"]) == {best}
     pairs, ranks = (table.value for table in at.dataframe)
     assert len(pairs) == 3
@@ -208,8 +224,8 @@ def test_differences_begin_with_the_best_on_validation(three: Folders) -> None:
 
 def test_another_reference_is_in_the_address(three: Folders) -> None:
     at = view("differences", reference="run-vit_tiny")
-    assert at.selectbox[0].value == "run-vit_tiny"
-    at.selectbox[0].select("run-resnet18").run()
+    assert at.selectbox(key="reference-en").value == "run-vit_tiny"
+    at.selectbox(key="reference-en").select("run-resnet18").run()
     assert at.query_params["reference"] == "run-resnet18"
     assert set(forest(at)["other"]) == {"run-resnet18"}
 
@@ -245,14 +261,14 @@ def test_times_are_measured_when_asked_for(three: Folders) -> None:
     dataset = open_dataset("tiny")
     (side,) = (side for side in list_candidates(dataset)[0] if side.name == "vgg11_bn")
     side.runs[0].write_milliseconds(12.5)
-    at = view("differences", sides="vgg11_bn,resnet18", figure="pareto")
+    at = view("differences", sides="vgg11_bn,resnet18", figure="pareto", axis="milliseconds")
     assert any("resnet18" in text and "vgg11_bn" not in text for text in texts(at.info))
     assert widget(at.button, Say("en")("cost_measure"))
     (costs,) = (table for table in chart_data(at) if "interval" in table)
     assert list(costs["name"]) == ["vgg11_bn"]
     for candidate in list_candidates(dataset)[0]:
         candidate.runs[0].write_milliseconds(20.0)
-    at = view("differences", sides="vgg11_bn,resnet18", figure="pareto")
+    at = view("differences", sides="vgg11_bn,resnet18", figure="pareto", axis="milliseconds")
     assert not at.info
     assert not at.button
 

@@ -25,12 +25,11 @@ from support.app_driver import (
 )
 from support.sharpness_gate import measured_sharpness, write_sharpness_gate
 
-from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.inference import predict, uploads
-from scalp_core.inference.evidence import evidence_for
+from scalp_core.inference.evidence import evidence_for, local_grade
 from scalp_core.inference.gate_limits import FARTHEST
 from scalp_core.inference.predict import Answer
-from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD
+from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition, Severity
 from scalp_core.rest.schemas import predict_all_response
 from scalp_core.runs.run import Run
 from scalp_core.terms import REGIONS
@@ -40,12 +39,24 @@ from ui.words import Say
 DAMAGED = b"\xff\xd8\xff\xe0 not much of a JPEG"
 
 
-def graded(at: AppTest, language: str = "en") -> list[str]:
-    return list(at.main.table[0].value[Say(language)("grade")])
+def pictures(at: AppTest) -> list[dict]:
+    """The content of each picture with its six cards; one or none."""
+    protos = [node.proto for node in at if node.type == "bidi_component"]
+    return [json.loads(proto.json) for proto in protos if proto.component_name.endswith("scalp_graded_picture")]
+
+
+def cards(at: AppTest) -> dict[str, dict]:
+    """The cards by condition, in the order of the page."""
+    (picture,) = pictures(at)
+    return {card["key"]: card for card in picture["cards"]}
+
+
+def graded(at: AppTest) -> list[str]:
+    return [cards(at)[condition.value]["gradeName"] for condition in CONDITIONS]
 
 
 def names(answer: Answer, language: str = "en") -> list[str]:
-    return [grade_name(grading.grade, language) for grading in answer.gradings.values()]
+    return [grading.grade.text(language) for grading in answer.gradings.values()]
 
 
 def grid(at: AppTest, key: str) -> list[dict]:
@@ -97,19 +108,21 @@ def downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
 def test_an_upload_is_graded(trained: Trained, downloads: Downloads, language: str) -> None:
     say = Say(language)
     at = assert_healthy(open_page("diagnose", language))
-    assert say("diagnose_wait") in texts(at.info)
+    assert pictures(at) == []
+    assert len(galleries(at)["examples"]) > 1
     assert say("upload_privacy", most=100, size=200).replace("`", "") in page_text(at).replace("`", "")
     at = assert_healthy(upload(at, ("두피.jpg", trained.picture)))
     answer = predict.grade(trained.picture)
-    assert graded(at, language) == names(answer, language)
-    assert list(at.main.table[0].value.index) == [condition.text(language) for condition in CONDITIONS]
+    assert graded(at) == names(answer, language)
+    grades = [card["grade"] for card in cards(at).values()]
+    assert grades == sorted(grades, reverse=True)
     document = json.loads(downloads.offered["scalp-grades.json"]())
     assert document == predict_all_response(answer).model_dump(mode="json", exclude_none=True)
     assert document["intended_use"] == "research_only"
-    assert say("diagnose_synthetic") in texts(at.warning)
-    assert say.text("diagnose_answered", runs="`tiny` (test_efficientnet)") in texts(at.markdown)
-    assert say("diagnose_type", name=answer.scalp_type.text(language)) in texts(at.subheader)
-    assert len(at.image) == 1 + len(CONDITIONS)  # the picture, and why for each condition
+    assert say("diagnose_synthetic") in texts(at.markdown)
+    assert say("diagnose_type", name=answer.scalp_type.text(language)) in texts(at.markdown)
+    at.session_state["provenance"] = True
+    assert say.text("diagnose_answered", runs="`tiny` (test_efficientnet)") in texts(at.run().markdown)
 
 
 def test_what_is_taken_along_says_the_same(trained: Trained, downloads: Downloads) -> None:
@@ -124,7 +137,9 @@ def test_what_is_taken_along_says_the_same(trained: Trained, downloads: Download
 
 
 def test_a_client_is_told_how_to_ask(trained: Trained) -> None:
-    at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", trained.picture)))
+    at = upload(open_page("diagnose"), ("a.jpg", trained.picture))
+    at.session_state["provenance"] = True
+    assert_healthy(at.run())
     command, entries = [code.value for code in at.main.code]
     assert command.startswith('curl -F "image=@scalp.jpg" "http')
     assert json.loads(entries)["value_1"][0]["run"] == "tiny"
@@ -132,7 +147,9 @@ def test_a_client_is_told_how_to_ask(trained: Trained) -> None:
 
 
 def test_page_and_rest_are_seen_to_agree(trained: Trained) -> None:
-    at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", trained.picture)))
+    at = upload(open_page("diagnose"), ("a.jpg", trained.picture))
+    at.session_state["provenance"] = True
+    assert_healthy(at.run())
     (message,) = (text for text in texts(at.caption) if text.startswith("✓ REST agrees"))
     assert Say("en")("parity_rest", difference="0") in message
     assert [in_powers_of_ten(value) for value in (0.0, 3.4e-7, 1.0)] == ["0", "3 × 10⁻⁷", "1 × 10⁰"]
@@ -156,9 +173,9 @@ def test_a_broken_file_is_told(trained: Trained) -> None:
         assert not at.exception
         (message,) = texts(at.error)
         assert any("가" <= letter <= "힣" for letter in message)
-        assert len(at.main.table) == 0
+        assert pictures(at) == []
         at.file_uploader(key="upload").clear()
-    assert len(graded(assert_healthy(upload(at, ("whole.jpg", trained.picture))), "ko")) == 6
+    assert len(graded(assert_healthy(upload(at, ("whole.jpg", trained.picture))))) == 6
 
 
 def test_the_threshold_changes_the_type(trained: Trained) -> None:
@@ -174,26 +191,29 @@ def test_the_threshold_changes_the_type(trained: Trained) -> None:
         if threshold != DEFAULT_THRESHOLD:
             at = at.button_group(key="threshold-en").set_value(str(threshold)).run()
         wanted = predict.grade(data, threshold=threshold).scalp_type
-        assert Say("en")("diagnose_type", name=wanted.text.en) in texts(assert_healthy(at).subheader)
+        assert Say("en")("diagnose_type", name=wanted.text.en) in texts(assert_healthy(at).markdown)
         assert at.query_params.get("threshold", str(DEFAULT_THRESHOLD)) == str(threshold)
         seen.add(wanted.key)
     assert len(seen) > 1
 
 
 def test_an_example_is_shown_with_its_labels(trained: Trained) -> None:
-    say = Say("ko")
     row = trained.dataset.index.iloc[0]
     at = assert_healthy(open_page("diagnose", "ko", source="example", data="tiny", image=row["id"]))
-    labels = [grade_name(label, "ko") for label in labels_of(row).values()]
-    assert list(at.main.table[0].value[say("label")]) == labels
+    for condition, label in labels_of(row).items():
+        note = cards(at)[condition]["notes"][-1]
+        assert note.removesuffix(" ✓") == f"라벨: {Severity(label).text.ko}"
+        assert note.endswith("✓") == (cards(at)[condition]["grade"] == label)
     offered = galleries(at)["examples"]
     assert {trained.dataset.index.at[picture["id"], "part"] for picture in offered} == {"test"}
 
 
 def test_evidence_with_mean_taken_off_says_mean(trained: Trained) -> None:
     say = Say("ko")
-    at = assert_healthy(upload(open_page("diagnose", "ko"), ("a.jpg", trained.picture)))
-    captions = below_pictures(at)
+    at = upload(open_page("diagnose", "ko"), ("a.jpg", trained.picture))
+    assert below_pictures(assert_healthy(at)) == []
+    at.session_state["evidence"] = True
+    captions = below_pictures(assert_healthy(at.run()))
     assert say("evidence_local_note") in texts(at.caption)
     at = assert_healthy(at.segmented_control(key="evidence-shows").set_value("whole").run())
     assert say("evidence_whole_note") in texts(at.caption)
@@ -215,7 +235,8 @@ def test_pictures_are_offered_until_one_is_chosen(trained: Trained, source: str)
         address = {"source": source, "data": "tiny"} | ({"image": image} if image else {})
         at = open_page("diagnose", **address)
         assert len(at.error) == (image == "gone")
-        assert at.main.expander[0].proto.expanded == offered
+        # In a menu once a picture is chosen, so that its grades are in sight.
+        assert ("Other picture" in [menu.proto.popover.label for menu in at.get("popover")]) != offered
 
 
 def test_a_damaged_model_is_told(trained: Trained, folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,6 +250,50 @@ def test_a_damaged_model_is_told(trained: Trained, folders: Folders, monkeypatch
     assert not at.exception
     (message,) = texts(at.error)
     assert "preprocessing.json" in message
+
+
+def test_findings_are_said_in_a_line(trained: Trained) -> None:
+    condition_names = {condition: Say("en")(f"finding_{condition}") for condition in CONDITIONS}
+    for image in trained.dataset.column("id")[:6]:
+        at = assert_healthy(open_page("diagnose", source="example", data="tiny", image=image))
+        (headline,) = texts(at.header)
+        present = {
+            condition
+            for condition, grading in predict.grade(trained.dataset.read(image)).gradings.items()
+            if grading.grade > 0
+        }
+        assert {condition for condition, name in condition_names.items() if name in headline} == present
+        assert present or headline == Say("en")("findings_none")
+
+
+def test_example_is_one_click_from_the_empty_page(trained: Trained) -> None:
+    at = assert_healthy(open_page("diagnose", data="tiny"))
+    first = galleries(at)["examples"][0]["id"]
+    at.session_state["diagnose-example"] = {"source": "example", "data": "tiny", "image": first}
+    at = assert_healthy(at.run())
+    assert graded(at) == names(predict.grade(trained.dataset.read(first)))
+    assert (at.query_params["source"], at.query_params["image"]) == ("example", first)
+
+
+def test_condition_of_the_address_is_shown_first_else_the_worst(trained: Trained) -> None:
+    image = trained.dataset.column("id").iloc[0]
+    at = assert_healthy(open_page("diagnose", source="example", data="tiny", image=image))
+    assert pictures(at)[0]["selected"] == next(iter(cards(at)))
+    at = assert_healthy(open_page("diagnose", source="example", data="tiny", image=image, condition="value_4"))
+    assert pictures(at)[0]["selected"] == "value_4"
+    grades = local_grade(predict.grade(trained.dataset.read(image)).gradings[Condition("value_4")].evidence)
+    assert cards(at)["value_4"]["map"]["values"] == pytest.approx(grades.ravel(), abs=1e-3)
+
+
+def test_client_sees_findings_and_places_alone(trained: Trained, downloads: Downloads) -> None:
+    image, say = trained.dataset.column("id").iloc[0], Say("en")
+    at = assert_healthy(open_page("diagnose", source="example", data="tiny", image=image, view="client"))
+    assert graded(at) == names(predict.grade(trained.dataset.read(image)))
+    for card in cards(at).values():
+        assert (card["probabilities"], card["notes"], card["agreement"], card["answers"]) == ([], [], "", [])
+    assert len(at.main.expander) == 0
+    assert list(downloads.offered) == ["scalp-report.html"]
+    assert say("research_only") in texts(at.caption)
 
 
 # Several pictures.
@@ -252,7 +317,7 @@ def test_one_damaged_file_takes_no_other_along(trained: Trained, downloads: Down
 def test_one_of_several_is_opened(trained: Trained) -> None:
     first, second = others(trained, 2)
     at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", first), ("b.jpg", second)))
-    assert len(at.main.table) == 0
+    assert pictures(at) == []
     assert Say("en")("overview_choose") in texts(at.info)
     at = opened(at, 1)
     assert graded(assert_healthy(at)) == names(predict.grade(second))
@@ -289,9 +354,9 @@ def test_another_decision_is_another_answer(
     flat = {condition: replace(decision, temperature=50.0) for condition, decision in point.decisions.items()}
     Run(copied).write_operating_point(replace(point, decisions=flat))
     at = assert_healthy(at.run())
-    probabilities = list(at.main.table[0].value[Say("en")("probability_of_grade")])
-    answer = predict.grade(trained.picture)
-    assert probabilities == [f"{grading.probabilities[grading.grade]:.0%}" for grading in answer.gradings.values()]
+    for condition, grading in predict.grade(trained.picture).gradings.items():
+        shares = [share["share"] for share in cards(at)[condition]["probabilities"]]
+        assert shares == pytest.approx(list(grading.probabilities))
 
 
 def test_zip_upload_is_opened_up_to_the_limit(trained: Trained) -> None:
@@ -306,7 +371,7 @@ def test_zip_upload_is_opened_up_to_the_limit(trained: Trained) -> None:
 def test_a_folder_is_handed_in(trained: Trained) -> None:
     at = open_page("diagnose", source="folder")
     first, second = others(trained, 2)
-    at = assert_healthy(upload(at, ("of a/1.jpg", first), ("of a/2.jpg", second), key="upload_folder"))
+    at = assert_healthy(upload(at, ("of a/1.jpg", first), ("of a/2.jpg", second), key="folder"))
     assert [grades_in(row) for row in grid(at, "overview")] == [
         numbers(predict.grade(item)) for item in (first, second)
     ]
@@ -317,12 +382,12 @@ def test_uploads_are_kept_for_their_source(trained: Trained) -> None:
         upload(open_page("diagnose"), *((f"{n}.jpg", entry) for n, entry in enumerate(others(trained, 2))))
     )
     at = assert_healthy(at.segmented_control(key="source-en").set_value("folder").run())
-    assert not [node for node in at.main if node.type == "button"]
+    assert [node for node in at if node.type == "bidi_component" and "grade_table" in node.proto.component_name] == []
     at = assert_healthy(at.segmented_control(key="source-en").set_value("upload").run())
     assert len(grid(at, "overview")) == 2
     assert Say("en")("upload_kept", count=2) in texts(at.markdown)
     at = assert_healthy(at.button(key="upload_let_go").click().run())
-    assert Say("en")("diagnose_wait") in texts(at.info)
+    assert len(galleries(at)["examples"]) > 1
 
 
 def test_the_camera_is_asked_for(trained: Trained) -> None:
@@ -350,7 +415,7 @@ def test_the_regions_of_a_capture(trained: Trained) -> None:
     assert grades_in(highest) == [max(column) for column in zip(*(grades_in(item) for item in regions), strict=True)]
     # The one of the address is open.
     answer = predict.grade(trained.dataset.read(rows.index[-1]))
-    assert graded(at, "ko") == names(answer, "ko")
+    assert graded(at) == names(answer, "ko")
 
 
 def test_uploads_of_one_capture_are_put_together(trained: Trained) -> None:
@@ -385,18 +450,19 @@ def test_gated_picture_is_graded_on_request(gated: tuple[bytes, bytes], download
     answer = predict.grade(gated[1])
     (why,) = (reason.text("ko") for reason in answer.reasons or ())
     at = assert_healthy(upload(open_page("diagnose", "ko"), ("a.png", gated[1])))
-    assert len(at.main.table) == 0
+    assert pictures(at) == []
     assert len(at.image) == 1  # it is shown, so that its sender sees what is meant
     assert downloads.offered == {}
     (message,) = (text for text in texts(at.warning) if why in text)
     assert say("gate_advises") in message
     at = assert_healthy(at.button(key="insist").click().run())
-    assert graded(at, "ko") == names(answer, "ko")
+    assert graded(at) == names(answer, "ko")
     (message,) = (text for text in texts(at.warning) if why in text)
     assert say("gate_insisted") in message
     assert json.loads(downloads.offered["scalp-grades.json"]())["gradable"] is False
     assert downloads.table("scalp-grades.csv")["reasons"][0] == "blurred"
-    assert any(text.startswith("✓") for text in texts(at.caption))  # REST says so too
+    at.session_state["provenance"] = True
+    assert any(text.startswith("✓") for text in texts(at.run().caption))  # REST says so too
 
 
 def test_gated_picture_among_several_is_marked(gated: tuple[bytes, bytes], downloads: Downloads) -> None:
@@ -420,7 +486,7 @@ def test_unusual_picture_is_graded_and_marked(gated: tuple[bytes, bytes], downlo
     run = predict.graders().main
     write_sharpness_gate(run, 0.0, usual_distance=-FARTHEST)
     at = assert_healthy(upload(open_page("diagnose"), ("a.png", sharp)))
-    assert graded(at, "en") == names(predict.grade(sharp), "en")
+    assert graded(at) == names(predict.grade(sharp))
     (message,) = (text for text in texts(at.info) if say("gate_marked") in text)
     assert "Another camera" in message
     assert not at.warning or say("gate_advises") not in texts(at.warning)
@@ -433,7 +499,8 @@ def test_unusual_picture_is_graded_and_marked(gated: tuple[bytes, bytes], downlo
 
 def test_run_without_gate_says_unchecked(trained: Trained) -> None:
     at = assert_healthy(upload(open_page("diagnose"), ("a.jpg", trained.picture)))
-    assert Say("en")("gate_unchecked").replace("`", "") in page_text(at).replace("`", "")
+    (badge,) = (node for node in at.markdown if Say("en")("gate_not_checked") in unescape(node.value))
+    assert "training.gate" in badge.proto.help
 
 
 # Beside the answer.
@@ -441,10 +508,9 @@ def test_run_without_gate_says_unchecked(trained: Trained) -> None:
 
 def test_all_architectures_are_heard(trained: Trained) -> None:
     image = trained.dataset.column("id").iloc[0]
-    at = open_page("diagnose", source="example", data="tiny", image=image)
-    assert "agreement-grid" not in str([node.proto for node in at if node.type == "bidi_component"])
-    at.session_state["agreement"] = True
-    rows = grid(assert_healthy(at.run()), "agreement-grid")
+    at = assert_healthy(open_page("diagnose", source="example", data="tiny", image=image))
+    rows = grid(at, "agreement-grid")
+    assert {card["agreement"] for card in cards(at).values()} == {Say("en")("agreement_of", agreeing=1, all=1)}
     answer = predict.grade(trained.dataset.read(image))
     assert [grades_in(row) for row in rows] == [[number] for number in numbers(answer)]
     assert all(row["cells"][0]["ringed"] for row in rows)

@@ -180,7 +180,7 @@ def test_rendered_pictures_are_called_so_and_others_not(several: Folders) -> Non
     assert synthetic in texts(open_page("home").markdown)
     image = open_dataset("clinic").index["id"].iloc[0]
     at = assert_healthy(open_page("diagnose", source="example", data="clinic", image=image))
-    assert Say("en")("diagnose_synthetic") in texts(at.warning)
+    assert Say("en")("diagnose_synthetic") in texts(at.markdown)
 
 
 # Home.
@@ -293,12 +293,15 @@ def test_every_view_of_the_comparison(several: Folders, view: str, language: str
 @pytest.mark.parametrize("part", ["test", "valid"])
 def test_the_leaderboard_says_what_evaluate_says(several: Folders, part: str) -> None:
     say = Say("en")
-    at = assert_healthy(open_page("compare", data="tiny", condition="value_2", part=part))
+    at = assert_healthy(open_page("compare", data="tiny", view="leaderboard", part=part))
     assert (say("compare_not_test") in texts(at.caption)) == (part == "valid")
-    text = page_text(at)
-    for run_id in ("one", "two"):
-        measured = metrics.measure(metrics.confusion(find_run(run_id).predictions, "value_2", part))
-        assert f"{measured.quadratic_weighted_kappa:.3f}" in text
+    table = next(frame.value for frame in at.main.dataframe if "value" in frame.value)
+    sebum = table[table["condition"] == Condition("value_2").text.en]
+    kappas = [
+        metrics.measure(metrics.confusion(find_run(run_id).predictions, "value_2", part)).quadratic_weighted_kappa
+        for run_id in ("one", "two")
+    ]
+    assert sorted(sebum["value"]) == pytest.approx(sorted(kappas))
 
 
 def test_all_models_can_be_deselected(several: Folders) -> None:
@@ -385,7 +388,7 @@ def test_one_damaged_run_leaves_others_in_table(several: Folders) -> None:
     at = open_page("runs", run="one")
     assert not at.exception
     assert all("history.jsonl of run “two”" in text for text in texts(at.error))
-    states = at.main.dataframe[0].value.set_index("run")["state"]
+    states = list_of_runs(at).value.set_index("run")["state"]
     assert states["two"] == "damaged"
     assert states["one"] == "finished"
     opened = open_page("runs", run="two")
@@ -393,18 +396,26 @@ def test_one_damaged_run_leaves_others_in_table(several: Folders) -> None:
 
 
 def actions(at: AppTest) -> list[str]:
-    """Return the actions of the buttons in the page's main part; each key ends with the run it is for."""
-    return [button.key.partition("-")[0] for button in at.main.button]
+    """Return the actions of the buttons beside the opened run; each key ends with the run it is for."""
+    offered = [button.key.partition("-")[0] for button in at.main.button]
+    return [action for action in offered if action not in ("rename", "delete")]
+
+
+def list_of_runs(at: AppTest) -> Any:
+    """Return the element with the list of all runs."""
+    (element,) = [frame for frame in at.main.dataframe if "run" in frame.value]
+    return element
 
 
 def test_a_run_in_depth(trained: Trained) -> None:
     say = Say("ko")
     at = assert_healthy(open_page("runs", "ko"))
-    table = at.dataframe[0].value
-    assert heads_of(at.dataframe[0])["epochs_done"] == say("epochs_done")
+    table = list_of_runs(at).value
+    assert heads_of(list_of_runs(at))["epochs"] == say("epochs_done")
     assert list(table["run"]) == ["tiny"]
     assert list(table["state"]) == [State.FINISHED.text("ko")]
-    assert table[["epochs_done", "epochs"]].to_numpy().tolist() == [[2, 2]]
+    assert list(table["epochs"]) == ["2 / 2"]
+    assert list(table["curve"].iloc[0]) == trained.run.history["valid_qwk"].tolist()
     assert table["mean_valid_qwk"].tolist() == [trained.run.history["valid_qwk"].max()]
     document = json.loads(at.json[0].value)
     assert document["architecture"] == "test_efficientnet"
@@ -423,7 +434,7 @@ def test_run_without_export_says_why_and_exports_again(several: Folders) -> None
     run.write_manifest({key: value for key, value in run.manifest.items() if key != "files"})
     run.write_export_failure(Text("Too *different*.", "너무 *달라요*."))
     at = assert_healthy(open_page("runs", "ko", run="two"))
-    states = at.main.dataframe[0].value.set_index("run")["state"]
+    states = list_of_runs(at).value.set_index("run")["state"]
     assert (states["one"], states["two"]) == (State.FINISHED.text("ko"), say("runs_not_exported"))
     assert any("너무 *달라요*." in text for text in texts(at.main.warning))
     at = assert_healthy(at.button(key="export-two").click().run(timeout=300))
@@ -516,10 +527,10 @@ WORDED = {
 
 def fill(at: AppTest, architecture: str) -> AppTest:
     """Choose CHOSEN in the sidebar, this architecture, and random weights."""
+    at.sidebar.radio(key="retrain_way").set_value("scratch").run()
     for key, number in CHOSEN.items():
         at.sidebar.number_input(key=key).set_value(number)
     at.sidebar.text_input(key="retrain_other").set_value(architecture)
-    at.sidebar.selectbox(key="retrain_weights").set_value("none")
     return at
 
 
@@ -532,9 +543,6 @@ def test_form_creates_the_entered_recipe_and_trains(tiny: Dataset, folders: Fold
     at.sidebar.multiselect(key="retrain_conditions").set_value([Condition("value_5"), Condition("value_2")])
     for name, choice in WORDED.items():
         at.sidebar.selectbox(key=f"retrain_{name}").set_value(choice)
-    # Another size of pictures was chosen after the weights, which propose one.
-    at = assert_healthy(at.run())
-    at.sidebar.number_input(key="retrain_image_size").set_value(64)
     at = assert_healthy(submit(at))
     (run,) = list_runs()
     assert run.recipe == Recipe(
@@ -570,7 +578,7 @@ def test_form_creates_the_entered_recipe_and_trains(tiny: Dataset, folders: Fold
         assert "test_resnet.no_such_tag" in sentence
         assert sentence in texts(at.main.error)
         assert sentence in texts(at.sidebar.error)  # wherever the reader is, the last training's end is told
-    at = open_page("compare", data="tiny", condition="value_2")
+    at = open_page("compare", data="tiny", view="leaderboard")
     assert len(chart_data(at)) == 1
     assert not at.exception
 
@@ -644,7 +652,8 @@ def test_both_data_sets_can_be_chosen(several: Folders) -> None:
 
 
 def test_packaged_weights_offer_only_their_architectures(tiny: Dataset) -> None:
-    at = assert_healthy(open_page("home").sidebar.selectbox(key="retrain_weights").set_value("packaged").run())
+    at = open_page("home").sidebar.radio(key="retrain_way").set_value("fine_tune").run()
+    at = assert_healthy(at.sidebar.selectbox(key="retrain_weights-fine_tune").set_value("packaged").run())
     assert at.sidebar.selectbox(key="retrain_architecture-packaged").options == list(PACKAGES)
 
 
@@ -658,23 +667,29 @@ def test_two_clicks_in_two_tabs_make_one_run(tiny: Dataset, waiting_run: Run) ->
 
 
 def test_run_to_start_from_decides_architecture_and_size(several: Folders) -> None:
-    at = open_page("home")
-    at = assert_healthy(at.sidebar.selectbox(key="retrain_weights").set_value("run:two").run())
-    assert at.sidebar.number_input(key="retrain_image_size").value == 64
-    selected = at.sidebar.selectbox(key="retrain_architecture-two")
-    assert (selected.value, selected.disabled) == ("test_vit", True)
-    assert "retrain_other" not in {widget.key for widget in at.sidebar.text_input}
-    at = assert_healthy(at.sidebar.selectbox(key="retrain_weights").set_value("pretrained").run())
+    promote_everywhere(find_run("one"))
+    at = assert_healthy(open_page("home", data="tiny"))
+    assert at.sidebar.radio(key="retrain_way").value == "head"
+    weights = at.sidebar.selectbox(key="retrain_weights-head")
+    assert weights.value == "run:one"  # what answers
+    at = assert_healthy(weights.set_value("pretrained").run())
     assert at.sidebar.number_input(key="retrain_image_size").value == Recipe().image_size
-    at.sidebar.selectbox(key="retrain_weights").set_value("run:one").run()
+    assert at.sidebar.selectbox(key="retrain_architecture").value == Recipe().architecture
+    at = assert_healthy(at.sidebar.selectbox(key="retrain_weights-head").set_value("run:two").run())
+    assert at.sidebar.number_input(key="retrain_image_size").value == 64
+    assert "retrain_architecture" not in {widget.key for widget in at.sidebar.selectbox}
+    assert at.sidebar.text_input(key="retrain_other").disabled
+    for key in ("retrain_layer_decay", "retrain_frozen_epochs"):
+        assert at.sidebar.number_input(key=key).disabled  # without effect on the last layer
     at.sidebar.number_input(key="retrain_epochs").set_value(1)
-    at.sidebar.selectbox(key="retrain_learns").set_value("head")
+    at.sidebar.text_input(key="retrain_name").set_value("my-try")
     with FileLock(several.artifacts / ".runner.lock"):
         at = assert_healthy(submit(at))
-        recipe = list_runs()[-1].recipe
-        list_runs()[-1].cancel()
-    assert recipe == Recipe(
-        architecture="test_efficientnet", data="clinic", epochs=1, image_size=64, weights="run:one", learns="head"
+        run = list_runs()[-1]
+        run.cancel()
+    assert run.id == "my-try"
+    assert run.recipe == Recipe(
+        architecture="test_vit", data="tiny", epochs=1, image_size=64, weights="run:two", learns="head"
     )
 
 
@@ -698,14 +713,13 @@ def test_what_will_be_drawn_is_shown_before(trained: Trained) -> None:
 
 
 def test_duration_is_shown_once_measured(tiny: Dataset, folders: Folders) -> None:
-    say = Say("en")
     at = assert_healthy(fill(open_page("home"), "test_efficientnet").run())
-    assert say("estimate_unknown") in texts(at.sidebar.caption)
+    assert "retrain_measure" in {button.key for button in at.sidebar.button}
     measure(Recipe(**TINY | {"batch_size": 8}, precision="full"))
     at.sidebar.selectbox(key="retrain_precision").set_value("full")
     at.sidebar.number_input(key="retrain_image_size").set_value(64)
     at = assert_healthy(at.run())
-    assert say("estimate_unknown") not in texts(at.sidebar.caption)
+    assert "retrain_measure" not in {button.key for button in at.sidebar.button}
     assert any(text.endswith("on this machine") for text in texts(at.sidebar.caption))
 
 
@@ -729,6 +743,66 @@ def test_a_training_is_followed_live(waiting_run: Run) -> None:
             assert " · ".join(entries) in texts(place.caption)
 
 
+def test_finished_retraining_is_announced_with_kappa_before_and_after(several: Folders) -> None:
+    say, parent, run = Say("en"), find_run("one"), find_run("two")
+    change_recipe(run, {"weights": "run:one"})
+    (run.folder / "log.txt").write_text("done\n")
+    for name in ("stranger", "clinical"):
+        shutil.rmtree(several.artifacts / name)
+    (several.artifacts / "two").rename(several.artifacts / "zwei")  # the newest of equal age
+    run = find_run("zwei")
+    means = [
+        np.mean([election.score(each, condition, "valid") for condition in CONDITIONS if defined(parent, condition)])
+        for each in (parent, run)
+    ]
+    at = assert_healthy(open_page("home"))
+    words = say(
+        "retrain_before_after",
+        before=f"{means[0]:.3f}",
+        after=f"{means[1]:.3f}",
+        difference=f"{means[1] - means[0]:+.3f}".replace("-", "−"),
+    )
+    assert unescape(words) in texts(at.sidebar.markdown)
+    table = list_of_runs(assert_healthy(open_page("runs"))).value.set_index("run")
+    assert table["parent_difference"]["zwei"] == pytest.approx(means[1] - means[0])
+    assert pd.isna(table["parent_difference"]["one"])
+    at = assert_healthy(at.sidebar.button(key="retrain_result_close").click().run())
+    assert unescape(words) not in texts(at.sidebar.markdown)
+
+
+def defined(run: Run, condition: Condition) -> bool:
+    return election.score(run, condition, "valid") is not None
+
+
+def test_run_is_renamed_and_deleted_after_question(several: Folders) -> None:
+    say = Say("ko")
+    promote_everywhere(find_run("two"))
+    at = assert_healthy(open_page("runs", "ko", run="two"))
+    at.text_input(key="name-two").set_value("Not allowed!")
+    assert "Not allowed" in "".join(texts(at.button(key="rename-two").click().run().error))
+    at.text_input(key="name-two").set_value("zwei")
+    at = assert_healthy(at.button(key="rename-two").click().run())
+    assert say("manage_renamed", before="two", after="zwei") in texts(at.toast)
+    assert at.query_params["run"] == ["zwei"] or at.query_params["run"] == "zwei"
+    assert champions.champions()[Condition("value_2")].run.id == "zwei"
+    at = assert_healthy(at.button(key="delete-zwei").click().run())
+    assert (several.artifacts / "zwei").is_dir()
+    (question,) = [text for text in texts(at.main.warning) if "zwei" in text]
+    assert "MB" in question
+    assert Condition("value_2").text("ko") in question
+    at = assert_healthy(at.button(key="delete-keep-zwei").click().run())
+    assert "delete-now" not in {key.rpartition("-")[0] for key in keys(at)}
+    at = assert_healthy(at.button(key="delete-zwei").click().run())
+    at = assert_healthy(at.button(key="delete-now-zwei").click().run())
+    assert not (several.artifacts / "zwei").exists()
+    assert any("zwei" in text for text in texts(at.toast))
+    assert "zwei" not in list(list_of_runs(at).value["run"])
+
+
+def keys(at: AppTest) -> list[str]:
+    return [button.key for button in at.main.button]
+
+
 # Who answers, how grades are decided, and which measure did what.
 
 
@@ -737,6 +811,7 @@ def test_a_run_is_promoted_and_taken_back(several: Folders) -> None:
     promote_everywhere(find_run("clinical"))
     at = assert_healthy(open_page("runs", "ko", run="one"))
     assert any("clinical" in text and "one" in text for text in texts(at.markdown))  # other pictures: no verdict
+    assert say("verdict_none") in texts(at.caption)
     shutil.rmtree(several.artifacts / "clinical")
     shutil.rmtree(several.artifacts / "stranger")
     promote_everywhere(find_run("one"))
@@ -871,12 +946,15 @@ VIEWS = [
 ]
 
 
-CLOSED = ("expander", "expandable", "status")
+CLOSED = ("expander", "expandable", "status", "popover")
 
 
 def prose(block: Any) -> Iterator[str]:
     """Sentences, headings and labels of widgets in this part of a page; not options, tables, or what is closed."""
+    of_tabs = [child for child in block.children.values() if child.type == "tab"]
     for element in block.children.values():
+        if element in of_tabs[1:]:
+            continue
         label = getattr(element, "label", "")
         if isinstance(label, str) and element.type not in CLOSED:
             yield label

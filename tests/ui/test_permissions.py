@@ -17,7 +17,7 @@ from ui.words import Say
 TOKEN = "correct-horse-battery"  # noqa: S105
 # Buttons that change what this session shows, and nothing that others see.
 OWN_VIEW = {"lab-cost", "lab-to-optimum", "lab-to-stored", "insist", "upload_let_go", "filters_clear"}
-OWN_VIEW |= {"login-", "logout"}
+OWN_VIEW |= {"login-", "logout", "retrain_result_close", "delete-keep"}
 
 
 def shares_nothing(call: ast.Call) -> bool:

@@ -20,13 +20,12 @@ from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.synthetic.drawing.scene import CONFUSERS
 from scalp_core.terms import singular
 from ui.compare.cell_pictures import DISAGREEMENTS
-from ui.compare.differences import _FIGURES
 from ui.runs.recipe_settings import changed_settings, setting_name, setting_value
 from ui.shell import PAGES
 from ui.words import WORDS, Say
 
 SOURCES = [ROOT / "Home.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "ui").rglob("*.py"))]
-PHASES = ("preparing", "training", "grading", "queued", "starting")
+PHASES = ("preparing", "computing", "training", "grading", "exporting", "queued", "starting")
 
 # What an f-string's hole may be filled with.
 FAMILIES = {
@@ -38,6 +37,7 @@ FAMILIES = {
     "source_{}": ("upload", "folder", "camera", "example", "capture"),
     "{}_pick": ("example", "capture"),
     "gate_{}": ("too_small", "blurred", "over_exposed", "too_dark", "not_a_scalp", "unusual"),
+    "finding_{}": tuple(condition.value for condition in CONDITIONS),
     "field_{}": ("id", *NAMED, *MEASURED, "look_alikes"),
     "confuser_{}": tuple(CONFUSERS),
     "official_{}": (*PARTS, "both"),
@@ -51,16 +51,22 @@ FAMILIES = {
         "leaderboard",
         "wall",
         "differences",
+        "recall",
+        "reliability",
+        "pareto",
+        "curves",
         "decision",
         "best",
     ),
     "import_kind_{}": KINDS,
     "choice_{}": tuple(f"{name}_{choice}" for name, choices in CHOICES.items() for choice in choices),
     "short_{}": tuple(condition.code for condition in CONDITIONS),
-    "figure_{}": tuple(_FIGURES),
     "matrices_only_{}": tuple(DISAGREEMENTS),
     "matrices_of_{}": tuple(DISAGREEMENTS),
     "rule_{}": RULES,
+    "retrain_way_{}": ("head", "fine_tune", "scratch"),
+    "audit_{}": ("severity", "finding", "share", "examples"),
+    **dict.fromkeys(("map_{}", "map_note_{}"), ("tsne", "ranks")),
     "evidence_{}": ("local", "whole", "within"),
     **{f"evidence_{{}}_{part}": ("local", "whole", "within") for part in ("note", "for", "against")},
 }

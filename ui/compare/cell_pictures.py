@@ -24,7 +24,7 @@ from ui.words import Say
 
 PER_PAGE = 60  # pictures
 
-_KEYS = ("cell", "only", "image", "page")
+KEYS = ("cell", "only", "image", "page")  # what the address says of open pictures
 _CLOSED = "closed-pictures"  # addresses of this session that were closed: going back to them opens nothing
 
 
@@ -58,7 +58,7 @@ DISAGREEMENTS: Mapping[str, Callable[[AlignedPredictions, Condition, Sequence[Mo
 
 def open_pictures(address: Mapping[str, str]) -> None:
     """Open the pictures of `cell` or `only`; for callbacks, which run before the page."""
-    write_address(dict.fromkeys(_KEYS) | dict(address))
+    write_address(dict.fromkeys(KEYS) | dict(address))
     st.session_state.get(_CLOSED, set()).discard(_identity())
 
 
@@ -67,7 +67,7 @@ def show_pictures(selection: ModelSelection, graded: Sequence[Model], say: Say) 
     cell = parse_cell(st.query_params.get("cell", ""), [model.key for model in graded])
     only = st.query_params.get("only", "")
     only = only if only in DISAGREEMENTS and (only == "all_wrong" or len(graded) > 1) else ""
-    if not (cell or only or "image" in st.query_params) or _identity() in st.session_state.get(_CLOSED, ()):
+    if not (cell or only or "image" in st.query_params) or was_closed():
         return
 
     @st.dialog(_heading(graded, cell, only, say), width="large", on_dismiss=_close)
@@ -80,7 +80,12 @@ def show_pictures(selection: ModelSelection, graded: Sequence[Model], say: Say) 
 
 def _close() -> None:
     st.session_state.setdefault(_CLOSED, set()).add(_identity())
-    write_address(dict.fromkeys(_KEYS))
+    write_address(dict.fromkeys(KEYS))
+
+
+def was_closed() -> bool:
+    """Return whether the address is one that was closed in this session and then gone back to."""
+    return _identity() in st.session_state.get(_CLOSED, ())
 
 
 def _identity() -> tuple[str | None, ...]:

@@ -11,7 +11,7 @@ from scalp_core.metrics import alignment
 from scalp_core.metrics.finding import worst_far_error
 from scalp_core.metrics.metrics import HEADLINE
 from ui.choices import choose, choose_from_list, turn_to_value
-from ui.compare.cell_pictures import DISAGREEMENTS, open_pictures, show_pictures
+from ui.compare.cell_pictures import DISAGREEMENTS, KEYS, open_pictures, show_pictures, was_closed
 from ui.compare.leaderboard import outcome
 from ui.compare.model_answers import first_runs
 from ui.compare.selection import ModelSelection
@@ -39,7 +39,17 @@ def show_confusion_matrices(selection: ModelSelection, say: Say) -> None:
 
     with wall:
         base = matrices[reference.key] if reference else None
-        show_matrices(list(matrices.values()), base, cell, "wall", _open_cell, say, turn_to_condition)
+        closed = was_closed()
+        show_matrices(
+            list(matrices.values()),
+            base,
+            None if closed else cell,
+            "wall",
+            _open_cell,
+            say,
+            turn_to_condition,
+            KEYS if closed else (),
+        )
     if graded:
         show_pictures(selection, graded, say)
 
@@ -81,26 +91,28 @@ def _matrix(selection: ModelSelection, model: Model, graded: bool, say: Say) -> 
 
 def _show_finding(selection: ModelSelection, graded: Sequence[Model], say: Say) -> None:
     """Show who leads, and the error that is most worth a look, with a way to its pictures."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{say.plain(outcome(selection)[0])}**", width="content")
-        place = selection.aligned.condition(selection.condition)
-        counts = alignment.confusion(selection.aligned)[first_runs(selection.aligned, graded), place]
-        error = worst_far_error({model.key: cells for model, cells in zip(graded, counts, strict=True)})
-        if error is None:
-            return
-        name = next(model.name for model in graded if model.key == error.model)
-        truth, predicted = (say.of(Severity(grade).text) for grade in (error.truth, error.predicted))
-        numbers = {"count": error.images, "whole": error.labelled}
-        st.markdown(say("finding_far", name=name, truth=truth, predicted=predicted, **numbers), width="content")
-        st.button(
-            say("finding_pictures", count=error.images),
-            key="finding-pictures",
-            type="tertiary",
-            icon=":material/arrow_forward:",
-            icon_position="right",
-            on_click=_open_cell,
-            args=(MatrixCell(error.model, error.truth, error.predicted),),
-        )
+    verdict = Markdown(f"**{say.plain(outcome(selection)[0])}**")
+    place = selection.aligned.condition(selection.condition)
+    counts = alignment.confusion(selection.aligned)[first_runs(selection.aligned, graded), place]
+    error = worst_far_error({model.key: cells for model, cells in zip(graded, counts, strict=True)})
+    if error is None:
+        st.markdown(verdict)
+        return
+    name = next(model.name for model in graded if model.key == error.model)
+    truth, predicted = (say.of(Severity(grade).text) for grade in (error.truth, error.predicted))
+    numbers = {"count": error.images, "whole": error.labelled}
+    sentence = say("finding_far", name=name, truth=truth, predicted=predicted, **numbers)
+    words, way = st.columns([5, 1], vertical_alignment="center")
+    words.markdown(f"{verdict} {sentence}")
+    way.button(
+        say("finding_pictures", count=error.images),
+        key="finding-pictures",
+        type="tertiary",
+        icon=":material/arrow_forward:",
+        icon_position="right",
+        on_click=_open_cell,
+        args=(MatrixCell(error.model, error.truth, error.predicted),),
+    )
 
 
 # ---- below the matrices ----
@@ -155,3 +167,13 @@ def _offer_figures(selection: ModelSelection, graded: Sequence[Model], say: Say)
 
     name = f"matrices-{selection.condition.code}-{selection.part}"
     offer_figure(figure, name, say, synthetic=synthetic)
+
+    def poster() -> "Figure":
+        from scalp_core.charts import print_figures
+
+        ranked = selection.comparison.overall(HEADLINE)["model"]
+        names = {key: model.name for key in ranked for model in selection.models if model.key == key}
+        return print_figures.poster(selection.comparison, names, HEADLINE, say.language, synthetic=synthetic)
+
+    label = say("matrices_poster")
+    offer_figure(poster, f"matrices-{selection.part}", say, synthetic=synthetic, label=label)

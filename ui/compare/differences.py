@@ -27,10 +27,9 @@ from scalp_core.metrics.paired_comparison import McNemar, mcnemar
 from scalp_core.metrics.verdict import NEGLIGIBLE, Verdict
 from ui.access import change_button
 from ui.choices import choose, choose_from_list, value_of_address
-from ui.compare.leaderboard import names_by_key, show_summary
+from ui.compare.leaderboard import names_by_key, show_limits, show_summary
 from ui.compare.selection import ModelSelection
 from ui.downloads import offer_figure, offer_table, show_table
-from ui.frame import toolbar
 from ui.markdown import Markdown, code
 from ui.words import Say
 
@@ -41,15 +40,14 @@ _MEASURES = ("valid_qwk", "valid_loss")  # over the epochs
 
 
 def address_figure() -> str:
-    """Return the figure of the address."""
-    return value_of_address("figure", _FIGURES, "forest")
+    """Return the figure of the address: its view, or of an older address its `figure`."""
+    view = st.query_params.get("view", "")
+    return view if view in _FIGURES else value_of_address("figure", _FIGURES, "forest")
 
 
 def show_differences(selection: ModelSelection, say: Say) -> None:
     """Show the figure of the address for the chosen condition."""
-    with toolbar():
-        options = {name: say(f"figure_{name}") for name in _FIGURES}
-        figure = choose_from_list(say("figure"), options, "figure", say.language)
+    figure = address_figure()
     # Learning curves need no labels of this split.
     if figure != "curves" and not _measured_models(selection):
         show_summary(selection, say)
@@ -78,6 +76,7 @@ def _show_forest(selection: ModelSelection, say: Say) -> None:
         forest_chart(pairs, names, reference, selection.metric, say.language),
         alt=say.text("forest_alt", metric=say.of(metric.text), reference=names[reference]),
     )
+    show_limits(selection, say)
     st.caption(say("forest_note", captures=f"{selection.comparison.groups:,}", negligible=NEGLIGIBLE[selection.metric]))
 
     def figure() -> "Figure":
@@ -105,7 +104,7 @@ def _choose_reference(selection: ModelSelection, models: tuple[Model, ...], say:
     )
     ordered = sorted(models, key=lambda model: model.key != best)
     names = {key: say.text("forest_against", name=name) for key, name in names_by_key(tuple(ordered)).items()}
-    with toolbar():
+    with st.container(width=280):
         return choose_from_list(say("forest_reference"), names, "reference", say.language)
 
 
@@ -222,7 +221,7 @@ def _show_recall(selection: ModelSelection, say: Say) -> None:
         "lower": say("leaderboard_low"),
         "upper": say("leaderboard_high"),
     }
-    caption = f"{say('figure_recall')}: {say.of(selection.condition.text)}"
+    caption = f"{say('view_recall')}: {say.of(selection.condition.text)}"
     _show_table(selection, figures, figures.assign(model=table["name"], grade=grades), heads, name, caption, say)
 
 
@@ -275,7 +274,7 @@ def _show_reliability(selection: ModelSelection, say: Say) -> None:
     table = pd.concat(keyed, ignore_index=True)[[*heads, "name"]]
     facts = {"part": selection.part, "condition": selection.condition.value}
     figures = selection.figures(table.drop(columns="name"), **facts)
-    caption = f"{say('figure_reliability')}: {say.of(selection.condition.text)}"
+    caption = f"{say('view_reliability')}: {say.of(selection.condition.text)}"
     _show_table(selection, figures, figures.assign(model=table["name"]), heads, name, caption, say)
 
 
@@ -313,8 +312,7 @@ def _offer_curves(selection: ModelSelection, histories: Mapping[str, pd.DataFram
 
 def _show_pareto(selection: ModelSelection, say: Say) -> None:
     options = {"parameters": say("parameters"), "milliseconds": say("cost_milliseconds")}
-    with toolbar():
-        cost = choose(say("cost"), options, "axis", "parameters", say.language)
+    cost = choose(say("cost"), options, "axis", "parameters", say.language)
     if cost == "milliseconds":
         _offer_measuring(selection, say)
     table = _cost_table(selection)
@@ -347,7 +345,7 @@ def _show_pareto(selection: ModelSelection, say: Say) -> None:
         "milliseconds": say("cost_milliseconds"),
         "parameters": say("parameters"),
     }
-    caption = f"{say('figure_pareto')}: {say.of(METRICS[selection.metric].text)}, {say.of(selection.condition.text)}"
+    caption = f"{say('view_pareto')}: {say.of(METRICS[selection.metric].text)}, {say.of(selection.condition.text)}"
     figures = _figures(selection, table.drop(columns="name"))
     in_words = figures.assign(model=table["name"])
     _show_table(selection, figures, in_words, heads, _file_name(selection, "costs"), caption, say)

@@ -1,6 +1,7 @@
 """The leaderboard: the outcome in a sentence, and a metric of every model in every condition."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -24,20 +25,44 @@ if TYPE_CHECKING:
 
 
 def show_leaderboard(selection: ModelSelection, say: Say) -> None:
-    """Show the sentence for the chosen condition, then the figures of all six."""
-    show_summary(selection, say)
+    """Show who ranks first, then the figures of all six conditions, the best model on top."""
     if not selection.comparison.images.any():
+        show_summary(selection, say)
         return
-    _show_limits(selection, say)
     baselines = find_baselines(selection.dataset, selection.part)
     metric = say.of(METRICS[selection.metric].text)
-    names = names_by_key(selection.models)
+    ranking = selection.comparison.overall(selection.metric)
+    names = {key: names_by_key(selection.models)[key] for key in ranking["model"]}
+    _show_first(selection, ranking, names, say)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        intervals = st.toggle(say("leaderboard_intervals"), key="leaderboard-intervals")
+        _offer_leaderboard(selection, names, baselines, say)
     st.altair_chart(
-        leaderboard_chart(selection.comparison, names, selection.metric, baselines, say.language),
+        leaderboard_chart(selection.comparison, names, selection.metric, baselines, say.language, intervals=intervals),
         alt=say.text("leaderboard_alt", metric=metric),
     )
     _show_legend(selection, say)
+    with st.expander(say("leaderboard_table"), icon=":material/table:"):
+        _show_tables(selection, names, baselines, say)
 
+
+def _show_first(selection: ModelSelection, ranking: pd.DataFrame, names: Mapping[str, str], say: Say) -> None:
+    first = ranking.iloc[0]
+    if math.isnan(first["mean_rank"]):
+        return
+    rank = f"{first['mean_rank']:.1f}"
+    if math.isnan(first["value"]):  # it leaves out a condition
+        sentence = say("leaderboard_first_rank", name=names[first["model"]], rank=rank)
+    else:
+        metric = say.of(METRICS[selection.metric].short)
+        mean = f"{first['value']:z.2f}".replace("-", "−")
+        sentence = say("leaderboard_first", name=names[first["model"]], rank=rank, metric=metric, mean=mean)
+    st.markdown(f"**{sentence}**")
+
+
+def _offer_leaderboard(
+    selection: ModelSelection, names: Mapping[str, str], baselines: dict[Condition, list[Baseline]], say: Say
+) -> None:
     def figure() -> "Figure":
         from scalp_core.charts import print_figures
 
@@ -52,8 +77,6 @@ def show_leaderboard(selection: ModelSelection, say: Say) -> None:
 
     name = f"leaderboard-{selection.metric}-{selection.part}"
     offer_figure(figure, name, say, synthetic=selection.dataset.synthetic)
-    with st.expander(say("leaderboard_table"), icon=":material/table:"):
-        _show_tables(selection, baselines, say)
 
 
 def names_by_key(models: tuple[Model, ...]) -> dict[str, str]:
@@ -78,14 +101,14 @@ def show_summary(selection: ModelSelection, say: Say) -> None:
     st.markdown(f"**{say.plain(first)}** {' '.join(say.plain(other) for other in others)}")
 
 
-def _show_limits(selection: ModelSelection, say: Say) -> None:
+def show_limits(selection: ModelSelection, say: Say) -> None:
     """Show how far luck alone may go, and the smallest difference that these pictures can show."""
     limits = [
         limit(selection.comparison, selection.condition, selection.metric)
         for limit in (summary.chance_spread, summary.detectable_differences)
     ]
     if sentences := [say.plain(text) for text in limits if text]:
-        st.info(" ".join(sentences), icon=":material/casino:")
+        st.caption(" ".join(sentences))
 
 
 def _show_legend(selection: ModelSelection, say: Say) -> None:
@@ -100,8 +123,9 @@ def _show_legend(selection: ModelSelection, say: Say) -> None:
 # ---- as tables ----
 
 
-def _show_tables(selection: ModelSelection, baselines: dict[Condition, list[Baseline]], say: Say) -> None:
-    names = names_by_key(selection.models)
+def _show_tables(
+    selection: ModelSelection, names: Mapping[str, str], baselines: dict[Condition, list[Baseline]], say: Say
+) -> None:
     table = leaderboard_table(selection.comparison, names, selection.metric)
     metric = say.of(METRICS[selection.metric].text)
     caption = say.text("leaderboard_caption", metric=metric, part=say.part(selection.part))

@@ -116,6 +116,7 @@ def _show_answers(opened: OpenedPicture, say: Say) -> None:
     aligned, rows = opened.selection.aligned, []
     fields = (aligned.grades, aligned.low, aligned.high, aligned.probabilities)
     recorded = [opened.recorded(values) for values in fields]
+    head = f"{say('probability_of_grade')} ({say('grade_set', coverage=f'{COVERAGE:.0%}')})"
     for model, grade, low, high, probabilities in zip(opened.graded, *recorded, strict=True):
         ends = None if low < 0 else (Severity(low), Severity(high))
         rows.append(
@@ -123,8 +124,7 @@ def _show_answers(opened: OpenedPicture, say: Say) -> None:
                 say("matrices_model"): model.name,
                 say("grade"): grade_name(grade, say.language),
                 say("answers_error"): _error_words(int(grade), opened.truth, say),
-                say("probability_of_grade"): f"{probabilities[grade]:.0%}",
-                say("grade_set", coverage=f"{COVERAGE:.0%}"): grade_set_name(ends, say),
+                head: f"{probabilities[grade]:.0%} ({grade_set_name(ends, say)})",
             }
         )
     st.table(literal_cells(pd.DataFrame(rows).set_index(say("matrices_model"))))

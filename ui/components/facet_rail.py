@@ -56,7 +56,7 @@ class Facet:
 
 @dataclass(frozen=True)
 class Pick:
-    """What was just clicked.
+    """Entries of a facet that were just clicked.
 
     Attributes:
         first: place of the entry in its facet; None takes a range off.

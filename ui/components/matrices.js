@@ -113,6 +113,13 @@ function listenToNumbers(wall) {
   window.addEventListener("keydown", press)
 }
 
+function forget(window, names) {  // of an address that was gone back to: what was closed
+  const address = new URL(window.location.href)
+  if (!names.some((name) => address.searchParams.has(name))) return
+  for (const name of names) address.searchParams.delete(name)
+  window.history.replaceState(window.history.state, "", address)
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
   const wall = parentElement.querySelector(".wall"), legend = parentElement.querySelector(".legend")
   const content = JSON.stringify([data.matrices, data.words, data.legend])
@@ -134,6 +141,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     button.setAttribute("aria-pressed", String(cell === data.selected))
     if (cell === data.selected) stay(button)
   }
+  forget(wall.ownerDocument.defaultView, data.forgotten)
   wall.onkeydown = move
   wall.onpointerover = (event) => light(wall, event.target.closest("td button")?.dataset.place)
   wall.onpointerleave = () => light(wall, "")

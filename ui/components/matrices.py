@@ -93,6 +93,7 @@ def show_matrices(
     on_pick: Callable[[MatrixCell], None],
     say: Say,
     on_number: Callable[[Condition], None] | None = None,
+    forgotten: Sequence[str] = (),
 ) -> None:
     """Show the matrices, coloured by row share or, given a reference, by how much better or worse than it they are.
 
@@ -101,6 +102,7 @@ def show_matrices(
         selected: the cell that is marked.
         on_pick: called with the cell that was clicked, before the page runs again.
         on_number: called with the condition whose number, 1 to 6, was pressed; None where conditions are not offered.
+        forgotten: parameters that the browser takes out of the address, without an entry to go back to.
     """
     base = None if reference is None or reference.counts is None else reference
 
@@ -124,6 +126,7 @@ def show_matrices(
             "selected": str(selected or ""),
             "selectedColor": SELECTED,
             "numbered": on_number is not None,
+            "forgotten": list(forgotten),
         },
         on_picked_change=pick,
         on_number_change=press,
@@ -152,9 +155,9 @@ def _matrix_content(matrix: Matrix, base: Matrix | None, say: Say) -> dict[str, 
 
 def _standing_content(standing: Standing) -> dict[str, Any]:
     kappa = standing.kappa
-    known, bounded = not math.isnan(kappa.value), not math.isnan(kappa.low)
+    defined, bounded = not math.isnan(kappa.value), not math.isnan(kappa.low)
     return {
-        "score": _decimals(kappa.value) if known else "",
+        "score": _decimals(kappa.value) if defined else "",
         "interval": f"[{_decimals(kappa.low)}, {_decimals(kappa.high)}]" if bounded else "",
         "letter": standing.letter,
         "best": standing.best,

@@ -16,7 +16,7 @@ from ui.downloads import show_table
 from ui.words import Say
 
 _EXAMPLES = 3
-_HEADS = ("audit_severity", "audit_finding", "audit_share", "audit_examples")
+_HEADS = ("severity", "finding", "share", "examples")
 
 
 def show_audit(dataset: Dataset, say: Say) -> None:
@@ -41,7 +41,7 @@ def _show_findings(dataset: Dataset, findings: list[Finding], say: Say) -> None:
     amiss = [finding for finding in findings if finding.severity is not FindingSeverity.OK]
     rows = [_row(finding, say) for finding in amiss]
     if rows:
-        heads = [say.text(head) for head in _HEADS]
+        heads = [say.text(f"audit_{head}") for head in _HEADS]
         picked = show_findings_table(dataset, rows, heads, say.text("view_audit"), "findings")
         if picked is not None:
             kind, name = picked
@@ -65,7 +65,7 @@ def _row(finding: Finding, say: Say) -> FindingRow:
         share=share,
         amount=say.of(percent(finding.count, finding.whole)) if share is not None else f"{finding.count:,}",
         images=finding.images[:_EXAMPLES],
-        action=say.text("audit_show" if finding.images else "audit_details"),
+        action=say.text("audit_show") if finding.images else say.text("audit_details"),
     )
 
 

@@ -26,7 +26,7 @@ _LAYOUTS = {"tsne": neighbor_map, "ranks": rank_map}
 
 @dataclass(frozen=True)
 class MapSettings:
-    """What a map shows.
+    """Settings of a map.
 
     Attributes:
         color_by: a column.

@@ -13,7 +13,7 @@ from scalp_core.data.dataset import Dataset
 from scalp_core.data.filters import Filters, Rows, grades, labels_of, measured, neighbours, sort, sortable
 from scalp_core.labels import CONDITIONS, GRADES, META, Condition, Severity
 from scalp_core.synthetic.label_noise import truth_of
-from ui.choices import choose_from_list, choose_page, link_params
+from ui.choices import choose_from_list, choose_page, close_over_page, link_params, open_over_page, over_page
 from ui.components.thumbnail_grid import Mark, show_thumbnail_grid
 from ui.dataset.fields import field_name, value_name
 from ui.feedback import errors
@@ -68,7 +68,7 @@ def _ids(dataset: Dataset, rows: Rows) -> list[str]:
 
 def _open(image_id: str | None) -> None:
     if image_id:
-        st.query_params["image"] = image_id
+        open_over_page("image", image_id)
         st.rerun()  # the gallery above still marks the picture that was open before
 
 
@@ -83,7 +83,7 @@ def show_over_page(show: Callable[[str], None], say: Say) -> None:
     Args:
         show: shows the picture of an id.
     """
-    image_id = st.query_params.get("image")
+    image_id = over_page("image")
     if image_id is None:
         return
 
@@ -96,7 +96,7 @@ def show_over_page(show: Callable[[str], None], say: Say) -> None:
 
 
 def _close() -> None:
-    st.query_params.pop("image", None)
+    close_over_page("image")
 
 
 def _show_details(dataset: Dataset, image_id: str, say: Say) -> None:

@@ -1,29 +1,30 @@
-"""The grades of all architectures on one picture; computed on demand."""
+"""The grades of all architectures on one picture."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.errors import ScalpError
 from scalp_core.evaluation import model_agreement
-from scalp_core.evaluation.comparison import ExcludedRun
 from scalp_core.evaluation.model_agreement import Candidate, CandidateResult, ModelAnswer
 from scalp_core.inference.predict import Grading
+from scalp_core.labels import Condition
 from ui.components.grade_table import Block, Column, GradeCell, Row, show_grade_table
 from ui.diagnose.grading import GradedImage, cached_in_session
-from ui.feedback import errors
 from ui.markdown import code
 from ui.words import Say
 
 
-@st.fragment
+def answers_of_architectures(graded: GradedImage, say: Say) -> Mapping[Condition, Sequence[ModelAnswer]]:
+    """Return every architecture's answer about each condition of the picture; the first time it shows progress."""
+    return model_agreement.answers_by_condition(_predict(graded, model_agreement.list_candidates()[0], say))
+
+
 def show_agreement(graded: GradedImage, say: Say) -> None:
-    """Show a row per condition with the grade of each architecture, once the reader opens the box."""
-    box = st.expander(say("agreement"), key="agreement", on_change="rerun", icon=":material/groups:")
-    with box, errors(say):
-        if box.open:
-            _show_answers(graded, say)
+    """Show a row per condition with the grade of each architecture, and the runs that could not answer."""
+    with st.expander(say("agreement"), icon=":material/groups:"):
+        _show_answers(graded, say)
 
 
 def _show_answers(graded: GradedImage, say: Say) -> None:
@@ -44,7 +45,11 @@ def _show_answers(graded: GradedImage, say: Say) -> None:
         ringed=say("agreement_ringed"),
         first="25%",
     )
-    _show_failures(results, damaged, say)
+    for result in results:
+        if isinstance(result.outcome, ScalpError):
+            st.warning(f"{code(result.candidate.run.id)}: {say.plain(result.outcome.text)}")
+    for excluded in damaged:
+        st.warning(f"{code(excluded.run.id)}: {say.plain(excluded.reason)}")
 
 
 def _predict(graded: GradedImage, candidates: Sequence[Candidate], say: Say) -> list[CandidateResult]:
@@ -65,10 +70,16 @@ def _predict(graded: GradedImage, candidates: Sequence[Candidate], say: Say) -> 
     return cached_in_session("agreement", (graded.image.digest, identity), predict)
 
 
+def count_agreeing(grading: Grading, answers: Sequence[ModelAnswer]) -> int:
+    """Return how many of the architectures give the grade of the run that answers."""
+    others = model_agreement.measure_agreement(grading, answers)
+    return others.agreeing + len(answers) - others.others
+
+
 def _row(grading: Grading, answers: Sequence[ModelAnswer], names: Sequence[str], say: Say) -> Row:
     cells = {answer.name: _cell(answer, answer.run == grading.run, say) for answer in answers}
     agreement = model_agreement.measure_agreement(grading, answers)
-    note = say("agreement_of", agreeing=agreement.agreeing, others=agreement.others)
+    note = say.text("agreement_of", agreeing=count_agreeing(grading, answers), all=len(answers))
     if agreement.spread:
         note += f" ({agreement.lowest}–{agreement.highest})"
     row = tuple(cells.get(name, GradeCell(None, text="–")) for name in names)
@@ -81,11 +92,3 @@ def _cell(answer: ModelAnswer, champion: bool, say: Say) -> GradeCell:
     grade = grade_name(grading.grade, say.language)
     description = say.text("matrices_answer", name=answer.name, grade=grade, probability=probability)
     return GradeCell(int(grading.grade), description, probability, ringed=champion)
-
-
-def _show_failures(results: Sequence[CandidateResult], damaged: Sequence[ExcludedRun], say: Say) -> None:
-    for result in results:
-        if isinstance(result.outcome, ScalpError):
-            st.warning(f"{code(result.candidate.run.id)}: {say.plain(result.outcome.text)}")
-    for excluded in damaged:
-        st.warning(f"{code(excluded.run.id)}: {say.plain(excluded.reason)}")

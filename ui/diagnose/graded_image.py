@@ -1,55 +1,63 @@
-"""One graded picture: whether it can be graded, six grades with their evidence, and the scalp type."""
+"""One graded picture: whether it can be graded, its findings in a line, six grades with their places, and details."""
 
-from collections.abc import Hashable
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
-from scalp_core.charts.dataset_charts import grade_name, probabilities_chart
+from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.errors import ScalpError
+from scalp_core.evaluation.model_agreement import ModelAnswer
 from scalp_core.images import Pixels
 from scalp_core.inference.predict import Answer, Grading
-from scalp_core.metrics.grade_sets import COVERAGE
-from scalp_core.palette import SEVERITY_COLORS
-from ui.choices import choose_threshold
-from ui.components.colors import ink
-from ui.components.evidence_maps import GradeEvidence, grade_set_name, show_evidence
-from ui.diagnose.agreement import show_agreement
+from scalp_core.labels import Condition
+from ui.choices import choose_threshold, write_address
+from ui.components.evidence_maps import GradeEvidence, show_evidence
+from ui.components.graded_picture import ArchitectureGrade, GradeCard, show_graded_picture
+from ui.diagnose.agreement import answers_of_architectures, count_agreeing, show_agreement
 from ui.diagnose.grading import GradedImage, insist, pixels_of, with_threshold
-from ui.diagnose.provenance import show_downloads, show_provenance
+from ui.diagnose.provenance import show_provenance
 from ui.diagnose.similar_images import show_similar_images
-from ui.diagnose.sources import InputImage
 from ui.feedback import errors
-from ui.markdown import Markdown, literal_cells
+from ui.markdown import Markdown, bullets
 from ui.words import Say
 
-_NO_BREAK_SPACE, _WORD_JOINER = "\N{NO-BREAK SPACE}", "\N{WORD JOINER}"
 
-
-def show_graded_image(graded: GradedImage, say: Say, threshold: int | None = None) -> None:
+def show_graded_image(
+    graded: GradedImage, say: Say, threshold: int | None = None, *, for_client: bool = False
+) -> GradedImage:
     """Show all about a picture or, where the gate advises against grading, the reasons until the reader insists.
 
     Args:
         threshold: of the scalp type; None offers the choice beside the type.
+        for_client: leave out what only an expert reads.
+
+    Returns:
+        The picture with the scalp type at the chosen threshold.
     """
     if isinstance(graded.outcome, ScalpError):
         st.error(say.plain(graded.outcome.text), icon=":material/error:")
-        return
+        return graded
     pixels = pixels_of(graded.image)
     if graded.withheld:
         _show_withheld(graded, pixels, say)
-        return
+        return graded
     if graded.flagged:
         st.warning(_reasons(graded, say("gate_insisted"), say), icon=":material/warning:")
-    elif graded.unusual:
-        st.info(_reasons(graded, say("gate_marked"), say), icon=":material/info:")
-    graded = _show_answer(graded, pixels, threshold, say)
-    _show_evidence(graded, pixels, say)
+    graded = _show_summary(graded, threshold, say, for_client=for_client)
+    answers = {} if for_client else answers_of_architectures(graded, say)
+    _show_cards(graded, pixels, answers, say, plain=for_client)
+    if for_client:
+        st.caption(say("research_only"))
+        return graded
+    if any(grading.grade != int(np.argmax(grading.probabilities)) for grading in graded.answer.gradings.values()):
+        st.caption(say("grade_by_rule"))
     show_agreement(graded, say)
     show_similar_images(graded, say)
-    show_downloads(graded, say)
+    _show_evidence(graded, pixels, say)
     show_provenance(graded, say)
+    return graded
 
 
 # ---- the gate ----
@@ -66,102 +74,97 @@ def _show_withheld(graded: GradedImage, pixels: Pixels, say: Say) -> None:
 
 
 def _reasons(graded: GradedImage, heading: Markdown, say: Say) -> Markdown:
-    return Markdown("\n".join([f"**{heading}**", "", *(f"* {say.plain(reason.text)}" for reason in graded.reasons)]))
+    return Markdown(f"**{heading}**\n\n{bullets(say.plain(reason.text) for reason in graded.reasons)}")
 
 
-def _show_gate(answer: Answer, say: Say) -> None:
-    """Show that the gate passed the picture, or that it was not checked; its reasons stand above."""
-    if answer.gradable is None:
-        st.caption(say("gate_unchecked"))
-    if answer.reasons == ():
-        st.caption(say("gate_passed"))
+def _show_gate(graded: GradedImage, say: Say) -> None:
+    """Show that the gate passed the picture, marks it, or did not check it; what speaks against it stands above."""
+    if graded.unusual and not graded.flagged:
+        with st.popover(say("gate_unusual_picture"), icon=":material/info:", type="tertiary", key="gate-mark"):
+            st.info(_reasons(graded, say("gate_marked"), say))
+    elif graded.answer.gradable is None:
+        st.badge(say("gate_not_checked"), icon=":material/help:", color="gray", help=say("gate_unchecked"))
+    elif not graded.flagged:
+        st.badge(say("gate_ok"), icon=":material/check:", color="green", help=say("gate_passed"))
 
 
 # ---- grades ----
 
 
-def _show_answer(graded: GradedImage, pixels: Pixels, threshold: int | None, say: Say) -> GradedImage:
-    """Show picture, scalp type and grades, and return the picture with the scalp type at the chosen threshold."""
-    left, right = st.columns([2, 3], gap="medium")
-    with left:
-        st.image(pixels, width="stretch", alt=graded.image.name)
-        _show_gate(graded.answer, say)
-        heading = st.container()
-        graded = with_threshold(graded, choose_threshold(say) if threshold is None else threshold)
-        with heading:
-            _show_scalp_type(graded.answer, say)
-    with right:
-        st.subheader(say("diagnose_grades"))
-        _show_grades(graded.answer, graded.image, say)
+def _show_summary(graded: GradedImage, threshold: int | None, say: Say, *, for_client: bool) -> GradedImage:
+    """Show the findings in a line with scalp type and gate; return the picture at the chosen threshold."""
+    with st.container(
+        key="findings", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"
+    ):
+        st.header(_findings(graded.answer, say), anchor=False, width="content")
+        with st.container(horizontal=True, width="content", vertical_alignment="center", gap="small"):
+            if not for_client or graded.unusual:
+                _show_gate(graded, say)
+            graded = _show_scalp_type(graded, threshold, say)
     return graded
 
 
-def _show_grades(answer: Answer, image: InputImage, say: Say) -> None:
-    with_sets = any(grading.grade_set for grading in answer.gradings.values())
-    _show_grade_table(answer, image, with_sets, say)
-    if with_sets:
-        st.caption(say("grade_set_note", coverage=f"{COVERAGE:.0%}"))
-    if any(grading.grade != int(np.argmax(grading.probabilities)) for grading in answer.gradings.values()):
-        st.caption(say("grade_by_rule"))
-    _show_probabilities(answer, say)
+def _findings(answer: Answer, say: Say) -> Markdown:
+    """Return “Moderate dandruff, mild erythema”: the conditions that are not normal, worst first."""
+    present = [grading for grading in _worst_first(answer) if grading.grade > 0]
+    if not present:
+        return say("findings_none")
+    groups = []
+    for grade, gradings in groupby(present, key=lambda grading: grading.grade):
+        names = [say(f"finding_{grading.condition.value}") for grading in gradings]
+        groups.append(f"{say.plain(grade.text)} {', '.join(names)}")
+    findings = "; ".join(groups) if any(", " in group for group in groups) else ", ".join(groups)
+    return Markdown(findings[:1].upper() + findings[1:])
 
 
-def _show_grade_table(answer: Answer, image: InputImage, with_sets: bool, say: Say) -> None:
-    rows = pd.DataFrame(
-        [
-            _row(grading, image.labels.get(condition), with_sets, bool(image.labels), say)
-            for condition, grading in answer.gradings.items()
-        ]
-    ).set_index(say("condition"))
-    colors = {grade_name(grade, say.language): color for grade, color in enumerate(SEVERITY_COLORS)}
-    columns: list[Hashable] = [name for name in (say("grade"), say("label")) if name in rows]
-    styled = (
-        literal_cells(rows)
-        .style.map(lambda name: _style(colors.get(name)), subset=columns)
-        .format(lambda name: _unbroken(name, say.language), subset=columns)
+def _worst_first(answer: Answer) -> list[Grading]:
+    """Return the gradings by grade, then by the mean of the probabilities, from severe to normal."""
+    return sorted(
+        answer.gradings.values(),
+        key=lambda grading: (-grading.grade, -float(np.dot(grading.probabilities, range(len(grading.probabilities))))),
     )
-    st.table(styled)
 
 
-def _row(grading: Grading, label: int | None, with_sets: bool, labelled: bool, say: Say) -> dict[str, str]:
-    row = {
-        say("condition"): say.of(grading.condition.text),
-        say("grade"): grade_name(grading.grade, say.language),
-        say("probability_of_grade"): f"{grading.probabilities[grading.grade]:.0%}",
-    }
-    if with_sets:
-        row[say("grade_set", coverage=f"{COVERAGE:.0%}")] = grade_set_name(grading.grade_set, say)
-    if labelled:
-        row[say("label")] = say("unlabelled") if label is None else grade_name(label, say.language)
-    return row
-
-
-def _unbroken(name: str, language: str) -> str:
-    """Keep Korean names on one line: browsers break Korean anywhere. English needs its spaces to fit a phone."""
-    return _WORD_JOINER.join(name.replace(" ", _NO_BREAK_SPACE)) if language == "ko" else name
-
-
-def _style(color: str | None) -> str:
-    return f"background-color: {color}; color: {ink(color)}" if color else ""
-
-
-def _show_probabilities(answer: Answer, say: Say) -> None:
-    table = pd.DataFrame(
-        [
-            {"name": say.of(condition.text), **{f"p{n}": p for n, p in enumerate(grading.probabilities)}}
-            for condition, grading in answer.gradings.items()
-        ]
-    )
-    st.altair_chart(probabilities_chart(table, say.language), alt=say("diagnose_probabilities"))
-
-
-def _show_scalp_type(answer: Answer, say: Say) -> None:
-    scalp_type = answer.scalp_type
-    st.subheader(say("diagnose_type", name=say.of(scalp_type.text)))
-    st.markdown(say.plain(scalp_type.reason))
+def _show_scalp_type(graded: GradedImage, threshold: int | None, say: Say) -> GradedImage:
+    """Show the type beside a menu with its reason, and with the threshold unless that is chosen elsewhere."""
+    heading = st.container(width="content")
+    with st.popover(say("type_why"), type="tertiary", key="type-why"):
+        reason = st.container()
+        graded = with_threshold(graded, choose_threshold(say) if threshold is None else threshold)
+    scalp_type = graded.answer.scalp_type
+    heading.markdown(say("diagnose_type", name=say.of(scalp_type.text)))
+    reason.markdown(say.plain(scalp_type.reason))
     if scalp_type.tendencies:
         names = ", ".join(say.of(tendency.text) for tendency in scalp_type.tendencies)
-        st.caption(say("diagnose_tendencies", names=names))
+        reason.caption(say("diagnose_tendencies", names=names))
+    return graded
+
+
+def _show_cards(
+    graded: GradedImage, pixels: Pixels, answers: Mapping[Condition, Sequence[ModelAnswer]], say: Say, *, plain: bool
+) -> None:
+    """Show the picture with six cards, worst first; the chosen one is kept in the address."""
+    gradings = _worst_first(graded.answer)
+    cards = [_card(grading, graded.image.labels.get(grading.condition), answers, say) for grading in gradings]
+    conditions = [grading.condition.value for grading in gradings]
+    wanted = st.query_params.get("condition", "")
+    selected = wanted if wanted in conditions else conditions[0]
+    picked = show_graded_picture(pixels, graded.image.name, cards, selected, say, plain=plain)
+    if picked and picked != selected:
+        write_address({"condition": picked})
+        st.rerun()  # the links of the navigation take the condition along
+
+
+def _card(
+    grading: Grading, label: int | None, answers: Mapping[Condition, Sequence[ModelAnswer]], say: Say
+) -> GradeCard:
+    own = answers.get(grading.condition, ())
+    if not own:
+        return GradeCard(grading, label)
+    grades = [ArchitectureGrade(answer.name, answer.grading) for answer in own]
+    return GradeCard(
+        grading, label, say.text("agreement_of", agreeing=count_agreeing(grading, own), all=len(own)), grades
+    )
 
 
 # ---- evidence ----
@@ -170,8 +173,10 @@ def _show_scalp_type(answer: Answer, say: Say) -> None:
 # A fragment: the slider leaves the rest of the page alone.
 @st.fragment
 def _show_evidence(graded: GradedImage, pixels: Pixels, say: Say) -> None:
-    with errors(say):
-        st.subheader(say("diagnose_evidence"))
+    box = st.expander(say("diagnose_evidence"), key="evidence", on_change="rerun", icon=":material/layers:")
+    with box, errors(say):
+        if not box.open:
+            return
         maps = {
             f"{say.of(condition.text)}: {grade_name(grading.grade, say.language)}": GradeEvidence(
                 grading.evidence, int(grading.grade)

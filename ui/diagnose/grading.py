@@ -66,6 +66,11 @@ class GradedImage:
         return self.flagged and not self.insisted
 
     @property
+    def shown(self) -> bool:
+        """The page shows grades of the picture."""
+        return isinstance(self.outcome, Answer) and not self.withheld
+
+    @property
     def flagged(self) -> bool:
         return isinstance(self.outcome, Answer) and self.outcome.gradable is False
 
@@ -104,6 +109,24 @@ def grade_all(images: Sequence[InputImage], graders: Graders, say: Say) -> list[
     while len(outcomes) > _MOST_OUTCOMES:
         outcomes.popitem(last=False)
     return graded_images
+
+
+def grade_for_all_sessions(image: InputImage, graders: Graders) -> GradedImage:
+    """Grade a picture that is not private, such as an example, once for all sessions.
+
+    Raises:
+        ScalpError: a run that answers is damaged.
+    """
+    graders.load()
+    outcome, thumbnail = _shared_outcome(image.digest, repr(_identity(graders)), image.data, graders)
+    return GradedImage(image, outcome, thumbnail, image.digest in st.session_state.get(_INSISTED, ()))
+
+
+@st.cache_resource(max_entries=_MOST_CACHED, show_spinner=False)
+def _shared_outcome(
+    digest: str, identity: str, _data: bytes | ScalpError, _graders: Graders
+) -> tuple[Answer | ScalpError, str]:
+    return _grade(_data, _graders)
 
 
 def _grade(data: bytes | ScalpError, graders: Graders) -> tuple[Answer | ScalpError, str]:

@@ -11,7 +11,6 @@ from scalp_core.inference.predict import Answer
 from scalp_core.labels import CONDITIONS, Condition
 from ui.components.grade_table import Block, GradeCell, Row, condition_columns, show_grade_table
 from ui.diagnose.grading import GradedImage
-from ui.diagnose.reports import offer_table_and_report
 from ui.diagnose.sources import InputImage, open_image
 from ui.words import Say
 
@@ -34,7 +33,6 @@ def show_overview(graded_images: Sequence[GradedImage], opened: InputImage | Non
     if picked and picked != opened_key:
         open_image(next(graded.image for graded in graded_images if graded.image.key == picked))
         st.rerun()  # the table above still marks the picture that was open before
-    offer_table_and_report(graded_images, say)
     if opened is None:
         st.info(say("overview_choose"), icon=":material/touch_app:")
     else:

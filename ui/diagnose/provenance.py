@@ -1,4 +1,4 @@
-"""The runs that answered, the check that page and REST agree, and the answer as files and as a REST request."""
+"""The runs that answered, the check that page and REST agree, and the answer as a REST request."""
 
 from urllib.parse import urlsplit
 
@@ -11,16 +11,24 @@ from scalp_core.rest import parity
 from scalp_core.rest.parity import Parity
 from scalp_core.rest.schemas import predict_all_response
 from ui.diagnose.grading import GradedImage, cached_in_session
-from ui.diagnose.reports import csv, report
-from ui.downloads import offer_file
+from ui.feedback import errors
 from ui.markdown import Markdown, code, literal
 from ui.words import Say
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
+@st.fragment
 def show_provenance(graded: GradedImage, say: Say) -> None:
-    """Show the runs that answered, and whether page, REST and the trained network agree."""
+    """Show the runs that answered, whether page, REST and the trained network agree, and the request, once opened."""
+    box = st.expander(say("client"), key="provenance", on_change="rerun", icon=":material/api:")
+    with box, errors(say):
+        if box.open:
+            _show_runs(graded, say)
+            _show_request(graded, say)
+
+
+def _show_runs(graded: GradedImage, say: Say) -> None:
     answer = graded.answer
     runs = list(dict.fromkeys(grading.run for grading in answer.gradings.values()))
     names = Markdown(", ".join(f"{code(run.id)} ({literal(run.recipe.architecture)})" for run in runs))
@@ -61,20 +69,14 @@ def in_powers_of_ten(value: float) -> str:
     return f"{digits} × 10{str(int(power)).translate(_SUPERSCRIPTS)}"
 
 
-def show_downloads(graded: GradedImage, say: Say) -> None:
-    """Offer the answer as JSON, table and report, and show the REST request that returns the same."""
+def _show_request(graded: GradedImage, say: Say) -> None:
+    """Show the REST request that returns the same, and its response."""
+    st.caption(say("client_note"))
+    address, threshold = api_address(st.context.url or ""), int(graded.answer.scalp_type.threshold)
+    query = "" if threshold == DEFAULT_THRESHOLD else f"?threshold={threshold}"
+    st.code(f'curl -F "image=@scalp.jpg" "{address}{query}"', language="bash", wrap_lines=True)
     response = predict_all_response(graded.answer).model_dump_json(indent=1, exclude_none=True)
-    with st.container(horizontal=True):
-        offer_file(say("download_json"), response.encode, "scalp-grades.json", "application/json")
-        offer_file(say("download_csv"), lambda: csv([graded], say), "scalp-grades.csv", "text/csv")
-        offer_file(say("download_report"), lambda: report([graded], say), "scalp-report.html", "text/html")
-    st.caption(say("download_note"))
-    with st.expander(say("client"), icon=":material/api:"):
-        st.caption(say("client_note"))
-        address, threshold = api_address(st.context.url or ""), int(graded.answer.scalp_type.threshold)
-        query = "" if threshold == DEFAULT_THRESHOLD else f"?threshold={threshold}"
-        st.code(f'curl -F "image=@scalp.jpg" "{address}{query}"', language="bash", wrap_lines=True)
-        st.code(response, language="json", height=320)
+    st.code(response, language="json", height=320)
 
 
 def api_address(page: str) -> str:

@@ -6,23 +6,24 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from scalp_core.data.dataset import Dataset
 from scalp_core.data.filters import Filters, grades, labels_of, neighbours, select
 from scalp_core.errors import ScalpError, Text
 from scalp_core.inference import uploads
-from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.labels import CONDITIONS, Condition, Severity
 from scalp_core.terms import REGIONS
-from ui.choices import choose, dataset_of_address, write_address
+from ui.choices import address_dataset, choose, dataset_of_address, turn_to, write_address
 from ui.components.thumbnail_grid import show_thumbnail_grid
+from ui.frame import mark, notices, toolbar
 from ui.words import Say
 
-EXAMPLES = 12  # pictures
 IMAGE_TYPES = ["jpg", "jpeg", "png", "webp"]
 MOST_MEGABYTES = uploads.MAX_BYTES // 2**20
 _LEFT_OUT = "too_many_pictures"  # error code of uploads
-_UPLOAD, _OPENED = "diagnose-upload", "diagnose-opened"
+_UPLOAD, _OPENED, _EXAMPLE = "diagnose-upload", "diagnose-opened", "diagnose-example"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,16 +51,36 @@ class InputImage:
 
 
 def choose_images(say: Say) -> list[InputImage]:
-    """Offer the sources and return the pictures of the chosen one, perhaps none yet."""
-    sources: dict[str, Callable[[Say], list[InputImage]]] = {
+    """Offer the sources and return the pictures of the chosen one, perhaps none yet.
+
+    What takes pictures in is large on an empty page, and a menu of the toolbar beside the pictures.
+    """
+    sources: dict[str, Callable[[DeltaGenerator, Say], list[InputImage]]] = {
         "upload": _upload_files,
         "folder": _upload_folder,
         "camera": _take_photo,
         "example": _choose_example,
         "capture": _choose_capture,
     }
+    if example := st.session_state.pop(_EXAMPLE, None):
+        turn_to(example)
     names = {source: say(f"source_{source}") for source in sources}
-    return sources[choose(say("diagnose_source"), names, "source", "upload", say.language)](say)
+    with toolbar():
+        source = choose(say("diagnose_source"), names, "source", "upload", say.language)
+    if state := _pictures_of(source):  # a menu of another key is closed
+        menu = toolbar().popover(say("other_picture"), icon=":material/add_photo_alternate:", key=f"take-in-{state}")
+        return sources[source](menu, say)
+    return sources[source](st.container(key="take-in"), say)
+
+
+def _pictures_of(source: str) -> str:
+    """Return what identifies the pictures that the source has already, empty for none."""
+    if source in ("example", "capture"):
+        image_id = st.query_params.get("image", "")
+        dataset = address_dataset()
+        return f"{source}-{image_id}" if dataset and image_id and dataset.row(image_id) >= 0 else ""
+    kept_source, file_ids, _ = st.session_state.get(_UPLOAD, ("", (), []))
+    return source if st.session_state.get(source) or (kept_source == source and file_ids) else ""
 
 
 def opened_image(images: Sequence[InputImage]) -> InputImage | None:
@@ -82,33 +103,42 @@ def open_image(image: InputImage) -> None:
 # ---- from the reader's own computer ----
 
 
-def _upload_files(say: Say) -> list[InputImage]:
-    files = st.file_uploader(
-        say("upload", most=uploads.MAX_PICTURES),
-        type=[*IMAGE_TYPES, "zip"],
-        accept_multiple_files=True,
-        max_upload_size=MOST_MEGABYTES,
-        key="upload",
-        on_change=_forget_upload,
-    )
-    return _keep_upload("upload", files, say)
+def _upload_files(place: DeltaGenerator, say: Say) -> list[InputImage]:
+    with place:
+        files = st.file_uploader(
+            say("upload", most=uploads.MAX_PICTURES),
+            type=[*IMAGE_TYPES, "zip"],
+            accept_multiple_files=True,
+            max_upload_size=MOST_MEGABYTES,
+            key="upload",
+            on_change=_forget_upload,
+        )
+        images = _keep_upload("upload", files, say)
+    if not images:
+        _offer_examples(say)
+    return images
 
 
-def _upload_folder(say: Say) -> list[InputImage]:
-    files = st.file_uploader(
-        say("upload_folder", most=uploads.MAX_PICTURES),
-        type=IMAGE_TYPES,
-        accept_multiple_files="directory",
-        max_upload_size=MOST_MEGABYTES,
-        key="upload_folder",
-        on_change=_forget_upload,
-    )
-    return _keep_upload("folder", files, say)
+def _upload_folder(place: DeltaGenerator, say: Say) -> list[InputImage]:
+    with place:
+        files = st.file_uploader(
+            say("upload_folder", most=uploads.MAX_PICTURES),
+            type=IMAGE_TYPES,
+            accept_multiple_files="directory",
+            max_upload_size=MOST_MEGABYTES,
+            key="folder",
+            on_change=_forget_upload,
+        )
+        images = _keep_upload("folder", files, say)
+    if not images:
+        _offer_examples(say)
+    return images
 
 
-def _take_photo(say: Say) -> list[InputImage]:
-    photo = st.camera_input(say("camera"), key="camera", help=say("camera_help"), on_change=_forget_upload)
-    return _keep_upload("camera", [photo] if photo else [], say)
+def _take_photo(place: DeltaGenerator, say: Say) -> list[InputImage]:
+    with place:
+        photo = st.camera_input(say("camera"), key="camera", help=say("camera_help"), on_change=_forget_upload)
+        return _keep_upload("camera", [photo] if photo else [], say)
 
 
 def _forget_upload() -> None:
@@ -134,7 +164,7 @@ def _keep_upload(source: str, files: Sequence[UploadedFile], say: Say) -> list[I
         _show_kept(images, say)
     for image in images:
         if _stands_for_left_out(image) and isinstance(image.data, ScalpError):
-            st.warning(say.plain(image.data.text), icon=":material/filter_list:")
+            notices().warning(say.plain(image.data.text), icon=":material/filter_list:")
     return [image for image in images if not _stands_for_left_out(image)]
 
 
@@ -183,15 +213,15 @@ def _input_image(place: int, name: str, data: bytes | ScalpError) -> InputImage:
 # ---- from a dataset ----
 
 
-def _choose_example(say: Say) -> list[InputImage]:
+def _choose_example(place: DeltaGenerator, say: Say) -> list[InputImage]:
     """Offer pictures of a dataset and return the one chosen here or by `?data=…&image=…`."""
-    choice = _choose_from_dataset("example", say)
+    choice = _choose_from_dataset("example", place, say)
     return [_dataset_image(0, *choice)] if choice else []
 
 
-def _choose_capture(say: Say) -> list[InputImage]:
+def _choose_capture(place: DeltaGenerator, say: Say) -> list[InputImage]:
     """Offer pictures of a dataset and return the whole capture of the chosen one."""
-    choice = _choose_from_dataset("capture", say)
+    choice = _choose_from_dataset("capture", place, say)
     if not choice:
         return []
     dataset, image_id = choice
@@ -202,16 +232,14 @@ def _choose_capture(say: Say) -> list[InputImage]:
     return [_dataset_image(place, dataset, str(member)) for place, member in enumerate(ids)]
 
 
-def _choose_from_dataset(source: str, say: Say) -> tuple[Dataset, str] | None:
+def _choose_from_dataset(source: str, place: DeltaGenerator, say: Say) -> tuple[Dataset, str] | None:
     dataset = dataset_of_address(say)
     if not dataset:
         return None
     image_id = st.query_params.get("image")
-    # Folded up once a picture is chosen, so that its grades are in sight.
-    expanded = image_id is None or dataset.row(image_id) < 0
-    with st.expander(say(f"{source}_pick", data=dataset.name), expanded=expanded, icon=":material/photo_library:"):
-        examples = _example_ids(dataset)
-        picked = show_thumbnail_grid(dataset, examples, [""] * len(examples), key="examples", selected=image_id)
+    with place:
+        st.markdown(say(f"{source}_pick", data=dataset.name))
+        picked = _show_examples(dataset, say, image_id)
     if picked and picked != image_id:
         write_address({"image": picked})
         st.rerun()  # the gallery above still marks the picture that was chosen before
@@ -220,16 +248,49 @@ def _choose_from_dataset(source: str, say: Say) -> tuple[Dataset, str] | None:
 
 def example_image(dataset: Dataset) -> InputImage | None:
     """Return the first example of a dataset; None where it has no test picture."""
-    examples = _example_ids(dataset)
-    return _dataset_image(0, dataset, examples[0]) if examples else None
+    examples = _examples(dataset)
+    return _dataset_image(0, dataset, next(iter(examples))) if examples else None
 
 
-def _example_ids(dataset: Dataset) -> list[str]:
-    """Return test pictures of high grades, each from another capture."""
+def _offer_examples(say: Say) -> None:
+    """Show examples below an empty source; a click turns to that source and picture."""
+    dataset = address_dataset()
+    if not dataset:
+        return
+    st.markdown(say("example_or", data=dataset.name))
+    if picked := _show_examples(dataset, say):
+        st.session_state[_EXAMPLE] = {"source": "example", "data": dataset.name, "image": picked}
+        st.rerun()  # the choice of the source stands above
+
+
+def _show_examples(dataset: Dataset, say: Say, selected: str | None = None) -> str | None:
+    if dataset.synthetic:
+        mark("synthetic", say("synthetic_data"))
+    examples = _examples(dataset)
+    captions = [
+        f"{say.of(grade.text)} {say.text(f'finding_{condition.value}')}" for condition, grade in examples.values()
+    ]
+    labels = [int(grade) for _, grade in examples.values()]
+    return show_thumbnail_grid(dataset, list(examples), captions, "examples", selected, labels)
+
+
+def _examples(dataset: Dataset) -> dict[str, tuple[Condition, Severity]]:
+    """Return a test picture a condition, each from another capture, with the label that it is an example of.
+
+    Of the pictures of the condition's highest grade it is the one that has least beside it.
+    """
     rows = select(dataset, Filters.of({"part": ["test"]}))
-    rows = rows[~dataset.column("capture").iloc[rows].duplicated().to_numpy()]
-    severity = np.sum([grades(dataset, condition)[rows].clip(0) for condition in CONDITIONS], axis=0)
-    return dataset.column("id").iloc[rows[np.argsort(-severity, kind="stable")[:EXAMPLES]]].tolist()
+    labels = np.array([grades(dataset, condition)[rows].clip(0) for condition in CONDITIONS])
+    captures = dataset.column("capture").iloc[rows].to_numpy()
+    examples: dict[str, tuple[Condition, Severity]] = {}
+    unused = np.full(len(rows), True)
+    for condition, own in zip(CONDITIONS, labels, strict=True):
+        order = np.lexsort((labels.sum(axis=0), -own, ~unused))
+        if not len(order) or not unused[order[0]]:
+            break
+        unused &= captures != captures[order[0]]
+        examples[str(dataset.column("id").iloc[rows[order[0]]])] = condition, Severity(int(own[order[0]]))
+    return examples
 
 
 def _dataset_image(place: int, dataset: Dataset, image_id: str) -> InputImage:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import streamlit as st
 
+from scalp_core.charts.run_charts import verdict_chart
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import confusion, explain_undefined
@@ -14,6 +15,7 @@ from scalp_core.metrics.verdict import Difference
 from scalp_core.runs import champions, election
 from scalp_core.runs.champions import Champion
 from scalp_core.runs.election import score
+from scalp_core.runs.parents import kappa_differences, parent_of
 from scalp_core.runs.run import Run
 from ui.access import change_button
 from ui.feedback import toast_after_rerun
@@ -96,21 +98,74 @@ def show_undefined(answering: Mapping[Condition, Champion], say: Say) -> None:
 
 
 def show_verdict(run: Run, say: Say) -> None:
-    """Show a line per condition: the difference to the champion, and the buttons that promote this run or undo it."""
-    st.subheader(say("verdict"))
-    show_broken_pins(say)
-    st.caption(say("verdict_note"))
+    """Show where the run is in use, and its differences of kappa from its parent and from the runs in use."""
     answering = champions.champions()
+    here = [say.of(condition.text) for condition, champion in answering.items() if champion.run == run]
+    parent = parent_of(run)
+    table = _difference_table(run, parent, answering, say)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{say('verdict')}**", help=say("verdict_note"), width="content")
+        if here:
+            st.badge(say("verdict_in_use", conditions=", ".join(here)), color="green", icon=":material/check:")
+    if not table.empty:
+        st.altair_chart(verdict_chart(table, say.language), alt=say("verdict"))
+    elif not here:
+        st.caption(say("verdict_none"))
+
+
+def _difference_table(run: Run, parent: Run | None, answering: Mapping[Condition, Champion], say: Say) -> pd.DataFrame:
+    """Return a row for each condition and run that it is compared with, where there is an interval."""
+    rows = []
+    from_parent = kappa_differences(run, parent, run.recipe.conditions) if parent else {}
     for condition in run.recipe.conditions:
-        text, buttons = st.columns([3, 2], vertical_alignment="center")
         champion = answering.get(condition)
-        words = _verdict_words(run, condition, champion, say)
-        missing = champions.listed(election.shortfalls(run, condition), say.language)
-        tooltip = say("verdict_misses", why=missing) if missing else None
-        text.markdown(f"**{say.plain(condition.text)}** · {literal(words)}", help=tooltip)
-        with buttons.container(horizontal=True):
-            show_promotion_buttons(run, condition, champion, words, say)
-    show_changes(say)
+        pairs = {}
+        if condition in from_parent and parent:
+            pairs[say.text("verdict_parent", run=parent.id)] = from_parent[condition]
+        if champion and champion.run not in (run, parent):
+            for pair in kappa_differences(run, champion.run, (condition,)).values():
+                pairs[say.text("verdict_answering")] = pair
+        rows += [
+            {
+                "condition": say.of(condition.text),
+                "against": against,
+                "difference": difference.value,
+                "low": difference.low,
+                "high": difference.high,
+                "verdict": verdict.value,
+            }
+            for against, (difference, verdict) in pairs.items()
+        ]
+    return pd.DataFrame(rows)
+
+
+def offer_promotions(run: Run, say: Say) -> None:
+    """Offer a line per condition: the difference to the champion, and the buttons that promote this run or undo it."""
+    with st.popover(say("promote"), icon=":material/keep:", key=f"promotions-{run.id}"):
+        answering = champions.champions()
+        for condition in run.recipe.conditions:
+            text, buttons = st.columns([3, 2], vertical_alignment="center", gap="small")
+            champion = answering.get(condition)
+            words = _verdict_words(run, condition, champion, say)
+            missing = champions.listed(election.shortfalls(run, condition), say.language)
+            tooltip = say("verdict_misses", why=missing) if missing else None
+            text.markdown(f"**{say.plain(condition.text)}** · {literal(words)}", help=tooltip)
+            with buttons.container(horizontal=True):
+                show_promotion_buttons(run, condition, champion, words, say)
+
+
+def offer_runs_in_use(say: Say) -> None:
+    """Offer a popover with the run in use for each condition, what changed lately, and the log of changes."""
+    answering = champions.champions()
+    with st.popover(say("runs_in_use"), icon=":material/fact_check:", key="runs-in-use"):
+        lines = [
+            Markdown(f"**{say.plain(condition.text)}** · {literal(run_words(answering.get(condition), say))}")
+            for condition in CONDITIONS
+        ]
+        st.markdown(bullets(lines))
+        show_elections(answering, say)
+        show_passed_over(say)
+        show_changes(say)
 
 
 def _verdict_words(run: Run, condition: Condition, champion: Champion | None, say: Say) -> str:

@@ -18,6 +18,8 @@ def setting_name(name: str, say: Say) -> str:
     """Return the name of a field of the recipe."""
     if name == "weights":
         return say("retrain_start_from")
+    if name == "learns":  # no field of the form, where the start decides it
+        return say("learns")
     return say("data_set") if name == "data" else say(name)
 
 

@@ -160,8 +160,9 @@ def _has_package() -> bool:
 def _run_in_use() -> str:
     """Return the id of the run that answers for most conditions, of those judged on the dataset of the page if any."""
     answering = [champion.run for champion in champions().values()]
+    data = st.session_state.get("retrain_data")  # None in the first run of a session that shows this part alone
     try:
-        judged = open_dataset(st.session_state["retrain_data"]).evaluation_hash
+        judged = open_dataset(data).evaluation_hash if data else ""
     except ScalpError:
         judged = ""
     here = [run for run in answering if run.evaluation_hash == judged] or answering

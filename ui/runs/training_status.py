@@ -12,7 +12,7 @@ from scalp_core.runs.store import list_runs
 from ui.access import change_button
 from ui.choices import link_params
 from ui.feedback import errors, toast_after_rerun
-from ui.markdown import Markdown, code
+from ui.markdown import Markdown, code, literal
 from ui.runs.progress import POLL_SECONDS, epoch_words, kappa_words, show_progress
 from ui.words import Say
 
@@ -52,15 +52,18 @@ def show_status(say: Say) -> None:
 def _show_progress(runs: list[Run], say: Say) -> None:
     run = runs[0]
     with st.container(border=True, gap="xsmall", key="retrain-progress"):
-        st.markdown(code(run.id))
         show_progress(run, say)
         if words := epoch_words(run, say):
             st.caption(words)
         if len(runs) > 1:
             st.caption(say("retrain_more", count=len(runs) - 1))
-        if change_button(say("cancel"), say, key=f"retrain_cancel-{run.id}", icon=":material/stop:", type="tertiary"):
-            run.cancel()
-            st.rerun()
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.caption(code(run.id), width="stretch")
+            if change_button(
+                say("cancel"), say, key=f"retrain_cancel-{run.id}", icon=":material/stop:", type="tertiary"
+            ):
+                run.cancel()
+                st.rerun()
 
 
 def _show_latest(say: Say) -> None:
@@ -86,18 +89,17 @@ def _is_fresh(run: Run) -> bool:
 def _show_result(run: Run, say: Say) -> None:
     """Show kappa before and after, in how many conditions it is better, and the links to it."""
     with st.container(border=True, gap="xsmall", key="retrain-result"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(Markdown(f":material/check_circle: **{say('retrain_result')}**"), width="content")
-            st.button(
-                "",
-                key="retrain_result_close",
-                icon=":material/close:",
-                type="tertiary",
-                help=say("retrain_result_close"),
-                on_click=_close,
-                args=(run.id,),
-            )
-        st.markdown(code(run.id))
+        name, close = st.columns([5, 1], gap="xsmall")
+        name.markdown(Markdown(f":material/check_circle: **{literal(run.id)}**"))
+        close.button(
+            "",
+            key="retrain_result_close",
+            icon=":material/close:",
+            type="tertiary",
+            help=say("retrain_result_close"),
+            on_click=_close,
+            args=(run.id,),
+        )
         comparison = compare_with_parent(run)
         if comparison:
             _show_comparison(comparison, say)
@@ -134,13 +136,11 @@ def _show_comparison(comparison: Comparison, say: Say) -> None:
             difference=f"{difference:+.3f}".replace("-", "−"),
         )
     )
-    if comparison.verdicts:
-        st.caption(
-            say(
-                "retrain_better",
-                better=comparison.count(Verdict.BETTER),
-                worse=comparison.count(Verdict.WORSE),
-                count=len(comparison.verdicts),
-            ),
-            help=say("retrain_against", run=comparison.parent.id),
-        )
+    if not comparison.verdicts:
+        return
+    better, worse = comparison.count(Verdict.BETTER), comparison.count(Verdict.WORSE)
+    words = say("retrain_better", better=better, worse=worse, count=len(comparison.verdicts))
+    st.caption(
+        words if better or worse else say("retrain_no_difference"),
+        help=say("retrain_against", run=comparison.parent.id),
+    )

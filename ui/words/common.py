@@ -128,6 +128,6 @@ WORDS = {
     "export_table_note": Text("CSV, or LaTeX (booktabs).", "CSV 또는 LaTeX(booktabs)로 받아요."),
     "export_figure": Text("Figure", "그림"),
     "export_figure_note": Text(
-        "SVG with real text, or PNG at 200 dpi.", "글자가 살아 있는 SVG 또는 200dpi PNG로 받아요."
+        "SVG or PDF with real text, PNG at 200 dpi.", "글자가 살아 있는 SVG와 PDF, 200dpi PNG로 받아요."
     ),
 }

@@ -16,7 +16,7 @@ WORDS = {
         "Learned from synthetic pictures, themselves or through the runs they started from: {runs}.",
         "직접 또는 출발점이 된 실행을 통해 합성 사진으로 학습한 실행: {runs}.",
     ),
-    "compare_scope": Text("{part} · {count} models", "{part} · 모델 {count}개"),
+    "compare_models": Text("{count} models", "모델 {count}개"),
     "short_fine_scaling": terms.CONDITION_NAMES["fine_scaling"],
     "short_excess_sebum": terms.CONDITION_NAMES["excess_sebum"],
     "short_erythema": Text("erythema", "모낭사이홍반"),
@@ -47,20 +47,23 @@ WORDS = {
         "이 비교의 그림, 표, 학습 설정, 해시와 재현 명령이 들어 있어요.",
     ),
     # leaderboard
+    "leaderboard_first": Text(
+        "{name} leads: mean rank {rank}, mean {metric} {mean}.",
+        "{name} 모델이 1위예요: 평균 순위 {rank}, 평균 {metric} {mean}.",
+    ),
+    "leaderboard_first_rank": Text("{name} leads: mean rank {rank}.", "{name} 모델이 1위예요: 평균 순위 {rank}."),
+    "leaderboard_intervals": Text("95% CI", "95% 신뢰 구간"),
     "leaderboard_alt": Text(
         "{metric} of every model (rows) and condition (columns) with 95% CI",
         "모델(행)과 증상(열)별 {metric}, 95% 신뢰 구간 포함",
     ),
     "leaderboard_legend": Text(
-        "{metric} ({direction}) with 95% CI, bootstrapped over {captures} captures. Darker is better; grey: not graded "
-        "or too few labels.",
-        "{metric}({direction})와 촬영 {captures}건을 부트스트랩한 95% 신뢰 구간이에요. 진할수록 좋고, 회색은 추정하지 않거나 라벨이 너무 "
-        "적은 칸이에요.",
+        "{metric} ({direction}), bootstrapped over {captures} captures. Darker is better; grey: no value.",
+        "{metric}({direction}), 촬영 {captures}건의 부트스트랩이에요. 진할수록 좋고, 회색은 값이 없는 칸이에요.",
     ),
     "leaderboard_letters": Text(
-        "Models with the same letter are not significantly different (per column, a is best). Below the line: "
-        "baselines, ceiling and published results.",
-        "글자가 같은 모델은 유의한 차이가 없어요(열별, a가 최고). 선 아래는 기준선, 기대 최고값, 발표된 값이에요.",
+        "Same letter in a column: no significant difference. Below the line: references.",
+        "같은 열에서 글자가 같으면 유의한 차이가 없어요. 선 아래는 기준값이에요.",
     ),
     "leaderboard_more": terms.HIGHER_IS_BETTER,
     "leaderboard_less": terms.LOWER_IS_BETTER,
@@ -88,6 +91,7 @@ WORDS = {
     "matrices_reference": Text("Reference", "기준 모델"),
     "matrices_axes": Text("label ↓", "라벨 ↓"),
     "matrices_foot": Text("accuracy {accuracy} · ≥ 2 off {far}", "정확도 {accuracy} · 2등급↑ {far}"),
+    "matrices_poster": Text("Poster of all", "전체 포스터"),
     "matrices_matrix": Text(
         "Confusion matrix of {name}: rows label, columns prediction", "{name}의 혼동 행렬: 행은 라벨, 열은 예측"
     ),
@@ -131,12 +135,10 @@ WORDS = {
     "matrices_card": Text("{image}, label {truth}", "{image}, 라벨 {truth}"),
     "matrices_answer": Text("{name}: {grade}, probability {probability}", "{name}: {grade}, 확률 {probability}"),
     # differences
-    "figure": Text("Figure", "그림"),
-    "figure_forest": Text("Differences", "차이"),
-    "figure_recall": Text("Recall by grade", "등급별 재현율"),
-    "figure_reliability": Text("Reliability diagram", "신뢰도 다이어그램"),
-    "figure_curves": capitalized(terms.LEARNING_CURVES),
-    "figure_pareto": Text("Cost", "비용"),
+    "view_recall": Text("Recall by grade", "등급별 재현율"),
+    "view_reliability": Text("Reliability diagram", "신뢰도 다이어그램"),
+    "view_curves": capitalized(terms.LEARNING_CURVES),
+    "view_pareto": Text("Score against cost", "비용 대비 성능"),
     "forest_reference": Text("Reference", "기준 모델"),
     "forest_against": Text("against {name}", "{name} 대비"),
     "forest_alt": Text(
@@ -155,8 +157,8 @@ WORDS = {
     "pairs_verdict": capitalized(terms.VERDICT),
     "pairs_difference": Text("Difference", "차이"),
     "pairs_p": terms.P_HOLM,
-    "pairs_only_first": Text("Only this one right", "앞 모델만 맞은 사진"),
-    "pairs_only_second": Text("Only the other right", "비교 대상만 맞은 사진"),
+    "pairs_only_first": Text("Only first right", "앞 모델만 맞음"),
+    "pairs_only_second": Text("Only second right", "뒤 모델만 맞음"),
     "pairs_mcnemar": Text("p (McNemar)", "p값 (McNemar)"),
     "pairs_note": Text(
         "CI and p are Holm-corrected over all pairs. McNemar's test treats pictures as independent, so its p is too "

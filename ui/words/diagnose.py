@@ -11,8 +11,9 @@ WORDS = {
     "source_camera": Text("camera", "카메라"),
     "source_example": Text("example", "예시"),
     "source_capture": Text("capture", "촬영 한 건"),
-    "upload": Text("JPEG, PNG, WebP or zip (up to {most} pictures)", "JPEG, PNG, WebP 또는 zip ({most}장까지)"),
-    "upload_folder": Text("Folder of JPEG, PNG, WebP (up to {most} pictures)", "JPEG, PNG, WebP 폴더 ({most}장까지)"),
+    "upload": Text("Drop up to {most} pictures, or a zip, here", "여기에 사진 {most}장까지, 또는 zip을 놓으세요"),
+    "upload_folder": Text("Choose a folder of up to {most} pictures", "사진 {most}장까지의 폴더를 고르세요"),
+    "other_picture": Text("Other picture", "다른 사진"),
     "camera": Text("Take a picture", "사진 찍기"),
     "camera_help": Text(
         "USB microscopes work as a camera. Browsers allow cameras only on https or localhost.",
@@ -26,9 +27,14 @@ WORDS = {
     ),
     "upload_kept": Text("Uploaded pictures: {count}", "올린 사진: {count}장"),
     "upload_clear": Text("Remove", "비우기"),
-    "example_pick": Text("Example from the test split of “{data}”", "“{data}” 테스트 분할의 예시"),
-    "capture_pick": Text("Capture from the test split of “{data}”", "“{data}” 테스트 분할의 촬영"),
-    "diagnose_wait": Text("Upload or take pictures, or choose an example.", "사진을 올리거나 찍거나, 예시를 고르세요."),
+    "example_or": Text(
+        "Or try a test picture of “{data}”; below each, one label",
+        "또는 “{data}” 테스트 사진으로 해 보세요. 사진 아래는 라벨 하나예요",
+    ),
+    "example_pick": Text(
+        "Test pictures of “{data}”; below each, one label", "“{data}” 테스트 사진. 사진 아래는 라벨 하나예요"
+    ),
+    "capture_pick": Text("Captures from the test split of “{data}”", "“{data}” 테스트 분할의 촬영"),
     "diagnose_progress": Text("Grading: {done} of {total}", "등급 추정 중: {done}/{total}장"),
     "diagnose_synthetic": terms.SYNTHETIC_MODEL,
     # several pictures
@@ -58,6 +64,9 @@ WORDS = {
         "✓ Quality check passed: sharp, well exposed, similar to the training data.",
         "✓ 품질 검사 통과: 선명도와 밝기가 충분하고 학습 데이터와 비슷해요.",
     ),
+    "gate_ok": Text("quality check passed", "품질 검사 통과"),
+    "gate_not_checked": Text("quality not checked", "품질 검사 안 함"),
+    "gate_unusual_picture": Text("Unusual picture", "흔하지 않은 사진"),
     "gate_unchecked": Text(
         "Not checked: this run has no quality check, or an older one. Fit it: `python -m training.gate`.",
         "이 실행에는 품질 검사가 없거나 이전 버전이라 검사하지 않았어요. 만들기: `python -m training.gate`.",
@@ -70,8 +79,22 @@ WORDS = {
         "품질 검사를 통과하지 못한 사진이에요. 이 등급은 신뢰하지 마세요.",
     ),
     # one picture
-    "diagnose_grades": Text("Estimated grades", "추정 등급"),
+    "grades_view": Text("Show", "보기"),
+    "grades_details": Text("details", "자세히"),
+    "grades_client": Text("for clients", "고객용"),
+    "finding_value_1": Text("fine scaling", "미세각질"),
+    "finding_value_2": Text("excess sebum", "피지과다"),
+    "finding_value_3": Text("erythema", "모낭사이홍반"),
+    "finding_value_4": Text("pustules", "모낭홍반/농포"),
+    "finding_value_5": Text("dandruff", "비듬"),
+    "finding_value_6": Text("hair loss", "탈모"),
+    "findings_none": Text("All six conditions normal", "여섯 증상 모두 양호"),
+    "local_map": Text("Map", "지도"),
+    "local_subject": Text("{name} by place", "{name}: 위치별 등급"),
+    "local_hint": Text("Point at a place or use the arrow keys.", "위치를 가리키거나 화살표 키를 누르세요."),
+    "local_cell": Text("Row {row}, column {column}: {grade} ({value})", "{row}행 {column}열: {grade} ({value})"),
     "diagnose_type": Text("Scalp type: {name}", "두피 유형: {name}"),
+    "type_why": Text("Why?", "이유"),
     "diagnose_tendencies": Text("Below the threshold: {names}.", "기준 미만의 증상: {names}."),
     "grade_set_note": terms.GRADE_SET_NOTE,
     "grade_by_rule": Text(
@@ -79,13 +102,13 @@ WORDS = {
         "확률이 가장 높은 등급과 다를 수 있어요. 판정 규칙은 오류의 크기도 고려해요.",
     ),
     # agreement of architectures
-    "agreement": Text("Agreement of all architectures", "모든 모델 구조의 예측"),
+    "agreement": Text("All architectures", "모든 모델 구조의 예측"),
     "agreement_note": Text(
         "Best finished run of each architecture at its own operating point, with calibrated probabilities.",
         "모델 구조별 최고 실행이 각자의 운영점으로 예측한 등급과 보정된 확률이에요.",
     ),
     "agreement_ringed": Text("in use for this condition", "이 증상에 사용 중인 모델"),
-    "agreement_of": Text("{agreeing} of {others} others agree", "다른 {others}개 중 {agreeing}개 일치"),
+    "agreement_of": Text("{agreeing} of {all} agree", "{all}개 중 {agreeing}개 일치"),
     # similar pictures
     "nearest": Text("Most similar pictures", "가장 비슷한 사진"),
     "nearest_note": Text(
@@ -114,13 +137,14 @@ WORDS = {
         "Difference between exported and trained model not recorded.", "내보낸 모델과 학습한 모델의 차이: 기록 없음."
     ),
     "parity_refused": Text("Not compared with REST:", "REST와 비교하지 못했어요:"),
-    "download_json": Text("JSON", "JSON 내려받기"),
-    "download_csv": Text("CSV", "CSV 내려받기"),
+    "downloads": Text("Download", "내려받기"),
+    "download_json": Text("JSON", "JSON 파일"),
+    "download_csv": Text("CSV", "CSV 파일"),
     "download_report": Text("Printable report (HTML)", "인쇄용 보고서 (HTML)"),
     "download_note": Text(
         "The report contains the picture; nothing is stored here.", "보고서에는 사진이 들어 있고, 서버에는 남지 않아요."
     ),
-    "client": Text("REST response", "REST 응답"),
+    "client": Text("Models and REST response", "모델과 REST 응답"),
     "client_note": Text(
         "`?strict=1` refuses pictures that fail the quality check, `?evidence=1` adds evidence maps.",
         "`?strict=1`은 품질 검사를 통과하지 못한 사진을 거절하고, `?evidence=1`은 근거 지도를 더해요.",

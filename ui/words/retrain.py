@@ -20,10 +20,12 @@ WORDS = {
         "영문 소문자, 숫자, “_”, “-”. 비우면 모델 구조와 시각으로 정해요.",
     ),
     "retrain_done": Text("Run {run} has finished.", "{run} 실행이 끝났어요."),
-    "retrain_result": Text("Training finished", "학습 완료"),
+    "retrain_no_difference": Text(
+        "In no condition better or worse by more than chance.", "어느 증상에서도 우연보다 큰 차이가 없어요."
+    ),
     "retrain_result_close": Text("Close", "닫기"),
     "retrain_before_after": Text(
-        "QWK {before} → **{after}** ({difference})", "QWK {before} → **{after}** ({difference})"
+        "QWK {before} → **{after}** ({difference})", "검증 QWK {before} → **{after}** ({difference})"
     ),
     "retrain_reached": Text("Validation QWK **{qwk}**", "검증 QWK **{qwk}**"),
     "retrain_better": Text(
@@ -35,7 +37,7 @@ WORDS = {
         "{run} 대비 평균 검증 QWK. 판정은 95% 신뢰 구간 기준이에요.",
     ),
     "retrain_open": Text("Open the run", "실행 열기"),
-    "retrain_compare": Text("Compare with its parent", "출발 실행과 비교"),
+    "retrain_compare": Text("Compare to parent", "출발 실행과 비교"),
     "retrain_six": Text("all six", "여섯 가지 모두"),
     "retrain_advanced": Text("Advanced", "고급 설정"),
     "retrain_start": Text("Start training", "학습 시작"),

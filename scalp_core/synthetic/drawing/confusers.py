@@ -182,7 +182,7 @@ def _behind_a_hair(frame: Pixels, generator: np.random.Generator) -> Pixels:
     width = max(2, round(generator.uniform(*FRONT_WIDTH) / SOFT))
     cv2.polylines(mask, [corners(path / SOFT)], False, (255,), width, cv2.LINE_AA, SHIFT)
     soft = cv2.GaussianBlur(mask, (0, 0), generator.uniform(*FRONT_BLUR) / SOFT).astype(np.float32)
-    return overlay(frame, (42.0, 34.0, 31.0), _enlarged(soft * np.float32(generator.uniform(0.88, 1.0) / 255.0)))
+    return overlay(frame, (42.0, 34.0, 31.0), cv2.convertScaleAbs(_enlarged(soft), alpha=generator.uniform(0.88, 1.0)))
 
 
 def _over_exposed(frame: Pixels, generator: np.random.Generator) -> Pixels:
@@ -193,4 +193,4 @@ def _over_exposed(frame: Pixels, generator: np.random.Generator) -> Pixels:
     reach = generator.uniform(*GLARE_REACH)
     veil = 0.4 * (1 - smoothstep(away, 0.0, 2.4 * reach))
     blown = 1 - smoothstep(away, 0.5 * reach, 1.35 * reach)
-    return overlay(frame, (253.0, 254.0, 252.0), _enlarged(np.maximum(blown, veil)))
+    return overlay(frame, (253.0, 254.0, 252.0), cv2.convertScaleAbs(_enlarged(np.maximum(blown, veil)), alpha=255.0))

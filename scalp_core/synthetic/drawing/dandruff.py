@@ -19,6 +19,8 @@ from scalp_core.synthetic.drawing.canvas import (
     corners,
     inside,
     noise,
+    overlay,
+    overlay_picture,
     scattered,
     smoothstep,
     whole,
@@ -44,16 +46,16 @@ MAX_FLAKES, MAX_POWDER = 36, 60
 LAYER = 46.0  # thickness of a layer in steps of 8 bits
 EDGE = 24  # thickness from which a piece is seen
 # Opacity of a piece: its interior, by patches from the one to the other; its crisp rim, and how wide that is in px.
-INTERIOR, PATCH, RIM_OPACITY, RIM_WIDTH = (0.22, 0.82), 15.0, 0.88, (3.0, 7.5)
+INTERIOR, PATCH, RIM_OPACITY, RIM_WIDTH = (0.32, 0.94), 15.0, 0.85, (3.0, 7.5)
 LAYER_OPACITY = 0.05  # what every further layer adds
 SHEET_RADIUS = 26.0  # px; larger pieces may be sheets
-SHEET_SHARE, SHEET_OPACITY = 0.5, (0.10, 0.40)  # of the larger pieces, which are hardly more than a veil within a rim
+SHEET_SHARE, SHEET_OPACITY = 0.4, (0.12, 0.48)  # of the larger pieces, which are hardly more than a veil within a rim
 GLINT_CELL, GLINT_FROM, GLINT = 4.2, (1.25, 1.9), 0.7  # px, deviations of the noise, opacity
-CREAM = (232.0, 231.0, 218.0)
-BRIGHT = (240.0, 246.0, 247.0)  # of rims and glints
+CREAM = (233.0, 239.0, 236.0)
+BRIGHT = (238.0, 248.0, 252.0)  # of rims and glints
 CAST_ON_FLAKES = 0.3  # share of 255 that a hair takes from a flake
 SHADOW_OFFSET = (2.0, 3.0)  # px, as the lamp stands to the upper left
-TINT = 0.15  # how much of the light's colour, as the skin shows it, the flakes take
+TINT = 0.08  # how much of the light's colour, as the skin shows it, the flakes take
 
 
 # Distances from the edge of a piece in steps of 8 bits, so that tables turn them into opacity; as what patches are.
@@ -65,7 +67,7 @@ RIM = (255.0 * RIM_OPACITY * smoothstep(DISTANCE, 0.0, 0.8)).astype(np.uint8)
 # By the distance in narrowest rims, and by patch: how narrow the rim is there, and how much of it is left.
 WITHIN_RIM = (255.0 * (1.0 - smoothstep(DISTANCE / RIM_WIDTH[0], 0.45, 1.0))).astype(np.uint8)
 NARROWNESS = (255.0 * RIM_WIDTH[0] / np.interp(SHARE, (0, 1), RIM_WIDTH)).astype(np.uint8)
-BROKEN = (255.0 * (0.12 + 0.88 * (1.0 - smoothstep(SHARE, 0.2, 0.85)))).astype(np.uint8)
+BROKEN = (255.0 * (0.06 + 0.94 * (1.0 - smoothstep(SHARE, 0.15, 0.7)))).astype(np.uint8)
 FULL, THIN = ((255.0 * np.interp(SHARE, (0, 1), ends)).astype(np.uint8) for ends in (INTERIOR, SHEET_OPACITY))
 
 
@@ -99,12 +101,12 @@ def draw_flakes(frame: Pixels, flakes: Flakes, above: Pixels) -> Pixels:
     """Draw flakes under the shafts of the mask `above`, in the light that shows the skin as it does."""
     free = cv2.bitwise_not(above)
     skin = frame[::16, ::16].mean(axis=(0, 1))
-    cream, bright = (np.minimum(np.array(colour) * (skin / skin.mean()) ** TINT, 255.0) for colour in (CREAM, BRIGHT))
-    shaded = cv2.subtract(np.full_like(frame, cream), cv2.merge([_shadow(above, 1.6, CAST_ON_FLAKES)] * 3))
-    for colour, opacity in ((shaded, flakes.cream), (np.full_like(frame, bright), flakes.bright)):
-        alpha = cv2.multiply(opacity, free, scale=1 / 255.0**2, dtype=cv2.CV_32F)
-        frame = np.asarray(cv2.blendLinear(colour, frame, alpha, cv2.subtract(1.0, alpha)), dtype=np.uint8)
-    return frame
+    tint = (skin / skin.mean()) ** TINT
+    cream, bright = (np.minimum(np.array(colour) * tint, 255.0).tolist() for colour in (CREAM, BRIGHT))
+    lit = cv2.bitwise_not(_shadow(above, 1.6, CAST_ON_FLAKES))
+    shaded = cv2.merge([cv2.convertScaleAbs(lit, alpha=share / 255.0) for share in cream])
+    frame = overlay_picture(frame, shaded, _product(flakes.cream, free))
+    return overlay(frame, bright, _product(flakes.bright, free))
 
 
 def _translucent(thickness: Pixels, sheets: Pixels, generator: np.random.Generator) -> tuple[Pixels, Pixels]:

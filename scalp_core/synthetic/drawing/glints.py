@@ -55,8 +55,7 @@ def draw_glints(frame: Pixels, direction: float, hair: Hair, generator: np.rando
     for step, strength in enumerate(STRENGTHS):
         for part in np.array_split(outlines[steps == step], 2):  # overlapping outlines of one call cancel out
             cv2.fillPoly(mask, list(part), (255 * strength,), cv2.LINE_AA, SHIFT)
-    alpha = mask.astype(np.float32) * np.float32(1 / 255)
-    return overlay(frame, WHITE, alpha)
+    return overlay(frame, WHITE, mask)
 
 
 def _places(count: int, hair: Hair, generator: np.random.Generator) -> Points:

@@ -50,7 +50,7 @@ AT_ROOT = 0.35  # share of the tufts that lie at a root
 PLATE_RADIUS = (6.0, 14.0)  # px
 
 # Opacities of 255. Brightness is the lamp's, a little bluish.
-WHITE = (238.0, 245.0, 246.0)
+WHITE = (234.0, 246.0, 252.0)
 CORE = (120.0, 235.0)  # of threads
 TUFT, COLLAR, PLATE, PLATE_RIM = (70.0, 190.0), (150.0, 240.0), 62.0, 150.0
 VEIL, VEIL_BLUR = 0.62, 3.2  # what shines about the cores, translucent, and how widely in px
@@ -88,7 +88,7 @@ def plan_scales(severity: float, hair: Hair, generator: np.random.Generator) -> 
 
 def draw_scales(frame: Pixels, scales: Scales) -> Pixels:
     """Draw the scales over the skin."""
-    return overlay(frame, WHITE, scales.opacity)
+    return overlay(frame, WHITE, cv2.convertScaleAbs(scales.opacity, alpha=255.0))
 
 
 def _translucent(cores: Pixels, generator: np.random.Generator) -> Field:
@@ -96,7 +96,9 @@ def _translucent(cores: Pixels, generator: np.random.Generator) -> Field:
     beads = 0.72 + 0.28 * noise(generator, BEADS, WIDTH // HALF, HEIGHT // HALF)
     broken = cv2.resize(np.clip(beads, 0.15, 1.1), (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
     bright = cv2.multiply(cv2.GaussianBlur(cores, (3, 3), 0.7), broken, dtype=cv2.CV_32F)
-    veil = cv2.GaussianBlur(cores, (0, 0), VEIL_BLUR)
+    half = cv2.resize(cores, (WIDTH // HALF, HEIGHT // HALF), interpolation=cv2.INTER_AREA)
+    wide = cv2.GaussianBlur(half, (0, 0), VEIL_BLUR / HALF)
+    veil = cv2.resize(wide, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
     opacity = cv2.max(bright, cv2.multiply(veil, VEIL, dtype=cv2.CV_32F))
     return np.asarray(cv2.min(opacity, MAX_OPACITY) * np.float32(1 / 255.0), dtype=np.float32)
 

@@ -21,6 +21,7 @@ from scalp_core.synthetic.drawing.canvas import (
     at_severity,
     corners,
     direction_of,
+    overlay,
 )
 from scalp_core.synthetic.drawing.scaling import shown
 from scalp_core.synthetic.drawing.scene import Follicle, Hair, Shaft
@@ -119,8 +120,7 @@ def _lay(frame: Pixels, colour: Colour, opacity: Pixels) -> None:
     left, top, width, height = cv2.boundingRect(opacity)
     if width:
         part = frame[top : top + height, left : left + width]
-        alpha = cv2.multiply(opacity[top : top + height, left : left + width], 1 / 255.0, dtype=cv2.CV_32F)
-        part[...] = cv2.blendLinear(np.full_like(part, colour), part.copy(), alpha, cv2.subtract(1.0, alpha))
+        part[...] = overlay(part, colour, opacity[top : top + height, left : left + width])
 
 
 def _softened(mask: Pixels, blur: float) -> Pixels:

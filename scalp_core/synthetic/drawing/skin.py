@@ -28,8 +28,8 @@ from scalp_core.synthetic.drawing.canvas import (
 )
 from scalp_core.synthetic.drawing.scene import Follicle, Hair, Scene
 
-# What blood in a vessel leaves of red, green and blue light: nearly all the red. (A fourth number for OpenCV.)
-THROUGH_BLOOD = (0.88, 0.60, 0.67, 1.0)
+# What blood in a vessel leaves of red, green and blue light: nearly all the red.
+THROUGH_BLOOD = (0.88, 0.60, 0.67)
 
 # One large piece of relief is drawn once; every frame sees another part of it, turned and scaled.
 TILE = 640  # px of half size
@@ -45,11 +45,11 @@ GRAIN_CONTRAST = 0.008
 
 # Variations of L*, a* and b* within a frame: the covariance of the part that is neither tilt nor middle, its deviation
 # from frame to frame (lognormal), px of its cells and their weights.
-SLOW_COVARIANCE = ((9.5, -1.2, -2.6), (-1.2, 3.6, 1.2), (-2.6, 1.2, 4.8))
+SLOW_COVARIANCE = ((9.5, -1.0, -2.3), (-1.0, 2.5, 0.9), (-2.3, 0.9, 3.8))
 SLOW_STRENGTH = 0.3
 SLOW_CELLS, SLOW_SHARES = (230.0, 110.0), (0.8, 0.6)
-MIDDLE_LIGHTNESS, MIDDLE_A, MIDDLE_B = 4.0, (0.0, 9.0), (5.0, 2.6)  # from the middle to the corners
-TILT, TILT_COLOUR = (1.0, 8.0), (2.0, 2.5)  # over half of the frame, in L*; in a* and b*
+MIDDLE_LIGHTNESS, MIDDLE_A, MIDDLE_B = 4.0, (0.0, 8.0), (4.6, 2.4)  # from the middle to the corners
+TILT, TILT_COLOUR = (1.0, 8.0), (1.7, 2.3)  # over half of the frame, in L*; in a* and b*
 # Finer mottling: L*, a* and b* by px of its cells.
 BLOTCHES = {34.0: (0.6, 0.5, 1.5), 14.0: (0.35, 0.25, 1.4), 8.0: (0.2, 0.2, 1.1)}
 
@@ -119,8 +119,8 @@ def skin_surface(lab: Field, vessels: Field | None, direction: float, generator:
     small = cv2.convertScaleAbs(cv2.multiply(colours, cv2.merge([texture] * 3)))
     frame = cv2.resize(small, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
     if vessels is not None:
-        bloody = cv2.multiply(frame, THROUGH_BLOOD)
-        frame = cv2.blendLinear(bloody, frame, vessels, np.float32(1.0) - vessels)
+        left = [cv2.convertScaleAbs(vessels, alpha=255.0 * (share - 1.0), beta=255.0) for share in THROUGH_BLOOD]
+        frame = cv2.multiply(frame, cv2.merge(left), scale=1 / 255.0)
     return np.asarray(frame, dtype=np.uint8)
 
 

@@ -19,8 +19,9 @@ UNDER_SKIN: Colour = (64.0, 66.0, 76.0)  # skin scatters blue light back over wh
 BLUR_UNDER_SKIN = 2.6  # px by which edges are softer there
 EDGE_TONE = 0.7  # a cylinder is darkest at its rim, where light leaves it sideways
 LAMP: Colour = (206.0, 219.0, 216.0)
-LINE, GLOSS = 0.85, 0.22  # most of it that the bright line and the broad gloss reflect
-LINE_WIDTH, THINNEST_LINE = 0.65, 1.4  # in half widths, but at least so many px
+LINE, GLOSS = 0.52, 0.18  # most of it that the bright line and the broad gloss reflect
+LINE_WIDTH, THINNEST_LINE = 0.8, 1.6  # in half widths, but at least so many px
+DULLEST = 0.12  # share of the bright line that is left between its beads
 SHEEN_OFF_AXIS = 0.16  # in half widths, towards the lamp
 MAX_LENGTH = 2048  # px that the grains of hair reach
 GRAINS = 8  # different ones in a frame; no two hairs begin at the same place of one
@@ -34,7 +35,8 @@ def grains(generator: np.random.Generator) -> Field:
     """Return variations along hairs, (GRAINS, 4, MAX_LENGTH): tone, bright line, broad gloss, wandering of the line."""
     slow, middle, short, fine = (noise(generator, 1.0, MAX_LENGTH, GRAINS, cell) for cell in (90.0, 38.0, 14.0, 5.0))
     tone = np.float32(1.0) + np.float32(0.10) * slow + np.float32(0.06) * fine
-    line = smoothstep(middle + np.float32(0.6) * slow + np.float32(0.7) * short + np.float32(0.5) * fine, -0.4, 1.9)
+    beads = smoothstep(slow + np.float32(0.6) * middle + np.float32(0.5) * short + np.float32(0.4) * fine, -1.4, 2.4)
+    line = np.float32(DULLEST) + np.float32(1.0 - DULLEST) * beads
     gloss = smoothstep(slow[::-1] + np.float32(0.4) * middle, -0.6, 1.8)
     wander = np.float32(SHEEN_OFF_AXIS) + np.float32(0.07) * middle[::-1]
     return np.stack([tone, LINE * line, GLOSS * gloss, wander], axis=1)
@@ -45,8 +47,9 @@ def draw_strand(frame: Pixels, shaft: Shaft, grain: Field, shine: float) -> tupl
     index, across, place = _strip(shaft)
     if len(index) == 0:
         return index, across
-    table = _lengthwise(shaft, grain, shine)
-    rim, edge, clear, depth, inverse_half, *grain_here = np.take(table, place, axis=1, mode="clip")
+    first, end = max(int(place.min()), 0), int(min(place.max(), BURIED + shaft.along[-1] + END)) + 1
+    table = _lengthwise(shaft, grain, shine, first, end)
+    rim, edge, clear, depth, inverse_half, *grain_here = np.take(table, place - first, axis=1, mode="clip")
     opacity = (np.clip(rim - abs(across) * edge, 0.0, 1.0) * clear)[:, None]
     own, lamp = _light(across * inverse_half, grain_here)
     shares, colours = [own, lamp, depth], [shaft.colour, LAMP, UNDER_SKIN]
@@ -90,21 +93,22 @@ def _knots(shaft: Shaft, main: int) -> tuple[Points, list[Points]]:
     return np.maximum.accumulate(columns[0]), columns[1:]
 
 
-def _lengthwise(shaft: Shaft, grain: Field, shine: float) -> Field:
-    """Return all that depends only on the distance from the root, one column a px from BURIED behind it:
+def _lengthwise(shaft: Shaft, grain: Field, shine: float, first: int, end: int) -> Field:
+    """Return all that depends only on the distance from the root, one column a px from BURIED behind it,
+    those from `first` up to `end`:
 
     half width in edges, 1 / edge, opacity, share of skin before it, 1 / half width, tone, bright line, gloss, and the
     line's place and 1 / its width.
     """
     length = float(shaft.along[-1])
-    along = np.arange(-BURIED, int(length) + END, dtype=np.float32)
+    along = np.arange(first - BURIED, end - BURIED, dtype=np.float32)
     depth = smoothstep(-along, -3.0, BURIED)
     half = np.interp(along, shaft.along, shaft.widths / 2).astype(np.float32)
     edge = np.float32(1.0) / (np.float32(shaft.edge) + np.float32(BLUR_UNDER_SKIN) * depth)
     sunk = np.square(np.minimum(along, 0.0) * np.float32(ROUND_ROOT))
     rim = 0.5 + np.sqrt(np.maximum(half * half - sunk, 0.0)) * edge
     clear = np.clip((length - along) * edge + 0.5, 0.0, 1.0) * (1.0 - depth) * shaft.opacity
-    tone, line, gloss, wander = grain[:, : len(along)]
+    tone, line, gloss, wander = grain[:, first:end]
     # A thin hair is too narrow to show a line, and a root is dull.
     seen = smoothstep(half, 1.2, 3.0) * smoothstep(along, 4.0, 26.0) * shine
     narrow = np.maximum(LINE_WIDTH, THINNEST_LINE / half)
