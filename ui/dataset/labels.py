@@ -31,7 +31,7 @@ def choose_condition(say: Say) -> Condition:
 
 def choose_measure(say: Say) -> Measure:
     """Offer what is counted and return it."""
-    measures = {measure: say.text(f"count_{measure}") for measure in _MEASURES}
+    measures: dict[str, str] = {measure: say.text(f"count_{measure}") for measure in _MEASURES}
     return cast(Measure, choose_from_list(say("count_what"), measures, "count", say.language))
 
 
