@@ -163,7 +163,7 @@ def labels_of(row: pd.Series) -> dict[Condition, int | None]:
     return {c: None if pd.isna(row[c.value]) else int(row[c.value]) for c in CONDITIONS}
 
 
-def until(fact: Callable[[], object], seconds: float = 60.0) -> None:
+def until(fact: Callable[[], object], seconds: float = 150.0) -> None:
     """Wait for something another process does."""
     end = time.monotonic() + seconds
     while not fact():

@@ -61,7 +61,7 @@ def test_train_interrupt_resume_and_report(tiny: Dataset, folders: Folders) -> N
     )
     until(lambda: list_runs() and len(find_run("mine").history) >= 1)
     os.killpg(command.pid, signal.SIGINT)  # as Ctrl-C does: to everything of that terminal
-    output, errors = command.communicate(timeout=30)
+    output, errors = command.communicate(timeout=90)
     assert command.returncode == 130
     assert "--resume mine" in output
     assert "Traceback" not in errors
@@ -71,14 +71,14 @@ def test_train_interrupt_resume_and_report(tiny: Dataset, folders: Folders) -> N
     assert 1 <= len(run.history) < 25
 
     command = start("training.train", "--resume", "mine")
-    output, errors = command.communicate(timeout=120)
+    output, errors = command.communicate(timeout=300)
     assert command.returncode == 0, errors
     assert "finished in" in output
     assert "epoch  25" in output + errors
     assert run.state is State.FINISHED
 
     command = start("training.report", "--json", "--data", "tiny")
-    output, errors = command.communicate(timeout=60)
+    output, errors = command.communicate(timeout=180)
     assert command.returncode == 0, errors
     document = json.loads(output)
     (summary,) = document["runs"]
