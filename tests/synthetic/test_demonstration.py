@@ -85,7 +85,7 @@ def test_two_starts_draw_once(folders: Folders, images: pytest.MonkeyPatch) -> N
     images.setenv("SCALP_DEMO_IMAGES", str(MANY))
     start_drawing()
     start_drawing()
-    assert len(drawers(folders.data)) == 2
+    assert 1 <= len(drawers(folders.data)) <= 2  # the second may have seen the lock of the first already
     wait_for_pictures()
     until(lambda: len(drawers(folders.data)) == 1)
     start_drawing()
