@@ -16,7 +16,6 @@ from training.markdown import markdown_table
 
 HEADER = ("condition", "present", "ceiling", "oracle", "share", "verdict")
 DEFAULT_IMAGES = 2000
-LEAST_SHARE = 0.90
 
 
 @explained
@@ -35,17 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         results = ask_oracle(options.images, options.seed, progress=bar.show)
     rows = [HEADER, *(row_of(result) for result in results)]
     print(markdown_table(rows) if options.markdown else as_text(rows))
-    return int(any(not is_reachable(result) for result in results))
-
-
-def is_reachable(result: OracleResult) -> bool:
-    """Return whether the drawn quantities allow enough of the ceiling; NaN does not."""
-    return result.share >= LEAST_SHARE
+    return int(any(not result.is_reachable for result in results))
 
 
 def row_of(result: OracleResult) -> tuple[str, ...]:
     """Return the table's row of one condition."""
-    verdict = "ok" if is_reachable(result) else "SHORT"
+    verdict = "ok" if result.is_reachable else "SHORT"
     figures = (f"{figure:.3f}" for figure in (result.ceiling, result.oracle, result.share))
     return result.condition.text.en, str(result.present), *figures, verdict
 

@@ -185,19 +185,38 @@ def write_address(changes: Mapping[str, str | None]) -> None:
 
 def open_over_page(key: str, value: str) -> None:
     """Write into the address what a dialog is to show."""
-    st.session_state.get(_CLOSED, set()).discard((key, value))
     st.query_params[key] = value
+    mark_opened(key)
 
 
 def close_over_page(key: str) -> None:
     """Take it out of the address again; going back to that address then opens nothing."""
-    st.session_state.setdefault(_CLOSED, set()).add((key, st.query_params.pop(key, None)))
+    mark_closed(key)
+    st.query_params.pop(key, None)
 
 
 def over_page(key: str) -> str | None:
     """Return what the dialog of `key` shows; None where there is nothing, or it was closed in this session."""
-    value = st.query_params.get(key)
-    return None if (key, value) in st.session_state.get(_CLOSED, ()) else value
+    return None if was_closed(key) else st.query_params.get(key)
+
+
+def mark_opened(*keys: str) -> None:
+    """Forget that the dialog for these values of `keys` was closed."""
+    st.session_state.get(_CLOSED, set()).discard(_values(keys))
+
+
+def mark_closed(*keys: str) -> None:
+    """Remember that the dialog for these values of `keys` was closed in this session."""
+    st.session_state.setdefault(_CLOSED, set()).add(_values(keys))
+
+
+def was_closed(*keys: str) -> bool:
+    """Return whether the dialog for these values of `keys` was closed in this session."""
+    return _values(keys) in st.session_state.get(_CLOSED, ())
+
+
+def _values(keys: Iterable[str]) -> tuple[tuple[str, str | None], ...]:
+    return tuple((key, st.query_params.get(key)) for key in keys)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from scalp_core.synthetic.generate import PlannedPicture, Progress, cues_of_pict
 from scalp_core.synthetic.label_noise import best_grades, best_kappa, clean_grades, expected_kappa, label_chances
 
 FOLDS, TREES = 5, 100
+LEAST_SHARE = 0.90  # of the ceiling; below it the drawing is what is wrong
 CHUNK = 16  # pictures planned by a worker at once
 CLEAR = 128  # from which a pixel of a mask counts as covered
 GAP_QUANTILES = (50, 90, 99)  # per cent of the distances from the nearest hair
@@ -50,6 +51,11 @@ class OracleResult:
     def share(self) -> float:
         """Return the share of the ceiling that the drawn quantities allow."""
         return self.oracle / self.ceiling
+
+    @property
+    def is_reachable(self) -> bool:
+        """Return whether the drawn quantities allow enough of the ceiling; NaN does not."""
+        return self.share >= LEAST_SHARE
 
 
 def ask_oracle(

@@ -13,7 +13,15 @@ from scalp_core.evaluation.comparison import Model
 from scalp_core.labels import Condition, Severity
 from scalp_core.metrics import alignment
 from scalp_core.metrics.alignment import AlignedPredictions, Places, in_cell
-from ui.choices import choose_from_list, choose_page, value_of_address, write_address
+from ui.choices import (
+    choose_from_list,
+    choose_page,
+    mark_closed,
+    mark_opened,
+    value_of_address,
+    was_closed,
+    write_address,
+)
 from ui.compare.model_answers import first_runs, open_picture, show_model_answers, show_model_evidence
 from ui.compare.selection import ModelSelection
 from ui.components.answer_cards import Card, ModelGrade, show_answer_cards
@@ -25,7 +33,6 @@ from ui.words import Say
 PER_PAGE = 60  # pictures
 
 KEYS = ("cell", "only", "image", "page")  # what the address says of open pictures
-_CLOSED = "closed-pictures"  # addresses of this session that were closed: going back to them opens nothing
 
 
 def _all_wrong(aligned: AlignedPredictions, condition: Condition, graded: Sequence[Model], _model: Model) -> Places:
@@ -59,7 +66,7 @@ DISAGREEMENTS: Mapping[str, Callable[[AlignedPredictions, Condition, Sequence[Mo
 def open_pictures(address: Mapping[str, str]) -> None:
     """Open the pictures of `cell` or `only`; for callbacks, which run before the page."""
     write_address(dict.fromkeys(KEYS) | dict(address))
-    st.session_state.get(_CLOSED, set()).discard(_identity())
+    mark_opened(*_identity())
 
 
 def show_pictures(selection: ModelSelection, graded: Sequence[Model], say: Say) -> None:
@@ -67,7 +74,7 @@ def show_pictures(selection: ModelSelection, graded: Sequence[Model], say: Say) 
     cell = parse_cell(st.query_params.get("cell", ""), [model.key for model in graded])
     only = st.query_params.get("only", "")
     only = only if only in DISAGREEMENTS and (only == "all_wrong" or len(graded) > 1) else ""
-    if not (cell or only or "image" in st.query_params) or was_closed():
+    if not (cell or only or "image" in st.query_params) or pictures_were_closed():
         return
 
     @st.dialog(_heading(graded, cell, only, say), width="large", on_dismiss=_close)
@@ -79,19 +86,19 @@ def show_pictures(selection: ModelSelection, graded: Sequence[Model], say: Say) 
 
 
 def _close() -> None:
-    st.session_state.setdefault(_CLOSED, set()).add(_identity())
+    mark_closed(*_identity())
     write_address(dict.fromkeys(KEYS))
 
 
-def was_closed() -> bool:
+def pictures_were_closed() -> bool:
     """Return whether the address is one that was closed in this session and then gone back to."""
-    return _identity() in st.session_state.get(_CLOSED, ())
+    return was_closed(*_identity())
 
 
-def _identity() -> tuple[str | None, ...]:
-    """Return what says which pictures are open; of a single picture, the picture."""
-    address = tuple(st.query_params.get(key) for key in ("data", "condition", "part", "cell", "only"))
-    return address if any(address[3:]) else (*address, st.query_params.get("image"))
+def _identity() -> tuple[str, ...]:
+    """Return the keys of the address that say which pictures are open; of a single picture, the picture."""
+    of_several = any(st.query_params.get(key) for key in ("cell", "only"))
+    return ("data", "condition", "part", "cell", "only", *(() if of_several else ("image",)))
 
 
 def _heading(graded: Sequence[Model], cell: MatrixCell | None, only: str, say: Say) -> Markdown:
@@ -115,7 +122,7 @@ def _show_content(
     _show_count(selection, graded, len(places), say)
     if not len(places):
         return
-    content = f"{_identity()}-{[model.key for model in graded]}-{right_model.key}"
+    content = f"{[st.query_params.get(key) for key in _identity()]}-{[model.key for model in graded]}-{right_model.key}"
     picture, leafing = st.container(), st.container()
     with leafing:
         start = PER_PAGE * (_choose_page(len(places), content) - 1)

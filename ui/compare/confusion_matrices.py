@@ -11,7 +11,7 @@ from scalp_core.metrics import alignment
 from scalp_core.metrics.finding import worst_far_error
 from scalp_core.metrics.metrics import HEADLINE
 from ui.choices import choose, choose_from_list, turn_to_value
-from ui.compare.cell_pictures import DISAGREEMENTS, KEYS, open_pictures, show_pictures, was_closed
+from ui.compare.cell_pictures import DISAGREEMENTS, KEYS, open_pictures, pictures_were_closed, show_pictures
 from ui.compare.leaderboard import outcome
 from ui.compare.model_answers import first_runs
 from ui.compare.selection import ModelSelection
@@ -39,7 +39,7 @@ def show_confusion_matrices(selection: ModelSelection, say: Say) -> None:
 
     with wall:
         base = matrices[reference.key] if reference else None
-        closed = was_closed()
+        closed = pictures_were_closed()
         show_matrices(
             list(matrices.values()),
             base,

@@ -63,7 +63,6 @@ class Oil:
             it; full size, 0–255.
         clump_colour: of what joins hairs.
         sparkles, rims, waxy: how many sparkles, rims and lumps there are.
-        clumped: px from the root along which hairs stick together.
     """
 
     shine: Pixels
@@ -74,7 +73,6 @@ class Oil:
     sparkles: float
     rims: float
     waxy: int
-    clumped: float
 
 
 def plan_oil(severity: float, hair: Hair, generator: np.random.Generator) -> Oil | None:
@@ -99,7 +97,6 @@ def plan_oil(severity: float, hair: Hair, generator: np.random.Generator) -> Oil
         sparkles,
         rims,
         waxy,
-        reach,
     )
 
 
