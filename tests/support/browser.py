@@ -191,7 +191,7 @@ def open_visitor(browser: Browser, address: str, **options: object) -> Iterator[
     try:
         visitor = Visitor(context.new_page(), address)
         yield visitor
-        assert visitor.foreign == []
-        assert visitor.errors == []
+        assert not visitor.foreign, visitor.foreign
+        assert not visitor.errors, visitor.errors
     finally:
         context.close()

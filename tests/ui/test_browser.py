@@ -100,11 +100,13 @@ def test_own_picture_is_graded_at_home(visitor: Visitor, trained: Trained) -> No
     visitor.go("/?lang=en&data=tiny")
     grades = visitor.tab.locator(".st-key-home-grades .cell")
     expect(grades).to_have_count(len(CONDITIONS))
+    assert_loaded(visitor)
     data = trained.dataset.read(trained.dataset.index["id"].iloc[5])
     upload = visitor.tab.locator(".st-key-home-upload input[type=file]")
     upload.set_input_files({"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": data})
     expect(visitor.tab.get_by_test_id("stMain").get_by_alt_text("mine.jpg")).to_be_visible()
     expect(grades).to_have_count(len(CONDITIONS))
+    assert_loaded(visitor)
     visitor.tab.get_by_role("link", name=Say("en").text("home_more")).click()
     visitor.tab.get_by_role("heading", name=Say("en")("title_diagnose"), exact=True).wait_for()
     expect(visitor.tab.locator(".st-key-graded-picture .card")).to_have_count(len(CONDITIONS))
@@ -119,6 +121,12 @@ def test_toolbar_stays_in_sight(visitor: Visitor, trained: Trained) -> None:
     visitor.tab.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, main.scrollHeight)")
     visitor.tab.wait_for_function("() => document.querySelector('.st-key-toolbar').getBoundingClientRect().y < 20")
     assert_above(visitor, toolbar, 20)
+
+
+def assert_loaded(visitor: Visitor) -> None:
+    """Wait for every picture: the server forgets those of a page that is left, and their addresses fail."""
+    visitor.settle()
+    visitor.tab.wait_for_function("() => [...document.images].every((image) => image.complete && image.naturalWidth)")
 
 
 def graded_cards(visitor: Visitor) -> dict[str, str]:
@@ -508,13 +516,14 @@ def test_picture_of_cell_opens_with_every_answer(visitor: Visitor, server: Serve
     expect(opened.get_by_alt_text(str(image))).to_be_visible()
     opened.get_by_text("for the label", exact=True).click()
     expect(opened.get_by_test_id("stImage").locator("img")).to_have_count(2)  # the picture, and why
-    visitor.settle()
+    assert_loaded(visitor)
     opened.get_by_role("link", name="Grade this picture").click()
     visitor.tab.get_by_role("heading", name="Grade a picture").wait_for()
     assert f"image={image}" in visitor.tab.url
     visitor.settle()
     visitor.tab.go_back()
     expect(opened.get_by_alt_text(str(image))).to_be_visible()
+    assert_loaded(visitor)
 
 
 def test_going_back_undoes_choices_one_by_one(visitor: Visitor, server: Server) -> None:
@@ -904,7 +913,7 @@ def test_names_from_outside_are_only_text(visitor: Visitor, hostile: Run) -> Non
     expect(visitor.tab.get_by_text(f"damaged {hostile.id}").first).to_be_visible()
     assert_only_text(visitor)
     visitor.go("/Dataset?lang=en&data=hostile")
-    visitor.tab.get_by_text("Filters", exact=True).click()
+    open_menu(visitor, Say("en").text("filters_all"))
     for word in WORDS:
         expect(visitor.tab.get_by_test_id("stWidgetLabel").get_by_text(word, exact=True)).to_be_visible()
     assert_only_text(visitor)

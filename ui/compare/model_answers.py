@@ -22,6 +22,7 @@ from scalp_core.runs.run import Run
 from ui.choices import choose
 from ui.compare.selection import ModelSelection
 from ui.components.evidence_maps import GradeEvidence, grade_set_name, show_evidence
+from ui.components.picture_urls import picture_url
 from ui.dataset.gallery import show_grading_link
 from ui.feedback import errors
 from ui.markdown import literal, literal_cells
@@ -69,7 +70,7 @@ def show_model_answers(opened: OpenedPicture, say: Say) -> None:
     """Show the picture, its label, and the answer of each model."""
     left, right = st.columns([2, 3])
     with left:
-        st.image(opened.picture.pixels, width="stretch", alt=opened.image_id)
+        st.image(picture_url(opened.picture.pixels), width="stretch", alt=opened.image_id)
     with right:
         label = say("unlabelled") if opened.truth < 0 else grade_name(opened.truth, say.language)
         st.markdown(f"{say.plain(opened.selection.condition.text)} – {say('label')}: **{literal(label)}**")

@@ -14,6 +14,7 @@ from scalp_core.labels import Severity
 from scalp_core.palette import DIVERGING
 from ui.components.assets import asset
 from ui.components.colors import channels
+from ui.components.picture_urls import picture_url
 from ui.markdown import literal
 from ui.words import Say
 
@@ -68,7 +69,8 @@ def show_evidence(pixels: Pixels, evidence_by_caption: Mapping[str, GradeEvidenc
         _show_scale(shows, scale, opacity, say)
     with st.grid("auto", min_column_width=240):
         for name, values in maps.items():
-            st.image(overlay(pixels, values, scale, opacity), caption=literal(name), alt=name, width="stretch")
+            shown = picture_url(overlay(pixels, values, scale, opacity))
+            st.image(shown, caption=literal(name), alt=name, width="stretch")
 
 
 def _maps_of(

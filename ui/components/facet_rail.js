@@ -66,8 +66,9 @@ function rangesOf(bars, pick) {
     markTo(button)
   }
   bars.onpointermove = (event) => markTo(under(event))
-  bars.onpointerup = () => {
+  bars.onpointerup = (event) => {
     if (from === null) return
+    markTo(under(event))
     const same = pressed().join() === before
     pick(same ? null : [Math.min(from, last), Math.max(from, last)])
     from = null

@@ -1,7 +1,5 @@
 """A picture under the map of its local grades, beside a card for each condition that chooses the map."""
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
-from PIL import Image
 
 from scalp_core.images import Pixels
 from scalp_core.inference.evidence import local_grade
@@ -20,6 +17,7 @@ from scalp_core.palette import LOCAL_GRADE_COLORS, SEVERITY_COLORS
 from ui.components.assets import asset
 from ui.components.colors import channels, ink
 from ui.components.evidence_maps import grade_set_name
+from ui.components.picture_urls import picture_url
 from ui.words import Say
 
 _graded_picture = st.components.v2.component(
@@ -68,7 +66,7 @@ def show_graded_picture(
     result = _graded_picture(
         key="graded-picture",
         data={
-            "picture": _data_url(pixels),
+            "picture": picture_url(pixels),
             "alt": name,
             "width": width,
             "height": height,
@@ -148,9 +146,3 @@ def _answer_content(answer: ArchitectureGrade, say: Say) -> dict[str, Any]:
 def _map_content(grades: npt.NDArray[np.float32]) -> dict[str, Any]:
     rows, columns = grades.shape
     return {"rows": rows, "columns": columns, "values": [round(float(grade), 3) for grade in grades.ravel()]}
-
-
-def _data_url(pixels: Pixels) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "WEBP", quality=85, method=2)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

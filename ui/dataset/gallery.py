@@ -14,6 +14,7 @@ from scalp_core.data.filters import Filters, Rows, grades, labels_of, measured, 
 from scalp_core.labels import CONDITIONS, GRADES, META, Condition, Severity
 from scalp_core.synthetic.label_noise import truth_of
 from ui.choices import choose_from_list, choose_page, close_over_page, link_params, open_over_page, over_page
+from ui.components.picture_urls import picture_url
 from ui.components.thumbnail_grid import Mark, show_thumbnail_grid
 from ui.dataset.fields import field_name, value_name
 from ui.feedback import errors
@@ -105,7 +106,7 @@ def _show_details(dataset: Dataset, image_id: str, say: Say) -> None:
     if dataset.synthetic:
         st.caption(say("synthetic_data"))
     left, right = st.columns([3, 2])
-    left.image(picture.pixels, width="stretch", alt=image_id)
+    left.image(picture_url(picture.pixels), width="stretch", alt=image_id)
     left.code(image_id, language=None)
     with right:
         _show_labels(dataset, row, say)

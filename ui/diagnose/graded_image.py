@@ -15,6 +15,7 @@ from scalp_core.labels import Condition
 from ui.choices import choose_threshold, write_address
 from ui.components.evidence_maps import GradeEvidence, show_evidence
 from ui.components.graded_picture import ArchitectureGrade, GradeCard, show_graded_picture
+from ui.components.picture_urls import picture_url
 from ui.diagnose.agreement import answers_of_architectures, count_agreeing, show_agreement
 from ui.diagnose.grading import GradedImage, insist, pixels_of, with_threshold
 from ui.diagnose.provenance import show_provenance
@@ -65,7 +66,7 @@ def show_graded_image(
 
 def _show_withheld(graded: GradedImage, pixels: Pixels, say: Say) -> None:
     left, right = st.columns([2, 3])
-    left.image(pixels, width="stretch", alt=graded.image.name)
+    left.image(picture_url(pixels), width="stretch", alt=graded.image.name)
     with right:
         st.warning(_reasons(graded, say("gate_advises"), say), icon=":material/warning:")
         if st.button(say("gate_insist"), key="insist", icon=":material/gavel:"):

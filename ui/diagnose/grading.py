@@ -4,8 +4,6 @@ Nothing is kept across sessions or written anywhere. Memory is bounded: of a pic
 stay, and of everything only the latest few.
 """
 
-import base64
-import io
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +18,7 @@ from scalp_core.images import Pixels, decode
 from scalp_core.inference.input_gate import Reason
 from scalp_core.inference.predict import Answer, Graders
 from scalp_core.labels import scalp_type
+from ui.components.picture_urls import picture_url
 from ui.diagnose.sources import InputImage
 from ui.words import Say
 
@@ -138,7 +137,7 @@ def _grade(data: bytes | ScalpError, graders: Graders) -> tuple[Answer | ScalpEr
     except ScalpError as error:
         return error, ""
     small = shrink(answer.picture.pixels, _THUMBNAIL_SIZE)
-    return replace(answer, picture=replace(answer.picture, pixels=small)), _data_url(small)
+    return replace(answer, picture=replace(answer.picture, pixels=small)), picture_url(small, quality=75)
 
 
 def _graded(image: InputImage, outcomes: "OrderedDict[Any, Any]", identity: Hashable) -> GradedImage:
@@ -196,9 +195,3 @@ def shrink(pixels: Pixels, size: int) -> Pixels:
 def _session_outcomes() -> "OrderedDict[Any, Any]":
     outcomes: OrderedDict[Any, Any] = st.session_state.setdefault(_OUTCOMES, OrderedDict())
     return outcomes
-
-
-def _data_url(pixels: Pixels) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "WEBP", quality=75, method=2)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

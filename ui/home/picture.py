@@ -9,6 +9,7 @@ from scalp_core.inference import predict
 from scalp_core.labels import CONDITIONS
 from ui.choices import link_params
 from ui.components.grade_table import Block, GradeCell, Row, condition_columns, show_grade_table
+from ui.components.picture_urls import picture_url
 from ui.diagnose.grading import GradedImage, grade_all, grade_for_all_sessions, pixels_of
 from ui.diagnose.sources import IMAGE_TYPES, MOST_MEGABYTES, InputImage, example_image, take_file
 from ui.feedback import errors
@@ -34,7 +35,7 @@ def show_picture(dataset: Dataset | None, say: Say) -> None:
         graded = grade_all([image], graders, say)[0] if file else grade_for_all_sessions(image, graders)
         _show_grades(graded, say)
         if not isinstance(graded.outcome, ScalpError):
-            left.image(pixels_of(image), width="stretch", alt=image.name)
+            left.image(picture_url(pixels_of(image)), width="stretch", alt=image.name)
     with left:
         st.page_link(
             _PAGE,
