@@ -1,4 +1,4 @@
-"""Memory: a budget that all threads of a process share, and telling that it ran out."""
+"""Memory: a budget that all threads of a process share, telling that it ran out, and going on with less."""
 
 import errno
 import threading
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from scalp_core.errors import ScalpError
+
+MIN_AT_ONCE = 2  # pictures of a training step; a batch of one breaks batch normalisation
 
 # torch, oneDNN, ONNX Runtime and Python's threads have no exception of their own for it, or one that only they know.
 _WORDS_OF_MEMORY = (
@@ -16,6 +18,11 @@ _WORDS_OF_MEMORY = (
     "could not create a memory",
     "can't start new thread",
 )
+
+
+def halved(at_once: int) -> int:
+    """Return half of so many pictures, rounded up, to train with after memory ran out."""
+    return (at_once + 1) // 2
 
 
 class MemoryBudget:

@@ -20,6 +20,11 @@ CONDITION_NAMES = {
     "dandruff": Text("dandruff", "비듬"),
     "hair_loss": Text("hair loss", "탈모"),
 }
+# As a finding in a sentence about one picture.
+CONDITION_SHORT_NAMES = CONDITION_NAMES | {
+    "erythema": Text("erythema", CONDITION_NAMES["erythema"].ko),
+    "pustules": Text("pustules", CONDITION_NAMES["pustules"].ko),
+}
 SEVERITY_NAMES = (Text("normal", "양호"), Text("mild", "경증"), Text("moderate", "중등도"), Text("severe", "중증"))
 
 # ---- data ----
@@ -141,6 +146,9 @@ RESEARCH_ONLY = Text(
     "dermatologist.",
     "연구용이에요. 의료기기가 아니며, 추정 등급은 의학적 판단이 아니에요. 두피나 모발에 문제가 있으면 피부과 전문의와 "
     "상담하세요.",
+)
+RESEARCH_ONLY_SHORT = Text(
+    "Research only: not a medical device, not for diagnosis.", "연구용: 의료기기가 아니며 진단에 쓸 수 없어요."
 )
 SYNTHETIC_DATA = Text(
     "SYNTHETIC data: a program rendered these pictures. Results say nothing about real scalps.",

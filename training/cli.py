@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from scalp_core import terms
 from scalp_core.paths import APP, artifacts_folder, data_folder
 from training.command_line import explained
 
@@ -56,7 +57,7 @@ def _help() -> str:
     listed = "\n".join(f"  {name:<16}{text}" for name, text in lines)
     return (
         f"usage: scalp-lab COMMAND …\n\n{listed}\n\nDatasets: {data_folder().resolve()} (SCALP_DATA)\n"
-        f"Runs:     {artifacts_folder().resolve()} (SCALP_ARTIFACTS)\nResearch only. Not a medical device."
+        f"Runs:     {artifacts_folder().resolve()} (SCALP_ARTIFACTS)\n{terms.RESEARCH_ONLY_SHORT.en}"
     )
 
 

@@ -139,7 +139,7 @@ def _report(outcome: BatchResult, answering: Graders, out: Path, seconds: float)
         print(f"{run.id} graded {names}{f'; operating point of {point.made[:10]}' if point.made else ''}.")
     if any(run.synthetic for run in answering.points):
         print(terms.SYNTHETIC_MODEL.en)
-    print("Research only: not a medical device, not for diagnosis.")
+    print(terms.RESEARCH_ONLY_SHORT.en)
 
 
 def _report_gate(outcome: BatchResult) -> None:

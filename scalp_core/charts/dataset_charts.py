@@ -6,23 +6,18 @@ from collections.abc import Iterable
 from typing import Literal
 
 import altair as alt
-import cv2
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
 from scalp_core import terms
 from scalp_core.data.filters import ALL_PARTS
 from scalp_core.errors import Text
-from scalp_core.images import Pixels
 from scalp_core.labels import CONDITIONS, GRADES, Condition, Severity
 from scalp_core.palette import CATEGORY_COLORS, DIVERGING, MATRIX_COLORS, OUTLINE, SELECTED, SEVERITY_COLORS, UNKNOWN
 
 _MOST_BARS = 20
 _MOST_COLORS = len(CATEGORY_COLORS)
 
-_AGAINST, _, _FOR = (np.array(list(bytes.fromhex(color[1:]))) for color in DIVERGING)  # red, green, blue
 
 AXES = {
     "truth": terms.LABEL,
@@ -384,23 +379,3 @@ def _ladder_points(table: pd.DataFrame, language: str) -> pd.DataFrame:
     points = pd.concat(tables, ignore_index=True)
     ends = zip(points["low"], points["high"], strict=True)
     return points.assign(interval=["–" if pd.isna(low) else f"{low:.3f} – {high:.3f}" for low, high in ends])
-
-
-def overlay(pixels: Pixels, evidence: npt.NDArray[np.float32], scale: float, opacity: float, edge: int = 480) -> Pixels:
-    """Return a picture under an evidence map: orange for the grade, blue against it, transparent where there is none.
-
-    Args:
-        pixels: (height, width, 3).
-        evidence: (h, w) from `scalp_core.inference.evidence`: `evidence_for`, or `local_grade`.
-        scale: evidence that is drawn with the full `opacity` (0–1); stronger evidence is clipped.
-        edge: longer edge of the result, pixels.
-    """
-    factor = edge / max(pixels.shape[:2])
-    height, width = (max(1, round(length * factor)) for length in pixels.shape[:2])
-    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
-    # The map covers the whole picture, so stretching it to the same size puts every value over its place.
-    values = cv2.resize(evidence.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) / max(scale, 1e-9)
-    weight = (np.abs(values).clip(0, 1) * opacity)[..., np.newaxis]
-    colour = np.where(values[..., np.newaxis] > 0, _FOR, _AGAINST)
-    blended: Pixels = (small * (1 - weight) + colour * weight).round().astype(np.uint8)
-    return blended

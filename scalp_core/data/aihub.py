@@ -6,8 +6,16 @@ from dataclasses import dataclass
 from typing import Literal, cast
 from unicodedata import normalize
 
+from scalp_core.data.label_words import (
+    CONDITION_WITHIN,
+    GRADE_ALONE,
+    GRADE_DIGIT,
+    GRADE_WORD,
+    grade_of,
+    squeezed,
+)
 from scalp_core.errors import Text
-from scalp_core.labels import CONDITIONS, GRADES, META, Condition, Severity
+from scalp_core.labels import CONDITIONS, GRADES, META, Condition
 
 Official = Literal["train", "valid", "calib", "test"]
 Role = Literal["images", "labels"]
@@ -119,43 +127,6 @@ class FolderName:
     role: Role | None
 
 
-def _loose(name: str) -> str:
-    """Return a pattern of the letters of `name` with any separators between: 피지 과다, hair-loss, 모낭홍반_농포."""
-    return r"[\W_]*".join(re.findall(r"[^\W_]", name))
-
-
-def _names(condition: Condition) -> str:
-    more = {
-        Condition.PUSTULES: ("모낭홍반", "농포", "follicular erythema"),
-        Condition.HAIR_LOSS: ("alopecia",),
-    }
-    korean = (condition.text.ko, *more.get(condition, ()))
-    names = sorted({*korean, condition.text.en, condition.code}, key=len, reverse=True)
-    return "|".join([rf"{_loose(condition.value)}(?!\d)", *map(_loose, names)])
-
-
-# A name inside a longer English word is not meant: “interfollicular erythema” is not “follicular erythema”.
-_CONDITION = re.compile("(?<![a-z])(?:" + "|".join(f"(?P<{c.name}>{_names(c)})" for c in CONDITIONS) + ")")
-
-# Longer ones first: 중증 is severe, 중증도 a misspelt 중등도; 위증 is a misspelt 경증.
-_GRADE_WORDS = {
-    "양호": Severity.NORMAL,
-    "정상": Severity.NORMAL,
-    "경증": Severity.MILD,
-    "위증": Severity.MILD,
-    "중증도": Severity.MODERATE,
-    "중등도": Severity.MODERATE,
-    "중등": Severity.MODERATE,
-    "중증": Severity.SEVERE,
-    **{severity.text.en: severity for severity in Severity},
-}
-# No pattern here goes back over separators again: zip files can hold hostile names of 65,000 characters.
-_GRADE_WORD = re.compile(f"(?<![a-z])(?P<word>{'|'.join(map(_loose, _GRADE_WORDS))})(?![a-z])")
-_GRADE_DIGIT = re.compile(r"(?<![0-9a-z])(?:(?:grade|severity)[\W_]*)?(?P<digit>[0-3])(?![0-9])")
-# A folder that is a grade and nothing else, as `3`, `0.양호`, `2등급`, `grade 1`, `mild`; without its separators.
-_GRADE_ALONE = re.compile(
-    rf"(?:grade|severity|등급)?(?P<digit>[0-3])?(?:등급|단계)?(?P<word>{'|'.join(_GRADE_WORDS)})?(?:zip(?:file)?)?"
-)
 # What browsers add to the name of a file that they have saved before.
 _COPY = re.compile(r"\s\(\d+\)\s*$")
 
@@ -199,7 +170,7 @@ def _official(names: Sequence[str]) -> Official | None:
 
 def official_part(word: str) -> Official | None:
     """Return the part of a split that a word means, in either language; None where it is not understood."""
-    match = _PART_ALONE.fullmatch(_squeezed(word.casefold()))
+    match = _PART_ALONE.fullmatch(squeezed(word.casefold()))
     return cast(Official, match.lastgroup) if match else None
 
 
@@ -236,63 +207,22 @@ def _innermost(pattern: re.Pattern[str], names: Sequence[str]) -> str | None:
 
 def _condition_and_grade(names: Sequence[str]) -> tuple[Condition | None, int | None]:
     for place in reversed(range(len(names))):
-        match = _CONDITION.search(names[place])
+        match = CONDITION_WITHIN.search(names[place])
         if not match:
             continue
         condition = Condition[str(match.lastgroup)]
         grade = _grade_beside(names[place], match.start())
         if grade is None and place + 1 < len(names):
-            grade = _grade_of(_GRADE_ALONE.fullmatch(_squeezed(names[place + 1])))
+            grade = grade_of(GRADE_ALONE.fullmatch(squeezed(names[place + 1])))
         return condition, grade
     return None, None
 
 
 def _grade_beside(name: str, start: int) -> int | None:
     """Return the grade in a name whose condition begins at `start`; a number before that counts conditions."""
-    rest = _CONDITION.sub(" ", _COPY.sub("", name[start:]))
-    grade = _grade_of(_GRADE_DIGIT.search(rest))
-    return _grade_of(_GRADE_WORD.search(name)) if grade is None else grade
-
-
-def _grade_of(match: re.Match[str] | None) -> int | None:
-    groups = match.groupdict() if match else {}
-    if groups.get("digit"):
-        return int(groups["digit"])
-    return int(_GRADE_WORDS[_squeezed(groups["word"])]) if groups.get("word") else None
-
-
-def _squeezed(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name)
-
-
-# Signs that people set between a number and its word; any other, as in `-1` or `mild?`, says something else.
-_GRADE_TEXT = re.compile(r"[(\[]?\w[\w\s.:()\[\]-]*")
-
-
-def grade_in_words(text: str) -> int | None:
-    """Return the grade of a text that is a grade and nothing else, as class folders are named; None for any other.
-
-    Taken are `중등도`, `mild`, `0.양호`, `2단계`, `grade 1`; not `0.경증`, whose number and word differ.
-    """
-    lower = normalize("NFC", text).lower()
-    match = _GRADE_ALONE.fullmatch(_squeezed(lower)) if _GRADE_TEXT.fullmatch(lower) else None
-    if not match or not any(letter.isalpha() for letter in lower):
-        return None
-    word = match["word"]
-    return _grade_of(match) if not (match["digit"] and word) or int(match["digit"]) == _GRADE_WORDS[word] else None
-
-
-_CONDITION_COLUMN = re.compile(
-    "(?:"
-    + "|".join(f"(?P<{c.name}>{_names(c)})" for c in CONDITIONS)
-    + r")[\W_]*(?:등급|단계|점수|grade|severity|score)?"
-)
-
-
-def condition_named(text: str) -> Condition | None:
-    """Return the condition of a text that names one and nothing else, in any spelling of class folders."""
-    match = _CONDITION_COLUMN.fullmatch(normalize("NFC", text).strip().lower())
-    return Condition[str(match.lastgroup)] if match else None
+    rest = CONDITION_WITHIN.sub(" ", _COPY.sub("", name[start:]))
+    grade = grade_of(GRADE_DIGIT.search(rest))
+    return grade_of(GRADE_WORD.search(name)) if grade is None else grade
 
 
 # ---- label files ----

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from unicodedata import normalize
 from urllib.parse import unquote
 
-from scalp_core.data.aihub import condition_named, grade_in_words, label_values, official_part
+from scalp_core.data.aihub import label_values, official_part
+from scalp_core.data.label_words import condition_named, grade_in_words
 from scalp_core.data.zip_files import Fault
 from scalp_core.importing.container_reader import join_of, own_name
 from scalp_core.importing.import_db import LabelRow, grades_text

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
+from scalp_core import terms
 from scalp_core.data.image_sources import ImageSource, read_images
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import sha256, sweep, write_atomic
@@ -40,7 +41,6 @@ _PICTURES_FOR_WORKERS = 100  # fewer are graded sooner than other processes have
 _ROW_GROUP = 8192  # rows that are in memory at once while the chunks are joined
 _MAX_FAULTS = 10  # listed in a result
 
-_NOTE = "Research only: not a medical device, not for diagnosis."
 _SYNTHETIC_NOTE = "Synthetic: learned from rendered pictures, so the grades mean nothing for real ones."
 
 Facts = dict[str, Any]  # JSON
@@ -148,7 +148,7 @@ def _facts(request: BatchRequest) -> Facts:
     synthetic = any(run.synthetic for run in graders.points)
     facts = {
         "intended_use": INTENDED_USE,
-        "note": f"{_NOTE} {_SYNTHETIC_NOTE}" if synthetic else _NOTE,
+        "note": " ".join([terms.RESEARCH_ONLY_SHORT.en, *([_SYNTHETIC_NOTE] if synthetic else [])]),
         "pictures": {"count": len(request.sources), "sha256": digest.hexdigest()},
         "conditions": conditions,
         "columns": schema(list(graders.runs)).names,

@@ -1,17 +1,22 @@
-"""Local grades and evidence of the places of a picture, and small transparent pictures of them for other programs."""
+"""Local grades and evidence of the places of a picture, drawn over it, or alone for other programs."""
 
 import base64
 import io
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from scalp_core.images import Pixels
 from scalp_core.labels import GRADES
 from scalp_core.palette import DIVERGING
 
 COLOUR = DIVERGING[2]  # of a place that looks sick
+_AGAINST, _, _FOR = (np.array(list(bytes.fromhex(colour[1:]))) for colour in DIVERGING)  # red, green, blue
 FULL_GRADE = float(max(GRADES))  # the local grade that is drawn opaque
+OPACITY = 0.6  # over a picture, of a place that is drawn in full colour; a reader may choose another
+_OVERLAY_SIDE = 480  # px along the longer edge of a picture with a map over it
 _SIDE = 160  # px along the longer edge: a map has a few cells a side, so more would show nothing more
 
 
@@ -42,6 +47,28 @@ def evidence_for(evidence: npt.NDArray[np.float32], grade: int) -> npt.NDArray[n
     others = np.delete(evidence, grade, axis=0).mean(axis=0)
     difference: npt.NDArray[np.float32] = evidence[grade] - others
     return difference
+
+
+def overlay(
+    pixels: Pixels, evidence: npt.NDArray[np.float32], scale: float, opacity: float, edge: int = _OVERLAY_SIDE
+) -> Pixels:
+    """Return a picture under an evidence map: orange for the grade, blue against it, transparent where there is none.
+
+    Args:
+        pixels: (height, width, 3).
+        evidence: (h, w) from `evidence_for` or `local_grade`.
+        scale: evidence that is drawn with the full `opacity` (0–1); stronger evidence is clipped.
+        edge: longer edge of the result, pixels.
+    """
+    factor = edge / max(pixels.shape[:2])
+    height, width = (max(1, round(length * factor)) for length in pixels.shape[:2])
+    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
+    # The map covers the whole picture, so stretching it to the same size puts every value over its place.
+    values = cv2.resize(evidence.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) / max(scale, 1e-9)
+    weight = (np.abs(values).clip(0, 1) * opacity)[..., np.newaxis]
+    colour = np.where(values[..., np.newaxis] > 0, _FOR, _AGAINST)
+    blended: Pixels = (small * (1 - weight) + colour * weight).round().astype(np.uint8)
+    return blended
 
 
 def data_url(grades: npt.NDArray[np.float32], aspect: float) -> str:

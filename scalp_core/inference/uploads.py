@@ -16,7 +16,7 @@ from scalp_core.errors import ScalpError, Text
 from scalp_core.terms import REGIONS
 
 MAX_PICTURES = 100  # of one upload
-MAX_BYTES = 200 * 2**20  # of all its pictures together, unpacked
+MAX_TOTAL_BYTES = 200 * 2**20  # of all its pictures together, unpacked
 MAX_MEMBERS = 10_000  # of one zip file, pictures or not
 _MAX_NAME = 80  # characters
 _MEMBER = b"PK\x01\x02"  # how each entry of a zip file's directory begins
@@ -40,15 +40,15 @@ class UploadedFile(NamedTuple):
 def read_uploads(files: Iterable[tuple[str, bytes]]) -> list[UploadedFile]:
     """Return the pictures of these files, each with its name; zip files are opened, but not zip files inside them.
 
-    At most MAX_PICTURES are taken, MAX_BYTES together: one entry at the end tells how many were left out. Label files
-    and the like in a zip file are passed over.
+    At most MAX_PICTURES are taken, MAX_TOTAL_BYTES together: one entry at the end tells how many were left out. Label
+    files and the like in a zip file are passed over.
     """
     taken: list[tuple[str, bytes | ScalpError]] = []
     left_out = size = 0
     for path, content in _candidates(files):
-        data = content() if len(taken) < MAX_PICTURES and size <= MAX_BYTES else None
+        data = content() if len(taken) < MAX_PICTURES and size <= MAX_TOTAL_BYTES else None
         size += len(data) if isinstance(data, bytes) else 0
-        if data is None or size > MAX_BYTES:
+        if data is None or size > MAX_TOTAL_BYTES:
             left_out += 1
         else:
             taken.append((path, data))
@@ -144,11 +144,12 @@ def _end(path: str, parts: int) -> str:
 
 
 def _too_many(left_out: int) -> ScalpError:
+    megabytes = MAX_TOTAL_BYTES // 2**20
     return ScalpError(
         "too_many_pictures",
-        f"{left_out:,} more were left out: at most {MAX_PICTURES} pictures of {MAX_BYTES // 2**20} MB together are "
+        f"{left_out:,} more were left out: at most {MAX_PICTURES} pictures of {megabytes} MB together are "
         "taken at once. Send the rest afterwards, or grade them all with python -m training.predict.",
-        f"나머지 {left_out:,}개는 제외했어요. 한 번에 {MAX_PICTURES}장, 모두 합해 {MAX_BYTES // 2**20} MB까지 받아요. "
+        f"나머지 {left_out:,}개는 제외했어요. 한 번에 {MAX_PICTURES}장, 모두 합해 {megabytes} MB까지 받아요. "
         "나머지는 나누어 올리거나 python -m training.predict로 한꺼번에 처리하세요.",
     )
 

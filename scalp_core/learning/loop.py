@@ -31,13 +31,12 @@ from scalp_core.learning.memory import fewer_at_once
 from scalp_core.learning.network import logits
 from scalp_core.learning.randomise import randomise
 from scalp_core.learning.reporter import Reporter, Stopped
-from scalp_core.memory_budget import out_of_memory
+from scalp_core.memory_budget import MIN_AT_ONCE, out_of_memory
 from scalp_core.metrics import metrics
 from scalp_core.metrics.operating_point import OperatingPoint
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from scalp_core.runs.training_labels import learned_rows
-from scalp_core.runs.worker import MIN_AT_ONCE
 
 GRADED_PARTS = ("valid", "calib", "test")
 SEED_STEP = 10_007  # between recipe seeds; more than a training has epochs, so no two epochs share a seed

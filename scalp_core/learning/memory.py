@@ -1,6 +1,7 @@
 """Running out of memory in a training: going on with fewer pictures at once."""
 
 from scalp_core.errors import ScalpError
+from scalp_core.memory_budget import halved
 
 
 def fewer_at_once(at_once: int, least: int, error: Exception) -> int:
@@ -11,7 +12,7 @@ def fewer_at_once(at_once: int, least: int, error: Exception) -> int:
     """
     if at_once <= least:
         raise no_memory(at_once) from error
-    return (at_once + 1) // 2
+    return halved(at_once)
 
 
 def no_memory(at_once: int | None = None) -> ScalpError:

@@ -15,7 +15,7 @@ from scalp_core.charts import dataset_charts
 from scalp_core.errors import ScalpError, Text
 from scalp_core.images import Pixels
 from scalp_core.inference import results_table
-from scalp_core.inference.evidence import COLOUR, FULL_GRADE, local_grade
+from scalp_core.inference.evidence import COLOUR, FULL_GRADE, OPACITY, local_grade, overlay
 from scalp_core.inference.predict import Answer, Grading
 from scalp_core.inference.uploads import region
 from scalp_core.labels import CONDITIONS, GRADES, Condition, Severity
@@ -29,7 +29,6 @@ from scalp_core.version import __version__
 MOST_PAGES = 100  # pictures with a page of their own; the overview lists all
 
 _PICTURE_EDGE, _MAP_EDGE, _THUMBNAIL_EDGE = 720, 320, 96  # longer edge, pixels
-_OPACITY = 0.6  # of a place that looks severe
 _JPEG_QUALITY = 82
 
 _WORDS = {
@@ -369,8 +368,8 @@ def _scaled(picture: GradedPicture, edge: int) -> Pixels | None:
 def _evidence_map(report: _Report, grading: Grading, pixels: Pixels | None) -> _Image | None:
     if pixels is None:
         return None
-    overlay = dataset_charts.overlay(pixels, local_grade(grading.evidence), FULL_GRADE, _OPACITY, _MAP_EDGE)
-    return _image(overlay, report.say("alt_map", condition=report.of(grading.condition.text)))
+    shown = overlay(pixels, local_grade(grading.evidence), FULL_GRADE, OPACITY, _MAP_EDGE)
+    return _image(shown, report.say("alt_map", condition=report.of(grading.condition.text)))
 
 
 def _image(pixels: Pixels, alt: str) -> _Image:

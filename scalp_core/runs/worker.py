@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import is_locked
+from scalp_core.memory_budget import MIN_AT_ONCE, halved
 from scalp_core.paths import ROOT, artifacts_folder
 from scalp_core.processes import command, environment, start
 from scalp_core.runs.run import Run, State, not_writable
@@ -26,7 +27,6 @@ LOCK_HANDED_OVER = "SCALP_LOCK_HANDED_OVER"  # in the environment of a training:
 _MAX_DEATHS = 3  # in a row without a finished epoch between them
 # Signals by which the kernel or the process itself ends what went wrong; all others come from outside.
 _CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT, signal.SIGSYS, signal.SIGTRAP}
-MIN_AT_ONCE = 2  # pictures; a batch of one breaks batch normalisation
 _LOG_CAP = 2**20  # bytes
 _OWN_GROUP = Path("/proc/self/cgroup")  # Linux alone has these
 _GROUPS = Path("/sys/fs/cgroup")
@@ -75,7 +75,7 @@ def _work_through() -> None:
         # It died without an error of its own.
         tried = min(at_once.get(run.id, run.recipe.batch_size), _reached_at_once(run))
         if memory_ran_out and tried > MIN_AT_ONCE:
-            at_once[run.id] = (tried + 1) // 2
+            at_once[run.id] = halved(tried)
             continue
         reached = (run.id, len(_history(run)))
         deaths[reached] = deaths.get(reached, 0) + 1

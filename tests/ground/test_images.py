@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 import zlib
 from dataclasses import replace
 
@@ -464,3 +465,8 @@ def test_decoding_stays_within_what_the_budget_reserves(mode: str) -> None:
     data = saved(grey if mode == "I;16" else Image.new(mode, (side, side)), "PNG")
     process = subprocess.run([sys.executable, "-c", PEAK], input=data, capture_output=True, check=True, cwd=ROOT)
     assert int(process.stdout) < 1.1 * images._BYTES_PER_PIXEL * side**2
+
+
+def test_streamlit_takes_what_is_read() -> None:
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert config["server"]["maxUploadSize"] == MAX_BYTES / 2**20

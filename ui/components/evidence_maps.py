@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from scalp_core.charts.dataset_charts import overlay
 from scalp_core.images import Pixels
-from scalp_core.inference.evidence import FULL_GRADE, evidence_for, local_grade
+from scalp_core.inference.evidence import FULL_GRADE, OPACITY, evidence_for, local_grade, overlay
 from scalp_core.labels import Severity
 from scalp_core.palette import DIVERGING
 from ui.components.assets import asset
@@ -64,7 +63,7 @@ def show_evidence(pixels: Pixels, evidence_by_caption: Mapping[str, GradeEvidenc
     st.caption(say(f"evidence_{shows}_note"))
     left, right = st.columns([3, 2], vertical_alignment="center", gap="medium")
     with right:
-        opacity = st.slider(say("opacity"), 0.0, 1.0, 0.6, 0.1, key="opacity")
+        opacity = st.slider(say("opacity"), 0.0, 1.0, OPACITY, 0.1, key="opacity")
     with left:
         _show_scale(shows, scale, opacity, say)
     with st.grid("auto", min_column_width=240):

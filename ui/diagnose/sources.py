@@ -21,7 +21,7 @@ from ui.frame import mark, notices, toolbar
 from ui.words import Say
 
 IMAGE_TYPES = ["jpg", "jpeg", "png", "webp"]
-MOST_MEGABYTES = uploads.MAX_BYTES // 2**20
+MOST_MEGABYTES = uploads.MAX_TOTAL_BYTES // 2**20
 _LEFT_OUT = "too_many_pictures"  # error code of uploads
 _UPLOAD, _OPENED, _EXAMPLE = "diagnose-upload", "diagnose-opened", "diagnose-example"
 

@@ -5,18 +5,20 @@ import streamlit as st
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.data.dataset import Dataset
 from scalp_core.errors import ScalpError
+from scalp_core.images import MAX_BYTES
 from scalp_core.inference import predict
 from scalp_core.labels import CONDITIONS
 from ui.choices import link_params
 from ui.components.grade_table import Block, GradeCell, Row, condition_columns, show_grade_table
 from ui.components.picture_urls import picture_url
 from ui.diagnose.grading import GradedImage, grade_all, grade_for_all_sessions, pixels_of
-from ui.diagnose.sources import IMAGE_TYPES, MOST_MEGABYTES, InputImage, example_image, take_file
+from ui.diagnose.sources import IMAGE_TYPES, InputImage, example_image, take_file
 from ui.feedback import errors
 from ui.frame import mark
 from ui.words import Say
 
 _PAGE = "pages/3_Diagnose.py"
+_MOST_MEGABYTES = MAX_BYTES // 2**20
 
 
 def show_picture(dataset: Dataset | None, say: Say) -> None:
@@ -27,7 +29,7 @@ def show_picture(dataset: Dataset | None, say: Say) -> None:
     left, right = st.columns([2, 7], vertical_alignment="center")
     with right:
         grades = st.container()
-        file = st.file_uploader(say("home_drop"), type=IMAGE_TYPES, max_upload_size=MOST_MEGABYTES, key="home-upload")
+        file = st.file_uploader(say("home_drop"), type=IMAGE_TYPES, max_upload_size=_MOST_MEGABYTES, key="home-upload")
     image = take_file(file) if file else example_image(dataset) if dataset else None
     if image is None:
         return

@@ -2,6 +2,7 @@
 
 from scalp_core import terms
 from scalp_core.errors import Text
+from scalp_core.labels import CONDITIONS
 
 WORDS = {
     # where pictures come from
@@ -82,12 +83,7 @@ WORDS = {
     "grades_view": Text("Show", "보기"),
     "grades_details": Text("details", "자세히"),
     "grades_client": Text("for clients", "고객용"),
-    "finding_value_1": Text("fine scaling", "미세각질"),
-    "finding_value_2": Text("excess sebum", "피지과다"),
-    "finding_value_3": Text("erythema", "모낭사이홍반"),
-    "finding_value_4": Text("pustules", "모낭홍반/농포"),
-    "finding_value_5": Text("dandruff", "비듬"),
-    "finding_value_6": Text("hair loss", "탈모"),
+    **{f"finding_{condition.value}": terms.CONDITION_SHORT_NAMES[condition.code] for condition in CONDITIONS},
     "findings_none": Text("All six conditions normal", "여섯 증상 모두 양호"),
     "local_map": Text("Map", "지도"),
     "local_subject": Text("{name} by place", "{name}: 위치별 등급"),
