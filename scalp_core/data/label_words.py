@@ -1,4 +1,4 @@
-"""How conditions and grades are spelt, in names of folders and columns of tables, in Korean and English."""
+"""Spellings of conditions and grades in names of folders and columns of tables, in Korean and English."""
 
 import re
 from unicodedata import normalize

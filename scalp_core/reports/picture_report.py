@@ -368,8 +368,8 @@ def _scaled(picture: GradedPicture, edge: int) -> Pixels | None:
 def _evidence_map(report: _Report, grading: Grading, pixels: Pixels | None) -> _Image | None:
     if pixels is None:
         return None
-    shown = overlay(pixels, local_grade(grading.evidence), FULL_GRADE, OPACITY, _MAP_EDGE)
-    return _image(shown, report.say("alt_map", condition=report.of(grading.condition.text)))
+    blended = overlay(pixels, local_grade(grading.evidence), FULL_GRADE, OPACITY, _MAP_EDGE)
+    return _image(blended, report.say("alt_map", condition=report.of(grading.condition.text)))
 
 
 def _image(pixels: Pixels, alt: str) -> _Image:

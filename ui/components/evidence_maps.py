@@ -68,8 +68,8 @@ def show_evidence(pixels: Pixels, evidence_by_caption: Mapping[str, GradeEvidenc
         _show_scale(shows, scale, opacity, say)
     with st.grid("auto", min_column_width=240):
         for name, values in maps.items():
-            shown = picture_url(overlay(pixels, values, scale, opacity))
-            st.image(shown, caption=literal(name), alt=name, width="stretch")
+            blended = picture_url(overlay(pixels, values, scale, opacity))
+            st.image(blended, caption=literal(name), alt=name, width="stretch")
 
 
 def _maps_of(
