@@ -20,7 +20,7 @@ from scalp_core.data.index_writer import write_dataset
 from scalp_core.evaluation.comparison import list_candidates
 from scalp_core.importing.importer import ImportRequest, import_tree, read_report
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.runs.ancestry import MARK, learned_pictures, overlap_before, overlap_of
+from scalp_core.runs.ancestry import MARK, learned_pictures, overlap_before, overlap_of, write_learned
 from scalp_core.runs.election import shortfalls
 from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
@@ -251,6 +251,18 @@ def test_a_run_remembers_what_its_ancestors_learned(
     (third.folder / "learned.parquet").unlink()
     assert not learned_pictures(third).complete
     assert "not known" in str(overlap_of(third, photographs(folders, mine, {})).text("third"))
+
+
+def test_taught_run_remembers_what_its_teacher_learned(source: Run, folders: Folders) -> None:
+    mine = photographs(folders, open_dataset("tiny"), {"train": "test", "test": "train"})
+    learned_there = set(open_dataset("tiny").index.query("part == 'train'")["sha256"])
+    recipe = Recipe(**TINY | {"data": "photographs", "teacher": "run:source"}, epochs=1)
+    assert overlap_before(recipe, mine).seen["test"] == len(learned_there)
+    taught = create_run(recipe, "taught")
+    assert taught.synthetic
+    write_learned(taught, mine)
+    assert learned_there < learned_pictures(taught).sha256
+    assert overlap_of(taught, mine).leaks
 
 
 def test_split_keeps_earlier_learning_out_of_test(source: Run, folders: Folders) -> None:

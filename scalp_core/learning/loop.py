@@ -8,7 +8,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -26,11 +26,12 @@ from scalp_core.learning.augment import augment
 from scalp_core.learning.backbones import timm
 from scalp_core.learning.balancing import grade_weights, picture_weights
 from scalp_core.learning.checkpoints import State, copy_state, read_checkpoint, write_checkpoint
-from scalp_core.learning.losses import cue_loss, loss_of
+from scalp_core.learning.losses import cue_loss, loss_of, teacher_loss
 from scalp_core.learning.memory import fewer_at_once
 from scalp_core.learning.network import logits
 from scalp_core.learning.randomise import randomise
 from scalp_core.learning.reporter import Reporter, Stopped
+from scalp_core.learning.teacher import Teacher
 from scalp_core.memory_budget import MIN_AT_ONCE, out_of_memory
 from scalp_core.metrics import metrics
 from scalp_core.metrics.operating_point import OperatingPoint
@@ -43,8 +44,11 @@ SEED_STEP = 10_007  # between recipe seeds; more than a training has epochs, so 
 _GRADED_AT_ONCE = 64
 _UNLABELLED = -1
 # Of the pictures of a training step: these are judged by the finest map of evidence alone. Otherwise the coarse maps,
-# which see more of the picture, would carry the whole score, and the finest would never learn to point.
+# which see more of the picture, would carry the whole score, and the finest would never learn to point. Their share
+# rises from 0 within this part of the training: the finest map of random weights knows nothing, and ResNet-18 learned
+# half as fast (docs/design/training.md).
 FINEST_ALONE = 0.5
+_ALONE_RISES = 0.5
 _AUGMENTATIONS: dict[str, Callable[..., Any] | None] = {
     "none": None,
     "standard": augment,
@@ -86,6 +90,7 @@ class Loop:
         layers: depth of each of its parameters, for rates that differ from layer to layer.
         inputs: of all pictures, in the order of the index.
         cues: of all pictures, where evidence is to learn to point at them.
+        teacher: whose evidence is learned beside the labels.
         judged: the network that is validated and kept.
         at_once: pictures that learn together; fewer than a batch when memory is short.
         graded_at_once: pictures that are graded together.
@@ -100,6 +105,7 @@ class Loop:
     inputs: Inputs
     device: torch.device
     cues: CueShares | None = None
+    teacher: Teacher | None = None
 
     def __post_init__(self) -> None:
         recipe, index = self.recipe, self.dataset.index
@@ -190,7 +196,7 @@ class Loop:
     def step(self, rows: Tensor, finished: int) -> Tensor:
         """Learn from these rows of the inputs, after `finished` steps; return the loss."""
         self.schedule.step_update(finished)
-        loss = self._learn(self._batch(rows))
+        loss = self._learn(self._batch(rows, finished))
         torch.nn.utils.clip_grad_norm_(self.learner.parameters(), max_norm=1.0)
         self.optimizer.step()
         if self.average is not None:
@@ -215,7 +221,7 @@ class Loop:
         rows = torch.from_numpy(self.parts["train"])
         yield from torch.split(rows[sampled], recipe.batch_size)
 
-    def _batch(self, rows: Tensor) -> Batch:
+    def _batch(self, rows: Tensor, finished: int) -> Batch:
         """Return the pictures of these rows as they are learned from: augmented, mixed, weighted."""
         recipe, labels = self.recipe, self.labels[rows]
         inputs, cues = self._inputs(rows.numpy()), self._cues(rows.numpy())
@@ -232,7 +238,8 @@ class Loop:
             targets = torch.lerp(targets[partner], targets, share)
             both = (weights > 0) & (weights[partner] > 0)
             weights = torch.lerp(weights[partner], weights, share) * both
-        alone = torch.rand(len(rows)) < FINEST_ALONE
+        risen = min(1.0, finished / (_ALONE_RISES * recipe.epochs * self.steps))
+        alone = torch.rand(len(rows)) < FINEST_ALONE * risen
         return Batch(inputs, targets.to(self.device), weights.to(self.device), alone.to(self.device), cues)
 
     def _inputs(self, rows: npt.NDArray[np.intp]) -> Tensor:
@@ -267,6 +274,9 @@ class Loop:
             loss = self.loss(scores, targets, piece.weights.flatten()) / whole
             if piece.cues.numel():
                 loss = loss + self.recipe.mask_weight * cue_loss(evidence, piece.cues) / cues
+            if self.teacher is not None:
+                share = self.recipe.teacher_weight * len(piece.inputs) / len(batch.inputs)
+                loss = loss + share * teacher_loss(evidence, self._taught(self.teacher, piece.inputs))
             loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
             total += loss.detach()
         return total
@@ -285,10 +295,18 @@ class Loop:
     def _evidence(self, inputs: Tensor, alone: Tensor | None = None) -> Tensor:
         # Grading stays in full precision, as the export answers: predictions tell of the model that is used.
         learning = torch.is_grad_enabled()
-        with torch.autocast(self.device.type, torch.bfloat16) if learning and self._in_bfloat16() else nullcontext():
+        with self._precision() if learning else nullcontext():
             network = self.learner if learning else self.judged
             evidence: Tensor = network(inputs.contiguous(memory_format=torch.channels_last), alone)
         return evidence.float()
+
+    def _taught(self, teacher: Teacher, inputs: Tensor) -> Tensor:
+        with self._precision():
+            return teacher.evidence(inputs)
+
+    def _precision(self) -> AbstractContextManager[object]:
+        """Return the context that a training step computes in."""
+        return torch.autocast(self.device.type, torch.bfloat16) if self._in_bfloat16() else nullcontext()
 
     def _in_bfloat16(self) -> bool:
         precision = self.recipe.precision

@@ -4,7 +4,7 @@ Each of the grades is a 4 × 4 matrix, a row a true grade, times the cost of the
 linear in the target, so pictures mixed of two need no case of their own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 Matrix = npt.NDArray[np.float64]  # (4, 4): true grade × grade
 
 _GRADES = len(GRADES)
+_LEAST_SPREAD = 1e-6  # of a teacher that says the same everywhere
 _LEAST_CUE = 1e-6  # cells; an empty cue stays empty
 _SMOOTHING = 0.1  # as Szegedy et al. 2016 and most since
 # An inner grade gives 5 % to each neighbour: labels that are off by one grade are 10 to 15 in a hundred.
@@ -68,6 +69,32 @@ def cue_loss(evidence: Tensor, cues: Tensor) -> Tensor:
     cells = adaptive_avg_pool2d(cues, (height, width)).flatten(2)
     wanted = cells / cells.sum(dim=-1, keepdim=True).clamp(min=_LEAST_CUE)
     return -(wanted * speaking.flatten(2).log_softmax(dim=-1)).sum()
+
+
+def teacher_loss(evidence: Tensor, wanted: Tensor) -> Tensor:
+    """Return how far evidence is from a teacher's, place by place, as a share of how much the teacher's varies.
+
+    0 is the teacher's evidence, 1 about a network that says the same of every place and grade. What all four grades
+    share tells nothing and costs nothing. Mean square errors, as Romero et al. 2015 for hidden layers; evidence has the
+    same meaning in every network here, so no layer between is needed. Grids that differ are averaged to the coarser.
+
+    Args:
+        evidence, wanted: (n, conditions, 4, h, w), each on a grid of its own.
+
+    Returns:
+        A scalar: the mean over pictures and conditions.
+    """
+    cells = [min(sides) for sides in zip(evidence.shape[-2:], wanted.shape[-2:], strict=True)]
+    learned, taught = _differences(evidence, cells), _differences(wanted, cells)
+    dims = (0, 2, 3, 4)
+    spread = taught.var(dim=dims, unbiased=False).clamp(min=_LEAST_SPREAD)
+    return ((learned - taught).square().mean(dim=dims) / spread).mean()
+
+
+def _differences(evidence: Tensor, cells: Sequence[int]) -> Tensor:
+    """Return the evidence of each grade against the mean of all, on a grid of `cells`."""
+    against = evidence - evidence.mean(dim=2, keepdim=True)
+    return adaptive_avg_pool2d(against.flatten(1, 2), cells).unflatten(1, evidence.shape[1:3])
 
 
 def _costs_of_improbability(logits: Tensor) -> Tensor:

@@ -25,12 +25,13 @@ from scalp_core.learning.loop import GRADED_PARTS, SEED_STEP, CueShares, Inputs,
 from scalp_core.learning.network import Network, adopt, build, strides_in, weights_source
 from scalp_core.learning.pixel_cache import cached_cue_shares, cached_pixels
 from scalp_core.learning.reporter import Reporter, Stopped
+from scalp_core.learning.teacher import Teacher, load_teacher
 from scalp_core.metrics import operating_point
 from scalp_core.runs.ancestry import overlap_of, write_learned
 from scalp_core.runs.champions import log_finished
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
-from scalp_core.runs.store import source_run
+from scalp_core.runs.store import source_run, teacher_run
 from scalp_core.runs.training_labels import unlabelled_text
 
 _WHITENING_PICTURES = 500  # are enough to know how colours vary
@@ -116,6 +117,7 @@ def _facts(loop: Loop, network: Network, seconds: float) -> dict[str, Any]:
         "at_once": loop.at_once,
         "augmentation": loop.recipe.augmentation_of(loop.dataset.synthetic),
         "weights_used": loop.weights_used,
+        "teacher": loop.teacher.source if loop.teacher else "",
         "versions": {name: version(name) for name in ("torch", "torchvision", "timm", "onnx", "onnxruntime")},
         "python": platform.python_version(),
     }
@@ -165,8 +167,8 @@ def _loop(run: Run, network: Network, dataset: Dataset, pixels: Inputs, weights_
     """Return the loop over the whole network, or over its head alone."""
     recipe, device = run.recipe, network.mean.device
     if recipe.learns != "head":
-        cues = _cues(recipe, dataset, reporter)
-        return Loop(run, recipe, network, network.layers(), dataset, pixels, device, cues)
+        cues, teacher = _cues(recipe, dataset, reporter), _teacher(recipe, device)
+        return Loop(run, recipe, network, network.layers(), dataset, pixels, device, cues, teacher)
     features = averaged_features(network, dataset, pixels, weights_used, run.preprocessing, reporter)
     head = HeadOnly(network.heads, features[dataset.index["part"] == "train"]).to(device)
     one_layer = dict.fromkeys(dict(head.named_parameters()), 0)
@@ -179,6 +181,11 @@ def _cues(recipe: Recipe, dataset: Dataset, reporter: Reporter) -> CueShares | N
         return None
     shares = cached_cue_shares(dataset, reporter.prepared)
     return np.asarray(shares[:, [CONDITIONS.index(condition) for condition in recipe.conditions]])
+
+
+def _teacher(recipe: Recipe, device: torch.device) -> Teacher | None:
+    run = teacher_run(recipe)
+    return load_teacher(run, recipe.conditions, device) if run else None
 
 
 # ---- the end ----

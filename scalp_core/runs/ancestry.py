@@ -1,9 +1,10 @@
-"""The pictures that a run and the runs it started from learned from, and how many of them it is judged on.
+"""The pictures that a run and the runs it started from, or was taught by, learned from, and on how many it is judged.
 
 Every run keeps the hashes of these pictures in `learned.parquet`. A run of an earlier version has none: they are read
 from its dataset where that is still the same, otherwise they are not known.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,7 +14,7 @@ from scalp_core.data.dataset import PARTS, Dataset, list_datasets, open_dataset
 from scalp_core.errors import ScalpError, Text
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
-from scalp_core.runs.store import source_run
+from scalp_core.runs.store import source_run, teacher_run
 
 MARK = "†"  # behind the name of a run whose figures are too good
 _JUDGED = tuple(part for part in PARTS if part != "train")
@@ -54,11 +55,14 @@ def learned_pictures(run: Run) -> LearnedPictures:
 
 
 def learned_before(recipe: Recipe) -> LearnedPictures:
-    """Return the pictures that are behind the weights which a recipe starts from."""
-    if recipe.weights in NAMED_WEIGHTS:
-        return _NOTHING
+    """Return the pictures that are behind the weights which a recipe starts from, and behind its teacher."""
+    behind_weights = _NOTHING if recipe.weights in NAMED_WEIGHTS else _learned_by(source_run, recipe)
+    return behind_weights | _learned_by(teacher_run, recipe) if recipe.teacher else behind_weights
+
+
+def _learned_by(run_of: Callable[[Recipe], Run | None], recipe: Recipe) -> LearnedPictures:
     try:
-        source = source_run(recipe)
+        source = run_of(recipe)
     except ScalpError:  # it was removed since
         return _UNKNOWN
     return _UNKNOWN if source is None else learned_pictures(source)

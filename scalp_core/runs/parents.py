@@ -81,8 +81,8 @@ def kappa_differences(
 
 
 def children_of(run: Run) -> list[Run]:
-    """Return the runs that started from this one."""
-    return [child for child in list_runs() if child.recipe.weights == f"run:{run.id}"]
+    """Return the runs that started from this one or were taught by it."""
+    return [child for child in list_runs() if f"run:{run.id}" in (child.recipe.weights, child.recipe.teacher)]
 
 
 def _shared(run: Run, other: Run) -> list[Condition]:

@@ -13,7 +13,7 @@ from scalp_core.errors import ScalpError, Text
 from scalp_core.paths import artifacts_folder
 from scalp_core.runs.recipe import Recipe, bad_field
 from scalp_core.runs.run import Run, State, not_writable, utc_now
-from scalp_core.runs.store import check_recipe, list_runs, source_run
+from scalp_core.runs.store import check_recipe, list_runs, source_run, teacher_run
 
 MAX_WAITING = 100  # runs; a sweep of thirty fits, a stuck key does not
 _ID_LETTERS = Text("lower-case letters, digits, “_” and “-”, at most 64", "영문 소문자, 숫자, “_”, “-”, 64자 이내")
@@ -66,12 +66,12 @@ def _make_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
     except FileExistsError as error:
         name = folder.name
         raise ScalpError("run_exists", f"Run “{name}” exists already.", f"“{name}” 실행이 이미 있어요.") from error
-    source = source_run(recipe)
+    sources = [source for source in (source_run(recipe), teacher_run(recipe)) if source]
     values = {
         "recipe": asdict(recipe),
         "index_hash": dataset.index_hash,
         "evaluation_hash": dataset.evaluation_hash,
-        "synthetic": dataset.synthetic or (source is not None and source.synthetic),
+        "synthetic": dataset.synthetic or any(source.synthetic for source in sources),
         "synthetic_data": dataset.synthetic,
         "created": utc_now(),
     }

@@ -113,6 +113,18 @@ class Recipe:
         0.0,
         10.0,
     )
+    teacher: str = _recipe_field(
+        "",
+        "“run:NAME”, a finished run whose evidence the network learns beside the labels (distillation); empty: none",
+        "“run:이름”: 라벨과 함께 그 근거까지 배울 완료된 실행(증류). 비우면 없음",
+    )
+    teacher_weight: float = _recipe_field(
+        3.0,
+        "weight of the teacher's evidence in the loss",
+        "손실에서 교사 모델의 근거가 갖는 가중치",
+        0.0,
+        100.0,
+    )
     mixup: float = _recipe_field(
         0.0,
         "mixup: pairs of pictures are blended with Beta(mixup, mixup); 0 is off",
@@ -196,6 +208,8 @@ class Recipe:
             raise bad_field("learns", self.learns, *_NOTHING_LEARNED)
         if self.learns == "head" and self.mask_weight:
             raise bad_field("mask_weight", self.mask_weight, *_NO_PLACES)
+        if self.learns == "head" and self.teacher:
+            raise bad_field("teacher", self.teacher, *_NOT_TAUGHT)
 
     def augmentation_of(self, synthetic: bool) -> str:
         """Return the augmentation, of `CHOICES` without “auto”, that a dataset is trained with.
@@ -214,6 +228,9 @@ _WEIGHT_EACH = Text("empty or one number a condition", "비우거나 증상마�
 _WEIGHT_SOME = Text("above 0 for some condition", "하나 이상의 증상에서 0보다 큰 값")
 _NOTHING_LEARNED = Text("“everything” when weights start random", "무작위 가중치로 시작할 때는 “everything”")
 _NO_PLACES = Text("0 when the head learns alone: it sees no places", "마지막 층만 학습하면 위치를 볼 수 없으므로 0")
+_NOT_TAUGHT = Text(
+    "empty when the head learns alone: it sees no places", "마지막 층만 학습하면 위치를 볼 수 없으므로 빈 값"
+)
 
 
 def bad_field(name: str, value: object, en: str, ko: str) -> ScalpError:

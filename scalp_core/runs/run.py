@@ -168,9 +168,8 @@ class Run:
 
     @property
     def synthetic(self) -> bool:
-        """Whether it, or a run that it started from, learned from rendered pictures."""
-        source = self._source
-        return bool(self._created_from[1]["synthetic"]) or (source is not None and source.synthetic)
+        """Whether it, or a run that it started from or was taught by, learned from rendered pictures."""
+        return bool(self._created_from[1]["synthetic"]) or any(source.synthetic for source in self._sources)
 
     @property
     def synthetic_data(self) -> bool:
@@ -179,12 +178,12 @@ class Run:
         return bool(values["synthetic"] and values.get("synthetic_data", True))
 
     @property
-    def _source(self) -> "Run | None":
-        """The run that its weights come from, where that is still there; earlier, or files could lead in a circle."""
-        source = Run(self.folder.parent / self.recipe.weights.removeprefix("run:"))
-        if not self.recipe.weights.startswith("run:") or not (source.folder / "recipe.json").is_file():
-            return None
-        return source if source.created < self.created else None
+    def _sources(self) -> "list[Run]":
+        """The runs that it started from or was taught by, of those there; earlier, or files could lead in a circle."""
+        names = [name for name in (self.recipe.weights, self.recipe.teacher) if name.startswith("run:")]
+        sources = [Run(self.folder.parent / name.removeprefix("run:")) for name in names]
+        there = [source for source in sources if (source.folder / "recipe.json").is_file()]
+        return [source for source in there if source.created < self.created]
 
     @property
     def created(self) -> str:

@@ -14,11 +14,14 @@ from scalp_core.runs.training_labels import learned_pictures_count, trainable_co
 _log = logging.getLogger(__name__)
 
 _SUCH_A_RUN = Text("a finished run of the same architecture", "같은 구조로 완료된 실행")
+_SUCH_A_TEACHER = Text(
+    "“run:NAME” of a finished run that grades these conditions", "이 증상들을 추정하는 완료된 실행의 “run:이름”"
+)
 _LABELS_WEIGHED = Text(
     "above 0 for a condition that training pictures have labels for", "학습 사진에 라벨이 있는 증상에서 0보다 큰 값"
 )
 _NO_CUES = Text("0 for photographs: where their cues lie is not known", "증상 위치를 알 수 없는 실제 사진에서는 0")
-_RUN = "run:"  # begins a recipe's `weights` that name another run
+_RUN = "run:"  # begins a recipe's `weights` or `teacher` that name another run
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -31,6 +34,7 @@ def check_recipe(recipe: Recipe) -> None:
     recipe.check()
     check_architecture(recipe.architecture)
     _check_weights(recipe)
+    _check_teacher(recipe)
     _check_labels(recipe)
     _check_cues(recipe)
 
@@ -44,6 +48,15 @@ def source_run(recipe: Recipe) -> Run | None:
     return find_run(recipe.weights.removeprefix(_RUN)) if recipe.weights.startswith(_RUN) else None
 
 
+def teacher_run(recipe: Recipe) -> Run | None:
+    """Return the run that a recipe's network is taught by beside the labels (`teacher="run:NAME"`), or None.
+
+    Raises:
+        ScalpError: `no_run`, there is none of that name.
+    """
+    return find_run(recipe.teacher.removeprefix(_RUN)) if recipe.teacher else None
+
+
 def _check_weights(recipe: Recipe) -> None:
     if recipe.weights == "packaged":
         packaged_file(recipe.architecture)
@@ -54,6 +67,14 @@ def _check_weights(recipe: Recipe) -> None:
         weights_file(recipe.weights)
     elif not source.finished or source.recipe.architecture != recipe.architecture:
         raise bad_field("weights", recipe.weights, *_SUCH_A_RUN)
+
+
+def _check_teacher(recipe: Recipe) -> None:
+    if not recipe.teacher:
+        return
+    teacher = teacher_run(recipe) if recipe.teacher.startswith(_RUN) else None
+    if teacher is None or not teacher.finished or not set(recipe.conditions) <= set(teacher.recipe.conditions):
+        raise bad_field("teacher", recipe.teacher, *_SUCH_A_TEACHER)
 
 
 def _check_labels(recipe: Recipe) -> None:

@@ -32,10 +32,13 @@ from scalp_core.learning import process
 from scalp_core.learning import train as training
 from scalp_core.learning.augment import augment
 from scalp_core.learning.checkpoints import load_network
-from scalp_core.learning.loop import Loop
+from scalp_core.learning.loop import FINEST_ALONE, Loop
+from scalp_core.learning.losses import teacher_loss
 from scalp_core.learning.network import Network, build, logits
+from scalp_core.learning.pixel_cache import cached_pixels
 from scalp_core.learning.randomise import randomise
 from scalp_core.learning.reporter import Reporter, Stopped
+from scalp_core.learning.teacher import load_teacher
 from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State
@@ -96,6 +99,40 @@ def test_cues_of_photographs_cannot_be_learned(coloured: Dataset) -> None:
     with pytest.raises(ScalpError, match="mask_weight") as caught:
         create_run(replace(RECIPE, data=coloured.name, mask_weight=0.5))
     assert caught.value.code == "bad_recipe"
+
+
+def test_network_learns_what_its_teacher_sees(trained: Trained, tiny: Dataset, folders: Folders) -> None:
+    teacher = copy_source(trained, folders)
+    recipe = replace(RECIPE, epochs=6, lr=1e-2, augmentation="none", batch_size=8)
+    plain, taught = (
+        create_run(replace(recipe, teacher=name, teacher_weight=20.0)) for name in ("", f"run:{teacher.id}")
+    )
+    pixels = torch.from_numpy(np.array(cached_pixels(tiny, teacher.preprocessing))).permute(0, 3, 1, 2).float()
+    wanted = load_teacher(teacher, CONDITIONS, torch.device("cpu")).evidence(pixels)
+    distances = []
+    for run in (plain, taught):
+        train_run(run)
+        distances.append(float(teacher_loss(load_network(run)(pixels).detach(), wanted)))
+    assert distances[1] < 0.5 * distances[0]
+    assert taught.manifest["teacher"].startswith("run source sha256:")
+    assert plain.manifest["teacher"] == ""
+
+
+def test_teacher_of_other_size_and_conditions_is_understood(trained: Trained, folders: Folders) -> None:
+    teacher = load_teacher(copy_source(trained, folders), (CONDITIONS[4], CONDITIONS[1]), torch.device("cpu"))
+    pixels = torch.rand(2, 3, 64, 64) * 255
+    whole = teacher.network(pixels)
+    assert torch.equal(teacher.evidence(pixels), whole[:, [4, 1]])
+    assert teacher.evidence(torch.rand(1, 3, 96, 96) * 255).shape == (1, 2, *whole.shape[2:])
+
+
+def test_finest_map_is_judged_alone_later(tiny: Dataset, folders: Folders) -> None:
+    loop = loop_of(replace(RECIPE, epochs=10, augmentation="none"), tiny, folders)
+    rows = torch.from_numpy(np.resize(loop.parts["train"], 400))
+    shares = [loop._batch(rows, int(part * 10 * loop.steps)).alone.float().mean().item() for part in (0, 0.25, 0.5, 1)]
+    assert shares[0] == 0
+    assert shares[1] == pytest.approx(FINEST_ALONE / 2, abs=0.1)
+    assert shares[2:] == pytest.approx([FINEST_ALONE] * 2, abs=0.1)
 
 
 def test_half_precision_learns_and_is_graded_in_full(coloured: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from dlordinal.losses import CDWCELoss
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from scalp_core.learning.losses import DISTANCE_POWER, cue_loss, loss_of
+from scalp_core.learning.losses import DISTANCE_POWER, cue_loss, loss_of, teacher_loss
 
 NAMES = ["cross_entropy", "smoothed", "triangular", "beta", "distance_weighted"]
 every_loss = pytest.mark.parametrize("name", NAMES)
@@ -149,3 +149,22 @@ def test_cue_cost_ignores_how_much_evidence() -> None:
     more = evidence.clone()
     more[:, :, 1:] += 5
     torch.testing.assert_close(cue_loss(more, cues), cue_loss(evidence, cues))
+
+
+def test_teacher_is_met_where_evidence_differs_by_nothing_that_tells() -> None:
+    wanted = 3 * torch.randn(4, 3, 4, 16, 16, generator=torch.Generator().manual_seed(4))
+    same = wanted + torch.randn(4, 3, 1, 16, 16, generator=torch.Generator().manual_seed(5))  # of all grades alike
+    assert float(teacher_loss(same, wanted)) == pytest.approx(0, abs=1e-6)
+    nothing = torch.zeros_like(wanted)
+    assert float(teacher_loss(nothing, wanted)) == pytest.approx(1, abs=0.01)
+    assert float(teacher_loss(10 * nothing, 10 * wanted)) == pytest.approx(1, abs=0.01)  # a share, whatever the size
+
+
+@pytest.mark.parametrize("cells", [4, 12, 32])
+def test_teacher_may_have_another_grid(cells: int) -> None:
+    evidence = torch.zeros(2, 3, 4, cells, cells)
+    evidence[:, :, 2, cells // 2 :] = 5.0
+    wanted = torch.zeros(2, 3, 4, 16, 16)
+    wanted[:, :, 2, 8:] = 5.0
+    assert float(teacher_loss(evidence, wanted)) < 0.1
+    assert float(teacher_loss(evidence.flip(3), wanted)) > 1

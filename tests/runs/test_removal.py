@@ -36,6 +36,15 @@ def test_parent_and_children_are_named(pair: tuple[Run, Run]) -> None:
     assert compare_with_parent(first) is None
 
 
+def test_taught_run_is_child_of_its_teacher(pair: tuple[Run, Run]) -> None:
+    first, second = pair
+    change_recipe(second, {"weights": "none", "teacher": "run:first"})
+    assert children_of(first) == [find_run("second")]
+    assert parent_of(find_run("second")) is None
+    with pytest.raises(ScalpError, match="second"):
+        rename_run(first, "third")
+
+
 def test_deletion_frees_what_is_told_and_lets_another_answer(pair: tuple[Run, Run]) -> None:
     first, _ = pair
     condition = Condition("value_2")

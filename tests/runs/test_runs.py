@@ -106,6 +106,10 @@ BAD_FIELDS: list[dict[str, Any]] = [
     {"warmup_epochs": -1.0},
     {"augmentation": "wild"},
     {"learns": "head", "weights": "pretrained", "mask_weight": 0.5},
+    {"learns": "head", "weights": "pretrained", "teacher": "run:tiny"},
+    {"teacher": "tiny"},
+    {"teacher": "run:absent"},
+    {"teacher_weight": -1.0},
     {"seed": -1},
     {"seed": 2**31},
 ]

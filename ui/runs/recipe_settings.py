@@ -50,7 +50,7 @@ def setting_value(name: str, value: object, say: Say) -> str:
         return say("retrain_six") if whole else ", ".join(say.of(condition.text) for condition in value)
     if isinstance(value, tuple):
         return ", ".join(f"{number:g}" for number in value) or say("empty_setting")
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value) or say("empty_setting")
 
 
 def changed_settings(recipe: Recipe, say: Say) -> pd.DataFrame:

@@ -112,6 +112,8 @@ WORDS = {
         "증상 순서대로 쉼표로 구분한 숫자. 비우면 모두 같아요.",
     ),
     "mask_weight": Text("Pointing weight", "근거 위치 가중치"),
+    "teacher": Text("Teacher", "교사 모델"),
+    "teacher_weight": Text("Teacher weight", "교사 가중치"),
     "mixup": capitalized(terms.MIXUP),
     "ema": capitalized(terms.WEIGHT_AVERAGING),
     "colours": Text("Colour normalization", "색 정규화"),
