@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx2 as httpx
 import pandas as pd
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from conftest import Trained, labels_of, until
 from playwright.sync_api import Browser, Locator, expect
 from support import browser as chrome
@@ -940,3 +941,26 @@ def test_names_of_uploads_are_only_text(visitor: Visitor, trained: Trained) -> N
     visitor.tab.locator(".st-key-overview").get_by_role("button", name=f"Open {names[1]}").click()
     expect(visitor.tab.get_by_role("heading", name=names[1])).to_be_visible()
     assert_only_text(visitor)
+
+
+VIEWS = (
+    *("/?", "/Dataset?", "/Dataset?view=labels&", "/Dataset?view=map&", "/Dataset?view=audit&", "/Dataset?view=import&"),
+    *("/Compare?", "/Compare?view=wall&", "/Compare?view=leaderboard&", "/Compare?view=differences&"),
+    *("/Compare?view=reliability&", "/Compare?view=decision&", "/Diagnose?", "/Runs?run=tiny&"),
+)
+SERIOUS = ("serious", "critical")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(chromium: Browser, server: Server, scheme: str) -> None:
+    findings = {}
+    with open_visitor(chromium, server.address, color_scheme=scheme) as visitor:
+        for view in VIEWS:
+            visitor.go(f"{view}lang=en&data=tiny")
+            results = Axe().run(visitor.tab).response["violations"]
+            findings |= {
+                f"{view} {rule['id']}": [node["html"][:200] for node in rule["nodes"]]
+                for rule in results
+                if rule["impact"] in SERIOUS
+            }
+    assert findings == {}

@@ -106,7 +106,7 @@ def _stage_words(task: ImportTask, say: Say) -> Markdown:
 def _show_moved(dataset: Dataset, say: Say) -> None:
     st.error(say("moved", folder=dataset.source), icon=":material/drive_file_move:")
     if background.allowed_folder() is None:
-        st.code(f"python -m training.prepare relocate {dataset.name} FOLDER", language="bash")
+        st.code(f"python -m training.prepare relocate {dataset.name} FOLDER", language=None)
         return
     with st.form("moved", border=True):
         folder = st.text_input(say("moved_to"), key="moved_to", help=say("import_source_help"))
@@ -135,7 +135,7 @@ def _show_split(dataset: Dataset, say: Say) -> None:
         if dataset.parts.get(warning):
             st.warning(say.plain(WARNINGS[warning]), icon=":material/warning:")
     st.caption(say("split_anew"))
-    st.code(f"python -m training.prepare split {dataset.name} --by site --seed 0", language="bash")
+    st.code(f"python -m training.prepare split {dataset.name} --by site --seed 0", language=None)
 
 
 def _show_report(dataset: Dataset, say: Say) -> None:
@@ -176,7 +176,7 @@ def _show_form(say: Say) -> None:
     allowed = background.allowed_folder()
     if allowed is None:
         st.info(say("import_not_here"), icon=":material/terminal:")
-        st.code("python -m training.prepare aihub FOLDER --name NAME", language="bash")
+        st.code("python -m training.prepare aihub FOLDER --name NAME", language=None)
         return
     st.markdown(say("import_note", folder=allowed))
     kinds = {kind: say(f"import_kind_{kind}") for kind in KINDS}

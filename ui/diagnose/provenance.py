@@ -74,9 +74,9 @@ def _show_request(graded: GradedImage, say: Say) -> None:
     st.caption(say("client_note"))
     address, threshold = api_address(st.context.url or ""), int(graded.answer.scalp_type.threshold)
     query = "" if threshold == DEFAULT_THRESHOLD else f"?threshold={threshold}"
-    st.code(f'curl -F "image=@scalp.jpg" "{address}{query}"', language="bash", wrap_lines=True)
+    st.code(f'curl -F "image=@scalp.jpg" "{address}{query}"', language=None, wrap_lines=True)
     response = predict_all_response(graded.answer).model_dump_json(indent=1, exclude_none=True)
-    st.code(response, language="json", height=320)
+    st.code(response, language=None, height=320)
 
 
 def api_address(page: str) -> str:
