@@ -38,6 +38,9 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 os.environ["SCALP_IMPORT_FROM"] = "/"
 os.environ["SCALP_ALLOWED_HOSTS"] = "testserver"
 
+# Trainings do not stand back: their tests wait for them.
+os.environ["SCALP_NICE"] = "0"
+
 # Servers of these tests draw nothing unless a test says how much.
 os.environ["SCALP_DEMO_IMAGES"] = "0"
 

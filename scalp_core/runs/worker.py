@@ -24,6 +24,8 @@ from scalp_core.runs.store import list_runs
 
 _LOCK = ".runner.lock"
 LOCK_HANDED_OVER = "SCALP_LOCK_HANDED_OVER"  # in the environment of a training: it holds its run's lock already
+_NICENESS, _MOST_NICENESS = 10, 19
+_NICENESS_SETTING = "SCALP_NICE"
 _MAX_DEATHS = 3  # in a row without a finished epoch between them
 # Signals by which the kernel or the process itself ends what went wrong; all others come from outside.
 _CRASHES = {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT, signal.SIGSYS, signal.SIGTRAP}
@@ -167,14 +169,20 @@ def _give_way() -> None:
     """
     group = Path("/proc/self/autogroup")
     if os.access(group, os.W_OK):  # absent from other systems, read-only in some containers
-        group.write_text("10", encoding="ascii")
+        group.write_text(str(_niceness()), encoding="ascii")
 
 
 def _be_nice() -> None:
-    os.nice(10)  # pages and answers come first
+    os.nice(_niceness())  # pages and answers come first
     out_of_memory = Path("/proc/self/oom_score_adj")  # Linux alone has it
     if out_of_memory.exists():
         out_of_memory.write_text("500", encoding="ascii")  # where memory runs out, the training goes, not the server
+
+
+def _niceness() -> int:
+    """Return how far trainings stand back, as `SCALP_NICE` says; text that says nothing is passed over."""
+    text = os.environ.get(_NICENESS_SETTING, "")
+    return int(text) if text.isdecimal() and int(text) <= _MOST_NICENESS else _NICENESS
 
 
 def _death_sentence(code: int, memory_ran_out: bool) -> Text:

@@ -72,6 +72,14 @@ def test_paused_run_finishes_with_one_runner(ground: Folders) -> None:
     assert not is_locked(ground.artifacts / ".runner.lock")
 
 
+@pytest.mark.parametrize(("setting", "niceness"), [("0", 0), ("5", 5), ("", 10), ("20", 10), ("-3", 10), ("x", 10)])
+def test_setting_says_how_far_trainings_stand_back(
+    setting: str, niceness: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCALP_NICE", setting)
+    assert worker._niceness() == niceness
+
+
 def test_a_runner_killed_at_once_leaves_no_second_training(ground: Folders) -> None:
     """Its training holds the lock from its first moment, long before torch is imported."""
     run = create_run(replace(RECIPE, epochs=3))

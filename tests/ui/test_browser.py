@@ -119,8 +119,13 @@ def test_toolbar_stays_in_sight(visitor: Visitor, trained: Trained) -> None:
     expect(toolbar).to_be_visible()
     visitor.settle()
     visitor.tab.set_viewport_size({"width": 1280, "height": 400})
-    visitor.tab.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, main.scrollHeight)")
-    visitor.tab.wait_for_function("() => document.querySelector('.st-key-toolbar').getBoundingClientRect().y < 20")
+    visitor.tab.wait_for_function(
+        """() => {
+            const main = document.querySelector('[data-testid="stMain"]')
+            main.scrollTo(0, main.scrollHeight)
+            return document.querySelector('.st-key-toolbar').getBoundingClientRect().y < 20
+        }"""
+    )
     assert_above(visitor, toolbar, 20)
 
 
