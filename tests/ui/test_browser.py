@@ -358,6 +358,17 @@ def test_box_on_map_shows_pictures_in_it(visitor: Visitor, trained: Trained) -> 
     expect(visitor.tab.get_by_role("dialog").get_by_test_id("stCode")).to_contain_text(str(image))
 
 
+def test_charts_are_drawn_without_a_warning(visitor: Visitor, rival: Run) -> None:
+    views = ("leaderboard", "differences", "recall", "reliability", "pareto", "curves", "decision")
+    compared = (f"/Compare?lang=en&data=tiny&condition=value_3&view={view}" for view in views)
+    for address in ("/Dataset?lang=en&data=tiny&view=labels", *compared):
+        visitor.go(address)
+        charts = visitor.tab.get_by_test_id("stVegaLiteChart")
+        charts.first.wait_for()
+        for chart in charts.all():
+            chart.locator("canvas, svg").first.wait_for()
+
+
 def test_a_tree_is_imported_from_the_page(visitor: Visitor, server: Server, tmp_path: Path) -> None:
     tree = tmp_path / "트리"
     tree.mkdir()
