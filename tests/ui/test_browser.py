@@ -563,6 +563,14 @@ def test_going_back_undoes_choices_one_by_one(visitor: Visitor, server: Server) 
     assert "condition=" not in visitor.tab.url
 
 
+def test_the_first_window_shows_what_a_decision_brings(visitor: Visitor, rival: Run) -> None:
+    visitor.go(f"/Compare?lang=en&data=tiny&view=decision&lab_side={rival.id}")
+    toolbar = visitor.tab.locator(".st-key-toolbar")
+    expect(toolbar.get_by_role("combobox", name=Say("en").text("lab_side"))).to_have_value("test_vit")
+    expect(toolbar.get_by_role("radio", name=Say("en").part("valid"))).to_be_visible()
+    assert_above(visitor, visitor.tab.locator(".matrix").first, 350)
+
+
 def test_a_decision_is_tried_saved_and_followed(visitor: Visitor, server: Server, trained: Trained, rival: Run) -> None:
     condition = Condition("value_2")
     files = {"image": ("scalp.jpg", trained.picture)}
