@@ -26,7 +26,7 @@ from scalp_core.importing.importer import FAULTS
 from scalp_core.inference import predict
 from scalp_core.labels import CONDITIONS, Condition, Severity
 from scalp_core.metrics import metrics
-from scalp_core.runs.run import Run
+from scalp_core.runs.run import Progress, Run
 from scalp_core.seals import write_sealed_json
 from scalp_core.synthetic.label_noise import truth_of
 from ui.shell import PAGES
@@ -658,6 +658,30 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
     visitor.tab.get_by_role("option", name=run.id).or_(
         visitor.tab.locator(f'[aria-label*="{run.id}"]')
     ).first.wait_for()
+
+
+@pytest.fixture
+def held_run(server: Server) -> Iterator[Run]:
+    """A run whose training process this test plays."""
+    run = Run(Path(shutil.copytree(server.artifacts / "tiny", server.artifacts / "held")))
+    (run.folder / "manifest.json").unlink()
+    with run.lock():
+        run.write_progress(Progress("training", 3, 50, 0.05, 130.0))
+        yield run
+        shutil.rmtree(run.folder)
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ko-KR"])
+def test_start_is_in_the_first_window_below_a_training(
+    chromium: Browser, server: Server, held_run: Run, locale: str
+) -> None:
+    with open_visitor(chromium, server.address, locale=locale) as visitor:
+        visitor.tab.goto(f"{server.address}/Runs?data=tiny")  # which is never at rest for long, as it polls
+        side = visitor.tab.get_by_test_id("stSidebar")
+        expect(side.locator(".st-key-retrain-progress")).to_contain_text(held_run.id)
+        for kind in ("retrain_conditions", "retrain_start"):
+            side.locator(f".st-key-{kind}").wait_for()
+        assert_above(visitor, side.locator(".st-key-retrain_start button"), 900 - 40)
 
 
 def test_run_is_opened_from_list_renamed_and_deleted(visitor: Visitor, server: Server) -> None:

@@ -52,11 +52,6 @@ def show_status(say: Say) -> None:
 def _show_progress(runs: list[Run], say: Say) -> None:
     run = runs[0]
     with st.container(border=True, gap="xsmall", key="retrain-progress"):
-        show_progress(run, say)
-        if words := epoch_words(run, say):
-            st.caption(words)
-        if len(runs) > 1:
-            st.caption(say("retrain_more", count=len(runs) - 1))
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.caption(code(run.id), width="stretch")
             if change_button(
@@ -64,6 +59,11 @@ def _show_progress(runs: list[Run], say: Say) -> None:
             ):
                 run.cancel()
                 st.rerun()
+        show_progress(run, say)
+        if words := epoch_words(run, say):
+            st.caption(words)
+        if len(runs) > 1:
+            st.caption(say("retrain_more", count=len(runs) - 1))
 
 
 def _show_latest(say: Say) -> None:
