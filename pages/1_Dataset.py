@@ -12,6 +12,7 @@ from ui.dataset.filters import choose_filters
 from ui.dataset.gallery import choose_order, show_picture, show_pictures
 from ui.dataset.imports import show_imports, turn_to_imported
 from ui.dataset.labels import choose_condition, choose_measure, show_labels
+from ui.dataset.removal import offer_dataset_management, turn_to_renamed
 from ui.downloads import offer_file
 from ui.shell import show_page, toolbar
 from ui.words import Say
@@ -21,10 +22,13 @@ VIEWS = ("pictures", "labels", "map", "audit", "import")
 
 def explore(say: Say) -> None:
     turn_to_imported()
+    turn_to_renamed()
     with toolbar():
         dataset = choose_dataset(say)
         if dataset is not None:
             view = choose(say("view"), {view: say(f"view_{view}") for view in VIEWS}, "view", VIEWS[0], say.language)
+            if view == "import":
+                offer_dataset_management(dataset, say)
     if dataset is None or view == "import":
         show_imports(dataset, say)
         return

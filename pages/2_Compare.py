@@ -23,7 +23,7 @@ from ui.compare.best_models import show_best_models
 from ui.compare.confusion_matrices import show_confusion_matrices
 from ui.compare.decision_lab import show_decision_lab
 from ui.compare.differences import show_differences
-from ui.compare.leaderboard import show_leaderboard
+from ui.compare.leaderboard import marked_names, show_leaderboard
 from ui.compare.selection import ModelSelection
 from ui.downloads import file_stem, offer_file
 from ui.feedback import show_damaged_points
@@ -110,15 +110,18 @@ def _choose_models(say: Say, view: _View, condition: Condition, models: Sequence
         if view.of_metric:
             names = {name: say.of(metric.text) for name, metric in METRICS.items()}
             metric = choose_from_list(say("compare_metric"), names, "metric", say.language)
-        keys = choose_some(say("compare_runs"), _model_names(models), "runs", default, say.language) if models else []
+        keys = (
+            choose_some(say("compare_runs"), _model_names(models, say), "runs", default, say.language) if models else []
+        )
     if part != "test":
         st.caption(say("compare_not_test"))
     selected = tuple(by_key[key] for key in keys)
     return ModelSelection(dataset, condition, part, selected, metric) if dataset and selected else None
 
 
-def _model_names(models: Sequence[Model]) -> dict[str, str]:
-    return {model.key: model.name + (f" × {len(model.runs)}" if len(model.runs) > 1 else "") for model in models}
+def _model_names(models: Sequence[Model], say: Say) -> dict[str, str]:
+    seeds = {model.key: f" × {len(model.runs)}" if len(model.runs) > 1 else "" for model in models}
+    return {key: name + seeds[key] for key, name in marked_names(tuple(models), say).items()}
 
 
 # ---- around the view ----

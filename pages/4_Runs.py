@@ -10,7 +10,7 @@ from ui.feedback import errors, show_damaged
 from ui.runs.ablation import show_ablation
 from ui.runs.progress import POLL_SECONDS
 from ui.runs.promotion import offer_runs_in_use, show_broken_pins
-from ui.runs.removal import offer_management
+from ui.runs.removal import offer_run_management
 from ui.runs.run_details import show_run
 from ui.runs.run_list import follow_click, show_list
 from ui.shell import show_page, toolbar
@@ -31,7 +31,7 @@ def _show_list_and_run(runs: list[Run], say: Say) -> None:
     follow_click()
     with toolbar():
         opened = _choose_run(say, {run.id: run for run in runs})
-        offer_management(opened, say)
+        offer_run_management(opened, say)
         if finished_runs():
             offer_runs_in_use(say)
     show_broken_pins(say)

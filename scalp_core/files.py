@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import tempfile
 import time
 from collections.abc import Callable
@@ -108,6 +109,20 @@ def sweep(folder: Path) -> None:
     """Remove what a killed writer left in `folder`. Only for the holder of the folder's lock."""
     for leftover in folder.glob(f"{TEMPORARY}*"):
         leftover.unlink(missing_ok=True)
+
+
+_REMOVED = ".deleted"  # what is listed lies no deeper than one folder, so nothing in it is
+
+
+def put_away(folder: Path) -> Path:
+    """Move a folder into a hidden one beside it, for `shutil.rmtree`, and return that.
+
+    It is one step, so that no reader sees half a folder. What a kill leaves there goes with the next removal.
+    """
+    removed = folder.parent / _REMOVED
+    removed.mkdir(exist_ok=True)
+    folder.rename(removed / f"{folder.name}-{secrets.token_hex(4)}")
+    return removed
 
 
 def is_locked(path: Path) -> bool:

@@ -5,7 +5,7 @@ one family the first is filled and its line solid, the others hollow and dashed.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
@@ -25,7 +25,7 @@ from scalp_core.charts.comparison_tables import (
     pareto_front,
     recall_table,
 )
-from scalp_core.charts.dataset_charts import AXES, distinct, grade_name, short_number
+from scalp_core.charts.dataset_charts import AXES, distinct, grade_name, if_any, of_rows, short_number
 from scalp_core.errors import Text
 from scalp_core.evaluation.baselines import Baseline
 from scalp_core.labels import Condition
@@ -108,7 +108,7 @@ def leaderboard_chart(
         y=alt.Y("row:N", sort=rows, bandPosition=0, axis=_row_axis(rows)),
     )
     chart = alt.LayerChart(layer=[_leaderboard_boxes(cells, metric, language), *_leaderboard_texts(cells), separator])
-    return chart.properties(height=(42 if intervals else 32) * len(rows))
+    return of_rows(chart, len(rows), max(42 if intervals else 32, _height_of(rows)))
 
 
 def _leaderboard_boxes(cells: alt.Chart, metric: str, language: str) -> alt.Chart:
@@ -137,6 +137,7 @@ def _leaderboard_texts(cells: alt.Chart) -> list[alt.Chart]:
     return [values, alone, cells.mark_text(fontSize=9.5, dy=9).encode(text="detail:N", color=ink)]
 
 
+_LINE = 15  # pixels of a line of a name
 _LINES = "split(datum.label, '\\n')"
 _HEAD_AXIS = alt.Axis(
     orient="top",
@@ -150,6 +151,11 @@ _HEAD_AXIS = alt.Axis(
     ticks=False,
     domain=False,
 )
+
+
+def _height_of(names: Iterable[str]) -> int:
+    """Return the pixels that a row needs for a name of as many lines as the longest has."""
+    return _LINE * (1 + max((name.count("\n") for name in names), default=0)) + _LINE // 2
 
 
 def _row_axis(names: Sequence[str]) -> alt.Axis:
@@ -255,8 +261,8 @@ def forest_chart(
     )
     band, zero = _negligible_band(NEGLIGIBLE[metric])
     intervals, points = _forest_marks(table, names[reference], metric, language)
-    chart = alt.LayerChart(layer=[band, zero, intervals, points])
-    return chart.properties(height=46 * len(table))
+    chart = alt.LayerChart(layer=[band, zero, *if_any(intervals, table["low"]), points])
+    return of_rows(chart, len(table), max(46, _height_of(table["row"])))
 
 
 def _signed(low: float, high: float) -> str:
@@ -289,12 +295,10 @@ def _forest_marks(table: pd.DataFrame, reference: str, metric: str, language: st
         ],
     )
     # The title has two lines, as a telephone is too narrow for one.
-    reach = alt.X(
-        "low:Q", title=title, axis=alt.Axis(tickCount=5, format="+.2~f", labelExpr="datum.value ? datum.label : '0'")
-    )
-    intervals = marks.mark_rule(strokeWidth=3).encode(x=reach, x2="high:Q")
+    axis = alt.Axis(tickCount=5, format="+.2~f", labelExpr="datum.value ? datum.label : '0'")
+    intervals = marks.mark_rule(strokeWidth=3).encode(x=alt.X("low:Q", title=title, axis=axis), x2="high:Q")
     points = marks.mark_point(filled=True, size=150, opacity=1).encode(
-        x=alt.X("difference:Q", title=title),
+        x=alt.X("difference:Q", title=title, axis=axis),
         shape=alt.Shape("kind:N", scale=alt.Scale(domain=kinds, range=shapes), legend=None),
     )
     return intervals, points
@@ -330,7 +334,7 @@ def recall_chart(
     intervals = marks.mark_rule(strokeWidth=2).encode(x=reach, x2="high:Q", stroke=channels.lines)
     points = marks.mark_point(size=60, opacity=1, strokeWidth=2).encode(x="recall:Q", **channels.points)
     chart: alt.LayerChart = intervals + points
-    return chart.properties(height=alt.Step(16))
+    return of_rows(chart, len(rows), 20 * (len(names) + 1))
 
 
 # ---- encodings of models ----
@@ -355,7 +359,7 @@ class _ModelChannels:
     @property
     def dashes(self) -> alt.StrokeDash:
         dashes = [_DASHES[style.place % len(_DASHES)] for style in self._styles]
-        return alt.StrokeDash("name:N", scale=self._scale(dashes), legend=None)
+        return alt.StrokeDash("name:N", scale=self._scale(dashes), **self._shared)
 
     @property
     def points(self) -> dict[str, Any]:
@@ -467,9 +471,11 @@ def pareto_chart(table: pd.DataFrame, metric: str, cost: str, language: str) -> 
             alt.Tooltip("parameters:Q", title=_WORDS["parameters"](language), format=","),
         ],
     )
-    height = alt.Y("low:Q", title=METRICS[metric].text(language), scale=alt.Scale(zero=False))
-    intervals = marks.mark_rule(strokeWidth=2).encode(y=height, y2="high:Q", stroke=channels.lines)
-    points = marks.mark_point(size=110, opacity=1, strokeWidth=2).encode(y="value:Q", **channels.points)
+    height: dict[str, Any] = {"title": METRICS[metric].text(language), "scale": alt.Scale(zero=False)}
+    intervals = marks.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", **height), y2="high:Q", stroke=channels.lines)
+    points = marks.mark_point(size=110, opacity=1, strokeWidth=2).encode(
+        y=alt.Y("value:Q", **height), **channels.points
+    )
     texts = marks.mark_text(
         align="left", dx=8, dy=-8, fontSize=11, limit=130, color=UNKNOWN, opacity=alt.expr(f"{_NARROW} ? 0 : 1")
     )
@@ -477,7 +483,8 @@ def pareto_chart(table: pd.DataFrame, metric: str, cost: str, language: str) -> 
     stepped = alt.Chart(pareto_front(table, metric, cost)).mark_line(
         interpolate="step-after", color=UNKNOWN, strokeWidth=1.5, strokeDash=[4, 3]
     )
-    chart: alt.LayerChart = stepped.encode(x=across, y="value:Q") + intervals + points + names
+    front = stepped.encode(x=across, y="value:Q")
+    chart = alt.LayerChart(layer=[front, *if_any(intervals, table["low"]), points, names])
     return chart.properties(height=340 + 12 * len(table))
 
 

@@ -3,7 +3,7 @@
 import html
 import math
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, TypeVar
 
 import altair as alt
 import pandas as pd
@@ -48,8 +48,23 @@ AXES = {
 }
 
 
+Chart = TypeVar("Chart", alt.Chart, alt.LayerChart)
+
 # Every row keeps its name, however narrow the screen.
 NAME_AXIS = alt.Axis(labelLimit=220, labelOverlap=False)
+
+
+def of_rows(chart: Chart, rows: int, pixels: int) -> Chart:
+    """Return a chart that is as high as its rows, of so many pixels each, and as wide as its place.
+
+    Not by `alt.Step`: whatever is fitted, Vega-Lite then warns in the browser that it cannot fit such a height.
+    """
+    return chart.properties(height=rows * pixels, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+
+
+def if_any(layer: alt.Chart, values: pd.Series) -> list[alt.Chart]:
+    """Return the layer, or nothing where it has no values: without an extent Vega warns in the browser."""
+    return [layer] if values.notna().any() else []
 
 
 def grade_name(grade: int, language: str) -> str:
@@ -99,9 +114,12 @@ def counts_chart(
                 *(alt.Tooltip(f"{name}:Q", title=AXES[name](language)) for name in ("images", "captures", "sites")),
             ],
         )
-        .properties(height=alt.Step(34 if measure == "images" else 9))
     )
-    return bars if measure == "images" else bars.encode(yOffset=alt.YOffset("grade:O"))
+    rows = table["name"].nunique()
+    if measure == "images":
+        return of_rows(bars, rows, 34)
+    side_by_side: alt.Chart = bars.encode(yOffset=alt.YOffset("grade:O"))
+    return of_rows(side_by_side, rows, 11 * table["grade"].nunique())
 
 
 def by_field_chart(table: pd.DataFrame, language: str) -> alt.Chart:
@@ -138,9 +156,8 @@ def by_field_chart(table: pd.DataFrame, language: str) -> alt.Chart:
                 alt.Tooltip("share:Q", title=AXES["share_of_images"](language), format=".1%"),
             ],
         )
-        .properties(height=alt.Step(24))
     )
-    return chart
+    return of_rows(chart, bars["name"].nunique(), 24)
 
 
 def _largest(table: pd.DataFrame, language: str) -> pd.DataFrame:
@@ -201,8 +218,8 @@ def _condition_matrix(
     texts = cells.mark_text(fontSize=11).encode(
         text="text:N", color=alt.condition(dark, alt.value("white"), alt.value("#1f2937"))
     )
-    matrix: alt.LayerChart = (boxes + texts).properties(height=alt.Step(32))
-    return matrix
+    matrix: alt.LayerChart = boxes + texts
+    return of_rows(matrix, table["row"].nunique(), 32)
 
 
 def map_chart(points: pd.DataFrame, language: str, kind: Literal["grade", "category", "number"]) -> alt.Chart:
@@ -300,19 +317,15 @@ def probabilities_chart(probabilities: pd.DataFrame, language: str) -> alt.Chart
         ),
         order=alt.Order("grade:O"),
     )
-    bars: alt.Chart = (
-        base.mark_bar()
-        .encode(
-            color=_severity_color(names),
-            tooltip=[
-                alt.Tooltip("name:N", title=" "),
-                alt.Tooltip("grade_name:N", title=AXES["grade"](language)),
-                alt.Tooltip("probability:Q", title=AXES["probability"](language), format=".1%"),
-            ],
-        )
-        .properties(height=alt.Step(34))
+    bars: alt.Chart = base.mark_bar().encode(
+        color=_severity_color(names),
+        tooltip=[
+            alt.Tooltip("name:N", title=" "),
+            alt.Tooltip("grade_name:N", title=AXES["grade"](language)),
+            alt.Tooltip("probability:Q", title=AXES["probability"](language), format=".1%"),
+        ],
     )
-    return bars
+    return of_rows(bars, long["name"].nunique(), 34)
 
 
 def learning_curves(histories: dict[str, pd.DataFrame], measure: str, language: str) -> go.Figure:
@@ -359,14 +372,18 @@ def ablation_chart(table: pd.DataFrame, language: str) -> alt.LayerChart:
             alt.Tooltip("interval:N", title=AXES["interval"](language)),
         ],
     )
-    reach = alt.X("low:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
-    intervals = marks.mark_rule(strokeWidth=2).encode(x=reach, x2="high:Q")
+
+    def reach(field: str) -> alt.X:
+        return alt.X(f"{field}:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
+
+    intervals = marks.mark_rule(strokeWidth=2).encode(x=reach("low"), x2="high:Q")
     values = marks.mark_point(filled=True, size=70).encode(
-        x="value:Q",
+        x=reach("value"),
         shape=alt.Shape("title:N", sort=titles, title=None, scale=alt.Scale(domain=titles, range=list(shapes))),
     )
-    chart: alt.LayerChart = (intervals + values).properties(height=alt.Step(18)).configure_legend(orient="top")
-    return chart
+    layers = [*if_any(intervals, points["low"]), values]
+    chart: alt.LayerChart = alt.LayerChart(layer=layers).configure_legend(orient="top")
+    return of_rows(chart, points["name"].nunique(), 22 * len(titles))
 
 
 def _ladder_points(table: pd.DataFrame, language: str) -> pd.DataFrame:

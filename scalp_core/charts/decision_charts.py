@@ -4,6 +4,7 @@ import altair as alt
 import pandas as pd
 
 from scalp_core import terms
+from scalp_core.charts.dataset_charts import if_any
 from scalp_core.errors import Text
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.operating_point import TAUS
@@ -28,9 +29,14 @@ def decision_chart(curves: pd.DataFrame, marks: pd.DataFrame, recall_floor: floa
         curves: of operating_point.over_taus.
         marks: the same columns and `mark`, a key of MARKS.
     """
-    points = [_points(marks[marks["mark"] == mark], size, language) for mark, size in zip(MARKS, _SIZES, strict=True)]
-    lines = [_floor(recall_floor, language), _lines(curves, language)]
-    return alt.LayerChart(layer=[*lines, *points], height=320)
+    names = {mark: text(language) for mark, text in MARKS.items()}
+    points = _long(marks.assign(mark=marks["mark"].map(names)), language)
+    by_size = [(points[points["mark"] == names[mark]], size) for mark, size in zip(MARKS, _SIZES, strict=True)]
+    lines = _long(curves, language)
+    layers = [_floor(recall_floor, language), *if_any(_lines(lines, language), lines["value"])]
+    for rows, size in by_size:
+        layers += if_any(_points(rows, size, language), rows["value"])
+    return alt.LayerChart(layer=layers, height=320)
 
 
 def _floor(recall_floor: float, language: str) -> alt.Chart:
@@ -43,15 +49,14 @@ def _floor(recall_floor: float, language: str) -> alt.Chart:
 
 
 def _lines(curves: pd.DataFrame, language: str) -> alt.Chart:
-    lines: alt.Chart = alt.Chart(_long(curves, language)).mark_line().encode(**_channels(language))
+    lines: alt.Chart = alt.Chart(curves).mark_line().encode(**_channels(language))
     return lines
 
 
 def _points(marks: pd.DataFrame, size: int, language: str) -> alt.Chart:
     names = [text(language) for text in MARKS.values()]
-    table = _long(marks.assign(mark=[MARKS[mark](language) for mark in marks["mark"]]), language)
     points: alt.Chart = (
-        alt.Chart(table)
+        alt.Chart(marks)
         .mark_point(size=size, strokeWidth=2, opacity=1, filled=False)
         .encode(
             **_channels(language),

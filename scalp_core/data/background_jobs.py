@@ -18,6 +18,7 @@ from scalp_core.paths import data_folder
 from scalp_core.processes import start
 from scalp_core.seals import read_sealed_json, write_sealed_json
 
+IMPORT = "import"  # the task whose files lie in the folder of the dataset itself
 _PROGRESS, _ERROR, _LOG = "progress.json", "error.json", "log.txt"
 _MAX_STARTS = 3
 _START_SECONDS = 20.0  # until a process that was started holds the lock
@@ -87,7 +88,7 @@ class Job:
             write_sealed_json(self.request_path, state)
             log = (self.folder / _LOG).open("wb")
         except OSError as error:
-            raise _cannot_write(error) from error
+            raise cannot_write(error) from error
         with log:
             start(log, self.task, self.dataset)
 
@@ -249,7 +250,8 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
 
 
-def _cannot_write(error: OSError) -> ScalpError:
+def cannot_write(error: OSError) -> ScalpError:
+    """Return the error that the folder of datasets cannot be written."""
     folder, reason = data_folder(), error.strerror or error
     return ScalpError(
         "cannot_write",

@@ -59,14 +59,22 @@ def write_dataset(
     created = created or datetime.now(UTC).isoformat(timespec="seconds")
     dataset = Dataset(folder.name, kind, created, made, folder, source, parts or {})
     batches = [_checked(_sorted(rows))] if isinstance(rows, pd.DataFrame) else map(_checked, rows)
-    description = {key: value for key, value in asdict(dataset).items() if key != "folder"}
 
     def write(temporary: Path) -> None:
-        _write_index(temporary, batches, json.dumps(description))
-        write_json(folder / "dataset.json", description)
+        _write_index(temporary, batches, json.dumps(_description(dataset)))
+        write_description(dataset)
 
     write_sealed(folder / "index.parquet", write)
     return dataset
+
+
+def write_description(dataset: Dataset) -> None:
+    """Write `dataset.json`, which is there for people: programs read the description in the index."""
+    write_json(dataset.folder / "dataset.json", _description(dataset))
+
+
+def _description(dataset: Dataset) -> dict[str, object]:
+    return {key: value for key, value in asdict(dataset).items() if key != "folder"}
 
 
 def change_columns(dataset: Dataset, columns: dict[str, pd.Series], parts: dict[str, object] | None = None) -> Dataset:

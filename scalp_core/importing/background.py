@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from scalp_core.data.background_jobs import Job
+from scalp_core.data.background_jobs import IMPORT, Job
 from scalp_core.data.dataset import check_name, is_claimed
 from scalp_core.errors import ScalpError, Text
 from scalp_core.importing.importer import ImportRequest, check_request, import_tree
 from scalp_core.paths import data_folder
 
-_TASK, _SUBJECT = "import", Text("The import", "가져오기")
+_SUBJECT = Text("The import", "가져오기")
 STAGES = {
     "reading": Text("reading names and labels", "이름과 라벨 읽는 중"),
     "inspecting": Text("looking at the pictures", "사진 확인 중"),
@@ -113,12 +113,12 @@ def main(name: str) -> None:
 
 
 def _job(name: str) -> Job:
-    return Job(_TASK, name, data_folder() / name, _SUBJECT)
+    return Job(IMPORT, name, data_folder() / name, _SUBJECT)
 
 
 def _jobs() -> Iterator[Job]:
     """Yield the jobs that were requested, by name."""
-    for path in sorted(data_folder().glob(f"*/{_TASK}.json")):
+    for path in sorted(data_folder().glob(f"*/{IMPORT}.json")):
         yield _job(path.parent.name)
 
 

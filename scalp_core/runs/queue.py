@@ -2,6 +2,8 @@
 
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,12 +37,23 @@ def create_run(recipe: Recipe, run_id: str | None = None) -> Run:
     name = run_id or _new_id(recipe.architecture)
     if not NAME.fullmatch(name):
         raise bad_id(name)
-    dataset, folder = open_dataset(recipe.data), artifacts_folder() / name
+    with creating():  # looking and making are one step
+        dataset = open_dataset(recipe.data)
+        same = None if run_id else _same_active(recipe, dataset.index_hash)
+        return same or _make_run(artifacts_folder() / name, recipe, dataset)
+
+
+@contextmanager
+def creating() -> Iterator[None]:
+    """Hold the lock under which runs are created and named, so that none comes or goes meanwhile.
+
+    Raises:
+        ScalpError: `not_writable`, the folder for runs cannot be written, now or within.
+    """
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.parent / ".create.lock"):  # looking and making are one step
-            same = None if run_id else _same_active(recipe, dataset.index_hash)
-            return same or _make_run(folder, recipe, dataset)
+        artifacts_folder().mkdir(parents=True, exist_ok=True)
+        with FileLock(artifacts_folder() / ".create.lock"):
+            yield
     except OSError as error:
         raise not_writable(error) from error
 

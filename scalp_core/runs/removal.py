@@ -2,26 +2,20 @@
 
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from scalp_core.data.dataset import NAME, list_datasets
 from scalp_core.errors import ScalpError
-from scalp_core.files import take_lock
+from scalp_core.files import put_away, take_lock
 from scalp_core.labels import Condition
-from scalp_core.paths import artifacts_folder
 from scalp_core.runs import champions
 from scalp_core.runs.parents import children_of
-from scalp_core.runs.queue import bad_id
+from scalp_core.runs.queue import bad_id, creating
 from scalp_core.runs.run import Run, not_writable
-
-_DELETED = ".deleted"  # no run lies deeper than one folder, so none of these is listed
 
 
 @dataclass(frozen=True)
@@ -63,11 +57,9 @@ def delete_run(run: Run) -> None:
         if name == run.id:
             champions.unpin(condition)
     features = _features(run)
-    deleted = artifacts_folder() / _DELETED
     with champions.logged_elections(), _held(run):
-        deleted.mkdir(exist_ok=True)
-        run.folder.rename(deleted / f"{run.id}-{secrets.token_hex(4)}")  # in one step: no page sees half a run
-    shutil.rmtree(deleted, ignore_errors=True)
+        removed = put_away(run.folder)
+    shutil.rmtree(removed, ignore_errors=True)
     for path in features:
         path.unlink(missing_ok=True)
 
@@ -89,7 +81,7 @@ def rename_run(run: Run, name: str) -> Run:
             f"“{children[0].id}” 실행이 “{run.id}”에서 시작했고 그 이름을 기록하고 있어 이름을 바꿀 수 없어요.",
         )
     renamed, features = Run(run.folder.with_name(name)), _features(run)
-    with _held(run), FileLock(run.folder.parent / ".create.lock"):
+    with _held(run), creating():
         if renamed.folder.exists():
             raise ScalpError("run_exists", f"Run “{name}” exists already.", f"“{name}” 실행이 이미 있어요.")
         run.folder.rename(renamed.folder)

@@ -11,6 +11,7 @@ from typing import Any
 from scalp_core.data.background_jobs import Job, JobState, ProgressWriter
 from scalp_core.data.dataset import Dataset, is_claimed, open_dataset
 from scalp_core.errors import ScalpError, Text
+from scalp_core.files import put_away
 from scalp_core.paths import data_folder
 from scalp_core.synthetic.generate import Progress, is_rendered, make_dataset
 from scalp_core.synthetic.version_2 import generate as version_2
@@ -74,14 +75,35 @@ def draw(
         if error.code not in ("name_taken", "damaged_dataset") or not is_rendered(folder):
             raise
     renewing()
-    earlier = folder.with_name(f".{NAME}-before")  # a removal that is cut short leaves no half dataset
-    shutil.rmtree(earlier, ignore_errors=True)
-    folder.rename(earlier)
-    shutil.rmtree(earlier)
+    shutil.rmtree(put_away(folder))
     return make_dataset(NAME, **made, processes=processes, progress=progress)
 
 
 # ---- beside a server ----
+
+
+def check_changeable(name: str) -> None:
+    """Check that a dataset of this name may get another one or go, or that another dataset may take the name.
+
+    Raises:
+        ScalpError: `demonstration`, a server would draw the demonstration there again; `bad_setting`.
+    """
+    if name == NAME and _images() and _is_drawn_here():
+        raise ScalpError(
+            "demonstration",
+            f"“{NAME}” is the demonstration dataset: the server draws it again where it is missing, so it keeps its "
+            f"name and stays. With {_SETTING}=0 the server draws none.",
+            f"“{NAME}”은(는) 데모 데이터셋이에요. 없어지면 서버가 다시 그리므로 이름을 바꾸거나 삭제할 수 없어요. "
+            f"{_SETTING}=0으로 두면 서버가 그리지 않아요.",
+        )
+
+
+def _is_drawn_here() -> bool:
+    folder = data_folder() / NAME
+    try:
+        return is_rendered(folder) or not folder.exists()
+    except PermissionError:  # it is another user's
+        return False
 
 
 def is_missing() -> bool:

@@ -167,6 +167,17 @@ def test_forest_shows_every_other_side_with_its_verdict(four: Comparison, metric
     assert title[1].startswith("←") == (metric == AMAE)
 
 
+def test_undefined_intervals_are_no_layer(four: Comparison) -> None:
+    pairs = four.pairs(KAPPA, ONE_BEST).assign(low=math.nan, high=math.nan)
+    chart = forest_chart(pairs, NAMES, "v", KAPPA, "en").to_dict()
+    assert [layer["encoding"]["x"]["field"] for layer in layers(chart, "rule")] == ["zero"]
+    (points,) = layers(chart, "point")
+    assert points["encoding"]["x"]["axis"]["tickCount"] == 5
+    costs = pareto_chart(COSTS.assign(low=math.nan, high=math.nan), KAPPA, "parameters", "en").to_dict()
+    assert layers(costs, "rule") == []
+    assert layers(costs, "point")[0]["encoding"]["y"]["title"] == METRICS[KAPPA].text.en
+
+
 def test_verdicts_differ_in_colour_or_shape(four: Comparison) -> None:
     seen = set()
     for condition, reference in ((ONE_BEST, "v"), (ONE_BEST, "g"), (EQUAL, "v"), (UNDECIDED, "v")):

@@ -46,4 +46,6 @@ def test_what_cannot_be_said_is_left_out() -> None:
     unknown = CURVES.assign(quadratic_weighted_kappa=float("nan"))
     _, (_, lines, *points) = chart_layers(unknown, POINTS[POINTS["mark"] != "optimum"], "en")
     assert lines["metric"].unique().tolist() == [METRICS["worst_grade_recall"].short.en]
-    assert [len(table) for table in points] == [2, 2, 0]
+    assert [len(table) for table in points] == [2, 2]
+    nothing = unknown.assign(worst_grade_recall=float("nan"))
+    assert chart_layers(nothing, POINTS, "en")[0] == ["rule", "point", "point", "point"]

@@ -151,7 +151,7 @@ class Visitor:
             self.foreign.append(url)
 
     def _console(self, kind: str, text: str, url: str) -> None:
-        if kind == "error":
+        if kind == "error" or text.startswith("WARN "):  # so Vega begins what is wrong with a chart
             self.errors.append(f"{text} {url}")
 
     def go(self, path: str) -> None:

@@ -104,6 +104,20 @@ def test_earlier_version_is_drawn_anew(folders: Folders, images: pytest.MonkeyPa
     assert open_dataset("demo").images == FEW
 
 
+def test_name_stays_with_what_servers_draw(folders: Folders, images: pytest.MonkeyPatch, tiny_data: Dataset) -> None:
+    demonstration.check_changeable("tiny")
+    with pytest.raises(ScalpError, match="SCALP_DEMO_IMAGES"):  # no other dataset gets the name
+        demonstration.check_changeable("demo")
+    shutil.copytree(tiny_data.folder, folders.data / "demo")
+    with pytest.raises(ScalpError, match="SCALP_DEMO_IMAGES"):
+        demonstration.check_changeable("demo")
+    images.setenv("SCALP_DEMO_IMAGES", "0")
+    demonstration.check_changeable("demo")
+    images.setenv("SCALP_DEMO_IMAGES", str(FEW))
+    write_dataset(folders.data / "demo", "import", {}, open_dataset("demo").index.reset_index(drop=True))
+    demonstration.check_changeable("demo")  # pictures of one's own, which no server replaces
+
+
 @pytest.mark.parametrize("reason", ["setting", "another's"])
 def test_nothing_is_drawn(folders: Folders, images: pytest.MonkeyPatch, tiny_data: Dataset, reason: str) -> None:
     if reason == "setting":

@@ -26,7 +26,7 @@ from scalp_core.importing.importer import FAULTS
 from scalp_core.inference import predict
 from scalp_core.labels import CONDITIONS, Condition, Severity
 from scalp_core.metrics import metrics
-from scalp_core.runs.run import Run
+from scalp_core.runs.run import Progress, Run
 from scalp_core.seals import write_sealed_json
 from scalp_core.synthetic.label_noise import truth_of
 from ui.shell import PAGES
@@ -363,6 +363,17 @@ def test_box_on_map_shows_pictures_in_it(visitor: Visitor, trained: Trained) -> 
     expect(visitor.tab.get_by_role("dialog").get_by_test_id("stCode")).to_contain_text(str(image))
 
 
+def test_charts_are_drawn_without_a_warning(visitor: Visitor, rival: Run) -> None:
+    views = ("leaderboard", "differences", "recall", "reliability", "pareto", "curves", "decision")
+    compared = (f"/Compare?lang=en&data=tiny&condition=value_3&view={view}" for view in views)
+    for address in ("/Dataset?lang=en&data=tiny&view=labels", *compared):
+        visitor.go(address)
+        charts = visitor.tab.get_by_test_id("stVegaLiteChart")
+        charts.first.wait_for()
+        for chart in charts.all():
+            chart.locator("canvas, svg").first.wait_for()
+
+
 def test_a_tree_is_imported_from_the_page(visitor: Visitor, server: Server, tmp_path: Path) -> None:
     tree = tmp_path / "트리"
     tree.mkdir()
@@ -557,6 +568,14 @@ def test_going_back_undoes_choices_one_by_one(visitor: Visitor, server: Server) 
     assert "condition=" not in visitor.tab.url
 
 
+def test_the_first_window_shows_what_a_decision_brings(visitor: Visitor, rival: Run) -> None:
+    visitor.go(f"/Compare?lang=en&data=tiny&view=decision&lab_side={rival.id}")
+    toolbar = visitor.tab.locator(".st-key-toolbar")
+    expect(toolbar.get_by_role("combobox", name=Say("en").text("lab_side"))).to_have_value("test_vit")
+    expect(toolbar.get_by_role("radio", name=Say("en").part("valid"))).to_be_visible()
+    assert_above(visitor, visitor.tab.locator(".matrix").first, 350)
+
+
 def test_a_decision_is_tried_saved_and_followed(visitor: Visitor, server: Server, trained: Trained, rival: Run) -> None:
     condition = Condition("value_2")
     files = {"image": ("scalp.jpg", trained.picture)}
@@ -644,6 +663,30 @@ def test_a_retraining_outlives_a_reload_and_is_found(visitor: Visitor, server: S
     visitor.tab.get_by_role("option", name=run.id).or_(
         visitor.tab.locator(f'[aria-label*="{run.id}"]')
     ).first.wait_for()
+
+
+@pytest.fixture
+def held_run(server: Server) -> Iterator[Run]:
+    """A run whose training process this test plays."""
+    run = Run(Path(shutil.copytree(server.artifacts / "tiny", server.artifacts / "held")))
+    (run.folder / "manifest.json").unlink()
+    with run.lock():
+        run.write_progress(Progress("training", 3, 50, 0.05, 130.0))
+        yield run
+        shutil.rmtree(run.folder)
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ko-KR"])
+def test_start_is_in_the_first_window_below_a_training(
+    chromium: Browser, server: Server, held_run: Run, locale: str
+) -> None:
+    with open_visitor(chromium, server.address, locale=locale) as visitor:
+        visitor.tab.goto(f"{server.address}/Runs?data=tiny")  # which is never at rest for long, as it polls
+        side = visitor.tab.get_by_test_id("stSidebar")
+        expect(side.locator(".st-key-retrain-progress")).to_contain_text(held_run.id)
+        for kind in ("retrain_conditions", "retrain_start"):
+            side.locator(f".st-key-{kind}").wait_for()
+        assert_above(visitor, side.locator(".st-key-retrain_start button"), 900 - 40)
 
 
 def test_run_is_opened_from_list_renamed_and_deleted(visitor: Visitor, server: Server) -> None:

@@ -17,6 +17,7 @@ from support.app_driver import (
     assert_healthy,
     capture_downloads,
     chart_data,
+    components,
     open_page,
     texts,
     unescape,
@@ -123,6 +124,30 @@ def test_intervals_are_written_on_demand(three: Folders) -> None:
     assert set(cells["detail"]) == {""}
     (cells,) = chart_data(assert_healthy(at.toggle(key="leaderboard-intervals").set_value(True).run()))
     assert any("[" in text for text in cells["detail"])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_run_that_has_just_finished_is_marked(three: Folders, language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    say = Say(language)
+    marked = say.text("compare_new_model", name="resnet18")
+    for new, names in (
+        ("run-resnet18", {marked, "vgg11_bn", "vit_tiny"}),
+        ("gone", {"resnet18", "vgg11_bn", "vit_tiny"}),
+    ):
+        (table,) = (table for table in chart_data(view("leaderboard", language, new=new)) if "name" in table)
+        assert set(table["name"]) >= names
+        assert (marked in set(table["name"])) == (marked in names)
+        at = assert_healthy(open_page("compare", language, data="tiny", view="wall", new=new))
+        assert (marked in widget(at.multiselect, say("compare_runs")).options) == (marked in names)
+        badges = {matrix["name"]: matrix["badge"] for matrix in components(at, "scalp_matrices")[0]["matrices"]}
+        assert badges["resnet18"] == (say.text("compare_new") if marked in names else "")
+        assert badges["vit_tiny"] == ""
+    downloads = capture_downloads(monkeypatch)
+    view("leaderboard", language, new="run-resnet18")
+    tables = [name for name in downloads.offered if name.endswith(".csv")]
+    assert tables
+    assert all(b"resnet18" in downloads.offered[name]() for name in tables)
+    assert not any(marked.encode() in downloads.offered[name]() for name in tables)
 
 
 def test_forest_says_how_far_chance_reaches(three: Folders) -> None:

@@ -766,6 +766,8 @@ def test_finished_retraining_is_announced_with_kappa_before_and_after(several: F
     table = list_of_runs(assert_healthy(open_page("runs"))).value.set_index("run")
     assert table["parent_difference"]["zwei"] == pytest.approx(means[1] - means[0])
     assert pd.isna(table["parent_difference"]["one"])
+    links = [node.proto.query_string for node in at.sidebar if node.type == "page_link"]
+    assert [link for link in links if "new=zwei" in link and "runs=one%2Czwei" in link and "data=tiny" in link]
     at = assert_healthy(at.sidebar.button(key="retrain_result_close").click().run())
     assert unescape(words) not in texts(at.sidebar.markdown)
 

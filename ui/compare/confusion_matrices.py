@@ -12,7 +12,7 @@ from scalp_core.metrics.finding import worst_far_error
 from scalp_core.metrics.metrics import HEADLINE
 from ui.choices import choose, choose_from_list, turn_to_value
 from ui.compare.cell_pictures import DISAGREEMENTS, KEYS, open_pictures, pictures_were_closed, show_pictures
-from ui.compare.leaderboard import outcome
+from ui.compare.leaderboard import is_new, outcome
 from ui.compare.model_answers import first_runs
 from ui.compare.selection import ModelSelection
 from ui.components.matrices import Matrix, MatrixCell, Standing, parse_cell, show_matrices
@@ -78,12 +78,14 @@ def _matrix(selection: ModelSelection, model: Model, graded: bool, say: Say) -> 
     comparison = selection.comparison
     counts = comparison.counts[comparison.models.index(model.key), comparison.conditions.index(selection.condition)]
     note = say("matrices_seeds", count=len(model.runs)) if len(model.runs) > 1 else ""
+    badge = say.text("compare_new") if is_new(model) else ""
     if not graded:
-        return Matrix(model.key, model.name, note, None)
+        return Matrix(model.key, model.name, note, None, badge=badge)
     letters = comparison.tied(HEADLINE, selection.condition)
     letter = letters.get(model.key, "") if len(letters) > 1 else ""
     estimate = comparison.estimate(HEADLINE, model.key, selection.condition)
-    return Matrix(model.key, model.name, note, counts, Standing(estimate, letter, next(iter(letters), "") == model.key))
+    standing = Standing(estimate, letter, next(iter(letters), "") == model.key)
+    return Matrix(model.key, model.name, note, counts, standing, badge)
 
 
 # ---- what stands out ----

@@ -47,6 +47,7 @@ from ui.compare.selection import ModelSelection
 from ui.components.matrices import Matrix, MatrixCell, parse_cell, show_matrices
 from ui.components.thumbnail_grid import show_thumbnail_grid
 from ui.feedback import errors, toast_after_rerun
+from ui.frame import toolbar
 from ui.markdown import code, literal
 from ui.runs.operating_point import decision_words, show_versions
 from ui.words import Say
@@ -58,19 +59,29 @@ _COST_RULE = "expected_cost"
 _DECIDING = ("rule", "tau", "cost")  # of the address
 
 
+def show_decision_lab(selection: ModelSelection, say: Say) -> None:
+    """Offer a run and a split in the toolbar and, below it, decisions of that run."""
+    if not selection.grading_models:
+        st.info(say("compare_no_model"))
+        return
+    with toolbar():
+        bench = _choose_bench(selection, say)
+    _try_decisions(selection.dataset, bench, say)
+
+
 # A fragment: trying leaves the rest of the page alone.
 @st.fragment
-def show_decision_lab(selection: ModelSelection, say: Say) -> None:
-    """Offer a run and a decision, show what the decision brings, and offer to save it."""
+def _try_decisions(dataset: Dataset, bench: "_Bench", say: Say) -> None:
+    """Offer a decision, show what it brings, and offer to save it."""
     with errors(say):
-        st.caption(say("lab_note"))
-        bench = _choose_bench(selection, say)
-        if bench is None:
+        bench = replace(bench)  # anew: its point may have been changed since the page ran
+        if not len(bench.pictures.truth):
+            st.info(say("lab_unlabelled"))
             return
         _forget_other_bench(bench)
         decision = _choose_decision(bench, say)
         _show_matrices(bench, decision, say)
-        _show_cell(selection.dataset, bench, decision, say)
+        _show_cell(dataset, bench, decision, say)
         left, right = st.columns(2)
         with left:
             _show_figures(bench, decision, say)
@@ -136,28 +147,17 @@ def _optimum(run: Run, _changed_ns: int, condition: Condition) -> Decision:
     return best_decision(point.decision(condition), calibration, point.recall_floor)
 
 
-def _choose_bench(selection: ModelSelection, say: Say) -> _Bench | None:
+def _choose_bench(selection: ModelSelection, say: Say) -> _Bench:
     models = {model.key: model for model in selection.grading_models}
-    if not models:
-        st.info(say("compare_no_model"))
-        return None
-    places = iter(st.columns(3))
-    with next(places):
-        names = {key: model.name for key, model in models.items()}
-        model = models[choose_from_list(say("lab_side"), names, "lab_side", say.language)]
+    names = {key: model.name for key, model in models.items()}
+    model = models[choose_from_list(say("lab_side"), names, "lab_side", say.language)]
     run = model.runs[0]
     if len(model.runs) > 1:
         seeds = {run.id: say.text("lab_seed", seed=run.recipe.seed, run=run.id) for run in model.runs}
-        with next(places):
-            run_id = choose_from_list(say("run"), seeds, "lab_run", say.language)
+        run_id = choose_from_list(say("run"), seeds, "lab_run", say.language)
         run = next(run for run in model.runs if run.id == run_id)
-    with next(places):
-        part = choose(say("part"), {part: say.part(part) for part in PARTS}, "lab_part", PARTS[0], say.language)
-    bench = _Bench(run, selection.condition, part)
-    if not len(bench.pictures.truth):
-        st.info(say("lab_unlabelled"))
-        return None
-    return bench
+    part = choose(say("part"), {part: say.part(part) for part in PARTS}, "lab_part", PARTS[0], say.language)
+    return _Bench(run, selection.condition, part)
 
 
 # ---- the decision of the address ----
@@ -224,30 +224,35 @@ def _choose_decision(bench: _Bench, say: Say) -> Decision:
     start = _decision_of_address(bench.stored)
     version = st.session_state.get("lab_version", 0)
     key = f"{bench.id}-{say.language}-{version}"
-    left, right = st.columns(2)
-    rule = left.segmented_control(
-        say("point_rule"),
-        RULES,
-        default=start.rule,
-        format_func=lambda rule: say(f"rule_{rule}"),
-        required=True,
-        wrap=True,
-        key=f"lab-rule-{key}",
-    )
-    tau = right.select_slider(
-        say("point_tau"),
-        TAUS,
-        start.tau,
-        format_func=lambda tau: f"{tau:g}",
-        help=say("lab_tau_help"),
-        key=f"lab-tau-{key}",
-    )
+    with st.container(key="lab-decision", horizontal=True, vertical_alignment="bottom", gap="medium"):
+        rule = st.segmented_control(
+            say("point_rule"),
+            RULES,
+            default=start.rule,
+            format_func=lambda rule: say(f"rule_{rule}"),
+            required=True,
+            wrap=True,
+            key=f"lab-rule-{key}",
+            width="content",
+        )
+        tau = st.select_slider(
+            say("point_tau"),
+            TAUS,
+            start.tau,
+            format_func=lambda tau: f"{tau:g}",
+            help=say("lab_tau_help"),
+            key=f"lab-tau-{key}",
+        )
+        ways_back = st.container(horizontal=True, width="content", gap="small")
     cost = start.cost
     if rule == _COST_RULE:
         cost = _choose_cost(bench, replace(start, rule=rule, tau=tau), key, say)
     decision = set_rule(bench.stored, bench.calibration, rule or start.rule, tau, cost)
     _keep(decision, bench.stored)
-    _offer_way_back(bench, decision, say)
+    with ways_back:
+        _offer_ways_back(bench, decision, say)
+    if bench.optimum is None:
+        st.caption(say("lab_no_optimum"))
     return decision
 
 
@@ -278,39 +283,33 @@ def _choose_cost(bench: _Bench, start: Decision, key: str, say: Say) -> Cost:
     return cost_of(edited.to_numpy())
 
 
-def _offer_way_back(bench: _Bench, decision: Decision, say: Say) -> None:
+def _offer_ways_back(bench: _Bench, decision: Decision, say: Say) -> None:
     """Offer buttons that return to the optimum and to the stored decision."""
-    with st.container(horizontal=True):
-        if bench.optimum is None:
-            st.caption(say("lab_no_optimum"))
-        else:
-            st.button(
-                say("lab_to_optimum"),
-                key="lab-to-optimum",
-                icon=":material/tune:",
-                disabled=decision.way == bench.optimum.way,
-                help=literal(decision_words(bench.optimum, say)),
-                on_click=_restart_from,
-                args=(bench.optimum, bench.stored),
-            )
+    if bench.optimum is not None:
         st.button(
-            say("lab_to_stored"),
-            key="lab-to-stored",
-            icon=":material/undo:",
-            disabled=decision.way == bench.stored.way,
-            help=literal(decision_words(bench.stored, say)),
+            say("lab_to_optimum"),
+            key="lab-to-optimum",
+            icon=":material/tune:",
+            disabled=decision.way == bench.optimum.way,
+            help=literal(decision_words(bench.optimum, say)),
             on_click=_restart_from,
-            args=(bench.stored, bench.stored),
+            args=(bench.optimum, bench.stored),
         )
+    st.button(
+        say("lab_to_stored"),
+        key="lab-to-stored",
+        icon=":material/undo:",
+        disabled=decision.way == bench.stored.way,
+        help=literal(decision_words(bench.stored, say)),
+        on_click=_restart_from,
+        args=(bench.stored, bench.stored),
+    )
 
 
 # ---- what the decision brings ----
 
 
 def _show_matrices(bench: _Bench, decision: Decision, say: Say) -> None:
-    truth = bench.pictures.truth
-    rarest = min(int(images) for images in np.bincount(truth) if images)
-    st.caption(say("lab_images", part=say.part(bench.part), images=len(truth), rarest=rarest))
     columns = zip(_MATRICES, (say("lab_here"), say("lab_current")), (decision, bench.stored), strict=True)
     matrices = [
         Matrix(key, name, decision_words(compared, say, costs=False), bench.counts(compared).astype(np.float64))
@@ -318,6 +317,10 @@ def _show_matrices(bench: _Bench, decision: Decision, say: Say) -> None:
     ]
     cell = parse_cell(st.query_params.get("lab_cell", ""), _MATRICES)
     show_matrices(matrices, None, cell, key=f"lab-matrices-{bench.id}", on_pick=_pick_cell, say=say)
+    truth = bench.pictures.truth
+    rarest = min(int(images) for images in np.bincount(truth) if images)
+    images = say("lab_images", part=say.part(bench.part), images=len(truth), rarest=rarest)
+    st.caption(f"{images} {say('lab_note')}")
 
 
 def _pick_cell(cell: MatrixCell) -> None:

@@ -27,7 +27,7 @@ from scalp_core.metrics.paired_comparison import McNemar, mcnemar
 from scalp_core.metrics.verdict import NEGLIGIBLE, Verdict
 from ui.access import change_button
 from ui.choices import choose, choose_from_list, value_of_address
-from ui.compare.leaderboard import names_by_key, show_limits, show_summary
+from ui.compare.leaderboard import marked_names, names_by_key, show_limits, show_summary
 from ui.compare.selection import ModelSelection
 from ui.downloads import offer_figure, offer_table, show_table
 from ui.markdown import Markdown, code
@@ -73,7 +73,7 @@ def _show_forest(selection: ModelSelection, say: Say) -> None:
     names, metric = names_by_key(models), METRICS[selection.metric]
     pairs = selection.comparison.pairs(selection.metric, selection.condition)
     st.altair_chart(
-        forest_chart(pairs, names, reference, selection.metric, say.language),
+        forest_chart(pairs, marked_names(models, say), reference, selection.metric, say.language),
         alt=say.text("forest_alt", metric=say.of(metric.text), reference=names[reference]),
     )
     show_limits(selection, say)

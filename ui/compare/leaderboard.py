@@ -37,8 +37,9 @@ def show_leaderboard(selection: ModelSelection, say: Say) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         intervals = st.toggle(say("leaderboard_intervals"), key="leaderboard-intervals")
         _offer_leaderboard(selection, names, baselines, say)
+    marked = {key: marked_names(selection.models, say)[key] for key in names}
     st.altair_chart(
-        leaderboard_chart(selection.comparison, names, selection.metric, baselines, say.language, intervals=intervals),
+        leaderboard_chart(selection.comparison, marked, selection.metric, baselines, say.language, intervals=intervals),
         alt=say.text("leaderboard_alt", metric=metric),
     )
     _show_legend(selection, say)
@@ -82,6 +83,18 @@ def _offer_leaderboard(
 def names_by_key(models: tuple[Model, ...]) -> dict[str, str]:
     """Return the names of the models by key."""
     return {model.key: model.name for model in models}
+
+
+def is_new(model: Model) -> bool:
+    """Return whether the address tells a run of this model to have finished just now, as its result's link does."""
+    return st.query_params.get("new") in [run.id for run in model.runs]
+
+
+def marked_names(models: tuple[Model, ...], say: Say) -> dict[str, str]:
+    """Return the names of the models by key, for the page alone: beside a new one's name stands that it is."""
+    return {
+        model.key: say.text("compare_new_model", name=model.name) if is_new(model) else model.name for model in models
+    }
 
 
 # ---- in words ----

@@ -20,8 +20,14 @@ function drawCell(cell, place) {
   return element("td", "", button)
 }
 
+function drawTitle(matrix) {
+  const name = element("span", "name", matrix.name)
+  if (matrix.badge) name.append(" ", element("span", "badge", matrix.badge))
+  return element("div", "title", name)
+}
+
 function drawCaption(matrix) {
-  const title = element("div", "title", element("span", "name", matrix.name))
+  const title = drawTitle(matrix)
   if (matrix.letter) title.append(element("span", "letter", matrix.letter))
   const figures = element("div", "figures")
   for (const [kind, text] of [["score", matrix.score], ["interval", matrix.interval], ["note", matrix.note]]) {
@@ -51,7 +57,7 @@ function drawTable(matrix, words) {
 
 function drawMatrix(matrix, words) {
   const inside = matrix.missing
-    ? [element("div", "title", matrix.name), element("p", "missing", matrix.missing)]
+    ? [drawTitle(matrix), element("p", "missing", matrix.missing)]
     : [drawTable(matrix, words), element("div", "foot", matrix.foot)]
   const box = element("div", matrix.best ? "matrix best" : "matrix", ...inside)
   box.dataset.matrix = matrix.key

@@ -76,6 +76,7 @@ class Matrix:
         note: stands below the name.
         counts: (4, 4) truth × prediction, whole or a mean; None where the model does not grade the condition.
         standing: None where models are not ranked.
+        badge: stands beside the name.
     """
 
     key: str
@@ -83,6 +84,7 @@ class Matrix:
     note: str
     counts: Values | None
     standing: Standing | None = None
+    badge: str = ""
 
 
 def show_matrices(
@@ -134,7 +136,7 @@ def show_matrices(
 
 
 def _matrix_content(matrix: Matrix, base: Matrix | None, say: Say) -> dict[str, Any]:
-    heading: dict[str, Any] = {"key": matrix.key, "name": matrix.name, "note": matrix.note}
+    heading: dict[str, Any] = {"key": matrix.key, "name": matrix.name, "note": matrix.note, "badge": matrix.badge}
     if matrix.counts is None:
         return heading | {"missing": say("matrices_not_graded")}
     shares = row_shares(matrix.counts)

@@ -61,30 +61,28 @@ def show_retraining(say: Say) -> None:
 def _show_form(say: Say, names: list[str]) -> None:
     with errors(say), st.container(gap="xsmall", key="retrain-form"):
         recipe = _choose_recipe(say, names)
-        name = st.text_input(
-            say("retrain_name"),
-            key="retrain_name",
-            max_chars=64,
-            placeholder=say("retrain_name_automatic"),
-            help=say("retrain_name_help"),
-        ).strip()
+        unlabelled = st.container(gap="xsmall")
+        start = st.container(key="retrain-go")  # a child of the form, within which it stays in sight
         expected = st.container(gap="xsmall")
         with st.expander(say("retrain_advanced")):
+            name = _choose_name(say)
             recipe = without_unlabelled(_choose_details(recipe, say))
-        with expected, errors(say):
+        with unlabelled, errors(say):
             _show_unlabelled(recipe, say)
+        with start, errors(say):
+            _offer_start(recipe, name, say)
+        with expected, errors(say):
             _show_duration(recipe, say)
-            if change_button(
-                say("retrain_start"),
-                say,
-                key="retrain_start",
-                icon=":material/play_arrow:",
-                width="stretch",
-                type="primary",
-            ):
-                _start(recipe, name, say)
             if recipe.weights.startswith("run:"):
                 _show_overlap(recipe, say)
+
+
+def _offer_start(recipe: Recipe, name: str, say: Say) -> None:
+    pressed = change_button(
+        say("retrain_start"), say, key="retrain_start", icon=":material/play_arrow:", width="stretch", type="primary"
+    )
+    if pressed:
+        _start(recipe, name, say)
 
 
 def _start(recipe: Recipe, name: str, say: Say) -> None:
@@ -206,6 +204,16 @@ def _choose_conditions(say: Say) -> tuple[Condition, ...]:
 
 
 # ---- the other settings ----
+
+
+def _choose_name(say: Say) -> str:
+    return st.text_input(
+        say("retrain_name"),
+        key="retrain_name",
+        max_chars=64,
+        placeholder=say("retrain_name_automatic"),
+        help=say("retrain_name_help"),
+    ).strip()
 
 
 def _choose_details(recipe: Recipe, say: Say) -> Recipe:

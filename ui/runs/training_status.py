@@ -5,6 +5,7 @@ import time
 import streamlit as st
 
 from scalp_core.metrics.verdict import Verdict
+from scalp_core.runs.ancestry import judging_dataset
 from scalp_core.runs.parents import Comparison, compare_with_parent
 from scalp_core.runs.queue import active_runs
 from scalp_core.runs.run import Run, State
@@ -52,11 +53,6 @@ def show_status(say: Say) -> None:
 def _show_progress(runs: list[Run], say: Say) -> None:
     run = runs[0]
     with st.container(border=True, gap="xsmall", key="retrain-progress"):
-        show_progress(run, say)
-        if words := epoch_words(run, say):
-            st.caption(words)
-        if len(runs) > 1:
-            st.caption(say("retrain_more", count=len(runs) - 1))
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.caption(code(run.id), width="stretch")
             if change_button(
@@ -64,6 +60,11 @@ def _show_progress(runs: list[Run], say: Say) -> None:
             ):
                 run.cancel()
                 st.rerun()
+        show_progress(run, say)
+        if words := epoch_words(run, say):
+            st.caption(words)
+        if len(runs) > 1:
+            st.caption(say("retrain_more", count=len(runs) - 1))
 
 
 def _show_latest(say: Say) -> None:
@@ -112,13 +113,13 @@ def _show_result(run: Run, say: Say) -> None:
             icon=":material/open_in_full:",
             query_params=here | {"run": run.id},
         )
-        if comparison:
+        if dataset := judging_dataset(run):
+            pair = {"runs": f"{comparison.parent.id},{run.id}", "view": "differences"} if comparison else {}
             st.page_link(
                 "pages/2_Compare.py",
-                label=say("retrain_compare"),
+                label=say("retrain_compare") if comparison else say("page_compare"),
                 icon=":material/compare_arrows:",
-                query_params=here
-                | {"data": run.recipe.data, "runs": f"{comparison.parent.id},{run.id}", "view": "differences"},
+                query_params=here | {"data": dataset.name, "new": run.id} | pair,
             )
 
 

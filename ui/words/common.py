@@ -60,6 +60,13 @@ WORDS = {
     "threshold": Text("Present from grade", "증상이 있다고 보는 등급"),
     "label": capitalized(terms.LABEL),
     "unlabelled": terms.UNLABELLED,
+    # renaming and deleting
+    "manage": Text("Rename, delete", "이름 변경·삭제"),
+    "manage_name": Text("New name", "새 이름"),
+    "manage_rename": Text("Rename", "이름 변경"),
+    "manage_delete": Text("Delete …", "삭제 …"),
+    "manage_delete_now": Text("Delete for good", "완전히 삭제"),
+    "manage_keep": Text("Keep", "그대로 두기"),
     # models and runs
     "run": capitalized(terms.RUN),
     "architecture": capitalized(terms.ARCHITECTURE),

@@ -211,6 +211,9 @@ WORDS = {
         "Dashed: Pareto front. Time: one picture on one core of this machine.",
         "점선은 파레토 경계예요. 시간은 이 컴퓨터의 코어 하나로 사진 한 장을 처리하는 시간이에요.",
     ),
+    # what has just finished
+    "compare_new": Text("new", "새 실행"),
+    "compare_new_model": Text("{name} · new", "{name} · 새 실행"),
     # best models
     "best_note": Text(
         "Selected by validation QWK: the smallest model within {margin} of the best. Test QWK is reported only.",

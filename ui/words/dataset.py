@@ -112,6 +112,36 @@ WORDS = {
     ),
     "map_alt": Text("Embedding map of pictures", "사진의 임베딩 지도"),
     "dataset_shown": Text("{count:,} pictures selected.", "사진 {count:,}장 선택됨."),
+    # renaming and deleting
+    "manage_data_name_help": Text(
+        "Lower-case letters, digits, “_” and “-”. Programs and links that name the dataset do not follow.",
+        "영문 소문자, 숫자, “_”, “-”. 데이터셋 이름을 쓰는 프로그램과 링크는 직접 고쳐야 해요.",
+    ),
+    "manage_data_named": Text(
+        "Learned from it under this name: {count} runs ({runs}). Comparisons go on under any name, but a training that "
+        "was stopped can be resumed only under this one.",
+        "이 데이터셋으로 학습한 실행 {count}개에는 지금 이름이 그대로 남아요: {runs}. 비교는 계속할 수 있지만, 멈춘 학습은 "
+        "이 이름일 때만 재개할 수 있어요.",
+    ),
+    "manage_data_renamed": Text("{before} is now {after}.", "{before} 데이터셋의 이름을 {after}(으)로 바꿨어요."),
+    "manage_data_question": Text(
+        "Delete {data}? This frees {size} and cannot be undone.",
+        "{data} 데이터셋을 삭제할까요? {size}를 비우며 되돌릴 수 없어요.",
+    ),
+    "manage_data_pictures": Text(
+        "{images:,} pictures are lost with their labels.", "사진 {images:,}장과 라벨이 모두 없어져요."
+    ),
+    "manage_data_source": Text(
+        "The labels and splits of {images:,} pictures are lost; the pictures in {folder} stay.",
+        "사진 {images:,}장의 라벨과 분할이 없어져요. {folder} 폴더의 사진은 그대로 남아요.",
+    ),
+    "manage_data_runs": Text(
+        "{count} runs learned from it or are judged on it: {runs}. Their weights, predictions and figures stay; the "
+        "pictures are gone, so they are not compared any more.",
+        "이 데이터셋으로 학습하거나 평가한 실행이 {count}개 있어요: {runs}. 가중치와 예측, 수치는 남지만 사진이 없어져 더는 비교할 수 "
+        "없어요.",
+    ),
+    "manage_data_deleted": Text("Deleted {data}; {size} freed.", "{data} 데이터셋을 삭제해 {size}를 비웠어요."),
     # audit
     "audit_note": Text("Over all pictures, whatever the filters.", "필터와 관계없이 모든 사진을 점검해요."),
     "audit_fine": Text("No problems: {count} checks", "이상 없음: {count}개 항목"),

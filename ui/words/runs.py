@@ -29,17 +29,11 @@ WORDS = {
     "pause": Text("Pause", "일시 정지"),
     "resume": Text("Resume", "재개"),
     # rename and delete
-    "manage": Text("Rename, delete", "이름 변경·삭제"),
-    "manage_name": Text("New name", "새 이름"),
     "manage_name_help": Text(
         "Lower-case letters, digits, “_” and “-”. Promotions follow; programs that name the run do not.",
         "영문 소문자, 숫자, “_”, “-”. 지정은 그대로 유지되지만, 실행 이름을 쓰는 프로그램은 직접 고쳐야 해요.",
     ),
-    "manage_rename": Text("Rename", "이름 변경"),
     "manage_renamed": Text("{before} is now {after}.", "{before} 실행의 이름을 {after}(으)로 바꿨어요."),
-    "manage_delete": Text("Delete …", "삭제 …"),
-    "manage_delete_now": Text("Delete for good", "완전히 삭제"),
-    "manage_keep": Text("Keep", "그대로 두기"),
     "manage_deleted": Text("Deleted {run}; {size} freed.", "{run} 실행을 삭제해 {size}를 비웠어요."),
     "manage_question": Text(
         "Delete {run}? This frees {size} and cannot be undone.",
