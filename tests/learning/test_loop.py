@@ -362,7 +362,7 @@ def test_pieces_hold_all_pictures_and_never_one_alone() -> None:
 def test_gradients_in_pieces_are_those_of_whole_batch(tiny: Dataset, folders: Folders) -> None:
     recipe = replace(RECIPE, augmentation="none", architecture="test_vit", grade_weights="full")  # no batch statistics
     loop = loop_of(recipe, tiny, folders)
-    batch = loop._batch(torch.from_numpy(loop.parts["train"][:7]))
+    batch = loop._batch(torch.from_numpy(loop.parts["train"][:7]), 0)
     whole = loop._gradients(batch)
     expected = [weight.grad.clone() for weight in loop.learner.parameters() if weight.grad is not None]
     loop.at_once = 3
@@ -482,7 +482,7 @@ def test_loss_is_averaged_over_labelled_entries(coloured: Dataset, folders: Fold
     dataset = relabelled(coloured, labelled_few)
     loop = loop_of(replace(RECIPE, data="coloured", conditions=CONDITIONS[:3], augmentation="none"), dataset, folders)
     rows = torch.from_numpy(learned_rows(loop.recipe, dataset))
-    batch = loop._batch(rows)
+    batch = loop._batch(rows, 0)
     loop.learner.eval()
     loss = loop._learn(batch)
     with torch.inference_mode():

@@ -1006,7 +1006,8 @@ def test_axe_finds_nothing_serious(chromium: Browser, server: Server, scheme: st
     with open_visitor(chromium, server.address, color_scheme=scheme) as visitor:
         for view in VIEWS:
             visitor.go(f"{view}lang=en&data=tiny")
-            results = Axe().run(visitor.tab).response["violations"]
+            # Vega's background of a selection box is empty until one is drawn, and says nothing itself.
+            results = Axe().run(visitor.tab, {"exclude": [[".box_brush_bg"]]}).response["violations"]
             findings |= {
                 f"{view} {rule['id']}": [node["html"][:200] for node in rule["nodes"]]
                 for rule in results

@@ -171,7 +171,7 @@ def test_ungraded_condition_shows_one_sentence(wall: Wall) -> None:
     at = assert_healthy(wall.open(image="any"))
     message = component(at, "scalp_matrices")
     assert message
-    assert [list(matrix) for matrix in message["matrices"]] == [["key", "name", "note", "missing"]]
+    assert [list(matrix) for matrix in message["matrices"]] == [["key", "name", "note", "badge", "missing"]]
     assert shown(at) == []
 
 

@@ -33,7 +33,7 @@ from ui.words import Say
 _DEFAULT = Recipe()
 _HEAD, _FINE_TUNE, _SCRATCH = _STARTS = ("head", "fine_tune", "scratch")
 # Settings of the whole network, without effect where its features are computed once.
-_OF_BACKBONE = frozenset({"frozen_epochs", "layer_decay", "augmentation", "mask_weight"})
+_OF_BACKBONE = frozenset({"frozen_epochs", "layer_decay", "augmentation", "mask_weight", "teacher", "teacher_weight"})
 _EMPTY = frozenset[str]()
 
 
@@ -246,6 +246,8 @@ def _choose_details(recipe: Recipe, say: Say) -> Recipe:
         layer_decay=_number("layer_decay", say, idle=idle),
         ema=_number("ema", say),
         mask_weight=_number("mask_weight", say, idle=idle),
+        teacher=_choose_teacher(recipe.conditions, say, idle),
+        teacher_weight=_number("teacher_weight", say, idle=idle),
         mixup=_number("mixup", say),
         patience=_number("patience", say),
         recall_floor=_number("recall_floor", say),
@@ -264,6 +266,20 @@ def _without_effect(recipe: Recipe) -> frozenset[str]:
     """Return the settings that change nothing of this training."""
     idle = _OF_BACKBONE if recipe.learns == "head" else _EMPTY
     return idle if open_dataset(recipe.data).synthetic else idle | {"mask_weight"}
+
+
+def _choose_teacher(conditions: tuple[Condition, ...], say: Say, idle: frozenset[str]) -> str:
+    """Offer the finished runs that grade these conditions, and none."""
+    runs = [f"run:{run.id}" for run in finished_runs()[::-1] if set(conditions) <= set(run.recipe.conditions)]
+    teacher = st.selectbox(
+        say("teacher"),
+        [_DEFAULT.teacher, *runs],
+        format_func=lambda teacher: teacher.removeprefix("run:") or say("empty_setting"),
+        key="retrain_teacher",
+        help=say.plain(SETTING_HELP["teacher"]),
+        disabled="teacher" in idle,
+    )
+    return _DEFAULT.teacher if "teacher" in idle else teacher
 
 
 def _choose_condition_weights(conditions: tuple[Condition, ...], say: Say) -> tuple[float, ...]:
