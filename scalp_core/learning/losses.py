@@ -4,7 +4,7 @@ Each of the grades is a 4 × 4 matrix, a row a true grade, times the cost of the
 linear in the target, so pictures mixed of two need no case of their own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -84,17 +84,17 @@ def teacher_loss(evidence: Tensor, wanted: Tensor) -> Tensor:
     Returns:
         A scalar: the mean over pictures and conditions.
     """
-    cells = [min(sides) for sides in zip(evidence.shape[-2:], wanted.shape[-2:], strict=True)]
+    cells = (min(evidence.shape[-2], wanted.shape[-2]), min(evidence.shape[-1], wanted.shape[-1]))
     learned, taught = _differences(evidence, cells), _differences(wanted, cells)
     dims = (0, 2, 3, 4)
     spread = taught.var(dim=dims, unbiased=False).clamp(min=_LEAST_SPREAD)
     return ((learned - taught).square().mean(dim=dims) / spread).mean()
 
 
-def _differences(evidence: Tensor, cells: Sequence[int]) -> Tensor:
+def _differences(evidence: Tensor, cells: tuple[int, int]) -> Tensor:
     """Return the evidence of each grade against the mean of all, on a grid of `cells`."""
     against = evidence - evidence.mean(dim=2, keepdim=True)
-    return adaptive_avg_pool2d(against.flatten(1, 2), cells).unflatten(1, evidence.shape[1:3])
+    return torch.unflatten(adaptive_avg_pool2d(against.flatten(1, 2), cells), 1, evidence.shape[1:3])
 
 
 def _costs_of_improbability(logits: Tensor) -> Tensor:
