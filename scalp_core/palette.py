@@ -9,6 +9,7 @@ from scalp_core.architectures import family
 SEVERITY_COLORS = ("#bfe3dc", "#f3c969", "#dd7a33", "#8f2317")
 MATRIX_COLORS = ("#f1f7f6", "#0f5f59")  # shares, 0 to 1
 DIVERGING = ("#2166ac", "#f7f7f7", "#e66101")  # below zero, zero, above
+EVIDENCE_COLORS = DIVERGING  # against a grade, neither, for it
 FAR_MARKS = ("#c2410c", "#ffedd5", "#6f1a05")  # the first that contrasts with a cell marks errors of two grades or more
 SELECTED = "#e11d48"
 # Colour and opacity of the local grades 0, 1, 2, 3 over a grey picture; what lies between is blended.

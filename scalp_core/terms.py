@@ -147,6 +147,7 @@ RESEARCH_ONLY = Text(
     "연구용이에요. 의료기기가 아니며, 추정 등급은 의학적 판단이 아니에요. 두피나 모발에 문제가 있으면 피부과 전문의와 "
     "상담하세요.",
 )
+RESEARCH_CHIP = Text("research only", "연구용")
 RESEARCH_ONLY_SHORT = Text(
     "Research only: not a medical device, not for diagnosis.", "연구용: 의료기기가 아니며 진단에 쓸 수 없어요."
 )

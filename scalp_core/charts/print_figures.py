@@ -102,7 +102,7 @@ _VERDICT_MARKERS = {
 }
 
 _SYNTHETIC = Text("SYNTHETIC pictures", "합성(SYNTHETIC) 사진")
-_RESEARCH = Text("research only", "연구용")
+_RESEARCH = terms.RESEARCH_CHIP
 
 
 # ---- style and files ----

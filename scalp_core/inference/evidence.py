@@ -10,10 +10,10 @@ from PIL import Image
 
 from scalp_core.images import Pixels
 from scalp_core.labels import GRADES
-from scalp_core.palette import DIVERGING
+from scalp_core.palette import EVIDENCE_COLORS
 
-COLOUR = DIVERGING[2]  # of a place that looks sick
-_AGAINST, _, _FOR = (np.array(list(bytes.fromhex(colour[1:]))) for colour in DIVERGING)  # red, green, blue
+COLOUR = EVIDENCE_COLORS[2]  # of a place that looks sick
+_AGAINST, _, _FOR = (np.array(list(bytes.fromhex(colour[1:]))) for colour in EVIDENCE_COLORS)  # red, green, blue
 FULL_GRADE = float(max(GRADES))  # the local grade that is drawn opaque
 OPACITY = 0.6  # over a picture, of a place that is drawn in full colour; a reader may choose another
 _OVERLAY_SIDE = 480  # px along the longer edge of a picture with a map over it

@@ -27,12 +27,11 @@ from scalp_core.learning.backbones import timm
 from scalp_core.learning.balancing import grade_weights, picture_weights
 from scalp_core.learning.checkpoints import State, copy_state, read_checkpoint, write_checkpoint
 from scalp_core.learning.losses import cue_loss, loss_of, teacher_loss
-from scalp_core.learning.memory import fewer_at_once
 from scalp_core.learning.network import logits
 from scalp_core.learning.randomise import randomise
 from scalp_core.learning.reporter import Reporter, Stopped
 from scalp_core.learning.teacher import Teacher
-from scalp_core.memory_budget import MIN_AT_ONCE, out_of_memory
+from scalp_core.memory_budget import MIN_AT_ONCE, fewer_at_once, out_of_memory
 from scalp_core.metrics import metrics
 from scalp_core.metrics.operating_point import OperatingPoint
 from scalp_core.runs.recipe import Recipe

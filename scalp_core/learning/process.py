@@ -15,11 +15,10 @@ from scalp_core.errors import ScalpError, Text
 from scalp_core.files import sweep
 from scalp_core.learning.checkpoints import load_network
 from scalp_core.learning.export import write_export
-from scalp_core.learning.memory import no_memory
 from scalp_core.learning.reporter import Stopped
 from scalp_core.learning.speed import speed
 from scalp_core.learning.train import fit_gate, train
-from scalp_core.memory_budget import out_of_memory
+from scalp_core.memory_budget import no_memory_to_train, out_of_memory
 from scalp_core.parallel import cores
 from scalp_core.runs.recipe import recipe_from
 from scalp_core.runs.run import Run
@@ -64,7 +63,7 @@ def main(arguments: list[str]) -> int:
         return _fail(task, run, error)
     except (OSError, SafetensorError, RuntimeError, MemoryError) as error:
         if out_of_memory(error):
-            return _fail(task, run, no_memory(), error)
+            return _fail(task, run, no_memory_to_train(), error)
         if isinstance(error, RuntimeError):  # a mistake of ours: the worker reports it, with the log
             raise
         return _fail(task, run, _disk_error(task, error), error)

@@ -10,14 +10,14 @@ import streamlit as st
 from scalp_core.images import Pixels
 from scalp_core.inference.evidence import FULL_GRADE, OPACITY, evidence_for, local_grade, overlay
 from scalp_core.labels import Severity
-from scalp_core.palette import DIVERGING
+from scalp_core.palette import EVIDENCE_COLORS
 from ui.components.assets import asset
 from ui.components.colors import channels
 from ui.components.picture_urls import picture_url
 from ui.markdown import literal
 from ui.words import Say
 
-_AGAINST, _, _FOR = DIVERGING
+_AGAINST, _, _FOR = EVIDENCE_COLORS
 _scale = st.components.v2.component(
     "scalp_evidence_scale",
     html=asset("evidence_maps.html"),

@@ -7,7 +7,7 @@ from scalp_core.terms import capitalized
 WORDS = {
     # frame
     "research_only": terms.RESEARCH_ONLY,
-    "chip_research": Text("research only", "연구용"),
+    "chip_research": terms.RESEARCH_CHIP,
     "chip_synthetic": terms.SYNTHETIC,
     "chip_tempered": Text("rare grades added", "드문 등급 보강"),
     "page_home": Text("Home", "홈"),
