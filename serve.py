@@ -11,7 +11,7 @@ import re
 import sys
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 
 import streamlit as st
@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnected
 from streamlit.url_util import make_url_path
 
 from scalp_core.access import access
@@ -122,6 +123,20 @@ def _content_security_policy() -> str:
     )
 
 
+class _ClosedTabMiddleware:
+    """End the connection of a tab that was closed without a traceback in the log.
+
+    Streamlit takes a socket that closed between two messages for one that got text, and closes it again.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(WebSocketDisconnected) if scope["type"] == "websocket" else nullcontext():
+            await self.app(scope, receive, send)
+
+
 # ---- log-in ----
 
 
@@ -178,7 +193,12 @@ async def thumbnail(request: Request) -> Response:
 app = st.App(
     HOME,
     lifespan=lifespan,
-    middleware=[Middleware(HostMiddleware), Middleware(_PageHeadersMiddleware), Middleware(_LoginMiddleware)],
+    middleware=[
+        Middleware(HostMiddleware),
+        Middleware(_ClosedTabMiddleware),
+        Middleware(_PageHeadersMiddleware),
+        Middleware(_LoginMiddleware),
+    ],
     # Routes, not mounts: the path arrives whole, so REST has the same addresses here and alone. GET /predict is a page.
     routes=[
         Route("/api", rest.api),
