@@ -21,7 +21,7 @@ from scalp_core.learning.network import Network
 from scalp_core.learning.pixel_cache import cached_features
 from scalp_core.learning.reporter import Reporter
 
-_AT_ONCE = 16  # pictures through the backbone together: 7–18 % sooner than 64 (VGG-11, two cores), which leave the cache
+_AT_ONCE = 16  # pictures through the backbone together: 64 leave the cache and take 7–18 % longer (VGG-11, two cores)
 _LEAST_SPREAD = 1e-6  # of a feature that is the same everywhere
 
 
