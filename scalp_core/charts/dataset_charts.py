@@ -18,7 +18,6 @@ from scalp_core.palette import CATEGORY_COLORS, DIVERGING, MATRIX_COLORS, OUTLIN
 _MOST_BARS = 20
 _MOST_COLORS = len(CATEGORY_COLORS)
 
-
 AXES = {
     "truth": terms.LABEL,
     "predicted": terms.PREDICTION,

@@ -81,12 +81,8 @@ def data_url(grades: npt.NDArray[np.float32], aspect: float) -> str:
     size = (_SIDE, max(1, round(_SIDE / aspect))) if aspect >= 1 else (max(1, round(_SIDE * aspect)), _SIDE)
     values = np.asarray(Image.fromarray(grades.astype(np.float32)).resize(size, Image.Resampling.BILINEAR))
     pixels = np.empty((*values.shape, 4), dtype=np.uint8)
-    pixels[..., :3] = _rgb(COLOUR)
+    pixels[..., :3] = _FOR
     pixels[..., 3] = (values / FULL_GRADE).clip(0, 1) * 255
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _rgb(colour: str) -> list[int]:
-    return list(bytes.fromhex(colour.removeprefix("#")))

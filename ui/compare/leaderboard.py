@@ -37,9 +37,10 @@ def show_leaderboard(selection: ModelSelection, say: Say) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         intervals = st.toggle(say("leaderboard_intervals"), key="leaderboard-intervals")
         _offer_leaderboard(selection, names, baselines, say)
-    marked = {key: marked_names(selection.models, say)[key] for key in names}
+    marked = marked_names(selection.models, say)
+    ranked = {key: marked[key] for key in names}
     st.altair_chart(
-        leaderboard_chart(selection.comparison, marked, selection.metric, baselines, say.language, intervals=intervals),
+        leaderboard_chart(selection.comparison, ranked, selection.metric, baselines, say.language, intervals=intervals),
         alt=say.text("leaderboard_alt", metric=metric),
     )
     _show_legend(selection, say)
