@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.aihub_tree import Truth, build_tree, csv_table, folders_tree
+from support.same_process import train_in_this_process
 from test_layers import DIRECTION
 
 from scalp_core.labels import CONDITIONS
@@ -187,7 +188,10 @@ def _follow(line: str, place: Place) -> None:
 
 @cache
 def _run_once(words: tuple[str, ...], place: Place) -> None:
-    """Run `-m module …` in this process: each of its own would import the same packages again, for seconds."""
+    """Run `-m module …` in this process: each of its own would import the same packages again, for seconds.
+
+    So do trainings, but for the README's own, which the worker and a process of its own do as they do for a reader.
+    """
     if words[0] != "-m":
         _run([sys.executable, *words], place)
         return
@@ -196,6 +200,8 @@ def _run_once(words: tuple[str, ...], place: Place) -> None:
         for name, value in place.environment.items():
             patch.setenv(name, value)
         patch.chdir(place.folder)
+        if "trial" not in words:
+            train_in_this_process(patch)
         patch.setattr(sys, "argv", ["", *words[2:]])
         patch.delitem(sys.modules, words[1], raising=False)
         with pytest.raises(SystemExit) as end:
@@ -223,10 +229,11 @@ def _assert_shape(example: object, answer: object) -> None:
 def _lighter(words: list[str]) -> list[str]:
     """The same command with fewer pictures and a smaller network."""
     lighter = {
-        **{"400": "24", "5700": "48", "1700": "24", "resnet18": "test_efficientnet", "vgg11_bn": "test_vit"},
+        **{"400": "24", "5700": "32", "1700": "16", "resnet18": "test_efficientnet", "vgg11_bn": "test_vit"},
         **{"run:base-resnet18": "none", "--markdown": "--plan" if "training.ablate" in words else "--markdown"},
     }
-    return [lighter.get(word, word) for word in words]
+    few = ["--processes", "1"] if "synthetic" in words else []  # drawn sooner than other processes start
+    return [*(lighter.get(word, word) for word in words), *few]
 
 
 def _run(command: list[str], place: Place, cwd: Path | None = None) -> str:
