@@ -44,6 +44,9 @@ os.environ["SCALP_NICE"] = "0"
 # Servers of these tests draw nothing unless a test says how much.
 os.environ["SCALP_DEMO_IMAGES"] = "0"
 
+# torch's threads spin while they wait for each other unless they are told to sleep, and here all cores are wanted.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # Shells start what runs in the background deaf to Ctrl-C, child processes inherit it, and some are interrupted here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -111,7 +114,7 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """48 synthetic pictures, made once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCALP_DATA", str(tmp_path_factory.mktemp("data")))
-        return make_dataset("tiny", 48, 0, processes=2)
+        return make_dataset("tiny", 48, 0, processes=1)  # drawn sooner than other processes start
 
 
 @pytest.fixture
