@@ -232,8 +232,12 @@ def _lighter(words: list[str]) -> list[str]:
         **{"400": "24", "5700": "32", "1700": "16", "resnet18": "test_efficientnet", "vgg11_bn": "test_vit"},
         **{"run:base-resnet18": "none", "--markdown": "--plan" if "training.ablate" in words else "--markdown"},
     }
-    few = ["--processes", "1"] if "synthetic" in words else []  # drawn sooner than other processes start
-    return [*(lighter.get(word, word) for word in words), *few]
+    added = []
+    if "synthetic" in words:
+        added = ["--processes", "1"]  # drawn sooner than other processes start
+    elif "training.ablate" in words and "--image-size" not in words:
+        added = ["--image-size", "64"]  # at which each network of the plan is measured
+    return [*(lighter.get(word, word) for word in words), *added]
 
 
 def _run(command: list[str], place: Place, cwd: Path | None = None) -> str:

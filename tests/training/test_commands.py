@@ -8,12 +8,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, TINY, Folders, Trained, processes, until
+from support.same_process import measure_in_this_process, train_in_this_process
 
 from scalp_core.architectures import FAMILIES, family
 from scalp_core.data.dataset import NAME, Dataset
@@ -45,12 +48,14 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def test_train_interrupt_resume_and_report(tiny: Dataset, folders: Folders) -> None:
+def test_train_interrupt_resume_and_report(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     command = start(
         "training.train",
         *TINY_FLAGS,
         "--epochs",
-        "25",
+        "15",
         "--patience",
         "0",
         "--conditions",
@@ -59,27 +64,27 @@ def test_train_interrupt_resume_and_report(tiny: Dataset, folders: Folders) -> N
         "--name",
         "mine",
     )
-    until(lambda: list_runs() and len(find_run("mine").history) >= 1)
+    until(lambda: list_runs() and len(find_run("mine").history) >= 1, _PATIENCE)
     os.killpg(command.pid, signal.SIGINT)  # as Ctrl-C does: to everything of that terminal
-    output, errors = command.communicate(timeout=90)
+    output, errors = command.communicate(timeout=_PATIENCE)
     assert command.returncode == 130
     assert "--resume mine" in output
     assert "Traceback" not in errors
     run = find_run("mine")
-    until(lambda: run.state is State.PAUSED)
+    until(lambda: run.state is State.PAUSED, _PATIENCE)
     assert [condition.code for condition in run.recipe.conditions] == ["dandruff", "hair_loss"]
-    assert 1 <= len(run.history) < 25
+    assert 1 <= len(run.history) < 15
 
-    command = start("training.train", "--resume", "mine")
-    output, errors = command.communicate(timeout=300)
-    assert command.returncode == 0, errors
+    until(lambda: not processes("scalp_core", "train", str(run.folder)), _PATIENCE)
+    train_in_this_process(monkeypatch)
+    assert train.main(["--resume", "mine"]) == 0
+    output, errors = capsys.readouterr()
     assert "finished in" in output
-    assert "epoch  25" in output + errors
+    assert "epoch  15" in output + errors
     assert run.state is State.FINISHED
 
-    command = start("training.report", "--json", "--data", "tiny")
-    output, errors = command.communicate(timeout=180)
-    assert command.returncode == 0, errors
+    assert report.main(["--json", "--data", "tiny"]) == 0
+    output, _ = capsys.readouterr()
     document = json.loads(output)
     (summary,) = document["runs"]
     assert (summary["run"], summary["architecture"], summary["synthetic"]) == ("mine", "test_efficientnet", True)
@@ -90,7 +95,6 @@ def test_train_interrupt_resume_and_report(tiny: Dataset, folders: Folders) -> N
     pictures = {row["condition"]: row["n"] for row in document["figures"]}
     for row in document["confusion"]:
         assert sum(map(sum, row["truth_by_prediction"])) == pictures[row["condition"]] > 0
-    until(lambda: not processes("scalp_core", "train", str(run.folder)))
 
 
 WRONG = [
@@ -171,10 +175,12 @@ def test_sampled_shares_are_shown_before_the_start(tiny: Dataset) -> None:
     assert (after[:, 0] < before[:, 0]).any()
 
 
-def test_estimate_measures_and_trains_nothing(tiny: Dataset) -> None:
-    command = start("training.train", *TINY_FLAGS, "--estimate", "--sampling", "square_root")
-    output, errors = command.communicate(timeout=_PATIENCE)
-    assert command.returncode == 0, errors
+def test_estimate_measures_and_trains_nothing(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measure_in_this_process(monkeypatch)
+    assert train.main([*TINY_FLAGS, "--estimate", "--sampling", "square_root"]) == 0
+    output = capsys.readouterr().out
     assert re.search(r"It takes about \d+ (s|min), less if it stops early \(start \d+ s, ", output)
     assert "pustules" in output
     assert list_runs() == []
@@ -253,6 +259,8 @@ SWEEP = ["training.sweep", *TINY_FLAGS[:2], *TINY_FLAGS[4:], "--prefix", "all", 
 def test_sweep_plans_trains_and_repeats_nothing(
     tiny: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    train_in_this_process(monkeypatch)
+
     def run_here(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", list(arguments))
         code = sweep.main()
@@ -265,9 +273,8 @@ def test_sweep_plans_trains_and_repeats_nothing(
     assert "2 runs, 0 there, 2 to train: about" in output
     assert list_runs() == []
 
-    command = start(*words)
-    output, errors = command.communicate(timeout=_PATIENCE)
-    assert command.returncode == 0, errors
+    code, output, errors = run_here(*words)
+    assert code == 0, errors
     runs = {run.id: run for run in list_runs()}
     assert set(runs) == {"all-test_efficientnet-s0", "all-test_efficientnet-s1"}
     assert [run.recipe.seed for run in runs.values()] == [0, 1]
@@ -286,28 +293,38 @@ def test_sweep_plans_trains_and_repeats_nothing(
     assert "--prefix" in errors
 
 
-def test_interrupted_sweep_pauses_all_and_resumes(tiny: Dataset) -> None:
-    words = [*SWEEP, "--epochs", "25", "--patience", "0", "--architectures", "test_efficientnet", "--per-condition"]
-    command = start(*words)
-    until(lambda: len(list_runs()) == 2 and len(list_runs()[0].history) >= 1, _PATIENCE)
-    os.killpg(command.pid, signal.SIGINT)  # as Ctrl-C does: to everything of that terminal
-    output, errors = command.communicate(timeout=_PATIENCE)
-    assert command.returncode == 130
-    assert "The others are paused as well" in output
-    assert "Traceback" not in errors
+def interrupt_when(fact: Callable[[], object]) -> None:
+    """Wait for a fact beside what this process does, then press Ctrl-C."""
+
+    def wait_and_interrupt() -> None:
+        until(fact, _PATIENCE)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=wait_and_interrupt).start()
+
+
+def test_interrupted_sweep_pauses_all_and_resumes(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*SWEEP[1:], "--epochs", "12", "--patience", "0", "--architectures", "test_efficientnet", "--per-condition"]
+    measure_in_this_process(monkeypatch)
+    interrupt_when(lambda: len(list_runs()) == 2 and len(list_runs()[0].history) >= 1)
+    assert sweep.main(words) == 130  # its worker and the training are processes of their own
+    assert "The others are paused as well" in capsys.readouterr().out
     first, second = list_runs()
     until(lambda: first.state is State.PAUSED, _PATIENCE)
+    until(lambda: not processes("scalp_core", "train", str(first.folder)), _PATIENCE)
     assert second.state is State.PAUSED
     assert [first.id, second.id] == ["all-test_efficientnet-dandruff-s0", "all-test_efficientnet-hair_loss-s0"]
     done = len(first.history)
-    assert 1 <= done < 25
+    assert 1 <= done < 12
     assert second.history.empty
 
-    command = start(*words)
-    output, errors = command.communicate(timeout=_PATIENCE)
-    assert command.returncode == 0, errors
+    train_in_this_process(monkeypatch)
+    assert sweep.main(words) == 0
+    output = capsys.readouterr().out
     assert f"paused after epoch {done}" in output
-    assert [len(run.history) for run in (first, second)] == [25, 25]
+    assert [len(run.history) for run in (first, second)] == [12, 12]
     assert first.finished
     assert second.finished
 
@@ -355,7 +372,10 @@ def test_condition_without_labels_is_left_out_and_named(capsys: pytest.CaptureFi
 
 
 @pytest.mark.usefixtures("unlabelled")
-def test_sweep_leaves_out_conditions_without_labels(capsys: pytest.CaptureFixture[str]) -> None:
+def test_sweep_leaves_out_conditions_without_labels(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measure_in_this_process(monkeypatch)
     words = [*TINY_FLAGS[:2], *TINY_FLAGS[4:], "--architectures", "test_efficientnet", "--plan"]
     assert sweep.main([*words, "--per-condition"]) == 0
     output = capsys.readouterr().out
@@ -366,7 +386,10 @@ def test_sweep_leaves_out_conditions_without_labels(capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.usefixtures("unlabelled")
-def test_ablation_leaves_out_conditions_without_labels(capsys: pytest.CaptureFixture[str]) -> None:
+def test_ablation_leaves_out_conditions_without_labels(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measure_in_this_process(monkeypatch)
     words = [*TINY_FLAGS[:6], "--image-size", "64", "--plan", "--shared", "--seeds", "1"]
     assert ablate.main([*words, "--condition", "dandruff"]) == 0
     assert "follicular erythema / pustules: left out" in capsys.readouterr().err
