@@ -1,6 +1,7 @@
 """Shared fixtures: temporary folders, one small synthetic dataset, one finished run on it, processes by name."""
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
-from scalp_core.data.dataset import Dataset
+from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs.champions import promote
@@ -33,6 +35,9 @@ settings.load_profile("tests")
 
 # Bit-identical weights are promised on a CPU; set the variable to try a GPU. Child processes inherit it.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+# As in the processes of trainings: torch's threads sleep while they wait for each other, as all cores are busy here.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Pages import only from below this folder, and the clients of these tests call the server by a name of their own.
 os.environ["SCALP_IMPORT_FROM"] = "/"
@@ -111,10 +116,17 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
 
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """48 synthetic pictures, made once."""
+    """48 synthetic pictures, drawn once: processes that test side by side take copies of their own."""
+    own, base = tmp_path_factory.mktemp("data"), tmp_path_factory.getbasetemp()
+    drawn = base.parent / "drawn" if "PYTEST_XDIST_WORKER" in os.environ else base / "drawn"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SCALP_DATA", str(tmp_path_factory.mktemp("data")))
-        return make_dataset("tiny", 48, 0, processes=1)  # drawn sooner than other processes start
+        patch.setenv("SCALP_DATA", str(drawn))
+        with FileLock(f"{drawn}.lock"):
+            drawn.mkdir(exist_ok=True)
+            made = make_dataset("tiny", 48, 0, processes=1)  # at once where it is there
+        shutil.copytree(made.folder, own / "tiny")
+        patch.setenv("SCALP_DATA", str(own))
+        return open_dataset("tiny")
 
 
 @pytest.fixture
@@ -169,12 +181,12 @@ def labels_of(row: pd.Series) -> dict[Condition, int | None]:
     return {c: None if pd.isna(row[c.value]) else int(row[c.value]) for c in CONDITIONS}
 
 
-def until(fact: Callable[[], object], seconds: float = 150.0) -> None:
-    """Wait for something another process does."""
+def until(fact: Callable[[], object], seconds: float = 600.0, pause: float = 0.05) -> None:
+    """Wait for something another process does, on a busy machine too. A look costs milliseconds: hence the pause."""
     end = time.monotonic() + seconds
     while not fact():
         assert time.monotonic() < end, f"nothing happened within {seconds} s"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def processes(*words: str) -> list[int]:

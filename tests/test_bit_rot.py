@@ -49,8 +49,8 @@ from scalp_core.runs.run import Progress, Run, Serving
 from scalp_core.runs.store import damaged_runs, list_runs
 from scalp_core.seals import write_sealed_json
 
-FLIPS = int(os.environ.get("SCALP_BIT_FLIPS", "3"))
-DAMAGES = int(os.environ.get("SCALP_DAMAGES", "2"))
+FLIPS = int(os.environ.get("SCALP_BIT_FLIPS", "2"))
+DAMAGES = int(os.environ.get("SCALP_DAMAGES", "1"))
 
 Values = Mapping[str, object]  # what is shown, by name
 

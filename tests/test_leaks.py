@@ -20,12 +20,19 @@ from scalp_core.data.index_writer import write_dataset
 from scalp_core.evaluation.comparison import list_candidates
 from scalp_core.importing.importer import ImportRequest, import_tree, read_report
 from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.learning import train as training
 from scalp_core.runs.ancestry import MARK, learned_pictures, overlap_before, overlap_of, write_learned
 from scalp_core.runs.election import shortfalls
 from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from training import prepare, report, train
+
+
+@pytest.fixture(autouse=True)
+def _no_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "write_export", lambda *_: None)  # slow, and not what this is about
+
 
 # Whatever the kind of data: captures of two pictures at each site, the last sites marked as the kind marks them.
 SITES, MORE = 12, 15

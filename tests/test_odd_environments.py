@@ -82,7 +82,7 @@ def test_a_stranger_serves_and_trains(own_tiny: Folders) -> None:
         os.chown(path, USER, USER)
     log = own_tiny.data.parent / "log.txt"
     with serving(log, prepare=become_a_stranger, environment=without_home()) as (server, address):
-        assert httpx.get(f"{address}/compare").status_code == 200
+        assert httpx.get(f"{address}/compare", timeout=120).status_code == 200
         assert Path(f"/proc/{server.pid}").stat().st_uid == USER
         until(lambda: not own.state.active, 300)
     assert own.state is State.FINISHED, (own.error, (own_tiny.artifacts / "runner.log").read_text())

@@ -67,8 +67,10 @@ def work() -> None:
 def _work_through() -> None:
     deaths: dict[tuple[str, int], int] = {}
     at_once: dict[str, int] = {}  # of runs that the kernel ended for their memory
-    while run := _next_run():
+    while _next_run():
         _wait_for_strays()
+        if not (run := _next_run()):  # it was paused or cancelled meanwhile
+            continue
         kills = _memory_kills()
         code = _train(run, at_once.get(run.id))
         memory_ran_out = _memory_kills() > kills

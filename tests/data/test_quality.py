@@ -124,12 +124,13 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_same_picture_alone_is_found_again(pictures: list[Pixels], change: Change) -> None:
+    pictures = pictures[::2]
     sets = find_near_duplicates(looks_of(pictures + [change(pixels) for pixels in pictures]))
     first, second = sets[: len(pictures)], sets[len(pictures) :]
     again = (first == second) & (first >= 0)
     assert len(set(first[again])) == again.sum()  # none is taken for another
-    # Of 48 drawn pictures one, full of fine detail, looks otherwise once its rim is cut off.
-    assert again.mean() >= (0.97 if change is trimmed else 1.0)
+    # Of 24 drawn pictures one, full of fine detail, may look otherwise once its rim is cut off.
+    assert again.mean() >= (0.95 if change is trimmed else 1.0)
 
 
 def test_different_pictures_are_like_no_other(pictures: list[Pixels]) -> None:
@@ -160,6 +161,7 @@ CUTS = {
 
 @pytest.mark.parametrize("change", CUTS.values(), ids=CUTS.keys())
 def test_cut_and_mirrored_pictures_are_found_again(pictures: list[Pixels], change: Change) -> None:
+    pictures = pictures[::2]
     both = [np.ascontiguousarray(pixels) for pixels in (*pictures, *map(change, pictures))]
     measured = measure_columns([measure_pixels(pixels, f"{number}".encode()) for number, pixels in enumerate(both)])
     sets = measured["look_alikes"].fillna(-1).to_numpy(dtype=int)

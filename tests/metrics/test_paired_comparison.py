@@ -129,11 +129,11 @@ def test_pairing_sees_what_two_intervals_do_not() -> None:
 def test_equal_models_rarely_differ() -> None:
     generator = np.random.default_rng(6)
     inside = dict.fromkeys(METRICS, 0)
-    for _ in range(100):
+    for _ in range(50):
         differences = difference(*sides(generator, 60, (0.3, 0.3), images=5))
         for name in METRICS:
             inside[name] += getattr(differences, name).low <= 0 <= getattr(differences, name).high
-    assert all(88 <= count <= 100 for count in inside.values()), inside  # of a nominal 95
+    assert all(44 <= count <= 50 for count in inside.values()), inside  # of a nominal 47.5
 
 
 def test_a_dead_grade_shows() -> None:

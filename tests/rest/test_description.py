@@ -11,7 +11,7 @@ from conftest import ROOT
 from support.rest_server import serving
 
 CONFIG = Path("tests/rest/schemathesis.toml")  # from ROOT; its first lines say how to run it by hand
-EXAMPLES = os.environ.get("SCALP_SCHEMA_EXAMPLES", "5")  # of an address; 200 take minutes
+EXAMPLES = os.environ.get("SCALP_SCHEMA_EXAMPLES", "3")  # of an address; 200 take minutes
 TOKEN = "a token of this test"  # noqa: S105
 
 

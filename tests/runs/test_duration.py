@@ -1,9 +1,12 @@
 """Estimates of duration: the arithmetic, and that they hold for this machine and this kind of training alone."""
 
+import io
+import json
 import math
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from conftest import TINY, Folders
@@ -13,6 +16,7 @@ from scalp_core.data.dataset import LABEL_COLUMNS, Dataset
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS
+from scalp_core.learning import process
 from scalp_core.runs import duration as module
 from scalp_core.runs.duration import Speed, duration, estimate, estimate_at, measure
 from scalp_core.runs.recipe import Recipe
@@ -142,16 +146,37 @@ def test_a_broken_file_is_forgotten(broken: str, tiny: Dataset, folders: Folders
     assert estimate(PLAIN) is None
 
 
-def test_a_process_that_dies_is_told_of(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes.sys, "executable", "/bin/false")
-    with pytest.raises(ScalpError, match="test_efficientnet on this machine could not be measured: exit code 1"):
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [("exit 1", "exit code 1"), ("echo Traceback >&2; echo no such thing >&2; exit 1", "no such thing")],
+)
+def test_a_process_that_dies_is_told_of(
+    script: str, reason: str, tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = tmp_path / "failing"
+    failing.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    failing.chmod(0o755)
+    monkeypatch.setattr(processes.sys, "executable", str(failing))
+    with pytest.raises(ScalpError) as raised:
         measure(PLAIN)
+    assert raised.value.text.en.endswith(f"test_efficientnet on this machine could not be measured: {reason}")
+    assert "Traceback" not in raised.value.text.en
+
+
+def test_the_process_says_why_it_cannot_measure(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(process, "_prepare_process", lambda: None)
+    recipe = replace(PLAIN, architecture="no_such_network")
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(asdict(recipe))))
+    assert process.main(["speed"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no_such_network" in line
 
 
 @pytest.mark.parametrize(
     ("wrong", "word"),
     [
-        ({"architecture": "no_such_network"}, "no_such_network"),
         ({"lr": float("nan")}, "lr"),
         ({"data": "absent"}, "absent"),
     ],

@@ -35,7 +35,15 @@ def workers(folders: Folders) -> list[int]:
 
 
 def trainings(run: Run) -> list[int]:
-    return processes("scalp_core", "train", str(run.folder))
+    """Return the processes that train this run, without what they fork themselves, which is called as they are."""
+    living = processes("scalp_core", "train", str(run.folder))
+    return [process for process in living if parent_of(process) not in living]
+
+
+def parent_of(process: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
 
 
 @pytest.fixture
@@ -49,23 +57,44 @@ def ground(tiny: Dataset, folders: Folders) -> Iterator[Folders]:
             os.kill(process, signal.SIGKILL)
 
 
-def test_paused_run_finishes_with_one_runner(ground: Folders) -> None:
-    run = create_run(replace(RECIPE, epochs=5))  # kills are test_kills'
-    worker.ensure()
-    worker.ensure()
-    until(lambda: run.state is State.RUNNING)
-    worker.ensure()
-    until(lambda: len(run.history) >= 1)
-    assert len(workers(ground)) == 1
-    assert os.getsid(workers(ground)[0]) != os.getsid(0), "a closed terminal would take the runner with it"
+def test_one_runner_and_one_training_whatever_happens_to_them(ground: Folders) -> None:
+    """The runner is killed, a second one waits for the training that the first one left, and the run is paused.
 
+    Kills of trainings are test_kills'.
+    """
+    run = create_run(replace(RECIPE, epochs=12, patience=0), "first")
+    worker.ensure()
+    worker.ensure()
+    until(lambda: trainings(run))
+    until(lambda: len(workers(ground)) == 1)  # the other one saw the lock of the first
+    (training,), (runner,) = trainings(run), workers(ground)
+    assert os.getsid(runner) != os.getsid(0), "a closed terminal would take the runner with it"
+    os.kill(runner, signal.SIGKILL)
+    assert run.locked, "its training holds the lock from its first moment, long before torch is imported"
+    until(lambda: not is_locked(ground.artifacts / ".runner.lock"))
+    other = create_run(RECIPE, "other")
+    worker.ensure()
+    worker.ensure()
+    seen: set[tuple[int, ...]] = set()
+
+    def learned_an_epoch() -> bool:
+        seen.add(tuple(trainings(run)))
+        return len(run.history) >= 1
+
+    until(learned_an_epoch)
+    assert run.state is State.RUNNING
     run.pause()
-    until(lambda: run.state is State.PAUSED, 90)
+    assert seen == {(training,)}
+    until(lambda: len(workers(ground)) == 1)
+    assert other.state is State.QUEUED, "it waits for the training that goes on without its runner"
+    other.cancel()
+    until(lambda: run.state is State.PAUSED)
     run.resume()
     worker.ensure()  # as the page does: the runner may have looked before it was resumed
-    until(lambda: run.state in (State.FINISHED, State.FAILED), 90)
+    until(lambda: run.state in (State.FINISHED, State.FAILED))
     assert run.state is State.FINISHED, run.error
-    assert run.history["epoch"].tolist() == list(range(1, 6))
+    assert run.history["epoch"].tolist() == list(range(1, 13))
+    assert not (other.folder / "log.txt").exists(), "what was cancelled is not begun"
     assert not list(run.folder.glob(".tmp-*"))
     until(lambda: not workers(ground))
     worker.ensure()
@@ -80,28 +109,6 @@ def test_setting_says_how_far_trainings_stand_back(
     assert worker._niceness() == niceness
 
 
-def test_a_runner_killed_at_once_leaves_no_second_training(ground: Folders) -> None:
-    """Its training holds the lock from its first moment, long before torch is imported."""
-    run = create_run(replace(RECIPE, epochs=3))
-    worker.ensure()
-    until(lambda: trainings(run))
-    (training,) = trainings(run)
-    for runner in workers(ground):
-        os.kill(runner, signal.SIGKILL)
-    assert run.locked
-    worker.ensure()  # another runner: it waits for the training that the first one left
-    seen: set[tuple[int, ...]] = set()
-
-    def finished() -> bool:
-        seen.add(tuple(trainings(run)))
-        return not run.state.active
-
-    until(finished, 120)
-    assert run.state is State.FINISHED, run.error
-    assert seen <= {(training,), ()}
-    assert run.history["epoch"].tolist() == [1, 2, 3]
-
-
 def test_third_death_at_one_place_fails(ground: Folders) -> None:
     """By whatever signal: each run of the queue dies of one, and the runner goes on with the next."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
@@ -112,14 +119,17 @@ def test_third_death_at_one_place_fails(ground: Folders) -> None:
     killed: dict[int, set[int]] = {number: set() for number in runs}
 
     def kill_on_sight() -> bool:
-        for number, run in runs.items():
+        for number, run in runs.items():  # in the order of the queue
+            if run.state is State.FAILED:
+                continue
             for process in set(trainings(run)) - killed[number]:
                 with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                     # Before its own first line Python itself takes SIGINT for an error.
                     if number != signal.SIGINT or "torch" in Path(f"/proc/{process}/maps").read_text():
                         os.kill(process, number)
                         killed[number].add(process)
-        return all(run.state is State.FAILED for run in runs.values())
+            return False
+        return True
 
     until(kill_on_sight)
     for number, run in runs.items():

@@ -1,8 +1,9 @@
 """Shares of cells that are cue, of a whole dataset."""
 
 import numpy as np
-from conftest import Folders
+import pytest
 
+from scalp_core.data.dataset import Dataset
 from scalp_core.labels import CONDITIONS
 from scalp_core.learning.pixel_cache import cached_cue_shares
 from scalp_core.synthetic.cue_shares import CELLS, cue_shares, shares_of
@@ -10,12 +11,20 @@ from scalp_core.synthetic.generate import make_dataset
 from scalp_core.synthetic.label_noise import clean_grades
 from scalp_core.synthetic.masks import masks_of, planned_pictures
 
+PICTURES = 16
 
-def test_shares_are_means_of_masks(folders: Folders) -> None:
-    dataset = make_dataset("drawn", 16, 3, processes=1)
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCALP_DATA", str(tmp_path_factory.mktemp("data")))
+        return make_dataset("drawn", PICTURES, 3, processes=1)
+
+
+def test_shares_are_means_of_masks(dataset: Dataset) -> None:
     ids = list(dataset.index.index)
     shares = cached_cue_shares(dataset)
-    assert shares.shape == (16, len(CONDITIONS), CELLS, CELLS)
+    assert shares.shape == (PICTURES, len(CONDITIONS), CELLS, CELLS)
     severities = np.array([planned_pictures(dataset)[name].severities for name in ids])
     sick = clean_grades(severities) > 0
     assert not shares[~sick].any()
@@ -29,8 +38,7 @@ def test_shares_are_means_of_masks(folders: Folders) -> None:
     assert np.abs(shares_of(masks) - means).max() <= 1
 
 
-def test_shares_keep_the_order_asked_for(folders: Folders) -> None:
-    dataset = make_dataset("drawn", 16, 3, processes=1)
+def test_shares_keep_the_order_asked_for(dataset: Dataset) -> None:
     ids = list(dataset.index.index)
     reported: list[float] = []
     forward, backward = cue_shares(dataset, ids[:3], reported.append), cue_shares(dataset, ids[2::-1])

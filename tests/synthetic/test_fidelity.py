@@ -23,7 +23,8 @@ from scalp_core.synthetic.generate import render_picture
 from training import contact_sheets
 from training import fidelity as command
 
-SEEDS = 6
+SEEDS = 6  # frames behind each figure; the command takes 20
+GROWTH_SEEDS = 3  # scalps that get worse
 GROWING = [cue for cue in CUES if cue.growth]
 BY_GRADE = [(cue.name, f"{severity:g}") for cue in CUES for severity in cue.targets]
 BY_CAST = [(f"skin: {axis}*", cast.name) for axis in "Lab" for cast in CASTS]
@@ -63,12 +64,11 @@ def growth(condition: Condition) -> Growth:
     cues = [cue for cue in GROWING if cue.condition is condition]
     curves: dict[str, list[list[float]]] = {cue.name: [] for cue in cues}
     changed = []
-    for seed in range(6):
+    for seed in range(GROWTH_SEEDS):
         pairs = {severity: pair(condition, severity, seed) for severity in np.arange(0.0, 3.5, 0.5)}
         for cue in cues:
             curves[cue.name].append([cue.measure(drawing) for drawing in pairs.values()])
-        if seed < 4:
-            changed.append([changed_share(pairs[grade]) for grade in (1.0, 2.0, 3.0)])
+        changed.append([changed_share(pairs[grade]) for grade in (1.0, 2.0, 3.0)])
     return Growth(curves, changed)
 
 
@@ -102,7 +102,7 @@ def test_cues_stay_visible_at_network_size(condition: Condition) -> None:
 
 # --- The same seed, the same pixels ----------------------------------------------------------------------------------
 
-PICTURES = 10
+PICTURES = 4
 HASH = f"""
 import cv2, hashlib, sys
 from scalp_core.synthetic.fidelity import pictures_of
@@ -196,7 +196,7 @@ def test_a_clean_frame_has_nothing_to_size() -> None:
 
 
 def test_measured_hair_is_drawn_hair() -> None:
-    for seed in range(5):
+    for seed in range(GROWTH_SEEDS):
         measured_pair = pair(Condition.HAIR_LOSS, 1.0, seed)
         core = cv2.erode(fidelity.hair_mask(measured_pair.hair), np.ones((3, 3), dtype=np.uint8)) > 0
         lightness = measured_pair.lab[..., 0]
@@ -233,12 +233,19 @@ def test_nothing_is_measured_on_no_frames(seeds: str, capsys: pytest.CaptureFixt
     assert "--seeds" in capsys.readouterr().err
 
 
-def test_sheets_are_stamped_and_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sheets_are_stamped_and_small(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that are shown in the documents, and fresh ones of fewer frames."""
+    monkeypatch.setattr(contact_sheets, "CASTS", CASTS[:1])
+    monkeypatch.setattr(contact_sheets, "MIXED_FRAMES", 4)
     assert contact_sheets.main(["--folder", str(tmp_path), "--seed", "2"]) == 0
     written = {path.stem: path for path in tmp_path.iterdir()}
     assert written.keys() == {*(condition.code for condition in CONDITIONS), "confusers", "mixed"}
     assert len(capsys.readouterr().out.splitlines()) == len(written)
-    for path in written.values():
+    documents = {path.stem: path for path in (ROOT / "docs" / "contact_sheets").iterdir()}
+    assert documents.keys() == written.keys()
+    for path in (*written.values(), *documents.values()):
         sheet = cv2.imread(str(path)).astype(int)
         assert sheet.shape[1] <= 1400
         assert path.stat().st_size <= 350_000

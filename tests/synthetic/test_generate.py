@@ -25,7 +25,7 @@ from scalp_core.synthetic.masks import planned_pictures
 # The names of all 91,156 real images.
 REAL_NAME = re.compile(r"(\d{4})_((?:A2LEBJJDE|A1LCAIHDH|A2LCBJCAC)\w{6})_(\d{13}|\d{9})_([2-6])_(TH|LH|RH|BH)\.jpg")
 REGIONS = {"2": "TH", "3": "TH", "4": "LH", "5": "RH", "6": "BH"}
-IMAGES = 24
+IMAGES = 16
 
 
 @pytest.fixture(scope="module")
@@ -181,8 +181,14 @@ def test_bad_wishes_are_explained(
     assert list(tmp_path.iterdir()) == []
 
 
+def draw_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the frames black, which takes no time."""
+    monkeypatch.setattr(generate, "render_picture", lambda *_: np.zeros((480, 640, 3), dtype=np.uint8))
+
+
 def test_progress_runs_from_nothing_to_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCALP_DATA", str(tmp_path))
+    draw_nothing(monkeypatch)
     seen: list[tuple[int, int]] = []
     make_dataset("seen", 17, 0, processes=1, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(0, 17), (8, 17), (16, 17), (17, 17)]
@@ -304,6 +310,7 @@ def test_evaluation_prior_leaves_training_pictures_alone(plan: list[PlannedPictu
 def test_settings_name_only_another_evaluation_prior(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings of datasets from before that choice stay equal, so they are opened and not refused."""
     monkeypatch.setenv("SCALP_DATA", str(tmp_path))
+    draw_nothing(monkeypatch)
     real = make_dataset("real", 16, 5, processes=1, evaluation_prior="real")
     tempered = make_dataset("tempered", 16, 5, processes=1, evaluation_prior="tempered")
     assert "evaluation_prior" not in real.made

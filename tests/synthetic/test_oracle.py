@@ -46,7 +46,7 @@ def test_an_exact_estimate_reaches_the_ceiling() -> None:
 
 
 def test_no_oracle_is_above_the_ceiling() -> None:
-    results = ask_oracle(48, 0, processes=1)
+    results = ask_oracle(24, 0, processes=1)
     assert [result.condition for result in results] == list(CONDITIONS)
     assert all(result.oracle <= result.ceiling + 1e-9 for result in results)
 
