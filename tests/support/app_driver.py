@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pytest
 import streamlit as st
 from conftest import ROOT
+from streamlit.components.v2 import manifest_scanner
 from streamlit.elements.widgets.button import ButtonMixin
 from streamlit.testing.v1 import AppTest
 
@@ -19,6 +21,9 @@ from ui.shell import PAGES
 
 LANGUAGES = ("ko", "en")
 HOSTILE = ("../../etc/passwd", "<img src=x onerror=alert(1)>", "{0.__class__}", "", "%00", "\N{SKULL}" * 300)
+
+# Every AppTest asks each installed package whether it brings components, which takes longer than drawing a page.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 def open_page(name: str, language: str = "en", **address: str) -> AppTest:
