@@ -118,11 +118,11 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """48 synthetic pictures, drawn once: processes that test side by side take copies of their own."""
     own, base = tmp_path_factory.mktemp("data"), tmp_path_factory.getbasetemp()
-    drawn = base.parent / "drawn" if "PYTEST_XDIST_WORKER" in os.environ else base / "drawn"
+    shared_folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "drawn"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SCALP_DATA", str(drawn))
-        with FileLock(f"{drawn}.lock"):
-            drawn.mkdir(exist_ok=True)
+        patch.setenv("SCALP_DATA", str(shared_folder))
+        with FileLock(f"{shared_folder}.lock"):
+            shared_folder.mkdir(exist_ok=True)
             made = make_dataset("tiny", 48, 0, processes=1)  # at once where it is there
         shutil.copytree(made.folder, own / "tiny")
         patch.setenv("SCALP_DATA", str(own))

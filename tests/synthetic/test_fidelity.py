@@ -236,7 +236,7 @@ def test_nothing_is_measured_on_no_frames(seeds: str, capsys: pytest.CaptureFixt
 def test_sheets_are_stamped_and_small(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those that are shown in the documents, and fresh ones of fewer frames."""
+    """Sheets of the documents, and fresh ones of fewer frames."""
     monkeypatch.setattr(contact_sheets, "CASTS", CASTS[:1])
     monkeypatch.setattr(contact_sheets, "MIXED_FRAMES", 4)
     assert contact_sheets.main(["--folder", str(tmp_path), "--seed", "2"]) == 0
