@@ -243,8 +243,7 @@ def test_every_word_is_there_in_both_languages() -> None:
 
 @pytest.mark.browser
 @pytest.mark.skipif(not chromium(), reason="no Chromium here")
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_one_picture_is_one_page_of_paper(trained: Trained, answer: Answer, language: str) -> None:
+def test_one_picture_is_one_page_of_paper(trained: Trained, answer: Answer) -> None:
     # As much as there ever is to say: three reasons, a run for each condition, grade sets everywhere.
     gradings = {key: replace(grading, grade_set=(GRADES[1], GRADES[3])) for key, grading in answer.gradings.items()}
     sentence = Text(*("It is blurred and that is said at length. " * 4, "사진이 흐립니다. 자세히 설명합니다. " * 4))
@@ -252,9 +251,10 @@ def test_one_picture_is_one_page_of_paper(trained: Trained, answer: Answer, lang
     with sync_playwright() as playwright:
         browser = launch(playwright, str(chromium()))
         tab = browser.new_page()
-        counts = []
-        for graded in ([GradedPicture("a" * 80, trained.picture, flagged)], several(trained.picture, answer)):
-            tab.set_content(render_html(graded, language, MADE))
-            counts.append(len(re.findall(rb"/Type\s*/Page\b", tab.pdf(prefer_css_page_size=True))))
+        counts: dict[str, list[int]] = {language: [] for language in LANGUAGES}
+        for language in LANGUAGES:
+            for graded in ([GradedPicture("a" * 80, trained.picture, flagged)], several(trained.picture, answer)):
+                tab.set_content(render_html(graded, language, MADE))
+                counts[language].append(len(re.findall(rb"/Type\s*/Page\b", tab.pdf(prefer_css_page_size=True))))
         browser.close()
-    assert counts == [1, 7]
+    assert list(counts.values()) == [[1, 7]] * len(LANGUAGES)
