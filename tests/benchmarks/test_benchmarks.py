@@ -2,17 +2,31 @@
 
 import json
 import math
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import sklearn.metrics
 import torch
 from conftest import TINY, Folders, labels_of
+from PIL import Image
 from support.prediction_tables import add_noise, align_tables, prediction_table
+from support.same_process import export_in_this_process
 
-from benchmarks import commands, compare_page, comparison, dataset_page, measuring, prediction, training_speed
+from benchmarks import (
+    commands,
+    compare_page,
+    comparison,
+    dataset_page,
+    importing,
+    measuring,
+    prediction,
+    training_speed,
+)
 from benchmarks.importing import LAYOUTS, write_tree
 from benchmarks.simulation import World, draw, error_for, shares_of, true_values
 from benchmarks.synthetic_rows import write_rows
@@ -25,6 +39,38 @@ from scalp_core.metrics.alignment import confusion
 from scalp_core.metrics.metrics import kappas
 from scalp_core.metrics.paired_comparison import compare
 from scalp_core.runs.recipe import Recipe
+
+
+@pytest.fixture
+def apart_is_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let be measured in this process what has one of its own, which would import torch or Streamlit again.
+
+    The opening of an index and the benchmark of training keep theirs.
+    """
+
+    def measure_here(folder: Path, *arguments: str, **environment: str) -> dict[str, object]:
+        if "opening" in arguments:
+            return measuring.measure_apart(folder, *arguments, **environment)
+        written = folder / "figures.json"
+        folders = {"SCALP_DATA": str(folder / "data"), "SCALP_ARTIFACTS": str(folder / "artifacts")}
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in (folders | environment).items():
+                patch.setenv(name, value)
+            assert commands.main([*arguments, "--json", str(written)]) == 0
+        return json.loads(written.read_text(encoding="utf-8"))
+
+    threads, decoding_threads, cores = torch.get_num_threads(), cv2.getNumThreads(), os.sched_getaffinity(0)
+    for module in (dataset_page, importing, prediction):
+        monkeypatch.setattr(module, "measure_apart", measure_here)
+    monkeypatch.setattr(measuring, "REPEATS", 1)
+    monkeypatch.setattr(prediction, "cores", lambda: 1)
+    monkeypatch.setattr(importing, "_CORES", 2)
+    export_in_this_process(monkeypatch)
+    yield
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(decoding_threads)
+    os.sched_setaffinity(0, cores)
+    Image.core.set_blocks_max(0)
 
 
 @pytest.mark.parametrize("rows", [7, 3000])
@@ -69,6 +115,7 @@ def test_interactions_are_measured_first_and_then_again() -> None:
     assert all(math.isfinite(value) and value >= 0 for value in seconds["once more"].values())
 
 
+@pytest.mark.usefixtures("apart_is_here")
 def test_the_dataset_page_is_measured_at_every_size(
     folders: Folders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -113,6 +160,7 @@ def test_the_tree_is_as_delivered(folders: Folders, tmp_path: Path, layout: str)
     assert lies_in.sum() == report["files"]
 
 
+@pytest.mark.usefixtures("apart_is_here")
 def test_an_import_is_measured_beside_plain_reading(
     folders: Folders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -151,7 +199,7 @@ def test_training_is_measured_beside_a_plain_loop(
     folders: Folders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written = tmp_path / "figures.json"
-    words = ["train", "--architectures", "test_efficientnet", "--images", "24", "--image-size", "64"]
+    words = ["train", "--architectures", "test_efficientnet", "--images", "16", "--image-size", "64"]
     words += ["--batch-size", "4", "--steps", "1", "--rounds", "1", "--against", "timm", "torchvision"]
     assert commands.main([*words, "--json", str(written)]) == 0
     figures = json.loads(written.read_text(encoding="utf-8"))
@@ -280,6 +328,7 @@ def test_a_click_that_fails_is_not_measured(folders: Folders) -> None:
         compare_page.measure_clicks(dataset)
 
 
+@pytest.mark.usefixtures("apart_is_here")
 def test_grading_is_measured_beside_the_old_way(
     folders: Folders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -299,6 +348,7 @@ def test_grading_is_measured_beside_the_old_way(
     assert list(folders.artifacts.iterdir()) == []
 
 
+@pytest.mark.usefixtures("apart_is_here")
 def test_bulk_grading_is_measured_beside_a_plain_loop(folders: Folders, capsys: pytest.CaptureFixture[str]) -> None:
     assert commands.main(["bulk", "--quick"]) == 0
     printed = capsys.readouterr().out

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TINY, Folders
+from support.same_process import train_in_this_process
 from support.training_fixtures import train_run
 
 from benchmarks import commands
@@ -31,10 +32,11 @@ RECIPE = Recipe(
 
 
 def test_each_network_grades_both_test_splits(
-    folders: Folders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folders: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    train_in_this_process(monkeypatch)
     for name, images, seed in (("first", 32, 1), ("second", 64, 2)):
-        make_dataset(name, images, seed)
+        make_dataset(name, images, seed, processes=1)
     train_run(create_run(RECIPE, "transfer-first"))
     # Half as many epochs, as an epoch has twice as many steps.
     train_run(create_run(replace(RECIPE, data="second", epochs=1), "transfer-second"))

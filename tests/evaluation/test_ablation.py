@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from conftest import TINY
 from support.changed_runs import change_recipe
+from support.same_process import measure_in_this_process
 
 from scalp_core.errors import ScalpError
 from scalp_core.evaluation import ablation
@@ -266,6 +267,7 @@ def run_command(monkeypatch: pytest.MonkeyPatch, *flags: str) -> int:
 
 @pytest.mark.usefixtures("tiny")
 def test_a_plan_trains_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    measure_in_this_process(monkeypatch)
     assert run_command(monkeypatch, "--epochs", "1", "--plan") == 0
     output = capsys.readouterr().out
     assert "3 networks of test_efficientnet, 3 to train" in output
