@@ -167,11 +167,12 @@ def labels_of(row: pd.Series) -> dict[Condition, int | None]:
 
 
 def until(fact: Callable[[], object], seconds: float = 150.0) -> None:
-    """Wait for something another process does."""
-    end = time.monotonic() + seconds
+    """Wait for something another process does; it is looked for less often the longer it takes."""
+    begin = time.monotonic()
     while not fact():
-        assert time.monotonic() < end, f"nothing happened within {seconds} s"
-        time.sleep(0.02)
+        waited = time.monotonic() - begin
+        assert waited < seconds, f"nothing happened within {seconds} s"
+        time.sleep(min(max(waited / 20, 0.02), 0.1))
 
 
 def processes(*words: str) -> list[int]:
