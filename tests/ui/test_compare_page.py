@@ -77,12 +77,12 @@ def forest(at: AppTest) -> pd.DataFrame:
     return next(table for table in tables if "difference" in table)
 
 
-@pytest.fixture
-def three(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
-    """Three finished runs of three families; BARE has no label in the test part, and two of them do not grade ALONE."""
-    folders = Folders(trained.dataset.folder.parent, tmp_path / "artifacts")
+@pytest.fixture(scope="module")
+def three_to_copy(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the runs that `three` are copies of."""
+    artifacts = tmp_path_factory.mktemp("three")
     for number, architecture in enumerate(("vgg11_bn", "resnet18", "vit_tiny")):
-        copied = folders.artifacts / f"run-{architecture}"
+        copied = artifacts / f"run-{architecture}"
         shutil.copytree(trained.run.folder, copied)
         document = json.loads((copied / "recipe.json").read_text())
         document["recipe"]["architecture"] = architecture
@@ -96,6 +96,14 @@ def three(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         table.to_parquet(copied / "predictions.parquet")
         (copied / "recipe.json").write_text(json.dumps(document))
         Run(copied).write_manifest({key: value for key, value in Run(copied).manifest.items() if key != "files"})
+    return artifacts
+
+
+@pytest.fixture
+def three(three_to_copy: Path, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
+    """Three finished runs of three families; BARE has no label in the test part, and two of them do not grade ALONE."""
+    folders = Folders(trained.dataset.folder.parent, tmp_path / "artifacts")
+    shutil.copytree(three_to_copy, folders.artifacts)
     monkeypatch.setenv("SCALP_ARTIFACTS", str(folders.artifacts))
     return folders
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from support.app_driver import (
 from scalp_core.charts.dataset_charts import grade_name
 from scalp_core.data.audit import audit
 from scalp_core.data.audit_messages import FindingSeverity
-from scalp_core.data.dataset import LABEL_COLUMNS, Dataset
+from scalp_core.data.dataset import LABEL_COLUMNS, Dataset, open_dataset
 from scalp_core.data.index_writer import change_columns, write_dataset
 from scalp_core.data.thumbnails import address, thumbnail_at
 from scalp_core.errors import ScalpError, Text
@@ -78,9 +79,17 @@ def made(folders: Folders, tiny_data: Dataset) -> Callable[[Change], Dataset]:
     return make
 
 
+@pytest.fixture(scope="module")
+def mine_to_copy(tiny_data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what `mine` is a copy of."""
+    folder = tmp_path_factory.mktemp("dataset") / "mine"
+    return write_dataset(folder, "aihub", {}, thrice(tiny_data), source=str(tiny_data.folder)).folder
+
+
 @pytest.fixture
-def mine(made: Callable[[Change], Dataset]) -> Dataset:
-    return made(lambda rows: rows)
+def mine(mine_to_copy: Path, folders: Folders) -> Dataset:
+    shutil.copytree(mine_to_copy, folders.data / "mine")
+    return open_dataset("mine")
 
 
 @pytest.fixture

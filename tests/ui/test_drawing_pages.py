@@ -20,7 +20,7 @@ from scalp_core.data.dataset import Dataset, is_claimed, open_dataset
 from scalp_core.synthetic.demonstration import drawing
 from ui.words import Say
 
-IMAGES = 96  # pictures, which take some seconds
+IMAGES = 48  # pictures, which take a second or two
 
 
 @pytest.fixture

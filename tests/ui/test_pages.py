@@ -33,14 +33,15 @@ from scalp_core.architectures import PACKAGES
 from scalp_core.charts.dataset_charts import short_number
 from scalp_core.data.dataset import Dataset, list_datasets, open_dataset
 from scalp_core.data.index_writer import write_dataset
-from scalp_core.errors import Text
+from scalp_core.errors import ScalpError, Text
 from scalp_core.evaluation import ablation
 from scalp_core.files import is_locked
 from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.learning.speed import speed
+from scalp_core.learning.train import train
 from scalp_core.metrics import metrics
 from scalp_core.metrics.operating_point import MIN_IMAGES, Decision, OperatingPoint, cost_of
-from scalp_core.runs import champions, election
-from scalp_core.runs.duration import measure
+from scalp_core.runs import champions, duration, election
 from scalp_core.runs.queue import create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Progress, Run, State, utc_now
@@ -50,10 +51,11 @@ from ui.shell import PAGES
 from ui.words import Say
 
 
-@pytest.fixture
-def several(tiny_data: Dataset, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
-    """Two datasets, one of them not rendered, and four finished runs: one of them was judged elsewhere."""
-    folders = Folders(tmp_path / "data", tmp_path / "artifacts")
+@pytest.fixture(scope="module")
+def several_to_copy(tiny_data: Dataset, trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what `several` is a copy of."""
+    place = tmp_path_factory.mktemp("several")
+    folders = Folders(place / "data", place / "artifacts")
     hashes = {}
     for name, kind in (("tiny", "synthetic"), ("clinic", "import")):
         copied = folders.data / name
@@ -77,6 +79,14 @@ def several(tiny_data: Dataset, trained: Trained, tmp_path: Path, monkeypatch: p
     table[metrics.PROBABILITIES] = table[["p3", "p0", "p1", "p2"]].to_numpy()
     table.to_parquet(folders.artifacts / "two" / "predictions.parquet")
     vouch_again(Run(folders.artifacts / "two"))
+    return place
+
+
+@pytest.fixture
+def several(several_to_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folders:
+    """Two datasets, one of them not rendered, and four finished runs: one of them was judged elsewhere."""
+    shutil.copytree(several_to_copy, tmp_path, dirs_exist_ok=True)
+    folders = Folders(tmp_path / "data", tmp_path / "artifacts")
     monkeypatch.setenv("SCALP_DATA", str(folders.data))
     monkeypatch.setenv("SCALP_ARTIFACTS", str(folders.artifacts))
     return folders
@@ -288,6 +298,8 @@ def test_every_view_of_the_comparison(several: Folders, view: str, language: str
     assert set(left_out[say("run")]) == {"stranger", "clinical"}
     assert say("synthetic_data") in texts(at.markdown)
     assert say("compare_report") in [button.label for button in at.main.get("download_button")]
+    # Browsers keep an address written during drawing as an extra page to go back to.
+    assert set(at.query_params) == {"lang", "data", "condition", "view"}
 
 
 @pytest.mark.parametrize("part", ["test", "valid"])
@@ -371,13 +383,6 @@ def test_one_damaged_run_does_not_take_comparison_away(several: Folders, view: s
     columns = {say("run"), say("compare_reason")}
     left_out = next(frame.value for frame in at.main.dataframe if columns <= set(frame.value))
     assert any("predictions.parquet" in reason for reason in left_out[say("compare_reason")])
-
-
-@pytest.mark.parametrize("view", VIEWS)
-def test_address_holds_only_what_was_chosen(several: Folders, view: str) -> None:
-    """Browsers keep an address written during drawing as an extra page to go back to."""
-    at = assert_healthy(open_page("compare", data="tiny", view=view))
-    assert set(at.query_params) == {"lang", "data", "view"}
 
 
 # Runs.
@@ -538,7 +543,15 @@ def submit(at: AppTest) -> AppTest:
     return at.sidebar.button(key="retrain_start").click().run()
 
 
-def test_form_creates_the_entered_recipe_and_trains(tiny: Dataset, folders: Folders) -> None:
+@pytest.fixture
+def _played_worker(folders: Folders) -> Iterator[None]:
+    """While it lasts the test itself trains what waits: test_browser.py has the real worker do it."""
+    with FileLock(folders.artifacts / ".runner.lock"):
+        yield
+
+
+@pytest.mark.usefixtures("_played_worker")
+def test_form_creates_the_entered_recipe_and_trains(tiny: Dataset) -> None:
     at = fill(open_page("compare"), " test_efficientnet ")
     at.sidebar.multiselect(key="retrain_conditions").set_value([Condition("value_5"), Condition("value_2")])
     for name, choice in WORDED.items():
@@ -566,11 +579,15 @@ def test_form_creates_the_entered_recipe_and_trains(tiny: Dataset, folders: Fold
         **WORDED,
     )
     assert any(run.id in text for text in texts(at.toast))
-    # One that cannot be trained: it fails with a sentence, and what comes after it is trained all the same.
+    with run.lock():
+        train(run)
+    # One that cannot be trained fails with a sentence.
     at = assert_healthy(submit(fill(open_page("home", "ko"), "test_resnet.no_such_tag")))
     bad = list_runs()[-1]
-    until(lambda: bad.state is State.FAILED and run.finished, 180)
-    until(lambda: not is_locked(folders.artifacts / ".runner.lock"))
+    with bad.lock(), pytest.raises(ScalpError) as failure:
+        train(bad)
+    bad.write_error(failure.value.text)
+    assert (run.state, bad.state) == (State.FINISHED, State.FAILED)
     assert list(run.predictions["condition"].unique()) == ["value_2", "value_5"]
     for language in LANGUAGES:
         at = open_page("runs", language, run=bad.id)
@@ -712,10 +729,12 @@ def test_what_will_be_drawn_is_shown_before(trained: Trained) -> None:
     assert say("sampled_note") in texts(at.sidebar.caption)
 
 
-def test_duration_is_shown_once_measured(tiny: Dataset, folders: Folders) -> None:
+def test_duration_is_shown_once_measured(tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     at = assert_healthy(fill(open_page("home"), "test_efficientnet").run())
     assert "retrain_measure" in {button.key for button in at.sidebar.button}
-    measure(Recipe(**TINY | {"batch_size": 8}, precision="full"))
+    # In this process, which has torch; tests/runs has the measuring one.
+    monkeypatch.setattr(duration, "_run_measuring_process", speed)
+    duration.measure(Recipe(**TINY | {"batch_size": 8}, precision="full"))
     at.sidebar.selectbox(key="retrain_precision").set_value("full")
     at.sidebar.number_input(key="retrain_image_size").set_value(64)
     at = assert_healthy(at.run())

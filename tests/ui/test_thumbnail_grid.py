@@ -1,11 +1,11 @@
 """The wall of thumbnails: what it hands to the browser. How it is clicked and drawn is in test_browser.py."""
 
-import json
 from typing import Any
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+from support.app_driver import assert_healthy, components
 
 from scalp_core.data.dataset import Dataset
 from scalp_core.data.thumbnails import address, thumbnail_at
@@ -22,9 +22,7 @@ def wall_page(ids: list[str], captions: list[str], grades: list[int | None] | No
 def wall(ids: list[str], captions: list[str] | None = None, grades: list[int | None] | None = None) -> dict[str, Any]:
     """Return the component's data for these pictures of "tiny"."""
     at = AppTest.from_function(wall_page, default_timeout=120, args=(ids, captions or ids, grades)).run()
-    assert not at.exception, [error.value for error in at.exception]
-    (node,) = (node for node in at if node.type == "bidi_component")
-    document: dict[str, Any] = json.loads(node.proto.json)
+    (document,) = components(assert_healthy(at), "thumbnail_grid")
     return document
 
 
