@@ -25,7 +25,14 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    # A camera that shows a test pattern, and no question whether a page may use it.
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 )
+DESKTOP = {"width": 1280, "height": 900}  # pixels
+# Motion would be drawn 60 times a second while a page works, which costs as much as all else: as for readers who ask
+# their system for little of it.
+_PREFERENCES = {"locale": "en-US", "viewport": DESKTOP, "color_scheme": "light", "reduced_motion": "reduce"}
 PATIENCE = 120_000  # ms; the machine may be training
 
 # A page that was just clicked is at rest until the server's first word comes. So the document is marked as asking from
@@ -74,6 +81,9 @@ def started() -> Iterator[Browser]:
         browser.close()
 
 
+_CLIENT = httpx.Client()  # one for all questions: each reads the authorities anew, which takes longer than an answer
+
+
 @dataclass
 class Server:
     """`python serve.py` on a free port, with folders of its own."""
@@ -117,7 +127,7 @@ class Server:
     def says(self, word: str) -> bool:
         """`/api/health`: it answers. `/api/ready`: with a model."""
         try:
-            return httpx.get(f"{self.address}/api/{word}").status_code == 200
+            return _CLIENT.get(f"{self.address}/api/{word}").status_code == 200
         except httpx.TransportError:
             return False
 
@@ -154,6 +164,30 @@ class Visitor:
         if kind == "error" or text.startswith("WARN "):  # so Vega begins what is wrong with a chart
             self.errors.append(f"{text} {url}")
 
+    def begin_anew(self) -> None:
+        """Make the tab like a new one, which costs a process and reading Streamlit's scripts again."""
+        if self.tab.url.startswith(self.address):
+            self.tab.evaluate("() => { localStorage.clear(); sessionStorage.clear() }")
+        self.tab.goto("about:blank")
+        self.tab.context.clear_cookies()
+        tools = self.tab.context.new_cdp_session(self.tab)
+        tools.send("Page.resetNavigationHistory")
+        tools.detach()
+        self.tab.mouse.move(0, 0)
+        self.look(DESKTOP, "light")
+        self.foreign.clear()
+        self.errors.clear()
+
+    def look(self, size: dict[str, int], scheme: str) -> None:
+        """Turn to a screen of this size whose system asks for a light or dark page."""
+        self.tab.set_viewport_size(size)  # type: ignore[arg-type]
+        self.tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+
+    def assert_nothing_amiss(self) -> None:
+        """Nothing foreign was asked for and no error was written."""
+        assert not self.foreign, self.foreign
+        assert not self.errors, self.errors
+
     def go(self, path: str) -> None:
         self.tab.goto(self.address + path)
         self.settle()
@@ -174,7 +208,7 @@ class Visitor:
             try:
                 wanted.click(timeout=5_000)
             except PlaywrightTimeout:  # the page was just being drawn anew, which closes the list
-                self.tab.keyboard.press("Escape")
+                combobox.blur()
                 continue
             return
         wanted.click()
@@ -186,12 +220,11 @@ class Visitor:
 @contextmanager
 def open_visitor(browser: Browser, address: str, **options: object) -> Iterator[Visitor]:
     """A visitor with a fresh profile; on leaving, nothing foreign was asked for and no error was written."""
-    context = browser.new_context(**({"locale": "en-US", "viewport": {"width": 1280, "height": 900}} | options))  # type: ignore[arg-type]
+    context = browser.new_context(**(_PREFERENCES | options))  # type: ignore[arg-type]
     context.add_init_script(_ASKING)
     try:
         visitor = Visitor(context.new_page(), address)
         yield visitor
-        assert not visitor.foreign, visitor.foreign
-        assert not visitor.errors, visitor.errors
+        visitor.assert_nothing_amiss()
     finally:
         context.close()
