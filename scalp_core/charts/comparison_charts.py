@@ -38,7 +38,6 @@ from scalp_core.palette import MATRIX_COLORS, UNKNOWN
 _WORDS = {
     "model": terms.MODEL,
     "condition": terms.CONDITION,
-    "mean": Text("mean", "평균"),
     "mean_rank": Text("mean rank {rank:.1f}", "평균 순위 {rank:.1f}"),
     "seeds": Text("lowest and highest seed", "시드별 최저–최고"),
     "protocol": terms.PROTOCOL,
@@ -94,7 +93,7 @@ def leaderboard_chart(
     if not intervals:
         table = table.assign(detail="")
     heads = {condition.value: "\n".join(wrap(condition.text(language), 20)) for condition in comparison.conditions}
-    heads |= {_MEAN: _WORDS["mean"](language)}
+    heads |= {_MEAN: AXES["mean"](language)}
     columns, rows = list(heads.values()), distinct(table["row"])
     cells = alt.Chart(table.assign(column=table["condition"].map(heads))).encode(
         x=alt.X("column:N", sort=columns, title=None, axis=_HEAD_AXIS),
@@ -209,7 +208,7 @@ def _leaderboard_cells(
         row=_centred([wrap(name, 17) for name in table["name"]]),
         good=goodness(table["value"], metric),
         condition_name=[
-            _WORDS["mean"](language) if condition == _MEAN else Condition(condition).text(language)
+            AXES["mean"](language) if condition == _MEAN else Condition(condition).text(language)
             for condition in table["condition"]
         ],
     )

@@ -28,6 +28,7 @@ AXES = {
     "share": terms.SHARE_OF_ROW,
     "probability": terms.PROBABILITY,
     "epoch": terms.EPOCH,
+    "mean": Text("mean", "평균"),
     "valid_qwk": terms.VALID_QWK,
     "valid_loss": terms.VALID_LOSS,
     "train_loss": terms.TRAIN_LOSS,

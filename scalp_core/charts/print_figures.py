@@ -197,7 +197,9 @@ def leaderboard(
     *,
     synthetic: bool = False,
 ) -> Figure:
-    """Draw a metric by model (rows) and condition (columns) with 95 % intervals; “a” marks the best and its ties.
+    """Draw a metric by model (rows) and condition (columns), and its mean, with 95 % intervals.
+
+    “a” marks the best of a condition and its ties.
 
     Args:
         names: of the shown models, by key, in their order.
@@ -218,7 +220,7 @@ def leaderboard(
     panel.set_ylim(len(names) + 0.6 * len(below), 0)
     panel.xaxis.tick_top()
     heads = [fill(condition.text(language), _COLUMN_WRAP) for condition in conditions]
-    panel.set_xticks(_middles(len(conditions)), heads)
+    panel.set_xticks(_middles(len(conditions) + 1), [*heads, AXES["mean"](language)])
     rows = [fill(name, _ROW_WRAP) for name in (*names.values(), *below)]
     panel.set_yticks([*_middles(len(names)), *places], rows, rotation=0)
     panel.tick_params(length=0)
@@ -228,7 +230,9 @@ def leaderboard(
 
 
 def _draw_estimates(panel: Axes, comparison: Comparison, names: Mapping[str, str], metric: str) -> None:
+    means = comparison.mean_estimates(metric)
     values = comparison.values(metric)[[comparison.models.index(model) for model in names]]
+    values = np.column_stack([values, [means[model].value for model in names]])
     shades = goodness(pd.Series(values.ravel()), metric).to_numpy().reshape(values.shape)
     _heat(panel, shades, MATRIX_COLORS)
     for column, condition in enumerate(comparison.conditions):
@@ -236,6 +240,8 @@ def _draw_estimates(panel: Axes, comparison: Comparison, names: Mapping[str, str
         for row, model in enumerate(names):
             estimate = comparison.estimate(metric, model, condition)
             _write_estimate(panel, row, column, estimate, letters.get(model, ""), _ink(shades[row, column]))
+    for row, model in enumerate(names):
+        _write_estimate(panel, row, len(comparison.conditions), means[model], "", _ink(shades[row, -1]))
 
 
 def _heat(panel: Axes, shades: Values, colors: Sequence[str]) -> None:

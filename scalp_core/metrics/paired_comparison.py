@@ -240,6 +240,11 @@ class Comparison:
         table["worth"] = -sign * table["value"]  # of equal ranks the better mean comes first
         return table.sort_values(["mean_rank", "worth"], kind="stable", ignore_index=True).drop(columns="worth")
 
+    def mean_estimates(self, metric: str) -> dict[str, Estimate]:
+        """Return the mean of each model over all conditions that have a value, as in `overall`."""
+        table = self.overall(metric).set_index("model")
+        return {str(model): Estimate(row["value"], row["low"], row["high"]) for model, row in table.iterrows()}
+
     def detectable(self, metric: str, condition: Condition) -> tuple[float, float]:
         """Return the true differences that `pairs` would find significant in half, and in four fifths, of the cases.
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from scalp_core import terms
 from scalp_core.charts import print_figures
+from scalp_core.charts.dataset_charts import AXES
 from scalp_core.charts.fonts import NO_KOREAN_FONT, language_of_figures
 from scalp_core.data.dataset import Dataset
 from scalp_core.errors import Text
@@ -274,6 +275,7 @@ def _leaderboard(report: _Report, metric_key: str) -> _FigureWithTable:
         comparison, report.names, metric_key, baselines, report.language, synthetic=report.synthetic
     )
     letters = {condition: comparison.tied(metric_key, condition) for condition in CONDITIONS}
+    means = comparison.mean_estimates(metric_key)
     rows = [
         [
             name,
@@ -281,10 +283,11 @@ def _leaderboard(report: _Report, metric_key: str) -> _FigureWithTable:
                 _estimate(comparison.estimate(metric_key, key, condition), letters[condition].get(key, ""))
                 for condition in CONDITIONS
             ),
+            _estimate(means[key], ""),
         ]
         for key, name in report.names.items()
     ]
-    heads = [report.say("model"), *(report.of(condition.text) for condition in CONDITIONS)]
+    heads = [report.say("model"), *(report.of(condition.text) for condition in CONDITIONS), report.of(AXES["mean"])]
     direction = report.say("higher" if metric.higher_is_better else "lower")
     title = f"{report.say('metrics')}: {report.of(metric.text)} ({direction})"
     return _FigureWithTable(_figure(drawing, report.say("board")), Table(heads, rows, "whole"), title)

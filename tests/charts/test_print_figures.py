@@ -161,6 +161,9 @@ def test_leaderboard_shows_values_intervals_and_letters(four: Comparison, metric
             assert f"{estimate.value:.2f} {letters[side]}" in written
             if not np.isnan(estimate.low):
                 assert f"{estimate.low:z.2f} … {estimate.high:z.2f}".replace("-", "−") in written
+    for mean in four.mean_estimates(metric).values():
+        assert ("–" if np.isnan(mean.value) else f"{mean.value:.2f}") in written
+    assert AXES["mean"](language) in written
     assert set(NAMES.values()) <= set(written)
     assert (CEILING.name(language) in written) == (metric == KAPPA)
     assert written.count("0.97") >= (len(CONDITIONS) if metric == KAPPA else 0)
