@@ -206,7 +206,7 @@ class Visitor:
             combobox.focus()
             self.tab.keyboard.press("ArrowDown")
             try:
-                wanted.click(timeout=5_000)
+                wanted.click(timeout=20_000)
             except PlaywrightTimeout:  # the page was just being drawn anew, which closes the list
                 combobox.blur()
                 continue
