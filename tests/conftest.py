@@ -36,9 +36,6 @@ settings.load_profile("tests")
 # Bit-identical weights are promised on a CPU; set the variable to try a GPU. Child processes inherit it.
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
-# As in the processes of trainings: torch's threads sleep while they wait for each other, as all cores are busy here.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 # Pages import only from below this folder, and the clients of these tests call the server by a name of their own.
 os.environ["SCALP_IMPORT_FROM"] = "/"
 os.environ["SCALP_ALLOWED_HOSTS"] = "testserver"
