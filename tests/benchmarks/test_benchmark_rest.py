@@ -33,7 +33,7 @@ def serving(app: FastAPI) -> Iterator[Server]:
 
 def test_clients_ask_until_the_time_is_up(trained: Trained) -> None:
     with serving(rest.application()) as server:
-        figures = ask(server, [trained.picture], 3, 0.5).figures()
+        figures = ask(server, [trained.picture], 3, 2.0).figures()
         assert figures["answers"] >= 3
         assert (figures["failures"], figures["kinds"]) == (0, [])
         assert 0 < figures["p50"] <= figures["p99"]
@@ -43,12 +43,16 @@ def test_clients_ask_until_the_time_is_up(trained: Trained) -> None:
 
 
 def test_refusals_and_silence_are_failures(trained: Trained, folders: Folders) -> None:
+    def kinds() -> list[str]:
+        """Ask until there is a failure: on a busy machine a fifth of a second may pass without any."""
+        outcomes = (ask(server, [trained.picture], 2, 0.2).figures() for _ in range(100))
+        figures = next(figures for figures in outcomes if figures["kinds"])
+        assert figures["answers"] == 0
+        return list(figures["kinds"])
+
     with serving(rest.application()) as server:
-        refused = ask(server, [trained.picture], 2, 0.2).figures()
-    assert refused["answers"] == 0
-    assert refused["kinds"] == ["503"]
-    gone = ask(server, [trained.picture], 2, 0.2).figures()
-    assert gone["kinds"] == ["ConnectionRefusedError"]
+        assert kinds() == ["503"]
+    assert kinds() == ["ConnectionRefusedError"]
 
 
 def test_cells_of_several_rounds_are_added_up() -> None:
