@@ -28,17 +28,16 @@ from support.app_driver import (
     visible_words,
 )
 from support.changed_runs import change_recipe, vouch_again
+from support.same_process import measure_in_this_process, perform
 
 from scalp_core.architectures import PACKAGES
 from scalp_core.charts.dataset_charts import short_number
 from scalp_core.data.dataset import Dataset, list_datasets, open_dataset
 from scalp_core.data.index_writer import write_dataset
-from scalp_core.errors import ScalpError, Text
+from scalp_core.errors import Text
 from scalp_core.evaluation import ablation
 from scalp_core.files import is_locked
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.learning.speed import speed
-from scalp_core.learning.train import train
 from scalp_core.metrics import metrics
 from scalp_core.metrics.operating_point import MIN_IMAGES, Decision, OperatingPoint, cost_of
 from scalp_core.runs import champions, duration, election
@@ -579,14 +578,11 @@ def test_form_creates_the_entered_recipe_and_trains(tiny: Dataset) -> None:
         **WORDED,
     )
     assert any(run.id in text for text in texts(at.toast))
-    with run.lock():
-        train(run)
+    assert perform("train", str(run.folder)) == 0
     # One that cannot be trained fails with a sentence.
     at = assert_healthy(submit(fill(open_page("home", "ko"), "test_resnet.no_such_tag")))
     bad = list_runs()[-1]
-    with bad.lock(), pytest.raises(ScalpError) as failure:
-        train(bad)
-    bad.write_error(failure.value.text)
+    assert perform("train", str(bad.folder)) == 1
     assert (run.state, bad.state) == (State.FINISHED, State.FAILED)
     assert list(run.predictions["condition"].unique()) == ["value_2", "value_5"]
     for language in LANGUAGES:
@@ -732,8 +728,7 @@ def test_what_will_be_drawn_is_shown_before(trained: Trained) -> None:
 def test_duration_is_shown_once_measured(tiny: Dataset, folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     at = assert_healthy(fill(open_page("home"), "test_efficientnet").run())
     assert "retrain_measure" in {button.key for button in at.sidebar.button}
-    # In this process, which has torch; tests/runs has the measuring one.
-    monkeypatch.setattr(duration, "_run_measuring_process", speed)
+    measure_in_this_process(monkeypatch)
     duration.measure(Recipe(**TINY | {"batch_size": 8}, precision="full"))
     at.sidebar.selectbox(key="retrain_precision").set_value("full")
     at.sidebar.number_input(key="retrain_image_size").set_value(64)
