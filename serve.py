@@ -1,7 +1,7 @@
 """Serve the dashboard, its thumbnails and REST in one process on one port: `python serve.py`.
 
-`PORT` (8501) and `HOST` (127.0.0.1) say where it listens. `streamlit run serve.py` serves the same, without limits of
-connections, as it makes its server before this file is read.
+`PORT` (8501) and `HOST` (127.0.0.1) say where it listens, `SCALP_BASE_PATH` below which path. `streamlit run serve.py`
+serves the same, without options of connections, as it makes its server before this file is read.
 """
 
 import base64
@@ -20,29 +20,33 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnected
-from streamlit.url_util import make_url_path
 
 from scalp_core.access import access
+from scalp_core.base_path import base_path
 from scalp_core.data.thumbnails import thumbnail_at
 from scalp_core.errors import ScalpError
 from scalp_core.rest import app as rest
 from scalp_core.rest.access_control import HostMiddleware
-from scalp_core.rest.server import check_access, limit_streamlit_server
+from scalp_core.rest.middleware import HEALTH
+from scalp_core.rest.server import check_settings, limit_streamlit_server, setting
 from scalp_core.runs import worker
 from ui.components.assets import asset
 from ui.login import check_login, is_logged_in, needs_login
 
 HOME = Path(__file__).resolve().parent / "Home.py"
 _DEFAULT_PORT, _DEFAULT_HOST = "8501", "127.0.0.1"
+_BASE = setting(base_path)
 
 
 @asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Draw the demonstration, resume trainings that a restart interrupted, and load the models, all beside serving."""
-    check_access(str(st.get_option("server.address") or ""))
+    check_settings(str(st.get_option("server.address") or ""))
+    if (streamlit_base := str(st.get_option("server.baseUrlPath")).strip("/")) != _BASE.strip("/"):
+        sys.exit(f"Streamlit's server.baseUrlPath is “{streamlit_base}”; set SCALP_BASE_PATH to the same, or neither.")
     check_login()
     # In a thread of its own: a folder that cannot be written is no reason not to show its content.
     if not access().read_only:
@@ -148,8 +152,7 @@ class _LoginMiddleware:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        base = str(st.get_option("server.baseUrlPath"))
-        self.streamlit_files = tuple(make_url_path(base, f"{folder}/") for folder in ("media", "_stcore/upload_file"))
+        self.closed = tuple(f"{_BASE}/{folder}/" for folder in ("thumbnails", "media", "_stcore/upload_file"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not self._is_closed(scope["path"]) or not needs_login():
@@ -165,7 +168,7 @@ class _LoginMiddleware:
         return await self.app(scope, receive, send_varying)
 
     def _is_closed(self, path: str) -> bool:
-        return "thumbnails/" in path or path.startswith(self.streamlit_files)
+        return path.startswith(self.closed)
 
 
 # ---- thumbnails ----
@@ -190,25 +193,35 @@ async def thumbnail(request: Request) -> Response:
 
 # ---- the server ----
 
+# Routes, not mounts: the path arrives whole, so REST has the same addresses here and alone. GET /predict is a page.
+_REST_ROUTES = [
+    Route(HEALTH, rest.api),  # without the base path too
+    Route(f"{_BASE}/api", rest.api),
+    Route(f"{_BASE}/api/{{path:path}}", rest.api),
+    Route(f"{_BASE}/predict_all", rest.api, methods=["POST", "OPTIONS"]),
+    Route(f"{_BASE}/predict", rest.api, methods=["POST", "OPTIONS"]),
+    Route(f"{_BASE}/test", rest.api),
+    Route(f"{_BASE}/test/{{path:path}}", rest.api),
+]
+
+
+def _is_rest(scope: Scope) -> bool:
+    return scope["type"] == "http" and any(route.matches(scope)[0] is Match.FULL for route in _REST_ROUTES)
+
+
 app = st.App(
     HOME,
     lifespan=lifespan,
     middleware=[
-        Middleware(HostMiddleware),
+        Middleware(HostMiddleware, is_shared=_is_rest),
         Middleware(_ClosedTabMiddleware),
         Middleware(_PageHeadersMiddleware),
         Middleware(_LoginMiddleware),
     ],
-    # Routes, not mounts: the path arrives whole, so REST has the same addresses here and alone. GET /predict is a page.
     routes=[
-        Route("/api", rest.api),
-        Route("/api/{path:path}", rest.api),
-        Route("/predict_all", rest.api, methods=["POST"]),
-        Route("/predict", rest.api, methods=["POST"]),
-        # Streamlit serves its pages below server.baseUrlPath, whatever that is, and so does this.
-        Route("/{base:path}thumbnails/{picture:path}", thumbnail),
-        Route("/", page, methods=["GET"]),
-        *(Route(f"/{{base:path}}{name}", page, methods=["GET"]) for name in _PAGES),
+        *_REST_ROUTES,
+        Route(f"{_BASE}/thumbnails/{{picture:path}}", thumbnail),
+        *(Route(f"{_BASE}/{name}", page, methods=["GET"]) for name in ("", *_PAGES)),
     ],
 )
 
@@ -224,6 +237,7 @@ def main() -> None:
             "server.port": int(port),
             "server.address": os.environ.get("HOST") or _DEFAULT_HOST,
             "server.headless": True,
+            **({"server.baseUrlPath": _BASE} if _BASE else {}),
             "browser.gatherUsageStats": False,
         }
     )

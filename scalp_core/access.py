@@ -1,7 +1,7 @@
-"""Access: the hosts that a server answers to, the token of those who may change something, the read-only mode, users.
+"""Access: hosts that a server answers to, front ends elsewhere, the token, the read-only mode, users.
 
 Settings of the environment: `SCALP_ALLOWED_HOSTS`, `SCALP_TOKEN` or `SCALP_TOKEN_FILE`, `SCALP_READ_ONLY`,
-`SCALP_ALLOWED_USERS`.
+`SCALP_ALLOWED_USERS`, `SCALP_CORS_ORIGINS`.
 """
 
 import hmac
@@ -18,8 +18,10 @@ from scalp_core.errors import ScalpError
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 MIN_TOKEN = 16  # characters; shorter ones are found by trying
 ALL_USERS = "*"  # whom the provider lets in
+ALL_ORIGINS = "*"
 # An address of e-mail, or the domain after an @. In ASCII: in lower case the Kelvin sign would be a k.
 _USER = re.compile(r"[!-?A-~]*@[!-?A-~]+")
+_ORIGIN = re.compile(r"(https?)://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -32,12 +34,15 @@ class Access:
         token: text that clients show; empty: none is asked for.
         read_only: nothing may be changed, with or without the token.
         users: who may log in, as addresses of e-mail, domains after an @, or ALL_USERS; empty: there is no log-in.
+        cors_origins: origins of front ends elsewhere whose pages may read REST's answers, as browsers write them, or
+            ALL_ORIGINS. Pages and their WebSockets stay closed to them.
     """
 
     hosts: frozenset[str] = frozenset()
     token: str = field(default="", repr=False)  # never in a log
     read_only: bool = False
     users: frozenset[str] = frozenset()
+    cors_origins: frozenset[str] = frozenset()
 
     def answers_to(self, host: str, local_address: str = "") -> bool:
         """Check the Host header of a request. Any other name may be an attacker's that leads to this server.
@@ -63,6 +68,10 @@ class Access:
         if (name, port or default) == (own_name, own_port or default):
             return True
         return f"{name}:{port or default}" in self.hosts or (name in self.hosts and port in (None, default))
+
+    def shares_with(self, origin: str) -> bool:
+        """Return whether pages of this origin may read REST's answers."""
+        return ALL_ORIGINS in self.cors_origins or origin in self.cors_origins
 
     def accepts_token(self, candidate: str) -> bool:
         """Check a token in constant time; with none set, everything passes, or nothing where users must log in."""
@@ -99,20 +108,26 @@ def access(environment: Mapping[str, str] = os.environ) -> Access:
     Raises:
         ScalpError: `bad_setting`; a server must not start with less protection than was meant.
     """
-    return Access(_hosts(environment), _token(environment), _read_only(environment), _users(environment))
+    return Access(
+        _hosts(environment),
+        _token(environment),
+        _read_only(environment),
+        _users(environment),
+        _cors_origins(environment),
+    )
 
 
-def _entries(environment: Mapping[str, str], name: str) -> list[str]:
+def setting_entries(environment: Mapping[str, str], name: str) -> list[str]:
     """Return what stands between the commas of a setting, in lower case."""
     return [entry for text in environment.get(name, "").split(",") if (entry := text.strip().lower())]
 
 
 def _hosts(environment: Mapping[str, str]) -> frozenset[str]:
     hosts = set()
-    for entry in _entries(environment, "SCALP_ALLOWED_HOSTS"):
+    for entry in setting_entries(environment, "SCALP_ALLOWED_HOSTS"):
         name, port = _split(entry)
         if not name:
-            raise _bad_setting(
+            raise bad_setting(
                 "SCALP_ALLOWED_HOSTS",
                 f"“{entry}” is no host; write names with commas between them, as in lab.example.com,10.0.0.5:8501",
                 f"“{entry}”은(는) 호스트가 아니에요. lab.example.com,10.0.0.5:8501처럼 쉼표로 구분해서 쓰세요",
@@ -128,11 +143,11 @@ def _token(environment: Mapping[str, str]) -> str:
             token = Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "not text"
-            raise _bad_setting(
+            raise bad_setting(
                 "SCALP_TOKEN_FILE", f"{path} cannot be read: {reason}", f"{path} 파일을 읽을 수 없어요: {reason}"
             ) from error
     if (path or token) and len(token) < MIN_TOKEN:
-        raise _bad_setting(
+        raise bad_setting(
             "SCALP_TOKEN_FILE" if path else "SCALP_TOKEN",
             f"the token has {len(token)} characters; use at least {MIN_TOKEN}",
             f"토큰이 {len(token)}자예요. {MIN_TOKEN}자 이상으로 정하세요",
@@ -143,17 +158,17 @@ def _token(environment: Mapping[str, str]) -> str:
 def _read_only(environment: Mapping[str, str]) -> bool:
     text = environment.get("SCALP_READ_ONLY", "").strip()
     if text not in ("", "0", "1"):
-        raise _bad_setting(
+        raise bad_setting(
             "SCALP_READ_ONLY", f"“{text[:20]}” is neither 0 nor 1", f"“{text[:20]}”은(는) 0도 1도 아니에요"
         )
     return text == "1"
 
 
 def _users(environment: Mapping[str, str]) -> frozenset[str]:
-    users = _entries(environment, "SCALP_ALLOWED_USERS")
+    users = setting_entries(environment, "SCALP_ALLOWED_USERS")
     for entry in users:
         if entry != ALL_USERS and not _USER.fullmatch(entry):
-            raise _bad_setting(
+            raise bad_setting(
                 "SCALP_ALLOWED_USERS",
                 f"“{entry}” is neither an address nor a domain; write kim@example.com,@lab.example.com, or * for all",
                 f"“{entry}”은(는) 주소도 도메인도 아니에요. kim@example.com,@lab.example.com이나 *(모두)로 쓰세요",
@@ -161,7 +176,29 @@ def _users(environment: Mapping[str, str]) -> frozenset[str]:
     return frozenset(users)
 
 
-def _bad_setting(name: str, en: str, ko: str) -> ScalpError:
+def _cors_origins(environment: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(_cors_origin(entry) for entry in setting_entries(environment, "SCALP_CORS_ORIGINS"))
+
+
+def _cors_origin(entry: str) -> str:
+    """Return an origin as browsers write it: without the default port of its scheme."""
+    if entry == ALL_ORIGINS:
+        return entry
+    match = _ORIGIN.fullmatch(entry)
+    if not match or not _split(entry.partition("://")[2])[0]:
+        raise bad_setting(
+            "SCALP_CORS_ORIGINS",
+            f"“{entry}” is no origin; write http:// or https:// and a host, without a path, as in "
+            "https://app.example.com,http://localhost:5173, or * for all",
+            f"“{entry}”은(는) 출처가 아니에요. https://app.example.com,http://localhost:5173처럼 http://나 https://와 "
+            "호스트만 경로 없이 쓰거나, 모두 허용하려면 *로 쓰세요",
+        )
+    scheme, host, port = match.groups(default="")
+    return f"{scheme}://{host}" if port == f":{_DEFAULT_PORTS[scheme]}" else entry
+
+
+def bad_setting(name: str, en: str, ko: str) -> ScalpError:
+    """Return the error of a setting of this name; `en` and `ko` say what is wrong with it, without a full stop."""
     return ScalpError("bad_setting", f"{name}: {en}.", f"{name}: {ko}.")
 
 

@@ -1,8 +1,9 @@
-"""Decodes pictures: bytes become upright sRGB, or an error that says why not.
+"""Decodes pictures: bytes become upright sRGB, or an error that says why not. Encodes them as data URLs.
 
 Page, REST, batch, training and import all decode with this module.
 """
 
+import base64
 import io
 import struct
 import warnings
@@ -14,6 +15,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from scalp_core.errors import ScalpError
 from scalp_core.memory_budget import MemoryBudget, no_memory
+from scalp_core.tiff import UnreadableTiffError, first_page, is_tiff
 
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3), sRGB
 
@@ -22,11 +24,11 @@ MAX_PIXELS = 40_000_000
 MAX_SIDE = 16_384  # pixels
 
 # Few decoders, well tested ones. MPO, which some phones write under the name of JPEG, is opened by the JPEG one.
-FORMATS = ("JPEG", "PNG", "WEBP")
-FORMAT_NAMES = "JPEG, PNG, WebP"
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+FORMAT_NAMES = "JPEG, PNG, WebP, BMP, TIFF"
 # Endings of these formats, and of pictures in formats that are not decoded; the content decides in the end.
-ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp")
-OTHER_ENDINGS = (".bmp", ".dib", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".dng")
+ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff")
+OTHER_ENDINGS = (".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".dng")
 
 # px along the longer side: the scale at which sharpness and light compare (scalp_core.inference.image_stats)
 STATS_SIDE = 160
@@ -45,7 +47,7 @@ Image.core.set_blocks_max(4)  # type: ignore[attr-defined]  # as PILLOW_BLOCKS_M
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture. `format`, `width` and `height` are the file's own, before turning it upright.
+    """A decoded picture. `format`, `width` and `height` are the file's own, before turning it upright (TIFF: after).
 
     Its pixels are upright, and fewer if `decode` was given `least`.
     """
@@ -84,7 +86,7 @@ class Preprocessing:
 
 
 def decode(data: bytes, least: tuple[int, int] | None = None) -> Picture:
-    """Decode a JPEG, PNG or WebP file: first frame, upright, ICC profile applied, alpha over white, 8 bit.
+    """Decode a file of FORMATS: first frame or page, upright, ICC profile applied, alpha over white, 8 bit.
 
     The name and the announced type of a file decide nothing; its content does.
 
@@ -107,15 +109,18 @@ def decode(data: bytes, least: tuple[int, int] | None = None) -> Picture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the limits below are stricter than Pillow's warning
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            with _open(data) as image:
                 width, height = image.size
                 _check_size(width, height)
+                _check_pixels(image)
                 if least:
                     _shrink(image, *least)
                 with _MEMORY.reserved(_BYTES_PER_PIXEL * image.width * image.height):
                     ImageOps.exif_transpose(image, in_place=True)
                     pixels = np.asarray(_to_rgb(image))
                 return Picture(pixels, _format_name(image), width, height)
+    except UnreadableTiffError as error:
+        raise _not_a_picture(error.text.en, error.text.ko) from error
     except UnidentifiedImageError as error:
         raise _not_a_picture("its content is none of these formats", "내용이 이 형식들이 아니에요") from error
     except Image.DecompressionBombError as error:
@@ -129,6 +134,27 @@ def decode(data: bytes, least: tuple[int, int] | None = None) -> Picture:
 # What decoding takes at its peak in any mode, measured (tests/ground/test_images.py); a file of 100 KB may claim all.
 _BYTES_PER_PIXEL = 17
 _MEMORY = MemoryBudget(_BYTES_PER_PIXEL * MAX_PIXELS)
+
+
+def _open(data: bytes) -> Image.Image:
+    """Open a file whose first bytes are those of a known format, as far as Pillow alone would take others too."""
+    if data.startswith((b"II", b"MM")):
+        if not is_tiff(data):
+            raise UnidentifiedImageError("a TIFF of more than 4 GB, or none")
+        data = first_page(data)
+    return Image.open(io.BytesIO(data), formats=FORMATS)
+
+
+def _check_pixels(image: Image.Image) -> None:
+    """Refuse what has no defined white or black, and what Pillow would decode byte by byte in Python."""
+    if image.mode in _UNREAD_MODES:
+        raise _not_a_picture("its kind of pixels is not read", "이 픽셀 형식은 읽을 수 없어요")
+    if image.format == "BMP" and image.info["compression"] in _BMP_RUN_LENGTHS:
+        raise _not_a_picture("its kind of compression is not read", "이 압축 방식은 읽을 수 없어요")
+
+
+_UNREAD_MODES = ("I", "F", "LAB", "La")  # whole numbers and fractions of 32 bits, L*a*b*, grey multiplied by alpha
+_BMP_RUN_LENGTHS = (1, 2)  # RLE8, RLE4
 
 
 def _shrink(image: Image.Image, width: int, height: int) -> None:
@@ -167,13 +193,21 @@ _FRAME_HEADERS = {0xFF00 + code for code in range(0xC0, 0xD0)} - {0xFFC4, 0xFFC8
 
 
 def _other_size(head: bytes) -> tuple[int, int] | None:
-    """Read the header of a PNG; a WebP has its size in one of three places, so decoding will tell."""
+    """Read the header of a PNG. Others have their size in several places, so decoding will tell."""
     if head.startswith(b"\x89PNG\r\n\x1a\n") and head[12:16] == b"IHDR" and len(head) >= _PNG_SIZE_AT + 8:
         width, height = struct.unpack_from(">II", head, _PNG_SIZE_AT)
         return width, height
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+    if (head.startswith(b"RIFF") and head[8:12] == b"WEBP") or is_tiff(head) or _is_bmp(head):
         return None
     raise _not_a_picture("its content is none of these formats", "내용이 이 형식들이 아니에요")
+
+
+def _is_bmp(head: bytes) -> bool:
+    """Tell a BMP from a text that begins with BM: by its reserved bytes and the length of its header."""
+    return head.startswith(b"BM") and head[6:10] == bytes(4) and head[14:18] in _BMP_HEADER_LENGTHS
+
+
+_BMP_HEADER_LENGTHS = {struct.pack("<I", length) for length in (12, 16, 40, 52, 56, 64, 108, 124)}
 
 
 def preprocess(data: bytes, preprocessing: Preprocessing) -> Pixels:
@@ -224,6 +258,18 @@ _MIN_VARIANCE = (1 / 255) ** 2
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
         raise _too_many_pixels()
+
+
+def data_url(image: Image.Image, encoding: str, **options: int) -> str:
+    """Return a picture as a file in a data URL (RFC 2397).
+
+    Args:
+        encoding: one of FORMATS.
+        options: of Pillow's encoder.
+    """
+    file = io.BytesIO()
+    image.save(file, encoding, **options)
+    return f"data:image/{encoding.lower()};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 
 def _format_name(image: Image.Image) -> str:

@@ -20,6 +20,7 @@ import httpx2 as httpx
 import pytest
 from conftest import ROOT, Folders, Trained, processes, until
 from support.core_processes import drawers, runners
+from support.rest_server import free_port
 
 from scalp_core.data.dataset import Dataset
 from scalp_core.data.thumbnails import address, thumbnail
@@ -39,10 +40,7 @@ def serving(
     environment: Mapping[str, str] = os.environ,
 ) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A server on a free port, from another folder, `serve.py` or another command; its address when it answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {**environment, "PORT": str(port), "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
+    environment = {**environment, "PORT": str(port := free_port()), "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
     address = f"http://127.0.0.1:{port}"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -69,9 +67,13 @@ def _answers(address: str) -> bool:
         return False
 
 
+FRONT_END = "https://app.example.com"
+
+
 @pytest.fixture(scope="module")
 def server(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(tmp_path_factory.mktemp("serve") / "log.txt") as (_, address):
+    environment = {**os.environ, "SCALP_CORS_ORIGINS": FRONT_END}
+    with serving(tmp_path_factory.mktemp("serve") / "log.txt", environment=environment) as (_, address):
         until(lambda: get(f"{address}/api/ready").status_code == 200)
         yield address
 
@@ -94,9 +96,8 @@ def test_pages_and_routes_share_the_port(server: str, trained: Trained) -> None:
         assert body["value_6"] == everything.json()["value_6"]
 
 
-@pytest.mark.parametrize("base", ["", "lab/scalp/"])
-def test_pages_say_where_their_server_is(server: str, base: str) -> None:
-    page = get(f"{server}/{base}Compare")
+def test_pages_say_where_their_server_is(server: str) -> None:
+    page = get(f"{server}/Compare")
     (script,) = re.findall(r"<script>(window.__streamlit = .*?)</script>", page.text)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"'sha256-{digest}'" in page.headers["content-security-policy"]
@@ -115,9 +116,33 @@ def test_what_is_under_api_is_the_interface_s(server: str) -> None:
     assert get(f"{server}/api/models").json()["models"]
 
 
-@pytest.mark.parametrize("base", ["", "lab/scalp/"])
-def test_thumbnails_have_addresses_of_their_own(server: str, trained: Trained, base: str) -> None:
-    response = get(f"{server}/{base}{address(trained.dataset, 3)}")
+def test_test_page_is_the_interface_s(server: str) -> None:
+    page = get(f"{server}/test")
+    policy = page.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    for file in re.findall(r'"\./(test/[^"]+)"', page.text):
+        assert get(f"{server}/{file}").status_code == 200
+    assert get(f"{server}/test/").json()["error"]["code"] == "not_found"
+
+
+def test_a_front_end_elsewhere_reads_rest_alone(server: str, trained: Trained) -> None:
+    headers = {"Origin": FRONT_END}
+    for path in ("/predict_all", "/predict", "/api/predict_all"):
+        method = {"Access-Control-Request-Method": "POST"}
+        preflight = httpx.request("OPTIONS", server + path, headers=headers | method, timeout=120)
+        assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (200, FRONT_END)
+    picture = {"image": ("scalp.jpg", trained.picture)}
+    answer = post(f"{server}/predict_all", files=picture, headers=headers)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, FRONT_END)
+    for path in ("/", "/predict", "/_stcore/stream", f"/{address(trained.dataset, 3)}"):
+        page = get(server + path, headers=headers)
+        assert page.status_code == 403
+        assert "access-control-allow-origin" not in page.headers
+    assert post(f"{server}/predict_all", files=picture, headers={"Origin": "https://evil.example"}).status_code == 403
+
+
+def test_thumbnails_have_addresses_of_their_own(server: str, trained: Trained) -> None:
+    response = get(f"{server}/{address(trained.dataset, 3)}")
     assert response.status_code == 200
     assert response.content == thumbnail(trained.dataset, 3)
     headers = response.headers
@@ -236,6 +261,68 @@ def test_demonstration_is_drawn_beside_serving(folders: Folders, tmp_path: Path)
     assert len(pictures()) == 32
     assert before.items() <= pictures().items()
     assert "Traceback" not in "".join((tmp_path / f"{name}.txt").read_text() for name in ("first", "second"))
+
+
+def test_all_addresses_begin_with_the_base_path(trained: Trained, tmp_path: Path) -> None:
+    """Behind a proxy with TLS that passes them on unchanged."""
+    environment = {**os.environ, "SCALP_BASE_PATH": "/lab/scalp"}
+    picture = {"image": ("scalp.jpg", trained.picture)}
+    with serving(tmp_path / "log.txt", environment=environment) as (_, server):
+        below = f"{server}/lab/scalp"
+        until(lambda: get(f"{below}/api/ready").status_code == 200)
+        for path in ("/", "/Compare", "/predict"):
+            page = get(below + path)
+            assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        start = get(below, headers={"X-Forwarded-Proto": "https"}, follow_redirects=False)
+        assert (start.status_code, start.headers["location"]) == (307, f"{below}/".replace("http:", "https:"))
+        assert get(f"{below}/_stcore/health").text == "ok"
+        assert get(f"{below}/{address(trained.dataset, 3)}").content == thumbnail(trained.dataset, 3)
+        answers = [post(f"{below}{path}/predict_all", files=picture) for path in ("", "/api")]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        for path in ("/api/health", "/api/models", "/api/docs", "/api/docs/start.js", "/api/metrics"):
+            assert get(below + path).status_code == 200
+        assert get(f"{below}/api/openapi.json").json()["servers"] == [{"url": "/lab/scalp"}]
+        assert "/lab/scalp/api/docs" in get(f"{below}/api/nothing").json()["error"]["message"]
+
+        assert get(f"{server}/api/health").status_code == 200
+        outside = [
+            "/",
+            "/Compare",
+            "/predict",
+            "/predict_all",
+            "/api/models",
+            "/api/ready",
+            "/api/docs",
+            "/lab",
+            "/lab/",
+        ]
+        outside += ["/_stcore/health", "/lab/scalpx/", "/lab/scalpx/api/models", f"/{address(trained.dataset, 3)}"]
+        assert {path: get(server + path).status_code for path in outside} == dict.fromkeys(outside, 404)
+        assert post(f"{server}/predict_all", files=picture).status_code == 404
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"SCALP_BASE_PATH": "/a b"}, "SCALP_BASE_PATH: “/a b” has more than letters, digits"),
+        ({"HOME": "{folder}"}, "server.baseUrlPath is “lab”; set SCALP_BASE_PATH to the same"),
+        ({"SCALP_KEEP_ALIVE": "long"}, "SCALP_KEEP_ALIVE: “long” is no number of seconds"),
+    ],
+)
+def test_settings_without_sense_do_not_start(
+    folders: Folders, tmp_path: Path, settings: Mapping[str, str], sentence: str
+) -> None:
+    """Streamlit's own come from a file in the home folder."""
+    (tmp_path / "settings" / ".streamlit").mkdir(parents=True)
+    (tmp_path / "settings" / ".streamlit" / "config.toml").write_text('[server]\nbaseUrlPath = "lab"\n')
+    environment = {**os.environ, "PORT": str(free_port())}
+    environment |= {name: value.format(folder=tmp_path / "settings") for name, value in settings.items()}
+    ended = subprocess.run(
+        [sys.executable, "serve.py"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert ended.returncode != 0
+    assert sentence in ended.stdout + ended.stderr
 
 
 CLOSED_TAB = """

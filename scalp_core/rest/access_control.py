@@ -1,4 +1,4 @@
-"""Access control: requests with foreign hosts, foreign origins or without the token are refused before anything else.
+"""Access control: foreign hosts, foreign origins and missing tokens are refused before anything else; CORS.
 
 `scalp_core.access` reads the settings. Plain ASGI, so that it guards REST, pages and WebSockets alike.
 """
@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Iterable
 
 from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scalp_core.access import Access, access
@@ -15,12 +16,23 @@ from scalp_core.rest.error_handlers import error_response, set_headers
 
 Settings = Callable[[], Access]
 
+# What a front end of another origin may send, and read of an answer beside its body.
+_CORS_METHODS = ("GET", "HEAD", "POST")
+_CORS_REQUEST_HEADERS = ("Authorization", "X-API-Key", "X-Request-ID")
+_CORS_RESPONSE_HEADERS = ("Retry-After", "WWW-Authenticate", "X-Request-ID")
+
 
 class HostMiddleware:
-    """Refuse foreign hosts with 400, foreign origins with 403; WebSockets before they are accepted."""
+    """Refuse foreign hosts with 400, foreign origins with 403; WebSockets before they are accepted.
 
-    def __init__(self, app: ASGIApp, settings: Settings = access) -> None:
-        self.app, self.settings = app, settings
+    Attributes:
+        is_shared: tells the requests that front ends of `SCALP_CORS_ORIGINS` may make.
+    """
+
+    def __init__(
+        self, app: ASGIApp, settings: Settings = access, is_shared: Callable[[Scope], bool] = lambda _scope: False
+    ) -> None:
+        self.app, self.settings, self.is_shared = app, settings, is_shared
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -34,10 +46,35 @@ class HostMiddleware:
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         local_address = (scope.get("server") or ("", None))[0]
         if len(hosts) != 1 or not settings.answers_to(hosts[0], local_address):
-            return _foreign_host()
-        if origins and (len(origins) > 1 or not settings.accepts_origin(origins[0], hosts[0])):
-            return _foreign_origin()
-        return None
+            return foreign_host()
+        if not origins:
+            return None
+        is_own = len(origins) == 1 and settings.accepts_origin(origins[0], hosts[0])
+        is_listed = len(origins) == 1 and settings.shares_with(origins[0]) and self.is_shared(scope)
+        return None if is_own or is_listed else foreign_origin()
+
+
+class CorsMiddleware:
+    """Let pages of `SCALP_CORS_ORIGINS` read answers, and answer their preflights, which carry no token.
+
+    Without credentials: REST knows no cookies, and a page sends the token as a header of its own.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings = access) -> None:
+        self.app, self.settings = app, settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        settings = self.settings()
+        if scope["type"] != "http" or not settings.shares_with(Headers(scope=scope).get("origin", "")):
+            return await self.app(scope, receive, send)
+        shared = CORSMiddleware(
+            self.app,
+            allow_origins=settings.cors_origins,
+            allow_methods=_CORS_METHODS,
+            allow_headers=_CORS_REQUEST_HEADERS,
+            expose_headers=_CORS_RESPONSE_HEADERS,
+        )
+        return await shared(scope, receive, send)
 
 
 class TokenMiddleware:
@@ -51,7 +88,7 @@ class TokenMiddleware:
             return await self.app(scope, receive, send)
         settings = self.settings()
         if not settings.accepts_token(_shown_token(Headers(scope=scope))):
-            return await _refuse(scope, receive, send, _no_token() if settings.token else _rest_closed())
+            return await _refuse(scope, receive, send, no_token() if settings.token else _rest_closed())
         return await self.app(scope, receive, send)
 
 
@@ -73,7 +110,8 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: ScalpErro
     await response(scope, receive, send)
 
 
-def _foreign_host() -> ScalpError:
+def foreign_host() -> ScalpError:
+    """Return the error of a host name that is none of this server's."""
     return ScalpError(
         "foreign_host",
         "This server does not answer to this host name. Use localhost, or list the name in SCALP_ALLOWED_HOSTS.",
@@ -81,15 +119,19 @@ def _foreign_host() -> ScalpError:
     )
 
 
-def _foreign_origin() -> ScalpError:
+def foreign_origin() -> ScalpError:
+    """Return the error of a request from a page of another server."""
     return ScalpError(
         "foreign_origin",
-        "Requests from pages of other servers are refused. List the host of the page in SCALP_ALLOWED_HOSTS.",
-        "다른 서버의 페이지에서 보낸 요청은 거부돼요. 페이지의 호스트를 SCALP_ALLOWED_HOSTS에 추가하세요.",
+        "Requests from pages of other servers are refused. List the host of the page in SCALP_ALLOWED_HOSTS, or the "
+        "origin of another front end in SCALP_CORS_ORIGINS.",
+        "다른 서버의 페이지에서 보낸 요청은 거부돼요. 페이지의 호스트를 SCALP_ALLOWED_HOSTS에, 다른 프런트엔드라면 "
+        "출처를 SCALP_CORS_ORIGINS에 추가하세요.",
     )
 
 
-def _no_token() -> ScalpError:
+def no_token() -> ScalpError:
+    """Return the error of a request that does not show the token."""
     return ScalpError(
         "no_token",
         "A token is needed: send it as “Authorization: Bearer TOKEN” or “X-API-Key: TOKEN”.",

@@ -32,13 +32,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from scalp_core.access import access
+from scalp_core.base_path import base_path
 from scalp_core.errors import ScalpError
 from scalp_core.inference import predict
 from scalp_core.inference.predict import INTENDED_USE, Answer, no_model
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.parallel import end_with_parent
-from scalp_core.rest import forms, openapi, prometheus
-from scalp_core.rest.access_control import HostMiddleware, Settings, TokenMiddleware
+from scalp_core.rest import browser_page, forms, openapi, prometheus
+from scalp_core.rest.access_control import CorsMiddleware, HostMiddleware, Settings, TokenMiddleware
 from scalp_core.rest.error_handlers import (
     NotGradableError,
     error_text,
@@ -53,8 +54,10 @@ from scalp_core.rest.executor import ANSWER_SECONDS, QUEUE_LENGTH, BoundedExecut
 from scalp_core.rest.middleware import (
     BATCH_BODY,
     PICTURE_BODY,
+    BasePathMiddleware,
     BodyLimitMiddleware,
     BodyLimits,
+    HeadMiddleware,
     RequestContext,
     RequestLogMiddleware,
 )
@@ -143,12 +146,12 @@ routes = APIRouter()
 # Both addresses of a route have the same description.
 _ALL: dict[str, Any] = {
     "response_model_exclude_unset": True,
-    "responses": openapi.PICTURE_REFUSALS,
+    "responses": openapi.ALL_REFUSALS,
     "openapi_extra": openapi.ALL,
 }
 _ONE: dict[str, Any] = {
     "response_model_exclude_unset": True,
-    "responses": openapi.PICTURE_REFUSALS,
+    "responses": openapi.ONE_REFUSALS,
     "openapi_extra": openapi.ONE,
 }
 
@@ -201,15 +204,13 @@ async def predict_batch(request: Request) -> PredictBatchResponse:
 
 async def _batch_entry(
     request: Request,
-    field: UploadFile | str,
+    field: UploadFile,
     options: "_GradingOptions",
     places: asyncio.Semaphore,
     deadline: float,
 ) -> BatchEntry:
     async with places:
         try:
-            if not isinstance(field, UploadFile):
-                raise forms.no_pictures()
             image = await field.read()  # only now, so that the pictures are not all in memory
             seconds = deadline - time.monotonic()
             answer = await _grade_in_turn(request, image, CONDITIONS, options, predict_all_response, seconds)
@@ -228,7 +229,7 @@ async def health() -> HealthResponse:
     "/api/ready",
     tags=["service"],
     summary="Are the answering runs loaded?",
-    responses=openapi.run_link("/runs/0") | openapi.refusals(on_503=("warming", "Not yet, or there is none.")),
+    responses=openapi.run_link("/runs/0") | openapi.refusals(warming="not yet.", no_model="there is none."),
 )
 def ready(request: Request) -> ReadyResponse:
     """Names the runs that answer once all of them are loaded."""
@@ -365,11 +366,14 @@ def _note_gate(service: _Service, entry: dict[str, Any], answer: Answer) -> None
 # The application.
 
 
-def application(limits: ServiceLimits | None = None, settings: Settings = access) -> FastAPI:
+def application(
+    limits: ServiceLimits | None = None, settings: Settings = access, base: Callable[[], str] = base_path
+) -> FastAPI:
     """Return the routes with counters, queue and loaded runs of their own.
 
     Args:
         settings: returns who may ask, for each request anew.
+        base: returns the base path, likewise.
     """
     limits = limits or ServiceLimits()
     counters = prometheus.RequestMetrics()
@@ -395,17 +399,21 @@ def application(limits: ServiceLimits | None = None, settings: Settings = access
     )
     app.include_router(routes, responses=openapi.COMMON_REFUSALS)
     app.include_router(openapi.pages)
+    app.include_router(browser_page.pages)
     description = app.openapi  # FastAPI's own, kept
-    app.openapi = lambda: openapi.with_access_and_headers(description(), bool(settings().token))  # type: ignore[method-assign]
+    app.openapi = lambda: openapi.completed(description(), bool(settings().token), base())  # type: ignore[method-assign]
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(BodyLimitMiddleware, usual=limits.picture_body, others={_BATCH: limits.batch_body})
-    app.add_middleware(TokenMiddleware, open_addresses=openapi.OPEN_ADDRESSES, settings=settings)
-    app.add_middleware(HostMiddleware, settings=settings)
+    app.add_middleware(TokenMiddleware, open_addresses=_OPEN_ADDRESSES, settings=settings)
+    app.add_middleware(CorsMiddleware, settings=settings)
+    app.add_middleware(HostMiddleware, settings=settings, is_shared=lambda _scope: True)
     app.add_middleware(RequestLogMiddleware, routes=_ADDRESSES, request_metrics=counters)
+    app.add_middleware(BasePathMiddleware, base=base)
     return app
 
 
-_ADDRESSES = frozenset(
-    {"/api/openapi.json", *(route.path for router in (routes, openapi.pages) for route in router.routes)}  # type: ignore[attr-defined]
-)
+_ROUTERS = (routes, openapi.pages, browser_page.pages)
+_ADDRESSES = frozenset({"/api/openapi.json", *(route.path for router in _ROUTERS for route in router.routes)})  # type: ignore[attr-defined]
+_OPEN_ADDRESSES = openapi.OPEN_ADDRESSES | browser_page.OPEN_ADDRESSES
 
 api = application()

@@ -9,6 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from scalp_core.base_path import base_path
 from scalp_core.errors import ScalpError
 from scalp_core.inference.input_gate import Reason
 from scalp_core.inference.predict import INTENDED_USE
@@ -101,6 +102,24 @@ def request_id_of(request: Request) -> str:
     return context.id if context else "-"
 
 
+def internal_error(request_id: str) -> ScalpError:
+    """Return the error of which the log alone has the details."""
+    return ScalpError(
+        "internal_error",
+        f"Internal error. Details are in the server's log under {request_id}.",
+        f"예상하지 못한 오류가 발생했어요. 자세한 내용은 서버 로그의 {request_id}에 있어요.",
+    )
+
+
+def not_found() -> ScalpError:
+    """Return the error of an address that has no route."""
+    return ScalpError(
+        "not_found",
+        f"There is nothing at this address. See {base_path()}/api/docs.",
+        f"이 주소에는 아무것도 없어요. {base_path()}/api/docs를 보세요.",
+    )
+
+
 async def on_scalp_error(request: Request, error: ScalpError) -> Response:
     """Answer with one of our own refusals."""
     request.state.context.outcome = error.code
@@ -110,15 +129,11 @@ async def on_scalp_error(request: Request, error: ScalpError) -> Response:
 async def on_http_error(request: Request, error: HTTPException) -> Response:
     """Answer with one of the framework's refusals: unknown addresses and methods."""
     refusal = {
-        404: ScalpError(
-            "not_found",
-            "There is nothing at this address. See /api/docs.",
-            "이 주소에는 아무것도 없어요. /api/docs를 보세요.",
-        ),
+        404: not_found(),
         405: ScalpError(
             "method_not_allowed",
-            "Method not allowed at this address. See /api/docs.",
-            "이 주소에서 쓸 수 없는 메서드예요. /api/docs를 보세요.",
+            f"Method not allowed at this address. See {base_path()}/api/docs.",
+            f"이 주소에서 쓸 수 없는 메서드예요. {base_path()}/api/docs를 보세요.",
         ),
     }.get(error.status_code) or ScalpError(
         "refused", f"The request was refused: {error.detail}", f"요청이 거부되었어요: {error.detail}"
@@ -144,11 +159,6 @@ async def on_unexpected_error(request: Request, error: Exception) -> Response:
     """Answer after any other error. Starlette then raises it again, so the server logs its traceback."""
     request_id = request_id_of(request)
     _log.error("request %s failed", request_id)
-    unexpected = ScalpError(
-        "internal_error",
-        f"Internal error. Details are in the server's log under {request_id}.",
-        f"예상하지 못한 오류가 발생했어요. 자세한 내용은 서버 로그의 {request_id}에 있어요.",
-    )
-    answer = error_response(no_memory() if out_of_memory(error) else unexpected, request_id)
+    answer = error_response(no_memory() if out_of_memory(error) else internal_error(request_id), request_id)
     set_headers(answer.headers, request_id)  # this answer passes outside of the middleware
     return answer

@@ -60,13 +60,13 @@ class BoundedExecutor:
         result = asyncio.wrap_future(future)
         done, _ = await asyncio.wait({result}, timeout=limit)
         if not done:
-            raise _busy() if future.cancel() else _too_long(limit)
+            raise busy() if future.cancel() else too_long(limit)
         return result.result()
 
     def _enter(self) -> None:
         with self._counting:
             if not self._free:
-                raise _busy()
+                raise busy()
             self._free -= 1
 
     def _leave(self, _: object) -> None:
@@ -74,7 +74,8 @@ class BoundedExecutor:
             self._free += 1
 
 
-def _busy() -> ScalpError:
+def busy() -> ScalpError:
+    """Return the error that the queue is full, or that the turn never came."""
     return ScalpError(
         "busy",
         "Too many pictures are waiting. Try again in a moment.",
@@ -82,7 +83,8 @@ def _busy() -> ScalpError:
     )
 
 
-def _too_long(seconds: float) -> ScalpError:
+def too_long(seconds: float) -> ScalpError:
+    """Return the error of a grading that did not end in time."""
     return ScalpError(
         "too_long",
         f"Grading took over {seconds:.0f} seconds and was cancelled. Try again later, or send a smaller picture.",

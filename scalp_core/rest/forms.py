@@ -9,10 +9,12 @@ from starlette.exceptions import HTTPException
 
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, Condition
+from scalp_core.rest.multipart import parse_form
 
 MAX_PICTURES = 16  # of one batch
 MAX_FIELDS = 4  # short fields besides the pictures
 MAX_FIELD_BYTES = 1024
+_PICTURE_FIELD = "image"
 
 
 @asynccontextmanager
@@ -23,11 +25,11 @@ async def read_form(request: Request, pictures: int = 1) -> AsyncIterator[FormDa
         ScalpError: `bad_form`, `too_many_pictures`, or `too_large` and `too_slow` of the body.
     """
     try:
-        form = await request.form(max_files=pictures, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
+        form = await parse_form(request, _PICTURE_FIELD, pictures, MAX_FIELDS, MAX_FIELD_BYTES)
     except HTTPException as error:
         if pictures > 1 and "Too many files" in error.detail:
-            raise _too_many(pictures) from error
-        raise _bad_form(error.detail, pictures) from error
+            raise too_many_pictures(pictures) from error
+        raise bad_form(error.detail, pictures) from error
     try:
         yield form
     finally:
@@ -40,27 +42,27 @@ async def read_picture(form: FormData) -> bytes:
     Raises:
         ScalpError: `missing_field`.
     """
-    image = form.get("image")
+    image = form.get(_PICTURE_FIELD)
     if not isinstance(image, UploadFile) or not _is_picture(image):
-        raise _missing_field("image", "a picture as a file", "사진 파일을")
+        raise _missing_field(_PICTURE_FIELD, "a picture as a file", "사진 파일을")
     return await image.read()
 
 
-def picture_fields(form: FormData) -> list[UploadFile | str]:
-    """Return every entry under `image`, of which at least one is a file.
+def picture_fields(form: FormData) -> list[UploadFile]:
+    """Return every file under `image`, of which at least one is a picture.
 
     Raises:
         ScalpError: `missing_field`.
     """
-    fields = form.getlist("image")
-    if not any(_is_picture(field) for field in fields):
-        raise no_pictures()
+    fields = [field for field in form.getlist(_PICTURE_FIELD) if isinstance(field, UploadFile)]
+    if not any(map(_is_picture, fields)):
+        raise _missing_field(_PICTURE_FIELD, "pictures as files", "사진 파일을")
     return fields
 
 
-def _is_picture(field: UploadFile | str | None) -> bool:
-    """Tell a file from text and from the nameless empty file of browsers where none was selected."""
-    return isinstance(field, UploadFile) and bool(field.size or field.filename)
+def _is_picture(field: UploadFile) -> bool:
+    """Tell a file from the nameless empty one of browsers where none was selected."""
+    return bool(field.size or field.filename)
 
 
 def parse_condition(number: UploadFile | str | None) -> Condition:
@@ -117,11 +119,6 @@ def parse_switch(request: Request, name: str) -> bool:
     return text == "1"
 
 
-def no_pictures() -> ScalpError:
-    """Return the error of a batch, or of an entry in it, without a picture."""
-    return _missing_field("image", "pictures as files", "사진 파일을")
-
-
 def _missing_field(field: str, en: str, ko: str) -> ScalpError:
     """Return the error; `en` and `ko` are the object of “send”."""
     return ScalpError(
@@ -131,7 +128,8 @@ def _missing_field(field: str, en: str, ko: str) -> ScalpError:
     )
 
 
-def _bad_form(detail: str, pictures: int) -> ScalpError:
+def bad_form(detail: str, pictures: int) -> ScalpError:
+    """Return the error of a form that cannot be read where at most this many pictures are."""
     files_en = "one picture" if pictures == 1 else f"at most {pictures} pictures"
     files_ko = "사진 하나" if pictures == 1 else f"사진 {pictures}장까지"
     return ScalpError(
@@ -141,7 +139,8 @@ def _bad_form(detail: str, pictures: int) -> ScalpError:
     )
 
 
-def _too_many(pictures: int) -> ScalpError:
+def too_many_pictures(pictures: int) -> ScalpError:
+    """Return the error of more than this many pictures."""
     return ScalpError(
         "too_many_pictures",
         f"A request may have at most {pictures} pictures. Send the rest in another one.",

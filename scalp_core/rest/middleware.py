@@ -1,4 +1,4 @@
-"""Middleware around every route: request id, limits of the body, headers, one log line, the counters.
+"""Middleware around every route: base path, request id, limits of the body, headers, one log line, the counters.
 
 Plain ASGI, as it has to see the bytes before they are parsed.
 """
@@ -9,16 +9,17 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from scalp_core.base_path import base_path
 from scalp_core.errors import ScalpError
 from scalp_core.images import MAX_BYTES
-from scalp_core.rest.error_handlers import error_response, set_headers
+from scalp_core.rest.error_handlers import error_response, not_found, set_headers
 from scalp_core.rest.prometheus import RequestMetrics
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,30 @@ log = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _FORM_OVERHEAD = 64 * 2**10  # bytes that a form adds: boundaries, part headers and a few short fields
 # Requested every few seconds by machines, so logged at DEBUG.
-_POLLED = frozenset({"/api/health", "/api/ready", "/api/metrics"})
+HEALTH = "/api/health"
+_POLLED = frozenset({HEALTH, "/api/ready", "/api/metrics"})
+
+
+class BasePathMiddleware:
+    """Outermost: takes the base path off addresses, so that all else is as without one; 404 for every other address.
+
+    Health answers without it as well, to the checks of containers, which know no proxy.
+    """
+
+    def __init__(self, app: ASGIApp, base: Callable[[], str] = base_path) -> None:
+        self.app, self.base = app, base
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        base = self.base()
+        if scope["type"] != "http" or not base or scope["path"] == HEALTH:
+            return await self.app(scope, receive, send)
+        if not scope["path"].startswith(f"{base}/"):
+            request_id = _id_of(Headers(scope=scope))
+            response = error_response(not_found(), request_id)
+            set_headers(response.headers, request_id)
+            return await response(scope, receive, send)
+        scope.setdefault("state", {})  # shared with the handler of unexpected errors, which stands outside
+        return await self.app({**scope, "path": scope["path"].removeprefix(base)}, receive, send)
 
 
 @dataclass
@@ -64,7 +88,7 @@ class RequestContext:
 
 
 class RequestLogMiddleware:
-    """Outermost: an id for every request, headers for every answer, a log line and a count for both.
+    """An id for every request, headers for every answer, a log line and a count for both.
 
     Headers that a route set itself stay.
     """
@@ -104,6 +128,22 @@ def _id_of(headers: Headers) -> str:
     return client_id if _REQUEST_ID.fullmatch(client_id) else secrets.token_hex(8)
 
 
+class HeadMiddleware:
+    """Answers HEAD wherever GET is answered: the same status and headers, no body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            return await self.app(scope, receive, send)
+
+        async def send_without_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        return await self.app({**scope, "method": "GET"}, receive, send_without_body)
+
+
 @dataclass(frozen=True)
 class BodyLimits:
     """Size and time that the body of a request may take.
@@ -140,7 +180,7 @@ class BodyLimitMiddleware:
         announced = Headers(scope=scope).get("content-length", "0")
         if not announced.isdecimal() or int(announced) > body.bytes:
             context.outcome = "too_large"
-            return await error_response(_too_large(body), context.id)(scope, receive, send)
+            return await error_response(too_large(body), context.id)(scope, receive, send)
         return await self.app(scope, _guarded(receive, body, context), send)
 
 
@@ -156,17 +196,18 @@ def _guarded(receive: Receive, body: BodyLimits, context: RequestContext) -> Rec
             async with asyncio.timeout(max(deadline - time.monotonic(), 0.0)):
                 message = await receive()
         except TimeoutError as error:
-            raise _too_slow(body) from error
+            raise too_slow(body) from error
         context.bytes += len(message.get("body", b""))
         complete = not message.get("more_body", False)
         if context.bytes > body.bytes:
-            raise _too_large(body)
+            raise too_large(body)
         return message
 
     return guarded
 
 
-def _too_large(body: BodyLimits) -> ScalpError:
+def too_large(body: BodyLimits) -> ScalpError:
+    """Return the error of a body over these limits."""
     megabytes = body.pictures // 2**20
     return ScalpError(
         "too_large",
@@ -175,7 +216,8 @@ def _too_large(body: BodyLimits) -> ScalpError:
     )
 
 
-def _too_slow(body: BodyLimits) -> ScalpError:
+def too_slow(body: BodyLimits) -> ScalpError:
+    """Return the error of a body that took longer than these limits allow."""
     return ScalpError(
         "too_slow",
         f"The request did not arrive within {body.seconds:.0f} seconds. Send less or try again.",

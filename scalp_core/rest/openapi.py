@@ -14,8 +14,8 @@ from starlette.exceptions import HTTPException
 
 from scalp_core.images import FORMAT_NAMES, FORMATS, MAX_BYTES
 from scalp_core.inference.evidence import COLOUR
-from scalp_core.inference.predict import INTENDED_USE
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD
+from scalp_core.rest.examples import REQUEST_ID, answer_bodies, error_body, status
 from scalp_core.rest.forms import MAX_FIELD_BYTES, MAX_FIELDS
 from scalp_core.rest.schemas import ErrorResponse
 
@@ -38,7 +38,6 @@ not for diagnosis. 두피 사진의 여섯 가지 증상 등급을 추정해요.
   says how many seconds.
 """
 
-_REQUEST_ID = "9f86d081884c7d65"  # in examples
 # Where the empty text is a value, it counts as absent: some clients send every field.
 _SWITCH = {"type": "string", "enum": ["", "0", "1"], "default": "0"}
 _IMAGE = {
@@ -128,39 +127,56 @@ def batch(pictures: int, megabytes: int) -> dict[str, Any]:
     return _form_description({"image": images, "threshold": _THRESHOLD}, ["image"])
 
 
-def refusals(**refused: tuple[str, str]) -> dict[int | str, dict[str, Any]]:
-    """Describe refusals from keywords `on_<status>=(code of the example, reason)`."""
-    return {int(name.removeprefix("on_")): _refusal(code, reason) for name, (code, reason) in refused.items()}
+def refusals(**codes: str) -> dict[int | str, dict[str, Any]]:
+    """Describe refusals from keywords `<code>=reason`, by status, with an example of each code."""
+    described: dict[int | str, dict[str, Any]] = {}
+    for code, reason in codes.items():
+        refusal = described.setdefault(
+            status(code), {"model": ErrorResponse, "description": "", "content": {"application/json": {"examples": {}}}}
+        )
+        refusal["description"] = f"{refusal['description']} `{code}`: {reason}".lstrip()
+        refusal["content"]["application/json"]["examples"][code] = {"summary": reason, "value": error_body(code)}
+    return described
 
 
-def _refusal(code: str, reason: str) -> dict[str, Any]:
-    error = {"code": code, "message": "…", "message_ko": "…"}
-    example = {"error": error, "intended_use": INTENDED_USE, "request_id": _REQUEST_ID}
-    return {"model": ErrorResponse, "description": reason, "content": {"application/json": {"example": example}}}
-
-
-COMMON_REFUSALS = refusals(
-    on_400=("foreign_host", "The host name is none of this server's."),
-    on_401=("no_token", "The server has a token, and the request does not show it."),
-    on_403=("foreign_origin", "The request comes from a page of another server."),
-    on_413=("too_large", "Too many bytes."),
-    on_500=("internal_error", "Something unexpected."),
+_COMMON = {
+    "foreign_host": "the host name is none of this server's.",
+    "no_token": "the server has a token, and the request does not show it.",
+    "foreign_origin": "the request comes from a page of another server.",
+    "too_large": "too many bytes, or pixels of a picture.",
+    "internal_error": "something unexpected.",
+}
+_FORM = {
+    "missing_field": "a field of the form is missing.",
+    "bad_form": "the form cannot be read.",
+    "no_run": "there is no such `run`.",
+    "run_not_finished": "`run` has not finished.",
+    "too_slow": "the request did not arrive in time.",
+    "bad_threshold": "threshold is not 1–3.",
+    "bad_evidence": "evidence is not 0 or 1.",
+    "bad_strict": "strict is not 0 or 1.",
+    "no_model": "no run answers for what is asked.",
+    "busy": "too many wait already.",
+    "warming": "`run` is being made ready.",
+    "no_export": "`run` could not be made ready.",
+    "damaged": "a file of the run is damaged.",
+    "no_memory": "memory is short at the moment.",
+}
+_PICTURE = {
+    "not_a_picture": "not a picture we read.",
+    "not_gradable": "with strict=1, the picture should not be graded.",
+    "too_long": "grading took too long.",
+}
+COMMON_REFUSALS = refusals(**_COMMON)
+ALL_REFUSALS = refusals(**_COMMON, **_FORM, **_PICTURE)
+ONE_REFUSALS = refusals(
+    **_COMMON,
+    **_FORM,
+    **_PICTURE,
+    bad_value_num="value_num is not 1–6.",
+    not_graded="`run` does not grade the condition.",
 )
-PICTURE_REFUSALS = refusals(
-    on_400=("missing_field", "A field is missing, the form cannot be read, or the host name is none of this server's."),
-    on_404=("no_run", "`run`: there is no such run, or it has not finished."),
-    on_408=("too_slow", "The request did not arrive in time."),
-    on_413=("too_large", "Too many bytes, pixels or pictures."),
-    on_415=("not_a_picture", "Not a picture we read."),
-    on_422=(
-        "bad_evidence",
-        "value_num is not 1–6, threshold is not 1–3, evidence or strict is not 0 or 1, `run` does not grade the "
-        "condition; with strict=1, the picture is not gradable.",
-    ),
-    on_503=("busy", "No run answers, too many wait already, or the run is being made ready."),
-    on_504=("too_long", "Grading took too long."),
-)
-BATCH_REFUSALS = {status: reason for status, reason in PICTURE_REFUSALS.items() if status not in (415, 504)}
+BATCH_REFUSALS = refusals(**_COMMON, **_FORM, too_many_pictures="more pictures than one request may have.")
 
 
 def run_link(pointer: str) -> dict[int | str, dict[str, Any]]:
@@ -185,7 +201,7 @@ _HEADERS = {
         "required": True,
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
         "description": "Id of the request: the client's own, or one of ours.",
-        "example": _REQUEST_ID,
+        "example": REQUEST_ID,
     },
     "Scheme": {"required": True, "schema": {"type": "string", "const": "Bearer"}},
     "RetryAfter": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds, where waiting helps."},
@@ -196,13 +212,16 @@ _TOKEN_SCHEMES = {
 }
 
 
-def with_access_and_headers(description: Mapping[str, Any], asks_token: bool) -> dict[str, Any]:
-    """Return FastAPI's description with what the middleware adds: the token and the headers of answers.
+def completed(description: Mapping[str, Any], asks_token: bool, base: str) -> dict[str, Any]:
+    """Return FastAPI's description with what the middleware adds: base path, token, headers of answers.
 
     Args:
         asks_token: whether the server has a token; one that has none must not be said to check it.
+        base: the base path.
     """
     complete = copy.deepcopy(dict(description))
+    if base:
+        complete["servers"] = [{"url": base}]
     complete["components"] |= {"headers": _HEADERS, "securitySchemes": _TOKEN_SCHEMES}
     for path, operations in complete["paths"].items():
         for operation in operations.values():
@@ -210,12 +229,20 @@ def with_access_and_headers(description: Mapping[str, Any], asks_token: bool) ->
                 del operation["responses"]["401"]
             elif asks_token:
                 operation["security"] = [{name: []} for name in _TOKEN_SCHEMES]
-            for status, response in operation["responses"].items():
-                names = _ID_HEADER | _STATUS_HEADERS.get(status, {})
+            for answered, response in operation["responses"].items():
+                names = _ID_HEADER | _STATUS_HEADERS.get(answered, {})
                 response["headers"] = {
                     header: {"$ref": f"#/components/headers/{name}"} for header, name in names.items()
                 }
+            _add_example(operation["responses"]["200"])
     return complete
+
+
+def _add_example(response: dict[str, Any]) -> None:
+    for content in response["content"].values():
+        schema = content["schema"].get("$ref", "").rpartition("/")[2]
+        if schema in answer_bodies():
+            content["example"] = answer_bodies()[schema]
 
 
 _POLICY = (

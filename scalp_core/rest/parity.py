@@ -93,7 +93,7 @@ async def _ask_rest(data: bytes, query: dict[str, str]) -> dict[str, Any]:
 @lru_cache(maxsize=1)
 def _application() -> FastAPI:
     """Return an application of our own: these requests must not count among those of clients."""
-    return app.application(settings=lambda: Access(frozenset({_HOST})))
+    return app.application(settings=lambda: Access(frozenset({_HOST})), base=lambda: "")
 
 
 def _torch_difference(answer: Answer) -> float | None:

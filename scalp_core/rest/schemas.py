@@ -11,11 +11,11 @@ from pydantic import BaseModel, Field
 from scalp_core.inference.evidence import COLOUR, FULL_GRADE, data_url, local_grade
 from scalp_core.inference.input_gate import Reason
 from scalp_core.inference.predict import INTENDED_USE, Answer, Grading
-from scalp_core.labels import ScalpType
+from scalp_core.labels import Condition, ScalpType, Severity
 from scalp_core.metrics.grade_sets import COVERAGE
 from scalp_core.runs.election import Shortfall
 
-IntendedUse = Annotated[str, Field(json_schema_extra={"const": INTENDED_USE})]
+IntendedUse = Annotated[str, Field(description="Not a medical device.", json_schema_extra={"const": INTENDED_USE})]
 
 
 class OperatingPointSummary(BaseModel):
@@ -27,12 +27,14 @@ class OperatingPointSummary(BaseModel):
     )
     fitted: bool = Field(
         description="It was fitted for this condition: `probabilities` are calibrated and `grade_set` is known. "
-        "Otherwise the most probable grade was decided."
+        "Otherwise the most probable grade was decided.",
+        examples=[True],
     )
     damaged: bool = Field(
         default=False,
         description="Only where it is true: the stored one is damaged and this one was fitted again on the run's "
         "predictions, so grades may differ from earlier ones.",
+        examples=[False],
     )
 
 
@@ -69,20 +71,21 @@ class GradeResponse(BaseModel):
         max_length=2,
         examples=[[0, 1]],
     )
-    run: str = Field(description="The training run that graded it.", examples=["demo-efficientnet_b0"])
-    architecture: str = Field(description="Its architecture.", examples=["efficientnet_b0"])
+    run: str = Field(description="The training run that graded it.", examples=["demo-tf_efficientnet_lite0"])
+    architecture: str = Field(description="Its architecture.", examples=["tf_efficientnet_lite0"])
     synthetic: bool = Field(
         description="Trained on synthetic pictures, or started from a run that was: its grades mean nothing for real "
-        "scalps."
+        "scalps.",
+        examples=[True],
     )
-    operating_point: OperatingPointSummary
+    operating_point: OperatingPointSummary = Field(description="How the grade was decided.")
     evidence: EvidenceMap | None = Field(default=None, description="Only with `?evidence=1`.")
 
 
 class ImageSize(BaseModel):
     """The picture as it was received."""
 
-    format: str = Field(examples=["JPEG"])
+    format: str = Field(description="By its content, whatever the file is called.", examples=["JPEG"])
     width: int = Field(description="Pixels, before turning it upright.", examples=[640])
     height: int = Field(description="Pixels, before turning it upright.", examples=[480])
 
@@ -90,25 +93,32 @@ class ImageSize(BaseModel):
 class ScalpTypeResponse(BaseModel):
     """The scalp type that the six grades add up to by the criteria table."""
 
-    key: str = Field(examples=["oily"])
+    key: str = Field(description="For programs; stays the same.", examples=["oily"])
     name: str = Field(description="Korean.", examples=["지성"])
-    name_en: str = Field(examples=["oily"])
+    name_en: str = Field(description="English.", examples=["oily"])
     threshold: int = Field(description="A condition counts as present from this grade on, 1–3.", examples=[2])
     present: list[str] = Field(description="Keys of the conditions that count.", examples=[["value_2"]])
     tendencies: list[str] = Field(description="Above normal but below the threshold.", examples=[["value_1"]])
     missing: list[str] = Field(description="Conditions without a run in use.", examples=[[]])
-    reason: str = Field(description="Why this type, Korean.")
-    reason_en: str
+    reason: str = Field(description="Why this type, Korean.", examples=["‘중등도’ 이상인 증상: 피지과다."])
+    reason_en: str = Field(description="Why this type, English.", examples=["Excess sebum is “moderate” or worse."])
 
 
 class GateReason(BaseModel):
     """Reason of the quality check against the picture, or for its mark."""
 
     code: str = Field(description="For programs; stays the same.", examples=["blurred"])
-    message: str = Field(description="What is wrong, with its figures, and what to do about it.")
-    message_ko: str
+    message: str = Field(
+        description="What is wrong, with its figures, and what to do about it.",
+        examples=["Blurred: sharpness 4.20, minimum 12.00. Focus, hold still and retake."],
+    )
+    message_ko: str = Field(
+        description="The same in Korean.",
+        examples=["사진이 흐려요. 선명도: 4.20(최소 12.00). 초점을 맞추고 흔들리지 않게 다시 촬영하세요."],
+    )
 
 
+_IMAGE = Field(description="Format and size of what was sent.")
 _GRADABLE = Field(
     description="False: the picture fails the quality check, see `reasons`; its grades mean nothing. Null: not "
     "checked, as the run has no quality check.",
@@ -139,8 +149,8 @@ class _Grades(BaseModel):
 class PredictAllResponse(_Grades):
     """Every condition that a run answers for, each a list of one."""
 
-    image: ImageSize
-    scalp_type: ScalpTypeResponse
+    image: ImageSize = _IMAGE
+    scalp_type: ScalpTypeResponse = Field(description="The type that the six grades add up to.")
     intended_use: IntendedUse
     gradable: bool | None = _GRADABLE
     reasons: list[GateReason] = _REASONS
@@ -151,7 +161,7 @@ class PredictAllResponse(_Grades):
 class PredictResponse(_Grades):
     """The one condition asked for, under its key."""
 
-    image: ImageSize
+    image: ImageSize = _IMAGE
     intended_use: IntendedUse
     gradable: bool | None = _GRADABLE
     reasons: list[GateReason] = _REASONS
@@ -162,16 +172,22 @@ class PredictResponse(_Grades):
 class ErrorDetail(BaseModel):
     """An error, for programs and for people."""
 
-    code: str = Field(description="For programs; stays the same.", examples=["not_a_picture"])
-    message: str = Field(description="What went wrong and what to do about it.")
-    message_ko: str
+    code: str = Field(description="For programs; stays the same.", examples=["bad_value_num"])
+    message: str = Field(
+        description="What went wrong and what to do about it.",
+        examples=["value_num is “7”; it must be a number from 1 to 6."],
+    )
+    message_ko: str = Field(
+        description="The same in Korean.",
+        examples=["value_num 값이 잘못되었어요: “7”. 1에서 6까지의 숫자여야 해요."],
+    )
     reasons: list[GateReason] = Field(default=[], description="Only with `not_gradable`: why the quality check fails.")
 
 
 class ErrorResponse(BaseModel):
     """Every answer with a status of 400 and above."""
 
-    error: ErrorDetail
+    error: ErrorDetail = Field(description="What went wrong.")
     intended_use: IntendedUse
     request_id: str = Field(
         description="Of this request, also in the header X-Request-ID and in the server's log.",
@@ -183,55 +199,65 @@ class BatchEntry(BaseModel):
     """The result for one picture: `answer` with status 200, otherwise `error`."""
 
     status: int = Field(description="The status that this picture alone would have had.", examples=[200])
-    answer: PredictAllResponse | None = None
-    error: ErrorDetail | None = None
+    answer: PredictAllResponse | None = Field(
+        default=None, description="With status 200: as `/api/predict_all` answers."
+    )
+    error: ErrorDetail | None = Field(default=None, description="With any other status: why it was not graded.")
 
 
 class PredictBatchResponse(BaseModel):
     """One entry a picture, in the order in which they were sent."""
 
-    results: list[BatchEntry]
+    results: list[BatchEntry] = Field(description="As many as pictures were sent.")
     intended_use: IntendedUse
 
 
 class HealthResponse(BaseModel):
-    status: Literal["alive"]
+    status: Literal["alive"] = Field(description="The process answers.")
     intended_use: IntendedUse
 
 
 class ReadyResponse(BaseModel):
-    status: Literal["ready"]
-    runs: list[str] = Field(description="The runs in use, loaded.", examples=[["demo-efficientnet_b0"]])
+    status: Literal["ready"] = Field(description="Every run in use is loaded.")
+    runs: list[str] = Field(description="The runs in use, loaded.", examples=[["demo-tf_efficientnet_lite0"]])
     intended_use: IntendedUse
 
 
 class ModelScore(BaseModel):
     """Quadratic weighted kappa: 1 agrees with the labels, 0 is chance."""
 
-    valid: float | None = Field(description="On the validation split, by which runs are selected. Null: undefined.")
-    test: float | None = Field(description="On the test split, reported only. Null: undefined.")
+    valid: float | None = Field(
+        description="On the validation split, by which runs are selected. Null: undefined.", examples=[0.71]
+    )
+    test: float | None = Field(description="On the test split, reported only. Null: undefined.", examples=[0.68])
 
 
 class FloorShortfall(BaseModel):
     """A part of the floor of the validation split that a run misses."""
 
     code: str = Field(description="For programs; stays the same.", examples=["few_pictures"])
-    message: str
-    message_ko: str
+    message: str = Field(
+        description="What the run misses, with its figures.", examples=["40 labelled validation pictures, 200 needed"]
+    )
+    message_ko: str = Field(description="The same in Korean.", examples=["라벨이 있는 검증 사진 40장, 200장 필요"])
 
 
 class ModelSummary(BaseModel):
     """The run that answers for one condition."""
 
-    key: str = Field(examples=["value_1"])
+    key: str = Field(description="Of the condition.", examples=["value_1"])
     name: str = Field(description="Korean.", examples=["미세각질"])
-    name_en: str = Field(examples=["fine scaling"])
-    run: str = Field(examples=["demo-efficientnet_b0"])
-    architecture: str = Field(examples=["efficientnet_b0"])
-    pinned: bool = Field(description="Promoted by a user; otherwise the best on the validation split.")
+    name_en: str = Field(description="English.", examples=["fine scaling"])
+    run: str = Field(description="Its id, which `?run=` takes.", examples=["demo-tf_efficientnet_lite0"])
+    architecture: str = Field(description="Of its network.", examples=["tf_efficientnet_lite0"])
+    pinned: bool = Field(
+        description="Promoted by a user; otherwise the best on the validation split.", examples=[False]
+    )
     data: str = Field(description="The dataset it was trained on.", examples=["demo"])
-    synthetic: bool = Field(description="Trained on synthetic pictures, or started from a run that was.")
-    quadratic_weighted_kappa: ModelScore
+    synthetic: bool = Field(
+        description="Trained on synthetic pictures, or started from a run that was.", examples=[True]
+    )
+    quadratic_weighted_kappa: ModelScore = Field(description="How well it agrees with the labels.")
     shortfalls: list[FloorShortfall] = Field(
         description="Of a promoted run: the parts of the floor for answering by itself that it misses."
     )
@@ -240,8 +266,8 @@ class ModelSummary(BaseModel):
 class PassedOverSummary(BaseModel):
     """The run that would answer for a condition by itself if it reached the floor."""
 
-    key: str = Field(examples=["value_1"])
-    run: str = Field(examples=["clinic-resnet18"])
+    key: str = Field(description="Of the condition.", examples=["value_1"])
+    run: str = Field(description="Its id, which `?run=` takes.", examples=["clinic-resnet18"])
     shortfalls: list[FloorShortfall] = Field(description="The parts of the floor that it misses.")
 
 
@@ -260,7 +286,7 @@ def floor_shortfalls(shortfalls: Sequence[Shortfall]) -> list[FloorShortfall]:
 
 def predict_all_response(answer: Answer, evidence: bool = False) -> PredictAllResponse:
     """Return the body of `/predict_all`; the page offers the same for download."""
-    scalp_type = _scalp_type_answer(answer.scalp_type)
+    scalp_type = scalp_type_response(answer.scalp_type)
     return PredictAllResponse.model_validate(
         _grades(answer, evidence) | {"scalp_type": scalp_type, "intended_use": INTENDED_USE} | _gate(answer)
     )
@@ -299,19 +325,20 @@ def _evidence(answer: Answer) -> dict[str, EvidenceMap]:
     """Return the maps by key of the condition, all on one scale."""
     height, width = answer.picture.pixels.shape[:2]
     return {
-        condition.value: EvidenceMap(png=data_url(local_grade(grading.evidence), width / height), scale=FULL_GRADE)
+        condition.value: EvidenceMap(
+            png=data_url(local_grade(grading.evidence, grading.probabilities), width / height), scale=FULL_GRADE
+        )
         for condition, grading in answer.gradings.items()
     }
 
 
 def _grade_answer(grading: Grading) -> GradeResponse:
-    condition, grade = grading.condition.text.ko, grading.grade.text.ko
     return GradeResponse(
         class_id=grading.condition.number,
-        class_name=condition,
+        class_name=grading.condition.text.ko,
         pr_num=int(grading.grade),
-        pr_name=grade,
-        answer=f"{condition}의 상태가 {grade} 입니다.",
+        pr_name=grading.grade.text.ko,
+        answer=grade_sentence(grading.condition, grading.grade),
         probabilities=list(grading.probabilities),
         grade_set=[int(grade) for grade in grading.grade_set] if grading.grade_set else None,
         run=grading.run.id,
@@ -325,7 +352,13 @@ def _grade_answer(grading: Grading) -> GradeResponse:
     )
 
 
-def _scalp_type_answer(scalp_type: ScalpType) -> ScalpTypeResponse:
+def grade_sentence(condition: Condition, grade: Severity) -> str:
+    """Return condition and grade in the older system's sentence."""
+    return f"{condition.text.ko}의 상태가 {grade.text.ko} 입니다."
+
+
+def scalp_type_response(scalp_type: ScalpType) -> ScalpTypeResponse:
+    """Return a scalp type as a member of an answer."""
     return ScalpTypeResponse(
         key=scalp_type.key,
         name=scalp_type.text.ko,

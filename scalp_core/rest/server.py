@@ -9,15 +9,18 @@ import socket
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from ipaddress import ip_network
+from typing import Any, ClassVar, TypeVar
 
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.supervisors import Multiprocess
 
-from scalp_core.access import access, is_exposed
+from scalp_core.access import access, bad_setting, is_exposed, setting_entries
+from scalp_core.base_path import base_path
 from scalp_core.errors import ScalpError
 from scalp_core.parallel import ignore_sigint
 
@@ -29,6 +32,9 @@ _APPLICATION = "scalp_core.rest.app:api"
 
 _MAX_CONNECTIONS = 512  # of a process, at most
 _ACCEPT_LOG_SECONDS = 60.0
+_KEEP_ALIVE_SECONDS = 75  # between requests; proxies in front keep their connections for 60 s as a rule
+_MAX_KEEP_ALIVE_SECONDS = 3600
+_TRUSTED_PROXIES = ("127.0.0.1", "::1")
 _STOP_SECONDS = 30  # for requests that are under way
 _MAX_ACCEPTED = 64  # connections in one turn of the event loop
 _QUEUE = 4096  # connections that wait to be accepted; the system takes fewer where its own limit is lower
@@ -38,10 +44,12 @@ _LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d{1,9})")
 
 _log = logging.getLogger("uvicorn.error")  # uvicorn's own lines go there
 
+Value = TypeVar("Value")
+
 
 def serve(host: str, port: int, workers: int) -> None:
     """Serve until SIGTERM or Ctrl-C; exit with a message where the address cannot be listened on."""
-    check_access(host)
+    check_settings(host)
     try:
         listening = listen(host, port)
     except OSError as error:
@@ -50,15 +58,12 @@ def serve(host: str, port: int, workers: int) -> None:
     os.environ["WEB_CONCURRENCY"] = str(workers)  # read by uvicorn and by executor.share_of_cores
     config = uvicorn.Config(
         _APPLICATION,
-        http=TimeoutH11Protocol,
         ws="none",
         workers=workers,
         access_log=False,  # the application has its own, which names no query
         server_header=False,
-        proxy_headers=False,
-        loop=LOOP,
-        backlog=_most_accepted(),
         timeout_graceful_shutdown=_STOP_SECONDS,
+        **setting(connection_options),
     )
     _log.info("Listening on http://%s:%d, %d at work", host, port, workers)
     if workers == 1:
@@ -67,18 +72,77 @@ def serve(host: str, port: int, workers: int) -> None:
         _Workers(config, [listening]).run()
 
 
-def check_access(host: str) -> None:
-    """Exit where the access settings make no sense; warn where others may reach this server and change things."""
-    try:
-        settings = access()
-    except ScalpError as error:
-        sys.exit(str(error))
+def check_settings(host: str) -> None:
+    """Exit where the settings make no sense; warn where others may reach this server and change things."""
+    setting(base_path)
+    settings = setting(access)
     if is_exposed(host, settings):
         _log.warning(
             "ANYONE who reaches %s can use this server: it listens beyond this machine, without a token. "
             "Set SCALP_TOKEN, or SCALP_READ_ONLY=1.",
             host or "this machine",
         )
+
+
+def setting(read: Callable[[], Value]) -> Value:
+    """Return what a function reads from the settings; exit with its sentence where they make no sense."""
+    try:
+        return read()
+    except ScalpError as error:
+        sys.exit(str(error))
+
+
+def connection_options() -> dict[str, Any]:
+    """Return what uvicorn must know of connections, for REST alone and for the dashboard.
+
+    Raises:
+        ScalpError: `bad_setting`.
+    """
+    return {
+        "http": TimeoutH11Protocol,
+        "loop": LOOP,
+        "backlog": _most_accepted(),
+        "timeout_keep_alive": keep_alive(),
+        "proxy_headers": True,
+        "forwarded_allow_ips": trusted_proxies(),
+    }
+
+
+def keep_alive(environment: Mapping[str, str] = os.environ) -> int:
+    """Return for how many seconds a connection may wait for its next request: `SCALP_KEEP_ALIVE`.
+
+    It must be longer than a proxy's: one that sends a request just when we close the connection answers 502.
+
+    Raises:
+        ScalpError: `bad_setting`.
+    """
+    text = environment.get("SCALP_KEEP_ALIVE", "").strip() or str(_KEEP_ALIVE_SECONDS)
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= _MAX_KEEP_ALIVE_SECONDS):
+        raise bad_setting(
+            "SCALP_KEEP_ALIVE",
+            f"“{text[:20]}” is no number of seconds from 1 to {_MAX_KEEP_ALIVE_SECONDS}",
+            f"“{text[:20]}”은(는) 1에서 {_MAX_KEEP_ALIVE_SECONDS}까지의 초가 아니에요",
+        )
+    return int(text)
+
+
+def trusted_proxies(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: `SCALP_TRUSTED_PROXIES`.
+
+    Raises:
+        ScalpError: `bad_setting`; uvicorn would take what is no address for a name that never matches.
+    """
+    proxies = setting_entries(environment, "SCALP_TRUSTED_PROXIES")
+    for entry in proxies:
+        try:
+            ip_network(entry)
+        except ValueError as error:
+            raise bad_setting(
+                "SCALP_TRUSTED_PROXIES",
+                f"“{entry}” is neither an address nor a network; write 10.0.0.5,10.1.0.0/16",
+                f"“{entry}”은(는) 주소도 네트워크도 아니에요. 10.0.0.5,10.1.0.0/16처럼 쓰세요",
+            ) from error
+    return proxies or list(_TRUSTED_PROXIES)
 
 
 def most_connections() -> int:
@@ -319,8 +383,8 @@ def quiet_accept_errors() -> None:
 
 
 def limit_streamlit_server() -> None:
-    """Give the server of Streamlit's runner our limits of connections; the runner hands no such settings on."""
-    limited = partial(uvicorn.Config, http=TimeoutH11Protocol, loop=LOOP, backlog=_most_accepted())
+    """Give the server of Streamlit's runner our options of connections, which the runner cannot hand on, or exit."""
+    limited = partial(uvicorn.Config, **setting(connection_options))
     uvicorn.Config = limited  # type: ignore[misc, assignment]
 
 

@@ -54,7 +54,7 @@ class Warmup:
         if set(answering) <= set(self._loaded):
             return answering
         self.start()
-        raise self._error or _warming()
+        raise self._error or warming()
 
     def run(self, run_id: str) -> Run:
         """Return the finished run of that id, exported; where the export is missing, begin to make it.
@@ -79,7 +79,7 @@ class Warmup:
             if network not in self._being_exported:
                 self._being_exported.add(network)
                 threading.Thread(target=self._export, args=(run, network), name="export", daemon=True).start()
-        raise _warming()
+        raise warming()
 
     def _export(self, run: Run, network: _Network) -> None:
         try:
@@ -93,7 +93,8 @@ class Warmup:
                 self._being_exported.remove(network)
 
 
-def _warming() -> ScalpError:
+def warming() -> ScalpError:
+    """Return the error that a run is being loaded or exported."""
     return ScalpError(
         "warming",
         "Models are loading. Try again in a moment.",

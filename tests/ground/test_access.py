@@ -65,6 +65,25 @@ def test_origins(origin: str, host: str, accepted: bool) -> None:
     assert Access(frozenset({"lab.example.com"})).accepts_origin(origin, host) is accepted
 
 
+@pytest.mark.parametrize(
+    ("listed", "origin", "shared"),
+    [
+        ("", "https://app.example.com", False),
+        ("https://app.example.com", "https://app.example.com", True),
+        ("HTTPS://App.example.com:443, http://localhost:5173", "https://app.example.com", True),
+        ("https://app.example.com, http://localhost:5173", "http://localhost:5173", True),
+        ("https://app.example.com", "http://app.example.com", False),
+        ("https://app.example.com", "https://app.example.com:8443", False),
+        ("https://app.example.com", "https://app.example.com.evil.example", False),
+        ("https://app.example.com", "null", False),
+        ("http://[::1]:5173", "http://[::1]:5173", True),
+        ("*", "https://anywhere.example", True),
+    ],
+)
+def test_front_ends_elsewhere(listed: str, origin: str, shared: bool) -> None:
+    assert access({"SCALP_CORS_ORIGINS": listed}).shares_with(origin) is shared
+
+
 def test_tokens(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n", encoding="utf-8")
@@ -111,6 +130,12 @@ def test_users(claims: dict[str, object], accepted: bool) -> None:
         ({"SCALP_TOKEN_FILE": "/nowhere/token"}, "cannot be read"),
         ({"SCALP_READ_ONLY": "yes"}, "neither 0 nor 1"),
         ({"SCALP_ALLOWED_HOSTS": "http://lab.example.com/"}, "no host"),
+        ({"SCALP_CORS_ORIGINS": "app.example.com"}, "no origin"),
+        ({"SCALP_CORS_ORIGINS": "https://app.example.com/"}, "no origin"),
+        ({"SCALP_CORS_ORIGINS": "https://*.example.com"}, "no origin"),
+        ({"SCALP_CORS_ORIGINS": "https://app.example.com:99999"}, "no origin"),
+        ({"SCALP_CORS_ORIGINS": "https://kim@example.com"}, "no origin"),
+        ({"SCALP_CORS_ORIGINS": "null"}, "no origin"),
         ({"SCALP_ALLOWED_USERS": "lab.example.com"}, "neither an address nor a domain"),
         ({"SCALP_ALLOWED_USERS": "kim@lab@example.com"}, "neither an address nor a domain"),
         ({"SCALP_ALLOWED_USERS": "@"}, "neither an address nor a domain"),

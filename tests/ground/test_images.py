@@ -62,6 +62,14 @@ def difference(data: bytes, reference: npt.NDArray[np.uint8] = RGB) -> float:
         ("JPEG", {"quality": 98, "subsampling": 0, "progressive": True}, "JPEG"),
         ("PNG", {}, "PNG"),
         ("WEBP", {"lossless": True}, "WEBP"),
+        ("BMP", {}, "BMP"),
+        ("TIFF", {}, "TIFF"),
+        ("TIFF", {"compression": "tiff_lzw"}, "TIFF"),
+        ("TIFF", {"compression": "tiff_adobe_deflate", "tiffinfo": {317: 2}}, "TIFF"),
+        ("TIFF", {"compression": "packbits"}, "TIFF"),
+        ("TIFF", {"compression": "jpeg", "quality": 98}, "TIFF"),
+        ("TIFF", {"save_all": True, "append_images": [Image.new("RGB", (8, 8))]}, "TIFF"),
+        ("TIFF", {"description": "x" * 9000, "software": "a scanner"}, "TIFF"),
         ("MPO", {"quality": 98, "subsampling": 0, "save_all": True, "append_images": [PICTURE]}, "JPEG"),
     ],
 )
@@ -72,7 +80,7 @@ def test_every_format_gives_the_same_picture(kind: str, options: dict[str, objec
     assert (picture.format, picture.width, picture.height) == (name, 64, 48)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_exif_orientation_shows_the_same_upright_picture(orientation: int, kind: str) -> None:
     undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the transposition that exif_transpose will take back
@@ -84,18 +92,27 @@ def test_every_exif_orientation_shows_the_same_upright_picture(orientation: int,
         np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(saved(turned, "PNG", exif=exif))))), RGB
     )
     assert difference(data) <= 2
-    assert (decode(data).width, decode(data).height) == turned.size
+    assert (decode(data).width, decode(data).height) == (PICTURE if kind == "TIFF" else turned).size
 
 
-@pytest.mark.parametrize("mode", ["L", "1", "LA", "P", "RGBA"])
-def test_grey_palette_and_alpha_modes_become_rgb(mode: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        *[(mode, "PNG") for mode in ("L", "1", "LA", "P", "RGBA")],
+        *[(mode, "BMP") for mode in ("L", "1", "P", "RGBA")],
+        *[(mode, "TIFF") for mode in ("L", "1", "LA", "P", "RGBA", "CMYK", "YCbCr")],
+    ],
+)
+def test_grey_palette_and_alpha_modes_become_rgb(mode: str, kind: str) -> None:
     reference = np.asarray(PICTURE.convert(mode).convert("RGB"))
-    assert difference(saved(PICTURE.convert(mode), "PNG"), reference) < 1
+    assert difference(saved(PICTURE.convert(mode), kind), reference) < 1
 
 
 def test_sixteen_bit_grey_is_scaled_and_not_clipped() -> None:
     wide = np.asarray(GREY).astype(np.uint16) * 257
-    assert difference(saved(Image.fromarray(wide), "PNG"), np.asarray(GREY.convert("RGB"))) == 0
+    for kind in ("PNG", "TIFF"):
+        assert difference(saved(Image.fromarray(wide), kind), np.asarray(GREY.convert("RGB"))) == 0
+    assert difference(saved(Image.fromarray(wide.astype(">u2")), "TIFF"), np.asarray(GREY.convert("RGB"))) == 0
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -167,8 +184,18 @@ TIFF = saved(PICTURE, "TIFF")
 
 @pytest.mark.parametrize(
     "data",
-    [GIF, BMP, TIFF, b"", b"\0" * 100, b"<html><script>alert(1)</script></html>", b"%PDF-1.7", b"GIF89a", b"\xff\xd8"],
-    ids=["gif", "bmp", "tiff", "empty", "zeros", "html", "pdf", "gif head", "jpeg head"],
+    [
+        GIF,
+        b"",
+        b"\0" * 100,
+        b"<html><script>alert(1)</script></html>",
+        b"%PDF-1.7",
+        b"GIF89a",
+        b"\xff\xd8",
+        b"BM",
+        b"II*\0",
+    ],
+    ids=["gif", "empty", "zeros", "html", "pdf", "gif head", "jpeg head", "bmp head", "tiff head"],
 )
 def test_other_content_is_refused_with_what_to_do(data: bytes) -> None:
     with pytest.raises(ScalpError, match="JPEG, PNG, WebP") as caught:
@@ -177,7 +204,72 @@ def test_other_content_is_refused_with_what_to_do(data: bytes) -> None:
     assert "JPEG" in caught.value.text.ko
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def tiff(*entries: tuple[int, int, int, int], order: str = "<", tail: bytes = b"") -> bytes:
+    """A TIFF of these tags, each with its type, number of values and value or place; then any bytes."""
+    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}I", 8)
+    tags = b"".join(struct.pack(f"{order}HHII", *entry) for entry in entries)
+    return head + struct.pack(f"{order}H", len(entries)) + tags + bytes(4) + tail
+
+
+GREY_TAGS = {256: (3, 1, 8), 257: (3, 1, 8), 258: (3, 1, 8), 259: (3, 1, 1), 262: (3, 1, 1), 277: (3, 1, 1)}
+STRIPS = {278: (3, 1, 8), 279: (4, 1, 64)}
+
+
+def grey_tiff(changes: dict[int, tuple[int, int, int]], tail: bytes = b"\x80" * 64) -> bytes:
+    """A grey TIFF of 8 × 8 pixels with some tags changed or added."""
+    tags = GREY_TAGS | STRIPS | {273: (4, 1, 0)} | changes
+    if 273 not in changes:
+        tags[273] = (4, 1, 14 + 12 * len(tags))  # the pixels lie behind the tags
+    return tiff(*((tag, *tags[tag]) for tag in sorted(tags)), tail=tail)
+
+
+def test_a_plain_tiff_is_read_with_tags_of_any_sense() -> None:
+    assert (decode(grey_tiff({})).pixels == 128).all()
+    assert decode(grey_tiff({700: (1, 2**31, 0), 34_665: (4, 1, 8), 37_724: (7, 2**32 - 1, 8)})).pixels.shape == (
+        8,
+        8,
+        3,
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (saved(Image.fromarray(np.zeros((8, 8), np.int32)), "TIFF"), "32-bit pixels are not read"),
+        (saved(Image.fromarray(np.zeros((8, 8), np.float32)), "TIFF"), "32-bit pixels are not read"),
+        (grey_tiff({258: (3, 1, 12)}), "12-bit pixels are not read"),
+        (grey_tiff({258: (3, 1, 16), 262: (3, 1, 0)}), "16-bit pixels are not read"),
+        (saved(PICTURE.convert("LAB"), "TIFF"), "kind of pixels is not read"),
+        (saved(GREY.convert("1"), "TIFF", compression="group4"), "kind of compression is not read"),
+        (saved(PICTURE, "TIFF", compression="zstd"), "kind of compression is not read"),
+        (saved(PICTURE, "TIFF", big_tiff=True), "none of these formats"),
+        (saved(GREY, "BMP")[:30] + b"\1" + saved(GREY, "BMP")[31:], "kind of compression is not read"),
+        (grey_tiff({322: (3, 1, 65_520), 323: (3, 1, 65_520)}), "damaged"),  # a tile of 4 gigapixels
+        (grey_tiff({259: (3, 2, 1)}), "damaged"),
+        (grey_tiff({320: (3, 2**30, 8)}), "damaged"),
+        (grey_tiff({273: (4, 2_000_000, 8)}, bytes(9 * 2**20)), "damaged"),  # two million strips
+        (tiff((256, 3, 1, 8)), "damaged"),
+        (tiff(*[(34_675, 7, 2**20, 8)] * 9, order=">", tail=bytes(2**20)), "damaged"),
+        (b"II*\0" + struct.pack("<I", 2**31), "damaged"),
+    ],
+)
+def test_pixels_that_are_not_read_are_refused_with_the_reason(data: bytes, reason: str) -> None:
+    with pytest.raises(ScalpError, match=reason) as caught:
+        decode(data)
+    assert caught.value.code == "not_a_picture"
+
+
+def test_a_tiff_cannot_claim_more_than_it_has() -> None:
+    """Each of these tags is the whole file again: Pillow would copy all of them."""
+    tail = bytes(4 * 2**20)
+    data = grey_tiff({tag: (7, len(tail), 150) for tag in range(50_000, 51_000)}, tail)
+    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    outcome(data)
+    assert time.monotonic() - started < 5
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024  # kilobytes
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.5, 0.9])
 def test_a_file_cut_short_is_refused(kind: str, share: float) -> None:
     data = saved(Image.fromarray(gradient(480, 640)), kind)
@@ -215,8 +307,16 @@ def webp_of_size(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize(
     "data",
-    [png_of_size(22_000, 22_000), png_of_size(12_000, 9_600), png_of_size(16_385, 10), webp_of_size(16_384, 16_384)],
-    ids=["484 MP", "115 MP", "long side", "webp 268 MP"],
+    [
+        png_of_size(22_000, 22_000),
+        png_of_size(12_000, 9_600),
+        png_of_size(16_385, 10),
+        webp_of_size(16_384, 16_384),
+        BMP[:18] + struct.pack("<ii", 22_000, -22_000) + BMP[26:],
+        grey_tiff({256: (4, 1, 22_000), 257: (4, 1, 22_000)}),
+        grey_tiff({256: (4, 1, 2**31), 257: (4, 1, 1)}),
+    ],
+    ids=["484 MP", "115 MP", "long side", "webp 268 MP", "bmp 484 MP", "tiff 484 MP", "tiff 2 GP"],
 )
 def test_pixel_bomb_is_refused_without_memory(data: bytes) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -257,6 +357,12 @@ SEEDS = (
     saved(PICTURE.convert("RGBA"), "WEBP"),
     saved(PICTURE, "WEBP", save_all=True, append_images=[Image.new("RGB", (64, 48))]),
     saved(PICTURE, "MPO", save_all=True, append_images=[PICTURE]),
+    saved(PICTURE, "BMP"),
+    saved(PICTURE.quantize(16), "BMP"),
+    saved(PICTURE.convert("RGBA"), "TIFF", compression="tiff_lzw"),
+    saved(PICTURE, "TIFF", compression="jpeg", exif=Image.Exif()),
+    saved(PICTURE.quantize(16), "TIFF", save_all=True, append_images=[PICTURE]),
+    grey_tiff({}),
 )
 
 
@@ -415,7 +521,7 @@ def test_a_thumbnail_keeps_the_shape_and_is_small() -> None:
 
 
 def test_pillow_itself_is_kept_from_other_formats() -> None:
-    assert images.FORMATS == ("JPEG", "PNG", "WEBP")
+    assert images.FORMATS == ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 
 
 def test_pictures_share_one_memory_budget() -> None:
@@ -459,11 +565,14 @@ print(peak() - before)
 """
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "I;16", "P"])
-def test_decoding_stays_within_what_the_budget_reserves(mode: str) -> None:
-    side = 3000
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [*[(mode, "PNG") for mode in ("RGB", "RGBA", "LA", "I;16", "P")], ("RGBA", "TIFF"), ("CMYK", "TIFF")],
+)
+def test_decoding_stays_within_what_the_budget_reserves(mode: str, kind: str) -> None:
+    side, options = 3000, {"compression": "tiff_lzw"} if kind == "TIFF" else {}
     grey = Image.fromarray(np.full((side, side), 30_000, dtype=np.uint16))
-    data = saved(grey if mode == "I;16" else Image.new(mode, (side, side)), "PNG")
+    data = saved(grey if mode == "I;16" else Image.new(mode, (side, side)), kind, **options)
     process = subprocess.run([sys.executable, "-c", PEAK], input=data, capture_output=True, check=True, cwd=ROOT)
     assert int(process.stdout) < 1.1 * images._BYTES_PER_PIXEL * side**2
 

@@ -1,7 +1,6 @@
 """Hooks of schemathesis: its forms hold real pictures, and text."""
 
 import io
-from typing import Any
 
 import numpy as np
 import schemathesis
@@ -27,10 +26,17 @@ schemathesis.openapi.format("binary", strategies.sampled_from([scalp(file_format
 
 
 @schemathesis.hook
-def filter_body(_context: schemathesis.HookContext, body: Any) -> bool:
-    """Keep bodies whose fields are text and files: a form sends nothing else.
+def filter_case(_context: schemathesis.HookContext, case: schemathesis.Case) -> bool:
+    """Keep requests whose fields are text and whose pictures are files: a form sends nothing else.
 
-    A number is sent as its digits and rightly accepted. Schemathesis notices, but not in a form with a file.
+    A number is sent as its digits and rightly accepted. Schemathesis notices, but not in a form with a file. Text in
+    place of a list of pictures is sent as one part without a file name: a list of one file with these letters.
     """
-    fields = getattr(body, "body", body)
-    return not isinstance(fields, dict) or all(isinstance(fields[name], str) for name in fields if name != "image")
+    fields = getattr(case.body, "body", case.body)
+    if not isinstance(fields, dict):
+        return True
+    pictures = fields.get("image", [])
+    if not isinstance(pictures, list):
+        pictures = [None if case.operation.path == "/api/predict_batch" else pictures]
+    texts = [fields[name] for name in fields if name != "image"]
+    return all(isinstance(value, str) for value in texts) and all(isinstance(item, str | bytes) for item in pictures)

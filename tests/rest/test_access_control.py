@@ -2,6 +2,7 @@
 
 import logging
 
+import httpx2 as httpx
 import pytest
 from conftest import Trained
 from fastapi.testclient import TestClient
@@ -15,7 +16,7 @@ from scalp_core.rest import app
 from scalp_core.rest.access_control import HostMiddleware
 
 TOKEN = "correct-horse-battery"  # noqa: S105
-OPEN = ("/api/health", "/api/openapi.json", "/api/docs", "/api/docs/start.js")
+OPEN = ("/api/health", "/api/openapi.json", "/api/docs", "/api/docs/start.js", "/test")
 GUARDED = ("/api/models", "/api/metrics")
 
 
@@ -36,6 +37,68 @@ def test_foreign_hosts_and_origins_are_refused_everywhere(path: str) -> None:
         response = client.get(path, headers=headers)
         assert_error_response(response, status, code)
     assert client.get(path, headers={"Origin": "http://localhost:8501"}).status_code in (200, 404)
+
+
+FRONT_END = "https://app.example.com"
+CORS = (
+    "access-control-allow-origin",
+    "access-control-allow-methods",
+    "access-control-allow-headers",
+    "access-control-allow-credentials",
+    "access-control-expose-headers",
+)
+
+
+def preflight(client: TestClient, origin: str, path: str = "/predict_all", **fields: str) -> httpx.Response:
+    wanted = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
+    wanted |= {f"Access-Control-Request-{name.title()}": value for name, value in fields.items()}
+    return client.options(path, headers={"Origin": origin, **wanted})
+
+
+def test_a_listed_front_end_asks_and_reads(trained: Trained) -> None:
+    """The token comes with the request alone, not with its preflight; refusals can be read too."""
+    client = client_of(Access(token=TOKEN, cors_origins=frozenset({FRONT_END})))
+    for path in ("/predict_all", "/predict", "/api/predict_batch", "/api/models", "/api/health"):
+        answer = preflight(client, FRONT_END, path)
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == FRONT_END
+        assert "POST" in answer.headers["access-control-allow-methods"]
+        assert "X-API-Key" in answer.headers["access-control-allow-headers"]
+        assert "Origin" in answer.headers["vary"]
+        assert "access-control-allow-credentials" not in answer.headers
+    assert preflight(client, FRONT_END, method="DELETE").status_code == 400
+    assert preflight(client, FRONT_END, headers="x-other").status_code == 400
+    form = image_form(trained.picture)
+    for headers, status in (({"X-API-Key": TOKEN}, 200), ({}, 401)):
+        answer = client.post("/predict_all", files=form, headers={"Origin": FRONT_END, **headers})
+        assert answer.status_code in (status, 503)
+        assert answer.headers["access-control-allow-origin"] == FRONT_END
+        assert "X-Request-ID" in answer.headers["access-control-expose-headers"]
+
+
+@pytest.mark.parametrize("listed", [frozenset[str](), frozenset({FRONT_END})])
+def test_others_get_no_cors_headers(listed: frozenset[str]) -> None:
+    client = client_of(Access(hosts=frozenset({"lab.example.com"}), cors_origins=listed))
+    for origin in ("https://evil.example", "http://app.example.com", f"{FRONT_END}.evil.example", "null"):
+        for answer in (client.get("/api/health", headers={"Origin": origin}), preflight(client, origin)):
+            assert_error_response(answer, 403, "foreign_origin")
+            assert not set(CORS) & set(answer.headers)
+    for origin in ("http://localhost:8501", "https://lab.example.com"):
+        answer = client.get("/api/health", headers={"Origin": origin})
+        assert answer.status_code == 200
+        assert not set(CORS) & set(answer.headers)
+
+
+def test_all_front_ends_may_be_let_in_without_credentials() -> None:
+    client = client_of(Access(cors_origins=frozenset({"*"})))
+    for answer in (
+        preflight(client, "https://anywhere.example"),
+        client.get("/api/health", headers={"Origin": "null"}),
+    ):
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in answer.headers
+    assert client.get("/api/health", headers={"Host": "evil.example", "Origin": "null"}).status_code == 400
 
 
 def test_a_refused_picture_is_not_graded(trained: Trained) -> None:

@@ -119,8 +119,8 @@ def test_a_batch_without_pictures(served: Served, trained: Trained) -> None:
     assert_error_response(post("/api/predict_batch", data={"image": "/etc/passwd"}), 400, "missing_field")
     assert_error_response(post("/api/predict_batch", files=image_form(b"", "")), 400, "missing_field")
     mixed = post("/api/predict_batch", data={"image": "x"}, files=in_batch(trained.picture)).json()["results"]
-    assert sorted(entry["status"] for entry in mixed) == [200, 400]
-    assert_error_detail(next(entry["error"] for entry in mixed if entry["status"] == 400), "missing_field")
+    assert sorted(entry["status"] for entry in mixed) == [200, 415]
+    assert_error_detail(next(entry["error"] for entry in mixed if entry["status"] == 415), "not_a_picture")
     assert_error_response(post("/api/predict_batch?run=nobody", files=in_batch(trained.picture)), 404, "no_run")
     assert_error_response(post("/api/predict_batch?threshold=9", files=in_batch(trained.picture)), 422, "bad_threshold")
 
@@ -195,7 +195,9 @@ def test_evidence_maps_lie_over_the_picture(served: Served, trained: Trained) ->
         assert overlay.shape == (120, 160, 4)
         assert {tuple(colour) for colour in overlay.reshape(-1, 4)[:, :3]} == {(0xE6, 0x61, 0x01)}
         # Opacity, averaged, is the map's own mean.
-        assert 3 * overlay[..., 3].mean() / 255 == pytest.approx(local_grade(grading.evidence).mean(), abs=0.05)
+        assert 3 * overlay[..., 3].mean() / 255 == pytest.approx(
+            local_grade(grading.evidence, grading.probabilities).mean(), abs=0.05
+        )
 
 
 def drawn_in(address: str) -> Any:

@@ -47,6 +47,13 @@ def healthy() -> dict[str, bytes]:
         "webp": saved(colours, "WEBP", exif=exif.tobytes(), icc_profile=profile),
         "lossless webp": saved(colours.convert("RGBA"), "WEBP", lossless=True),
         "animated webp": saved(colours, "WEBP", **two),
+        "bmp": saved(colours, "BMP"),
+        "palette bmp": saved(colours.convert("P"), "BMP"),
+        "tiff": saved(colours.copy(), "TIFF", tiffinfo={274: 6}),
+        "packed tiff": saved(colours.convert("RGBA"), "TIFF", compression="tiff_lzw"),
+        "pages": saved(
+            colours.copy(), "TIFF", compression="tiff_lzw", save_all=True, append_images=[colours.rotate(9)]
+        ),
     }
 
 
@@ -89,7 +96,7 @@ def strange() -> Iterator[tuple[str, bytes]]:
     yield "zip", packed.getvalue()
     yield "svg", b'<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>'
     yield "eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"
-    for kind in ("GIF", "BMP", "TIFF", "PPM"):
+    for kind in ("GIF", "PPM"):
         yield kind, saved(Image.new("RGB", (8, 8)), kind)
     for size in ((60_000, 60_000), (2**31 - 1, 1), (0, 0), (16_385, 1)):
         yield f"png of {size}", with_sums(whole["png"][:16] + struct.pack(">II", *size) + whole["png"][24:])

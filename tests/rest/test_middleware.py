@@ -20,6 +20,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 from support.rest_client import assert_error_response, image_form
 
+from scalp_core.access import Access
 from scalp_core.inference import predict
 from scalp_core.rest import app as rest
 from scalp_core.rest.middleware import BodyLimits
@@ -212,3 +213,35 @@ def serving(app: FastAPI) -> Iterator[int]:
     finally:
         server.should_exit = True
         thread.join(20)
+
+
+def test_head_is_get_without_a_body(client: TestClient) -> None:
+    """Wherever GET is answered, and where it is refused."""
+    until(lambda: client.get("/api/ready").status_code == 200)
+    paths = ["/api/health", "/api/ready", "/api/models", "/api/metrics", "/api/openapi.json", "/api/docs"]
+    paths += ["/api/docs/swagger-ui.css", "/api/nothing", "/predict_all"]
+    for path in paths:
+        head, get = (client.request(method, path, headers={"X-Request-ID": "1"}) for method in ("HEAD", "GET"))
+        assert head.status_code == get.status_code, path
+        assert head.content == b""
+        assert int(head.headers["content-length"]) > 0
+        if path != "/api/metrics":  # they have counted the HEAD when GET asks
+            assert head.headers == get.headers
+
+
+def test_below_a_base_path_all_is_as_without(trained: Trained) -> None:
+    """Alone, with a token, for which the open addresses stay open; even below the path of REST itself."""
+    for base in ("/scalp", "/api"):
+        app = rest.application(settings=lambda: Access(token="t" * 16), base=lambda base=base: base)
+        with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
+            headers = {"X-API-Key": "t" * 16}
+            answer = client.post(f"{base}/predict_all", files=image_form(trained.picture), headers=headers)
+            assert answer.status_code in (200, 503)
+            assert client.get(f"{base}/api/docs").status_code == 200
+            assert client.get(f"{base}/api/models").status_code == 401
+            assert client.head(f"{base}/api/models", headers=headers).status_code == 200
+            assert client.get("/api/health").status_code == client.get(f"{base}/api/health").status_code == 200
+            for path in ("/api/models", f"{base}", f"{base}x/api/models", f"{base}/nothing"):
+                assert_error_response(client.get(path, headers=headers), 404, "not_found")
+            counted = client.get(f"{base}/api/metrics", headers=headers).text
+            assert 'scalp_requests_total{route="/predict_all"' in counted

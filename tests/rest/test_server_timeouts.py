@@ -1,6 +1,7 @@
-"""Deadlines of connections: half heads, unread answers, pauses."""
+"""Deadlines of connections: half heads, unread answers, pauses; and whose word on where they come from counts."""
 
 import asyncio
+import json
 import socket
 import threading
 import time
@@ -16,8 +17,17 @@ from starlette.types import Receive, Scope, Send
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from scalp_core.errors import ScalpError
 from scalp_core.rest import app
-from scalp_core.rest.server import LOOP, TimeoutH11Protocol, listen, quiet_accept_errors
+from scalp_core.rest.server import (
+    LOOP,
+    TimeoutH11Protocol,
+    connection_options,
+    keep_alive,
+    listen,
+    quiet_accept_errors,
+    trusted_proxies,
+)
 
 
 class Hasty(TimeoutH11Protocol):
@@ -97,7 +107,9 @@ def whole_response(client: socket.socket) -> bytes:
     """Return a response of JSON, which may come in parts."""
     response = b""
     while not response.endswith(b"}"):
-        response += client.recv(10_000)
+        part = client.recv(10_000)
+        assert part, "the connection was closed"
+        response += part
     return response
 
 
@@ -236,7 +248,14 @@ def crowded() -> Iterator[int]:
             await rest(scope, receive, send)
 
     rest = app.application()
-    with serving(uvicorn.Config(application, http=Crowded, ws="websockets-sansio", log_config=None)) as port:
+    config = uvicorn.Config(
+        application,
+        http=Crowded,
+        ws="websockets-sansio",
+        log_config=None,
+        timeout_keep_alive=keep_alive({}),  # with uvicorn's 5 s a busy machine closes a client for another reason
+    )
+    with serving(config) as port:
         yield port
 
 
@@ -253,14 +272,22 @@ def test_more_connections_than_places_close_those_that_wait(crowded: int) -> Non
         client.close()
 
 
+def accepted(port: int) -> socket.socket:
+    """Connect, and wait until the server knows: it may answer another client before it enters this one."""
+    before = len(Crowded.undelayed)
+    client = connected(port)
+    until(lambda: len(Crowded.undelayed) > before)
+    return client
+
+
 def test_a_client_that_asks_keeps_its_place(crowded: int) -> None:
     """However long its connection has been open: those go that have waited longer since they were last answered."""
-    with connected(crowded) as client, ExitStack() as opened:
+    with accepted(crowded) as client, ExitStack() as opened:
         for _ in range(5):
             client.sendall(REQUEST)
             assert whole_response(client).startswith(b"HTTP/1.1 200 ")
             for _ in range(Crowded.most_open - 2):
-                opened.enter_context(connected(crowded)).sendall(REQUEST[:-2])
+                opened.enter_context(accepted(crowded)).sendall(REQUEST[:-2])
         client.sendall(REQUEST)
         assert whole_response(client).startswith(b"HTTP/1.1 200 ")
 
@@ -300,3 +327,68 @@ def test_too_many_open_files_are_said_once_a_minute(caplog: pytest.LogCaptureFix
         "No more connections can be accepted",
         "something else",
     ]
+
+
+# Behind a proxy.
+
+
+async def origin(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with where a request seems to come from."""
+    body = json.dumps([scope["client"][0], scope["scheme"]]).encode()
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def behind(port: int, forwarded: str) -> list[str]:
+    headers = {"X-Forwarded-For": forwarded, "X-Forwarded-Proto": "https"}
+    seen: list[str] = httpx.get(f"http://127.0.0.1:{port}", headers=headers, timeout=60).json()
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "seen"),
+    [
+        ("", "203.0.113.7", ["203.0.113.7", "https"]),
+        ("", "192.0.2.1, 203.0.113.7", ["203.0.113.7", "https"]),  # the client's own invention comes first
+        ("127.0.0.0/8, 10.0.0.0/8", "203.0.113.7, 10.1.2.3", ["203.0.113.7", "https"]),
+        ("10.0.0.0/8, ::1", "203.0.113.7", ["127.0.0.1", "http"]),
+        ("127.0.0.2", "127.0.0.2", ["127.0.0.1", "http"]),
+    ],
+)
+def test_only_trusted_proxies_say_who_asks(
+    monkeypatch: pytest.MonkeyPatch, proxies: str, forwarded: str, seen: list[str]
+) -> None:
+    monkeypatch.setenv("SCALP_TRUSTED_PROXIES", proxies)
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")  # uvicorn's own variable opens nothing
+    with serving(uvicorn.Config(origin, lifespan="off", log_config=None, **connection_options())) as port:
+        assert behind(port, forwarded) == seen
+
+
+@pytest.mark.parametrize(("seconds", "pause", "kept"), [("", 6.0, True), ("1", 3.0, False)])
+def test_connections_are_kept_longer_than_a_proxy_s(
+    monkeypatch: pytest.MonkeyPatch, seconds: str, pause: float, kept: bool
+) -> None:
+    """By default for 75 s: the option is compared, and more than uvicorn's 5 s is waited for."""
+    monkeypatch.setenv("SCALP_KEEP_ALIVE", seconds)
+    config = uvicorn.Config(origin, lifespan="off", log_config=None, **connection_options())
+    assert config.timeout_keep_alive == int(seconds or 75)
+    limits = httpx.Limits(keepalive_expiry=60)  # of the client itself
+    with serving(config) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}", limits=limits) as client:
+        sockets = [client.get("/").extensions["network_stream"].get_extra_info("socket")]
+        time.sleep(pause)
+        sockets.append(client.get("/").extensions["network_stream"].get_extra_info("socket"))
+    assert (sockets[0] is sockets[1]) is kept
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "3601", "７５", "forever"])
+def test_pauses_without_sense_are_refused(text: str) -> None:
+    with pytest.raises(ScalpError, match=r"SCALP_KEEP_ALIVE: “.*” is no number of seconds from 1 to 3600"):
+        keep_alive({"SCALP_KEEP_ALIVE": text})
+
+
+@pytest.mark.parametrize("text", ["*", "proxy.example.com", "10.0.0.1/8", "10.0.0.256", "10.0.0.5 10.0.0.6"])
+def test_proxies_without_an_address_are_refused(text: str) -> None:
+    with pytest.raises(ScalpError, match=r"SCALP_TRUSTED_PROXIES: “.*” is neither an address nor a network"):
+        trusted_proxies({"SCALP_TRUSTED_PROXIES": text})
+    assert trusted_proxies({}) == ["127.0.0.1", "::1"]

@@ -14,14 +14,18 @@ from conftest import ROOT, until
 
 
 @contextmanager
-def serving(log: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """`python -m scalp_core.rest` on a free port, the first of a group of processes; its address when it is ready."""
+def serving(log: Path, *arguments: str, base: str = "") -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """`python -m scalp_core.rest` on a free port, the first of a group of processes; its address when it is ready.
+
+    Args:
+        base: `SCALP_BASE_PATH` of the environment.
+    """
     line = [sys.executable, "-m", "scalp_core.rest", "--port", str(port := free_port()), *arguments]
     address = f"http://127.0.0.1:{port}"
     with log.open("wb") as out:
         process = subprocess.Popen(line, cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
     try:
-        until(lambda: process.poll() is not None or ready(address))
+        until(lambda: process.poll() is not None or ready(address + base))
         assert process.poll() is None, log.read_text()
         yield process, address
     finally:

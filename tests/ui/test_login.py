@@ -12,10 +12,10 @@ import streamlit as st
 from conftest import ROOT, Folders
 from playwright.sync_api import Browser, expect
 from streamlit.testing.v1 import AppTest
-from support import browser as chrome
 from support.app_driver import open_page, page_text, texts
 from support.browser import Server, Visitor, open_visitor
 from support.identity_provider import CLIENT, SECRET, IdentityProvider, identity_provider
+from support.rest_server import free_port
 
 from scalp_core.data.dataset import Dataset
 from scalp_core.data.thumbnails import address
@@ -45,7 +45,7 @@ def provider() -> Iterator[IdentityProvider]:
 
 @pytest.fixture
 def server(provider: IdentityProvider, tiny: Dataset, tmp_path: Path) -> Iterator[Server]:
-    made = Server(tiny.folder.parent, tmp_path / "artifacts", tmp_path / "log.txt", chrome.free_port())
+    made = Server(tiny.folder.parent, tmp_path / "artifacts", tmp_path / "log.txt", free_port())
     settings = documented() | {
         "redirect_uri": f"{made.address}/oauth2callback",
         "cookie_secret": "at-least-thirty-two-characters-long",
@@ -65,12 +65,6 @@ def server(provider: IdentityProvider, tiny: Dataset, tmp_path: Path) -> Iterato
     assert "Traceback" not in made.log.read_text()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with chrome.started() as browser:
-        yield browser
-
-
 def log_in(visitor: Visitor) -> None:
     visitor.tab.get_by_role("button", name="Log in").click()
     visitor.tab.get_by_role("button", name="Log out").wait_for()
@@ -86,7 +80,7 @@ def log_out(visitor: Visitor) -> None:
 @pytest.mark.browser
 def test_login_at_a_provider(chromium: Browser, server: Server, provider: IdentityProvider, tiny: Dataset) -> None:
     picture = f"{server.address}/{address(tiny, 3)}"
-    closed = (picture, f"{server.address}/media/nothing.png", f"{server.address}/xthumbnails/tiny/3-00000000.webp")
+    closed = (picture, f"{server.address}/media/nothing.png", f"{server.address}/thumbnails/tiny/3-00000000.webp")
     assert [httpx.get(path).status_code for path in closed] == [401] * 3
     assert httpx.get(f"{server.address}/api/models").status_code == 401
     assert httpx.get(picture, cookies={"_streamlit_user": "forged"}).status_code == 401
