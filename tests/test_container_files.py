@@ -3,8 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
 from conftest import ROOT
 
+from scalp_core.version import __version__
+
+IMAGES = ("app", "api")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
 
@@ -15,20 +19,31 @@ def instructions() -> list[tuple[str, str]]:
     return [(name.upper(), rest) for name, _, rest in (line.partition(" ") for line in joined.splitlines() if line)]
 
 
-def last_stage() -> list[tuple[str, str]]:
-    """Return the instructions that make the image."""
-    result = instructions()
-    last = max(number for number, (name, _) in enumerate(result) if name == "FROM")
-    return result[last:]
+def stages() -> dict[str, list[tuple[str, str]]]:
+    """Return the instructions of each stage by its name; the last has a name too."""
+    result: dict[str, list[tuple[str, str]]] = {}
+    for name, rest in instructions():
+        if name == "FROM":
+            result[rest.split(" AS ")[1]] = []
+        if result:
+            result[list(result)[-1]].append((name, rest))
+    return result
 
 
-def arguments(name: str) -> list[str]:
-    """Return the arguments of all instructions of that name in the last stage."""
-    return [rest for entry, rest in last_stage() if entry == name]
+def target(image: str) -> list[tuple[str, str]]:
+    """Return the instructions that make an image, those of the stages that it is made from first."""
+    own = stages()[image]
+    parent = own[0][1].split()[0]
+    return [*(target(parent) if parent in stages() else []), *own]
 
 
-def environment() -> dict[str, str]:
-    return dict(pair.split("=", 1) for rest in arguments("ENV") for pair in rest.split())
+def arguments(name: str, image: str = "app") -> list[str]:
+    """Return the arguments of all instructions of that name in an image."""
+    return [rest for entry, rest in target(image) if entry == name]
+
+
+def environment(image: str = "app") -> dict[str, str]:
+    return dict(pair.split("=", 1) for rest in arguments("ENV", image) for pair in rest.split())
 
 
 def ignored(path: str) -> bool:
@@ -49,9 +64,13 @@ def _step(pattern: str) -> str:
     return "".join(char if char in "[]" else "[^/]*" if char == "*" else re.escape(char) for char in pattern)
 
 
+def test_image_without_a_target_has_everything() -> None:
+    """`docker build .` makes the last stage."""
+    assert list(stages())[-1] == "app"
+
+
 def test_base_image_is_versioned_without_digest() -> None:
-    stages = {rest.split()[-1] for name, rest in instructions() if name == "FROM" and " AS " in rest}
-    bases = {rest.split()[0] for name, rest in instructions() if name == "FROM"} - stages
+    bases = {rest.split()[0] for name, rest in instructions() if name == "FROM"} - stages().keys()
     assert bases == {"python:3.11-slim-bookworm"}
 
 
@@ -65,13 +84,21 @@ def test_only_what_every_builder_reads() -> None:
         assert not re.search(r"\b(curl|wget)\b", rest)
 
 
-def test_container_runs_as_unprivileged_user() -> None:
-    user = arguments("USER")[-1].split(":")[0]
+@pytest.mark.parametrize("image", IMAGES)
+def test_container_runs_as_unprivileged_user(image: str) -> None:
+    user = arguments("USER", image)[-1].split(":")[0]
     assert user.isdecimal(), "Kubernetes can tell only from a number that it is not root"
     assert int(user) == 10001
-    assert arguments("WORKDIR")[-1] == "/app"
-    # Only the volume is that user's.
-    assert [rest.split()[-1] for rest in arguments("COPY") if "--chown" in rest] == ["artifacts"]
+    assert arguments("WORKDIR", image)[-1] == "/app"
+
+
+def test_only_runs_of_the_whole_image_can_be_written() -> None:
+    """By the image's user, and by any other number in group 0."""
+    owned = [rest for rest in arguments("COPY") if "--chown" in rest]
+    assert owned == ["--from=content --chown=10001:0 /app/artifacts artifacts"]
+    assert stages()["content"][-1] == ("RUN", "chmod -R g=u artifacts")
+    assert " && chmod g=u artifacts && " in re.sub(r" +", " ", arguments("RUN")[-1]), "the folder itself"
+    assert not [rest for rest in arguments("COPY", "api") if "--chown" in rest]
 
 
 def test_runs_data_and_downloads_are_in_one_folder() -> None:
@@ -97,30 +124,52 @@ def test_import_folder_is_only_the_mounted_one() -> None:
     assert f":{requested}:ro" in described
 
 
-def test_container_listens_everywhere_with_health_check() -> None:
-    assert environment()["HOST"] == "0.0.0.0"  # noqa: S104  the port is published by `docker run`
-    assert arguments("EXPOSE") == [environment()["PORT"]]
-    (check,) = arguments("HEALTHCHECK")
-    assert "/_stcore/health" in check
+@pytest.mark.parametrize("image", IMAGES)
+def test_container_listens_everywhere_with_health_check(image: str) -> None:
+    assert environment(image)["HOST"] == "0.0.0.0"  # noqa: S104  the port is published by `docker run`
+    assert arguments("EXPOSE", image) == [environment(image)["PORT"]]
+    (check,) = arguments("HEALTHCHECK", image)
+    assert "/api/health" in check
     assert "ProxyHandler({})" in check
 
 
-def test_signals_reach_the_server() -> None:
-    (entry,), (command,) = arguments("ENTRYPOINT"), arguments("CMD")
+@pytest.mark.parametrize(
+    ("image", "served"), [("app", '["python", "serve.py"]'), ("api", '["python", "-m", "scalp_core.rest"]')]
+)
+def test_signals_reach_the_server(image: str, served: str) -> None:
+    (entry,), (command,) = arguments("ENTRYPOINT", image), arguments("CMD", image)
     assert entry.startswith('["/usr/bin/tini"')
-    assert command == '["python", "serve.py"]'
+    assert command == served
 
 
-def test_says_what_it_is_for() -> None:
-    (label,) = arguments("LABEL")
-    assert "Research and education only. Not a medical device" in label
+@pytest.mark.parametrize("image", IMAGES)
+def test_says_what_it_is_for_and_where_it_comes_from(image: str) -> None:
+    labels = " ".join(arguments("LABEL", image))
+    assert "Research and education only. Not a medical device" in labels
+    for name in ("version", "revision", "source"):
+        assert f'org.opencontainers.image.{name}="${name.upper()}"' in labels
+        assert name.upper() in arguments("ARG", image)
+    assert ("ARG", f"VERSION={__version__}") in instructions()
 
 
-def test_packages_are_installed_before_any_code_is_copied() -> None:
+@pytest.mark.parametrize("image", IMAGES)
+def test_lists_its_packages(image: str) -> None:
+    assert "python -m scalp_core.sbom > sbom.cdx.json" in arguments("RUN", image)[-1]
+    for language in (".", "ko"):
+        described = (ROOT / "docs" / "guide" / language / "container.md").read_text(encoding="utf-8")
+        assert "/app/sbom.cdx.json" in described
+
+
+@pytest.mark.parametrize("stage", ["packages", "api-opencv", "api-packages"])
+def test_packages_are_installed_before_any_code_is_copied(stage: str) -> None:
     """Otherwise every change of the code would install torch anew."""
-    result = instructions()
+    copied = [rest for name, rest in stages()[stage] if name == "COPY" and not rest.startswith("--from=api-opencv ")]
+    assert copied == ["requirements.txt ./"]
+
+
+def test_torch_can_be_the_small_build() -> None:
+    result = stages()["packages"]
     install = next(number for number, (name, rest) in enumerate(result) if name == "RUN" and "requirements.txt" in rest)
-    assert [rest for name, rest in result[:install] if name == "COPY"] == ["requirements.txt ./"]
     assert "TORCH_INDEX_URL" in result[install][1]
     assert ("ARG", 'TORCH_INDEX_URL=""') in result[:install]
 
@@ -146,7 +195,7 @@ def test_image_leaves_out_secrets_and_data() -> None:
 
 
 def test_image_takes_in_shipped_runs() -> None:
-    runs = ("demo-efficientnet_b0", "demo-vit_tiny")
+    runs = ("demo-tf_efficientnet_lite0", "demo-vit_tiny")
     files = ("recipe.json", "history.jsonl", "model.safetensors", "preprocessing.json", "model.onnx", "export.json")
     assert [path for path in (f"artifacts/{run}/{file}" for run in runs for file in files) if ignored(path)] == []
 
@@ -170,6 +219,13 @@ def test_all_of_the_program_is_copied() -> None:
     program = {path.name for path in ROOT.glob("*.py")}
     program |= {path.parent.name for path in ROOT.glob("*/*.py") if _is_ours(path.parent)} - {"tests", "benchmarks"}
     assert program <= copied
+
+
+def test_api_has_no_more_of_the_program_than_rest() -> None:
+    copied = [rest for rest in arguments("COPY", "api") if "--from" not in rest]
+    assert copied == ["LICENSE ./", "scalp_core scalp_core"]
+    installing = [rest for name, rest in stages()["api-packages"] if name == "RUN"][-1]
+    assert "grep ' # api' requirements.txt > api.txt" in installing, "tests/test_requirements.py holds the marks"
 
 
 def _is_ours(folder: Path) -> bool:
