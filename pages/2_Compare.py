@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import pandas as pd
 import streamlit as st
 
 from scalp_core.evaluation.comparison import ExcludedRun, Model, leak_warnings, list_candidates, newest_and_best
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import HEADLINE, METRICS
+from scalp_core.runs.evaluations import evaluation_notes
 from ui.choices import (
     address_dataset,
     choose,
@@ -23,6 +23,7 @@ from ui.compare.best_models import show_best_models
 from ui.compare.confusion_matrices import show_confusion_matrices
 from ui.compare.decision_lab import show_decision_lab
 from ui.compare.differences import show_differences
+from ui.compare.excluded_runs import show_excluded
 from ui.compare.leaderboard import marked_names, show_leaderboard
 from ui.compare.selection import ModelSelection
 from ui.downloads import file_stem, offer_file
@@ -74,9 +75,10 @@ def compare(say: Say) -> None:
         _show_warnings(selection, say)
         view.show(selection, say)
         _offer_report(say, selection, excluded)
-        for text in leak_warnings(selection.models)[1]:
+        judged_since = evaluation_notes(run for model in selection.models for run in model.runs)
+        for text in (*judged_since, *leak_warnings(selection.models)[1]):
             st.caption(say.plain(text))
-    _show_excluded(say, excluded)
+    show_excluded(dataset, excluded, say, opened=not models)
 
 
 # ---- the toolbar ----
@@ -153,14 +155,6 @@ def _offer_report(say: Say, selection: ModelSelection, excluded: Sequence[Exclud
         icon=":material/print:",
         note=say("compare_report_note"),
     )
-
-
-def _show_excluded(say: Say, excluded: Sequence[ExcludedRun]) -> None:
-    if not excluded:
-        return
-    with st.expander(say("compare_left_out", count=len(excluded))):
-        rows = [{say("run"): entry.run.id, say("compare_reason"): say.of(entry.reason)} for entry in excluded]
-        st.dataframe(pd.DataFrame(rows), hide_index=True, alt=say("compare_left_out", count=len(excluded)))
 
 
 show_page("compare", compare)

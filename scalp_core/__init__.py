@@ -37,6 +37,7 @@ __all__ = [
     "ScalpError",
     "compare",
     "compare_pairs",
+    "evaluate",
     "grade",
     "grade_many",
     "list_datasets",
@@ -132,11 +133,27 @@ def predictions(run: "Run | str") -> "pd.DataFrame":
     return _run(run).predictions.copy()
 
 
+def evaluate(run: "Run | str", data: str) -> "Run":
+    """Judge a finished run on another dataset than its own, and return it with its answers to these pictures.
+
+    `predictions`, `compare` and `compare_pairs` of what is returned speak of them. Pictures of the training split are
+    not graded, nor those that the run or one before it learned from.
+
+    Raises:
+        ScalpError: as `load_run`; `no_dataset`; `judged_already`; `nothing_to_judge`.
+    """
+    from scalp_core.data import dataset
+    from scalp_core.inference import evaluate
+
+    return evaluate.evaluate(_run(run), dataset.open_dataset(data))
+
+
 def grade(picture: "Picture", run: "Run | str | None" = None) -> "Answer":
     """Grade one picture by the run that answers for each condition, or by `run`.
 
     Args:
-        picture: a path, the bytes of a JPEG, PNG or WebP file, a PIL image, or an array (height, width, 3) uint8 RGB.
+        picture: a path, the bytes of a file (JPEG, PNG, WebP, BMP, TIFF), a PIL image, or an array (height, width, 3)
+            uint8 RGB.
 
     Returns:
         `gradings` by condition (grade, grade_set, probabilities, evidence, run), `scalp_type`, `gradable`, `reasons`.

@@ -15,6 +15,7 @@ import pandas as pd
 from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.evaluation import ablation
 from scalp_core.labels import CONDITIONS, Condition, find_condition
+from scalp_core.metrics.bootstrap import CONFIDENCE
 from scalp_core.metrics.verdict import Verdict
 from scalp_core.runs.duration import duration, estimate, measure
 from scalp_core.runs.recipe import Recipe
@@ -126,7 +127,7 @@ def _heading(
     return (
         f"{f'{condition.value} ({condition.code}): ' if condition else ''}{len(tested):,} {kind}test pictures of "
         f"{len({captures[image] for image in tested}):,} captures, {base.architecture} for {alone}, mean of {networks} "
-        f"seeds. {judged} with the 95% interval of the paired bootstrap over captures; the verdict is by QWK."
+        f"seeds. {judged} with the {CONFIDENCE} interval of the paired bootstrap over captures; the verdict is by QWK."
     )
 
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "sweep": ("training.sweep", "train several architectures and seeds"),
     "ablate": ("training.ablate", "train the ablation study of the measures against lost grades"),
     "report": ("training.report", "metrics, confusion matrices, printed comparison"),
+    "evaluate": ("training.evaluate", "judge finished runs on another dataset"),
     "calibrate": ("training.calibrate", "fit operating point and gate of finished runs anew"),
     "gate": ("training.gate", "fit only the gate of finished runs anew"),
     "export": ("training.export", "make finished runs ready to answer (ONNX)"),
@@ -27,6 +28,7 @@ COMMANDS = {
     "pointing": ("training.pointing", "where evidence points, against the drawn cues and Grad-CAM"),
     "oracle": ("training.oracle", "agreement that rendered pictures allow beside the ceiling"),
     "masks": ("training.masks", "where the cues of rendered pictures lie"),
+    "postman": ("training.postman", "REST as a Postman collection"),
     "benchmark": ("benchmarks.commands", "measure time and memory"),
 }
 _SERVE = "dashboard and REST on one port (PORT, HOST)"
@@ -56,7 +58,7 @@ def _help() -> str:
     lines = [("serve", _SERVE), *((name, text) for name, (_, text) in COMMANDS.items())]
     listed = "\n".join(f"  {name:<16}{text}" for name, text in lines)
     return (
-        f"usage: scalp-lab COMMAND …\n\n{listed}\n\nDatasets: {data_folder().resolve()} (SCALP_DATA)\n"
+        f"usage: scalp-lab COMMAND …\n{listed}\n\nDatasets: {data_folder().resolve()} (SCALP_DATA)\n"
         f"Runs:     {artifacts_folder().resolve()} (SCALP_ARTIFACTS)\n{terms.RESEARCH_ONLY_SHORT.en}"
     )
 

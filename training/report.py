@@ -21,6 +21,7 @@ from scalp_core.inference import session
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import calibration, grade_sets, metrics
 from scalp_core.metrics.alignment import align, arrange
+from scalp_core.metrics.bootstrap import CONFIDENCE
 from scalp_core.metrics.grade_sets import COVERAGE
 from scalp_core.metrics.operating_point import OperatingPoint
 from scalp_core.metrics.paired_comparison import Comparison, compare
@@ -28,6 +29,7 @@ from scalp_core.reports.json_report import json_report
 from scalp_core.runs.ancestry import MARK, Overlap, judging_dataset, overlap_of
 from scalp_core.runs.champions import judged_on
 from scalp_core.runs.election import run_report
+from scalp_core.runs.evaluations import EvaluatedRun, evaluated_runs, evaluation_notes
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_run, finished_runs
 from scalp_core.synthetic.label_noise import ceiling
@@ -80,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
 def _report(options: argparse.Namespace) -> int:
     dataset = open_dataset(options.data) if options.data else None
     runs = judged_on(dataset) if dataset else finished_runs()
+    if dataset and not options.markdown:  # whose tables are of one set of pictures, and theirs may be fewer
+        runs += evaluated_runs(dataset)[0]
     if not runs:
         print("No finished run to report on. Train one with: python -m training.train", file=sys.stderr)
         return 1
@@ -123,7 +127,7 @@ def _warnings(runs: Sequence[Run]) -> list[str]:
     overlaps = {run: overlap for run in runs if (overlap := _overlap(run))}
     texts = {run: overlap.text(run.id) for run, overlap in overlaps.items()}
     leaks = [f"{MARK if overlaps[run].leaks else 'Note:'} {text.en}" for run, text in texts.items() if text]
-    return leaks + failures + prior
+    return [text.en for text in evaluation_notes(runs)] + leaks + failures + prior
 
 
 # ---- the comparison to print ----
@@ -167,7 +171,7 @@ def _with_runs(sides: Sequence[Model], left_out: Sequence[ExcludedRun], run_ids:
 
 def _not_comparable(run: Run, left_out: Sequence[ExcludedRun]) -> ScalpError:
     unfinished = Text("it has not finished", "완료되지 않았어요")
-    reason = next((excluded.reason for excluded in left_out if excluded.run == run), unfinished)
+    reason = next((excluded.reason for excluded in left_out if excluded.run.id == run.id), unfinished)
     return ScalpError(
         "not_comparable",
         f"Run “{run.id}” cannot be compared: {reason.en}.",
@@ -179,12 +183,13 @@ def _not_comparable(run: Run, left_out: Sequence[ExcludedRun]) -> ScalpError:
 
 
 def _print(run: Run) -> None:
-    kind = "SYNTHETIC pictures" if run.synthetic_data else "pictures"
-    origin = ", started from a run that learned from SYNTHETIC pictures" if run.synthetic != run.synthetic_data else ""
+    own = Run(run.folder)  # of a run that is judged on other pictures, what it learned from
+    kind = "SYNTHETIC pictures" if own.synthetic_data else "pictures"
+    origin = ", started from a run that learned from SYNTHETIC pictures" if own.synthetic != own.synthetic_data else ""
+    judged = f", judged on “{run.facts.data}”" if isinstance(run, EvaluatedRun) else ""
     mark = f" {MARK}" if _leaking([run]) else ""
-    print(
-        f"\n{run.id}{mark}: {run.recipe.architecture} on {kind} “{run.recipe.data}”{origin}, {run.manifest['device']}"
-    )
+    learned = f"{run.recipe.architecture} on {kind} “{run.recipe.data}”{origin}"
+    print(f"\n{run.id}{mark}: {learned}{judged}, {run.manifest['device']}")
     table = run_report(run)
     table = table[table["part"].isin(["valid", "test"])].rename(columns=_COLUMNS)
     table["condition"] = [Condition(key).code for key in table["condition"]]
@@ -230,7 +235,8 @@ def markdown(
     kind = "**SYNTHETIC** " if runs[0].synthetic_data else ""
     return "\n\n".join(
         (
-            f"{len(tested):,} {kind}test pictures of {groups:,} captures. Quadratic weighted kappa, 95% interval:",
+            f"{len(tested):,} {kind}test pictures of {groups:,} captures. Quadratic weighted kappa, "
+            f"{CONFIDENCE} interval:",
             _kappas(runs, captures, best, leaking),
             "AMAE · recall of the worst grade; parameters; milliseconds a picture on one core:",
             _others(runs, milliseconds, leaking),

@@ -4,7 +4,7 @@
 train and their duration. Finished runs are not repeated, so the same command goes on after a break.
 
 `--demo` makes the runs again that travel in git: it renders their dataset, trains what is missing, resumes what was
-interrupted, and packs the weights in half precision. Two hours of one CPU core, about as long with two.
+interrupted, and packs the weights in half precision. Some ten hours of one CPU core.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from scalp_core.synthetic.generate import make_dataset
 from training import demo
 from training.command_line import Bar, explained
 from training.markdown import figure
+from training.recipe_file import add_recipe_file, parse
 from training.train import INTERRUPTED, add_recipe, labelled_recipe, recipe_of, train_all
 
 # The smallest variant of each family.
@@ -39,7 +40,7 @@ _LONGEST_ID = 64  # characters
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parse(parser, arguments)
     if options.seeds < 1:
         parser.error("--seeds takes 1 or more")
     try:
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "--prefix",
         help="runs are called PREFIX-ARCHITECTURE-sSEED, or PREFIX-ARCHITECTURE-CONDITION-sSEED (default: sweep-DATA)",
     )
+    add_recipe_file(parser)
     add_recipe(parser, leave_out=("architecture",))
     return parser
 
@@ -112,7 +114,6 @@ def _ship() -> int:
             demonstration.SEED,
             evaluation=demonstration.EVALUATION,
             evaluation_prior=demonstration.EVALUATION_PRIOR,
-            version=demonstration.GENERATOR,
             progress=bar.show,
         )
     # One by one: a run can only start from one that has finished.

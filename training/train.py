@@ -1,7 +1,8 @@
 """Train one run and watch it: `python -m training.train --architecture efficientnet_b0 --data demo --epochs 5`.
 
-The flags are the fields of Recipe. The run itself belongs to the runner, exactly as if the sidebar had started it.
-Before it starts: how often each grade will be sampled, and how long it will take if this machine's speed is known.
+The flags are the fields of Recipe; `--recipe FILE` takes those that are not given from a file. The run itself belongs
+to the runner, exactly as if the sidebar had started it. Before it starts: how often each grade will be sampled, and how
+long it will take if this machine's speed is known.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from scalp_core.runs.store import check_recipe, find_run
 from scalp_core.runs.training_labels import left_out_text, unlabelled_text, without_unlabelled
 from training.command_line import Bar, explained
 from training.markdown import figure
+from training.recipe_file import add_recipe_file, parse
 
 _POLL = 0.5  # seconds
 INTERRUPTED = 130  # exit code, as shells have it
@@ -35,7 +37,7 @@ INTERRUPTED = 130  # exit code, as shells have it
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    options = _parser().parse_args(arguments)
+    options = parse(_parser(), arguments)
     if options.estimate:
         recipe = labelled_recipe(recipe_of(options))
         check_recipe(recipe)
@@ -46,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
+    add_recipe_file(parser)
     add_recipe(parser)
     parser.add_argument("--name", help="the run's own name; otherwise made of architecture and time")
     parser.add_argument("--resume", metavar="RUN", help="go on with a paused, cancelled or failed run instead")

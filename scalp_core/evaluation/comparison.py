@@ -8,11 +8,12 @@ from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.errors import ScalpError, Text
 from scalp_core.inference import session
 from scalp_core.labels import Condition
-from scalp_core.metrics.alignment import AlignedPredictions, PartPredictions, align, arrange
+from scalp_core.metrics.alignment import AlignedPredictions, PartPredictions, align, arrange, in_common
 from scalp_core.metrics.paired_comparison import Comparison, compare
 from scalp_core.runs.ancestry import MARK, Overlap, overlap_of
 from scalp_core.runs.champions import judged_on, split_readable
 from scalp_core.runs.election import score
+from scalp_core.runs.evaluations import EvaluatedRun, evaluated_runs
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import list_runs
@@ -40,6 +41,11 @@ class Model:
         return self.runs[0].recipe
 
     @property
+    def evaluated(self) -> bool:
+        """Whether it is of another dataset and was judged on these pictures since (`runs.evaluations`)."""
+        return isinstance(self.runs[0], EvaluatedRun)
+
+    @property
     def parameters(self) -> int:
         return self.runs[0].parameters
 
@@ -59,23 +65,36 @@ class Model:
 
 @dataclass(frozen=True)
 class ExcludedRun:
-    """A finished run that cannot be compared, and why."""
+    """A finished run that cannot be compared, and why.
+
+    Attributes:
+        can_be_judged: it could be compared once it is judged on these pictures (`inference.evaluate`).
+    """
 
     run: Run
     reason: Text
+    can_be_judged: bool = False
 
 
 def list_candidates(dataset: Dataset) -> tuple[list[Model], list[ExcludedRun]]:
-    """Return the models that may be compared on the pictures of a dataset, by name, and the excluded finished runs."""
+    """Return the models that may be compared on the pictures of a dataset, by name, and the excluded finished runs.
+
+    They are those that were judged on these pictures when they were trained, and those of other datasets that were
+    judged on them since (`inference.evaluate`).
+    """
     finished, damaged = split_readable(run for run in list_runs() if run.finished)
-    judged_here = set(judged_on(dataset))
-    judged = [run for run in finished if run in judged_here]
+    evaluated, damaged_answers = evaluated_runs(dataset)
+    readable = {run.id for run in finished}
+    by_id = {run.id: run for run in (*judged_on(dataset), *evaluated) if run.id in readable}
+    judged = [by_id[run.id] for run in finished if run.id in by_id]
     by_recipe: dict[tuple[Recipe, str], dict[int, list[Run]]] = {}
     for run in judged:
         seeds = by_recipe.setdefault((replace(run.recipe, seed=0), run.index_hash), {})
         seeds.setdefault(run.recipe.seed, []).append(run)
-    excluded = [ExcludedRun(run, error.text) for run, error in damaged.items()]
-    excluded += [ExcludedRun(run, _reason(run, dataset)) for run in finished if run not in judged_here]
+    damaged |= {run: error for run, error in damaged_answers.items() if run.id in readable}
+    excluded = [ExcludedRun(run, error.text, run in damaged_answers) for run, error in damaged.items()]
+    others = (run for run in finished if run.id not in by_id and run not in damaged)
+    excluded += [ExcludedRun(run, _reason(run, dataset), can_be_judged=True) for run in others]
     for seeds in by_recipe.values():
         for *earlier, latest in seeds.values():
             excluded += [ExcludedRun(run, _trained_again(latest)) for run in earlier]
@@ -129,14 +148,16 @@ def leak_warnings(models: Iterable[Model]) -> tuple[list[Text], list[Text]]:
 def newest_and_best(models: Sequence[Model], condition: Condition, most: int = 5) -> list[str]:
     """Return keys of the models to look at first in a condition: the newest, and the best by kappa on validation.
 
-    All of them learned from one dataset, the newest one's: others differ in what they were taught, not in how.
+    All of them learned from one dataset, the newest one's: others differ in what they were taught, not in how. Runs of
+    other datasets are among them that were judged on these pictures to be compared.
     """
     kappas = {model.key: score(model.runs[0], condition, "valid") for model in models}
     grading = [model for model in models if kappas[model.key] is not None] or list(models)
     if not grading:
         return []
-    newest = max(grading, key=lambda model: max(run.created for run in model.runs))
-    alike = [model for model in grading if model.recipe.data == newest.recipe.data]
+    trained_here = [model for model in grading if not model.evaluated] or grading
+    newest = max(trained_here, key=lambda model: max(run.created for run in model.runs))
+    alike = [model for model in grading if model.recipe.data == newest.recipe.data or model.evaluated]
     best = sorted(alike, key=lambda model: -(kappas[model.key] or 0.0))
     return list(dict.fromkeys(model.key for model in (newest, *best)))[:most]
 
@@ -150,8 +171,10 @@ def newest_and_best(models: Sequence[Model], condition: Condition, most: int = 5
 def align_runs(dataset: Dataset, runs: Iterable[Run], part: str) -> AlignedPredictions:
     """Return the predictions of several runs for the pictures of one part, aligned; shared, so not to be changed.
 
+    Where one is a run of another dataset, all are judged on the pictures that it did not learn from.
+
     Raises:
-        ScalpError: the runs' tables hold different pictures or labels.
+        ScalpError: they were judged on different pictures, one is named twice, or their tables hold different ones.
         ValueError: `runs` is empty.
     """
     return _align_runs(dataset.name, dataset.version, tuple((run, run.changed_ns) for run in runs), part)
@@ -159,7 +182,11 @@ def align_runs(dataset: Dataset, runs: Iterable[Run], part: str) -> AlignedPredi
 
 @lru_cache(maxsize=4)
 def _align_runs(data: str, version: int, runs: tuple[tuple[Run, int], ...], part: str) -> AlignedPredictions:
+    if len({run.evaluation_hash for run, _ in runs}) > 1 or len({run.id for run, _ in runs}) < len(runs):
+        raise _not_judged_alike(run.id for run, _ in runs)
     predictions = {run.id: _arrange(run, changed_ns, part) for run, changed_ns in runs}
+    if any(isinstance(run, EvaluatedRun) for run, _ in runs):
+        predictions = in_common(predictions)
     try:
         return align(predictions, _captures(data, version, part))
     except ValueError as error:
@@ -175,6 +202,18 @@ def _captures(data: str, _version: int, part: str) -> dict[str, object]:
     rows = (dataset.column("part") == part).to_numpy()
     ids, captures = (dataset.column(name)[rows].to_numpy(dtype=object) for name in ("id", "capture"))
     return dict(zip(ids, captures, strict=True))
+
+
+def _not_judged_alike(run_ids: Iterable[str]) -> ScalpError:
+    """Return the error that runs were judged on different pictures, or one of them is named twice."""
+    listed = ", ".join(run_ids)
+    return ScalpError(
+        "not_alike",
+        f"These runs were not judged on the same pictures, or one is named twice: {listed}. Judge them on one dataset: "
+        "python -m training.evaluate RUN --data NAME",
+        f"같은 사진으로 평가하지 않았거나 두 번 적은 실행이 있어요: {listed}. 한 데이터셋으로 평가하세요: "
+        "python -m training.evaluate 실행 --data 이름",
+    )
 
 
 def _not_alike(run_ids: Iterable[str]) -> ScalpError:

@@ -3,33 +3,23 @@
 Features come out of the run's ONNX export and are kept in the dataset's cache.
 """
 
-import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from scalp_core import images
 from scalp_core.data.dataset import Dataset
-from scalp_core.errors import ScalpError
-from scalp_core.inference import session
+from scalp_core.inference.dataset_outputs import dataset_outputs, read_vectors, write_vectors
 from scalp_core.labels import CONDITIONS, GRADES
 from scalp_core.runs.run import Run
-from scalp_core.seals import BLANK, SEAL, require_seal, write_sealed
 
 Rows = npt.NDArray[np.intp]  # positions in the index
 Features = npt.NDArray[np.float32]  # (pictures, channels)
 Progress = Callable[[int, int], object]
 
-_CHUNK = 32  # pictures passed through the network at once
 _MOST_KEPT = 10_000  # pictures whose features are kept on disk for each run, the latest ones
 _COMPONENTS, _ITERATIONS = 30, 500  # of t-SNE: principal components that it starts from
 _FEWEST_NEIGHBORS = 8  # pictures; fewer have no neighbourhoods
@@ -85,10 +75,10 @@ def features(run: Run, dataset: Dataset, rows: Rows, progress: Progress | None =
     weights = str(run.manifest["files"]["model.safetensors"])
     path = dataset.folder / "cache" / f"embedding-{run.id}-{weights[:12]}.parquet"
     contents = dataset.column("sha256").iloc[rows].to_numpy(dtype=object)
-    cached = _read_cache(path)
+    cached = read_vectors(path)
     if not cached.keys() >= set(contents):
         with _COMPUTING:  # a second visitor waits for the first and then reads what the first computed
-            cached = _read_cache(path)
+            cached = read_vectors(path)
             missing = {
                 content: row for content, row in zip(contents, rows.tolist(), strict=True) if content not in cached
             }
@@ -204,46 +194,14 @@ def _compute(
     progress: Progress | None,
 ) -> None:
     """Add the features of the missing pictures, content → row, to the cached ones, and keep all."""
-    preprocessing, ids = run.preprocessing, dataset.column("id")
-    before, left, done = len(cached), iter(missing.items()), 0
+    before, done = len(cached), 0
+    content_of = {row: content for content, row in missing.items()}
     try:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            while chunk := dict(islice(left, _CHUNK)):
-                read = pool.map(lambda row: _read_pixels(dataset, str(ids.iloc[row]), preprocessing), chunk.values())
-                pictures = {content: pixels for content, pixels in zip(chunk, read, strict=True) if pixels is not None}
-                if pictures:
-                    values = session.outputs(run, np.stack(list(pictures.values()))).features
-                    cached |= zip(pictures, values, strict=True)
-                done += len(chunk)
-                if progress:
-                    progress(done, len(missing))
+        for chunk, outputs in dataset_outputs(run, dataset, missing.values()):
+            cached |= {content_of[row]: values.features for row, values in outputs.items()}
+            done += len(chunk)
+            if progress:
+                progress(done, len(missing))
     finally:
         if len(cached) > before:
-            _write_cache(path, cached)
-
-
-def _read_pixels(dataset: Dataset, image_id: str, preprocessing: images.Preprocessing) -> images.Pixels | None:
-    try:
-        return images.preprocess(dataset.read(image_id), preprocessing)
-    except ScalpError:
-        return None
-
-
-def _read_cache(path: Path) -> dict[str, Features]:
-    """Read features by the content of their picture; none where the cache is missing or damaged."""
-    try:
-        require_seal(path)
-        table = pq.read_table(path)
-    except (OSError, ValueError):  # Arrow's own error is a ValueError
-        return {}
-    values = table["features"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
-    return dict(zip(table["sha256"].to_pylist(), values, strict=True))
-
-
-def _write_cache(path: Path, cached: dict[str, Features]) -> None:
-    contents = list(cached)[-_MOST_KEPT:]
-    values = np.stack([cached[content] for content in contents])
-    lists = pa.FixedSizeListArray.from_arrays(values.reshape(-1), values.shape[1])
-    table = pa.table({"sha256": contents, "features": lists}, metadata={SEAL: BLANK})
-    with suppress(OSError):  # a folder that cannot be written only makes the next look slow
-        write_sealed(path, lambda temporary: pq.write_table(table, temporary))
+            write_vectors(path, dict(list(cached.items())[-_MOST_KEPT:]))

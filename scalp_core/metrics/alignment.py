@@ -5,6 +5,7 @@ Tables become arrays once, so that comparisons are fast.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -115,6 +116,18 @@ def arrange(predictions: pd.DataFrame, part: str) -> PartPredictions:
     probabilities = np.zeros((len(CONDITIONS), len(images), _GRADES), dtype=np.float32)
     probabilities[places, codes] = rows[PROBABILITIES].to_numpy(dtype=np.float32)
     return PartPredictions(images, spread("truth"), spread("grade"), spread("low"), spread("high"), probabilities)
+
+
+def in_common(answers: Mapping[str, PartPredictions]) -> dict[str, PartPredictions]:
+    """Return the answers of several runs, by run id, to the pictures that all of them answer."""
+    images = reduce(np.intersect1d, (predictions.images for predictions in answers.values()))
+    return {run_id: _restricted(predictions, images) for run_id, predictions in answers.items()}
+
+
+def _restricted(predictions: PartPredictions, images: npt.NDArray[np.object_]) -> PartPredictions:
+    places = np.searchsorted(predictions.images, images)  # both ascend
+    by_picture = ("truth", "grades", "low", "high", "probabilities")  # pictures are their second axis
+    return PartPredictions(images, **{name: getattr(predictions, name)[:, places] for name in by_picture})
 
 
 def align(answers: Mapping[str, PartPredictions], groups: Mapping[str, object]) -> AlignedPredictions:

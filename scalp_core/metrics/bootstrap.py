@@ -12,7 +12,8 @@ import numpy.typing as npt
 Values = npt.NDArray[np.float64]
 
 REPLICATES = 2000
-LEVEL = 0.05  # of wrong verdicts; intervals have 95 %
+LEVEL = 0.05  # of wrong verdicts
+CONFIDENCE = f"{1 - LEVEL:.0%}"  # of intervals, for sentences
 
 # More groups than this are merged at random. A standard deviation of so many sums is uncertain by 1.1 % of it, which is
 # less than by 2,000 resamples; time and memory stop growing.

@@ -29,6 +29,7 @@ from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison
 from scalp_core.metrics.verdict import Estimate, Verdict
 from scalp_core.reports.html import Table, render
+from scalp_core.runs.evaluations import evaluation_notes
 from scalp_core.runs.run import Run
 from scalp_core.terms import capitalized
 from scalp_core.version import __version__
@@ -154,7 +155,7 @@ class _Report:
         origin = [Text(f"{runs}: {_RENDERED.en}", f"{runs}: {_RENDERED.ko}")] if runs else []
         leaks, notes = leak_warnings(self.models)
         prior = [terms.TEMPERED_DATA] if self.dataset.tempered else []
-        return leaks + origin + prior + notes
+        return leaks + origin + prior + evaluation_notes(self.runs) + notes
 
     def say(self, key: str, **values: object) -> str:
         return _WORDS[key](self.language).format(**values)

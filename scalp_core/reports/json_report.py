@@ -17,6 +17,7 @@ from scalp_core.metrics.bootstrap import LEVEL, REPLICATES
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison, compare
 from scalp_core.runs.ancestry import judging_dataset, overlap_of
+from scalp_core.runs.evaluations import evaluation_notes
 from scalp_core.runs.run import Run
 from scalp_core.version import __version__
 
@@ -67,7 +68,7 @@ def _notes(runs: Sequence[Run]) -> list[str]:
     for run, dataset in judging.items():
         text = overlap_of(run, dataset).text(run.id) if dataset else None
         notes += [text.en] if text else []
-    return notes
+    return notes + [text.en for text in evaluation_notes(runs)]
 
 
 def _run_row(run: Run) -> dict[str, Any]:

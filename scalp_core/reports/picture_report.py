@@ -1,6 +1,5 @@
 """Graded pictures to take along: one HTML file to print and to keep, with a page a picture; and a CSV."""
 
-import base64
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
@@ -368,11 +367,9 @@ def _scaled(picture: GradedPicture, edge: int) -> Pixels | None:
 def _evidence_map(report: _Report, grading: Grading, pixels: Pixels | None) -> _Image | None:
     if pixels is None:
         return None
-    blended = overlay(pixels, local_grade(grading.evidence), FULL_GRADE, OPACITY, _MAP_EDGE)
+    blended = overlay(pixels, local_grade(grading.evidence, grading.probabilities), FULL_GRADE, OPACITY, _MAP_EDGE)
     return _image(blended, report.say("alt_map", condition=report.of(grading.condition.text)))
 
 
 def _image(pixels: Pixels, alt: str) -> _Image:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    return _Image(f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}", alt)
+    return _Image(images.data_url(Image.fromarray(pixels), "JPEG", quality=_JPEG_QUALITY), alt)

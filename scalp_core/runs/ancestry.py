@@ -8,10 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
+
 from scalp_core import terms
 from scalp_core.architectures import NAMED_WEIGHTS
 from scalp_core.data.dataset import PARTS, Dataset, list_datasets, open_dataset
 from scalp_core.errors import ScalpError, Text
+from scalp_core.runs.evaluations import EvaluatedRun
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import source_run, teacher_run
@@ -130,11 +134,15 @@ def overlap_before(recipe: Recipe, dataset: Dataset) -> Overlap:
 def overlap_of(run: Run, dataset: Dataset) -> Overlap:
     """Return how many pictures that a run is judged on it, or an ancestor, has learned from; cached.
 
+    Of a run of another dataset those pictures count that it answered: what it was known to have learned from was left
+    out when it was judged on these.
+
     Args:
         dataset: holds the pictures that it is judged on.
     """
     versions = tuple((data.name, data.version) for data in list_datasets()) if run.learned is None else ()
-    return _cached_overlap(run, run.created, versions, dataset.name, dataset.version)
+    made = (run.created, run.changed_ns) if isinstance(run, EvaluatedRun) else run.created
+    return _cached_overlap(run, made, versions, dataset.name, dataset.version)
 
 
 def judging_dataset(run: Run) -> Dataset | None:
@@ -162,12 +170,18 @@ def learned_from_judged(run: Run) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _cached_overlap(run: Run, _created: str, _versions: tuple[object, ...], data: str, _version: int) -> Overlap:
-    return _overlap(learned_pictures(run), open_dataset(data))
+def _cached_overlap(run: Run, _made: object, _versions: tuple[object, ...], data: str, _version: int) -> Overlap:
+    dataset = open_dataset(data)
+    if isinstance(run, EvaluatedRun):
+        answered = dataset.column("id").isin(run.raw_predictions["image"].unique()).to_numpy(dtype=bool)
+        return _overlap(learned_pictures(run), dataset, answered)
+    return _overlap(learned_pictures(run), dataset)
 
 
-def _overlap(learned: LearnedPictures, dataset: Dataset) -> Overlap:
+def _overlap(learned: LearnedPictures, dataset: Dataset, answered: npt.NDArray[np.bool_] | None = None) -> Overlap:
     parts, seen = dataset.column("part"), dataset.column("sha256").isin(learned.sha256).to_numpy(dtype=bool)
     of_part = {part: (parts == part).to_numpy(dtype=bool) for part in _JUDGED}
+    if answered is not None:
+        of_part = {part: flags & answered for part, flags in of_part.items()}
     counts = {part: int((flags & seen).sum()) for part, flags in of_part.items()}
     return Overlap(counts, {part: int(flags.sum()) for part, flags in of_part.items()}, learned.complete)

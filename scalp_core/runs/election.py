@@ -14,7 +14,7 @@ import pandas as pd
 from scalp_core.data.dataset import list_datasets
 from scalp_core.errors import ScalpError, Text
 from scalp_core.labels import Condition
-from scalp_core.metrics.bootstrap import merge_groups, percentiles, resample
+from scalp_core.metrics.bootstrap import CONFIDENCE, REPLICATES, merge_groups, percentiles, resample
 from scalp_core.metrics.metrics import HEADLINE, Counts, counts_by_group, kappas, quadratic_weighted_kappa, report
 from scalp_core.metrics.verdict import NEGLIGIBLE
 from scalp_core.runs.ancestry import MARK, judging_dataset, learned_from_judged
@@ -27,14 +27,15 @@ MIN_IMAGES = 50  # labelled; the kappa of unrelated grades strays by 1 / √n, h
 # Labelled; in simulations 95 % intervals of 20 heads held the truth in 93 and 96 %, of 5 heads in 87 and 90 %.
 MIN_CAPTURES = 20
 MIN_OF_GRADE = 2  # pictures of every grade; with none or one, whether a grade is recognised is not known
-_REPLICATES = 1000  # half of a comparison's: whether 0 is inside does not hang on a third digit
-_LEVEL = 0.03  # of the percentiles of kappa: they reach as far as Student's t at 5 % does with MIN_CAPTURES
+_REPLICATES = REPLICATES // 2  # of a comparison's: whether 0 is inside does not hang on a third digit
+# Of the percentiles of kappa: `EffectiveSize.percentile_level` of MIN_CAPTURES, which scipy would take 0.2 s to tell.
+_LEVEL = 0.03
 
 FLOOR = Text(
-    f"{MIN_IMAGES} labelled validation pictures of {MIN_CAPTURES} captures, {MIN_OF_GRADE} of every grade, and a 95% "
-    "interval of QWK above 0",
-    f"라벨이 있는 검증 사진 {MIN_IMAGES}장, 촬영 {MIN_CAPTURES}건, 등급마다 {MIN_OF_GRADE}장, 0보다 높은 QWK 95% "
-    "신뢰 구간",
+    f"{MIN_IMAGES} labelled validation pictures of {MIN_CAPTURES} captures, {MIN_OF_GRADE} of every grade, and a "
+    f"{CONFIDENCE} interval of QWK above 0",
+    f"라벨이 있는 검증 사진 {MIN_IMAGES}장, 촬영 {MIN_CAPTURES}건, 등급마다 {MIN_OF_GRADE}장, 0보다 높은 QWK "
+    f"{CONFIDENCE} 신뢰 구간",
 )
 
 

@@ -266,7 +266,7 @@ class Run:
             if len(history) and history["epoch"].isna().any():
                 raise ValueError("an epoch without its number")
         except UNREADABLE as error:
-            raise _damaged(self.id, path.name, error) from error
+            raise damaged(self.id, path.name, error) from error
         return history
 
     @property
@@ -284,7 +284,7 @@ class Run:
         except FileNotFoundError:  # it did not fail, or was just resumed
             return Text("", ""), ""
         except (OSError, ValueError) as error:
-            return _damaged(self.id, "error.txt", error).text, ""
+            return damaged(self.id, "error.txt", error).text, ""
         en, ko, details = (content + "\n\n").split("\n", 2)
         return Text(en, ko), details.strip()
 
@@ -304,7 +304,7 @@ class Run:
         try:
             return dict(_read_manifest(self._manifest_path, signature(self._manifest_path)))
         except UNREADABLE as error:
-            raise _damaged(self.id, "manifest.json", error) from error
+            raise damaged(self.id, "manifest.json", error) from error
 
     @property
     def _manifest_path(self) -> Path:
@@ -320,7 +320,7 @@ class Run:
         try:
             return int(self.manifest["parameters"])
         except (LookupError, ValueError, TypeError) as error:
-            raise _damaged(self.id, "manifest.json") from error
+            raise damaged(self.id, "manifest.json") from error
 
     @property
     def learned_from_judged(self) -> bool | None:
@@ -335,7 +335,7 @@ class Run:
             tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
             return Preprocessing(**values | tuples)
         except UNREADABLE as error:
-            raise _damaged(self.id, "preprocessing.json", error) from error
+            raise damaged(self.id, "preprocessing.json", error) from error
 
     @property
     def predictions(self) -> pd.DataFrame:
@@ -473,7 +473,7 @@ class Run:
         try:
             return None if signature(self.gate_path) is None or seal_holds(self.gate_path) else _no_gate(self.id)
         except OSError as error:
-            return _damaged(self.id, self.gate_path.name, error)
+            return damaged(self.id, self.gate_path.name, error)
 
     @property
     def predictions_path(self) -> Path:
@@ -574,7 +574,7 @@ class Run:
             try:
                 require_seal(self.folder / name)
             except UNREADABLE as error:
-                raise _damaged(self.id, name, error) from error
+                raise damaged(self.id, name, error) from error
 
     def drop_local_files(self) -> None:
         """Remove what stays on one machine: short cuts, speed and log, and operating points that were replaced."""
@@ -603,7 +603,7 @@ class Run:
         """
         self._check_files(lambda name: name != _WEIGHTS)
         if not self.weights_path.is_file():
-            raise _damaged(self.id, _WEIGHTS)
+            raise damaged(self.id, _WEIGHTS)
 
     def verify(self) -> None:
         """Check that every file has the hash of the manifest: flipped bits would load without an error.
@@ -617,15 +617,15 @@ class Run:
         try:
             digests = dict(self.manifest["files"])
         except (LookupError, TypeError, ValueError) as error:
-            raise _damaged(self.id, "manifest.json") from error
+            raise damaged(self.id, "manifest.json") from error
         for name in filter(wanted, (*digests, *(name for name in self._vouched if name not in digests))):
             path = self.folder / name
             try:
                 whole = path.is_file() and sha256(path) == digests.get(name)
             except OSError as error:
-                raise _damaged(self.id, name, error) from error
+                raise damaged(self.id, name, error) from error
             if not whole:
-                raise _damaged(self.id, name)
+                raise damaged(self.id, name)
 
     def write_export(self, facts: dict[str, Any]) -> None:
         """Write the hash of `model.onnx` and that of the weights it was made from."""
@@ -737,7 +737,8 @@ def _machine() -> str:
     return f"{platform.node()}, {os.cpu_count()} cores"
 
 
-def _damaged(run_id: str, name: str, error: Exception | None = None) -> ScalpError:
+def damaged(run_id: str, name: str, error: Exception | None = None) -> ScalpError:
+    """Return the error of a file of a run that is missing or not what was written; `error`: of reading it."""
     if isinstance(error, PermissionError):
         return forbidden("damaged", f"{name} of run “{run_id}”", f"“{run_id}” 실행의 {name}")
     return ScalpError(
@@ -821,12 +822,12 @@ def _read_predictions(run: Run, *_signatures: Signature | None) -> pd.DataFrame:
     path = run.predictions_path
     try:
         if not _manifest_vouches(path):
-            raise _damaged(run.id, path.name)
+            raise damaged(run.id, path.name)
         table = pd.read_parquet(path)
     except (ArrowException, OSError, ValueError) as error:
-        raise _damaged(run.id, path.name, error) from error
+        raise damaged(run.id, path.name, error) from error
     if not set(table) >= _PREDICTED or not set(table["condition"].unique()) <= set(CONDITIONS):
-        raise _damaged(run.id, path.name)
+        raise damaged(run.id, path.name)
     return table
 
 
@@ -840,7 +841,7 @@ def _read_learned(path: Path, *_signatures: Signature | None) -> tuple[frozenset
         table = pq.read_table(path)
         return frozenset(table.column("sha256").to_pylist()), table.schema.metadata[_COMPLETE] == b"True"
     except (ArrowException, *UNREADABLE) as error:
-        raise _damaged(path.parent.name, path.name) from error
+        raise damaged(path.parent.name, path.name) from error
 
 
 @lru_cache(maxsize=64)
@@ -855,7 +856,7 @@ def _read_operating_point(path: Path, found_as: Signature | None) -> OperatingPo
     try:
         return from_json(read_sealed_json(path))
     except UNREADABLE as error:
-        raise _damaged(path.parent.name, path.name, error) from error
+        raise damaged(path.parent.name, path.name, error) from error
 
 
 @lru_cache(maxsize=64)

@@ -8,7 +8,7 @@ from scalp_core.errors import ScalpError, Text, forbidden
 from scalp_core.files import UNREADABLE, folders_with
 from scalp_core.paths import artifacts_folder
 from scalp_core.runs.recipe import Recipe, bad_field
-from scalp_core.runs.run import Run
+from scalp_core.runs.run import Run, State
 from scalp_core.runs.training_labels import learned_pictures_count, trainable_conditions
 
 _log = logging.getLogger(__name__)
@@ -162,7 +162,12 @@ def find_run(run_id: str) -> Run:
     for run in list_runs():
         if run.id == run_id:
             return run
-    raise ScalpError("no_run", f"There is no run “{run_id[:80]}”.", f"“{run_id[:80]}” 실행이 없어요.")
+    raise no_run(run_id)
+
+
+def no_run(run_id: str) -> ScalpError:
+    """Return the error that there is no run of that id."""
+    return ScalpError("no_run", f"There is no run “{run_id[:80]}”.", f"“{run_id[:80]}” 실행이 없어요.")
 
 
 def find_finished(run_id: str) -> Run:
@@ -173,10 +178,15 @@ def find_finished(run_id: str) -> Run:
     """
     run = find_run(run_id)
     if not run.finished:
-        raise ScalpError(
-            "run_not_finished",
-            f"Run “{run.id}” has not finished ({run.state.text.en}); only finished runs can be used.",
-            f"“{run.id}” 실행이 아직 완료되지 않았어요({run.state.text.ko}). 완료된 실행만 사용할 수 있어요.",
-        )
+        raise not_finished(run.id, run.state)
     run.check_complete()
     return run
+
+
+def not_finished(run_id: str, state: State) -> ScalpError:
+    """Return the error of a run that is still in this state."""
+    return ScalpError(
+        "run_not_finished",
+        f"Run “{run_id}” has not finished ({state.text.en}); only finished runs can be used.",
+        f"“{run_id}” 실행이 아직 완료되지 않았어요({state.text.ko}). 완료된 실행만 사용할 수 있어요.",
+    )

@@ -19,6 +19,7 @@ from scalp_core.images import Preprocessing
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics.metrics import COUNTED, METRICS
 from scalp_core.metrics.verdict import Verdict
+from scalp_core.runs.evaluations import EvaluationFacts, evaluation_notes, write_evaluation
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from scalp_core.synthetic.label_noise import ceiling
@@ -269,3 +270,43 @@ def test_time_that_cannot_be_read_is_not_known(folders: Folders) -> None:
     for written in ("{", "[]", '{"machine": 1}'):
         write_text(run.folder / "speed.json", written)
         assert run.milliseconds is None
+
+
+def test_runs_judged_here_since_stand_beside_those_trained_here(folders: Folders) -> None:
+    """And are compared at first, though others of their dataset are not; on what they did not learn from."""
+    here, away = heads(folders), heads(folders, "away")
+    own = finish("own", here, 0.2)
+    far = finish("far", away, 0.1, replace(RECIPE, data="away"))
+    finish("stranger", away, 0.1, replace(RECIPE, data="away", lr=0.1))
+    table = answers(here, 0.7, RECIPE, 1)
+    left_out = sorted(table.loc[table["part"] == "test", "image"].unique())[:3]
+    facts = EvaluationFacts(
+        "heads",
+        here.evaluation_hash,
+        far.manifest["files"]["model.safetensors"],
+        False,
+        tuple(left_out),
+        (),
+        "2026-02-01",
+    )
+    write_evaluation(far, facts, table[~table["image"].isin(left_out)])
+    models, excluded = list_candidates(here)
+    assert {model.key: model.evaluated for model in models} == {"own": False, "far": True}
+    assert [entry.run.id for entry in excluded if entry.can_be_judged] == ["stranger"]
+    assert set(newest_and_best(models, SEBUM)) == {"own", "far"}
+    later = finish("z-later", away, 0.1, replace(RECIPE, data="away", epochs=7))
+    write_evaluation(later, replace(facts, left_out=()), table)
+    assert "own" in newest_and_best(list_candidates(here)[0], SEBUM)
+    aligned = align_runs(here, [run for model in models for run in model.runs], "test")
+    assert set(aligned.images) == set(own.predictions.query("part == 'test'")["image"]) - set(left_out)
+    comparison = compare_models(here, models, "test")
+    assert comparison.estimate(KAPPA, "own", SEBUM).value > comparison.estimate(KAPPA, "far", SEBUM).value
+    assert "3 pictures that were learned from" in evaluation_notes(run for model in models for run in model.runs)[0].en
+
+
+def test_answers_of_weights_that_are_gone_count_for_nothing(folders: Folders) -> None:
+    here, away = heads(folders), heads(folders, "away")
+    far = finish("far", away, 0.1, replace(RECIPE, data="away"))
+    facts = EvaluationFacts("heads", here.evaluation_hash, "0" * 64, False, (), (), "2026-02-01")
+    write_evaluation(far, facts, answers(here, 0.3, RECIPE, 1))
+    assert list_candidates(here)[0] == []

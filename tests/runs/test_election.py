@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from conftest import TINY, Folders
 
+from scalp_core import terms
 from scalp_core.data.dataset import Dataset
 from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
@@ -16,7 +17,9 @@ from scalp_core.files import write_json, write_text
 from scalp_core.images import Preprocessing
 from scalp_core.inference.predict import graders
 from scalp_core.labels import Condition
+from scalp_core.metrics.bootstrap import CONFIDENCE, effective_size
 from scalp_core.metrics.metrics import PROBABILITIES
+from scalp_core.runs import election
 from scalp_core.runs.champions import Change, champions, changes, log_finished, passed_over, promote, unpin
 from scalp_core.runs.election import MIN_CAPTURES, MIN_IMAGES, MIN_OF_GRADE, shortfalls
 from scalp_core.runs.queue import create_run
@@ -178,3 +181,9 @@ def test_training_keeps_what_election_needs(tiny: Dataset, folders: Folders) -> 
     captures = dict(zip(tiny.column("id"), tiny.column("capture"), strict=True))
     assert table.groupby("capture")["image"].agg(lambda ids: len({captures[image] for image in ids})).eq(1).all()
     assert table["capture"].nunique() == len({captures[image] for image in table["image"]})
+
+
+def test_floor_and_words_have_the_level_of_all_intervals() -> None:
+    assert round(effective_size(np.array([MIN_CAPTURES])).percentile_level, 2) == election._LEVEL
+    for words in (*election.FLOOR, *terms.INTERVAL):
+        assert CONFIDENCE in words

@@ -27,7 +27,7 @@ from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State
 from scalp_core.runs.store import find_run, list_runs
 from scalp_core.synthetic import demonstration
-from scalp_core.synthetic.version_2.generate import plan_pictures
+from scalp_core.synthetic.generate import plan_pictures
 from training import ablate, demo, report, sweep, train
 
 _PATIENCE = 600.0  # seconds; several processes that import torch, perhaps on a busy machine
@@ -419,8 +419,8 @@ def test_shipped_runs_cover_every_family() -> None:
     assert [family(recipe.architecture) for recipe in recipes.values()] == list(FAMILIES)
     for recipe in recipes.values():
         assert (recipe.data, recipe.conditions) == (demo.TRAINING_NAME, CONDITIONS)
-    shipped = plan_pictures(demonstration.IMAGES, demonstration.SEED, evaluation=demonstration.EVALUATION)
-    learned = plan_pictures(demo.TRAINING_IMAGES, demonstration.SEED, evaluation=demonstration.EVALUATION)
+    shipped = plan_pictures(**demonstration.settings())
+    learned = plan_pictures(**{**demonstration.settings(), "images": demo.TRAINING_IMAGES})
     assert shipped == learned[: len(shipped)]
     assert sum(picture.part != "train" for picture in learned) == demonstration.EVALUATION
 
@@ -429,7 +429,8 @@ def test_sources_of_shipped_runs_are_trained_first() -> None:
     there: set[str] = set()
     for run_id, recipe in demo.to_train(()).items():
         assert recipe.data == demo.TRAINING_NAME
-        assert recipe.weights == "none" or recipe.weights.removeprefix("run:") in there
+        assert recipe.weights in ("none", "packaged") or recipe.weights.removeprefix("run:") in there
+        assert not recipe.teacher or recipe.teacher.removeprefix("run:") in there
         there.add(run_id)
     assert demo.RECIPES.keys() <= there
     missing = demo.to_train(demo.RECIPES.keys() - {"demo-googlenet"})

@@ -421,7 +421,7 @@ def _offer_saving(bench: _Bench, decision: Decision, say: Say) -> None:
 def _is_champion(bench: _Bench) -> bool:
     """Return whether pictures are graded by this run for this condition."""
     champion = champions().get(bench.condition)
-    return champion is not None and champion.run == bench.run
+    return champion is not None and champion.run.id == bench.run.id  # the run may be judged on other pictures here
 
 
 def _save(bench: _Bench, decision: Decision, who: str, why: str) -> None:

@@ -146,15 +146,15 @@ def _show_evidence(opened: OpenedPicture, subject: str, say: Say) -> None:
         subject: `label` or `decided`.
     """
     maps, bar = {}, st.empty()
-    for number, (model, decided) in enumerate(
-        zip(opened.graded, opened.recorded(opened.selection.aligned.grades), strict=True)
-    ):
+    aligned = opened.selection.aligned
+    recorded = (opened.recorded(values) for values in (aligned.grades, aligned.probabilities))
+    for number, (model, decided, probabilities) in enumerate(zip(opened.graded, *recorded, strict=True)):
         # The first time on a machine a network is exported, which takes seconds.
         bar.progress(number / len(opened.graded), text=say("answers_working", name=model.name))
         grade = opened.truth if subject == "label" else int(decided)
         with errors(say):  # a damaged run leaves the others' evidence to be seen
             evidence = _evidence_of(opened, model.runs[0])
-            maps[f"{model.name}: {grade_name(grade, say.language)}"] = GradeEvidence(evidence, grade)
+            maps[f"{model.name}: {grade_name(grade, say.language)}"] = GradeEvidence(evidence, probabilities, grade)
     bar.empty()
     if maps:
         show_evidence(opened.picture.pixels, maps, say)

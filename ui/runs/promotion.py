@@ -208,7 +208,7 @@ def show_promotion_buttons(run: Run, condition: Condition, champion: Champion | 
     key = f"{condition.value}-{run.id}"
     name = say.of(condition.text)
     promoted = champion is not None and champion.pinned
-    if not (promoted and champion.run == run) and change_button(
+    if not (promoted and champion.run.id == run.id) and change_button(
         say("promote"), say, key=f"promote-{key}", icon=":material/keep:"
     ):
         champions.promote(condition, run, words)

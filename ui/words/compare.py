@@ -31,8 +31,9 @@ WORDS = {
     "view_best": Text("Best per condition", "증상별 최고 모델"),
     "compare_choose": Text("Select at least one model.", "모델을 하나 이상 고르세요."),
     "compare_none": Text(
-        "No finished run on “{data}” grades this condition. Start one in the sidebar.",
-        "“{data}” 데이터셋에서 이 증상을 추정하는 완료된 실행이 없어요. 사이드바에서 시작하세요.",
+        "No finished run was judged on “{data}”. Start one in the sidebar, or judge one of another dataset below.",
+        "“{data}” 데이터셋으로 평가한 완료된 실행이 없어요. 사이드바에서 학습을 시작하거나, 아래에서 다른 데이터셋의 실행을 "
+        "평가하세요.",
     ),
     "compare_no_model": Text(
         "None of the selected models grades this condition.", "고른 모델 중 이 증상을 추정하는 모델이 없어요."
@@ -40,6 +41,14 @@ WORDS = {
     "compare_left_out": Text(
         "{count} finished runs cannot be compared here", "여기서 비교할 수 없는 완료된 실행 {count}개"
     ),
+    "compare_judge_runs": Text("Runs of other datasets", "다른 데이터셋의 실행"),
+    "compare_judge": Text("Judge on “{data}”", "“{data}”(으)로 평가"),
+    "compare_judge_note": Text(
+        "Grades the pictures outside the training split. Those that a run learned from are left out.",
+        "학습 분할 밖의 사진에 등급을 매겨요. 실행이 학습에 쓴 사진은 빼요.",
+    ),
+    "compare_judging": Text("{run}: {done} of {total} pictures", "{run}: 사진 {total}장 중 {done}장"),
+    "compare_judged": Text("{count} runs judged on “{data}”", "실행 {count}개를 “{data}”(으)로 평가했어요"),
     "compare_reason": capitalized(terms.REASON),
     "compare_report": Text("Printable report (HTML)", "인쇄용 보고서 (HTML)"),
     "compare_report_note": Text(

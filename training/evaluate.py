@@ -1,0 +1,60 @@
+"""Judge finished runs on another dataset than their own: `python -m training.evaluate RUN … --data NAME`.
+
+The answers stay beside each run, and Compare and `report --data NAME` show it among those judged on the same pictures.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import scalp_core
+from scalp_core import terms
+from scalp_core.data.dataset import Dataset, open_dataset
+from scalp_core.inference.evaluate import evaluate
+from scalp_core.labels import Condition
+from scalp_core.runs.ancestry import overlap_of
+from scalp_core.runs.evaluations import EvaluatedRun, evaluation_notes
+from scalp_core.runs.run import Run
+from scalp_core.runs.store import find_finished
+from training.command_line import Bar, explained
+
+_INTERRUPTED = 130
+_BAR_SECONDS = 0.5  # what is there already shows none
+
+
+@explained
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return 0 if every run was judged, 2 after a mistake, 130 if interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="finished runs")
+    parser.add_argument("--data", required=True, metavar="NAME", help="the dataset; its training split is left out")
+    options = parser.parse_args(arguments)
+    dataset, runs = open_dataset(options.data), [find_finished(name) for name in options.runs]
+    try:
+        for run in runs:
+            _print(_judge(run, dataset), dataset)
+    except KeyboardInterrupt:
+        print("\nInterrupted. What is graded stays; start the same command again and it goes on.", file=sys.stderr)
+        return _INTERRUPTED
+    print(terms.RESEARCH_ONLY_SHORT.en)
+    return 0
+
+
+def _judge(run: Run, dataset: Dataset) -> EvaluatedRun:
+    with Bar(unit=" pictures", desc=run.id, dynamic_ncols=True, leave=False, delay=_BAR_SECONDS) as bar:
+        return evaluate(run, dataset, bar.show)
+
+
+def _print(run: EvaluatedRun, dataset: Dataset) -> None:
+    overlap = overlap_of(run, dataset).text(run.id)
+    print("\n".join(note.en for note in (*evaluation_notes([run]), *([overlap] if overlap else []))))
+    synthetic = " (synthetic)" if dataset.synthetic else ""
+    print(f"Quadratic weighted kappa on the test pictures of “{dataset.name}”{synthetic}, with 95 % intervals:")
+    for row in scalp_core.compare([run]).itertuples():
+        condition = Condition(row.condition).text.en
+        print(f"  {condition:<32}{row.value:.3f} [{row.low:.3f}, {row.high:.3f}], n = {row.images}")
+    print()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
