@@ -22,6 +22,7 @@ from benchmarks.measuring import Commands, machine, measure_apart, memory, write
 from benchmarks.simulation import OWN, World, draw, error_for, shares_of, true_values
 from scalp_core.labels import CONDITIONS, GRADES, Condition, find_condition
 from scalp_core.metrics.alignment import AlignedPredictions, PartPredictions, align, arrange, cell_counts, confusion
+from scalp_core.metrics.bootstrap import CONFIDENCE
 from scalp_core.metrics.metrics import COUNTED, PROBABILITIES, ranked_probability_scores
 from scalp_core.metrics.paired_comparison import Comparison, compare
 from scalp_core.metrics.verdict import Verdict
@@ -77,7 +78,7 @@ def _coverage(options: argparse.Namespace) -> None:
             print(f"{condition.code}, {groups} heads …", file=sys.stderr)
             shares = coverage(condition, groups, options.repetitions, options.replicates)
             rows += [{"condition": condition.code, "heads": groups, **row} for row in shares]
-    print("Share of 95% intervals that hold the truth, in SIMULATED tables of five pictures a head;", end=" ")
+    print(f"Share of {CONFIDENCE} intervals that hold the truth, in SIMULATED tables of five pictures a head;", end=" ")
     _report("coverage", rows, options)
 
 

@@ -34,6 +34,7 @@ from scalp_core.labels import CONDITIONS, GRADES
 from scalp_core.parallel import parallel_map
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_run, finished_runs
+from scalp_core.sampling import evenly_spaced
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -183,7 +184,7 @@ def _pictures(dataset: Dataset, pictures: int, seed: int) -> Iterator[SamplePict
         for row in sample_rows(dataset, part):
             yield SamplePicture(f"scalps, {part} part", dataset.read(str(ids.iloc[row])), grades[row].tolist())
     tested, trained = sample_rows(dataset, "test"), sample_rows(dataset, "train")
-    for number in np.linspace(0, len(tested) - 1, min(pictures, len(tested))).astype(int):
+    for number in evenly_spaced(len(tested), pictures):
         pixels = opened(dataset.read(str(ids.iloc[tested[number]])))
         yield from (SamplePicture(name, encoded(change(pixels), 90)) for name, change in CHANGED.items())
     for kind, number, data in _no_scalps(pictures, seed):

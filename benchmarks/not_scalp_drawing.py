@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scalp_core.labels import CONDITIONS
+from scalp_core.synthetic.drawing import canvas
 from scalp_core.synthetic.drawing.camera import photograph
 from scalp_core.synthetic.drawing.erythema import plan_redness, redden
 from scalp_core.synthetic.drawing.glints import draw_glints
@@ -29,6 +30,7 @@ WIDTH, HEIGHT = 960, 720
 # Sizes that cameras and phones write; a fifth of the pictures is held upright.
 SIZES = ((640, 480), (800, 600), (960, 720), (1280, 960))
 UPRIGHT_SHARE = 0.2
+NODE_DEVIATION = 1.3  # of noise; another one would draw other pictures than those that the gate was measured on
 JPEG_QUALITIES = (75, 96)
 SKIN_TONES: tuple[Colour, ...] = (
     *((244, 214, 196), (233, 190, 163), (224, 172, 134), (198, 142, 105), (160, 108, 77), (118, 77, 54)),
@@ -125,10 +127,8 @@ def _plain(colour: Colour) -> Pixels:
 
 
 def _smooth(chance: Chance, cell: float, stretch: float = 1.0) -> Field:
-    """Noise of mean 0 and deviation about 1 with spots of `cell` px, `stretch` times as long across."""
-    columns, rows = math.ceil(WIDTH / (cell * stretch)) + 2, math.ceil(HEIGHT / cell) + 2
-    grid = chance.standard_normal((rows, columns), dtype=np.float32) * 1.3
-    return np.asarray(cv2.resize(grid, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC), dtype=np.float32)
+    """Noise over a whole picture, see `canvas.noise`."""
+    return canvas.noise(chance, cell, WIDTH, HEIGHT, stretch, NODE_DEVIATION)
 
 
 def _turned(field: Field, degrees: float) -> Field:

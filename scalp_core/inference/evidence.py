@@ -1,13 +1,11 @@
 """Local grades and evidence of the places of a picture, drawn over it, or alone for other programs."""
 
-import base64
-import io
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from scalp_core import images
 from scalp_core.images import Pixels
 from scalp_core.labels import GRADES
 from scalp_core.palette import EVIDENCE_COLORS
@@ -20,19 +18,21 @@ _OVERLAY_SIDE = 480  # px along the longer edge of a picture with a map over it
 _SIDE = 160  # px along the longer edge: a map has a few cells a side, so more would show nothing more
 
 
-def local_grade(evidence: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return the local grade (h, w) of each cell, 0–3: the expected grade of the softmax of its evidence.
+def local_grade(evidence: npt.NDArray[np.float32], probabilities: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Return the local grade (h, w) of each cell, 0–3: the picture's expected grade, shared out by odds of disease.
 
-    It is what a person is shown: 0 all over a healthy scalp, whatever the evidence for “normal”, and more where a cell
-    speaks for a higher grade. Its mean is not the picture's grade; the mean of the evidence is its logits.
+    It is what a person is shown. The strongest cell has the expected grade of the picture; a cell whose odds of grades
+    1–3 against 0 are half as high has half of it. So a healthy scalp is dark, and places differ where the network is
+    sure of the picture as a whole. Its mean is not the picture's grade; the mean of the evidence is the logits.
 
     Args:
         evidence: (4, h, w) of one condition.
+        probabilities: (4,) of the picture's grades.
     """
-    odds = np.exp(evidence - evidence.max(axis=0))
-    grades = np.arange(len(GRADES), dtype=np.float32)
-    expected: npt.NDArray[np.float32] = np.tensordot(grades, odds / odds.sum(axis=0), axes=1)
-    return expected
+    log_odds = np.logaddexp.reduce(evidence[1:], axis=0) - evidence[0]
+    expected = np.dot(probabilities, np.arange(len(GRADES)))
+    grades: npt.NDArray[np.float32] = (expected * np.exp(log_odds - log_odds.max())).astype(np.float32)
+    return grades
 
 
 def evidence_for(evidence: npt.NDArray[np.float32], grade: int) -> npt.NDArray[np.float32]:
@@ -83,6 +83,4 @@ def data_url(grades: npt.NDArray[np.float32], aspect: float) -> str:
     pixels = np.empty((*values.shape, 4), dtype=np.uint8)
     pixels[..., :3] = _FOR
     pixels[..., 3] = (values / FULL_GRADE).clip(0, 1) * 255
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return images.data_url(Image.fromarray(pixels), "PNG", optimize=True)

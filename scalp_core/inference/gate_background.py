@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scalp_core.images import STATS_SIDE, Pixels
+from scalp_core.inference.gate_variation import smooth_noise
 
 Floats = npt.NDArray[np.float32]
 Draw = Callable[[np.random.Generator], Floats]
@@ -182,12 +183,8 @@ def _colour(generator: np.random.Generator) -> npt.NDArray[np.float64]:
 
 
 def _smooth(cell: float, generator: np.random.Generator, aspect: float = 1.0) -> Floats:
-    """Return smooth noise (h, w) that changes over about `cell` px down and `aspect` times as many across."""
-    rows, columns = (
-        max(2, round(side / max(size, 1))) + 1 for side, size in ((_HEIGHT, cell), (_WIDTH, cell * aspect))
-    )
-    coarse = generator.normal(size=(rows, columns)).astype(np.float32)
-    return np.asarray(cv2.resize(coarse, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_CUBIC), dtype=np.float32)
+    """Return `smooth_noise` over a whole picture, with a node at both ends of each cell."""
+    return smooth_noise((_HEIGHT, _WIDTH), cell, generator, aspect, further_nodes=1)
 
 
 def _turned(field: Floats, degrees: float) -> Floats:

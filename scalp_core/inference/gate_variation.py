@@ -1,7 +1,8 @@
 """Variation of scalp pictures for fitting the gate: what other cameras and other hair change about a picture.
 
 The pictures of one dataset come from few cameras. A gate that is fitted on them alone takes another camera's scalps for
-something else. Ranges follow the spread of real frames (docs/design/gate.md), measured at a width of 640 px.
+something else. Ranges follow the spread of real frames (docs/design/gate.md), measured at a width of 640 px; those that
+a training randomises alike lie in `camera_spread.py`.
 """
 
 import cv2
@@ -9,6 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from scalp_core.images import Pixels
+from scalp_core.inference.camera_spread import (
+    CHANNEL_GAIN,
+    CHANNEL_GAMMA,
+    CLIPPING_LEVEL,
+    GLINTS,
+    MOST_SHARPENING,
+    MOST_TILT,
+    SHARPENING_RADIUS,
+)
 
 Floats = npt.NDArray[np.float32]
 
@@ -26,17 +36,15 @@ _CROPPED, _CROP = 0.5, (0.5, 1.0)  # share of pictures; share of width and heigh
 # Light and colour, in units of 8-bit Lab and as factors of channels.
 _CAST, _LIGHTNESS = 6.5, 6.5  # standard deviations of the shifts of a* and b*, and of L*
 _FIELD_SHARE, _FIELD = 0.5, (3.0, 2.0, 2.5)  # share of pictures; standard deviation of a slow field of L*, a*, b*
-_TILT = 8.0  # L* from the middle to an edge
 _FIELD_CELLS = (4, 6)
-_GAIN, _GAMMA = (0.88, 1.12), (0.85, 1.2)
-_BLACK, _WHITE = (0.0, 45.0), (225.0, 255.0)
+_BLACK = (0.0, 45.0)
 _SATURATION = (0.7, 1.3)
 # Glints: the small bright marks of a shiny skin.
-_GLINTS_SHARE, _GLINTS, _GLINT_PEAK = 0.5, 400.0, (20.0, 90.0)
+_GLINTS_SHARE, _GLINT_PEAK = 0.5, (20.0, 90.0)
 _GLINT_SIZE, _GLINT_ELONGATION = (0.8, 2.2), (1.0, 4.0)  # px, half the width; length over width
 # Optics and file.
 _BLURRED, _BLUR = 0.6, (0.3, 2.5)  # share of pictures; px
-_SHARPENED, _SHARPENING, _SHARPENING_RADIUS = 0.3, (0.1, 0.8), (1.0, 3.0)
+_SHARPENED, _SHARPENING = 0.3, (0.1, MOST_SHARPENING)
 _NOISE = (0.0, 3.0)  # grey levels
 _JPEG = (55, 100)
 
@@ -71,7 +79,7 @@ def _hair(pixels: Pixels, scale: float) -> tuple[Floats, Pixels]:
 def _clipped(pixels: Pixels, scale: float, generator: np.random.Generator) -> Pixels:
     """Leave short pieces of the hair; where it goes the skin behind it comes forth, with the grain of the rest."""
     hair, skin = _hair(pixels, scale)
-    cells = _smooth(pixels.shape[:2], generator.uniform(*_STUBBLE) * scale, generator)
+    cells = smooth_noise(pixels.shape[:2], generator.uniform(*_STUBBLE) * scale, generator)
     kept = cells > np.quantile(cells, 1 - generator.uniform(*_KEPT))
     gone = hair * ~kept[..., None]
     grain = generator.normal(0, 2, pixels.shape[:2])[..., None]
@@ -83,7 +91,7 @@ def _greyed(pixels: Pixels, scale: float, generator: np.random.Generator) -> Pix
     hair, _ = _hair(pixels, scale)
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)[..., None]
     level = generator.uniform(*_GREY_LEVELS) + 0.8 * (grey - np.median(grey[hair > 0.5]) if (hair > 0.5).any() else 0)
-    strands = _smooth(pixels.shape[:2], 30 * scale, generator) > generator.normal(-0.5, 0.8)
+    strands = smooth_noise(pixels.shape[:2], 30 * scale, generator) > generator.normal(-0.5, 0.8)
     return _whole(pixels + hair * strands[..., None] * (level - pixels))
 
 
@@ -107,8 +115,8 @@ def _with_glints(pixels: Pixels, scale: float, generator: np.random.Generator) -
     """Lay small bright strokes over the picture, in swarms and two crossing directions."""
     height, width = pixels.shape[:2]
     light = np.zeros((height, width), dtype=np.float32)
-    swarms = np.exp(1.5 * _smooth((height, width), 60 * scale, generator))
-    count = int(generator.lognormal(np.log(_GLINTS), 0.5) * height * width / (scale * _WIDTH) ** 2 / 0.75)
+    swarms = np.exp(1.5 * smooth_noise((height, width), 60 * scale, generator))
+    count = int(generator.lognormal(np.log(GLINTS), 0.5) * height * width / (scale * _WIDTH) ** 2 / 0.75)
     places = generator.choice(swarms.size, size=count, p=(swarms / swarms.sum()).ravel())
     main = generator.uniform(0, 180)
     for place in places:
@@ -134,8 +142,9 @@ def _recoloured(pixels: Pixels, generator: np.random.Generator) -> Pixels:
 
 def _tones(generator: np.random.Generator) -> Pixels:
     """Return gamma, gain, lifted black and lowered white of each channel as one look-up table (1, 256, 3)."""
-    levels = np.linspace(0, 1, 256)[:, None] ** generator.uniform(*_GAMMA, size=3) * generator.uniform(*_GAIN, size=3)
-    black, white = generator.uniform(*_BLACK), generator.uniform(*_WHITE, size=3)
+    levels = np.linspace(0, 1, 256)[:, None] ** generator.uniform(*CHANNEL_GAMMA, size=3)
+    levels = levels * generator.uniform(*CHANNEL_GAIN, size=3)
+    black, white = generator.uniform(*_BLACK), generator.uniform(*CLIPPING_LEVEL, size=3)
     return _whole(black + np.clip(levels, 0, 1) * (white - black))[None]
 
 
@@ -145,7 +154,7 @@ def _field(size: tuple[int, int], generator: np.random.Generator) -> Floats:
     cells = generator.normal(0, _FIELD, (*_FIELD_CELLS, 3)).astype(np.float32)
     field = np.asarray(cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.float32)
     down, across = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    angle, tilt = generator.uniform(0, 2 * np.pi), generator.uniform(0, _TILT)
+    angle, tilt = generator.uniform(0, 2 * np.pi), generator.uniform(0, MOST_TILT)
     field[..., 0] += tilt * (np.cos(angle) * across + np.sin(angle) * down)
     return field
 
@@ -157,7 +166,7 @@ def _photographed(pixels: Pixels, scale: float, generator: np.random.Generator) 
     if generator.random() < _BLURRED:
         pixels = _blurred(pixels, generator.uniform(*_BLUR) * scale)
     if generator.random() < _SHARPENED:
-        soft = _blurred(pixels, generator.uniform(*_SHARPENING_RADIUS) * scale)
+        soft = _blurred(pixels, generator.uniform(*SHARPENING_RADIUS) * scale)
         amount = generator.uniform(*_SHARPENING)
         pixels = np.asarray(cv2.addWeighted(pixels, 1 + amount, soft, -amount, 0), dtype=np.uint8)
     noise = generator.normal(0, generator.uniform(*_NOISE), pixels.shape[:2])[..., None]
@@ -171,11 +180,18 @@ def _blurred(pixels: Pixels, deviation: float) -> Pixels:
     return np.asarray(cv2.GaussianBlur(pixels, (0, 0), max(0.1, deviation)), dtype=np.uint8)
 
 
-def _smooth(size: tuple[int, int], cell: float, generator: np.random.Generator) -> Floats:
-    """Return smooth noise (h, w) of deviation 1 that changes over about `cell` px."""
+def smooth_noise(
+    size: tuple[int, int], cell: float, generator: np.random.Generator, aspect: float = 1.0, further_nodes: int = 0
+) -> Floats:
+    """Return smooth noise (h, w) of deviation near 1 that changes over about `cell` px down, and `aspect` times as many
+    across.
+
+    Args:
+        further_nodes: random numbers in each direction beyond one a cell.
+    """
     height, width = size
-    coarse = (max(2, round(height / max(cell, 1))), max(2, round(width / max(cell, 1))))
-    noise = generator.normal(size=coarse).astype(np.float32)
+    down, across = (max(2, round(side / max(length, 1))) for side, length in ((height, cell), (width, cell * aspect)))
+    noise = generator.normal(size=(down + further_nodes, across + further_nodes)).astype(np.float32)
     return np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.float32)
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scalp_core.images import STATS_SIDE as SIDE
 from scalp_core.images import Pixels
 from scalp_core.inference.image_structure import STRUCTURE_FEATURES, structure_features
+from scalp_core.structure_tensor import gradient_products
 
 Floats = npt.NDArray[np.float32]
 
@@ -108,8 +109,7 @@ def _octave(fine: Floats, coarse: Floats) -> list[float]:
 
 def _coherence(lightness: Pixels) -> float:
     """Return the coherence of the structure tensor: 0 with edges in every direction, towards 1 with edges in one."""
-    across, down = (cv2.Sobel(lightness, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
-    xx, yy, xy = (cv2.mean(cv2.multiply(a, b))[0] for a, b in ((across, across), (down, down), (across, down)))
+    xx, yy, xy = (cv2.mean(product)[0] for product in gradient_products(lightness))
     return float(np.hypot(xx - yy, 2 * xy) / (xx + yy + 100))
 
 

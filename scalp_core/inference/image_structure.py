@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scalp_core.images import Pixels
+from scalp_core.structure_tensor import gradient_products
 
 Floats = npt.NDArray[np.float32]
 
@@ -78,9 +79,7 @@ def _line_kernel(angle: float) -> Floats:
 def _edges(lightness: Pixels) -> list[float]:
     """Return the mean coherence of the structure tensor of small neighbourhoods, and how unevenly edges are spread."""
     smooth = cv2.GaussianBlur(lightness, (0, 0), 1).astype(np.float32)
-    across, down = (cv2.Sobel(smooth, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
-    products = (cv2.multiply(a, b) for a, b in ((across, across), (down, down), (across, down)))
-    xx, yy, xy = (cv2.GaussianBlur(product, (0, 0), _NEIGHBOURHOOD) for product in products)
+    xx, yy, xy = (cv2.GaussianBlur(product, (0, 0), _NEIGHBOURHOOD) for product in gradient_products(smooth))
     strength = cv2.add(xx, yy)
     coherence = np.hypot(xx - yy, 2 * xy).sum() / (strength.sum() + _NOISE * strength.size)
     return [float(coherence), float(np.log(strength.std() / (strength.mean() + 1) + 0.1))]

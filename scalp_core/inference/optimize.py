@@ -195,7 +195,8 @@ def write_int8(run: Run, pictures: npt.NDArray[np.uint8], path: Path) -> None:
     nodes = list(model.graph.node)
     convolutions = [place for place, node in enumerate(nodes) if node.op_type == "Conv"]
     heads = next(place for place in convolutions if any(name.startswith(_HEADS) for name in nodes[place].input))
-    exact = [*nodes[: convolutions[0] + 1], *nodes[heads:]]
+    # Sizes are no colours: rounded to 8 bits, EfficientNet's padding was gone.
+    exact = [*nodes[: convolutions[0] + 1], *nodes[heads:], *_nodes_of_sizes(model.graph)]
     add_pre_process_metadata(model)  # normalisations are part of convolutions, and shapes are known
     quantize_static(
         model,
@@ -209,6 +210,17 @@ def write_int8(run: Run, pictures: npt.NDArray[np.uint8], path: Path) -> None:
         weight_type=QuantType.QInt8,
         nodes_to_exclude=[node.name for node in exact],
     )
+
+
+def _nodes_of_sizes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """Return the nodes whose results depend on the sizes of tensors alone, as a transformer's grid and padding do."""
+    constants, sizes, of_sizes = {tensor.name for tensor in graph.initializer}, set[str](), []
+    for node in graph.node:
+        computed = {name for name in node.input if name and name not in constants}
+        if node.op_type == "Shape" or (computed and computed <= sizes):
+            sizes.update(node.output)
+            of_sizes.append(node)
+    return of_sizes
 
 
 def _calibration_pictures(run: Run, dataset: Dataset) -> npt.NDArray[np.uint8]:

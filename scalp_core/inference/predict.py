@@ -155,7 +155,7 @@ def graders(conditions: Sequence[Condition] = CONDITIONS, run: Run | None = None
         answering = {condition: champion.run for condition, champion in champions().items()}
     runs = {condition: answering[condition] for condition in conditions if condition in answering}
     if not runs:
-        raise _not_graded(run, conditions) if run else no_model()
+        raise not_graded(run, conditions) if run else no_model()
     distinct = dict.fromkeys(runs.values())
     points = {each: each.operating_point for each in distinct}
     main = _most_frequent(runs.values())
@@ -163,6 +163,10 @@ def graders(conditions: Sequence[Condition] = CONDITIONS, run: Run | None = None
     return Graders(runs, points, {each: each.serving for each in distinct}, gate)
 
 
+NO_MODEL = Text(
+    "No run is in use for this yet. Train one from the sidebar or with python -m training.train.",
+    "이 증상의 등급을 추정할 실행이 아직 없어요. 사이드바나 python -m training.train으로 학습하세요.",
+)
 _PROMOTE = Text(
     "To use such a run, promote it on the page Training runs.",
     "그래도 사용하려면 ‘학습 실행’ 페이지에서 지정하세요.",
@@ -177,14 +181,12 @@ def no_model() -> ScalpError:
     reasons = list(dict.fromkeys(error.text for error in errors))
     if waiting := passed_over():
         reasons += [*(passed.text for passed in waiting.values()), _PROMOTE]
-    en = "No run is in use for this yet. Train one from the sidebar or with python -m training.train."
-    ko = "이 증상의 등급을 추정할 실행이 아직 없어요. 사이드바나 python -m training.train으로 학습하세요."
-    return ScalpError(
-        "no_model", " ".join([en, *(text.en for text in reasons)]), " ".join([ko, *(text.ko for text in reasons)])
-    )
+    texts = [NO_MODEL, *reasons]
+    return ScalpError("no_model", " ".join(text.en for text in texts), " ".join(text.ko for text in texts))
 
 
-def _not_graded(run: Run, conditions: Sequence[Condition]) -> ScalpError:
+def not_graded(run: Run, conditions: Sequence[Condition]) -> ScalpError:
+    """Return the error that a run grades none of these conditions."""
     en, ko = (", ".join(condition.text(language) for condition in conditions) for language in ("en", "ko"))
     return ScalpError(
         "not_graded",

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from scalp_core.data.aihub import PictureName, picture_name, readable
 from scalp_core.data.image_sources import list_zip_images, read_zip_image
 from scalp_core.errors import ScalpError, Text
+from scalp_core.images import FORMAT_NAMES
 from scalp_core.terms import REGIONS
 
 MAX_PICTURES = 100  # of one upload
@@ -167,6 +168,6 @@ def _too_many_members() -> ScalpError:
 def _no_pictures() -> ScalpError:
     return ScalpError(
         "no_pictures",
-        "There is no picture in this zip file. Pack JPEG, PNG or WebP files.",
-        "이 zip 파일에 사진이 없어요. JPEG, PNG, WebP 파일을 압축해서 올리세요.",
+        f"There is no picture in this zip file. Pack pictures ({FORMAT_NAMES}).",
+        f"이 zip 파일에 사진이 없어요. 사진({FORMAT_NAMES})을 압축해서 올리세요.",
     )

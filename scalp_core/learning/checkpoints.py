@@ -7,10 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from scalp_core.architectures import family
 from scalp_core.learning.network import Network, adopt, build, strides_in
 from scalp_core.runs.run import Run
 from scalp_core.seals import BLANK, SEAL, write_sealed
@@ -68,7 +70,13 @@ def load_network(run: Run) -> Network:
     run.verify()
     recipe = run.recipe
     strides = strides_in(run.weights_path)
-    network, _ = build(recipe.architecture, len(recipe.conditions), recipe.image_size, "none", strides)
+    # timm begins a VGG with 120 million random weights of a classifier that is not kept. On torch's meta device nothing
+    # is drawn, and nothing is lost: no tensor of a VGG but its weights and the normalisation is ever made.
+    as_outline = family(recipe.architecture) == "VGG"
+    with torch.device("meta" if as_outline else "cpu"):
+        network, _ = build(recipe.architecture, len(recipe.conditions), recipe.image_size, "none", strides)
+    if as_outline:
+        network.to_empty(device="cpu")
     network.normalise(run.preprocessing)
     adopt(network, recipe.architecture, run.weights_path, recipe.conditions, recipe.conditions)
     return network.eval()

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from scalp_core.inference.camera_spread import CHANNEL_GAIN, CHANNEL_GAMMA, CLIPPING_LEVEL, MOST_TILT
 from scalp_core.learning.augment import LUMA
 from scalp_core.learning.placement import centres, uniform
 
@@ -19,10 +20,7 @@ from scalp_core.learning.placement import centres, uniform
 _SKIN = (163.6, 160.1, 153.2)
 _STEPS = ((2.670, 1.852, 0.770), (2.657, -0.569, -0.066), (2.637, 0.035, -1.776))
 _CAST = 5.0  # standard deviations of L*, a* and b* of a whole picture
-_GAIN = (0.88, 1.12)
-_GAMMA = (0.85, 1.2)
 _DARKEST = (10.0, 60.0)  # where a sensor puts the darkest hair
-_BRIGHTEST = (225.0, 255.0)  # where each of its channels clips
 _CONTRAST = (0.8, 1.3)  # what the darkest level may change the contrast by
 _HUE = math.radians(8)
 _SATURATION = (0.6, 1.3)
@@ -41,7 +39,7 @@ _NODES = 16  # a side, on which the field is put together
 _WARM_REDNESS = 8.0  # largest a* that the middle of a frame is redder by, where the probe presses
 _WARM_YELLOWNESS = (4.0, 2.6)  # mean and standard deviation of the same in b*
 _MIDDLE_LIGHTNESS = 4.0  # standard deviation of the same in L*, of either sign
-_TILT = (1.0, 8.0)  # L* from the middle to an edge
+_TILT = (1.0, MOST_TILT)  # L* from the middle to an edge
 _FIELD_GAINS = (0.6, 1.5)
 _SAMPLED = 4  # every fourth pixel down and across tells the darkest level
 _DARK_SHARE = 0.005
@@ -55,7 +53,7 @@ def vary_colours(pixels: Tensor) -> Tensor:
     pictures, _, height, width = pixels.shape
     mean = pixels.mean(dim=(2, 3))
     matrix, offset = _linear(pixels, mean)
-    gamma = uniform(3 * pictures, *_GAMMA, pixels.device).view(pictures, 3)
+    gamma = uniform(3 * pictures, *CHANNEL_GAMMA, pixels.device).view(pictures, 3)
     linear = (matrix @ mean[:, :, None])[:, :, 0] + offset
     gains = _gains(mean, linear, gamma)
     # (gain · x)^gamma · 255^(1 − gamma), with all that is constant in a picture in the matrix and the offset.
@@ -65,7 +63,7 @@ def vary_colours(pixels: Tensor) -> Tensor:
     )
     varied = varied * interpolate(_fields(pictures, pixels.device), (height, width), mode="bilinear")
     varied = varied.clamp_(min=0.1).pow_(gamma[:, :, None, None])
-    caps = uniform(3 * pictures, *_BRIGHTEST, pixels.device).view(pictures, 3, 1, 1)
+    caps = uniform(3 * pictures, *CLIPPING_LEVEL, pixels.device).view(pictures, 3, 1, 1)
     return torch.minimum(varied, caps)
 
 
@@ -106,7 +104,7 @@ def _gains(mean: Tensor, linear: Tensor, gamma: Tensor) -> Tensor:
     device = mean.device
     steps, skin = torch.tensor(_STEPS, device=device), torch.tensor(_SKIN, device=device)
     cast = (torch.randn(mean.shape, device=device) * _CAST) @ steps.T / skin
-    gains = uniform(mean.numel(), *_GAIN, device).view(mean.shape) * (1 + cast).clamp(*_FIELD_GAINS)
+    gains = uniform(mean.numel(), *CHANNEL_GAIN, device).view(mean.shape) * (1 + cast).clamp(*_FIELD_GAINS)
     varied = 255 * (gains * linear.clamp(min=1) / 255).pow(gamma)
     most = torch.tensor(_MOST_SHIFT, device=device)
     shift = most * torch.tanh((varied - mean) @ torch.linalg.inv(steps).T / (_SOFTNESS * most))

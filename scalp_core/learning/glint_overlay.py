@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
+from scalp_core.inference.camera_spread import GLINTS
 from scalp_core.learning.augment import LUMA
 from scalp_core.learning.placement import FRAME_HEIGHT, FRAME_WIDTH, uniform
 
 _OVERLAID_SHARE, _REMOVED_SHARE = 0.6, 0.15  # of the pictures
-_GLINTS = 400  # of a usual frame
 _MOST_TIMES = 3.0  # as many as usual
 _AREA = (math.log(10), 1.0)  # of its logarithm, mean and standard deviation; pixels² of a frame of 640 × 480
 _LARGEST = 200.0  # pixels², of a glint
@@ -65,7 +65,7 @@ def _without_glints(pixels: Tensor) -> Tensor:
 def _cover(pictures: int, pixels: Tensor) -> Tensor:
     """Return how much of each pixel is glint, (n, 1, height, width), 0–1."""
     height, width = pixels.shape[2:]
-    glints = int(_GLINTS * _MOST_TIMES)
+    glints = int(GLINTS * _MOST_TIMES)
     down, across, areas, lengths, turns = _glints(pictures, glints, pixels.device)
     present = torch.arange(glints, device=pixels.device) < uniform(pictures, 0, glints, pixels.device)[:, None]
     pixel = FRAME_HEIGHT * FRAME_WIDTH / (height * width)  # area of one, pixels² of a frame

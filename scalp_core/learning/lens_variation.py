@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from scalp_core.inference.camera_spread import MOST_SHARPENING, SHARPENING_RADIUS
 from scalp_core.learning.augment import LUMA
 from scalp_core.learning.placement import FRAME_HEIGHT, FRAME_WIDTH, centres, uniform
 
@@ -22,8 +23,6 @@ _REDUCED_SHARE = 0.6  # of the soft ones, so .3 of all
 _REDUCED_WIDTH = (80.0, 320.0)
 _TILTED_SHARE = 0.3  # of the soft ones: one side stays in focus
 _SHARPENED_SHARE = 0.5
-_SHARPENING = 0.8  # largest share of the fine detail that is added once more
-_SHARPENING_RADIUS = (1.0, 3.0)
 _COLOUR_BLUR = 6.0  # largest standard deviation
 _NOISE = 2.0  # largest standard deviation of a pixel of the frame, grey levels
 # The power of real frames falls with frequency to this power (.0075 to .05 cycles a pixel, 118 thumbnails, 5 frames).
@@ -104,8 +103,8 @@ def _sharpening(pictures: int, distances: tuple[Tensor, Tensor]) -> Tensor:
     """Return responses (n, rows, columns) of unsharp masking."""
     device = distances[0].device
     sharpened = torch.rand(pictures, device=device) < _SHARPENED_SHARE
-    amounts = uniform(pictures, 0, _SHARPENING, device) * sharpened
-    fine = 1 - _gaussian(uniform(pictures, *_SHARPENING_RADIUS, device), distances)
+    amounts = uniform(pictures, 0, MOST_SHARPENING, device) * sharpened
+    fine = 1 - _gaussian(uniform(pictures, *SHARPENING_RADIUS, device), distances)
     return 1 + amounts[:, None, None] * fine
 
 

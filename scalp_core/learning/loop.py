@@ -34,6 +34,7 @@ from scalp_core.learning.teacher import Teacher
 from scalp_core.memory_budget import MIN_AT_ONCE, fewer_at_once, out_of_memory
 from scalp_core.metrics import metrics
 from scalp_core.metrics.operating_point import OperatingPoint
+from scalp_core.runs.prediction_table import prediction_table
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from scalp_core.runs.training_labels import learned_rows
@@ -318,18 +319,8 @@ class Loop:
         return pd.concat([self._grade_part(part) for part in parts], ignore_index=True)
 
     def _grade_part(self, part: str) -> pd.DataFrame:
-        rows, index = self.parts[part], self.dataset.index
-        captures, _ = pd.factorize(index["capture"])  # numbers, as names may be patients'
-        probabilities, tables = self.probabilities(rows), []
-        for number, condition in enumerate(self.recipe.conditions):
-            table = pd.DataFrame(probabilities[:, number], columns=metrics.PROBABILITIES)
-            table.insert(0, "image", index["id"].to_numpy()[rows])
-            table.insert(1, "condition", condition.value)
-            table.insert(2, "part", part)
-            table.insert(3, "truth", index[condition.value].to_numpy()[rows])
-            table.insert(4, "capture", pd.Series(captures[rows], dtype="Int32").where(captures[rows] >= 0))
-            tables.append(table)
-        return pd.concat(tables, ignore_index=True)
+        rows = self.parts[part]
+        return prediction_table(self.dataset, rows, part, self.recipe.conditions, self.probabilities(rows))
 
     def probabilities(self, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
         """Return the probabilities (rows, conditions, 4) of the judged network."""

@@ -15,7 +15,9 @@ from scalp_core.inference.evidence import local_grade
 from scalp_core.labels import CONDITIONS, GRADES, Condition
 from scalp_core.learning.checkpoints import load_network
 from scalp_core.learning.network import Network, logits
+from scalp_core.metrics.operating_point import Decision
 from scalp_core.runs.run import Run
+from scalp_core.sampling import evenly_spaced
 from scalp_core.synthetic.cue_shares import cue_shares
 
 LEAST_SHARE = 0.1  # of a cell that a cue covers where the cell lies on the cue
@@ -57,16 +59,18 @@ def measure_pointing(runs: Sequence[Run], dataset: Dataset, most: int) -> dict[R
         ScalpError: `no_masks`, the pictures were not drawn by this version; a run is damaged; a picture is gone.
     """
     ids = list(dataset.index.index[dataset.index["part"] == "test"])
-    ids = [ids[int(place)] for place in np.unique(np.linspace(0, len(ids) - 1, min(most, len(ids))).astype(int))]
+    ids = [ids[place] for place in evenly_spaced(len(ids), most)]
     cues = torch.from_numpy(cue_shares(dataset, ids)).float() / 255
     return {run: _pointing_of(run, dataset, ids, cues) for run in runs}
 
 
 def _pointing_of(run: Run, dataset: Dataset, ids: Sequence[str], cues: Tensor) -> list[Pointing]:
     network, ours, theirs = load_network(run), [], []
+    decisions = [run.operating_point.decision(condition) for condition in run.recipe.conditions]
     for start in range(0, len(ids), _AT_ONCE):
         pictures = [images.preprocess(dataset.read(name), run.preprocessing) for name in ids[start : start + _AT_ONCE]]
-        grades, cams = maps_of(network, torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float())
+        pixels = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float()
+        grades, cams = maps_of(network, pixels, decisions)
         ours.append(grades)
         theirs.append(cams)
     grades, cams = np.concatenate(ours), np.concatenate(theirs)
@@ -77,14 +81,22 @@ def _pointing_of(run: Run, dataset: Dataset, ids: Sequence[str], cues: Tensor) -
     ]
 
 
-def maps_of(network: Network, pixels: Tensor) -> tuple[Maps, Maps]:
-    """Return local grades and Grad-CAM of pictures, both (n, conditions, h, w) on the grid of the evidence."""
+def maps_of(network: Network, pixels: Tensor, decisions: Sequence[Decision]) -> tuple[Maps, Maps]:
+    """Return local grades and Grad-CAM of pictures, both (n, conditions, h, w) on the grid of the evidence.
+
+    Args:
+        decisions: of the network's conditions; they calibrate its probabilities.
+    """
     features = [maps.detach().requires_grad_() for maps in network.features(pixels)]
     evidence = network.evidence(features)
     cams = grad_cam(features[-1], evidence)
     enlarged = interpolate(cams, evidence.shape[-2:], mode="bilinear").numpy()
-    by_condition = [[local_grade(maps) for maps in picture] for picture in evidence.detach().numpy()]
-    return np.array(by_condition, dtype=np.float32), enlarged
+    raw = logits(evidence).softmax(dim=-1).detach().numpy()
+    probabilities = np.stack([each.calibrated(raw[:, place]) for place, each in enumerate(decisions)], axis=1)
+    grades = [
+        list(map(local_grade, *picture)) for picture in zip(evidence.detach().numpy(), probabilities, strict=True)
+    ]
+    return np.array(grades, dtype=np.float32), enlarged
 
 
 def grad_cam(features: Tensor, evidence: Tensor) -> Tensor:

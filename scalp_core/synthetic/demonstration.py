@@ -13,12 +13,10 @@ from scalp_core.data.dataset import Dataset, is_claimed, open_dataset
 from scalp_core.errors import ScalpError, Text
 from scalp_core.files import put_away
 from scalp_core.paths import data_folder
-from scalp_core.synthetic.generate import Progress, is_rendered, make_dataset
-from scalp_core.synthetic.version_2 import generate as version_2
+from scalp_core.synthetic.generate import GENERATOR_VERSION, Progress, is_rendered, make_dataset
 
 NAME, IMAGES, EVALUATION, SEED = "demo", 2400, 1700, 20260101
-GENERATOR = version_2.GENERATOR_VERSION  # the shipped runs learned from its pictures
-EVALUATION_PRIOR = "real"
+EVALUATION_PRIOR = "tempered"
 _SETTING = "SCALP_DEMO_IMAGES"
 _STAGE = "drawing"
 _RENEWS = "renews"  # member of a request: earlier pictures are replaced
@@ -35,8 +33,7 @@ def settings() -> dict[str, Any]:
     """
     images = _images() or IMAGES
     evaluation = EVALUATION * images // IMAGES
-    made = {"images": images, "evaluation": evaluation, "evaluation_prior": EVALUATION_PRIOR}
-    return {**made, "seed": SEED, "version": GENERATOR}
+    return {"images": images, "evaluation": evaluation, "evaluation_prior": EVALUATION_PRIOR, "seed": SEED}
 
 
 def _images() -> int:
@@ -114,7 +111,7 @@ def is_missing() -> bool:
     """
     if not _images():
         return False
-    folder, wanted = data_folder() / NAME, settings()
+    folder, wanted = data_folder() / NAME, {**settings(), "version": GENERATOR_VERSION}
     try:
         if not (folder / "index.parquet").exists():
             return True

@@ -40,7 +40,6 @@ from scalp_core.synthetic.drawing.cues import Cues, cues_of, masks_of_cues
 from scalp_core.synthetic.drawing.frame import render
 from scalp_core.synthetic.drawing.scene import CONFUSERS, HAIR_COLOURS, Camera, Cast, Scene
 from scalp_core.synthetic.label_noise import CLEAN_COLUMNS, SEVERITY_COLUMNS, clean_grades, draw_labels
-from scalp_core.synthetic.version_2 import generate as version_2
 
 # Raised whenever the same seed gives other names, labels or pixels than before.
 GENERATOR = "scalp_core.synthetic.generate"
@@ -184,7 +183,6 @@ def make_dataset(
     evaluation: int | None = None,
     prior: str = "tempered",
     evaluation_prior: str = "real",
-    version: int = GENERATOR_VERSION,
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -199,19 +197,13 @@ def make_dataset(
         evaluation: how many of them are for validation, calibration and test; None takes 40 %.
         prior: one of PRIORS, for what is learned from.
         evaluation_prior: one of EVALUATION_PRIORS, for what is judged on. `tempered` gives every grade enough pictures
-            for a recall to be a figure; kappas and shares measured there are not those of the real imbalance. Generator
-            version 2 has the real imbalance alone.
-        version: of the generator; the demonstration is rendered by the one that the shipped runs learned from.
+            for a recall to be a figure; kappas and shares measured there are not those of the real imbalance.
         processes: worker processes; None takes one a core, 1 renders in this process.
         progress: called with (done, total) now and then, from 0 to total.
 
     Raises:
         ScalpError: a bad name or number; another dataset stands under this name; a worker or the disk failed.
     """
-    if version == version_2.GENERATOR_VERSION:
-        return version_2.make_dataset(
-            name, images, seed, evaluation=evaluation, prior=prior, processes=processes, progress=progress
-        )
     check_name(name)
     judged = _evaluation_images(images, evaluation)
     _check(images, judged, prior, evaluation_prior)

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from scalp_core.structure_tensor import gradient_products
+
 Pixels = npt.NDArray[np.uint8]
 Field = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
@@ -196,9 +198,8 @@ def _moments(values: npt.NDArray[np.floating]) -> tuple[float, float, float]:
 def _orientation(light: Field, sigma: float, mask: Mask | None = None) -> tuple[float, float]:
     """Return coherence (0–1) and direction (radians) of the structure tensor over the pixels of `mask`."""
     soft = cv2.GaussianBlur(light, (0, 0), sigma) if sigma else light
-    across, down = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
     weight = np.ones_like(light) if mask is None else mask.astype(np.float32)
-    xx, yy, xy = ((a * b * weight).sum() for a, b in ((across, across), (down, down), (across, down)))
+    xx, yy, xy = ((product * weight).sum() for product in gradient_products(soft))
     return float(math.hypot(xx - yy, 2 * xy) / (xx + yy + 1e-6)), 0.5 * math.atan2(2 * xy, xx - yy)
 
 

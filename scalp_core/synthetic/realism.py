@@ -27,6 +27,7 @@ from scalp_core.errors import ScalpError
 from scalp_core.images import ENDINGS, FORMAT_NAMES, decode
 from scalp_core.labels import CONDITIONS
 from scalp_core.parallel import parallel_map
+from scalp_core.sampling import evenly_spaced
 from scalp_core.synthetic.generate import PlannedPicture, encode, plan_pictures, render_picture
 from scalp_core.synthetic.picture_statistics import SIZES, Statistics, resized, statistics
 
@@ -141,8 +142,7 @@ def folder_realism(folder: Path, most: int, processes: int | None = None) -> lis
             f"There are no pictures in {folder}: {FORMAT_NAMES}.",
             f"{folder}에 사진({FORMAT_NAMES})이 없어요.",
         )
-    places = np.linspace(0, len(files) - 1, most).astype(int) if len(files) > most else range(len(files))
-    paths = [files[place] for place in places]
+    paths = [files[place] for place in evenly_spaced(len(files), most)]
     return _compared(dict(parallel_map(partial(_measure_file, len(paths)), list(enumerate(paths)), processes)))
 
 

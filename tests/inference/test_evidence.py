@@ -7,15 +7,30 @@ from scalp_core.inference.evidence import evidence_for, local_grade, overlay
 from scalp_core.labels import GRADES
 
 
-def test_local_grade_is_dark_on_a_healthy_scalp() -> None:
+def test_local_grade_is_that_of_the_picture_at_the_strongest_place_and_less_elsewhere() -> None:
     evidence = np.zeros((4, 16, 16), dtype=np.float32)
     evidence[0] = 12.0  # normal everywhere
-    evidence[3, 4, 5] = 30.0  # but for a severe place
-    grades = local_grade(evidence)
-    assert grades[4, 5] == pytest.approx(3, abs=1e-3)
-    grades[4, 5] = 0
+    evidence[3, 4, 5], evidence[1, 9, 9] = 30.0, 30.0 - np.log(4)  # but for a place, and another a quarter as likely
+    grades = local_grade(evidence, (0, 0, 0, 1))
+    assert grades[4, 5] == pytest.approx(3)
+    assert grades[9, 9] == pytest.approx(3 / 4, rel=1e-5)
+    grades[4, 5] = grades[9, 9] = 0
     assert grades.max() < 1e-3
-    assert local_grade(evidence + 1000.0) == pytest.approx(local_grade(evidence))
+    assert local_grade(evidence + 64.0, (0, 0, 0, 1)) == pytest.approx(local_grade(evidence, (0, 0, 0, 1)), abs=1e-3)
+
+
+def test_local_grade_tells_places_apart_where_the_whole_picture_is_sick() -> None:
+    evidence = np.zeros((4, 16, 16), dtype=np.float32)
+    evidence[2] = 8.0  # as a network says it that is sure of the picture as a whole
+    evidence[2, 3, 3] = 10.0
+    grades = local_grade(evidence, (0, 0, 1, 0))
+    assert grades[3, 3] == pytest.approx(2)
+    assert np.delete(grades.ravel(), 3 * 16 + 3).max() < 0.5
+
+
+def test_local_grade_is_dark_on_a_healthy_scalp() -> None:
+    evidence = np.random.default_rng(0).normal(size=(4, 16, 16)).astype(np.float32)
+    assert local_grade(evidence, (0.95, 0.05, 0, 0)).max() == pytest.approx(0.05)
 
 
 @pytest.mark.parametrize("grade", [int(grade) for grade in GRADES])

@@ -18,8 +18,9 @@ from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.inference import optimize, predict
 from scalp_core.inference.optimize import EXACT, LEAST_GAIN, TOLERANCE, Candidate, choose, optimize_run
+from scalp_core.inference.session import open_onnx
 from scalp_core.labels import CONDITIONS, Condition
-from scalp_core.runs.run import Run, Serving
+from scalp_core.runs.run import OUTPUTS, Run, Serving
 from training.optimize import main
 
 REDUCED, INT8, BOTH = Serving(reduced=True), Serving(int8=True), Serving(reduced=True, int8=True)
@@ -196,6 +197,18 @@ def test_8_bit_network_is_deterministic_with_evidence(run: Run, judged: Dataset,
         decision = run.operating_point.decision(grading.condition)
         assert decision.calibrated(probabilities) == pytest.approx(np.array(grading.probabilities), abs=1e-6)
     assert quick.features[run].shape == exact.features[run].shape
+
+
+def test_8_bit_efficientnet_keeps_its_padding(tmp_path: Path) -> None:
+    """EfficientNet-Lite computes in the network how much it pads."""
+    shipped, eight_bits = Run(ROOT / "artifacts" / "demo-tf_efficientnet_lite0"), tmp_path / "model-int8.onnx"
+    blocks = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
+    pictures = blocks.repeat(8, axis=1).repeat(8, axis=2)
+    optimize.write_int8(shipped, pictures, eight_bits)
+    quick = open_onnx(eight_bits, threads=1).run(OUTPUTS, {"pixels": pictures})
+    exact = open_onnx(shipped.export_path, threads=1, weights=shipped.weights_path).run(OUTPUTS, {"pixels": pictures})
+    assert [values.shape for values in quick] == [values.shape for values in exact]
+    assert np.corrcoef(quick[1].ravel(), exact[1].ravel())[0, 1] > 0.8
 
 
 @pytest.mark.parametrize("damage", ["missing", "damaged", "other weights"])

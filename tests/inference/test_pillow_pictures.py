@@ -30,7 +30,7 @@ pytestmark = pytest.mark.index
 EVERY = int(os.environ.get("SCALP_EVERY_PICTURE", "4"))
 
 # What a visitor's file dialogue offers.
-OFFERED = {".jpg", ".jpeg", ".png", ".webp"}
+OFFERED = set(images.ENDINGS)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ import torch
 from conftest import ROOT
 from safetensors.torch import load_file, save_file
 
-from scalp_core.architectures import ARCHITECTURES
+from scalp_core.architectures import ARCHITECTURES, FAMILIES
 from scalp_core.errors import ScalpError
 from scalp_core.files import sha256
 from scalp_core.images import Preprocessing, fit_whitening
@@ -52,6 +52,14 @@ def test_every_variant_grades_a_picture(architecture: str) -> None:
     assert logits(evidence).std() > 0
     # No fully connected head of 120 M parameters is kept.
     assert sum(weight.numel() for weight in network.parameters()) < 90_000_000
+
+
+@pytest.mark.parametrize("architecture", FAMILIES["VGG"])
+def test_a_file_of_weights_holds_all_of_a_vgg(architecture: str) -> None:
+    """`load_network` lays it out on torch's meta device, where whatever is in no file would be lost."""
+    with torch.device("meta"):
+        network, _ = build(architecture, 6, 64, "none")
+    assert dict(network.named_buffers()).keys() - network.state_dict().keys() == {"mean", "scale"}
 
 
 def test_single_condition_is_same_network_with_smaller_head() -> None:

@@ -7,6 +7,7 @@ import torch
 from scalp_core.labels import Condition
 from scalp_core.learning.network import build
 from scalp_core.learning.pointing import grad_cam, maps_of, pointing
+from scalp_core.metrics.operating_point import Decision
 
 
 def test_pointing_counts_hits_and_mass() -> None:
@@ -39,7 +40,7 @@ def test_grad_cam_lights_what_raises_the_grade() -> None:
 @pytest.mark.parametrize("architecture", ["test_resnet", "test_vit"])
 def test_both_maps_have_the_evidence_grid(architecture: str) -> None:
     network, _ = build(architecture, 6, 64, "none")
-    ours, cams = maps_of(network.eval(), torch.rand(2, 3, 64, 64) * 255)
+    ours, cams = maps_of(network.eval(), torch.rand(2, 3, 64, 64) * 255, [Decision()] * 6)
     assert ours.shape == cams.shape == (2, 6, 16, 16)
     assert (ours.min(), cams.min()) >= (0, 0)
     assert ours.max() <= 3

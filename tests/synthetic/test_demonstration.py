@@ -175,6 +175,7 @@ def test_full_disk_is_a_sentence(folders: Folders, images: pytest.MonkeyPatch) -
         pytest.skip("this system mounts nothing")
     try:
         start_drawing()
+        until(lambda: drawers(folders.data), 120)
         until(lambda: not drawers(folders.data), 120)
         images.setattr(background_jobs, "_START_SECONDS", 0.0)
         assert "No space left" in refusal()

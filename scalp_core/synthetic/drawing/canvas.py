@@ -21,6 +21,9 @@ HALF = 2
 # OpenCV takes polygon corners as whole numbers; four bits behind the point give sub-pixel edges.
 SHIFT = 4
 
+# Standard deviation of the nodes of `noise`: what lies between them is their mean, and so weaker.
+NODE_DEVIATION = 1.35
+
 # By severity 0–3, read off with np.interp for anything between.
 GRADES = (0.0, 1.0, 2.0, 3.0)
 
@@ -33,11 +36,16 @@ ROWS, COLUMNS = np.mgrid[0:SOFT_HEIGHT, 0:SOFT_WIDTH].astype(np.float32)
 
 
 def noise(
-    generator: np.random.Generator, cell: float, width: int = WIDTH, height: int = HEIGHT, stretch: float = 1.0
+    generator: np.random.Generator,
+    cell: float,
+    width: int = WIDTH,
+    height: int = HEIGHT,
+    stretch: float = 1.0,
+    node_deviation: float = NODE_DEVIATION,
 ) -> Field:
     """Return smooth noise of mean 0 and deviation near 1 with features of `cell` px, `stretch` times as long across."""
     columns, rows = math.ceil(width / (cell * stretch)) + 2, math.ceil(height / cell) + 2
-    grid = generator.standard_normal((rows, columns), dtype=np.float32) * np.float32(1.35)
+    grid = generator.standard_normal((rows, columns), dtype=np.float32) * np.float32(node_deviation)
     return np.asarray(cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.float32)
 
 
