@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from scalp_core.base_path import base_path
 from scalp_core.evaluation.comparison import list_candidates
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.runs import election
@@ -63,7 +64,7 @@ def _show_training(say: Say) -> None:
         if active and not runs:  # it has finished and may answer now
             st.rerun()
         if not runs:
-            st.caption(f"{say('home_idle')} {say('home_api')}")
+            st.caption(f"{say('home_idle')} {say('home_api', address=f'{base_path()}/api/docs')}")
         for run in runs:
             st.markdown(f"**{literal(run.recipe.architecture)}** · {literal(run.recipe.data)} · {code(run.id)}")
             show_progress(run, say)

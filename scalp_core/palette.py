@@ -19,7 +19,8 @@ LOCAL_GRADE_COLORS = (
     (SEVERITY_COLORS[2], 0.58),
     (SEVERITY_COLORS[3], 0.68),
 )
-OUTLINE = "#707a8a"  # of marks whose fill may be as light, or as dark, as the page: 4.3 : 1 on white, 4.3 : 1 on dark
+# Of words in charts, and of marks whose fill may be as light, or as dark, as the page: 4.3 : 1 on white and on dark.
+OUTLINE = "#707a8a"
 FINDING_COLORS = {"error": "#b42318", "warning": "#f7c56b", "note": "#bcd7f5", "ok": "#bfe3c6"}
 UNKNOWN = "#9ca3af"  # unlabelled, or a missing value
 # Tableau 10 without its grey, which is UNKNOWN's.

@@ -1,5 +1,6 @@
 """The frame around every page: log-in, navigation, language, title with chips, toolbar and retraining."""
 
+import gc
 from collections.abc import Callable
 
 import streamlit as st
@@ -42,6 +43,18 @@ def show_page(name: str, show_body: Callable[[Say], None]) -> None:
             show_body(say)
         with st.sidebar, errors(say):
             show_retraining(say)
+        _put_imports_aside(name)
+
+
+@st.cache_resource(show_spinner=False)
+def _put_imports_aside(page: str) -> None:
+    """Take what this page imported out of all later collections, once a process.
+
+    Streamlit collects garbage after every run of a page. Each time it walked 400,000 objects of libraries, while
+    pictures and other readers waited for the interpreter.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _show_navigation() -> Say:

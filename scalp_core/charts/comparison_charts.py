@@ -33,7 +33,7 @@ from scalp_core.metrics.calibration import calibration_error
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison
 from scalp_core.metrics.verdict import NEGLIGIBLE, Verdict
-from scalp_core.palette import MATRIX_COLORS, UNKNOWN
+from scalp_core.palette import MATRIX_COLORS, OUTLINE, UNKNOWN
 
 _WORDS = {
     "model": terms.MODEL,
@@ -476,7 +476,7 @@ def pareto_chart(table: pd.DataFrame, metric: str, cost: str, language: str) -> 
         y=alt.Y("value:Q", **height), **channels.points
     )
     texts = marks.mark_text(
-        align="left", dx=8, dy=-8, fontSize=11, limit=130, color=UNKNOWN, opacity=alt.expr(f"{_NARROW} ? 0 : 1")
+        align="left", dx=8, dy=-8, fontSize=11, limit=130, color=OUTLINE, opacity=alt.expr(f"{_NARROW} ? 0 : 1")
     )
     names = texts.encode(y="value:Q", text="name:N")
     stepped = alt.Chart(pareto_front(table, metric, cost)).mark_line(

@@ -8,7 +8,7 @@ from scalp_core.charts.comparison_tables import VERDICT_COLORS
 from scalp_core.charts.dataset_charts import AXES, distinct
 from scalp_core.errors import Text
 from scalp_core.metrics.verdict import NEGLIGIBLE, Verdict
-from scalp_core.palette import UNKNOWN
+from scalp_core.palette import OUTLINE, UNKNOWN
 
 _ROW, _AROUND = 24, 100  # pixels: of a condition, and of axis and legend
 _SHAPES = ("circle", "diamond")  # of the runs that it is compared with
@@ -73,6 +73,7 @@ def verdict_chart(table: pd.DataFrame, language: str) -> alt.LayerChart:
             ),
         ),
     )
-    words = rows_of_runs.mark_text(align="left", dx=8, fontSize=12).encode(x=alt.X("high:Q"), text="word:N")
+    words = rows_of_runs.mark_text(align="left", dx=8, fontSize=12, color=OUTLINE)
+    words = words.encode(x=alt.X("high:Q"), text="word:N")
     chart = alt.LayerChart(layer=[band, zero, intervals, points, words])
     return chart.properties(height=len(rows) * (_ROW + 16 * (len(runs) - 1)) + _AROUND)

@@ -143,7 +143,7 @@ def test_a_client_is_told_how_to_ask(trained: Trained) -> None:
     command, entries = [code.value for code in at.main.code]
     assert command.startswith('curl -F "image=@scalp.jpg" "http')
     assert json.loads(entries)["value_1"][0]["run"] == "tiny"
-    assert api_address("https://lab.example:8443/base/Diagnose?lang=ko") == "https://lab.example:8443/api/predict_all"
+    assert api_address("https://lab.example:8443/Diagnose?lang=ko") == "https://lab.example:8443/api/predict_all"
 
 
 def test_page_and_rest_are_seen_to_agree(trained: Trained) -> None:
@@ -281,7 +281,8 @@ def test_condition_of_the_address_is_shown_first_else_the_worst(trained: Trained
     assert pictures(at)[0]["selected"] == next(iter(cards(at)))
     at = assert_healthy(open_page("diagnose", source="example", data="tiny", image=image, condition="value_4"))
     assert pictures(at)[0]["selected"] == "value_4"
-    grades = local_grade(predict.grade(trained.dataset.read(image)).gradings[Condition("value_4")].evidence)
+    grading = predict.grade(trained.dataset.read(image)).gradings[Condition("value_4")]
+    grades = local_grade(grading.evidence, grading.probabilities)
     assert cards(at)["value_4"]["map"]["values"] == pytest.approx(grades.ravel(), abs=1e-3)
 
 

@@ -5,16 +5,18 @@ import re
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from conftest import Folders, until
 from playwright.sync_api import Browser
 from support.app_driver import LANGUAGES, open_page, page_text, texts
-from support.browser import Server, free_port, open_visitor, started
+from support.browser import Server, open_visitor, started
 from support.core_processes import drawers
 from support.privileges import bound_by_modes
+from support.rest_server import free_port
 
 from scalp_core.data.dataset import Dataset, is_claimed, open_dataset
 from scalp_core.synthetic.demonstration import drawing
@@ -43,7 +45,8 @@ def halted(data: Path) -> Iterator[None]:
         yield
     finally:
         for number in numbers:
-            os.kill(number, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # the test killed it
+                os.kill(number, signal.SIGCONT)
 
 
 def test_pages_say_how_far_it_is(folders: Folders, images: pytest.MonkeyPatch) -> None:
@@ -109,9 +112,12 @@ def browser() -> Iterator[Browser]:
 @pytest.mark.browser
 def test_open_page_turns_to_the_pictures(browser: Browser, images: pytest.MonkeyPatch, folders: Folders) -> None:
     server = Server(folders.data, folders.artifacts, folders.data.parent / "log.txt", free_port())
-    server.start()
     try:
-        with open_visitor(browser, server.address) as visitor:
+        with ThreadPoolExecutor() as pool, ExitStack() as stack:
+            starting = pool.submit(server.start)
+            stack.enter_context(halted(folders.data))  # it might end before a slow machine has shown the page
+            starting.result()
+            visitor = stack.enter_context(open_visitor(browser, server.address))
             visitor.go("/Dataset?lang=en")
             visitor.tab.get_by_text("Drawing the demonstration pictures ·").first.wait_for()
             for number in drawers(folders.data):

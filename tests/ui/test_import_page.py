@@ -55,7 +55,7 @@ def background(folders: Folders) -> Iterator[Folders]:
     yield folders
     for item in import_task.list_imports():
         import_task.dismiss_import(item.name)
-    until(lambda: not [item for item in import_task.list_imports() if item.working])
+    until(lambda: not [item for item in import_task.list_imports() if item.state.working])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -180,7 +180,7 @@ def test_failed_import_says_why_until_dismissed(background: Folders, tmp_path: P
     (tmp_path / "empty").mkdir()
     at = assert_healthy(form(open_page("dataset"), "en", source=str(tmp_path / "empty"), name="new"))
     assert Say("en")("import_started", name="new") in texts(at.toast)
-    until(lambda: [item for item in import_task.list_imports() if item.error and not item.working])
+    until(lambda: [item for item in import_task.list_imports() if item.state.error and not item.state.working])
     for language in LANGUAGES:
         at = open_page("dataset", language)
         assert not at.exception

@@ -54,7 +54,7 @@ def test_markdown_is_escaped_once() -> None:
     assert say.plain(Text("a\n\n    b", "")) == "a b"
 
 
-@pytest.mark.parametrize("name", ["demo-efficientnet_b0", "0.71", "-0.2", "2 moderate", "b0, 3 × 4 %"])
+@pytest.mark.parametrize("name", ["demo-tf_efficientnet_lite0", "0.71", "-0.2", "2 moderate", "b0, 3 × 4 %"])
 def test_usual_names_need_no_escape(name: str) -> None:
     assert literal(name) == name
 

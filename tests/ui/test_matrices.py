@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 from support.app_driver import HOSTILE, LANGUAGES
 
+from scalp_core.charts.run_charts import verdict_chart
 from scalp_core.metrics.metrics import row_shares
 from scalp_core.palette import DIVERGING, FAR_MARKS, MATRIX_COLORS
 from ui.components.colors import blend, channels, ink, readable
@@ -140,6 +142,13 @@ def test_cell_text_contrasts_with_its_colour() -> None:
     for place in np.linspace(0, 1, 21):
         for colors in (MATRIX_COLORS, DIVERGING):
             assert contrast(blend(colors, place), ink(blend(colors, place))) >= 4.5
+
+
+def test_words_beside_verdicts_are_read_on_light_and_dark_pages() -> None:
+    verdict = {"condition": "dandruff", "against": "before", "difference": -0.1, "low": -0.2, "high": -0.05}
+    chart = verdict_chart(pd.DataFrame([verdict | {"verdict": "worse"}]), "en").to_dict()
+    (words,) = (layer["mark"] for layer in chart["layer"] if layer["mark"]["type"] == "text")
+    assert min(contrast(words["color"], page) for page in ("#ffffff", "#0e1416")) >= 4
 
 
 def contrast(first: str, other: str) -> float:

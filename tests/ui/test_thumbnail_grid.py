@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 from support.app_driver import assert_healthy, components
 
@@ -41,12 +40,11 @@ def test_pictures_are_addresses_and_not_their_bytes(tiny: Dataset, ids: list[str
         assert thumbnail_at(picture["source"].removeprefix("/")).startswith(b"RIFF")
 
 
-def test_below_a_base_path_the_addresses_are_too(tiny: Dataset, ids: list[str]) -> None:
-    st.config.set_option("server.baseUrlPath", "/lab/scalp/")
-    try:
-        message = wall(ids)
-    finally:
-        st.config.set_option("server.baseUrlPath", "")
+def test_below_a_base_path_the_addresses_are_too(
+    tiny: Dataset, ids: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCALP_BASE_PATH", "/lab/scalp/")
+    message = wall(ids)
     assert message["pictures"][0]["source"] == f"/lab/scalp/{address(tiny, 3)}"
 
 

@@ -27,9 +27,14 @@ _scale = st.components.v2.component(
 
 
 class GradeEvidence(NamedTuple):
-    """Evidence (4, h, w) of a condition in a picture, and the grade that it is to be shown for or against."""
+    """Evidence (4, h, w) of a condition in a picture, and the grade that it is to be shown for or against.
+
+    Attributes:
+        probabilities: (4,) of the picture's grades.
+    """
 
     evidence: npt.NDArray[np.float32]
+    probabilities: npt.ArrayLike
     grade: int
 
 
@@ -72,13 +77,11 @@ def show_evidence(pixels: Pixels, evidence_by_caption: Mapping[str, GradeEvidenc
             st.image(blended, caption=literal(name), alt=name, width="stretch")
 
 
-def _maps_of(
-    evidence_by_caption: Mapping[str, GradeEvidence], shows: str
-) -> tuple[dict[str, npt.NDArray[np.float32]], float]:
+def _maps_of(made_of: Mapping[str, GradeEvidence], shows: str) -> tuple[dict[str, npt.NDArray[np.float32]], float]:
     """Return the maps (h, w) by caption, and the value that is drawn in full colour."""
     if shows == "local":
-        return {name: local_grade(evidence) for name, (evidence, _) in evidence_by_caption.items()}, FULL_GRADE
-    maps = {name: evidence_for(evidence, grade) for name, (evidence, grade) in evidence_by_caption.items()}
+        return {name: local_grade(made.evidence, made.probabilities) for name, made in made_of.items()}, FULL_GRADE
+    maps = {name: evidence_for(made.evidence, made.grade) for name, made in made_of.items()}
     if shows == "within":
         maps = {f"{name} ({values.mean():+.1f})": values - values.mean() for name, values in maps.items()}
     return maps, max(float(abs(values).max()) for values in maps.values())

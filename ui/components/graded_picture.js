@@ -192,7 +192,7 @@ function cardOf(card) {
 export default function ({ data, parentElement, setTriggerValue }) {
   const view = parentElement.querySelector(".view"), cards = parentElement.querySelector(".cards")
   const graded = parentElement.querySelector(".graded")
-  const content = JSON.stringify({ ...data, selected: "" })
+  const content = JSON.stringify({ ...data, selected: "", picks: 0 })
   if (graded.content !== content) {  // otherwise a click would throw the focus away
     drawView(view, data)
     cards.replaceChildren(...data.cards.map(cardOf))

@@ -1,6 +1,6 @@
 """A picture under the map of its local grades, beside a card for each condition that chooses the map."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,19 +52,39 @@ class GradeCard:
     architectures: Sequence[ArchitectureGrade] = ()
 
 
+_KEY, _PICKS = "graded-picture", "picks-of-graded-picture"
+
+
 def show_graded_picture(
-    pixels: Pixels, name: str, cards: Sequence[GradeCard], selected: str, say: Say, *, plain: bool
-) -> str | None:
-    """Show picture and cards, and return the condition whose card was just clicked.
+    pixels: Pixels,
+    name: str,
+    cards: Sequence[GradeCard],
+    selected: str,
+    on_pick: Callable[[str], None],
+    say: Say,
+    *,
+    plain: bool,
+) -> None:
+    """Show picture and cards.
 
     Args:
         name: of the picture, for screen readers.
         selected: condition whose map lies on the picture.
+        on_pick: called with the condition whose card was clicked, before the page runs again.
         plain: leave out probabilities, ranges, labels and architectures.
     """
+
+    def pick() -> None:
+        # The browser marks a card before the page answers. When the reader goes back before that, the page answers
+        # what it answered last; without a number that differs the browser would not be told to mark it again.
+        st.session_state[_PICKS] = st.session_state.get(_PICKS, 0) + 1
+        picked = st.session_state[_KEY].picked
+        if picked in [card.grading.condition.value for card in cards]:
+            on_pick(picked)
+
     height, width = pixels.shape[:2]
-    result = _graded_picture(
-        key="graded-picture",
+    _graded_picture(
+        key=_KEY,
         data={
             "picture": picture_url(pixels),
             "alt": name,
@@ -72,6 +92,7 @@ def show_graded_picture(
             "height": height,
             "plain": plain,
             "selected": selected,
+            "picks": st.session_state.get(_PICKS, 0),
             "cards": [_card_content(card, say, plain=plain) for card in cards],
             "grades": [{"name": say.of(grade.text)} for grade in GRADES],
             "scale": [[*channels(color), round(255 * opacity)] for color, opacity in LOCAL_GRADE_COLORS],
@@ -84,10 +105,8 @@ def show_graded_picture(
                 "cell": say.text("local_cell", row="{row}", column="{column}", grade="{grade}", value="{value}"),
             },
         },
-        on_picked_change=lambda: None,
+        on_picked_change=pick,
     )
-    picked: str | None = result.picked
-    return picked if picked in [card.grading.condition.value for card in cards] else None
 
 
 def _card_content(card: GradeCard, say: Say, *, plain: bool) -> dict[str, Any]:
@@ -109,7 +128,7 @@ def _card_content(card: GradeCard, say: Say, *, plain: bool) -> dict[str, Any]:
         "notes": notes,
         "agreement": agreement,
         "answers": [] if plain else [_answer_content(answer, say) for answer in card.architectures],
-        "map": _map_content(local_grade(grading.evidence)),
+        "map": _map_content(local_grade(grading.evidence, grading.probabilities)),
     }
 
 

@@ -1,11 +1,8 @@
 """Data URLs of pictures, for `st.image` and our components."""
 
-import base64
-import io
-
 from PIL import Image
 
-from scalp_core.images import Pixels
+from scalp_core.images import Pixels, data_url
 
 _LARGEST = 1460  # pixels of the longer edge; no column is wider
 
@@ -18,6 +15,4 @@ def picture_url(pixels: Pixels, quality: int = 85) -> str:
     """
     image = Image.fromarray(pixels)
     image.thumbnail((_LARGEST, _LARGEST))
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=quality, method=2)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return data_url(image, "WEBP", quality=quality, method=2)

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from scalp_core.access import access
+from scalp_core.data.background_jobs import JobState
 from scalp_core.data.dataset import Dataset, list_datasets
 from scalp_core.data.relocation import relocate
 from scalp_core.data.splits import OFFICIAL_RULES, SPLIT_METHODS
@@ -63,13 +64,13 @@ def turn_to_imported() -> None:
 
 
 def _show_under_way(say: Say) -> None:
-    active = any(task.error is None for task in background.list_imports())
+    active = any(task.state.error is None for task in background.list_imports())
 
     # Polls only while something is imported.
     @st.fragment(run_every=POLL_SECONDS if active else None, key="imports")
     def status() -> None:
         tasks = background.list_imports()
-        if active and all(task.error is not None for task in tasks):
+        if active and all(task.state.error is not None for task in tasks):
             st.rerun()  # the whole page once: the new dataset belongs in its lists
         for task in tasks:
             _show_task(task, say)
@@ -78,26 +79,27 @@ def _show_under_way(say: Say) -> None:
 
 
 def _show_task(task: ImportTask, say: Say) -> None:
+    state = task.state
     with st.container(border=True):
         st.markdown(f"**{literal(task.name)}**")
         st.text(task.request.source)
-        if task.error is None:
-            st.progress(task.done / task.total if task.total else 0.0, text=_stage_words(task, say))
+        if state.error is None:
+            st.progress(state.done / state.total if state.total else 0.0, text=_stage_words(state, say))
         else:
-            st.error(say.plain(task.error), icon=":material/error:")
-        label = say("import_stop") if task.error is None else say("import_dismiss")
+            st.error(say.plain(state.error), icon=":material/error:")
+        label = say("import_stop") if state.error is None else say("import_dismiss")
         if change_button(label, say, key=f"import-stop-{task.name}", icon=":material/close:"):
             background.dismiss_import(task.name)
             st.rerun()
 
 
-def _stage_words(task: ImportTask, say: Say) -> Markdown:
-    if task.stage not in STAGES:
+def _stage_words(state: JobState, say: Say) -> Markdown:
+    if state.stage not in STAGES:
         return say("phase_starting")
-    words = Markdown(f"{say.plain(STAGES[task.stage])} · {task.done:,} / {task.total:,}")
-    if task.seconds_left is None:
+    words = Markdown(f"{say.plain(STAGES[state.stage])} · {state.done:,} / {state.total:,}")
+    if state.seconds_left is None:
         return words
-    return Markdown(f"{words} · {time_left_words(task.seconds_left, say)}")
+    return Markdown(f"{words} · {time_left_words(state.seconds_left, say)}")
 
 
 # ---- a folder that has moved ----

@@ -150,10 +150,11 @@ def _show_cards(
     conditions = [grading.condition.value for grading in gradings]
     wanted = st.query_params.get("condition", "")
     selected = wanted if wanted in conditions else conditions[0]
-    picked = show_graded_picture(pixels, graded.image.name, cards, selected, say, plain=plain)
-    if picked and picked != selected:
-        write_address({"condition": picked})
-        st.rerun()  # the links of the navigation take the condition along
+    show_graded_picture(pixels, graded.image.name, cards, selected, _choose_condition, say, plain=plain)
+
+
+def _choose_condition(condition: str) -> None:
+    write_address({"condition": condition})
 
 
 def _card(
@@ -180,7 +181,7 @@ def _show_evidence(graded: GradedImage, pixels: Pixels, say: Say) -> None:
             return
         maps = {
             f"{say.of(condition.text)}: {grade_name(grading.grade, say.language)}": GradeEvidence(
-                grading.evidence, int(grading.grade)
+                grading.evidence, grading.probabilities, int(grading.grade)
             )
             for condition, grading in graded.answer.gradings.items()
         }

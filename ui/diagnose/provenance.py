@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+from scalp_core.base_path import base_path
 from scalp_core.errors import ScalpError
 from scalp_core.inference.predict import Answer
 from scalp_core.labels import DEFAULT_THRESHOLD
@@ -83,4 +84,4 @@ def api_address(page: str) -> str:
     """Return the address of this server's REST interface for all conditions, from the address of a page."""
     parts = urlsplit(page)
     server = f"{parts.scheme}://{parts.netloc}" if parts.netloc else "http://127.0.0.1:8501"
-    return f"{server}/api/predict_all"
+    return f"{server}{base_path()}/api/predict_all"

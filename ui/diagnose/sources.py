@@ -12,6 +12,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from scalp_core.data.dataset import Dataset
 from scalp_core.data.filters import Filters, grades, labels_of, neighbours, select
 from scalp_core.errors import ScalpError, Text
+from scalp_core.images import ENDINGS
 from scalp_core.inference import uploads
 from scalp_core.labels import CONDITIONS, Condition, Severity
 from scalp_core.terms import REGIONS
@@ -20,7 +21,7 @@ from ui.components.thumbnail_grid import show_thumbnail_grid
 from ui.frame import mark, notices, toolbar
 from ui.words import Say
 
-IMAGE_TYPES = ["jpg", "jpeg", "png", "webp"]
+IMAGE_TYPES = [ending.removeprefix(".") for ending in ENDINGS]
 MOST_MEGABYTES = uploads.MAX_TOTAL_BYTES // 2**20
 _LEFT_OUT = "too_many_pictures"  # error code of uploads
 _UPLOAD, _OPENED, _EXAMPLE = "diagnose-upload", "diagnose-opened", "diagnose-example"

@@ -62,7 +62,7 @@ def _kappa(dataset: Dataset | None, models: Sequence[Model], champion: Champion 
     """Return kappa of a champion on the test split; without interval where it is not judged on this dataset."""
     if champion is None:
         return Estimate(math.nan, math.nan, math.nan)
-    key = next((model.key for model in models if model.runs == (champion.run,)), None)
+    key = next((model.key for model in models if [run.id for run in model.runs] == [champion.run.id]), None)
     if dataset is None or key is None:
         kappa = score(champion.run, champion.condition, "test")
         return Estimate(math.nan if kappa is None else kappa, math.nan, math.nan)

@@ -23,5 +23,5 @@ WORDS = {
     ),
     "home_more": Text("Evidence and report", "근거와 보고서"),
     "home_idle": Text("No run is training.", "진행 중인 학습이 없어요."),
-    "home_api": Text("REST: [/api/docs](/api/docs)", "REST 문서: [/api/docs](/api/docs)"),
+    "home_api": Text("REST: [{address}]({address})", "REST 문서: [{address}]({address})"),
 }
