@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -132,12 +131,6 @@ class Server:
             return False
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 @dataclass
 class Visitor:
     """One tab, and what it saw that it should not have seen."""
@@ -203,6 +196,7 @@ class Visitor:
         """By keyboard: a click that has to scroll first closes the list again."""
         wanted = self.tab.get_by_role("option", name=option)
         for _ in range(6):
+            self.settle()  # a list drawn anew between pressing and releasing the button takes no click
             combobox.focus()
             self.tab.keyboard.press("ArrowDown")
             try:
