@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-com
 # pip would compile on one core, for longer than it downloads. A few files are written for other versions of Python.
 COMPILE := $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null || true
 
-.PHONY: run test lint prepare clean
+.PHONY: run test lint prepare testpage clean
 
 # The server draws the demonstration pictures itself, beside serving.
 run: .venv/installed
@@ -29,6 +29,14 @@ lint: .venv/installed-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --quiet --offline --min-severity medium .github/workflows
+
+# The test page of the API, from its sources in testpage/. What is built travels in git, so only a change needs node.
+testpage:
+	npm --prefix testpage ci
+	npm --prefix testpage run build
 
 # Only what this Makefile made: other datasets and runs are yours.
 clean:

@@ -106,8 +106,8 @@ GRADE_SET_NOTE = Text(
     "보정 분할과 비슷한 사진이라면 {coverage}에서 라벨이 이 범위 안에 있어요.",
 )
 LOCAL_GRADE_NOTE = Text(
-    "Grade that each place speaks for by itself: no colour is normal, full colour severe, in all maps.",
-    "위치마다 그곳만 보고 추정한 등급이에요. 색이 없으면 양호, 가장 진하면 중증이며 모든 지도가 같은 척도를 써요.",
+    "The clearest place has the grade of the picture, others less, by their odds. Full colour is severe in all maps.",
+    "가장 뚜렷한 위치가 사진의 등급을 갖고, 다른 위치는 오즈에 비례해 옅어져요. 가장 진한 색은 중증이에요.",
 )
 EVIDENCE_FOR = Text("for the grade", "등급을 뒷받침")
 EVIDENCE_AGAINST = Text("against the grade", "등급에 반대")

@@ -1,5 +1,6 @@
 """Shared fixtures: temporary folders, one small synthetic dataset, one finished run on it, processes by name."""
 
+import gc
 import os
 import shutil
 import signal
@@ -7,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
@@ -22,6 +24,9 @@ from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from scalp_core.synthetic.generate import make_dataset
 from scalp_core.synthetic.label_noise import CLEAN_COLUMNS, SEVERITY_COLUMNS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # The same examples every time and no deadline: these machines are busy and a failure must repeat.
 settings.register_profile(
@@ -69,6 +74,8 @@ SLOWEST = (
     "synthetic/test_fidelity.py",
 )
 
+NEW_OBJECTS = 50_000  # since the last module, from which on they are put aside
+
 TINY = {
     "architecture": "test_efficientnet",
     "data": "tiny",
@@ -82,6 +89,17 @@ TINY = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {ROOT / "tests" / name: place for place, name in enumerate(SLOWEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imports_are_no_garbage() -> None:
+    """Keep what the modules imported so far hold out of the collections that Streamlit asks for after every page.
+
+    Each walked half a million objects of torch, pandas and Streamlit, for longer than most pages take.
+    """
+    if len(gc.get_objects()) > NEW_OBJECTS:
+        gc.collect()
+        gc.freeze()
 
 
 @dataclass(frozen=True)
@@ -171,6 +189,15 @@ def without_truth(dataset: Dataset, folder: Path) -> Dataset:
     rows = rows.drop(columns=[*CLEAN_COLUMNS, *SEVERITY_COLUMNS, "confusers"])
     folder.mkdir(parents=True)
     return write_dataset(folder, "csv", {}, rows, source=str(dataset.folder), parts=dataset.parts)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    """A headless Chromium; skips where there is none, unless one is required."""
+    from support import browser  # only tests that ask for it import playwright
+
+    with browser.started() as chromium:
+        yield chromium
 
 
 def labels_of(row: pd.Series) -> dict[Condition, int | None]:

@@ -287,11 +287,12 @@ def of_imports() -> Values:
     """The imports under way; of a damaged one the error and no figure."""
     values: dict[str, object] = {}
     for task in background.list_imports():
-        damaged = task.error is not None and "damaged" in task.error.en
+        state = task.state
+        damaged = state.error is not None and "damaged" in state.error.en
         values |= {} if damaged else {f"{task.name}/request": digest(task.request)}
-        values |= {f"{task.name}/progress": digest((task.stage, task.done, task.total))} if task.stage else {}
-        if task.error and not damaged and "see log.txt" not in task.error.en:
-            values[f"{task.name}/error"] = digest(task.error)
+        values |= {f"{task.name}/progress": digest((state.stage, state.done, state.total))} if state.stage else {}
+        if state.error and not damaged and "see log.txt" not in state.error.en:
+            values[f"{task.name}/error"] = digest(state.error)
     return values
 
 

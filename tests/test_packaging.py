@@ -27,6 +27,7 @@ def test_help_screen_names_every_command() -> None:
         "__init__",
         "cli",
         "command_line",
+        "recipe_file",
         "demo",
         "markdown",
     }

@@ -8,7 +8,6 @@ import re
 import runpy
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -24,14 +23,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.aihub_tree import Truth, build_tree, csv_table, folders_tree
+from support.rest_server import free_port
 from support.same_process import train_in_this_process
 from test_layers import DIRECTION
 
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs.store import finished_runs
 from scalp_core.synthetic import demonstration
+from scalp_core.synthetic.generate import plan_pictures
 from scalp_core.synthetic.label_noise import best_kappa, label_chances
-from scalp_core.synthetic.version_2.generate import plan_pictures
 from training import demo
 from training.report import markdown
 
@@ -94,7 +94,7 @@ def place(trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         "SCALP_DATA": str(folder / "data"),
         "SCALP_ARTIFACTS": str(folder / "artifacts"),
         "PYTHONPATH": str(ROOT),
-        "PORT": str(_free_port()),
+        "PORT": str(free_port()),
     }
     address = f"http://localhost:{environment['PORT']}"
     with (folder / "server.log").open("w") as log:
@@ -116,12 +116,6 @@ def _own_pictures(folder: Path) -> dict[str, Truth]:
         heading = heading.replace(columns[field], named)
     table.write_text(f"{heading}\n{rows}", encoding="utf-8")
     return {"aihub": build_tree(folder), "clinic": clinic, "classes": folders_tree(folder / "classes")}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(address: str) -> None:
@@ -255,7 +249,7 @@ def _run(command: list[str], place: Place, cwd: Path | None = None) -> str:
 
 
 def _answers_alone(words: list[str], place: Place) -> None:
-    port = str(_free_port())
+    port = str(free_port())
     command = [sys.executable, *[port if word == "8502" else word for word in words[1:]]]
     server = subprocess.Popen(command, cwd=place.folder, env=place.environment, stderr=subprocess.DEVNULL)
     try:
@@ -322,7 +316,7 @@ def test_every_page_address_leads_to_a_page(place: Place) -> None:
     pages = {path.stem.split("_", 1)[1] for path in (ROOT / "pages").glob("*.py")} | {""}
     text = "".join(map(_text, DOCUMENTS))
     for path in set(re.findall(r"[<(]http://localhost:8501/?([\w/]*)[^>)]*[>)]", text)):
-        if path.startswith("api/"):
+        if path == "test" or path.startswith("api/"):
             _wait_for(f"{place.address}/{path}")
         else:
             assert path in pages
@@ -361,7 +355,7 @@ def tables() -> list[list[str]]:
         patch.delenv("SCALP_ARTIFACTS", raising=False)
         runs = [run for run in finished_runs() if run.id in demo.RECIPES]
         assert {run.id for run in runs} == set(demo.RECIPES)
-        pictures = plan_pictures(demonstration.IMAGES, demonstration.SEED, evaluation=demonstration.EVALUATION)
+        pictures = plan_pictures(**demonstration.settings())
         captures = {picture.image_id: picture.capture for picture in pictures}
         chances = label_chances(np.array([picture.severities for picture in pictures if picture.part == "test"]))
         best = {condition: best_kappa(chances[:, place]) for place, condition in enumerate(CONDITIONS)}
@@ -404,7 +398,7 @@ def test_shipped_runs_were_evaluated_on_the_demonstration() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("SCALP_ARTIFACTS", raising=False)
         shipped = [run for run in finished_runs() if run.id in demo.RECIPES]
-    planned = plan_pictures(demonstration.IMAGES, demonstration.SEED, evaluation=demonstration.EVALUATION)
+    planned = plan_pictures(**demonstration.settings())
     labels = {(p.image_id, c.value): (p.part, p.labels[n]) for p in planned for n, c in enumerate(CONDITIONS)}
     for run in shipped:
         rows = run.predictions[["image", "condition", "part", "truth"]].itertuples(index=False)

@@ -1,13 +1,17 @@
 """Installed packages are pinned, recent enough to be safe, and nothing else is imported."""
 
 import ast
+import json
+import os
 import re
+import subprocess
 import sys
+from functools import cache
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, Trained
 
 # Older ones have known security holes.
 FLOORS = {
@@ -66,8 +70,16 @@ def third_party(path: Path) -> set[str]:
             result |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             result.add(node.module.split(".")[0])
-    own = {"support", *(path.stem for path in [*ROOT.glob("*.py"), *(ROOT / "tests").rglob("*.py")])}
-    return result - sys.stdlib_module_names - own - {"scalp_core", "training", "benchmarks", "ui", "pages"}
+    return result - sys.stdlib_module_names - own_modules()
+
+
+@cache
+def own_modules() -> frozenset[str]:
+    top = ["support", "scalp_core", "training", "benchmarks", "ui", "pages"]
+    return frozenset([*top, *(path.stem for path in [*ROOT.glob("*.py"), *(ROOT / "tests").rglob("*.py")])])
+
+
+distributions = cache(packages_distributions)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +92,7 @@ def third_party(path: Path) -> set[str]:
 )
 def test_imports_are_listed(folders: tuple[str, ...], files: list[str]) -> None:
     names = {name for file in files for name in listed(file)}
-    provided = packages_distributions()
+    provided = distributions()
     missing = {
         (path.relative_to(ROOT).as_posix(), module)
         for folder in folders
@@ -89,3 +101,16 @@ def test_imports_are_listed(folders: tuple[str, ...], files: list[str]) -> None:
         if names.isdisjoint(normalised(name) for name in provided.get(module, []))
     }
     assert missing == set()
+
+
+def test_rest_alone_imports_what_is_marked_for_it(trained: Trained, tmp_path: Path) -> None:
+    """The image `api` has only the packages of lines that are marked `# api`, and what these need."""
+    picture = tmp_path / "scalp.jpg"
+    picture.write_bytes(trained.picture)
+    command = [sys.executable, str(ROOT / "tests" / "support" / "rest_process.py"), str(picture)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    imported = {normalised(name) for name in json.loads(done.stdout)}
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    marked = {normalised(line.split("==")[0]) for line in lines if " # api" in line}
+    assert imported & listed("requirements.txt").keys() == marked

@@ -5,11 +5,10 @@ import zlib
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from scalp_core.data.dataset import Dataset, claimed
 from scalp_core.data.index_writer import change_columns
 from scalp_core.errors import ScalpError
+from scalp_core.sampling import evenly_spaced
 from scalp_core.seals import SealBrokenError
 
 # Pictures whose content is compared, spread evenly over the ids. All of them would take as long as reading the whole
@@ -33,7 +32,7 @@ def relocate(dataset: Dataset, folder: Path) -> Dataset:
     made = dataset.made | ({"source": source} if "source" in dataset.made else {})
     moved = replace(dataset, source=source, made=made)
     ids = dataset.column("id")
-    for row in np.unique(np.linspace(0, len(ids) - 1, _COMPARED).astype(int)):
+    for row in evenly_spaced(len(ids), _COMPARED):
         _check_picture(moved, str(ids.iloc[row]))
     with claimed(dataset.name):
         return change_columns(moved, {})

@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from scalp_core.data.background_jobs import IMPORT, Job
+from scalp_core.data.background_jobs import IMPORT, Job, JobState
 from scalp_core.data.dataset import check_name, is_claimed
 from scalp_core.errors import ScalpError, Text
 from scalp_core.importing.importer import ImportRequest, check_request, import_tree
@@ -24,18 +24,13 @@ class ImportTask:
     """One import that has not succeeded yet.
 
     Attributes:
-        working: a process is at work; otherwise it waits for `resume_imports`, unless there is an `error`.
-        seconds_left: of this stage, None until it can be estimated.
+        name: of the dataset that it makes.
+        state: how far it is; one that is not at work waits for `resume_imports`, unless it has an `error`.
     """
 
     name: str
     request: ImportRequest
-    working: bool
-    stage: str
-    done: int
-    total: int
-    seconds_left: float | None
-    error: Text | None
+    state: JobState
 
 
 def allowed_folder() -> Path | None:
@@ -97,7 +92,7 @@ def resume_imports() -> None:
     """Restart interrupted imports; cheap enough for every rerun of a page."""
     for job in _jobs():
         task = _task(job)
-        if task and task.error is None:
+        if task and task.state.error is None:
             job.resume()
 
 
@@ -126,12 +121,10 @@ def _task(job: Job) -> ImportTask | None:
     state = job.state()
     if state is None:  # it has just ended
         return None
-    request, error = ImportRequest("aihub", ""), state.error
+    request = ImportRequest("aihub", "")
     if state.request is not None:
         try:
             request = ImportRequest(**state.request)
         except TypeError:  # of another version
-            error = job.damaged
-    return ImportTask(
-        job.dataset, request, state.working, state.stage, state.done, state.total, state.seconds_left, error
-    )
+            state = replace(state, error=job.damaged)
+    return ImportTask(job.dataset, request, state)

@@ -74,7 +74,7 @@ def _read(root: Path, reader: ContainerReader, contents: Contents, label_files: 
 
 
 def _is_picture(reader: ContainerReader, member: Member) -> bool:
-    """Return whether a file without the usual ending is a picture by its content: `IMG_01`, `2024.01.05`, `1.bmp`."""
+    """Return whether a file without the usual ending is a picture by its content: `IMG_01`, `2024.01.05`, `1.gif`."""
     if member.ending[1:].isalpha() and member.ending not in images.OTHER_ENDINGS:
         return False  # every other file would be opened, of trees with hundreds of thousands
     try:

@@ -11,6 +11,7 @@ from conftest import Folders, processes, until
 from support.aihub_tree import build_tree, jpeg, write_zip
 
 from scalp_core.data import background_jobs
+from scalp_core.data.background_jobs import JobState
 from scalp_core.data.dataset import is_claimed, list_datasets, open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.importing import background
@@ -58,16 +59,20 @@ def only() -> ImportTask:
     return task
 
 
+def state() -> JobState:
+    return only().state
+
+
 def wait_for_pictures() -> None:
     """Until the one import has begun to look at pictures."""
-    until(lambda: only().stage == "inspecting" and only().done > 0)
+    until(lambda: state().stage == "inspecting" and state().done > 0)
 
 
 def test_import_reports_progress_and_ends(folders: Folders, long: ImportRequest) -> None:
     start_import(long, "mine")
-    assert (only().name, only().request, only().error) == ("mine", long, None)
+    assert (only().name, only().request, state().error) == ("mine", long, None)
     wait_for_pictures()
-    seen = only()
+    seen = state()
     assert seen.working
     assert 0 < seen.done <= seen.total == MANY
     assert seen.seconds_left is None or seen.seconds_left >= 0
@@ -119,8 +124,8 @@ def test_a_killed_one_goes_on_when_somebody_looks(
     resume_imports()
     assert len(workers("mine")) == 1
     kill("mine")
-    assert not only().working
-    assert only().error is None
+    assert not state().working
+    assert state().error is None
 
     monkeypatch.setattr(background_jobs, "_START_SECONDS", 1e6)
     resume_imports()  # a process that was just started gets the time to begin
@@ -134,14 +139,14 @@ def test_a_killed_one_goes_on_when_somebody_looks(
 def test_repeatedly_killed_import_counts_as_failed(
     folders: Folders, long: ImportRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = folders.data / "mine" / "import.json"
+    request_file = folders.data / "mine" / "import.json"
     start_import(long, "mine")
     wait_for_pictures()
     kill("mine")
-    write_sealed_json(state, read_sealed_json(state) | {"starts": 3})
+    write_sealed_json(request_file, read_sealed_json(request_file) | {"starts": 3})
     monkeypatch.setattr(background_jobs, "_START_SECONDS", 0.0)
     resume_imports()
-    error = only().error
+    error = state().error
     assert error
     assert "3 times" in error.en
     assert "3번" in error.ko
@@ -153,8 +158,8 @@ def test_failed_import_explains_until_dismissed(folders: Folders, tmp_path: Path
     (tmp_path / "tree" / "탈모_3" / "1.jpg").write_bytes(b"no picture")
     request = ImportRequest("aihub", str(tmp_path / "tree"))
     start_import(request, "mine")
-    until(lambda: only().error is not None)
-    failed = only()
+    until(lambda: state().error is not None)
+    failed = state()
     assert failed.error
     assert "None of the pictures" in failed.error.en
     until(lambda: not workers("mine"))

@@ -293,7 +293,7 @@ def test_import_without_any_label_is_refused(folders: Folders, tmp_path: Path, r
     assert list_datasets() == []
 
 
-@pytest.mark.parametrize("ending", [".png", ".webp", ".jfif", ".JPE", "", ".05", ".tif"])
+@pytest.mark.parametrize("ending", [".png", ".webp", ".jfif", ".JPE", "", ".05", ".tif", ".bmp"])
 def test_pictures_of_every_format_are_taken(folders: Folders, tmp_path: Path, ending: str) -> None:
     for grade in range(4):
         place = tmp_path / "tree" / "hair_loss" / str(grade) / f"p{grade}{ending}"
@@ -301,7 +301,7 @@ def test_pictures_of_every_format_are_taken(folders: Folders, tmp_path: Path, en
         noise = np.random.default_rng(grade).integers(0, 255, (48, 64, 3), dtype=np.uint8)
         note = PngInfo()
         note.add_text("comment", "x" * 4000)
-        form = {".webp": "WEBP", ".png": "PNG"}.get(ending, "JPEG")
+        form = {".webp": "WEBP", ".png": "PNG", ".tif": "TIFF", ".bmp": "BMP"}.get(ending, "JPEG")
         Image.fromarray(noise).save(place, format=form, **({"pnginfo": note} if ending == ".png" else {}))
     dataset = import_tree(ImportRequest("folders", str(tmp_path / "tree")), "mine")
     assert (dataset.images, reported(dataset)) == (4, {})
@@ -312,15 +312,15 @@ def test_unread_formats_and_other_files_are_named(folders: Folders, tmp_path: Pa
     tree = tmp_path / "tree" / "hair_loss" / "2"
     tree.mkdir(parents=True)
     (tree / "1.jpg").write_bytes(jpeg(1))
-    for ending in (".tif", ".bmp"):
-        Image.new("RGB", (64, 48)).save(tree / f"2{ending}")
+    for ending in (".gif", ".heic"):
+        Image.new("RGB", (64, 48)).save(tree / f"2{ending}", "GIF")
     (tree / "README").write_text("no picture")
     (tree / "notes.txt").write_text("no picture")
     dataset = of_tree(tmp_path / "tree")
-    assert (dataset.images, reported(dataset)) == (1, {"other_format": {"2.tif", "2.bmp"}})
+    assert (dataset.images, reported(dataset)) == (1, {"other_format": {"2.gif", "2.heic"}})
     assert report(dataset)["ignored_endings"] == {"": 1, ".txt": 1}
     (tree / "1.jpg").unlink()
-    with pytest.raises(ScalpError, match=r"2 pictures in formats that are not read .+ as 2\.bmp"):
+    with pytest.raises(ScalpError, match=r"2 pictures in formats that are not read .+ as 2\.gif"):
         of_tree(tmp_path / "tree", "other")
 
 

@@ -49,8 +49,8 @@ def hostile_dataset(tiny_data: Dataset, folder: Path) -> None:
 
 def hostile_run(run: Run, folder: Path) -> Run:
     """A run whose folder has such a name, and a reason for its promotion."""
-    shutil.copytree(run.folder, folder / RUN)
-    return Run(folder / RUN)
+    copied = Path(shutil.copytree(run.folder, folder / ".copied"))
+    return Run(copied.rename(folder / RUN))  # a server's pages see it whole
 
 
 def damaged_run(folder: Path) -> Path:
