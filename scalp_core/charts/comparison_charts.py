@@ -344,6 +344,7 @@ class _ModelChannels:
     """The encodings that tell models apart, by their names."""
 
     names: tuple[str, ...]
+    legend: bool = True
 
     @property
     def _styles(self) -> list[ModelStyle]:
@@ -374,6 +375,8 @@ class _ModelChannels:
     @property
     def _shared(self) -> dict[str, Any]:
         """The legend that all channels share."""
+        if not self.legend:
+            return {"sort": list(self.names), "title": None, "legend": None}
         widest = 40 + 7 * max(map(len, self.names), default=0)  # pixels, about
         columns = alt.expr(f"max(1, floor((width + 60) / {widest}))")
         legend = alt.Legend(orient="top", columns=columns, labelLimit=300, symbolStrokeWidth=2, symbolOpacity=1)
@@ -421,7 +424,7 @@ def reliability_chart(tables: Mapping[str, pd.DataFrame], language: str) -> alt.
 
 
 def curves_chart(histories: Mapping[str, pd.DataFrame], measure: str, language: str) -> alt.LayerChart:
-    """Draw one line a run over its epochs.
+    """Draw one line a run over its epochs; a single one needs no legend.
 
     Args:
         histories: of runs, by name.
@@ -429,7 +432,7 @@ def curves_chart(histories: Mapping[str, pd.DataFrame], measure: str, language: 
     """
     rows = [history[["epoch", measure]].assign(name=name) for name, history in histories.items()]
     table = pd.concat(rows, ignore_index=True)
-    channels = _ModelChannels(tuple(histories))
+    channels = _ModelChannels(tuple(histories), legend=len(histories) > 1)
     longest = int(table["epoch"].max())
     axis = alt.Axis(values=list(range(0, longest + 1, max(1, math.ceil(longest / 8)))), format="d")
     marks = alt.Chart(table).encode(
@@ -444,7 +447,7 @@ def curves_chart(histories: Mapping[str, pd.DataFrame], measure: str, language: 
     lines = marks.mark_line(strokeWidth=2).encode(stroke=channels.lines, strokeDash=channels.dashes)
     size = 60 if longest <= _MARKED_EPOCHS else 12  # so that a single epoch is visible
     chart: alt.LayerChart = lines + marks.mark_point(size=size, opacity=1).encode(**channels.points)
-    return chart.properties(height=280 + 12 * len(histories))  # room for the legend
+    return chart.properties(height=280 + 12 * len(histories) * channels.legend)  # room for the legend
 
 
 def pareto_chart(table: pd.DataFrame, metric: str, cost: str, language: str) -> alt.LayerChart:

@@ -1,13 +1,11 @@
 """Interactive figures of a dataset and of single pictures, drawn from tables; evidence maps over pictures."""
 
-import html
 import math
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
 import altair as alt
 import pandas as pd
-import plotly.graph_objects as go
 
 from scalp_core import terms
 from scalp_core.data.filters import ALL_PARTS
@@ -326,25 +324,6 @@ def probabilities_chart(probabilities: pd.DataFrame, language: str) -> alt.Chart
         ],
     )
     return of_rows(bars, long["name"].nunique(), 34)
-
-
-def learning_curves(histories: dict[str, pd.DataFrame], measure: str, language: str) -> go.Figure:
-    """Draw one line a run over epochs; `measure` is `valid_qwk`, `valid_loss` or `train_loss`."""
-    figure = go.Figure()
-    longest = max((len(history) for history in histories.values()), default=0)
-    for name, history in histories.items():
-        mode = "lines+markers" if len(history) < 30 else "lines"
-        letters = html.escape(name, quote=False)  # plotly reads names as HTML
-        figure.add_scatter(x=history["epoch"], y=history[measure], name=letters, mode=mode)
-    figure.update_layout(
-        xaxis={"title": AXES["epoch"](language), "tickformat": "d", "dtick": max(1, longest // 8)},
-        yaxis_title=AXES[measure](language),
-        height=320,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        legend={"orientation": "h", "y": -0.25},
-        showlegend=True,
-    )
-    return figure
 
 
 # Distinguishable for colour-blind readers, and by shape.

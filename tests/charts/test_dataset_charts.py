@@ -10,7 +10,6 @@ from scalp_core.charts.dataset_charts import (
     cooccurrence_chart,
     counts_chart,
     grade_name,
-    learning_curves,
     map_chart,
     probabilities_chart,
     spearman_chart,
@@ -188,23 +187,6 @@ def test_probabilities_are_stacked_to_one(language: str) -> None:
     assert chart["encoding"]["x"]["scale"]["domain"] == [0, 1]
 
 
-@pytest.mark.parametrize("measure", ["valid_qwk", "valid_loss", "train_loss"])
-def test_learning_curves_have_a_line_a_run(measure: str) -> None:
-    long = pd.DataFrame({"epoch": range(1, 41), measure: np.linspace(0, 1, 40)})
-    figure = learning_curves({"long": long, "short": long[:2]}, measure, "ko")
-    assert [line.name for line in figure.data] == ["long", "short"]
-    assert list(figure.data[1].x) == [1, 2]
-    assert list(figure.data[1].y) == list(long[measure][:2])
-    assert figure.data[0].mode == "lines"
-    assert "markers" in figure.data[1].mode  # a single epoch is a point, and seen
-    assert figure.layout.xaxis.dtick == 5
-    assert figure.layout.yaxis.title.text
-
-
-def test_learning_curves_of_nobody() -> None:
-    assert len(learning_curves({}, "valid_qwk", "en").data) == 0
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_ladder_shows_kappa_and_recall_with_intervals(language: str) -> None:
     reached = {
@@ -231,9 +213,3 @@ def test_a_ladder_of_nobody_has_its_steps() -> None:
     rows = rows_of(ablation_chart(table, "en").to_dict())
     assert [row["name"] for row in rows] == ["one", "two"] * 2
     assert {row["value"] for row in rows} == {None}
-
-
-def test_names_of_curves_are_not_html() -> None:
-    history = pd.DataFrame({"epoch": [1], "valid_qwk": [0.5]})
-    (line,) = learning_curves({"<a href='www.evil.example'>": history}, "valid_qwk", "en").data
-    assert line.name == "&lt;a href='www.evil.example'&gt;"

@@ -699,6 +699,9 @@ def test_run_is_opened_from_list_renamed_and_deleted(visitor: Visitor, server: S
     first.click(position={"x": 16, "y": 38 + 35 * names.index("tiny") + 17})
     expect(opened).to_have_value("tiny")
     assert "run=tiny" in visitor.tab.url
+    main.get_by_role("tab", name="Log").click()  # only the tab that is open is drawn
+    expect(main.get_by_role("tabpanel").get_by_test_id("stCode")).to_be_visible()
+    visitor.settle()
     visitor.go("/Runs?lang=en&data=tiny&run=spare")
     main.get_by_role("button", name="Rename, delete").click()
     field = visitor.tab.locator(".st-key-name-spare input")

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from scalp_core.charts.dataset_charts import learning_curves
+from scalp_core.charts.comparison_charts import curves_chart
 from scalp_core.runs import worker
 from scalp_core.runs.run import Run, State
 from ui.access import change_button
@@ -56,24 +56,35 @@ def _show_faults(run: Run, whole: bool, say: Say) -> None:
 
 
 def _show_tabs(run: Run, whole: bool, say: Say) -> None:
-    names = [say("runs_settings"), say("runs_files"), say("runs_log")]
-    tabs = st.tabs([say("point"), *names] if whole else names)
-    if whole:
-        with tabs[0]:
-            show_operating_point(run, say)
-    with tabs[-3]:
-        _show_recipe(say, run)
-    with tabs[-2]:
-        files, heads = pd.DataFrame(run.files, columns=["file", "bytes"]), {"file": say("file"), "bytes": say("size")}
-        show_table(files, heads, say("runs_files"), {"bytes": "bytes"})
-        if whole:
-            with st.expander(say("runs_manifest")):
-                st.json(run.manifest, expanded=1)
-    with tabs[-1]:
-        st.code(run.log or say("empty_log"), language=None, height=300)
+    """Show the tab that is open, and no other: the page stands sooner."""
+    contents = {
+        say("point"): show_operating_point,
+        say("runs_settings"): _show_recipe,
+        say("runs_files"): _show_files,
+        say("runs_log"): _show_log,
+    }
+    if not whole:
+        contents.pop(say("point"))
+    tabs = st.tabs(list(contents), key=f"run-tabs-{say.language}", on_change="rerun")
+    for tab, show in zip(tabs, contents.values(), strict=True):
+        if tab.open:
+            with tab:
+                show(run, say)
 
 
-def _show_recipe(say: Say, run: Run) -> None:
+def _show_files(run: Run, say: Say) -> None:
+    files, heads = pd.DataFrame(run.files, columns=["file", "bytes"]), {"file": say("file"), "bytes": say("size")}
+    show_table(files, heads, say("runs_files"), {"bytes": "bytes"})
+    if run.finished and run.complete:
+        with st.expander(say("runs_manifest")):
+            st.json(run.manifest, expanded=1)
+
+
+def _show_log(run: Run, say: Say) -> None:
+    st.code(run.log or say("empty_log"), language=None, height=300)
+
+
+def _show_recipe(run: Run, say: Say) -> None:
     settings = changed_settings(run.recipe, say)
     if settings.empty:
         st.caption(say("runs_nothing_changed"))
@@ -118,7 +129,5 @@ def _show_curves(say: Say, run: Run) -> None:
         st.caption(say("no_epoch"))
         return
     for column, measure in zip(st.columns(3), _CURVES, strict=True):
-        figure = learning_curves({run.id: history}, measure, say.language).update_layout(
-            showlegend=False, height=160, xaxis_title=None
-        )
-        column.plotly_chart(figure, key=f"curve-{measure}", alt=say("runs_curves"))
+        chart = curves_chart({run.id: history}, measure, say.language).properties(height=170)
+        column.altair_chart(chart, alt=say("runs_curves"))
