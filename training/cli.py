@@ -31,7 +31,7 @@ COMMANDS = {
     "postman": ("training.postman", "REST as a Postman collection"),
     "benchmark": ("benchmarks.commands", "measure time and memory"),
 }
-_SERVE = "dashboard and REST on one port (PORT, HOST)"
+_SERVE = "dashboard and REST on one port (PORT, HOST); --api: REST alone"
 
 
 def main() -> None:
@@ -64,10 +64,13 @@ def _help() -> str:
 
 
 def _serve(arguments: list[str]) -> None:
-    if arguments:
-        sys.exit("usage: [PORT=8501] [HOST=127.0.0.1] scalp-lab serve")
     # Pages may be drawn from another folder later: both are settled now.
     os.environ |= {"SCALP_DATA": str(data_folder().resolve()), "SCALP_ARTIFACTS": str(artifacts_folder().resolve())}
+    if arguments[:1] == ["--api"]:
+        import_module("scalp_core.rest.__main__").main(arguments[1:])
+        return
+    if arguments:
+        sys.exit("usage: [PORT=8501] [HOST=127.0.0.1] scalp-lab serve\n       scalp-lab serve --api [--help]")
     runpy.run_path(str(APP / "serve.py"), run_name="__main__")
 
 

@@ -82,7 +82,8 @@ def test_workers_answer_for_each_other_and_a_stop_ends_all(trained: Trained, tmp
 @contextmanager
 def starting(log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Two workers and their parent while they import."""
-    line = [sys.executable, "-m", "scalp_core.rest", "--port", str(free_port()), "--workers", "2"]
+    alone = ["training.cli", "serve", "--api"]  # the same as scalp_core.rest
+    line = [sys.executable, "-m", *alone, "--port", str(free_port()), "--workers", "2"]
     with log.open("wb") as out:
         process = subprocess.Popen(line, cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
     until(lambda: len(workers(process.pid)) == 2)
