@@ -112,8 +112,7 @@ class Graders:
         Raises:
             ScalpError: a run is damaged, or cannot be exported.
         """
-        for run, serving in self.serving.items():
-            session.load(run, serving)
+        session.map_concurrently(lambda network: session.load(*network), self.serving.items())
 
     def grade(self, data: bytes, threshold: int = DEFAULT_THRESHOLD) -> Answer:
         """Grade the picture in these bytes. A run that answers for several conditions sees it once.

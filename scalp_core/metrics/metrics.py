@@ -313,12 +313,15 @@ def _predicted(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
 
 def report(predictions: pd.DataFrame) -> pd.DataFrame:
     """Compute the metrics of every condition and split: columns condition, part and those of Metrics."""
-    pairs = predictions[["condition", "part"]].drop_duplicates().itertuples(index=False)
-    rows = [
-        {"condition": condition, "part": part, **vars(measure(confusion(predictions, condition, part)))}
-        for condition, part in pairs
-    ]
-    return pd.DataFrame(rows)
+    # All matrices in one pass: choosing the rows of each took half of the time until a server is ready.
+    pairs = predictions.groupby(["condition", "part"], sort=False, observed=True)
+    rows = predictions.assign(pair=pairs.ngroup()).dropna(subset="truth")
+    cells = rows["pair"].to_numpy() * _GRADES**2 + rows["truth"].to_numpy(dtype=np.int64) * _GRADES + _predicted(rows)
+    matrices = np.bincount(cells, minlength=pairs.ngroups * _GRADES**2).reshape(-1, _GRADES, _GRADES)
+    return pd.DataFrame(
+        {"condition": condition, "part": part, **vars(measure(counts))}
+        for (condition, part), counts in zip(pairs.size().index, matrices, strict=True)
+    )
 
 
 def ranked_probability_scores(probabilities: npt.NDArray[np.floating], truth: npt.NDArray[np.integer]) -> Values:
