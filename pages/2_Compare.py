@@ -24,6 +24,7 @@ from ui.compare.confusion_matrices import show_confusion_matrices
 from ui.compare.decision_lab import show_decision_lab
 from ui.compare.differences import show_differences
 from ui.compare.excluded_runs import show_excluded
+from ui.compare.external_models import show_external
 from ui.compare.leaderboard import marked_names, show_leaderboard
 from ui.compare.selection import ModelSelection
 from ui.downloads import file_stem, offer_file
@@ -79,6 +80,7 @@ def compare(say: Say) -> None:
         for text in (*judged_since, *leak_warnings(selection.models)[1]):
             st.caption(say.plain(text))
     show_excluded(dataset, excluded, say, opened=not models)
+    show_external(dataset, models, newest_and_best(models, condition), say)
 
 
 # ---- the toolbar ----

@@ -35,6 +35,7 @@ __all__ = [
     "Recipe",
     "Run",
     "ScalpError",
+    "add_external",
     "compare",
     "compare_pairs",
     "evaluate",
@@ -194,6 +195,31 @@ def grade_many(pictures: "Iterable[Picture]", run: "Run | str | None" = None) ->
             result = error
         rows.append(results_table.row(name, result))
     return pd.DataFrame(rows, columns=results_table.schema(list(graders.runs)).names)
+
+
+def add_external(
+    name: str, data: str, predictions: "str | os.PathLike[str] | pd.DataFrame", about: str = "", link: str = ""
+) -> "Run":
+    """Add a model from elsewhere by its predictions for a dataset, to be compared with runs; it never grades here.
+
+    Args:
+        name: lower-case letters, digits, “_” and “-”.
+        data: name of the dataset.
+        predictions: columns image (id), condition and p0 … p3, or grade alone; CSV, .xlsx, Parquet or a table.
+        about: what it is.
+        link: where more is said about it.
+
+    Raises:
+        ScalpError: `bad_table` and the like, the first row that is wrong; the name is malformed or taken.
+    """
+    from scalp_core.data import dataset as datasets
+    from scalp_core.importing.prediction_file import read_predictions
+    from scalp_core.runs import external
+
+    dataset = datasets.open_dataset(data)
+    source = Path(predictions) if isinstance(predictions, str | os.PathLike) else predictions
+    answers = read_predictions(source, dataset)
+    return external.add_external(name, dataset, answers.table, about, link, answers.grades_alone)
 
 
 def compare(

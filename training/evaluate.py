@@ -1,11 +1,13 @@
 """Judge finished runs on another dataset than their own: `python -m training.evaluate RUN … --data NAME`.
 
 The answers stay beside each run, and Compare and `report --data NAME` show it among those judged on the same pictures.
+A model from elsewhere is judged by a file of its predictions: `--predictions FILE --name NAME --data NAME`.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import scalp_core
 from scalp_core import terms
@@ -26,9 +28,26 @@ _BAR_SECONDS = 0.5  # what is there already shows none
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0 if every run was judged, 2 after a mistake, 130 if interrupted."""
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="finished runs")
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="finished runs")
     parser.add_argument("--data", required=True, metavar="NAME", help="the dataset; its training split is left out")
+    external = parser.add_argument_group("a model from elsewhere, in place of runs")
+    external.add_argument(
+        "--predictions",
+        type=Path,
+        metavar="FILE",
+        help="CSV, .xlsx or Parquet with the columns image (id), condition and p0 … p3, or grade alone",
+    )
+    external.add_argument("--name", help="its name among the runs")
+    external.add_argument("--about", default="", metavar="TEXT", help="what it is")
+    external.add_argument("--link", default="", metavar="ADDRESS", help="where more is said about it")
     options = parser.parse_args(arguments)
+    if bool(options.runs) == bool(options.predictions) or bool(options.predictions) != bool(options.name):
+        parser.error("name runs, or --predictions and --name of a model from elsewhere")
+    if options.predictions:
+        run = scalp_core.add_external(options.name, options.data, options.predictions, options.about, options.link)
+        _print(run, open_dataset(options.data))
+        print(terms.RESEARCH_ONLY_SHORT.en)
+        return 0
     dataset, runs = open_dataset(options.data), [find_finished(name) for name in options.runs]
     try:
         for run in runs:
@@ -45,7 +64,7 @@ def _judge(run: Run, dataset: Dataset) -> EvaluatedRun:
         return evaluate(run, dataset, bar.show)
 
 
-def _print(run: EvaluatedRun, dataset: Dataset) -> None:
+def _print(run: Run, dataset: Dataset) -> None:
     overlap = overlap_of(run, dataset).text(run.id)
     print("\n".join(note.en for note in (*evaluation_notes([run]), *([overlap] if overlap else []))))
     synthetic = " (synthetic)" if dataset.synthetic else ""

@@ -30,6 +30,7 @@ from scalp_core.runs.ancestry import MARK, Overlap, judging_dataset, overlap_of
 from scalp_core.runs.champions import judged_on
 from scalp_core.runs.election import run_report
 from scalp_core.runs.evaluations import EvaluatedRun, evaluated_runs, evaluation_notes
+from scalp_core.runs.external import ExternalRun, external_runs
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_run, finished_runs
 from scalp_core.synthetic.label_noise import ceiling
@@ -83,7 +84,7 @@ def _report(options: argparse.Namespace) -> int:
     dataset = open_dataset(options.data) if options.data else None
     runs = judged_on(dataset) if dataset else finished_runs()
     if dataset and not options.markdown:  # whose tables are of one set of pictures, and theirs may be fewer
-        runs += evaluated_runs(dataset)[0]
+        runs += [*evaluated_runs(dataset)[0], *external_runs(dataset)[0]]
     if not runs:
         print("No finished run to report on. Train one with: python -m training.train", file=sys.stderr)
         return 1
@@ -182,14 +183,20 @@ def _not_comparable(run: Run, left_out: Sequence[ExcludedRun]) -> ScalpError:
 # ---- figures for people ----
 
 
-def _print(run: Run) -> None:
+def _origin(run: Run) -> str:
+    if isinstance(run, ExternalRun):
+        return f"{run.id}: a model from elsewhere, judged on “{run.facts.data}”"
     own = Run(run.folder)  # of a run that is judged on other pictures, what it learned from
     kind = "SYNTHETIC pictures" if own.synthetic_data else "pictures"
     origin = ", started from a run that learned from SYNTHETIC pictures" if own.synthetic != own.synthetic_data else ""
     judged = f", judged on “{run.facts.data}”" if isinstance(run, EvaluatedRun) else ""
     mark = f" {MARK}" if _leaking([run]) else ""
     learned = f"{run.recipe.architecture} on {kind} “{run.recipe.data}”{origin}"
-    print(f"\n{run.id}{mark}: {learned}{judged}, {run.manifest['device']}")
+    return f"{run.id}{mark}: {learned}{judged}, {run.manifest['device']}"
+
+
+def _print(run: Run) -> None:
+    print(f"\n{_origin(run)}")
     table = run_report(run)
     table = table[table["part"].isin(["valid", "test"])].rename(columns=_COLUMNS)
     table["condition"] = [Condition(key).code for key in table["condition"]]

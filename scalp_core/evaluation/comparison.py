@@ -10,10 +10,12 @@ from scalp_core.inference import session
 from scalp_core.labels import Condition
 from scalp_core.metrics.alignment import AlignedPredictions, PartPredictions, align, arrange, in_common
 from scalp_core.metrics.paired_comparison import Comparison, compare
+from scalp_core.runs import external
 from scalp_core.runs.ancestry import MARK, Overlap, overlap_of
 from scalp_core.runs.champions import judged_on, split_readable
 from scalp_core.runs.election import score
 from scalp_core.runs.evaluations import EvaluatedRun, evaluated_runs
+from scalp_core.runs.external import ExternalRun, external_runs
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import list_runs
@@ -26,7 +28,7 @@ class Model:
     Attributes:
         key: id of the earliest run; stands in addresses.
         name: the architecture, with the key behind it where several models share the architecture, and MARK where one
-            of its runs is judged on pictures that were learned from.
+            of its runs is judged on pictures that were learned from. Of a model from elsewhere its own, and its mark.
         runs: at least one, by seed.
         overlaps: of each run, with the pictures that it is judged on.
     """
@@ -46,8 +48,14 @@ class Model:
         return isinstance(self.runs[0], EvaluatedRun)
 
     @property
-    def parameters(self) -> int:
-        return self.runs[0].parameters
+    def external(self) -> bool:
+        """Whether it comes from elsewhere (`runs.external`): it is compared, and never answers."""
+        return isinstance(self.runs[0], ExternalRun)
+
+    @property
+    def parameters(self) -> int | None:
+        """Parameters of its network; None of a model from elsewhere."""
+        return None if self.external else self.runs[0].parameters
 
     @property
     def milliseconds(self) -> float | None:
@@ -79,20 +87,22 @@ class ExcludedRun:
 def list_candidates(dataset: Dataset) -> tuple[list[Model], list[ExcludedRun]]:
     """Return the models that may be compared on the pictures of a dataset, by name, and the excluded finished runs.
 
-    They are those that were judged on these pictures when they were trained, and those of other datasets that were
-    judged on them since (`inference.evaluate`).
+    They are those that were judged on these pictures when they were trained, those of other datasets that were judged
+    on them since (`inference.evaluate`), and models from elsewhere (`runs.external`).
     """
     finished, damaged = split_readable(run for run in list_runs() if run.finished)
     evaluated, damaged_answers = evaluated_runs(dataset)
     readable = {run.id for run in finished}
     by_id = {run.id: run for run in (*judged_on(dataset), *evaluated) if run.id in readable}
-    judged = [by_id[run.id] for run in finished if run.id in by_id]
+    elsewhere, damaged_elsewhere = external_runs(dataset)
+    judged = [*(by_id[run.id] for run in finished if run.id in by_id), *elsewhere]
     by_recipe: dict[tuple[Recipe, str], dict[int, list[Run]]] = {}
     for run in judged:
         seeds = by_recipe.setdefault((replace(run.recipe, seed=0), run.index_hash), {})
         seeds.setdefault(run.recipe.seed, []).append(run)
     damaged |= {run: error for run, error in damaged_answers.items() if run.id in readable}
     excluded = [ExcludedRun(run, error.text, run in damaged_answers) for run, error in damaged.items()]
+    excluded += [ExcludedRun(run, error.text) for run, error in damaged_elsewhere.items()]
     others = (run for run in finished if run.id not in by_id and run not in damaged)
     excluded += [ExcludedRun(run, _reason(run, dataset), can_be_judged=True) for run in others]
     for seeds in by_recipe.values():
@@ -106,6 +116,7 @@ def list_candidates(dataset: Dataset) -> tuple[list[Model], list[ExcludedRun]]:
 def _with_overlaps(model: Model, dataset: Dataset) -> Model:
     overlaps = tuple(overlap_of(run, dataset) for run in model.runs)
     name = f"{model.name} {MARK}" if any(overlap.leaks for overlap in overlaps) else model.name
+    name = f"{name} {external.MARK}" if model.external else name
     return replace(model, name=name, overlaps=overlaps)
 
 

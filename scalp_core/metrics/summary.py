@@ -26,9 +26,9 @@ _COUNTS = {
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of using a model: the size of its network, and the time for one picture if it was measured."""
+    """The cost of using a model: the size of its network if known, and the time for one picture if measured."""
 
-    parameters: int
+    parameters: int | None
     milliseconds: float | None
 
 
@@ -133,8 +133,9 @@ def _leaders(
         many, listed = _many(len(first)), ", ".join(names[model] for model in first)
         return Text(
             f"{capitalized(condition.text).en}: {many.en} models lead, not significantly different ({listed}). "
-            f"{cheapest.en}",
-            f"{condition.text.ko}: {many.ko} 모델({listed})이 선두이고 서로 유의한 차이가 없어요. {cheapest.ko}",
+            f"{cheapest.en}".strip(),
+            f"{condition.text.ko}: {many.ko} 모델({listed})이 선두이고 서로 유의한 차이가 없어요. "
+            f"{cheapest.ko}".strip(),
         )
     return _all_alike(comparison, condition, metric, cheapest)
 
@@ -148,27 +149,30 @@ def _all_alike(comparison: Comparison, condition: Condition, metric: str, cheape
         )
     if (pairs["verdict"] == Verdict.PRACTICALLY_EQUAL).all():
         return Text(
-            f"{capitalized(condition.text).en}: the {many.en} models are practically equal. {cheapest.en}",
-            f"{condition.text.ko}: {many.ko} 모델이 사실상 같아요. {cheapest.ko}",
+            f"{capitalized(condition.text).en}: the {many.en} models are practically equal. {cheapest.en}".strip(),
+            f"{condition.text.ko}: {many.ko} 모델이 사실상 같아요. {cheapest.ko}".strip(),
         )
     return Text(
-        f"{capitalized(condition.text).en}: no significant difference between the {many.en} models. {cheapest.en}",
-        f"{condition.text.ko}: {many.ko} 모델 사이에 유의한 차이가 없어요. {cheapest.ko}",
+        f"{capitalized(condition.text).en}: no significant difference between the {many.en} models. "
+        f"{cheapest.en}".strip(),
+        f"{condition.text.ko}: {many.ko} 모델 사이에 유의한 차이가 없어요. {cheapest.ko}".strip(),
     )
 
 
 def _cheapest(models: Sequence[str], names: Mapping[str, str], costs: Mapping[str, Cost]) -> Text:
     """Name the cheapest model by time, then by size; by size alone while some time is not measured."""
-    times = {model: costs[model].milliseconds for model in models}
-    measured = {model: time for model, time in times.items() if time is not None}
-    if len(measured) == len(times):
-        best = min(models, key=lambda model: (measured[model], costs[model].parameters))
+    measured = {model: time for model in models if (time := costs[model].milliseconds) is not None}
+    sizes = {model: size for model in models if (size := costs[model].parameters) is not None}
+    if not sizes:
+        return Text("", "")
+    if len(measured) == len(models):
+        best = min(models, key=lambda model: (measured[model], sizes.get(model, math.inf)))
         return Text(
             f"Fastest: {names[best]} ({measured[best]:.1f} ms per picture).",
             f"가장 빠른 모델: {names[best]}(사진당 {measured[best]:.1f} ms).",
         )
-    best = min(models, key=lambda model: costs[model].parameters)
-    size = costs[best].parameters
+    best = min(sizes, key=lambda model: sizes[model])
+    size = sizes[best]
     return Text(
         f"Smallest: {names[best]} ({size / 1e6:.1f} million parameters).",
         f"가장 작은 모델: {names[best]}(파라미터 {size / 1e4:,.0f}만 개).",

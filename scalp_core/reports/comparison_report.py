@@ -380,7 +380,7 @@ def _reliability_bins(predictions: AlignedPredictions, model: Model, condition: 
 
 
 def _costs(report: _Report) -> _Costs:
-    timed = all(model.milliseconds is not None for model in report.models)
+    timed = all(model.milliseconds is not None for model in report.models if not model.external)
     graded = [condition for condition in CONDITIONS if report.comparison.graded(condition, LEADING)]
     figures = [_pareto(report, condition, "milliseconds" if timed else "parameters") for condition in graded]
     return _Costs(report.say("cost_of_time" if timed else "cost_of_size"), figures)
@@ -391,7 +391,8 @@ def _pareto(report: _Report, condition: Condition, cost: str) -> _Figure:
     for model in report.models:
         estimate = report.comparison.estimate(LEADING, model.key, condition)
         milliseconds = nan if model.milliseconds is None else model.milliseconds
-        rows.append((model.name, estimate.value, estimate.low, estimate.high, milliseconds, model.parameters))
+        size = nan if model.parameters is None else model.parameters
+        rows.append((model.name, estimate.value, estimate.low, estimate.high, milliseconds, size))
     table = pd.DataFrame(rows, columns=["name", "value", "low", "high", "milliseconds", "parameters"])
     drawing = print_figures.pareto(
         table, LEADING, cost, report.language, condition=condition, synthetic=report.synthetic

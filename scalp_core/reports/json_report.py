@@ -18,6 +18,7 @@ from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison, compare
 from scalp_core.runs.ancestry import judging_dataset, overlap_of
 from scalp_core.runs.evaluations import evaluation_notes
+from scalp_core.runs.external import ExternalRun
 from scalp_core.runs.run import Run
 from scalp_core.version import __version__
 
@@ -76,7 +77,8 @@ def _run_row(run: Run) -> dict[str, Any]:
     overlap = overlap_of(run, dataset) if dataset else None
     return {
         "run": run.id,
-        "architecture": run.recipe.architecture,
+        "architecture": None if isinstance(run, ExternalRun) else run.recipe.architecture,
+        "external": isinstance(run, ExternalRun),
         "data": run.recipe.data,
         "seed": run.recipe.seed,
         "conditions": [condition.value for condition in run.recipe.conditions],
@@ -86,7 +88,7 @@ def _run_row(run: Run) -> dict[str, Any]:
         "leaks": overlap.leaks if overlap else None,
         "learned_before": overlap and {"pictures": overlap.seen, "judged": overlap.judged, "known": overlap.complete},
         "export_failure": (failure := run.export_failure) and failure.en,
-        "parameters": run.parameters,
+        "parameters": None if isinstance(run, ExternalRun) else run.parameters,
         "milliseconds": run.milliseconds,
         "index_hash": run.index_hash,
         "evaluation_hash": run.evaluation_hash,

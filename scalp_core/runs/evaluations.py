@@ -86,6 +86,11 @@ class EvaluatedRun(Run):
         return max(super().changed_ns, self.predictions_path.stat().st_mtime_ns)
 
     @property
+    def own_note(self) -> Text | None:
+        """A sentence that holds for it alone; None where `evaluation_notes` says all."""
+        return None
+
+    @property
     def facts(self) -> EvaluationFacts:
         """Origin of these answers.
 
@@ -134,12 +139,17 @@ def evaluation_notes(runs: Iterable[Run]) -> list[Text]:
     Runs of which the same is true share a sentence.
     """
     alike: dict[tuple[str, str, int, int], list[str]] = {}
+    own: list[Text] = []
     for run in runs:
-        if isinstance(run, EvaluatedRun):
-            facts = run.facts
-            key = (run.recipe.data, facts.made[:10], len(facts.left_out), len(facts.unreadable))
-            alike.setdefault(key, []).append(run.id)
-    return [_note(", ".join(run_ids), *key) for key, run_ids in alike.items()]
+        if not isinstance(run, EvaluatedRun):
+            continue
+        if note := run.own_note:
+            own.append(note)
+            continue
+        facts = run.facts
+        key = (run.recipe.data, facts.made[:10], len(facts.left_out), len(facts.unreadable))
+        alike.setdefault(key, []).append(run.id)
+    return [_note(", ".join(run_ids), *key) for key, run_ids in alike.items()] + own
 
 
 def _note(run_ids: str, data: str, day: str, left_out: int, unreadable: int) -> Text:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -28,7 +29,14 @@ _ENDS = ("value", "lower", "upper")
 
 
 def show_best_models(selection: ModelSelection, say: Say) -> None:
-    """Show a table with a row per condition, then the candidates for the chosen condition with their buttons."""
+    """Show a table with a row per condition, then the candidates for the chosen condition with their buttons.
+
+    Models from elsewhere are not among them, as they never answer.
+    """
+    selection = replace(selection, models=tuple(model for model in selection.models if not model.external))
+    if not selection.models:
+        st.info(say("compare_no_model"))
+        return
     show_broken_pins(say)
     st.caption(say("best_note", margin=f"{NEGLIGIBLE['quadratic_weighted_kappa']:g}"))
     valid, test = (comparison.compare_models(selection.dataset, selection.models, part) for part in ("valid", "test"))

@@ -39,6 +39,7 @@ from scalp_core.metrics.operating_point import (
     with_decision,
 )
 from scalp_core.runs.champions import champions, logged_elections
+from scalp_core.runs.external import ExternalRun
 from scalp_core.runs.run import Run
 from scalp_core.terms import REGIONS
 from ui.access import change_form_button
@@ -396,6 +397,9 @@ def _curve_figures(bench: _Bench, decision: Decision) -> dict[str, float]:
 
 
 def _offer_saving(bench: _Bench, decision: Decision, say: Say) -> None:
+    if isinstance(bench.run, ExternalRun):
+        st.caption(say("lab_external"))
+        return
     st.subheader(say("lab_save"))
     name = say.of(bench.condition.text)
     st.caption(say("lab_saves", run=code(bench.run.id), condition=name, way=decision_words(decision, say)))

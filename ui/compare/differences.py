@@ -353,8 +353,8 @@ def _show_pareto(selection: ModelSelection, say: Say) -> None:
 
 def _offer_measuring(selection: ModelSelection, say: Say) -> None:
     """Show which models have no time of this machine yet, and a button to measure it."""
-    models = [model for model in _measured_models(selection) if model.runs[0].export_failure is None]
-    unknown = [model for model in models if model.milliseconds is None]
+    models = [model for model in _measured_models(selection) if not model.external]
+    unknown = [model for model in models if model.milliseconds is None and model.runs[0].export_failure is None]
     if not unknown:
         return
     st.info(say("cost_unknown", names=Markdown(", ".join(code(model.name) for model in unknown))))
@@ -370,7 +370,8 @@ def _cost_table(selection: ModelSelection) -> pd.DataFrame:
     for model in _measured_models(selection):
         estimate = selection.comparison.estimate(selection.metric, model.key, selection.condition)
         time = math.nan if model.milliseconds is None else model.milliseconds
-        rows.append((model.key, model.name, estimate.value, estimate.low, estimate.high, time, model.parameters))
+        size = math.nan if model.parameters is None else model.parameters
+        rows.append((model.key, model.name, estimate.value, estimate.low, estimate.high, time, size))
     return pd.DataFrame(rows, columns=["model", "name", "value", "low", "high", "milliseconds", "parameters"])
 
 

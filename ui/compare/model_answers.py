@@ -149,6 +149,8 @@ def _show_evidence(opened: OpenedPicture, subject: str, say: Say) -> None:
     aligned = opened.selection.aligned
     recorded = (opened.recorded(values) for values in (aligned.grades, aligned.probabilities))
     for number, (model, decided, probabilities) in enumerate(zip(opened.graded, *recorded, strict=True)):
+        if model.external:
+            continue  # its network is not here
         # The first time on a machine a network is exported, which takes seconds.
         bar.progress(number / len(opened.graded), text=say("answers_working", name=model.name))
         grade = opened.truth if subject == "label" else int(decided)

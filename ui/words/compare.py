@@ -49,6 +49,19 @@ WORDS = {
     ),
     "compare_judging": Text("{run}: {done} of {total} pictures", "{run}: 사진 {total}장 중 {done}장"),
     "compare_judged": Text("{count} runs judged on “{data}”", "실행 {count}개를 “{data}”(으)로 평가했어요"),
+    # models from elsewhere
+    "external": Text("Models from elsewhere ({count})", "외부 모델 ({count}개)"),
+    "external_file": Text("Its predictions: CSV, Excel or Parquet", "예측 파일: CSV, Excel, Parquet"),
+    "external_columns": Text(
+        "Columns: image (its id), condition, and p0, p1, p2, p3 or a grade alone. Training pictures are left out.",
+        "열: image(사진 id), condition(증상), 그리고 p0, p1, p2, p3 또는 grade. 학습 분할의 사진은 빼요.",
+    ),
+    "external_name": Text("Its name", "이름"),
+    "external_about": Text("What it is", "설명"),
+    "external_link": Text("Link", "링크"),
+    "external_add": Text("Compare on “{data}”", "“{data}”에서 비교"),
+    "external_incomplete": Text("Choose a file and a name.", "파일과 이름을 정하세요."),
+    "external_added": Text("{run} is compared now", "{run} 모델을 비교에 넣었어요"),
     "compare_reason": capitalized(terms.REASON),
     "compare_report": Text("Printable report (HTML)", "인쇄용 보고서 (HTML)"),
     "compare_report_note": Text(

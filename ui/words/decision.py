@@ -68,6 +68,10 @@ WORDS = {
         "Another run is in use for {condition}: only comparisons change now.",
         "{condition}에는 다른 실행을 사용 중이에요. 지금은 비교 화면만 바뀌어요.",
     ),
+    "lab_external": Text(
+        "A model from elsewhere: a decision can be tried, not saved.",
+        "외부 모델이라 판정 방법을 시험해 볼 수만 있고 저장할 수는 없어요.",
+    ),
     "lab_same": Text("Same as current.", "현재 기준과 같아요."),
     "lab_why_default": Text("{condition} by hand: {way}", "{condition} 직접 선택: {way}"),
     "point_author": Text("Author", "작성자"),
