@@ -152,8 +152,8 @@ def _captures(run: Run) -> Mapping[str, object]:
     """Return the capture of each picture; a picture that has none counts as a capture of its own."""
     predictions = run.raw_predictions
     if "capture" in predictions:
-        rows = predictions.loc[predictions["part"] == _PART, ["image", "capture"]]
-        return dict(rows.itertuples(index=False, name=None))
+        rows = predictions.loc[predictions["part"] == _PART, ["image", "capture"]].drop_duplicates("image")
+        return dict(zip(rows["image"], rows["capture"], strict=True))
     dataset = judging_dataset(run)  # of a run of an earlier version
     try:
         return {} if dataset is None else dict(zip(dataset.column("id"), dataset.column("capture"), strict=True))
