@@ -109,13 +109,13 @@ class ExternalRun(EvaluatedRun):
     @property
     def own_note(self) -> Text:
         origin, pictures = self.origin, self.raw_predictions["image"].nunique()
-        about = "".join(f" · {text}" for text in (origin.about, origin.link) if text)
+        about = " · ".join(text for text in (origin.about, origin.link) if text)
         certain = _CERTAIN if origin.grades_alone else Text("", "")
         return Text(
-            f"{MARK} {self.id} is from elsewhere and answers nothing here. Judged on {pictures:,} pictures.{certain.en}"
-            f"{about}",
-            f"{MARK} {self.id}: 외부 모델이라 여기서 등급을 추정하지 않아요. 평가한 사진 {pictures:,}장.{certain.ko}"
-            f"{about}",
+            f"{MARK} {self.id} is from elsewhere and answers nothing here. Judged on {pictures:,} pictures."
+            f"{certain.en} {about}".strip(),
+            f"{MARK} {self.id}: 외부 모델이라 여기서 등급을 추정하지 않아요. 평가한 사진 {pictures:,}장.{certain.ko} "
+            f"{about}".strip(),
         )
 
 
