@@ -1,14 +1,15 @@
-"""Interactive figures of a comparison, drawn by Altair from the tables of comparison_tables.
+"""Interactive figures of a comparison, drawn by Altair from the tables of comparison_tables, curves also by Plotly.
 
 Models are shown in the order of `names`. A family of networks has its colour and shape everywhere; of several models of
 one family the first is filled and its line solid, the others hollow and dashed.
 """
 
+import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import pandas as pd
@@ -34,6 +35,9 @@ from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison
 from scalp_core.metrics.verdict import NEGLIGIBLE, Verdict
 from scalp_core.palette import MATRIX_COLORS, OUTLINE, UNKNOWN
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 _WORDS = {
     "model": terms.MODEL,
@@ -65,6 +69,7 @@ _VERDICT_SHAPES = {
 }
 _MARKED_EPOCHS = 30  # up to so many, points are large
 _DASHES = ([1, 0], [6, 3], [2, 2])
+_PLOTLY_DASHES = ("solid", "dash", "dot")
 
 
 # ---- the leaderboard ----
@@ -448,6 +453,39 @@ def curves_chart(histories: Mapping[str, pd.DataFrame], measure: str, language: 
     size = 60 if longest <= _MARKED_EPOCHS else 12  # so that a single epoch is visible
     chart: alt.LayerChart = lines + marks.mark_point(size=size, opacity=1).encode(**channels.points)
     return chart.properties(height=280 + 12 * len(histories) * channels.legend)  # room for the legend
+
+
+def curves_of_models(histories: Mapping[str, pd.DataFrame], measure: str, language: str) -> "go.Figure":
+    """Draw one line a run over its epochs, to be looked into: the values of an epoch together, and runs put aside.
+
+    By Plotly, which offers both; its JavaScript takes a second, so pages that show curves at once use `curves_chart`.
+
+    Args:
+        histories: of runs, by name.
+        measure: `valid_qwk`, `valid_loss` or `train_loss`.
+    """
+    import plotly.graph_objects as go  # .3 s, for one view
+
+    figure = go.Figure()
+    longest = max(int(history["epoch"].max()) for history in histories.values())
+    for (name, history), style in zip(histories.items(), model_styles(histories), strict=True):
+        figure.add_scatter(
+            x=history["epoch"],
+            y=history[measure],
+            name=html.escape(name, quote=False),  # Plotly reads names as HTML
+            mode="lines+markers" if longest <= _MARKED_EPOCHS else "lines",
+            line={"color": style.color, "dash": _PLOTLY_DASHES[style.place % len(_PLOTLY_DASHES)]},
+            hovertemplate="%{y:.3f}",
+        )
+    return figure.update_layout(
+        xaxis={"title": AXES["epoch"](language), "tickformat": "d", "dtick": max(1, longest // 8)},
+        yaxis_title=AXES[measure](language),
+        height=360,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        legend={"orientation": "h", "y": -0.2},
+        hovermode="x unified",
+        showlegend=True,
+    )
 
 
 def pareto_chart(table: pd.DataFrame, metric: str, cost: str, language: str) -> alt.LayerChart:

@@ -20,6 +20,7 @@ from support.comparison_fixtures import (
 
 from scalp_core.charts.comparison_charts import (
     curves_chart,
+    curves_of_models,
     forest_chart,
     leaderboard_chart,
     pareto_chart,
@@ -261,6 +262,27 @@ def test_learning_curves_have_a_line_a_run(measure: str) -> None:
     dashes = line["encoding"]["strokeDash"]["scale"]["range"]
     assert dashes[0] != dashes[1]
     assert line["encoding"]["y"]["title"]
+
+
+@pytest.mark.parametrize("measure", ["valid_qwk", "valid_loss"])
+def test_curves_of_models_show_an_epoch_together(measure: str) -> None:
+    long = pd.DataFrame({"epoch": range(1, 41), measure: np.linspace(0, 1, 40)})
+    figure = curves_of_models({"vgg11_bn · 0": long, "vgg11_bn · 1": long[:2]}, measure, "ko")
+    assert [line.name for line in figure.data] == ["vgg11_bn · 0", "vgg11_bn · 1"]
+    assert list(figure.data[1].x) == [1, 2]
+    assert list(figure.data[1].y) == list(long[measure][:2])
+    assert {line.line.color for line in figure.data} == {architecture_color("vgg11_bn")}
+    assert figure.data[0].line.dash != figure.data[1].line.dash
+    assert figure.layout.hovermode == "x unified"
+    assert figure.layout.xaxis.dtick == 5
+    assert figure.layout.yaxis.title.text
+
+
+def test_names_of_curves_are_not_html() -> None:
+    history = pd.DataFrame({"epoch": [1], "valid_qwk": [0.5]})
+    (line,) = curves_of_models({"<a href='www.evil.example'>": history}, "valid_qwk", "en").data
+    assert line.name == "&lt;a href='www.evil.example'&gt;"
+    assert "markers" in line.mode  # a single epoch is a point, and seen
 
 
 def test_a_single_epoch_is_a_point() -> None:

@@ -479,7 +479,7 @@ with TestClient(rest.api) as client:
     files = {"image": Path(sys.argv[1]).read_bytes()}
     assert client.post("/predict_all?evidence=1", files=files).json()["value_6"]
     assert client.get("/api/metrics").is_success
-heavy = "torch torchvision timm onnx streamlit altair matplotlib seaborn scipy sklearn"
+heavy = "torch torchvision timm onnx streamlit altair plotly matplotlib seaborn scipy sklearn"
 print([name for name in heavy.split() if name in sys.modules])
 """
     command = [sys.executable, "-c", program, str(tmp_path / "scalp.jpg")]

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from scalp_core.charts.comparison_charts import (
-    curves_chart,
+    curves_of_models,
     forest_chart,
     pareto_chart,
     recall_chart,
@@ -290,7 +290,8 @@ def _show_curves(selection: ModelSelection, say: Say) -> None:
     st.caption(say("curves_note"))
     for column, measure in zip(st.columns(2), _MEASURES, strict=True):
         with column:
-            st.altair_chart(curves_chart(histories, measure, say.language), alt=say("compare_curves"))
+            figure = curves_of_models(histories, measure, say.language)
+            st.plotly_chart(figure, key=f"curves-{measure}", alt=say("compare_curves"))
             _offer_curves(selection, histories, measure, say)
 
 
