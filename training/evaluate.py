@@ -12,13 +12,14 @@ from pathlib import Path
 import scalp_core
 from scalp_core import terms
 from scalp_core.data.dataset import Dataset, open_dataset
+from scalp_core.errors import ScalpError
 from scalp_core.inference.evaluate import evaluate
 from scalp_core.labels import Condition
 from scalp_core.runs.ancestry import overlap_of
 from scalp_core.runs.evaluations import EvaluatedRun, evaluation_notes
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_finished
-from training.command_line import Bar, explained
+from training.command_line import MISTAKE, Bar, explained
 
 _INTERRUPTED = 130
 _BAR_SECONDS = 0.5  # what is there already shows none
@@ -27,6 +28,31 @@ _BAR_SECONDS = 0.5  # what is there already shows none
 @explained
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0 if every run was judged, 2 after a mistake, 130 if interrupted."""
+    options = _parse(arguments)
+    dataset = open_dataset(options.data)
+    if options.predictions:
+        _print(
+            scalp_core.add_external(options.name, options.data, options.predictions, options.about, options.link),
+            dataset,
+        )
+        print(terms.RESEARCH_ONLY_SHORT.en)
+        return 0
+    runs, refused = [find_finished(name) for name in options.runs], 0
+    try:
+        for run in runs:
+            try:
+                _print(_judge(run, dataset), dataset)
+            except ScalpError as error:  # the others are judged all the same
+                print(f"{run.id}: {error}", file=sys.stderr)
+                refused += 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. What is graded stays; start the same command again and it goes on.", file=sys.stderr)
+        return _INTERRUPTED
+    print(terms.RESEARCH_ONLY_SHORT.en)
+    return MISTAKE if refused else 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
     parser.add_argument("runs", nargs="*", metavar="RUN", help="finished runs")
     parser.add_argument("--data", required=True, metavar="NAME", help="the dataset; its training split is left out")
@@ -43,20 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if bool(options.runs) == bool(options.predictions) or bool(options.predictions) != bool(options.name):
         parser.error("name runs, or --predictions and --name of a model from elsewhere")
-    if options.predictions:
-        run = scalp_core.add_external(options.name, options.data, options.predictions, options.about, options.link)
-        _print(run, open_dataset(options.data))
-        print(terms.RESEARCH_ONLY_SHORT.en)
-        return 0
-    dataset, runs = open_dataset(options.data), [find_finished(name) for name in options.runs]
-    try:
-        for run in runs:
-            _print(_judge(run, dataset), dataset)
-    except KeyboardInterrupt:
-        print("\nInterrupted. What is graded stays; start the same command again and it goes on.", file=sys.stderr)
-        return _INTERRUPTED
-    print(terms.RESEARCH_ONLY_SHORT.en)
-    return 0
+    return options
 
 
 def _judge(run: Run, dataset: Dataset) -> EvaluatedRun:

@@ -29,7 +29,7 @@ from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison
 from scalp_core.metrics.verdict import Estimate, Verdict
 from scalp_core.reports.html import Table, render
-from scalp_core.runs.evaluations import evaluation_notes
+from scalp_core.runs.evaluations import EvaluatedRun, evaluation_notes
 from scalp_core.runs.run import Run
 from scalp_core.terms import capitalized
 from scalp_core.version import __version__
@@ -463,8 +463,8 @@ def _hashes(report: _Report) -> Table:
 
 
 def _file_hashes(run: Run) -> dict[str, str]:
-    point = run.operating_point_path
-    return dict(run.manifest["files"]) | ({point.name: sha256(point)} if point.exists() else {})
+    beside = [run.operating_point_path, *([run.predictions_path] if isinstance(run, EvaluatedRun) else [])]
+    return dict(run.manifest["files"]) | {path.name: sha256(path) for path in beside if path.exists()}
 
 
 def _excluded(report: _Report, excluded: Sequence[ExcludedRun]) -> Table:

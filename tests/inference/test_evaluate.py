@@ -170,6 +170,19 @@ def test_unreadable_pictures_are_counted(run: Run, trained: Trained, folders: Fo
     assert "1 could not be read" in evaluation_notes([evaluated])[0].en
 
 
+def test_one_that_cannot_be_judged_leaves_the_others(
+    run: Run, clinic: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = Path(shutil.copytree(run.folder, run.folder.with_name("broken")))
+    for name in ("model.onnx", "export.json", "model.safetensors"):
+        (broken / name).write_bytes(b"")
+    assert command.main(["broken", "judge", "--data", "clinic"]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith("broken: ")
+    assert "judged on these pictures" in printed.out
+    assert evaluated_run(run, clinic)
+
+
 def test_command_reports_and_interface_agree(
     run: Run, clinic: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -188,6 +201,7 @@ def test_command_reports_and_interface_agree(
     assert report.main(["--data", "clinic", "--json"]) == 0
     assert left_out in " ".join(json.loads(capsys.readouterr().out)["notes"])
     assert report.main(["--data", "clinic", "--html", str(page)]) == 0
+    assert evaluated.predictions_path.name in page.read_text(encoding="utf-8")  # with its hash
     assert left_out in page.read_text(encoding="utf-8")
 
 

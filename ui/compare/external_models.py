@@ -14,7 +14,7 @@ from scalp_core.runs.external import MOST_LETTERS, ExternalRun, add_external, re
 from ui.access import change_form_button
 from ui.choices import write_address
 from ui.feedback import errors, toast_after_rerun
-from ui.markdown import Markdown
+from ui.markdown import Markdown, literal
 from ui.removal import Managed, offer_management, size_words
 from ui.words import Say
 
@@ -32,7 +32,7 @@ def show_external(dataset: Dataset, models: Sequence[Model], shown_first: Sequen
     with st.expander(say("external", count=len(there)), icon=":material/north_east:"), errors(say):
         for run in there:
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(say.plain(run.own_note), width="stretch")
+                st.markdown(literal(run.id), width="stretch")
                 _offer_management(run, say)
         _offer_adding(dataset, shown_first, say)
 
