@@ -74,8 +74,9 @@ def compare(say: Say) -> None:
         st.info(say("compare_choose"))
     else:
         _show_warnings(selection, say)
-        view.show(selection, say)
-        _offer_report(say, selection, excluded)
+        if not view.of_part or _show_common(selection, say):
+            view.show(selection, say)
+            _offer_report(say, selection, excluded)
         judged_since = evaluation_notes(run for model in selection.models for run in model.runs)
         for text in (*judged_since, *leak_warnings(selection.models)[1]):
             st.caption(say.plain(text))
@@ -138,6 +139,18 @@ def _show_warnings(selection: ModelSelection, say: Say) -> None:
     runs = [run.id for model in selection.models for run in model.runs if run.synthetic]
     if runs and not selection.dataset.synthetic:
         st.warning(say("compare_synthetic", runs=", ".join(runs)), icon=":material/draw:")
+
+
+def _show_common(selection: ModelSelection, say: Say) -> bool:
+    """Say on how many pictures the models are compared where some answer fewer than all; return whether on any."""
+    if not any(model.external for model in selection.models):
+        return True
+    count, whole = len(selection.aligned.images), int((selection.dataset.column("part") == selection.part).sum())
+    if not count:
+        st.info(say("compare_nothing_common"))
+    elif count < whole:
+        st.caption(say("compare_common", count=count, whole=whole))
+    return count > 0
 
 
 def _offer_report(say: Say, selection: ModelSelection, excluded: Sequence[ExcludedRun]) -> None:

@@ -39,6 +39,7 @@ __all__ = [
     "compare",
     "compare_pairs",
     "evaluate",
+    "external_models",
     "grade",
     "grade_many",
     "list_datasets",
@@ -220,6 +221,14 @@ def add_external(
     source = Path(predictions) if isinstance(predictions, str | os.PathLike) else predictions
     answers = read_predictions(source, dataset)
     return external.add_external(name, dataset, answers.table, about, link, answers.grades_alone)
+
+
+def external_models(data: str) -> "list[Run]":
+    """Return the models from elsewhere that have predictions for a dataset, for `compare` and `predictions`."""
+    from scalp_core.data import dataset as datasets
+    from scalp_core.runs import external
+
+    return [*external.external_runs(datasets.open_dataset(data))[0]]
 
 
 def compare(

@@ -70,7 +70,9 @@ def _serve(arguments: list[str]) -> None:
         import_module("scalp_core.rest.__main__").main(arguments[1:])
         return
     if arguments:
-        sys.exit("usage: [PORT=8501] [HOST=127.0.0.1] scalp-lab serve\n       scalp-lab serve --api [--help]")
+        sys.exit(
+            "usage: [PORT=8501] [HOST=127.0.0.1] scalp-lab serve\n       scalp-lab serve --api [--help]   (PORT=8502)"
+        )
     runpy.run_path(str(APP / "serve.py"), run_name="__main__")
 
 

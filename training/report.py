@@ -16,7 +16,7 @@ import pandas as pd
 from scalp_core import terms
 from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.errors import ScalpError, Text
-from scalp_core.evaluation.comparison import ExcludedRun, Model, list_candidates
+from scalp_core.evaluation.comparison import ExcludedRun, Model, list_candidates, without_partial
 from scalp_core.inference import session
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import calibration, grade_sets, metrics
@@ -142,6 +142,9 @@ def _write_html(path: Path, dataset: Dataset, part: str, run_ids: Sequence[str] 
     sides, left_out = list_candidates(dataset)
     if run_ids:
         sides = _with_runs(sides, left_out, run_ids)
+    else:
+        sides, partial = without_partial(sides, dataset, part)
+        left_out = [*left_out, *partial]
     text = comparison_report.render_report(dataset, sides, left_out, part, language, f"{date.today():%Y-%m-%d}")
     try:
         path.write_text(text, encoding="utf-8")
@@ -203,7 +206,7 @@ def _print(run: Run) -> None:
     with pd.option_context("display.width", 140, "display.max_columns", None):
         print(table.to_string(index=False, float_format="{:.3f}".format, na_rep="–"))
     constant = [condition.text.en for condition in run.recipe.conditions if _grades_alike(run, condition)]
-    if constant:
+    if constant and not isinstance(run, ExternalRun):
         print(
             f"One grade for every test picture: {', '.join(constant)}. Nothing that tells them apart was learned. Train"
         )

@@ -113,6 +113,29 @@ def list_candidates(dataset: Dataset) -> tuple[list[Model], list[ExcludedRun]]:
     return sorted(models, key=lambda model: model.name), excluded
 
 
+def without_partial(models: Sequence[Model], dataset: Dataset, part: str) -> tuple[list[Model], list[ExcludedRun]]:
+    """Return the models that answer a whole split, and models from elsewhere that do not.
+
+    Comparing all models of a dataset on the few pictures that such a one answers would hide what the others can.
+    """
+    ids = dataset.column("id")[(dataset.column("part") == part).to_numpy(dtype=bool)]
+    whole, partial = [], []
+    for model in models:
+        answered = int(ids.isin(model.runs[0].raw_predictions["image"].unique()).sum()) if model.external else len(ids)
+        if answered == len(ids):
+            whole.append(model)
+        else:
+            partial.append(ExcludedRun(model.runs[0], _partial(answered, len(ids))))
+    return whole, partial
+
+
+def _partial(answered: int, pictures: int) -> Text:
+    return Text(
+        f"answers {answered:,} of {pictures:,} pictures of this split; compared where it is named",
+        f"이 분할의 사진 {pictures:,}장 중 {answered:,}장에만 답함. 직접 고르면 비교됨",
+    )
+
+
 def _with_overlaps(model: Model, dataset: Dataset) -> Model:
     overlaps = tuple(overlap_of(run, dataset) for run in model.runs)
     name = f"{model.name} {MARK}" if any(overlap.leaks for overlap in overlaps) else model.name

@@ -4,7 +4,7 @@ A row answers for a picture and a condition: `image` (its id in the dataset), `c
 `p0` … `p3` or a `grade` alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
@@ -23,6 +25,7 @@ from scalp_core.labels import CONDITIONS, GRADES, find_condition
 _PROBABILITIES = [f"p{grade}" for grade in GRADES]
 _COLUMNS = ("image", "condition", *_PROBABILITIES, "grade")
 _PARQUET = b"PAR1"
+_MOST_BYTES = 2000  # of a row, and of a text in it
 _MOST_OFF = 0.01  # of the sum of four probabilities from 1: three decimals add up to within half of it
 
 Probabilities = npt.NDArray[np.float64]  # (rows, 4)
@@ -65,7 +68,8 @@ def read_predictions(source: Path | pd.DataFrame, dataset: Dataset) -> Predictio
     if table.empty:
         raise bad_table("it has no rows", "데이터가 없어요")
     grades_alone = not set(_PROBABILITIES) <= set(table)
-    table["image"] = table["image"].astype(str)
+    for name in ("image", "condition"):
+        table[name] = table[name].astype(str)
     table["condition"] = _conditions(table)
     table[_PROBABILITIES] = _of_grades(table) if grades_alone else _checked_probabilities(table)
     _require_pictures(table, dataset)
@@ -74,8 +78,8 @@ def read_predictions(source: Path | pd.DataFrame, dataset: Dataset) -> Predictio
 
 def _named(table: pd.DataFrame) -> pd.DataFrame:
     """Return the columns that are read, found by their names in any case, and the number of each row from 1."""
-    plain = {str(name).strip().lower(): name for name in reversed(list(table.columns))}
-    named = {name: table[plain[name]].to_numpy() for name in _COLUMNS if name in plain}
+    places = {str(name).strip().lower(): place for place, name in reversed(list(enumerate(table.columns)))}
+    named = {name: table.iloc[:, places[name]].to_numpy() for name in _COLUMNS if name in places}
     return pd.DataFrame(named, index=pd.RangeIndex(1, len(table) + 1))
 
 
@@ -91,12 +95,34 @@ def _read(path: Path, most: int) -> pd.DataFrame:
 def _read_parquet(path: Path, most: int) -> pd.DataFrame:
     try:
         with pq.ParquetFile(path) as file:
-            if file.metadata.num_rows > most:  # before any of it is unpacked
-                return pd.DataFrame(columns=list(_COLUMNS), index=range(most + 1))
-            wanted = [name for name in file.schema_arrow.names if name.strip().lower() in _COLUMNS]
-            return _named(file.read(columns=wanted).to_pandas())
+            facts, schema = file.metadata, file.schema_arrow
+        if facts.num_rows > most:  # before any of it is unpacked
+            return pd.DataFrame(columns=list(_COLUMNS), index=range(most + 1))
+        wanted = [field for field in schema if field.name.strip().lower() in _COLUMNS]
+        if _unpacked_bytes(facts, {field.name for field in wanted}) > _MOST_BYTES * max(facts.num_rows, 1):
+            raise _too_long()
+        # A text that is repeated is stored once: read so, too, and looked at before it is spread over the rows.
+        texts = [
+            field.name for field in wanted if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+        ]
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
+            table = file.read(columns=[field.name for field in wanted])
+        dictionaries = [chunk.dictionary for name in texts for chunk in table.column(name).chunks]
+        if any((pc.max(pc.binary_length(values)).as_py() or 0) > _MOST_BYTES for values in dictionaries):
+            raise _too_long()
+        return _named(table.to_pandas())
     except (ArrowException, OSError, ValueError) as error:
         raise bad_table("it is a damaged Parquet file", "손상된 Parquet 파일이에요") from error
+
+
+def _unpacked_bytes(facts: pq.FileMetaData, names: Collection[str]) -> int:
+    groups = [facts.row_group(number) for number in range(facts.num_row_groups)]
+    columns = [group.column(number) for group in groups for number in range(group.num_columns)]
+    return sum(column.total_uncompressed_size for column in columns if column.path_in_schema.split(".")[0] in names)
+
+
+def _too_long() -> ScalpError:
+    return bad_table("it has texts that are no ids", "id라고 볼 수 없을 만큼 긴 글이 들어 있어요")
 
 
 def _read_text(path: Path, most: int) -> pd.DataFrame:
@@ -113,7 +139,7 @@ def _meaning(header: Sequence[str]) -> int:
 
 
 def _conditions(table: pd.DataFrame) -> pd.Series:
-    return table["condition"].map({name: find_condition(str(name)).value for name in table["condition"].unique()})
+    return table["condition"].map({name: find_condition(name).value for name in table["condition"].unique()})
 
 
 def _of_grades(table: pd.DataFrame) -> Probabilities:

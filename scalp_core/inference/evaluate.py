@@ -59,6 +59,7 @@ def evaluate(run: Run, dataset: Dataset, progress: Progress = no_progress) -> Ev
         ScalpError: `judged_already`, these are the run's own pictures; `nothing_to_judge`; `not_writable`; the run is
             damaged or cannot be exported.
     """
+    run.check_exportable()
     run = Run(run.folder)
     if run.evaluation_hash == dataset.evaluation_hash:
         raise _judged_already(run, dataset)

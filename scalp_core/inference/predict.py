@@ -112,7 +112,11 @@ class Graders:
         Raises:
             ScalpError: a run is damaged, or cannot be exported.
         """
-        session.map_concurrently(lambda network: session.load(*network), self.serving.items())
+        if all(run.exported for run in self.serving):
+            session.map_concurrently(lambda network: session.load(*network), self.serving.items())
+            return
+        for run, serving in self.serving.items():  # an export takes half a minute, and pictures go on being graded
+            session.load(run, serving)
 
     def grade(self, data: bytes, threshold: int = DEFAULT_THRESHOLD) -> Answer:
         """Grade the picture in these bytes. A run that answers for several conditions sees it once.
@@ -149,6 +153,7 @@ def graders(conditions: Sequence[Condition] = CONDITIONS, run: Run | None = None
         ScalpError: `no_model` when no run answers any of the conditions, `not_graded` when `run` grades none of them.
     """
     if run:
+        run.check_exportable()
         answering = dict.fromkeys(run.recipe.conditions, run)
     else:
         answering = {condition: champion.run for condition, champion in champions().items()}

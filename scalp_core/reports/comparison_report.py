@@ -30,6 +30,7 @@ from scalp_core.metrics.paired_comparison import Comparison
 from scalp_core.metrics.verdict import Estimate, Verdict
 from scalp_core.reports.html import Table, render
 from scalp_core.runs.evaluations import EvaluatedRun, evaluation_notes
+from scalp_core.runs.external import ExternalRun
 from scalp_core.runs.run import Run
 from scalp_core.terms import capitalized
 from scalp_core.version import __version__
@@ -137,6 +138,7 @@ class _Report:
         self.dataset, self.models, self.part, self.language = dataset, models, part, language
         self.names = {model.key: model.name for model in models}
         self.runs = [run for model in models for run in model.runs]
+        self.trained_runs = [run for run in self.runs if not isinstance(run, ExternalRun)]
         self.comparison: Comparison = compare_models(dataset, models, part)
         self.predictions: AlignedPredictions = align_runs(dataset, self.runs, part)
 
@@ -225,7 +227,7 @@ def render_report(
         costs=_costs(report),
         curves=_learning_curves(report),
         differing_fields=_differing_fields(report),
-        recipes=[(run.id, _as_json(asdict(run.recipe))) for run in report.runs],
+        recipes=[(run.id, _as_json(asdict(run.recipe))) for run in report.trained_runs],
         trainings=_trainings(report),
         hashes=_hashes(report),
         excluded=_excluded(report, excluded),
@@ -424,9 +426,9 @@ def _learning_curves(report: _Report) -> list[_Figure]:
 
 
 def _differing_fields(report: _Report) -> Table:
-    recipes = {model.name: _recipe_fields(model) for model in report.models}
+    recipes = {model.name: _recipe_fields(model) for model in report.models if not model.external}
     fields = [
-        field for field in next(iter(recipes.values())) if len({recipe[field] for recipe in recipes.values()}) > 1
+        field for field in next(iter(recipes.values()), {}) if len({recipe[field] for recipe in recipes.values()}) > 1
     ]
     rows = [[field, *(recipe[field] for recipe in recipes.values())] for field in fields]
     return Table([report.say("field"), *recipes], rows)
@@ -447,7 +449,7 @@ def _as_json(fields: Mapping[str, object]) -> str:
 
 def _trainings(report: _Report) -> Table:
     heads = [report.say(key) for key in ("run", "trained", "seed", "device", "versions")]
-    return Table(heads, [_training(run) for run in report.runs])
+    return Table(heads, [_training(run) for run in report.trained_runs])
 
 
 def _training(run: Run) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from scalp_core import terms
 from scalp_core.data.dataset import Dataset
-from scalp_core.evaluation.comparison import Model, compare_models, list_candidates
+from scalp_core.evaluation.comparison import Model, compare_models, list_candidates, without_partial
 from scalp_core.inference.predict import INTENDED_USE
 from scalp_core.metrics import metrics
 from scalp_core.metrics.alignment import align, arrange
@@ -30,19 +30,21 @@ def json_report(runs: Sequence[Run], part: str) -> dict[str, Any]:
     by_pictures: dict[str, list[Run]] = {}
     for run in runs:
         by_pictures.setdefault(run.evaluation_hash, []).append(run)
-    figures, comparisons, models = [], [], []
+    figures, comparisons, models, notes = [], [], [], _notes(runs)
     for judged_alike in by_pictures.values():
         dataset = judging_dataset(judged_alike[0])
         figures += [row for run in judged_alike for row in _run_figures(run, dataset, part)]
         if dataset is not None:
             candidates = [model for model in list_candidates(dataset)[0] if set(model.runs) <= set(judged_alike)]
             models += [_model_row(model, dataset) for model in candidates]
-            comparisons += list(_pair_rows(candidates, dataset, part))
+            whole, partial = without_partial(candidates, dataset, part)
+            comparisons += list(_pair_rows(whole, dataset, part))
+            notes += [f"{excluded.run.id}: {excluded.reason.en}." for excluded in partial]
     document = {
         "format": FORMAT,
         "version": __version__,
         "intended_use": INTENDED_USE,
-        "notes": _notes(runs),
+        "notes": notes,
         "synthetic": any(run.synthetic for run in runs),
         "part": part,
         "confidence_level": 1 - LEVEL,
@@ -79,8 +81,8 @@ def _run_row(run: Run) -> dict[str, Any]:
         "run": run.id,
         "architecture": None if isinstance(run, ExternalRun) else run.recipe.architecture,
         "external": isinstance(run, ExternalRun),
-        "data": run.recipe.data,
-        "seed": run.recipe.seed,
+        "data": None if isinstance(run, ExternalRun) else run.recipe.data,
+        "seed": None if isinstance(run, ExternalRun) else run.recipe.seed,
         "conditions": [condition.value for condition in run.recipe.conditions],
         "judged_on": dataset.name if dataset else None,
         "synthetic_pictures": run.synthetic_data,
@@ -97,7 +99,8 @@ def _run_row(run: Run) -> dict[str, Any]:
 
 def _model_row(model: Model, dataset: Dataset) -> dict[str, Any]:
     runs = [run.id for run in model.runs]
-    return {"model": model.key, "judged_on": dataset.name, "architecture": model.recipe.architecture, "runs": runs}
+    architecture = None if model.external else model.recipe.architecture
+    return {"model": model.key, "judged_on": dataset.name, "architecture": architecture, "runs": runs}
 
 
 # ---- figures ----

@@ -48,7 +48,7 @@ class Warmup:
         Raises:
             ScalpError: `warming`, `no_model`, or the error of the last attempt to load.
         """
-        if not self._loaded and self._thread and self._thread.is_alive():
+        if not self._loaded and not self._error and self._thread and self._thread.is_alive():
             raise warming()  # electing beside the thread that does so would make it later
         answering = list(dict.fromkeys(champion.run for champion in champions().values()))
         if not answering:

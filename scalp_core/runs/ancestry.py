@@ -121,8 +121,8 @@ _LEAK = Text(
     "`prepare split --keep-out-of-test 실행`을 쓰면 그런 사진이 테스트에서 빠져요.",
 )
 _UNKNOWN_TEXT = Text(
-    "{name}: not known what the runs it started from, or it itself, learned from.",
-    "{name}: 출발점이 된 실행이나 이 실행이 무엇으로 학습했는지 알 수 없어요.",
+    "{name}: not known what it, or a run that it started from, learned from.",
+    "{name}: 무엇으로 학습했는지, 또는 출발점이 된 실행이 무엇으로 학습했는지 알 수 없어요.",
 )
 
 

@@ -40,6 +40,7 @@ class EvaluationFacts:
         left_out: ids of pictures that the run or an ancestor learned from.
         unreadable: ids of pictures that could not be read.
         made: UTC, ISO 8601.
+        grades_alone: of a model from elsewhere: it gave grades without probabilities; each counts as certain.
     """
 
     data: str
@@ -49,6 +50,7 @@ class EvaluationFacts:
     left_out: tuple[str, ...]
     unreadable: tuple[str, ...]
     made: str
+    grades_alone: bool = False
 
 
 @dataclass(frozen=True)

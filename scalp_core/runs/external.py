@@ -21,7 +21,7 @@ from scalp_core.metrics.operating_point import OperatingPoint
 from scalp_core.paths import artifacts_folder
 from scalp_core.runs.evaluations import EvaluatedRun, EvaluationFacts, write_evaluation
 from scalp_core.runs.prediction_table import prediction_table
-from scalp_core.runs.queue import bad_id, creating
+from scalp_core.runs.queue import creating
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import damaged, not_writable, utc_now
 from scalp_core.seals import read_sealed_json, write_sealed_json
@@ -31,7 +31,7 @@ MOST_LETTERS = 500  # of what is said about it, and of its link
 _FACTS = "external.json"
 _CERTAIN = Text(
     " It gives grades alone: measures of probabilities take each for certain.",
-    " 등급만 있어서 확률을 쓰는 지표에서는 확률을 1로 봐요.",
+    " 등급만 있어서, 확률을 쓰는 지표에서는 그 등급의 확률을 1로 봐요.",
 )
 
 
@@ -42,13 +42,11 @@ class ExternalFacts:
     Attributes:
         about: what it is.
         link: where more is said about it.
-        grades_alone: it gives grades without probabilities; the given grade counts as certain.
         made: UTC, ISO 8601.
     """
 
     about: str
     link: str
-    grades_alone: bool
     made: str
 
 
@@ -106,11 +104,23 @@ class ExternalRun(EvaluatedRun):
     def operating_point_damage(self) -> None:
         return None
 
+    def check_exportable(self) -> None:
+        """Refuse to grade pictures.
+
+        Raises:
+            ScalpError: always.
+        """
+        raise ScalpError(
+            "external",
+            f"“{self.id}” is a model from elsewhere: only its predictions are here, so it grades no pictures.",
+            f"“{self.id}”은(는) 외부 모델이라 예측만 있어요. 사진의 등급을 추정할 수 없어요.",
+        )
+
     @property
     def own_note(self) -> Text:
         origin, pictures = self.origin, self.raw_predictions["image"].nunique()
         about = " · ".join(text for text in (origin.about, origin.link) if text)
-        certain = _CERTAIN if origin.grades_alone else Text("", "")
+        certain = _CERTAIN if self.facts.grades_alone else Text("", "")
         return Text(
             f"{MARK} {self.id} is from elsewhere and answers nothing here. Judged on {pictures:,} pictures."
             f"{certain.en} {about}".strip(),
@@ -124,21 +134,35 @@ def _read_facts(run: ExternalRun, _signature: Signature | None) -> ExternalFacts
     try:
         return ExternalFacts(**read_sealed_json(run.folder / _FACTS))
     except (TypeError, *UNREADABLE) as error:
-        raise damaged(run.id, _FACTS, error) from error
+        raise _damaged_model(run, error) from error
+
+
+def _damaged_model(run: ExternalRun, error: Exception) -> ScalpError:
+    if isinstance(error, PermissionError):
+        return damaged(run.id, _FACTS, error)
+    return ScalpError(
+        "damaged",
+        f"{_FACTS} of “{run.id}”, a model from elsewhere, is damaged. Delete it and add it again.",
+        f"외부 모델 “{run.id}”의 {_FACTS} 파일이 손상되었어요. 삭제하고 다시 추가하세요.",
+    )
+
+
+def all_external(dataset: Dataset) -> list[ExternalRun]:
+    """Return every model from elsewhere, by name, as judged on a dataset, whether it has answers to it or not."""
+    return [ExternalRun(folder, dataset.evaluation_hash) for folder in folders_with(_FACTS, artifacts_folder())]
 
 
 def external_runs(dataset: Dataset) -> tuple[list[ExternalRun], dict[ExternalRun, ScalpError]]:
     """Return the models from elsewhere with answers to the pictures of a dataset, by name, and damaged ones."""
     runs: list[ExternalRun] = []
     unreadable: dict[ExternalRun, ScalpError] = {}
-    for folder in folders_with(_FACTS, artifacts_folder()):
-        run = ExternalRun(folder, dataset.evaluation_hash)
+    for run in all_external(dataset):
         try:
             if run.predictions_path.is_file():
                 _ = run.origin, run.facts
                 runs.append(run)
         except (ScalpError, PermissionError) as error:
-            unreadable[run] = error if isinstance(error, ScalpError) else damaged(run.id, _FACTS, error)
+            unreadable[run] = error if isinstance(error, ScalpError) else _damaged_model(run, error)
     return runs, unreadable
 
 
@@ -147,7 +171,7 @@ def add_external(
 ) -> ExternalRun:
     """Add a model from elsewhere by its answers to the pictures of a dataset.
 
-    A model that is there gets answers to a further dataset, and keeps what was said about it.
+    A model that is there gets answers to a further dataset, and keeps what was said about it unless more is said.
 
     Args:
         predictions: columns image, condition, p0 … p3, as `importing.prediction_file` reads them. Rows of the training
@@ -156,8 +180,7 @@ def add_external(
     Raises:
         ScalpError: the name is malformed or taken; `nothing_to_judge`; the folder cannot be written.
     """
-    if not NAME.fullmatch(name):
-        raise bad_id(name)
+    _check_name(name)
     table = _table(dataset, predictions)
     run = ExternalRun(artifacts_folder() / name, dataset.evaluation_hash)
     made = utc_now()
@@ -165,13 +188,29 @@ def add_external(
         exists = (run.folder / _FACTS).exists()
         if run.predictions_path.exists() or (run.folder.exists() and not exists):
             raise _exists(name)
+        origin = ExternalFacts(_short(about), _short(link), made)
+        facts = EvaluationFacts(
+            dataset.name, dataset.evaluation_hash, "", dataset.synthetic, (), (), made, grades_alone
+        )
         run.folder.mkdir(exist_ok=True)
-        if not exists:
-            origin = ExternalFacts(_short(about), _short(link), grades_alone, made)
-            write_sealed_json(run.folder / _FACTS, asdict(origin))
-        facts = EvaluationFacts(dataset.name, dataset.evaluation_hash, "", dataset.synthetic, (), (), made)
-        write_evaluation(run, facts, table)
+        try:
+            write_evaluation(run, facts, table)
+            if not exists or origin.about or origin.link:
+                write_sealed_json(run.folder / _FACTS, asdict(origin))
+        except OSError:
+            if not exists:  # half a model would keep the name
+                shutil.rmtree(run.folder, ignore_errors=True)
+            raise
     return run
+
+
+def _check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise ScalpError(
+            "bad_name",
+            f"“{name[:64]}” is no name for a model: lower-case letters, digits, “_” and “-”, at most 64.",
+            f"“{name[:64]}”은(는) 모델 이름으로 쓸 수 없어요. 영문 소문자, 숫자, “_”, “-”를 64자 이내로 쓰세요.",
+        )
 
 
 def _exists(name: str) -> ScalpError:
@@ -230,8 +269,7 @@ def rename_external(run: ExternalRun, name: str) -> ExternalRun:
     Raises:
         ScalpError: the name is malformed or taken; the folder cannot be written.
     """
-    if not NAME.fullmatch(name):
-        raise bad_id(name)
+    _check_name(name)
     renamed = ExternalRun(run.folder.with_name(name), run.judged)
     with creating():
         if renamed.folder.exists():

@@ -20,6 +20,7 @@ from PIL import Image
 from support.rest_client import assert_error_response, image_form
 
 from scalp_core.access import Access
+from scalp_core.errors import ScalpError
 from scalp_core.images import MAX_BYTES
 from scalp_core.inference import predict
 from scalp_core.labels import CONDITIONS, Condition
@@ -388,6 +389,26 @@ def test_not_ready_while_loading(trained: Trained, monkeypatch: Any) -> None:
         monkeypatch.setattr(warmup, "champions", champions)
         go_on.set()
         until(lambda: another.get("/api/ready").status_code == 200)
+
+
+def test_an_error_of_loading_stays_while_it_is_tried_again(trained: Trained, monkeypatch: Any) -> None:
+    go_on, tries = threading.Event(), []
+
+    def fail() -> None:
+        tries.append(go_on.wait(30) if tries else None)
+        raise ScalpError("damaged", "It is damaged.", "손상되었어요.")
+
+    def code() -> str:
+        with pytest.raises(ScalpError) as refused:
+            loading.check()
+        return refused.value.code
+
+    monkeypatch.setattr(predict, "warm_up", fail)
+    loading = warmup.Warmup()
+    assert code() == "warming"
+    until(lambda: code() == "damaged")
+    assert {code() for _ in range(3)} == {"damaged"}  # though the next try is under way
+    go_on.set()
 
 
 def test_models_lists_the_answering_runs(client: TestClient, trained: Trained) -> None:

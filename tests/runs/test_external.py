@@ -1,5 +1,7 @@
 """Models from elsewhere: compared with runs on the same pictures, and never answering."""
 
+import errno
+import json
 import shutil
 from pathlib import Path
 
@@ -11,14 +13,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score
 
 import scalp_core
+from scalp_core.data.index_writer import write_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.evaluation.comparison import align_runs, list_candidates, newest_and_best
 from scalp_core.inference.embeddings import features
 from scalp_core.labels import CONDITIONS
 from scalp_core.metrics.metrics import PROBABILITIES
+from scalp_core.runs import external as external_module
 from scalp_core.runs.champions import champions
 from scalp_core.runs.evaluations import evaluation_notes
-from scalp_core.runs.external import ExternalRun, external_runs, remove_external, rename_external
+from scalp_core.runs.external import ExternalRun, add_external, external_runs, remove_external, rename_external
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import damaged_runs, list_runs
 from training import evaluate as command
@@ -91,8 +95,8 @@ def test_names_and_holes_are_refused(trained: Trained, run: Run) -> None:
     table = answers(trained)
     training = trained.dataset.index.query("part == 'train'")["id"]
     for name, predictions, code in (
-        ("No Name", table, "bad_recipe"),
-        ("../up", table, "bad_recipe"),
+        ("No Name", table, "bad_name"),
+        ("../up", table, "bad_name"),
         ("tiny", table, "run_exists"),
         ("holes", table.drop(index=[len(table) - 1]), "bad_table"),
         ("training", table[table["image"].isin(training)], "nothing_to_judge"),
@@ -117,6 +121,67 @@ def test_it_is_renamed_and_removed(trained: Trained, run: Run) -> None:
     remove_external(renamed)
     assert external_runs(trained.dataset) == ([], {})
     assert run.complete
+
+
+def test_it_grades_no_picture_and_is_judged_by_its_file_alone(trained: Trained, run: Run) -> None:
+    external = scalp_core.add_external("other", "tiny", answers(trained))
+    for refuse in (
+        lambda: scalp_core.grade(trained.dataset.read(trained.dataset.index["id"].iloc[0]), run=external),
+        lambda: scalp_core.evaluate(external, "tiny"),
+    ):
+        with pytest.raises(ScalpError) as refused:
+            refuse()
+        assert refused.value.code == "external"
+    assert [listed.id for listed in scalp_core.external_models("tiny")] == ["other"]
+
+
+def test_whether_it_gives_grades_alone_is_kept_with_each_file(trained: Trained, run: Run, folders: Folders) -> None:
+    dataset, table = trained.dataset, answers(trained)
+    rows = dataset.index.reset_index(drop=True)
+    rows["part"] = rows["part"].replace({"valid": "test", "test": "valid"})
+    (folders.artifacts / "data").mkdir()
+    other = write_dataset(folders.artifacts / "data", "csv", {}, rows, source=str(dataset.folder))
+    first = add_external("other", dataset, table, about="first")
+    second = add_external("other", other, table, grades_alone=True)
+    assert "grades alone" not in first.own_note.en
+    assert "grades alone" in second.own_note.en
+    assert "first" in second.own_note.en
+
+
+def test_a_full_disk_leaves_no_half_model(trained: Trained, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(external_module, "write_evaluation", full)
+        with pytest.raises(ScalpError) as refused:
+            scalp_core.add_external("other", "tiny", answers(trained))
+        assert refused.value.code == "not_writable"
+    scalp_core.add_external("other", "tiny", answers(trained))
+
+
+def test_reports_of_all_leave_out_what_answers_a_part(
+    trained: Trained, run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    table = answers(trained)
+    test = list(trained.dataset.index.query("part == 'test'")["id"])
+    scalp_core.add_external("whole", "tiny", table)
+    scalp_core.add_external("part", "tiny", table[table["image"].isin(test[:3])])
+    assert report.main(["--data", "tiny", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert {row["other"] for row in document["comparisons"]} | {row["model"] for row in document["comparisons"]} == {
+        *("whole", "tiny")
+    }
+    assert any(note.startswith(f"part: answers 3 of {len(test)} pictures") for note in document["notes"])
+    assert {row["seed"] for row in document["runs"] if row["external"]} == {None}
+    page = tmp_path / "report.html"
+    assert report.main(["--data", "tiny", "--html", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert "answers 3 of" in text
+    assert "whole ↗" in text
+    assert text.count("&#34;epochs&#34;") + text.count("&quot;epochs&quot;") + text.count('"epochs"') == 1  # no recipe
+    assert report.main(["--data", "tiny", "--html", str(page), "--runs", "tiny", "part"]) == 0
+    assert "part ↗" in page.read_text(encoding="utf-8")
 
 
 def test_damage_is_said_and_leaves_the_others(trained: Trained, run: Run) -> None:

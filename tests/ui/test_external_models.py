@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from support.app_driver import LANGUAGES, assert_healthy, open_page, page_text, texts
 
 from scalp_core.labels import CONDITIONS
-from scalp_core.runs.external import external_runs
+from scalp_core.runs.external import add_external, external_runs
 from ui.words import Say
 
 SHARES = {"p0": 0.1, "p1": 0.6, "p2": 0.2, "p3": 0.1}
@@ -53,6 +53,29 @@ def test_a_file_is_compared_renamed_and_removed(data: Trained, language: str) ->
     at = assert_healthy(at.button(key="delete-now-newer").click().run())
     assert external_runs(data.dataset) == ([], {})
     assert "↗" not in page_text(at)
+
+
+def test_pictures_that_not_all_answer_are_counted(data: Trained) -> None:
+    say, table, index = Say("en"), predictions(data), data.dataset.index
+    for name, part in (("some", "test"), ("none", "valid")):
+        ids = list(index[index["part"] == part]["id"])[:3]
+        add_external(name, data.dataset, table[table["image"].isin(ids)])
+    at = assert_healthy(open_page("compare", "en", data="tiny", runs="tiny,some"))
+    whole = int((index["part"] == "test").sum())
+    assert say("compare_common", count=3, whole=whole) in [caption.value for caption in at.main.caption]
+    at = assert_healthy(open_page("compare", "en", data="tiny", runs="tiny,none"))
+    assert say("compare_nothing_common") in [info.value for info in at.main.info]
+    for view in ("best", "pareto", "decision", "curves"):
+        assert_healthy(open_page("compare", "en", data="tiny", runs="some", view=view))
+
+
+def test_a_damaged_one_can_be_deleted(data: Trained) -> None:
+    external = add_external("theirs", data.dataset, predictions(data))
+    (external.folder / "external.json").write_text("{}")
+    at = assert_healthy(open_page("compare", "en", data="tiny"))
+    at = at.button(key="delete-theirs").click().run()
+    assert_healthy(at.button(key="delete-now-theirs").click().run())
+    assert not external.folder.exists()
 
 
 def test_what_cannot_be_read_or_is_missing_is_said(data: Trained) -> None:

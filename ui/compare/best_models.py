@@ -35,7 +35,7 @@ def show_best_models(selection: ModelSelection, say: Say) -> None:
     """
     selection = replace(selection, models=tuple(model for model in selection.models if not model.external))
     if not selection.models:
-        st.info(say("compare_no_model"))
+        st.info(say("external_never"))
         return
     show_broken_pins(say)
     st.caption(say("best_note", margin=f"{NEGLIGIBLE['quadratic_weighted_kappa']:g}"))

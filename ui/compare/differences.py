@@ -316,6 +316,8 @@ def _show_pareto(selection: ModelSelection, say: Say) -> None:
     cost = choose(say("cost"), options, "axis", "parameters", say.language)
     if cost == "milliseconds":
         _offer_measuring(selection, say)
+    if unknown := [model.name for model in _measured_models(selection) if model.external]:
+        st.caption(say("external_no_cost", names=", ".join(unknown)))
     table = _cost_table(selection)
     if table[cost].isna().all():
         return

@@ -10,7 +10,14 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from scalp_core.data.dataset import Dataset
 from scalp_core.evaluation.comparison import Model
 from scalp_core.importing.prediction_file import read_predictions
-from scalp_core.runs.external import MOST_LETTERS, ExternalRun, add_external, remove_external, rename_external
+from scalp_core.runs.external import (
+    MOST_LETTERS,
+    ExternalRun,
+    add_external,
+    all_external,
+    remove_external,
+    rename_external,
+)
 from ui.access import change_form_button
 from ui.choices import write_address
 from ui.feedback import errors, toast_after_rerun
@@ -28,11 +35,13 @@ def show_external(dataset: Dataset, models: Sequence[Model], shown_first: Sequen
     Args:
         shown_first: keys of the models that are compared when nothing is chosen.
     """
-    there = [run for model in models for run in model.runs if isinstance(run, ExternalRun)]
-    with st.expander(say("external", count=len(there)), icon=":material/north_east:"), errors(say):
-        for run in there:
+    everywhere = all_external(dataset)
+    compared = {run.id for model in models for run in model.runs if model.external}
+    with st.expander(say("external", count=len(everywhere)), icon=":material/north_east:"), errors(say):
+        for run in everywhere:
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(literal(run.id), width="stretch")
+                here = "" if run.id in compared else f" · {say('external_not_here', data=dataset.name)}"
+                st.markdown(Markdown(f"{literal(run.id)}{here}"), width="stretch")
                 _offer_management(run, say)
         _offer_adding(dataset, shown_first, say)
 
@@ -47,7 +56,7 @@ def _offer_adding(dataset: Dataset, shown_first: Sequence[str], say: Say) -> Non
             key="external-file",
         )
         left, middle, right = st.columns(3)
-        name = left.text_input(say("external_name"), max_chars=64, key="external-name", help=say("manage_name_help"))
+        name = left.text_input(say("external_name"), max_chars=64, key="external-name", help=say("external_name_help"))
         about = middle.text_input(say("external_about"), max_chars=MOST_LETTERS, key="external-about")
         link = right.text_input(say("external_link"), max_chars=MOST_LETTERS, key="external-link")
         pressed = change_form_button(say("external_add", data=dataset.name), say, icon=":material/add:")
@@ -74,15 +83,15 @@ def _offer_management(run: ExternalRun, say: Say) -> None:
     def rename(name: str) -> Markdown:
         renamed = rename_external(run, name)
         write_address({"runs": None})
-        return say("manage_renamed", before=run.id, after=renamed.id)
+        return say("external_renamed", before=run.id, after=renamed.id)
 
     def delete() -> Markdown:
         size = size_words(sum(size for _, size in run.files))
         remove_external(run)
         write_address({"runs": None})
-        return say("manage_deleted", run=run.id, size=size)
+        return say("external_deleted", run=run.id, size=size)
 
     def question() -> Markdown:
-        return say("manage_question", run=run.id, size=size_words(sum(size for _, size in run.files)))
+        return say("external_question", run=run.id, size=size_words(sum(size for _, size in run.files)))
 
-    offer_management(Managed(run.id, run.id, say("manage_name_help"), (), rename, question, delete), say)
+    offer_management(Managed(run.id, run.id, say("external_name_help"), (), rename, question, delete), say)

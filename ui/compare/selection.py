@@ -59,7 +59,7 @@ class ModelSelection:
             "synthetic": [self.dataset.synthetic or _is_synthetic(row) for row in named],
             **facts,
             "model": table["model"],
-            "architecture": [row[0].recipe.architecture if row else None for row in named],
+            "architecture": [None if not row or row[0].external else row[0].recipe.architecture for row in named],
             "leaks": [any(overlap.leaks for model in row for overlap in model.overlaps) for row in named],
         }
         rest = {name: table[name] for name in table if name not in front}

@@ -57,6 +57,29 @@ WORDS = {
         "열: image(사진 id), condition(증상), 그리고 p0, p1, p2, p3 또는 grade. 학습 분할의 사진은 빼요.",
     ),
     "external_name": Text("Its name", "이름"),
+    "external_name_help": Text("Lower-case letters, digits, “_” and “-”.", "영문 소문자, 숫자, “_”, “-”."),
+    "external_not_here": Text("not judged on “{data}”, or damaged", "“{data}”에는 예측이 없거나 손상됨"),
+    "external_renamed": Text("{before} is now {after}.", "{before} 모델의 이름을 {after}(으)로 바꿨어요."),
+    "external_deleted": Text("Deleted {run}; {size} freed.", "{run} 모델을 삭제해 {size}를 비웠어요."),
+    "external_question": Text(
+        "Delete {run} with its predictions for all datasets? This frees {size} and cannot be undone.",
+        "{run} 모델을 모든 데이터셋의 예측과 함께 삭제할까요? {size}를 비우며 되돌릴 수 없어요.",
+    ),
+    "external_never": Text(
+        "Models from elsewhere never grade pictures here.", "외부 모델로는 사진의 등급을 추정하지 않아요."
+    ),
+    "external_no_cost": Text(
+        "Parameters and time of models from elsewhere are not known: {names}.",
+        "외부 모델의 파라미터 수와 시간은 알 수 없어요: {names}.",
+    ),
+    "compare_common": Text(
+        "Judged on the {count:,} of {whole:,} pictures of this split that all of these models answer.",
+        "이 분할의 사진 {whole:,}장 중 고른 모델이 모두 답한 {count:,}장으로 평가했어요.",
+    ),
+    "compare_nothing_common": Text(
+        "No picture of this split is answered by all of these models. Choose other models or another split.",
+        "이 분할에는 고른 모델이 모두 답한 사진이 없어요. 다른 모델이나 분할을 고르세요.",
+    ),
     "external_about": Text("What it is", "설명"),
     "external_link": Text("Link", "링크"),
     "external_add": Text("Compare on “{data}”", "“{data}”에서 비교"),
