@@ -25,6 +25,7 @@ from ui.compare.decision_lab import show_decision_lab
 from ui.compare.differences import show_differences
 from ui.compare.excluded_runs import show_excluded
 from ui.compare.external_models import show_external
+from ui.compare.groups import show_groups
 from ui.compare.leaderboard import marked_names, show_leaderboard
 from ui.compare.selection import ModelSelection
 from ui.downloads import file_stem, offer_file
@@ -50,6 +51,7 @@ _VIEWS = {
     "leaderboard": _View(show_leaderboard, of_condition=False, of_metric=True),
     "differences": _View(show_differences, of_metric=True),
     "recall": _View(show_differences),
+    "groups": _View(show_groups, of_metric=True),
     "reliability": _View(show_differences),
     "pareto": _View(show_differences, of_metric=True),
     "curves": _View(show_differences, of_condition=False, of_part=False),

@@ -341,6 +341,39 @@ def recall_chart(
     return of_rows(chart, len(rows), 20 * (len(names) + 1))
 
 
+def groups_chart(table: pd.DataFrame, metric: str, language: str) -> alt.LayerChart:
+    """Draw a metric by groups of pictures and model, with 95 % intervals.
+
+    Args:
+        table: name (of the model), row (the group in words), value, low, high, images; NaN where a group is too small.
+        metric: a key of metrics.METRICS.
+    """
+    about, rows = METRICS[metric], distinct(table["row"])
+    table = table.assign(
+        interval=[f"{low:.3f} – {high:.3f}" for low, high in zip(table["low"], table["high"], strict=True)]
+    )
+    channels = _ModelChannels(tuple(distinct(table["name"])))
+    marks = alt.Chart(table.dropna(subset="value")).encode(
+        y=alt.Y("row:N", scale=alt.Scale(domain=rows), title=None, axis=_row_axis(rows)),
+        yOffset=alt.YOffset("name:N", sort=list(channels.names), scale=alt.Scale(paddingOuter=0.3)),
+        tooltip=[
+            alt.Tooltip("name:N", title=_WORDS["model"](language)),
+            alt.Tooltip("row:N", title=AXES["value"](language)),
+            alt.Tooltip("value:Q", title=about.short(language), format=".3f"),
+            alt.Tooltip("interval:N", title=AXES["interval"](language)),
+        ],
+    )
+    scale, axis = alt.Scale(zero=False, padding=8), alt.Axis(tickCount=5)
+    intervals = marks.mark_rule(strokeWidth=2).encode(
+        x=alt.X("low:Q", scale=scale, axis=axis, title=about.short(language)), x2="high:Q", stroke=channels.lines
+    )
+    points = marks.mark_point(size=60, opacity=1, strokeWidth=2).encode(
+        x=alt.X("value:Q", scale=scale, axis=axis, title=about.short(language)), **channels.points
+    )
+    chart = alt.LayerChart(layer=[*if_any(intervals, table["low"]), points])
+    return of_rows(chart, len(rows), max(40, 16 * (len(channels.names) + 1)))
+
+
 # ---- encodings of models ----
 
 

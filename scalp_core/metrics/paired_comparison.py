@@ -52,14 +52,32 @@ def compare(
     """
     if not models or not all(models.values()):
         raise ValueError("every model needs a run")
-    members = [[aligned.run(run_id) for run_id in runs] for runs in models.values()]
     sums = cell_counts(replace(aligned, groups=merge_groups(aligned.groups)))
+    return compare_sums(sums, aligned, models, aligned.conditions, (aligned.truth >= 0).sum(axis=1), replicates, seed)
+
+
+def compare_sums(
+    sums: npt.NDArray[np.float32],
+    aligned: AlignedPredictions,
+    models: Mapping[str, Sequence[str]],
+    columns: Sequence[Condition],
+    images: npt.NDArray[np.int64],
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> "Comparison":
+    """Estimate every metric from cell counts (groups, runs, columns, 17), as `compare` does.
+
+    Args:
+        columns: what the counts are of, conditions or names of groups of pictures.
+        images: labelled pictures of each column.
+    """
+    members = [[aligned.run(run_id) for run_id in runs] for runs in models.values()]
     whole = sums.sum(axis=0, dtype=np.float64)
     counts = whole[..., :CELLS].reshape(*whole.shape[:2], _GRADES, _GRADES)
     return Comparison(
         models=tuple(models),
-        conditions=aligned.conditions,
-        images=(aligned.truth >= 0).sum(axis=1),
+        conditions=tuple(columns),
+        images=images,
         groups=int(aligned.groups.max(initial=-1)) + 1,
         counts=np.stack([counts[places].mean(axis=0) for places in members]),
         of_runs={name: tuple(values[places] for places in members) for name, values in _figures(whole).items()},

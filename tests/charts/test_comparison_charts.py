@@ -22,6 +22,7 @@ from scalp_core.charts.comparison_charts import (
     curves_chart,
     curves_of_models,
     forest_chart,
+    groups_chart,
     leaderboard_chart,
     pareto_chart,
     recall_chart,
@@ -283,6 +284,21 @@ def test_names_of_curves_are_not_html() -> None:
     (line,) = curves_of_models({"<a href='www.evil.example'>": history}, "valid_qwk", "en").data
     assert line.name == "&lt;a href='www.evil.example'&gt;"
     assert "markers" in line.mode  # a single epoch is a point, and seen
+
+
+def test_groups_have_a_row_each_and_models_side_by_side() -> None:
+    rows = [
+        ("a", "left\nn = 30", 0.5, 0.4, 0.6),
+        ("b", "left\nn = 30", 0.6, 0.5, 0.7),
+        ("a", "right\nn = 9", *[math.nan] * 3),
+    ]
+    table = pd.DataFrame(rows, columns=["name", "row", "value", "low", "high"])
+    chart = groups_chart(table, "quadratic_weighted_kappa", "ko").to_dict()
+    (points,) = layers(chart, "point")
+    assert points["encoding"]["y"]["scale"]["domain"] == ["left\nn = 30", "right\nn = 9"]
+    assert points["encoding"]["yOffset"]["sort"] == ["a", "b"]
+    assert [row["value"] for row in rows_with(chart, "value")] == [0.5, 0.6]  # what is too small has no mark
+    assert layers(chart, "rule")
 
 
 def test_a_single_epoch_is_a_point() -> None:

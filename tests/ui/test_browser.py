@@ -936,7 +936,7 @@ def assert_only_text(visitor: Visitor) -> None:
 
 HOSTILE_VIEWS = (
     *("Dataset?data=hostile&view=labels&by=device", "Dataset?data=hostile&view=audit"),
-    *("?", "Compare?view=wall", "Compare?view=best"),
+    *("?", "Compare?view=wall", "Compare?view=best", "Compare?view=groups&by=device"),
 )
 
 
@@ -986,7 +986,7 @@ VIEWS = (
     *("/Dataset?view=import&", "/Dataset?view=labels&", "/Compare?", "/Compare?view=leaderboard&"),
     *("/Compare?view=differences&", "/Compare?view=recall&", "/Compare?view=reliability&", "/Compare?view=pareto&"),
     *("/Compare?view=curves&", "/Compare?view=decision&", "/Diagnose?", "/Diagnose?source=example&"),
-    *("/Diagnose?source=example&image={image}&", "/Runs?run=tiny&"),
+    *("/Diagnose?source=example&image={image}&", "/Runs?run=tiny&", "/Compare?view=groups&"),
 )
 PHONE = {"width": 400, "height": 900}  # pixels
 # Vega's marks of a selection box are empty until one is drawn, and have no words of their own.
@@ -1031,7 +1031,7 @@ def test_every_view_is_drawn_fits_and_can_be_read(visitor: Visitor, trained: Tra
     title = visitor.tab.get_by_role("heading", level=1, name=Say(language)(f"title_{page}"), include_hidden=True)
     title.wait_for()
     if any(view in address for view in CHARTS):
-        charts = visitor.tab.get_by_test_id("stVegaLiteChart")
+        charts = visitor.tab.locator('[data-testid="stVegaLiteChart"], [data-testid="stPlotlyChart"]')
         charts.first.wait_for()
         for chart in charts.all():
             chart.locator("canvas, svg").first.wait_for()

@@ -29,6 +29,7 @@ from support.changed_runs import vouch_again
 from scalp_core.data.dataset import open_dataset
 from scalp_core.evaluation.comparison import compare_models, list_candidates
 from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.metrics import group_comparison
 from scalp_core.metrics.metrics import METRICS, PROBABILITIES
 from scalp_core.metrics.summary import chance_spread
 from scalp_core.metrics.verdict import Estimate
@@ -255,6 +256,28 @@ def test_differences_begin_with_the_best_on_validation(three: Folders) -> None:
     assert set(ranks["model"]) == set(names.values())
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_groups_of_pictures_have_figures_and_links(
+    three: Folders, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say = Say(language)
+    at = assert_healthy(open_page("compare", language, data="tiny", view="groups", by="region", condition="value_2"))
+    small = {"images": group_comparison.MIN_IMAGES, "captures": group_comparison.MIN_CAPTURES}
+    assert say("groups_small", **small) in texts(at.main.info)
+    monkeypatch.setattr(group_comparison, "MIN_IMAGES", 1)
+    monkeypatch.setattr(group_comparison, "MIN_CAPTURES", 1)
+    at = assert_healthy(
+        open_page("compare", language, data="tiny", view="groups", by="region", condition="value_2", metric="accuracy")
+    )
+    (table,) = [frame.value for frame in at.main.dataframe if "calibration_error" in frame.value]
+    index = open_dataset("tiny").index
+    test = index[index["part"] == "test"]
+    assert table.groupby("name")["images"].sum().eq(len(test)).all()
+    assert set(table["name"]) == {"vgg11_bn", "resnet18", "vit_tiny"}
+    links = [link.proto.query_string for link in at.main.get("page_link")]
+    assert any("part=test" in link and "region=" in link for link in links)
+
+
 def test_another_reference_is_in_the_address(three: Folders) -> None:
     at = view("differences", reference="run-vit_tiny")
     assert at.selectbox(key="reference-en").value == "run-vit_tiny"
@@ -271,7 +294,7 @@ def test_where_there_is_nothing_to_compare_sentence_stands(three: Folders, figur
     first = texts(at.markdown)
     rendered = len(chart_data(at))
     if figure == "curves":
-        assert rendered == 2
+        assert len(at.get("plotly_chart")) == 2
     elif name == "bare":
         assert "no labels in this split" in first[0]
         assert rendered == 0
@@ -311,8 +334,8 @@ def test_histories_that_say_nothing_are_no_curves(three: Folders) -> None:
         (three.artifacts / f"run-{name}" / "history.jsonl").write_text(written)
         vouch_again(Run(three.artifacts / f"run-{name}"))
     at = view("differences", figure="curves")
-    assert len(chart_data(at)) == 2
-    assert {"vit_tiny"} == set(chart_data(at)[0]["name"])
+    charts = [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
+    assert [[line["name"] for line in chart["data"]] for chart in charts] == [["vit_tiny"]] * 2
 
 
 def test_compare_page_offers_the_report(three: Folders, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,6 +181,43 @@ WORDS = {
     "matrices_answer": Text("{name}: {grade}, probability {probability}", "{name}: {grade}, 확률 {probability}"),
     # differences
     "view_recall": Text("Recall by grade", "등급별 재현율"),
+    "view_groups": Text("Groups of pictures", "사진 그룹별"),
+    "groups_by": Text("Group by", "그룹 기준"),
+    "groups_none": Text("This dataset has no column to group by.", "그룹으로 나눌 열이 없는 데이터셋이에요."),
+    "groups_worse": Text(
+        "{name} grades “{group}” worse than the rest: {metric} {value}, difference {difference} [{difference_low}, "
+        "{difference_high}].",
+        "{name} 모델은 ‘{group}’ 그룹을 나머지보다 못 맞혀요: {metric} {value}, 차이 {difference} [{difference_low}, "
+        "{difference_high}].",
+    ),
+    "groups_equal": Text(
+        "{name} grades no group significantly worse than the rest. Lowest: “{group}”, {metric} {value}, difference "
+        "{difference} [{difference_low}, {difference_high}].",
+        "{name} 모델이 나머지보다 유의하게 못 맞히는 그룹은 없어요. 가장 낮은 그룹은 ‘{group}’: {metric} {value}, 차이 "
+        "{difference} [{difference_low}, {difference_high}].",
+    ),
+    "groups_small": Text(
+        "No group has {images} labelled pictures of {captures} captures.",
+        "라벨이 있는 사진이 {images}장, 촬영이 {captures}건 이상인 그룹이 없어요.",
+    ),
+    "groups_too_small": Text(
+        "Too small for figures (under {images} pictures or {captures} captures): {groups}.",
+        "사진 {images}장 또는 촬영 {captures}건이 안 되어 수치를 내지 않은 그룹: {groups}.",
+    ),
+    "groups_more": Text("{count} smaller groups are left out.", "더 작은 그룹 {count}개는 뺐어요."),
+    "groups_note": Text(
+        "95 % intervals over {captures} captures; differences from the rest are corrected over the groups (Holm).",
+        "촬영 {captures}건에 대한 95% 신뢰 구간이에요. 나머지와의 차이는 그룹 수만큼 보정했어요(Holm).",
+    ),
+    "groups_alt": Text("{metric} by {column} and model", "{column}과 모델에 따른 {metric}"),
+    "groups_pictures": Text("Pictures:", "사진 보기:"),
+    "groups_captures": capitalized(terms.CAPTURES),
+    "groups_difference": Text("Difference from the rest", "나머지와의 차이"),
+    "groups_difference_low": Text("Difference, low", "차이 하한"),
+    "groups_difference_high": Text("Difference, high", "차이 상한"),
+    "groups_p": terms.P_HOLM,
+    "groups_verdict": capitalized(terms.VERDICT),
+    "groups_coverage": Text("In the {coverage} range ↑", "{coverage} 범위 적중 ↑"),
     "view_reliability": Text("Reliability diagram", "신뢰도 다이어그램"),
     "view_curves": capitalized(terms.LEARNING_CURVES),
     "view_pareto": Text("Score against cost", "비용 대비 성능"),
