@@ -125,6 +125,14 @@ def test_pictures_without_a_group_or_label_count_nowhere(aligned: AlignedPredict
     assert compared.images.sum() == len(codes) - 80
 
 
+@pytest.mark.parametrize("names", [(), NAMES])
+def test_a_column_without_values_has_no_groups(aligned: AlignedPredictions, names: tuple[str, ...]) -> None:
+    codes = np.full(len(aligned.images), -1)
+    compared = compare_groups(aligned, {"a": ["a"]}, CONDITION, codes, names, replicates=20)
+    assert compared.names == ()
+    assert compared.table(ACCURACY, "a").empty
+
+
 def test_coverage_of_grade_sets_by_group(aligned: AlignedPredictions) -> None:
     codes = places(len(aligned.images))
     table = set_coverage(aligned, "a", CONDITION, codes, 4)

@@ -48,13 +48,13 @@ def show_groups(selection: ModelSelection, say: Say) -> None:
         )
     grouping = group_pictures(selection.dataset, column)
     compared = compare_by_group(selection.dataset, models, selection.part, selection.condition, column)
+    if not any(compared.large_enough(name) for name in compared.names):
+        st.info(say("groups_small", images=MIN_IMAGES, captures=MIN_CAPTURES))
+        return
     words = {name: _group_words(grouping, name, say) for name in compared.names}
     table = _table(selection, models, compared)
     _show_outcome(selection, models, table, words, say)
     large = table[[compared.large_enough(name) for name in table["group"]]]
-    if large.empty:
-        st.info(say("groups_small", images=MIN_IMAGES, captures=MIN_CAPTURES))
-        return
     images = dict(zip(compared.names, compared.images, strict=True))
     rows = [f"{words[name]}\nn = {images[name]:,}" for name in large["group"]]
     st.altair_chart(
