@@ -291,7 +291,7 @@ def stream(site: Site, origin: str) -> None:
     trusted = ssl.create_default_context(cafile=str(site.folder / "certificate.pem"))
     where = socket.create_connection(("127.0.0.1", site.https))
     url = f"wss://{HOST}:{site.https}{BASE}/_stcore/stream"
-    with connect(url, sock=where, ssl=trusted, origin=origin, proxy=None) as opened:  # type: ignore[arg-type]
+    with connect(url, sock=where, ssl=trusted, origin=origin, proxy=None, open_timeout=60) as opened:  # type: ignore[arg-type]
         assert opened.ping().wait(60)
 
 

@@ -51,7 +51,7 @@ class GroupComparison:
         place = self.names.index(name)
         return bool(self.images[place] >= MIN_IMAGES and self.captures[place] >= MIN_CAPTURES)
 
-    def table(self, metric: str, model: str) -> pd.DataFrame:
+    def by_group(self, metric: str, model: str) -> pd.DataFrame:
         """Return a row a group, and how far it is from all other pictures.
 
         Intervals and p values of differences are corrected over the groups (Holm 1979).

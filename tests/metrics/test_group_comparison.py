@@ -50,7 +50,7 @@ def aligned() -> AlignedPredictions:
 def test_values_are_scikit_learn_s_and_intervals_a_plain_bootstrap_s(aligned: AlignedPredictions) -> None:
     codes = places(len(aligned.images))
     compared = compare_groups(aligned, {"a": ["a"], "b": ["b"]}, CONDITION, codes, NAMES, replicates=500)
-    table = compared.table(KAPPA, "b").set_index("group")
+    table = compared.by_group(KAPPA, "b").set_index("group")
     truth, grades = aligned.truth[1], aligned.grades[1, 1]
 
     def kappa(rows: np.ndarray) -> float:
@@ -77,7 +77,7 @@ def test_one_group_of_all_is_the_whole_comparison(aligned: AlignedPredictions) -
     grouped = compare_groups(
         aligned, {"a": ["a"]}, CONDITION, np.zeros(len(aligned.images), dtype=np.int64), ["all"], replicates=200
     )
-    (row,) = grouped.table(KAPPA, "a").to_dict("records")
+    (row,) = grouped.by_group(KAPPA, "a").to_dict("records")
     estimate = whole.estimate(KAPPA, "a", CONDITION)
     assert (row["value"], row["low"], row["high"]) == pytest.approx((estimate.value, estimate.low, estimate.high))
     assert math.isnan(row["difference"])  # there is no rest
@@ -86,7 +86,7 @@ def test_one_group_of_all_is_the_whole_comparison(aligned: AlignedPredictions) -
 def test_too_small_groups_say_nothing_and_correct_nothing(aligned: AlignedPredictions) -> None:
     codes = places(len(aligned.images))
     compared = compare_groups(aligned, {"a": ["a"]}, CONDITION, codes, NAMES, replicates=100)
-    row = compared.table(ACCURACY, "a").set_index("group").loc["tiny"]
+    row = compared.by_group(ACCURACY, "a").set_index("group").loc["tiny"]
     assert not compared.large_enough("tiny")
     assert row["images"] == 4 < MIN_IMAGES
     assert row[["value", "difference", "p_holm"]].isna().all()
@@ -99,7 +99,9 @@ def test_equal_groups_are_seldom_told_apart() -> None:
     for seed in range(40):
         aligned = draw(seed, captures=40, errors=(0.3, 0.3))
         codes = np.arange(len(aligned.images)) % 2
-        table = compare_groups(aligned, {"a": ["a"]}, CONDITION, codes, NAMES[:2], replicates=200).table(ACCURACY, "a")
+        table = compare_groups(aligned, {"a": ["a"]}, CONDITION, codes, NAMES[:2], replicates=200).by_group(
+            ACCURACY, "a"
+        )
         called += bool((table["p_holm"] < 0.05).any())
     assert called <= 6
 
@@ -130,7 +132,7 @@ def test_a_column_without_values_has_no_groups(aligned: AlignedPredictions, name
     codes = np.full(len(aligned.images), -1)
     compared = compare_groups(aligned, {"a": ["a"]}, CONDITION, codes, names, replicates=20)
     assert compared.names == ()
-    assert compared.table(ACCURACY, "a").empty
+    assert compared.by_group(ACCURACY, "a").empty
 
 
 def test_coverage_of_grade_sets_by_group(aligned: AlignedPredictions) -> None:

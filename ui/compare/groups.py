@@ -73,7 +73,9 @@ def _group_words(grouping: Grouping, name: str, say: Say) -> str:
 
 
 def _table(selection: ModelSelection, models: list[Model], compared: GroupComparison) -> pd.DataFrame:
-    tables = [compared.table(selection.metric, model.key).assign(model=model.key, name=model.name) for model in models]
+    tables = [
+        compared.by_group(selection.metric, model.key).assign(model=model.key, name=model.name) for model in models
+    ]
     return pd.concat(tables, ignore_index=True)
 
 

@@ -57,16 +57,11 @@ def _show_faults(run: Run, whole: bool, say: Say) -> None:
 
 def _show_tabs(run: Run, whole: bool, say: Say) -> None:
     """Show the tab that is open, and no other: the page stands sooner."""
-    contents = {
-        say("point"): show_operating_point,
-        say("runs_settings"): _show_recipe,
-        say("runs_files"): _show_files,
-        say("runs_log"): _show_log,
-    }
-    if not whole:
-        contents.pop(say("point"))
-    tabs = st.tabs(list(contents), key=f"run-tabs-{say.language}", on_change="rerun")
-    for tab, show in zip(tabs, contents.values(), strict=True):
+    names = [say("runs_settings"), say("runs_files"), say("runs_log")]
+    shows = [*([show_operating_point] if whole else []), _show_recipe, _show_files, _show_log]
+    key = f"run-tabs-{say.language}"
+    tabs = st.tabs([say("point"), *names] if whole else names, key=key, on_change="rerun")
+    for tab, show in zip(tabs, shows, strict=True):
         if tab.open:
             with tab:
                 show(run, say)
