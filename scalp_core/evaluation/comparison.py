@@ -1,6 +1,7 @@
 """The models that may be compared on a dataset, and their cached comparison."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -18,7 +19,7 @@ from scalp_core.runs.evaluations import EvaluatedRun, evaluated_runs
 from scalp_core.runs.external import ExternalRun, external_runs
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run
-from scalp_core.runs.store import list_runs
+from scalp_core.runs.store import list_runs, source_run
 
 
 @dataclass(frozen=True)
@@ -182,8 +183,9 @@ def leak_warnings(models: Iterable[Model]) -> tuple[list[Text], list[Text]]:
 def newest_and_best(models: Sequence[Model], condition: Condition, most: int = 5) -> list[str]:
     """Return keys of the models to look at first in a condition: the newest, and the best by kappa on validation.
 
-    All of them learned from one dataset, the newest one's: others differ in what they were taught, not in how. Runs of
-    other datasets are among them that were judged on these pictures to be compared.
+    All of them learned from the newest one's dataset, or from those of the runs that it started from: others differ in
+    what they were taught, not in how. Runs of other datasets are among them that were judged on these pictures to be
+    compared.
     """
     kappas = {model.key: score(model.runs[0], condition, "valid") for model in models}
     grading = [model for model in models if kappas[model.key] is not None] or list(models)
@@ -191,9 +193,20 @@ def newest_and_best(models: Sequence[Model], condition: Condition, most: int = 5
         return []
     trained_here = [model for model in grading if not model.evaluated] or grading
     newest = max(trained_here, key=lambda model: max(run.created for run in model.runs))
-    alike = [model for model in grading if model.recipe.data == newest.recipe.data or model.evaluated]
+    datasets = _datasets_behind(newest.runs[0])
+    alike = [model for model in grading if model.recipe.data in datasets or model.evaluated]
     best = sorted(alike, key=lambda model: -(kappas[model.key] or 0.0))
     return list(dict.fromkeys(model.key for model in (newest, *best)))[:most]
+
+
+def _datasets_behind(run: Run) -> set[str]:
+    """Return the names of the datasets that a run, and those that it started from, learned from."""
+    names, source = {run.recipe.data}, run
+    with suppress(ScalpError):  # a run before it is not there any more
+        while (earlier := source_run(source.recipe)) and earlier.created < source.created:
+            names.add(earlier.recipe.data)
+            source = earlier
+    return names
 
 
 # ---- aligned and compared; cached until a run or the dataset changes ----

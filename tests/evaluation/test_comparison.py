@@ -1,5 +1,6 @@
 """Selection of comparable runs, the models they form, and the references beside their figures."""
 
+import shutil
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -131,6 +132,19 @@ def test_first_looked_at_are_newest_and_best(folders: Folders) -> None:
     models, _ = list_candidates(dataset)
     assert newest_and_best(models, SEBUM) == ["run-6", "run-0", "run-1", "run-2", "run-3"]
     assert newest_and_best([], SEBUM) == []
+
+
+def test_a_retrained_run_is_looked_at_beside_those_it_started_from(folders: Folders) -> None:
+    """The last layer of a run of another dataset, learned anew on this one, does not send the others away."""
+    dataset = heads(folders)
+    for number in range(2):
+        finish(f"run-{number}", dataset, 0.1 + 0.1 * number, replace(RECIPE, data="larger", epochs=number + 1))
+    finish("other", dataset, 0.0, replace(RECIPE, data="other-heads"))
+    finish("run-new", dataset, 0.3, replace(RECIPE, weights="run:run-1"))
+    models, _ = list_candidates(dataset)
+    assert newest_and_best(models, SEBUM) == ["run-new", "run-0", "run-1"]
+    shutil.rmtree(folders.artifacts / "run-1")
+    assert newest_and_best(list_candidates(dataset)[0], SEBUM) == ["run-new"]
 
 
 def test_without_runs_there_is_nothing_to_compare(folders: Folders) -> None:
