@@ -321,57 +321,54 @@ def recall_chart(
         row=[f"{grade_name(grade, language)}\nn = {images:,}" for grade, images in grades],
         interval=[f"{low:.0%} – {high:.0%}" for low, high in zip(table["low"], table["high"], strict=True)],
     )
-    channels, rows = _ModelChannels(tuple(names.values())), distinct(table["row"])
-    marks = alt.Chart(table.dropna(subset="recall")).encode(
-        # With its domain given, a grade that no picture has keeps its row.
-        y=alt.Y("row:N", scale=alt.Scale(domain=rows), title=None, axis=_row_axis(rows)),
-        yOffset=alt.YOffset("name:N", sort=list(channels.names), scale=alt.Scale(paddingOuter=0.3)),
-        tooltip=[
-            alt.Tooltip("name:N", title=_WORDS["model"](language)),
-            alt.Tooltip("row:N", title=AXES["grade"](language)),
-            alt.Tooltip("recall:Q", title=_WORDS["recall"](language), format=".1%"),
-            alt.Tooltip("interval:N", title=AXES["interval"](language)),
-        ],
-    )
+    tooltip = [
+        alt.Tooltip("row:N", title=AXES["grade"](language)),
+        alt.Tooltip("value:Q", title=_WORDS["recall"](language), format=".1%"),
+    ]
     scale, axis = alt.Scale(domain=[0, 1]), alt.Axis(format="%", tickCount=5)
     reach = alt.X("low:Q", scale=scale, axis=axis, title=_WORDS["recall"](language))
-    intervals = marks.mark_rule(strokeWidth=2).encode(x=reach, x2="high:Q", stroke=channels.lines)
-    points = marks.mark_point(size=60, opacity=1, strokeWidth=2).encode(x="recall:Q", **channels.points)
-    chart: alt.LayerChart = intervals + points
-    return of_rows(chart, len(rows), 20 * (len(names) + 1))
+    return _models_in_rows(table.rename(columns={"recall": "value"}), tuple(names.values()), reach, tooltip, language)
 
 
 def groups_chart(table: pd.DataFrame, metric: str, language: str) -> alt.LayerChart:
     """Draw a metric by groups of pictures and model, with 95 % intervals.
 
     Args:
-        table: name (of the model), row (the group in words), value, low, high, images; NaN where a group is too small.
+        table: name (of the model), row (the group in words), value, low, high; NaN where a group is too small.
         metric: a key of metrics.METRICS.
     """
-    about, rows = METRICS[metric], distinct(table["row"])
-    table = table.assign(
-        interval=[f"{low:.3f} – {high:.3f}" for low, high in zip(table["low"], table["high"], strict=True)]
-    )
-    channels = _ModelChannels(tuple(distinct(table["name"])))
+    title = METRICS[metric].short(language)
+    ends = zip(table["low"], table["high"], strict=True)
+    table = table.assign(interval=[f"{low:.3f} – {high:.3f}" for low, high in ends])
+    tooltip = [alt.Tooltip("row:N", title=AXES["value"](language)), alt.Tooltip("value:Q", title=title, format=".3f")]
+    reach = alt.X("low:Q", scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(tickCount=5), title=title)
+    return _models_in_rows(table, tuple(distinct(table["name"])), reach, tooltip, language)
+
+
+def _models_in_rows(
+    table: pd.DataFrame, names: tuple[str, ...], reach: alt.X, tooltip: list[alt.Tooltip], language: str
+) -> alt.LayerChart:
+    """Draw values with their intervals, the models of a row below one another.
+
+    Args:
+        table: name, row, value, low, high, interval (in words).
+        reach: the axis, of `low`.
+    """
+    channels, rows = _ModelChannels(names), distinct(table["row"])
     marks = alt.Chart(table.dropna(subset="value")).encode(
+        # With its domain given, a row without a value keeps its place.
         y=alt.Y("row:N", scale=alt.Scale(domain=rows), title=None, axis=_row_axis(rows)),
-        yOffset=alt.YOffset("name:N", sort=list(channels.names), scale=alt.Scale(paddingOuter=0.3)),
+        yOffset=alt.YOffset("name:N", sort=list(names), scale=alt.Scale(paddingOuter=0.3)),
         tooltip=[
             alt.Tooltip("name:N", title=_WORDS["model"](language)),
-            alt.Tooltip("row:N", title=AXES["value"](language)),
-            alt.Tooltip("value:Q", title=about.short(language), format=".3f"),
+            *tooltip,
             alt.Tooltip("interval:N", title=AXES["interval"](language)),
         ],
     )
-    scale, axis = alt.Scale(zero=False, padding=8), alt.Axis(tickCount=5)
-    intervals = marks.mark_rule(strokeWidth=2).encode(
-        x=alt.X("low:Q", scale=scale, axis=axis, title=about.short(language)), x2="high:Q", stroke=channels.lines
-    )
-    points = marks.mark_point(size=60, opacity=1, strokeWidth=2).encode(
-        x=alt.X("value:Q", scale=scale, axis=axis, title=about.short(language)), **channels.points
-    )
+    intervals = marks.mark_rule(strokeWidth=2).encode(x=reach, x2="high:Q", stroke=channels.lines)
+    points = marks.mark_point(size=60, opacity=1, strokeWidth=2).encode(x="value:Q", **channels.points)
     chart = alt.LayerChart(layer=[*if_any(intervals, table["low"]), points])
-    return of_rows(chart, len(rows), max(40, 16 * (len(channels.names) + 1)))
+    return of_rows(chart, len(rows), 20 * (len(names) + 1))
 
 
 # ---- encodings of models ----

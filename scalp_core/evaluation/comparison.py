@@ -282,14 +282,19 @@ def _arrange(run: Run, _changed_ns: int, part: str) -> PartPredictions:
 
 def compare_models(dataset: Dataset, models: Sequence[Model], part: str) -> Comparison:
     """Return the comparison of models by their keys; shared, so not to be changed."""
-    versioned = tuple((model.key, tuple((run, run.changed_ns) for run in model.runs)) for model in models)
-    return _compare_models(dataset.name, dataset.version, versioned, part)
+    return _compare_models(dataset.name, dataset.version, versioned(models), part)
+
+
+VersionedModels = tuple[tuple[str, tuple[tuple[Run, int], ...]], ...]
+
+
+def versioned(models: Iterable[Model]) -> VersionedModels:
+    """Return keys, runs and when these changed: under them what is computed from models may be kept."""
+    return tuple((model.key, tuple((run, run.changed_ns) for run in model.runs)) for model in models)
 
 
 @lru_cache(maxsize=16)
-def _compare_models(
-    data: str, version: int, models: tuple[tuple[str, tuple[tuple[Run, int], ...]], ...], part: str
-) -> Comparison:
+def _compare_models(data: str, version: int, models: VersionedModels, part: str) -> Comparison:
     runs = tuple(versioned_run for _, runs in models for versioned_run in runs)
     run_ids = {key: [run.id for run, _ in runs] for key, runs in models}
     return compare(_align_runs(data, version, runs, part), run_ids)

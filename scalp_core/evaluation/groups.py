@@ -1,8 +1,9 @@
 """Groups of pictures by a column of the index (device, site, region, age), and the comparison of models by them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +11,11 @@ import pandas as pd
 
 from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.data.filters import Filters, codes_of, filterable, measured
-from scalp_core.evaluation.comparison import Model, align_runs
+from scalp_core.evaluation.comparison import Model, VersionedModels, align_runs, versioned
 from scalp_core.labels import Condition
-from scalp_core.metrics import calibration
-from scalp_core.metrics.group_comparison import GroupComparison, compare_groups, set_coverage
+from scalp_core.metrics import calibration, grade_sets
+from scalp_core.metrics.group_comparison import GroupComparison, compare_groups
+from scalp_core.metrics.metrics import labelled_rows
 from scalp_core.runs.run import Run
 
 _QUARTERS = (0.25, 0.5, 0.75)
@@ -75,15 +77,14 @@ def compare_by_group(
     Raises:
         ScalpError: as `comparison.align_runs`.
     """
-    versioned = tuple((model.key, tuple((run, run.changed_ns) for run in model.runs)) for model in models)
-    return _compare_by_group(dataset.name, dataset.version, versioned, part, condition, column)
+    return _compare_by_group(dataset.name, dataset.version, versioned(models), part, condition, column)
 
 
 @lru_cache(maxsize=8)
 def _compare_by_group(
     data: str,
     _version: int,
-    models: tuple[tuple[str, tuple[tuple[Run, int], ...]], ...],
+    models: VersionedModels,
     part: str,
     condition: Condition,
     column: str,
@@ -92,34 +93,33 @@ def _compare_by_group(
     aligned = align_runs(dataset, [run for _, runs in models for run, _ in runs], part)
     grouping = group_pictures(dataset, column)
     run_ids = {key: [run.id for run, _ in runs] for key, runs in models}
-    return compare_groups(
-        aligned, run_ids, condition, _aligned_codes(dataset, grouping, aligned.images), grouping.names
-    )
+    return compare_groups(aligned, run_ids, condition, _codes_of(dataset, grouping, aligned.images), grouping.names)
 
 
-def _aligned_codes(
-    dataset: Dataset, grouping: Grouping, images: npt.NDArray[np.object_]
-) -> npt.NDArray[np.signedinteger]:
+def reliability_by_group(
+    dataset: Dataset, run: Run, part: str, condition: Condition, column: str, names: Sequence[str]
+) -> pd.DataFrame:
+    """Return how far a run's probabilities and grade sets hold in groups of a column.
+
+    Args:
+        names: of the groups.
+
+    Returns:
+        group, calibration_error, coverage (of grade sets; NaN without), size (grades a set).
+    """
+    rows = labelled_rows(run.predictions, condition, part)
+    grouping = group_pictures(dataset, column)
+    codes = _codes_of(dataset, grouping, rows["image"])
+    table = []
+    for name in names:
+        own = rows[codes == grouping.names.index(name)]
+        sets = grade_sets.measure_sets(own, condition, part)
+        error = calibration.expected_calibration_error(own, condition, part)
+        table.append((name, error, sets.coverage, sets.size))
+    return pd.DataFrame(table, columns=["group", "calibration_error", "coverage", "size"])
+
+
+def _codes_of(dataset: Dataset, grouping: Grouping, images: Iterable[Any]) -> npt.NDArray[np.signedinteger]:
     places = pd.Index(dataset.column("id")).get_indexer(pd.Index(images))
     codes: npt.NDArray[np.signedinteger] = grouping.codes[places]
     return codes
-
-
-def reliability_by_group(dataset: Dataset, run: Run, part: str, condition: Condition, column: str) -> pd.DataFrame:
-    """Return how far a run's probabilities and grade sets hold in each group of a column.
-
-    Returns:
-        group, calibration_error, coverage (of grade sets; NaN without), size (grades a set); the order of the column.
-    """
-    grouping, aligned = group_pictures(dataset, column), align_runs(dataset, [run], part)
-    codes = _aligned_codes(dataset, grouping, aligned.images)
-    table = set_coverage(aligned, run.id, condition, codes, len(grouping.names))
-    place, errors = aligned.condition(condition), []
-    for code in range(len(grouping.names)):
-        rows = np.flatnonzero((codes == code) & (aligned.truth[place] >= 0))
-        probabilities = aligned.probabilities[0, place, rows].astype(np.float64)
-        bins = calibration.reliability_bins(probabilities, aligned.truth[place, rows].astype(np.int64))
-        errors.append(calibration.calibration_error(bins))
-    table.insert(0, "calibration_error", errors)
-    table.insert(0, "group", list(grouping.names))
-    return table

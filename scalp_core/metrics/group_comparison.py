@@ -153,24 +153,3 @@ def _group_counts(
         scores = ranked_probability_scores(aligned.probabilities[run, at, places], truth)
         counts[:, run, :, CELLS] = np.bincount(rows, scores, minlength=captures * groups).reshape(captures, groups)
     return counts
-
-
-def set_coverage(
-    aligned: AlignedPredictions, run_id: str, condition: Condition, codes: Codes, groups: int
-) -> pd.DataFrame:
-    """Return the share of labels that a run's grade sets hold and their mean size, by group; NaN without sets.
-
-    Returns:
-        coverage and size, a row a group.
-    """
-    run, at = aligned.run(run_id), aligned.condition(condition)
-    truth, low, high = aligned.truth[at], aligned.low[run, at], aligned.high[run, at]
-    places = np.flatnonzero((truth >= 0) & (low >= 0) & (codes >= 0))
-    images = np.bincount(codes[places], minlength=groups)
-    holds = (low[places] <= truth[places]) & (truth[places] <= high[places])
-    sizes = (high[places] - low[places] + 1).astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        coverage = np.bincount(codes[places], holds, minlength=groups) / images
-        return pd.DataFrame(
-            {"coverage": coverage, "size": np.bincount(codes[places], sizes, minlength=groups) / images}
-        )

@@ -216,7 +216,7 @@ def test_a_grade_that_nobody_has_keeps_its_row(language: str) -> None:
     rows = chart["layer"][0]["encoding"]["y"]["scale"]["domain"]
     assert rows[-1] == f"{grade_name(3, language)}\nn = 0"
     assert [row.split("\n")[0] for row in rows] == [grade_name(grade, language) for grade in GRADES]
-    assert {row["grade"] for row in rows_with(chart, "recall")} == {0, 1, 2}
+    assert {row["grade"] for row in rows_with(chart, "value")} == {0, 1, 2}
 
 
 def test_families_have_colours_and_second_is_hollow(four: Comparison) -> None:

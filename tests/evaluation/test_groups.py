@@ -1,5 +1,7 @@
 """Groups of a dataset's pictures: values, quarters of a measure, and filters that select just their pictures."""
 
+import math
+
 import numpy as np
 import pytest
 from conftest import Trained
@@ -43,13 +45,18 @@ def test_groups_add_up_to_the_split(trained: Trained) -> None:
 
 def test_reliability_is_that_of_the_group_s_predictions(trained: Trained) -> None:
     condition = CONDITIONS[1]
-    table = reliability_by_group(trained.dataset, trained.run, "test", condition, "region").set_index("group")
+    names = group_pictures(trained.dataset, "region").names
+    table = reliability_by_group(trained.dataset, trained.run, "test", condition, "region", names).set_index("group")
     rows = trained.run.predictions
     rows = rows[(rows["condition"] == condition.value) & (rows["part"] == "test")].dropna(subset="truth")
     region = rows["image"].map(trained.dataset.index["region"].astype(str))
     for name in table.index:
         own = rows[region == name]
         bins = calibration.reliability_bins(own[PROBABILITIES].to_numpy(dtype=float), own["truth"].to_numpy(dtype=int))
+        holds = (own["low"] <= own["truth"]) & (own["truth"] <= own["high"])
+        assert table.loc[name, "coverage"] == pytest.approx(
+            holds.mean() if own["low"].notna().any() else math.nan, nan_ok=True
+        )
         assert table.loc[name, "calibration_error"] == pytest.approx(
             calibration.calibration_error(bins), abs=1e-6, nan_ok=True
         )

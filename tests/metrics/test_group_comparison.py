@@ -9,7 +9,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from scalp_core.labels import CONDITIONS
 from scalp_core.metrics.alignment import AlignedPredictions
-from scalp_core.metrics.group_comparison import MIN_IMAGES, MOST_GROUPS, compare_groups, set_coverage
+from scalp_core.metrics.group_comparison import MIN_IMAGES, MOST_GROUPS, compare_groups
 from scalp_core.metrics.paired_comparison import compare
 from scalp_core.metrics.verdict import Verdict
 
@@ -133,13 +133,3 @@ def test_a_column_without_values_has_no_groups(aligned: AlignedPredictions, name
     compared = compare_groups(aligned, {"a": ["a"]}, CONDITION, codes, names, replicates=20)
     assert compared.names == ()
     assert compared.by_group(ACCURACY, "a").empty
-
-
-def test_coverage_of_grade_sets_by_group(aligned: AlignedPredictions) -> None:
-    codes = places(len(aligned.images))
-    table = set_coverage(aligned, "a", CONDITION, codes, 4)
-    inside = codes == 1
-    truth, low, high = aligned.truth[1][inside], aligned.low[0, 1][inside], aligned.high[0, 1][inside]
-    assert table["coverage"][1] == pytest.approx(((low <= truth) & (truth <= high)).mean())
-    assert table["size"][1] == pytest.approx((high - low + 1).mean())
-    assert math.isnan(table["coverage"][3])

@@ -121,9 +121,9 @@ def _show_table(
     selection: ModelSelection, table: pd.DataFrame, words: Mapping[str, str], column: str, say: Say
 ) -> None:
     reliabilities = [
-        reliability_by_group(selection.dataset, model.runs[0], selection.part, selection.condition, column).assign(
-            model=model.key
-        )
+        reliability_by_group(
+            selection.dataset, model.runs[0], selection.part, selection.condition, column, list(words)
+        ).assign(model=model.key)
         for model in selection.models
         if model.key in set(table["model"])
     ]
