@@ -249,7 +249,7 @@ def test_one_picture_is_one_page_of_paper(trained: Trained, answer: Answer) -> N
     sentence = Text(*("It is blurred and that is said at length. " * 4, "사진이 흐립니다. 자세히 설명합니다. " * 4))
     flagged = replace(answer, gradings=gradings, reasons=(replace(BLURRED, text=sentence),) * 3)
     with sync_playwright() as playwright:
-        browser = launch(playwright, str(chromium()))
+        browser = launch(playwright.chromium, str(chromium()))
         tab = browser.new_page()
         counts: dict[str, list[int]] = {language: [] for language in LANGUAGES}
         for language in LANGUAGES:
