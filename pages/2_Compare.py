@@ -27,6 +27,7 @@ from ui.compare.excluded_runs import show_excluded
 from ui.compare.external_models import show_external
 from ui.compare.groups import show_groups
 from ui.compare.leaderboard import marked_names, show_leaderboard
+from ui.compare.referral import show_referral
 from ui.compare.selection import ModelSelection
 from ui.downloads import file_stem, offer_file
 from ui.feedback import show_damaged_points
@@ -53,6 +54,7 @@ _VIEWS = {
     "recall": _View(show_differences),
     "groups": _View(show_groups, of_metric=True),
     "reliability": _View(show_differences),
+    "referral": _View(show_referral),
     "pareto": _View(show_differences, of_metric=True),
     "curves": _View(show_differences, of_condition=False, of_part=False),
     "decision": _View(show_decision_lab, of_part=False),

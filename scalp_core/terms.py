@@ -105,6 +105,13 @@ GRADE_SET_NOTE = Text(
     "The range holds the label in {coverage} of pictures like those of the calibration split.",
     "보정 분할과 비슷한 사진이라면 {coverage}에서 라벨이 이 범위 안에 있어요.",
 )
+REFER = Text(
+    "Have a person grade this: the risk of a far error is above the limit.",
+    "사람이 판정하세요. 두 등급 이상 틀릴 위험이 한도보다 커요.",
+)
+REFERRED = Text("pictures for a person", "사람이 판정할 사진")
+UNSEEN = Text("unseen far errors, share of all pictures", "사람이 보지 않는 큰 오류, 전체 사진 중 비율")
+FAR_LIMIT = Text("limit of unseen far errors", "보지 않는 큰 오류의 한도")
 LOCAL_GRADE_NOTE = Text(
     "The clearest place has the grade of the picture, others less, by their odds. Full colour is severe in all maps.",
     "가장 뚜렷한 위치가 사진의 등급을 갖고, 다른 위치는 오즈에 비례해 옅어져요. 가장 진한 색은 중증이에요.",

@@ -12,7 +12,7 @@ import pandas as pd
 from scalp_core.labels import Condition
 from scalp_core.metrics import calibration, grade_sets
 from scalp_core.metrics import metrics as evaluate
-from scalp_core.metrics.operating_point import MIN_IMAGES, fit
+from scalp_core.metrics.operating_point import MIN_IMAGES, Decision, evaluate_referral, fit, labelled_predictions
 from scalp_core.runs.champions import logged_elections
 from scalp_core.runs.run import Run
 from scalp_core.runs.store import find_finished
@@ -34,10 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=_share,
         help="recall that the worst grade has to keep on the calibration split, 0–1 (default: as the recipe says)",
     )
+    parser.add_argument(
+        "--far-limit",
+        type=_share,
+        help="share of pictures, 0–1, that may be graded two or more grades wrong without being left to a person: "
+        "answers say “refer” for the riskiest (default: as it is; 0: nothing is left to a person)",
+    )
     parser.add_argument("--why", default="python -m training.calibrate", help="the occasion, kept with the point")
     options = parser.parse_args(arguments)
     for run in [_finished(name) for name in options.runs]:
-        _calibrate(run, options.recall_floor, options.why)
+        _calibrate(run, options.recall_floor, options.far_limit, options.why)
         fit_gate(run)
     return 0
 
@@ -59,16 +65,20 @@ def _finished(name: str) -> Run:
     return run
 
 
-def _calibrate(run: Run, recall_floor: float | None, why: str) -> None:
-    before = run.predictions
+def _calibrate(run: Run, recall_floor: float | None, far_limit: float | None, why: str) -> None:
+    before, limits = run.predictions, run.operating_point.far_limits
+    if far_limit is not None:
+        limits = dict.fromkeys(run.recipe.conditions, far_limit) if far_limit else {}
     floor = run.recipe.recall_floor if recall_floor is None else recall_floor
-    point = fit(run.raw_predictions, floor, why)
+    point = fit(run.raw_predictions, floor, why, limits)
     with logged_elections():
         run.change_operating_point(lambda _: point)
     print(f"\n{run.id}: decided on the calibration split, worst-grade recall at least {floor:g}")
     after = run.predictions
     for condition in run.recipe.conditions:
         decision = point.decision(condition)
+        if decision.far_limit is not None:
+            print(f"{condition.code}: {_referral(run, decision, condition)}")
         if condition in point.refused:
             plain, fitted = point.refused[condition]
             print(
@@ -83,6 +93,17 @@ def _calibrate(run: Run, recall_floor: float | None, why: str) -> None:
             continue
         print(f"{condition.code}: temperature {decision.temperature:.2f}, {decision.rule}, tau {decision.tau:g}")
         print(_table(before, after, condition).to_string(index=False))
+
+
+def _referral(run: Run, decision: Decision, condition: Condition) -> str:
+    """Return in words what is left to a person on the validation split."""
+    quality = evaluate_referral(decision, labelled_predictions(run.raw_predictions, condition, "valid"))
+    shares = (quality.referred_share, quality.unseen_share, quality.far_share)
+    referred, unseen, far = (figure(share, ".1%") for share in shares)
+    return (
+        f"at most {decision.far_limit:.1%} unseen far errors; on validation {referred} are left to a person, and "
+        f"{unseen} instead of {far} are far wrong and unseen"
+    )
 
 
 def _table(before: pd.DataFrame, after: pd.DataFrame, condition: Condition) -> pd.DataFrame:

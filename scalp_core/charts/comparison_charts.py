@@ -25,6 +25,7 @@ from scalp_core.charts.comparison_tables import (
     model_styles,
     pareto_front,
     recall_table,
+    referral_corners,
 )
 from scalp_core.charts.dataset_charts import AXES, distinct, grade_name, if_any, of_rows, short_number
 from scalp_core.errors import Text
@@ -54,6 +55,9 @@ _WORDS = {
     "confidence": terms.CONFIDENCE,
     "right": terms.ACCURACY,
     "calibration": Text("{name} · error {error:.3f}", "{name} · 오차 {error:.3f}"),
+    "referred": terms.REFERRED,
+    "unseen": terms.UNSEEN,
+    "limit": terms.FAR_LIMIT,
     "milliseconds": terms.MILLISECONDS,
     "parameters": terms.PARAMETERS,
 }
@@ -456,6 +460,40 @@ def reliability_chart(tables: Mapping[str, pd.DataFrame], language: str) -> alt.
     )
     chart: alt.LayerChart = diagonal + lines + points
     return chart.properties(height=330 + 22 * len(tables))  # on a telephone the legend has a row a model
+
+
+def referral_chart(
+    curves: Mapping[str, pd.DataFrame], points: pd.DataFrame, limit: float, language: str
+) -> alt.LayerChart:
+    """Draw the share of unseen far errors over the share of pictures that are left to a person, a line a model.
+
+    Args:
+        curves: of referral.referral_curve, by name of the model.
+        points: name, referred and unseen of the models whose threshold was chosen on the calibration split.
+        limit: the dashed line.
+    """
+    channels, percent = _ModelChannels(tuple(curves)), alt.Axis(format=".1~%", tickCount=5)
+    lines = pd.concat([referral_corners(curve).assign(name=name) for name, curve in curves.items()], ignore_index=True)
+    encodings = {
+        "x": alt.X("referred:Q", title=_WORDS["referred"](language), scale=alt.Scale(domain=[0, 1]), axis=percent),
+        # Two lines, as the title is longer than the axis.
+        "y": alt.Y("unseen:Q", title=_WORDS["unseen"](language).split(", "), axis=percent),
+        "tooltip": [
+            alt.Tooltip("name:N", title=_WORDS["model"](language)),
+            alt.Tooltip("referred:Q", title=_WORDS["referred"](language), format=".1%"),
+            alt.Tooltip("unseen:Q", title=_WORDS["unseen"](language), format=".2%"),
+        ],
+    }
+    marks = alt.Chart(lines).mark_line(strokeWidth=1.5)
+    drawn_lines = marks.encode(**encodings, stroke=channels.lines, strokeDash=channels.dashes)
+    limits = alt.Chart(pd.DataFrame({"unseen": [limit]})).mark_rule(strokeDash=[4, 3], color=UNKNOWN)
+    tooltip = [alt.Tooltip("unseen:Q", title=_WORDS["limit"](language), format=".1%")]
+    layers = [drawn_lines, limits.encode(y=encodings["y"], tooltip=tooltip)]
+    layers += if_any(
+        alt.Chart(points).mark_point(size=110, strokeWidth=2, opacity=1).encode(**encodings, **channels.points),
+        points["referred"],
+    )
+    return alt.LayerChart(layer=layers, height=330 + 22 * len(curves))
 
 
 def curves_chart(histories: Mapping[str, pd.DataFrame], measure: str, language: str) -> alt.LayerChart:

@@ -10,12 +10,15 @@ import pandas as pd
 
 from scalp_core.architectures import ARCHITECTURE_NAME, family
 from scalp_core.evaluation.baselines import Baseline
+from scalp_core.evaluation.referral import ModelReferral
 from scalp_core.labels import GRADES, Condition
 from scalp_core.metrics.intervals import wilson
 from scalp_core.metrics.metrics import METRICS
 from scalp_core.metrics.paired_comparison import Comparison
+from scalp_core.metrics.referral import ReferralQuality
 from scalp_core.metrics.verdict import Verdict
 from scalp_core.palette import DIVERGING, UNKNOWN, architecture_color, architecture_shape
+from scalp_core.sampling import evenly_spaced
 
 # Orange for better and blue for worse, as on evidence maps.
 VERDICT_COLORS = {
@@ -156,3 +159,38 @@ def pareto_front(table: pd.DataFrame, metric: str, cost: str) -> pd.DataFrame:
     ordered = ordered.dropna(subset=["worth", cost]).sort_values([cost, "worth"], ascending=[True, False])
     best_before = ordered["worth"].cummax().shift(fill_value=-math.inf)
     return ordered[ordered["worth"] > best_before].drop(columns="worth")
+
+
+_MOST_CORNERS = 300  # of a curve; more cannot be told apart
+
+
+def referral_corners(curve: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a referral curve where it turns, which draw the same line; of many rows some."""
+    unseen = curve["unseen"].to_numpy()
+    falls = np.diff(unseen) != 0
+    corners = np.flatnonzero(np.append(True, falls) | np.append(falls, True))
+    return curve.iloc[corners[evenly_spaced(len(corners), _MOST_CORNERS)]]
+
+
+def referral_table(referrals: Sequence[ModelReferral], seeds: Mapping[str, int]) -> pd.DataFrame:
+    """Return what each model leaves to a person, with 95 % intervals (see `wilson` and `referral.curve_area`).
+
+    Args:
+        seeds: number of runs of each model, by its key; their pictures are the same and count once in intervals.
+
+    Returns:
+        model (key), name, images, far (errors, share), area, area_low, area_high, referred, referred_low,
+        referred_high, unseen, unseen_low, unseen_high (shares of all pictures); NaN where no threshold could be chosen.
+    """
+    rows = []
+    for referral in referrals:
+        quality = referral.quality or ReferralQuality(0, 0, 0, 0)
+        images = quality.images / seeds[referral.model]
+        row = {"model": referral.model, "name": referral.name, "images": round(images)}
+        row |= {"far": float(referral.curve["unseen"].iloc[0])}
+        row |= {"area": referral.area.value, "area_low": referral.area.low, "area_high": referral.area.high}
+        for name, share in (("referred", quality.referred_share), ("unseen", quality.unseen_share)):
+            low, high = wilson(share * images, images)
+            row |= {name: share, f"{name}_low": float(low), f"{name}_high": float(high)}
+        rows.append(row)
+    return pd.DataFrame(rows)

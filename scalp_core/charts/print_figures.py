@@ -33,6 +33,7 @@ from scalp_core.charts.comparison_tables import (
     model_styles,
     pareto_front,
     recall_table,
+    referral_corners,
 )
 from scalp_core.charts.dataset_charts import AXES, distinct, grade_name
 from scalp_core.charts.fonts import korean_font, language_of_figures
@@ -62,6 +63,8 @@ _WORDS = {
     "confidence": terms.CONFIDENCE,
     "right": terms.ACCURACY,
     "calibration": Text("error {error:.3f}", "오차 {error:.3f}"),
+    "referred": terms.REFERRED,
+    "unseen": terms.UNSEEN,
     "milliseconds": terms.MILLISECONDS,
     "parameters": terms.PARAMETERS,
     "front": Text("dashed: Pareto front", "점선: 파레토 경계"),
@@ -515,6 +518,40 @@ def reliability(
         panel.set(xlim=(least, 1), ylim=(0, 1), box_aspect=1, xlabel=_say("confidence", language))
         panel.set_ylabel(_say("right", language) if number % _DIAGRAMS_A_ROW == 0 else "")
         panel.set_title(fill(name, _DIAGRAM_WRAP))
+    _remove_frames(figure)
+    return figure
+
+
+@_with_style
+def referral(
+    curves: Mapping[str, pd.DataFrame],
+    points: pd.DataFrame,
+    limit: float,
+    language: str,
+    *,
+    condition: Condition | None = None,
+    synthetic: bool = False,
+) -> Figure:
+    """Draw the share of unseen far errors over the share of pictures that are left to a person; dashed: the limit.
+
+    Args:
+        curves: of referral.referral_curve, by name of the model.
+        points: name, referred and unseen of the models whose threshold was chosen on the calibration split.
+    """
+    language = language_of_figures(language)
+    figure = _figure(2.9, synthetic, language, _title(condition, language))
+    panel, by_name = figure.subplots(), points.set_index("name")
+    styles = _styles(curves)
+    for name, style in styles.items():
+        corners = referral_corners(curves[name])
+        panel.plot(corners["referred"], corners["unseen"], **{**style, "marker": None})
+    for name in (name for name in styles if name in by_name.index):
+        panel.plot(*by_name.loc[name, ["referred", "unseen"]], **{**styles[name], "linestyle": "none"}, markersize=6)
+    panel.axhline(limit, linestyle="--", color=UNKNOWN, linewidth=1)
+    panel.set(xlim=(0, 1), ylim=(0, None), xlabel=_say("referred", language), ylabel=_say("unseen", language))
+    panel.xaxis.set_major_formatter(PercentFormatter(1))
+    panel.yaxis.set_major_formatter(PercentFormatter(1))
+    figure.legend(panel.lines[: len(curves)], list(curves), loc="outside right upper", frameon=False)
     _remove_frames(figure)
     return figure
 

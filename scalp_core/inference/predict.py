@@ -27,6 +27,8 @@ class Grading:
         grade: decided at the run's operating point.
         grade_set: lowest and highest grade, between which the truth lies in 90 % of pictures; None where the operating
             point was not fitted.
+        refer: whether the grade is left to a person, as the risk of a far error is too high; None where the operating
+            point sets no limit.
         probabilities: of grades 0–3, sum 1, calibrated.
         evidence: (4, h, w) float32 over the whole picture; the mean of each map is the network's logit of that
             grade, exactly, before calibration.
@@ -35,6 +37,7 @@ class Grading:
     condition: Condition
     grade: Severity
     grade_set: tuple[Severity, Severity] | None
+    refer: bool | None
     probabilities: PerGrade
     evidence: Floats
     run: Run
@@ -234,6 +237,7 @@ def _grading(run: Run, condition: Condition, decision: Decision, probabilities: 
         condition=condition,
         grade=Severity(int(decision.grade(calibrated))),
         grade_set=(Severity(int(low)), Severity(int(high))) if decision.fitted else None,
+        refer=None if decision.far_limit is None else bool(decision.refer(calibrated)),
         probabilities=per_grade(calibrated),
         evidence=evidence,
         run=run,

@@ -23,15 +23,16 @@ Row = dict[str, object]
 
 def schema(conditions: Sequence[Condition]) -> pa.Schema:
     """Return the columns: path, status, message, scalp_type, gradable, unusual, reasons, intended_use, synthetic and
-    eight a condition.
+    nine a condition.
 
     `gradable` is the verdict of the gate, `unusual` whether it marks the picture, both empty where the run has none;
     `reasons` are the codes of both with spaces between.
     `intended_use` is INTENDED_USE in every row, and `synthetic` whether one of the runs that graded learned from
     synthetic pictures: rows are copied without the file beside the table.
     Each condition has `value_1_grade`, `value_1_p0` … `value_1_p3` (calibrated, sum 1), `value_1_low` and
-    `value_1_high` (the grade set, empty where the run has none), and `value_1_run`. Where the status is not OK, only
-    path, status, message and intended_use are there; where it is WITHHELD, the verdict of the gate as well.
+    `value_1_high` (the grade set, empty where the run has none), `value_1_refer` (whether it is left to a person, empty
+    where the run's operating point sets no limit), and `value_1_run`. Where the status is not OK, only path, status,
+    message and intended_use are there; where it is WITHHELD, the verdict of the gate as well.
     """
     fields = [(name, pa.string()) for name in ("path", "status", "message", "scalp_type")]
     fields += [("gradable", pa.bool_()), ("unusual", pa.bool_()), ("reasons", pa.string())]
@@ -39,7 +40,8 @@ def schema(conditions: Sequence[Condition]) -> pa.Schema:
     for condition in conditions:
         fields.append((f"{condition}_grade", pa.int8()))
         fields += [(f"{condition}_p{int(grade)}", pa.float64()) for grade in GRADES]
-        fields += [(f"{condition}_low", pa.int8()), (f"{condition}_high", pa.int8()), (f"{condition}_run", pa.string())]
+        fields += [(f"{condition}_low", pa.int8()), (f"{condition}_high", pa.int8())]
+        fields += [(f"{condition}_refer", pa.bool_()), (f"{condition}_run", pa.string())]
     return pa.schema(fields)
 
 
@@ -69,7 +71,7 @@ def row(path: str, result: Answer | ScalpError, language: str = "en", withheld: 
         cells |= {
             f"{condition}_{name}": value for name, value in (("grade", grading.grade), ("low", low), ("high", high))
         }
-        cells[f"{condition}_run"] = grading.run.id
+        cells |= {f"{condition}_refer": grading.refer, f"{condition}_run": grading.run.id}
     return cells
 
 

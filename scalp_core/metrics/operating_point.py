@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from scalp_core.metrics import metrics
 from scalp_core.metrics.calibration import Grades, Probabilities, apply_calibration, fit_calibration
 from scalp_core.metrics.grade_sets import SetQuality, fit_set_threshold, mass_before, set_quality
 from scalp_core.metrics.metrics import PROBABILITIES
+from scalp_core.metrics.referral import Flags, ReferralQuality, far_errors, far_risk, fit_referral, referral_quality
 
 PerGrade = tuple[float, float, float, float]
 Cost = tuple[PerGrade, PerGrade, PerGrade, PerGrade]  # rows truth, columns prediction
@@ -112,6 +114,8 @@ class Decision:
         rule: one of RULES.
         tau: strength of the logit adjustment p · prior^-tau in favour of rare grades (Menon et al. 2021); 0 = none.
         cost: of each grade (column) where another is true (row); used by the rule "expected_cost" alone.
+        far_limit: share of pictures that may be graded far wrong without being left to a person, 0–1; None: nothing is.
+        refer_from: risk of a far error from which a picture is left to a person (see `referral.fit_referral`).
         prior: shares of the four grades in the calibration split, smoothed.
         set_threshold: mass up to which a grade set grows (see `grade_set`); 1 = always all four grades.
         images: labelled pictures that it was fitted on; 0 = not fitted.
@@ -129,16 +133,20 @@ class Decision:
     quadratic_weighted_kappa: float | None = None
     worst_grade_recall: float | None = None
     cost: Cost = SQUARED_DISTANCE
+    far_limit: float | None = None
+    refer_from: float = 1.0
 
     def __post_init__(self) -> None:
         decidable = self.rule in RULES and math.isfinite(self.tau) and _sensible(self.cost)
-        if not decidable or not self.temperature > 0 or len(self.shift) != _N or min(self.prior) <= 0:
+        referable = (self.far_limit is None or 0 < self.far_limit < 1) and 0 <= self.refer_from <= 1
+        usable = decidable and referable and self.temperature > 0
+        if not usable or len(self.shift) != _N or min(self.prior) <= 0:
             raise ValueError(f"not a decision: {self}")
 
     @property
-    def way(self) -> tuple[str, float, Cost | None]:
-        """Rule, tau, and the costs where the rule uses them: the parts that may be set by hand."""
-        return self.rule, self.tau, self.cost if self.rule == "expected_cost" else None
+    def way(self) -> tuple[str, float, Cost | None, float | None]:
+        """Rule, tau, the costs where the rule uses them, and the limit: the parts that may be set by hand."""
+        return self.rule, self.tau, self.cost if self.rule == "expected_cost" else None, self.far_limit
 
     @property
     def fitted(self) -> bool:
@@ -168,6 +176,12 @@ class Decision:
         inside = mass_before(probabilities, self.grade(probabilities)) <= self.set_threshold
         return inside.argmax(axis=-1), _N - 1 - inside[..., ::-1].argmax(axis=-1)
 
+    def refer(self, calibrated: npt.ArrayLike) -> Flags:
+        """Decide which of calibrated probabilities (…, 4) are left to a person; none without a limit."""
+        probabilities = np.asarray(calibrated, dtype=np.float64)
+        risks = far_risk(probabilities, self.grade(probabilities))
+        return np.full(risks.shape, False) if self.far_limit is None else risks >= self.refer_from
+
 
 @dataclass(frozen=True)
 class OperatingPoint:
@@ -193,6 +207,12 @@ class OperatingPoint:
     def fitted(self) -> bool:
         """Whether at least one condition was fitted."""
         return any(decision.fitted for decision in self.decisions.values())
+
+    @property
+    def far_limits(self) -> dict[Condition, float]:
+        """The limits of the conditions that have one."""
+        limits = {condition: decision.far_limit for condition, decision in self.decisions.items()}
+        return {condition: limit for condition, limit in limits.items() if limit is not None}
 
     def decision(self, condition: str) -> Decision:
         """Return the decision of a condition; the default one if it was not fitted."""
@@ -220,32 +240,43 @@ class OperatingPoint:
         return table
 
 
-def fit(raw: pd.DataFrame, recall_floor: float = RECALL_FLOOR, why: str = "") -> OperatingPoint:
+def fit(
+    raw: pd.DataFrame,
+    recall_floor: float = RECALL_FLOOR,
+    why: str = "",
+    far_limits: Mapping[Condition, float] = MappingProxyType({}),
+) -> OperatingPoint:
     """Fit every condition on the labelled pictures of the calibration split; validation only says whether it holds.
 
     First temperature and shift by likelihood; then rule and tau by quadratic weighted kappa among those that keep the
-    floor; then the threshold of the sets. Conditions with too few labelled pictures or a single grade are not fitted;
-    those in which no decision is better than chance are calibrated, but the most probable grade stays the decision. A
-    decision that loses more than MAX_LOSS on validation is refused, and the condition stays as the network grades it.
+    floor; then the thresholds of the sets and of what is left to a person. Conditions with too few labelled pictures or
+    a single grade are not fitted; those in which no decision is better than chance are calibrated, but the most
+    probable grade stays the decision. A decision that loses more than MAX_LOSS on validation is refused, and the
+    condition stays as the network grades it. A limit holds for these too.
 
     Args:
         raw: a prediction table with the network's own probabilities: condition, part, truth, p0 … p3.
         recall_floor: recall that the grade recognised least must reach. Where no decision does, the nearest is taken.
+        far_limits: shares of pictures that may be far wrong and go unseen by a person; nothing is left to one where
+            there is none.
     """
     decisions: dict[Condition, Decision] = {}
     refused: dict[Condition, tuple[float, float]] = {}
     for condition in map(Condition, raw["condition"].unique()):
         calibration = labelled_predictions(raw, condition, PART)
+        plain = Decision(far_limit=far_limits.get(condition))
+        if plain.far_limit is not None:
+            decisions[condition] = _with_figures(plain, calibration)
         if len(calibration.truth) < MIN_IMAGES or len(np.unique(calibration.truth)) < 2:
             continue
         decision, validation = (
-            _fit_decision(calibration.raw, calibration.truth, recall_floor),
+            _fit_decision(plain, calibration, recall_floor),
             labelled_predictions(raw, condition, "valid"),
         )
-        plain, reached = (_kappa(each, validation) for each in (Decision(), decision))
-        given_up = max(0.0, _kappa(Decision(), calibration) - _kappa(decision, calibration))
-        if plain - reached > given_up + MAX_LOSS:  # false where kappa is undefined
-            refused[condition] = plain, reached
+        before, reached = (_kappa(each, validation) for each in (plain, decision))
+        given_up = max(0.0, _kappa(plain, calibration) - _kappa(decision, calibration))
+        if before - reached > given_up + MAX_LOSS:  # false where kappa is undefined
+            refused[condition] = before, reached
         else:
             decisions[condition] = decision
     return OperatingPoint(decisions, recall_floor, datetime.now(UTC).isoformat(), why, refused=refused)
@@ -255,25 +286,40 @@ def _kappa(decision: Decision, predictions: "LabelledPredictions") -> float:
     return metrics.quadratic_weighted_kappa(metrics.count(predictions.truth, decide_grades(decision, predictions)))
 
 
-def _fit_decision(raw: Probabilities, truth: Grades, recall_floor: float) -> Decision:
+def _fit_decision(plain: Decision, calibration: "LabelledPredictions", recall_floor: float) -> Decision:
+    raw, truth = calibration.raw, calibration.truth
     temperature, shift = fit_calibration(raw, truth)
     calibrated = apply_calibration(raw, temperature, shift)
     prior = (np.bincount(truth, minlength=_N) + 1) / (len(truth) + _N)
     rule, tau = _choose_rule(calibrated, truth, prior, recall_floor)
-    shares = per_grade(prior)
-    decision = Decision(temperature=temperature, shift=per_grade(shift), rule=rule, tau=tau, prior=shares)
-    return _with_figures(decision, raw, truth)
+    fitted = replace(
+        plain,
+        temperature=temperature,
+        shift=per_grade(shift),
+        rule=rule,
+        tau=tau,
+        prior=per_grade(prior),
+        images=len(truth),
+    )
+    return _with_figures(fitted, calibration)
 
 
-def _with_figures(decision: Decision, raw: Probabilities, truth: Grades) -> Decision:
-    """Return the decision with its set threshold and figures, all on the calibration split."""
-    calibrated = decision.calibrated(raw)
+def _with_figures(decision: Decision, calibration: "LabelledPredictions") -> Decision:
+    """Return the decision with its thresholds and figures, all on the calibration split.
+
+    One that was not fitted has no sets and no figures, but refers: that needs no calibrated probabilities.
+    """
+    calibrated, truth = decision.calibrated(calibration.raw), calibration.truth
     grades = decision.grade(calibrated)
+    if decision.far_limit is not None:
+        risks, errors = far_risk(calibrated, grades), far_errors(truth, grades)
+        decision = replace(decision, refer_from=fit_referral(risks, errors, decision.far_limit))
+    if not decision.fitted:
+        return decision
     figures = metrics.measure(metrics.count(truth, grades))
     return replace(
         decision,
         set_threshold=fit_set_threshold(calibrated, grades, truth),
-        images=len(truth),
         quadratic_weighted_kappa=figures.quadratic_weighted_kappa,
         worst_grade_recall=figures.worst_grade_recall,
     )
@@ -305,9 +351,14 @@ def labelled_predictions(raw: pd.DataFrame, condition: str, part: str) -> Labell
 
 
 def set_rule(
-    fitted: Decision, calibration: LabelledPredictions, rule: str, tau: float, cost: Cost = SQUARED_DISTANCE
+    fitted: Decision,
+    calibration: LabelledPredictions,
+    rule: str,
+    tau: float,
+    cost: Cost = SQUARED_DISTANCE,
+    far_limit: float | None = None,
 ) -> Decision:
-    """Return `fitted` with another rule: calibrated as before, its sets and figures measured anew.
+    """Return `fitted` with another rule: calibrated as before, its sets, referrals and figures measured anew.
 
     A set begins with the decided grade, so another rule needs another threshold to keep its coverage. A decision that
     was not fitted still has no sets.
@@ -315,15 +366,14 @@ def set_rule(
     Args:
         calibration: of PART.
     """
-    decision = replace(fitted, rule=rule, tau=tau, cost=cost)
-    return _with_figures(decision, calibration.raw, calibration.truth) if fitted.fitted else decision
+    return _with_figures(replace(fitted, rule=rule, tau=tau, cost=cost, far_limit=far_limit), calibration)
 
 
 def best_decision(decision: Decision, calibration: LabelledPredictions, recall_floor: float) -> Decision:
     """Return `decision` with the rule and tau that `fit` would choose, calibrated as it is, sets measured anew."""
     calibrated, prior = decision.calibrated(calibration.raw), np.array(decision.prior)
     rule, tau = _choose_rule(calibrated, calibration.truth, prior, recall_floor)
-    return set_rule(decision, calibration, rule, tau)
+    return set_rule(decision, calibration, rule, tau, far_limit=decision.far_limit)
 
 
 def tau_curves(decision: Decision, predictions: LabelledPredictions) -> pd.DataFrame:
@@ -345,6 +395,12 @@ def evaluate_sets(decision: Decision, predictions: LabelledPredictions) -> SetQu
         return SetQuality(0, math.nan, math.nan)
     low, high = decision.grade_set(decision.calibrated(predictions.raw))
     return set_quality(predictions.truth, low, high)
+
+
+def evaluate_referral(decision: Decision, predictions: LabelledPredictions) -> ReferralQuality:
+    """Count which of these pictures are left to a person, and which far errors are not."""
+    calibrated = decision.calibrated(predictions.raw)
+    return referral_quality(predictions.truth, decision.grade(calibrated), decision.refer(calibrated))
 
 
 MAX_WHO, MAX_WHY = 80, 300  # letters

@@ -201,6 +201,7 @@ class _Card(NamedTuple):
     grade: _Grade
     bars: Sequence[_Bar]
     grade_set: str
+    refer: str
     evidence: _Image | None
 
 
@@ -311,7 +312,7 @@ def _grades(report: _Report, answer: Answer, pixels: Pixels | None) -> _Grades:
 
 
 def _card(report: _Report, grading: Grading, evidence: _Image | None) -> _Card:
-    grade_set = ""
+    grade_set, refer = "", report.of(terms.REFER) if grading.refer else ""
     if grading.grade_set:
         grades = _range(report, *grading.grade_set)
         grade_set = report.say("grade_set", coverage=f"{COVERAGE:.0%}", grades=grades)
@@ -320,6 +321,7 @@ def _card(report: _Report, grading: Grading, evidence: _Image | None) -> _Card:
         grade=_Grade(int(grading.grade), report.grade(grading.grade)),
         bars=[_bar(report, grading, grade) for grade in GRADES],
         grade_set=grade_set,
+        refer=refer,
         evidence=evidence,
     )
 

@@ -71,6 +71,8 @@ POINT = OperatingPoint(
     {
         Condition.PUSTULES: Decision(temperature=2.0, shift=(0.0, 0.0, 1.0, 3.0), set_threshold=0.5, images=100),
         Condition.DANDRUFF: Decision(rule="median", tau=0.5, prior=(0.7, 0.1, 0.1, 0.1), images=100),
+        Condition.EXCESS_SEBUM: Decision(far_limit=0.01, refer_from=0.0),
+        Condition.ERYTHEMA: Decision(far_limit=0.01, refer_from=1.0),
     },
     made="2026-01-01T00:00:00+00:00",
 )
@@ -97,6 +99,9 @@ def test_new_operating_point_applies_without_reload(
             assert grading.grade_set == decision.grade_set(expected)
             assert grading.grade_set[0] <= grading.grade <= grading.grade_set[1]
         assert (grading.evidence == before[condition].evidence).all()
+    limited = {condition: grading.refer for condition, grading in after.items() if grading.refer is not None}
+    assert limited == {Condition.EXCESS_SEBUM: True, Condition.ERYTHEMA: False}
+    assert {grading.refer for grading in before.values()} == {None}
     assert after[Condition.PUSTULES].grade == 3 != before[Condition.PUSTULES].grade
 
 

@@ -27,6 +27,10 @@ def test_row_has_nothing_that_schema_does_not_know(trained: Trained) -> None:
     table = pa.Table.from_pylist([row("a.jpg", answer), row("b.jpg", BAD)], columns).to_pylist()
     assert table[0]["status"] == "ok"
     assert table[0]["synthetic"] is True
+    assert table[0]["value_6_refer"] is None
+    referred = replace(answer.gradings[Condition.HAIR_LOSS], refer=True)
+    gradings = {**answer.gradings, Condition.HAIR_LOSS: referred}
+    assert row("a.jpg", replace(answer, gradings=gradings))["value_6_refer"] is True
     assert table[0]["value_6_p3"] == answer.gradings[Condition.HAIR_LOSS].probabilities[3]
     assert table[1] == dict.fromkeys(columns.names) | {
         "path": "b.jpg",

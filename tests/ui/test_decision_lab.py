@@ -1,6 +1,7 @@
 """The decision lab as a visitor drives it, without a browser: live figures, links, saving and bringing back."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from scalp_core.metrics.operating_point import (
     best_decision,
     cost_of,
     decide_grades,
+    evaluate_referral,
     fit,
     labelled_predictions,
     set_rule,
@@ -295,6 +297,32 @@ def test_saved_decision_applies_and_can_be_restored(run: Run) -> None:
     assert run.operating_point.decisions == before.decisions
     assert len(run.earlier_operating_points) == 2
     assert before.why in run.operating_point.why
+
+
+def test_a_limit_is_tried_saved_and_brought_back(run: Run) -> None:
+    at = assert_healthy(lab())
+    assert not [text for text in texts(at.markdown) if "For a person" in text]
+    widget(at.select_slider, _EN("referral_limit")).set_value(0.02).run()
+    at = assert_healthy(at)
+    selected = replace(stored(run), **_referring(run, 0.02))
+    quality = evaluate_referral(selected, calibration(run))
+    shares = (quality.referred_share, quality.unseen_share, quality.far_share)
+    referred, unseen, far = (f"{share:.1%}" for share in shares)
+    assert _EN("lab_referral", referred=referred, unseen=unseen, far=far) in texts(at.markdown)
+    assert address(at, "far") == "0.02"
+    at = assert_healthy(save(at))
+    assert stored(run) == selected
+    assert "unseen far errors ≤ 2%" in run.operating_point.why
+    run.change_operating_point(lambda point: fit(run.raw_predictions, 0.2, far_limits=point.far_limits))
+    assert run.operating_point.far_limits == {SEBUM: 0.02}
+    at = assert_healthy(lab(far="0"))
+    assert widget(at.select_slider, _EN("referral_limit")).value == 0
+    assert _EN("lab_same") not in page_text(at)
+
+
+def _referring(run: Run, limit: float) -> dict[str, float]:
+    decision = set_rule(stored(run), calibration(run), stored(run).rule, stored(run).tau, far_limit=limit)
+    return {"far_limit": limit, "refer_from": decision.refer_from}
 
 
 def test_unnamed_decision_describes_itself(run: Run) -> None:

@@ -1,6 +1,7 @@
 """The decision lab: rules that turn a run's probabilities into grades, tried live and saved as its operating point.
 
-The choices are in the address (`rule`, `tau`, `cost`), and so is the split (`lab_part`), which is never the test split.
+The choices are in the address (`rule`, `tau`, `cost`, `far`), and so is the split (`lab_part`), which is never the test
+split.
 """
 
 from dataclasses import dataclass, replace
@@ -32,18 +33,21 @@ from scalp_core.metrics.operating_point import (
     best_decision,
     cost_of,
     decide_grades,
+    evaluate_referral,
     evaluate_sets,
     labelled_predictions,
     set_rule,
     tau_curves,
     with_decision,
 )
+from scalp_core.metrics.referral import LIMITS
 from scalp_core.runs.champions import champions, logged_elections
 from scalp_core.runs.external import ExternalRun
 from scalp_core.runs.run import Run
 from scalp_core.terms import REGIONS
 from ui.access import change_form_button
 from ui.choices import address_moved, choose, choose_from_list, link_params, settle_address, write_address
+from ui.compare.referral import limit_words
 from ui.compare.selection import ModelSelection
 from ui.components.matrices import Matrix, MatrixCell, parse_cell, show_matrices
 from ui.components.thumbnail_grid import show_thumbnail_grid
@@ -57,7 +61,8 @@ PARTS = (PART, "valid")
 _MOST_PICTURES = 24
 _MATRICES = ("here", "stored")
 _COST_RULE = "expected_cost"
-_DECIDING = ("rule", "tau", "cost")  # of the address
+_DECIDING = ("rule", "tau", "cost", "far")  # of the address
+_NO_LIMIT = 0.0  # of the slider and the address: nothing is left to a person
 
 
 def show_decision_lab(selection: ModelSelection, say: Say) -> None:
@@ -82,6 +87,7 @@ def _try_decisions(dataset: Dataset, bench: "_Bench", say: Say) -> None:
         _forget_other_bench(bench)
         decision = _choose_decision(bench, say)
         _show_matrices(bench, decision, say)
+        _show_referral(bench, decision, say)
         _show_cell(dataset, bench, decision, say)
         left, right = st.columns(2)
         with left:
@@ -186,7 +192,15 @@ def _decision_of_address(stored: Decision) -> Decision:
         rule=rule if rule in RULES else stored.rule,
         tau=taus.get(st.query_params.get("tau", ""), nearest),
         cost=_cost_of_address(stored),
+        far_limit=_limit_of_address(stored),
     )
+
+
+def _limit_of_address(stored: Decision) -> float | None:
+    limits = {f"{limit:g}": limit for limit in (_NO_LIMIT, *LIMITS)}
+    limit = stored.far_limit
+    nearest = _NO_LIMIT if limit is None else min(LIMITS, key=lambda offered: abs(offered - limit))
+    return limits.get(st.query_params.get("far", ""), nearest) or None
 
 
 def _cost_of_address(stored: Decision) -> Cost:
@@ -203,7 +217,15 @@ def _keep(decision: Decision, stored: Decision) -> None:
         return
     costs = ",".join(f"{cost:g}" for row in decision.cost for cost in row)
     costs_count = decision.rule == _COST_RULE or decision.cost != stored.cost
-    write_address({"rule": decision.rule, "tau": f"{decision.tau:g}", "cost": costs if costs_count else None})
+    limited = decision.far_limit is not None or stored.far_limit is not None
+    write_address(
+        {
+            "rule": decision.rule,
+            "tau": f"{decision.tau:g}",
+            "cost": costs if costs_count else None,
+            "far": f"{decision.far_limit or _NO_LIMIT:g}" if limited else None,
+        }
+    )
 
 
 def _restart_from(decision: Decision, stored: Decision) -> None:
@@ -244,11 +266,19 @@ def _choose_decision(bench: _Bench, say: Say) -> Decision:
             help=say("lab_tau_help"),
             key=f"lab-tau-{key}",
         )
+        limit = st.select_slider(
+            say("referral_limit"),
+            (_NO_LIMIT, *LIMITS),
+            start.far_limit or _NO_LIMIT,
+            format_func=lambda limit: limit_words(limit) if limit else say.text("lab_no_limit"),
+            help=say("lab_limit_help"),
+            key=f"lab-limit-{key}",
+        )
         ways_back = st.container(horizontal=True, width="content", gap="small")
-    cost = start.cost
+    start, cost = replace(start, far_limit=limit or None), start.cost
     if rule == _COST_RULE:
         cost = _choose_cost(bench, replace(start, rule=rule, tau=tau), key, say)
-    decision = set_rule(bench.stored, bench.calibration, rule or start.rule, tau, cost)
+    decision = set_rule(bench.stored, bench.calibration, rule or start.rule, tau, cost, start.far_limit)
     _keep(decision, bench.stored)
     with ways_back:
         _offer_ways_back(bench, decision, say)
@@ -371,6 +401,15 @@ def _figures(bench: _Bench, decision: Decision, say: Say) -> dict[str, float]:
         if metric.compute
     }
     return figures | {say("lab_coverage", coverage=f"{COVERAGE:.0%}"): sets.coverage, say("lab_size"): sets.size}
+
+
+def _show_referral(bench: _Bench, decision: Decision, say: Say) -> None:
+    """Say what the decision leaves to a person on this split, and which far errors stay unseen."""
+    if decision.far_limit is None:
+        return
+    quality = evaluate_referral(decision, bench.pictures)
+    referred, unseen, far = map("{:.1%}".format, (quality.referred_share, quality.unseen_share, quality.far_share))
+    st.markdown(say("lab_referral", referred=referred, unseen=unseen, far=far))
 
 
 def _with_arrow(name: str, higher_is_better: bool) -> str:

@@ -113,7 +113,8 @@ def _card_content(card: GradeCard, say: Say, *, plain: bool) -> dict[str, Any]:
     grading, color = card.grading, SEVERITY_COLORS[card.grading.grade]
     name, grade = _capitalized(say.of(grading.condition.text)), say.of(grading.grade.text)
     shares = [] if plain else [_share(grade, share, say) for grade, share in enumerate(grading.probabilities)]
-    notes = [] if plain else _notes(card, say)
+    notes = [say.text("refer")] if card.grading.refer else []
+    notes += [] if plain else _notes(card, say)
     agreement = "" if plain else card.agreement
     spoken = [f"{name}: {grade}", ", ".join(share["description"] for share in shares), *notes, agreement]
     return {

@@ -45,11 +45,20 @@ def _show_counts(graded_images: Sequence[GradedImage], say: Say) -> None:
     counts = [say("overview_count", count=len(graded_images) - unreadable - withheld)]
     if withheld:
         counts.append(say("overview_withheld", count=withheld))
+    if referred := sum(_referred(graded) for graded in graded_images):
+        counts.append(say("overview_referred", count=referred))
     if unusual := sum(graded.unusual and not graded.withheld for graded in graded_images):
         counts.append(say("overview_unusual", count=unusual))
     if unreadable:
         counts.append(say("overview_bad", count=unreadable))
     st.markdown(" · ".join(counts))
+
+
+def _referred(graded: GradedImage) -> bool:
+    """Return whether a grade of the picture is left to a person."""
+    if not isinstance(graded.outcome, Answer) or graded.withheld:
+        return False
+    return any(grading.refer for grading in graded.outcome.gradings.values())
 
 
 def _group_by_capture(graded_images: Sequence[GradedImage], say: Say) -> list[tuple[str, list[GradedImage]]]:
@@ -122,6 +131,8 @@ def grade_cell(answer: Answer, condition: Condition, label: int | None, say: Say
     description = say.text("matrices_answer", name=say.of(condition.text), grade=grade, probability=probability)
     if label is not None:
         description = f"{description}; {say('label')}: {grade_name(label, say.language)}"
+    if grading.refer:
+        description, note = f"{description}; {say('refer')}", note or say.text("overview_refer")
     return GradeCell(int(grading.grade), description, note, ringed=label is not None and label == grading.grade)
 
 

@@ -10,7 +10,19 @@ import streamlit as st
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import calibration, grade_sets, metrics
 from scalp_core.metrics.grade_sets import COVERAGE, SetQuality
-from scalp_core.metrics.operating_point import COSTS, MAX_LOSS, MAX_WHO, MIN_IMAGES, Decision, OperatingPoint, fit, sign
+from scalp_core.metrics.operating_point import (
+    COSTS,
+    MAX_LOSS,
+    MAX_WHO,
+    MIN_IMAGES,
+    Decision,
+    OperatingPoint,
+    evaluate_referral,
+    fit,
+    labelled_predictions,
+    sign,
+)
+from scalp_core.metrics.referral import ReferralQuality
 from scalp_core.runs.champions import logged_elections
 from scalp_core.runs.run import Run
 from ui.access import change_button
@@ -63,6 +75,7 @@ class _Figures(NamedTuple):
     before: tuple[float, float, float]
     after: tuple[float, float, float]
     sets: SetQuality
+    referral: ReferralQuality
 
 
 @lru_cache(maxsize=64)
@@ -75,6 +88,9 @@ def _figures(run: Run, _changed_ns: int) -> list[_Figures]:
             _measure(before, condition),
             _measure(after, condition),
             grade_sets.measure_sets(after, condition, "test"),
+            evaluate_referral(
+                run.operating_point.decision(condition), labelled_predictions(run.raw_predictions, condition, "test")
+            ),
         )
         for condition in run.recipe.conditions
     ]
@@ -89,6 +105,7 @@ def _measure(predictions: pd.DataFrame, condition: Condition) -> tuple[float, fl
 
 def _figure_table(figures: list[_Figures], say: Say) -> pd.DataFrame:
     share, measures = f"{COVERAGE:.0%}", ("metric_quadratic_weighted_kappa", "metric_worst_grade_recall", "point_error")
+    limited = any(row.decision.far_limit is not None for row in figures)
     return pd.DataFrame(
         [
             {
@@ -97,12 +114,21 @@ def _figure_table(figures: list[_Figures], say: Say) -> pd.DataFrame:
                 **{say(key): _change(*pair) for key, *pair in zip(measures, row.before, row.after, strict=True)},
                 say.text("point_sets", coverage=share): f"{row.sets.coverage:.1%}" if row.sets.images else "–",
                 say("point_size"): f"{row.sets.size:.2f}" if row.sets.images else "–",
+                **(_referral_cells(row, say) if limited else {}),
                 say("point_temperature"): f"{row.decision.temperature:.2f}",
                 say("point_tau"): f"{row.decision.tau:g}",
             }
             for row in figures
         ]
     )
+
+
+def _referral_cells(row: _Figures, say: Say) -> dict[str, str]:
+    """Return what is left to a person on the test split, and the far errors that are not, with the limit."""
+    limit, shares = row.decision.far_limit, (row.referral.referred_share, row.referral.unseen_share)
+    if limit is None or not row.referral.images:
+        return {say("point_referred"): "–", say("point_unseen"): "–"}
+    return {say("point_referred"): f"{shares[0]:.1%}", say("point_unseen"): f"{shares[1]:.2%} (≤ {100 * limit:g}%)"}
 
 
 def _change(before: float, after: float) -> str:
@@ -117,7 +143,9 @@ def _offer_fit(run: Run, say: Say) -> None:
         if change_button(say("point_fit"), say, key=f"fit-{run.id}", icon=":material/tune:"):
             run.verify()
             with logged_elections():
-                run.change_operating_point(lambda _: fit(run.raw_predictions, floor, say("point_why")))
+                run.change_operating_point(
+                    lambda point: fit(run.raw_predictions, floor, say("point_why"), point.far_limits)
+                )
             toast_after_rerun(say("point_fitted"))
             st.rerun()
 
@@ -129,12 +157,16 @@ def _decides(decision: Decision) -> bool:
 
 def decision_words(decision: Decision, say: Say, costs: bool = True) -> str:
     """Return the decision in a few words, `median, τ 0.5`; `costs` names the costs too."""
-    rule = _rule_words(decision, say) if costs else say(f"rule_{decision.rule}")
-    return f"{rule}, τ {decision.tau:g}" if decision.tau else rule
+    words = [_rule_words(decision, say) if costs else say(f"rule_{decision.rule}")]
+    if decision.tau:
+        words.append(f"τ {decision.tau:g}")
+    if decision.far_limit is not None:
+        words.append(say("point_limit", limit=f"{100 * decision.far_limit:g}%"))
+    return ", ".join(words)
 
 
 def _rule_words(decision: Decision, say: Say) -> str:
-    words, (_, _, cost) = say(f"rule_{decision.rule}"), decision.way
+    words, (_, _, cost, _) = say(f"rule_{decision.rule}"), decision.way
     if cost is None or cost == COSTS["squared"].cost:
         return words
     names = (say.of(preset.text) for preset in COSTS.values() if preset.cost == cost)

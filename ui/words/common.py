@@ -93,6 +93,7 @@ WORDS = {
     "diagnose_probabilities": Text("Probabilities", "확률"),
     "probability_of_grade": capitalized(terms.PROBABILITY),
     "grade_set": terms.GRADE_SET,
+    "refer": terms.REFER,
     "grade_range": Text("{low} to {high}", "{low}부터 {high}까지"),
     "answers_working": Text("Grading with {name} …", "{name} 모델로 추정하는 중 …"),
     "map_working": Text("Computing features: {done:,} of {total:,}", "특징 계산 중: {done:,}/{total:,}장"),

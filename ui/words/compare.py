@@ -219,6 +219,32 @@ WORDS = {
     "groups_verdict": capitalized(terms.VERDICT),
     "groups_coverage": Text("In the {coverage} range ↑", "{coverage} 범위 적중 ↑"),
     "view_reliability": Text("Reliability diagram", "신뢰도 다이어그램"),
+    "view_referral": Text("Human beside model", "사람과 함께 판정"),
+    "referral_limit": Text("Unseen far errors, at most", "사람이 보지 않는 큰 오류 한도"),
+    "referral_outcome": Text(
+        "{name} leaves {referred} of the pictures to a person for a limit of {limit}: {unseen}% [{unseen_low}, "
+        "{unseen_high}] are graded far wrong and not seen, instead of {far}%.",
+        "한도 {limit}에서 {name} 모델은 사진의 {referred}를 사람에게 넘겨요. 사람이 보지 않는 큰 오류는 {far}%에서 {unseen}% "
+        "[{unseen_low}, {unseen_high}]로 줄어요.",
+    ),
+    "referral_uncalibrated": Text(
+        "No labelled calibration pictures of this condition: no threshold can be chosen.",
+        "이 증상은 보정 분할에 라벨이 없어 임계값을 고를 수 없어요.",
+    ),
+    "referral_alt": Text(
+        "Unseen far errors over pictures for a person by model for {condition}",
+        "{condition}의 모델별 사람이 판정할 사진 비율에 따른 보지 않는 큰 오류",
+    ),
+    "referral_note": Text(
+        "Far: {distance} grades or more. The riskiest pictures go to a person first. Points: the threshold chosen on "
+        "calibration; saved under “Operating point”, answers say “refer”.",
+        "큰 오류는 {distance}등급 이상 틀린 것이에요. 위험이 큰 사진부터 사람에게 넘겨요. 점은 보정 분할에서 고른 임계값이에요. ‘운영점’에서 저장하면 "
+        "응답에 ‘refer’가 표시돼요.",
+    ),
+    "referral_far": Text("Far errors ↓", "큰 오류 ↓"),
+    "referral_referred": Text("For a person ↓", "사람이 판정 ↓"),
+    "referral_unseen": Text("Unseen far errors ↓", "보지 않는 큰 오류 ↓"),
+    "referral_area": Text("AUGRC ↓", "AUGRC ↓"),
     "view_curves": capitalized(terms.LEARNING_CURVES),
     "view_pareto": Text("Score against cost", "비용 대비 성능"),
     "forest_reference": Text("Reference", "기준 모델"),

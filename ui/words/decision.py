@@ -27,6 +27,18 @@ WORDS = {
         "Divides probabilities by (grade frequency)^τ: higher values predict rare grades more often.",
         "확률을 (등급 빈도)^τ로 나눠요. 클수록 드문 등급을 더 자주 예측해요.",
     ),
+    "lab_no_limit": Text("no limit", "한도 없음"),
+    "lab_limit_help": Text(
+        "Riskier pictures are left to a person. Holds on average for pictures like those of the calibration split.",
+        "위험이 더 큰 사진은 사람에게 넘겨요. 보정 분할과 비슷한 사진에서 평균적으로 지켜져요.",
+    ),
+    "lab_referral": Text(
+        "For a person: **{referred}** of these pictures. Unseen far errors: **{unseen}** instead of {far}.",
+        "사람이 판정할 사진은 **{referred}**예요. 보지 않는 큰 오류는 {far}에서 **{unseen}**(으)로 바뀌어요.",
+    ),
+    "point_limit": Text("unseen far errors ≤ {limit}", "보지 않는 큰 오류 ≤ {limit}"),
+    "point_referred": Text("For a person", "사람이 판정"),
+    "point_unseen": Text("Unseen far errors", "보지 않는 큰 오류"),
     "lab_cost": Text("Cost matrix", "비용 행렬"),
     "lab_cost_note": Text(
         "Rows: label, columns: prediction. Only proportions matter.",

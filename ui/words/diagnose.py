@@ -43,6 +43,8 @@ WORDS = {
     "overview_count": Text("{count} graded", "추정 {count}장"),
     "overview_withheld": Text("{count} withheld by the quality check", "품질 검사로 보류 {count}장"),
     "overview_unusual": Text("{count} unusual", "흔하지 않은 사진 {count}장"),
+    "overview_referred": Text("{count} for a person", "사람이 판정할 사진 {count}장"),
+    "overview_refer": Text("person", "사람"),
     "overview_bad": Text("{count} unreadable", "읽을 수 없음 {count}개"),
     "overview_capture": Text("Capture {capture}", "촬영 {capture}"),
     "overview_rest": Text("Other pictures", "그 밖의 사진"),
