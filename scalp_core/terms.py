@@ -105,10 +105,7 @@ GRADE_SET_NOTE = Text(
     "The range holds the label in {coverage} of pictures like those of the calibration split.",
     "보정 분할과 비슷한 사진이라면 {coverage}에서 라벨이 이 범위 안에 있어요.",
 )
-REFER = Text(
-    "Have a person grade this: the risk of a far error is above the limit.",
-    "사람이 판정하세요. 두 등급 이상 틀릴 위험이 한도보다 커요.",
-)
+REFER = Text("For a person: risk of a far error.", "사람 판정 필요: 두 등급 이상 틀릴 위험")
 REFERRED = Text("pictures for a person", "사람이 판정할 사진")
 UNSEEN = Text("unseen far errors, share of all pictures", "사람이 보지 않는 큰 오류, 전체 사진 중 비율")
 FAR_LIMIT = Text("limit of unseen far errors", "보지 않는 큰 오류의 한도")

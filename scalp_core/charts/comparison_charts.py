@@ -476,8 +476,10 @@ def referral_chart(
     lines = pd.concat([referral_corners(curve).assign(name=name) for name, curve in curves.items()], ignore_index=True)
     encodings = {
         "x": alt.X("referred:Q", title=_WORDS["referred"](language), scale=alt.Scale(domain=[0, 1]), axis=percent),
-        # Two lines, as the title is longer than the axis.
-        "y": alt.Y("unseen:Q", title=_WORDS["unseen"](language).split(", "), axis=percent),
+        # A title of two lines, as it is longer than the axis; the root, as limits are small beside weak models' errors.
+        "y": alt.Y(
+            "unseen:Q", title=_WORDS["unseen"](language).split(", "), axis=percent, scale=alt.Scale(type="sqrt")
+        ),
         "tooltip": [
             alt.Tooltip("name:N", title=_WORDS["model"](language)),
             alt.Tooltip("referred:Q", title=_WORDS["referred"](language), format=".1%"),

@@ -125,7 +125,6 @@ def _grade(condition: Condition, grade: Severity) -> GradeResponse:
         answer=grade_sentence(condition, grade),
         probabilities=_PROBABILITIES[grade],
         grade_set=[max(grade - 1, 0), grade],
-        refer=False,
         run=_RUN,
         architecture=_ARCHITECTURE,
         synthetic=False,

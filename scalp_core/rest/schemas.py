@@ -71,12 +71,6 @@ class GradeResponse(BaseModel):
         max_length=2,
         examples=[[0, 1]],
     )
-    refer: bool | None = Field(
-        description="True: leave this grade to a person, as a far error is too likely. The share of pictures that are "
-        "graded two or more grades wrong with `false` stays within the limit of the run's operating point. Null: it "
-        "sets none.",
-        examples=[False],
-    )
     run: str = Field(description="The training run that graded it.", examples=["demo-tf_efficientnet_lite0"])
     architecture: str = Field(description="Its architecture.", examples=["tf_efficientnet_lite0"])
     synthetic: bool = Field(
@@ -85,6 +79,12 @@ class GradeResponse(BaseModel):
         examples=[True],
     )
     operating_point: OperatingPointSummary = Field(description="How the grade was decided.")
+    refer: bool | None = Field(
+        default=None,
+        description="Only where the run's operating point limits unseen far errors. True: leave this grade to a person. "
+        "The share of pictures that are two or more grades wrong without it stays within the limit.",
+        examples=[False],
+    )
     evidence: EvidenceMap | None = Field(default=None, description="Only with `?evidence=1`.")
 
 
@@ -347,7 +347,6 @@ def _grade_answer(grading: Grading) -> GradeResponse:
         answer=grade_sentence(grading.condition, grading.grade),
         probabilities=list(grading.probabilities),
         grade_set=[int(grade) for grade in grading.grade_set] if grading.grade_set else None,
-        refer=grading.refer,
         run=grading.run.id,
         architecture=grading.run.recipe.architecture,
         synthetic=grading.run.synthetic,
@@ -356,6 +355,7 @@ def _grade_answer(grading: Grading) -> GradeResponse:
             fitted=grading.grade_set is not None,
             **({"damaged": True} if grading.run.operating_point_damage else {}),
         ),
+        **({} if grading.refer is None else {"refer": grading.refer}),
     )
 
 

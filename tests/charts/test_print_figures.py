@@ -72,6 +72,10 @@ def all_of(four: Comparison, language: str) -> Iterator[tuple[str, matplotlib.fi
     yield "forest", print_figures.forest(four.pairs(KAPPA, ONE_BEST), NAMES, "v", KAPPA, language, **notices)
     yield "recall", print_figures.recall(four, ONE_BEST, NAMES, language, **notices)
     yield "reliability", print_figures.reliability({"resnet18": table}, language, condition=ONE_BEST, **notices)
+    curve = pd.DataFrame({"referred": [0.0, 0.5, 1.0], "unseen": [0.06, 0.01, 0.0]})
+    points = pd.DataFrame({"name": ["resnet18"], "referred": [0.5], "unseen": [0.01]})
+    curves = dict.fromkeys(("resnet18", "vit_tiny"), curve)
+    yield "referral", print_figures.referral(curves, points, 0.01, language, condition=ONE_BEST, **notices)
     yield "curves", print_figures.curves({"resnet18": HISTORY}, "valid_qwk", language, **notices)
     yield "pareto", print_figures.pareto(COSTS, KAPPA, "milliseconds", language, **notices)
 
@@ -243,6 +247,15 @@ def test_reliability_has_panel_side_with_its_error() -> None:
     written = texts(svg)
     assert set(names) <= set(written)
     assert written.count(f"error {calibration_error(table):.3f}") == 6
+
+
+def test_referral_has_a_line_a_model_and_a_point_where_there_is_a_threshold() -> None:
+    curve = pd.DataFrame({"referred": [0.0, 0.5, 1.0], "unseen": [0.06, 0.01, 0.0]})
+    points = pd.DataFrame({"name": ["vit_tiny"], "referred": [0.5], "unseen": [0.01]})
+    figure = print_figures.referral(dict.fromkeys(("resnet18", "vit_tiny"), curve), points, 0.02, "en")
+    (panel,) = figure.axes
+    assert [line.get_ydata()[0] for line in panel.lines] == [0.06, 0.06, 0.01, 0.02]
+    assert {"resnet18", "vit_tiny", "pictures for a person"} <= set(texts(print_figures.as_svg(figure)))
 
 
 def test_curves_tell_runs_of_one_family_apart() -> None:

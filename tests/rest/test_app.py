@@ -156,7 +156,7 @@ def test_a_calibrated_run_answers_with_a_grade_set(
     client: TestClient, trained: Trained, folders: Folders, door: str
 ) -> None:
     run = promote_everywhere(Run(Path(shutil.copytree(trained.run.folder, folders.artifacts / "copy"))))
-    decision = Decision(temperature=2.0, set_threshold=0.5, images=100)
+    decision = Decision(temperature=2.0, set_threshold=0.5, images=100, far_limit=0.01, refer_from=0.0)
     run.write_operating_point(OperatingPoint({Condition.PUSTULES: decision}))
     answer = client.post(f"{door}/predict_all", files=image_form(trained.picture)).json()
     gradings = predict.grade(trained.picture).gradings
@@ -167,6 +167,7 @@ def test_a_calibrated_run_answers_with_a_grade_set(
             low, high = only["grade_set"]
             assert (low, high) == grading.grade_set
             assert low <= only["pr_num"] <= high
+        assert only.get("refer") is (True if condition is Condition.PUSTULES else None)
     single = client.post(f"{door}/predict", files=image_form(trained.picture), data={"value_num": "4"}).json()
     assert single["value_4"] == answer["value_4"]
 

@@ -937,6 +937,7 @@ def assert_only_text(visitor: Visitor) -> None:
 HOSTILE_VIEWS = (
     *("Dataset?data=hostile&view=labels&by=device", "Dataset?data=hostile&view=audit"),
     *("?", "Compare?view=wall", "Compare?view=best", "Compare?view=groups&by=device"),
+    "Compare?view=referral",
 )
 
 
@@ -987,6 +988,7 @@ VIEWS = (
     *("/Compare?view=differences&", "/Compare?view=recall&", "/Compare?view=reliability&", "/Compare?view=pareto&"),
     *("/Compare?view=curves&", "/Compare?view=decision&", "/Diagnose?", "/Diagnose?source=example&"),
     *("/Diagnose?source=example&image={image}&", "/Runs?run=tiny&", "/Compare?view=groups&"),
+    "/Compare?view=referral&",
 )
 PHONE = {"width": 400, "height": 900}  # pixels
 # Vega's marks of a selection box are empty until one is drawn, and have no words of their own.

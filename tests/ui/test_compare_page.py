@@ -28,6 +28,7 @@ from support.changed_runs import vouch_again
 
 from scalp_core.data.dataset import open_dataset
 from scalp_core.evaluation.comparison import compare_models, list_candidates
+from scalp_core.evaluation.referral import compare_referral
 from scalp_core.labels import CONDITIONS, Condition
 from scalp_core.metrics import group_comparison
 from scalp_core.metrics.metrics import METRICS, PROBABILITIES
@@ -276,6 +277,28 @@ def test_groups_of_pictures_have_figures_and_links(
     assert set(table["name"]) == {"vgg11_bn", "resnet18", "vit_tiny"}
     links = [link.proto.query_string for link in at.main.get("page_link")]
     assert any("part=test" in link and "region=" in link for link in links)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_models_leave_to_a_person(three: Folders, language: str) -> None:
+    say, limit = Say(language), 0.1
+    options = {"data": "tiny", "view": "referral", "condition": "value_2", "limit": f"{limit:g}"}
+    at = assert_healthy(open_page("compare", language, **options))
+    (table,) = [frame.value for frame in at.main.dataframe if "unseen" in frame.value]
+    assert set(table["name"]) == {"vgg11_bn", "resnet18", "vit_tiny"}
+    models, _ = list_candidates(open_dataset("tiny"))
+    referrals = compare_referral(open_dataset("tiny"), models, "test", Condition("value_2"), limit)
+    by_name = {referral.name: referral.quality for referral in referrals}
+    for row in table.to_dict("records"):
+        quality = by_name[row["name"]]
+        assert quality is not None
+        assert (row["referred"], row["unseen"]) == (quality.referred_share, quality.unseen_share)
+    best = table.loc[table["area"].idxmin()]
+    assert any(best["name"] in text and f"{best['referred']:.0%}" in text for text in texts(at.main.markdown))
+    (lines,) = chart_data(at)
+    assert {"referred", "unseen"} <= set(lines)
+    assert set(lines["name"]) == set(table["name"])
+    assert say("referral_note", distance=2) in texts(at.main.caption)
 
 
 def test_another_reference_is_in_the_address(three: Folders) -> None:

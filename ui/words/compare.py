@@ -244,7 +244,7 @@ WORDS = {
     "referral_far": Text("Far errors ↓", "큰 오류 ↓"),
     "referral_referred": Text("For a person ↓", "사람이 판정 ↓"),
     "referral_unseen": Text("Unseen far errors ↓", "보지 않는 큰 오류 ↓"),
-    "referral_area": Text("AUGRC ↓", "AUGRC ↓"),
+    "referral_area": Text("Area under the curve (AUGRC) ↓", "곡선 아래 면적 (AUGRC) ↓"),
     "view_curves": capitalized(terms.LEARNING_CURVES),
     "view_pareto": Text("Score against cost", "비용 대비 성능"),
     "forest_reference": Text("Reference", "기준 모델"),
