@@ -81,8 +81,8 @@ class GradeResponse(BaseModel):
     operating_point: OperatingPointSummary = Field(description="How the grade was decided.")
     refer: bool | None = Field(
         default=None,
-        description="Only where the run's operating point limits unseen far errors. True: leave this grade to a person. "
-        "The share of pictures that are two or more grades wrong without it stays within the limit.",
+        description="Only where the run's operating point limits unseen far errors. True: leave this grade to a "
+        "person. The share of pictures that are two or more grades wrong without it stays within the limit.",
         examples=[False],
     )
     evidence: EvidenceMap | None = Field(default=None, description="Only with `?evidence=1`.")
