@@ -12,6 +12,8 @@ from scalp_core.surroundings import settle
 from scalp_core.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
@@ -36,6 +38,7 @@ __all__ = [
     "Run",
     "ScalpError",
     "add_external",
+    "add_onnx",
     "compare",
     "compare_pairs",
     "evaluate",
@@ -221,6 +224,44 @@ def add_external(
     source = Path(predictions) if isinstance(predictions, str | os.PathLike) else predictions
     answers = read_predictions(source, dataset)
     return external.add_external(name, dataset, answers.table, about, link, answers.grades_alone)
+
+
+def add_onnx(
+    name: str,
+    data: str,
+    file: "str | os.PathLike[str]",
+    preprocessing: "str | os.PathLike[str] | Mapping[str, object]",
+    about: str = "",
+    link: str = "",
+    progress: "Callable[[int, int], object] | None" = None,
+) -> "Run":
+    """Add a model from elsewhere by its ONNX file: it grades the pictures of a dataset now, and answers nothing later.
+
+    Args:
+        name: lower-case letters, digits, “_” and “-”.
+        data: name of the dataset; its training split is left out.
+        file: takes a batch of pictures, and gives logits or probabilities of four grades for each condition.
+        preprocessing: of `inference.onnx_file.OnnxPreprocessing`, as a JSON file or its fields.
+        about: what it is; the file's name and SHA-256 where it is empty.
+        link: where more is said about it.
+        progress: called with (done, total) pictures.
+
+    Raises:
+        ScalpError: `bad_onnx`, `bad_preprocessing`; `nothing_to_judge`; the name is malformed or taken.
+    """
+    from scalp_core.data import dataset as datasets
+    from scalp_core.files import sha256
+    from scalp_core.inference import onnx_file
+    from scalp_core.parallel import no_progress
+    from scalp_core.runs import external
+
+    dataset, path = datasets.open_dataset(data), Path(file)
+    external.check_free(name, dataset)
+    fields = onnx_file.read_preprocessing(
+        Path(preprocessing) if isinstance(preprocessing, str | os.PathLike) else preprocessing
+    )
+    table = onnx_file.predict_dataset(path, fields, dataset, progress or no_progress)
+    return external.add_external(name, dataset, table, about or f"{path.name}, SHA-256 {sha256(path)}", link)
 
 
 def external_models(data: str) -> "list[Run]":

@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.aihub_tree import Truth, build_tree, csv_table, folders_tree
+from support.onnx_networks import write_network
 from support.rest_server import free_port
 from support.same_process import train_in_this_process
 from test_layers import DIRECTION
@@ -88,6 +89,8 @@ def place(trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     shutil.copytree(folder / "data" / "tiny", folder / "data" / "demo")  # stands in for what `make run` renders
     shutil.copytree(os.environ["SCALP_ARTIFACTS"], folder / "artifacts")
     (folder / "picture.jpg").write_bytes(trained.picture)
+    write_network(folder / "network.onnx", (4,) * 6)
+    (folder / "network.json").write_text('{"height": 8, "width": 8}', encoding="utf-8")
     own = _own_pictures(folder)
     environment = {
         **os.environ,

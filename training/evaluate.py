@@ -1,7 +1,8 @@
 """Judge finished runs on another dataset than their own: `python -m training.evaluate RUN … --data NAME`.
 
 The answers stay beside each run, and Compare and `report --data NAME` show it among those judged on the same pictures.
-A model from elsewhere is judged by a file of its predictions: `--predictions FILE --name NAME --data NAME`.
+A model from elsewhere is judged by a file of its predictions, `--predictions FILE --name NAME --data NAME`, or as an
+ONNX file with its preprocessing, `--onnx FILE --preprocessing FILE`.
 """
 
 import argparse
@@ -30,11 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0 if every run was judged, 2 after a mistake, 130 if interrupted."""
     options = _parse(arguments)
     dataset = open_dataset(options.data)
-    if options.predictions:
-        _print(
-            scalp_core.add_external(options.name, options.data, options.predictions, options.about, options.link),
-            dataset,
-        )
+    if options.name:
+        _print(_add(options), dataset)
         print(terms.RESEARCH_ONLY_SHORT.en)
         return 0
     runs, refused = [find_finished(name) for name in options.runs], 0
@@ -63,13 +61,29 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="FILE",
         help="CSV, .xlsx or Parquet with the columns image (id), condition and p0 … p3, or grade alone",
     )
+    external.add_argument("--onnx", type=Path, metavar="FILE", help="the network; it grades the pictures here")
+    external.add_argument(
+        "--preprocessing", type=Path, metavar="FILE", help="of --onnx, JSON: height, width and what differs from usual"
+    )
     external.add_argument("--name", help="its name among the runs")
     external.add_argument("--about", default="", metavar="TEXT", help="what it is")
     external.add_argument("--link", default="", metavar="ADDRESS", help="where more is said about it")
     options = parser.parse_args(arguments)
-    if bool(options.runs) == bool(options.predictions) or bool(options.predictions) != bool(options.name):
-        parser.error("name runs, or --predictions and --name of a model from elsewhere")
+    files = [options.predictions, options.onnx and options.preprocessing]
+    if bool(options.runs) == bool(options.name) or sum(map(bool, files)) != bool(options.name):
+        parser.error(
+            "name runs, or --name of a model from elsewhere with either --predictions, or --onnx and --preprocessing"
+        )
     return options
+
+
+def _add(options: argparse.Namespace) -> Run:
+    source = (options.name, options.data)
+    if options.predictions:
+        return scalp_core.add_external(*source, options.predictions, options.about, options.link)
+    with Bar(unit=" pictures", desc=options.name, dynamic_ncols=True, leave=False, delay=_BAR_SECONDS) as bar:
+        files = (options.onnx, options.preprocessing)
+        return scalp_core.add_onnx(*source, *files, options.about, options.link, bar.show)
 
 
 def _judge(run: Run, dataset: Dataset) -> EvaluatedRun:

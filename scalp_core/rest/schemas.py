@@ -339,6 +339,7 @@ def _evidence(answer: Answer) -> dict[str, EvidenceMap]:
 
 
 def _grade_answer(grading: Grading) -> GradeResponse:
+    refer: dict[str, Any] = {} if grading.refer is None else {"refer": grading.refer}
     return GradeResponse(
         class_id=grading.condition.number,
         class_name=grading.condition.text.ko,
@@ -355,7 +356,7 @@ def _grade_answer(grading: Grading) -> GradeResponse:
             fitted=grading.grade_set is not None,
             **({"damaged": True} if grading.run.operating_point_damage else {}),
         ),
-        **({} if grading.refer is None else {"refer": grading.refer}),
+        **refer,
     )
 
 

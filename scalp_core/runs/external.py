@@ -180,14 +180,12 @@ def add_external(
     Raises:
         ScalpError: the name is malformed or taken; `nothing_to_judge`; the folder cannot be written.
     """
-    _check_name(name)
+    run = check_free(name, dataset)
     table = _table(dataset, predictions)
-    run = ExternalRun(artifacts_folder() / name, dataset.evaluation_hash)
     made = utc_now()
     with creating():
+        check_free(name, dataset)
         exists = (run.folder / _FACTS).exists()
-        if run.predictions_path.exists() or (run.folder.exists() and not exists):
-            raise _exists(name)
         origin = ExternalFacts(_short(about), _short(link), made)
         facts = EvaluationFacts(
             dataset.name, dataset.evaluation_hash, "", dataset.synthetic, (), (), made, grades_alone
@@ -201,6 +199,19 @@ def add_external(
             if not exists:  # half a model would keep the name
                 shutil.rmtree(run.folder, ignore_errors=True)
             raise
+    return run
+
+
+def check_free(name: str, dataset: Dataset) -> ExternalRun:
+    """Return the model of this name, to which answers to a dataset can be added.
+
+    Raises:
+        ScalpError: the name is malformed or taken.
+    """
+    _check_name(name)
+    run = ExternalRun(artifacts_folder() / name, dataset.evaluation_hash)
+    if run.predictions_path.exists() or (run.folder.exists() and not (run.folder / _FACTS).exists()):
+        raise _exists(name)
     return run
 
 

@@ -226,4 +226,4 @@ def test_commands_take_and_report_it(
     assert "theirs ↗" in page.read_text(encoding="utf-8")
     with pytest.raises(SystemExit):
         command.main(["--data", "tiny", "tiny", "--predictions", "x.csv", "--name", "x"])
-    assert "name runs, or --predictions and --name" in capsys.readouterr().err
+    assert "name runs, or --name of a model from elsewhere" in capsys.readouterr().err

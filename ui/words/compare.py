@@ -53,8 +53,8 @@ WORDS = {
     "external": Text("Models from elsewhere ({count})", "외부 모델 ({count}개)"),
     "external_file": Text("Its predictions: CSV, Excel or Parquet", "예측 파일: CSV, Excel, Parquet"),
     "external_columns": Text(
-        "Columns: image (its id), condition, and p0, p1, p2, p3 or a grade alone. Training pictures are left out.",
-        "열: image(사진 id), condition(증상), 그리고 p0, p1, p2, p3 또는 grade. 학습 분할의 사진은 빼요.",
+        "Columns: image (its id), condition, and p0, p1, p2, p3 or a grade alone. Training pictures are left out. For ONNX files: training.evaluate --onnx.",
+        "열: image(사진 id), condition(증상), 그리고 p0, p1, p2, p3 또는 grade. 학습 분할의 사진은 빼요. ONNX 파일은 training.evaluate --onnx로 평가하세요.",
     ),
     "external_name": Text("Its name", "이름"),
     "external_name_help": Text("Lower-case letters, digits, “_” and “-”.", "영문 소문자, 숫자, “_”, “-”."),
