@@ -3,6 +3,9 @@
 `--per-condition` trains a network for each condition instead of one for all six. First it lists finished runs, runs to
 train and their duration. Finished runs are not repeated, so the same command goes on after a break.
 
+`--folds 5` cross-validates: every recipe is trained on each of five folds, and judged on all pictures by the runs that
+did not learn from them.
+
 `--demo` makes the runs again that travel in git: it renders their dataset, trains what is missing, resumes what was
 interrupted, and packs the weights in half precision. Some ten hours of one CPU core.
 """
@@ -12,16 +15,29 @@ import hashlib
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import product
 
+from scalp_core import terms
 from scalp_core.architectures import FAMILIES
+from scalp_core.data.dataset import Dataset, open_dataset
+from scalp_core.data.folds import FoldPlan, make_folds
 from scalp_core.errors import ScalpError, Text
+from scalp_core.evaluation.cross_validation import (
+    add_out_of_fold,
+    compare_out_of_fold,
+    kappas_by_fold,
+    out_of_fold,
+)
+from scalp_core.metrics.metrics import HEADLINE
+from scalp_core.metrics.paired_comparison import Comparison
 from scalp_core.runs.duration import duration, estimate, measure
 from scalp_core.runs.election import run_report
 from scalp_core.runs.queue import MAX_WAITING, create_run
 from scalp_core.runs.recipe import Recipe
 from scalp_core.runs.run import Run, State
-from scalp_core.runs.store import check_recipe, finished_runs, list_runs
+from scalp_core.runs.store import check_recipe, find_finished, finished_runs, list_runs
 from scalp_core.runs.training_labels import unlabelled_text
 from scalp_core.synthetic import demonstration
 from scalp_core.synthetic.generate import make_dataset
@@ -48,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _ship()
         base = labelled_recipe(recipe_of(options, architecture=options.architectures[0]))
         options.conditions, options.condition_weights = base.conditions, base.condition_weights
+        if options.folds:
+            return _cross_validate(options)
         return _sweep(_recipes(options), options.plan)
     except KeyboardInterrupt:  # while pictures were rendered, or a speed measured
         print("\nInterrupted. What is done stays; start the same command again and it goes on.", file=sys.stderr)
@@ -68,6 +86,12 @@ def _parser() -> argparse.ArgumentParser:
         "--seeds", type=int, default=1, help="runs of each, with --seed and those after it (default: 1)"
     )
     parser.add_argument("--per-condition", action="store_true", help="a network for each of the conditions, not of all")
+    parser.add_argument(
+        "--folds", type=_folds, help="cross-validate with so many folds; “all”: leave out one group after another"
+    )
+    parser.add_argument(
+        "--by", choices=("site", "capture"), default="site", help="what folds keep together (default: site)"
+    )
     parser.add_argument("--plan", action="store_true", help="only say what would be trained and how long it takes")
     parser.add_argument(
         "--prefix",
@@ -78,21 +102,47 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _recipes(options: argparse.Namespace) -> dict[str, Recipe]:
-    """Return the recipes by the ids of their runs."""
-    base, prefix = (
-        recipe_of(options, architecture=options.architectures[0]),
-        options.prefix or f"sweep-{options.data}",
-    )
+_EVERY_GROUP = "all"
+
+
+def _folds(text: str) -> str:
+    if text != _EVERY_GROUP and not (text.isdecimal() and int(text) >= 2):
+        raise argparse.ArgumentTypeError(f"“{text}” is neither a number from 2 nor “{_EVERY_GROUP}”")
+    return text
+
+
+def _cross_validate(options: argparse.Namespace) -> int:
+    """Train every recipe on each fold, then judge it on all pictures; return the worst exit code."""
+    dataset = open_dataset(options.data)
+    folds = None if options.folds == _EVERY_GROUP else int(options.folds)
+    names = [fold.name for fold in make_folds(dataset, FoldPlan(folds, options.by, options.seed))]
+    recipes = _recipes(options, names)
+    code = _sweep(recipes, options.plan)
+    if code == 0 and not options.plan:
+        _judge_out_of_fold(options, dataset, recipes)
+    return code
+
+
+def _recipes(options: argparse.Namespace, folds: Sequence[str] = ()) -> dict[str, Recipe]:
+    """Return the recipes by the ids of their runs.
+
+    Args:
+        folds: names of their datasets; none for the dataset itself.
+    """
+    base, prefix = recipe_of(options, architecture=options.architectures[0]), _prefix(options)
     graded = [(condition,) for condition in base.conditions] if options.per_condition else [base.conditions]
+    seeds = range(base.seed, base.seed + options.seeds)
+    data = {f"f{number}": name for number, name in enumerate(folds, 1)} or {"": options.data}
     recipes = {}
-    for architecture in options.architectures:
-        for conditions in graded:
-            for seed in range(base.seed, base.seed + options.seeds):
-                recipe = replace(base, architecture=architecture, conditions=conditions, seed=seed)
-                words = [conditions[0].code] if options.per_condition else []
-                recipes[_run_id(prefix, architecture, [*words, f"s{seed}"])] = recipe
+    for architecture, conditions, seed, (fold, name) in product(options.architectures, graded, seeds, data.items()):
+        recipe = replace(base, architecture=architecture, conditions=conditions, seed=seed, data=name)
+        words = [conditions[0].code if options.per_condition else "", fold, f"s{seed}"]
+        recipes[_run_id(prefix, architecture, [word for word in words if word])] = recipe
     return recipes
+
+
+def _prefix(options: argparse.Namespace) -> str:
+    return options.prefix or f"sweep-{options.data}"
 
 
 def _run_id(prefix: str, architecture: str, words: Sequence[str]) -> str:
@@ -203,6 +253,42 @@ def runs_to_train(recipes: Mapping[str, Recipe]) -> list[Run]:
 
 
 # ---- after ----
+
+
+def _judge_out_of_fold(options: argparse.Namespace, dataset: Dataset, recipes: Mapping[str, Recipe]) -> None:
+    """Print what each recipe reaches on all pictures, and add it to the models that Compare has."""
+    runs: dict[tuple[str, int], list[Run]] = {}
+    for run_id, recipe in recipes.items():
+        runs.setdefault((recipe.architecture, recipe.seed), []).append(find_finished(run_id))
+    models = {
+        _run_id(_prefix(options), architecture, ["cv", f"s{seed}"]): out_of_fold(of_recipe)
+        for (architecture, seed), of_recipe in runs.items()
+    }
+    comparison = compare_out_of_fold(dataset, models)
+    synthetic = ", SYNTHETIC" if dataset.synthetic else ""
+    print(f"\nOut of fold, all pictures of “{dataset.name}”{synthetic}: QWK [95 %], lowest and highest fold")
+    for name, table in models.items():
+        folds = kappas_by_fold(table).groupby("condition", observed=True)["value"].agg(["min", "max"])
+        for condition in comparison.conditions:
+            if name in comparison.graded(condition, HEADLINE):
+                estimate = comparison.estimate(HEADLINE, name, condition)
+                ends = " to ".join(figure(folds.loc[condition.value, end]) for end in ("min", "max"))
+                interval = f"{figure(estimate.value)} [{figure(estimate.low)}, {figure(estimate.high)}]"
+                print(f"{name:<{_LONGEST_ID}}  {condition.code:<12}  {interval}  {ends}")
+    _print_pairs(comparison)
+    for name, of_recipe in zip(models, runs.values(), strict=True):
+        with suppress(ScalpError):  # from the command before
+            add_out_of_fold(name, dataset, models[name], f"Out of fold: {', '.join(run.id for run in of_recipe)}")
+    print(terms.RESEARCH_ONLY_SHORT.en)
+
+
+def _print_pairs(comparison: Comparison) -> None:
+    """Print the differences of every two models, corrected over all pairs."""
+    for condition in comparison.conditions if len(comparison.models) > 1 else ():
+        for row in comparison.pairs(HEADLINE, condition).itertuples():
+            if comparison.models.index(row.model) < comparison.models.index(row.other):
+                interval = f"{row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]"
+                print(f"{condition.code:<12}  {row.model} against {row.other}: {interval}, {row.verdict.text.en}")
 
 
 def _print_results(runs: Sequence[Run]) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from scalp_core.charts.dataset_charts import grade_name
-from scalp_core.data.dataset import Dataset, damaged_datasets, list_datasets
+from scalp_core.data.dataset import Dataset, damaged_datasets, offered_datasets
 from scalp_core.data.splits import OVERLAPS
 from scalp_core.labels import CONDITIONS, DEFAULT_THRESHOLD, GRADES, Condition
 from scalp_core.synthetic.demonstration import NAME
@@ -290,7 +290,7 @@ def turn_to(changes: Mapping[str, str]) -> None:
 
 def address_dataset() -> Dataset | None:
     """Return the dataset of `?data=` without a word on those that are missing; None where there is no dataset."""
-    datasets = {dataset.name: dataset for dataset in list_datasets()}
+    datasets = {dataset.name: dataset for dataset in offered_datasets(st.query_params.get("data", ""))}
     return datasets[value_of_address("data", datasets, next(iter(datasets)))] if datasets else None
 
 
@@ -305,8 +305,8 @@ def _list_by_name(say: Say) -> dict[str, Dataset]:
     if damaged := damaged_datasets():
         with notices():
             show_damaged(damaged, say)
-    datasets = {dataset.name: dataset for dataset in list_datasets()}
     wanted = st.query_params.get("data", "")
+    datasets = {dataset.name: dataset for dataset in offered_datasets(wanted)}
     if not datasets or (wanted == NAME and NAME not in datasets):
         with notices():
             being_drawn = show_drawing(say)

@@ -102,6 +102,12 @@ class Dataset:
         return self.kind == "synthetic" or bool(self.made.get("synthetic"))
 
     @property
+    def fold(self) -> dict[str, object]:
+        """Which fold of which dataset it is (see `folds.make_folds`); empty where it is none."""
+        fold = self.made.get("fold")
+        return fold if isinstance(fold, dict) else {}
+
+    @property
     def tempered(self) -> bool:
         """Whether rare grades are more frequent in what is judged on than they really are."""
         return self.made.get("evaluation_prior", "real") != "real"
@@ -322,6 +328,11 @@ def _digest(path: Path, key: bytes) -> str:
 def list_datasets() -> list[Dataset]:
     """Return all complete datasets, real ones first, then by name. Damaged ones are left out; see below."""
     return sorted(_all_datasets()[0], key=lambda dataset: (dataset.synthetic, dataset.name))
+
+
+def offered_datasets(wanted: str = "") -> list[Dataset]:
+    """Return the datasets that a page offers: without folds of others, but for the one that is wanted."""
+    return [dataset for dataset in list_datasets() if not dataset.fold or dataset.name == wanted]
 
 
 def damaged_datasets() -> list[ScalpError]:

@@ -318,7 +318,7 @@ def split_groups(
     Args:
         rows: the column `group`, the labels, and perhaps `look_alikes`: numbers of sets of near-duplicates, null for
             pictures in no set. Groups that share such a set stay together.
-        shares: split → share of the images; None takes PART_SHARES.
+        shares: split, or a fold's number, → share of the images; None takes PART_SHARES.
         settled: groups with settled rows are not assigned any more; None: all are.
 
     Returns:
@@ -356,7 +356,7 @@ def _settled_groups(members: Groups, settled: Settled | None, parts: Sequence[st
         places = np.where(settled.train, _TRAIN, np.where(settled.before == _NEW, len(PARTS), settled.before))
         np.minimum.at(assigned, members, places)
         assigned[members[settled.test]] = _TEST
-    places_of = {PARTS.index(part): place for place, part in enumerate(parts)}
+    places_of = {PARTS.index(part): place for place, part in enumerate(parts) if part in PARTS}
     return np.array([places_of.get(place, _NEW) for place in assigned.tolist()], dtype=np.intp)
 
 

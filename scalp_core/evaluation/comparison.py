@@ -104,7 +104,8 @@ def list_candidates(dataset: Dataset) -> tuple[list[Model], list[ExcludedRun]]:
     damaged |= {run: error for run, error in damaged_answers.items() if run.id in readable}
     excluded = [ExcludedRun(run, error.text, run in damaged_answers) for run, error in damaged.items()]
     excluded += [ExcludedRun(run, error.text) for run, error in damaged_elsewhere.items()]
-    others = (run for run in finished if run.id not in by_id and run not in damaged)
+    # Runs of other datasets' folds would be many, and are samples of a recipe.
+    others = (run for run in finished if run.id not in by_id and run not in damaged and not run.fold)
     excluded += [ExcludedRun(run, _reason(run, dataset), can_be_judged=True) for run in others]
     for seeds in by_recipe.values():
         for *earlier, latest in seeds.values():

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,14 +11,22 @@ import pandas as pd
 from scalp_core.data.dataset import Dataset, open_dataset
 from scalp_core.evaluation.comparison import Model, VersionedModels, align_runs, versioned
 from scalp_core.labels import Condition
-from scalp_core.metrics.operating_point import (
-    PART,
-    LabelledPredictions,
-    evaluate_referral,
-    labelled_predictions,
-    set_rule,
+from scalp_core.metrics.calibration import Grades
+from scalp_core.metrics.metrics import PROBABILITIES, labelled_rows
+from scalp_core.metrics.operating_point import PART
+from scalp_core.metrics.referral import (
+    CurveArea,
+    Flags,
+    ReferralQuality,
+    Risks,
+    curve_area,
+    far_errors,
+    far_risk,
+    fit_referral,
+    labelled_risks,
+    referral_curve,
+    referral_quality,
 )
-from scalp_core.metrics.referral import CurveArea, ReferralQuality, curve_area, labelled_risks, referral_curve
 from scalp_core.runs.run import Run
 
 
@@ -85,16 +94,28 @@ def _compare_referral(
 
 def _quality(run: Run, condition: Condition, part: str, limit: float, compared: set[str]) -> ReferralQuality | None:
     """Refer by the threshold of the calibration split, and count on the compared pictures of the split."""
-    calibration = labelled_predictions(run.raw_predictions, condition, PART)
-    if not len(calibration.truth):
+    calibration = labelled_rows(run.predictions, condition, PART)
+    if not len(calibration):
         return None
-    stored = run.operating_point.decision(condition)
-    decision = set_rule(stored, calibration, stored.rule, stored.tau, stored.cost, limit)
-    answers = labelled_predictions(run.raw_predictions, condition, part)
-    kept = np.isin(answers.images, list(compared))
-    return evaluate_referral(
-        decision, LabelledPredictions(answers.images[kept], answers.raw[kept], answers.truth[kept])
-    )
+    _, _, risks, errors = _outcomes(calibration)
+    threshold = fit_referral(risks, errors, limit)
+    rows = labelled_rows(run.predictions, condition, part)
+    truth, grades, risks, _ = _outcomes(rows[rows["image"].isin(compared)])
+    return referral_quality(truth, grades, risks >= threshold)
+
+
+class _Outcomes(NamedTuple):
+    truth: Grades
+    grades: Grades
+    risks: Risks
+    errors: Flags
+
+
+def _outcomes(rows: pd.DataFrame) -> _Outcomes:
+    """Return truth, decided grade, risk and far error of labelled rows of a prediction table; each (n,)."""
+    truth, grades = (rows[name].to_numpy(dtype=np.int64) for name in ("truth", "grade"))
+    risks = far_risk(rows[PROBABILITIES].to_numpy(dtype=np.float64), grades)
+    return _Outcomes(truth, grades, risks, far_errors(truth, grades))
 
 
 def _sum(qualities: Sequence[ReferralQuality | None]) -> ReferralQuality | None:

@@ -35,7 +35,8 @@ class Predictions(NamedTuple):
     """Predictions of a model from elsewhere.
 
     Attributes:
-        table: columns image, condition (`value_1` … `value_6`), p0 … p3, which add up to 1.
+        table: columns image, condition (`value_1` … `value_6`), p0 … p3, which add up to 1, and `grade` where it came
+            beside them: what the model decides.
         grades_alone: they came without probabilities; the given grade has 1.
     """
 
@@ -73,7 +74,11 @@ def read_predictions(source: Path | pd.DataFrame, dataset: Dataset) -> Predictio
     table["condition"] = _conditions(table)
     table[_PROBABILITIES] = _of_grades(table) if grades_alone else _checked_probabilities(table)
     _require_pictures(table, dataset)
-    return Predictions(table[["image", "condition", *_PROBABILITIES]].reset_index(drop=True), grades_alone)
+    columns = ["image", "condition", *_PROBABILITIES]
+    if not grades_alone and "grade" in table and table["grade"].notna().any():
+        table["grade"] = _of_grades(table).argmax(axis=1)
+        columns.append("grade")
+    return Predictions(table[columns].reset_index(drop=True), grades_alone)
 
 
 def _named(table: pd.DataFrame) -> pd.DataFrame:

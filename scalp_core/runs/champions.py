@@ -205,7 +205,8 @@ def _outcome(finished: tuple[Run, ...], _pins: Path, _changed: tuple[object, ...
         if promoted := next((run for run in grading if run.id == pinned.get(condition)), None):
             answering[condition] = Champion(condition, promoted, pinned=True)
             continue
-        elected, preferred = election.elect(grading, condition), election.first_choice(grading, condition)
+        standing = [run for run in grading if not run.fold]
+        elected, preferred = election.elect(standing, condition), election.first_choice(standing, condition)
         if elected:
             answering[condition] = Champion(condition, elected, pinned=False)
         if preferred and preferred != elected and (missing := election.shortfalls(preferred, condition)):

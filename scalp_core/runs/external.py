@@ -29,6 +29,7 @@ from scalp_core.seals import read_sealed_json, write_sealed_json
 MARK = "↗"  # behind the name of a model from elsewhere
 MOST_LETTERS = 500  # of what is said about it, and of its link
 _FACTS = "external.json"
+_DECIDED = "decided"  # column of the grades that a model decided, beside its probabilities
 _CERTAIN = Text(
     " It gives grades alone: measures of probabilities take each for certain.",
     " 등급만 있어서, 확률을 쓰는 지표에서는 그 등급의 확률을 1로 봐요.",
@@ -101,6 +102,11 @@ class ExternalRun(EvaluatedRun):
         return OperatingPoint()
 
     @property
+    def predictions(self) -> pd.DataFrame:
+        """As of any run, with the grades that the model decided, where it said them beside its probabilities."""
+        return _with_decisions(self, signature(self.predictions_path))
+
+    @property
     def operating_point_damage(self) -> None:
         return None
 
@@ -127,6 +133,12 @@ class ExternalRun(EvaluatedRun):
             f"{MARK} {self.id}: 외부 모델이라 여기서 등급을 추정하지 않아요. 평가한 사진 {pictures:,}장.{certain.ko} "
             f"{about}".strip(),
         )
+
+
+@lru_cache(maxsize=8)
+def _with_decisions(run: ExternalRun, _signature: Signature | None) -> pd.DataFrame:
+    table = OperatingPoint().apply(run.raw_predictions)
+    return table.assign(grade=table[_DECIDED]).drop(columns=_DECIDED) if _DECIDED in table else table
 
 
 @lru_cache(maxsize=64)
@@ -174,8 +186,9 @@ def add_external(
     A model that is there gets answers to a further dataset, and keeps what was said about it unless more is said.
 
     Args:
-        predictions: columns image, condition, p0 … p3, as `importing.prediction_file` reads them. Rows of the training
-            split are left out.
+        predictions: columns image, condition, p0 … p3, as `importing.prediction_file` reads them, and perhaps `grade`,
+            what the model decides by them; the most probable one where it is missing. Rows of the training split are
+            left out.
 
     Raises:
         ScalpError: the name is malformed or taken; `nothing_to_judge`; the folder cannot be written.
@@ -238,15 +251,20 @@ def _short(text: str) -> str:
 
 def _table(dataset: Dataset, predictions: pd.DataFrame) -> pd.DataFrame:
     conditions = [condition for condition in CONDITIONS if condition.value in set(predictions["condition"])]
-    answers = _complete_answers(predictions, conditions)
+    decided = "grade" in predictions
+    answers = _complete_answers(predictions, conditions, [*PROBABILITIES, *(["grade"] if decided else [])])
     ids, parts = (dataset.column(name).to_numpy(dtype=object) for name in ("id", "part"))
     tables = []
     for part in PARTS:
         rows = np.flatnonzero((parts == part) & pd.Index(ids).isin(answers.index))
         if part == "train" or not len(rows):
             continue
-        cube = answers.loc[ids[rows]].to_numpy(dtype=np.float32).reshape(len(rows), len(conditions), len(GRADES))
-        tables.append(prediction_table(dataset, rows, part, conditions, cube))
+        cube = answers.loc[ids[rows]].to_numpy(dtype=np.float32).reshape(len(rows), len(conditions), -1)
+        table = prediction_table(dataset, rows, part, conditions, cube[..., : len(GRADES)])
+        if decided:
+            grades = np.concatenate([cube[:, number, -1] for number in range(len(conditions))])
+            table[_DECIDED] = pd.array(grades.astype(np.int64), dtype="Int8")
+        tables.append(table)
     if not tables:
         raise ScalpError(
             "nothing_to_judge",
@@ -256,11 +274,10 @@ def _table(dataset: Dataset, predictions: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _complete_answers(predictions: pd.DataFrame, conditions: list[Condition]) -> pd.DataFrame:
-    """Return a row a picture, with the probabilities of all conditions side by side."""
+def _complete_answers(predictions: pd.DataFrame, conditions: list[Condition], columns: list[str]) -> pd.DataFrame:
+    """Return a row a picture, with these columns of all conditions side by side."""
     by_condition = [
-        predictions[predictions["condition"] == condition.value].set_index("image")[PROBABILITIES]
-        for condition in conditions
+        predictions[predictions["condition"] == condition.value].set_index("image")[columns] for condition in conditions
     ]
     answers = pd.concat(by_condition, axis=1)
     if (lacking := answers.isna().any(axis=1)).any():

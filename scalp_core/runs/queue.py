@@ -86,6 +86,7 @@ def _make_run(folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
         "evaluation_hash": dataset.evaluation_hash,
         "synthetic": dataset.synthetic or any(source.synthetic for source in sources),
         "synthetic_data": dataset.synthetic,
+        **({"fold": dataset.fold} if dataset.fold else {}),
         "created": utc_now(),
     }
     run = Run(folder)

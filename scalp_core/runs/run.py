@@ -186,6 +186,11 @@ class Run:
         return [source for source in there if source.created < self.created]
 
     @property
+    def fold(self) -> bool:
+        """Whether it learned from a part of a dataset for cross-validation: a sample of its recipe, not its product."""
+        return bool(self._created_from[1].get("fold"))
+
+    @property
     def created(self) -> str:
         """Time of creation, UTC, ISO 8601; orders the queue."""
         return str(self._created_from[1]["created"])

@@ -7,7 +7,7 @@ import streamlit as st
 
 from scalp_core.architectures import ARCHITECTURES, NAMED_WEIGHTS
 from scalp_core.charts.dataset_charts import ablation_chart
-from scalp_core.data.dataset import list_datasets, open_dataset
+from scalp_core.data.dataset import offered_datasets, open_dataset
 from scalp_core.errors import Text
 from scalp_core.evaluation import ablation
 from scalp_core.labels import CONDITIONS, Condition
@@ -29,7 +29,7 @@ _MOST_SEEDS = 3  # trainings of each step
 
 def show_ablation(say: Say) -> None:
     """Show the ladder, folded away until it is opened."""
-    names = [dataset.name for dataset in list_datasets()]
+    names = [dataset.name for dataset in offered_datasets()]
     if not names:
         return
     opened = st.expander(say("ablation"), icon=":material/stairs:", key="ablation", on_change="rerun")

@@ -9,7 +9,7 @@ import streamlit as st
 from scalp_core.access import access
 from scalp_core.architectures import ARCHITECTURES, PACKAGES, packaged_file
 from scalp_core.charts.dataset_charts import grade_name
-from scalp_core.data.dataset import list_datasets, open_dataset
+from scalp_core.data.dataset import offered_datasets, open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.labels import CONDITIONS, GRADES, Condition
 from scalp_core.learning.balancing import before_and_after
@@ -43,7 +43,7 @@ def show_retraining(say: Say) -> None:
     announce_finished(say)
     show_pending_toast()
     ask_for_token(say)
-    names = [dataset.name for dataset in list_datasets()]
+    names = [dataset.name for dataset in offered_datasets()]
     if not names:
         st.caption(say("retrain_waits") if is_drawing() else say("no_dataset"))
         return
