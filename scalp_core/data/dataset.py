@@ -103,7 +103,7 @@ class Dataset:
 
     @property
     def fold(self) -> dict[str, object]:
-        """Which fold of which dataset it is (see `folds.make_folds`); empty where it is none."""
+        """Fold of another dataset that it is (see `folds.make_folds`); empty where it is none."""
         fold = self.made.get("fold")
         return fold if isinstance(fold, dict) else {}
 

@@ -103,7 +103,7 @@ class ExternalRun(EvaluatedRun):
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """As of any run, with the grades that the model decided, where it said them beside its probabilities."""
+        """Predictions as of any run, with the grades that the model decided where it said them."""
         return _with_decisions(self, signature(self.predictions_path))
 
     @property
