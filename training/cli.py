@@ -20,6 +20,8 @@ COMMANDS = {
     "evaluate": ("training.evaluate", "judge finished runs on another dataset"),
     "calibrate": ("training.calibrate", "fit operating point and gate of finished runs anew"),
     "gate": ("training.gate", "fit only the gate of finished runs anew"),
+    "pack": ("training.pack", "a finished run as an evidence pack, one zip"),
+    "reproduce": ("training.reproduce", "make the run of an evidence pack again"),
     "export": ("training.export", "make finished runs ready to answer (ONNX)"),
     "optimize": ("training.optimize", "let runs answer faster where their grades stay the same"),
     "predict": ("training.predict", "grade many pictures into one table"),
@@ -58,8 +60,8 @@ def _help() -> str:
     lines = [("serve", _SERVE), *((name, text) for name, (_, text) in COMMANDS.items())]
     listed = "\n".join(f"  {name:<16}{text}" for name, text in lines)
     return (
-        f"usage: scalp-lab COMMAND …\n{listed}\n\nDatasets: {data_folder().resolve()} (SCALP_DATA)\n"
-        f"Runs:     {artifacts_folder().resolve()} (SCALP_ARTIFACTS)\n{terms.RESEARCH_ONLY_SHORT.en}"
+        f"usage: scalp-lab COMMAND …\n{listed}\nDatasets: {data_folder().resolve()} (SCALP_DATA), runs: "
+        f"{artifacts_folder().resolve()} (SCALP_ARTIFACTS)\n{terms.RESEARCH_ONLY_SHORT.en}"
     )
 
 

@@ -20,7 +20,7 @@ Grades = npt.NDArray[np.int64]
 BINS = 15  # of the error
 DIAGRAM_BINS = 10  # of the diagram: a line through forty pictures a point is mostly chance
 _N = len(GRADES)
-_LEAST = 1e-12  # probability: its logarithm has to be finite
+LEAST_PROBABILITY = 1e-12  # its logarithm has to be finite
 
 
 # ---- how far probabilities hold ----
@@ -88,7 +88,7 @@ def calibration_error(table: pd.DataFrame) -> float:
 
 def apply_calibration(raw: Probabilities, temperature: float, shift: npt.NDArray[np.float64]) -> Probabilities:
     """Return softmax(log(raw) / temperature + shift) over the last axis."""
-    return _softmax(np.log(raw.clip(_LEAST)) / temperature + shift)
+    return _softmax(np.log(raw.clip(LEAST_PROBABILITY)) / temperature + shift)
 
 
 def _softmax(scores: npt.NDArray[np.float64]) -> Probabilities:
@@ -112,7 +112,7 @@ def fit_calibration(raw: Probabilities, truth: Grades) -> tuple[float, npt.NDArr
     from scipy.optimize import minimize
     from scipy.special import log_softmax
 
-    logarithms, labels = np.log(raw.clip(_LEAST)), np.eye(_N)[truth]
+    logarithms, labels = np.log(raw.clip(LEAST_PROBABILITY)), np.eye(_N)[truth]
 
     def loss(values: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         scaled = logarithms * np.exp(-values[0])

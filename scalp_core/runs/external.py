@@ -77,6 +77,10 @@ class ExternalRun(EvaluatedRun):
         return ""  # what it learned from is not known
 
     @property
+    def fold(self) -> bool:
+        return False
+
+    @property
     def synthetic(self) -> bool:
         return False
 

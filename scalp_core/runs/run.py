@@ -191,6 +191,12 @@ class Run:
         return bool(self._created_from[1].get("fold"))
 
     @property
+    def fold_of(self) -> tuple[str, str]:
+        """Name and index hash of the dataset whose fold it learned from; empty where it is no run of a fold."""
+        fold = self._created_from[1].get("fold") or {}
+        return str(fold.get("of", "")), str(fold.get("index_hash", ""))
+
+    @property
     def created(self) -> str:
         """Time of creation, UTC, ISO 8601; orders the queue."""
         return str(self._created_from[1]["created"])

@@ -4,10 +4,11 @@ import pandas as pd
 import streamlit as st
 
 from scalp_core.charts.comparison_charts import curves_chart
+from scalp_core.reports.evidence_pack import pack_bytes
 from scalp_core.runs import worker
 from scalp_core.runs.run import Run, State
 from ui.access import change_button
-from ui.downloads import show_table
+from ui.downloads import file_stem, offer_file, show_table
 from ui.markdown import Markdown, literal, literal_cells
 from ui.runs.operating_point import show_operating_point
 from ui.runs.progress import epoch_words, show_progress
@@ -70,6 +71,9 @@ def _show_tabs(run: Run, whole: bool, say: Say) -> None:
 def _show_files(run: Run, say: Say) -> None:
     files, heads = pd.DataFrame(run.files, columns=["file", "bytes"]), {"file": say("file"), "bytes": say("size")}
     show_table(files, heads, say("runs_files"), {"bytes": "bytes"})
+    if run.finished and run.complete and run.export_failure is None:
+        name = f"{file_stem(run.id, run.synthetic)}.zip"
+        offer_file(say("runs_pack"), lambda: pack_bytes(run, name), name, "application/zip", note=say("runs_pack_note"))
     if run.finished and run.complete:
         with st.expander(say("runs_manifest")):
             st.json(run.manifest, expanded=1)

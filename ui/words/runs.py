@@ -69,6 +69,12 @@ WORDS = {
     "setting_default": Text("Default", "기본값"),
     "runs_recipe_whole": Text("Full recipe", "전체 학습 설정"),
     "runs_manifest": Text("Manifest: hashes, versions, device", "매니페스트: 해시, 버전, 장치"),
+    "runs_pack": Text("Evidence pack", "증거 묶음"),
+    "runs_pack_note": Text(
+        "One zip: model card, CLAIM checklist, recipe, hashes, predictions, report, and the network with a script that "
+        "grades with it alone. No pictures.",
+        "zip 하나에 모델 카드, CLAIM 점검표, 설정, 해시, 예측, 보고서, 그리고 네트워크와 단독 실행 스크립트가 들어 있어요. 사진은 없어요.",
+    ),
     "runs_files": Text("Files", "파일"),
     "file": capitalized(terms.FILE),
     "size": Text("Size", "크기"),

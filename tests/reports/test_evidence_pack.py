@@ -1,0 +1,196 @@
+"""The evidence pack: grades by itself as the product does, is the same twice, tells damage, and is made again."""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import onnx
+import pandas as pd
+import pytest
+from conftest import Trained
+from support.same_process import export_in_this_process, train_in_this_process
+
+from scalp_core.errors import ScalpError
+from scalp_core.inference.predict import grade_with_run
+from scalp_core.labels import CONDITIONS, Condition
+from scalp_core.metrics.operating_point import Decision, OperatingPoint
+from scalp_core.reports.claim import claim_items
+from scalp_core.reports.evidence_pack import SUMS, pack_bytes, read_pack
+from scalp_core.runs.run import Run
+from scalp_core.runs.store import find_run
+from training import pack as command
+from training import reproduce
+
+POINT = OperatingPoint(
+    {
+        Condition.PUSTULES: Decision(temperature=2.0, shift=(0.0, 0.0, 1.0, 3.0), images=100, set_threshold=0.5),
+        Condition.DANDRUFF: Decision(rule="median", tau=0.5, prior=(0.7, 0.1, 0.1, 0.1), images=100),
+        Condition.ERYTHEMA: Decision(rule="expected_cost", far_limit=0.02, refer_from=0.2),
+        Condition.HAIR_LOSS: Decision(far_limit=0.02, refer_from=1.0),
+    },
+    made="2026-01-01T00:00:00+00:00",
+    who="서연",
+    why="a reason of mine",
+)
+
+
+_IN_CARD = ("quadratic_weighted_kappa", "worst_grade_recall", "average_mean_absolute_error")
+
+
+class Packed(NamedTuple):
+    run: Run
+    path: Path
+
+
+@pytest.fixture(scope="module")
+def packed(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Packed]:
+    """A run with an operating point of its own, in a folder of runs of its own, and its pack."""
+    folder = tmp_path_factory.mktemp("packed")
+    run = Run(Path(shutil.copytree(trained.run.folder, folder / "artifacts" / "tiny")))
+    run.write_operating_point(POINT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCALP_ARTIFACTS", str(folder / "artifacts"))
+        assert command.main(["tiny", "--output", str(folder / "tiny.zip")]) == 0
+        yield Packed(run, folder / "tiny.zip")
+
+
+def test_it_grades_alone_as_the_product_does(packed: Packed, trained: Trained, tmp_path: Path) -> None:
+    """In a process that cannot see the repository."""
+    run = packed.run
+    with zipfile.ZipFile(packed.path) as archive:
+        archive.extractall(tmp_path / "elsewhere")
+    folder, picture = tmp_path / "elsewhere" / "tiny", tmp_path / "picture.jpg"
+    picture.write_bytes(trained.picture)
+    line = [sys.executable, "-I", str(folder / "grade.py"), str(picture)]
+    done = subprocess.run(line, cwd=tmp_path, env={}, capture_output=True, text=True, check=True)
+    answer = json.loads(done.stdout)
+    assert answer["intended_use"] == "research_only"
+    assert "scalp_core" not in (folder / "grade.py").read_text(encoding="utf-8")
+    for condition, grading in grade_with_run(run, trained.picture).items():
+        own = answer[condition.value]
+        assert own["probabilities"] == pytest.approx(grading.probabilities, abs=1e-6)
+        assert (own["grade"], own.get("refer")) == (int(grading.grade), grading.refer)
+    assert {answer[key]["refer"] for key in ("value_3", "value_6")} == {True, False}
+    properties = {entry.key: entry.value for entry in onnx.load(folder / "model.onnx").metadata_props}
+    assert json.loads(properties["scalp_lab"]) == json.loads((folder / "model.json").read_text(encoding="utf-8"))
+
+
+def test_same_bytes_twice_and_nothing_that_tells_of_people_or_machines(packed: Packed) -> None:
+    run = packed.run
+    assert pack_bytes(run, "tiny.zip") == packed.path.read_bytes()
+    pack = read_pack(packed.path)
+    sums = dict(line.split("  ")[::-1] for line in _member(packed.path, SUMS).decode().splitlines())
+    assert {name: hashlib.sha256(content).hexdigest() for name, content in pack.files.items()} == sums
+    texts = {name: content.decode() for name, content in pack.files.items() if not name.endswith((".onnx", ".parquet"))}
+    for name, text in texts.items():
+        assert POINT.who not in text, name
+        assert POINT.why not in text, name
+        assert str(run.folder.parent) not in text, name
+        assert not re.search(r"(?<![\w.])/(home|root|tmp|Users)/", text), name
+    assert not [name for name in pack.files if name.endswith((".jpg", ".png"))]
+    assert pack.predictions.equals(run.raw_predictions)
+    assert len(pd.read_csv(zipfile.Path(packed.path, "tiny/predictions.csv").open())) == len(run.predictions)
+
+
+def test_documents_say_where_figures_come_from(packed: Packed, trained: Trained) -> None:
+    run = packed.run
+    pack = read_pack(packed.path)
+    card, korean, claim = (pack.files[name].decode() for name in ("README.md", "README.ko.md", "CLAIM.md"))
+    front = card.split("---\n")[1]
+    fields = {line.split(": ", 1)[0]: json.loads(line.split(": ", 1)[1]) for line in front.splitlines()}
+    assert fields["library_name"] == "onnx"
+    assert "synthetic-data" in fields["tags"]
+    figures = {(row["condition"], row["metric"]): row for row in json.loads(pack.files["metrics-test.json"])["figures"]}
+    with_interval = [row for row in figures.values() if row["metric"] in _IN_CARD and row["lower"] is not None]
+    assert with_interval
+    for row in with_interval:
+        assert f"{row['value']:.3f} [{row['lower']:.3f}, {row['upper']:.3f}]" in card
+    assert "SYNTHETIC" in card
+    assert "합성" in korean
+    for text in (card, korean):
+        assert run.evaluation_hash in text
+    assert claim.count("\n| ") == 42 + 1
+    assert "**to be filled in by the author**" in claim
+    answered = {item.number for item in claim_items(run, trained.dataset) if item.answer}
+    assert {20, 22, 25, 28, 29} <= answered
+    assert not {3, 16, 34, 40, 42} & answered, "only the author knows"
+    assert answered > {item.number for item in claim_items(run, None) if item.answer}
+
+
+def _member(path: Path, name: str) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(f"tiny/{name}")
+
+
+def test_without_the_dataset_it_has_no_intervals_and_no_report(
+    packed: Packed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCALP_DATA", str(tmp_path / "none"))
+    (tmp_path / "alone.zip").write_bytes(pack_bytes(packed.run, "alone.zip"))
+    pack = read_pack(tmp_path / "alone.zip")
+    assert "report.html" not in pack.files
+    assert "Without intervals" in pack.files["README.md"].decode()
+
+
+@pytest.mark.parametrize("damage", ["cut", "none", "changed", "further", "missing", "format"])
+def test_a_damaged_pack_is_refused(
+    packed: Packed, tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad.zip"
+    with zipfile.ZipFile(packed.path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    if damage == "changed":
+        files["tiny/recipe.json"] += b" "
+    elif damage == "further":
+        files["tiny/virus.exe"] = b"x"
+    elif damage == "missing":
+        del files["tiny/model.onnx"]
+    elif damage == "format":
+        files["tiny/pack.json"] = files["tiny/pack.json"].replace(b'"format": 1', b'"format": 9')
+    with zipfile.ZipFile(bad, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    if damage == "cut":
+        bad.write_bytes(packed.path.read_bytes()[:-2000])
+    elif damage == "none":
+        bad.unlink()
+    with pytest.raises(ScalpError) as caught:
+        read_pack(bad)
+    assert caught.value.code == "bad_pack"
+    assert reproduce.main([str(bad)]) == 2
+    assert "bad.zip cannot be used" in capsys.readouterr().err
+
+
+def test_a_pack_is_checked_and_trained_again(packed: Packed, capsys: pytest.CaptureFixture[str]) -> None:
+    run = packed.run
+    assert reproduce.main([str(packed.path), "--check"]) == 0
+    printed = capsys.readouterr().out
+    assert "The same but for rounding." in printed
+    assert len([line for line in printed.splitlines() if "100.0%" in line]) == len(CONDITIONS)
+    with pytest.MonkeyPatch.context() as patch:
+        train_in_this_process(patch)
+        export_in_this_process(patch)
+        code = reproduce.main([str(packed.path), "--id", "again"])
+    printed = capsys.readouterr().out
+    again = find_run("again")
+    assert again.recipe == run.recipe
+    assert "Weights: the same" in printed
+    assert "Versions: the same" in printed
+    assert code == 1, "the new run has an operating point of its own"
+    again.write_operating_point(POINT)
+    assert again.predictions.equals(run.predictions)
+
+
+def test_another_dataset_is_not_taken_for_it(
+    packed: Packed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SCALP_DATA", str(tmp_path / "none"))
+    assert reproduce.main([str(packed.path), "--check"]) == 2
+    assert "No dataset here has the labels and splits of “tiny”" in capsys.readouterr().err
