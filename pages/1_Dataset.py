@@ -13,11 +13,12 @@ from ui.dataset.gallery import choose_order, show_picture, show_pictures
 from ui.dataset.imports import show_imports, turn_to_imported
 from ui.dataset.labels import choose_condition, choose_measure, show_labels
 from ui.dataset.removal import offer_dataset_management, turn_to_renamed
+from ui.dataset.review import show_review
 from ui.downloads import offer_file
 from ui.shell import show_page, toolbar
 from ui.words import Say
 
-VIEWS = ("pictures", "labels", "map", "audit", "import")
+VIEWS = ("pictures", "labels", "map", "audit", "review", "import")
 
 
 def explore(say: Say) -> None:
@@ -34,6 +35,8 @@ def explore(say: Say) -> None:
         return
     if view == "audit":
         show_audit(dataset, say)
+    elif view == "review":
+        show_review(dataset, say)
     else:
         _show_filtered(dataset, view, say)
     show_picture(dataset, say)

@@ -19,6 +19,7 @@ from scalp_core.labels import CONDITIONS, GRADES, Condition
 
 MOST_LETTERS = 80  # of a reader's name
 KINDS = ("grade", "skip", "settle", "undo")
+OUTCOMES = ("settled", "agreed", "single", "conflict")
 _WAIT = 30.0  # seconds for another process to finish writing
 _TABLE = """
 CREATE TABLE IF NOT EXISTS entry (

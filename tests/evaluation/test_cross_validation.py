@@ -12,6 +12,7 @@ from scalp_core.data.dataset import Dataset, list_datasets, open_dataset
 from scalp_core.errors import ScalpError
 from scalp_core.evaluation.comparison import list_candidates
 from scalp_core.evaluation.cross_validation import out_of_fold
+from scalp_core.evaluation.label_review import suspects
 from scalp_core.labels import CONDITIONS
 from scalp_core.runs.champions import champions
 from scalp_core.runs.external import all_external
@@ -55,6 +56,8 @@ def test_folds_are_trained_pooled_and_compared(
             assert f"  {kappa:.3f} [" in line
     assert f"cv-{architecture}-cv-s0 against cv-{architecture}-cv-s1" in printed
     assert "SYNTHETIC" in printed
+    ranked = suspects(tiny, CONDITIONS[1])
+    assert sorted(ranked["image"]) == sorted(tiny.index["id"]), "folds reach the training pictures, too"
     _assert_on_compare(tiny, table, f"cv-{architecture}-cv-s0")
     with pytest.raises(ScalpError, match="several test the same pictures"):
         out_of_fold([*runs, find_run(f"cv-{architecture}-f1-s1")])

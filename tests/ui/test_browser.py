@@ -988,7 +988,7 @@ VIEWS = (
     *("/Compare?view=differences&", "/Compare?view=recall&", "/Compare?view=reliability&", "/Compare?view=pareto&"),
     *("/Compare?view=curves&", "/Compare?view=decision&", "/Diagnose?", "/Diagnose?source=example&"),
     *("/Diagnose?source=example&image={image}&", "/Runs?run=tiny&", "/Compare?view=groups&"),
-    "/Compare?view=referral&",
+    *("/Compare?view=referral&", "/Dataset?view=review&"),
 )
 PHONE = {"width": 400, "height": 900}  # pixels
 # Vega's marks of a selection box are empty until one is drawn, and have no words of their own.

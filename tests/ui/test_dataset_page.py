@@ -42,7 +42,7 @@ from ui.components.facet_rail import Entry, Facet, Pick, check_pick
 from ui.dataset.gallery import PER_PAGE
 from ui.words import Say
 
-VIEWS = ("pictures", "labels", "map", "audit", "import")
+VIEWS = ("pictures", "labels", "map", "audit", "review", "import")
 # What stays as it is in Korean: names, units and what people type.
 NOT_TRANSLATED = {"mine", "tiny", "AI", "Hub", "CSV", "xlsx", "zip", "CIE", "px", "kB", "SNE", "Training", "Validation"}
 MARKUP = "<b onclick=alert(1)>**[x](javascript:alert(1))**</b>"

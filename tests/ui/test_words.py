@@ -13,6 +13,7 @@ from conftest import ROOT
 
 from scalp_core.data.dataset import PARTS
 from scalp_core.data.filters import MEASURED, NAMED
+from scalp_core.data.reviews import OUTCOMES
 from scalp_core.importing.importer import KINDS
 from scalp_core.labels import CONDITIONS
 from scalp_core.metrics.operating_point import RULES
@@ -20,6 +21,7 @@ from scalp_core.runs.recipe import CHOICES, Recipe
 from scalp_core.synthetic.drawing.scene import CONFUSERS
 from scalp_core.terms import singular
 from ui.compare.cell_pictures import DISAGREEMENTS
+from ui.dataset.review import LISTS
 from ui.runs.recipe_settings import changed_settings, setting_name, setting_value
 from ui.shell import PAGES
 from ui.words import WORDS, Say
@@ -64,6 +66,8 @@ FAMILIES = {
     "matrices_only_{}": tuple(DISAGREEMENTS),
     "matrices_of_{}": tuple(DISAGREEMENTS),
     "rule_{}": RULES,
+    **dict.fromkeys(("review_list_{}", "review_none_{}"), LISTS),
+    "review_count_{}": OUTCOMES,
     "retrain_way_{}": ("head", "fine_tune", "scratch"),
     "audit_{}": ("severity", "finding", "share", "examples"),
     **dict.fromkeys(("map_{}", "map_note_{}"), ("tsne", "ranks")),

@@ -10,6 +10,52 @@ WORDS = {
     "view_labels": Text("Labels", "라벨"),
     "view_map": Text("Map", "지도"),
     "view_audit": Text("Audit", "점검"),
+    "view_review": Text("Label review", "라벨 검수"),
+    "review_list": Text("List", "목록"),
+    "review_list_suspects": Text("Suspects", "의심 라벨"),
+    "review_list_second": Text("Second reading", "두 번째 판독"),
+    "review_list_conflicts": Text("Conflicts", "불일치"),
+    "review_reader": Text("Reader", "판독자"),
+    "review_blind": Text(
+        "Label, models and other readers are hidden.", "라벨과 모델, 다른 판독자의 등급은 보이지 않아요."
+    ),
+    "review_begin": Text("Write your name to begin.", "이름을 적으면 시작해요."),
+    "review_progress": Text(
+        "{waiting:,} waiting · {done:,} done by you", "남은 사진 {waiting:,}장 · 내가 판독한 사진 {done:,}장"
+    ),
+    "review_none_suspects": Text(
+        "No suspects: no model that did not learn from these pictures contradicts a label, or all are done.",
+        "의심 라벨이 없어요. 이 사진을 학습하지 않은 모델이 없거나 모두 판독했어요.",
+    ),
+    "review_none_second": Text("Nothing that only others have graded.", "다른 판독자만 판독한 사진이 없어요."),
+    "review_none_conflicts": Text("No conflicts.", "불일치가 없어요."),
+    "review_picture": Text("Picture to grade", "판독할 사진"),
+    "review_question": Text("{condition}: which grade?", "{condition}: 어느 등급인가요?"),
+    "review_contradiction": Text(
+        "Readers said: {grades}. Your grade settles it.", "판독: {grades}. 선택한 등급으로 정해져요."
+    ),
+    "review_skip": Text("Skip", "건너뛰기"),
+    "review_undo": Text("Undo", "되돌리기"),
+    "review_undone": Text("Taken back.", "되돌렸어요."),
+    "review_nothing_to_undo": Text("Nothing to take back.", "되돌릴 것이 없어요."),
+    "review_outcome": Text("Outcome", "결과"),
+    "review_count_settled": Text("{count:,} settled", "확정 {count:,}건"),
+    "review_count_agreed": Text("{count:,} agreed", "일치 {count:,}건"),
+    "review_count_single": Text("{count:,} by one reader", "한 명만 판독 {count:,}건"),
+    "review_count_conflict": Text("{count:,} conflicts", "불일치 {count:,}건"),
+    "review_agreement": Text("Agreement of readers", "판독자 간 일치도"),
+    "review_first": Text("Reader", "판독자"),
+    "review_second_reader": Text("Other reader", "다른 판독자"),
+    "review_kappa": Text("Weighted kappa", "가중 카파"),
+    "review_log": Text("Log (CSV)", "기록 (CSV)"),
+    "review_name": Text("Name of the reviewed dataset", "검수한 데이터셋 이름"),
+    "review_make": Text("Make reviewed dataset", "검수한 데이터셋 만들기"),
+    "review_make_note": Text(
+        "The same pictures and splits with the reviewed labels of all conditions. This dataset and its runs stay as they "
+        "are.",
+        "사진과 분할은 같고 검수한 라벨(모든 증상)이 들어가요. 이 데이터셋과 실행은 그대로 남아요.",
+    ),
+    "review_made": Text("Made “{name}”.", "“{name}” 데이터셋을 만들었어요."),
     "view_import": Text("Import", "가져오기"),
     "dataset_size": Text(
         "{images:,} pictures · {captures:,} captures · {sites:,} sites",
