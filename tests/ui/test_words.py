@@ -49,6 +49,7 @@ FAMILIES = {
         "labels",
         "map",
         "audit",
+        "review",
         "import",
         "leaderboard",
         "wall",
