@@ -101,8 +101,8 @@ def _data_answers(run: Run, dataset: Dataset | None) -> dict[int, str]:
 def _counts(run: Run) -> str:
     judged = run.raw_predictions.drop_duplicates("image")["part"].value_counts()
     counts = {**judged.to_dict(), "train": run.manifest.get("pictures_learned")}
-    known = [f"{SPLITS[part].en} {counts[part]:,}" for part in PARTS if counts.get(part) is not None]
-    return f"Pictures: {', '.join(known)}."
+    sizes = [f"{SPLITS[part].en} {counts[part]:,}" for part in PARTS if counts.get(part) is not None]
+    return f"Pictures: {', '.join(sizes)}."
 
 
 def _model_answers(run: Run) -> dict[int, str]:
