@@ -57,19 +57,23 @@ def write_pack(run: Run, path: Path) -> None:
     """Write the evidence pack of a finished run as a zip file.
 
     Raises:
-        ScalpError: the run is damaged, or cannot be exported; it is judged on another dataset or from elsewhere.
+        ScalpError: as `pack_bytes`.
         OSError: the file cannot be written.
     """
-    run.check_exportable()
-    run.verify()
     content = pack_bytes(run)
     write_atomic(path, lambda temporary: temporary.write_bytes(content))
 
 
 def pack_bytes(run: Run) -> bytes:
-    """Return the evidence pack as the bytes of a zip file; see `write_pack`."""
+    """Return the evidence pack of a finished run as the bytes of a zip file.
+
+    Raises:
+        ScalpError: the run is damaged, or cannot be exported.
+    """
     if isinstance(run, EvaluatedRun):
         run = Run(run.folder)
+    run.check_exportable()
+    run.verify()
     files = _files(run)
     sums = "".join(f"{hashlib.sha256(files[key]).hexdigest()}  {key}\n" for key in sorted(files))
     zipped = io.BytesIO()
