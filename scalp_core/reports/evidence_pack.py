@@ -91,7 +91,7 @@ def _files(run: Run) -> dict[str, bytes]:
     metrics = {part: json_report([run], part) for part in ("test", "valid")}
     files = {
         "pack.json": _json(_facts(run)),
-        "recipe.json": _json(asdict(run.recipe)),
+        "recipe.json": _json(asdict(run.recipe.without_folder)),
         "operating_point.json": _json(_without_names(point)),
         "model.json": _json(_model(run, point)),
         "model.onnx": _network(run, point),

@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 from conftest import Trained
 from PIL import ExifTags, Image, ImageCms
+from support.changed_runs import change_recipe
 from support.same_process import export_in_this_process, train_in_this_process
 
 from scalp_core.errors import ScalpError
@@ -132,6 +133,26 @@ def test_same_bytes_twice_and_nothing_that_tells_of_people_or_machines(packed: P
     assert len(pd.read_csv(zipfile.Path(packed.path, "tiny/predictions.csv").open())) == len(run.predictions)
 
 
+def test_of_a_file_of_weights_it_has_the_name_alone(
+    packed: Packed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(Path(shutil.copytree(packed.run.folder, tmp_path / "from-a-file")))
+    change_recipe(run, {"weights": "/home/a-person/backbone.safetensors"})
+    (tmp_path / "from-a-file.zip").write_bytes(pack_bytes(run))
+    pack = read_pack(tmp_path / "from-a-file.zip")
+    assert json.loads(pack.files["recipe.json"])["weights"] == "backbone.safetensors"
+    assert not [name for name, content in pack.files.items() if b"a-person" in content]
+    assert reproduce.main([str(tmp_path / "from-a-file.zip")]) == 2
+    assert "“backbone.safetensors” is not a safetensors file" in capsys.readouterr().err
+
+
+def test_damaged_weights_are_not_packed(packed: Packed, tmp_path: Path) -> None:
+    run = Run(Path(shutil.copytree(packed.run.folder, tmp_path / "damaged")))
+    run.weights_path.write_bytes(run.weights_path.read_bytes()[:-1] + b"!")
+    with pytest.raises(ScalpError, match="damaged"):
+        pack_bytes(run)
+
+
 def test_documents_say_where_figures_come_from(packed: Packed, trained: Trained) -> None:
     run = packed.run
     pack = read_pack(packed.path)
@@ -221,6 +242,7 @@ def test_a_pack_is_checked_and_trained_again(packed: Packed, capsys: pytest.Capt
     printed = capsys.readouterr().out
     again = find_run("again")
     assert again.recipe == run.recipe
+    assert "Began from: the same" in printed
     assert "Weights: the same" in printed
     assert "Versions: the same" in printed
     assert code == 1, "the new run has an operating point of its own"
