@@ -134,6 +134,7 @@ def _result_answers(intervals: bool) -> dict[int, str]:
     answers = {
         32: "Validation and test split: `metrics-valid.json`, `metrics-test.json`.",
         37: "`README.md`; every metric: `metrics-test.json`.",
+        38: "Sensitivity and specificity at grade 2 or more: `metrics-test.json`.",
         39: "`predictions.csv` has every answer; confusion matrices: `metrics-test.json`.",
     }
     if intervals:
@@ -146,6 +147,5 @@ _SYNTHETIC = {
     11: "No person is in the data.",
     13: "None: no picture was taken.",
     14: "The severity that a picture was rendered with, as simulated raters with errors grade it.",
-    16: "A program: no person annotated.",
     40: "What is measured on synthetic pictures says nothing about real scalps.",
 }
