@@ -109,6 +109,9 @@ def family(architecture: str) -> str:
     return next((name for name, variants in FAMILIES.items() if architecture in variants), "other")
 
 
+WEIGHTS_ENDING = ".safetensors"
+
+
 def weights_file(weights: str) -> Path:
     """The safetensors file that a recipe's `weights` names.
 
@@ -117,7 +120,7 @@ def weights_file(weights: str) -> Path:
     """
     # A plain path: no “~” or variables, which mean something else to the runner.
     path = Path(weights)
-    if path.suffix != ".safetensors" or len(weights) > 1000 or not path.is_file():
+    if path.suffix != WEIGHTS_ENDING or len(weights) > 1000 or not path.is_file():
         raise ScalpError(
             "no_weights",
             f"“{weights[:100]}” is not a safetensors file on this machine. Give “pretrained”, “packaged”, “none” "

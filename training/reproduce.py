@@ -29,12 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("pack", type=Path, metavar="PACK", help="a zip of training.pack")
     parser.add_argument("--check", action="store_true", help="only grade again, by the pack's own network")
     parser.add_argument("--id", metavar="ID", help="of the run that is trained (default: the pack's run, and -again)")
+    parser.add_argument("--weights", metavar="FILE", help="that the run began from, where it began from a file")
     options = parser.parse_args(arguments)
     pack = read_pack(options.pack)
     print(f"{options.pack.name}: run {pack.facts['run']}, {len(pack.files)} files are what their sums say")
     if options.check:
         return _check(pack)
-    return _train(pack, options.id or f"{pack.facts['run'][:58]}-again")
+    return _train(pack, options.id or f"{pack.facts['run'][:58]}-again", options.weights)
 
 
 def _check(pack: Pack) -> int:
@@ -44,16 +45,19 @@ def _check(pack: Pack) -> int:
     return _print(agreements(pack.predictions, point, again, point))
 
 
-def _train(pack: Pack, run_id: str) -> int:
+def _train(pack: Pack, run_id: str, weights: str | None) -> int:
     recipe = replace(recipe_of(pack), data=dataset_of(pack).name)
+    recipe = replace(recipe, weights=weights or recipe.weights)
     check_recipe(recipe)
     run = create_run(recipe, run_id)
     if code := train_all([run]):
         return code
     run = find_finished(run.id)
     _print_versions(pack.facts["versions"], {**run.manifest["versions"], "python": run.manifest["python"]})
-    weights = run.manifest["files"]["model.safetensors"]
-    print("Weights: " + ("the same" if weights == pack.facts["weights_sha256"] else f"others, {weights[:12]}…"))
+    began, before = run.manifest.get("weights_used", ""), pack.facts["weights_used"]
+    print("Began from: " + ("the same" if began == before else f"{before or '–'} → {began or '–'}"))
+    trained = run.manifest["files"]["model.safetensors"]
+    print("Weights: " + ("the same" if trained == pack.facts["weights_sha256"] else f"others, {trained[:12]}…"))
     return _print(agreements(pack.predictions, point_of(pack), run.raw_predictions, run.operating_point))
 
 

@@ -227,7 +227,7 @@ def render_report(
         costs=_costs(report),
         curves=_learning_curves(report),
         differing_fields=_differing_fields(report),
-        recipes=[(run.id, _as_json(asdict(run.recipe))) for run in report.trained_runs],
+        recipes=[(run.id, _as_json(asdict(run.recipe.without_folder))) for run in report.trained_runs],
         trainings=_trainings(report),
         hashes=_hashes(report),
         excluded=_excluded(report, excluded),
@@ -436,7 +436,8 @@ def _differing_fields(report: _Report) -> Table:
 
 def _recipe_fields(model: Model) -> dict[str, str]:
     """Return every field of the recipe as text, with the seeds of all runs and the hash of the index."""
-    fields = {name: json.dumps(value, ensure_ascii=False) for name, value in asdict(model.recipe).items()}
+    recipe = asdict(model.recipe.without_folder)
+    fields = {name: json.dumps(value, ensure_ascii=False) for name, value in recipe.items()}
     seeds = ", ".join(str(run.recipe.seed) for run in model.runs)
     return fields | {"seed": seeds, "index": model.runs[0].index_hash}
 

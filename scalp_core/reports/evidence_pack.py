@@ -57,24 +57,24 @@ def write_pack(run: Run, path: Path) -> None:
     """Write the evidence pack of a finished run as a zip file.
 
     Raises:
-        ScalpError: the run is damaged, or cannot be exported; it is judged on another dataset or from elsewhere.
+        ScalpError: as `pack_bytes`.
         OSError: the file cannot be written.
     """
-    run.check_exportable()
-    run.verify()
-    content = pack_bytes(run, path.name)
+    content = pack_bytes(run)
     write_atomic(path, lambda temporary: temporary.write_bytes(content))
 
 
-def pack_bytes(run: Run, name: str) -> bytes:
-    """Return the evidence pack as the bytes of a zip file; see `write_pack`.
+def pack_bytes(run: Run) -> bytes:
+    """Return the evidence pack of a finished run as the bytes of a zip file.
 
-    Args:
-        name: of the file, which the model card names.
+    Raises:
+        ScalpError: the run is damaged, or cannot be exported.
     """
     if isinstance(run, EvaluatedRun):
         run = Run(run.folder)
-    files = _files(run, name)
+    run.check_exportable()
+    run.verify()
+    files = _files(run)
     sums = "".join(f"{hashlib.sha256(files[key]).hexdigest()}  {key}\n" for key in sorted(files))
     zipped = io.BytesIO()
     with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -86,12 +86,12 @@ def pack_bytes(run: Run, name: str) -> bytes:
 # ---- what is in it ----
 
 
-def _files(run: Run, name: str) -> dict[str, bytes]:
+def _files(run: Run) -> dict[str, bytes]:
     dataset, point = judging_dataset(run), run.operating_point
     metrics = {part: json_report([run], part) for part in ("test", "valid")}
     files = {
         "pack.json": _json(_facts(run)),
-        "recipe.json": _json(asdict(run.recipe)),
+        "recipe.json": _json(asdict(run.recipe.without_folder)),
         "operating_point.json": _json(_without_names(point)),
         "model.json": _json(_model(run, point)),
         "model.onnx": _network(run, point),
@@ -100,7 +100,7 @@ def _files(run: Run, name: str) -> dict[str, bytes]:
         "predictions.csv": run.predictions.to_csv(index=False).encode(),
         "history.csv": run.history.to_csv(index=False).encode(),
         **{f"metrics-{part}.json": _json(report) for part, report in metrics.items()},
-        **_documents(run, dataset, metrics["test"], name),
+        **_documents(run, dataset, metrics["test"]),
     }
     if dataset is not None:
         model = Model(run.id, run.id, (run,))
@@ -181,7 +181,7 @@ class _Result(NamedTuple):
     error: str
 
 
-def _documents(run: Run, dataset: Dataset | None, report: Mapping[str, Any], name: str) -> dict[str, bytes]:
+def _documents(run: Run, dataset: Dataset | None, report: Mapping[str, Any]) -> dict[str, bytes]:
     manifest, overlap = run.manifest, overlap_of(run, dataset).text(run.id) if dataset else None
     parts = run.raw_predictions.drop_duplicates("image")["part"].value_counts()
     tempered = [terms.TEMPERED_DATA] if dataset and dataset.tempered else []
@@ -199,7 +199,6 @@ def _documents(run: Run, dataset: Dataset | None, report: Mapping[str, Any], nam
         "results": _results(run, report),
         "interval_note": _INTERVALS if dataset else _NO_INTERVALS,
         "overlap": overlap or Text("", ""),
-        "file": name,
         "version": __version__,
         "versions": ", ".join(f"{library} {version}" for library, version in manifest.get("versions", {}).items()),
         "front_matter": _front_matter(run, report),
@@ -259,8 +258,7 @@ def _front_matter(run: Run, report: Mapping[str, Any]) -> str:
         if row["metric"] == "quadratic_weighted_kappa" and row["value"] is not None
     ]
     fields = {
-        "license": "other",
-        "license_name": "to be stated by the author",
+        "license": "unknown",  # of the data, and so of what learned from them: for the author to state
         "library_name": "onnx",
         "pipeline_tag": "image-classification",
         "language": ["en", "ko"],

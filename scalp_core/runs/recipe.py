@@ -1,10 +1,11 @@
 """Recipes: everything that decides a training, with the limits of each field."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from pathlib import PurePath
 from typing import Any
 
-from scalp_core.architectures import ARCHITECTURE_NAME
+from scalp_core.architectures import ARCHITECTURE_NAME, WEIGHTS_ENDING
 from scalp_core.errors import ScalpError, Text
 from scalp_core.labels import CONDITIONS, Condition
 
@@ -175,6 +176,13 @@ class Recipe:
         "또는 완료된 실행 “run:이름”",
     )
     seed: int = _recipe_field(0, "random seed", "난수 시드", 0, 2**31 - 1)
+
+    @property
+    def without_folder(self) -> "Recipe":
+        """The recipe as others may read it: of a file of weights its name alone, as its folder may name a person."""
+        if not self.weights.endswith(WEIGHTS_ENDING):
+            return self
+        return replace(self, weights=PurePath(self.weights).name)
 
     def check(self) -> None:
         """Check every field by itself; `runs.store.check_recipe` also looks at the dataset and the weights.

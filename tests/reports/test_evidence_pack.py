@@ -1,6 +1,7 @@
 """The evidence pack: grades by itself as the product does, is the same twice, tells damage, and is made again."""
 
 import hashlib
+import io
 import json
 import re
 import shutil
@@ -11,10 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import onnx
 import pandas as pd
 import pytest
 from conftest import Trained
+from PIL import ExifTags, Image, ImageCms
+from support.changed_runs import change_recipe
 from support.same_process import export_in_this_process, train_in_this_process
 
 from scalp_core.errors import ScalpError
@@ -66,25 +70,55 @@ def test_it_grades_alone_as_the_product_does(packed: Packed, trained: Trained, t
     run = packed.run
     with zipfile.ZipFile(packed.path) as archive:
         archive.extractall(tmp_path / "elsewhere")
-    folder, picture = tmp_path / "elsewhere" / "tiny", tmp_path / "picture.jpg"
-    picture.write_bytes(trained.picture)
-    line = [sys.executable, "-I", str(folder / "grade.py"), str(picture)]
+    folder = tmp_path / "elsewhere" / "tiny"
+    pictures = [tmp_path / f"{place}" for place in range(len(_pictures(trained.picture)))]
+    for path, content in zip(pictures, _pictures(trained.picture), strict=True):
+        path.write_bytes(content)
+    line = [sys.executable, "-I", str(folder / "grade.py"), *map(str, pictures)]
     done = subprocess.run(line, cwd=tmp_path, env={}, capture_output=True, text=True, check=True)
-    answer = json.loads(done.stdout)
-    assert answer["intended_use"] == "research_only"
+    answers = [json.loads(answer) for answer in done.stdout.splitlines()]
     assert "scalp_core" not in (folder / "grade.py").read_text(encoding="utf-8")
-    for condition, grading in grade_with_run(run, trained.picture).items():
-        own = answer[condition.value]
-        assert own["probabilities"] == pytest.approx(grading.probabilities, abs=1e-6)
-        assert (own["grade"], own.get("refer")) == (int(grading.grade), grading.refer)
-    assert {answer[key]["refer"] for key in ("value_3", "value_6")} == {True, False}
+    for path, answer in zip(pictures, answers, strict=True):
+        assert answer["intended_use"] == "research_only"
+        for condition, grading in grade_with_run(run, path.read_bytes()).items():
+            own = answer[condition.value]
+            assert own["probabilities"] == pytest.approx(grading.probabilities, abs=1e-6)
+            assert (own["grade"], own.get("refer")) == (int(grading.grade), grading.refer)
+    assert {answers[0][key]["refer"] for key in ("value_3", "value_6")} == {True, False}
     properties = {entry.key: entry.value for entry in onnx.load(folder / "model.onnx").metadata_props}
     assert json.loads(properties["scalp_lab"]) == json.loads((folder / "model.json").read_text(encoding="utf-8"))
 
 
+def _pictures(jpeg: bytes) -> list[bytes]:
+    """The picture itself, lying on its side, see-through, of grey in 16 bits, and with profiles."""
+    image = Image.open(io.BytesIO(jpeg)).convert("RGB")
+    side, clear = image.getexif(), image.copy()
+    side[ExifTags.Base.Orientation] = 6
+    clear.putalpha(Image.linear_gradient("L").resize(image.size))
+    grey = Image.fromarray(np.asarray(image.convert("L"), dtype=np.uint16) * 257)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exchanged = profile.replace(b"rXYZ", b"????", 1).replace(b"gXYZ", b"rXYZ", 1).replace(b"????", b"gXYZ", 1)
+    return [
+        jpeg,
+        _saved(image, "JPEG", exif=side),
+        _saved(clear, "PNG"),
+        _saved(grey, "PNG"),
+        _saved(image, "PNG", icc_profile=exchanged),
+        _saved(image, "PNG", icc_profile=b"no profile"),
+    ]
+
+
+def _saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
 def test_same_bytes_twice_and_nothing_that_tells_of_people_or_machines(packed: Packed) -> None:
     run = packed.run
-    assert pack_bytes(run, "tiny.zip") == packed.path.read_bytes()
+    assert command.main(["tiny", "--output", str(packed.path.with_name("other.zip"))]) == 0
+    assert packed.path.with_name("other.zip").read_bytes() == packed.path.read_bytes(), "whatever the file is called"
+    assert pack_bytes(run) == packed.path.read_bytes()
     pack = read_pack(packed.path)
     sums = dict(line.split("  ")[::-1] for line in _member(packed.path, SUMS).decode().splitlines())
     assert {name: hashlib.sha256(content).hexdigest() for name, content in pack.files.items()} == sums
@@ -97,6 +131,26 @@ def test_same_bytes_twice_and_nothing_that_tells_of_people_or_machines(packed: P
     assert not [name for name in pack.files if name.endswith((".jpg", ".png"))]
     assert pack.predictions.equals(run.raw_predictions)
     assert len(pd.read_csv(zipfile.Path(packed.path, "tiny/predictions.csv").open())) == len(run.predictions)
+
+
+def test_of_a_file_of_weights_it_has_the_name_alone(
+    packed: Packed, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run(Path(shutil.copytree(packed.run.folder, tmp_path / "from-a-file")))
+    change_recipe(run, {"weights": "/home/a-person/backbone.safetensors"})
+    (tmp_path / "from-a-file.zip").write_bytes(pack_bytes(run))
+    pack = read_pack(tmp_path / "from-a-file.zip")
+    assert json.loads(pack.files["recipe.json"])["weights"] == "backbone.safetensors"
+    assert not [name for name, content in pack.files.items() if b"a-person" in content]
+    assert reproduce.main([str(tmp_path / "from-a-file.zip")]) == 2
+    assert "“backbone.safetensors” is not a safetensors file" in capsys.readouterr().err
+
+
+def test_damaged_weights_are_not_packed(packed: Packed, tmp_path: Path) -> None:
+    run = Run(Path(shutil.copytree(packed.run.folder, tmp_path / "damaged")))
+    run.weights_path.write_bytes(run.weights_path.read_bytes()[:-1] + b"!")
+    with pytest.raises(ScalpError, match="damaged"):
+        pack_bytes(run)
 
 
 def test_documents_say_where_figures_come_from(packed: Packed, trained: Trained) -> None:
@@ -116,12 +170,19 @@ def test_documents_say_where_figures_come_from(packed: Packed, trained: Trained)
     assert "합성" in korean
     for text in (card, korean):
         assert run.evaluation_hash in text
-    assert claim.count("\n| ") == 42 + 1
+    assert claim.count("\n| ") == 44 + 1
+    assert "2024 Update" in claim
+    assert "SYNTHETIC" in claim
+    assert fields["license"] == "unknown"
     assert "**to be filled in by the author**" in claim
     answered = {item.number for item in claim_items(run, trained.dataset) if item.answer}
-    assert {20, 22, 25, 28, 29} <= answered
-    assert not {3, 16, 34, 40, 42} & answered, "only the author knows"
-    assert answered > {item.number for item in claim_items(run, None) if item.answer}
+    assert {19, 20, 22, 25, 28, 29} <= answered
+    assert not {3, 5, 15, 16, 33, 34, 36, 42, 44} & answered, "only the author knows"
+    alone = {item.number for item in claim_items(run, None) if item.answer}
+    assert answered - alone == {20, 29}, "who was apart and intervals need the dataset; synthetic is known without"
+    counts = next(item.answer for item in claim_items(run, None) if item.number == 19)
+    tested = run.predictions.loc[run.predictions["part"] == "test", "image"].nunique()
+    assert f"test {tested}" in counts
 
 
 def _member(path: Path, name: str) -> bytes:
@@ -133,7 +194,7 @@ def test_without_the_dataset_it_has_no_intervals_and_no_report(
     packed: Packed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCALP_DATA", str(tmp_path / "none"))
-    (tmp_path / "alone.zip").write_bytes(pack_bytes(packed.run, "alone.zip"))
+    (tmp_path / "alone.zip").write_bytes(pack_bytes(packed.run))
     pack = read_pack(tmp_path / "alone.zip")
     assert "report.html" not in pack.files
     assert "Without intervals" in pack.files["README.md"].decode()
@@ -181,6 +242,7 @@ def test_a_pack_is_checked_and_trained_again(packed: Packed, capsys: pytest.Capt
     printed = capsys.readouterr().out
     again = find_run("again")
     assert again.recipe == run.recipe
+    assert "Began from: the same" in printed
     assert "Weights: the same" in printed
     assert "Versions: the same" in printed
     assert code == 1, "the new run has an operating point of its own"

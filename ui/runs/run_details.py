@@ -73,7 +73,7 @@ def _show_files(run: Run, say: Say) -> None:
     show_table(files, heads, say("runs_files"), {"bytes": "bytes"})
     if run.finished and run.complete and run.export_failure is None:
         name = f"{file_stem(run.id, run.synthetic)}.zip"
-        offer_file(say("runs_pack"), lambda: pack_bytes(run, name), name, "application/zip", note=say("runs_pack_note"))
+        offer_file(say("runs_pack"), lambda: pack_bytes(run), name, "application/zip", note=say("runs_pack_note"))
     if run.finished and run.complete:
         with st.expander(say("runs_manifest")):
             st.json(run.manifest, expanded=1)
