@@ -81,6 +81,9 @@ def claim_items(run: Run, dataset: Dataset | None) -> list[ClaimItem]:
     answers = _data_answers(run, dataset) | _model_answers(run) | _result_answers(dataset is not None)
     if run.synthetic_data:
         answers |= _SYNTHETIC
+    review = dataset.made.get("review") if dataset else None
+    if isinstance(review, dict):
+        answers[14] = f"{answers.get(14, '')} {review['labels']:,} labels were graded anew by readers.".strip()
     return [ClaimItem(number, item, answers.get(number, "")) for number, item in enumerate(_ITEMS, 1)]
 
 
