@@ -134,7 +134,7 @@ def dataset_versions() -> tuple[tuple[str, int], ...]:
 def _shortfalls(
     run: Run, condition: Condition, _changed_ns: int, _versions: tuple[tuple[str, int], ...]
 ) -> tuple[Shortfall, ...]:
-    counts = counts_by_group(run.predictions, condition, _PART, _captures(run))
+    counts = counts_by_group(run.predictions, condition, _PART, _captures(run, _changed_ns, _versions))
     truth = counts.sum(axis=(0, 2))
     missing = []
     if (images := int(truth.sum())) < MIN_IMAGES:
@@ -148,7 +148,8 @@ def _shortfalls(
     return tuple(missing or _chance(counts))
 
 
-def _captures(run: Run) -> Mapping[str, object]:
+@lru_cache(maxsize=64)  # for all conditions of a run in turn
+def _captures(run: Run, _changed_ns: int, _versions: tuple[tuple[str, int], ...]) -> Mapping[str, object]:
     """Return the capture of each picture; a picture that has none counts as a capture of its own."""
     predictions = run.raw_predictions
     if "capture" in predictions:
