@@ -28,6 +28,9 @@ from scalp_core.synthetic.label_noise import CLEAN_COLUMNS, SEVERITY_COLUMNS
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+# Importing the test modules makes millions of objects and hardly any garbage: not searched until they are collected.
+gc.disable()
+
 # The same examples every time and no deadline: these machines are busy and a failure must repeat.
 settings.register_profile(
     "tests",
@@ -89,6 +92,11 @@ TINY = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {ROOT / "tests" / name: place for place, name in enumerate(SLOWEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="module", autouse=True)
