@@ -1,5 +1,6 @@
 """`python -m scalp_core TASK …`: the entry of the processes that the core starts itself (`processes.command`)."""
 
+import gc
 import signal
 import sys
 
@@ -26,8 +27,11 @@ def main(task: str, *arguments: str) -> int:
 
             demonstration.main(*arguments)
         case "train" | "export" | "speed":
+            gc.disable()  # what torch and timm make is no garbage: a fifth of the time until a training begins
             from scalp_core.learning import process
 
+            gc.freeze()
+            gc.enable()
             return process.main([task, *arguments])
         case _:
             sys.exit(f"There is no task “{task}”: worker, train, export, speed, import, draw.")
