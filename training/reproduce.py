@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check(pack: Pack) -> int:
-    dataset, point = dataset_of(pack), point_of(pack)
+    dataset, point = dataset_of(pack, judged=True), point_of(pack)
     with Bar(unit=" pictures", desc="grading", dynamic_ncols=True, leave=False) as bar:
         again = grade_again(pack, dataset, bar.show)
     return _print(agreements(pack.predictions, point, again, point))

@@ -26,21 +26,25 @@ SAME = 1e-4  # difference of a probability that rounding on another machine expl
 Progress = Callable[[int, int], object]
 
 
-def dataset_of(pack: Pack) -> Dataset:
+def dataset_of(pack: Pack, *, judged: bool = False) -> Dataset:
     """Return the dataset on this machine with the very labels and splits that the run learned from.
+
+    Args:
+        judged: one with the pictures that it was judged on is enough.
 
     Raises:
         ScalpError: `no_dataset`, there is none.
     """
-    wanted, recipe = pack.facts["index_hash"], recipe_of(pack)
+    name = "evaluation_hash" if judged else "index_hash"
+    wanted, recipe = pack.facts[name], recipe_of(pack)
     for dataset in list_datasets():
-        if dataset.index_hash == wanted:
+        if getattr(dataset, name) == wanted:
             return dataset
     raise ScalpError(
         "no_dataset",
-        f"No dataset here has the labels and splits of “{recipe.data}” that the run learned from (index hash "
-        f"{wanted[:12]}…). Import or render it first.",
-        f"실행이 학습한 “{recipe.data}”와 라벨·분할이 같은 데이터셋이 없어요(색인 해시 {wanted[:12]}…). 먼저 "
+        f"No dataset here has the labels and splits of “{recipe.data}” that the run learned from (hash {wanted[:12]}…)."
+        " Import or render it first.",
+        f"실행이 학습한 “{recipe.data}”와 라벨·분할이 같은 데이터셋이 없어요(해시 {wanted[:12]}…). 먼저 "
         "가져오거나 만드세요.",
     )
 
